@@ -1,0 +1,122 @@
+"""Every failure a person can meet, by name.
+
+One tree, so that a caller can act on a class and an operator can look a name up in
+docs/errors.md. Nothing here knows HTTP, Dagster or exit codes; those are chosen by
+`retrieval_api.problems`, `assets` and `ragline.commands`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class RaglineError(Exception):
+    """Base of all errors that Ragline raises on purpose. The message is for a person."""
+
+
+class ConfigurationError(RaglineError):
+    """The configuration cannot be used. Mend the named line; nothing was written."""
+
+    def __init__(self, message: str, *, path: Path | None = None, line: int | None = None) -> None:
+        place = "" if path is None else f"{path}: " if line is None else f"{path}:{line}: "
+        super().__init__(f"{place}{message}")
+        self.path = path
+        self.line = line
+
+
+class DatabaseUnavailableError(RaglineError):
+    """Postgres did not answer. Check RAGLINE_DATABASE_URL, or the log under RAGLINE_HOME."""
+
+
+class DatabaseTooNewError(RaglineError):
+    """The schema was made by a newer Ragline. Upgrade this one; nothing was written."""
+
+
+class MissingExtensionError(RaglineError):
+    """The database has no pgvector 0.8 or newer. Install it, or let a superuser create it."""
+
+
+class SourceUnavailableError(RaglineError):
+    """A source could not be listed to its end. Nothing was removed; mend access and sync again."""
+
+
+class ModelUnavailableError(RaglineError):
+    """An embedding model or reranker cannot be loaded from here. Install or name another one."""
+
+
+class UnknownSourceError(RaglineError):
+    """No source of that name is configured. The message lists those that are."""
+
+
+class UnknownCollectionError(RaglineError):
+    """No collection of that name exists. The message lists those that do."""
+
+
+class IndexNotReadyError(RaglineError):
+    """The collection has no live index yet. Run `ragline sync` first."""
+
+
+class SearchTimeoutError(RaglineError):
+    """The database gave up on a search at its time limit. Ask for less, or look at the plan."""
+
+
+class GoldenSetError(RaglineError):
+    """A golden set is not in the BEIR layout. The message names the file and line."""
+
+
+class SyncInProgressError(RaglineError):
+    """Another run is syncing this source. It goes on; wait for it, then sync again."""
+
+
+class DocumentError(RaglineError):
+    """What is wrong with one document. Its neighbours are not affected.
+
+    `is_permanent` says that trying again cannot help until the document changes: the
+    document is quarantined at once instead of being retried.
+    """
+
+    is_permanent = False
+
+
+class BrokenDocumentError(DocumentError):
+    """The file breaks its own format and no reader could make sense of it."""
+
+
+class DocumentUnreadableError(DocumentError):
+    """The source listed the document and then failed to hand over its bytes."""
+
+
+class EmptyDocumentError(DocumentError):
+    """The document holds no text to index (a blank file, or images without a text layer)."""
+
+    is_permanent = True
+
+
+class EncryptedDocumentError(DocumentError):
+    """The document is protected by a password. Supply an unprotected copy."""
+
+    is_permanent = True
+
+
+class DocumentTooLargeError(DocumentError):
+    """The document is larger than the source's size limit."""
+
+    is_permanent = True
+
+
+class UnsupportedFormatError(DocumentError):
+    """No reader for this format is installed here. The message says what to install."""
+
+    is_permanent = True
+
+
+class ParserTimeoutError(DocumentError):
+    """Reading the document took longer than its time limit; the reader was stopped."""
+
+
+class ParserMemoryError(DocumentError):
+    """Reading the document needed more memory than its limit; the reader was stopped."""
+
+
+class ParserCrashedError(DocumentError):
+    """The reader's process died on this document."""

@@ -1,0 +1,72 @@
+"""What every kind of source can do, and the plain values it hands over.
+
+A kind is a module beside this one plus its line in `ragline.sources.registry`. What becomes
+of a listed document is decided in `ragline.lifecycle`, never in a source.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from ragline.errors import DocumentError
+
+
+@dataclass(frozen=True, slots=True)
+class ListedDocument:
+    """One line of a source's listing.
+
+    `version` changes whenever the document may have changed (size and mtime, an ETag, a hash)
+    and costs nothing to obtain; an equal version means that the bytes need not be read.
+    `changed_at` is the source's own time of change where it keeps one (aware, UTC).
+    """
+
+    document_id: str
+    version: str
+    size_bytes: int | None = None
+    changed_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FetchedDocument:
+    """The bytes of one document. `name` is what a reader may take the type from.
+
+    A source that already holds text (records) gives it as `text` and `title`, and nothing is
+    parsed. Metadata is stored beside the document and never embedded.
+    """
+
+    document_id: str
+    content: bytes
+    name: str
+    text: str | None = None
+    title: str | None = None
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class FailedFetch:
+    """A listed document whose bytes could not be had, and why."""
+
+    document_id: str
+    error: DocumentError
+
+
+class Source(Protocol):
+    """A place that documents come from."""
+
+    def list_documents(self) -> Iterator[ListedDocument]:
+        """Yield every document once. Reaching the end without an error proves completeness.
+
+        Raises:
+            SourceUnavailableError: the listing could not be finished; nothing may be removed.
+        """
+
+    def fetch_documents(
+        self, document_ids: Collection[str]
+    ) -> Iterator[FetchedDocument | FailedFetch]:
+        """Yield the named documents, in any order; each id exactly once."""
+
+    def probe(self) -> str:
+        """A value that differs from the last one when the source may have changed; cheap."""
