@@ -120,3 +120,23 @@ class ParserMemoryError(DocumentError):
 
 class ParserCrashedError(DocumentError):
     """The reader's process died on this document."""
+
+
+class TextTooLongError(RaglineError):
+    """A text has more tokens than its embedding model reads. Cut it into smaller chunks first."""
+
+
+class MissingEmbeddingError(RaglineError):
+    """A chunk has no vector when its entry is to be made. Run the embeddings stage again."""
+
+
+class SessionSettingError(RaglineError):
+    """The database did not take a setting of vector search. Check the pgvector version."""
+
+
+class UnknownRequestError(RaglineError):
+    """No search with this request id is on record. Use the id that the search answered."""
+
+
+class UnknownHitError(RaglineError):
+    """The document was not among the hits of the search that the feedback is about."""

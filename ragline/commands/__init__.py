@@ -1,0 +1,167 @@
+"""The command `ragline`: a group whose commands come from entry points.
+
+Each package keeps its own commands and an image of the service needs none of the pipeline's.
+What all commands share is here: --config, --json, exit statuses, logging.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import json
+import logging
+import os
+import sys
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import click
+
+from ragline.configuration import load_configuration
+from ragline.errors import ConfigurationError, RaglineError
+
+GROUP = "ragline.commands"
+# Shown without importing a command, so that `ragline --help` is quick.
+SUMMARIES = {
+    "demo": "Index the sample corpus and search it.",
+    "dev": "Run the Dagster UI, the sensors and the retrieval API until Ctrl-C.",
+    "documents": "List the documents of a source with their states.",
+    "eval": "Score a collection on the queries of a golden set.",
+    "export": "Write a collection's live index to a file.",
+    "search": "Search a collection.",
+    "serve": "Run the retrieval API.",
+    "status": "Show sources and collections: states, failures, ages, clocks.",
+    "sync": "Bring the index up to date with its sources.",
+}
+# No library reports to anybody or fetches anything by itself.
+QUIET = {
+    "DO_NOT_TRACK": "1",
+    "SCARF_NO_ANALYTICS": "true",
+    "UNSTRUCTURED_DISABLE_NOTICE": "1",
+    "GX_ANALYTICS_ENABLED": "false",
+    "DAGSTER_DISABLE_TELEMETRY": "1",
+    "TOKENIZERS_PARALLELISM": "true",
+}
+
+
+class EntryPointGroup(click.Group):
+    """A group that finds its commands by entry point and imports one when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return sorted(point.name for point in _points())
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        point = next((point for point in _points() if point.name == cmd_name), None)
+        return None if point is None else _load(point)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        rows = [(name, SUMMARIES.get(name, "")) for name in self.list_commands(ctx)]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+
+@click.group(cls=EntryPointGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="ragline")
+@click.option("--verbose", is_flag=True, help="Log what happens to standard error.")
+def ragline(*, verbose: bool) -> None:
+    """Fresh, complete, checked indexes over your documents, in Postgres."""
+    logging.basicConfig(
+        level=logging.INFO if verbose else logging.ERROR,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        stream=sys.stderr,
+    )
+
+
+def main() -> None:
+    """Run the command line; the exit status says how it went.
+
+    0: done. 1: it failed, with one line that says why. 2: the call or the configuration is
+    wrong and nothing was done. 130: interrupted.
+    """
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)
+    try:
+        ragline(standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        sys.exit(stop.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(130)
+    except ConfigurationError as error:
+        click.echo(str(error), err=True)
+        sys.exit(2)
+    except RaglineError as error:
+        click.echo(f"{type(error).__name__}: {error}", err=True)
+        sys.exit(1)
+    except BrokenPipeError:
+        # The reader of our output left; there is nobody to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+
+
+def configured(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command --config, and the configuration as its first argument."""
+
+    @click.option(
+        "--config",
+        "config_path",
+        type=click.Path(path_type=Path),
+        help="Configuration file; else RAGLINE_CONFIG, else ./ragline.yaml.",
+    )
+    @functools.wraps(command)
+    def run(*arguments: Any, config_path: Path | None, **options: Any) -> None:
+        command(load_configuration(config_path), *arguments, **options)
+
+    return run
+
+
+def json_option(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command --json, as `as_json`."""
+    option = click.option(
+        "--json", "as_json", is_flag=True, help="One JSON object on standard output."
+    )
+    return option(command)
+
+
+def print_json(value: Any) -> None:
+    """Write one JSON object as one line to standard output."""
+    click.echo(json.dumps(value, ensure_ascii=False, default=to_json))
+
+
+def to_json(value: Any) -> Any:
+    """The JSON form of what `json` does not know: dataclasses, times (ISO 8601), ids, paths."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = dataclasses.fields(value)
+        return {field.name: getattr(value, field.name) for field in fields}
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    if isinstance(value, UUID | Path):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def _points() -> list[EntryPoint]:
+    return list(entry_points(group=GROUP))
+
+
+def _load(point: EntryPoint) -> click.Command:
+    try:
+        command = point.load()
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] in ("ragline", "assets"):
+            raise
+        extra = "service" if point.value.startswith("retrieval_api") else "pipeline"
+        raise click.ClickException(
+            f"`ragline {point.name}` needs the package {error.name}, which is not installed; "
+            f"install ragline[{extra}]"
+        ) from error
+    assert isinstance(command, click.Command)
+    return command

@@ -1,0 +1,67 @@
+# Every command of the project; `make help` lists them.
+SHELL := /bin/bash
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON ?= python3
+T ?= tests
+WORKERS ?= auto
+STAMP := $(VENV)/.installed
+
+# No reports to anybody, no downloads of models at run time.
+export DO_NOT_TRACK := 1
+export UNSTRUCTURED_DISABLE_NOTICE := 1
+export GX_ANALYTICS_ENABLED := false
+export DAGSTER_DISABLE_TELEMETRY := 1
+
+.PHONY: help setup demo dev test check format lint types imports lock bench soak clean
+
+help: ## List the commands.
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
+
+setup: $(STAMP) ## Create .venv with the locked dependencies.
+
+# PyTorch first and alone, so that the build for this machine's processor is taken.
+$(STAMP): requirements.lock pyproject.toml
+	@test -d $(VENV) || $(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Ragline needs Python 3.11 or newer; name one with PYTHON=…"; exit 2; }
+	$(BIN)/pip install --quiet --disable-pip-version-check torch==2.13.0 $(TORCH_INDEX)
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: setup ## Index the sample corpus with Dagster and search it.
+	@$(BIN)/ragline demo --config examples/ragline.yaml
+
+dev: setup ## Dagster UI on port 3000, retrieval API on port 8000, until Ctrl-C.
+	@exec $(BIN)/ragline dev --config examples/ragline.yaml
+
+test: setup ## Run the tests; one: make test T=tests/unit/test_chunking.py
+	@$(BIN)/pytest -n $(WORKERS) $(T)
+
+check: setup lint types imports test ## Format, lint, types, import contracts, tests.
+
+format: setup ## Rewrite the code in the project's format.
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+lint: setup ## Check format and lint.
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+
+types: setup ## Check the types.
+	@$(BIN)/mypy
+
+imports: setup ## Check the direction of the imports.
+	@$(BIN)/lint-imports
+
+lock: setup ## Make requirements.lock anew from pyproject.toml (needs uv).
+	@scripts/lock
+
+bench: setup ## Measure speed and quality; figures go to benchmarks/README.md.
+	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python "$$file" || exit 1; done
+
+soak: setup ## The long runs: property tests with many examples.
+	@RAGLINE_SOAK=1 $(BIN)/pytest -n $(WORKERS) tests
+
+clean: ## Remove the environment and the demo's data.
+	@rm -rf $(VENV) examples/.ragline

@@ -1,0 +1,120 @@
+"""Where a text may be cut: after a sentence, a row, a block of code, a word, a character.
+
+Knows characters only. What a slice costs in tokens is `token_map`; which cuts are taken is
+`pieces` and `packing`.
+"""
+
+# ruff: noqa: RUF001 - the punctuation of many scripts is the subject here
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+
+# A mark that ends a sentence where white space follows, or by itself in scripts written
+# without spaces; closing quotes and brackets belong to the sentence they close.
+_SENTENCE_END = re.compile(
+    r"""[.!?…؟۔।॥։።]+["'”’»)\]]*\s+|[。！？｡]+["'”’」』】）》〉]*\s*|\n\s*\n\s*"""
+)
+_WORD_BEFORE = re.compile(r"(?:^|[\s(\[“\"'])([\w.]{1,9})\.$")
+_BLANK_LINES = re.compile(r"\n[^\S\n]*\n\s*")
+_CLAUSE_END = ",;:，、；：،؛)]}—–|\t"
+# A full stop after one of these rarely ends a sentence.
+_ABBREVIATIONS = frozenset(
+    """
+    a.m abb al approx apr art aug bd bzw ca capt cf ch co col corp d.h dec dept dr e.g ed eds env
+    eq eqs est etc feb fig figs gen gov i.e inc jan jr jul jun lt ltd mar mr mrs ms no nos nov nr
+    oct p.m pp prof rep resp rev sec sen sep sept sgt sr st u.k u.s usw vol vs z.b z.t
+    """.split()  # noqa: SIM905 - a hundred lines of one word each would hide the list
+)
+_JOINERS = "\u200d\ufe0e\ufe0f"
+
+
+def sentence_starts(text: str, start: int, end: int) -> list[int]:
+    """Where sentences begin in `text[start:end]`, `start` among them, ascending.
+
+    By punctuation, in the scripts that have it; a blank line ends a sentence too. A cut at any
+    of them loses nothing, so a doubtful abbreviation costs little.
+    """
+    return [start, *_starts_after(_SENTENCE_END, text, start, end)]
+
+
+def line_starts(text: str, start: int, end: int) -> list[int]:
+    """Where lines begin in `text[start:end]`, `start` among them, ascending."""
+    starts = [start]
+    position = text.find("\n", start, end)
+    while 0 <= position < end - 1:
+        starts.append(position + 1)
+        position = text.find("\n", position + 1, end)
+    return starts
+
+
+def block_starts(text: str, start: int, end: int) -> list[int]:
+    """Where blocks set apart by blank lines begin in `text[start:end]`, `start` among them.
+
+    A block begins at the first of its lines that holds something, its indent included.
+    """
+    starts = [start]
+    gaps = (match.span() for match in _BLANK_LINES.finditer(text, start, end))
+    starts.extend(text.rfind("\n", *gap) + 1 for gap in gaps if gap[1] < end)
+    return starts
+
+
+def last_break(text: str, start: int, end: int) -> int:
+    """The best place to end a slice that begins at `start` and may reach `end`.
+
+    After the last clause of the slice's second half, else before its last word, else between
+    two characters as a reader sees them. Greater than `start`, at most `end`, unless a single
+    character with its accents is longer than that.
+    """
+    middle = (start + end) // 2
+    for position in range(end, middle, -1):
+        if text[position - 1].isspace() and text[position - 2] in _CLAUSE_END:
+            return position
+    for position in range(end, middle, -1):
+        if text[position - 1].isspace() or text[position : position + 1].isspace():
+            return position
+    return _whole_character(text, start, end)
+
+
+def strip_span(text: str, start: int, end: int) -> tuple[int, int]:
+    """The span without the white space at its ends; an empty one where there is nothing else."""
+    stripped = text[start:end].lstrip()
+    start = end - len(stripped)
+    return start, start + len(stripped.rstrip())
+
+
+def _starts_after(pattern: re.Pattern[str], text: str, start: int, end: int) -> Iterator[int]:
+    for match in pattern.finditer(text, start, end):
+        if match.end() < end and not _is_abbreviated(text, start, match):
+            yield match.end()
+
+
+def _is_abbreviated(text: str, start: int, match: re.Match[str]) -> bool:
+    if not match.group().startswith(".") or match.group()[1:2] not in (" ", "\u00a0", "\n"):
+        return False
+    before = _WORD_BEFORE.search(text, max(start, match.start() - 11), match.start() + 1)
+    if before is None:
+        return False
+    word = before.group(1)
+    return word.lower() in _ABBREVIATIONS or (len(word) == 1 and word.isupper())
+
+
+def _whole_character(text: str, start: int, end: int) -> int:
+    """The last place at or before `end` that splits no accent or joined emoji from its base."""
+    for position in range(end, max(start, end - 16), -1):
+        if not _is_inside_character(text, position):
+            return position
+    return max(end, start + 1)
+
+
+def _is_inside_character(text: str, position: int) -> bool:
+    if position >= len(text):
+        return False
+    following = text[position]
+    return (
+        following in _JOINERS
+        or text[position - 1] == "\u200d"
+        or unicodedata.category(following).startswith("M")
+    )

@@ -1,0 +1,23 @@
+"""`ragline documents`: the ledger, one JSON object a line."""
+
+from __future__ import annotations
+
+import click
+
+from ragline.commands import configured, print_json
+from ragline.configuration import Configuration
+from ragline.status import read_documents
+from ragline.storage.database import open_database
+
+
+@click.command()
+@click.argument("source", required=False)
+@click.option("--json", is_flag=True, expose_value=False, help="As without; lines are JSON.")
+@configured
+def documents(configuration: Configuration, source: str | None) -> None:
+    """List the documents of SOURCE, or of all sources, with their states."""
+    if source is not None:
+        configuration.source(source)
+    with open_database(configuration) as database:
+        for document in read_documents(database, source):
+            print_json(document)

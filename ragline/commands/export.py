@@ -1,0 +1,35 @@
+"""`ragline export`: what a collection's live index serves, as a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ragline.commands import configured, json_option, print_json
+from ragline.configuration import Configuration
+from ragline.export import export_collection
+from ragline.storage.database import open_database
+
+
+@click.command()
+@click.argument("collection")
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="File to write; .jsonl or .parquet decides the format.",
+)
+@click.option("--no-vectors", is_flag=True, help="Leave the vectors out.")
+@json_option
+@configured
+def export(
+    configuration: Configuration, collection: str, out: Path, *, no_vectors: bool, as_json: bool
+) -> None:
+    """Write every entry of COLLECTION's live index to a file."""
+    with open_database(configuration) as database:
+        count = export_collection(database, collection, out, has_vectors=not no_vectors)
+    if as_json:
+        print_json({"collection": collection, "path": str(out), "entries": count})
+    else:
+        click.echo(f"{count} entries written to {out}", err=True)

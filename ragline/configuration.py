@@ -1,0 +1,393 @@
+"""`ragline.yaml`: what is to be indexed from where, checked before anything is done.
+
+Every fault is one line with file, line and what is allowed. What a kind of source may set is
+declared in that kind's module.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import yaml
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SerializeAsAny,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import ErrorDetails
+
+from ragline.errors import ConfigurationError, UnknownCollectionError, UnknownSourceError
+from ragline.sources.registry import KINDS
+from ragline.sources.settings import NAME_PATTERN, SourceSettings
+
+DEFAULT_FILE = "ragline.yaml"
+MEASURES = ("ndcg@10", "recall@10", "recall@100", "mrr@10")
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ChunkingSettings(_Settings):
+    """How documents are cut; counts are tokens of the embedding model.
+
+    Source of the defaults: benchmarks/README.md, "Chunking".
+    """
+
+    max_tokens: int = Field(default=200, ge=16, le=8192)
+    overlap_tokens: int = Field(default=20, ge=0)
+
+    @model_validator(mode="after")
+    def _check_overlap(self) -> ChunkingSettings:
+        if self.overlap_tokens > self.max_tokens // 2:
+            raise ValueError(
+                f"overlap_tokens {self.overlap_tokens} is over half of max_tokens "
+                f"{self.max_tokens}; at most {self.max_tokens // 2} is allowed"
+            )
+        return self
+
+
+class SearchSettings(_Settings):
+    """How a collection is searched. Source of the defaults: benchmarks/README.md, "Search"."""
+
+    vector_weight: Share = 0.5
+    candidates: int = Field(default=100, ge=1, le=1000)
+    feedback_weight: Share = 0.0
+    keyword_bound: int = Field(default=20_000, ge=1)
+    rerank_candidates: int = Field(default=20, ge=1, le=200)
+    rerank_weight: Share = 0.5
+
+
+class CollectionSettings(_Settings):
+    """One collection: what is embedded how, and how good its search must be."""
+
+    name: str = Field(pattern=NAME_PATTERN)
+    embedding_model: str = "sentence-transformers/all-MiniLM-L6-v2"
+    chunking: ChunkingSettings = ChunkingSettings()
+    language: str = Field(default="english", pattern=r"^[a-z_]+$")
+    reranker: str = "late-interaction"
+    golden: Path | None = None
+    thresholds: dict[str, Share] = Field(default_factory=dict)
+    hnsw_from_entries: int = Field(default=20_000, ge=0)
+    search: SearchSettings = SearchSettings()
+
+    @field_validator("golden")
+    @classmethod
+    def _resolve_golden(cls, path: Path | None, info: ValidationInfo) -> Path | None:
+        return None if path is None else (_folder(info) / path.expanduser()).resolve()
+
+    @field_validator("embedding_model", "reranker")
+    @classmethod
+    def _resolve_model(cls, model: str, info: ValidationInfo) -> str:
+        """A path that begins with a dot is relative to the file; anything else is a name."""
+        if model.startswith(("./", "../")):
+            return str((_folder(info) / model).resolve())
+        return model
+
+    @field_validator("thresholds")
+    @classmethod
+    def _check_measures(cls, thresholds: dict[str, float]) -> dict[str, float]:
+        for name in thresholds:
+            if name not in MEASURES:
+                raise ValueError(f"unknown measure {name!r}; allowed: {', '.join(MEASURES)}")
+        return thresholds
+
+
+def _folder(info: ValidationInfo) -> Path:
+    return Path((info.context or {}).get("folder", Path.cwd()))
+
+
+def _read_source(value: Any, info: ValidationInfo) -> SourceSettings:
+    """A source by the settings of its kind."""
+    if isinstance(value, SourceSettings):
+        return value
+    return KINDS[value["kind"]].settings.model_validate(value, context=info.context)
+
+
+class Configuration(_Settings):
+    """Everything that a file says, with defaults filled in and paths made absolute."""
+
+    collections: tuple[CollectionSettings, ...] = ()
+    sources: tuple[
+        Annotated[SerializeAsAny[SourceSettings], BeforeValidator(_read_source)], ...
+    ] = ()
+    path: Path = Path(DEFAULT_FILE)
+    home: Path = Path(".ragline")
+    database_url: str | None = None
+    source_lines: dict[str, int] = Field(default_factory=dict, repr=False)
+
+    def collection(self, name: str) -> CollectionSettings:
+        """The settings of a collection.
+
+        Raises:
+            UnknownCollectionError: neither a collection nor a source names it.
+        """
+        for settings in self.collections:
+            if settings.name == name:
+                return settings
+        known = ", ".join(settings.name for settings in self.collections) or "none"
+        raise UnknownCollectionError(f"unknown collection {name!r}; known: {known}")
+
+    def source(self, name: str) -> SourceSettings:
+        """The settings of a source.
+
+        Raises:
+            UnknownSourceError: none has this name.
+        """
+        for settings in self.sources:
+            if settings.name == name:
+                return settings
+        known = ", ".join(settings.name for settings in self.sources) or "none"
+        raise UnknownSourceError(f"unknown source {name!r}; known: {known}")
+
+    def sources_of(self, collection: str) -> tuple[SourceSettings, ...]:
+        """The sources that feed a collection, in the file's order."""
+        return tuple(source for source in self.sources if source.collection == collection)
+
+
+def load_configuration(path: Path | None = None) -> Configuration:
+    """Read the configuration: `path`, else RAGLINE_CONFIG, else ragline.yaml right here.
+
+    Raises:
+        ConfigurationError: a line for each fault, with file, line and what is allowed.
+    """
+    chosen = _find_file(path)
+    root = _compose(chosen)
+    _refuse_repeated_keys(chosen, root)
+    values = yaml.safe_load(chosen.read_text(encoding="utf-8"))
+    if not isinstance(values, dict):
+        raise ConfigurationError(
+            "the file is no mapping; allowed keys: collections, sources", path=chosen, line=1
+        )
+    _refuse_unknown_top(chosen, root, values)
+    return _validate(chosen, root, values)
+
+
+def check_local_paths(configuration: Configuration) -> list[ConfigurationError]:
+    """A fault for each source whose local path does not exist, in the file's order.
+
+    Loading does not look: a folder that is away for a night must not keep the service from
+    starting. A first sync does.
+    """
+    return [
+        ConfigurationError(
+            f"source {source.name}: uri: {source.local_path} does not exist; name a "
+            f"{'folder' if source.kind == 'files' else 'file'} that does",
+            path=configuration.path,
+            line=configuration.source_lines.get(source.name),
+        )
+        for source in configuration.sources
+        if source.local_path is not None and not source.local_path.exists()
+    ]
+
+
+def _find_file(path: Path | None) -> Path:
+    named = path or (Path(value) if (value := os.environ.get("RAGLINE_CONFIG")) else None)
+    chosen = (named or Path(DEFAULT_FILE)).absolute()
+    if not chosen.is_file():
+        raise ConfigurationError(
+            f"{chosen}: there is no such file; name the configuration with --config FILE or "
+            f"RAGLINE_CONFIG, or run where {DEFAULT_FILE} is"
+        )
+    return chosen
+
+
+def _compose(path: Path) -> yaml.Node:
+    try:
+        root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+    except UnicodeDecodeError as error:
+        raise ConfigurationError("the file is not UTF-8", path=path, line=1) from error
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = None if mark is None else mark.line + 1
+        problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+        raise ConfigurationError(f"is not YAML: {problem}", path=path, line=line) from error
+    if root is None:
+        raise ConfigurationError(
+            "the file is empty; allowed keys: collections, sources", path=path, line=1
+        )
+    return root
+
+
+def _refuse_repeated_keys(path: Path, node: yaml.Node) -> None:
+    """YAML lets the last of two equal keys win silently."""
+    if isinstance(node, yaml.MappingNode):
+        seen: dict[str, int] = {}
+        for key, value in node.value:
+            if key.value in seen:
+                raise ConfigurationError(
+                    f"{key.value} is written twice (first on line {seen[key.value]}); "
+                    "allowed: once",
+                    path=path,
+                    line=key.start_mark.line + 1,
+                )
+            seen[key.value] = key.start_mark.line + 1
+            _refuse_repeated_keys(path, value)
+    elif isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            _refuse_repeated_keys(path, item)
+
+
+def _refuse_unknown_top(path: Path, root: yaml.Node, values: dict[str, Any]) -> None:
+    allowed = ("collections", "sources")
+    for key in values:
+        if key not in allowed:
+            _fail(path, [(_line_of(root, (key,)), _unknown_key(str(key), allowed))])
+    for key in allowed:
+        if not isinstance(values.get(key) or [], list):
+            _fail(path, [(_line_of(root, (key,)), f"{key} must be a list, each item with a dash")])
+
+
+def _validate(path: Path, root: yaml.Node, values: dict[str, Any]) -> Configuration:
+    stated = values.get("collections") or []
+    sources = values.get("sources") or []
+    shapeless = [*_shapeless(root, "collections", stated), *_shapeless(root, "sources", sources)]
+    if shapeless:
+        _fail(path, shapeless)
+    names = {item.get("name") for item in stated}
+    implied = list(dict.fromkeys(_collection_names(sources)))
+    everything = {
+        "collections": [*stated, *({"name": name} for name in implied if name not in names)],
+        "sources": sources,
+        "path": path,
+        "home": _home(path),
+        "database_url": os.environ.get("RAGLINE_DATABASE_URL") or None,
+        "source_lines": {
+            str(item.get("name")): _line_of(root, ("sources", index))
+            for index, item in enumerate(sources)
+        },
+    }
+    try:
+        configuration = Configuration.model_validate(everything, context={"folder": path.parent})
+    except ValidationError as error:
+        _fail(path, [_describe(root, fault, sources) for fault in _flatten(error)])
+    repeated = [*_repeated(root, "collections", stated), *_repeated(root, "sources", sources)]
+    if repeated:
+        _fail(path, repeated)
+    return configuration
+
+
+def _shapeless(root: yaml.Node, area: str, items: list[Any]) -> Iterator[tuple[int, str]]:
+    """Items that are no mapping, and sources of no known kind: nothing more is known of them."""
+    for index, item in enumerate(items):
+        if not isinstance(item, dict):
+            yield _line_of(root, (area, index)), f"{area}[{index}] must be a mapping with a name"
+        elif area == "sources" and item.get("kind") not in KINDS:
+            stated = f"unknown kind {item['kind']!r}" if "kind" in item else "kind is missing"
+            line = _line_of(root, (area, index, "kind"))
+            yield line, f"sources[{index}].kind: {stated}; allowed: {', '.join(KINDS)}"
+
+
+def _collection_names(sources: list[dict[str, Any]]) -> Iterator[str]:
+    for source in sources:
+        if isinstance(source.get("collection"), str):
+            yield source["collection"]
+
+
+def _home(path: Path) -> Path:
+    stated = os.environ.get("RAGLINE_HOME")
+    return Path(stated).expanduser().absolute() if stated else path.parent / ".ragline"
+
+
+def _repeated(root: yaml.Node, area: str, items: list[dict[str, Any]]) -> Iterator[tuple[int, str]]:
+    """Names that are taken. A dash and an underscore are one sign in the names of Dagster."""
+    seen: dict[str, str] = {}
+    for index, item in enumerate(items):
+        name = str(item["name"])
+        plain = name.replace("-", "_")
+        if plain in seen:
+            other = "" if seen[plain] == name else f" (as {seen[plain]!r}: - and _ count as equal)"
+            line = _line_of(root, (area, index, "name"))
+            yield line, f"{area}: the name {name!r} is taken{other}; allowed: a name of its own"
+        seen[plain] = name
+
+
+def _flatten(error: ValidationError) -> Iterator[ErrorDetails]:
+    """Faults with whole paths: those of a source come wrapped in one fault of the list's item."""
+    for fault in error.errors(include_url=False):
+        inner = (fault.get("ctx") or {}).get("error")
+        if isinstance(inner, ValidationError):
+            for nested in _flatten(inner):
+                yield {**nested, "loc": (*fault["loc"], *nested["loc"])}
+        else:
+            yield fault
+
+
+def _describe(
+    root: yaml.Node, fault: ErrorDetails, sources: list[dict[str, Any]]
+) -> tuple[int, str]:
+    """The line of a fault, and what is wrong, where in the file's own words, what is allowed."""
+    line = _line_of(root, fault["loc"])
+    place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in fault["loc"])
+    place = place.lstrip(".")
+    if fault["type"] == "extra_forbidden":
+        above, key = fault["loc"][:-1], str(fault["loc"][-1])
+        allowed = _allowed_keys(above, sources)
+        return line, f"{place.removesuffix('.' + key)}: {_unknown_key(key, allowed)}"
+    if fault["type"] == "missing":
+        return line, f"{place} is missing; it must be given"
+    if fault["type"] == "string_pattern_mismatch":
+        return line, (
+            f"{place}: {fault['input']!r} is not allowed; allowed: lower-case letters, digits, "
+            "- and _, beginning with a letter or digit, at most 63 characters"
+        )
+    return line, f"{place}: {fault['msg'].removeprefix('Value error, ')} (is {fault['input']!r})"
+
+
+def _allowed_keys(above: tuple[int | str, ...], sources: list[dict[str, Any]]) -> tuple[str, ...]:
+    """The keys of the settings that stand at a place of the file."""
+    area, index, *rest = above
+    model: type[BaseModel] = CollectionSettings
+    if area == "sources":
+        model = KINDS[sources[int(index)]["kind"]].settings
+    for part in rest:
+        nested = model.model_fields[str(part)].annotation
+        assert isinstance(nested, type)
+        assert issubclass(nested, BaseModel)
+        model = nested
+    return tuple(model.model_fields)
+
+
+def _unknown_key(key: str, allowed: tuple[str, ...]) -> str:
+    close = difflib.get_close_matches(key, allowed, n=1)
+    hint = f" (did you mean {close[0]!r}?)" if close else ""
+    return f"unknown key {key!r}{hint}; allowed: {', '.join(allowed)}"
+
+
+def _fail(path: Path, faults: list[tuple[int, str]]) -> NoReturn:
+    """Raise all faults as one error, a line each."""
+    (line, first), *others = sorted(set(faults))
+    more = "".join(f"\n{path}:{number}: {fault}" for number, fault in others)
+    raise ConfigurationError(first + more, path=path, line=line)
+
+
+def _line_of(root: yaml.Node, place: tuple[int | str, ...]) -> int:
+    """The line of the deepest part of `place` that the file has; lines start at 1."""
+    node, line = root, root.start_mark.line
+    for part in place:
+        if isinstance(node, yaml.MappingNode):
+            found = [(key, value) for key, value in node.value if key.value == str(part)]
+            if not found:
+                break
+            key, node = found[0]
+            line = key.start_mark.line
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int):
+            if part >= len(node.value):
+                break
+            node = node.value[part]
+            line = node.start_mark.line
+        else:
+            break
+    return line + 1

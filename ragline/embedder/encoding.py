@@ -1,0 +1,53 @@
+"""Token ids to vectors: batches planned, run side by side, and put back in order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from ragline.embedder.backend import Backend, Floats, Ids
+from ragline.embedder.batching import pad_rows, padded_width, plan_batches
+
+Rows = Sequence[Sequence[int]]
+
+
+def encode_row(backend: Backend, row: Sequence[int], pad_id: int) -> Floats:
+    """(dimension,) unit vector of one text, in the least time."""
+    ids, mask = pad_rows([row], padded_width(len(row)), pad_id)
+    return backend.embed_batch(ids, mask, is_alone=True)[0]
+
+
+def encode_rows(backend: Backend, rows: Rows, pad_id: int) -> Floats:
+    """(n, dimension) unit rows in input order. At least one row."""
+    indices, results = _run_batches(backend, rows, pad_id, backend.embed_batch)
+    vectors = np.concatenate(results)
+    ordered = np.empty_like(vectors)
+    ordered[indices] = vectors
+    return ordered
+
+
+def encode_row_tokens(backend: Backend, rows: Rows, pad_id: int) -> list[Floats]:
+    """Per row (tokens, dimension): a unit row for each id, without padding."""
+    indices, results = _run_batches(backend, rows, pad_id, backend.embed_batch_tokens)
+    matrices = (matrix for batch in results for matrix in batch)
+    by_index = dict(zip(indices, matrices, strict=True))
+    return [by_index[index][: len(row)] for index, row in enumerate(rows)]
+
+
+def _run_batches(
+    backend: Backend, rows: Rows, pad_id: int, run: Callable[[Ids, Ids], Floats]
+) -> tuple[list[int], list[Floats]]:
+    batches = list(plan_batches([len(row) for row in rows], backend.batch_tokens))
+
+    def run_one(batch: tuple[int, list[int]]) -> Floats:
+        width, indices = batch
+        return run(*pad_rows([rows[index] for index in indices], width, pad_id))
+
+    order = [index for _, indices in batches for index in indices]
+    if len(batches) == 1:
+        return order, [run_one(batches[0])]
+    # Threads, since inference releases the interpreter's lock.
+    with ThreadPoolExecutor(backend.parallel_batches, "ragline-embed") as threads:
+        return order, list(threads.map(run_one, batches))

@@ -1,0 +1,144 @@
+"""The model as a graph that OpenVINO reads, made once from PyTorch and kept.
+
+Making one costs seconds and loads torch; finding one costs neither. Beside the graph lie the
+vectors that PyTorch gave for a few probes, so that any encoder can be held to them later.
+Running the graph is `openvino_backend`.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+import tempfile
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ragline.embedder.backend import Floats
+from ragline.embedder.model_files import ModelFiles
+
+logger = logging.getLogger(__name__)
+
+# Raised when a newer Ragline writes a different graph or other probes.
+_EXPORT_VERSION = 1
+_SUMMARY = "export.json"
+_GRAPH = "model.xml"
+_REFERENCE = "reference.npy"
+
+_SENTENCE = "The boundary layer on a flat plate separates when the pressure rises downstream. "
+# Short and long, prose and noise, several scripts: where encoders of less precision differ most.
+PROBES = (
+    "?",
+    "wing",
+    "what is the effect of heat on a thin shell",
+    "def embed(texts: list[str]) -> None:\n    return 1 / 0  # ZeroDivisionError",
+    "Быстрая коричневая лиса перепрыгивает через ленивую собаку",
+    "東京都は日本の首都です。人口は約1400万人。",
+    "\U0001f600 \U0001f680 \U0001f4a9 <<>> ~~~ %%% 0x7f",
+    "1 2 3 5 8 13 21 34 55 89 144 233 377 610 987",
+    _SENTENCE,
+    _SENTENCE * 4,
+    _SENTENCE * 9,
+    _SENTENCE * 60,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ExportedModel:
+    """What one folder of the cache holds. `graph` is None for a model that stays in PyTorch."""
+
+    folder: Path
+    graph: Path | None
+    reference: Floats
+
+
+def export_model(files: ModelFiles, cache: Path) -> ExportedModel:
+    """The model's graph, from the cache or made now.
+
+    One process makes it while others wait; a process that dies leaves nothing that counts.
+
+    Raises:
+        ModelUnavailableError: sentence-transformers cannot load the model.
+    """
+    folder = cache / f"{files.model_hash[:16]}-v{_EXPORT_VERSION}"
+    if not folder.is_dir():
+        # Imported here: only a model's first load takes the lock.
+        from filelock import FileLock  # noqa: PLC0415
+
+        cache.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{folder}.lock"):
+            if not folder.is_dir():
+                _make_folder(files, folder)
+    return _read_export(folder)
+
+
+def _read_export(folder: Path) -> ExportedModel:
+    summary = json.loads((folder / _SUMMARY).read_text(encoding="utf-8"))
+    graph = folder / _GRAPH if summary["is_exported"] else None
+    return ExportedModel(folder, graph, np.load(folder / _REFERENCE))
+
+
+def _make_folder(files: ModelFiles, folder: Path) -> None:
+    prefix = f".{folder.name}-"
+    for left_behind in folder.parent.glob(f"{prefix}*"):
+        shutil.rmtree(left_behind, ignore_errors=True)
+    unfinished = Path(tempfile.mkdtemp(prefix=prefix, dir=folder.parent))
+    try:
+        _write_export(files, unfinished)
+        unfinished.chmod(0o755)  # mkdtemp's 0700 would shut out another user of this cache
+        unfinished.rename(folder)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def _write_export(files: ModelFiles, folder: Path) -> None:
+    # Imported here: torch costs seconds that a machine with a filled cache never pays.
+    from ragline.embedder.pytorch_backend import (  # noqa: PLC0415
+        EmbeddingModule,
+        load_sentence_transformer,
+        reference_vectors,
+    )
+
+    logger.info("preparing embedding model %s; this happens once", files.model)
+    # OpenVINO fuses attention that is written out; PyTorch's own fused operator hides it.
+    model = load_sentence_transformer(files, "cpu", attention="eager")
+    np.save(folder / _REFERENCE, reference_vectors(model, PROBES))
+    reason = ""
+    try:
+        _write_graph(EmbeddingModule(model).eval(), folder)
+    except Exception as error:  # noqa: BLE001 - tracing runs the model's own code: anything may rise
+        reason = f"{type(error).__name__}: {error}"
+        logger.warning("%s stays in PyTorch, it cannot be exported: %s", files.model, reason)
+    summary = {"model": files.model, "is_exported": not reason, "reason": reason}
+    (folder / _SUMMARY).write_text(json.dumps(summary), encoding="utf-8")
+
+
+def _write_graph(module: Any, folder: Path) -> None:  # noqa: ANN401 - naming torch's type loads it
+    import openvino  # noqa: PLC0415 - only where a model is new
+    import torch  # noqa: PLC0415 - only where a model is new
+
+    onnx_path = folder / "model.onnx"
+    ids = torch.ones((2, 8), dtype=torch.int64)
+    batch = {0: "rows", 1: "width"}
+    names = ["input_ids", "attention_mask"]
+    axes = {**dict.fromkeys(names, batch), "tokens": batch, "sentence": {0: "rows"}}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the tracer warns its own authors, at length
+        torch.onnx.export(
+            module,
+            (ids, ids.clone()),
+            str(onnx_path),
+            input_names=names,
+            output_names=["sentence", "tokens"],
+            dynamic_axes=axes,
+            opset_version=18,
+            dynamo=False,
+        )
+    # OpenVINO's own format loads ten times faster than ONNX. Float32 stays float32.
+    graph = openvino.Core().read_model(onnx_path)
+    openvino.save_model(graph, folder / _GRAPH, compress_to_fp16=False)
+    onnx_path.unlink()

@@ -1,0 +1,119 @@
+"""Encoding with PyTorch through sentence-transformers: on a GPU, and where nothing else can.
+
+In float32 on the CPU it is the reference that every other encoder is held to.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import torch
+from sentence_transformers import SentenceTransformer
+from torch.nn.functional import normalize
+from transformers.utils import logging as transformers_logging
+
+from ragline.embedder.backend import Floats, Ids
+from ragline.embedder.model_files import ModelFiles
+from ragline.errors import ModelUnavailableError
+
+Precision = Literal["f32", "f16"]
+
+_DTYPES = {"f32": torch.float32, "f16": torch.float16}
+_CPU_BATCH_TOKENS = 2048
+_GPU_BATCH_TOKENS = 65536
+
+
+class EmbeddingModule(torch.nn.Module):
+    """A sentence-transformers model as a function of ids and mask, with unit rows out."""
+
+    def __init__(self, model: SentenceTransformer) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(
+        self, input_ids: torch.Tensor, attention_mask: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """(rows, dimension) of sentences and (rows, width, dimension) of tokens, float32."""
+        features = self.model({"input_ids": input_ids, "attention_mask": attention_mask})
+        sentence, tokens = features["sentence_embedding"], features["token_embeddings"]
+        return normalize(sentence.float(), dim=-1), normalize(tokens.float(), dim=-1)
+
+
+class PyTorchBackend:
+    """A sentence-transformers model on a device."""
+
+    def __init__(self, files: ModelFiles, device: str, precision: Precision = "f32") -> None:
+        model = load_sentence_transformer(files, device, precision)
+        self._module = EmbeddingModule(model).eval()
+        self._device = device
+        self._precision = precision
+
+    @property
+    def encoder(self) -> str:
+        return f"pytorch-{self._precision}"
+
+    @property
+    def parallel_batches(self) -> int:
+        """One: PyTorch spreads a batch over the whole processor."""
+        return 1
+
+    @property
+    def batch_tokens(self) -> int:
+        return _CPU_BATCH_TOKENS if self._device == "cpu" else _GPU_BATCH_TOKENS
+
+    def embed_batch(self, ids: Ids, mask: Ids, *, is_alone: bool = False) -> Floats:  # noqa: ARG002 - one form serves both
+        return self._run(ids, mask)[0]
+
+    def embed_batch_tokens(self, ids: Ids, mask: Ids) -> Floats:
+        return self._run(ids, mask)[1]
+
+    def _run(self, ids: Ids, mask: Ids) -> tuple[Floats, Floats]:
+        with torch.inference_mode():
+            outputs = self._module(
+                torch.from_numpy(ids).to(self._device), torch.from_numpy(mask).to(self._device)
+            )
+            sentence, tokens = (output.cpu().numpy() for output in outputs)
+        return sentence, tokens
+
+
+def has_gpu() -> bool:
+    """Whether this build of PyTorch can use a GPU of this machine."""
+    return torch.cuda.is_available()
+
+
+def load_sentence_transformer(
+    files: ModelFiles, device: str, precision: Precision = "f32", attention: str | None = None
+) -> SentenceTransformer:
+    """The model as sentence-transformers loads it, from its files only.
+
+    Raises:
+        ModelUnavailableError: sentence-transformers cannot load the folder, or the model is
+            not a transformer over token ids.
+    """
+    options: dict[str, object] = {"dtype": _DTYPES[precision]}
+    if attention is not None:
+        options["attn_implementation"] = attention
+    had_bars = transformers_logging.is_progress_bar_enabled()
+    transformers_logging.disable_progress_bar()
+    try:
+        model = SentenceTransformer(
+            str(files.folder), device=device, local_files_only=True, model_kwargs=options
+        )
+    except (OSError, ValueError, ImportError, RuntimeError, KeyError) as error:
+        raise ModelUnavailableError(
+            f"embedding model {files.model} cannot be loaded from {files.folder}: {error}"
+        ) from error
+    finally:
+        if had_bars:
+            transformers_logging.enable_progress_bar()
+    model.max_seq_length = files.max_positions
+    return model
+
+
+def reference_vectors(model: SentenceTransformer, texts: tuple[str, ...]) -> Floats:
+    """(n, dimension) unit rows of queries by the library's own tokenizer and batching."""
+    vectors = model.encode_query(
+        list(texts), batch_size=4, normalize_embeddings=True, show_progress_bar=False
+    )
+    return np.asarray(vectors, dtype=np.float32)

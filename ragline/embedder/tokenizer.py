@@ -1,0 +1,172 @@
+"""The embedding model's tokenizer: counting, offsets, and the ids the model reads.
+
+Needs the package `tokenizers` only. Cutting text to a budget is `ragline.chunking`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+from tokenizers import Encoding, Tokenizer, normalizers
+
+from ragline.embedder.model_cache import write_atomically
+from ragline.embedder.model_files import ModelFiles, find_model_files
+from ragline.errors import TextTooLongError
+from ragline.fingerprints import fingerprint, hash_text
+
+
+class TokenCounter(Protocol):
+    """Counts text in the tokens of one embedding model.
+
+    `max_tokens` is the number of tokens a text may have and still be read whole: the model's
+    length limit without its special tokens and without its document prefix. Counts leave
+    special tokens out too, so the two compare directly.
+    """
+
+    @property
+    def max_tokens(self) -> int: ...
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes when the same text may be counted or cut differently."""
+
+    def count_tokens(self, texts: list[str]) -> list[int]:
+        """The number of tokens of each text; 0 for an empty one."""
+
+    def offsets(self, text: str) -> list[tuple[int, int]]:
+        """(start, end) in characters of `text` for each of its tokens, in order.
+
+        Their number is the text's count. They skip what the tokenizer drops (white space,
+        control characters); tokens of one character's bytes share its offsets.
+        """
+
+
+class ModelTokenizer:
+    """The tokenizer of one model. Safe to use from several threads."""
+
+    def __init__(self, files: ModelFiles, definition: str) -> None:
+        """`definition` is the text of a `tokenizer.json`."""
+        self._tokenizer = _build_tokenizer(definition, is_lower_casing=files.is_lower_casing)
+        self.max_positions = files.max_positions
+        self.query_prefix = files.query_prefix
+        self.document_prefix = files.document_prefix
+        self.pad_id = files.pad_id
+        self._special_count = self._tokenizer.num_special_tokens_to_add(is_pair=False)
+        prefix_count = self.count_tokens([self.document_prefix])[0]
+        self._max_tokens = self.max_positions - self._special_count - prefix_count
+        self._fingerprint = fingerprint(
+            {
+                "definition": hash_text(definition).hex(),
+                "is_lower_casing": files.is_lower_casing,
+                "max_tokens": self._max_tokens,
+            }
+        )
+
+    @property
+    def max_tokens(self) -> int:
+        """Tokens a document's text may have: no special tokens, no prefix."""
+        return self._max_tokens
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes when the same text may be counted or cut differently."""
+        return self._fingerprint
+
+    def count_tokens(self, texts: list[str]) -> list[int]:
+        """The number of tokens of each text, without special tokens and prefix."""
+        return [len(encoding.ids) for encoding in self._encode("", texts)]
+
+    def offsets(self, text: str) -> list[tuple[int, int]]:
+        """(start, end) in characters of `text` for each of its tokens, in order."""
+        return list(self._tokenizer.encode(text, add_special_tokens=False).offsets)
+
+    def encode_documents(self, texts: Sequence[str]) -> list[list[int]]:
+        """Token ids of each text with its prefix and special tokens.
+
+        Raises:
+            TextTooLongError: a text has more tokens than the model reads. Cut it before: what
+                the model does not read cannot be found.
+        """
+        rows = [self._complete(encoding) for encoding in self._encode(self.document_prefix, texts)]
+        longest = max(range(len(rows)), key=lambda i: len(rows[i]), default=0)
+        if rows and len(rows[longest]) > self.max_positions:
+            text = texts[longest]
+            raise TextTooLongError(
+                f"a text of {self.count_tokens([text])[0]} tokens is longer than the "
+                f"{self.max_tokens} tokens that its embedding model reads: {text[:60]!r}"
+            )
+        return rows
+
+    def encode_queries(self, texts: Sequence[str]) -> list[list[int]]:
+        """Token ids of each query with its prefix and special tokens, cut at the model's limit.
+
+        A query is a person's: searching with its beginning beats refusing it.
+        """
+        return [self._windows(encoding)[0] for encoding in self._encode(self.query_prefix, texts)]
+
+    def encode_windows(self, text: str, *, limit: int) -> list[list[int]]:
+        """Token ids of a document of any length, in windows that the model can read.
+
+        Reads `limit` windows at most; an empty text gives one that holds special tokens only.
+        """
+        return self._windows(self._encode(self.document_prefix, [text])[0])[:limit]
+
+    def _encode(self, prefix: str, texts: Sequence[str]) -> list[Encoding]:
+        # Half a surrogate pair, which JSON and a terminal can produce, is no text to a tokenizer.
+        clean = [(prefix + text).encode("utf-8", "replace").decode() for text in texts]
+        # The fast variant computes no offsets; nothing here needs them.
+        return list(self._tokenizer.encode_batch_fast(clean, add_special_tokens=False))
+
+    def _windows(self, encoding: Encoding) -> list[list[int]]:
+        encoding.truncate(self.max_positions - self._special_count)
+        return [self._complete(window) for window in (encoding, *encoding.overflowing)]
+
+    def _complete(self, encoding: Encoding) -> list[int]:
+        return list(self._tokenizer.post_process(encoding).ids)
+
+
+def load_tokenizer(model: str, cache: Path) -> ModelTokenizer:
+    """The tokenizer of a model, without loading the model: tens of milliseconds.
+
+    A model that ships no `tokenizer.json` has one made through `transformers` the first time,
+    kept in `cache`.
+
+    Raises:
+        ModelUnavailableError: the model cannot be found; the message says what to do.
+    """
+    return read_tokenizer(find_model_files(model), cache)
+
+
+def read_tokenizer(files: ModelFiles, cache: Path) -> ModelTokenizer:
+    """The tokenizer of a model whose files are known."""
+    path = files.transformer_folder / "tokenizer.json"
+    if not path.is_file():
+        path = convert_tokenizer(files, cache)
+    return ModelTokenizer(files, path.read_text(encoding="utf-8"))
+
+
+def convert_tokenizer(files: ModelFiles, cache: Path) -> Path:
+    """A `tokenizer.json` in `cache` made from an older model's vocabulary files."""
+    made = cache / f"{files.model_hash[:16]}-tokenizer.json"
+    if not made.is_file():
+        # Imported here: it costs seconds, and only models older than tokenizer.json need it.
+        from transformers import AutoTokenizer  # noqa: PLC0415
+
+        loaded = AutoTokenizer.from_pretrained(str(files.transformer_folder))
+        write_atomically(made, loaded.backend_tokenizer.to_str().encode())
+    return made
+
+
+def _build_tokenizer(definition: str, *, is_lower_casing: bool) -> Tokenizer:
+    tokenizer = Tokenizer.from_str(definition)
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    if is_lower_casing:
+        steps = [normalizers.Lowercase()]
+        if tokenizer.normalizer is not None:
+            steps.append(tokenizer.normalizer)
+        # In the normaliser and not on the string: offsets keep counting the original's characters.
+        tokenizer.normalizer = normalizers.Sequence(steps)
+    return tokenizer

@@ -1,0 +1,111 @@
+"""Writing out what a collection's live index serves, as JSON lines or Parquet."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from sqlalchemy import Connection
+
+from ragline.errors import ConfigurationError, IndexNotReadyError, UnknownCollectionError
+from ragline.storage.database import Database
+from ragline.storage.generation_tables import load_generation_statement
+from ragline.storage.statements import load_statement
+
+BATCH_ROWS = 1_000
+SCHEMA = pa.schema(
+    [
+        ("document_id", pa.string()),
+        ("ordinal", pa.int32()),
+        ("text", pa.string()),
+        ("heading_path", pa.list_(pa.string())),
+        ("page", pa.int32()),
+        ("char_start", pa.int32()),
+        ("char_end", pa.int32()),
+        ("metadata", pa.string()),
+        ("vector", pa.list_(pa.float32())),
+    ]
+)
+
+
+def export_collection(
+    database: Database, collection: str, path: Path, *, has_vectors: bool = True
+) -> int:
+    """Write every entry of the live generation, by document id and ordinal; return how many.
+
+    The ending of `path` decides: `.jsonl` or `.parquet`. The file appears whole or not at all.
+    In Parquet, metadata is a JSON string.
+
+    Raises:
+        ConfigurationError: another ending.
+        UnknownCollectionError, IndexNotReadyError: there is nothing to export.
+    """
+    writers = {".jsonl": _write_lines, ".parquet": _write_parquet}
+    if path.suffix not in writers:
+        raise ConfigurationError(f"cannot export to {path}: the ending must be .jsonl or .parquet")
+    unfinished = path.with_name(f".{path.name}.unfinished")
+    try:
+        with database.begin() as connection:
+            batches = _select_entries(connection, collection, has_vectors=has_vectors)
+            count = writers[path.suffix](unfinished, batches)
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    return count
+
+
+def _select_entries(
+    connection: Connection, collection: str, *, has_vectors: bool
+) -> Iterator[list[dict[str, Any]]]:
+    live = connection.execute(
+        load_statement("search/select_live_generation"), {"collection": collection}
+    ).first()
+    if live is None:
+        raise UnknownCollectionError(f"unknown collection {collection!r}")
+    if live.id is None:
+        raise IndexNotReadyError(f"collection {collection} has no live index yet")
+    rows = connection.execution_options(yield_per=BATCH_ROWS).execute(
+        load_generation_statement("export/select_entries", live.id)
+    )
+    for batch in rows.mappings().partitions():
+        yield [_read_entry(dict(row), has_vectors=has_vectors) for row in batch]
+
+
+def _read_entry(row: dict[str, Any], *, has_vectors: bool) -> dict[str, Any]:
+    vector = row.pop("embedding")
+    if has_vectors:
+        row["vector"] = [float(value) for value in vector.to_list()]
+    return row
+
+
+def _write_lines(path: Path, batches: Iterator[list[dict[str, Any]]]) -> int:
+    count = 0
+    with path.open("w", encoding="utf-8") as file:
+        for batch in batches:
+            file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in batch)
+            count += len(batch)
+    return count
+
+
+def _write_parquet(path: Path, batches: Iterator[list[dict[str, Any]]]) -> int:
+    count = 0
+    writer: pq.ParquetWriter | None = None
+    schema = SCHEMA
+    try:
+        for batch in batches:
+            if writer is None:
+                schema = pa.schema([field for field in SCHEMA if field.name in batch[0]])
+                writer = pq.ParquetWriter(path, schema)
+            rows = [row | {"metadata": json.dumps(row["metadata"])} for row in batch]
+            writer.write_table(pa.Table.from_pylist(rows, schema=schema))
+            count += len(batch)
+        if writer is None:
+            pq.write_table(SCHEMA.empty_table(), path)
+    finally:
+        if writer is not None:
+            writer.close()
+    return count

@@ -1,0 +1,35 @@
+"""Hashes: what a text, a file or a set of settings is called by everything derived from it.
+
+What goes into a fingerprint is decided by its owner: the parser, the chunker, the embedding
+space.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+
+FINGERPRINT_DIGITS = 16
+
+
+def hash_bytes(content: bytes) -> bytes:
+    """SHA-256 of bytes: 32 bytes."""
+    return hashlib.sha256(content).digest()
+
+
+def hash_text(text: str) -> bytes:
+    """SHA-256 of a text's UTF-8: 32 bytes. No normalisation: other bytes are another text."""
+    return hash_bytes(text.encode())
+
+
+def fingerprint(parts: Mapping[str, object]) -> str:
+    """A short name for a set of settings: 16 hexadecimal digits, the same on every machine.
+
+    The order of keys does not count. Values are what JSON can write; tuples equal lists.
+
+    Raises:
+        TypeError: a value has no JSON form. Put its text or its hash in instead.
+    """
+    canonical = json.dumps(parts, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hash_text(canonical).hex()[:FINGERPRINT_DIGITS]

@@ -1,0 +1,81 @@
+"""What each run did for each source: one row a run and source, filled in stage by stage."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, update
+
+from ragline.lifecycle.workshop import Workshop
+from ragline.storage.database import Database
+from ragline.storage.schema import source_syncs
+from ragline.storage.statements import load_statement
+
+
+@dataclass(frozen=True, slots=True)
+class SourceSync:
+    """One run's report for one source; counts are documents, `chunks` and `embeddings` aside.
+
+    `chunks` = `embeddings_made` + `embeddings_reused`: every chunk of the source needs a
+    vector, and a vector is made once for a text. `seconds` is the time spent in its stages.
+    """
+
+    source: str
+    collection: str
+    started_at: datetime
+    finished_at: datetime | None
+    error: str | None
+    listed: int
+    added: int
+    changed: int
+    unchanged: int
+    removed: int
+    failed: int
+    quarantined: int
+    unsupported: int
+    chunks: int
+    embeddings_made: int
+    embeddings_reused: int
+    seconds: float
+
+
+def record_counts(workshop: Workshop, source_id: int, counts: Any, seconds: float) -> None:
+    """Write the counts of one stage (a report's fields of the same names) and add its time."""
+    known = {name: value for name, value in asdict(counts).items() if name in _COUNTS}
+    _write(workshop, source_id, seconds, known)
+
+
+def record_finish(workshop: Workshop, source_id: int) -> None:
+    """Note that a run has done all its stages for a source."""
+    _write(workshop, source_id, 0.0, {"finished_at": func.clock_timestamp()})
+
+
+def record_error(workshop: Workshop, source_id: int, error: Exception) -> None:
+    """Note what stopped a run at a source; the error itself is the caller's to raise."""
+    _write(workshop, source_id, 0.0, {"error": f"{type(error).__name__}: {error}"})
+
+
+def read_sync_reports(database: Database, run_id: str) -> dict[str, SourceSync]:
+    """What a run did, by source, in order of name."""
+    with database.connect() as connection:
+        rows = connection.execute(
+            load_statement("lifecycle/select_source_syncs"), {"run_id": run_id}
+        )
+        return {row["source"]: SourceSync(**row) for row in rows.mappings()}
+
+
+_COUNTS = frozenset(SourceSync.__dataclass_fields__) - {"source", "collection", "error", "seconds"}
+
+
+def _write(workshop: Workshop, source_id: int, seconds: float, values: dict[str, Any]) -> None:
+    parameters = {"run_id": workshop.run_id, "source_id": source_id}
+    with workshop.database.begin() as connection:
+        connection.execute(load_statement("lifecycle/upsert_source_sync"), parameters)
+        connection.execute(
+            update(source_syncs)
+            .where(source_syncs.c.run_id == workshop.run_id)
+            .where(source_syncs.c.source_id == source_id)
+            .values(seconds=source_syncs.c.seconds + seconds, **values)
+        )

@@ -1,0 +1,339 @@
+"""The shared tables, as SQLAlchemy Core sees them.
+
+The migrations under sql/migrations make these tables; a test compares the two. The table of
+a generation's entries is not here: each generation has its own, made from sql/generation.sql.
+"""
+
+from __future__ import annotations
+
+from pgvector.sqlalchemy import HALFVEC
+from sqlalchemy import (
+    REAL,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Double,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    Interval,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
+
+SCHEMA = "ragline"
+
+metadata = MetaData(
+    schema=SCHEMA,
+    naming_convention={
+        "ix": "%(table_name)s_%(column_0_N_name)s_idx",
+        "uq": "%(table_name)s_%(column_0_N_name)s_key",
+        "ck": "%(table_name)s_%(constraint_name)s_check",
+        "fk": "%(table_name)s_%(column_0_N_name)s_fkey",
+        "pk": "%(table_name)s_pkey",
+    },
+)
+
+
+def _key() -> Column[int]:
+    return Column("id", BigInteger, Identity(always=True), primary_key=True)
+
+
+def _refers(name: str, target: str, *, nullable: bool = False) -> Column[int]:
+    return Column(name, BigInteger, ForeignKey(f"{SCHEMA}.{target}.id"), nullable=nullable)
+
+
+def _moment(name: str, *, nullable: bool = True) -> Column[object]:
+    return Column(name, DateTime(timezone=True), nullable=nullable)
+
+
+def _created_at() -> Column[object]:
+    return Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now())
+
+
+def _count(name: str) -> Column[int]:
+    return Column(name, BigInteger, nullable=False, server_default=text("0"))
+
+
+collections = Table(
+    "collections",
+    metadata,
+    _key(),
+    Column("name", Text, nullable=False, unique=True),
+    Column(
+        "live_generation_id",
+        BigInteger,
+        ForeignKey(f"{SCHEMA}.generations.id", use_alter=True),
+        nullable=True,
+    ),
+    _created_at(),
+)
+
+embedding_spaces = Table(
+    "embedding_spaces",
+    metadata,
+    _key(),
+    Column("fingerprint", Text, nullable=False, unique=True),
+    Column("model", Text, nullable=False),
+    Column("dimension", Integer, nullable=False),
+    Column("description", JSONB, nullable=False),
+    _created_at(),
+)
+
+generations = Table(
+    "generations",
+    metadata,
+    _key(),
+    _refers("collection_id", "collections"),
+    _refers("embedding_space_id", "embedding_spaces"),
+    Column("chunker_fingerprint", Text, nullable=False),
+    Column("chunking", JSONB, nullable=False),
+    Column("language", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    # BM25 needs the entry count and the average length; both are kept with the entries.
+    _count("entry_count"),
+    _count("lexeme_count"),
+    Column("weighted_length", Double, nullable=True),
+    _created_at(),
+    _moment("promoted_at"),
+    _moment("retired_at"),
+    CheckConstraint("state in ('building', 'live', 'retired', 'dropped')", name="state"),
+    Index(
+        "generations_target_key",
+        "collection_id",
+        "embedding_space_id",
+        "chunker_fingerprint",
+        "language",
+        unique=True,
+        postgresql_where=text("state <> 'dropped'"),
+    ),
+)
+
+lexemes = Table(
+    "lexemes",
+    metadata,
+    Column(
+        "generation_id",
+        BigInteger,
+        ForeignKey(f"{SCHEMA}.generations.id", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    Column("lexeme", Text, primary_key=True),
+    Column("document_frequency", BigInteger, nullable=False),
+)
+
+sources = Table(
+    "sources",
+    metadata,
+    _key(),
+    _refers("collection_id", "collections"),
+    Column("name", Text, nullable=False, unique=True),
+    Column("kind", Text, nullable=False),
+    Column("visible_within", Interval, nullable=False),
+    Column("forgotten_within", Interval, nullable=False),
+    _moment("listed_at"),
+    _created_at(),
+)
+
+parses = Table(
+    "parses",
+    metadata,
+    _key(),
+    Column("fingerprint", Text, nullable=False, unique=True),
+    Column("parser_fingerprint", Text, nullable=False),
+    Column("file_type", Text, nullable=False),
+    Column("title", Text, nullable=True),
+    Column("language", Text, nullable=True),
+    Column("page_count", Integer, nullable=True),
+    Column("text", Text, nullable=False),
+    Column("elements", JSONB, nullable=False),
+    _created_at(),
+)
+
+documents = Table(
+    "documents",
+    metadata,
+    _key(),
+    _refers("source_id", "sources"),
+    Column("document_id", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    # The version last listed and the version last read; they differ while work is waiting.
+    Column("version", Text, nullable=False),
+    Column("read_version", Text, nullable=True),
+    Column("read_by", Text, nullable=True),
+    Column("content_hash", Text, nullable=True),
+    _refers("parse_id", "parses", nullable=True),
+    # The bytes that parse_id was read from; they lag behind content_hash after a failure.
+    Column("parsed_content_hash", Text, nullable=True),
+    Column("metadata", JSONB, nullable=False, server_default=text("'{}'::jsonb")),
+    Column("error_name", Text, nullable=True),
+    Column("error", Text, nullable=True),
+    Column("attempts", Integer, nullable=False, server_default=text("0")),
+    _moment("next_attempt_at"),
+    # When the source says the version was made, and when a listing first showed it.
+    _moment("changed_at"),
+    Column("noticed_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    _moment("missing_since"),
+    _moment("visible_at"),
+    _moment("removed_at"),
+    UniqueConstraint("source_id", "document_id"),
+    CheckConstraint(
+        "state in ('pending', 'ready', 'failed', 'quarantined', 'unsupported', 'removed')",
+        name="state",
+    ),
+    Index(None, "parse_id"),
+)
+
+chunkings = Table(
+    "chunkings",
+    metadata,
+    _key(),
+    _refers("parse_id", "parses"),
+    Column("chunker_fingerprint", Text, nullable=False),
+    Column("chunk_count", Integer, nullable=False),
+    _created_at(),
+    UniqueConstraint("parse_id", "chunker_fingerprint"),
+)
+
+chunks = Table(
+    "chunks",
+    metadata,
+    _key(),
+    _refers("chunking_id", "chunkings"),
+    Column("ordinal", Integer, nullable=False),
+    Column("header", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("text_hash", LargeBinary, nullable=False),
+    Column("heading_path", ARRAY(Text), nullable=False),
+    Column("page", Integer, nullable=True),
+    Column("char_start", Integer, nullable=False),
+    Column("char_end", Integer, nullable=False),
+    Column("token_count", Integer, nullable=False),
+    UniqueConstraint("chunking_id", "ordinal"),
+    Index(None, "text_hash"),
+)
+
+embeddings = Table(
+    "embeddings",
+    metadata,
+    Column(
+        "embedding_space_id",
+        BigInteger,
+        ForeignKey(f"{SCHEMA}.embedding_spaces.id"),
+        primary_key=True,
+    ),
+    Column("text_hash", LargeBinary, primary_key=True),
+    Column("embedding", HALFVEC, nullable=False),
+    _created_at(),
+)
+
+placements = Table(
+    "placements",
+    metadata,
+    Column(
+        "generation_id",
+        BigInteger,
+        ForeignKey(f"{SCHEMA}.generations.id", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    Column(
+        "document_key",
+        BigInteger,
+        ForeignKey(f"{SCHEMA}.documents.id"),
+        primary_key=True,
+    ),
+    _refers("chunking_id", "chunkings"),
+    Column("content_hash", Text, nullable=False),
+    Column("entry_count", Integer, nullable=False),
+    Column("placed_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Index(None, "document_key"),
+)
+
+source_syncs = Table(
+    "source_syncs",
+    metadata,
+    Column("run_id", Text, primary_key=True),
+    Column("source_id", BigInteger, ForeignKey(f"{SCHEMA}.sources.id"), primary_key=True),
+    Column("started_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    _moment("finished_at"),
+    Column("error", Text, nullable=True),
+    *(
+        _count(name)
+        for name in (
+            "listed",
+            "added",
+            "changed",
+            "unchanged",
+            "removed",
+            "failed",
+            "quarantined",
+            "unsupported",
+            "chunks",
+            "embeddings_made",
+            "embeddings_reused",
+        )
+    ),
+    Column("seconds", Double, nullable=False, server_default=text("0")),
+    Index(None, "source_id", "started_at"),
+)
+
+search_requests = Table(
+    "search_requests",
+    metadata,
+    Column("id", UUID(as_uuid=True), primary_key=True),
+    Column("requested_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("collection", Text, nullable=False),
+    Column("generation_id", BigInteger, nullable=False),
+    Column("query", Text, nullable=False),
+    Column("mode", Text, nullable=False),
+    Column("top_k", Integer, nullable=False),
+    Column("is_reranked", Boolean, nullable=False),
+    Column("hit_count", Integer, nullable=False),
+    Column("embed_ms", REAL, nullable=False),
+    Column("retrieve_ms", REAL, nullable=False),
+    Column("rerank_ms", REAL, nullable=False),
+    Column("total_ms", REAL, nullable=False),
+    Column("hits", JSONB, nullable=False),
+    Index(None, "requested_at"),
+)
+
+feedback = Table(
+    "feedback",
+    metadata,
+    Column(
+        "request_id",
+        UUID(as_uuid=True),
+        ForeignKey(f"{SCHEMA}.search_requests.id", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    Column("document_id", Text, primary_key=True),
+    Column("is_useful", Boolean, nullable=False),
+    Column("given_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+)
+
+evaluations = Table(
+    "evaluations",
+    metadata,
+    _key(),
+    Column("run_id", Text, nullable=True),
+    Column("collection", Text, nullable=False),
+    Column("generation_id", BigInteger, nullable=False),
+    Column("golden_hash", Text, nullable=False),
+    Column("mode", Text, nullable=False),
+    Column("is_reranked", Boolean, nullable=False),
+    Column("measures", JSONB, nullable=False),
+    Column("query_count", Integer, nullable=False),
+    Column("failed_count", Integer, nullable=False),
+    Column("seconds", Double, nullable=False),
+    Column("evaluated_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Index(None, "collection", "evaluated_at"),
+)

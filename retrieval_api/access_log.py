@@ -1,0 +1,63 @@
+"""One log line a request, with its id, its outcome and its time, and never a query's text."""
+
+from __future__ import annotations
+
+import logging
+from time import perf_counter
+from typing import Any
+from uuid import uuid4
+
+from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+logger = logging.getLogger(__name__)
+
+REQUEST_ID_HEADER = "X-Request-ID"
+LONGEST_PATH_CHARS = 200
+
+
+class AccessLog:
+    """Middleware that names each request and logs how it went.
+
+    The name is in `request.state.request_id`, in the header X-Request-ID of the answer and in
+    the log. A search puts the id of its record in its place, so that the three are one.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = perf_counter()
+        state = Request(scope).state
+        state.request_id = str(uuid4())
+        state.logged = {}
+        status = 0
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message)[REQUEST_ID_HEADER] = state.request_id
+            await send(message)
+            if message["type"] == "http.response.body" and not message.get("more_body"):
+                # Here and not at the end: what runs after the answer is not the caller's time.
+                _log_request(scope, status, 1e3 * (perf_counter() - started))
+
+        await self._app(scope, receive, send_with_id)
+
+
+def _log_request(scope: Scope, status: int, duration_ms: float) -> None:
+    state = Request(scope).state
+    fields: dict[str, Any] = {
+        "request_id": state.request_id,
+        "method": scope["method"],
+        "path": scope["path"][:LONGEST_PATH_CHARS],
+        "status": status,
+        "duration_ms": round(duration_ms, 2),
+        **state.logged,
+    }
+    logger.info("request", extra={"fields": fields})

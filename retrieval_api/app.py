@@ -1,0 +1,61 @@
+"""The service put together: its parts, its routes, and what stands around every request."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.concurrency import run_in_threadpool
+from starlette.middleware import Middleware
+
+from ragline.configuration import Configuration
+from retrieval_api.access_log import AccessLog
+from retrieval_api.body_limit import BodyLimit
+from retrieval_api.openapi import DESCRIPTION, TITLE, describe_app
+from retrieval_api.problem_handlers import FailureBoundary, add_problem_handlers
+from retrieval_api.routes import collections, feedback, health, reranking, searches
+from retrieval_api.routes.documentation import mount_documentation
+from retrieval_api.service import Service
+
+
+class RetrievalApp(FastAPI):
+    """FastAPI with this service's OpenAPI document."""
+
+    def openapi(self) -> dict[str, Any]:
+        """The document behind /openapi.json and /docs."""
+        return describe_app(self)
+
+
+def build_app(configuration: Configuration) -> FastAPI:
+    """The ASGI app over one configuration. It opens nothing before it is started.
+
+    From its first moment it answers /healthz; searches are answered once /readyz is.
+    """
+    service = Service(configuration)
+    app = RetrievalApp(
+        title=TITLE,
+        description=DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=_live,
+        middleware=[Middleware(AccessLog), Middleware(FailureBoundary), Middleware(BodyLimit)],
+    )
+    app.state.service = service
+    add_problem_handlers(app)
+    for routes in (searches, reranking, feedback, collections, health):
+        app.include_router(routes.router)
+    mount_documentation(app)
+    return app
+
+
+@asynccontextmanager
+async def _live(app: FastAPI) -> AsyncIterator[None]:
+    service: Service = app.state.service
+    service.open()
+    try:
+        yield
+    finally:
+        await run_in_threadpool(service.close)

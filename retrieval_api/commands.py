@@ -1,0 +1,81 @@
+"""`ragline serve`: the service on a port until it is told to stop."""
+
+from __future__ import annotations
+
+import signal
+import socket
+from types import FrameType
+
+import click
+import uvicorn
+
+from ragline.commands import configured
+from ragline.configuration import Configuration
+from retrieval_api.app import build_app
+from retrieval_api.log_format import configure_logging
+
+# What a request that is being answered gets when the service is told to stop.
+GRACE_S = 10
+
+_STOPPING = (signal.SIGINT, signal.SIGTERM)
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--port", type=click.IntRange(0, 65_535), default=8000, show_default=True, help="0: any free."
+)
+@configured
+def serve(configuration: Configuration, host: str, port: int) -> None:
+    """Answer searches over HTTP until SIGINT or SIGTERM."""
+    configure_logging()
+    with _listen(host, port) as listener:
+        address = listener.getsockname()
+        click.echo(
+            f"Ragline answers on {_url(address)} (documentation: {_url(address)}/docs)", err=True
+        )
+        run_server(build_server(configuration), listener)
+
+
+def build_server(configuration: Configuration) -> uvicorn.Server:
+    """The server around the app; the app keeps the log of requests."""
+    return uvicorn.Server(
+        uvicorn.Config(
+            build_app(configuration),
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=GRACE_S,
+        )
+    )
+
+
+def run_server(server: uvicorn.Server, listener: socket.socket) -> None:
+    """Serve until SIGINT or SIGTERM, end what is being answered, and return.
+
+    uvicorn raises the signal again when it is done. A stop that was asked for is no failure,
+    so that second one is swallowed.
+    """
+    handlers = {number: signal.signal(number, _swallow) for number in _STOPPING}
+    try:
+        server.run(sockets=[listener])
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+
+
+def _swallow(_number: int, _frame: FrameType | None) -> None:
+    pass
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise click.ClickException(f"cannot listen on {host}:{port}: {error.strerror}") from error
+
+
+def _url(address: tuple[str, int]) -> str:
+    host, port = address[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -1,0 +1,178 @@
+"""Which exception becomes which problem. The one place where an error meets an HTTP status."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ragline.errors import (
+    DatabaseTooNewError,
+    DatabaseUnavailableError,
+    IndexNotReadyError,
+    MissingExtensionError,
+    ModelUnavailableError,
+    SearchTimeoutError,
+    UnknownCollectionError,
+    UnknownHitError,
+    UnknownRequestError,
+)
+from retrieval_api.problems import (
+    BODY_TOO_LARGE,
+    DATABASE_UNAVAILABLE,
+    INDEX_NOT_READY,
+    INTERNAL_ERROR,
+    INVALID_REQUEST,
+    MODEL_UNAVAILABLE,
+    SEARCH_TIMEOUT,
+    SERVICE_NOT_READY,
+    UNKNOWN_COLLECTION,
+    UNKNOWN_REQUEST,
+    FieldError,
+    ProblemKind,
+    ProblemResponse,
+    answer_problem,
+    kind_of_status,
+)
+from retrieval_api.service import ServiceNotReadyError
+
+logger = logging.getLogger(__name__)
+
+# The message of these is written for the caller and goes out as it is.
+_SPOKEN: dict[type[Exception], ProblemKind] = {
+    UnknownCollectionError: UNKNOWN_COLLECTION,
+    UnknownRequestError: UNKNOWN_REQUEST,
+    IndexNotReadyError: INDEX_NOT_READY,
+    SearchTimeoutError: SEARCH_TIMEOUT,
+    ServiceNotReadyError: SERVICE_NOT_READY,
+}
+
+# The message of these may name hosts, files or SQL: it goes to the log, and the caller gets
+# the sentence beside it.
+_TRY_AGAIN = "The database does not answer just now. Ask again in a few seconds."
+_SILENT: dict[type[Exception], tuple[ProblemKind, str]] = {
+    DatabaseUnavailableError: (DATABASE_UNAVAILABLE, _TRY_AGAIN),
+    DatabaseTooNewError: (DATABASE_UNAVAILABLE, _TRY_AGAIN),
+    MissingExtensionError: (DATABASE_UNAVAILABLE, _TRY_AGAIN),
+    OperationalError: (DATABASE_UNAVAILABLE, _TRY_AGAIN),
+    InterfaceError: (DATABASE_UNAVAILABLE, _TRY_AGAIN),
+    PoolTimeoutError: (DATABASE_UNAVAILABLE, _TRY_AGAIN),
+    ModelUnavailableError: (
+        MODEL_UNAVAILABLE,
+        "A model that this request needs cannot be loaded. The service's log says why.",
+    ),
+}
+
+
+def add_problem_handlers(app: FastAPI) -> None:
+    """Let every failure that a request can meet end as a problem."""
+    for error in _SPOKEN:
+        app.exception_handler(error)(_answer_spoken)
+    for error in _SILENT:
+        app.exception_handler(error)(_answer_silent)
+    app.exception_handler(UnknownHitError)(_answer_unknown_hit)
+    app.exception_handler(RequestValidationError)(_answer_invalid_request)
+    app.exception_handler(HTTPException)(_answer_http_error)
+
+
+class FailureBoundary:
+    """Middleware that answers a failure nobody foresaw, and logs it with its request's id.
+
+    Starlette's own last resort would log it too, without the id, and pass it on to the server.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = False
+
+        async def send_noting_start(message: Message) -> None:
+            nonlocal started
+            started = started or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_noting_start)
+        except Exception:  # a bug: whatever it is, the caller gets an answer and the log the rest
+            request_id = Request(scope).state.request_id
+            logger.exception("request failed", extra={"fields": {"request_id": request_id}})
+            if not started:
+                await _answer_internal_error(scope)(scope, receive, send)
+
+
+def describe_invalid_fields(errors: Sequence[Any]) -> list[FieldError]:
+    """Pydantic's complaints as (dotted path within the body, message), in their order."""
+    return [FieldError(field=_name_field(e["loc"], e["type"]), message=_word(e)) for e in errors]
+
+
+def _name_field(location: Sequence[str | int], kind: str) -> str:
+    if kind == "json_invalid":  # its location holds the offset of the mistake, not a field
+        return "body"
+    return ".".join(str(part) for part in location[1:]) or str(location[0])
+
+
+def _word(error: dict[str, Any]) -> str:
+    if error["type"] == "json_invalid":
+        return f"not valid JSON: {error['ctx']['error']} at character {error['loc'][-1]}"
+    if error["type"] == "model_attributes_type":
+        return "must be a JSON object, sent with Content-Type: application/json"
+    return str(error["msg"])
+
+
+def _answer_invalid_request(request: Request, error: RequestValidationError) -> ProblemResponse:
+    return _answer_invalid(request, describe_invalid_fields(error.errors()))
+
+
+def _answer_unknown_hit(request: Request, error: UnknownHitError) -> ProblemResponse:
+    return _answer_invalid(request, [FieldError(field="document_id", message=str(error))])
+
+
+def _answer_invalid(request: Request, errors: list[FieldError]) -> ProblemResponse:
+    detail = "; ".join(f"{e.field}: {e.message}" for e in errors[:5])
+    return answer_problem(request.scope, INVALID_REQUEST, detail, errors=errors)
+
+
+def _answer_http_error(request: Request, error: HTTPException) -> ProblemResponse:
+    if error.status_code == 400:  # FastAPI's word for bytes that are not JSON text at all
+        return _answer_invalid(request, [FieldError(field="body", message="not valid JSON")])
+    path = request.scope["path"]
+    details = {
+        404: f"There is nothing at {path}; /docs lists what there is.",
+        405: f"{request.method} is not possible at {path}; the header Allow says what is.",
+    }
+    kind = BODY_TOO_LARGE if error.status_code == 413 else kind_of_status(error.status_code)
+    detail = details.get(error.status_code, str(error.detail))
+    return answer_problem(request.scope, kind, detail, headers=error.headers)
+
+
+def _answer_spoken(request: Request, error: Exception) -> ProblemResponse:
+    kind = next(_SPOKEN[c] for c in type(error).__mro__ if c in _SPOKEN)
+    return answer_problem(request.scope, kind, str(error))
+
+
+def _answer_silent(request: Request, error: Exception) -> ProblemResponse:
+    kind, detail = next(_SILENT[c] for c in type(error).__mro__ if c in _SILENT)
+    # SQLAlchemy's message repeats the statement's parameters, the query's text among them.
+    reason = getattr(error, "orig", None) or error
+    fields = {
+        "request_id": request.state.request_id,
+        "error": f"{type(reason).__name__}: {reason}".strip(),
+    }
+    logger.warning(kind.title, extra={"fields": fields})
+    return answer_problem(request.scope, kind, detail)
+
+
+def _answer_internal_error(scope: Scope) -> ProblemResponse:
+    detail = "The service failed on this request; its log has the reason under this request_id."
+    return answer_problem(scope, INTERNAL_ERROR, detail)

@@ -1,0 +1,116 @@
+"""What a failed request is answered with: RFC 9457 problem details, always of one shape.
+
+The kinds of problem and their message live here; which exception becomes which of them is
+`problem_handlers`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from urllib.parse import quote
+
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.requests import Request
+from starlette.types import Scope
+
+MEDIA_TYPE = "application/problem+json"
+
+
+class FieldError(BaseModel):
+    """One part of a request that cannot be used."""
+
+    field: str = Field(description="Where it is in the request, as a dotted path; `body` for all.")
+    message: str = Field(description="What is wrong with it.")
+
+
+class Problem(BaseModel):
+    """What every failed request is answered with (RFC 9457)."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "type": "urn:ragline:problem:invalid-request",
+                "title": "The request is not valid",
+                "status": 422,
+                "detail": "top_k: Input should be less than or equal to 100",
+                "instance": "/v1/search",
+                "request_id": "6f1c2a34-0e3e-4c5e-9a8e-7e1f5d0c9b11",
+                "errors": [
+                    {
+                        "field": "top_k",
+                        "message": "Input should be less than or equal to 100",
+                    }
+                ],
+            }
+        }
+    )
+
+    type: str = Field(description="Names the kind of problem; the same for all of its kind.")
+    title: str = Field(description="The kind of problem in words; the same for all of its kind.")
+    status: int = Field(description="The HTTP status, once more.", ge=400, le=599)
+    detail: str = Field(description="What went wrong this time and, if there is, what to do.")
+    instance: str = Field(description="The path that was asked for.")
+    request_id: str = Field(description="Names this request in the service's log.")
+    errors: list[FieldError] | None = Field(
+        default=None, description="With status 422: what is wrong, field by field."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemKind:
+    """One kind of problem. `retry_after_s` is set where asking again later makes sense."""
+
+    name: str
+    status: int
+    title: str
+    retry_after_s: int | None = None
+
+
+INVALID_REQUEST = ProblemKind("invalid-request", 422, "The request is not valid")
+UNKNOWN_COLLECTION = ProblemKind("unknown-collection", 404, "There is no such collection")
+UNKNOWN_REQUEST = ProblemKind("unknown-request", 404, "There is no such search on record")
+INDEX_NOT_READY = ProblemKind("index-not-ready", 409, "The collection has no live index yet")
+BODY_TOO_LARGE = ProblemKind("body-too-large", 413, "The request's body is too large")
+SERVICE_NOT_READY = ProblemKind("service-not-ready", 503, "The service is not ready yet", 2)
+DATABASE_UNAVAILABLE = ProblemKind("database-unavailable", 503, "The database does not answer", 5)
+MODEL_UNAVAILABLE = ProblemKind("model-unavailable", 503, "A model cannot be loaded", 60)
+SEARCH_TIMEOUT = ProblemKind("search-timeout", 503, "The search took too long", 5)
+INTERNAL_ERROR = ProblemKind("internal-error", 500, "The service failed on this request")
+
+
+class ProblemResponse(JSONResponse):
+    """A problem, as an answer."""
+
+    media_type = MEDIA_TYPE
+
+
+def kind_of_status(status: int) -> ProblemKind:
+    """The kind for a plain HTTP error that has no name of its own, such as 404 or 405."""
+    phrase = HTTPStatus(status).phrase
+    return ProblemKind(phrase.lower().replace(" ", "-"), status, phrase)
+
+
+def answer_problem(
+    scope: Scope,
+    kind: ProblemKind,
+    detail: str,
+    *,
+    errors: Sequence[FieldError] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> ProblemResponse:
+    """The answer for a failed request. `detail` reaches the caller: no SQL or secret in it."""
+    problem = Problem(
+        type=f"urn:ragline:problem:{kind.name}",
+        title=kind.title,
+        status=kind.status,
+        detail=detail,
+        instance=quote(scope["path"]),
+        request_id=Request(scope).state.request_id,
+        errors=None if errors is None else list(errors),
+    )
+    retry = {} if kind.retry_after_s is None else {"Retry-After": str(kind.retry_after_s)}
+    content = problem.model_dump(exclude_none=True)
+    return ProblemResponse(content, kind.status, headers={**retry, **(headers or {})})

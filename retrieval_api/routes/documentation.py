@@ -1,0 +1,51 @@
+"""GET / and GET /docs: the OpenAPI document as a page, from this machine alone.
+
+FastAPI's own page loads Swagger UI from a content delivery network; here its files come out of
+the package fastapi-offline.
+"""
+
+from __future__ import annotations
+
+from importlib.resources import as_file, files
+from pathlib import Path
+
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.staticfiles import StaticFiles
+
+ASSETS_PATH = "/docs/assets"
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/")
+async def redirect_to_page() -> RedirectResponse:
+    """The page with a search box will live here."""
+    return RedirectResponse("/docs")
+
+
+@router.get("/docs")
+async def show_documentation(request: Request) -> HTMLResponse:
+    """Swagger UI over this service's OpenAPI document."""
+    root = request.scope.get("root_path", "")
+    return get_swagger_ui_html(
+        openapi_url=f"{root}/openapi.json",
+        title="Ragline",
+        swagger_js_url=f"{root}{ASSETS_PATH}/swagger-ui-bundle.js",
+        swagger_css_url=f"{root}{ASSETS_PATH}/swagger-ui.css",
+        swagger_favicon_url=f"{root}{ASSETS_PATH}/favicon.png",
+        # Its validator is a badge from another host.
+        swagger_ui_parameters={"validatorUrl": None, "tryItOutEnabled": True},
+    )
+
+
+def mount_documentation(app: FastAPI) -> None:
+    """Serve the page and its script and style."""
+    app.include_router(router)
+    app.mount(ASSETS_PATH, StaticFiles(directory=_assets_folder()))
+
+
+def _assets_folder() -> Path:
+    with as_file(files("fastapi_offline") / "static") as folder:
+        return folder

@@ -1,0 +1,54 @@
+"""POST /v1/rerank, in Cohere's shape."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from fastapi import APIRouter, Request
+
+from ragline.search.reranking import load_reranker
+from retrieval_api import messages
+from retrieval_api.openapi import may_answer
+from retrieval_api.problems import BODY_TOO_LARGE, INVALID_REQUEST, SERVICE_NOT_READY
+from retrieval_api.routes.dependencies import OpenService
+
+router = APIRouter(tags=["rerank"])
+
+
+@router.post(
+    "/v1/rerank",
+    summary="Put texts in order for a query",
+    response_model_exclude_none=True,
+    responses=may_answer(BODY_TOO_LARGE, INVALID_REQUEST, SERVICE_NOT_READY),
+)
+def rerank(
+    body: messages.RerankBody, request: Request, service: OpenService
+) -> messages.RerankResults:
+    """The documents by relevance to a query, by late interaction. Nothing is kept of them."""
+    embedder = service.default_embedder
+    scores = load_reranker("late-interaction", embedder).score_texts(body.query, body.documents)
+    request.state.logged |= {"documents": len(body.documents)}
+    return messages.RerankResults(
+        id=UUID(request.state.request_id),
+        results=order_results(scores, body),
+        meta=messages.RerankMeta(model=embedder.space.model),
+    )
+
+
+def order_results(scores: list[float], body: messages.RerankBody) -> list[messages.RerankResult]:
+    """The `top_n` results by falling score; equal scores stay in the order of the request."""
+    order = sorted(range(len(scores)), key=lambda index: -scores[index])
+    return [
+        messages.RerankResult(
+            index=index,
+            relevance_score=min(max(scores[index], 0.0), 1.0),
+            document=_repeat(body, index),
+        )
+        for index in order[: body.top_n]
+    ]
+
+
+def _repeat(body: messages.RerankBody, index: int) -> messages.RerankedDocument | None:
+    if not body.return_documents:
+        return None
+    return messages.RerankedDocument(text=body.documents[index])

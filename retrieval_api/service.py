@@ -1,0 +1,131 @@
+"""What the routes stand on: the database, the searcher and its models, opened in the background.
+
+The process answers from its first moment and says what it still waits for. A database that is
+away when the service starts is tried until it is there.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
+from threading import Event, Thread
+
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+
+from ragline.configuration import Configuration
+from ragline.embedder.embedder import Embedder
+from ragline.embedder.model_files import DEFAULT_MODEL
+from ragline.errors import RaglineError
+from ragline.search.searcher import Searcher
+from ragline.storage.database import Database, open_database
+from retrieval_api.recorder import Recorder
+
+logger = logging.getLogger(__name__)
+
+RETRY_S = 2.0
+CLOSING_S = 10.0
+
+
+class ServiceNotReadyError(RaglineError):
+    """The service still waits for its database or loads its models. Ask again in a moment."""
+
+
+class Service:
+    """The parts of one process. Safe to use from several threads."""
+
+    def __init__(self, configuration: Configuration) -> None:
+        self.configuration = configuration
+        self.recorder = Recorder()
+        self._closing = Event()
+        self._holder = Thread(target=self._hold_parts, name="service-parts", daemon=True)
+        self._database: Database | None = None
+        self._searcher: Searcher | None = None
+        self._is_warm = False
+
+    def open(self) -> None:
+        """Begin to open everything; returns at once."""
+        self._holder.start()
+
+    def close(self) -> None:
+        """Give everything back. A part that is just being opened has ten seconds to finish."""
+        self._closing.set()
+        self._holder.join(CLOSING_S)
+
+    @property
+    def database(self) -> Database:
+        """The open database.
+
+        Raises:
+            ServiceNotReadyError: it did not answer since the service started.
+        """
+        if self._database is None:
+            raise ServiceNotReadyError("The service still waits for its database.")
+        return self._database
+
+    @property
+    def searcher(self) -> Searcher:
+        """The searcher, once its models are loaded.
+
+        Raises:
+            ServiceNotReadyError: the database or a model is not there yet.
+        """
+        if self._searcher is None or not self._is_warm:
+            _ = self.database
+            raise ServiceNotReadyError("The service still loads its embedding model.")
+        return self._searcher
+
+    @property
+    def default_embedder(self) -> Embedder:
+        """The embedder of the default model, which belongs to no collection."""
+        return self.searcher.embedder(DEFAULT_MODEL)
+
+    def list_unready_parts(self) -> dict[str, str]:
+        """What keeps searches from being answered now, part by part; empty when nothing does."""
+        unready = {}
+        if not self._is_database_answering():
+            unready["database"] = "does not answer"
+        if not self._is_warm:
+            unready["model"] = "is not loaded yet"
+        return unready
+
+    def _is_database_answering(self) -> bool:
+        if self._database is None:
+            return False
+        try:
+            with self._database.connect() as connection:
+                connection.execute(text("select 1"))
+        except (RaglineError, SQLAlchemyError):
+            return False
+        return True
+
+    def _hold_parts(self) -> None:
+        # One thread opens and closes, so nothing that is opened late is left open.
+        with ExitStack() as resources:
+            self._try_until_done("database", partial(self._open_database, resources))
+            self._try_until_done("model", self._load_models)
+            self._closing.wait()
+
+    def _try_until_done(self, part: str, open_part: Callable[[], None]) -> None:
+        while not self._closing.is_set():
+            try:
+                open_part()
+            except Exception as error:  # noqa: BLE001  this thread has no caller; logged, tried again
+                fields = {"part": part, "error": f"{type(error).__name__}: {error}"}
+                logger.warning("not ready, trying again", extra={"fields": fields})
+                self._closing.wait(RETRY_S)
+            else:
+                logger.info("ready", extra={"fields": {"part": part}})
+                return
+
+    def _open_database(self, resources: ExitStack) -> None:
+        database = resources.enter_context(open_database(self.configuration))
+        self._searcher = Searcher(database, self.configuration)
+        self._database = database
+
+    def _load_models(self) -> None:
+        if self._searcher is not None:
+            self._searcher.warm()
+            self._is_warm = True

@@ -1,0 +1,33 @@
+-- The entries of one generation. Every row holds all that a search needs, so that the hot
+-- path has no join. `entries_generation` and `dimension` are replaced when a generation is
+-- made; the HNSW index comes later, when there are enough rows for it to pay.
+create table ragline.entries_generation (
+  id bigint generated always as identity primary key,
+  document_key bigint not null,
+  ordinal integer not null,
+  chunk_id bigint not null,
+  document_id text not null,
+  source text not null,
+  title text,
+  header text not null,
+  text text not null,
+  heading_path text[] not null,
+  page integer,
+  char_start integer not null,
+  char_end integer not null,
+  metadata jsonb not null,
+  principals text[],
+  embedding halfvec(dimension) not null,
+  lexical sparsevec(268435456) not null,
+  tsv tsvector not null,
+  text_hash bytea not null,
+  content_hash text not null,
+  source_version text not null,
+  source_changed_at timestamptz,
+  parser_fingerprint text not null,
+  run_id text not null,
+  indexed_at timestamptz not null,
+  constraint entries_generation_document_key_ordinal_key unique (document_key, ordinal)
+);
+
+create index entries_generation_tsv_idx on ragline.entries_generation using gin (tsv);

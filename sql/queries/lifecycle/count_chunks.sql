@@ -1,0 +1,11 @@
+-- One row: documents (with a chunking), chunks, and tokens of a source under one chunker.
+select
+  count(*) as documents,
+  coalesce(sum(k.chunk_count), 0)::bigint as chunks
+from ragline.documents as d
+join ragline.chunkings as k
+  on k.parse_id = d.parse_id and k.chunker_fingerprint = cast(:chunker_fingerprint as text)
+where
+  d.source_id = cast(:source_id as bigint)
+  and d.missing_since is null
+  and d.state <> 'removed'

@@ -1,0 +1,10 @@
+-- One row: how many documents of a source are in each state that a report names.
+select
+  count(*) filter (where state = 'pending') as pending,
+  count(*) filter (where state = 'ready') as ready,
+  count(*) filter (where state = 'failed') as failed,
+  count(*) filter (where state = 'quarantined') as quarantined,
+  count(*) filter (where state = 'unsupported') as unsupported,
+  count(*) filter (where state = 'removed') as removed
+from ragline.documents
+where source_id = cast(:source_id as bigint)

@@ -1,0 +1,13 @@
+-- One row: unplaced, the readable documents of a collection that a generation lacks.
+select count(*) as unplaced
+from ragline.documents as d
+join ragline.sources as s on s.id = d.source_id
+left join ragline.placements as p
+  on p.document_key = d.id and p.generation_id = cast(:generation_id as bigint)
+left join ragline.chunkings as k on k.id = p.chunking_id
+where
+  s.collection_id = cast(:collection_id as bigint)
+  and d.missing_since is null
+  and d.state <> 'removed'
+  and d.parse_id is not null
+  and (p.document_key is null or k.parse_id <> d.parse_id)

@@ -1,0 +1,29 @@
+-- Takes the entries of some documents out of a generation, and their terms out of the counts.
+-- Returns one row: deleted.
+with gone as (
+  delete from ragline.entries_generation
+  where document_key = any(cast(:document_keys as bigint[]))
+  returning tsv
+),
+terms as (
+  select t.lexeme, count(*) as frequency
+  from gone, unnest(gone.tsv) as t
+  group by t.lexeme
+),
+lowered as (
+  update ragline.lexemes as l
+  set document_frequency = l.document_frequency - terms.frequency
+  from terms
+  where l.generation_id = cast(:generation_id as bigint) and l.lexeme = terms.lexeme
+),
+totals as (
+  select count(*) as entries, coalesce(sum(ragline.lexeme_count(tsv)), 0) as lexemes
+  from gone
+)
+update ragline.generations as g
+set
+  entry_count = g.entry_count - totals.entries,
+  lexeme_count = g.lexeme_count - totals.lexemes
+from totals
+where g.id = cast(:generation_id as bigint)
+returning totals.entries as deleted

@@ -1,0 +1,5 @@
+-- Forgets where some documents stood in a generation.
+delete from ragline.placements
+where
+  generation_id = cast(:generation_id as bigint)
+  and document_key = any(cast(:document_keys as bigint[]))

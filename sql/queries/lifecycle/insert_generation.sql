@@ -1,0 +1,15 @@
+-- Opens a generation of a collection. One row: id; no row when it exists already.
+insert into ragline.generations (
+  collection_id, embedding_space_id, chunker_fingerprint, chunking, language, state
+)
+values (
+  cast(:collection_id as bigint),
+  cast(:embedding_space_id as bigint),
+  cast(:chunker_fingerprint as text),
+  cast(:chunking as jsonb),
+  cast(:language as text),
+  'building'
+)
+on conflict (collection_id, embedding_space_id, chunker_fingerprint, language)
+  where state <> 'dropped' do nothing
+returning id

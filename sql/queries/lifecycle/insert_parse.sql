@@ -1,0 +1,15 @@
+-- Stores a parse once; another document may have stored the same one.
+insert into ragline.parses (
+  fingerprint, parser_fingerprint, file_type, title, language, page_count, text, elements
+)
+values (
+  cast(:fingerprint as text),
+  cast(:parser_fingerprint as text),
+  cast(:file_type as text),
+  cast(:title as text),
+  cast(:language as text),
+  cast(:page_count as integer),
+  cast(:text as text),
+  cast(:elements as jsonb)
+)
+on conflict (fingerprint) do nothing

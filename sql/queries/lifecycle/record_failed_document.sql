@@ -1,0 +1,15 @@
+-- Records why a document could not be read. While it may still be retried, its last good
+-- parse stays; content that is refused takes the old text with it.
+update ragline.documents
+set
+  state = cast(:state as text),
+  read_version = version,
+  read_by = cast(:read_by as text),
+  content_hash = coalesce(cast(:content_hash as text), content_hash),
+  parse_id = case when cast(:state as text) = 'failed' then parse_id end,
+  parsed_content_hash = case when cast(:state as text) = 'failed' then parsed_content_hash end,
+  error_name = cast(:error_name as text),
+  error = cast(:error as text),
+  attempts = cast(:attempts as integer),
+  next_attempt_at = cast(:next_attempt_at as timestamptz)
+where id = cast(:id as bigint)

@@ -1,0 +1,32 @@
+-- Puts back to work each known document whose version changed or which is listed again.
+-- Returns one row: returned_count, the documents that had been gone.
+with reopened as (
+  select
+    d.id,
+    l.version,
+    l.changed_at,
+    d.state = 'removed' or d.missing_since is not null as was_gone
+  from ragline.documents as d
+  join listed as l on l.document_id = d.document_id
+  where
+    d.source_id = cast(:source_id as bigint)
+    and (d.version <> l.version or d.missing_since is not null or d.state = 'removed')
+),
+written as (
+  update ragline.documents as d
+  set
+    state = 'pending',
+    version = r.version,
+    read_version = case when r.was_gone then null else d.read_version end,
+    changed_at = r.changed_at,
+    noticed_at = now(),
+    attempts = 0,
+    next_attempt_at = null,
+    missing_since = null,
+    removed_at = null
+  from reopened as r
+  where d.id = r.id
+  returning r.was_gone
+)
+select count(*) filter (where was_gone) as returned_count
+from written

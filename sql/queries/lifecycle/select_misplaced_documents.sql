@@ -1,0 +1,21 @@
+-- Documents of a source whose entries in a generation differ from what the ledger wants.
+-- Rows: id, chunking_id (null: withdraw its entries), chunk_count; in order of id.
+select d.id, k.id as chunking_id, coalesce(k.chunk_count, 0) as chunk_count
+from ragline.documents as d
+left join ragline.chunkings as k
+  on k.parse_id = d.parse_id
+  and k.chunker_fingerprint = cast(:chunker_fingerprint as text)
+  and d.missing_since is null
+  and d.state <> 'removed'
+left join ragline.placements as p
+  on p.document_key = d.id and p.generation_id = cast(:generation_id as bigint)
+where
+  d.source_id = cast(:source_id as bigint)
+  and case
+    when k.id is not null
+      then p.chunking_id is distinct from k.id
+        or p.content_hash is distinct from d.parsed_content_hash
+    else p.document_key is not null
+      and (d.parse_id is null or d.missing_since is not null or d.state = 'removed')
+  end
+order by d.id

@@ -1,0 +1,24 @@
+-- What one run did for each source, in order of name.
+select
+  s.name as source,
+  c.name as collection,
+  r.started_at,
+  r.finished_at,
+  r.error,
+  r.listed,
+  r.added,
+  r.changed,
+  r.unchanged,
+  r.removed,
+  r.failed,
+  r.quarantined,
+  r.unsupported,
+  r.chunks,
+  r.embeddings_made,
+  r.embeddings_reused,
+  r.seconds
+from ragline.source_syncs as r
+join ragline.sources as s on s.id = r.source_id
+join ragline.collections as c on c.id = s.collection_id
+where r.run_id = cast(:run_id as text)
+order by s.name

@@ -1,0 +1,20 @@
+-- Parses of a source's documents that this chunker has not cut yet, in order of id.
+select p.id, p.text, p.elements, p.file_type, p.title
+from ragline.parses as p
+where
+  exists (
+    select
+    from ragline.documents as d
+    where
+      d.parse_id = p.id
+      and d.source_id = cast(:source_id as bigint)
+      and d.missing_since is null
+      and d.state <> 'removed'
+  )
+  and not exists (
+    select
+    from ragline.chunkings as k
+    where k.parse_id = p.id and k.chunker_fingerprint = cast(:chunker_fingerprint as text)
+  )
+order by p.id
+limit cast(:limit as integer)

@@ -1,0 +1,100 @@
+-- The whole hybrid search: entries of a generation by fused score, best first, ties by id.
+-- Rows: id, score, vector_score (cosine), keyword_score (BM25).
+--
+-- Each leg's scores are scaled to 0…1 between the first and the :scale_depth-th candidate and
+-- added with their weights (convex fusion; Bruch, Gai and Ingber, "An Analysis of Fusion
+-- Functions for Hybrid Retrieval", 2023). A mode with one leg has weight 0 on the other, which
+-- is then not run. The keyword leg's candidates hold at least one of the rarest query terms,
+-- as many of them as have :keyword_bound entries together; all terms count for the score.
+with terms as materialized (
+  select
+    l.lexeme,
+    ragline.bm25_idf(cast(:entry_count as bigint), l.document_frequency) as idf,
+    sum(l.document_frequency) over (order by l.document_frequency, l.lexeme) as summed,
+    row_number() over (order by l.document_frequency, l.lexeme) as rarity
+  from unnest(to_tsvector(cast(:language as regconfig), cast(:query as text))) as q
+  join ragline.lexemes as l
+    on l.generation_id = cast(:generation_id as bigint) and l.lexeme = q.lexeme
+  where l.document_frequency > 0
+),
+weights as materialized (
+  select ('{' || string_agg(dimension || ':' || idf, ',' order by dimension) || '}/268435456')
+    ::sparsevec as idf
+  from (
+    select ragline.lexeme_dimension(lexeme) as dimension, max(idf)::real as idf
+    from terms
+    group by ragline.lexeme_dimension(lexeme)
+  ) as by_dimension
+),
+rare as materialized (
+  select string_agg(quote_literal(lexeme), ' | ')::tsquery as any_term
+  from terms
+  where summed <= cast(:keyword_bound as bigint) or rarity = 1
+),
+keyword_leg as materialized (
+  select
+    e.id,
+    -(e.lexical <#> (select idf from weights)) as score
+  from ragline.entries_generation as e
+  where
+    cast(:keyword_weight as double precision) > 0
+    and e.tsv @@ (select any_term from rare)
+  order by score desc, e.id
+  limit cast(:depth as integer)
+),
+vector_leg as materialized (
+  select
+    e.id,
+    1 - (e.embedding <=> cast(:embedding as halfvec)) as score
+  from ragline.entries_generation as e
+  where cast(:vector_weight as double precision) > 0
+  order by e.embedding <=> cast(:embedding as halfvec)
+  limit cast(:depth as integer)
+),
+ranked as (
+  select
+    id,
+    score,
+    'keyword' as leg,
+    row_number() over (order by score desc, id) as rank
+  from keyword_leg
+  union all
+  select
+    id,
+    score,
+    'vector',
+    row_number() over (order by score desc, id)
+  from vector_leg
+),
+scales as (
+  select
+    leg,
+    max(score) as high,
+    min(score) filter (where rank <= cast(:scale_depth as integer)) as low
+  from ranked
+  group by leg
+),
+scaled as (
+  select
+    r.id,
+    r.leg,
+    r.score,
+    case
+      when s.high > s.low then greatest((r.score - s.low) / (s.high - s.low), 0)
+      else 1
+    end * case r.leg
+      when 'vector' then cast(:vector_weight as double precision)
+      else cast(:keyword_weight as double precision)
+    end as share
+  from ranked as r
+  join scales as s on s.leg = r.leg
+)
+select
+  id,
+  sum(share) as score,
+  max(score) filter (where leg = 'vector') as vector_score,
+  max(score) filter (where leg = 'keyword') as keyword_score
+from scaled
+group by id
+order by sum(share) desc, max(score) filter (where leg = 'vector') desc nulls last, id
+limit cast(:limit as integer)

@@ -1,0 +1,13 @@
+-- The generation that searches of a collection see: one row, with a null id when the
+-- collection has none yet; no row when there is no such collection.
+select
+  g.id,
+  g.language,
+  g.entry_count,
+  g.chunker_fingerprint,
+  e.fingerprint as space_fingerprint,
+  e.model
+from ragline.collections as c
+left join ragline.generations as g on g.id = c.live_generation_id
+left join ragline.embedding_spaces as e on e.id = g.embedding_space_id
+where c.name = cast(:collection as text)

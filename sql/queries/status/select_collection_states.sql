@@ -1,0 +1,26 @@
+-- One row a collection: its live generation and how many more are kept.
+select
+  c.name as collection,
+  g.id as generation,
+  e.model as embedding_model,
+  g.entry_count as entries,
+  g.promoted_at,
+  (
+    select count(*)
+    from ragline.placements as p
+    where p.generation_id = g.id
+  ) as documents,
+  (
+    select count(*)
+    from ragline.generations as other
+    where other.collection_id = c.id and other.state = 'building'
+  ) as building,
+  (
+    select count(*)
+    from ragline.generations as other
+    where other.collection_id = c.id and other.state = 'retired'
+  ) as retired
+from ragline.collections as c
+left join ragline.generations as g on g.id = c.live_generation_id
+left join ragline.embedding_spaces as e on e.id = g.embedding_space_id
+order by c.name

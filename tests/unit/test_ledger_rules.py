@@ -1,0 +1,45 @@
+"""The rules of failure states and retries, without a database."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from ragline.errors import (
+    BrokenDocumentError,
+    EmptyDocumentError,
+    EncryptedDocumentError,
+    UnsupportedFormatError,
+)
+from ragline.lifecycle.ledger import (
+    LONGEST_RETRY,
+    MAX_ATTEMPTS,
+    choose_failure_state,
+    retry_delay,
+)
+
+
+def test_failure_that_may_pass_is_retried():
+    assert choose_failure_state(BrokenDocumentError("x"), 1) == "failed"
+    assert choose_failure_state(BrokenDocumentError("x"), MAX_ATTEMPTS - 1) == "failed"
+
+
+def test_last_attempt_quarantines():
+    assert choose_failure_state(BrokenDocumentError("x"), MAX_ATTEMPTS) == "quarantined"
+
+
+@pytest.mark.parametrize("error", [EncryptedDocumentError("x"), EmptyDocumentError("x")])
+def test_refused_content_is_quarantined_at_once(error):
+    assert choose_failure_state(error, 1) == "quarantined"
+
+
+def test_unsupported_format_keeps_its_own_state_however_often_it_is_met():
+    assert choose_failure_state(UnsupportedFormatError("x"), MAX_ATTEMPTS + 3) == "unsupported"
+
+
+def test_retries_wait_twice_as_long_each_time_up_to_a_limit():
+    delays = [retry_delay(attempt) for attempt in range(1, 12)]
+    assert delays[:3] == [timedelta(minutes=1), timedelta(minutes=2), timedelta(minutes=4)]
+    assert max(delays) == LONGEST_RETRY
+    assert delays == sorted(delays)

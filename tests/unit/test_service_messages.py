@@ -1,0 +1,49 @@
+"""The service's own messages: bounds, defaults, and the order of a reranking."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ragline.search.messages import SearchRequest
+from retrieval_api.messages import RerankBody, SearchBody
+from retrieval_api.routes.reranking import order_results
+
+
+def test_search_without_options_has_the_defaults_of_the_contract() -> None:
+    body = SearchBody.model_validate({"collection": "handbook", "query": "leave"})
+    assert body.to_request() == SearchRequest("handbook", "leave", 10, "hybrid", rerank=False)
+
+
+def test_search_passes_every_option_on() -> None:
+    asked = {"collection": "c", "query": "q", "top_k": 100, "mode": "keyword", "rerank": True}
+    body = SearchBody.model_validate(asked)
+    assert body.to_request() == SearchRequest("c", "q", 100, "keyword", rerank=True)
+
+
+def test_query_keeps_its_own_white_space() -> None:
+    body = SearchBody.model_validate({"collection": "c", "query": "  a  b\n"})
+    assert body.query == "  a  b\n"
+
+
+@given(
+    scores=st.lists(st.floats(-1.0, 2.0, allow_nan=False), min_size=1, max_size=30),
+    top_n=st.none() | st.integers(1, 40),
+)
+def test_reranking_is_a_stable_order_within_zero_and_one(
+    scores: list[float], top_n: int | None
+) -> None:
+    body = RerankBody(query="q", documents=["x"] * len(scores), top_n=top_n)
+    results = order_results(scores, body)
+    assert len(results) == min(top_n or len(scores), len(scores))
+    expected = sorted(range(len(scores)), key=lambda i: (-scores[i], i))
+    assert [result.index for result in results] == expected[: len(results)]
+    assert all(0 <= result.relevance_score <= 1 for result in results)
+
+
+def test_reranking_repeats_documents_only_when_asked() -> None:
+    silent = RerankBody(query="q", documents=["a", "b"])
+    loud = RerankBody(query="q", documents=["a", "b"], return_documents=True)
+    assert all(result.document is None for result in order_results([0.1, 0.2], silent))
+    texts = [result.document and result.document.text for result in order_results([0.1, 0.2], loud)]
+    assert texts == ["b", "a"]
