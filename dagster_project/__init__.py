@@ -1,0 +1,1 @@
+"""What Dagster loads: definitions, resources, sensors, schedules, jobs, and their commands."""

@@ -11,6 +11,7 @@ import uvicorn
 
 from ragline.commands import configured
 from ragline.configuration import Configuration
+from ragline.errors import RaglineError
 from retrieval_api.app import build_app
 from retrieval_api.log_format import configure_logging
 
@@ -18,6 +19,10 @@ from retrieval_api.log_format import configure_logging
 GRACE_S = 10
 
 _STOPPING = (signal.SIGINT, signal.SIGTERM)
+
+
+class AddressUnavailableError(RaglineError):
+    """The service cannot listen where it was told to. Somebody else may do so already."""
 
 
 @click.command()
@@ -73,7 +78,9 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family)
     except OSError as error:
-        raise click.ClickException(f"cannot listen on {host}:{port}: {error.strerror}") from error
+        raise AddressUnavailableError(
+            f"cannot listen on {host}:{port}: {error.strerror}; choose another --port or --host"
+        ) from error
 
 
 def _url(address: tuple[str, int]) -> str:

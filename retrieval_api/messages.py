@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -19,6 +20,8 @@ LONGEST_QUERY_CHARS = 8_000
 LONGEST_ID_CHARS = 4_096
 LARGEST_TOP_K = 100
 MOST_DOCUMENTS = 1_000
+
+_NOT_USED = "Taken and not used: a document is read to 16 times the model's length."
 
 
 def _refuse_blank(text: str) -> str:
@@ -72,6 +75,9 @@ Passage = Annotated[
         }
     ),
 ]
+
+
+Milliseconds = Annotated[float, AfterValidator(partial(round, ndigits=3))]
 
 
 class _Question(BaseModel):
@@ -137,12 +143,12 @@ class Hit(_Answer):
 
 
 class StageTimes(_Answer):
-    """Milliseconds."""
+    """Milliseconds of each stage."""
 
-    embed: float = Field(description="Turning the query into a vector.")
-    retrieve: float = Field(description="In the database.")
-    rerank: float = Field(description="Reranking; 0 without it.")
-    total: float
+    embed: Milliseconds = Field(description="Turning the query into a vector.")
+    retrieve: Milliseconds = Field(description="In the database.")
+    rerank: Milliseconds = Field(description="Reranking; 0 without it.")
+    total: Milliseconds
 
 
 class SearchResults(_Answer):
@@ -175,10 +181,14 @@ class RerankBody(_Question):
     )
     return_documents: bool = Field(default=False, description="Repeat the texts in the answer.")
     max_chunks_per_doc: int | None = Field(
-        default=None, ge=1, description="Taken and not used: documents are read whole."
+        default=None,
+        ge=1,
+        description=_NOT_USED,
     )
     max_tokens_per_doc: int | None = Field(
-        default=None, ge=1, description="Taken and not used: documents are read whole."
+        default=None,
+        ge=1,
+        description=_NOT_USED,
     )
 
 

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 _SENTENCE_END = re.compile(
     r"""[.!?…؟۔।॥։።]+["'”’»)\]]*\s+|[。！？｡]+["'”’」』】）》〉]*\s*|\n\s*\n\s*"""
 )
+_PARAGRAPH_END = re.compile(r"""[.!?…:؟۔।॥։።。！？｡：]["'”’»)\]」』】）》〉]*[^\S\n]*\n\s*|\n\s*\n\s*""")
 _WORD_BEFORE = re.compile(r"(?:^|[\s(\[“\"'])([\w.]{1,9})\.$")
 _BLANK_LINES = re.compile(r"\n[^\S\n]*\n\s*")
 _CLAUSE_END = ",;:，、；：،؛)]}—–|\t"
@@ -38,6 +39,15 @@ def sentence_starts(text: str, start: int, end: int) -> list[int]:
     of them loses nothing, so a doubtful abbreviation costs little.
     """
     return [start, *_starts_after(_SENTENCE_END, text, start, end)]
+
+
+def paragraph_starts(text: str, start: int, end: int) -> list[int]:
+    """Where lines begin in `text[start:end]` that follow a full sentence, `start` among them.
+
+    In a text with a line for each paragraph these are its paragraphs. In one with lines of
+    even width they are sentences that happen to begin a line, which does no harm.
+    """
+    return [start, *_starts_after(_PARAGRAPH_END, text, start, end)]
 
 
 def line_starts(text: str, start: int, end: int) -> list[int]:

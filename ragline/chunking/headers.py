@@ -63,11 +63,12 @@ class Headers:
             del parts[1]
         text = SEPARATOR.join(parts)
         kept = self._max_tokens
-        while self._tokenizer.count_tokens([text])[0] > self._max_tokens:
+        while (count := self._tokenizer.count_tokens([text])[0]) > self._max_tokens:
             offsets = self._tokenizer.offsets(text)
-            text = text[: offsets[kept][0]].rstrip(f" {SEPARATOR}") if kept > 0 else ""
+            kept = min(kept, len(offsets) - 1)
+            text = text[: offsets[kept][0]].rstrip(SEPARATOR) if kept > 0 else ""
             kept -= 1
-        return text, self._tokenizer.count_tokens([text])[0]
+        return text, count
 
     def _count(self, parts: Sequence[str]) -> int:
         return self._tokenizer.count_tokens([SEPARATOR.join(parts)])[0]

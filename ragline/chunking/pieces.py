@@ -14,6 +14,7 @@ from ragline.chunking.boundaries import (
     block_starts,
     last_break,
     line_starts,
+    paragraph_starts,
     sentence_starts,
     strip_span,
 )
@@ -23,12 +24,13 @@ from ragline.parsing.parsed_document import Category, Element, ParsedDocument
 
 # What it costs to begin a chunk at a place; an empty chunk costs 1. Below 0: a good place.
 # Source: benchmarks/chunking_quality.py.
-SECTION_CUTS = (-0.6, -0.4, -0.25)
+SECTION_CUTS = (-0.9, -0.6, -0.4)
 ELEMENT_CUT = 0.0
 LIST_ITEM_CUT = 0.05
 COLON_CUT = 0.3
 BLOCK_CUT = 0.05
 LINE_CUT = 0.1
+PARAGRAPH_CUT = 0.0
 SENTENCE_CUT = 0.15
 WORD_CUT = 1.0
 CLOSING_HEADING_CUT = 2.0
@@ -38,10 +40,11 @@ HANDFUL_SHARE = 1 / 16
 
 _Cutter = Callable[[str, int, int], list[int]]
 _Cutters = tuple[tuple[_Cutter, float], ...]
+_PROSE: _Cutters = ((paragraph_starts, PARAGRAPH_CUT), (sentence_starts, SENTENCE_CUT))
 _CUTTERS: dict[Category, _Cutters] = {
-    "title": ((sentence_starts, SENTENCE_CUT),),
-    "text": ((sentence_starts, SENTENCE_CUT),),
-    "list_item": ((sentence_starts, SENTENCE_CUT),),
+    "title": _PROSE,
+    "text": _PROSE,
+    "list_item": _PROSE,
     "table": ((line_starts, LINE_CUT),),
     "code": ((block_starts, BLOCK_CUT), (line_starts, LINE_CUT)),
 }

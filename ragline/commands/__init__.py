@@ -69,10 +69,13 @@ class EntryPointGroup(click.Group):
 @click.option("--verbose", is_flag=True, help="Log what happens to standard error.")
 def ragline(*, verbose: bool) -> None:
     """Fresh, complete, checked indexes over your documents, in Postgres."""
+    handler = logging.StreamHandler(sys.stderr)
+    # On the handler: some libraries set the level of their own loggers.
+    handler.setLevel(logging.INFO if verbose else logging.ERROR)
     logging.basicConfig(
-        level=logging.INFO if verbose else logging.ERROR,
+        level=handler.level,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-        stream=sys.stderr,
+        handlers=[handler],
     )
 
 

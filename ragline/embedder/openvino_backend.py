@@ -37,7 +37,7 @@ class OpenVINOBackend:
 
     def __init__(self, graph: Path, precision: Precision) -> None:
         self._core = openvino.Core()
-        self._graph = graph
+        self._graph = self._core.read_model(graph)
         self._precision = precision
         self._lock = threading.Lock()
         self._compiled: dict[tuple[_Output, str], _RequestPool] = {}
@@ -45,6 +45,10 @@ class OpenVINOBackend:
     @property
     def encoder(self) -> str:
         return f"openvino-{self._precision}"
+
+    @property
+    def dimension(self) -> int:
+        return int(self._graph.output("sentence").get_partial_shape()[1].get_length())
 
     @property
     def parallel_batches(self) -> int:
@@ -68,9 +72,8 @@ class OpenVINOBackend:
             return self._compiled[output, hint]
 
     def _compile(self, output: _Output, hint: str) -> _RequestPool:
-        graph = self._core.read_model(self._graph)
         # One output a model: the other is not computed, nor copied.
-        single = openvino.Model([graph.output(output)], graph.get_parameters(), output)
+        single = openvino.Model([self._graph.output(output)], self._graph.get_parameters(), output)
         settings = {"INFERENCE_PRECISION_HINT": self._precision, "PERFORMANCE_HINT": hint}
         return _RequestPool(self._core.compile_model(single, "CPU", settings))
 
@@ -82,7 +85,7 @@ class _RequestPool:
     interpreter's lock and abort the process when it exits during one.
     """
 
-    def __init__(self, compiled: Any) -> None:
+    def __init__(self, compiled: Any) -> None:  # noqa: ANN401 - openvino has no types
         self.size: int = compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
         self._requests: queue.SimpleQueue[Any] = queue.SimpleQueue()
         for _ in range(self.size):

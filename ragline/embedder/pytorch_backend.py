@@ -5,6 +5,9 @@ In float32 on the CPU it is the reference that every other encoder is held to.
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Literal
 
 import numpy as np
@@ -48,10 +51,16 @@ class PyTorchBackend:
         self._module = EmbeddingModule(model).eval()
         self._device = device
         self._precision = precision
+        token = np.ones((1, 1), dtype=np.int64)
+        self._dimension: int = self.embed_batch(token, token).shape[1]
 
     @property
     def encoder(self) -> str:
         return f"pytorch-{self._precision}"
+
+    @property
+    def dimension(self) -> int:
+        return self._dimension
 
     @property
     def parallel_batches(self) -> int:
@@ -82,6 +91,21 @@ def has_gpu() -> bool:
     return torch.cuda.is_available()
 
 
+@contextmanager
+def silent_loading() -> Iterator[None]:
+    """Keep transformers' progress bars and load reports off a command's output."""
+    verbosity = transformers_logging.get_verbosity()
+    had_bars = transformers_logging.is_progress_bar_enabled()
+    transformers_logging.set_verbosity(logging.ERROR)
+    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    try:
+        yield
+    finally:
+        transformers_logging.set_verbosity(verbosity)
+        if had_bars:
+            transformers_logging.enable_progress_bar()  # type: ignore[no-untyped-call]
+
+
 def load_sentence_transformer(
     files: ModelFiles, device: str, precision: Precision = "f32", attention: str | None = None
 ) -> SentenceTransformer:
@@ -94,19 +118,15 @@ def load_sentence_transformer(
     options: dict[str, object] = {"dtype": _DTYPES[precision]}
     if attention is not None:
         options["attn_implementation"] = attention
-    had_bars = transformers_logging.is_progress_bar_enabled()
-    transformers_logging.disable_progress_bar()
     try:
-        model = SentenceTransformer(
-            str(files.folder), device=device, local_files_only=True, model_kwargs=options
-        )
+        with silent_loading():
+            model = SentenceTransformer(
+                str(files.folder), device=device, local_files_only=True, model_kwargs=options
+            )
     except (OSError, ValueError, ImportError, RuntimeError, KeyError) as error:
         raise ModelUnavailableError(
             f"embedding model {files.model} cannot be loaded from {files.folder}: {error}"
         ) from error
-    finally:
-        if had_bars:
-            transformers_logging.enable_progress_bar()
     model.max_seq_length = files.max_positions
     return model
 

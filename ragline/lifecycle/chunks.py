@@ -133,3 +133,13 @@ def _chunk_row(chunking_id: int, chunk: Chunk) -> tuple[object, ...]:
         chunk.char_end,
         chunk.token_count,
     )
+
+
+def read_token_counts(workshop: Workshop, source_name: str) -> list[int]:
+    """The token counts of a source's chunks in the target generation, at most 20,000 of them."""
+    settings = workshop.configuration.source(source_name)
+    target = open_generations(workshop, settings.collection)[-1]
+    parameters = {"source": source_name, "chunker_fingerprint": target.chunker_fingerprint}
+    with workshop.database.connect() as connection:
+        rows = connection.execute(load_statement("lifecycle/select_token_counts"), parameters)
+        return [row.token_count for row in rows]

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from fastapi import APIRouter, Request
 
-from ragline.search.reranking import load_reranker
+from ragline.embedder.embedder import Embedder
+from ragline.search.reranking import LateInteractionReranker
 from retrieval_api import messages
 from retrieval_api.openapi import may_answer
 from retrieval_api.problems import BODY_TOO_LARGE, INVALID_REQUEST, SERVICE_NOT_READY
 from retrieval_api.routes.dependencies import OpenService
+
+PASSAGES_AT_ONCE = 32
 
 router = APIRouter(tags=["rerank"])
 
@@ -26,13 +30,26 @@ def rerank(
 ) -> messages.RerankResults:
     """The documents by relevance to a query, by late interaction. Nothing is kept of them."""
     embedder = service.default_embedder
-    scores = load_reranker("late-interaction", embedder).score_texts(body.query, body.documents)
+    scores = score_passages(embedder, body.query, body.documents)
     request.state.logged |= {"documents": len(body.documents)}
     return messages.RerankResults(
         id=UUID(request.state.request_id),
         results=order_results(scores, body),
         meta=messages.RerankMeta(model=embedder.space.model),
     )
+
+
+def score_passages(embedder: Embedder, query: str, passages: Sequence[str]) -> list[float]:
+    """The late-interaction score of each passage, in input order.
+
+    In parts, because a token takes 1.5 KB while it is compared and a body of one megabyte
+    may hold half a million. The scores are no relative ones, so parts compare.
+    """
+    reranker = LateInteractionReranker(embedder)
+    scores: list[float] = []
+    for start in range(0, len(passages), PASSAGES_AT_ONCE):
+        scores += reranker.score_texts(query, passages[start : start + PASSAGES_AT_ONCE])
+    return scores
 
 
 def order_results(scores: list[float], body: messages.RerankBody) -> list[messages.RerankResult]:

@@ -73,10 +73,8 @@ def test_line_is_one_line_whatever_the_path_holds(
 
 
 def test_traceback_stays_within_its_line() -> None:
-    try:
-        raise ValueError("broken")
-    except ValueError as error:
-        info = (ValueError, error, error.__traceback__)
+    error = ValueError("broken")
+    info = (ValueError, error, error.__traceback__)
     record = logging.LogRecord("x", logging.ERROR, __file__, 1, "request failed", (), info)
     line = JsonLines().format(record)
     assert "\n" not in line

@@ -10,6 +10,7 @@ import psycopg
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from httpx2 import Response
 from sqlalchemy.exc import OperationalError, ProgrammingError
 from starlette.middleware import Middleware
 
@@ -52,7 +53,7 @@ def make_client(failure: Exception | None = None) -> TestClient:
     return TestClient(app)
 
 
-def check_problem(answer: Any, status: int, name: str) -> dict[str, Any]:
+def check_problem(answer: Response, status: int, name: str) -> dict[str, Any]:
     """The problem in an answer, after checking everything that all problems share."""
     assert answer.status_code == status
     assert answer.headers["content-type"] == MEDIA_TYPE

@@ -1,0 +1,45 @@
+"""`<source>/chunks`: the passages that a source's documents are cut into."""
+
+from __future__ import annotations
+
+from dagster import AssetsDefinition, MaterializeResult, ResourceParam, asset
+
+from assets.keys import OWNERS, group_of, source_key
+from assets.tables import plot_histogram
+from ragline.lifecycle.chunks import build_chunks, read_token_counts
+from ragline.lifecycle.workshop import Workshop
+from ragline.sources.settings import SourceSettings
+
+CODE_VERSION = "1"
+
+
+def build_chunks_asset(settings: SourceSettings) -> AssetsDefinition:
+    """The second stage of a source as an asset."""
+
+    @asset(
+        key=source_key(settings.name, "chunks"),
+        deps=[source_key(settings.name, "documents")],
+        group_name=group_of(settings.collection),
+        owners=OWNERS,
+        kinds={"python", "postgres"},
+        code_version=CODE_VERSION,
+        description=(
+            f"The documents of `{settings.name}`, cut by their own structure into chunks that "
+            "the embedding model reads whole. A parse that was cut before is not cut again."
+        ),
+    )
+    def chunks(workshop: ResourceParam[Workshop]) -> MaterializeResult[None]:
+        report = build_chunks(workshop, settings.name)
+        counts = read_token_counts(workshop, settings.name)
+        return MaterializeResult(
+            metadata={
+                "dagster/row_count": report.chunks,
+                "documents": report.documents,
+                "chunks_made": report.chunks_made,
+                "chunks_per_document": round(report.chunks / max(report.documents, 1), 2),
+                "seconds": round(report.seconds, 3),
+                "tokens_per_chunk": plot_histogram(counts, "tokens per chunk"),
+            }
+        )
+
+    return chunks

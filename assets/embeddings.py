@@ -1,0 +1,43 @@
+"""`<source>/embeddings`: one vector for each distinct text of a source's chunks."""
+
+from __future__ import annotations
+
+from dagster import AssetsDefinition, MaterializeResult, ResourceParam, asset
+
+from assets.keys import OWNERS, group_of, source_key
+from ragline.lifecycle.embeddings import embed_chunks
+from ragline.lifecycle.workshop import Workshop
+from ragline.sources.settings import SourceSettings
+
+CODE_VERSION = "1"
+
+
+def build_embeddings(settings: SourceSettings) -> AssetsDefinition:
+    """The third stage of a source as an asset."""
+
+    @asset(
+        key=source_key(settings.name, "embeddings"),
+        deps=[source_key(settings.name, "chunks")],
+        group_name=group_of(settings.collection),
+        owners=OWNERS,
+        kinds={"openvino", "postgres"},
+        code_version=CODE_VERSION,
+        description=(
+            f"A vector for each distinct text in the chunks of `{settings.name}`. A text that "
+            "was embedded before, here or in another document, is not embedded again."
+        ),
+    )
+    def embeddings(workshop: ResourceParam[Workshop]) -> MaterializeResult[None]:
+        report = embed_chunks(workshop, settings.name)
+        return MaterializeResult(
+            metadata={
+                "dagster/row_count": report.chunks,
+                "embeddings_made": report.embeddings_made,
+                "embeddings_reused": report.embeddings_reused,
+                "texts_per_second": round(report.texts_per_second, 1),
+                "encoder": report.encoder,
+                "seconds": round(report.seconds, 3),
+            }
+        )
+
+    return embeddings

@@ -1,0 +1,47 @@
+"""All assets and checks of a configuration: the one list that definitions are made from."""
+
+from __future__ import annotations
+
+from dagster import AssetChecksDefinition, AssetsDefinition
+
+from assets.chunks import build_chunks_asset
+from assets.documents import build_documents
+from assets.embeddings import build_embeddings
+from assets.entries import build_entries
+from assets.entry_checks import build_clock_check, build_invariant_checks
+from assets.retrieval_evaluation import build_retrieval_evaluation
+from assets.retrieval_quality import build_retrieval_quality
+from assets.search_index import build_search_index
+from assets.suites import build_chunk_checks, build_document_checks
+from ragline.configuration import Configuration
+from ragline.sources.settings import SourceSettings
+
+SOURCE_ASSETS = (build_documents, build_chunks_asset, build_embeddings, build_entries)
+SOURCE_CHECKS = (
+    build_document_checks,
+    build_chunk_checks,
+    build_invariant_checks,
+    build_clock_check,
+)
+
+
+def build_assets(configuration: Configuration) -> list[AssetsDefinition]:
+    """Every asset: four a source, one or two a collection, and the service's quality."""
+    assets = [asset for source in configuration.sources for asset in build_source_assets(source)]
+    for collection in configuration.collections:
+        sources = configuration.sources_of(collection.name)
+        if sources:
+            assets.append(build_search_index(collection, sources))
+        if sources and collection.golden is not None:
+            assets.append(build_retrieval_evaluation(collection))
+    return [*assets, build_retrieval_quality()]
+
+
+def build_source_assets(settings: SourceSettings) -> list[AssetsDefinition]:
+    """The four stages of one source."""
+    return [build(settings) for build in SOURCE_ASSETS]
+
+
+def build_checks(configuration: Configuration) -> list[AssetChecksDefinition]:
+    """Every check that is not part of an asset."""
+    return [build(source) for source in configuration.sources for build in SOURCE_CHECKS]

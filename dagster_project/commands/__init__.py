@@ -1,0 +1,1 @@
+"""The pipeline's commands: `sync`, `dev` and `demo`."""

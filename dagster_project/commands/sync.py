@@ -1,0 +1,134 @@
+"""`ragline sync`: bring the index up to date, as one Dagster run in this process."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.markup import escape
+
+from dagster_project.syncing import SyncOutcome, run_sync
+from ragline.commands import configured, json_option, print_json
+from ragline.configuration import Configuration, check_local_paths
+from ragline.errors import ConfigurationError
+from ragline.progress import TerminalProgress
+from ragline.status import SourceStatus, read_status
+from ragline.storage.database import Database, open_database
+
+COUNTS = (
+    "listed", "added", "changed", "unchanged", "removed", "failed", "quarantined",
+    "unsupported", "chunks", "embeddings_made", "embeddings_reused",
+)  # fmt: skip
+
+
+@click.command()
+@click.argument("sources", nargs=-1)
+@json_option
+@configured
+def sync(configuration: Configuration, sources: tuple[str, ...], *, as_json: bool) -> None:
+    """Bring the index up to date with SOURCES, or with all of them.
+
+    Documents that cannot be read are reported and do not fail the run; a source or a stage
+    that fails does, with exit status 1.
+    """
+    names = list(dict.fromkeys(sources)) or [source.name for source in configuration.sources]
+    _check_names(configuration, names)
+    if not configuration.sources:
+        raise ConfigurationError(
+            "there is no source to sync; add one under sources", path=configuration.path
+        )
+    missing = _missing_paths(configuration, names)
+    if missing and not (configuration.database_url or configuration.home.exists()):
+        raise missing[0]
+    with open_database(configuration) as database:
+        _refuse_never_synced(database, missing, configuration)
+        outcome = run_sync(configuration, database, names, TerminalProgress())
+        statuses = [row for row in read_status(database).sources if row.source in names]
+    if as_json:
+        print_json(describe_outcome(outcome))
+    else:
+        print_outcome(outcome, statuses, Console())
+    sys.exit(0 if outcome.ok else 1)
+
+
+def _check_names(configuration: Configuration, names: list[str]) -> None:
+    known = [source.name for source in configuration.sources]
+    for name in names:
+        if name not in known:
+            raise ConfigurationError(
+                f"unknown source {name!r}; known: {', '.join(known) or 'none'}",
+                path=configuration.path,
+            )
+
+
+def _missing_paths(configuration: Configuration, names: list[str]) -> list[ConfigurationError]:
+    chosen = [source for source in configuration.sources if source.name in names]
+    return check_local_paths(configuration.model_copy(update={"sources": tuple(chosen)}))
+
+
+def _refuse_never_synced(
+    database: Database, missing: list[ConfigurationError], configuration: Configuration
+) -> None:
+    """A path that never existed is a mistake of the file; one that is gone is the source's state."""
+    if not missing:
+        return
+    listed = {
+        status.source for status in read_status(database).sources if status.listed_at is not None
+    }
+    lines = {configuration.source_lines.get(name) for name in listed}
+    for fault in missing:
+        if fault.line not in lines:
+            raise fault
+
+
+def describe_outcome(outcome: SyncOutcome) -> dict[str, Any]:
+    """A run as the contract shows it."""
+    return {
+        "run_id": outcome.run_id,
+        "ok": outcome.ok,
+        "seconds": outcome.seconds,
+        "sources": {
+            name: {
+                "source": name,
+                "collection": sync.collection,
+                **{count: getattr(sync, count) for count in COUNTS},
+                "seconds": sync.seconds,
+                "error": sync.error,
+            }
+            for name, sync in outcome.sources.items()
+        },
+        "checks": {"passed": outcome.checks_passed, "failed": outcome.checks_failed},
+        "failed_steps": outcome.failed_steps,
+    }
+
+
+def print_outcome(outcome: SyncOutcome, statuses: list[SourceStatus], console: Console) -> None:
+    """Show a run to a person: a line a source, and every failure by name."""
+    for name, sync in outcome.sources.items():
+        console.print(
+            f"[bold]{name}[/bold]: {sync.listed:,} listed ({sync.added:,} added, {sync.changed:,} "
+            f"changed, {sync.unchanged:,} unchanged), {sync.removed:,} removed; {sync.failed:,} "
+            f"failed, {sync.quarantined:,} quarantined, {sync.unsupported:,} unsupported; "
+            f"{sync.chunks:,} chunks; embeddings: {sync.embeddings_made:,} made, "
+            f"{sync.embeddings_reused:,} reused; {sync.seconds:.1f} s",
+            highlight=False,
+        )
+    for status in statuses:
+        for failure in status.failures:
+            console.print(
+                f"[yellow]{failure.state}[/yellow] {escape(status.source)}: "
+                f"{escape(failure.document_id)}: {escape(failure.error)}",
+                highlight=False,
+            )
+    for check in outcome.checks_failed:
+        colour = "red" if check.severity == "ERROR" else "yellow"
+        console.print(f"[{colour}]check failed[/{colour}] {check.asset}: {check.check}")
+    for step in outcome.failed_steps:
+        console.print(f"[red]failed[/red] {step.step}: {escape(step.error)}", highlight=False)
+    result = "[green]done[/green]" if outcome.ok else "[red]failed[/red]"
+    console.print(
+        f"{result} in {outcome.seconds:.1f} s: run {outcome.run_id}, "
+        f"{outcome.checks_passed} checks passed, {len(outcome.checks_failed)} did not"
+    )

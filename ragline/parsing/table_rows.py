@@ -1,0 +1,58 @@
+"""How the rows of a table become text that can be read, embedded and cut.
+
+Finding the rows is a reader's work.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+Row = Sequence[str]
+
+CELL_SEPARATOR = " | "
+# About 200 tokens of figures: a group of rows then fits a chunk together with its header.
+MAX_GROUP_CHARS = 600
+MAX_HEADER_CHARS = 200
+_NUMBER = re.compile(r"[-+(]?[\d.,:/%€$£ -]*\d[\d.,:/%€$£ )-]*")
+
+
+def format_table(rows: Sequence[Row]) -> list[str]:
+    """The table as text, one line a row: one text if it is short, else groups of rows.
+
+    Each group begins with the header row where the table has one. Empty rows are left out.
+    """
+    lines = [line for row in rows if (line := format_row(row))]
+    if sum(map(len, lines)) <= 2 * MAX_GROUP_CHARS:
+        return ["\n".join(lines)] if lines else []
+    header = lines[0] if is_header(rows) and len(lines[0]) <= MAX_HEADER_CHARS else None
+    return ["\n".join(group) for group in _group_lines(lines, header)]
+
+
+def format_row(row: Row) -> str:
+    """Its cells on one line; empty cells keep their place, but not at the row's end."""
+    cells = [" ".join(cell.split()) for cell in row]
+    while cells and not cells[-1]:
+        cells.pop()
+    return CELL_SEPARATOR.join(cells) if any(cells) else ""
+
+
+def is_header(rows: Sequence[Row]) -> bool:
+    """Whether the first row with text names the columns: several cells, and none a number."""
+    first = next((row for row in rows if any(cell.strip() for cell in row)), ())
+    names = [cell for cell in first if cell.strip()]
+    return len(names) > 1 and not any(_NUMBER.fullmatch(name.strip()) for name in names)
+
+
+def _group_lines(lines: Sequence[str], header: str | None) -> Iterator[list[str]]:
+    group: list[str] = []
+    size = 0
+    for line in lines:
+        if group and size + len(line) > MAX_GROUP_CHARS and group != [header]:
+            yield group
+            group = [header] if header else []
+            size = sum(map(len, group))
+        group.append(line)
+        size += len(line)
+    if group:
+        yield group

@@ -1,0 +1,86 @@
+"""Turning the bytes of a text file into characters."""
+
+from __future__ import annotations
+
+import codecs
+import re
+
+SAMPLE_BYTES = 64 * 1024
+# The longest mark first: the one of UTF-32 begins with the one of UTF-16.
+_BYTE_ORDER_MARKS = (
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f\ufffd]")
+_NOT_ASCII = re.compile(r"[^\x00-\x7f]")
+MAX_CONTROL_SHARE = 0.02
+MAX_BROKEN_SHARE = 0.1
+
+
+def decode_text(content: bytes, *, declared: str | None = None) -> str:
+    """The characters of a text file, newlines as they are, without a byte order mark.
+
+    UTF-8 and a byte order mark win over the `declared` encoding, which is wrong more often;
+    what none of them explains is guessed. Bytes that cannot be read become U+FFFD.
+    """
+    for mark, encoding in _BYTE_ORDER_MARKS:
+        if content.startswith(mark):
+            return content[len(mark) :].decode(encoding, "replace")
+    wide = _guess_wide_encoding(content[:SAMPLE_BYTES])
+    if wide:
+        return content.decode(wide, "replace")
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError:
+        return _decode_legacy(content, declared)
+
+
+def looks_like_text(content: bytes) -> bool:
+    """Whether the beginning reads as text: next to no control characters, no stray bytes."""
+    sample = decode_text(content[:SAMPLE_BYTES])
+    return len(_CONTROL.findall(sample)) <= MAX_CONTROL_SHARE * len(sample)
+
+
+def _guess_wide_encoding(sample: bytes) -> str | None:
+    """UTF-16 or UTF-32 without a mark: Latin text then has zeros in fixed places."""
+    if b"\x00" not in sample or len(sample) < 8:
+        return None
+    size = len(sample) // 4
+    zeros = [sample[place::4].count(0) / size for place in range(4)]
+    often = [share > 0.4 for share in zeros]
+    patterns = {
+        (False, True, True, True): "utf-32-le",
+        (True, True, True, False): "utf-32-be",
+        (False, True, False, True): "utf-16-le",
+        (True, False, True, False): "utf-16-be",
+    }
+    return patterns.get((often[0], often[1], often[2], often[3]))
+
+
+def _decode_legacy(content: bytes, declared: str | None) -> str:
+    text = content.decode("utf-8", "replace")
+    broken = text.count("\ufffd")
+    if broken <= MAX_BROKEN_SHARE * (len(_NOT_ASCII.findall(text)) - broken):
+        return text  # UTF-8 with a torn character
+    for encoding in (declared, _guess_encoding(content[:SAMPLE_BYTES]), "cp1252"):
+        if encoding and _is_known(encoding):
+            return content.decode(encoding, "replace")
+    return text
+
+
+def _guess_encoding(sample: bytes) -> str | None:
+    from charset_normalizer import from_bytes  # 30 ms that most files need not pay
+
+    best = from_bytes(sample).best()
+    return best.encoding if best else None
+
+
+def _is_known(encoding: str) -> bool:
+    try:
+        b"".decode(encoding)
+    except LookupError:
+        return False
+    return True

@@ -1,0 +1,10 @@
+-- Ready documents of a source that a live generation holds no entry of, in order of id.
+select d.document_id
+from ragline.documents as d
+join ragline.sources as s on s.id = d.source_id
+join ragline.generations as g on g.id = cast(:generation_id as bigint) and g.state = 'live'
+where
+  s.name = cast(:source as text)
+  and d.state = 'ready'
+  and not exists (select from ragline.entries_generation as e where e.document_key = d.id)
+order by d.document_id

@@ -1,0 +1,12 @@
+-- The token counts of a source's chunks under one chunker, at most 20,000 of them.
+select c.token_count
+from ragline.documents as d
+join ragline.sources as s on s.id = d.source_id
+join ragline.chunkings as k
+  on k.parse_id = d.parse_id and k.chunker_fingerprint = cast(:chunker_fingerprint as text)
+join ragline.chunks as c on c.chunking_id = k.id
+where
+  s.name = cast(:source as text)
+  and d.missing_since is null
+  and d.state <> 'removed'
+limit 20000

@@ -1,0 +1,165 @@
+"""Fixtures that all tests share: real Postgres, a database of one's own, and real data.
+
+A template database is migrated once and cloned for each test, which takes some 40 ms.
+RAGLINE_TEST_DATABASE_URL names a server to use instead of the embedded one; its user must be
+allowed to create databases.
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, make_url, text
+
+from ragline.configuration import Configuration, load_configuration
+from ragline.embedder.embedder import Embedder, load_embedder
+from ragline.lifecycle.chunks import build_chunks
+from ragline.lifecycle.documents import sync_documents
+from ragline.lifecycle.embeddings import embed_chunks
+from ragline.lifecycle.entries import apply_entries
+from ragline.lifecycle.search_index import publish_index
+from ragline.lifecycle.workshop import Workshop
+from ragline.storage.database import Database, connect_database, prepare_database, read_url
+from ragline.storage.embedded_postgres import embedded_postgres
+
+DEFAULT_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
+REPOSITORY = Path(__file__).parent.parent
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("RAGLINE_DATABASE_URL", "RAGLINE_HOME", "RAGLINE_CONFIG", "DAGSTER_HOME"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(scope="session")
+def test_data() -> Path:
+    """The folder of real collections and documents; tests that need it skip without it."""
+    stated = os.environ.get("RAGLINE_TEST_DATA")
+    folder = Path(stated) if stated else REPOSITORY.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip(f"no test data at {folder}; set RAGLINE_TEST_DATA")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def session_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all workers of one test run share."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "session"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def model_cache(session_folder: Path) -> Path:
+    """Where the model's export is kept: made once a run."""
+    return session_folder / "models"
+
+
+@pytest.fixture(scope="session")
+def embedder(model_cache: Path) -> Embedder:
+    """The real model."""
+    return load_embedder(DEFAULT_MODEL, cache=model_cache)
+
+
+@pytest.fixture(scope="session")
+def server(session_folder: Path) -> Iterator[str]:
+    """The address of a running Postgres that all workers share."""
+    stated = os.environ.get("RAGLINE_TEST_DATABASE_URL")
+    if stated:
+        yield stated
+        return
+    with embedded_postgres(session_folder / "server") as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def template(server: str) -> str:
+    """The name of a migrated database without rows; one for each worker."""
+    name = f"template_{uuid.uuid4().hex[:12]}"
+    _execute(server, f"create database {name}")
+    database = connect_database(_address(server, name))
+    prepare_database(database)
+    database.engine.dispose()
+    return name
+
+
+@pytest.fixture
+def database_url(server: str, template: str) -> Iterator[str]:
+    """The address of a fresh database, dropped afterwards."""
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    _execute(server, f"create database {name} template {template}")
+    yield _address(server, name)
+    _execute(server, f"drop database if exists {name} with (force)")
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """A fresh database."""
+    opened = connect_database(database_url)
+    yield opened
+    opened.engine.dispose()
+
+
+@pytest.fixture
+def configure(
+    tmp_path: Path, database_url: str, model_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[str], Configuration]:
+    """Write a ragline.yaml into the test's folder and load it, over the test's database."""
+
+    def write(content: str) -> Configuration:
+        path = tmp_path / "ragline.yaml"
+        path.write_text(content, encoding="utf-8")
+        home = tmp_path / ".ragline"
+        home.mkdir(exist_ok=True)
+        if not (home / "models").exists():
+            model_cache.mkdir(exist_ok=True)
+            (home / "models").symlink_to(model_cache)
+        monkeypatch.setenv("RAGLINE_DATABASE_URL", database_url)
+        return load_configuration(path)
+
+    return write
+
+
+@pytest.fixture
+def make_workshop(database: Database, embedder: Embedder) -> Callable[..., Workshop]:
+    """A workshop over the test's database, with the real model at hand."""
+
+    def make(configuration: Configuration, run_id: str = "test-run") -> Workshop:
+        workshop = Workshop(configuration, database, run_id)
+        workshop._embedders[DEFAULT_MODEL] = embedder
+        return workshop
+
+    return make
+
+
+@pytest.fixture
+def run_stages() -> Callable[[Workshop], dict[str, object]]:
+    """All stages of all sources and collections, without Dagster; the reports by name."""
+
+    def run(workshop: Workshop) -> dict[str, object]:
+        reports: dict[str, object] = {}
+        for source in workshop.configuration.sources:
+            for stage in (sync_documents, build_chunks, embed_chunks, apply_entries):
+                reports[f"{source.name}/{stage.__name__}"] = stage(workshop, source.name)
+        for collection in workshop.configuration.collections:
+            reports[collection.name] = publish_index(workshop, collection.name)
+        return reports
+
+    return run
+
+
+def _address(server: str, name: str) -> str:
+    return make_url(server).set(database=name).render_as_string(hide_password=False)
+
+
+def _execute(server: str, statement: str) -> None:
+    engine = create_engine(read_url(server), isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(statement))
+    engine.dispose()

@@ -1,0 +1,106 @@
+"""The service as it is served: over loopback, on an embedded Postgres, with the real model."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx2
+import pytest
+from running_service import RunningService, run_service, wait_until
+
+from ragline.configuration import Configuration, load_configuration
+from ragline.lifecycle.chunks import build_chunks
+from ragline.lifecycle.documents import sync_documents
+from ragline.lifecycle.embeddings import embed_chunks
+from ragline.lifecycle.entries import apply_entries
+from ragline.lifecycle.search_index import publish_index
+from ragline.lifecycle.workshop import Workshop
+from ragline.storage.database import open_database
+
+CONFIGURATION = """
+collections:
+  - name: handbook
+  - name: unsynced
+sources:
+  - name: handbook-articles
+    collection: handbook
+    kind: records
+    uri: ./handbook.jsonl
+    fields: {id: _id, title: title, text: text}
+"""
+
+ARTICLES = {
+    "leave": ("Parental leave", "Every parent may take twelve weeks of paid parental leave."),
+    "hours": ("Office hours", "The office opens at eight and closes at eighteen o'clock."),
+    "travel": ("Travel costs", "Train tickets are reimbursed when the receipt is handed in."),
+    "laptop": ("Laptops", "A new laptop is ordered from the equipment desk after three years."),
+    "password": ("Passwords", "Reset a forgotten password on the account page, code E-4711."),
+    "canteen": ("Canteen", "Lunch is served from noon; the menu has a vegetarian dish daily."),
+    "parking": ("Parking", "Bicycles are parked in the cellar, cars need a permit."),
+    "fire": ("Fire alarm", "When the fire alarm rings, leave by the stairs and not by the lift."),
+    "sick": ("Sick leave", "Call your manager in the morning when you are ill."),
+    "training": ("Training", "Each employee has five days of training every year."),
+}
+
+
+def sync_everything(configuration: Configuration, run_id: str) -> None:
+    """Bring the indexes of a configuration up to date, without Dagster."""
+    with open_database(configuration) as database:
+        workshop = Workshop(configuration, database, run_id)
+        for source in configuration.sources:
+            sync_documents(workshop, source.name)
+            build_chunks(workshop, source.name)
+            embed_chunks(workshop, source.name)
+            apply_entries(workshop, source.name)
+        for collection in {source.collection for source in configuration.sources}:
+            publish_index(workshop, collection)
+
+
+@pytest.fixture(scope="session")
+def indexed_collection(tmp_path_factory: pytest.TempPathFactory) -> Configuration:
+    """The collection `handbook` with a live index of ten documents, and `unsynced` without."""
+    folder = tmp_path_factory.mktemp("service")
+    lines = [
+        json.dumps({"_id": name, "title": title, "text": text, "topic": name})
+        for name, (title, text) in ARTICLES.items()
+    ]
+    (folder / "handbook.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    path = folder / "ragline.yaml"
+    path.write_text(CONFIGURATION, encoding="utf-8")
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("RAGLINE_HOME", str(folder / "home"))
+        environment.delenv("RAGLINE_DATABASE_URL", raising=False)
+        configuration = load_configuration(path)
+    sync_everything(configuration, "run-1")
+    return configuration
+
+
+@pytest.fixture(scope="session")
+def running(indexed_collection: Configuration) -> Iterator[RunningService]:
+    """The service over the indexed collection, ready for searches."""
+    with run_service(indexed_collection) as running:
+        wait_until(lambda: httpx2.get(f"{running.url}/readyz").status_code == 200)
+        yield running
+
+
+@pytest.fixture
+def client(running: RunningService) -> Iterator[httpx2.Client]:
+    """A client of the running service."""
+    with httpx2.Client(base_url=running.url, timeout=30) as client:
+        yield client
+
+
+@pytest.fixture
+def search(client: httpx2.Client) -> Callable[..., dict[str, Any]]:
+    """Search the handbook; the answer must be a good one."""
+
+    def search_handbook(query: str, **options: object) -> dict[str, Any]:
+        body = {"collection": "handbook", "query": query, **options}
+        answer = client.post("/v1/search", json=body)
+        assert answer.status_code == 200, answer.text
+        result: dict[str, Any] = answer.json()
+        return result
+
+    return search_handbook

@@ -1,0 +1,55 @@
+"""The real server in a thread of the test's process."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from fastapi import FastAPI
+
+from ragline.configuration import Configuration
+from retrieval_api.commands import build_server
+from retrieval_api.service import Service
+
+
+@dataclass(frozen=True)
+class RunningService:
+    """A service under test, and what a test may do to it."""
+
+    url: str
+    app: FastAPI
+    configuration: Configuration
+
+    @property
+    def service(self) -> Service:
+        """The parts behind the routes."""
+        service: Service = self.app.state.service
+        return service
+
+
+def wait_until(is_true: Callable[[], bool], timeout_s: float = 60.0) -> None:
+    """Return when the condition holds; fail when it does not in time."""
+    deadline = time.monotonic() + timeout_s
+    while not is_true():
+        assert time.monotonic() < deadline, "timed out"
+        time.sleep(0.05)
+
+
+@contextmanager
+def run_service(configuration: Configuration) -> Iterator[RunningService]:
+    """The real server in a thread of this process, as `ragline serve` builds it."""
+    server = build_server(configuration)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        try:
+            wait_until(lambda: server.started)
+            port = listener.getsockname()[1]
+            yield RunningService(f"http://127.0.0.1:{port}", server.config.app, configuration)
+        finally:
+            server.should_exit = True
+            thread.join(30)

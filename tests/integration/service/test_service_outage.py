@@ -1,0 +1,103 @@
+"""The database goes away and comes back; the service says so and needs no restart."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx2
+import pytest
+from running_service import RunningService, run_service, wait_until
+
+from ragline.configuration import Configuration
+from ragline.storage.embedded_postgres import _Server
+
+QUESTION = {"collection": "handbook", "query": "lunch"}
+
+
+@contextmanager
+def stopped_postgres(home: Path) -> Iterator[None]:
+    """The embedded server of a home is down within the block."""
+    server = _Server(home.resolve())
+    server.stop()
+    try:
+        yield
+    finally:
+        server.ensure_running()
+
+
+def check_away(answer: httpx2.Response) -> None:
+    assert answer.status_code == 503, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert int(answer.headers["retry-after"]) > 0
+
+
+def test_service_survives_an_outage_of_its_database(
+    running: RunningService, client: httpx2.Client
+) -> None:
+    before = client.post("/v1/search", json=QUESTION).json()
+    feedback = {"request_id": before["request_id"], "document_id": "canteen", "useful": True}
+    with stopped_postgres(running.configuration.home):
+        started = time.monotonic()
+        answer = client.post("/v1/search", json=QUESTION)
+        check_away(answer)
+        assert answer.json()["type"] == "urn:ragline:problem:database-unavailable"
+        assert str(running.configuration.home) not in answer.text
+        check_away(client.post("/v1/feedback", json=feedback))
+        check_away(client.get("/v1/collections"))
+        ready = client.get("/readyz")
+        check_away(ready)
+        assert "database" in ready.json()["detail"]
+        assert "model" not in ready.json()["detail"]
+        assert client.get("/healthz").status_code == 200
+        rerank = {"query": "lunch", "documents": ["Lunch is at noon."]}
+        assert client.post("/v1/rerank", json=rerank).status_code == 200
+        assert time.monotonic() - started < 5
+    after = client.post("/v1/search", json=QUESTION)
+    assert after.status_code == 200, after.text
+    assert [hit["document_id"] for hit in after.json()["hits"]] == [
+        hit["document_id"] for hit in before["hits"]
+    ]
+    assert client.post("/v1/feedback", json=feedback).status_code == 200
+    assert client.get("/readyz").status_code == 200
+
+
+@pytest.fixture
+def unreachable(indexed_collection: Configuration) -> Configuration:
+    """The configuration with a database that nobody serves."""
+    url = "postgresql://nobody@127.0.0.1:1/nothing"
+    return indexed_collection.model_copy(update={"database_url": url})
+
+
+def test_service_starts_without_its_database_and_says_what_is_missing(
+    unreachable: Configuration,
+) -> None:
+    with run_service(unreachable) as running:
+        assert httpx2.get(f"{running.url}/healthz").json() == {"status": "alive"}
+        ready = httpx2.get(f"{running.url}/readyz")
+        check_away(ready)
+        assert "database" in ready.json()["detail"]
+        assert "model" in ready.json()["detail"]
+        answer = httpx2.post(f"{running.url}/v1/search", json=QUESTION)
+        check_away(answer)
+        assert answer.json()["type"] == "urn:ragline:problem:service-not-ready"
+        assert httpx2.get(f"{running.url}/docs").status_code == 200
+
+
+def test_service_that_started_during_an_outage_gets_ready_after_it(
+    indexed_collection: Configuration, running: RunningService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = running.service.database.url
+    waiting = indexed_collection.model_copy(update={"database_url": address})
+    monkeypatch.setattr("retrieval_api.service.RETRY_S", 0.1)
+    with stopped_postgres(indexed_collection.home):
+        with_outage = run_service(waiting)
+        late = with_outage.__enter__()
+        check_away(httpx2.get(f"{late.url}/readyz"))
+    try:
+        wait_until(lambda: httpx2.get(f"{late.url}/readyz").status_code == 200, 30)
+        assert httpx2.post(f"{late.url}/v1/search", json=QUESTION).status_code == 200
+    finally:
+        with_outage.__exit__(None, None, None)
