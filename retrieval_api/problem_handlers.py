@@ -31,6 +31,7 @@ from retrieval_api.problems import (
     INTERNAL_ERROR,
     INVALID_REQUEST,
     MODEL_UNAVAILABLE,
+    RECORD_PENDING,
     SEARCH_TIMEOUT,
     SERVICE_NOT_READY,
     UNKNOWN_COLLECTION,
@@ -41,6 +42,7 @@ from retrieval_api.problems import (
     answer_problem,
     kind_of_status,
 )
+from retrieval_api.recorder import RecordPendingError
 from retrieval_api.service import ServiceNotReadyError
 
 logger = logging.getLogger(__name__)
@@ -52,6 +54,7 @@ _SPOKEN: dict[type[Exception], ProblemKind] = {
     IndexNotReadyError: INDEX_NOT_READY,
     SearchTimeoutError: SEARCH_TIMEOUT,
     ServiceNotReadyError: SERVICE_NOT_READY,
+    RecordPendingError: RECORD_PENDING,
 }
 
 # The message of these may name hosts, files or SQL: it goes to the log, and the caller gets

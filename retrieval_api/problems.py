@@ -78,6 +78,7 @@ SERVICE_NOT_READY = ProblemKind("service-not-ready", 503, "The service is not re
 DATABASE_UNAVAILABLE = ProblemKind("database-unavailable", 503, "The database does not answer", 5)
 MODEL_UNAVAILABLE = ProblemKind("model-unavailable", 503, "A model cannot be loaded", 60)
 SEARCH_TIMEOUT = ProblemKind("search-timeout", 503, "The search took too long", 5)
+RECORD_PENDING = ProblemKind("record-pending", 503, "The search is not on record yet", 2)
 INTERNAL_ERROR = ProblemKind("internal-error", 500, "The service failed on this request")
 
 

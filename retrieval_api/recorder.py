@@ -10,11 +10,20 @@ import logging
 from threading import Event, Lock
 from uuid import UUID
 
+from ragline.errors import RaglineError
 from ragline.search.messages import SearchAnswer, SearchRequest
 from ragline.search.recording import record_request
 from ragline.storage.database import Database
 
 logger = logging.getLogger(__name__)
+
+
+LONGEST_WAIT_S = 2.0
+LONGEST_WRITE_MS = 2_000
+
+
+class RecordPendingError(RaglineError):
+    """The search was answered and its record is still being written. Ask again in a moment."""
 
 
 class Recorder:
@@ -37,6 +46,8 @@ class Recorder:
         """Write an expected record. A failure is logged and counted; the search was answered."""
         try:
             with database.begin() as connection:
+                # A record that waits holds a thread that the next search needs.
+                connection.exec_driver_sql(f"set local statement_timeout = {LONGEST_WRITE_MS:d}")
                 record_request(connection, answer, request)
         except Exception as error:  # noqa: BLE001  nobody is left to tell; counted, named, logged
             with self._lock:
@@ -53,12 +64,15 @@ class Recorder:
             with self._lock:
                 self._pending.pop(answer.request_id).set()
 
-    def wait_for(self, request_id: UUID, timeout_s: float = 2.0) -> None:
+    def wait_for(self, request_id: UUID) -> None:
         """Return when the record of a search is written, or at once when none is coming.
 
         Feedback may come before the record of its search, because records come after answers.
+
+        Raises:
+            RecordPendingError: it takes longer than two seconds.
         """
         with self._lock:
             pending = self._pending.get(request_id)
-        if pending is not None:
-            pending.wait(timeout_s)
+        if pending is not None and not pending.wait(LONGEST_WAIT_S):
+            raise RecordPendingError(f"search {request_id} is not on record yet; ask again")

@@ -17,7 +17,9 @@ from collections.abc import Iterator
 _SENTENCE_END = re.compile(
     r"""[.!?…؟۔।॥։።]+["'”’»)\]]*\s+|[。！？｡]+["'”’」』】）》〉]*\s*|\n\s*\n\s*"""
 )
-_PARAGRAPH_END = re.compile(r"""[.!?…:؟۔।॥։።。！？｡：]["'”’»)\]」』】）》〉]*[^\S\n]*\n\s*|\n\s*\n\s*""")
+_PARAGRAPH_END = re.compile(
+    r"""[.!?…:؟۔।॥։።。！？｡：]["'”’»)\]」』】）》〉]*[^\S\n]*\n\s*|\n\s*\n\s*"""
+)
 _WORD_BEFORE = re.compile(r"(?:^|[\s(\[“\"'])([\w.]{1,9})\.$")
 _BLANK_LINES = re.compile(r"\n[^\S\n]*\n\s*")
 _CLAUSE_END = ",;:，、；：،؛)]}—–|\t"

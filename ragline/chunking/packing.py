@@ -33,18 +33,22 @@ def pack_pieces(
 
     A chunk is larger than its room only where it is a single piece with an overlap.
     """
-    first = [tokens.index(opening.start) for opening in openings]
-    last = [tokens.index(piece.end) for piece in pieces]
-    costs = [0.0]
-    chosen = [0]
-    for end in range(1, len(pieces) + 1):
+    bodies = [tokens.index(piece.start) for piece in pieces]
+    starts = [tokens.index(opening.start) for opening in openings]
+    ends = [tokens.index(piece.end) for piece in pieces]
+    widest = max((opening.room for opening in openings), default=0)
+    costs, chosen = [0.0], [0]
+    for end, last in enumerate(pieces, start=1):
         best, best_start = inf, end - 1
         for start in range(end - 1, -1, -1):
-            opening = openings[start]
-            chars = pieces[end - 1].end - opening.start
-            size = max(last[end - 1] - first[start], chars // CHARS_PER_TOKEN)
-            if size > opening.room and start < end - 1:
+            is_single = start == end - 1
+            if ends[end - 1] - bodies[start] > widest and not is_single:
                 break
+            opening = openings[start]
+            chars = last.end - opening.start
+            size = max(ends[end - 1] - starts[start], chars // CHARS_PER_TOKEN)
+            if size > opening.room and not is_single:
+                continue
             empty = max(0.0, 1 - size / opening.room)
             cost = costs[start] + pieces[start].cut + empty * empty
             if cost < best:

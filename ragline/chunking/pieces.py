@@ -77,9 +77,9 @@ class PieceCutter:
         self, document: ParsedDocument, tokens: TokenMap, room: Callable[[HeadingPath], int]
     ) -> None:
         self._text = document.text
-        self._elements = [e for e in document.elements if document.text[e.start : e.end].strip()]
         self._tokens = tokens
         self._room = room
+        self._elements = [e for e in document.elements if tokens.has_tokens(e.start, e.end)]
         bodies = [e.heading_path for e in self._elements if e.category != "title"]
         self._shared_depth = shared_depth(bodies)
 
@@ -100,6 +100,12 @@ class PieceCutter:
             closing = self._join_headings(headings, pieces)
             pieces.append(closing._replace(cut=CLOSING_HEADING_CUT))
         return pieces
+
+    def _trim(self, span: _Span, category: Category) -> tuple[int, int]:
+        start, end = strip_span(self._text, span.start, span.end)
+        if category == "code":  # the indent of its first line belongs to a listing
+            start = max(span.start, self._text.rfind("\n", span.start, start) + 1)
+        return start, end
 
     def _is_heading(self, element: Element) -> bool:
         """A "title" that would fill half a chunk is a paragraph to us."""
@@ -134,15 +140,15 @@ class PieceCutter:
         first = self._elements[headings[0]] if headings else element
         room = min(self._room(first.heading_path), self._room(element.heading_path))
         room -= self._tokens.size(first.start, element.start)
-        start, end = strip_span(self._text, element.start, element.end)
+        start, end = element.start, element.end
         section, above = element.heading_path, first.heading_path
         price = self._price(section, element, before)
         for span in self._split(start, end, price, room, _CUTTERS[element.category]):
-            span_start, span_end = strip_span(self._text, span.start, span.end)
+            span_start, span_end = self._trim(span, element.category)
             if headings and span.start == start:
                 span_start, _ = strip_span(self._text, first.start, element.end)
                 yield Piece(span_start, span_end, span.cut, section, above)
-            elif span_start < span_end:
+            elif self._tokens.has_tokens(span_start, span_end):
                 yield Piece(span_start, span_end, span.cut, section, section)
 
     def _price(self, section: HeadingPath, element: Element, before: Sequence[Piece]) -> float:

@@ -25,14 +25,24 @@ class TokenMap:
     """
 
     def __init__(self, text: str, tokenizer: TokenCounter) -> None:
+        self._text = text
+        self._tokenizer = tokenizer
         self._starts = array("I")
-        self._length = len(text)
         for start, end in _windows(text):
             self._starts.extend([start + first for first, _ in tokenizer.offsets(text[start:end])])
 
     def index(self, position: int) -> int:
         """How many tokens begin before a position."""
         return bisect_left(self._starts, position)
+
+    def has_tokens(self, start: int, end: int) -> bool:
+        """Whether the model reads anything of a slice but white space."""
+        passage = self._text[start:end]
+        if not passage.strip():
+            return False
+        # Where no token begins one may pass through: a long unknown word is one token.
+        begins = self.index(start) < self.index(end)
+        return begins or self._tokenizer.count_tokens([passage])[0] > 0
 
     def size(self, start: int, end: int) -> int:
         """The size of a slice."""
@@ -43,7 +53,7 @@ class TokenMap:
         character on where even that is larger.
         """
         following = self.index(start) + size
-        end = self._starts[following] if following < len(self._starts) else self._length
+        end = self._starts[following] if following < len(self._starts) else len(self._text)
         return max(start + 1, min(end, start + size * CHARS_PER_TOKEN))
 
     def reach_back(self, end: int, size: int) -> int:

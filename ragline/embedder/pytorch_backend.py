@@ -123,7 +123,7 @@ def load_sentence_transformer(
             model = SentenceTransformer(
                 str(files.folder), device=device, local_files_only=True, model_kwargs=options
             )
-    except (OSError, ValueError, ImportError, RuntimeError, KeyError) as error:
+    except Exception as error:
         raise ModelUnavailableError(
             f"embedding model {files.model} cannot be loaded from {files.folder}: {error}"
         ) from error

@@ -222,7 +222,7 @@ def choose_failure_state(error: DocumentError, attempts: int) -> str:
 
 def retry_delay(attempts: int) -> timedelta:
     """How long to wait after the `attempts`-th failure: doubling, never over LONGEST_RETRY."""
-    return min(FIRST_RETRY * 2 ** (attempts - 1), LONGEST_RETRY)
+    return min(FIRST_RETRY * float(2 ** (attempts - 1)), LONGEST_RETRY)
 
 
 def _next_attempt(state: str, attempts: int) -> datetime | None:

@@ -6,6 +6,7 @@ Time is watched from outside, in `parser_child`.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import resource
@@ -68,6 +69,12 @@ def _enter_empty_network() -> None:
         return
     user, group = os.getuid(), os.getgid()
     if libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNET) == 0:
+        _keep_user(user, group)
+
+
+def _keep_user(user: int, group: int) -> None:
+    """Be the same user inside the new namespace. Refused: files are still ours by number."""
+    with contextlib.suppress(OSError):
         Path("/proc/self/setgroups").write_text("deny")
         Path("/proc/self/uid_map").write_text(f"{user} {user} 1")
         Path("/proc/self/gid_map").write_text(f"{group} {group} 1")

@@ -145,7 +145,9 @@ def _load_cross_encoder(model: str, folder: Path, device: str | None) -> Any:  #
         with silent_loading():
             _refuse_untrained(model, folder)
             return CrossEncoder(str(folder), device=device, local_files_only=True)
-    except (OSError, ValueError, ImportError, RuntimeError, KeyError) as error:
+    except ModelUnavailableError:
+        raise
+    except Exception as error:
         raise ModelUnavailableError(f"reranker {model} cannot be loaded: {error}") from error
 
 

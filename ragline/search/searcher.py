@@ -103,7 +103,7 @@ class Searcher:
             return self._configuration.collection(collection)
         except UnknownCollectionError:
             # It may live in the database only, under settings that are no longer configured.
-            return CollectionSettings(name=collection)
+            return CollectionSettings.model_construct(name=collection)
 
     def _live_generation(self, collection: str) -> LiveGeneration:
         statement = load_statement("search/select_live_generation")

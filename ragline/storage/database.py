@@ -93,10 +93,17 @@ def connect_database(address: str) -> Database:
         pool_pre_ping=True,
         pool_size=10,
         max_overflow=50,
+        # Parameters are people's texts; an error in a log must not repeat them.
+        hide_parameters=True,
         connect_args={
             "options": SESSION,
-            "connect_timeout": CONNECT_TIMEOUT_S,
             "application_name": "ragline",
+            "connect_timeout": CONNECT_TIMEOUT_S,
+            # A host that vanishes without a word is noticed within these.
+            "keepalives_idle": 10,
+            "keepalives_interval": 5,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 15_000,
         },
     )
     event.listen(engine, "connect", _register_types)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -11,6 +12,7 @@ import pytest
 from running_service import RunningService, run_service, wait_until
 
 from ragline.configuration import Configuration, load_configuration
+from ragline.embedder.embedder import Embedder
 from ragline.lifecycle.chunks import build_chunks
 from ragline.lifecycle.documents import sync_documents
 from ragline.lifecycle.embeddings import embed_chunks
@@ -45,23 +47,28 @@ ARTICLES = {
 }
 
 
-def sync_everything(configuration: Configuration, run_id: str) -> None:
+def sync_everything(configuration: Configuration, embedder: Embedder) -> None:
     """Bring the indexes of a configuration up to date, without Dagster."""
     with open_database(configuration) as database:
-        workshop = Workshop(configuration, database, run_id)
+        workshop = Workshop(configuration, database, "run-1")
+        workshop._embedders[embedder.space.model] = embedder
         for source in configuration.sources:
-            sync_documents(workshop, source.name)
-            build_chunks(workshop, source.name)
-            embed_chunks(workshop, source.name)
-            apply_entries(workshop, source.name)
-        for collection in {source.collection for source in configuration.sources}:
-            publish_index(workshop, collection)
+            for stage in (sync_documents, build_chunks, embed_chunks, apply_entries):
+                stage(workshop, source.name)
+        publish_index(workshop, "handbook")
 
 
 @pytest.fixture(scope="session")
-def indexed_collection(tmp_path_factory: pytest.TempPathFactory) -> Configuration:
-    """The collection `handbook` with a live index of ten documents, and `unsynced` without."""
+def indexed_collection(
+    tmp_path_factory: pytest.TempPathFactory, model_cache: Path, embedder: Embedder
+) -> Configuration:
+    """The collection `handbook` with a live index of ten documents, and `unsynced` without.
+
+    On a Postgres of its own, which a test may stop.
+    """
     folder = tmp_path_factory.mktemp("service")
+    (folder / "home").mkdir()
+    (folder / "home" / "models").symlink_to(model_cache)
     lines = [
         json.dumps({"_id": name, "title": title, "text": text, "topic": name})
         for name, (title, text) in ARTICLES.items()
@@ -73,7 +80,7 @@ def indexed_collection(tmp_path_factory: pytest.TempPathFactory) -> Configuratio
         environment.setenv("RAGLINE_HOME", str(folder / "home"))
         environment.delenv("RAGLINE_DATABASE_URL", raising=False)
         configuration = load_configuration(path)
-    sync_everything(configuration, "run-1")
+    sync_everything(configuration, embedder)
     return configuration
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 from uuid import uuid4
 
@@ -47,6 +49,14 @@ def test_query_with_a_nul_is_recorded(running: RunningService, search: Search) -
     wait_until(lambda: bool(read_rows(running, select, id=result["request_id"])), 5)
 
 
+@contextmanager
+def slow_records(running: RunningService) -> Iterator[None]:
+    """No search is recorded within the block; reading goes on."""
+    with running.service.database.begin() as connection:
+        connection.exec_driver_sql("lock table ragline.search_requests in exclusive mode")
+        yield
+
+
 def test_search_that_cannot_be_recorded_is_answered_and_counted(
     running: RunningService, search: Search
 ) -> None:
@@ -63,17 +73,47 @@ def test_search_that_cannot_be_recorded_is_answered_and_counted(
             connection.exec_driver_sql(rename.format("hidden", "search_requests"))
 
 
-def test_feedback_right_after_the_answer_is_kept(
+def test_record_that_takes_too_long_gives_its_thread_back(
+    running: RunningService, search: Search, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("retrieval_api.recorder.LONGEST_WRITE_MS", 50)
+    recorder = running.service.recorder
+    failed_before = recorder.failure_count
+    with slow_records(running):
+        assert search("train tickets")["hits"]
+        wait_until(lambda: recorder.failure_count == failed_before + 1, 5)
+
+
+def test_feedback_waits_for_the_record_of_its_search(
     running: RunningService, client: httpx2.Client, search: Search
 ) -> None:
-    for _ in range(20):
+    with ThreadPoolExecutor(1) as caller:
+        with slow_records(running):
+            request_id = search("train tickets")["request_id"]
+            body = {"request_id": request_id, "document_id": "travel", "useful": True}
+            answer = caller.submit(client.post, "/v1/feedback", json=body)
+            with pytest.raises(TimeoutError):
+                answer.result(0.3)
+        assert answer.result(5).status_code == 200, answer.result().text
+    assert answer.result().json() == body
+    select = "select document_id, is_useful from ragline.feedback where request_id = :id"
+    assert read_rows(running, select, id=request_id) == [("travel", True)]
+
+
+def test_feedback_on_a_record_that_takes_too_long_may_be_sent_again(
+    running: RunningService,
+    client: httpx2.Client,
+    search: Search,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("retrieval_api.recorder.LONGEST_WAIT_S", 0.1)
+    with slow_records(running):
         request_id = search("train tickets")["request_id"]
         body = {"request_id": request_id, "document_id": "travel", "useful": True}
         answer = client.post("/v1/feedback", json=body)
-        assert answer.status_code == 200, answer.text
-        assert answer.json() == body
-        select = "select document_id, is_useful from ragline.feedback where request_id = :id"
-        assert read_rows(running, select, id=request_id) == [("travel", True)]
+    assert answer.status_code == 503
+    assert answer.json()["type"] == "urn:ragline:problem:record-pending"
+    assert int(answer.headers["retry-after"]) > 0
 
 
 def test_last_word_on_a_document_stands(

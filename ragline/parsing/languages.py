@@ -1,0 +1,25 @@
+"""Which language a text is written in."""
+
+from __future__ import annotations
+
+import re
+
+SAMPLE_CHARS = 1500
+MIN_LETTERS = 40
+MIN_PROBABILITY = 0.9
+_WORDS = re.compile(r"[^\W\d_]+")
+
+
+def detect_language(text: str) -> str | None:
+    """The ISO 639-1 code, the same at every call; None for a text too short or too mixed."""
+    from langdetect import DetectorFactory, LangDetectException, detect_langs
+
+    sample = " ".join(_WORDS.findall(text[: 4 * SAMPLE_CHARS]))[:SAMPLE_CHARS]
+    if len(sample.replace(" ", "")) < MIN_LETTERS:
+        return None
+    DetectorFactory.seed = 0
+    try:
+        best = detect_langs(sample)[0]
+    except LangDetectException:  # no feature of any language in it
+        return None
+    return str(best.lang)[:2] if best.prob >= MIN_PROBABILITY else None

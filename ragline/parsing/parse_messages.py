@@ -1,0 +1,49 @@
+"""What the pool and a reader's process say to each other over their pipe.
+
+Answers are JSON and never pickles: a document that takes over its reader's process must not
+be able to run code in the pool's.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from ragline import errors
+from ragline.errors import BrokenDocumentError, DocumentError
+from ragline.parsing.document_text import storable
+from ragline.parsing.parsed_document import Element, ParsedDocument
+
+READY = b"ready"
+MAX_MESSAGE_CHARS = 500
+
+
+def encode_result(result: ParsedDocument | DocumentError) -> bytes:
+    """A parse or the reason there is none."""
+    if isinstance(result, DocumentError):
+        message = storable(" ".join(str(result).split())[:MAX_MESSAGE_CHARS])
+        body: dict[str, Any] = {"error": type(result).__name__, "message": message}
+    else:
+        body = {
+            "text": result.text,
+            "elements": [element.to_json() for element in result.elements],
+            "file_type": result.file_type,
+            "title": result.title,
+            "language": result.language,
+            "page_count": result.page_count,
+        }
+    return json.dumps(body, ensure_ascii=False).encode()
+
+
+def decode_result(data: bytes) -> ParsedDocument | DocumentError:
+    body = json.loads(data)
+    if "error" in body:
+        return _named_error(body["error"])(body["message"])
+    elements = tuple(Element.from_json(row) for row in body.pop("elements"))
+    return ParsedDocument(elements=elements, **body)
+
+
+def _named_error(name: str) -> type[DocumentError]:
+    found = getattr(errors, name, None)
+    is_known = isinstance(found, type) and issubclass(found, DocumentError)
+    return found if is_known else BrokenDocumentError

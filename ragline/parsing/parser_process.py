@@ -1,0 +1,56 @@
+"""The process that reads documents: `python -m ragline.parsing.parser_process`.
+
+It takes one document after another from its pipe and answers each. Everything heavy is
+imported here and never in the process that owns the pool, `parser_pool`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from multiprocessing.connection import Connection
+
+from ragline.errors import DocumentError, ParserMemoryError
+from ragline.parsing.parse_messages import READY, encode_result
+from ragline.parsing.process_limits import die_with_parent, leave_network, limit_memory
+from ragline.parsing.readers.registry import ReaderRegistry
+
+
+def main() -> None:
+    """Serve the pipe named by the one argument until its other end is closed."""
+    options = json.loads(sys.argv[1])
+    die_with_parent(options["parent_pid"])
+    leave_network()
+    connection = Connection(options["pipe"])
+    # Nothing that a reader starts may keep the pipe open.
+    os.set_inheritable(options["pipe"], False)
+
+    registry = ReaderRegistry(options["readers"])
+    registry.import_common_readers()
+    limit_memory(options["memory_limit_bytes"])
+    connection.send_bytes(READY)
+    _serve(connection, registry)
+
+
+def _serve(connection: Connection, registry: ReaderRegistry) -> None:
+    while True:
+        try:
+            name = connection.recv_bytes().decode()
+            content = connection.recv_bytes()
+        except EOFError:
+            return
+        connection.send_bytes(_answer(registry, content, name))
+
+
+def _answer(registry: ReaderRegistry, content: bytes, name: str) -> bytes:
+    try:
+        return encode_result(registry.read_document(content, name))
+    except DocumentError as error:
+        return encode_result(error)
+    except MemoryError:
+        return encode_result(ParserMemoryError("its text needs more memory than one may have"))
+
+
+if __name__ == "__main__":
+    main()

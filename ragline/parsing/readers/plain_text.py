@@ -1,0 +1,217 @@
+"""Plain text: paragraphs, lists and tables by their layout, headings where they are plain.
+
+The text stays as it is in the file. A heading is believed only when it shows: underlined,
+marked `== so ==`, in capitals on a line of its own, or at the margin above indented text.
+"""
+
+from __future__ import annotations
+
+import re
+
+from ragline.parsing.document_text import SourceText
+from ragline.parsing.parsed_document import Category, ParsedDocument
+from ragline.parsing.readers.source_lines import (
+    Line,
+    is_list_item,
+    split_lines,
+    underlined_heading,
+    wiki_heading,
+)
+from ragline.parsing.text_encoding import decode_text
+
+LITERAL_MARK = "::"  # of reStructuredText, and usual in plain text by the same authors
+MARGIN_INDENT = 2
+MARGIN_SHARE = 0.6
+MAX_PLAIN_HEADING_CHARS = 80
+MAX_PLAIN_HEADING_WORDS = 12
+_HEADER_FIELD = re.compile(r"([A-Z][\w-]{1,30}): *(.*)")
+_TITLE_FIELDS = {"title", "subject"}
+_NUMBERING = re.compile(r"(\d+(?:\.\d+)*)\.?\s+\S")
+_TABLE_BORDER = re.compile(r"\s*(?:\+[-=+]+\+|[|+].*[|+]|={2,}(?:\s+={2,})+|-{2,}(?:\s+-{2,})+)\s*")
+_TABS = re.compile(r"\S\t+\S")
+
+
+def read_plain_text(content: bytes, file_type: str) -> ParsedDocument:
+    return PlainTextScanner(decode_text(content)).scan(file_type)
+
+
+class PlainTextScanner:
+    """Walks the lines of a text once and marks its blocks."""
+
+    has_plain_headings = True
+
+    def __init__(self, text: str) -> None:
+        self.source = SourceText(text)
+        self.lines = split_lines(self.source.text)
+        self.index = 0
+        self.title: str | None = None
+        self._styles: list[str] = []
+        self.literal_indent: int | None = None
+        self._has_margin_headings = _is_mostly_indented(self.lines)
+
+    def scan(self, file_type: str) -> ParsedDocument:
+        self.skip_blank()
+        self._take_header_fields()
+        while self.index < len(self.lines):
+            if self.lines[self.index].is_blank:
+                self.index += 1
+            else:
+                self.take_block()
+        return self.source.finish(file_type, title=self.title)
+
+    def take_block(self) -> None:
+        """Mark what begins at the current line, which is not blank, and go behind it."""
+        if not (self._take_due_literal() or self.take_markup() or self.take_heading()):
+            self.take_paragraph()
+
+    def take_markup(self) -> bool:
+        """Mark what only a richer format than plain text has; plain text has nothing."""
+        return False
+
+    def take_literal(self, indent: int) -> None:
+        """Mark all that is indented deeper, blank lines included, as one listing."""
+        first = self.index
+        self.index = self.end_of_indented(indent)
+        self.add_lines("code", first, self.index)
+
+    def _take_due_literal(self) -> bool:
+        indent, self.literal_indent = self.literal_indent, None
+        if indent is None or self.lines[self.index].indent <= indent:
+            return False
+        self.take_literal(indent)
+        return True
+
+    def end_of_indented(self, indent: int) -> int:
+        """The first line from here on that is neither blank nor indented deeper."""
+        index = self.index
+        while index < len(self.lines):
+            line = self.lines[index]
+            if not line.is_blank and line.indent <= indent:
+                break
+            index += 1
+        return index
+
+    def take_heading(self) -> bool:
+        """Mark a heading if one begins here."""
+        found = underlined_heading(self.lines, self.index)
+        if found:
+            title, style, taken = found
+            self._add_heading(self.lines[title], self._level_of(style))
+            self.index += taken
+            return True
+        line = self.lines[self.index]
+        marked = wiki_heading(line.text)
+        if marked:
+            heading, level = marked
+            start = line.start + line.text.index(heading)
+            self.source.add_heading(start, start + len(heading), level)
+        elif self.has_plain_headings and self._is_plain_heading():
+            numbering = _NUMBERING.match(line.text)
+            depth = numbering.group(1).count(".") if numbering else 0
+            self._add_heading(line, len(self._styles) + 1 + depth)
+        else:
+            return False
+        self.index += 1
+        return True
+
+    def take_paragraph(self) -> None:
+        """Mark the lines up to a blank one, or each item of them when they are a list."""
+        first = self.index
+        while self.index < len(self.lines) and not self.lines[self.index].is_blank:
+            if self.index > first and self.is_break(self.index):
+                break
+            self.index += 1
+        if self.lines[first].text.strip() == LITERAL_MARK:
+            pass
+        elif is_list_item(self.lines[first].text):
+            self._add_items(first, self.index)
+        elif self._is_table(first, self.index):
+            self.add_lines("table", first, self.index)
+        else:
+            self.add_lines("text", first, self.index)
+        last = self.lines[self.index - 1]
+        if last.text.rstrip().endswith(LITERAL_MARK):
+            self.literal_indent = self.lines[first].indent
+
+    def is_break(self, index: int) -> bool:
+        """Whether a paragraph ends before this line although no blank one stands there."""
+        return wiki_heading(self.lines[index].text) is not None
+
+    def _take_header_fields(self) -> None:
+        """Mark the fields that a text may begin with, as a mail does; one names the title."""
+        first = self.index
+        fields: dict[str, str] = {}
+        while self.index < len(self.lines) and not self.lines[self.index].is_blank:
+            line = self.lines[self.index]
+            found = _HEADER_FIELD.fullmatch(line.text.rstrip())
+            if found:
+                fields[found.group(1).lower()] = found.group(2)
+            elif not (line.indent and fields):
+                fields.clear()
+                break
+            self.index += 1
+        if len(fields) < 3:
+            self.index = first
+            return
+        self.title = next((fields[name] for name in fields if name in _TITLE_FIELDS), None)
+        self.add_lines("text", first, self.index)
+
+    def _is_plain_heading(self) -> bool:
+        """A single line between blank ones that can be nothing else."""
+        line = self.lines[self.index]
+        text = line.text.strip()
+        before, after = self._neighbour(-1), self._neighbour(1)
+        is_alone = (before is None or before.is_blank) and (after is not None and after.is_blank)
+        if not is_alone or len(text) > MAX_PLAIN_HEADING_CHARS or text[-1] in ".,;:":
+            return False
+        if len(text.split()) > MAX_PLAIN_HEADING_WORDS or "   " in text or "\t" in text:
+            return False
+        if self._has_margin_headings:
+            return line.indent == 0 and text[0].isalnum() and self._indent_below() >= MARGIN_INDENT
+        return text.isupper() and sum(map(str.isalpha, text)) >= 4 and not is_list_item(text)
+
+    def _neighbour(self, distance: int) -> Line | None:
+        index = self.index + distance
+        return self.lines[index] if 0 <= index < len(self.lines) else None
+
+    def _indent_below(self) -> int:
+        below = (line for line in self.lines[self.index + 1 : self.index + 6] if not line.is_blank)
+        return next((line.indent for line in below), 0)
+
+    def skip_blank(self) -> None:
+        while self.index < len(self.lines) and self.lines[self.index].is_blank:
+            self.index += 1
+
+    def _level_of(self, style: str) -> int:
+        """Styles have no fixed order; the first one met is the outermost."""
+        if style not in self._styles:
+            self._styles.append(style)
+        return self._styles.index(style) + 1
+
+    def _add_heading(self, line: Line, level: int) -> None:
+        self.source.add_heading(line.start, line.end, level)
+
+    def add_lines(self, category: Category, first: int, behind: int) -> None:
+        """Mark the lines from `first` to before `behind` as one block."""
+        if first < behind:
+            self.source.add(category, self.lines[first].start, self.lines[behind - 1].end)
+
+    def _add_items(self, first: int, behind: int) -> None:
+        start = first
+        for index in range(first + 1, behind):
+            if is_list_item(self.lines[index].text):
+                self.add_lines("list_item", start, index)
+                start = index
+        self.add_lines("list_item", start, behind)
+
+    def _is_table(self, first: int, behind: int) -> bool:
+        lines = [line.text for line in self.lines[first:behind]]
+        if _TABLE_BORDER.fullmatch(lines[0]):
+            return True
+        return len(lines) > 1 and all(_TABS.search(line) for line in lines)
+
+
+def _is_mostly_indented(lines: list[Line]) -> bool:
+    written = [line for line in lines if not line.is_blank]
+    indented = sum(line.indent >= MARGIN_INDENT for line in written)
+    return indented > MARGIN_SHARE * len(written)

@@ -1,0 +1,120 @@
+"""reStructuredText without docutils: its sections, blocks and directives, text left as it is.
+
+What a reader of the rendered page does not see (comments, link targets, options of
+directives) is marked as no element.
+"""
+
+from __future__ import annotations
+
+import re
+
+from ragline.parsing.parsed_document import ParsedDocument
+from ragline.parsing.readers.plain_text import PlainTextScanner
+from ragline.parsing.readers.source_lines import adornment, underlined_heading
+from ragline.parsing.text_encoding import decode_text
+
+_EXPLICIT = re.compile(r"\s*(?:\.\.(?:\s+(?P<rest>\S.*))?|__\s.*)$")
+_DIRECTIVE = re.compile(r"(?:\|[^|]+\|\s+)?([A-Za-z][\w:+.-]*?)\s?::(?:\s+(\S.*))?$")
+_NOTE = re.compile(r"\[[^\]]+\](?:\s|$)")
+_TARGET = re.compile(r"_[^:]*(?::|$)|_`[^`]+`:|__:")
+_OPTION = re.compile(r"\s*:[\w -]+:(?:\s|$)")
+_SIMPLE_TABLE = re.compile(r"\s*={2,}(?:\s+={2,})+\s*")
+_LISTINGS = frozenset(
+    "code code-block sourcecode parsed-literal math doctest testcode productionlist".split()
+)
+_TABLES = frozenset("csv-table list-table".split())
+_PICTURES = frozenset("image figure".split())
+_INVISIBLE = frozenset(
+    "include literalinclude contents toctree meta index raw highlight default-role role "
+    "currentmodule module replace unicode date class sectnum target-notes header footer "
+    "autosummary automodule autoclass autofunction tabularcolumns only".split()
+)
+
+
+def read_restructured_text(content: bytes, file_type: str) -> ParsedDocument:
+    return RestructuredTextScanner(decode_text(content)).scan(file_type)
+
+
+class RestructuredTextScanner(PlainTextScanner):
+    """Knows the explicit markup and the tables that plain text does not have."""
+
+    has_plain_headings = False
+
+    def take_markup(self) -> bool:
+        line = self.lines[self.index]
+        explicit = _EXPLICIT.match(line.text)
+        if explicit:
+            self._take_explicit(explicit.group("rest") or "", line.end)
+        elif _SIMPLE_TABLE.fullmatch(line.text):
+            self._take_simple_table()
+        elif adornment(line.text) and not underlined_heading(self.lines, self.index):
+            self.index += 1  # a line across the page
+        else:
+            return False
+        return True
+
+    def _take_explicit(self, rest: str, line_end: int) -> None:
+        """Take `.. rest`: a directive, a note's text, a link's target or a comment."""
+        directive = _DIRECTIVE.match(rest)
+        if directive:
+            argument = directive.group(2) or ""
+            self._take_directive(directive.group(1), line_end - len(argument))
+        elif _NOTE.match(rest):
+            self._take_text_from(line_end - len(rest))
+        elif not rest or _TARGET.match(rest):
+            self.index = self._end_of_paragraph()
+        else:
+            self.index = self.end_of_indented(self.lines[self.index].indent)
+
+    def _take_directive(self, name: str, argument_start: int) -> None:
+        indent = self.lines[self.index].indent
+        if name in _INVISIBLE:
+            self.index = self.end_of_indented(indent)
+        elif name in _LISTINGS | _TABLES:
+            self._skip_options()
+            first, self.index = self.index, self.end_of_indented(indent)
+            self.add_lines("table" if name in _TABLES else "code", first, self.index)
+        elif name in _PICTURES:
+            self._skip_options()
+        else:
+            self._take_text_from(argument_start)
+
+    def _take_text_from(self, start: int) -> None:
+        """Mark the text that begins inside the current line; indented blocks follow by themselves.
+
+        Options below an empty first line are left out.
+        """
+        if start == self.lines[self.index].end:
+            self._skip_options()
+            return
+        self.index = self._end_of_paragraph()
+        self.source.add("text", start, self.lines[self.index - 1].end)
+
+    def _skip_options(self) -> None:
+        """Go behind the current line and the options below it."""
+        self.index += 1
+        while self.index < len(self.lines) and _OPTION.match(self.lines[self.index].text):
+            self.index += 1
+
+    def _end_of_paragraph(self) -> int:
+        """The first line behind the current one that is blank or not indented deeper."""
+        index, indent = self.index + 1, self.lines[self.index].indent
+        while index < len(self.lines):
+            line = self.lines[index]
+            if line.is_blank or line.indent <= indent:
+                break
+            index += 1
+        return index
+
+    def _take_simple_table(self) -> None:
+        """Mark a table of `====` borders, which may have blank lines inside."""
+        first = self.index
+        index = first + 1
+        while index < len(self.lines):
+            is_last = index + 1 == len(self.lines) or self.lines[index + 1].is_blank
+            if is_last and _SIMPLE_TABLE.fullmatch(self.lines[index].text):
+                self.index = index + 1
+                self.add_lines("table", first, self.index)
+                return
+            index += 1
+        self.take_paragraph()

@@ -1,0 +1,91 @@
+"""The lines of a text with their offsets, for readers that leave the text as it is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+# Only what editors take for a new line; str.splitlines also cuts at form feeds and the like.
+_LINE = re.compile(r"([^\r\n]*)(\r\n|\n|\r|$)")
+TAB_WIDTH = 8
+
+_BULLET = r"(?:[-*+•‣◦▪●–—])"
+_NUMBER = r"(?:\(?(?:\d{1,3}|[a-zA-Z]|[ivxlIVXL]{2,5}|#)[.)])"
+_LIST_ITEM = re.compile(rf"\s*(?:{_BULLET}|{_NUMBER})\s+\S")
+_ADORNMENT = re.compile(r"([=\-~^\"'`#*+:.<>_])\1{2,}\s*")
+_WIKI_HEADING = re.compile(r"\s*(={1,6})\s*([^=\s](?:.*[^=\s])?)\s*\1\s*")
+MAX_HEADING_LINE_CHARS = 150
+
+
+class Line(NamedTuple):
+    """One line without its newline. `indent` is in columns; that of a blank line is 0."""
+
+    text: str
+    start: int
+    indent: int
+
+    @property
+    def end(self) -> int:
+        return self.start + len(self.text)
+
+    @property
+    def is_blank(self) -> bool:
+        return not self.text or self.text.isspace()
+
+
+def split_lines(text: str) -> list[Line]:
+    """All lines of a text; what follows the last newline is one only if it is not empty."""
+    lines = []
+    for found in _LINE.finditer(text):
+        line = found.group(1)
+        if found.start() == len(text):
+            break
+        lines.append(Line(line, found.start(), _indent(line)))
+    return lines
+
+
+def is_list_item(line: str) -> bool:
+    """Whether the line begins with a bullet or a number of a list."""
+    return _LIST_ITEM.match(line) is not None
+
+
+def adornment(line: str) -> str | None:
+    """The character that a line of nothing else repeats, as under a heading."""
+    found = _ADORNMENT.fullmatch(line)
+    return found.group(1) if found else None
+
+
+def wiki_heading(line: str) -> tuple[str, int] | None:
+    """The heading and level of a line such as `== History ==`."""
+    found = _WIKI_HEADING.fullmatch(line) if len(line) <= MAX_HEADING_LINE_CHARS else None
+    return (found.group(2), len(found.group(1))) if found else None
+
+
+def underlined_heading(lines: Sequence[Line], index: int) -> tuple[int, str, int] | None:
+    """A heading that begins at this line: the title's line, its style, the lines it takes.
+
+    The style tells headings of one level from those of another: the character under the
+    title, twice where it stands above it as well.
+    """
+    style = adornment(lines[index].text)
+    is_overlined = style is not None and index + 2 < len(lines)
+    title = index + 1 if is_overlined else index
+    if title + 1 >= len(lines) or (style is not None and not is_overlined):
+        return None
+    text, under = lines[title].text.strip(), lines[title + 1].text
+    mark = adornment(under)
+    if mark is None or (style is not None and style != mark) or adornment(text):
+        return None
+    if not text or len(text) > MAX_HEADING_LINE_CHARS or len(under.strip()) < 0.7 * len(text):
+        return None
+    if style is None and lines[title].indent:
+        return None
+    return (title, 2 * mark, 3) if is_overlined else (title, mark, 2)
+
+
+def _indent(line: str) -> int:
+    if not line[:1].isspace():
+        return 0
+    expanded = line.expandtabs(TAB_WIDTH)
+    return (len(expanded) - len(expanded.lstrip())) if not line.isspace() else 0

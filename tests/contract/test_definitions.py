@@ -1,0 +1,95 @@
+"""What Dagster loads: quickly, lightly, with names that a data engineer understands."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dagster_project.definitions import build_definitions
+from ragline.configuration import load_configuration
+
+REPOSITORY = Path(__file__).parent.parent.parent
+CONFIGURATION = REPOSITORY / "examples" / "ragline.yaml"
+HEAVY = ("torch", "openvino", "great_expectations", "unstructured", "matplotlib", "transformers")
+
+
+@pytest.fixture(scope="module")
+def repository():
+    return build_definitions(load_configuration(CONFIGURATION)).get_repository_def()
+
+
+def test_assets_follow_source_and_stage(repository):
+    keys = {key.to_user_string() for key in repository.asset_graph.get_all_asset_keys()}
+    stages = {"documents", "chunks", "embeddings", "entries"}
+    for source in ("handbook-files", "glossary", "pep-files"):
+        assert {f"{source}/{stage}" for stage in stages} <= keys
+    assert {"handbook/search_index", "peps/search_index", "peps/retrieval_evaluation"} <= keys
+    assert "retrieval_quality" in keys
+    assert len(keys) == 3 * 4 + 3 + 1
+
+
+def test_sources_of_a_collection_meet_in_its_index(repository):
+    graph = repository.asset_graph
+    (index,) = [k for k in graph.get_all_asset_keys() if k.path == ["handbook", "search_index"]]
+    parents = {key.to_user_string() for key in graph.get(index).parent_keys}
+    assert parents == {"handbook-files/entries", "glossary/entries"}
+
+
+def test_every_asset_says_what_it_is_and_whose(repository):
+    graph = repository.asset_graph
+    for key in graph.get_all_asset_keys():
+        node = graph.get(key)
+        assert node.description, key
+        assert node.owners == ["team:data-platform"], key
+        assert node.code_version, key
+        assert node.group_name in ("handbook", "peps", "service"), key
+
+
+def test_entries_carry_the_declared_clock(repository):
+    graph = repository.asset_graph
+    for key in graph.get_all_asset_keys():
+        assert (graph.get(key).freshness_policy is not None) == (key.path[-1] == "entries")
+
+
+def test_checks_hold_back_the_index_where_serving_would_be_wrong(repository):
+    checks = {
+        (key.asset_key.to_user_string(), key.name): repository.asset_graph.get_check_spec(key)
+        for key in repository.asset_graph.asset_check_keys
+    }
+    assert checks["glossary/entries", "no_zero_vectors"].blocking
+    assert checks["glossary/entries", "no_entries_of_gone_documents"].blocking
+    assert checks["glossary/chunks", "chunks_fit_the_model"].blocking
+    assert not checks["glossary/documents", "text_is_free_of_mojibake"].blocking
+    assert ("peps/retrieval_evaluation", "reaches_thresholds") in checks
+    assert all(spec.description for spec in checks.values())
+
+
+def test_every_source_has_a_sensor_and_a_job(repository):
+    sensors = {sensor.name for sensor in repository.sensor_defs}
+    assert {"handbook_files_changes", "glossary_changes", "failed_runs"} <= sensors
+    jobs = {job.name for job in repository.get_all_jobs()}
+    assert {"sync_handbook_files", "sync_everything", "measure_retrieval_quality"} <= jobs
+
+
+def test_loading_touches_no_database_and_no_heavy_library():
+    script = (
+        "import json, sys, time; start = time.perf_counter()\n"
+        "from dagster_project.definitions import defs\n"
+        "loaded = defs() if callable(defs) else defs\n"
+        "print(json.dumps({'modules': sorted(sys.modules), 's': time.perf_counter() - start}))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"RAGLINE_CONFIG": str(CONFIGURATION), "PATH": "/usr/bin:/bin"},
+    )
+    loaded = json.loads(done.stdout)
+    assert not [name for name in HEAVY if name in loaded["modules"]]
+    # A second or two on an idle machine; the bound is for one that is busy.
+    assert loaded["s"] < 30

@@ -1,0 +1,139 @@
+"""Reading ragline.yaml: defaults, and one clear line for each fault."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from ragline.configuration import check_local_paths, load_configuration
+from ragline.errors import ConfigurationError, UnknownCollectionError, UnknownSourceError
+
+GOOD = """\
+collections:
+  - name: handbook
+sources:
+  - name: handbook-files
+    collection: handbook
+    kind: files
+    uri: ./handbook
+  - name: articles
+    collection: articles
+    kind: records
+    uri: ./corpus.jsonl
+    visible_within: 1h30m
+"""
+
+
+def write(folder: Path, content: str) -> Path:
+    path = folder / "ragline.yaml"
+    path.write_text(content, encoding="utf-8")
+    return path
+
+
+def fault_of(folder: Path, content: str) -> ConfigurationError:
+    with pytest.raises(ConfigurationError) as caught:
+        load_configuration(write(folder, content))
+    return caught.value
+
+
+def test_defaults_are_filled_in_and_paths_are_relative_to_the_file(tmp_path):
+    configuration = load_configuration(write(tmp_path, GOOD))
+    source = configuration.source("handbook-files")
+    assert source.uri == str(tmp_path / "handbook")
+    assert source.visible_within == timedelta(minutes=10)
+    assert configuration.home == tmp_path / ".ragline"
+    assert configuration.source("articles").visible_within == timedelta(minutes=90)
+
+
+def test_collection_that_only_a_source_names_exists_with_defaults(tmp_path):
+    configuration = load_configuration(write(tmp_path, GOOD))
+    assert configuration.collection("articles").chunking == (
+        configuration.collection("handbook").chunking
+    )
+    assert [source.name for source in configuration.sources_of("articles")] == ["articles"]
+
+
+def test_file_is_found_by_argument_then_environment_then_working_directory(tmp_path, monkeypatch):
+    for name in ("argument", "environment", "here"):
+        (tmp_path / name).mkdir()
+        write(tmp_path / name, f"collections:\n  - name: {name}\n")
+    monkeypatch.chdir(tmp_path / "here")
+    assert load_configuration().collections[0].name == "here"
+    monkeypatch.setenv("RAGLINE_CONFIG", str(tmp_path / "environment" / "ragline.yaml"))
+    assert load_configuration().collections[0].name == "environment"
+    assert load_configuration(tmp_path / "argument" / "ragline.yaml").collections[0].name == (
+        "argument"
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "said"),
+    [
+        ("collections:", "colections:", 1, "did you mean 'collections'"),
+        ("    uri: ./handbook", "    uri: ./handbook\n    includ: []", 8, "did you mean 'include'"),
+        ("kind: files", "kind: folder", 6, "allowed: files, records"),
+        ("1h30m", "soon", 12, "write 30s, 10m, 2h, 7d or 1h30m"),
+        ("1h30m", "0s", 12, "longer than 0s"),
+        ("name: articles", "name: handbook-files", 8, "'handbook-files' is taken"),
+        ("name: articles", "name: handbook_files", 8, "- and _ count as equal"),
+        ("name: handbook\n", "name: Hand Book\n", 2, "lower-case letters"),
+        ("    uri: ./corpus.jsonl\n", "", 8, "uri is missing"),
+        ("    kind: files\n", "", 4, "kind is missing; allowed: files, records"),
+        (
+            "  - name: handbook\n",
+            "  - name: handbook\n    chunking: {max_tokens: 40, overlap_tokens: 30}\n",
+            3,
+            "over half of max_tokens",
+        ),
+        (
+            "  - name: handbook\n",
+            "  - name: handbook\n    thresholds: {ndgc@10: 0.5}\n",
+            3,
+            "allowed: ndcg@10",
+        ),
+        ("    kind: files\n", "    kind: files\n    kind: files\n", 7, "written twice"),
+    ],
+)
+def test_fault_names_its_line_and_what_is_allowed(tmp_path, old, new, line, said):
+    assert old in GOOD
+    error = fault_of(tmp_path, GOOD.replace(old, new, 1))
+    assert error.line == line
+    assert said in str(error)
+    assert str(error).startswith(f"{tmp_path / 'ragline.yaml'}:{line}: ")
+    assert "\n" not in str(error)
+
+
+def test_several_faults_are_a_line_each(tmp_path):
+    broken = GOOD.replace("1h30m", "soon").replace("./handbook", "./handbook\n    colour: red")
+    lines = str(fault_of(tmp_path, broken)).splitlines()
+    assert len(lines) == 2
+    assert all(line.startswith(str(tmp_path)) for line in lines)
+
+
+@pytest.mark.parametrize("content", ["", "just text", "a: [b", "\t- x"])
+def test_file_that_is_no_mapping_is_refused_with_its_name(tmp_path, content):
+    assert "ragline.yaml" in str(fault_of(tmp_path, content))
+
+
+def test_missing_file_says_how_to_name_one(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigurationError, match="--config FILE"):
+        load_configuration()
+
+
+def test_names_that_are_not_configured_are_refused_with_those_that_are(tmp_path):
+    configuration = load_configuration(write(tmp_path, GOOD))
+    with pytest.raises(UnknownSourceError, match="handbook-files, articles"):
+        configuration.source("nothing")
+    with pytest.raises(UnknownCollectionError, match="handbook, articles"):
+        configuration.collection("nothing")
+
+
+def test_local_paths_that_do_not_exist_are_faults_with_lines(tmp_path):
+    configuration = load_configuration(write(tmp_path, GOOD))
+    (tmp_path / "handbook").mkdir()
+    (fault,) = check_local_paths(configuration)
+    assert fault.line == 8
+    assert "corpus.jsonl does not exist" in str(fault)
