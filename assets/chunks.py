@@ -5,7 +5,7 @@ from __future__ import annotations
 from dagster import AssetsDefinition, MaterializeResult, ResourceParam, asset
 
 from assets.keys import OWNERS, group_of, source_key
-from assets.tables import plot_histogram
+from assets.plots import plot_histogram
 from ragline.lifecycle.chunks import build_chunks, read_token_counts
 from ragline.lifecycle.workshop import Workshop
 from ragline.sources.settings import SourceSettings

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from dagster import (
+    AssetCheckKey,
     AssetCheckResult,
     AssetChecksDefinition,
     AssetCheckSeverity,
@@ -48,6 +49,12 @@ def build_invariant_checks(settings: SourceSettings) -> AssetChecksDefinition:
             )
 
     return invariants
+
+
+def invariant_keys(source: str) -> list[AssetCheckKey]:
+    """The keys of a source's blocking checks."""
+    key = source_key(source, "entries")
+    return [AssetCheckKey(key, f"no_{rule.name}") for rule in INVARIANTS]
 
 
 def build_clock_check(settings: SourceSettings) -> AssetChecksDefinition:

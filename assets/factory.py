@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dagster import AssetChecksDefinition, AssetsDefinition
 
+from assets.chunk_checks import build_chunk_checks
 from assets.chunks import build_chunks_asset
+from assets.document_checks import build_document_checks
 from assets.documents import build_documents
 from assets.embeddings import build_embeddings
 from assets.entries import build_entries
@@ -12,7 +14,6 @@ from assets.entry_checks import build_clock_check, build_invariant_checks
 from assets.retrieval_evaluation import build_retrieval_evaluation
 from assets.retrieval_quality import build_retrieval_quality
 from assets.search_index import build_search_index
-from assets.suites import build_chunk_checks, build_document_checks
 from ragline.configuration import Configuration
 from ragline.sources.settings import SourceSettings
 

@@ -38,7 +38,9 @@ def build_retrieval_evaluation(settings: CollectionSettings) -> AssetsDefinition
         owners=OWNERS,
         kinds={"python"},
         code_version=CODE_VERSION,
-        check_specs=[AssetCheckSpec("reaches_thresholds", asset=key, description=_thresholds(settings))],
+        check_specs=[
+            AssetCheckSpec("reaches_thresholds", asset=key, description=_thresholds(settings))
+        ],
         description=(
             f"How well searches of `{settings.name}` answer its golden set, in each mode and "
             "reranked, through the same code as the service. Scores are kept, so a fall shows."

@@ -20,7 +20,8 @@ from dagster import (
 )
 
 from assets.keys import OWNERS
-from assets.tables import make_table, plot_histograms
+from assets.plots import plot_histograms
+from assets.tables import make_table
 from ragline.lifecycle.workshop import Workshop
 from ragline.quality import QualityFigures, read_latencies, read_quality
 

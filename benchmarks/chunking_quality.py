@@ -1,93 +1,219 @@
 """How well chunks of several sizes find the passages that answer questions.
 
-    python benchmarks/chunking_quality.py [--sizes 64 128 200 254] [--overlaps 0 20 40]
+Run: python benchmarks/chunking_quality.py [--sizes 128 200 254] [--overlaps 0 20]
+     [--collections docs_qa cranfield]
 
-Embeds the chunks of two long documents with the default model, ranks them for each of 220
-questions by vector alone, and measures the characters of the answers' spans: recall (share
-found), precision (share of what was returned that is answer) and intersection over union,
-for the first five chunks and for the first 1,000 tokens of chunks. Five large chunks hold
-more than five small ones, so sizes compare at equal tokens only.
+Ranks the chunks of two long documents for each of 220 questions, by vector alone, and compares
+what comes first with the spans that hold the answers: recall (share of their characters
+found), precision (share of the characters returned that are answer) and intersection over
+union. Five large chunks hold more text than five small ones, so sizes compare at an equal
+number of tokens: the chunks that fit into 1,000, the last by its share. `--collections` adds
+nDCG@10 over whole documents, best chunk counting. The speed of chunking stands beside its
+limit, the tokenizer's two passes over the same text.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import os
+import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
-from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ragline.chunking import Chunk, chunk_document
-from ragline.embedder.tokenizer import TokenCounter
-from ragline.parsing.parsed_document import Element, ParsedDocument
+from ragline.embedder import Embedder, ModelTokenizer, load_embedder
+from ragline.embedder.model_files import DEFAULT_MODEL
+from ragline.evaluation import measure_run, read_golden_set
+from ragline.parsing.parsed_document import ParsedDocument
+from ragline.parsing.readers.registry import ReaderRegistry
 
-TOKEN_BUDGET = 1000
 FIRST_CHUNKS = 5
+TOKENS_READ = 1000
+# Ranked chunks looked at: enough for TOKENS_READ, and for a hundred documents.
+CANDIDATES = 400
 
-Embed = Callable[[Sequence[str]], np.ndarray]
-Spans = list[tuple[int, int]]
+Floats = npt.NDArray[np.float32]
+Span = tuple[int, int]
 
 
 @dataclass(frozen=True)
 class Budget:
+    """What the settings of a collection say about its chunks."""
+
     max_tokens: int
     overlap_tokens: int
-
-
-@dataclass(frozen=True)
-class SpanScore:
-    """Means over questions, 0 to 1."""
-
-    recall: float
-    precision: float
-    iou: float
 
 
 @dataclass(frozen=True)
 class Question:
     text: str
     document: str
-    spans: Spans
+    spans: list[Span]
 
 
-def data_folder() -> Path:
-    default = Path(__file__).parents[1].parent / "shared" / "data"
-    return Path(os.environ.get("RAGLINE_TEST_DATA", default))
+@dataclass(frozen=True)
+class SpanScore:
+    recall: float
+    precision: float
+    iou: float
+
+    def towards(self, other: SpanScore, share: float) -> SpanScore:
+        """The score that lies `share` of the way to another one."""
+        pairs = zip(dataclasses.astuple(self), dataclasses.astuple(other), strict=True)
+        return SpanScore(*(own + share * (its - own) for own, its in pairs))
 
 
-def read_questions(folder: Path) -> list[Question]:
-    rows = [json.loads(line) for line in (folder / "questions.jsonl").open(encoding="utf-8")]
+class RememberingEmbedder:
+    """Embeds a text once: settings share many chunks."""
+
+    def __init__(self, embedder: Embedder) -> None:
+        self._embedder = embedder
+        self._vectors: dict[str, Floats] = {}
+
+    def embed_texts(self, texts: Sequence[str]) -> Floats:
+        new = list(dict.fromkeys(text for text in texts if text not in self._vectors))
+        self._vectors.update(zip(new, self._embedder.embed_texts(new), strict=True))
+        return np.stack([self._vectors[text] for text in texts])
+
+
+def main() -> None:
+    arguments = read_arguments()
+    with tempfile.TemporaryDirectory() as made:
+        cache = arguments.cache or Path(made)
+        embedder = load_embedder(arguments.model, cache=cache)
+        remembering = RememberingEmbedder(embedder)
+        budgets = [Budget(size, some) for some in arguments.overlaps for size in arguments.sizes]
+        documents = read_documents(arguments.data / "span_questions" / "documents")
+        report_speed(list(documents.values()), budgets[0], embedder.tokenizer)
+        questions = read_questions(arguments.data / "span_questions" / "questions.jsonl")
+        report_spans(documents, questions, budgets, remembering, embedder.tokenizer)
+        for name in arguments.collections:
+            report_documents(arguments.data / name, budgets, remembering, embedder.tokenizer)
+
+
+def read_arguments() -> argparse.Namespace:
+    data = Path(__file__).parents[1].parent / "shared" / "data"
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--sizes", nargs="+", type=int, default=[64, 96, 128, 160, 200, 254])
+    parser.add_argument("--overlaps", nargs="+", type=int, default=[0, 20, 40])
+    parser.add_argument("--collections", nargs="*", default=[], help="folders in the BEIR layout")
+    parser.add_argument("--model", default=DEFAULT_MODEL)
+    parser.add_argument("--cache", type=Path, help="where exported models are kept")
+    parser.add_argument(
+        "--data", type=Path, default=os.environ.get("RAGLINE_TEST_DATA", data), help="test data"
+    )
+    return parser.parse_args()
+
+
+def read_documents(folder: Path) -> dict[str, ParsedDocument]:
+    """Parsed documents by name; the spans of questions count characters of the files."""
+    documents = {}
+    for path in sorted(folder.iterdir()):
+        parsed = ReaderRegistry().read_document(path.read_bytes(), path.name)
+        assert parsed.text == path.read_bytes().decode(), f"{path}: the reader changed the text"
+        documents[f"{folder.name}/{path.name}"] = parsed
+    return documents
+
+
+def read_questions(path: Path) -> list[Question]:
+    rows = map(json.loads, path.read_text(encoding="utf-8").splitlines())
     return [
-        Question(r["text"], r["document"], [(s["start"], s["end"]) for s in r["spans"]])
-        for r in rows
+        Question(row["text"], row["document"], [(s["start"], s["end"]) for s in row["spans"]])
+        for row in rows
     ]
 
 
-def split_paragraphs(text: str) -> ParsedDocument:
-    """A plain text as its paragraphs, offsets kept: what the questions' spans refer to."""
-    elements = []
-    start = 0
-    for paragraph in text.split("\n\n"):
-        end = start + len(paragraph)
-        if paragraph.strip():
-            elements.append(Element("text", start, end))
-        start = end + 2
-    return ParsedDocument(text, tuple(elements), "md")
+def report_speed(
+    documents: Sequence[ParsedDocument], budget: Budget, tokenizer: ModelTokenizer
+) -> None:
+    megabytes = sum(len(document.text) for document in documents) / 1e6
+    started = time.perf_counter()
+    chunks = [chunk for one in documents for chunk in chunk_document(one, budget, tokenizer)]
+    chunking = time.perf_counter() - started
+    started = time.perf_counter()
+    for document in documents:
+        tokenizer.offsets(document.text)
+    tokenizer.count_tokens([chunk.text for chunk in chunks])
+    limit = time.perf_counter() - started
+    print(
+        f"chunking {megabytes / chunking:.2f} MB/s, limit {megabytes / limit:.2f} MB/s "
+        f"(two passes of the tokenizer), share {limit / chunking:.0%}\n"
+    )
 
 
-def overlap(first: Spans, second: Spans) -> int:
-    """Characters that two lists of spans share; each list must not overlap itself."""
-    return sum(max(0, min(b, d) - max(a, c)) for a, b in first for c, d in second)
+def report_spans(
+    documents: dict[str, ParsedDocument],
+    questions: Sequence[Question],
+    budgets: Sequence[Budget],
+    embedder: RememberingEmbedder,
+    tokenizer: ModelTokenizer,
+) -> None:
+    columns = [f"{name}@{at}" for at in ("5", "1000 tokens") for name in ("recall", "prec", "IoU")]
+    print("| max | overlap | chunks | tokens | " + " | ".join(columns) + " |")
+    print("|---|---|---|---|" + "---|" * len(columns))
+    queries = embedder.embed_texts([question.text for question in questions])
+    for budget in budgets:
+        chunks = [
+            (name, chunk)
+            for name, document in documents.items()
+            for chunk in chunk_document(document, budget, tokenizer)
+        ]
+        rankings = rank(chunks, queries, embedder)
+        pairs = list(zip(questions, rankings, strict=True))
+        first = mean_score([score_first(one, ranked, FIRST_CHUNKS) for one, ranked in pairs])
+        read = mean_score([score_tokens(one, ranked, TOKENS_READ) for one, ranked in pairs])
+        tokens = fmean(chunk.token_count for _, chunk in chunks)
+        scores = [f"{x:.3f}" for x in (*dataclasses.astuple(first), *dataclasses.astuple(read))]
+        setting = f"| {budget.max_tokens} | {budget.overlap_tokens} | {len(chunks)} | {tokens:.0f}"
+        print(setting + " | " + " | ".join(scores) + " |", flush=True)
 
 
-def union(spans: Spans) -> Spans:
-    merged: Spans = []
+def rank(
+    chunks: Sequence[tuple[str, Chunk]], queries: Floats, embedder: RememberingEmbedder
+) -> Iterator[list[tuple[str, Chunk]]]:
+    """For each query the nearest chunks, nearest first."""
+    vectors = embedder.embed_texts([chunk.embedded_text for _, chunk in chunks])
+    for scores in queries @ vectors.T:
+        yield [chunks[index] for index in np.argsort(-scores, kind="stable")[:CANDIDATES]]
+
+
+def score_first(question: Question, ranked: Sequence[tuple[str, Chunk]], count: int) -> SpanScore:
+    """How the first chunks of a ranking cover the spans that answer a question."""
+    returned, found = 0, 0
+    for document in {name for name, _ in ranked[:count]}:
+        spans = [(c.char_start, c.char_end) for name, c in ranked[:count] if name == document]
+        merged = merge_spans(spans)
+        returned += sum(end - start for start, end in merged)
+        if document == question.document:
+            found = shared_chars(merged, question.spans)
+    expected = sum(end - start for start, end in question.spans)
+    union = expected + returned - found
+    return SpanScore(found / expected, found / max(1, returned), found / union)
+
+
+def score_tokens(question: Question, ranked: Sequence[tuple[str, Chunk]], tokens: int) -> SpanScore:
+    """The score of as many chunks as `tokens` hold, the last one counting by its share."""
+    count = 0
+    while count < len(ranked) and ranked[count][1].token_count <= tokens:
+        tokens -= ranked[count][1].token_count
+        count += 1
+    score = score_first(question, ranked, count)
+    if count == len(ranked):
+        return score
+    following = score_first(question, ranked, count + 1)
+    return score.towards(following, tokens / ranked[count][1].token_count)
+
+
+def merge_spans(spans: Sequence[Span]) -> list[Span]:
+    merged: list[Span] = []
     for start, end in sorted(spans):
         if merged and start <= merged[-1][1]:
             merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
@@ -96,46 +222,59 @@ def union(spans: Spans) -> Spans:
     return merged
 
 
-def length(spans: Spans) -> int:
-    return sum(end - start for start, end in spans)
-
-
-@dataclass(frozen=True)
-class Retrieval:
-    """Ranked chunks of one question, each with its document."""
-
-    question: Question
-    ranked: list[tuple[str, Chunk]]
-
-    def score_first(self, count: int) -> SpanScore:
-        own = [(c.char_start, c.char_end) for d, c in self.ranked[:count] if d == self.question.document]
-        returned = length(union(own)) + sum(
-            c.char_end - c.char_start for d, c in self.ranked[:count] if d != self.question.document
-        )
-        expected = length(self.question.spans)
-        found = overlap(union(own), self.question.spans)
-        return SpanScore(found / expected, found / max(1, returned), found / (expected + returned - found))
-
-    def score_tokens(self, budget: int) -> SpanScore:
-        """The score of as many chunks as fit, the last one counting by its share that does."""
-        used, count = 0, 0
-        while count < len(self.ranked) and used + self.ranked[count][1].token_count <= budget:
-            used += self.ranked[count][1].token_count
-            count += 1
-        below = self.score_first(count)
-        if count == len(self.ranked):
-            return below
-        share = (budget - used) / self.ranked[count][1].token_count
-        above = self.score_first(count + 1)
-        return SpanScore(
-            *(
-                (1 - share) * getattr(below, name) + share * getattr(above, name)
-                for name in ("recall", "precision", "iou")
-            )
-        )
+def shared_chars(first: Sequence[Span], second: Sequence[Span]) -> int:
+    return sum(max(0, min(b, d) - max(a, c)) for a, b in first for c, d in second)
 
 
 def mean_score(scores: Sequence[SpanScore]) -> SpanScore:
     return SpanScore(
-        fmean(s.recall for s in scores), fmean(s.precision for s in scores), fmean(s.iou for s in scores)
+        fmean(score.recall for score in scores),
+        fmean(score.precision for score in scores),
+        fmean(score.iou for score in scores),
     )
+
+
+def report_documents(
+    folder: Path,
+    budgets: Sequence[Budget],
+    embedder: RememberingEmbedder,
+    tokenizer: ModelTokenizer,
+) -> None:
+    """nDCG@10 of documents by vector alone, a document counting by its best chunk."""
+    golden = read_golden_set(folder)
+    documents = dict(read_corpus(folder / "corpus.jsonl"))
+    queries = embedder.embed_texts(list(golden.queries.values()))
+    print(f"\n{folder.name}, {len(documents)} documents, {len(golden.queries)} queries")
+    print("| max | overlap | chunks | nDCG@10 | recall@10 |\n|---|---|---|---|---|")
+    for budget in budgets:
+        chunks = [
+            (name, chunk)
+            for name, document in documents.items()
+            for chunk in chunk_document(document, budget, tokenizer)
+        ]
+        # A document's first place is its best chunk's.
+        rankings = (
+            dict.fromkeys(name for name, _ in one) for one in rank(chunks, queries, embedder)
+        )
+        run = {
+            key: {name: -float(place) for place, name in enumerate(names)}
+            for key, names in zip(golden.queries, rankings, strict=True)
+        }
+        measures = measure_run(golden.judgements, run)
+        print(
+            f"| {budget.max_tokens} | {budget.overlap_tokens} | {len(chunks)} "
+            f"| {measures['ndcg@10']:.3f} | {measures['recall@10']:.3f} |",
+            flush=True,
+        )
+
+
+def read_corpus(path: Path) -> Iterator[tuple[str, ParsedDocument]]:
+    for line in path.read_text(encoding="utf-8").splitlines():
+        row = json.loads(line)
+        if row["text"].strip():
+            parsed = ReaderRegistry().read_document(row["text"].encode(), "record.txt")
+            yield row["_id"], dataclasses.replace(parsed, title=row.get("title"))
+
+
+if __name__ == "__main__":
+    main()

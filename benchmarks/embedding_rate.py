@@ -94,7 +94,19 @@ def read_texts(source: Path) -> Iterator[str]:
 def write_texts() -> Iterator[str]:
     """Endless texts of 20 to 180 words, the same on each run."""
     generator = random.Random(0)  # noqa: S311 - no secret
-    words = ["the", "of", "wing", "flow", "heat", "shell", "pressure", "boundary", "layer", "transition", "supersonic"]
+    words = [
+        "the",
+        "of",
+        "wing",
+        "flow",
+        "heat",
+        "shell",
+        "pressure",
+        "boundary",
+        "layer",
+        "transition",
+        "supersonic",
+    ]
     while True:
         yield " ".join(generator.choices(words, k=generator.randint(20, 180)))
 

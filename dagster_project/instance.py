@@ -18,12 +18,29 @@ SETTINGS = f"""\
 telemetry: {{enabled: false}}
 nux: {{enabled: false}}
 storage: {{postgres: {{postgres_url: {{env: {URL_VARIABLE}}}}}}}
-run_coordinator:
-  module: dagster._core.run_coordinator
-  class: DefaultRunCoordinator
 run_monitoring: {{enabled: true, poll_interval_seconds: 30}}
 sensors: {{use_threads: true, num_workers: 4}}
 """
+# Two runs at once, and never two of one source: what the second would find, the first is doing.
+QUEUE = """\
+run_coordinator:
+  module: dagster._core.run_coordinator
+  class: QueuedRunCoordinator
+  config:
+    max_concurrent_runs: 2
+    dequeue_interval_seconds: 1
+    tag_concurrency_limits:
+      - {key: ragline/source, value: {applyLimitPerUniqueValue: true}, limit: 1}
+"""
+# A run on somebody's terminal starts at once, and its output is theirs: capturing it would turn
+# the bars into lines and cost two processes a step.
+IN_PROCESS = """\
+compute_logs:
+  module: dagster._core.storage.noop_compute_log_manager
+  class: NoOpComputeLogManager
+"""
+DAEMON_FILE = "dagster.yaml"
+IN_PROCESS_FILE = "in_process.yaml"
 
 
 def prepare_instance(configuration: Configuration, database: Database) -> dict[str, str]:
@@ -33,19 +50,42 @@ def prepare_instance(configuration: Configuration, database: Database) -> dict[s
     """
     folder = configuration.home / "dagster"
     folder.mkdir(parents=True, exist_ok=True)
-    unfinished = folder / f".dagster.yaml.{os.getpid()}"
-    unfinished.write_text(SETTINGS, encoding="utf-8")
-    unfinished.replace(folder / "dagster.yaml")
+    _write(folder / DAEMON_FILE, SETTINGS + QUEUE)
+    _write(folder / IN_PROCESS_FILE, SETTINGS + IN_PROCESS)
     return {
         "DAGSTER_HOME": str(folder),
         URL_VARIABLE: database.dagster_url,
         "RAGLINE_CONFIG": str(configuration.path),
+        "RAGLINE_HOME": str(configuration.home),
     }
 
 
 @contextmanager
 def open_instance(configuration: Configuration, database: Database) -> Iterator[DagsterInstance]:
     """Dagster's instance over the configuration's database, for runs in this process."""
-    os.environ.update(prepare_instance(configuration, database))
-    with DagsterInstance.from_config(str(Path(os.environ["DAGSTER_HOME"]))) as instance:
-        yield instance
+    with _environment(prepare_instance(configuration, database)):
+        folder = str(configuration.home / "dagster")
+        with DagsterInstance.from_config(folder, IN_PROCESS_FILE) as instance:
+            yield instance
+
+
+def _write(path: Path, content: str) -> None:
+    """Write a file that other processes may be reading: whole, or not yet."""
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    unfinished.write_text(content, encoding="utf-8")
+    unfinished.replace(path)
+
+
+@contextmanager
+def _environment(values: dict[str, str]) -> Iterator[None]:
+    """Dagster reads its address from the environment; what was there comes back afterwards."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

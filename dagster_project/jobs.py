@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from dagster import AssetSelection, define_asset_job
+from dagster import AssetKey, AssetSelection, define_asset_job
 from dagster._core.definitions.unresolved_asset_job_definition import (
     UnresolvedAssetJobDefinition,
 )
@@ -13,7 +13,10 @@ from assets.keys import STAGES, evaluation_key, group_of, index_key, source_key
 from assets.retrieval_quality import KEY as QUALITY_KEY
 from ragline.configuration import Configuration
 
+SYNC_JOB = "sync_everything"
 QUALITY_JOB = "measure_retrieval_quality"
+# Which source a run is for: at most one run of a source at a time (see instance.py).
+SOURCE_TAG = "ragline/source"
 
 
 def sync_job_name(source: str) -> str:
@@ -21,15 +24,19 @@ def sync_job_name(source: str) -> str:
     return f"sync_{group_of(source)}"
 
 
-def select_sources(configuration: Configuration, names: Iterable[str]) -> AssetSelection:
-    """The assets that a sync of some sources makes, with their checks."""
+def list_keys(configuration: Configuration, names: Iterable[str]) -> list[AssetKey]:
+    """The assets that a sync of some sources makes."""
     sources = [configuration.source(name) for name in names]
     keys = [source_key(source.name, stage) for source in sources for stage in STAGES]
     for name in dict.fromkeys(source.collection for source in sources):
-        keys.append(index_key(name))
-        if configuration.collection(name).golden is not None:
-            keys.append(evaluation_key(name))
-    return AssetSelection.assets(*keys)
+        keys.extend(list_collection_keys(configuration, name))
+    return keys
+
+
+def list_collection_keys(configuration: Configuration, name: str) -> list[AssetKey]:
+    """What stands on the entries of a collection's sources."""
+    has_golden_set = configuration.collection(name).golden is not None
+    return [index_key(name), *([evaluation_key(name)] if has_golden_set else [])]
 
 
 def build_jobs(configuration: Configuration) -> list[UnresolvedAssetJobDefinition]:
@@ -38,16 +45,17 @@ def build_jobs(configuration: Configuration) -> list[UnresolvedAssetJobDefinitio
     jobs = [
         define_asset_job(
             sync_job_name(name),
-            select_sources(configuration, [name]),
+            AssetSelection.assets(*list_keys(configuration, [name])),
             description=f"Bring the index up to date with the source {name}.",
+            tags={SOURCE_TAG: name},
         )
         for name in names
     ]
     if names:
         jobs.append(
             define_asset_job(
-                "sync_everything",
-                select_sources(configuration, names),
+                SYNC_JOB,
+                AssetSelection.assets(*list_keys(configuration, names)),
                 description="Bring every index up to date with its sources.",
             )
         )

@@ -4,33 +4,76 @@ from __future__ import annotations
 
 import ctypes
 import os
+import selectors
 import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Mapping, Sequence
+import urllib.request
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from types import FrameType
+
+from typing_extensions import Self
 
 from ragline.errors import RaglineError
 
+HOST = "127.0.0.1"
 GRACE_S = 10.0
+START_TIMEOUT_S = 120.0
 PR_SET_PDEATHSIG = 1
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class ProcessError(RaglineError):
     """A part of `ragline dev` could not start or ended by itself. Its output says why."""
 
 
+class Stopped(KeyboardInterrupt):
+    """Somebody asked the process to stop. No error: nothing that handles errors may catch it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A child to be started: its name in the output, its command, its port if it answers on one."""
+    """A child to be started: its name in the output, its command, and how it shows that it is up.
+
+    That is a port that it answers on, and, where a `path` is given, that it says 200 there.
+    """
 
     name: str
     command: Sequence[str]
     port: int | None = None
+    path: str | None = None
+
+    def is_up(self) -> bool:
+        """Whether the program answers; one without a port cannot be asked."""
+        if self.port is None:
+            return True
+        if self.path is None:
+            return is_port_taken(self.port)
+        try:
+            with urllib.request.urlopen(
+                f"http://{HOST}:{self.port}{self.path}", timeout=5
+            ) as answer:
+                return bool(answer.status == HTTPStatus.OK)
+        except OSError:
+            return False
+
+
+@dataclass
+class _Child:
+    name: str
+    process: subprocess.Popen[bytes]
+    unfinished_line: bytes = b""
+
+    def write(self, content: bytes) -> None:
+        """Pass on whole lines under the child's name."""
+        *lines, self.unfinished_line = (self.unfinished_line + content).split(b"\n")
+        for line in lines:
+            sys.stderr.write(f"{self.name:<7}| {line.decode(errors='replace').rstrip()}\n")
+        sys.stderr.flush()
 
 
 @dataclass
@@ -38,85 +81,95 @@ class Family:
     """Children that are all stopped when the block ends, however it ends.
 
     Each child leads a process group of its own, so its own children go with it; a child of a
-    parent that was killed with -9 is told by the kernel.
+    parent that was killed with -9 is told by the kernel. There are no threads here: what runs
+    between fork and exec must not find a lock held.
     """
 
     environment: Mapping[str, str]
-    _children: dict[str, subprocess.Popen[str]] = field(default_factory=dict)
+    _children: list[_Child] = field(default_factory=list)
+    _outputs: selectors.BaseSelector = field(default_factory=selectors.DefaultSelector)
 
-    def __enter__(self) -> Family:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_error: object) -> None:
         self.stop()
 
     def start(self, program: Program) -> None:
-        """Start a child; its output appears on standard error under its name.
-
-        Raises:
-            ProcessError: its port is taken already.
-        """
-        if program.port is not None and is_port_taken(program.port):
-            raise ProcessError(
-                f"port {program.port} is taken, which {program.name} needs; stop what uses it, "
-                "or choose another port (see --help)"
-            )
-        child = subprocess.Popen(
+        """Start a child; its output appears on standard error under its name."""
+        process = subprocess.Popen(
             program.command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
             env=dict(self.environment),
             start_new_session=True,
-            preexec_fn=_prepare_child,  # noqa: PLW1509 - nothing else runs threads yet here
+            preexec_fn=_prepare_child(os.getpid()),  # noqa: PLW1509 - there are no threads
         )
-        self._children[program.name] = child
-        threading.Thread(target=_copy_output, args=(program.name, child), daemon=True).start()
+        child = _Child(program.name, process)
+        self._children.append(child)
+        if process.stdout is not None:
+            os.set_blocking(process.stdout.fileno(), False)
+            self._outputs.register(process.stdout, selectors.EVENT_READ, child)
 
-    def wait_for_port(self, program: Program, seconds: float = 90.0) -> None:
-        """Wait until a child answers on its port.
+    def wait_for(self, program: Program) -> None:
+        """Wait until a child that was started answers.
 
         Raises:
-            ProcessError: it ended, or did not answer in time.
+            ProcessError: a child ended, or this one did not answer in time.
         """
-        assert program.port is not None
-        deadline = time.monotonic() + seconds
-        while not is_port_taken(program.port):
-            self.check()
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while not program.is_up():
+            self.watch(0.1)
             if time.monotonic() > deadline:
-                raise ProcessError(f"{program.name} does not answer on port {program.port}")
-            time.sleep(0.1)
+                raise ProcessError(
+                    f"{program.name} does not answer on port {program.port}; see above"
+                )
 
-    def check(self) -> None:
-        """Raise ProcessError when a child has ended."""
-        for name, child in self._children.items():
-            if child.poll() is not None:
-                raise ProcessError(f"{name} ended with status {child.returncode}; see above")
+    def watch(self, seconds: float) -> None:
+        """Pass on the children's output for some time.
+
+        Raises:
+            ProcessError: a child has ended.
+        """
+        self._pass_on(seconds)
+        for child in self._children:
+            status = child.process.poll()
+            if status is not None:
+                self._pass_on(0.1)
+                raise ProcessError(f"{child.name} ended with status {status}; see above")
 
     def stop(self) -> None:
-        """Ask every child to stop, the last started first, and kill what is left after GRACE_S."""
-        children = list(reversed(self._children.values()))
-        for child in children:
-            _signal_group(child, signal.SIGTERM)
+        """Ask every child to stop, and kill with its group what is left after GRACE_S."""
+        for number in STOP_SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
+        for child in self._children:
+            _signal_group(child.process, signal.SIGTERM)
         deadline = time.monotonic() + GRACE_S
-        for child in children:
-            try:
-                child.wait(max(deadline - time.monotonic(), 0))
-            except subprocess.TimeoutExpired:
-                pass
-            _signal_group(child, signal.SIGKILL)
-            child.wait()
+        while time.monotonic() < deadline and any(
+            child.process.poll() is None for child in self._children
+        ):
+            self._pass_on(0.1)
+        for child in self._children:
+            _signal_group(child.process, signal.SIGKILL)
+            child.process.wait()
         self._children.clear()
+        self._outputs.close()
 
-
-class Stopped(Exception):  # noqa: N818 - a request, not an error
-    """Somebody asked the process to stop."""
+    def _pass_on(self, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        while True:
+            for key, _ in self._outputs.select(max(deadline - time.monotonic(), 0)):
+                content = os.read(key.fd, 65_536)
+                key.data.write(content)
+                if not content:
+                    self._outputs.unregister(key.fileobj)
+            if time.monotonic() >= deadline:
+                return
 
 
 def stop_on_signals() -> None:
-    """Raise `Stopped` on SIGINT and SIGTERM.
+    """Raise `Stopped` on SIGINT, SIGTERM and SIGHUP.
 
     A process that a shell started in the background ignores SIGINT, and Dagster's children
     would inherit that and could not be stopped; so it is set, not kept.
@@ -125,32 +178,42 @@ def stop_on_signals() -> None:
     def stop(_number: int, _frame: FrameType | None) -> None:
         raise Stopped
 
-    signal.signal(signal.SIGINT, stop)
-    signal.signal(signal.SIGTERM, stop)
+    for number in STOP_SIGNALS:
+        signal.signal(number, stop)
 
 
 def is_port_taken(port: int) -> bool:
     """Whether something on this machine accepts connections on the port."""
     with socket.socket() as connection:
         connection.settimeout(1)
-        return connection.connect_ex(("127.0.0.1", port)) == 0
+        return connection.connect_ex((HOST, port)) == 0
 
 
-def _prepare_child() -> None:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+def find_free_port(port: int) -> int:
+    """The first port from `port` on that nothing answers on."""
+    while is_port_taken(port):
+        port += 1
+    return port
 
 
-def _signal_group(child: subprocess.Popen[str], number: signal.Signals) -> None:
+def _prepare_child(parent: int) -> Callable[[], None]:
+    """What a child does between fork and exec: signals as usual, and death with its parent."""
+    prctl = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
+
+    def prepare() -> None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        for number in STOP_SIGNALS[1:]:
+            signal.signal(number, signal.SIG_DFL)
+        if prctl is not None:
+            prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+            if os.getppid() != parent:
+                os._exit(1)
+
+    return prepare
+
+
+def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
     try:
-        os.killpg(child.pid, number)
+        os.killpg(process.pid, number)
     except ProcessLookupError:
         return
-
-
-def _copy_output(name: str, child: subprocess.Popen[str]) -> None:
-    assert child.stdout is not None
-    for line in child.stdout:
-        sys.stderr.write(f"{name:<9}| {line.rstrip()}\n")

@@ -12,7 +12,7 @@ from dagster import (
     schedule,
 )
 
-from dagster_project.jobs import QUALITY_JOB
+from dagster_project.jobs import QUALITY_JOB, SOURCE_TAG, SYNC_JOB, list_keys
 from ragline.configuration import Configuration
 
 
@@ -20,16 +20,31 @@ def build_schedules(configuration: Configuration) -> list[ScheduleDefinition]:
     """A full sync each night, so that a probe's blind spot lasts a day, and the daily figures."""
     schedules: list[ScheduleDefinition] = [_build_quality_schedule()]
     if configuration.sources:
-        schedules.append(
-            ScheduleDefinition(
-                name="nightly_sync",
-                job_name="sync_everything",
-                cron_schedule="15 2 * * *",
-                default_status=DefaultScheduleStatus.RUNNING,
-                description="Sync every source, also where no sensor noticed a change.",
-            )
-        )
+        schedules.append(_build_nightly_schedule(configuration))
     return schedules
+
+
+def _build_nightly_schedule(configuration: Configuration) -> ScheduleDefinition:
+    @schedule(
+        name="nightly_sync",
+        job_name=SYNC_JOB,
+        cron_schedule="15 2 * * *",
+        default_status=DefaultScheduleStatus.RUNNING,
+        description="Sync every source at night (UTC), also where no sensor noticed a change.",
+    )
+    def nightly_sync(context: ScheduleEvaluationContext) -> list[RunRequest]:
+        # A run for each source: one that fails holds nobody else back.
+        day = context.scheduled_execution_time.date().isoformat()
+        return [
+            RunRequest(
+                run_key=f"{day}:{source.name}",
+                asset_selection=list_keys(configuration, [source.name]),
+                tags={SOURCE_TAG: source.name},
+            )
+            for source in configuration.sources
+        ]
+
+    return nightly_sync
 
 
 def _build_quality_schedule() -> ScheduleDefinition:

@@ -2,27 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from time import perf_counter
 from typing import Any
 
-from dagster import DagsterEventType, DagsterInstance, materialize
-from dagster._core.execution.execute_in_process_result import ExecuteInProcessResult
+import sqlalchemy.exc
+from dagster import (
+    AssetKey,
+    DagsterEventType,
+    DagsterInstance,
+    ExecuteInProcessResult,
+    InitResourceContext,
+    JobDefinition,
+    ResourceDefinition,
+)
 
-from assets.workshop import showing
+from assets.entry_checks import invariant_keys
+from assets.keys import index_key, source_key
+from assets.process_tags import process_tags
 from dagster_project.definitions import build_definitions
 from dagster_project.instance import open_instance
-from dagster_project.jobs import select_sources
+from dagster_project.jobs import SYNC_JOB, list_collection_keys, list_keys
+from dagster_project.unfinished_runs import end_dead_runs
 from ragline.configuration import Configuration
+from ragline.errors import DatabaseUnavailableError
 from ragline.lifecycle.source_syncs import SourceSync, read_sync_reports
+from ragline.lifecycle.workshop import Workshop
 from ragline.progress import Progress
 from ragline.storage.database import Database
+
+# Its events go to the storage and the UI; the terminal is for the progress.
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
 @dataclass(frozen=True, slots=True)
 class FailedCheck:
-    """A check that did not pass: of which asset, how grave, and what it said."""
+    """A check that did not pass: of which asset, how grave."""
 
     asset: str
     check: str
@@ -38,16 +55,62 @@ class FailedStep:
 
 
 @dataclass(frozen=True, slots=True)
+class CollectionSync:
+    """What a sync left of a collection. `is_published` says whether its index was seen to;
+    without that the counts are None, and what was live before is live still."""
+
+    collection: str
+    is_published: bool
+    is_live: bool | None = None
+    was_promoted: bool | None = None
+    generation: int | None = None
+    documents: int | None = None
+    entries: int | None = None
+    held_back_because: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SyncOutcome:
-    """What one run did. `ok` is false when a source or a stage failed."""
+    """What one sync did. `ok` is false when a source or a stage failed."""
 
     run_id: str
     ok: bool
     seconds: float
     sources: dict[str, SourceSync]
+    collections: dict[str, CollectionSync]
     checks_passed: int
     checks_failed: list[FailedCheck]
     failed_steps: list[FailedStep]
+
+
+@dataclass(frozen=True)
+class _Bench:
+    """What the runs of one sync are made with."""
+
+    configuration: Configuration
+    database: Database
+    instance: DagsterInstance
+    names: Sequence[str]
+    job: JobDefinition
+
+    def run(self, keys: Iterable[AssetKey]) -> ExecuteInProcessResult:
+        """One run over some assets and their checks; a failed asset stops what stands on it.
+
+        Raises:
+            DatabaseUnavailableError: Dagster could not note down what happened.
+        """
+        tags = {"ragline/sources": ",".join(self.names), **process_tags()}
+        try:
+            return self.job.execute_in_process(
+                asset_selection=list(keys),
+                instance=self.instance,
+                raise_on_error=False,
+                run_config=QUIET,
+                tags=tags,
+            )
+        except sqlalchemy.exc.OperationalError as error:
+            said = str(error.orig).strip().splitlines() or [type(error.orig).__name__]
+            raise DatabaseUnavailableError(f"Postgres does not answer: {said[0]}") from error
 
 
 def run_sync(
@@ -55,54 +118,142 @@ def run_sync(
 ) -> SyncOutcome:
     """Materialise the pipeline of the named sources as one run that the UI shows too.
 
-    A source that fails does not stop the others.
+    A source that fails does not stop the others. Where it held back the index that it shares
+    with them, that is published by a second run.
     """
     started = perf_counter()
-    with open_instance(configuration, database) as instance, showing(progress):
-        result = _materialize(configuration, instance, names)
+    definitions = build_definitions(
+        configuration, workshop=_share(configuration, database, progress)
+    )
+    with open_instance(configuration, database) as instance:
+        end_dead_runs(instance)
+        job = definitions.resolve_job_def(SYNC_JOB)
+        bench = _Bench(configuration, database, instance, names, job)
+        runs = [bench.run(list_keys(configuration, names))]
+        late = find_held_back(configuration, names, runs[0])
+        if late:
+            runs.append(bench.run(late))
+    return _describe(bench, runs, perf_counter() - started)
+
+
+def find_held_back(
+    configuration: Configuration, names: Sequence[str], result: ExecuteInProcessResult
+) -> list[AssetKey]:
+    """The indexes that only an unreachable source kept from being published, with what follows.
+
+    A stage that failed, or a check, is another matter: what it left must not be served.
+    """
+    made = _list_materialized(result)
+    passed = {c.asset_check_key for c in result.get_asset_check_evaluations() if c.passed}
+    late: list[AssetKey] = []
+    for collection in dict.fromkeys(configuration.source(name).collection for name in names):
+        reached = [
+            name
+            for name in names
+            if configuration.source(name).collection == collection
+            and source_key(name, "documents") in made
+        ]
+        is_sound = all(
+            source_key(name, "entries") in made and passed.issuperset(invariant_keys(name))
+            for name in reached
+        )
+        if reached and is_sound and index_key(collection) not in made:
+            late.extend(list_collection_keys(configuration, collection))
+    return late
+
+
+def _share(
+    configuration: Configuration, database: Database, progress: Progress
+) -> ResourceDefinition:
+    """The workshop of a run that uses the open database and shows its progress here."""
+
+    def open_workshop(context: InitResourceContext) -> Workshop:
+        return Workshop(configuration, database, str(context.run_id), progress)
+
+    return ResourceDefinition(open_workshop)
+
+
+def _describe(bench: _Bench, runs: Sequence[ExecuteInProcessResult], seconds: float) -> SyncOutcome:
+    failed = [step for run in runs for step in _list_failed_steps(run)]
+    checks = [check for run in runs for check in run.get_asset_check_evaluations()]
+    reports = read_sync_reports(bench.database, runs[0].run_id)
     return SyncOutcome(
-        run_id=result.run_id,
-        ok=result.success,
-        seconds=perf_counter() - started,
-        sources=read_sync_reports(database, result.run_id),
-        checks_passed=sum(check.passed for check in result.get_asset_check_evaluations()),
-        checks_failed=_failed_checks(result),
-        failed_steps=_failed_steps(result),
+        run_id=runs[0].run_id,
+        ok=all(run.success for run in runs),
+        seconds=seconds,
+        sources={
+            name: reports.get(name) or _never_begun(bench.configuration, name, failed)
+            for name in bench.names
+        },
+        collections=_describe_collections(bench, runs),
+        checks_passed=sum(check.passed for check in checks),
+        checks_failed=[
+            FailedCheck(check.asset_key.to_user_string(), check.check_name, check.severity.value)
+            for check in checks
+            if not check.passed
+        ],
+        failed_steps=failed,
     )
 
 
-def _materialize(
-    configuration: Configuration, instance: DagsterInstance, names: Sequence[str]
-) -> ExecuteInProcessResult:
-    definitions = build_definitions(configuration)
-    assets: list[Any] = [*(definitions.assets or ()), *(definitions.asset_checks or ())]
-    return materialize(
-        assets,
-        instance=instance,
-        resources=dict(definitions.resources or {}),
-        selection=select_sources(configuration, names),
-        raise_on_error=False,
-        # Its events go to the storage and the UI; the terminal is for the progress.
-        run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
-        tags={"ragline/sources": ",".join(names)},
+def _never_begun(
+    configuration: Configuration, name: str, failed: Sequence[FailedStep]
+) -> SourceSync:
+    """The report of a source whose first stage failed before it could write one."""
+    error = failed[0].error if failed else "its first stage did not run"
+    now = datetime.now(UTC)
+    return SourceSync(
+        name, configuration.source(name).collection, now, None, error,
+        listed=0, added=0, changed=0, unchanged=0, removed=0, failed=0, quarantined=0,
+        unsupported=0, chunks=0, embeddings_made=0, embeddings_reused=0, seconds=0.0,
+    )  # fmt: skip
+
+
+def _describe_collections(
+    bench: _Bench, runs: Sequence[ExecuteInProcessResult]
+) -> dict[str, CollectionSync]:
+    published = {
+        event.asset_key: {
+            name: value.value for name, value in event.materialization.metadata.items()
+        }
+        for run in runs
+        for event in run.get_asset_materialization_events()
+    }
+    collections = dict.fromkeys(bench.configuration.source(name).collection for name in bench.names)
+    return {
+        name: _describe_collection(name, published.get(index_key(name))) for name in collections
+    }
+
+
+def _describe_collection(name: str, figures: dict[str, Any] | None) -> CollectionSync:
+    if figures is None:
+        return CollectionSync(name, is_published=False)
+    return CollectionSync(
+        name,
+        is_published=True,
+        is_live=figures["is_live"],
+        was_promoted=figures["was_promoted"],
+        generation=figures["generation"],
+        documents=figures["documents"],
+        entries=figures["dagster/row_count"],
+        held_back_because=figures.get("held_back_because"),
     )
 
 
-def _failed_checks(result: ExecuteInProcessResult) -> list[FailedCheck]:
-    return [
-        FailedCheck(check.asset_key.to_user_string(), check.check_name, check.severity.value)
-        for check in result.get_asset_check_evaluations()
-        if not check.passed
-    ]
+def _list_materialized(result: ExecuteInProcessResult) -> set[AssetKey]:
+    return {
+        event.asset_key
+        for event in result.get_asset_materialization_events()
+        if event.asset_key is not None
+    }
 
 
-def _failed_steps(result: ExecuteInProcessResult) -> list[FailedStep]:
+def _list_failed_steps(result: ExecuteInProcessResult) -> list[FailedStep]:
     failed = []
     for event in result.filter_events(
         lambda event: event.event_type == DagsterEventType.STEP_FAILURE
     ):
-        error = event.step_failure_data.error
-        root = error
+        root = event.step_failure_data.error
         while root is not None and root.cause is not None:
             root = root.cause
         said = root.message.strip().splitlines()[0] if root is not None else "no reason given"

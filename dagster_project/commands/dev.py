@@ -4,25 +4,35 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from pathlib import Path
 
 import click
 import yaml
 
-from dagster_project.instance import prepare_instance
-from dagster_project.processes import Family, Program, Stopped, is_port_taken, stop_on_signals
+from dagster_project.instance import open_instance, prepare_instance
+from dagster_project.processes import (
+    HOST,
+    Family,
+    ProcessError,
+    Program,
+    Stopped,
+    find_free_port,
+    is_port_taken,
+    stop_on_signals,
+)
+from dagster_project.unfinished_runs import end_dead_runs
 from ragline.commands import configured
 from ragline.configuration import Configuration
-from ragline.storage.database import open_database
+from ragline.storage.database import Database, open_database
 
+# Where the search for the code server's port begins, from the UI's port.
 CODE_PORT_STEP = 1000
-HOST = "127.0.0.1"
+PORT = click.IntRange(1, 64_000)
 
 
 @click.command()
-@click.option("--ui-port", default=3000, show_default=True, type=click.IntRange(1, 65535))
-@click.option("--api-port", default=8000, show_default=True, type=click.IntRange(1, 65535))
+@click.option("--ui-port", default=3000, show_default=True, type=PORT, help="Dagster UI.")
+@click.option("--api-port", default=8000, show_default=True, type=PORT, help="Retrieval API.")
 @configured
 def dev(configuration: Configuration, ui_port: int, api_port: int) -> None:
     """Run the Dagster UI, the sensors and the retrieval API until Ctrl-C.
@@ -30,62 +40,78 @@ def dev(configuration: Configuration, ui_port: int, api_port: int) -> None:
     Nothing is left running afterwards, the embedded Postgres included.
     """
     stop_on_signals()
+    _refuse_taken("--ui-port", ui_port)
+    _refuse_taken("--api-port", api_port)
     try:
         with open_database(configuration) as database:
-            environment = {**os.environ, **prepare_instance(configuration, database)}
-            if configuration.database_url is None:
-                # The children join the embedded server by its folder, as this process did.
-                environment["RAGLINE_HOME"] = str(configuration.home)
-            environment["DAGSTER_DISABLE_TELEMETRY"] = "1"
-            with Family(environment) as family:
-                _run(family, configuration, ui_port, api_port)
+            with open_instance(configuration, database) as instance:
+                end_dead_runs(instance)
+            _run(configuration, database, ui_port, api_port)
     except Stopped:
         click.echo("stopped", err=True)
 
 
-def _run(family: Family, configuration: Configuration, ui_port: int, api_port: int) -> None:
-    code_port = _free_port(ui_port + CODE_PORT_STEP)
+def _refuse_taken(option: str, port: int) -> None:
+    if is_port_taken(port):
+        raise ProcessError(
+            f"port {port} is in use; stop what uses it, or choose another one with {option}"
+        )
+
+
+def _run(configuration: Configuration, database: Database, ui_port: int, api_port: int) -> None:
+    code_port = find_free_port(ui_port + CODE_PORT_STEP)
     workspace = _write_workspace(configuration, code_port)
-    programs = [
-        Program("code", _module("dagster", "code-server", "start", "-h", HOST, "-p", str(code_port),
-                                "-m", "dagster_project.definitions"), code_port),
-        Program("ui", _module("dagster_webserver", "-h", HOST, "-p", str(ui_port),
-                              "-w", str(workspace)), ui_port),
+    code = Program(
+        "code",
+        _module(
+            "dagster", "code-server", "start", "-h", HOST, "-p", str(code_port),
+            "-m", "dagster_project.definitions",
+        ),
+        code_port,
+    )  # fmt: skip
+    others = [
+        Program(
+            "ui",
+            _module("dagster_webserver", "-h", HOST, "-p", str(ui_port), "-w", str(workspace)),
+            ui_port,
+            "/server_info",
+        ),
         Program("daemon", _module("dagster._daemon", "run", "-w", str(workspace))),
-        Program("api", _module("ragline", "serve", "--host", HOST, "--port", str(api_port)),
-                api_port),
-    ]  # fmt: skip
+        Program(
+            "api",
+            _module("ragline", "serve", "--host", HOST, "--port", str(api_port)),
+            api_port,
+            "/readyz",
+        ),
+    ]
+    with Family({**os.environ, **prepare_instance(configuration, database)}) as family:
+        _start(family, [code])
+        _start(family, others)
+        click.echo(
+            f"Dagster UI     http://{HOST}:{ui_port}\n"
+            f"retrieval API  http://{HOST}:{api_port}/docs\n"
+            "Ctrl-C stops both"
+        )
+        sys.stdout.flush()
+        while True:
+            family.watch(0.5)
+
+
+def _start(family: Family, programs: list[Program]) -> None:
     for program in programs:
         family.start(program)
-        if program.name == "code":
-            family.wait_for_port(program)
     for program in programs:
-        if program.port is not None:
-            family.wait_for_port(program)
-    click.echo(
-        f"Dagster UI     http://{HOST}:{ui_port}\n"
-        f"retrieval API  http://{HOST}:{api_port}/docs\n"
-        "Ctrl-C stops both"
-    )
-    sys.stdout.flush()
-    while True:
-        family.check()
-        time.sleep(0.5)
+        family.wait_for(program)
 
 
 def _module(name: str, *arguments: str) -> list[str]:
     return [sys.executable, "-m", name, *arguments]
 
 
-def _free_port(port: int) -> int:
-    while is_port_taken(port):
-        port += 1
-    return port
-
-
 def _write_workspace(configuration: Configuration, port: int) -> Path:
     """A workspace that points to the running code server: one process loads the definitions."""
     path = configuration.home / "dagster" / "workspace.yaml"
+    path.parent.mkdir(parents=True, exist_ok=True)
     server = {"grpc_server": {"host": HOST, "port": port, "location_name": "ragline"}}
     path.write_text(yaml.safe_dump({"load_from": [server]}), encoding="utf-8")
     return path

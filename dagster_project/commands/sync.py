@@ -99,6 +99,7 @@ def describe_outcome(outcome: SyncOutcome) -> dict[str, Any]:
             }
             for name, sync in outcome.sources.items()
         },
+        "collections": outcome.collections,
         "checks": {"passed": outcome.checks_passed, "failed": outcome.checks_failed},
         "failed_steps": outcome.failed_steps,
     }

@@ -100,8 +100,8 @@ class _Chunker:
         self._overlap = settings.overlap_tokens
         self._tokenizer = tokenizer
         self._tokens = TokenMap(document.text, tokenizer)
-        self._headers = Headers(document.title, self._limit, tokenizer)
-        self._headers.prepare({element.heading_path for element in document.elements})
+        paths = (element.heading_path for element in document.elements)
+        self._headers = Headers(document.title, paths, self._limit, tokenizer)
 
     def chunks(self) -> list[Chunk]:
         counted = self._count_and_mend(self._drafts())
@@ -112,19 +112,16 @@ class _Chunker:
     def _drafts(self) -> list[_Draft]:
         pieces = PieceCutter(self._document, self._tokens, self._room).pieces()
         openings = [self._opening(pieces, index) for index in range(len(pieces))]
-        drafts: list[_Draft] = []
-        for first, end in pack_pieces(pieces, openings, self._tokens):
-            draft = self._draft(pieces[first:end], openings[first])
-            repeats_all = bool(drafts) and draft.start <= drafts[-1].body
-            drafts.append(_without_overlap(draft) if repeats_all else draft)
-        return drafts
+        return [
+            self._draft(pieces[first:end], openings[first])
+            for first, end in pack_pieces(pieces, openings, self._tokens)
+        ]
 
     def _draft(self, pieces: Sequence[Piece], opening: Opening) -> _Draft:
         body, end = pieces[0].start, pieces[-1].end
         fits = self._tokens.size(opening.start, end) <= opening.room
-        section = pieces[0].section
-        if pieces[-1].section != section:
-            section = section[: shared_depth([piece.section for piece in pieces])]
+        sections = {piece.section for piece in pieces}
+        section = pieces[0].section[: shared_depth(sections)]
         return _Draft(opening.start if fits else body, body, end, section, pieces[0].above)
 
     def _room(self, path: HeadingPath) -> int:
@@ -136,8 +133,8 @@ class _Chunker:
 
     def _overlap_start(self, pieces: Sequence[Piece], index: int) -> int:
         """Where the last sentences before a piece begin that a chunk from there may repeat."""
-        section, start = pieces[index].above, pieces[index].start
-        if self._overlap <= 0:
+        section, start = pieces[index].section, pieces[index].start
+        if self._overlap <= 0 or pieces[index].above != section:
             return start
         earliest = self._tokens.reach_back(start, self._overlap)
         while index > 0 and pieces[index - 1].section == section and start > earliest:
@@ -161,7 +158,10 @@ class _Chunker:
         waiting = list(zip(drafts, counts, strict=True))[::-1]
         while waiting:
             draft, count = waiting.pop()
-            parts = self._cut(draft) if count > self._limit else []
+            if counted and draft.start <= counted[-1][0].body and draft.start < draft.body:
+                parts = [_without_overlap(draft)]  # it would repeat all of the chunk before
+            else:
+                parts = self._cut(draft) if count > self._limit else []
             if not parts:
                 counted.append((draft, count))
                 continue

@@ -10,31 +10,33 @@ SEPARATOR = " \u203a "  # a single right-pointing angle quotation mark
 # A longer header is shortened: what a chunk says counts for more than where it stands.
 MAX_SHARE = 0.25
 
+# Markup of headings that a reader may leave in the text, but not in heading paths.
+MARKUP = "#=*-~^ "
+
 HeadingPath = tuple[str, ...]
 
 
 class Headers:
-    """Headers of one document's sections, each at most a quarter of a chunk's tokens."""
+    """Headers of one document's sections, each at most a quarter of a chunk's tokens.
 
-    def __init__(self, title: str | None, limit: int, tokenizer: TokenCounter) -> None:
+    `paths` are the sections that chunks may begin in; their headers are written at once, since
+    counting one by one is slow.
+    """
+
+    def __init__(
+        self, title: str | None, paths: Iterable[HeadingPath], limit: int, tokenizer: TokenCounter
+    ) -> None:
         self._title = one_line(title or "")
         self._max_tokens = int(limit * MAX_SHARE)
         self._tokenizer = tokenizer
         self._made: dict[HeadingPath, tuple[str, int]] = {}
-
-    def prepare(self, paths: Iterable[HeadingPath]) -> None:
-        """Write the headers of many sections at once: counting one by one is slow."""
-        by_parts = {self._parts(path): None for path in paths}
-        texts = [SEPARATOR.join(parts) for parts in by_parts]
-        counts = self._tokenizer.count_tokens(texts)
-        for parts, text, count in zip(by_parts, texts, counts, strict=True):
-            self._made[parts] = (text, count)
-            if count > self._max_tokens:
-                self._made[parts] = self._shorten(list(parts))
+        parts_of = {path: self._parts(path) for path in paths}
+        self._write(list(dict.fromkeys(parts_of.values())))
+        self._counts = {path: self._made[parts][1] for path, parts in parts_of.items()}
 
     def token_count(self, path: HeadingPath) -> int:
         """The tokens of the header of a section; no chunk of it has a longer one."""
-        return self._look_up(self._parts(path))[1]
+        return self._counts[path]
 
     def header(self, path: HeadingPath, text: str) -> str:
         """The header of a chunk of a section; a heading that begins its text is not repeated."""
@@ -51,11 +53,15 @@ class Headers:
 
     def _look_up(self, parts: HeadingPath) -> tuple[str, int]:
         if parts not in self._made:
-            text = SEPARATOR.join(parts)
-            count = self._tokenizer.count_tokens([text])[0]
+            self._write([parts])
+        return self._made[parts]
+
+    def _write(self, headers: list[HeadingPath]) -> None:
+        texts = [SEPARATOR.join(parts) for parts in headers]
+        counts = self._tokenizer.count_tokens(texts)
+        for parts, text, count in zip(headers, texts, counts, strict=True):
             is_short = count <= self._max_tokens
             self._made[parts] = (text, count) if is_short else self._shorten(list(parts))
-        return self._made[parts]
 
     def _shorten(self, parts: list[str]) -> tuple[str, int]:
         """Leave out the middle first: the title and the nearest heading say the most."""
@@ -81,6 +87,6 @@ def one_line(text: str) -> str:
 
 def _begins_with(text: str, heading: str) -> bool:
     # White space in the text may be wider than in the heading; twice its length is enough.
-    beginning = one_line(text[: 2 * len(heading) + 64]).lstrip("#=*- ").casefold()
+    beginning = one_line(text[: 2 * len(heading) + 64]).lstrip(MARKUP).casefold()
     following = beginning[len(heading) : len(heading) + 1]
     return beginning.startswith(heading.casefold()) and not following.isalnum()

@@ -118,12 +118,17 @@ def _remembered_cosine(
 def _select_pytorch(files: ModelFiles, tokenizer: ModelTokenizer) -> Backend:
     from ragline.embedder.pytorch_backend import PyTorchBackend, has_gpu  # noqa: PLC0415 - torch
 
-    if not has_gpu():
-        return PyTorchBackend(files, "cpu")
-    exact = PyTorchBackend(files, "cuda")
-    rows = tokenizer.encode_queries(PROBES)
-    reference = np.stack([encode_row(exact, row, tokenizer.pad_id) for row in rows])
-    half = PyTorchBackend(files, "cuda", "f16")
+    device = "cuda" if has_gpu() else "cpu"
+    exact = PyTorchBackend(files, device)
+    reference = exact.embed_probes(PROBES)
+    if min_cosine(exact, tokenizer, reference) < MIN_COSINE:
+        raise ModelUnavailableError(
+            f"embedding model {files.model} is read differently by sentence-transformers and by "
+            "its tokenizer.json, or leaves its prompt out of its vectors; name another model"
+        )
+    if device == "cpu":
+        return exact
+    half = PyTorchBackend(files, device, "f16")
     return half if min_cosine(half, tokenizer, reference) >= MIN_COSINE else exact
 
 

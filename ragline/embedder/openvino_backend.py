@@ -14,6 +14,7 @@ import numpy as np
 import openvino
 
 from ragline.embedder.backend import Floats, Ids
+from ragline.errors import ModelUnavailableError
 
 Precision = Literal["bf16", "f32"]
 _Output = Literal["sentence", "tokens"]
@@ -36,8 +37,18 @@ class OpenVINOBackend:
     """
 
     def __init__(self, graph: Path, precision: Precision) -> None:
+        """Reads the graph; compiling it waits for the first batch.
+
+        Raises:
+            ModelUnavailableError: the file is damaged.
+        """
         self._core = openvino.Core()
-        self._graph = self._core.read_model(graph)
+        try:
+            self._graph = self._core.read_model(graph)
+        except RuntimeError as error:
+            raise ModelUnavailableError(
+                f"{graph} cannot be read ({error}); delete its folder, it is made anew"
+            ) from error
         self._precision = precision
         self._lock = threading.Lock()
         self._compiled: dict[tuple[_Output, str], _RequestPool] = {}

@@ -72,18 +72,21 @@ class PyTorchBackend:
         return _CPU_BATCH_TOKENS if self._device == "cpu" else _GPU_BATCH_TOKENS
 
     def embed_batch(self, ids: Ids, mask: Ids, *, is_alone: bool = False) -> Floats:  # noqa: ARG002 - one form serves both
-        return self._run(ids, mask)[0]
+        return self._run(ids, mask, output=0)
 
     def embed_batch_tokens(self, ids: Ids, mask: Ids) -> Floats:
-        return self._run(ids, mask)[1]
+        return self._run(ids, mask, output=1)
 
-    def _run(self, ids: Ids, mask: Ids) -> tuple[Floats, Floats]:
+    def embed_probes(self, probes: tuple[str, ...]) -> Floats:
+        """`reference_vectors` of the model as it is loaded here."""
+        return reference_vectors(self._module.model, probes)
+
+    def _run(self, ids: Ids, mask: Ids, output: int) -> Floats:
+        arrays = (torch.from_numpy(array).to(self._device) for array in (ids, mask))
         with torch.inference_mode():
-            outputs = self._module(
-                torch.from_numpy(ids).to(self._device), torch.from_numpy(mask).to(self._device)
-            )
-            sentence, tokens = (output.cpu().numpy() for output in outputs)
-        return sentence, tokens
+            # Chosen before it leaves the device: token vectors are a hundred times the others.
+            vectors: torch.Tensor = self._module(*arrays)[output]
+            return np.asarray(vectors.cpu().numpy(), dtype=np.float32)
 
 
 def has_gpu() -> bool:

@@ -20,7 +20,7 @@ TITLE_WITHIN_ELEMENTS = 5
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 # What programs write where a title belongs: the file's name, or that there is none.
 _NO_TITLE = re.compile(
-    r"untitled\b.*|(microsoft )?\w+ - .*|[\W_]*"
+    r"untitled\b.*|microsoft \w+ - .*|(powerpoint presentation|document|slide) ?\d*|[\W_]*"
     r"|.*\.(docx?|pptx?|xlsx?|pdf|indd|tex|dvi|txt|rtf|od[tps]|html?|qxd|wpd|p65|fm|pmd)",
     re.IGNORECASE,
 )
@@ -32,7 +32,7 @@ class Outline:
     def __init__(self) -> None:
         self._levels: list[int] = []
         self._headings: list[str] = []
-        self._candidates: list[tuple[int, str]] = []
+        self._highest: list[tuple[int, str, int]] = []
 
     @property
     def path(self) -> tuple[str, ...]:
@@ -50,15 +50,22 @@ class Outline:
         heading = one_line(heading)[:MAX_HEADING_CHARS]
         self._levels.append(level)
         self._headings.append(heading)
-        if place < TITLE_WITHIN_ELEMENTS:
-            self._candidates.append((level, heading))
+        if not self._highest or level <= self._highest[0][0]:
+            same = [one for one in self._highest if one[0] == level]
+            self._highest = [*same, (level, heading, place)][:2]
 
     def title(self, given: str | None) -> str | None:
-        """The title that the document gives itself, else its highest heading near the top."""
+        """The title that the document gives itself, else the one heading above all others.
+
+        Where several headings are on the highest level, each names a part and none the whole.
+        """
         named = one_line(storable(given or ""))[:MAX_TITLE_CHARS]
         if named and not _NO_TITLE.fullmatch(named):
             return named
-        return min(self._candidates, key=lambda one: one[0])[1] if self._candidates else None
+        if len(self._highest) == 1:
+            _, heading, place = self._highest[0]
+            return heading if place < TITLE_WITHIN_ELEMENTS else None
+        return None
 
 
 class ComposedText:
@@ -132,7 +139,7 @@ class SourceText:
 
     def open_section(self, heading: str, level: int) -> None:
         """Begin a section whose heading is part of the text that follows."""
-        self._outline.open_section(heading, level, place=TITLE_WITHIN_ELEMENTS)
+        self._outline.open_section(heading, level, place=len(self._elements))
 
     def close_sections(self, level: int) -> None:
         self._outline.close_sections(level)

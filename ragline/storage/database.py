@@ -6,15 +6,17 @@ hands out a `Database`. The embedded server itself is `embedded_postgres`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import sqlalchemy
 from pgvector.psycopg import register_vector
 from psycopg import Connection as PsycopgConnection
 from psycopg import ProgrammingError as PsycopgProgrammingError
+from psycopg.conninfo import make_conninfo
 from sqlalchemy import URL, Connection, Engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, ProgrammingError
 
@@ -22,10 +24,25 @@ from ragline.configuration import Configuration
 from ragline.errors import ConfigurationError, DatabaseUnavailableError, MissingExtensionError
 from ragline.storage.embedded_postgres import embedded_postgres
 from ragline.storage.migrations import migrate_schema
+from ragline.storage.statements import load_statement
 
+OLDEST_POSTGRES = (15,)
 OLDEST_VECTOR = (0, 8)
-CONNECT_TIMEOUT_S = 5
-SESSION = "-c search_path=ragline,public -c timezone=UTC -c jit=off"
+OLDEST_VECTOR_NAME = "0.8"
+# What a connection gets unless its address says otherwise.
+DEFAULTS = {
+    "application_name": "ragline",
+    "connect_timeout": 5,
+    # A host that vanishes without a word is noticed within these.
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 15_000,
+}
+# Hosted Postgres often keeps its extensions in a schema `extensions`; a missing one is no error.
+SESSION = "-c search_path=ragline,public,extensions -c timezone=UTC -c jit=off"
+# Any constant will do that nothing else in the database uses.
+PREPARATION_LOCK = 7_267_001
 
 
 @dataclass(frozen=True)
@@ -88,23 +105,16 @@ def open_database(configuration: Configuration, *, migrate: bool = True) -> Iter
 
 def connect_database(address: str) -> Database:
     """A `Database` for an address, without looking at what is in it."""
+    url = read_url(address)
+    arguments = {name: value for name, value in DEFAULTS.items() if name not in url.query}
     engine = sqlalchemy.create_engine(
-        read_url(address),
+        url,
         pool_pre_ping=True,
         pool_size=10,
         max_overflow=50,
         # Parameters are people's texts; an error in a log must not repeat them.
         hide_parameters=True,
-        connect_args={
-            "options": SESSION,
-            "application_name": "ragline",
-            "connect_timeout": CONNECT_TIMEOUT_S,
-            # A host that vanishes without a word is noticed within these.
-            "keepalives_idle": 10,
-            "keepalives_interval": 5,
-            "keepalives_count": 3,
-            "tcp_user_timeout": 15_000,
-        },
+        connect_args={"options": SESSION, **arguments},
     )
     event.listen(engine, "connect", _register_types)
     return Database(engine)
@@ -118,26 +128,47 @@ def read_url(address: str) -> URL:
     """
     try:
         url = make_url(address)
-    except (ArgumentError, ValueError) as error:
+    except (ArgumentError, ValueError):
+        # Not `from` the cause: it may quote a part of the password.
         raise ConfigurationError(
             "RAGLINE_DATABASE_URL is no database URL; write postgresql://user:password@host/name"
-        ) from error
+        ) from None
     if url.get_backend_name() not in ("postgresql", "postgres"):
         raise ConfigurationError(
             f"RAGLINE_DATABASE_URL names {url.get_backend_name()}; only postgresql:// is allowed"
         )
+    _refuse_unknown_settings(url)
     return url.set(drivername="postgresql+psycopg")
 
 
+def _refuse_unknown_settings(url: URL) -> None:
+    for name in url.query:
+        try:
+            make_conninfo(**{name: ""})
+        except PsycopgProgrammingError:
+            raise ConfigurationError(
+                f"RAGLINE_DATABASE_URL sets {name!r}, which Postgres clients do not know"
+            ) from None
+
+
 def prepare_database(database: Database) -> None:
-    """Make the schemas and the extension, and bring the tables up to date. May run twice."""
+    """Make the schemas and the extension, and bring the tables up to date. May run twice.
+
+    Raises:
+        MissingExtensionError: there is no pgvector 0.8 and none can be created.
+        DatabaseUnavailableError: it is older than Postgres 15, or a schema is missing and may not
+            be created.
+        DatabaseTooNewError: the tables were made by a newer Ragline.
+    """
     with database.begin() as connection:
-        connection.exec_driver_sql("select pg_advisory_xact_lock(7267001)")
-        connection.exec_driver_sql("create schema if not exists ragline")
-        connection.exec_driver_sql("create schema if not exists dagster")
-        _ensure_vector(connection)
-    # Connections made before the extension do not know its types.
-    database.engine.dispose()
+        _refuse_old_postgres(connection)
+        is_new = not _is_laid_out(connection)
+        if is_new:
+            _lay_out(connection)
+        _refuse_old_vector(connection)
+    if is_new:
+        # Connections made before the extension do not know its types.
+        database.engine.dispose()
     migrate_schema(database.engine)
 
 
@@ -152,8 +183,7 @@ def copy_rows(
     `columns` are (name, Postgres type): binary COPY converts nothing, so the types must be the
     table's own.
     """
-    driver = connection.connection.driver_connection
-    assert isinstance(driver, PsycopgConnection)
+    driver = cast("PsycopgConnection[Any]", connection.connection.driver_connection)
     names = ", ".join(name for name, _ in columns)
     count = 0
     statement = f"copy {table} ({names}) from stdin with (format binary)"
@@ -169,28 +199,70 @@ def _register_types(driver: PsycopgConnection[Any], _record: object) -> None:
     try:
         register_vector(driver)
     except PsycopgProgrammingError:
-        # No extension yet: `prepare_database` makes it and starts with new connections.
-        driver.rollback()
-    else:
+        pass  # No extension yet: `prepare_database` makes it and starts with new connections.
+    finally:
         driver.rollback()
 
 
-def _ensure_vector(connection: Connection) -> None:
-    wanted = ".".join(map(str, OLDEST_VECTOR))
+def _refuse_old_postgres(connection: Connection) -> None:
+    version = connection.dialect.server_version_info or ()
+    if version < OLDEST_POSTGRES:
+        raise DatabaseUnavailableError(
+            f"the database runs Postgres {'.'.join(map(str, version))}; Ragline needs "
+            f"{OLDEST_POSTGRES[0]} or newer"
+        )
+
+
+def _is_laid_out(connection: Connection) -> bool:
+    return bool(connection.execute(load_statement("storage/select_layout")).scalar_one())
+
+
+def _lay_out(connection: Connection) -> None:
+    """Create what is missing: asking first lets a user without the right to create go on."""
+    connection.exec_driver_sql(f"select pg_advisory_xact_lock({PREPARATION_LOCK})")
+    for name in ("ragline", "dagster"):
+        if connection.exec_driver_sql(f"select to_regnamespace('{name}')").scalar() is None:
+            _create_schema(connection, name)
+    if _vector_version(connection) is None:
+        _create_vector(connection)
+
+
+def _create_schema(connection: Connection, name: str) -> None:
     try:
-        with connection.begin_nested():
-            connection.exec_driver_sql("create extension if not exists vector")
-    except (ProgrammingError, OperationalError, DBAPIError) as error:
+        connection.exec_driver_sql(f"create schema {name}")
+    except ProgrammingError as error:
+        raise DatabaseUnavailableError(
+            f"this database has no schema {name!r} and it could not be created "
+            f"({_reason(error)}); grant the user `create` on the database, or make the schemas "
+            "ragline and dagster for it"
+        ) from error
+
+
+def _create_vector(connection: Connection) -> None:
+    try:
+        # Into the schema that other programs look in too; ours comes first in our search path.
+        connection.exec_driver_sql("create extension vector with schema public")
+    except DBAPIError as error:
+        if isinstance(error, OperationalError) and _is_lost_connection(error):
+            raise
         raise MissingExtensionError(
             f"this database has no pgvector and it could not be created ({_reason(error)}); "
-            f"install pgvector {wanted} or newer and run `create extension vector` in it"
+            f"install pgvector {OLDEST_VECTOR_NAME} or newer and run `create extension vector` in "
+            "it as a user who may"
         ) from error
-    version = connection.exec_driver_sql(
-        "select extversion from pg_extension where extname = 'vector'"
-    ).scalar_one()
-    if tuple(int(part) for part in version.split(".")[:2]) < OLDEST_VECTOR:
+
+
+def _vector_version(connection: Connection) -> str | None:
+    statement = "select extversion from pg_extension where extname = 'vector'"
+    return cast("str | None", connection.exec_driver_sql(statement).scalar())
+
+
+def _refuse_old_vector(connection: Connection) -> None:
+    version = _vector_version(connection) or "none"
+    found = tuple(int(part) for part in re.findall(r"\d+", version)[:2])
+    if found < OLDEST_VECTOR:
         raise MissingExtensionError(
-            f"pgvector {version} is too old; install {wanted} or newer and run "
+            f"pgvector {version} is too old; install {OLDEST_VECTOR_NAME} or newer and run "
             "`alter extension vector update`"
         )
 
@@ -203,9 +275,8 @@ def _named_errors(url: URL) -> Iterator[None]:
     except OperationalError as error:
         if not _is_lost_connection(error):
             raise
-        place = url.query.get("host") or url.host or "localhost"
         raise DatabaseUnavailableError(
-            f"Postgres at {place} does not answer: {_reason(error)}"
+            f"Postgres at {_place(url)} does not answer: {_reason(error)}"
         ) from error
 
 
@@ -215,6 +286,11 @@ def _is_lost_connection(error: OperationalError) -> bool:
     return error.connection_invalidated or state is None or state.startswith(("08", "57P", "53"))
 
 
+def _place(url: URL) -> str:
+    place = url.query.get("host") or url.host or "localhost"
+    return place if isinstance(place, str) else ", ".join(place)
+
+
 def _reason(error: DBAPIError) -> str:
-    lines = str(error.orig).strip().splitlines()
-    return lines[0] if lines else type(error.orig).__name__
+    """The driver's message in one line; it names host and cause, and never the password."""
+    return " ".join(str(error.orig).split()) or type(error.orig).__name__

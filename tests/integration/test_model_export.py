@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from ragline.embedder import load_embedder, load_tokenizer
+from ragline.embedder.exported_model import export_model
 from ragline.embedder.model_files import DEFAULT_MODEL, find_model_files
 from ragline.errors import ModelUnavailableError
 from ragline.search.reranking import CrossEncoderReranker, LateInteractionReranker, load_reranker
@@ -125,6 +126,28 @@ def test_model_with_a_vocabulary_only_gets_a_tokenizer_made(tmp_path: Path, cach
     assert counter.count_tokens(["unbelievable wings!"]) == [3]
     assert [path.name for path in cache.glob("*-tokenizer.json")]
     assert load_tokenizer(str(folder), cache).fingerprint == counter.fingerprint
+
+
+def test_model_that_leaves_its_prompt_out_of_its_vectors_is_refused(tmp_path: Path, cache: Path):
+    pooling = {"embedding_dimension": 48, "pooling_mode": "mean", "include_prompt": False}
+    folder = make_model(
+        tmp_path,
+        modules_json=sentence_modules("Transformer", "Pooling"),
+        **{"1_Pooling__config_json": pooling},
+        config_sentence_transformers_json={"prompts": {"query": "a very long prompt: "}},
+    )
+    with pytest.raises(ModelUnavailableError, match="leaves its prompt out"):
+        load_embedder(str(folder), cache=cache)
+
+
+def test_damaged_export_says_what_to_delete(prompted_model: Path, cache: Path, tmp_path: Path):
+    made = export_model(find_model_files(str(prompted_model)), cache).folder
+    (tmp_path / made.name).mkdir()
+    for path in made.iterdir():
+        content = b"<net" if path.suffix == ".xml" else path.read_bytes()
+        (tmp_path / made.name / path.name).write_bytes(content)
+    with pytest.raises(ModelUnavailableError, match="delete its folder"):
+        load_embedder(str(prompted_model), cache=tmp_path)
 
 
 def test_broken_weights_are_named(tmp_path: Path, cache: Path):

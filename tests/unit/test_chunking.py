@@ -1,5 +1,7 @@
 """Chunks are whole slices of the document, within the model's limit, cut where the text ends."""
 
+# ruff: noqa: RUF001 - sentences of several scripts
+
 from __future__ import annotations
 
 import re
@@ -7,7 +9,6 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -113,7 +114,8 @@ any_document = st.builds(
 any_budget = st.builds(Budget, st.integers(24, 200), st.sampled_from([0, 10, 30]))
 any_counter = st.sampled_from(COUNTERS)
 
-plain_words = st.lists(st.sampled_from("alpha beta gamma delta.".split()), min_size=1, max_size=60)
+plain_word = st.sampled_from(["alpha", "beta", "gamma", "delta."])
+plain_words = st.lists(plain_word, min_size=1, max_size=60)
 plain_block = st.tuples(
     st.sampled_from(["title", "text", "text", "list_item"]),
     plain_words.map(" ".join),
@@ -252,6 +254,12 @@ class TestPathologicalDocuments:
         assert time.perf_counter() - started < 20
         assert "\n".join(texts(chunks)) == table
 
+    def test_text_between_elements_may_be_of_any_length(self):
+        text = "Heading\n" + "<!-- a comment -->\n" * 400 + "Words of the section."
+        heading, body = Element("title", 0, 7), Element("text", text.index("Words"), len(text))
+        chunks = chunk(ParsedDocument(text, (heading, body), "html"))
+        assert texts(chunks) == ["Heading", "Words of the section."]
+
     def test_no_text_gives_no_chunks(self):
         assert chunk(ParsedDocument("", (), "txt", title="Empty")) == []
         assert chunk(ParsedDocument(" \n\t ", (Element("text", 0, 4),), "txt")) == []
@@ -382,6 +390,18 @@ class TestSections:
         (made,) = chunk(build_document(blocks), max_tokens=40)
         assert made.heading_path == ("Guide",)
 
+    def test_headings_between_count_for_the_path_too(self):
+        blocks: list[tuple[Category, str, int]] = [
+            ("title", "A", 1),
+            ("text", "One.", 0),
+            ("title", "B", 1),
+            ("text", "Two.", 0),
+            ("title", "A", 1),
+            ("text", "Three.", 0),
+        ]
+        (made,) = chunk(build_document(blocks), max_tokens=100)
+        assert made.heading_path == ()
+
     def test_page_is_that_of_the_first_element(self):
         document = build_document([("text", sentences(5), 0)] * 6, per_page=2)
         chunks = chunk(document, max_tokens=45)
@@ -467,6 +487,16 @@ class TestOverlap:
             blocks += [("title", f"Part {number}", 1), ("text", sentences(7), 0)]
         chunks = chunk(build_document(blocks), max_tokens=70, overlap_tokens=30)
         assert [made.text[:6] for made in chunks] == ["Part 0", "Part 1", "Part 2"]
+
+    def test_it_does_not_reach_from_a_section_into_its_first_subsection(self):
+        blocks: list[tuple[Category, str, int]] = [
+            ("title", "Part", 1),
+            ("text", sentences(8), 0),
+            ("title", "Detail", 2),
+            ("text", sentences(8), 0),
+        ]
+        chunks = chunk(build_document(blocks), max_tokens=70, overlap_tokens=30)
+        assert [made.text[:6] for made in chunks] == ["Part\n\n", "Detail"]
 
     @given(plain_document, st.integers(30, 90), st.integers(1, 60))
     def test_no_chunk_lies_inside_another(

@@ -20,6 +20,10 @@ from ragline.parsing.readers.source_lines import (
 from ragline.parsing.text_encoding import decode_text
 
 LITERAL_MARK = "::"  # of reStructuredText, and usual in plain text by the same authors
+MIN_PAGE_WIDTH = 60
+EARLY_END_SHARE = 0.8
+_SENTENCE_ENDS = ".!?:;\"”’)]"
+MARKER_WIDTH = 2
 MARGIN_INDENT = 2
 MARGIN_SHARE = 0.6
 MAX_PLAIN_HEADING_CHARS = 80
@@ -118,7 +122,7 @@ class PlainTextScanner:
         """Mark the lines up to a blank one, or each item of them when they are a list."""
         first = self.index
         while self.index < len(self.lines) and not self.lines[self.index].is_blank:
-            if self.index > first and self.is_break(self.index):
+            if self.index > first and self.is_break(first, self.index):
                 break
             self.index += 1
         if self.lines[first].text.strip() == LITERAL_MARK:
@@ -131,11 +135,20 @@ class PlainTextScanner:
             self.add_lines("text", first, self.index)
         last = self.lines[self.index - 1]
         if last.text.rstrip().endswith(LITERAL_MARK):
-            self.literal_indent = self.lines[first].indent
+            self.literal_indent = last.indent + (MARKER_WIDTH if is_list_item(last.text) else 0)
 
-    def is_break(self, index: int) -> bool:
-        """Whether a paragraph ends before this line although no blank one stands there."""
-        return wiki_heading(self.lines[index].text) is not None
+    def is_break(self, first: int, index: int) -> bool:
+        """Whether the paragraph from `first` on ends before this line, which is not blank.
+
+        Text taken from a page has no blank lines: there a sentence that ends early in its
+        line, or before the next item of a list, ends the paragraph.
+        """
+        before, line = self.lines[index - 1].text.rstrip(), self.lines[index].text
+        if before[-1] not in _SENTENCE_ENDS:
+            return wiki_heading(line) is not None
+        width = max(len(one.text) for one in self.lines[max(first, index - 6) : index + 1])
+        is_early = width >= MIN_PAGE_WIDTH and len(before) < EARLY_END_SHARE * width
+        return is_early or is_list_item(line) or wiki_heading(line) is not None
 
     def _take_header_fields(self) -> None:
         """Mark the fields that a text may begin with, as a mail does; one names the title."""

@@ -53,6 +53,9 @@ class RestructuredTextScanner(PlainTextScanner):
             return False
         return True
 
+    def is_break(self, first: int, index: int) -> bool:  # noqa: ARG002  only blank lines count
+        return False
+
     def _take_explicit(self, rest: str, line_end: int) -> None:
         """Take `.. rest`: a directive, a note's text, a link's target or a comment."""
         directive = _DIRECTIVE.match(rest)
@@ -64,12 +67,12 @@ class RestructuredTextScanner(PlainTextScanner):
         elif not rest or _TARGET.match(rest):
             self.index = self._end_of_paragraph()
         else:
-            self.index = self.end_of_indented(self.lines[self.index].indent)
+            self._skip_body()
 
     def _take_directive(self, name: str, argument_start: int) -> None:
         indent = self.lines[self.index].indent
         if name in _INVISIBLE:
-            self.index = self.end_of_indented(indent)
+            self._skip_body()
         elif name in _LISTINGS | _TABLES:
             self._skip_options()
             first, self.index = self.index, self.end_of_indented(indent)
@@ -89,6 +92,12 @@ class RestructuredTextScanner(PlainTextScanner):
             return
         self.index = self._end_of_paragraph()
         self.source.add("text", start, self.lines[self.index - 1].end)
+
+    def _skip_body(self) -> None:
+        """Go behind the current line and all that is indented deeper."""
+        indent = self.lines[self.index].indent
+        self.index += 1
+        self.index = self.end_of_indented(indent)
 
     def _skip_options(self) -> None:
         """Go behind the current line and the options below it."""

@@ -14,7 +14,8 @@ _BULLET = r"(?:[-*+•‣◦▪●–—])"
 _NUMBER = r"(?:\(?(?:\d{1,3}|[a-zA-Z]|[ivxlIVXL]{2,5}|#)[.)])"
 _LIST_ITEM = re.compile(rf"\s*(?:{_BULLET}|{_NUMBER})\s+\S")
 _ADORNMENT = re.compile(r"([=\-~^\"'`#*+:.<>_])\1{2,}\s*")
-_WIKI_HEADING = re.compile(r"\s*(={1,6})\s*([^=\s](?:.*[^=\s])?)\s*\1\s*")
+# Both as people write it and as tokenised dumps have it: `== A ==` and `= = A = =`.
+_WIKI_HEADING = re.compile(r"\s*((?:=\s?){1,6})\s*([^=\s](?:[^=]*[^=\s])?)\s*((?:=\s?){1,6})\s*")
 MAX_HEADING_LINE_CHARS = 150
 
 
@@ -59,7 +60,12 @@ def adornment(line: str) -> str | None:
 def wiki_heading(line: str) -> tuple[str, int] | None:
     """The heading and level of a line such as `== History ==`."""
     found = _WIKI_HEADING.fullmatch(line) if len(line) <= MAX_HEADING_LINE_CHARS else None
-    return (found.group(2), len(found.group(1))) if found else None
+    if found is None:
+        return None
+    before, heading, after = found.groups()
+    level = before.count("=")
+    is_sure = level == after.count("=") and not (level == 1 and ";" in heading)
+    return (heading, level) if is_sure else None
 
 
 def underlined_heading(lines: Sequence[Line], index: int) -> tuple[int, str, int] | None:

@@ -1,6 +1,7 @@
 -- The chunks of a source in every generation that is kept, as the expectations look at them.
 select
   d.id::text || ' ' || k.id::text as document_key,
+  k.chunk_count,
   c.ordinal,
   length(c.text) as text_chars,
   c.char_end - c.char_start as offset_chars,
@@ -14,7 +15,7 @@ select
 from ragline.documents as d
 join ragline.sources as s on s.id = d.source_id
 join ragline.chunkings as k on k.parse_id = d.parse_id
-join ragline.chunks as c on c.chunking_id = k.id
+left join ragline.chunks as c on c.chunking_id = k.id
 join lateral (
   select max((e.description ->> 'max_tokens')::integer) as most_tokens
   from ragline.generations as g

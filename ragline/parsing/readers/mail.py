@@ -1,0 +1,60 @@
+"""Mail: eml and msg. The subject is the title; sender, recipients and date come first."""
+
+from __future__ import annotations
+
+import email
+import email.policy
+import io
+from typing import Any
+
+from ragline.parsing.document_text import ComposedText
+from ragline.parsing.parsed_document import ParsedDocument
+from ragline.parsing.readers.unstructured_elements import compose_elements, prepare_unstructured
+
+
+def read_eml(content: bytes, file_type: str) -> ParsedDocument:
+    """A message as it went over the wire."""
+    prepare_unstructured()
+    from unstructured.partition.email import partition_email  # noqa: PLC0415
+
+    try:
+        return _compose(partition_email(file=io.BytesIO(content)), file_type)
+    except AssertionError:
+        # The library expects every part to be text or to hold parts; a digest holds messages.
+        return _read_parts(content, file_type)
+
+
+def _read_parts(content: bytes, file_type: str) -> ParsedDocument:
+    """The plain text of every message inside a message, each under its subject."""
+    message = email.message_from_bytes(content, policy=email.policy.default)
+    text = ComposedText()
+    for part in message.walk():
+        if part["subject"] is not None:
+            text.add_heading(str(part["subject"]), 1 if part is message else 2)
+        if part.get_content_type() == "text/plain":
+            text.add("text", str(part.get_content()))
+    return text.finish(file_type, title=message["subject"])
+
+
+def read_msg(content: bytes, file_type: str) -> ParsedDocument:
+    """A message as Outlook keeps it."""
+    prepare_unstructured()
+    from unstructured.partition.msg import partition_msg  # noqa: PLC0415
+
+    return _compose(partition_msg(file=io.BytesIO(content)), file_type)
+
+
+def _compose(elements: list[Any], file_type: str) -> ParsedDocument:
+    text = ComposedText()
+    if not any(element.text.strip() for element in elements):
+        return text.finish(file_type)
+    about = elements[0].metadata
+    head = {
+        "From": ", ".join(about.sent_from or ()),
+        "To": ", ".join(about.sent_to or ()),
+        "Date": about.last_modified,
+    }
+    if about.subject:
+        text.add_heading(about.subject, 1)
+    text.add("text", "\n".join(f"{name}: {value}" for name, value in head.items() if value))
+    return compose_elements(elements, file_type, title=about.subject, text=text)

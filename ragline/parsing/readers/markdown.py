@@ -1,0 +1,127 @@
+"""Markdown: the text stays as it is in the file, and CommonMark's block structure lies over it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+from ragline.parsing.document_text import SourceText
+from ragline.parsing.parsed_document import Category, ParsedDocument
+from ragline.parsing.readers.source_lines import Line, split_lines, wiki_heading
+from ragline.parsing.text_encoding import decode_text
+
+_FRONT_MATTER_MARKS = ("---", "+++")
+_FRONT_MATTER_TITLE = re.compile(r"title\s*[:=]\s*(['\"]?)(.+?)\1\s*")
+MAX_FRONT_MATTER_LINES = 200
+_HEADING_MARK = re.compile(r"[\s>]*(?:(?:[-*+]|\d+[.)])\s+)*#{1,6}[ \t]+")
+_CLOSING_MARK = re.compile(r"[ \t]+#+[ \t]*$")
+_TAG = re.compile(r"<!--.*?-->|<[^>]*>", re.DOTALL)
+_CODE = frozenset(("fence", "code_block"))
+
+
+def read_markdown(content: bytes, file_type: str) -> ParsedDocument:
+    source = SourceText(decode_text(content))
+    return _MarkdownMarker(source).mark(file_type)
+
+
+class _MarkdownMarker:
+    """Marks the leaf blocks of the syntax tree, which never share a line."""
+
+    def __init__(self, source: SourceText) -> None:
+        self._source = source
+        self._lines = split_lines(source.text)
+        self._list_depth = 0
+
+    def mark(self, file_type: str) -> ParsedDocument:
+        title, first = self._mark_front_matter()
+        # An early blank line for each line of front matter keeps the line numbers right.
+        rest = "\n" * first + self._source.text[self._start_of(first) :]
+        tokens = MarkdownIt("commonmark").enable(["table", "strikethrough"]).parse(rest)
+        for index, token in enumerate(tokens):
+            self._mark_token(tokens, index, token)
+        return self._source.finish(file_type, title=title)
+
+    def _mark_token(self, tokens: Sequence[Token], index: int, token: Token) -> None:
+        if token.type in {"list_item_open", "list_item_close"}:
+            self._list_depth += token.nesting
+        if token.map is None:
+            return
+        first, behind = token.map
+        if token.type == "heading_open":
+            self._mark_heading(first, behind, int(token.tag[1:]), tokens[index + 1])
+        elif token.type == "paragraph_open":
+            self._mark_paragraph(first, behind)
+        elif token.type == "table_open":
+            self._add("table", first, behind)
+        elif token.type in _CODE:
+            self._mark_code(first, behind, is_fenced=token.type == "fence")
+        elif token.type == "html_block" and _TAG.sub("", token.content).strip():
+            self._add("text", first, behind)
+
+    def _mark_heading(self, first: int, behind: int, level: int, inline: Token) -> None:
+        line = self._lines[first]
+        mark = _HEADING_MARK.match(line.text)
+        end = self._lines[behind - 1].end if mark else self._end_of_setext(first, behind)
+        start = line.start + (mark.end() if mark else 0)
+        if mark:
+            closing = _CLOSING_MARK.search(line.text, mark.end())
+            end = line.start + closing.start() if closing else end
+        self._source.add_heading(start, end, level, heading=_plain(inline))
+
+    def _end_of_setext(self, first: int, behind: int) -> int:
+        return self._lines[max(behind - 2, first)].end
+
+    def _mark_paragraph(self, first: int, behind: int) -> None:
+        category: Category = "list_item" if self._list_depth else "text"
+        start = first
+        for index in range(first, behind):
+            marked = wiki_heading(self._lines[index].text)
+            if marked:
+                self._add(category, start, index)
+                self._mark_wiki_heading(self._lines[index], *marked)
+                start = index + 1
+        self._add(category, start, behind)
+
+    def _mark_wiki_heading(self, line: Line, heading: str, level: int) -> None:
+        start = line.start + line.text.index(heading)
+        self._source.add_heading(start, start + len(heading), level)
+
+    def _mark_code(self, first: int, behind: int, *, is_fenced: bool) -> None:
+        """The fences are markup; the last one may be missing at the end of the text."""
+        if is_fenced:
+            closing = self._lines[behind - 1].text.strip(" \t>")
+            is_closed = behind - 1 > first and closing and not closing.strip("`~")
+            first, behind = first + 1, behind - 1 if is_closed else behind
+        self._add("code", first, behind)
+
+    def _mark_front_matter(self) -> tuple[str | None, int]:
+        """The title in the front matter, and the first line behind it."""
+        if not self._lines or self._lines[0].text.strip() not in _FRONT_MATTER_MARKS:
+            return None, 0
+        mark = self._lines[0].text.strip()
+        for index in range(1, min(len(self._lines), MAX_FRONT_MATTER_LINES)):
+            if self._lines[index].text.strip() == mark:
+                self._add("text", 1, index)
+                return self._front_matter_title(index), index + 1
+        return None, 0
+
+    def _front_matter_title(self, behind: int) -> str | None:
+        titles = (_FRONT_MATTER_TITLE.fullmatch(line.text) for line in self._lines[1:behind])
+        return next((found.group(2) for found in titles if found), None)
+
+    def _start_of(self, index: int) -> int:
+        return self._lines[index].start if index < len(self._lines) else len(self._source.text)
+
+    def _add(self, category: Category, first: int, behind: int) -> None:
+        behind = min(behind, len(self._lines))
+        if first < behind:
+            self._source.add(category, self._lines[first].start, self._lines[behind - 1].end)
+
+
+def _plain(inline: Token) -> str:
+    """The text of a heading as it is shown."""
+    parts = (child.content if child.type != "softbreak" else " " for child in inline.children or [])
+    return "".join(parts) or inline.content

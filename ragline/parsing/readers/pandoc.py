@@ -1,0 +1,37 @@
+"""Formats that pandoc understands: epub, odt, org, rtf. It makes web pages of them."""
+
+from __future__ import annotations
+
+import subprocess
+from functools import cache
+from shutil import which
+
+from ragline.errors import BrokenDocumentError, UnsupportedFormatError
+from ragline.parsing.parsed_document import ParsedDocument
+from ragline.parsing.readers.html import read_markup
+
+
+def read_with_pandoc(content: bytes, file_type: str) -> ParsedDocument:
+    """The document by its headings. Pandoc runs in its sandbox: it reads no other file."""
+    command = [find_pandoc(file_type), "--sandbox", f"--from={file_type}", "--to=html", "--standalone"]
+    done = subprocess.run(command, input=content, capture_output=True, check=False)
+    if done.returncode != 0:
+        said = done.stderr.decode("utf-8", "replace").strip().splitlines()
+        raise BrokenDocumentError(f"pandoc cannot read it: {said[-1] if said else 'no reason'}")
+    return read_markup(done.stdout.decode("utf-8", "replace"), file_type)
+
+
+@cache
+def find_pandoc(file_type: str) -> str:
+    """The program: on the path, or in the package pypandoc-binary."""
+    found = which("pandoc")
+    if found is not None:
+        return found
+    try:
+        import pypandoc  # noqa: PLC0415
+
+        return str(pypandoc.get_pandoc_path())
+    except (ImportError, OSError) as error:
+        raise UnsupportedFormatError(
+            f"reading {file_type} needs pandoc; install it, or: pip install 'ragline[pandoc]'"
+        ) from error

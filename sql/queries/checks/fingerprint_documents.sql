@@ -1,0 +1,19 @@
+-- A hash of what checks/select_documents shows of a source: equal as long as nothing changed.
+select
+  md5(coalesce(string_agg(row_text, E'\x1e' order by row_text), '')) as fingerprint
+from (
+  select
+    concat_ws(
+      E'\x1f',
+      d.document_id,
+      -- A document that became visible is the same document.
+      case when d.state in ('pending', 'ready') then 'readable' else d.state end,
+      coalesce(d.content_hash, ''),
+      coalesce(d.parsed_content_hash, ''),
+      coalesce(p.fingerprint, '')
+    ) as row_text
+  from ragline.documents as d
+  join ragline.sources as s on s.id = d.source_id
+  left join ragline.parses as p on p.id = d.parse_id
+  where s.name = cast(:source as text) and d.state <> 'removed' and d.missing_since is null
+) as seen
