@@ -6,15 +6,19 @@ from dagster import AssetsDefinition, MaterializeResult, ResourceParam, asset
 
 from assets.keys import OWNERS, group_of, source_key
 from assets.plots import plot_histogram
+from ragline.chunking.chunks import CHUNKER_VERSION
+from ragline.configuration import CollectionSettings
+from ragline.fingerprints import fingerprint
 from ragline.lifecycle.chunks import build_chunks, read_token_counts
 from ragline.lifecycle.workshop import Workshop
 from ragline.sources.settings import SourceSettings
 
-CODE_VERSION = "1"
 
-
-def build_chunks_asset(settings: SourceSettings) -> AssetsDefinition:
+def build_chunks_asset(
+    settings: SourceSettings, collection: CollectionSettings
+) -> AssetsDefinition:
     """The second stage of a source as an asset."""
+    model = collection.embedding_model
 
     @asset(
         key=source_key(settings.name, "chunks"),
@@ -22,7 +26,10 @@ def build_chunks_asset(settings: SourceSettings) -> AssetsDefinition:
         group_name=group_of(settings.collection),
         owners=OWNERS,
         kinds={"python", "postgres"},
-        code_version=CODE_VERSION,
+        tags={"stage": "chunks"},
+        code_version=fingerprint(
+            {"chunker": CHUNKER_VERSION, **collection.chunking.model_dump(), "model": model}
+        ),
         description=(
             f"The documents of `{settings.name}`, cut by their own structure into chunks that "
             "the embedding model reads whole. A parse that was cut before is not cut again."

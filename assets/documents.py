@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dagster import AssetsDefinition, MaterializeResult, MetadataValue, asset
+from dagster import AssetsDefinition, MaterializeResult, MetadataValue, ResourceParam, asset
+from dagster._core.definitions.metadata import RawMetadataMapping
 
 from assets.keys import OWNERS, group_of, source_key
 from assets.tables import failure_table
 from ragline.lifecycle.documents import DocumentsReport, sync_documents
 from ragline.lifecycle.workshop import Workshop
+from ragline.parsing.parser_pool import parser_fingerprint
 from ragline.sources.settings import SourceSettings
-from dagster import ResourceParam
-
-CODE_VERSION = "1"
 
 
 def build_documents(settings: SourceSettings) -> AssetsDefinition:
@@ -21,8 +20,10 @@ def build_documents(settings: SourceSettings) -> AssetsDefinition:
         key=source_key(settings.name, "documents"),
         group_name=group_of(settings.collection),
         owners=OWNERS,
-        kinds={settings.kind, "unstructured", "postgres"},
-        code_version=CODE_VERSION,
+        kinds={settings.kind, "postgres"},
+        tags={"stage": "documents"},
+        # Another parser, or one more package that it can use: what was read may read differently.
+        code_version=parser_fingerprint(),
         description=(
             f"Every document that the source `{settings.name}` lists, with its state, the hash "
             "of its bytes and, where it could be read, its parse. Only new and changed "
@@ -36,7 +37,7 @@ def build_documents(settings: SourceSettings) -> AssetsDefinition:
     return documents
 
 
-def describe(report: DocumentsReport) -> dict[str, object]:
+def describe(report: DocumentsReport) -> RawMetadataMapping:
     """What a person reads about this stage in the UI."""
     read = report.bytes_read / 1e6
     return {

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dagster import AssetsDefinition, MaterializeResult, ResourceParam, asset
 
 from assets.keys import OWNERS, group_of, source_key
+from ragline.configuration import CollectionSettings
+from ragline.fingerprints import fingerprint
 from ragline.lifecycle.embeddings import embed_chunks
 from ragline.lifecycle.workshop import Workshop
 from ragline.sources.settings import SourceSettings
 
-CODE_VERSION = "1"
 
-
-def build_embeddings(settings: SourceSettings) -> AssetsDefinition:
+def build_embeddings(settings: SourceSettings, collection: CollectionSettings) -> AssetsDefinition:
     """The third stage of a source as an asset."""
 
     @asset(
@@ -21,7 +21,8 @@ def build_embeddings(settings: SourceSettings) -> AssetsDefinition:
         group_name=group_of(settings.collection),
         owners=OWNERS,
         kinds={"openvino", "postgres"},
-        code_version=CODE_VERSION,
+        tags={"stage": "embeddings"},
+        code_version=fingerprint({"model": collection.embedding_model}),
         description=(
             f"A vector for each distinct text in the chunks of `{settings.name}`. A text that "
             "was embedded before, here or in another document, is not embedded again."
@@ -36,6 +37,7 @@ def build_embeddings(settings: SourceSettings) -> AssetsDefinition:
                 "embeddings_reused": report.embeddings_reused,
                 "texts_per_second": round(report.texts_per_second, 1),
                 "encoder": report.encoder,
+                "embedding_model": collection.embedding_model,
                 "seconds": round(report.seconds, 3),
             }
         )

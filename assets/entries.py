@@ -25,6 +25,7 @@ def build_entries(settings: SourceSettings) -> AssetsDefinition:
         group_name=group_of(settings.collection),
         owners=OWNERS,
         kinds={"postgres", "pgvector"},
+        tags={"stage": "entries"},
         code_version=CODE_VERSION,
         freshness_policy=FreshnessPolicy.time_window(
             fail_window=max(settings.visible_within, SHORTEST_WINDOW)

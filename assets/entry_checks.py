@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
 from dagster import (
@@ -17,11 +17,13 @@ from dagster import (
 )
 
 from assets.keys import group_of, source_key
+from assets.plots import plot_histogram
 from assets.tables import make_table
 from ragline.lifecycle.invariants import INVARIANTS, check_invariants
 from ragline.lifecycle.workshop import Workshop
 from ragline.sources.settings import SourceSettings
 from ragline.status import SourceStatus, read_status
+from ragline.storage.statements import load_statement
 
 # A clock that is over by more than this many times its limit is an error, before that a warning.
 ERROR_FACTOR = 2.0
@@ -71,13 +73,18 @@ def build_clock_check(settings: SourceSettings) -> AssetChecksDefinition:
     def changes_are_visible_in_time(workshop: ResourceParam[Workshop]) -> AssetCheckResult:
         sources = read_status(workshop.database).sources
         status = next(source for source in sources if source.source == settings.name)
-        return judge_visibility(status, settings.visible_within)
+        return judge_visibility(status, settings.visible_within, _read_seconds(workshop, settings))
 
     return changes_are_visible_in_time
 
 
-def judge_visibility(status: SourceStatus, within: timedelta) -> AssetCheckResult:
-    """The check's result: a warning when the clock is over, an error when it is far over."""
+def judge_visibility(
+    status: SourceStatus, within: timedelta, seconds: Sequence[float]
+) -> AssetCheckResult:
+    """The check's result: a warning when the clock is over, an error when it is far over.
+
+    `seconds` are the times that documents took to become visible.
+    """
     waiting = status.visible.waiting_seconds
     is_far_over = waiting > ERROR_FACTOR * within.total_seconds()
     return AssetCheckResult(
@@ -90,5 +97,12 @@ def judge_visibility(status: SourceStatus, within: timedelta) -> AssetCheckResul
             "p95_seconds": round(status.visible_p95_seconds or 0.0, 3),
             "slowest_seconds": round(status.visible_max_seconds or 0.0, 3),
             "clock": status.visible.state,
+            "seconds_to_visible": plot_histogram(seconds, "seconds from noticed to visible"),
         },
     )
+
+
+def _read_seconds(workshop: Workshop, settings: SourceSettings) -> list[float]:
+    statement = load_statement("checks/select_visible_seconds")
+    with workshop.database.connect() as connection:
+        return list(connection.execute(statement, {"source": settings.name}).scalars())

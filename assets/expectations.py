@@ -2,7 +2,7 @@
 
 Suites are plain values that load without the library, which takes seconds to import. What is
 expected of which asset stands beside that asset's other checks; what an evaluation said, and
-how long that holds, is `assets.evaluations`.
+how long that holds, is `assets.suite_evaluations`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from great_expectations.core import ExpectationValidationResult
+    from great_expectations.core.expectation_validation_result import ExpectationValidationResult
+    from great_expectations.data_context.data_context.ephemeral_data_context import (
+        EphemeralDataContext,
+    )
+    from great_expectations.data_context.store.store import DataDocsSiteConfigTypedDict
+    from great_expectations.datasource.fluent.sql_datasource import SQLDatasource
 
 SITE = "ragline"
 UNNAMED = "the library gave no reason"
@@ -51,7 +56,8 @@ class Suite:
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What became of one expectation. `crash` is set when evaluating it failed, in our hands:
-    that says nothing about the data."""
+    that says nothing about the data.
+    """
 
     name: str
     passed: bool
@@ -84,7 +90,7 @@ def evaluate_suite(suite: Suite, url: str, docs: Path) -> list[Verdict]:
 
 
 def _validate(
-    context: Any, source: Any, suite: Suite, docs: Path
+    context: EphemeralDataContext, source: SQLDatasource, suite: Suite, docs: Path
 ) -> list[ExpectationValidationResult]:
     import great_expectations as gx  # noqa: PLC0415
     import great_expectations.expectations as gxe  # noqa: PLC0415
@@ -116,7 +122,7 @@ def _validate(
     return [by_name[each.name] for each in suite.expected]
 
 
-def _describe_site(docs: Path) -> dict[str, Any]:
+def _describe_site(docs: Path) -> DataDocsSiteConfigTypedDict:
     return {
         "class_name": "SiteBuilder",
         "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
@@ -129,8 +135,7 @@ def _describe_site(docs: Path) -> dict[str, Any]:
 
 def _name_of(result: ExpectationValidationResult) -> str:
     configuration = result.expectation_config
-    assert configuration is not None
-    return str(configuration.meta["name"])
+    return "" if configuration is None else str((configuration.meta or {}).get("name"))
 
 
 def _read_result(each: Expected, result: ExpectationValidationResult) -> Verdict:
@@ -139,8 +144,8 @@ def _read_result(each: Expected, result: ExpectationValidationResult) -> Verdict
     return Verdict(
         name=each.name,
         passed=bool(result.success) and crash is None,
-        rows=_plain(values.get("element_count")),
-        unexpected=_plain(values.get("unexpected_count")),
+        rows=_count(values.get("element_count")),
+        unexpected=_count(values.get("unexpected_count")),
         observed=_plain(values.get("observed_value")),
         crash=crash,
     )
@@ -156,7 +161,11 @@ def find_exception(info: Mapping[str, Any] | None) -> str | None:
     return next((message for message in messages if message is not None), None)
 
 
-def _plain(value: Any) -> Any:
+def _count(value: object) -> int | None:
+    return None if value is None else int(str(value))
+
+
+def _plain(value: object) -> str | float | int | bool | None:
     """A value that JSON can keep: numpy's numbers become Python's, anything else its text."""
     value = value.item() if hasattr(value, "item") else value
     return value if isinstance(value, str | float | int | bool | None) else str(value)

@@ -14,10 +14,9 @@ from assets.entry_checks import build_clock_check, build_invariant_checks
 from assets.retrieval_evaluation import build_retrieval_evaluation
 from assets.retrieval_quality import build_retrieval_quality
 from assets.search_index import build_search_index
-from ragline.configuration import Configuration
+from ragline.configuration import CollectionSettings, Configuration
 from ragline.sources.settings import SourceSettings
 
-SOURCE_ASSETS = (build_documents, build_chunks_asset, build_embeddings, build_entries)
 SOURCE_CHECKS = (
     build_document_checks,
     build_chunk_checks,
@@ -28,7 +27,9 @@ SOURCE_CHECKS = (
 
 def build_assets(configuration: Configuration) -> list[AssetsDefinition]:
     """Every asset: four a source, one or two a collection, and the service's quality."""
-    assets = [asset for source in configuration.sources for asset in build_source_assets(source)]
+    assets: list[AssetsDefinition] = []
+    for source in configuration.sources:
+        assets += build_source_assets(source, configuration.collection(source.collection))
     for collection in configuration.collections:
         sources = configuration.sources_of(collection.name)
         if sources:
@@ -38,9 +39,16 @@ def build_assets(configuration: Configuration) -> list[AssetsDefinition]:
     return [*assets, build_retrieval_quality()]
 
 
-def build_source_assets(settings: SourceSettings) -> list[AssetsDefinition]:
+def build_source_assets(
+    settings: SourceSettings, collection: CollectionSettings
+) -> list[AssetsDefinition]:
     """The four stages of one source."""
-    return [build(settings) for build in SOURCE_ASSETS]
+    return [
+        build_documents(settings),
+        build_chunks_asset(settings, collection),
+        build_embeddings(settings, collection),
+        build_entries(settings),
+    ]
 
 
 def build_checks(configuration: Configuration) -> list[AssetChecksDefinition]:

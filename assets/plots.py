@@ -45,7 +45,7 @@ def draw_histograms(series: Mapping[str, Sequence[float]], label: str) -> str:
 
 
 def count_bins(values: Sequence[float], low: float, high: float) -> list[int]:
-    """How many values fall into each of BINS equal parts of low…high; high itself is in the last."""
+    """How many values fall into each of BINS equal parts of low…high; high is in the last."""
     bins = [0] * BINS
     for value in values:
         bins[min(int((value - low) / (high - low) * BINS), BINS - 1)] += 1

@@ -16,6 +16,8 @@ from dagster import (
     MaterializeResult,
     MetadataValue,
     ResourceParam,
+    TableMetadataValue,
+    TextMetadataValue,
     asset,
 )
 
@@ -45,6 +47,7 @@ def build_retrieval_quality() -> AssetsDefinition:
         group_name="service",
         owners=OWNERS,
         kinds={"postgres"},
+        tags={"stage": "retrieval_quality"},
         code_version=CODE_VERSION,
         check_specs=[
             AssetCheckSpec(
@@ -86,7 +89,7 @@ def build_retrieval_quality() -> AssetsDefinition:
     return retrieval_quality
 
 
-def describe_figures(figures: list[QualityFigures]) -> MetadataValue[object]:
+def describe_figures(figures: list[QualityFigures]) -> TableMetadataValue | TextMetadataValue:
     """One line a collection; a sentence for a day without searches."""
     if not figures:
         return MetadataValue.text("no search was made on this day")

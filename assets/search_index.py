@@ -2,58 +2,92 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from dagster import (
+    AssetCheckResult,
+    AssetCheckSeverity,
+    AssetCheckSpec,
     AssetsDefinition,
     MaterializeResult,
-    MetadataValue,
     ResourceParam,
     asset,
 )
+from dagster._core.definitions.metadata import RawMetadataMapping
 
 from assets.keys import OWNERS, group_of, index_key, source_key
 from ragline.configuration import CollectionSettings
-from ragline.lifecycle.search_index import publish_index
+from ragline.lifecycle.search_index import IndexReport, publish_index
 from ragline.lifecycle.workshop import Workshop
 from ragline.sources.settings import SourceSettings
 
 CODE_VERSION = "1"
+IS_LIVE = "serves_the_configured_generation"
 
 
 def build_search_index(
     settings: CollectionSettings, sources: Sequence[SourceSettings]
 ) -> AssetsDefinition:
     """What the entries of a collection's sources meet in, as an asset."""
+    key = index_key(settings.name)
 
     @asset(
-        key=index_key(settings.name),
+        key=key,
         deps=[source_key(source.name, "entries") for source in sources],
         group_name=group_of(settings.name),
         owners=OWNERS,
         kinds={"postgres", "pgvector"},
+        tags={"stage": "search_index"},
         code_version=CODE_VERSION,
+        check_specs=[
+            AssetCheckSpec(
+                IS_LIVE,
+                asset=key,
+                description="Searches see the generation that the configuration asks for.",
+            )
+        ],
         description=(
             f"The live index of the collection `{settings.name}`. A new generation is promoted "
             "when it holds every readable document and the blocking checks on the entries "
             "passed; until then the one before it keeps serving."
         ),
     )
-    def search_index(workshop: ResourceParam[Workshop]) -> MaterializeResult[None]:
+    def search_index(
+        workshop: ResourceParam[Workshop],
+    ) -> Iterator[MaterializeResult[None] | AssetCheckResult]:
         report = publish_index(workshop, settings.name)
-        return MaterializeResult(
-            metadata={
-                "dagster/row_count": report.entries,
-                "documents": report.documents,
-                "generation": report.generation,
-                "is_live": report.is_live,
-                "was_promoted": report.was_promoted,
-                "held_back_because": MetadataValue.text(report.reason or "nothing"),
-                "vector_index": "hnsw" if report.has_vector_index else "exact scan",
-                "lexemes_per_entry": round(report.average_length, 1),
-                "embedding_model": settings.embedding_model,
-                "seconds": round(report.seconds, 3),
-            }
+        yield MaterializeResult(
+            metadata={**describe_index(report), "embedding_model": settings.embedding_model}
         )
+        yield check_index(report)
 
     return search_index
+
+
+def describe_index(report: IndexReport) -> RawMetadataMapping:
+    """What a person reads about an index in the UI."""
+    return {
+        "dagster/row_count": report.entries,
+        "documents": report.documents,
+        "generation": report.generation,
+        "is_live": report.is_live,
+        "was_promoted": report.was_promoted,
+        **({"held_back_because": report.reason} if report.reason else {}),
+        "vector_index": "hnsw" if report.has_vector_index else "exact scan",
+        "lexemes_per_entry": round(report.average_length, 1),
+        "dropped_generations": len(report.dropped_generations),
+        "seconds": round(report.seconds, 3),
+    }
+
+
+def check_index(report: IndexReport) -> AssetCheckResult:
+    """Whether the generation is served; while one is being built, the one before it is."""
+    return AssetCheckResult(
+        check_name=IS_LIVE,
+        passed=report.is_live,
+        severity=AssetCheckSeverity.WARN,
+        metadata={
+            "generation": report.generation,
+            **({"held_back_because": report.reason} if report.reason else {}),
+        },
+    )

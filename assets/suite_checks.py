@@ -17,9 +17,9 @@ from dagster import (
     multi_asset_check,
 )
 
-from assets.evaluations import Evaluation, keep_evaluation, name_target, read_evaluation
 from assets.expectations import Expected, Suite, Verdict, evaluate_suite
 from assets.keys import group_of, source_key
+from assets.suite_evaluations import Evaluation, keep_evaluation, name_target, read_evaluation
 from ragline.lifecycle.workshop import Workshop
 from ragline.sources.settings import SourceSettings
 from ragline.storage.statements import load_statement

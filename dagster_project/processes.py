@@ -15,8 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from types import FrameType
-
-from typing_extensions import Self
+from typing import Self
 
 from ragline.errors import RaglineError
 

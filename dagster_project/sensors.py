@@ -38,15 +38,16 @@ LOOKS_PER_CLOCK = 20
 # listing proves that nothing changed. This share of the clock, and this time, are for the run.
 PROOF_SHARE = 0.2
 PROOF_MARGIN = timedelta(seconds=30)
-FIRST_RETRY = timedelta(seconds=10)
-LONGEST_RETRY = timedelta(minutes=10)
+FIRST_RETRY_S = 10.0
+LONGEST_RETRY_S = 600.0
 ENDED = (DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED)
 
 
 @dataclass(frozen=True, slots=True)
 class Memory:
     """What a sensor remembers: the probe that the last run was asked for, how many runs it asked
-    for, and how many of the last ones were attempts to make up for a failed one."""
+    for, and how many of the last ones were attempts to make up for a failed one.
+    """
 
     probe: str | None = None
     number: int = 0
@@ -64,7 +65,8 @@ class Memory:
     @property
     def run_key(self) -> str:
         """Dagster never starts a run of the same key twice, so each has a number of its own: a
-        source may change back, and a failed run must be tried again."""
+        source may change back, and a failed run must be tried again.
+        """
         return f"{self.number}:{(self.probe or '')[:16]}"
 
 
@@ -99,7 +101,7 @@ def proof_seconds(visible_within: timedelta) -> float:
 
 def retry_seconds(attempts: int) -> float:
     """How long to wait after a failed run when `attempts` before it were made up for."""
-    return min(FIRST_RETRY * 2**attempts, LONGEST_RETRY).total_seconds()
+    return min(FIRST_RETRY_S * 2.0**attempts, LONGEST_RETRY_S)
 
 
 def decide(

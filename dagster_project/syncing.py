@@ -57,7 +57,8 @@ class FailedStep:
 @dataclass(frozen=True, slots=True)
 class CollectionSync:
     """What a sync left of a collection. `is_published` says whether its index was seen to;
-    without that the counts are None, and what was live before is live still."""
+    without that the counts are None, and what was live before is live still.
+    """
 
     collection: str
     is_published: bool

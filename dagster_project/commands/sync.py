@@ -71,7 +71,7 @@ def _missing_paths(configuration: Configuration, names: list[str]) -> list[Confi
 def _refuse_never_synced(
     database: Database, missing: list[ConfigurationError], configuration: Configuration
 ) -> None:
-    """A path that never existed is a mistake of the file; one that is gone is the source's state."""
+    """A path that never existed is a mistake of the file; one that is gone is the source's."""
     if not missing:
         return
     listed = {

@@ -10,6 +10,8 @@ SEPARATOR = " \u203a "  # a single right-pointing angle quotation mark
 # A longer header is shortened: what a chunk says counts for more than where it stands.
 MAX_SHARE = 0.25
 
+# A word of a hundred kilobytes is one token too.
+MAX_HEADING_CHARS = 300
 # Markup of headings that a reader may leave in the text, but not in heading paths.
 MARKUP = "#=*-~^ "
 
@@ -26,7 +28,7 @@ class Headers:
     def __init__(
         self, title: str | None, paths: Iterable[HeadingPath], limit: int, tokenizer: TokenCounter
     ) -> None:
-        self._title = one_line(title or "")
+        self._title = one_line(title or "")[:MAX_HEADING_CHARS]
         self._max_tokens = int(limit * MAX_SHARE)
         self._tokenizer = tokenizer
         self._made: dict[HeadingPath, tuple[str, int]] = {}
@@ -46,7 +48,7 @@ class Headers:
         return self._look_up(parts)[0]
 
     def _parts(self, path: HeadingPath) -> HeadingPath:
-        headings = tuple(filter(None, map(one_line, path)))
+        headings = tuple(line[:MAX_HEADING_CHARS] for line in map(one_line, path) if line)
         if not self._title or (headings and headings[0].casefold() == self._title.casefold()):
             return headings
         return (self._title, *headings)

@@ -464,6 +464,11 @@ class TestHeaders:
         chunks = chunk(build_document(blocks, title="Book"), max_tokens=24)
         assert self.header(chunks[-1]) == "Book › Section\n"
 
+    def test_a_title_without_spaces_is_shortened_too(self, model_tokenizer: ModelTokenizer):
+        document = replace(paragraphs("Words."), title="q" * 100_000)
+        (made,) = chunk_document(document, Budget(200), model_tokenizer)
+        assert len(self.header(made)) <= 301
+
     def test_a_header_never_spans_lines(self):
         document = replace(paragraphs("Words."), title="Two\n  lines")
         assert chunk(document)[0].embedded_text == "Two lines\nWords."

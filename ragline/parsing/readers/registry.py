@@ -52,7 +52,7 @@ _FUNCTIONS = {
     "yaml": "data:read_yaml",
 }
 # What a folder of documentation is made of; the others are imported at their first document.
-COMMON_TYPES = ("txt", "md", "rst", "html")
+COMMON_TYPES = ("txt", "md", "rst")
 
 
 class ReaderRegistry:

@@ -1,0 +1,64 @@
+"""From the elements of `unstructured` to blocks of ours.
+
+The readers that use its partition functions import this module first: it makes the library
+work offline.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from lxml import html
+
+from ragline.parsing.document_text import ComposedText
+from ragline.parsing.offline_tagger import install_offline_tagger
+from ragline.parsing.parsed_document import Category
+
+install_offline_tagger()
+
+# Their own language detection costs as much as reading; ours runs once a document.
+NO_LANGUAGES = [""]
+_CATEGORIES: dict[str, Category] = {"ListItem": "list_item", "CodeSnippet": "code"}
+_INVISIBLE = {"Image", "PageBreak"}
+_ONCE = {"Header", "Footer"}
+
+
+def add_elements(composed: ComposedText, elements: Iterable[Any]) -> None:
+    """Add the elements in their order; a running header or footer only once."""
+    seen: set[str] = set()
+    for element in elements:
+        kind = type(element).__name__
+        if kind in _INVISIBLE or (kind in _ONCE and element.text in seen):
+            continue
+        if kind in _ONCE:
+            seen.add(element.text)
+        add_element(composed, kind, element)
+
+
+def add_element(composed: ComposedText, kind: str, element: Any) -> None:
+    """Add one element of the named kind."""
+    metadata, page = element.metadata, element.metadata.page_number
+    if kind == "Title" and metadata.category_depth is not None:
+        composed.add_heading(element.text, metadata.category_depth + 1, page=page)
+    elif kind == "Table" and metadata.text_as_html:
+        composed.add_table(table_rows(metadata.text_as_html), page=page)
+    else:
+        composed.add(_CATEGORIES.get(kind, "text"), element.text, page=page)
+
+
+def table_rows(table_html: str) -> list[list[str]]:
+    """The cells of a table written in HTML, row by row. A wide cell is followed by empty ones."""
+    table = html.fragment_fromstring(table_html, create_parent=True)
+    rows = [[caption.text_content()] for caption in table.iter("caption")]
+    for row in table.iter("tr"):
+        cells: list[str] = []
+        for cell in row.iterchildren("td", "th"):
+            cells.append(" ".join(cell.text_content().split()))
+            cells.extend([""] * (_columns(cell.get("colspan")) - 1))
+        rows.append(cells)
+    return rows
+
+
+def _columns(colspan: str | None) -> int:
+    return min(int(colspan), 50) if colspan and colspan.isdecimal() else 1
