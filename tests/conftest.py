@@ -1,6 +1,6 @@
 """Fixtures that all tests share: real Postgres, a database of one's own, and real data.
 
-A template database is migrated once and cloned for each test, which takes some 40 ms.
+A template database is migrated once and cloned for each test, which takes some 100 ms.
 RAGLINE_TEST_DATABASE_URL names a server to use instead of the embedded one; its user must be
 allowed to create databases.
 """
@@ -12,8 +12,9 @@ import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
-from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import make_url
 
 from ragline.configuration import Configuration, load_configuration
 from ragline.embedder.embedder import Embedder, load_embedder
@@ -75,18 +76,21 @@ def server(session_folder: Path) -> Iterator[str]:
         yield stated
         return
     with embedded_postgres(session_folder / "server") as address:
+        # What is lost with the machine's power may be lost here; each test gets 0.3 s faster.
+        _execute(address, "alter system set fsync = off", "select pg_reload_conf()")
         yield address
 
 
 @pytest.fixture(scope="session")
-def template(server: str) -> str:
+def template(server: str) -> Iterator[str]:
     """The name of a migrated database without rows; one for each worker."""
     name = f"template_{uuid.uuid4().hex[:12]}"
     _execute(server, f"create database {name}")
     database = connect_database(_address(server, name))
     prepare_database(database)
     database.engine.dispose()
-    return name
+    yield name
+    _execute(server, f"drop database {name}")
 
 
 @pytest.fixture
@@ -158,8 +162,9 @@ def _address(server: str, name: str) -> str:
     return make_url(server).set(database=name).render_as_string(hide_password=False)
 
 
-def _execute(server: str, statement: str) -> None:
-    engine = create_engine(read_url(server), isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text(statement))
-    engine.dispose()
+def _execute(server: str, *statements: str) -> None:
+    url = read_url(server)
+    address = {**url.translate_connect_args(username="user", database="dbname"), **url.query}
+    with psycopg.connect(**address, autocommit=True) as connection:
+        for statement in statements:
+            connection.execute(statement.encode())

@@ -26,6 +26,7 @@ from ragline.storage.embedded_postgres import embedded_postgres
 from ragline.storage.migrations import migrate_schema
 from ragline.storage.statements import load_statement
 
+SCHEMAS = ("ragline", "dagster")
 OLDEST_POSTGRES = (15,)
 OLDEST_VECTOR = (0, 8)
 OLDEST_VECTOR_NAME = "0.8"
@@ -220,8 +221,10 @@ def _is_laid_out(connection: Connection) -> bool:
 def _lay_out(connection: Connection) -> None:
     """Create what is missing: asking first lets a user without the right to create go on."""
     connection.exec_driver_sql(f"select pg_advisory_xact_lock({PREPARATION_LOCK})")
-    for name in ("ragline", "dagster"):
-        if connection.exec_driver_sql(f"select to_regnamespace('{name}')").scalar() is None:
+    # Not to_regnamespace(): its cache may not know yet what was made while this one waited.
+    names = set(connection.exec_driver_sql("select nspname from pg_namespace").scalars())
+    for name in SCHEMAS:
+        if name not in names:
             _create_schema(connection, name)
     if _vector_version(connection) is None:
         _create_vector(connection)

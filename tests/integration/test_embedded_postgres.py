@@ -1,143 +1,392 @@
-"""The embedded server: shared by processes, stopped by the last, healed after a kill."""
+"""The embedded Postgres lives as long as its users, and comes back after every kind of death."""
 
 from __future__ import annotations
 
 import os
+import pwd
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import psutil
 import psycopg
 import pytest
+from psycopg.pq import PGconn, Ping
+from sqlalchemy import create_engine, text
 
 from ragline.errors import DatabaseUnavailableError
+from ragline.storage import embedded_postgres as module
+from ragline.storage.database import connect_database
 from ragline.storage.embedded_postgres import embedded_postgres
 
-HOLD = """
-import sys, time
+is_root = os.geteuid() == 0
+only_root = pytest.mark.skipif(not is_root, reason="needs root, who may not run Postgres itself")
+
+USER = """
+import os, sys, time
 from pathlib import Path
 from ragline.storage.embedded_postgres import embedded_postgres
-with embedded_postgres(Path(sys.argv[1])):
-    print("ready", flush=True)
+with embedded_postgres(Path(sys.argv[1])) as url:
+    if "fork" in sys.argv and os.fork() == 0:
+        os.close(0), os.close(1), os.close(2)
+        time.sleep(20)
+        os._exit(0)
+    if "fork-and-raise" in sys.argv and os.fork() == 0:
+        sys.exit(0)
+    print(url, flush=True)
     sys.stdin.read()
 """
 
 
-def hold(home: Path) -> subprocess.Popen[str]:
-    """Another process that uses the server until its input ends."""
-    holder = subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(home)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
+class User:
+    """A process that uses the server of a home until it is told to leave."""
+
+    def __init__(
+        self, home: Path, *arguments: str, prefix: Sequence[str] = (), **environment: str
+    ) -> None:
+        self.process = subprocess.Popen(
+            [*prefix, sys.executable, "-c", USER, str(home), *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, **environment},
+        )
+
+    def url(self) -> str:
+        return self.process.stdout.readline().strip()
+
+    def leave(self) -> None:
+        self.process.stdin.close()
+        assert self.process.wait(60) == 0
+        self.process.stdout.close()
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait(60)
+        self.process.stdin.close()
+        self.process.stdout.close()
+
+
+StartUser = Callable[..., User]
+
+
+@pytest.fixture
+def start_user() -> Iterator[StartUser]:
+    users: list[User] = []
+
+    def start(home: Path, *arguments: str, prefix: Sequence[str] = (), **environment: str) -> User:
+        users.append(User(home, *arguments, prefix=prefix, **environment))
+        return users[-1]
+
+    yield start
+    for user in users:
+        if user.process.poll() is None:
+            user.leave()  # and not kill(): the server would stay
+
+
+@pytest.fixture(scope="session")
+def finished_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home whose server was made and stopped: copying it is faster than making one."""
+    home = tmp_path_factory.mktemp("postgres") / "home"
+    open_and_close(home)
+    (home / "postgres.log").unlink()
+    return home
+
+
+@pytest.fixture
+def home(tmp_path: Path, finished_home: Path) -> Path:
+    subprocess.run(["cp", "-a", str(finished_home), str(tmp_path / "home")], check=True)
+    return tmp_path / "home"
+
+
+def open_and_close(home: Path) -> str:
+    with embedded_postgres(home) as url:
+        return url
+
+
+def is_answering(url: str) -> bool:
+    return PGconn.ping(url.encode()) == Ping.OK
+
+
+def postmaster(home: Path) -> psutil.Process:
+    return psutil.Process(int((home / "postgres" / "postmaster.pid").read_text().split()[0]))
+
+
+def count_starts(home: Path) -> int:
+    return (home / "postgres.log").read_text().count("ready to accept connections")
+
+
+def effective_capabilities(process: psutil.Process) -> set[int]:
+    status = Path(f"/proc/{process.pid}/status").read_text(encoding="utf-8")
+    mask = int(
+        next(line for line in status.splitlines() if line.startswith("CapEff")).split()[1], 16
     )
-    assert holder.stdout is not None
-    assert holder.stdout.readline() == "ready\n"
-    return holder
+    return {bit for bit in range(64) if mask >> bit & 1}
 
 
-def let_go(holder: subprocess.Popen[str]) -> None:
-    holder.communicate("", timeout=60)
-    assert holder.returncode == 0
+def modes(path: Path) -> dict[Path, int]:
+    return {parent: parent.stat().st_mode for parent in path.parents}
 
 
-def postmaster(home: Path) -> psutil.Process | None:
-    path = home / "postgres" / "postmaster.pid"
-    if not path.exists():
-        return None
-    try:
-        return psutil.Process(int(path.read_text().split()[0]))
-    except psutil.NoSuchProcess:
-        return None
+def test_last_of_two_processes_stops_the_server(home: Path, start_user: StartUser) -> None:
+    first, second = start_user(home), start_user(home)
+    url = first.url()
+    assert second.url() == url
+    first.leave()
+    assert is_answering(url)
+    second.leave()
+    assert not is_answering(url)
+    assert not (home / "postgres" / "postmaster.pid").exists()
 
 
-def is_running(home: Path) -> bool:
-    process = postmaster(home)
-    return process is not None and process.status() != psutil.STATUS_ZOMBIE
+def test_processes_that_start_at_once_share_one_new_server(
+    tmp_path: Path, start_user: StartUser
+) -> None:
+    home = tmp_path / "new" / "home"
+    users = [start_user(home) for _ in range(3)]
+    assert len({user.url() for user in users}) == 1
+    assert count_starts(home) == 1
+    for user in users:
+        user.leave()
 
 
-def count(address: str) -> int:
-    with psycopg.connect(address) as connection:
-        row = connection.execute("select count(*) from kept").fetchone()
-    assert row is not None
-    return int(row[0])
+def test_server_of_a_killed_process_is_stopped_after_the_next_use(
+    home: Path, start_user: StartUser
+) -> None:
+    user = start_user(home)
+    url = user.url()
+    user.kill()
+    assert is_answering(url)
+    with embedded_postgres(home) as again:
+        assert again == url
+    assert not is_answering(url)
+    assert count_starts(home) == 1
 
 
-def test_server_starts_keeps_its_data_and_stops_with_the_last_user(tmp_path):
-    home = tmp_path / "home"
-    with embedded_postgres(home) as address, psycopg.connect(address) as connection:
-        connection.execute("create table kept as select 1 as n")
-        connection.execute("create extension vector")
-    assert not is_running(home)
-    with embedded_postgres(home) as address:
-        assert count(address) == 1
+def test_killed_server_comes_back_with_its_data(home: Path, start_user: StartUser) -> None:
+    user = start_user(home)
+    url = user.url()
+    with psycopg.connect(url) as connection:
+        connection.execute("create table kept as select 42 as answer")
+    postmaster(home).kill()
+    with embedded_postgres(home) as again, psycopg.connect(again) as connection:
+        assert connection.execute("select answer from kept").fetchone() == (42,)
+    user.leave()
 
 
-def test_server_outlives_the_process_that_started_it_while_another_uses_it(tmp_path):
-    first = hold(tmp_path)
-    second = hold(tmp_path)
-    let_go(first)
-    assert is_running(tmp_path)
-    let_go(second)
-    assert not is_running(tmp_path)
+def test_using_it_twice_in_one_process_is_two_uses(home: Path) -> None:
+    with embedded_postgres(home) as url:
+        with embedded_postgres(home) as again:
+            assert again == url
+        assert is_answering(url)
+    assert not is_answering(url)
 
 
-def test_killed_user_keeps_nothing_running_beyond_the_next_use(tmp_path):
-    killed = hold(tmp_path)
-    killed.kill()
-    killed.communicate()
-    assert is_running(tmp_path)
-    with embedded_postgres(tmp_path):
+def test_address_stays_the_same_from_start_to_start(home: Path) -> None:
+    assert open_and_close(home) == open_and_close(home)
+
+
+def test_forked_child_does_not_keep_the_lock_of_its_parent(
+    home: Path, start_user: StartUser
+) -> None:
+    user = start_user(home, "fork")
+    user.url()
+    user.leave()
+    started = time.monotonic()
+    with embedded_postgres(home) as url:
+        assert is_answering(url)
+    assert time.monotonic() - started < 15
+    assert not is_answering(url)
+
+
+def test_forked_child_does_not_leave_for_its_parent(home: Path, start_user: StartUser) -> None:
+    user = start_user(home, "fork-and-raise")
+    url = user.url()
+    with embedded_postgres(home):
         pass
-    assert not is_running(tmp_path)
+    assert is_answering(url)
+    user.leave()
+    assert not is_answering(url)
 
 
-def test_killed_server_is_started_again_with_its_data(tmp_path):
-    with embedded_postgres(tmp_path) as address:
-        with psycopg.connect(address) as connection:
-            connection.execute("create table kept as select 1 as n")
-        server = postmaster(tmp_path)
-        assert server is not None
-        os.kill(server.pid, signal.SIGKILL)
-        with embedded_postgres(tmp_path) as again:
-            assert count(again) == 1
-    assert not is_running(tmp_path)
+def test_pid_that_now_belongs_to_another_program_does_not_hold_up_the_start(home: Path) -> None:
+    stale = home / "postgres" / "postmaster.pid"
+    stale.write_text(f"{os.getpid()}\n{home / 'postgres'}\n", encoding="utf-8")
+    if is_root:
+        os.chown(stale, (home / "postgres").stat().st_uid, -1)
+    with embedded_postgres(home) as url:
+        assert is_answering(url)
 
 
-def test_interrupted_initialisation_is_made_anew(tmp_path):
-    unfinished = tmp_path / "postgres-unfinished-old"
-    unfinished.mkdir(parents=True)
-    (unfinished / "half").write_text("half", encoding="utf-8")
-    with embedded_postgres(tmp_path) as address, psycopg.connect(address) as connection:
-        assert connection.execute("select 1").fetchone() == (1,)
+def test_server_whose_socket_was_deleted_is_started_anew(
+    home: Path, start_user: StartUser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "SOCKET_PATIENCE_S", 0.2)
+    user = start_user(home)
+    user.url()
+    shutil.rmtree(home / "run")
+    with embedded_postgres(home) as url:
+        assert is_answering(url)
+    user.leave()
 
 
-def test_two_processes_may_start_it_at_once(tmp_path):
-    command = [sys.executable, "-c", HOLD, str(tmp_path)]
-    holders = [
-        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        for _ in range(2)
-    ]
-    for holder in holders:
-        assert holder.communicate("", timeout=120)[0] == "ready\n"
-        assert holder.returncode == 0
-    assert not is_running(tmp_path)
+def test_deleting_the_home_of_a_running_server_does_not_harm_the_next(
+    home: Path, start_user: StartUser
+) -> None:
+    user = start_user(home)
+    old = user.url()
+    old_server = postmaster(home)
+    user.kill()
+    shutil.rmtree(home)
+    with embedded_postgres(home) as url:
+        assert url != old
+        old_server.send_signal(signal.SIGINT)
+        old_server.wait(60)
+        assert is_answering(url)
 
 
-def test_long_path_and_closed_parents_are_no_obstacle(tmp_path):
+def test_unfinished_data_folder_is_made_anew(tmp_path: Path, start_user: StartUser) -> None:
+    home = tmp_path / "home"
+    user = start_user(home)
+    deadline = time.monotonic() + 60
+    while not list(home.glob("postgres-unfinished-*/global")):
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    user.kill()
+    assert not (home / "postgres").exists()
+    with embedded_postgres(home) as url, psycopg.connect(url) as connection:
+        assert connection.execute("select current_database()").fetchone() == ("ragline",)
+
+
+def test_left_over_unfinished_folder_is_removed(tmp_path: Path) -> None:
+    left = tmp_path / "home" / "postgres-unfinished-abc"
+    left.mkdir(parents=True)
+    (left / "PG_VERSION").write_text("18\n", encoding="utf-8")
+    with embedded_postgres(tmp_path / "home") as url:
+        assert is_answering(url)
+    assert not left.exists()
+
+
+def test_folder_with_something_else_is_refused_and_kept(tmp_path: Path) -> None:
+    (tmp_path / "postgres").mkdir()
+    (tmp_path / "postgres" / "letter.txt").write_text("dear", encoding="utf-8")
+    with pytest.raises(DatabaseUnavailableError, match="no Postgres data"):
+        open_and_close(tmp_path)
+    assert (tmp_path / "postgres" / "letter.txt").read_text(encoding="utf-8") == "dear"
+
+
+def test_data_of_another_version_is_refused_with_both_versions(home: Path) -> None:
+    (home / "postgres" / "PG_VERSION").write_text("16\n", encoding="utf-8")
+    with pytest.raises(DatabaseUnavailableError, match="Postgres 16, the embedded one is 18"):
+        open_and_close(home)
+
+
+def test_failing_start_names_the_log_and_its_last_lines(home: Path) -> None:
+    with (home / "postgres" / "postgresql.conf").open("a", encoding="utf-8") as file:
+        file.write("no_such_setting = 1\n")
+    with pytest.raises(DatabaseUnavailableError) as caught:
+        open_and_close(home)
+    assert str(home / "postgres.log") in str(caught.value)
+    assert "no_such_setting" in str(caught.value)
+
+
+def test_home_that_cannot_be_made_is_a_clear_error(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(DatabaseUnavailableError, match="set RAGLINE_HOME"):
+        open_and_close(tmp_path / "file" / "home")
+
+
+@pytest.mark.parametrize("name", ["x" * 120, "it's 100%, a $HOME & more+"])
+def test_every_path_will_do(tmp_path: Path, finished_home: Path, name: str) -> None:
+    home = tmp_path / name
+    subprocess.run(["cp", "-a", str(finished_home), str(home)], check=True)
+    with embedded_postgres(home) as url:
+        database = connect_database(url)
+        with database.connect() as connection:
+            assert connection.execute(text("select current_database()")).scalar() == "ragline"
+        database.engine.dispose()
+        for address in (database.url, database.dagster_url):
+            engine = create_engine(address)
+            with engine.connect() as connection:
+                assert connection.execute(text("select 1")).scalar() == 1
+            engine.dispose()
+        folder = (home / "run").resolve()
+        assert folder.stat().st_mode & 0o777 == 0o700
+    assert folder.parent == home or not folder.exists()
+
+
+def test_two_temporary_folders_still_mean_one_server(
+    tmp_path: Path, finished_home: Path, start_user: StartUser
+) -> None:
+    home = tmp_path / ("x" * 120)
+    subprocess.run(["cp", "-a", str(finished_home), str(home)], check=True)
+    with tempfile.TemporaryDirectory() as other:
+        user = start_user(home, TMPDIR=other)
+        with embedded_postgres(home) as url:
+            assert user.url() == url
+        user.leave()
+
+
+def test_log_and_data_are_closed_to_others(home: Path) -> None:
+    with embedded_postgres(home):
+        assert (home / "postgres.log").stat().st_mode & 0o077 == 0
+        assert (home / "postgres").stat().st_mode & 0o077 == 0
+
+
+@only_root
+def test_root_opens_no_folder_and_gives_no_right_but_one(
+    tmp_path: Path, finished_home: Path
+) -> None:
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o700)
-    home = closed / ("long-" * 20) / ("name-" * 10)
-    with embedded_postgres(home) as address, psycopg.connect(address) as connection:
+    subprocess.run(["cp", "-a", str(finished_home), str(closed / "home")], check=True)
+    before = modes(closed / "home")
+    with embedded_postgres(closed / "home"):
+        server = postmaster(closed / "home")
+        assert server.uids().effective != 0
+        assert effective_capabilities(server) in ({1}, {2})  # dac_override, dac_read_search
+        assert modes(closed / "home") == before
+    assert modes(closed / "home") == before
+
+
+@only_root
+def test_root_gives_no_right_where_none_is_needed(finished_home: Path) -> None:
+    if any(not parent.stat().st_mode & 0o001 for parent in Path(module.__file__).parents):
+        pytest.skip("the programs are in a closed folder here")
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        home = Path(folder) / "home"
+        subprocess.run(["cp", "-a", str(finished_home), str(home)], check=True)
+        with embedded_postgres(home):
+            assert effective_capabilities(postmaster(home)) == set()
+
+
+@only_root
+def test_root_runs_the_server_of_another_user_as_that_user(home: Path) -> None:
+    daemon = pwd.getpwnam("daemon")
+    subprocess.run(["chown", "-R", "daemon", str(home / "postgres")], check=True)
+    with embedded_postgres(home) as url:
+        assert is_answering(url)
+        assert postmaster(home).uids().effective == daemon.pw_uid
+
+
+@only_root
+def test_ordinary_user_runs_the_server_as_itself(tmp_path: Path, start_user: StartUser) -> None:
+    daemon = pwd.getpwnam("daemon")
+    home = tmp_path / "home"
+    home.mkdir()
+    os.chown(home, daemon.pw_uid, daemon.pw_gid)
+    # The capability is for the interpreter, which may be in a closed folder.
+    prefix = ["setpriv", f"--reuid={daemon.pw_uid}", f"--regid={daemon.pw_gid}", "--clear-groups"]
+    prefix += ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search", "--"]
+    user = start_user(home, prefix=prefix)
+    with psycopg.connect(user.url()) as connection:
         assert connection.execute("select 1").fetchone() == (1,)
-    assert closed.stat().st_mode & 0o777 == 0o700
-
-
-def test_data_of_another_version_is_refused_with_what_to_do(tmp_path):
-    with embedded_postgres(tmp_path):
-        pass
-    (tmp_path / "postgres" / "PG_VERSION").write_text("16\n", encoding="utf-8")
-    with pytest.raises(DatabaseUnavailableError, match="made by Postgres 16"):
-        embedded_postgres(tmp_path).__enter__()
+    assert postmaster(home).uids().effective == daemon.pw_uid
+    user.leave()
+    assert not (home / "postgres" / "postmaster.pid").exists()

@@ -1,0 +1,305 @@
+"""The database behind an address: what a connection knows, what is refused, and bulk copies."""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import psycopg
+import pytest
+from pgvector import HalfVector, SparseVector
+from sqlalchemy import create_engine, text
+
+from ragline.configuration import Configuration
+from ragline.errors import (
+    ConfigurationError,
+    DatabaseUnavailableError,
+    MissingExtensionError,
+)
+from ragline.storage import database as module
+from ragline.storage.database import (
+    Database,
+    connect_database,
+    copy_rows,
+    open_database,
+    prepare_database,
+    read_url,
+)
+
+Execute = Callable[..., None]
+
+
+@pytest.fixture
+def execute() -> Execute:
+    """Run statements in a database of the server, as its owner and outside a transaction."""
+
+    def run(address: str, *statements: str) -> None:
+        url = read_url(address)
+        arguments = {**url.translate_connect_args(username="user", database="dbname"), **url.query}
+        with psycopg.connect(**arguments, autocommit=True) as connection:
+            for statement in statements:
+                connection.execute(statement.encode())
+
+    return run
+
+
+@pytest.fixture
+def empty_url(server: str, execute: Execute) -> Iterator[str]:
+    """The address of a database that Ragline has never seen."""
+    name = f"empty_{uuid.uuid4().hex[:12]}"
+    execute(server, f"create database {name}")
+    yield read_url(server).set(database=name).render_as_string(hide_password=False)
+    execute(server, f"drop database {name} with (force)")
+
+
+@pytest.fixture
+def role(server: str, execute: Execute) -> Iterator[str]:
+    """A user without any rights of its own; the name is the password too."""
+    name = f"role_{uuid.uuid4().hex[:12]}"
+    execute(server, f"create role {name} login password '{name}'")
+    yield name
+    execute(server, f"drop role {name}")
+
+
+@pytest.fixture
+def opened() -> Iterator[Callable[[str], Database]]:
+    """A `Database` for an address, closed after the test."""
+    databases: list[Database] = []
+
+    def open_one(address: str) -> Database:
+        databases.append(connect_database(address))
+        return databases[-1]
+
+    yield open_one
+    for database in databases:
+        database.engine.dispose()
+
+
+def as_role(address: str, role: str) -> str:
+    return read_url(address).set(username=role, password=role).render_as_string(hide_password=False)
+
+
+def ask(database: Database, statement: str) -> object:
+    with database.connect() as connection:
+        return connection.execute(text(statement)).scalar_one()
+
+
+def test_new_database_gets_schemas_extension_and_tables(
+    empty_url: str, opened: Callable[[str], Database]
+) -> None:
+    database = opened(empty_url)
+    prepare_database(database)
+    assert ask(database, "select count(*) from ragline.documents") == 0
+    assert ask(database, "select to_regnamespace('dagster') is not null")
+    where = "select extnamespace::regnamespace::text from pg_extension where extname = 'vector'"
+    assert ask(database, where) == "public"
+    assert ask(database, "select cast('[1,2]' as halfvec)") == HalfVector([1, 2])
+
+
+def test_session_is_in_utc_in_our_schema_under_our_name(database: Database) -> None:
+    assert ask(database, "select current_schema()") == "ragline"
+    assert ask(database, "show timezone") == "UTC"
+    assert ask(database, "show application_name") == "ragline"
+
+
+def test_address_may_name_the_application(
+    database_url: str, opened: Callable[[str], Database]
+) -> None:
+    named = read_url(database_url).update_query_dict({"application_name": "reports"})
+    database = opened(named.render_as_string(hide_password=False))
+    assert ask(database, "show application_name") == "reports"
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])
+def test_every_spelling_of_postgres_means_psycopg_3(scheme: str) -> None:
+    assert read_url(f"{scheme}://someone@host/name").drivername == "postgresql+psycopg"
+
+
+@pytest.mark.parametrize(
+    ("address", "message"),
+    [
+        ("not an address", "no database URL"),
+        ("postgresql://someone:secret@host:port/name", "no database URL"),
+        ("mysql://someone:secret@host/name", "names mysql"),
+        ("postgresql://someone:secret@host/name?colour=red", "colour"),
+    ],
+)
+def test_other_addresses_are_refused_without_repeating_them(address: str, message: str) -> None:
+    with pytest.raises(ConfigurationError, match=message) as caught:
+        connect_database(address)
+    assert "secret" not in str(caught.value)
+    assert caught.value.__suppress_context__ or caught.value.__context__ is None
+
+
+def test_unreachable_server_is_named_without_its_password(
+    opened: Callable[[str], Database],
+) -> None:
+    database = opened("postgresql://someone:secret@127.0.0.1:1/name")
+    with (
+        pytest.raises(DatabaseUnavailableError, match=r"127\.0\.0\.1.*refused") as caught,
+        database.connect(),
+    ):
+        pass
+    assert "secret" not in str(caught.value)
+    assert "secret" not in repr(database)
+
+
+def test_connection_lost_in_the_middle_is_named_and_the_next_one_works(
+    database: Database,
+) -> None:
+    end_me = text("select pg_terminate_backend(pg_backend_pid())")
+    with pytest.raises(DatabaseUnavailableError), database.begin() as connection:
+        connection.execute(end_me)
+    assert ask(database, "select 1") == 1
+
+
+def test_connections_that_died_while_idle_are_replaced(
+    database: Database, database_url: str, execute: Execute
+) -> None:
+    ask(database, "select 1")
+    others = "pid <> pg_backend_pid() and datname = current_database()"
+    execute(database_url, f"select pg_terminate_backend(pid) from pg_stat_activity where {others}")
+    assert ask(database, "select 1") == 1
+
+
+def test_error_in_a_statement_shows_no_parameters(database: Database) -> None:
+    with pytest.raises(Exception, match="division by zero") as caught, database.connect() as one:
+        one.execute(text("select 1 / 0 where cast(:word as text) = 'private'"), {"word": "private"})
+    assert "'word'" not in str(caught.value)
+
+
+def test_database_prepared_by_another_user_needs_no_right_to_create(
+    database_url: str, role: str, execute: Execute, opened: Callable[[str], Database]
+) -> None:
+    execute(
+        database_url,
+        f"grant usage on schema ragline to {role}",
+        f"grant select on all tables in schema ragline to {role}",
+    )
+    prepare_database(opened(as_role(database_url, role)))
+    execute(database_url, f"drop owned by {role}")
+
+
+def test_missing_schema_that_may_not_be_created_is_a_clear_error(
+    empty_url: str, role: str, opened: Callable[[str], Database]
+) -> None:
+    with pytest.raises(DatabaseUnavailableError, match="grant the user `create`"):
+        prepare_database(opened(as_role(empty_url, role)))
+
+
+def test_missing_extension_that_may_not_be_created_is_a_clear_error(
+    empty_url: str, role: str, execute: Execute, opened: Callable[[str], Database]
+) -> None:
+    execute(empty_url, "create schema ragline", "create schema dagster")
+    with pytest.raises(MissingExtensionError, match=r"install pgvector 0\.8 or newer"):
+        prepare_database(opened(as_role(empty_url, role)))
+
+
+def test_where_pgvector_is_no_superuser_is_needed(
+    empty_url: str, role: str, execute: Execute, opened: Callable[[str], Database]
+) -> None:
+    name = read_url(empty_url).database
+    execute(empty_url, "create extension vector", f"grant create on database {name} to {role}")
+    database = opened(as_role(empty_url, role))
+    prepare_database(database)
+    assert ask(database, "select count(*) from ragline.documents") == 0
+    database.engine.dispose()
+    execute(empty_url, f"drop owned by {role} cascade")
+
+
+def test_extension_in_a_schema_of_its_own_is_found(
+    empty_url: str, execute: Execute, opened: Callable[[str], Database]
+) -> None:
+    execute(empty_url, "create schema extensions", "create extension vector schema extensions")
+    database = opened(empty_url)
+    prepare_database(database)
+    assert ask(database, "select cast('[1]' as halfvec)") == HalfVector([1])
+
+
+def test_old_extension_is_refused_with_the_version_needed(
+    database: Database, database_url: str, execute: Execute
+) -> None:
+    execute(database_url, "update pg_extension set extversion = '0.7.4' where extname = 'vector'")
+    with pytest.raises(MissingExtensionError, match=r"0\.7\.4 is too old; install 0\.8"):
+        prepare_database(database)
+
+
+def test_old_postgres_is_refused(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "OLDEST_POSTGRES", (99,))
+    with pytest.raises(DatabaseUnavailableError, match="needs 99 or newer"):
+        prepare_database(database)
+
+
+def test_dagster_gets_its_own_schema_of_the_same_database(database: Database) -> None:
+    engine = create_engine(database.dagster_url)
+    with engine.connect() as connection:
+        found = connection.execute(text("select current_schema(), current_database()")).one()
+    engine.dispose()
+    assert tuple(found) == ("dagster", database.engine.url.database)
+
+
+def test_rows_are_copied_with_all_types(database: Database) -> None:
+    moment = dt.datetime(2026, 1, 2, 3, 4, 5, tzinfo=dt.UTC)
+    row = (
+        2**40,
+        "naïve\t\\N 'text'\n",
+        HalfVector(np.array([0.5, -1, 2], dtype=np.float32)),
+        SparseVector({7: 1.5}, 100),
+        ["a", "b c"],
+        b"\x00\xff",
+        moment,
+    )
+    columns = [
+        ("a", "int8"),
+        ("b", "text"),
+        ("c", "halfvec"),
+        ("d", "sparsevec"),
+        ("e", "text[]"),
+        ("f", "bytea"),
+        ("g", "timestamptz"),
+    ]
+    fields = ", ".join(f"{name} {kind}" for name, kind in columns)
+    with database.begin() as connection:
+        connection.execute(text(f"create table copied ({fields})"))
+        assert copy_rows(connection, "copied", columns, iter([row, (None,) * 7])) == 2
+    with database.connect() as connection:
+        full, empty = connection.execute(text("select * from copied order by a nulls last")).all()
+    assert tuple(full) == row
+    assert tuple(empty) == (None,) * 7
+
+
+def test_copying_no_rows_writes_nothing(database: Database) -> None:
+    with database.begin() as connection:
+        connection.execute(text("create table copied (a bigint)"))
+        assert copy_rows(connection, "copied", [("a", "int8")], []) == 0
+
+
+def test_copied_rows_are_part_of_the_transaction(database: Database) -> None:
+    with database.begin() as connection:
+        connection.execute(text("create table copied (a bigint)"))
+    with pytest.raises(ZeroDivisionError), database.begin() as connection:
+        copy_rows(connection, "copied", [("a", "int8")], ((1 // n,) for n in (1, 0)))
+    assert ask(database, "select count(*) from copied") == 0
+
+
+def test_configuration_without_address_gets_the_embedded_server(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    with open_database(Configuration(home=home)) as database:
+        assert ask(database, "select count(*) from ragline.documents") == 0
+        assert (home / "postgres" / "postmaster.pid").exists()
+    assert not (home / "postgres" / "postmaster.pid").exists()
+
+
+def test_configuration_with_address_makes_no_server(tmp_path: Path, empty_url: str) -> None:
+    configuration = Configuration(home=tmp_path / "home", database_url=empty_url)
+    with open_database(configuration) as database:
+        assert ask(database, "select count(*) from ragline.documents") == 0
+    assert not (tmp_path / "home").exists()
+
+
+def test_database_may_be_opened_as_it_is(empty_url: str) -> None:
+    with open_database(Configuration(database_url=empty_url), migrate=False) as database:
+        assert ask(database, "select to_regnamespace('ragline') is null")

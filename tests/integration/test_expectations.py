@@ -1,0 +1,76 @@
+"""The bridge over the real Great Expectations and a real table."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from dagster import AssetCheckSeverity
+from sqlalchemy import text
+
+from assets.expectations import Expected, Suite, evaluate_suite
+from assets.suite_checks import to_check
+from assets.suite_evaluations import Evaluation
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+SECRET = "the launch code is 0000"
+SUITE = Suite(
+    "letters",
+    "select id, body, embedding from letters",
+    [
+        Expected("ids_are_unique", "No id twice.", "ExpectColumnValuesToBeUnique",
+                 {"column": "id"}, "critical"),
+        Expected("bodies_are_short", "No body over 5 characters.",
+                 "ExpectColumnValueLengthsToBeBetween", {"column": "body", "max_value": 5}),
+        Expected("bodies_are_known", "Every body is a known one.", "ExpectColumnValuesToBeInSet",
+                 {"column": "body", "value_set": ["hi"]}, "critical"),
+        Expected("colours_are_known", "There is no such column.", "ExpectColumnValuesToBeInSet",
+                 {"column": "colour", "value_set": ["red"]}),
+        Expected("no_id_is_negative", "By a query of our own.", "UnexpectedRowsExpectation",
+                 {"unexpected_rows_query": "select id from {batch} where id < 0"}, "critical"),
+    ],
+)  # fmt: skip
+
+
+@pytest.fixture
+def verdicts(database, tmp_path):
+    with database.begin() as connection:
+        connection.execute(text("create table letters (id int, body text, embedding halfvec(2))"))
+        connection.execute(
+            text("insert into letters values (1, 'hi', '[1,0]'), (2, :body, '[0,1]')"),
+            {"body": SECRET},
+        )
+    found = evaluate_suite(SUITE, database.url, tmp_path / "docs")
+    return {verdict.name: verdict for verdict in found}
+
+
+def test_verdicts_say_what_passed_what_failed_and_what_crashed(verdicts, tmp_path):
+    assert list(verdicts) == [each.name for each in SUITE.expected]
+    assert {name for name, verdict in verdicts.items() if verdict.passed} == {
+        "ids_are_unique",
+        "no_id_is_negative",
+    }
+    assert (verdicts["bodies_are_known"].rows, verdicts["bodies_are_known"].unexpected) == (2, 1)
+    assert {name for name, verdict in verdicts.items() if verdict.crash} == {"colours_are_known"}
+    checks_say_how_grave(verdicts, tmp_path)
+    docs_show_no_text_of_the_rows(tmp_path)
+
+
+def checks_say_how_grave(verdicts, tmp_path):
+    evaluation = Evaluation("t", "run", datetime.now(UTC), list(verdicts.values()))
+    checks = {
+        each.name: to_check(each, verdicts[each.name], evaluation, tmp_path / "docs")
+        for each in SUITE.expected
+    }
+    assert checks["bodies_are_short"].severity is AssetCheckSeverity.WARN
+    assert checks["bodies_are_known"].severity is AssetCheckSeverity.ERROR
+    # A warning that could not be evaluated: ours to mend, so an error, and it says so.
+    assert checks["colours_are_known"].severity is AssetCheckSeverity.ERROR
+    assert "colour" in str(checks["colours_are_known"].metadata["the_check_itself_failed"].value)
+    assert SECRET not in str(checks)
+
+
+def docs_show_no_text_of_the_rows(tmp_path):
+    pages = list((tmp_path / "docs").rglob("*.html"))
+    assert tmp_path / "docs" / "index.html" in pages
+    assert all(SECRET not in page.read_text(encoding="utf-8") for page in pages)

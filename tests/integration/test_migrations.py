@@ -1,0 +1,120 @@
+"""Migrations run once, one process at a time, and never on a database that is newer."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import psycopg
+import pytest
+from alembic.script import ScriptDirectory
+from sqlalchemy import event, text
+
+from ragline.errors import DatabaseTooNewError
+from ragline.storage.database import Database, connect_database, prepare_database, read_url
+from ragline.storage.migrations import (
+    MIGRATION_LOCK,
+    alembic_config,
+    current_revision,
+    migrate_schema,
+)
+
+TABLES = "select count(*) from pg_tables where schemaname = 'ragline'"
+
+
+@pytest.fixture
+def unmigrated_url(server: str) -> Iterator[str]:
+    name = f"unmigrated_{uuid.uuid4().hex[:12]}"
+    url = read_url(server)
+    arguments = {**url.translate_connect_args(username="user", database="dbname"), **url.query}
+    with psycopg.connect(**arguments, autocommit=True) as connection:
+        connection.execute(f"create database {name}".encode())
+        yield url.set(database=name).render_as_string(hide_password=False)
+        connection.execute(f"drop database {name} with (force)".encode())
+
+
+@pytest.fixture
+def unmigrated(unmigrated_url: str) -> Iterator[Database]:
+    database = connect_database(unmigrated_url)
+    with database.begin() as connection:
+        connection.execute(text("create schema ragline"))
+        connection.execute(text("create extension vector schema public"))
+    database.engine.dispose()
+    yield database
+    database.engine.dispose()
+
+
+def prepare(address: str) -> None:
+    database = connect_database(address)
+    try:
+        prepare_database(database)
+    finally:
+        database.engine.dispose()
+
+
+def test_many_processes_may_prepare_one_new_database_at_once(unmigrated_url: str) -> None:
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(prepare, [unmigrated_url] * 6))
+    database = connect_database(unmigrated_url)
+    with database.connect() as connection:
+        versions = connection.execute(text("select version_num from alembic_version")).all()
+    database.engine.dispose()
+    assert [version for (version,) in versions] == [head()]
+
+
+def head() -> str | None:
+    return ScriptDirectory.from_config(alembic_config()).get_current_head()
+
+
+def test_migrating_waits_for_whoever_migrates_already(unmigrated: Database) -> None:
+    thread = threading.Thread(target=migrate_schema, args=[unmigrated.engine])
+    with unmigrated.begin() as connection:
+        connection.execute(text(f"select pg_advisory_xact_lock({MIGRATION_LOCK})"))
+        thread.start()
+        thread.join(0.5)
+        assert thread.is_alive()
+        assert connection.execute(text(TABLES)).scalar_one() == 0
+    thread.join(60)
+    with unmigrated.connect() as connection:
+        assert current_revision(connection) == head()
+
+
+def test_database_at_head_is_neither_locked_nor_written(database: Database) -> None:
+    statements: list[str] = []
+    event.listen(database.engine, "before_cursor_execute", lambda *call: statements.append(call[2]))
+    with database.begin() as connection:
+        connection.execute(text(f"select pg_advisory_xact_lock({MIGRATION_LOCK})"))
+        statements.clear()
+        migrate_schema(database.engine)
+    assert statements
+    assert all(statement.lower().startswith("select") for statement in statements)
+
+
+def test_newer_database_is_refused_and_left_alone(database: Database) -> None:
+    with database.begin() as connection:
+        connection.execute(text("update alembic_version set version_num = '9999'"))
+        tables = connection.execute(text(TABLES)).scalar_one()
+    with pytest.raises(DatabaseTooNewError, match=f"9999.*up to {head()}.*upgrade Ragline"):
+        migrate_schema(database.engine)
+    with database.connect() as connection:
+        assert current_revision(connection) == "9999"
+        assert connection.execute(text(TABLES)).scalar_one() == tables
+
+
+def test_failed_migration_leaves_nothing_behind(unmigrated: Database) -> None:
+    with unmigrated.begin() as connection:
+        connection.execute(text("create table ragline.feedback (in_the_way boolean)"))
+    with pytest.raises(Exception, match="feedback"):
+        migrate_schema(unmigrated.engine)
+    with unmigrated.connect() as connection:
+        assert connection.execute(text(TABLES)).scalar_one() == 1
+
+
+def test_revisions_form_one_line() -> None:
+    scripts = ScriptDirectory.from_config(alembic_config())
+    assert len(scripts.get_heads()) == 1
+    assert len(scripts.get_bases()) == 1
+    for script in scripts.walk_revisions():
+        assert script.doc, script.revision
