@@ -74,8 +74,8 @@ def evaluate_suite(suite: Suite, url: str, docs: Path) -> list[Verdict]:
     """
     # Imported here: seconds that loading the definitions must not pay. The second import makes
     # tables with vector columns readable for the library.
-    import great_expectations as gx  # noqa: PLC0415
-    import pgvector.sqlalchemy  # noqa: F401, PLC0415
+    import great_expectations as gx
+    import pgvector.sqlalchemy  # noqa: F401
 
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}  # type: ignore[assignment]
@@ -92,9 +92,9 @@ def evaluate_suite(suite: Suite, url: str, docs: Path) -> list[Verdict]:
 def _validate(
     context: EphemeralDataContext, source: SQLDatasource, suite: Suite, docs: Path
 ) -> list[ExpectationValidationResult]:
-    import great_expectations as gx  # noqa: PLC0415
-    import great_expectations.expectations as gxe  # noqa: PLC0415
-    from great_expectations.checkpoint.actions import UpdateDataDocsAction  # noqa: PLC0415
+    import great_expectations as gx
+    import great_expectations.expectations as gxe
+    from great_expectations.checkpoint.actions import UpdateDataDocsAction
 
     docs.mkdir(parents=True, exist_ok=True)
     context.add_data_docs_site(site_name=SITE, site_config=_describe_site(docs))

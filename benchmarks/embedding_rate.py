@@ -137,7 +137,7 @@ def run_arrays(embedder: Embedder, batches: list[tuple[np.ndarray, np.ndarray]])
 
 
 def pytorch_passes(model: str, texts: list[str]) -> Callable[[], object]:
-    from sentence_transformers import SentenceTransformer  # noqa: PLC0415 - seconds
+    from sentence_transformers import SentenceTransformer
 
     loaded = SentenceTransformer(str(find_model_files(model).folder), device="cpu")
     return lambda: loaded.encode(texts, batch_size=16, show_progress_bar=False)

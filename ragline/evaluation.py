@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import perf_counter
@@ -127,7 +127,7 @@ def score_documents(answer: SearchAnswer) -> dict[str, float]:
 
 def measure_run(judgements: Judgements, run: Run) -> dict[str, float]:
     """The mean of each of MEASURES over the judged queries; one that is not in `run` is zero."""
-    counted: Mapping[str, Mapping[str, float]] = {key: run.get(key, {}) for key in judgements}
+    counted: Run = {key: run.get(key, {}) for key in judgements}
     values = ir_measures.calc_aggregate(MEASURES.values(), judgements, counted)
     return {name: float(values[measure]) for name, measure in MEASURES.items()}
 

@@ -4,7 +4,7 @@ Knows characters only. What a slice costs in tokens is `token_map`; which cuts a
 `pieces` and `packing`.
 """
 
-# ruff: noqa: RUF001 - the punctuation of many scripts is the subject here
+
 
 from __future__ import annotations
 

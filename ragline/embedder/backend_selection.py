@@ -62,7 +62,7 @@ def min_cosine(backend: Backend, tokenizer: ModelTokenizer, reference: Floats) -
 
 
 def _fastest_openvino(tokenizer: ModelTokenizer, exported: ExportedModel) -> Backend | None:
-    from ragline.embedder.openvino_backend import OpenVINOBackend, has_bfloat16  # noqa: PLC0415
+    from ragline.embedder.openvino_backend import OpenVINOBackend, has_bfloat16
 
     if exported.graph is None:
         return None
@@ -79,7 +79,7 @@ def _fastest_openvino(tokenizer: ModelTokenizer, exported: ExportedModel) -> Bac
 def _named_openvino(
     name: str, files: ModelFiles, tokenizer: ModelTokenizer, exported: ExportedModel
 ) -> Backend:
-    from ragline.embedder.openvino_backend import OpenVINOBackend, has_bfloat16  # noqa: PLC0415
+    from ragline.embedder.openvino_backend import OpenVINOBackend, has_bfloat16
 
     precision: Precision = "bf16" if name == "openvino-bf16" else "f32"
     if exported.graph is None:
@@ -100,7 +100,7 @@ def _remembered_cosine(
     backend: Backend, tokenizer: ModelTokenizer, exported: ExportedModel
 ) -> float:
     """`min_cosine`, measured once for each processor and version of OpenVINO."""
-    import openvino  # noqa: PLC0415 - already loaded by the backend
+    import openvino
 
     place = f"{openvino.get_version()} {_processor()}"
     path = exported.folder / f"{backend.encoder}.json"
@@ -116,7 +116,7 @@ def _remembered_cosine(
 
 
 def _select_pytorch(files: ModelFiles, tokenizer: ModelTokenizer) -> Backend:
-    from ragline.embedder.pytorch_backend import PyTorchBackend, has_gpu  # noqa: PLC0415 - torch
+    from ragline.embedder.pytorch_backend import PyTorchBackend, has_gpu
 
     device = "cuda" if has_gpu() else "cpu"
     exact = PyTorchBackend(files, device)
@@ -146,12 +146,12 @@ def _has_gpu() -> bool:
         return False
     if count.value == 0:
         return False
-    from ragline.embedder.pytorch_backend import has_gpu  # noqa: PLC0415 - torch
+    from ragline.embedder.pytorch_backend import has_gpu
 
     return has_gpu()
 
 
 def _processor() -> str:
-    from openvino import Core  # noqa: PLC0415 - already loaded by the backend
+    from openvino import Core
 
     return f"{platform.machine()} {Core().get_property('CPU', 'FULL_DEVICE_NAME')}"

@@ -67,7 +67,7 @@ def export_model(files: ModelFiles, cache: Path) -> ExportedModel:
     folder = cache / f"{files.model_hash[:16]}-v{_EXPORT_VERSION}"
     if not folder.is_dir():
         # Imported here: only a model's first load takes the lock.
-        from filelock import FileLock  # noqa: PLC0415
+        from filelock import FileLock
 
         cache.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{folder}.lock"):
@@ -97,7 +97,7 @@ def _make_folder(files: ModelFiles, folder: Path) -> None:
 
 def _write_export(files: ModelFiles, folder: Path) -> None:
     # Imported here: torch costs seconds that a machine with a filled cache never pays.
-    from ragline.embedder.pytorch_backend import (  # noqa: PLC0415
+    from ragline.embedder.pytorch_backend import (
         EmbeddingModule,
         load_sentence_transformer,
         reference_vectors,
@@ -117,9 +117,9 @@ def _write_export(files: ModelFiles, folder: Path) -> None:
     (folder / _SUMMARY).write_text(json.dumps(summary), encoding="utf-8")
 
 
-def _write_graph(module: Any, folder: Path) -> None:  # noqa: ANN401 - naming torch's type loads it
-    import openvino  # noqa: PLC0415 - only where a model is new
-    import torch  # noqa: PLC0415 - only where a model is new
+def _write_graph(module: Any, folder: Path) -> None:
+    import openvino
+    import torch
 
     onnx_path = folder / "model.onnx"
     ids = torch.ones((2, 8), dtype=torch.int64)

@@ -228,7 +228,7 @@ def _hub_folder(name: str) -> Path:
 
 def _downloaded(name: str, *, local_files_only: bool) -> Path:
     # Imported here: huggingface_hub costs a quarter of a second that the default model never needs.
-    from huggingface_hub import snapshot_download  # noqa: PLC0415
+    from huggingface_hub import snapshot_download
 
     for patterns in (_HUB_PATTERNS, _HUB_LEGACY_PATTERNS):
         folder = Path(
@@ -244,7 +244,7 @@ def _downloaded(name: str, *, local_files_only: bool) -> Path:
     raise FileNotFoundError(f"{name} holds no weights that torch can read")
 
 
-def _read_json(path: Path, default: Any) -> Any:  # noqa: ANN401 - JSON is what it is
+def _read_json(path: Path, default: Any) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -96,7 +96,7 @@ class _RequestPool:
     interpreter's lock and abort the process when it exits during one.
     """
 
-    def __init__(self, compiled: Any) -> None:  # noqa: ANN401 - openvino has no types
+    def __init__(self, compiled: Any) -> None:
         self.size: int = compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
         self._requests: queue.SimpleQueue[Any] = queue.SimpleQueue()
         for _ in range(self.size):

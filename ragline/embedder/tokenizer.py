@@ -152,7 +152,7 @@ def convert_tokenizer(files: ModelFiles, cache: Path) -> Path:
     made = cache / f"{files.model_hash[:16]}-tokenizer.json"
     if not made.is_file():
         # Imported here: it costs seconds, and only models older than tokenizer.json need it.
-        from transformers import AutoTokenizer  # noqa: PLC0415
+        from transformers import AutoTokenizer
 
         loaded = AutoTokenizer.from_pretrained(str(files.transformer_folder))
         write_atomically(made, loaded.backend_tokenizer.to_str().encode())

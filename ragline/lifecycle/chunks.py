@@ -36,7 +36,8 @@ CHUNK_COLUMNS = (
 @dataclass(frozen=True, slots=True)
 class ChunksReport:
     """`documents` and `chunks` are what the target generation wants of the source now;
-    `chunks_made` is what this run had to cut, over all open generations."""
+    `chunks_made` is what this run had to cut, over all open generations.
+    """
 
     documents: int
     chunks: int

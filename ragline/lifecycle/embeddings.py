@@ -27,7 +27,8 @@ COMMIT_TEXTS = 512
 @dataclass(frozen=True, slots=True)
 class EmbeddingsReport:
     """`embeddings_made` counts texts embedded by this run; `embeddings_reused` the chunks of
-    the source whose vector was there already (an equal text before, here or elsewhere)."""
+    the source whose vector was there already (an equal text before, here or elsewhere).
+    """
 
     embeddings_made: int
     embeddings_reused: int

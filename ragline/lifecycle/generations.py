@@ -16,7 +16,7 @@ from sqlalchemy import Connection, RowMapping
 
 from ragline.chunking import chunker_fingerprint
 from ragline.configuration import ChunkingSettings, CollectionSettings
-from ragline.embedder.embedder import EmbeddingSpace
+from ragline.embedder.space import EmbeddingSpace
 from ragline.lifecycle.ledger import register_collection
 from ragline.lifecycle.workshop import Workshop
 from ragline.storage.generation_tables import create_entries_table, drop_entries_table

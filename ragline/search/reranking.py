@@ -135,11 +135,11 @@ def _scale(scores: Sequence[float]) -> NDArray[np.float64]:
     return np.ones_like(values) if spread == 0 else (values - values.min()) / spread
 
 
-def _load_cross_encoder(model: str, folder: Path, device: str | None) -> Any:  # noqa: ANN401 - naming the type loads torch
+def _load_cross_encoder(model: str, folder: Path, device: str | None) -> Any:
     # Imported here: torch costs seconds that late interaction never pays.
-    from sentence_transformers import CrossEncoder  # noqa: PLC0415
+    from sentence_transformers import CrossEncoder
 
-    from ragline.embedder.pytorch_backend import silent_loading  # noqa: PLC0415
+    from ragline.embedder.pytorch_backend import silent_loading
 
     try:
         with silent_loading():
@@ -152,7 +152,7 @@ def _load_cross_encoder(model: str, folder: Path, device: str | None) -> Any:  #
 
 
 def _refuse_untrained(model: str, folder: Path) -> None:
-    from transformers import AutoConfig, AutoModelForSequenceClassification  # noqa: PLC0415
+    from transformers import AutoConfig, AutoModelForSequenceClassification
 
     architectures = AutoConfig.from_pretrained(folder).architectures or [""]
     if architectures[0].endswith("ForCausalLM"):

@@ -23,9 +23,9 @@ def shown_commands() -> list[tuple[str, str]]:
     """Every `ragline …` line of a code block, with the page that shows it."""
     found = []
     for page in PAGES:
-        for block in re.findall(r"```(?:sh|console)\n(.*?)```", page.read_text("utf-8"), re.S):
+        for block in re.findall(r"```(?:sh|console)\n(.*?)```", page.read_text("utf-8"), re.DOTALL):
             joined = block.replace("\\\n", " ")
-            lines = re.findall(r"(?:^|[ /])ragline ([a-z].*)$", joined, re.M)
+            lines = re.findall(r"(?:^|[ /])ragline ([a-z].*)$", joined, re.MULTILINE)
             found += [(page.name, line.partition("#")[0].strip()) for line in lines]
     return found
 
@@ -37,12 +37,12 @@ def test_every_error_is_listed_by_name():
         for name, thing in vars(ragline.errors).items()
         if inspect.isclass(thing) and issubclass(thing, ragline.errors.RaglineError)
     }
-    assert set(re.findall(r"^\| `(\w+)`", page, re.M)) == errors
+    assert set(re.findall(r"^\| `(\w+)`", page, re.MULTILINE)) == errors
 
 
 def test_the_shown_configuration_loads(tmp_path):
     page = (REPOSITORY / "docs" / "configuration.md").read_text(encoding="utf-8")
-    (shown,) = re.findall(r"```yaml\n(.*?)```", page, re.S)
+    (shown,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
     path = tmp_path / "ragline.yaml"
     path.write_text(shown, encoding="utf-8")
     configuration = load_configuration(path)

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -104,6 +105,14 @@ def home(tmp_path: Path, finished_home: Path) -> Path:
     return tmp_path / "home"
 
 
+@pytest.fixture
+def short_folder() -> Iterator[Path]:
+    """A folder whose path leaves room for a socket's, and which everybody may pass."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
 def open_and_close(home: Path) -> str:
     with embedded_postgres(home) as url:
         return url
@@ -179,6 +188,23 @@ def test_killed_server_comes_back_with_its_data(home: Path, start_user: StartUse
     user.leave()
 
 
+def test_start_waits_for_the_last_child_of_a_killed_server(
+    home: Path, start_user: StartUser
+) -> None:
+    user = start_user(home)
+    user.url()
+    server = postmaster(home)
+    child = server.children()[0]
+    child.suspend()
+    server.kill()
+    threading.Timer(1.5, child.resume).start()
+    started = time.monotonic()
+    with embedded_postgres(home) as url:
+        assert is_answering(url)
+    assert time.monotonic() - started > 1
+    user.leave()
+
+
 def test_using_it_twice_in_one_process_is_two_uses(home: Path) -> None:
     with embedded_postgres(home) as url:
         with embedded_postgres(home) as again:
@@ -214,13 +240,21 @@ def test_forked_child_does_not_leave_for_its_parent(home: Path, start_user: Star
     assert not is_answering(url)
 
 
-def test_pid_that_now_belongs_to_another_program_does_not_hold_up_the_start(home: Path) -> None:
+@pytest.mark.parametrize("kind", ["living", "dead and not buried"])
+def test_pid_that_now_belongs_to_another_program_does_not_hold_up_the_start(
+    home: Path, kind: str
+) -> None:
+    stranger = subprocess.Popen(["sleep", "60" if kind == "living" else "0"])
+    if kind != "living":
+        os.waitid(os.P_PID, stranger.pid, os.WEXITED | os.WNOWAIT)
     stale = home / "postgres" / "postmaster.pid"
-    stale.write_text(f"{os.getpid()}\n{home / 'postgres'}\n", encoding="utf-8")
+    stale.write_text(f"{stranger.pid}\n{home / 'postgres'}\n", encoding="utf-8")
     if is_root:
         os.chown(stale, (home / "postgres").stat().st_uid, -1)
     with embedded_postgres(home) as url:
         assert is_answering(url)
+    stranger.kill()
+    stranger.wait()
 
 
 def test_server_whose_socket_was_deleted_is_started_anew(
@@ -301,9 +335,9 @@ def test_home_that_cannot_be_made_is_a_clear_error(tmp_path: Path) -> None:
         open_and_close(tmp_path / "file" / "home")
 
 
-@pytest.mark.parametrize("name", ["x" * 120, "it's 100%, a $HOME & more+"])
-def test_every_path_will_do(tmp_path: Path, finished_home: Path, name: str) -> None:
-    home = tmp_path / name
+@pytest.mark.parametrize("name", ["x" * 120, "it's 100% a $HOME & more+", "one, two"])
+def test_every_path_will_do(short_folder: Path, finished_home: Path, name: str) -> None:
+    home = short_folder / name
     subprocess.run(["cp", "-a", str(finished_home), str(home)], check=True)
     with embedded_postgres(home) as url:
         database = connect_database(url)
@@ -355,15 +389,13 @@ def test_root_opens_no_folder_and_gives_no_right_but_one(
 
 
 @only_root
-def test_root_gives_no_right_where_none_is_needed(finished_home: Path) -> None:
+def test_root_gives_no_right_where_none_is_needed(short_folder: Path, finished_home: Path) -> None:
     if any(not parent.stat().st_mode & 0o001 for parent in Path(module.__file__).parents):
         pytest.skip("the programs are in a closed folder here")
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder).chmod(0o755)
-        home = Path(folder) / "home"
-        subprocess.run(["cp", "-a", str(finished_home), str(home)], check=True)
-        with embedded_postgres(home):
-            assert effective_capabilities(postmaster(home)) == set()
+    home = short_folder / "home"
+    subprocess.run(["cp", "-a", str(finished_home), str(home)], check=True)
+    with embedded_postgres(home):
+        assert effective_capabilities(postmaster(home)) == set()
 
 
 @only_root

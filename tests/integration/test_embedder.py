@@ -40,7 +40,7 @@ VARIED = [
 @pytest.fixture(scope="module")
 def reference_vectors(texts: list[str]) -> np.ndarray:
     """What sentence-transformers makes of the texts in float32."""
-    from sentence_transformers import SentenceTransformer  # noqa: PLC0415 - seconds
+    from sentence_transformers import SentenceTransformer
 
     model = SentenceTransformer(str(find_model_files(DEFAULT_MODEL).folder), device="cpu")
     return model.encode(texts, batch_size=16, show_progress_bar=False)

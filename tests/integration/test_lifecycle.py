@@ -189,14 +189,20 @@ def test_lexeme_counts_equal_a_count_of_the_entries(workshop, run_stages, notes)
     with workshop.database.connect() as connection:
         generation = list_generations(connection, "notes")[-1]
         kept = connection.execute(
-            text("select lexeme, document_frequency from ragline.lexemes where document_frequency > 0")
+            text(
+                "select lexeme, document_frequency from ragline.lexemes where document_frequency > 0"
+            )
         )
         counted = connection.execute(
-            text(f"select word, ndoc from ts_stat('select tsv from ragline.entries_{generation.id}')")
+            text(
+                f"select word, ndoc from ts_stat('select tsv from ragline.entries_{generation.id}')"
+            )
         )
         assert dict(kept.all()) == dict(counted.all())
         lengths = connection.execute(
-            text(f"select count(*), sum(ragline.lexeme_count(tsv)) from ragline.entries_{generation.id}")
+            text(
+                f"select count(*), sum(ragline.lexeme_count(tsv)) from ragline.entries_{generation.id}"
+            )
         ).one()
     assert (generation.entry_count, generation.lexeme_count) == tuple(lengths)
 

@@ -34,8 +34,8 @@ def make_model(
 
     A small `spread` of the weights gives texts that hardly differ; a large one, texts that do.
     """
-    import torch  # noqa: PLC0415 - seconds
-    from transformers import BertConfig, BertForSequenceClassification, BertModel  # noqa: PLC0415
+    import torch
+    from transformers import BertConfig, BertForSequenceClassification, BertModel
 
     torch.manual_seed(0)
     config = BertConfig(
@@ -88,7 +88,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_other_pooling_and_prompts_agree_with_sentence_transformers(
     prompted_model: Path, cache: Path
 ):
-    from sentence_transformers import SentenceTransformer  # noqa: PLC0415 - seconds
+    from sentence_transformers import SentenceTransformer
 
     model = SentenceTransformer(str(prompted_model), device="cpu")
     embedder = load_embedder(str(prompted_model), cache=cache)
@@ -102,7 +102,7 @@ def test_other_pooling_and_prompts_agree_with_sentence_transformers(
 
 
 def test_plain_transformer_is_pooled_by_its_mean(tmp_path: Path, cache: Path):
-    from sentence_transformers import SentenceTransformer  # noqa: PLC0415 - seconds
+    from sentence_transformers import SentenceTransformer
 
     folder = make_model(tmp_path)
     reference = SentenceTransformer(str(folder), device="cpu").encode(
@@ -208,7 +208,7 @@ class TestRerankers:
 
 
 def test_default_models_late_interaction_prefers_the_text_that_answers(
-    embedder: Any,  # noqa: ANN401 - fixture of the real model
+    embedder: Any,
 ):
     query = "how does heat move through a thin shell"
     texts = [

@@ -1,7 +1,5 @@
 """Chunks are whole slices of the document, within the model's limit, cut where the text ends."""
 
-# ruff: noqa: RUF001 - sentences of several scripts
-
 from __future__ import annotations
 
 import re

@@ -55,14 +55,18 @@ def test_fields_may_have_other_names(tmp_path):
     ],
 )
 def test_broken_line_costs_one_document_named_by_its_number(tmp_path, line, said):
-    path = write(tmp_path / "r.jsonl", '{"_id": "1", "text": "a"}', line, '{"_id": "3", "text": "c"}')
+    path = write(
+        tmp_path / "r.jsonl", '{"_id": "1", "text": "a"}', line, '{"_id": "3", "text": "c"}'
+    )
     fetched = fetch_all(open_records(path))
     assert set(fetched) == {"1", "line:2", "3"}
     assert said in str(fetched["line:2"].error)
     assert fetched["1"].text == "a"
 
 
-@pytest.mark.parametrize("record", [{"_id": "1"}, {"_id": "1", "text": 5}, {"_id": "1", "text": "x", "title": 3}])
+@pytest.mark.parametrize(
+    "record", [{"_id": "1"}, {"_id": "1", "text": 5}, {"_id": "1", "text": "x", "title": 3}]
+)
 def test_record_of_the_wrong_shape_fails_under_its_own_id(tmp_path, record):
     fetched = fetch_all(open_records(write(tmp_path / "r.jsonl", json.dumps(record))))
     assert isinstance(fetched["1"], FailedFetch)
@@ -83,7 +87,9 @@ def test_missing_file_is_no_empty_source(tmp_path):
 
 
 def test_text_that_postgres_cannot_hold_is_made_storable(tmp_path):
-    path = write(tmp_path / "r.jsonl", '{"_id": "1", "text": "a\\u0000b \\ud800 c", "m": "\\u0000"}')
+    path = write(
+        tmp_path / "r.jsonl", '{"_id": "1", "text": "a\\u0000b \\ud800 c", "m": "\\u0000"}'
+    )
     fetched = fetch_all(open_records(path))["1"]
     assert fetched.text == "a\ufffdb ? c"
     assert fetched.metadata == {"m": "\ufffd"}

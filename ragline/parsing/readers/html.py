@@ -30,7 +30,9 @@ _TABLE_PARTS = ("table", "thead", "tbody", "tfoot", "tr", "td", "th", "caption")
 def read_html(content: bytes, file_type: str) -> ParsedDocument:
     declared = _CHARSET.search(content[:HEAD_BYTES])
     return read_html_text(
-        decode_text(content, declared=declared.group(1).decode("ascii", "replace") if declared else None),
+        decode_text(
+            content, declared=declared.group(1).decode("ascii", "replace") if declared else None
+        ),
         file_type,
     )
 

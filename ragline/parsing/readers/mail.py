@@ -15,7 +15,7 @@ from ragline.parsing.readers.unstructured_elements import compose_elements, prep
 def read_eml(content: bytes, file_type: str) -> ParsedDocument:
     """A message as it went over the wire."""
     prepare_unstructured()
-    from unstructured.partition.email import partition_email  # noqa: PLC0415
+    from unstructured.partition.email import partition_email
 
     try:
         return _compose(partition_email(file=io.BytesIO(content)), file_type)
@@ -39,7 +39,7 @@ def _read_parts(content: bytes, file_type: str) -> ParsedDocument:
 def read_msg(content: bytes, file_type: str) -> ParsedDocument:
     """A message as Outlook keeps it."""
     prepare_unstructured()
-    from unstructured.partition.msg import partition_msg  # noqa: PLC0415
+    from unstructured.partition.msg import partition_msg
 
     return _compose(partition_msg(file=io.BytesIO(content)), file_type)
 

@@ -13,7 +13,13 @@ from ragline.parsing.readers.html import read_markup
 
 def read_with_pandoc(content: bytes, file_type: str) -> ParsedDocument:
     """The document by its headings. Pandoc runs in its sandbox: it reads no other file."""
-    command = [find_pandoc(file_type), "--sandbox", f"--from={file_type}", "--to=html", "--standalone"]
+    command = [
+        find_pandoc(file_type),
+        "--sandbox",
+        f"--from={file_type}",
+        "--to=html",
+        "--standalone",
+    ]
     done = subprocess.run(command, input=content, capture_output=True, check=False)
     if done.returncode != 0:
         said = done.stderr.decode("utf-8", "replace").strip().splitlines()
@@ -28,7 +34,7 @@ def find_pandoc(file_type: str) -> str:
     if found is not None:
         return found
     try:
-        import pypandoc  # noqa: PLC0415
+        import pypandoc
 
         return str(pypandoc.get_pandoc_path())
     except (ImportError, OSError) as error:

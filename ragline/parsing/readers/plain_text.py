@@ -22,7 +22,7 @@ from ragline.parsing.text_encoding import decode_text
 LITERAL_MARK = "::"  # of reStructuredText, and usual in plain text by the same authors
 MIN_PAGE_WIDTH = 60
 EARLY_END_SHARE = 0.8
-_SENTENCE_ENDS = ".!?:;\"”’)]"
+_SENTENCE_ENDS = '.!?:;"”’)]'
 MARKER_WIDTH = 2
 MARGIN_INDENT = 2
 MARGIN_SHARE = 0.6

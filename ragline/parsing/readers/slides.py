@@ -11,8 +11,8 @@ from ragline.parsing.readers.unstructured_elements import compose_elements, prep
 def read_pptx(content: bytes, file_type: str) -> ParsedDocument:
     """The text, tables and notes of every slide in order; a slide's title is its heading."""
     prepare_unstructured()
-    from pptx import Presentation  # noqa: PLC0415
-    from unstructured.partition.pptx import partition_pptx  # noqa: PLC0415
+    from pptx import Presentation
+    from unstructured.partition.pptx import partition_pptx
 
     title = Presentation(io.BytesIO(content)).core_properties.title
     elements = partition_pptx(file=io.BytesIO(content))

@@ -26,7 +26,7 @@ def read_separated_values(content: bytes, file_type: str) -> ParsedDocument:
 
 def read_xlsx(content: bytes, file_type: str) -> ParsedDocument:
     """Every sheet with its values; formulas show what they were last computed to be."""
-    from openpyxl import load_workbook  # noqa: PLC0415
+    from openpyxl import load_workbook
 
     book = load_workbook(io.BytesIO(content), read_only=True, data_only=True)
     try:
@@ -39,7 +39,7 @@ def read_xlsx(content: bytes, file_type: str) -> ParsedDocument:
 
 def read_xls(content: bytes, file_type: str) -> ParsedDocument:
     """Every sheet of the format before xlsx."""
-    import xlrd  # noqa: PLC0415
+    import xlrd
 
     try:
         book = xlrd.open_workbook(file_contents=content)

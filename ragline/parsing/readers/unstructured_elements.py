@@ -39,8 +39,8 @@ def prepare_unstructured() -> None:
     os.environ.setdefault("UNSTRUCTURED_DISABLE_NOTICE", "1")
     # spaCy's layers import torch when it is there: seconds and 160 MB that nothing here needs.
     sys.modules.setdefault("torch", None)  # type: ignore[arg-type]
-    import spacy  # noqa: PLC0415
-    from unstructured.nlp import tokenize  # noqa: PLC0415
+    import spacy
+    from unstructured.nlp import tokenize
 
     if spacy.util.is_package(MODEL):
         return
@@ -49,7 +49,7 @@ def prepare_unstructured() -> None:
 
 
 def _build_pipeline(spacy: Any) -> Any:
-    from spacy.language import Language  # noqa: PLC0415
+    from spacy.language import Language
 
     @Language.component("ragline_verbs")
     def tag_verbs(document: Any) -> Any:

@@ -1,0 +1,167 @@
+"""The command line from a folder to hits, as a user or a script would drive it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+CONFIGURATION = """\
+collections:
+  - name: notes
+    chunking: {max_tokens: 64, overlap_tokens: 8}
+sources:
+  - name: note-files
+    collection: notes
+    kind: files
+    uri: ./notes
+  - name: facts
+    collection: notes
+    kind: records
+    uri: ./facts.jsonl
+"""
+COUNTS = (
+    "listed added changed unchanged removed failed quarantined chunks embeddings_made "
+    "embeddings_reused seconds"
+).split()
+
+
+class Home:
+    """A folder with a configuration, and the command line run in it."""
+
+    def __init__(self, folder: Path, database_url: str) -> None:
+        self.folder = folder
+        self.environment = {**os.environ, "RAGLINE_DATABASE_URL": database_url}
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "ragline", *arguments],
+            cwd=self.folder,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, *arguments: str, status: int = 0) -> str:
+        process = self.start(*arguments)
+        out, err = process.communicate(timeout=280)
+        assert process.returncode == status, err
+        self.errors = err
+        return out
+
+    def read(self, *arguments: str, status: int = 0) -> Any:
+        return json.loads(self.run(*arguments, "--json", status=status))
+
+
+@pytest.fixture
+def home(tmp_path: Path, database_url: str, model_cache: Path) -> Home:
+    (tmp_path / "ragline.yaml").write_text(CONFIGURATION, encoding="utf-8")
+    notes = tmp_path / "notes"
+    notes.mkdir()
+    (notes / "harbour.md").write_text("# Harbour\n\nThe ferry leaves at seven.\n", "utf-8")
+    (notes / "broken.pdf").write_bytes(b"%PDF-1.7 and then nothing")
+    (tmp_path / "facts.jsonl").write_text(
+        '{"_id": "tea", "title": "Tea", "text": "Tea is picked by hand.", "year": 1830}\n', "utf-8"
+    )
+    (tmp_path / ".ragline").mkdir()
+    model_cache.mkdir(exist_ok=True)
+    (tmp_path / ".ragline" / "models").symlink_to(model_cache)
+    return Home(tmp_path, database_url)
+
+
+def test_sync_search_and_the_reports_keep_the_contract(home: Home):
+    report = home.read("sync")
+    assert report["ok"]
+    assert set(COUNTS) <= report["sources"]["note-files"].keys()
+    assert report["sources"]["note-files"]["listed"] == 2
+    assert report["sources"]["note-files"]["failed"] == 1
+
+    answer = home.read("search", "notes", "when does the ferry leave", "--top-k", "3")
+    first = answer["hits"][0]
+    assert (first["rank"], first["document_id"], first["source"]) == (1, "harbour.md", "note-files")
+    assert (
+        first["text"]
+        == "# Harbour\n\nThe ferry leaves at seven."[first["char_start"] :][
+            : first["char_end"] - first["char_start"]
+        ]
+    )
+    assert first["receipt"]["run_id"] == report["run_id"]
+
+    rows = [json.loads(line) for line in home.run("documents").splitlines()]
+    states = {row["document_id"]: row["state"] for row in rows}
+    assert states == {"harbour.md": "ready", "broken.pdf": "failed", "tea": "ready"}
+    assert next(row for row in rows if row["document_id"] == "broken.pdf")["error"]
+
+    status = home.read("status")
+    failures = {f["document_id"] for s in status["sources"] for f in s["failures"]}
+    assert failures == {"broken.pdf"}
+
+    again = home.read("sync")
+    assert again["sources"]["note-files"]["embeddings_made"] == 0
+    assert again["sources"]["facts"]["unchanged"] == 1
+
+
+def test_source_that_is_away_fails_alone_and_removes_nothing(home: Home):
+    home.read("sync")
+    (home.folder / "facts.jsonl").rename(home.folder / "elsewhere.jsonl")
+    report = home.read("sync", status=1)
+    assert not report["ok"]
+    assert "facts.jsonl" in report["sources"]["facts"]["error"]
+    assert report["sources"]["note-files"]["error"] is None
+    hits = home.read("search", "notes", "tea picked by hand")["hits"]
+    assert hits[0]["document_id"] == "tea"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (("kind: files", "kind: folder"), "allowed: files, records"),
+        (("uri: ./notes", "uri: ./nowhere"), "does not exist"),
+    ],
+)
+def test_mistake_in_the_configuration_is_one_line_and_status_two(home: Home, change, said):
+    path = home.folder / "ragline.yaml"
+    path.write_text(CONFIGURATION.replace(*change), encoding="utf-8")
+    assert home.run("sync", status=2) == ""
+    lines = home.errors.strip().splitlines()
+    assert len(lines) == 1
+    assert said in lines[0]
+    assert f"{path}:" in lines[0]
+    assert home.run("documents") == ""
+
+
+def test_unknown_names_are_refused_with_the_known_ones(home: Home):
+    home.run("sync", "nothing", status=2)
+    assert "note-files, facts" in home.errors
+    home.run("search", "nothing", "query", status=1)
+    assert "known: notes" in home.errors
+
+
+def test_killed_sync_is_finished_by_the_next_one(home: Home):
+    for number in range(600):
+        text = f"# Note {number}\n\n" + f"Subject {number} has its own story to tell. " * 12
+        (home.folder / "notes" / f"{number:03}.md").write_text(text, encoding="utf-8")
+    process = home.start("sync", "--json")
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "embed:" in line or "chunk:" in line:
+            break
+    time.sleep(4)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    report = home.read("sync")
+    made = report["sources"]["note-files"]["embeddings_made"]
+    export = home.folder / "after.jsonl"
+    home.run("export", "notes", "--out", str(export))
+    entries = [json.loads(line) for line in export.read_text("utf-8").splitlines()]
+    assert len({(row["document_id"], row["ordinal"]) for row in entries}) == len(entries)
+    assert {f"{number:03}.md" for number in range(600)} <= {row["document_id"] for row in entries}
+    assert made <= len(entries)
