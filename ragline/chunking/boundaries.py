@@ -4,8 +4,6 @@ Knows characters only. What a slice costs in tokens is `token_map`; which cuts a
 `pieces` and `packing`.
 """
 
-
-
 from __future__ import annotations
 
 import re

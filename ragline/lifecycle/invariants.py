@@ -50,7 +50,7 @@ INVARIANTS = (
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whether an invariant holds in every open generation, and the first documents that break it."""
+    """Whether an invariant holds in every open generation, and the documents that break it."""
 
     invariant: Invariant
     broken_count: int

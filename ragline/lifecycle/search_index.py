@@ -65,7 +65,7 @@ def publish_index(workshop: Workshop, collection_name: str) -> IndexReport:
     _build_vector_index(workshop, collection_name, target)
     _analyze(workshop, target)
     with workshop.database.begin() as connection:
-        unplaced = _count_unplaced(workshop, connection, collection_name, target)
+        unplaced = _count_unplaced(connection, collection_name, target)
         if unplaced == 0 and target.state != "live":
             _promote(workshop, connection, collection_name, target)
         dropped = _drop_retired(connection, collection_name)
@@ -98,9 +98,10 @@ def _build_vector_index(workshop: Workshop, collection_name: str, generation: Ge
     name = f"{collection_name}: build the vector index"
     with (
         workshop.progress.stage(name, total=None, unit="entries") as advance,
-        workshop.database.engine.connect() as connection,
+        workshop.database.engine.connect() as opened,
     ):
-        connection = connection.execution_options(isolation_level="AUTOCOMMIT")
+        # An index is built beside its readers and writers only outside a transaction.
+        connection = opened.execution_options(isolation_level="AUTOCOMMIT")
         # A build that died leaves an index that is never used and blocks its name.
         connection.execute(load_generation_statement("lifecycle/drop_vector_index", generation.id))
         connection.execute(
@@ -115,7 +116,7 @@ def _analyze(workshop: Workshop, generation: Generation) -> None:
 
 
 def _count_unplaced(
-    workshop: Workshop, connection: Connection, collection_name: str, generation: Generation
+    connection: Connection, collection_name: str, generation: Generation
 ) -> int:
     parameters = {
         "collection_id": register_collection(connection, collection_name),

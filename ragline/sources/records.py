@@ -136,7 +136,8 @@ class RecordsSource:
     def _unavailable(self, error: Exception) -> SourceUnavailableError:
         reason = str(error) or type(error).__name__
         return SourceUnavailableError(
-            f"source {self._settings.name}: {self._settings.uri} cannot be read to its end: {reason}"
+            f"source {self._settings.name}: {self._settings.uri} cannot be read to its end: "
+            f"{reason}"
         )
 
 

@@ -63,10 +63,11 @@ def embedded_postgres(home: Path) -> Iterator[str]:
     Raises:
         DatabaseUnavailableError: it cannot be started; the message says why and where its log is.
     """
-    server = _Server(_make_home(home))
+    with _named_errors(home):
+        server = _Server(_make_home(home))
     process = os.getpid()
     with (server.home / "postgres.users").open("ab") as users:
-        with server.exclusive():
+        with _named_errors(home), server.exclusive():
             server.ensure_running()
             fcntl.flock(users, fcntl.LOCK_SH)
         try:
@@ -77,17 +78,23 @@ def embedded_postgres(home: Path) -> Iterator[str]:
                 _leave(server, users)
 
 
-def _make_home(home: Path) -> Path:
-    """The folder, as a real path; the lock files in it can be opened."""
+@contextmanager
+def _named_errors(home: Path) -> Iterator[None]:
+    """Say what to do when the folder cannot be used: no right, no space, not writable."""
     try:
-        home.mkdir(parents=True, exist_ok=True)
-        for name in ("postgres.lock", "postgres.users"):
-            (home / name).open("ab").close()
+        yield
     except OSError as error:
         raise DatabaseUnavailableError(
-            f"the embedded Postgres needs a folder of its own and {home} cannot be written "
-            f"({error.strerror}); set RAGLINE_HOME to another folder, or set RAGLINE_DATABASE_URL"
+            f"the embedded Postgres needs a folder of its own and {home} cannot be used ({error}); "
+            "set RAGLINE_HOME to another folder, or set RAGLINE_DATABASE_URL"
         ) from error
+
+
+def _make_home(home: Path) -> Path:
+    """The folder, as a real path; the lock files in it can be opened."""
+    home.mkdir(parents=True, exist_ok=True)
+    for name in ("postgres.lock", "postgres.users"):
+        (home / name).open("ab").close()
     return home.resolve()
 
 

@@ -389,6 +389,30 @@ def test_root_opens_no_folder_and_gives_no_right_but_one(
 
 
 @only_root
+def test_root_makes_do_with_the_rights_of_a_container(home: Path, start_user: StartUser) -> None:
+    user = start_user(home, prefix=["setpriv", "--bounding-set=-dac_read_search", "--"])
+    assert is_answering(user.url())
+    assert effective_capabilities(postmaster(home)) == {1}
+    user.leave()
+
+
+@only_root
+def test_root_without_the_rights_is_told_what_to_set(home: Path) -> None:
+    prefix = ["setpriv", "--bounding-set=-dac_read_search,-dac_override", "--"]
+    done = subprocess.run(
+        [*prefix, sys.executable, "-c", USER, str(home)],
+        check=False,
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+    )
+    assert done.returncode == 1
+    error = done.stderr.splitlines()[-1]
+    assert error.startswith("ragline.errors.DatabaseUnavailableError")
+    assert "set RAGLINE_HOME" in error
+
+
+@only_root
 def test_root_gives_no_right_where_none_is_needed(short_folder: Path, finished_home: Path) -> None:
     if any(not parent.stat().st_mode & 0o001 for parent in Path(module.__file__).parents):
         pytest.skip("the programs are in a closed folder here")

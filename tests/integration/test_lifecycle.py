@@ -40,7 +40,7 @@ def notes(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def workshop(notes, configure, make_workshop):
+def workshop(notes, configure, make_workshop):  # noqa: ARG001 - the folder has to exist
     return make_workshop(configure(CONFIGURATION))
 
 
@@ -154,7 +154,7 @@ def test_refused_content_takes_the_old_text_with_it(workshop, run_stages, notes)
 
 
 def test_other_chunk_size_builds_a_second_generation_without_the_source(
-    workshop, run_stages, notes, configure, make_workshop
+    workshop, run_stages, configure, make_workshop
 ):
     run_stages(workshop)
     other = make_workshop(configure(CONFIGURATION.replace("64", "32")), "second-run")
@@ -190,7 +190,8 @@ def test_lexeme_counts_equal_a_count_of_the_entries(workshop, run_stages, notes)
         generation = list_generations(connection, "notes")[-1]
         kept = connection.execute(
             text(
-                "select lexeme, document_frequency from ragline.lexemes where document_frequency > 0"
+                "select lexeme, document_frequency from ragline.lexemes "
+                "where document_frequency > 0"
             )
         )
         counted = connection.execute(
@@ -201,7 +202,8 @@ def test_lexeme_counts_equal_a_count_of_the_entries(workshop, run_stages, notes)
         assert dict(kept.all()) == dict(counted.all())
         lengths = connection.execute(
             text(
-                f"select count(*), sum(ragline.lexeme_count(tsv)) from ragline.entries_{generation.id}"
+                "select count(*), sum(ragline.lexeme_count(tsv)) "
+                f"from ragline.entries_{generation.id}"
             )
         ).one()
     assert (generation.entry_count, generation.lexeme_count) == tuple(lengths)

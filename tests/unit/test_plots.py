@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -20,13 +20,13 @@ def test_every_value_is_in_a_bin_and_the_highest_in_the_last():
 
 @pytest.mark.parametrize("values", [[7], [7, 7, 7], [-1.5, 2.25], list(range(500))])
 def test_histogram_is_valid_svg_with_a_bar_for_each_filled_bin(values):
-    root = ElementTree.fromstring(draw_histograms({"tokens": values}, "tokens"))  # noqa: S314
+    root = ET.fromstring(draw_histograms({"tokens": values}, "tokens"))  # noqa: S314
     bars = [rect for rect in root.iter(f"{SVG}rect") if rect.get("fill-opacity")]
     assert 1 <= len(bars) <= BINS
 
 
 def test_names_are_escaped_and_shown_only_where_there_are_several():
-    root = ElementTree.fromstring(draw_histograms({"a<b": [1], "c&d": [2]}, "x > y"))  # noqa: S314
+    root = ET.fromstring(draw_histograms({"a<b": [1], "c&d": [2]}, "x > y"))  # noqa: S314
     texts = [text.text for text in root.iter(f"{SVG}text")]
     assert {"a<b", "c&d", "x > y"} <= set(texts)
 
