@@ -115,9 +115,7 @@ def _analyze(workshop: Workshop, generation: Generation) -> None:
         connection.execute(load_generation_statement("lifecycle/analyze_entries", generation.id))
 
 
-def _count_unplaced(
-    connection: Connection, collection_name: str, generation: Generation
-) -> int:
+def _count_unplaced(connection: Connection, collection_name: str, generation: Generation) -> int:
     parameters = {
         "collection_id": register_collection(connection, collection_name),
         "generation_id": generation.id,

@@ -47,8 +47,30 @@ _TYPES_BY_SUFFIX = {
 # Files that are one of these and hold text instead hold something else, or are damaged.
 _BINARY_SUFFIXES = {
     f".{name}"
-    for name in "pdf docx docm dotx xlsx xlsm pptx pptm ppsx odt ods odp epub rtf msg "
-    "doc dot xls xlt ppt pps pot".split()
+    for name in [
+        "pdf",
+        "docx",
+        "docm",
+        "dotx",
+        "xlsx",
+        "xlsm",
+        "pptx",
+        "pptm",
+        "ppsx",
+        "odt",
+        "ods",
+        "odp",
+        "epub",
+        "rtf",
+        "msg",
+        "doc",
+        "dot",
+        "xls",
+        "xlt",
+        "ppt",
+        "pps",
+        "pot",
+    ]
 }
 _OFFICE_PARTS = {
     "wordprocessingml": "docx",
@@ -224,18 +246,23 @@ def _type_of_package(archive: zipfile.ZipFile) -> str:
             raise EncryptedDocumentError("the document is protected by a password")
         if found:
             return found
-    for kind in _MAIN_PART.findall(_read_start(archive, "[Content_Types].xml")):
-        for part, file_type in _OFFICE_PARTS.items():
-            if part in kind.lower():
-                return file_type
-    for folder, file_type in _OFFICE_FOLDERS.items():
-        if f"{folder}.xml" in names:
-            return file_type
+    found = _type_by_parts(archive, names)
+    if found is not None:
+        return found
     if "xl/workbook.bin" in names:
         raise UnsupportedFormatError("this is a binary workbook (.xlsb); save it as .xlsx")
     if any(name.startswith("Index/") for name in names):
         raise UnsupportedFormatError("this is an Apple iWork file; export it as PDF or Office")
     raise UnsupportedFormatError("this is a ZIP archive; unpack it and list its files instead")
+
+
+def _type_by_parts(archive: zipfile.ZipFile, names: set[str]) -> str | None:
+    """The type of an Office package, by what it declares or else by what it holds."""
+    for kind in _MAIN_PART.findall(_read_start(archive, "[Content_Types].xml")):
+        for part, file_type in _OFFICE_PARTS.items():
+            if part in kind.lower():
+                return file_type
+    return next((kind for part, kind in _OFFICE_FOLDERS.items() if f"{part}.xml" in names), None)
 
 
 def _read_start(archive: zipfile.ZipFile, name: str) -> str:

@@ -7,11 +7,12 @@ headings come from the formats themselves. Used inside a parser's process only.
 
 from __future__ import annotations
 
+import importlib
 import re
 import sys
 from importlib.util import find_spec
 from types import ModuleType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 MODEL = "en_core_web_sm"
 _WORD = re.compile(r"\w+|[^\w\s]")
@@ -69,10 +70,9 @@ def install_offline_tagger() -> None:
     if "unstructured.nlp.tokenize" not in sys.modules and "spacy" not in sys.modules:
         sys.modules["spacy"] = ModuleType("spacy")
         try:
-            import unstructured.nlp.tokenize
+            importlib.import_module("unstructured.nlp.tokenize")
         finally:
             del sys.modules["spacy"]
-    import unstructured.nlp.tokenize as tokenize
-
+    tokenize: Any = importlib.import_module("unstructured.nlp.tokenize")
     # A private name, hence the pinned minor version and the test that covers it.
     tokenize._get_nlp = OfflineTagger  # noqa: SLF001

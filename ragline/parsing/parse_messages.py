@@ -45,5 +45,6 @@ def decode_result(data: bytes) -> ParsedDocument | DocumentError:
 
 def _named_error(name: str) -> type[DocumentError]:
     found = getattr(errors, name, None)
-    is_known = isinstance(found, type) and issubclass(found, DocumentError)
-    return found if is_known else BrokenDocumentError
+    if isinstance(found, type) and issubclass(found, DocumentError):
+        return found
+    return BrokenDocumentError

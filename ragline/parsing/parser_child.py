@@ -19,6 +19,7 @@ from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
 from time import monotonic
 from types import TracebackType
+from typing import Self
 
 import psutil
 
@@ -71,7 +72,7 @@ class ParserChild:
     _folder: tempfile.TemporaryDirectory[str] | None = None
     _largest_bytes: int = 0
 
-    def __enter__(self) -> ParserChild:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

@@ -13,6 +13,7 @@ from importlib import metadata
 from queue import Empty, SimpleQueue
 from shutil import which
 from types import TracebackType
+from typing import Self
 
 from ragline.errors import DocumentError
 from ragline.fingerprints import fingerprint
@@ -82,7 +83,7 @@ class ParserPool:
         self._threads: list[threading.Thread] = []
         self._is_stopping = threading.Event()
 
-    def __enter__(self) -> ParserPool:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

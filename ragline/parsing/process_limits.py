@@ -58,8 +58,8 @@ def leave_network() -> None:
     """
     if sys.platform == "linux":
         _enter_empty_network()
-    socket.socket.connect = _refuse  # type: ignore[assignment, method-assign]
-    socket.socket.connect_ex = _refuse  # type: ignore[assignment, method-assign]
+    socket.socket.connect = _refuse  # type: ignore[method-assign]
+    socket.socket.connect_ex = _refuse  # type: ignore[method-assign]
     socket.getaddrinfo = _refuse
 
 
@@ -85,7 +85,7 @@ def _refuse(*_args: Any, **_options: Any) -> NoReturn:
 
 
 def _read_status() -> dict[str, int]:
-    """This process's sizes in bytes by the names of /proc/self/status; empty elsewhere."""
+    """Sizes of this process in bytes by the names of /proc/self/status; empty elsewhere."""
     path = Path("/proc/self/status")
     if not path.exists():
         return {}

@@ -51,7 +51,7 @@ def add_html(composed: ComposedText, text: str) -> str | None:
         page = html.document_fromstring(_DECLARATION.sub("", text, count=1), parser=parser)
     except etree.ParserError as error:
         raise EmptyDocumentError("the page holds no text") from error
-    title = page.findtext(".//title")
+    title: str | None = page.findtext(".//title")
     _show_what_is_shown(page)
     _unfold_layout_tables(page)
     if _depth(page) > MAX_DEPTH:

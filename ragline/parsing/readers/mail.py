@@ -9,16 +9,18 @@ from typing import Any
 
 from ragline.parsing.document_text import ComposedText
 from ragline.parsing.parsed_document import ParsedDocument
-from ragline.parsing.readers.unstructured_elements import compose_elements, prepare_unstructured
+from ragline.parsing.readers.partitioned_elements import NO_LANGUAGES, add_elements
+
+from unstructured.partition.email import partition_email  # isort: skip  # after the one above
+from unstructured.partition.msg import partition_msg  # isort: skip
 
 
 def read_eml(content: bytes, file_type: str) -> ParsedDocument:
     """A message as it went over the wire."""
-    prepare_unstructured()
-    from unstructured.partition.email import partition_email
-
     try:
-        return _compose(partition_email(file=io.BytesIO(content)), file_type)
+        return _compose(
+            partition_email(file=io.BytesIO(content), languages=NO_LANGUAGES), file_type
+        )
     except AssertionError:
         # The library expects every part to be text or to hold parts; a digest holds messages.
         return _read_parts(content, file_type)
@@ -38,10 +40,7 @@ def _read_parts(content: bytes, file_type: str) -> ParsedDocument:
 
 def read_msg(content: bytes, file_type: str) -> ParsedDocument:
     """A message as Outlook keeps it."""
-    prepare_unstructured()
-    from unstructured.partition.msg import partition_msg
-
-    return _compose(partition_msg(file=io.BytesIO(content)), file_type)
+    return _compose(partition_msg(file=io.BytesIO(content), languages=NO_LANGUAGES), file_type)
 
 
 def _compose(elements: list[Any], file_type: str) -> ParsedDocument:
@@ -57,4 +56,5 @@ def _compose(elements: list[Any], file_type: str) -> ParsedDocument:
     if about.subject:
         text.add_heading(about.subject, 1)
     text.add("text", "\n".join(f"{name}: {value}" for name, value in head.items() if value))
-    return compose_elements(elements, file_type, title=about.subject, text=text)
+    add_elements(text, elements)
+    return text.finish(file_type, title=about.subject)

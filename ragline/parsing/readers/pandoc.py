@@ -8,7 +8,7 @@ from shutil import which
 
 from ragline.errors import BrokenDocumentError, UnsupportedFormatError
 from ragline.parsing.parsed_document import ParsedDocument
-from ragline.parsing.readers.html import read_markup
+from ragline.parsing.readers.html import read_html_text
 
 
 def read_with_pandoc(content: bytes, file_type: str) -> ParsedDocument:
@@ -24,7 +24,7 @@ def read_with_pandoc(content: bytes, file_type: str) -> ParsedDocument:
     if done.returncode != 0:
         said = done.stderr.decode("utf-8", "replace").strip().splitlines()
         raise BrokenDocumentError(f"pandoc cannot read it: {said[-1] if said else 'no reason'}")
-    return read_markup(done.stdout.decode("utf-8", "replace"), file_type)
+    return read_html_text(done.stdout.decode("utf-8", "replace"), file_type)
 
 
 @cache

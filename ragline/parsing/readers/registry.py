@@ -62,7 +62,9 @@ class ReaderRegistry:
         own = own_readers or {}
         self._own_suffixes = frozenset(own)
         here = __name__.rpartition(".")[0]
-        self._targets = {name: f"{here}.{target}" for name, target in _FUNCTIONS.items()} | own
+        self._targets = {name: f"{here}.{target}" for name, target in _FUNCTIONS.items()} | dict(
+            own
+        )
 
     def import_common_readers(self) -> None:
         """Import what most documents need, so that the first one need not wait for it."""
@@ -94,7 +96,7 @@ class ReaderRegistry:
             parsed = reader(content, file_type)
         except (DocumentError, MemoryError, RecursionError):
             raise
-        except Exception as error:  # noqa: BLE001  other people's readers raise anything at all
+        except Exception as error:
             reason = " ".join(f"{type(error).__name__}: {error}".split())
             raise BrokenDocumentError(
                 f"the file breaks the format {file_type} ({reason})"

@@ -20,14 +20,48 @@ _TARGET = re.compile(r"_[^:]*(?::|$)|_`[^`]+`:|__:")
 _OPTION = re.compile(r"\s*:[\w -]+:(?:\s|$)")
 _SIMPLE_TABLE = re.compile(r"\s*={2,}(?:\s+={2,})+\s*")
 _LISTINGS = frozenset(
-    "code code-block sourcecode parsed-literal math doctest testcode productionlist".split()
+    [
+        "code",
+        "code-block",
+        "sourcecode",
+        "parsed-literal",
+        "math",
+        "doctest",
+        "testcode",
+        "productionlist",
+    ]
 )
-_TABLES = frozenset("csv-table list-table".split())
-_PICTURES = frozenset("image figure".split())
+_TABLES = frozenset(["csv-table", "list-table"])
+_PICTURES = frozenset(["image", "figure"])
 _INVISIBLE = frozenset(
-    "include literalinclude contents toctree meta index raw highlight default-role role "
-    "currentmodule module replace unicode date class sectnum target-notes header footer "
-    "autosummary automodule autoclass autofunction tabularcolumns only".split()
+    [
+        "include",
+        "literalinclude",
+        "contents",
+        "toctree",
+        "meta",
+        "index",
+        "raw",
+        "highlight",
+        "default-role",
+        "role",
+        "currentmodule",
+        "module",
+        "replace",
+        "unicode",
+        "date",
+        "class",
+        "sectnum",
+        "target-notes",
+        "header",
+        "footer",
+        "autosummary",
+        "automodule",
+        "autoclass",
+        "autofunction",
+        "tabularcolumns",
+        "only",
+    ]
 )
 
 

@@ -1,19 +1,21 @@
-"""Slides (pptx): a slide is a page."""
+"""Slides (pptx), by `unstructured`: a slide is a page, and its title a heading."""
 
 from __future__ import annotations
 
 import io
 
+from pptx import Presentation
+
+from ragline.parsing.document_text import ComposedText
 from ragline.parsing.parsed_document import ParsedDocument
-from ragline.parsing.readers.unstructured_elements import compose_elements, prepare_unstructured
+from ragline.parsing.readers.partitioned_elements import NO_LANGUAGES, add_elements
+
+from unstructured.partition.pptx import partition_pptx  # isort: skip  # after the one above
 
 
 def read_pptx(content: bytes, file_type: str) -> ParsedDocument:
-    """The text, tables and notes of every slide in order; a slide's title is its heading."""
-    prepare_unstructured()
-    from pptx import Presentation
-    from unstructured.partition.pptx import partition_pptx
-
-    title = Presentation(io.BytesIO(content)).core_properties.title
-    elements = partition_pptx(file=io.BytesIO(content))
-    return compose_elements(elements, file_type, title=title, has_pages=True)
+    """The text, tables and notes of every slide, in order."""
+    deck = Presentation(io.BytesIO(content))
+    composed = ComposedText()
+    add_elements(composed, partition_pptx(file=io.BytesIO(content), languages=NO_LANGUAGES))
+    return composed.finish(file_type, title=deck.core_properties.title, page_count=len(deck.slides))
