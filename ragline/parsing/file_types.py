@@ -288,6 +288,5 @@ def _look_into_ole(content: bytes, suffix: str) -> str:
     for stream, file_type in _OLE_STREAMS.items():
         if stream in streams:
             return file_type
-    raise UnsupportedFormatError(
-        f"this is an old Office container{f' ({suffix})' if suffix else ''} of a kind without reader"
-    )
+    named = f" ({suffix})" if suffix else ""
+    raise UnsupportedFormatError(f"this is an old Office container{named} that has no reader")
