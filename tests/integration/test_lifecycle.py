@@ -140,7 +140,7 @@ def test_broken_document_costs_one_document(workshop, run_stages, notes):
     run_stages(workshop)
     rows = {row["document_id"]: row for row in read_documents(workshop.database)}
     assert rows["empty.md"]["state"] == "quarantined"
-    assert "no text" in rows["empty.md"]["error"]
+    assert "empty" in rows["empty.md"]["error"]
     assert rows["picture.xyz"]["state"] == "unsupported"
     assert rows["garden.md"]["state"] == rows["harbour.md"]["state"] == "ready"
 
