@@ -135,6 +135,7 @@ def test_mistake_in_the_configuration_is_one_line_and_status_two(home: Home, cha
     assert len(lines) == 1
     assert said in lines[0]
     assert f"{path}:" in lines[0]
+    path.write_text(CONFIGURATION, encoding="utf-8")
     assert home.run("documents") == ""
 
 
