@@ -94,12 +94,24 @@ def template(server: str) -> Iterator[str]:
 
 
 @pytest.fixture
-def database_url(server: str, template: str) -> Iterator[str]:
+def make_database_url(server: str, template: str) -> Iterator[Callable[[], str]]:
+    """Addresses of fresh databases, dropped afterwards."""
+    names: list[str] = []
+
+    def make() -> str:
+        names.append(f"test_{uuid.uuid4().hex[:12]}")
+        _execute(server, f"create database {names[-1]} template {template}")
+        return _address(server, names[-1])
+
+    yield make
+    for name in names:
+        _execute(server, f"drop database if exists {name} with (force)")
+
+
+@pytest.fixture
+def database_url(make_database_url: Callable[[], str]) -> str:
     """The address of a fresh database, dropped afterwards."""
-    name = f"test_{uuid.uuid4().hex[:12]}"
-    _execute(server, f"create database {name} template {template}")
-    yield _address(server, name)
-    _execute(server, f"drop database if exists {name} with (force)")
+    return make_database_url()
 
 
 @pytest.fixture

@@ -11,8 +11,11 @@ import time
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
+# More than the one record beside the files has, so that a batch of the files is among them.
+FIRST_BATCH = 100
 CONFIGURATION = """\
 collections:
   - name: notes
@@ -146,23 +149,45 @@ def test_unknown_names_are_refused_with_the_known_ones(home: Home):
     assert "known: notes" in home.errors
 
 
-def test_killed_sync_is_finished_by_the_next_one(home: Home):
-    for number in range(600):
+def test_killed_sync_ends_in_the_index_of_an_undisturbed_one(home: Home, make_database_url):
+    for number in range(700):
         text = f"# Note {number}\n\n" + f"Subject {number} has its own story to tell. " * 12
         (home.folder / "notes" / f"{number:03}.md").write_text(text, encoding="utf-8")
+    killed_url = home.environment["RAGLINE_DATABASE_URL"]
+    kill_while_embedding(home, killed_url)
+    kept = count_embeddings(killed_url)
+    made = count_made(home.read("sync"))
+    after_kill = export(home, "killed.jsonl")
+
+    home.environment["RAGLINE_DATABASE_URL"] = make_database_url()
+    undisturbed = count_made(home.read("sync"))
+    assert after_kill == export(home, "undisturbed.jsonl")
+    # What the killed run committed is kept; only the batch in flight was made twice.
+    assert FIRST_BATCH <= kept < undisturbed
+    assert made == undisturbed - kept
+
+
+def kill_while_embedding(home: Home, database_url: str) -> None:
+    """Start a sync and kill it as soon as a batch of embeddings is committed."""
     process = home.start("sync", "--json")
-    assert process.stderr is not None
-    for line in process.stderr:
-        if "embed:" in line or "chunk:" in line:
-            break
-    time.sleep(4)
+    while count_embeddings(database_url) < FIRST_BATCH:
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.02)
     process.send_signal(signal.SIGKILL)
     process.communicate()
-    report = home.read("sync")
-    made = report["sources"]["note-files"]["embeddings_made"]
-    export = home.folder / "after.jsonl"
-    home.run("export", "notes", "--out", str(export))
-    entries = [json.loads(line) for line in export.read_text("utf-8").splitlines()]
-    assert len({(row["document_id"], row["ordinal"]) for row in entries}) == len(entries)
-    assert {f"{number:03}.md" for number in range(600)} <= {row["document_id"] for row in entries}
-    assert made <= len(entries)
+
+
+def count_made(report: dict[str, Any]) -> int:
+    return sum(source["embeddings_made"] for source in report["sources"].values())
+
+
+def count_embeddings(database_url: str) -> int:
+    with psycopg.connect(database_url) as connection:
+        row = connection.execute("select count(*) from ragline.embeddings").fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def export(home: Home, name: str) -> list[dict[str, Any]]:
+    home.run("export", "notes", "--out", name)
+    return [json.loads(line) for line in (home.folder / name).read_text("utf-8").splitlines()]
