@@ -1,0 +1,222 @@
+"""Reading real files in child processes: every format, broken files, and hostile readers."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import json
+import time
+import zipfile
+from pathlib import Path
+from shutil import which
+
+import pytest
+from docx import Document
+from openpyxl import Workbook
+from pptx import Presentation
+
+from ragline.errors import (
+    DocumentError,
+    EncryptedDocumentError,
+    ParserCrashedError,
+    ParserMemoryError,
+    ParserTimeoutError,
+    UnsupportedFormatError,
+)
+from ragline.parsing.parsed_document import ParsedDocument
+from ragline.parsing.parser_pool import ParserPool
+from ragline.sources.protocol import FetchedDocument
+
+HOSTILE = {
+    ".forever": "hostile_readers:read_forever",
+    ".greedy": "hostile_readers:read_greedily",
+    ".dead": "hostile_readers:read_and_die",
+}
+GOOD = FetchedDocument("good.md", b"# Good\n\nA healthy document.\n", "good.md")
+
+Result = ParsedDocument | DocumentError
+
+
+def parse(files: dict[str, bytes], **options: object) -> dict[str, Result]:
+    documents = [FetchedDocument(name, content, name) for name, content in files.items()]
+    with ParserPool(**options) as pool:
+        return {
+            document.document_id: result for document, result in pool.parse_documents(documents)
+        }
+
+
+def parse_one(name: str, content: bytes) -> ParsedDocument:
+    result = parse({name: content})[name]
+    assert isinstance(result, ParsedDocument), result
+    return result
+
+
+def read_folder(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def texts_of(parsed: ParsedDocument) -> list[str]:
+    return [parsed.text[element.start : element.end] for element in parsed.elements]
+
+
+def test_markdown_keeps_its_own_text_headings_and_offsets():
+    source = "# Guide\n\nIntro with **bold**.\n\n## Setup\n\n- first\n- second\n"
+    parsed = parse_one("guide.md", source.encode())
+    assert parsed.text == source
+    assert parsed.title == "Guide"
+    item = next(e for e in parsed.elements if "first" in source[e.start : e.end])
+    assert item.heading_path == ("Guide", "Setup")
+
+
+def test_word_document_has_title_headings_and_tables():
+    document = Document()
+    document.core_properties.title = "House rules"
+    document.add_heading("Heating", 1)
+    document.add_paragraph("Radiators are off from May to September.")
+    table = document.add_table(rows=2, cols=2)
+    for cell, value in zip(table._cells, ("Room", "Degrees", "Hall", "18"), strict=True):
+        cell.text = value
+    file = io.BytesIO()
+    document.save(file)
+    parsed = parse_one("rules.docx", file.getvalue())
+    assert parsed.title == "House rules"
+    assert "Room | Degrees\nHall | 18" in texts_of(parsed)
+    assert parsed.elements[-1].heading_path == ("Heating",)
+
+
+def test_slides_are_pages():
+    deck = Presentation()
+    for title in ("First", "Second"):
+        slide = deck.slides.add_slide(deck.slide_layouts[5])
+        slide.shapes.title.text = f"{title} slide about tides"
+    file = io.BytesIO()
+    deck.save(file)
+    parsed = parse_one("deck.pptx", file.getvalue())
+    assert [element.page for element in parsed.elements] == [1, 2]
+
+
+def test_sheet_names_are_headings_and_rows_are_lines():
+    book = Workbook()
+    book.active.title = "Stock"
+    for row in (("Item", "Count"), ("Lamp", 4)):
+        book.active.append(row)
+    file = io.BytesIO()
+    book.save(file)
+    parsed = parse_one("stock.xlsx", file.getvalue())
+    assert "Item | Count\nLamp | 4" in texts_of(parsed)
+    assert parsed.elements[-1].heading_path == ("Stock",)
+
+
+def test_mail_is_titled_by_its_subject():
+    mail = b"From: a@example.org\nTo: b@example.org\nSubject: Lunch\n\nSee you at noon.\n"
+    parsed = parse_one("lunch.eml", mail)
+    assert parsed.title == "Lunch"
+    assert "See you at noon." in parsed.text
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("a.json", b'{"office": {"city": "Lisbon"}}', "city: Lisbon"),
+        ("a.yaml", b"office:\n  city: Lisbon\n", "city: Lisbon"),
+        ("a.xml", b"<office><city>Lisbon</city></office>", "Lisbon"),
+        ("a.csv", b"city;desks\nLisbon;42\n", "Lisbon | 42"),
+        ("a.tsv", b"city\tdesks\nLisbon\t42\n", "Lisbon | 42"),
+        ("a.html", b"<h1>Offices</h1><p>One is in Lisbon.</p>", "One is in Lisbon."),
+        ("a.txt", "Lisbon is où we are".encode("utf-16"), "Lisbon is où we are"),
+        ("a.rst", b"Offices\n=======\n\nOne is in Lisbon.\n", "One is in Lisbon."),
+    ],
+)
+def test_text_of_each_plain_format_is_read(name, content, said):
+    assert said in parse_one(name, content).text
+
+
+def test_org_is_read_by_pandoc():
+    assert "One is in Lisbon." in parse_one("a.org", b"* Offices\nOne is in Lisbon.\n").text
+
+
+def test_type_is_decided_by_content_and_name_together():
+    page = b"<!doctype html><html><body><h1>Page</h1><p>Not a PDF at all.</p></body></html>"
+    assert parse_one("misnamed.pdf", page).file_type == "html"
+    result = parse({"noise.xyz": bytes(range(256)) * 20})["noise.xyz"]
+    assert isinstance(result, UnsupportedFormatError)
+
+
+def test_hostile_readers_cost_their_own_document_only(monkeypatch):
+    # The parsers' processes find the readers of the tests there.
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent.parent))
+    files = {
+        "a.forever": b"x", "b.greedy": b"x", "c.dead": b"x",
+        "good.md": GOOD.content, "later.md": GOOD.content,
+    }  # fmt: skip
+    started = time.monotonic()
+    results = parse(
+        files, time_limit_s=4, memory_limit_bytes=400 << 20, own_readers=HOSTILE, workers=2
+    )
+    assert isinstance(results["a.forever"], ParserTimeoutError)
+    assert isinstance(results["b.greedy"], ParserMemoryError)
+    assert isinstance(results["c.dead"], ParserCrashedError)
+    assert isinstance(results["good.md"], ParsedDocument)
+    assert isinstance(results["later.md"], ParsedDocument)
+    assert time.monotonic() - started < 120
+
+
+def test_bombs_are_refused_or_read_within_the_limits():
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("[Content_Types].xml", "<Types/>")
+        archive.writestr("word/document.xml", b"<w>" + b" " * (600 << 20))
+    laughs = b'<!DOCTYPE l [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]><l>&b;</l>'
+    deep = b"[" * 100_000 + b"]" * 100_000
+    files = {"bomb.docx": packed.getvalue(), "laughs.xml": laughs, "deep.json": deep}
+    results = parse(files | {"good.md": GOOD.content}, workers=2)
+    assert isinstance(results["good.md"], ParsedDocument)
+    assert isinstance(results["bomb.docx"], DocumentError)
+    assert isinstance(results["deep.json"], DocumentError)
+    laughed = results["laughs.xml"]
+    assert isinstance(laughed, DocumentError) or "haha" not in laughed.text
+
+
+def test_every_sample_document_is_read(test_data):
+    files = read_folder(test_data / "sample_docs" / "files")
+    if which("soffice") is None:
+        files = {
+            name: content
+            for name, content in files.items()
+            if name[-4:] not in (".doc", ".odp", ".ods")
+        }
+    results = parse(files)
+    unread = {name: str(r) for name, r in results.items() if isinstance(r, DocumentError)}
+    # Its only table has no text in any cell.
+    assert unread.keys() <= {"pptx/table_test.pptx"}, unread
+    for name, parsed in results.items():
+        if isinstance(parsed, ParsedDocument):
+            spans = [(element.start, element.end) for element in parsed.elements]
+            assert all(
+                a_end <= b_start for (_, a_end), (b_start, _) in itertools.pairwise(spans)
+            ), name
+
+
+def test_answers_of_the_sample_questions_are_in_the_text_of_their_files(test_data):
+    folder = test_data / "sample_docs"
+    lines = (folder / "questions.jsonl").read_text(encoding="utf-8").splitlines()
+    named = {json.loads(line)["file"].removeprefix("files/") for line in lines}
+    results = parse({name: (folder / "files" / name).read_bytes() for name in sorted(named)})
+    assert all(isinstance(result, ParsedDocument) for result in results.values())
+    memo = results["pdf/fake-memo.pdf"]
+    assert isinstance(memo, ParsedDocument)
+    assert "20,000" in memo.text
+
+
+def test_every_broken_file_ends_with_a_parse_or_a_reason(test_data):
+    results = parse(read_folder(test_data / "corrupt_files" / "files"))
+    assert len(results) == 27
+    for name, result in results.items():
+        if isinstance(result, DocumentError):
+            assert len(str(result)) > 10, name
+    assert isinstance(results["encrypted/password.pdf"], EncryptedDocumentError)
+    assert isinstance(results["encrypted/60320-protected.xlsx"], EncryptedDocumentError)
