@@ -21,7 +21,7 @@ from ragline.storage.statements import load_statement
 # Texts read at once: enough for batches of equal length, and at most some 40 MB.
 ROUND_TEXTS = 16_384
 # Texts embedded between two commits: what a crash makes the next run embed again.
-COMMIT_TEXTS = 512
+COMMIT_TEXTS = 1_024
 
 
 @dataclass(frozen=True, slots=True)
