@@ -29,7 +29,7 @@ def build_documents(settings: SourceSettings) -> AssetsDefinition:
             "of its bytes and, where it could be read, its parse. Only new and changed "
             "documents are read; one that cannot be read is listed below by name."
         ),
-        metadata={"dagster/uri": settings.uri, "visible_within": str(settings.visible_within)},
+        metadata={"dagster/uri": settings.address, "visible_within": str(settings.visible_within)},
     )
     def documents(workshop: ResourceParam[Workshop]) -> MaterializeResult[None]:
         return MaterializeResult(metadata=describe(sync_documents(workshop, settings.name)))

@@ -28,6 +28,7 @@ from ragline.configuration import Configuration
 from ragline.errors import SourceUnavailableError
 from ragline.sources.registry import open_source
 from ragline.sources.settings import SourceSettings
+from ragline.storage.database import open_database
 
 # Dagster looks at sensors no more often than this; a long clock needs no more than the second.
 SHORTEST_INTERVAL_S = 5
@@ -82,7 +83,7 @@ class LastSync:
 
 def build_sensors(configuration: Configuration) -> list[SensorDefinition]:
     """A change sensor for each source, and one that logs failed runs."""
-    sensors = [_build_change_sensor(source) for source in configuration.sources]
+    sensors = [_build_change_sensor(configuration, source) for source in configuration.sources]
     return [*sensors, _build_failure_sensor()]
 
 
@@ -139,7 +140,9 @@ def read_last_sync(instance: DagsterInstance, source: str) -> LastSync:
     )
 
 
-def _build_change_sensor(settings: SourceSettings) -> SensorDefinition:
+def _build_change_sensor(
+    configuration: Configuration, settings: SourceSettings
+) -> SensorDefinition:
     @sensor(
         name=f"{group_of(settings.name)}_changes",
         job_name=sync_job_name(settings.name),
@@ -152,7 +155,8 @@ def _build_change_sensor(settings: SourceSettings) -> SensorDefinition:
     )
     def changes(context: SensorEvaluationContext) -> SensorResult | SkipReason:
         try:
-            probe = open_source(settings).probe()
+            with open_database(configuration, migrate=False) as database:
+                probe = open_source(settings, configuration.home, database).probe()
         except SourceUnavailableError as error:
             # Not reached is not removed: nothing is synced until it can be listed again.
             context.log.warning("source %s cannot be probed: %s", settings.name, error)

@@ -28,7 +28,7 @@ from pydantic_core import ErrorDetails
 
 from ragline.errors import ConfigurationError, UnknownCollectionError, UnknownSourceError
 from ragline.sources.registry import KINDS
-from ragline.sources.settings import NAME_PATTERN, SourceSettings
+from ragline.sources.settings import NAME_PATTERN, LocatedSettings, SourceSettings
 
 DEFAULT_FILE = "ragline.yaml"
 MEASURES = ("ndcg@10", "recall@10", "recall@100", "mrr@10")
@@ -189,7 +189,9 @@ def check_local_paths(configuration: Configuration) -> list[ConfigurationError]:
             line=configuration.source_lines.get(source.name),
         )
         for source in configuration.sources
-        if source.local_path is not None and not source.local_path.exists()
+        if isinstance(source, LocatedSettings)
+        and source.local_path is not None
+        and not source.local_path.exists()
     ]
 
 

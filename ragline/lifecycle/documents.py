@@ -64,7 +64,7 @@ def sync_documents(workshop: Workshop, source_name: str) -> DocumentsReport:
     with workshop.database.begin() as connection:
         source_id = ledger.register_source(connection, settings).id
     try:
-        source = open_source(settings)
+        source = open_source(settings, workshop.configuration.home, workshop.database)
         with workshop.database.begin() as connection:
             listing = ledger.apply_listing(connection, source_id, source.list_documents())
         reading = _Reading(workshop, source_name, source_id, source)

@@ -18,14 +18,14 @@ from pathspec import GitIgnoreSpec
 
 from ragline.errors import DocumentTooLargeError, DocumentUnreadableError, SourceUnavailableError
 from ragline.sources.protocol import FailedFetch, FetchedDocument, ListedDocument
-from ragline.sources.settings import SourceSettings
+from ragline.sources.settings import LocatedSettings
 
 # What storages call the value that changes with the content, the best first.
 VERSION_KEYS = ("ETag", "etag", "md5", "md5Hash", "content_md5", "checksum", "CRC")
 CHANGED_KEYS = ("mtime", "LastModified", "last_modified", "updated", "modified", "created")
 
 
-class FilesSettings(SourceSettings):
+class FilesSettings(LocatedSettings):
     """A folder of files.
 
     Patterns are those of `.gitignore`: `**` crosses folders, and a pattern without a slash

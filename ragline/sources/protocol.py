@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Protocol
 
 from ragline.errors import DocumentError
+from ragline.sources.notes import SourceNotes
+from ragline.storage.database import Database
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +22,7 @@ class ListedDocument:
     """One line of a source's listing.
 
     `version` changes whenever the document may have changed (size and mtime, an ETag, a hash)
-    and costs nothing to obtain; an equal version means that the bytes need not be read.
+    and costs little to obtain; an equal version means that the bytes need not be read.
     `changed_at` is the source's own time of change where it keeps one (aware, UTC).
     """
 
@@ -34,7 +37,8 @@ class FetchedDocument:
     """The bytes of one document. `name` is what a reader may take the type from.
 
     A source that already holds text (records) gives it as `text` and `title`, and nothing is
-    parsed. Metadata is stored beside the document and never embedded.
+    parsed. Metadata is stored beside the document and never embedded. `principals` names who
+    may read it: None when the source does not say, empty when nobody may.
     """
 
     document_id: str
@@ -43,18 +47,33 @@ class FetchedDocument:
     text: str | None = None
     title: str | None = None
     metadata: dict[str, Any] = field(default_factory=dict)
+    principals: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class FailedFetch:
-    """A listed document whose bytes could not be had, and why."""
+    """A listed document whose bytes, or whose permissions, could not be had, and why."""
 
     document_id: str
     error: DocumentError
 
 
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a source may use besides its settings.
+
+    `home` is a folder of its own for what it keeps on disk (a clone, a download); it may be gone
+    at any time and is made by whoever writes to it. `notes` is what it remembers from one
+    listing to the next; `database` is Ragline's own.
+    """
+
+    home: Path
+    notes: SourceNotes
+    database: Database
+
+
 class Source(Protocol):
-    """A place that documents come from."""
+    """A place that documents come from. Used from one thread at a time."""
 
     def list_documents(self) -> Iterator[ListedDocument]:
         """Yield every document once. Reaching the end without an error proves completeness.
@@ -69,4 +88,8 @@ class Source(Protocol):
         """Yield the named documents, in any order; each id exactly once."""
 
     def probe(self) -> str:
-        """A value that differs from the last one when the source may have changed; cheap."""
+        """A value that differs from the last one when the source may have changed; cheap.
+
+        Raises:
+            SourceUnavailableError: the source cannot be reached.
+        """

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict
 from ragline.errors import BrokenDocumentError, DocumentTooLargeError, SourceUnavailableError
 from ragline.fingerprints import hash_bytes
 from ragline.sources.protocol import FailedFetch, FetchedDocument, ListedDocument
-from ragline.sources.settings import SourceSettings
+from ragline.sources.settings import LocatedSettings
 
 
 class RecordFields(BaseModel):
@@ -30,7 +30,7 @@ class RecordFields(BaseModel):
     text: str = "text"
 
 
-class RecordsSettings(SourceSettings):
+class RecordsSettings(LocatedSettings):
     """A file of JSON lines."""
 
     kind: Literal["records"]

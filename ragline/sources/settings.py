@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+import os
 import re
-from datetime import timedelta
+from datetime import date, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
+from pathspec import GitIgnoreSpec
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    ValidationInfo,
+    field_validator,
+)
+
+from ragline.errors import SourceUnavailableError
 
 NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,62}$"
 DURATION_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+VARIABLE_PATTERN = r"[A-Z_][A-Z0-9_]*"
 
 
 def read_duration(value: Any) -> timedelta:
@@ -29,7 +43,49 @@ def read_duration(value: Any) -> timedelta:
     return duration
 
 
+def read_variable(value: Any) -> str:
+    """The name of an environment variable. The value is not repeated: it may be the secret."""
+    if not isinstance(value, str) or not re.fullmatch(VARIABLE_PATTERN, value):
+        raise ValueError(
+            "must be the name of an environment variable (capitals, digits and _) that holds the "
+            "secret, never the secret itself"
+        )
+    return value
+
+
+def _plain_dates(value: Any) -> Any:
+    """YAML reads 2026-01-31 as a date; metadata keeps it as that text."""
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, dict):
+        return {key: _plain_dates(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain_dates(item) for item in value]
+    return value
+
+
 Duration = Annotated[timedelta, BeforeValidator(read_duration)]
+Variable = Annotated[str, BeforeValidator(read_variable)]
+Metadata = Annotated[dict[str, JsonValue], BeforeValidator(_plain_dates)]
+Principals = tuple[Annotated[str, Field(min_length=1)], ...]
+
+
+class Rule(BaseModel):
+    """What the documents whose id matches a pattern of `.gitignore` have besides."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    match: str = Field(min_length=1)
+    metadata: Metadata = Field(default_factory=dict)
+    principals: Principals | None = None
+
+    @cached_property
+    def _pattern(self) -> GitIgnoreSpec:
+        return GitIgnoreSpec.from_lines([self.match])
+
+    def matches(self, document_id: str) -> bool:
+        """Whether the rule is about this document."""
+        return self._pattern.match_file(document_id)
 
 
 class SourceSettings(BaseModel):
@@ -40,10 +96,44 @@ class SourceSettings(BaseModel):
     name: str = Field(pattern=NAME_PATTERN)
     collection: str = Field(pattern=NAME_PATTERN)
     kind: str
-    uri: str = Field(min_length=1)
     visible_within: Duration = timedelta(minutes=10)
     forgotten_within: Duration = timedelta(minutes=10)
+    max_removal_ratio: float = Field(default=0.2, ge=0, le=1)
     max_document_bytes: int = Field(default=100 * 1024**2, gt=0)
+    metadata: Metadata = Field(default_factory=dict)
+    principals: Principals | None = None
+    rules: tuple[Rule, ...] = ()
+    credentials: dict[str, Variable] = Field(default_factory=dict)
+
+    @property
+    def address(self) -> str:
+        """Where the documents come from, for people to read; never a secret."""
+        raise NotImplementedError
+
+    @property
+    def is_local(self) -> bool:
+        """Whether looking for changes costs no other machine anything."""
+        return False
+
+    def read_credentials(self) -> dict[str, str]:
+        """The secrets that the environment holds, by the names that the kind knows them under.
+
+        Raises:
+            SourceUnavailableError: a variable is not set.
+        """
+        missing = [name for name in self.credentials.values() if name not in os.environ]
+        if missing:
+            raise SourceUnavailableError(
+                f"source {self.name}: credentials: the environment variable {missing[0]} is not "
+                "set; set it for every process that syncs"
+            )
+        return {key: os.environ[name] for key, name in self.credentials.items()}
+
+
+class LocatedSettings(SourceSettings):
+    """A source that lies at one URL or path."""
+
+    uri: str = Field(min_length=1)
 
     @field_validator("uri")
     @classmethod
@@ -60,3 +150,13 @@ class SourceSettings(BaseModel):
     def local_path(self) -> Path | None:
         """The path of a local `uri`; None for a remote one."""
         return None if "://" in self.uri or "::" in self.uri else Path(self.uri)
+
+    @property
+    def address(self) -> str:
+        """The URL without user and password."""
+        return re.sub(r"://[^/@]*@", "://", self.uri)
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the `uri` is a path of this machine."""
+        return self.local_path is not None

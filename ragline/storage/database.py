@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import sqlalchemy
 from pgvector.psycopg import register_vector
@@ -20,11 +20,14 @@ from psycopg.conninfo import make_conninfo
 from sqlalchemy import URL, Connection, Engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, ProgrammingError
 
-from ragline.configuration import Configuration
 from ragline.errors import ConfigurationError, DatabaseUnavailableError, MissingExtensionError
 from ragline.storage.embedded_postgres import embedded_postgres
 from ragline.storage.migrations import migrate_schema
 from ragline.storage.statements import load_statement
+
+if TYPE_CHECKING:
+    # The configuration knows the kinds of source, and they know the database.
+    from ragline.configuration import Configuration
 
 SCHEMAS = ("ragline", "dagster")
 OLDEST_POSTGRES = (15,)

@@ -22,6 +22,7 @@ from sqlalchemy import (
     Interval,
     LargeBinary,
     MetaData,
+    Sequence,
     Table,
     Text,
     UniqueConstraint,
@@ -58,6 +59,15 @@ def _moment(name: str, *, nullable: bool = True) -> Column[object]:
 
 def _created_at() -> Column[object]:
     return Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now())
+
+
+def _belongs_to_source() -> Column[int]:
+    return Column(
+        "source_id",
+        BigInteger,
+        ForeignKey(f"{SCHEMA}.sources.id", ondelete="CASCADE"),
+        nullable=False,
+    )
 
 
 def _count(name: str) -> Column[int]:
@@ -142,6 +152,12 @@ sources = Table(
     Column("forgotten_within", Interval, nullable=False),
     _moment("listed_at"),
     _created_at(),
+    # The last moment at which a listing or a probe showed that nothing else had changed.
+    _moment("proven_at"),
+    _moment("unreachable_since"),
+    Column("unreachable_error", Text, nullable=True),
+    # The configuration that the attributes of the source's documents were made with.
+    Column("attributes_fingerprint", Text, nullable=True),
 )
 
 parses = Table(
@@ -185,12 +201,35 @@ documents = Table(
     _moment("missing_since"),
     _moment("visible_at"),
     _moment("removed_at"),
+    # What the document itself says; `metadata` and `principals` are that and the configuration.
+    Column("own_metadata", JSONB, nullable=False, server_default=text("'{}'::jsonb")),
+    Column("own_principals", ARRAY(Text), nullable=True),
+    Column("principals", ARRAY(Text), nullable=True),
+    Column("attributes_hash", Text, nullable=False, server_default=text("''")),
+    # From when on the clock of the change that is under way runs.
+    _moment("clock_started_at"),
+    # Since when a listing lacks the document and its removal waits for somebody's word.
+    _moment("held_since"),
     UniqueConstraint("source_id", "document_id"),
     CheckConstraint(
-        "state in ('pending', 'ready', 'failed', 'quarantined', 'unsupported', 'removed')",
+        "state in ('pending', 'ready', 'failed', 'quarantined', 'unsupported', 'missing', "
+        "'removed')",
         name="state",
     ),
     Index(None, "parse_id"),
+    Index("documents_source_id_idx", "source_id", postgresql_where=text("state <> 'ready'")),
+    Index(
+        "documents_held_since_idx",
+        "source_id",
+        postgresql_where=text("held_since is not null"),
+    ),
+)
+
+document_transitions = Table(
+    "document_transitions",
+    metadata,
+    Column("from_state", Text, primary_key=True),
+    Column("to_state", Text, primary_key=True),
 )
 
 chunkings = Table(
@@ -255,6 +294,7 @@ placements = Table(
     Column("content_hash", Text, nullable=False),
     Column("entry_count", Integer, nullable=False),
     Column("placed_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("attributes_hash", Text, nullable=False, server_default=text("''")),
     Index(None, "document_key"),
 )
 
@@ -336,4 +376,93 @@ evaluations = Table(
     Column("seconds", Double, nullable=False),
     Column("evaluated_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     Index(None, "collection", "evaluated_at"),
+)
+
+clock_readings = Table(
+    "clock_readings",
+    metadata,
+    _key(),
+    _belongs_to_source(),
+    Column("document_id", Text, nullable=False),
+    Column("clock", Text, nullable=False),
+    _moment("started_at", nullable=False),
+    _moment("noticed_at", nullable=False),
+    _moment("stopped_at", nullable=False),
+    Column("run_id", Text, nullable=True),
+    CheckConstraint("clock in ('visible', 'forgotten')", name="clock"),
+    Index("clock_readings_source_id_clock_stopped_at_idx", "source_id", "clock", "stopped_at"),
+)
+
+sync_proofs = Table(
+    "sync_proofs",
+    metadata,
+    _key(),
+    _belongs_to_source(),
+    Column("run_id", Text, nullable=True),
+    Column("proven_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("is_listed", Boolean, nullable=False),
+    Column("documents", BigInteger, nullable=False),
+    Column("hashed_documents", BigInteger, nullable=False),
+    Column("entries", BigInteger, nullable=False),
+    Column("largest_unseen_ratio", Double, nullable=False),
+    Column("difference_count", BigInteger, nullable=False),
+    Column("differences", JSONB, nullable=False),
+    Column("seconds", Double, nullable=False),
+    Index("sync_proofs_source_id_proven_at_idx", "source_id", "proven_at"),
+)
+
+removal_receipts = Table(
+    "removal_receipts",
+    metadata,
+    _key(),
+    Column("source", Text, nullable=False),
+    Column("collection", Text, nullable=False),
+    Column("removed_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("counts", JSONB, nullable=False),
+)
+
+pushed_documents = Table(
+    "pushed_documents",
+    metadata,
+    Column("source", Text, primary_key=True),
+    Column("document_id", Text, primary_key=True),
+    Column("content", LargeBinary, nullable=True),
+    Column("content_hash", Text, nullable=True),
+    Column("name", Text, nullable=False),
+    Column("is_text", Boolean, nullable=False),
+    Column("title", Text, nullable=True),
+    Column("metadata", JSONB, nullable=False, server_default=text("'{}'::jsonb")),
+    Column("principals", ARRAY(Text), nullable=True),
+    Column("version", BigInteger, nullable=False),
+    _moment("changed_at", nullable=False),
+    _moment("deleted_at"),
+)
+
+push_versions = Sequence("push_versions", metadata=metadata)
+
+source_notes = Table(
+    "source_notes",
+    metadata,
+    Column("source", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("value", JSONB, nullable=False),
+    Column("noted_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+)
+
+embedding_requests = Table(
+    "embedding_requests",
+    metadata,
+    Column(
+        "embedding_space_id",
+        BigInteger,
+        ForeignKey(f"{SCHEMA}.embedding_spaces.id"),
+        primary_key=True,
+    ),
+    Column("text_hash", LargeBinary, primary_key=True),
+    Column("token_count", Integer, nullable=False),
+    Index(
+        "embedding_requests_embedding_space_id_token_count_idx",
+        "embedding_space_id",
+        "token_count",
+    ),
 )

@@ -1,8 +1,14 @@
-"""What every kind of source promises, run over the registry."""
+"""What every kind of source promises, run over the registry.
+
+Each kind has a module in `source_cases` with a real part of its own: files, a server, a database.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -10,60 +16,113 @@ from ragline.errors import SourceUnavailableError
 from ragline.sources.protocol import FailedFetch, FetchedDocument, Source
 from ragline.sources.registry import KINDS, open_source
 
-
-def make_files(folder: Path) -> str:
-    (folder / "tree").mkdir()
-    (folder / "tree" / "a.txt").write_text("alpha", encoding="utf-8")
-    (folder / "tree" / "b.txt").write_text("beta", encoding="utf-8")
-    return str(folder / "tree")
+CASES = Path(__file__).parent / "source_cases"
 
 
-def make_records(folder: Path) -> str:
-    path = folder / "r.jsonl"
-    path.write_text('{"_id": "a", "text": "alpha"}\n{"_id": "b", "text": "beta"}\n', "utf-8")
-    return str(path)
+def load_case(kind: str) -> ModuleType:
+    spec = spec_from_file_location(f"source_case_{kind}", CASES / f"{kind}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
-MAKERS = {"files": make_files, "records": make_records}
+class OpenCase:
+    """One kind with its real part: two documents whose texts hold `alpha` and `beta`.
 
+    A case's `start(folder, database)` yields an object with `settings` (what the configuration
+    says of it besides name, collection and kind), `edit()` (changes the document that holds
+    alpha, so that it holds gamma) and `go_away()` (the source cannot be reached any more).
+    """
 
-def open_kind(kind: str, uri: str) -> Source:
-    settings = KINDS[kind].settings(name="s", collection="c", kind=kind, uri=uri)
-    return open_source(settings)
+    def __init__(self, kind: str, folder: Path, database, case) -> None:
+        self.kind, self.folder, self.database, self.case = kind, folder, database, case
 
-
-def test_every_kind_has_a_contract_test():
-    assert MAKERS.keys() == KINDS.keys()
+    def open(self) -> Source:
+        """The source as a process opens it that was not there before."""
+        settings = KINDS[self.kind].settings.model_validate(
+            {"name": "s", "collection": "c", "kind": self.kind, **self.case.settings}
+        )
+        return open_source(settings, self.folder / "home", self.database)
 
 
 @pytest.fixture(params=sorted(KINDS))
-def source(request, tmp_path) -> Source:
-    return open_kind(request.param, MAKERS[request.param](tmp_path))
+def case(request, tmp_path, database) -> Iterator[OpenCase]:
+    with load_case(request.param).start(tmp_path, database) as started:
+        yield OpenCase(request.param, tmp_path, database, started)
 
 
-@pytest.mark.parametrize("kind", sorted(KINDS))
-def test_source_that_is_away_raises_instead_of_listing_nothing(kind, tmp_path):
-    away = open_kind(kind, str(tmp_path / "away"))
+def fetch_text(source: Source) -> dict[str, str]:
+    listed = [listed.document_id for listed in source.list_documents()]
+    fetched = list(source.fetch_documents(listed))
+    assert all(isinstance(document, FetchedDocument) for document in fetched), fetched
+    return {
+        document.document_id: document.text or document.content.decode()
+        for document in fetched
+        if isinstance(document, FetchedDocument)
+    }
+
+
+def test_every_kind_has_a_case():
+    assert {path.stem for path in CASES.glob("*.py")} == set(KINDS)
+
+
+def test_source_that_is_away_raises_instead_of_listing_nothing(case):
+    case.case.go_away()
     with pytest.raises(SourceUnavailableError):
-        list(away.list_documents())
+        list(case.open().list_documents())
     with pytest.raises(SourceUnavailableError):
-        away.probe()
+        case.open().probe()
 
 
-def test_listing_is_repeatable_and_names_each_document_once(source):
-    first = list(source.list_documents())
-    assert first == list(source.list_documents())
+def test_source_that_went_away_after_a_listing_raises_too(case):
+    list(case.open().list_documents())
+    case.case.go_away()
+    with pytest.raises(SourceUnavailableError):
+        list(case.open().list_documents())
+
+
+def test_listing_is_repeatable_and_names_each_document_once(case):
+    first = list(case.open().list_documents())
+    assert first == list(case.open().list_documents())
     assert len({listed.document_id for listed in first}) == len(first) == 2
 
 
-def test_each_wanted_document_is_answered_exactly_once(source):
+def test_texts_are_handed_over(case):
+    texts = fetch_text(case.open())
+    assert any("alpha" in text for text in texts.values())
+    assert any("beta" in text for text in texts.values())
+
+
+def test_documents_are_fetched_by_a_process_that_did_not_list_them(case):
+    ids = [listed.document_id for listed in case.open().list_documents()]
+    fetched = list(case.open().fetch_documents(ids))
+    assert sorted(document.document_id for document in fetched) == sorted(ids)
+    assert all(isinstance(document, FetchedDocument) for document in fetched)
+
+
+def test_each_wanted_document_is_answered_exactly_once(case):
+    source = case.open()
     ids = [listed.document_id for listed in source.list_documents()]
     answers = list(source.fetch_documents([*ids, "never-listed"]))
     assert sorted(answer.document_id for answer in answers) == sorted([*ids, "never-listed"])
     failed = [answer for answer in answers if isinstance(answer, FailedFetch)]
     assert [answer.document_id for answer in failed] == ["never-listed"]
-    assert all(isinstance(a, FetchedDocument) for a in answers if a not in failed)
 
 
-def test_probe_stays_while_nothing_changes(source):
-    assert source.probe() == source.probe()
+def test_probe_stays_while_nothing_changes(case):
+    list(case.open().list_documents())
+    assert case.open().probe() == case.open().probe()
+
+
+def test_edit_shows_in_probe_version_and_text(case):
+    before = {listed.document_id: listed.version for listed in case.open().list_documents()}
+    probe = case.open().probe()
+    case.case.edit()
+    assert case.open().probe() != probe
+    after = {listed.document_id: listed.version for listed in case.open().list_documents()}
+    assert after.keys() == before.keys()
+    changed = [name for name in after if after[name] != before[name]]
+    assert len(changed) == 1
+    assert "gamma" in fetch_text(case.open())[changed[0]]

@@ -1,0 +1,5 @@
+-- Everything that a source noted: (key, value), in order of key.
+select key, value
+from ragline.source_notes
+where source = cast(:source as text)
+order by key

@@ -1,0 +1,6 @@
+-- Keeps notes of a source in the place of those before them.
+insert into ragline.source_notes (source, key, value)
+select cast(:source as text), t.key, t.value::jsonb
+from unnest(cast(:keys as text[]), cast(:values as text[])) as t (key, value)
+on conflict (source, key) do update
+set value = excluded.value, noted_at = now()
