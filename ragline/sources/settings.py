@@ -142,9 +142,10 @@ class LocatedSettings(SourceSettings):
         folder = (info.context or {}).get("folder", Path.cwd())
         if uri.startswith("file://"):
             uri = uri.removeprefix("file://")
-        if "://" in uri or "::" in uri:
+        chain, separator, last = uri.rpartition("::")
+        if "://" in last:
             return uri
-        return str((folder / Path(uri).expanduser()).resolve())
+        return chain + separator + str((folder / Path(last).expanduser()).resolve())
 
     @property
     def local_path(self) -> Path | None:
@@ -158,5 +159,5 @@ class LocatedSettings(SourceSettings):
 
     @property
     def is_local(self) -> bool:
-        """Whether the `uri` is a path of this machine."""
-        return self.local_path is not None
+        """Whether the `uri` is a path of this machine, or an archive at one."""
+        return "://" not in self.uri.rpartition("::")[2]

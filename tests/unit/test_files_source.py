@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -128,3 +129,19 @@ def test_other_file_systems_are_listed_the_same_way():
     assert ids(source) == ["a.md", "deep/b.md"]
     fetched = {document.document_id: document for document in source.fetch_documents(ids(source))}
     assert fetched["deep/b.md"].content == b"/bucket/deep/b.md"
+
+
+def test_name_that_is_not_utf8_is_read_by_a_process_that_did_not_list_it(tree):
+    (tree / os.fsdecode(b"caf\xe9 100%.md")).write_bytes(b"odd")
+    (fetched,) = open_tree(tree).fetch_documents(["caf%E9 100%25.md"])
+    assert isinstance(fetched, FetchedDocument)
+    assert fetched.content == b"odd"
+
+
+@pytest.mark.parametrize(("scheme", "extra"), [("gs", "gcs"), ("s3", "s3"), ("abfs", "azure")])
+def test_storage_whose_package_is_missing_names_the_extra(monkeypatch, scheme, extra):
+    for package in ("gcsfs", "s3fs", "adlfs"):
+        monkeypatch.setitem(sys.modules, package, None)
+    source = FilesSource(FilesSettings(name="s", collection="c", kind="files", uri=f"{scheme}://b"))
+    with pytest.raises(SourceUnavailableError, match=rf"pip install 'ragline\[{extra}\]'"):
+        list(source.list_documents())

@@ -1,0 +1,218 @@
+"""Where remote files lie: any fsspec storage, with its secrets, its versions and its errors.
+
+What a source makes of the files is in `files` and `records`. Each listing, reading or probe
+opens the storage anew: fsspec keeps listings with an opened storage, and a kept listing is stale.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, BinaryIO, cast
+
+import fsspec
+from pydantic import Field, JsonValue, field_validator
+
+from ragline.errors import DocumentTooLargeError, SourceUnavailableError
+from ragline.fingerprints import hash_bytes
+from ragline.sources.settings import LocatedSettings
+
+# Options of which nobody would say that they are no secret.
+SECRET_OPTIONS = frozenset(
+    {"secret", "password", "client_secret", "account_key", "sas_token", "connection_string"}
+)
+# What storages call the value that changes with the content; one is enough, the best first.
+TAG_KEYS = ("ETag", "etag", "md5", "md5Hash", "content_md5", "Content-MD5", "Digest", "checksum")
+# What changes with most changes of the content: together with the size, the next best.
+CHANGED_KEYS = ("mtime", "LastModified", "last_modified", "Last-Modified", "updated", "modified")
+STAMP_KEYS = (*CHANGED_KEYS, "created", "date_time", "CRC")
+# Storages without folders list everything below a prefix, a thousand files a request.
+FLAT_PROTOCOLS = ("s3", "s3a")
+EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs", "http": "http", "https": "http"}
+EXTRAS |= dict.fromkeys(("az", "abfs", "abfss"), "azure")
+
+
+class StoredSettings(LocatedSettings):
+    """Files that lie anywhere fsspec reaches.
+
+    `storage` are fsspec's options of the storage that are no secrets, such as `endpoint_url` or
+    `anon`; those that are come from the environment, through `credentials`, under fsspec's names
+    for them. In a chained URL (`zip://::s3://…`) they belong to the last part.
+    """
+
+    storage: dict[str, JsonValue] = Field(default_factory=dict)
+
+    @field_validator("storage")
+    @classmethod
+    def _refuse_secrets(cls, storage: dict[str, JsonValue]) -> dict[str, JsonValue]:
+        for name in sorted(SECRET_OPTIONS & storage.keys()):
+            raise ValueError(f"{name} is a secret; name its environment variable in credentials")
+        return storage
+
+    @property
+    def storage_options(self) -> dict[str, Any]:
+        """The keywords of fsspec for the whole chain of the `uri`, secrets included.
+
+        Raises:
+            SourceUnavailableError: the environment lacks a secret.
+        """
+        protocols = [_protocol(part) for part in self.uri.split("::")]
+        options: dict[str, Any] = {name: {"skip_instance_cache": True} for name in protocols}
+        options[protocols[-1]] |= {**self.storage, **self.read_credentials()}
+        return options
+
+
+@dataclass(frozen=True)
+class FileStorage:
+    """An opened storage. Every failure of it is an OSError; paths are relative to `root`."""
+
+    file_system: Any
+    root: str
+    is_flat: bool
+
+    def list_files(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Yield path and details of each file.
+
+        Raises:
+            OSError: there is nothing, or a folder cannot be read.
+        """
+        with os_errors():
+            if not self.file_system.exists(self.root):
+                raise FileNotFoundError(2, "there is nothing at this URL")
+            for path, details in self._find() if self.is_flat else self._walk():
+                # A name that ends with a slash is what consoles show as an empty folder.
+                if path and not path.endswith("/"):
+                    yield path, details
+
+    def _find(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        for name, details in self.file_system.find(self.root, detail=True).items():
+            yield self._relative(name), details
+
+    def _walk(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        # `find` skips the folders that it may not read, and the listing would look complete.
+        for folder, _, files in self.file_system.walk(self.root, detail=True, on_error="raise"):
+            prefix = self._relative(folder).rstrip("/")
+            for name in sorted(files):
+                yield (f"{prefix}/{name}" if prefix else name), files[name]
+
+    def is_there(self) -> bool:
+        """Whether the storage answers, and has something at the URL."""
+        try:
+            with os_errors():
+                return bool(self.file_system.exists(self.root))
+        except OSError:
+            return False
+
+    def describe(self, path: str = "") -> dict[str, Any]:
+        """What the storage says of one file, asked for by itself."""
+        with os_errors():
+            return dict(self.file_system.info(self._absolute(path)))
+
+    def read(self, path: str, limit: int) -> bytes:
+        """The whole of a file.
+
+        Raises:
+            DocumentTooLargeError: it is larger than `limit` bytes; it was not read whole.
+            OSError: it cannot be read.
+        """
+        with os_errors(), self.file_system.open(self._absolute(path), "rb") as file:
+            return read_limited(file, limit)
+
+    def hash(self, path: str, limit: int) -> str:
+        """A version for a file of which the storage keeps none, at the price of its bytes."""
+        with os_errors(), self.file_system.open(self._absolute(path), "rb") as file:
+            return hash_bytes(file.read(limit + 1)).hex()
+
+    def _absolute(self, path: str) -> str:
+        return "/".join(part for part in (self.root.rstrip("/"), path) if part)
+
+    def _relative(self, name: str) -> str:
+        return name[len(self.root.rstrip("/")) :].lstrip("/") if self.root else name
+
+
+def open_storage(settings: StoredSettings) -> FileStorage:
+    """The storage of a source's `uri`, with nothing remembered.
+
+    Raises:
+        OSError: it cannot be opened.
+        ImportError: the package for this storage is not installed.
+        SourceUnavailableError: the environment lacks a secret.
+    """
+    with os_errors():
+        file_system, root = fsspec.core.url_to_fs(settings.uri, **settings.storage_options)
+    if "::" in settings.uri:
+        root = root.removesuffix("*").rstrip("/")
+    return FileStorage(file_system, root, _protocol(settings.uri) in FLAT_PROTOCOLS)
+
+
+@contextmanager
+def open_stored_file(settings: StoredSettings) -> Iterator[BinaryIO]:
+    """The one file of a source's `uri`, decompressed where its name says that it is compressed.
+
+    Raises:
+        OSError, ImportError, SourceUnavailableError: as `open_storage`, also while it is read.
+    """
+    with os_errors():
+        options = settings.storage_options
+        with fsspec.open(settings.uri, "rb", compression="infer", **options) as file:
+            yield cast("BinaryIO", file)
+
+
+@contextmanager
+def os_errors() -> Iterator[None]:
+    """Turn the errors of storages, which have no class in common, into OSError."""
+    try:
+        yield
+    except (OSError, ImportError, SourceUnavailableError, DocumentTooLargeError):
+        raise
+    except Exception as error:
+        raise OSError(str(error) or type(error).__name__) from error
+
+
+def read_limited(file: BinaryIO, limit: int) -> bytes:
+    """The rest of an open file.
+
+    Raises:
+        DocumentTooLargeError: there are more than `limit` bytes; they were not read whole.
+    """
+    size = getattr(file, "size", None)
+    is_large = isinstance(size, int) and size > limit
+    content = b"" if is_large else file.read(limit + 1)
+    if is_large or len(content) > limit:
+        raise DocumentTooLargeError(f"the file is larger than {limit} bytes")
+    return content
+
+
+def read_version(details: dict[str, Any]) -> str | None:
+    """The version in what a storage says of a file; None when it says nothing that would do."""
+    tag = next((str(details[key]) for key in TAG_KEYS if details.get(key)), None)
+    stamps = [str(details[key]) for key in STAMP_KEYS if details.get(key)]
+    if tag is None and stamps:
+        return "-".join((str(details.get("size")), *stamps))
+    return tag
+
+
+def unavailable(
+    settings: LocatedSettings, failure: str, error: Exception
+) -> SourceUnavailableError:
+    """The error that says of a source's `uri` what failed and why, without any secret."""
+    place = getattr(error, "filename", None) or settings.uri
+    reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    extra = EXTRAS.get(_protocol(settings.uri.rpartition("::")[2]))
+    if isinstance(error, ImportError) and extra is not None:
+        reason = f"a package is not installed; install the extra: pip install 'ragline[{extra}]'"
+    message = f"source {settings.name}: {place} {failure}: {reason}"
+    return SourceUnavailableError(_without_secrets(settings, message))
+
+
+def _without_secrets(settings: LocatedSettings, message: str) -> str:
+    for secret in filter(None, map(os.environ.get, settings.credentials.values())):
+        message = message.replace(secret, "***")
+    return re.sub(r"://[^/@\s]*@", "://", message)
+
+
+def _protocol(url: str) -> str:
+    return url.partition("://")[0] if "://" in url else "file"
