@@ -65,6 +65,6 @@ def decode_path(document_id: str) -> str:
     return os.fsdecode(unquote_to_bytes(document_id))
 
 
-def is_unicode(path: str) -> bool:
-    """Whether a path from the operating system was valid UTF-8."""
-    return path.isascii() or not any("\udc80" <= character <= "\udcff" for character in path)
+def is_unicode(text: str) -> bool:
+    """Whether a text that came as bytes (`surrogateescape`) was valid UTF-8."""
+    return text.isascii() or not any("\udc80" <= character <= "\udcff" for character in text)

@@ -1,15 +1,21 @@
-"""JSON lines as a source: fields, metadata, and what a broken line costs."""
+"""Files of records as a source: fields, metadata, readers, and what a broken row costs."""
 
 from __future__ import annotations
 
 import gzip
 import json
+import sys
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from ragline.errors import SourceUnavailableError
+from ragline.errors import BrokenDocumentError, DocumentTooLargeError, SourceUnavailableError
 from ragline.sources.protocol import FailedFetch, FetchedDocument
+from ragline.sources.record_files import guess_format
 from ragline.sources.records import RecordsSettings, RecordsSource
 
 
@@ -93,3 +99,269 @@ def test_text_that_postgres_cannot_hold_is_made_storable(tmp_path):
     fetched = fetch_all(open_records(path))["1"]
     assert fetched.text == "a\ufffdb ? c"
     assert fetched.metadata == {"m": "\ufffd"}
+
+
+ACL = {"principals": "acl", "changed_at": "at"}
+MOMENT = datetime(2024, 5, 1, 12, tzinfo=UTC)
+
+
+def write_parquet(path: Path, rows: list[dict[str, object]], **options: object) -> Path:
+    pq.write_table(pa.Table.from_pylist(rows), path, **options)
+    return path
+
+
+def versions(source: RecordsSource) -> dict[str, str]:
+    return {listed.document_id: listed.version for listed in source.list_documents()}
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("r.jsonl", "jsonl"),
+        ("r.ndjson.gz", "jsonl"),
+        ("r", "jsonl"),
+        ("https://host/v1.2/r.CSV", "csv"),
+        ("r.csv.gz", "csv"),
+        ("s3://bucket/r.parquet", "parquet"),
+    ],
+)
+def test_format_is_what_the_name_says(name, expected):
+    assert guess_format(name) == expected
+
+
+def test_stated_format_wins_over_the_name(tmp_path):
+    path = write(tmp_path / "export.txt", "_id,text", "1,body")
+    assert fetch_all(open_records(path, format="csv"))["1"].text == "body"
+
+
+@pytest.mark.parametrize("suffix", ["csv", "csv.gz"])
+def test_csv_has_a_header_and_cells_of_many_lines(tmp_path, suffix):
+    content = '\ufeff_id,title,text,year\r\n1,T,"two\nlines, a ""quote""",1958\r\n\r\n2,,plain,\r\n'
+    path = tmp_path / f"r.{suffix}"
+    path.write_bytes(gzip.compress(content.encode()) if suffix.endswith("gz") else content.encode())
+    fetched = fetch_all(open_records(path))
+    assert (fetched["1"].title, fetched["1"].text) == ("T", 'two\nlines, a "quote"')
+    assert fetched["1"].metadata == {"year": "1958"}
+    assert (fetched["2"].title, fetched["2"].text) == (None, "plain")
+
+
+@pytest.mark.parametrize(
+    ("row", "document_id", "said"),
+    [
+        (b"2,too,many,cells", "2", "line 3 has 4 cells and the header 2"),
+        (b"2", "2", "line 3 has 1 cells"),
+        (b",no id", "line:3", "line 3 has no '_id'"),
+        (b"1,again", "line:3", "line 3 repeats the id '1'"),
+        (b"2,caf\xe9", "2", "line 3 is not UTF-8"),
+        (b'2,"quoted"more', "line:3", "line 3 is not CSV"),
+    ],
+)
+def test_broken_row_of_csv_costs_one_document(tmp_path, row, document_id, said):
+    path = tmp_path / "r.csv"
+    path.write_bytes(b"_id,text\n1,a\n" + row + b"\n3,c\n")
+    fetched = fetch_all(open_records(path))
+    assert set(fetched) == {"1", document_id, "3"}
+    assert isinstance(fetched[document_id].error, BrokenDocumentError)
+    assert said in str(fetched[document_id].error)
+    assert fetched["3"].text == "c"
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("", "no header"),
+        ("_id,body\n1,a\n", "no column 'text'; there are: _id, body"),
+        ("_id,text,text\n1,a,b\n", "twice"),
+        ('_id,text\n1,"never closed\n2,b\n', "line 3 is not CSV"),
+        ('_id,text\n1,a\n2,"never closed', "line 3 is not CSV"),
+        ('_id,text\n1,"open\n2,"b\n3,c\n', "line 3 is not CSV"),
+    ],
+)
+def test_csv_whose_rows_cannot_be_told_apart_is_incomplete(tmp_path, content, said):
+    path = tmp_path / "r.csv"
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(SourceUnavailableError, match=said):
+        list(open_records(path).list_documents())
+
+
+def test_column_of_readers_that_is_not_there_is_no_permission_for_all(tmp_path):
+    path = write(tmp_path / "r.csv", "_id,text", "1,a")
+    with pytest.raises(SourceUnavailableError, match="no column 'acl'"):
+        list(open_records(path, fields={"principals": "acl"}).list_documents())
+
+
+def test_cell_longer_than_pythons_limit_is_read(tmp_path):
+    path = write(tmp_path / "r.csv", "_id,text", "1," + "x" * 200_000)
+    assert len(fetch_all(open_records(path))["1"].text) == 200_000
+
+
+def test_parquet_gives_metadata_as_json(tmp_path):
+    row = {
+        "_id": 7,
+        "title": "T",
+        "text": "body",
+        "day": date(2024, 5, 1),
+        "at": MOMENT,
+        "price": Decimal("1.50"),
+        "tags": ["a", "b"],
+        "nested": {"x": 1},
+        "ratio": float("nan"),
+        "none": None,
+    }
+    path = write_parquet(tmp_path / "r.parquet", [row])
+    fetched = fetch_all(open_records(path))["7"]
+    assert (fetched.title, fetched.text) == ("T", "body")
+    assert fetched.metadata == {
+        "day": "2024-05-01",
+        "at": "2024-05-01T12:00:00+00:00",
+        "price": 1.5,
+        "tags": ["a", "b"],
+        "nested": {"x": 1},
+        "ratio": None,
+        "none": None,
+    }
+
+
+def test_parquet_is_read_over_row_groups_and_batches(tmp_path):
+    rows = [{"_id": f"d{n}", "text": f"text {n}"} for n in range(1000)]
+    path = write_parquet(tmp_path / "r.parquet", rows, row_group_size=300)
+    source = open_records(path)
+    assert list(versions(source)) == [row["_id"] for row in rows]
+    wanted = ["d0", "d299", "d300", "d999"]
+    fetched = {one.document_id: one for one in source.fetch_documents([*wanted, "gone"])}
+    assert [fetched[name].text for name in wanted] == ["text 0", "text 299", "text 300", "text 999"]
+    assert isinstance(fetched["gone"], FailedFetch)
+
+
+def test_broken_row_of_parquet_costs_one_document(tmp_path):
+    rows = [
+        {"_id": "1", "text": "a", "blob": None},
+        {"_id": None, "text": "b", "blob": None},
+        {"_id": "1", "text": "c", "blob": None},
+        {"_id": "4", "text": "d", "blob": b"\x00\xff"},
+    ]
+    fetched = fetch_all(open_records(write_parquet(tmp_path / "r.parquet", rows)))
+    assert set(fetched) == {"1", "row:2", "row:3", "4"}
+    assert fetched["1"].text == "a"
+    assert "row 3 repeats the id '1'" in str(fetched["row:3"].error)
+    assert "'blob' holds bytes" in str(fetched["4"].error)
+
+
+@pytest.mark.parametrize("content", [b"", b"no parquet", b"PAR1 cut"])
+def test_broken_parquet_is_no_empty_source(tmp_path, content):
+    path = tmp_path / "r.parquet"
+    path.write_bytes(content)
+    with pytest.raises(SourceUnavailableError, match="cannot be read to its end"):
+        list(open_records(path).list_documents())
+
+
+def test_missing_package_names_the_format(tmp_path, monkeypatch):
+    path = write_parquet(tmp_path / "r.parquet", [{"_id": "1", "text": "a"}])
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
+    with pytest.raises(SourceUnavailableError, match="pyarrow"):
+        list(open_records(path).list_documents())
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "parquet", "csv"])
+def test_change_of_any_column_is_another_version(tmp_path, suffix):
+    def write_rows(**changes: object) -> Path:
+        row = {"_id": "1", "text": "a", "title": "t", "acl": "x", "year": "1", **changes}
+        path = tmp_path / f"r.{suffix}"
+        if suffix == "parquet":
+            return write_parquet(path, [row])
+        if suffix == "csv":
+            return write(path, ",".join(row), ",".join(map(str, row.values())))
+        return write(path, json.dumps(row))
+
+    seen = {versions(open_records(write_rows()))["1"]}
+    for change in ({"text": "b"}, {"title": "u"}, {"acl": "y"}, {"year": "2"}):
+        seen.add(versions(open_records(write_rows(**change)))["1"])
+    assert len(seen) == 5
+    assert versions(open_records(write_rows()))["1"] in seen
+
+
+def test_other_fields_make_other_versions_and_another_probe(tmp_path):
+    path = write(tmp_path / "r.jsonl", '{"_id": "1", "text": "a", "body": "b"}')
+    one, other = open_records(path), open_records(path, fields={"text": "body"})
+    assert versions(one) != versions(other)
+    assert one.probe() != other.probe()
+
+
+@pytest.mark.parametrize(
+    ("stated", "expected"),
+    [(["u1", "group:a"], ("u1", "group:a")), ([], ()), (None, None)],
+)
+def test_readers_are_a_list_and_null_says_nothing(tmp_path, stated, expected):
+    record = {"_id": "1", "text": "a", "acl": stated, "at": "2024-05-01T12:00:00Z"}
+    path = write(tmp_path / "r.jsonl", json.dumps(record))
+    fetched = fetch_all(open_records(path, fields=ACL))["1"]
+    assert fetched.principals == expected
+    assert fetched.metadata == {}
+
+
+@pytest.mark.parametrize(
+    ("cell", "expected"),
+    [("u1;group:a", ("u1", "group:a")), (" u1 ; ", ("u1",)), (";", ()), ("", None)],
+)
+def test_readers_in_csv_are_parted_by_semicolons(tmp_path, cell, expected):
+    path = write(tmp_path / "r.csv", "_id,text,acl", f"1,a,{cell}")
+    fetched = fetch_all(open_records(path, fields={"principals": "acl"}))["1"]
+    assert fetched.principals == expected
+
+
+@pytest.mark.parametrize(
+    "record", [{"acl": "u1"}, {"acl": 5}, {"acl": ["u1", None]}, {"acl": [""]}, {"acl": {}}, {}]
+)
+def test_readers_that_cannot_be_understood_close_the_record(tmp_path, record):
+    path = write(tmp_path / "r.jsonl", json.dumps({"_id": "1", "text": "a", **record}))
+    fetched = fetch_all(open_records(path, fields={"principals": "acl"}))["1"]
+    assert isinstance(fetched, FailedFetch)
+    assert isinstance(fetched.error, BrokenDocumentError)
+    assert "who may read" in str(fetched.error)
+
+
+def test_readers_in_parquet_are_a_list(tmp_path):
+    rows = [{"_id": "1", "text": "a", "acl": ["u1"]}, {"_id": "2", "text": "b", "acl": None}]
+    path = write_parquet(tmp_path / "r.parquet", rows)
+    fetched = fetch_all(open_records(path, fields={"principals": "acl"}))
+    assert fetched["1"].principals == ("u1",)
+    assert fetched["2"].principals is None
+
+
+@pytest.mark.parametrize(
+    ("stated", "expected"),
+    [("2024-05-01T12:00:00Z", MOMENT), (MOMENT.timestamp(), MOMENT), ("soon", None), (None, None)],
+)
+def test_time_of_change_is_the_records_own(tmp_path, stated, expected):
+    path = write(tmp_path / "r.jsonl", json.dumps({"_id": "1", "text": "a", "at": stated}))
+    (listed,) = open_records(path, fields={"changed_at": "at"}).list_documents()
+    assert listed.changed_at == expected
+
+
+def test_record_over_the_limit_is_refused(tmp_path):
+    path = write(tmp_path / "r.csv", "_id,text", "1," + "x" * 200, "2,b")
+    fetched = fetch_all(open_records(path, max_document_bytes=100))
+    assert isinstance(fetched["1"].error, DocumentTooLargeError)
+    assert fetched["2"].text == "b"
+
+
+def test_probe_moves_with_the_file(tmp_path):
+    path = write(tmp_path / "r.csv", "_id,text", "1,a")
+    before = open_records(path).probe()
+    assert open_records(path).probe() == before
+    write(path, "_id,text", "1,bb")
+    assert open_records(path).probe() != before
+
+
+def test_records_lie_on_any_storage():
+    import fsspec
+
+    memory = fsspec.filesystem("memory")
+    memory.pipe_file("/lake/r.csv", b"_id,text\n1,a\n")
+    source = RecordsSource(
+        RecordsSettings(name="s", collection="c", kind="records", uri="memory://lake/r.csv")
+    )
+    before, probe = versions(source), source.probe()
+    memory.pipe_file("/lake/r.csv", b"_id,text\n1,b\n")
+    assert versions(source) != before
+    assert source.probe() != probe

@@ -1,0 +1,129 @@
+"""What the columns of a record mean, for the kinds whose documents are rows: records and sql.
+
+Where the rows come from is `record_files` and `sql`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from ragline.errors import BrokenDocumentError, DocumentTooLargeError, EmptyDocumentError
+from ragline.fingerprints import fingerprint
+from ragline.sources.json_values import json_value, storable_text
+from ragline.sources.moments import read_moment
+from ragline.sources.protocol import FetchedDocument
+
+
+class RecordFields(BaseModel):
+    """Which columns of a record are what; every other column becomes metadata.
+
+    `principals` says who may read the record, `changed_at` when it was changed.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: str = "_id"
+    title: str | None = "title"
+    text: str = "text"
+    principals: str | None = None
+    changed_at: str | None = None
+
+    @property
+    def stated(self) -> tuple[str, ...]:
+        """The columns without which no record can be read."""
+        optional = (self.principals, self.changed_at)
+        return (self.id, self.text, *(name for name in optional if name is not None))
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes when the same record would be read as another document."""
+        return fingerprint(self.model_dump(mode="json"))
+
+    def read_changed_at(self, record: Mapping[str, Any]) -> datetime | None:
+        """When the record says that it was changed; None when it says nothing of use."""
+        return None if self.changed_at is None else read_moment(record.get(self.changed_at))
+
+    def read_document(
+        self,
+        document_id: str,
+        record: Mapping[str, Any],
+        content: bytes,
+        *,
+        limit: int,
+        separator: str | None = None,
+    ) -> FetchedDocument:
+        """The document that a record is. `content` are its bytes, of at most `limit`.
+
+        With a `separator`, the principals may also be one text that it parts.
+
+        Raises:
+            DocumentError: the record lacks something, or holds what it may not. One whose
+                principals cannot be understood is refused: nobody could say who may read it.
+        """
+        if len(content) > limit:
+            raise DocumentTooLargeError(f"the record is larger than {limit} bytes")
+        title = _read_title(record, self.title)
+        return FetchedDocument(
+            document_id=document_id,
+            content=content,
+            name=f"{document_id}.json",
+            text=_read_text(record, self.text),
+            title=storable_text(title) if title else None,
+            metadata=self._read_metadata(record),
+            principals=_read_principals(record, self.principals, separator),
+        )
+
+    def _read_metadata(self, record: Mapping[str, Any]) -> dict[str, Any]:
+        special = {self.id, self.title, self.text, self.principals, self.changed_at}
+        metadata = {}
+        for name, value in record.items():
+            if name not in special:
+                try:
+                    metadata[storable_text(name)] = json_value(value)
+                except ValueError as error:
+                    raise BrokenDocumentError(f"{name!r} {error}; leave it out") from error
+        return metadata
+
+
+def _read_text(record: Mapping[str, Any], name: str) -> str:
+    if name not in record:
+        raise BrokenDocumentError(f"the record has no {name!r}")
+    text = record[name]
+    if text is None:
+        raise EmptyDocumentError(f"{name!r} is null")
+    if not isinstance(text, str):
+        raise BrokenDocumentError(f"{name!r} is not a string")
+    return storable_text(text)
+
+
+def _read_title(record: Mapping[str, Any], name: str | None) -> str | None:
+    title = None if name is None else record.get(name)
+    if not isinstance(title, str | None):
+        raise BrokenDocumentError(f"{name!r} is not a string")
+    return title
+
+
+def _read_principals(
+    record: Mapping[str, Any], name: str | None, separator: str | None
+) -> tuple[str, ...] | None:
+    if name is None:
+        return None
+    if name not in record:
+        raise BrokenDocumentError(f"the record has no {name!r}, which says who may read it")
+    value = record[name]
+    if value is None or (separator is not None and value == ""):
+        return None
+    if isinstance(value, str) and separator is not None:
+        return tuple(part.strip() for part in value.split(separator) if part.strip())
+    if not isinstance(value, list | tuple):
+        kind = type(value).__name__
+        raise BrokenDocumentError(f"{name!r} says who may read the record and is {kind}, no list")
+    if not all(isinstance(item, str) and item for item in value):
+        raise BrokenDocumentError(
+            f"{name!r} says who may read the record and has an item that is no text"
+        )
+    return tuple(map(storable_text, value))
