@@ -25,5 +25,8 @@ class WorkshopResource(ConfigurableResource[Workshop]):
         configuration = load_configuration(Path(self.config_path))
         if context.instance is not None and context.run_id is not None:
             context.instance.add_run_tags(context.run_id, process_tags())
-        with open_database(configuration) as database:
-            yield Workshop(configuration, database, str(context.run_id))
+        with (
+            open_database(configuration) as database,
+            Workshop(configuration, database, str(context.run_id)) as workshop,
+        ):
+            yield workshop

@@ -52,6 +52,14 @@ class UnknownCollectionError(RaglineError):
     """No collection of that name exists. The message lists those that do."""
 
 
+class NoPushSourceError(RaglineError):
+    """The collection takes no pushed documents. Add a source of the kind push to ragline.yaml."""
+
+
+class UnknownDocumentError(RaglineError):
+    """No document of this id was ever pushed to the collection. Look at the id's encoding."""
+
+
 class IndexNotReadyError(RaglineError):
     """The collection has no live index yet. Run `ragline sync` first."""
 
@@ -84,6 +92,10 @@ class BrokenDocumentError(DocumentError):
 
 class DocumentUnreadableError(DocumentError):
     """The source listed the document and then failed to hand over its bytes."""
+
+
+class PermissionsUnavailableError(DocumentError):
+    """The source could not say who may read the document. Mend its access to permissions."""
 
 
 class EmptyDocumentError(DocumentError):
@@ -120,6 +132,10 @@ class ParserMemoryError(DocumentError):
 
 class ParserCrashedError(DocumentError):
     """The reader's process died on this document."""
+
+
+class ChunkingError(DocumentError):
+    """The document was read, but its text could not be cut into chunks. Report the message."""
 
 
 class TextTooLongError(RaglineError):

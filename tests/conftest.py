@@ -165,6 +165,8 @@ def run_stages() -> Callable[[Workshop], dict[str, object]]:
                 reports[f"{source.name}/{stage.__name__}"] = stage(workshop, source.name)
         for collection in workshop.configuration.collections:
             reports[collection.name] = publish_index(workshop, collection.name)
+        # The run ends here: another workshop may have the sources now.
+        workshop.close()
         return reports
 
     return run

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from time import perf_counter
 
 from sqlalchemy import Connection, Row
 
 from ragline.chunking import Chunk, chunk_document
+from ragline.errors import ChunkingError
 from ragline.fingerprints import hash_text
+from ragline.lifecycle.claims import drain
 from ragline.lifecycle.generations import Generation, open_generations
-from ragline.lifecycle.ledger import register_source
+from ragline.lifecycle.ledger import record_uncut, register_source
 from ragline.lifecycle.source_syncs import record_counts
 from ragline.lifecycle.workshop import Workshop
 from ragline.parsing.parsed_document import Element, ParsedDocument
@@ -55,9 +57,12 @@ def build_chunks(workshop: Workshop, source_name: str) -> ChunksReport:
     made = 0
     with workshop.progress.stage(f"{source_name}: chunk", total=None, unit="chunks") as advance:
         for generation in _one_per_chunker(generations):
-            for count in _chunk_parses(workshop, source_id, generation):
-                made += count
-                advance(count)
+            cutter = _Cutter(workshop, source_id, generation)
+            shown = 0
+            for _ in drain(cutter.cut_batch, cutter.count_left):
+                advance(cutter.chunks_made - shown)
+                shown = cutter.chunks_made
+            made += cutter.chunks_made
     documents, chunks = count_chunks(workshop, source_id, generations[-1])
     report = ChunksReport(documents, chunks, made, perf_counter() - started)
     record_counts(workshop, source_id, report, report.seconds)
@@ -76,30 +81,46 @@ def _one_per_chunker(generations: Iterable[Generation]) -> list[Generation]:
     return list({generation.chunker_fingerprint: generation for generation in generations}.values())
 
 
-def _chunk_parses(workshop: Workshop, source_id: int, generation: Generation) -> Iterator[int]:
-    """Cut the waiting parses COMMIT_PARSES at a time; yield the chunks made by each commit."""
-    parameters = {
-        "source_id": source_id,
-        "chunker_fingerprint": generation.chunker_fingerprint,
-        "limit": COMMIT_PARSES,
-    }
-    statement = load_statement("lifecycle/select_unchunked_parses")
-    while True:
-        with workshop.database.begin() as connection:
-            parses = connection.execute(statement, parameters).all()
-            if not parses:
-                return
-            yield _store_chunks(connection, generation, _cut(workshop, generation, parses))
+@dataclass
+class _Cutter:
+    """One worker's cutting of a source for one chunker, COMMIT_PARSES at a time."""
 
+    workshop: Workshop
+    source_id: int
+    generation: Generation
+    chunks_made: int = 0
 
-def _cut(
-    workshop: Workshop, generation: Generation, parses: Sequence[Row[tuple[object, ...]]]
-) -> dict[int, list[Chunk]]:
-    tokenizer = workshop.tokenizer(generation.model)
-    return {
-        parse.id: chunk_document(read_parse(parse), generation.chunking, tokenizer)
-        for parse in parses
-    }
+    def cut_batch(self) -> int:
+        """Claim, cut and store some parses; how many."""
+        with self.workshop.database.begin() as connection:
+            statement = load_statement("lifecycle/select_unchunked_parses")
+            parses = connection.execute(statement, self._parameters(limit=COMMIT_PARSES)).all()
+            cut = {parse.id: self._cut(parse) for parse in parses}
+            made = {key: chunks for key, chunks in cut.items() if isinstance(chunks, list)}
+            self.chunks_made += _store_chunks(connection, self.generation, made)
+            for key, error in cut.items():
+                if isinstance(error, ChunkingError):
+                    record_uncut(connection, key, error)
+        return len(parses)
+
+    def count_left(self) -> int:
+        statement = load_statement("lifecycle/count_unchunked_parses")
+        with self.workshop.database.connect() as connection:
+            return int(connection.execute(statement, self._parameters()).scalar_one())
+
+    def _cut(self, parse: Row[tuple[object, ...]]) -> list[Chunk] | ChunkingError:
+        tokenizer = self.workshop.tokenizer(self.generation.model)
+        try:
+            return chunk_document(read_parse(parse), self.generation.chunking, tokenizer)
+        except Exception as error:  # noqa: BLE001  whatever it is, it is this document's
+            return ChunkingError(f"its text cannot be cut: {type(error).__name__}: {error}")
+
+    def _parameters(self, **more: int) -> dict[str, object]:
+        return {
+            "source_id": self.source_id,
+            "chunker_fingerprint": self.generation.chunker_fingerprint,
+            **more,
+        }
 
 
 def read_parse(row: Row[tuple[object, ...]]) -> ParsedDocument:

@@ -1,32 +1,45 @@
 """The first stage: list a source, read what is new or changed, and keep its parse.
 
-Listing and reading meet the ledger here; the readers themselves are `ragline.parsing`, and
-the kinds of source `ragline.sources`.
+Listing and reading meet the ledger here; what a listing means is `listing`, the readers
+themselves are `ragline.parsing`, and the kinds of source `ragline.sources`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from time import perf_counter
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, RowMapping
+from sqlalchemy.exc import DataError
 
-from ragline.errors import DocumentError, EmptyDocumentError
+from ragline.errors import (
+    BrokenDocumentError,
+    DocumentError,
+    EmptyDocumentError,
+    SourceUnavailableError,
+)
 from ragline.fingerprints import fingerprint, hash_bytes
 from ragline.lifecycle import ledger
-from ragline.lifecycle.ledger import Failure, ListingCounts, UnreadDocument
+from ragline.lifecycle.claims import drain
+from ragline.lifecycle.ledger import Failure, UnreadDocument
+from ragline.lifecycle.listing import ListingCounts, apply_listing, read_listing
 from ragline.lifecycle.source_syncs import record_counts, record_error
 from ragline.lifecycle.workshop import Workshop
 from ragline.parsing.parsed_document import Element, ParsedDocument
-from ragline.parsing.parser_pool import ParserPool, parser_fingerprint
+from ragline.parsing.parser_pool import parser_fingerprint
+from ragline.sources.attributes import attributes_fingerprint, describe_document
 from ragline.sources.protocol import FailedFetch, FetchedDocument, Source
-from ragline.sources.registry import open_source
-from ragline.storage.database import Database
+from ragline.sources.registry import KINDS
+from ragline.sources.settings import SourceSettings
+from ragline.storage.statements import load_statement
 
 GIVEN = "given"
-COMMIT_DOCUMENTS = 50
+# Text that is no Unicode, or a number that no type holds.
+UNSTORABLE = (DataError, UnicodeEncodeError)
+ATTRIBUTE_ROWS = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +47,8 @@ class DocumentsReport:
     """What one run of the stage found and did, in documents.
 
     `listed` = `added` + `changed` + `unchanged`. `failed`, `quarantined` and `unsupported`
-    count the documents that are in these states afterwards; `failures` names them.
+    count the documents that are in these states afterwards; `failures` names them. `held`
+    counts those whose removal waits for somebody's word.
     """
 
     listed: int
@@ -42,12 +56,22 @@ class DocumentsReport:
     changed: int
     unchanged: int
     removed: int
+    held: int
     failed: int
     quarantined: int
     unsupported: int
     bytes_read: int
     seconds: float
     failures: list[Failure] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingCounts:
+    """What reading did: documents read, those with other bytes than before, and the bytes."""
+
+    documents: int
+    changed: int
+    bytes_read: int
 
 
 def sync_documents(workshop: Workshop, source_name: str) -> DocumentsReport:
@@ -58,29 +82,115 @@ def sync_documents(workshop: Workshop, source_name: str) -> DocumentsReport:
 
     Raises:
         SourceUnavailableError: the source could not be listed to its end; nothing was removed.
+        SyncInProgressError: another run is syncing this source.
     """
     started = perf_counter()
     settings = workshop.configuration.source(source_name)
     with workshop.database.begin() as connection:
         source_id = ledger.register_source(connection, settings).id
     try:
-        source = open_source(settings, workshop.configuration.home, workshop.database)
-        with workshop.database.begin() as connection:
-            listing = ledger.apply_listing(connection, source_id, source.list_documents())
-        reading = _Reading(workshop, source_name, source_id, source)
-        reading.run()
+        workshop.lock_source(source_name)
+        source = workshop.open_source(source_name)
+        listing = _list_source(workshop, source_id, source, settings)
+        reading = read_documents(workshop, source_name, source)
     except Exception as error:
         record_error(workshop, source_id, error)
         raise
-    report = _report(workshop.database, source_id, listing, reading, perf_counter() - started)
+    report = _report(workshop, source_id, listing, reading, perf_counter() - started)
     record_counts(workshop, source_id, report, report.seconds)
     return report
 
 
+def read_documents(
+    workshop: Workshop, source_name: str, source: Source | None = None
+) -> ReadingCounts:
+    """Read what the ledger wants read of a source, together with whoever else does it now."""
+    settings = workshop.configuration.source(source_name)
+    with workshop.database.begin() as connection:
+        source_id = ledger.register_source(connection, settings).id
+    parser = parser_fingerprint()
+    with workshop.database.connect() as connection:
+        unread = ledger.count_unread(connection, source_id, parser)
+    if unread == 0:
+        return ReadingCounts(0, 0, 0)
+    opened = source or workshop.open_source(source_name)
+    reader = _Reader(workshop, settings, source_id, opened, parser)
+    stage = workshop.progress.stage(f"{source_name}: read", total=unread, unit="documents")
+    with stage as advance:
+        for count in drain(reader.read_batch, reader.count_left):
+            advance(count)
+    return ReadingCounts(reader.documents, reader.changed, reader.bytes_read)
+
+
+def _list_source(
+    workshop: Workshop, source_id: int, source: Source, settings: SourceSettings
+) -> ListingCounts:
+    try:
+        with workshop.database.connect() as connection:
+            listing = read_listing(connection, source)
+        with workshop.database.begin() as connection:
+            counts = apply_listing(
+                connection, source_id, source, listing, settings.max_removal_ratio
+            )
+            _renew_attributes(connection, source_id, settings)
+    except SourceUnavailableError as error:
+        ledger.record_unreachable(workshop.database, settings.name, str(error))
+        raise
+    return counts
+
+
+def _renew_attributes(connection: Connection, source_id: int, settings: SourceSettings) -> None:
+    """Give the documents the attributes of a configuration that has changed; nothing is read."""
+    wanted = attributes_fingerprint(settings)
+    parameters = {"source_id": source_id}
+    row = connection.execute(load_statement("lifecycle/lock_source"), parameters).one()
+    if row.attributes_fingerprint == wanted:
+        return
+    rows = connection.execute(load_statement("lifecycle/select_attributes"), parameters)
+    known = rows.mappings().all()
+    for start in range(0, len(known), ATTRIBUTE_ROWS):
+        _update_attributes(connection, settings, known[start : start + ATTRIBUTE_ROWS])
+    connection.execute(
+        load_statement("lifecycle/record_attributes"), {**parameters, "fingerprint": wanted}
+    )
+
+
+def _update_attributes(
+    connection: Connection, settings: SourceSettings, rows: Sequence[RowMapping]
+) -> None:
+    described = [
+        describe_document(settings, row["document_id"], row["own_metadata"], row["own_principals"])
+        for row in rows
+    ]
+    changed = [
+        (row["id"], attributes)
+        for row, attributes in zip(rows, described, strict=True)
+        if attributes.hash != row["attributes_hash"]
+    ]
+    if not changed:
+        return
+    connection.execute(
+        load_statement("lifecycle/update_attributes"),
+        {
+            "ids": [key for key, _ in changed],
+            "metadata": [json.dumps(attributes.metadata) for _, attributes in changed],
+            "principals": [
+                None if attributes.principals is None else json.dumps(attributes.principals)
+                for _, attributes in changed
+            ],
+            "attributes_hashes": [attributes.hash for _, attributes in changed],
+        },
+    )
+
+
 def _report(
-    database: Database, source_id: int, listing: ListingCounts, reading: _Reading, seconds: float
+    workshop: Workshop,
+    source_id: int,
+    listing: ListingCounts,
+    reading: ReadingCounts,
+    seconds: float,
 ) -> DocumentsReport:
-    with database.connect() as connection:
+    with workshop.database.connect() as connection:
         states = ledger.count_states(connection, source_id)
         failures = ledger.list_failures(connection, source_id)
     return DocumentsReport(
@@ -89,6 +199,7 @@ def _report(
         changed=reading.changed,
         unchanged=max(listing.listed - listing.added - reading.changed, 0),
         removed=listing.removed,
+        held=listing.held,
         failed=states["failed"],
         quarantined=states["quarantined"],
         unsupported=states["unsupported"],
@@ -111,86 +222,68 @@ class _Outcome:
     content_hash: str | None
     result: ParsedDocument | DocumentError | None
 
+    @property
+    def is_changed(self) -> bool:
+        """Whether the document had other bytes when it was read last."""
+        known_hash = self.document.content_hash
+        return None not in (known_hash, self.content_hash) and known_hash != self.content_hash
+
 
 @dataclass
-class _Reading:
-    """The reading of a source's unread documents, committed every COMMIT_DOCUMENTS of them."""
+class _Reader:
+    """One worker's reading of a source, a claim at a time; each claim is one transaction."""
 
     workshop: Workshop
-    source_name: str
+    settings: SourceSettings
     source_id: int
     source: Source
-    parser: str = field(default_factory=parser_fingerprint)
+    parser: str
+    documents: int = 0
     changed: int = 0
     bytes_read: int = 0
-    _waiting: dict[str, UnreadDocument] = field(default_factory=dict)
-    _hashes: dict[str, str] = field(default_factory=dict)
-    _outcomes: list[_Outcome] = field(default_factory=list)
 
-    def run(self) -> None:
+    def count_left(self) -> int:
         with self.workshop.database.connect() as connection:
-            unread = ledger.select_unread(connection, self.source_id, self.parser)
-        if not unread:
-            return
-        self._waiting = {document.document_id: document for document in unread}
-        stage = self.workshop.progress.stage(
-            f"{self.source_name}: read", total=len(unread), unit="documents"
-        )
-        with stage as advance, ParserPool() as pool:
-            for fetched, result in pool.parse_documents(self._unparsed()):
-                self._note(fetched, result)
-                if len(self._outcomes) >= COMMIT_DOCUMENTS:
-                    advance(self._commit())
-            advance(self._commit())
+            return ledger.count_unread(connection, self.source_id, self.parser)
 
-    def _unparsed(self) -> Iterator[FetchedDocument]:
-        """Yield the documents that have to be parsed; note the others on the way."""
-        for fetched in self.source.fetch_documents(list(self._waiting)):
-            if isinstance(fetched, FailedFetch):
-                document = self._waiting.pop(fetched.document_id)
-                self._outcomes.append(_Outcome(document, None, None, fetched.error))
-                continue
-            self.bytes_read += len(fetched.content)
-            self._hashes[fetched.document_id] = hash_bytes(fetched.content).hex()
-            if fetched.text is not None:
-                self._note(fetched, _given_text(fetched))
-            elif self._is_parsed(fetched):
-                self._note(fetched, None)
-            else:
-                yield fetched
+    def read_batch(self) -> int:
+        """Claim, read and record some documents; how many."""
+        limit = KINDS[self.settings.kind].claim_documents
+        with self.workshop.database.begin() as connection:
+            claimed = ledger.claim_unread(connection, self.source_id, self.parser, limit)
+            batch = _Batch(self, connection, {unread.document_id: unread for unread in claimed})
+            if claimed:
+                self._record_all(connection, list(batch.read()))
+        self.documents += len(claimed)
+        return len(claimed)
 
-    def _is_parsed(self, fetched: FetchedDocument) -> bool:
-        content_hash = self._hashes[fetched.document_id]
-        with self.workshop.database.connect() as connection:
-            return ledger.has_parse(connection, self._parse_fingerprint(fetched, content_hash))
-
-    def _note(
-        self, fetched: FetchedDocument, result: ParsedDocument | DocumentError | None
-    ) -> None:
-        if isinstance(result, ParsedDocument) and not result.text.strip():
-            result = EmptyDocumentError("the document holds no text")
-        document = self._waiting.pop(fetched.document_id)
-        content_hash = self._hashes.pop(fetched.document_id)
-        self._outcomes.append(_Outcome(document, fetched, content_hash, result))
-
-    def _parse_fingerprint(self, fetched: FetchedDocument, content_hash: str) -> str:
+    def name_parse(self, fetched: FetchedDocument, content_hash: str) -> str:
         """What a parse is addressed by: the bytes, the name's ending, and the parser."""
         if fetched.text is not None:
             return fingerprint({"title": fetched.title, "text": fetched.text})
         suffix = PurePosixPath(fetched.name).suffix.lower()
         return fingerprint({"content": content_hash, "suffix": suffix, "parser": self.parser})
 
-    def _commit(self) -> int:
-        outcomes, self._outcomes = self._outcomes, []
-        with self.workshop.database.begin() as connection:
+    def _record_all(self, connection: Connection, outcomes: Sequence[_Outcome]) -> None:
+        """Record a batch; what the database refuses of one document costs that document alone."""
+        self.changed += sum(outcome.is_changed for outcome in outcomes)
+        try:
+            with connection.begin_nested():
+                for outcome in outcomes:
+                    self._record(connection, outcome)
+        except UNSTORABLE:
             for outcome in outcomes:
+                self._record_alone(connection, outcome)
+
+    def _record_alone(self, connection: Connection, outcome: _Outcome) -> None:
+        try:
+            with connection.begin_nested():
                 self._record(connection, outcome)
-        return len(outcomes)
+        except UNSTORABLE as error:
+            refused = BrokenDocumentError(f"it holds what no database can store ({error})")
+            self._record(connection, replace(outcome, result=refused))
 
     def _record(self, connection: Connection, outcome: _Outcome) -> None:
-        known_hash = outcome.document.content_hash
-        if None not in (known_hash, outcome.content_hash) and known_hash != outcome.content_hash:
-            self.changed += 1
         if isinstance(outcome.result, DocumentError):
             ledger.record_failure(
                 connection,
@@ -200,18 +293,78 @@ class _Reading:
                 read_by=self.parser,
             )
         elif outcome.fetched is not None and outcome.content_hash is not None:
-            parse = self._parse_fingerprint(outcome.fetched, outcome.content_hash)
-            read_by = self.parser if outcome.fetched.text is None else GIVEN
-            if outcome.result is not None:
-                ledger.store_parse(connection, parse, read_by, outcome.result)
-            ledger.record_parsed(
-                connection,
-                outcome.document,
-                content_hash=outcome.content_hash,
-                fingerprint=parse,
-                read_by=read_by,
-                metadata=outcome.fetched.metadata,
-            )
+            self._record_parsed(connection, outcome, outcome.fetched, outcome.content_hash)
+
+    def _record_parsed(
+        self,
+        connection: Connection,
+        outcome: _Outcome,
+        fetched: FetchedDocument,
+        content_hash: str,
+    ) -> None:
+        parse = self.name_parse(fetched, content_hash)
+        read_by = self.parser if fetched.text is None else GIVEN
+        if isinstance(outcome.result, ParsedDocument):
+            ledger.store_parse(connection, parse, read_by, outcome.result)
+        ledger.record_parsed(
+            connection,
+            outcome.document,
+            content_hash=content_hash,
+            fingerprint=parse,
+            read_by=read_by,
+            fetched=fetched,
+            attributes=describe_document(
+                self.settings, fetched.document_id, fetched.metadata, fetched.principals
+            ),
+        )
+
+
+@dataclass
+class _Batch:
+    """The claimed documents of one transaction on their way through fetching and parsing."""
+
+    reader: _Reader
+    connection: Connection
+    waiting: dict[str, UnreadDocument]
+    _hashes: dict[str, str] = field(default_factory=dict)
+    _unparsed: list[_Outcome] = field(default_factory=list)
+
+    def read(self) -> Iterator[_Outcome]:
+        """Yield what became of each document, in order of completion."""
+        parsers = self.reader.workshop.parsers
+        for fetched, result in parsers.parse_documents(self._fetch()):
+            yield from self._take_unparsed()
+            yield self._conclude(fetched, result)
+        yield from self._take_unparsed()
+
+    def _fetch(self) -> Iterator[FetchedDocument]:
+        """Yield the documents that have to be parsed; put the others aside."""
+        for fetched in self.reader.source.fetch_documents(list(self.waiting)):
+            if isinstance(fetched, FailedFetch):
+                document = self.waiting.pop(fetched.document_id)
+                self._unparsed.append(_Outcome(document, None, None, fetched.error))
+                continue
+            self.reader.bytes_read += len(fetched.content)
+            content_hash = hash_bytes(fetched.content).hex()
+            self._hashes[fetched.document_id] = content_hash
+            if fetched.text is not None:
+                self._unparsed.append(self._conclude(fetched, _given_text(fetched)))
+            elif ledger.has_parse(self.connection, self.reader.name_parse(fetched, content_hash)):
+                self._unparsed.append(self._conclude(fetched, None))
+            else:
+                yield fetched
+
+    def _take_unparsed(self) -> list[_Outcome]:
+        taken, self._unparsed = self._unparsed, []
+        return taken
+
+    def _conclude(
+        self, fetched: FetchedDocument, result: ParsedDocument | DocumentError | None
+    ) -> _Outcome:
+        if isinstance(result, ParsedDocument) and not result.text.strip():
+            result = EmptyDocumentError("the document holds no text")
+        document = self.waiting.pop(fetched.document_id)
+        return _Outcome(document, fetched, self._hashes.pop(fetched.document_id), result)
 
 
 def _given_text(fetched: FetchedDocument) -> ParsedDocument:

@@ -11,6 +11,7 @@ from pgvector import HalfVector
 from sqlalchemy import Connection
 
 from ragline.lifecycle.chunks import count_chunks
+from ragline.lifecycle.claims import drain
 from ragline.lifecycle.generations import Generation, open_generations
 from ragline.lifecycle.ledger import register_source
 from ragline.lifecycle.source_syncs import record_counts
@@ -18,8 +19,6 @@ from ragline.lifecycle.workshop import Workshop
 from ragline.storage.database import copy_rows
 from ragline.storage.statements import load_statement
 
-# Texts read at once: enough for batches of equal length, and at most some 40 MB.
-ROUND_TEXTS = 16_384
 # Texts embedded between two commits: what a crash makes the next run embed again.
 COMMIT_TEXTS = 1_024
 
@@ -66,42 +65,77 @@ def embed_chunks(workshop: Workshop, source_name: str) -> EmbeddingsReport:
     return report
 
 
+@dataclass
+class _Worker:
+    """One worker's embedding for one generation, COMMIT_TEXTS at a time.
+
+    The queue belongs to the embedding space: a worker also takes what another source asked for,
+    and finds its own done by somebody else.
+    """
+
+    workshop: Workshop
+    source_id: int
+    generation: Generation
+    made: int = 0
+
+    def request(self) -> int:
+        """Ask for every vector that the source's documents lack; how many texts wait now."""
+        with self.workshop.database.begin() as connection:
+            connection.execute(
+                load_statement("lifecycle/insert_embedding_requests"), self._parameters()
+            )
+        return self.count_left()
+
+    def embed_batch(self) -> int:
+        """Take requests from the queue and keep their vectors; how many were taken."""
+        with self.workshop.database.begin() as connection:
+            rows = connection.execute(
+                load_statement("lifecycle/take_embedding_requests"),
+                self._parameters(limit=COMMIT_TEXTS),
+            ).all()
+            wanted = [(row.text_hash, row.text) for row in rows if row.text is not None]
+            for hashes, vectors in _embed(self.workshop, self.generation, wanted):
+                _store_embeddings(connection, self.generation, hashes, vectors)
+                self.made += len(hashes)
+        return len(rows)
+
+    def count_left(self) -> int:
+        statement = load_statement("lifecycle/count_unembedded_texts")
+        with self.workshop.database.connect() as connection:
+            return int(connection.execute(statement, self._parameters()).scalar_one())
+
+    def _parameters(self, **more: int) -> dict[str, object]:
+        return {
+            "source_id": self.source_id,
+            "generation_id": self.generation.id,
+            "chunker_fingerprint": self.generation.chunker_fingerprint,
+            "embedding_space_id": self.generation.embedding_space_id,
+            **more,
+        }
+
+
 def _embed_generation(
     workshop: Workshop, source_name: str, source_id: int, generation: Generation
 ) -> int:
-    made = 0
-    while missing := _select_missing(workshop, source_id, generation):
-        stage = workshop.progress.stage(f"{source_name}: embed", total=len(missing), unit="chunks")
+    worker = _Worker(workshop, source_id, generation)
+    missing = worker.request()
+    if missing:
+        stage = workshop.progress.stage(f"{source_name}: embed", total=missing, unit="chunks")
         with stage as advance:
-            for hashes, vectors in _embed(workshop, generation, missing):
-                with workshop.database.begin() as connection:
-                    _store_embeddings(connection, generation, hashes, vectors)
-                made += len(hashes)
-                advance(len(hashes))
-    return made
-
-
-def _select_missing(
-    workshop: Workshop, source_id: int, generation: Generation
-) -> list[tuple[bytes, str]]:
-    parameters = {
-        "source_id": source_id,
-        "chunker_fingerprint": generation.chunker_fingerprint,
-        "embedding_space_id": generation.embedding_space_id,
-        "limit": ROUND_TEXTS,
-    }
-    with workshop.database.connect() as connection:
-        rows = connection.execute(load_statement("lifecycle/select_missing_texts"), parameters)
-        return [(row.text_hash, row.text) for row in rows]
+            for count in drain(worker.embed_batch, worker.count_left):
+                advance(count)
+    return worker.made
 
 
 def _embed(
-    workshop: Workshop, generation: Generation, missing: list[tuple[bytes, str]]
+    workshop: Workshop, generation: Generation, wanted: list[tuple[bytes, str]]
 ) -> Iterator[tuple[list[bytes], np.ndarray]]:
+    if not wanted:
+        return
     embedder = workshop.embedder(generation.model)
-    texts = [text for _, text in missing]
+    texts = [text for _, text in wanted]
     for indices, vectors in embedder.embed_batches(texts, commit_size=COMMIT_TEXTS):
-        yield [missing[index][0] for index in indices], vectors
+        yield [wanted[index][0] for index in indices], vectors
 
 
 def _store_embeddings(

@@ -6,15 +6,17 @@ was or as it is, never half of it. What may be served is decided in `search_inde
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from time import perf_counter
 
 from sqlalchemy import Connection
 
 from ragline.errors import MissingEmbeddingError
+from ragline.lifecycle.claims import drain
 from ragline.lifecycle.generations import Generation, open_generations
-from ragline.lifecycle.ledger import register_source, settle_documents
+from ragline.lifecycle.ledger import register_source
+from ragline.lifecycle.settling import settle_documents
 from ragline.lifecycle.source_syncs import record_counts, record_finish
 from ragline.lifecycle.workshop import Workshop
 from ragline.storage.generation_tables import load_generation_statement
@@ -22,17 +24,19 @@ from ragline.storage.statements import load_statement
 
 # A transaction holds about this many entries, so that readers and vacuum never wait long.
 COMMIT_ENTRIES = 1_000
+CLAIM_DOCUMENTS = 500
 
 
 @dataclass(frozen=True, slots=True)
 class EntriesReport:
-    """Entries written and taken out by this run over all open generations.
+    """Entries written, rewritten in place and taken out by this run over all open generations.
 
     `entries` is what the target generation holds afterwards; `documents_made_ready` counts the
     documents that became visible to searches in this stage.
     """
 
     inserted: int
+    refreshed: int
     deleted: int
     entries: int
     documents_made_ready: int
@@ -41,11 +45,15 @@ class EntriesReport:
 
 @dataclass(frozen=True, slots=True)
 class Misplaced:
-    """A document whose entries must change: to those of a chunking, or to none."""
+    """A document whose entries must change: to those of a chunking, or to none.
+
+    With `has_same_chunks` only what stands beside the text differs.
+    """
 
     id: int
     chunking_id: int | None
     chunk_count: int
+    has_same_chunks: bool
 
 
 def apply_entries(workshop: Workshop, source_name: str) -> EntriesReport:
@@ -59,80 +67,135 @@ def apply_entries(workshop: Workshop, source_name: str) -> EntriesReport:
     generations = open_generations(workshop, settings.collection)
     with workshop.database.begin() as connection:
         source_id = register_source(connection, settings).id
-    inserted = deleted = 0
-    for generation in generations:
-        for added, gone in _place_documents(workshop, source_name, source_id, generation):
-            inserted, deleted = inserted + added, deleted + gone
+    placers = [_Placer(workshop, source_id, generation) for generation in generations]
+    for placer in placers:
+        placer.place_all(source_name)
     with workshop.database.begin() as connection:
-        ready = settle_documents(connection, source_id)
+        ready = settle_documents(connection, source_id, workshop.run_id)
         entries = connection.execute(
             load_statement("lifecycle/count_placed_entries"),
             {"source_id": source_id, "generation_id": generations[-1].id},
         ).scalar_one()
-    report = EntriesReport(inserted, deleted, entries, ready, perf_counter() - started)
+    report = EntriesReport(
+        inserted=sum(placer.inserted for placer in placers),
+        refreshed=sum(placer.refreshed for placer in placers),
+        deleted=sum(placer.deleted for placer in placers),
+        entries=entries,
+        documents_made_ready=ready,
+        seconds=perf_counter() - started,
+    )
     record_counts(workshop, source_id, report, report.seconds)
     record_finish(workshop, source_id)
     return report
 
 
-def _place_documents(
-    workshop: Workshop, source_name: str, source_id: int, generation: Generation
-) -> Iterator[tuple[int, int]]:
-    """Apply the difference of one generation; yield (inserted, deleted) of each commit."""
-    parameters = {
-        "source_id": source_id,
-        "generation_id": generation.id,
-        "chunker_fingerprint": generation.chunker_fingerprint,
-    }
-    with workshop.database.connect() as connection:
-        rows = connection.execute(
-            load_statement("lifecycle/select_misplaced_documents"), parameters
+@dataclass
+class _Placer:
+    """One worker's placing of a source's documents in one generation, in whole documents."""
+
+    workshop: Workshop
+    source_id: int
+    generation: Generation
+    inserted: int = 0
+    refreshed: int = 0
+    deleted: int = 0
+
+    def place_all(self, source_name: str) -> None:
+        misplaced = self.count_left()
+        if misplaced == 0:
+            return
+        stage = self.workshop.progress.stage(
+            f"{source_name}: index", total=misplaced, unit="documents"
         )
-        misplaced = [Misplaced(**row) for row in rows.mappings()]
-    if not misplaced:
-        return
-    stage = workshop.progress.stage(f"{source_name}: index", total=len(misplaced), unit="documents")
-    with stage as advance:
-        for batch in _batches(misplaced):
-            with workshop.database.begin() as connection:
-                yield _place_batch(connection, generation, batch, workshop.run_id)
-            advance(len(batch))
+        with stage as advance:
+            for count in drain(self.place_batch, self.count_left):
+                advance(count)
+
+    def place_batch(self) -> int:
+        """Claim some documents and exchange their entries; how many documents."""
+        with self.workshop.database.begin() as connection:
+            rows = connection.execute(
+                load_statement("lifecycle/select_misplaced_documents"),
+                self._parameters(limit=CLAIM_DOCUMENTS),
+            )
+            claimed = [Misplaced(**row) for row in rows.mappings()]
+            batch = _first_entries(claimed)
+            if batch:
+                self._exchange(connection, batch)
+        return len(batch)
+
+    def count_left(self) -> int:
+        statement = load_statement("lifecycle/count_misplaced_documents")
+        with self.workshop.database.connect() as connection:
+            return int(connection.execute(statement, self._parameters()).scalar_one())
+
+    def _parameters(self, **more: int) -> dict[str, object]:
+        return {
+            "source_id": self.source_id,
+            "generation_id": self.generation.id,
+            "chunker_fingerprint": self.generation.chunker_fingerprint,
+            **more,
+        }
+
+    def _exchange(self, connection: Connection, batch: Sequence[Misplaced]) -> None:
+        same = [document.id for document in batch if document.has_same_chunks]
+        if same:
+            self._refresh(connection, same)
+        others = [document for document in batch if not document.has_same_chunks]
+        self.deleted += withdraw_documents(
+            connection, self.generation.id, [document.id for document in others]
+        )
+        wanted = [document for document in others if document.chunking_id is not None]
+        if wanted:
+            self._insert(connection, wanted)
+
+    def _refresh(self, connection: Connection, keys: Sequence[int]) -> None:
+        place = {
+            "generation_id": self.generation.id,
+            "document_keys": keys,
+            "run_id": self.workshop.run_id,
+        }
+        self.refreshed += _execute(connection, "lifecycle/refresh_entries", self.generation, place)
+
+    def _insert(self, connection: Connection, wanted: Sequence[Misplaced]) -> None:
+        place: dict[str, object] = {
+            "generation_id": self.generation.id,
+            "document_keys": [document.id for document in wanted],
+            "chunking_ids": [document.chunking_id for document in wanted],
+            "embedding_space_id": self.generation.embedding_space_id,
+            "language": self.generation.language,
+            "run_id": self.workshop.run_id,
+        }
+        locked = connection.execute(load_statement("lifecycle/lock_generation"), place).one()
+        place["average_length"] = locked.weighted_length or _fix_length(connection, place)
+        inserted = _execute(connection, "lifecycle/insert_entries", self.generation, place)
+        _check_complete(wanted, inserted)
+        connection.execute(load_statement("lifecycle/insert_placements"), place)
+        self.inserted += inserted
 
 
-def _batches(misplaced: list[Misplaced]) -> Iterator[list[Misplaced]]:
-    batch: list[Misplaced] = []
-    for document in misplaced:
-        batch.append(document)
-        if sum(entry.chunk_count for entry in batch) >= COMMIT_ENTRIES:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
-
-
-def _place_batch(
-    connection: Connection, generation: Generation, batch: list[Misplaced], run_id: str
-) -> tuple[int, int]:
-    """Exchange the entries of whole documents in the caller's transaction."""
-    place = {"generation_id": generation.id, "document_keys": [document.id for document in batch]}
-    locked = connection.execute(load_statement("lifecycle/lock_generation"), place).one()
-    deleted = _execute(connection, "lifecycle/delete_entries", generation, place)
+def withdraw_documents(connection: Connection, generation_id: int, keys: Sequence[int]) -> int:
+    """Take documents out of a generation in the caller's transaction; how many entries went."""
+    if not keys:
+        return 0
+    place = {"generation_id": generation_id, "document_keys": list(keys)}
+    connection.execute(load_statement("lifecycle/lock_generation"), place)
+    statement = load_generation_statement("lifecycle/delete_entries", generation_id)
+    deleted = connection.execute(statement, place).scalar_one()
     connection.execute(load_statement("lifecycle/delete_placements"), place)
-    wanted = [document for document in batch if document.chunking_id is not None]
-    if not wanted:
-        return 0, deleted
-    place |= {
-        "document_keys": [document.id for document in wanted],
-        "chunking_ids": [document.chunking_id for document in wanted],
-        "embedding_space_id": generation.embedding_space_id,
-        "language": generation.language,
-        "run_id": run_id,
-    }
-    place["average_length"] = locked.weighted_length or _fix_length(connection, place)
-    inserted = _execute(connection, "lifecycle/insert_entries", generation, place)
-    _check_complete(wanted, inserted)
-    connection.execute(load_statement("lifecycle/insert_placements"), place)
-    return inserted, deleted
+    return int(deleted)
+
+
+def _first_entries(claimed: Sequence[Misplaced]) -> list[Misplaced]:
+    """The first documents, up to about COMMIT_ENTRIES entries; at least one where there is one."""
+    batch: list[Misplaced] = []
+    entries = 0
+    for document in claimed:
+        batch.append(document)
+        entries += document.chunk_count
+        if entries >= COMMIT_ENTRIES:
+            break
+    return batch
 
 
 def _execute(
@@ -152,7 +215,7 @@ def _fix_length(connection: Connection, place: dict[str, object]) -> float:
     return float(average)
 
 
-def _check_complete(wanted: list[Misplaced], inserted: int) -> None:
+def _check_complete(wanted: Sequence[Misplaced], inserted: int) -> None:
     expected = sum(document.chunk_count for document in wanted)
     if inserted != expected:
         raise MissingEmbeddingError(

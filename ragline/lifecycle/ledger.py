@@ -1,26 +1,23 @@
-"""The ledger: one row a document, its state, and what a listing or a reading does to it.
+"""The ledger: one row a document, and what reading it does to that row.
 
-States and their rules (docs/lifecycle.md has the table): a listed document is `pending` until
-the live generation holds it (`ready`) or it cannot be read. `failed` is tried again later and
-keeps serving its last good text; `quarantined` and `unsupported` serve nothing; `removed` is
-what is left of a document that its source no longer lists.
+The states and the steps between them are `states`; what a listing does is `listing`; how a
+document becomes ready or removed is `settling`.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from sqlalchemy import Connection
 
-from ragline.errors import DocumentError, SourceUnavailableError, UnsupportedFormatError
+from ragline.errors import DocumentError, UnsupportedFormatError
 from ragline.parsing.parsed_document import ParsedDocument
-from ragline.sources.protocol import ListedDocument
+from ragline.sources.attributes import Attributes
+from ragline.sources.protocol import FetchedDocument
 from ragline.sources.settings import SourceSettings
-from ragline.storage.database import copy_rows
+from ragline.storage.database import Database
 from ragline.storage.statements import load_statement
 
 MAX_ATTEMPTS = 5
@@ -38,15 +35,6 @@ class Failure:
     state: str
     error_name: str
     error: str
-
-
-@dataclass(frozen=True, slots=True)
-class ListingCounts:
-    """What a complete listing changed in the ledger, in documents."""
-
-    listed: int
-    added: int
-    removed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,54 +75,25 @@ def register_source(connection: Connection, settings: SourceSettings) -> SourceK
     return SourceKey(row.id, row.collection_id)
 
 
-def apply_listing(
-    connection: Connection, source_id: int, listing: Iterable[ListedDocument]
-) -> ListingCounts:
-    """Hold a listing against the ledger and note what is new, changed, back or missing.
-
-    The listing is read to its end before anything is written, so one that breaks off changes
-    nothing. A removal needs this proof; whether its size is plausible is not judged yet.
-
-    Raises:
-        SourceUnavailableError: the listing broke off, or names a document twice.
-    """
-    connection.execute(load_statement("lifecycle/create_listed"))
-    columns = [("document_id", "text"), ("version", "text"), ("changed_at", "timestamptz")]
-    rows = ((listed.document_id, listed.version, listed.changed_at) for listed in listing)
-    listed_count = copy_rows(connection, "listed", columns, rows)
-    _refuse_repeated(connection)
-    parameters = {"source_id": source_id}
-    inserted = connection.execute(
-        load_statement("lifecycle/insert_listed_documents"), parameters
-    ).rowcount
-    returned = connection.execute(
-        load_statement("lifecycle/reopen_listed_documents"), parameters
-    ).scalar_one()
-    removed = connection.execute(
-        load_statement("lifecycle/mark_missing_documents"), parameters
-    ).rowcount
-    connection.execute(load_statement("lifecycle/record_listing"), parameters)
-    return ListingCounts(listed_count, inserted + returned, removed)
-
-
-def _refuse_repeated(connection: Connection) -> None:
-    repeated = connection.execute(load_statement("lifecycle/select_repeated_listed"))
-    names = [row.document_id for row in repeated]
-    if names:
-        raise SourceUnavailableError(
-            f"the listing names a document more than once: {', '.join(names)}"
-        )
-
-
-def select_unread(
-    connection: Connection, source_id: int, parser_fingerprint: str
+def claim_unread(
+    connection: Connection, source_id: int, parser_fingerprint: str, limit: int
 ) -> list[UnreadDocument]:
-    """The documents whose bytes must be read now, in order of document id."""
+    """Claim documents whose bytes must be read now, until the caller's transaction ends.
+
+    What another worker has claimed is left out; what failed before comes last.
+    """
     rows = connection.execute(
         load_statement("lifecycle/select_unread_documents"),
-        {"source_id": source_id, "parser_fingerprint": parser_fingerprint},
+        {"source_id": source_id, "parser_fingerprint": parser_fingerprint, "limit": limit},
     )
     return [UnreadDocument(**row) for row in rows.mappings()]
+
+
+def count_unread(connection: Connection, source_id: int, parser_fingerprint: str) -> int:
+    """How many documents must be read, those that another worker has claimed included."""
+    parameters = {"source_id": source_id, "parser_fingerprint": parser_fingerprint}
+    statement = load_statement("lifecycle/count_unread_documents")
+    return int(connection.execute(statement, parameters).scalar_one())
 
 
 def has_parse(connection: Connection, fingerprint: str) -> bool:
@@ -169,7 +128,8 @@ def record_parsed(
     content_hash: str,
     fingerprint: str,
     read_by: str,
-    metadata: dict[str, Any],
+    fetched: FetchedDocument,
+    attributes: Attributes,
 ) -> None:
     """Note which stored parse a document's bytes gave; it waits for its entries."""
     parameters = {
@@ -177,7 +137,11 @@ def record_parsed(
         "content_hash": content_hash,
         "fingerprint": fingerprint,
         "read_by": read_by,
-        "metadata": json.dumps(metadata),
+        "own_metadata": json.dumps(fetched.metadata),
+        "own_principals": None if fetched.principals is None else list(fetched.principals),
+        "metadata": json.dumps(attributes.metadata),
+        "principals": None if attributes.principals is None else list(attributes.principals),
+        "attributes_hash": attributes.hash,
     }
     connection.execute(load_statement("lifecycle/record_parsed_document"), parameters)
 
@@ -206,9 +170,27 @@ def record_failure(
         "error_name": type(error).__name__,
         "error": str(error),
         "attempts": attempts,
-        "next_attempt_at": _next_attempt(state, attempts),
+        "next_attempt_at": next_attempt(state, attempts),
     }
     connection.execute(load_statement("lifecycle/record_failed_document"), parameters)
+
+
+def record_uncut(connection: Connection, parse_id: int, error: DocumentError) -> None:
+    """Note on every document of a parse that it could not be cut, and when to try again."""
+    rows = connection.execute(
+        load_statement("lifecycle/select_documents_of_parse"), {"parse_id": parse_id}
+    ).all()
+    attempts = [row.attempts + 1 for row in rows]
+    states = [choose_failure_state(error, count) for count in attempts]
+    parameters = {
+        "ids": [row.id for row in rows],
+        "states": states,
+        "attempts": attempts,
+        "next_attempts_at": [next_attempt(*pair) for pair in zip(states, attempts, strict=True)],
+        "error_name": type(error).__name__,
+        "error": str(error),
+    }
+    connection.execute(load_statement("lifecycle/record_uncut_documents"), parameters)
 
 
 def choose_failure_state(error: DocumentError, attempts: int) -> str:
@@ -225,7 +207,8 @@ def retry_delay(attempts: int) -> timedelta:
     return min(FIRST_RETRY * float(2 ** (attempts - 1)), LONGEST_RETRY)
 
 
-def _next_attempt(state: str, attempts: int) -> datetime | None:
+def next_attempt(state: str, attempts: int) -> datetime | None:
+    """When to try a document again after its `attempts`-th failure; None: not by itself."""
     if state == "quarantined":
         return None
     delay = UNSUPPORTED_RETRY if state == "unsupported" else retry_delay(attempts)
@@ -249,11 +232,19 @@ def list_failures(connection: Connection, source_id: int) -> list[Failure]:
     return [Failure(**row) for row in rows.mappings()]
 
 
-def settle_documents(connection: Connection, source_id: int) -> int:
-    """Make ready what the live generation holds, and end what no generation holds any more.
+def record_unreachable(database: Database, source_name: str, error: str) -> bool:
+    """Note that a source cannot be reached; whether that is news."""
+    parameters = {"source": source_name, "error": error}
+    with database.begin() as connection:
+        row = connection.execute(load_statement("lifecycle/record_unreachable"), parameters).first()
+    return row is not None and bool(row.is_new)
 
-    Returns how many documents became ready.
-    """
-    parameters = {"source_id": source_id}
-    connection.execute(load_statement("lifecycle/settle_removals"), parameters)
-    return connection.execute(load_statement("lifecycle/settle_documents"), parameters).rowcount
+
+def record_reachable(
+    database: Database, source_name: str, proven_at: datetime | None = None
+) -> bool:
+    """Note that a source answered, and when it was seen unchanged; whether it was away before."""
+    parameters = {"source": source_name, "proven_at": proven_at}
+    with database.begin() as connection:
+        row = connection.execute(load_statement("lifecycle/record_reachable"), parameters).first()
+    return row is not None and bool(row.was_unreachable)

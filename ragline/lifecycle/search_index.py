@@ -20,7 +20,8 @@ from ragline.lifecycle.generations import (
     open_generations,
     promote_generation,
 )
-from ragline.lifecycle.ledger import register_collection, register_source, settle_documents
+from ragline.lifecycle.ledger import register_collection, register_source
+from ragline.lifecycle.settling import settle_documents
 from ragline.lifecycle.workshop import Workshop
 from ragline.storage.generation_tables import has_vector_index, load_generation_statement
 from ragline.storage.statements import load_statement
@@ -130,7 +131,7 @@ def _promote(
     collection_id = register_collection(connection, collection_name)
     promote_generation(connection, collection_id, generation.id)
     for settings in workshop.configuration.sources_of(collection_name):
-        settle_documents(connection, register_source(connection, settings).id)
+        settle_documents(connection, register_source(connection, settings).id, workshop.run_id)
 
 
 def _drop_retired(connection: Connection, collection_name: str) -> list[int]:

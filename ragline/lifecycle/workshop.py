@@ -1,18 +1,25 @@
 """What every stage of a sync needs at hand: settings, database, progress, models, the run.
 
-Made once per run, by a resource in Dagster or by a test. Models are loaded when first used,
-so that a sync with nothing to embed does not pay for them.
+Made once per run, by a resource in Dagster or by a test, and closed with it. Models, parser
+processes and locks are had when first used, so that a sync with nothing to do does not pay for
+them.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 from ragline.configuration import Configuration
 from ragline.embedder.embedder import Embedder, load_embedder
 from ragline.embedder.tokenizer import TokenCounter, load_tokenizer
+from ragline.lifecycle.source_lock import SourceLock
+from ragline.parsing.parser_pool import ParserPool
 from ragline.progress import Progress, SilentProgress
+from ragline.sources.protocol import Source
+from ragline.sources.registry import open_source
 from ragline.storage.database import Database
 
 
@@ -27,10 +34,51 @@ class Workshop:
     backend: str = "auto"
     _embedders: dict[str, Embedder] = field(default_factory=dict, repr=False)
     _tokenizers: dict[str, TokenCounter] = field(default_factory=dict, repr=False)
+    _locks: dict[str, SourceLock] = field(default_factory=dict, repr=False)
+    _parsers: ParserPool | None = field(default=None, repr=False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the parser processes and give every lock back. May run twice."""
+        if self._parsers is not None:
+            self._parsers.close()
+            self._parsers = None
+        while self._locks:
+            self._locks.popitem()[1].release()
 
     @property
     def model_cache(self) -> Path:
         return self.configuration.home / "models"
+
+    @property
+    def parsers(self) -> ParserPool:
+        """The processes that read documents, kept from one batch to the next."""
+        if self._parsers is None:
+            self._parsers = ParserPool()
+        return self._parsers
+
+    def open_source(self, name: str) -> Source:
+        """A source of the configuration."""
+        return open_source(self.configuration.source(name), self.configuration.home, self.database)
+
+    def lock_source(self, name: str) -> None:
+        """Have a source to this run alone from now until the workshop is closed.
+
+        Raises:
+            SyncInProgressError: another run has had it for too long.
+        """
+        if name not in self._locks:
+            self._locks[name] = SourceLock(self.database, name, self.run_id)
 
     def embedder(self, model: str) -> Embedder:
         """The embedder of a model, loaded at the first call."""

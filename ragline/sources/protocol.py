@@ -6,11 +6,11 @@ of a listed document is decided in `ragline.lifecycle`, never in a source.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from ragline.errors import DocumentError
 from ragline.sources.notes import SourceNotes
@@ -93,3 +93,22 @@ class Source(Protocol):
         Raises:
             SourceUnavailableError: the source cannot be reached.
         """
+
+
+@runtime_checkable
+class DatesChanges(Protocol):
+    """A source that can tell more about when something changed than its listing says."""
+
+    def find_change_times(self, document_ids: Sequence[str]) -> Mapping[str, datetime]:
+        """The latest moment at which each document may have changed or left the source.
+
+        Asked after a listing for documents that it does not date and for those that it lacks.
+        Ids that nothing is known of are left out.
+        """
+
+
+def find_change_times(source: Source, document_ids: Sequence[str]) -> Mapping[str, datetime]:
+    """What a source can tell about the times of changes; empty when it cannot."""
+    if document_ids and isinstance(source, DatesChanges):
+        return source.find_change_times(document_ids)
+    return {}

@@ -44,7 +44,11 @@ DEFAULTS = {
     "tcp_user_timeout": 15_000,
 }
 # Hosted Postgres often keeps its extensions in a schema `extensions`; a missing one is no error.
-SESSION = "-c search_path=ragline,public,extensions -c timezone=UTC -c jit=off"
+SESSION = (
+    "-c search_path=ragline,public,extensions -c timezone=UTC -c jit=off"
+    # A client that vanishes without a word gives its locks back within half a minute.
+    " -c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3"
+)
 # Any constant will do that nothing else in the database uses.
 PREPARATION_LOCK = 7_267_001
 
@@ -66,6 +70,16 @@ class Database:
         """A connection for reading; what is not committed is rolled back."""
         with _named_errors(self.engine.url), self.engine.connect() as connection:
             yield connection
+
+    def open_session(self) -> Connection:
+        """A connection outside the pool, each statement its own transaction; the caller closes it.
+
+        For what lasts as long as a session, such as advisory locks.
+        """
+        with _named_errors(self.engine.url):
+            connection = self.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+            connection.detach()
+            return connection
 
     @property
     def url(self) -> str:

@@ -152,6 +152,7 @@ sources = Table(
     Column("forgotten_within", Interval, nullable=False),
     _moment("listed_at"),
     _created_at(),
+    _moment("first_listed_at"),
     # The last moment at which a listing or a probe showed that nothing else had changed.
     _moment("proven_at"),
     _moment("unreachable_since"),
@@ -436,6 +437,12 @@ pushed_documents = Table(
     Column("version", BigInteger, nullable=False),
     _moment("changed_at", nullable=False),
     _moment("deleted_at"),
+    Index(
+        "pushed_documents_source_version_idx",
+        "source",
+        "version",
+        postgresql_where=text("deleted_at is null"),
+    ),
 )
 
 push_versions = Sequence("push_versions", metadata=metadata)

@@ -2,6 +2,7 @@
 -- pushed documents, what sources remember, and the queue of texts to embed.
 
 alter table ragline.sources
+  add column first_listed_at timestamptz,
   add column proven_at timestamptz,
   add column unreachable_since timestamptz,
   add column unreachable_error text,
@@ -147,6 +148,8 @@ create table ragline.pushed_documents (
   constraint pushed_documents_pkey primary key (source, document_id)
 );
 
+create index pushed_documents_source_version_idx on ragline.pushed_documents (source, version) where deleted_at is null;
+
 create sequence ragline.push_versions;
 
 create table ragline.source_notes (
@@ -171,3 +174,5 @@ create index embedding_requests_embedding_space_id_token_count_idx on ragline.em
 
 create index documents_source_id_idx on ragline.documents (source_id) where state <> 'ready';
 create index documents_held_since_idx on ragline.documents (source_id) where held_since is not null;
+
+update ragline.sources set first_listed_at = created_at where listed_at is not null;

@@ -6,8 +6,7 @@ where
   e.source = cast(:source as text)
   and (
     d.id is null
-    or d.missing_since is not null
-    or d.state in ('removed', 'quarantined', 'unsupported')
+    or d.state in ('missing', 'removed', 'quarantined', 'unsupported')
   )
   and cast(:generation_id as bigint) is not null
 order by e.document_id

@@ -25,4 +25,4 @@ join lateral (
     and g.chunker_fingerprint = k.chunker_fingerprint
     and g.state <> 'dropped'
 ) as g on g.most_tokens is not null
-where s.name = cast(:source as text) and d.state <> 'removed' and d.missing_since is null
+where s.name = cast(:source as text) and d.state not in ('missing', 'removed')

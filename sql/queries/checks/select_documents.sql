@@ -17,4 +17,4 @@ select
 from ragline.documents as d
 join ragline.sources as s on s.id = d.source_id
 left join ragline.parses as p on p.id = d.parse_id
-where s.name = cast(:source as text) and d.state <> 'removed' and d.missing_since is null
+where s.name = cast(:source as text) and d.state not in ('missing', 'removed')

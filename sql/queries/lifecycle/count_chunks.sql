@@ -7,5 +7,4 @@ join ragline.chunkings as k
   on k.parse_id = d.parse_id and k.chunker_fingerprint = cast(:chunker_fingerprint as text)
 where
   d.source_id = cast(:source_id as bigint)
-  and d.missing_since is null
-  and d.state <> 'removed'
+  and d.state not in ('missing', 'removed')

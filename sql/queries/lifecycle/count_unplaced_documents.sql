@@ -7,7 +7,7 @@ left join ragline.placements as p
 left join ragline.chunkings as k on k.id = p.chunking_id
 where
   s.collection_id = cast(:collection_id as bigint)
-  and d.missing_since is null
-  and d.state <> 'removed'
+  and d.state not in ('missing', 'removed')
+  and (d.state <> 'failed' or d.error_name is distinct from 'ChunkingError')
   and d.parse_id is not null
   and (p.document_key is null or k.parse_id <> d.parse_id)

@@ -2,5 +2,6 @@
 create temporary table listed (
   document_id text not null,
   version text not null,
-  changed_at timestamptz
+  changed_at timestamptz,
+  is_new boolean default false not null
 ) on commit drop

@@ -14,7 +14,19 @@ lowered as (
   update ragline.lexemes as l
   set document_frequency = l.document_frequency - terms.frequency
   from terms
-  where l.generation_id = cast(:generation_id as bigint) and l.lexeme = terms.lexeme
+  where
+    l.generation_id = cast(:generation_id as bigint)
+    and l.lexeme = terms.lexeme
+    and l.document_frequency > terms.frequency
+),
+-- A word that nothing holds any more is forgotten like the text it stood in.
+forgotten as (
+  delete from ragline.lexemes as l
+  using terms
+  where
+    l.generation_id = cast(:generation_id as bigint)
+    and l.lexeme = terms.lexeme
+    and l.document_frequency <= terms.frequency
 ),
 totals as (
   select count(*) as entries, coalesce(sum(ragline.lexeme_count(tsv)), 0) as lexemes

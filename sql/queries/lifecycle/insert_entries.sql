@@ -15,6 +15,7 @@ with wanted as (
     c.char_start,
     c.char_end,
     d.metadata,
+    d.principals,
     e.embedding,
     to_tsvector(cast(:language as regconfig), c.header || c.text) as tsv,
     c.text_hash,
@@ -34,12 +35,13 @@ with wanted as (
 inserted as (
   insert into ragline.entries_generation (
     document_key, ordinal, chunk_id, document_id, source, title, header, text, heading_path, page,
-    char_start, char_end, metadata, embedding, lexical, tsv, text_hash, content_hash,
+    char_start, char_end, metadata, principals, embedding, lexical, tsv, text_hash, content_hash,
     source_version, source_changed_at, parser_fingerprint, run_id, indexed_at
   )
   select
     w.document_key, w.ordinal, w.chunk_id, w.document_id, w.source, w.title, w.header, w.text,
-    w.heading_path, w.page, w.char_start, w.char_end, w.metadata, w.embedding,
+    w.heading_path, w.page, w.char_start, w.char_end, w.metadata, w.principals,
+    w.embedding,
     ragline.bm25_term_weights(
       w.tsv, ragline.lexeme_count(w.tsv), cast(:average_length as double precision)
     ),

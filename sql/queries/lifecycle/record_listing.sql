@@ -1,4 +1,9 @@
--- Notes that a source was listed to its end.
+-- Notes that a source was listed to its end; it is proven to be as it was when that began.
 update ragline.sources
-set listed_at = now()
+set
+  listed_at = now(),
+  proven_at = cast(:started_at as timestamptz),
+  first_listed_at = coalesce(first_listed_at, now()),
+  unreachable_since = null,
+  unreachable_error = null
 where id = cast(:source_id as bigint)

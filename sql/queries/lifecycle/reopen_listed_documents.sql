@@ -5,12 +5,13 @@ with reopened as (
     d.id,
     l.version,
     l.changed_at,
-    d.state = 'removed' or d.missing_since is not null as was_gone
+    d.state in ('missing', 'removed') as was_gone,
+    least(now(), greatest(l.changed_at, cast(:proven_at as timestamptz))) as clock_started_at
   from ragline.documents as d
   join listed as l on l.document_id = d.document_id
   where
     d.source_id = cast(:source_id as bigint)
-    and (d.version <> l.version or d.missing_since is not null or d.state = 'removed')
+    and (d.version <> l.version or d.state in ('missing', 'removed'))
 ),
 written as (
   update ragline.documents as d
@@ -20,6 +21,11 @@ written as (
     read_version = case when r.was_gone then null else d.read_version end,
     changed_at = r.changed_at,
     noticed_at = now(),
+    -- What waits already has waited since its first change.
+    clock_started_at = case
+      when d.state = 'pending' then least(d.clock_started_at, r.clock_started_at)
+      else r.clock_started_at
+    end,
     attempts = 0,
     next_attempt_at = null,
     missing_since = null,

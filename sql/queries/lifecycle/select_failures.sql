@@ -5,6 +5,5 @@ from ragline.documents
 where
   source_id = cast(:source_id as bigint)
   and state in ('failed', 'quarantined', 'unsupported')
-  and missing_since is null
 order by document_id
 limit cast(:limit as integer)

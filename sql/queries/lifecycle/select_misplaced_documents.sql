@@ -1,12 +1,16 @@
--- Documents of a source whose entries in a generation differ from what the ledger wants.
--- Rows: id, chunking_id (null: withdraw its entries), chunk_count; in order of id.
-select d.id, k.id as chunking_id, coalesce(k.chunk_count, 0) as chunk_count
+-- Claims documents of a source whose entries in a generation differ from what the ledger wants.
+-- Rows: id, chunking_id (null: withdraw its entries), chunk_count, has_same_chunks (only what
+-- stands beside the text differs); withdrawals first, then in order of id.
+select
+  d.id,
+  k.id as chunking_id,
+  coalesce(k.chunk_count, 0) as chunk_count,
+  coalesce(p.chunking_id = k.id, false) as has_same_chunks
 from ragline.documents as d
 left join ragline.chunkings as k
   on k.parse_id = d.parse_id
   and k.chunker_fingerprint = cast(:chunker_fingerprint as text)
-  and d.missing_since is null
-  and d.state <> 'removed'
+  and d.state not in ('missing', 'removed')
 left join ragline.placements as p
   on p.document_key = d.id and p.generation_id = cast(:generation_id as bigint)
 where
@@ -15,7 +19,10 @@ where
     when k.id is not null
       then p.chunking_id is distinct from k.id
         or p.content_hash is distinct from d.parsed_content_hash
+        or p.attributes_hash is distinct from d.attributes_hash
     else p.document_key is not null
-      and (d.parse_id is null or d.missing_since is not null or d.state = 'removed')
+      and (d.parse_id is null or d.state in ('missing', 'removed'))
   end
-order by d.id
+order by k.id is not null, d.id
+limit cast(:limit as integer)
+for no key update of d skip locked

@@ -7,6 +7,5 @@ join ragline.chunkings as k
 join ragline.chunks as c on c.chunking_id = k.id
 where
   s.name = cast(:source as text)
-  and d.missing_since is null
-  and d.state <> 'removed'
+  and d.state not in ('missing', 'removed')
 limit 20000

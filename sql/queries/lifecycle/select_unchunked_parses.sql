@@ -1,4 +1,5 @@
--- Parses of a source's documents that this chunker has not cut yet, in order of id.
+-- Claims parses of a source's documents that this chunker has not cut yet, in order of id. What
+-- another worker cuts is skipped, and what could not be cut waits for its next attempt.
 select p.id, p.text, p.elements, p.file_type, p.title
 from ragline.parses as p
 where
@@ -8,8 +9,8 @@ where
     where
       d.parse_id = p.id
       and d.source_id = cast(:source_id as bigint)
-      and d.missing_since is null
-      and d.state <> 'removed'
+      and d.state not in ('missing', 'removed')
+      and (d.state <> 'failed' or d.error_name is distinct from 'ChunkingError')
   )
   and not exists (
     select
@@ -18,3 +19,4 @@ where
   )
 order by p.id
 limit cast(:limit as integer)
+for no key update of p skip locked

@@ -1,13 +1,54 @@
--- Ends the missing documents that no generation holds any more; the row count is how many.
-update ragline.documents as d
-set state = 'removed', removed_at = clock_timestamp()
-where
-  d.source_id = cast(:source_id as bigint)
-  and d.missing_since is not null
-  and d.state <> 'removed'
-  and not exists (
-    select
-    from ragline.placements as p
-    join ragline.generations as g on g.id = p.generation_id
-    where p.document_key = d.id and g.state <> 'dropped'
+-- Ends the missing documents that no generation holds any more; nothing but the tombstone stays
+-- of them. Notes how long it took to forget each that had been visible. One row: settled.
+with gone as (
+  select
+    d.id,
+    d.source_id,
+    d.document_id,
+    coalesce(d.clock_started_at, d.missing_since) as started_at,
+    d.missing_since,
+    d.visible_at is not null as was_visible
+  from ragline.documents as d
+  where
+    d.source_id = cast(:source_id as bigint)
+    and d.state = 'missing'
+    and not exists (
+      select
+      from ragline.placements as p
+      join ragline.generations as g on g.id = p.generation_id
+      where p.document_key = d.id and g.state <> 'dropped'
+    )
+  for no key update of d
+),
+ended as (
+  update ragline.documents as d
+  set
+    state = 'removed',
+    removed_at = clock_timestamp(),
+    clock_started_at = null,
+    held_since = null,
+    parse_id = null,
+    parsed_content_hash = null,
+    metadata = '{}'::jsonb,
+    own_metadata = '{}'::jsonb,
+    principals = null,
+    own_principals = null,
+    attributes_hash = '',
+    error_name = null,
+    error = null,
+    visible_at = null
+  from gone as g
+  where d.id = g.id
+),
+measured as (
+  insert into ragline.clock_readings (
+    source_id, document_id, clock, started_at, noticed_at, stopped_at, run_id
   )
+  select
+    g.source_id, g.document_id, 'forgotten', g.started_at, g.missing_since, clock_timestamp(),
+    cast(:run_id as text)
+  from gone as g
+  where g.was_visible
+)
+select count(*) as settled
+from gone

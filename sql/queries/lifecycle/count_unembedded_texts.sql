@@ -1,13 +1,16 @@
--- Texts of a source's chunks that have no vector in the space yet: (text_hash, text).
-select distinct on (c.text_hash) c.text_hash, c.header || c.text as text
+-- One row: unembedded, the texts that a source's documents need in a generation and that have no
+-- vector, also those that somebody embeds now.
+select count(distinct c.text_hash) as unembedded
 from ragline.documents as d
 join ragline.chunkings as k
   on k.parse_id = d.parse_id and k.chunker_fingerprint = cast(:chunker_fingerprint as text)
+left join ragline.placements as p
+  on p.document_key = d.id and p.generation_id = cast(:generation_id as bigint)
 join ragline.chunks as c on c.chunking_id = k.id
 where
   d.source_id = cast(:source_id as bigint)
-  and d.missing_since is null
-  and d.state <> 'removed'
+  and d.state not in ('missing', 'removed')
+  and p.chunking_id is distinct from k.id
   and not exists (
     select
     from ragline.embeddings as e
@@ -15,5 +18,3 @@ where
       e.embedding_space_id = cast(:embedding_space_id as bigint)
       and e.text_hash = c.text_hash
   )
-order by c.text_hash
-limit cast(:limit as integer)

@@ -1,0 +1,174 @@
+"""Holding a listing against the ledger: what is new, changed, back, gone, or held.
+
+A removal needs proof: only a listing that was read to its end removes anything, and one that
+would remove an implausible share is held until somebody confirms it. What becomes of a listed
+document afterwards is `documents`; how a removal reaches the index is `entries` and `forgetting`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from ragline.errors import SourceUnavailableError
+from ragline.sources.protocol import ListedDocument, Source, find_change_times
+from ragline.storage.database import copy_rows
+from ragline.storage.statements import load_statement
+
+# So many removals are never implausible, however small the source is.
+FREE_REMOVALS = 10
+LISTED_COLUMNS = (("document_id", "text"), ("version", "text"), ("changed_at", "timestamptz"))
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A source's listing, read to its end, begun at `started_at` of the database's clock."""
+
+    documents: Sequence[ListedDocument]
+    started_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ListingCounts:
+    """What a complete listing changed in the ledger, in documents.
+
+    `held` counts the documents whose removal waits for somebody's word.
+    """
+
+    listed: int
+    added: int
+    removed: int
+    held: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Unlisted:
+    """A document that the listing lacks; `is_moved` when a new one took its place."""
+
+    id: int
+    document_id: str
+    is_moved: bool
+
+
+def read_listing(connection: Connection, source: Source) -> Listing:
+    """Read a source's listing to its end.
+
+    Raises:
+        SourceUnavailableError: it broke off.
+    """
+    started_at = connection.execute(load_statement("storage/select_clock")).scalar_one()
+    connection.rollback()
+    return Listing(list(source.list_documents()), started_at)
+
+
+def apply_listing(
+    connection: Connection, source_id: int, source: Source, listing: Listing, max_ratio: float
+) -> ListingCounts:
+    """Note in the ledger what a complete listing shows, in the caller's transaction.
+
+    Removals beyond `max_ratio` of what the source had, and beyond FREE_REMOVALS, are held: the
+    documents stay as they are. A document that moved (the same version or file name is new
+    elsewhere in the source) is no removal in this count.
+
+    Raises:
+        SourceUnavailableError: the listing names a document twice; nothing was written.
+    """
+    parameters = {"source_id": source_id}
+    row = connection.execute(load_statement("lifecycle/lock_source"), parameters).one()
+    # What a source had before it was first listed is no change of it.
+    place = {**parameters, "proven_at": row.proven_at or listing.started_at}
+    known = connection.execute(
+        load_statement("lifecycle/count_known_documents"), parameters
+    ).scalar_one()
+    load_listed(connection, listing.documents)
+    added = _note_listed(connection, place)
+    unlisted = _select_unlisted(connection, parameters)
+    held = _choose_held(unlisted, known, max_ratio)
+    removed = _note_unlisted(connection, place, source, unlisted, held)
+    _date_changes(connection, place, source)
+    connection.execute(
+        load_statement("lifecycle/record_listing"),
+        {**parameters, "started_at": listing.started_at},
+    )
+    return ListingCounts(len(listing.documents), added, removed, len(held))
+
+
+def load_listed(connection: Connection, documents: Sequence[ListedDocument]) -> None:
+    """Put a listing into the transaction's temporary table `listed`.
+
+    Raises:
+        SourceUnavailableError: it names a document twice.
+    """
+    connection.execute(load_statement("lifecycle/create_listed"))
+    rows = ((listed.document_id, listed.version, listed.changed_at) for listed in documents)
+    copy_rows(connection, "listed", LISTED_COLUMNS, rows)
+    connection.execute(load_statement("lifecycle/analyze_listed"))
+    repeated = connection.execute(load_statement("lifecycle/select_repeated_listed"))
+    names = [row.document_id for row in repeated]
+    if names:
+        raise SourceUnavailableError(
+            f"the listing names a document more than once: {', '.join(names)}"
+        )
+
+
+def _note_listed(connection: Connection, place: Mapping[str, object]) -> int:
+    """Write what is new and what changed; return how many documents are new or back."""
+    connection.execute(load_statement("lifecycle/mark_new_listed"), place)
+    inserted = connection.execute(
+        load_statement("lifecycle/insert_listed_documents"), place
+    ).rowcount
+    returned = connection.execute(
+        load_statement("lifecycle/reopen_listed_documents"), place
+    ).scalar_one()
+    connection.execute(load_statement("lifecycle/unhold_listed_documents"), place)
+    return int(inserted + returned)
+
+
+def _select_unlisted(connection: Connection, parameters: Mapping[str, object]) -> list[_Unlisted]:
+    rows = connection.execute(load_statement("lifecycle/select_unlisted_documents"), parameters)
+    return [_Unlisted(**row) for row in rows.mappings()]
+
+
+def _choose_held(unlisted: Sequence[_Unlisted], known: int, max_ratio: float) -> set[int]:
+    """The documents to keep because too many would go at once; none when it is plausible."""
+    unexplained = {document.id for document in unlisted if not document.is_moved}
+    if len(unexplained) > FREE_REMOVALS and len(unexplained) > max_ratio * known:
+        return unexplained
+    return set()
+
+
+def _note_unlisted(
+    connection: Connection,
+    place: Mapping[str, object],
+    source: Source,
+    unlisted: Sequence[_Unlisted],
+    held: set[int],
+) -> int:
+    """Hold what is held, mark the rest as missing; return how many those are."""
+    if held:
+        connection.execute(load_statement("lifecycle/hold_removals"), {"ids": sorted(held)})
+    gone = {document.document_id: document.id for document in unlisted if document.id not in held}
+    if not gone:
+        return 0
+    times = find_change_times(source, list(gone))
+    marked = connection.execute(
+        load_statement("lifecycle/mark_missing_documents"),
+        {
+            **place,
+            "ids": list(gone.values()),
+            "gone_at": [times.get(document_id) for document_id in gone],
+        },
+    )
+    return int(marked.rowcount)
+
+
+def _date_changes(connection: Connection, place: Mapping[str, object], source: Source) -> None:
+    """Ask the source when those changes were that its listing does not date."""
+    rows = connection.execute(load_statement("lifecycle/select_undated_changes"), place)
+    times = find_change_times(source, [row.document_id for row in rows])
+    if times:
+        found = {"document_ids": list(times), "changed_at": list(times.values())}
+        connection.execute(load_statement("lifecycle/date_changes"), {**place, **found})

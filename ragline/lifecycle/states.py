@@ -1,0 +1,61 @@
+"""The states of a document and the ways between them: the one state machine.
+
+docs/lifecycle.md shows this table, the database refuses every other step (the trigger
+`documents_transition`), and tests compare the three. Who takes a step is `listing` (what the
+source says), `ledger` (what reading gave), `settling` (what the index holds) and the commands.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+STATES = ("pending", "ready", "failed", "quarantined", "unsupported", "missing", "removed")
+# Documents that their source has: everything but these is to be read, cut, embedded and placed.
+GONE = ("missing", "removed")
+UNREADABLE = ("failed", "quarantined", "unsupported")
+
+
+class Transition(NamedTuple):
+    """One rule: from any of some states to another, when something happens."""
+
+    from_states: tuple[str, ...]
+    to_state: str
+    when: str
+
+
+TRANSITIONS = (
+    Transition(("pending",), "ready", "the live generation holds the version that was listed"),
+    Transition(
+        ("ready", "failed", "quarantined", "unsupported"),
+        "pending",
+        "another version is listed; it is read again (a retry, another parser, a release); a "
+        "sync proof found its entries to differ",
+    ),
+    Transition(
+        ("pending", "ready", "quarantined", "unsupported"),
+        "failed",
+        "it could not be read, and trying again may help",
+    ),
+    Transition(
+        ("pending", "ready", "failed", "unsupported"),
+        "quarantined",
+        "its content is refused, or it failed for the fifth time",
+    ),
+    Transition(
+        ("pending", "ready", "failed", "quarantined"),
+        "unsupported",
+        "no reader for its format is installed",
+    ),
+    Transition(
+        ("pending", "ready", "failed", "quarantined", "unsupported"),
+        "missing",
+        "a complete listing lacks it, and the removal is not held",
+    ),
+    Transition(("missing", "removed"), "pending", "it is listed again"),
+    Transition(("missing",), "removed", "no generation holds an entry of it any more"),
+)
+
+
+def list_pairs() -> set[tuple[str, str]]:
+    """Every permitted step as (from, to)."""
+    return {(state, rule.to_state) for rule in TRANSITIONS for state in rule.from_states}

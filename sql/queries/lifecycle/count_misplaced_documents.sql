@@ -1,0 +1,20 @@
+-- One row: misplaced, the documents of a source whose entries in a generation differ from what
+-- the ledger wants, also those that somebody places now.
+select count(*) as misplaced
+from ragline.documents as d
+left join ragline.chunkings as k
+  on k.parse_id = d.parse_id
+  and k.chunker_fingerprint = cast(:chunker_fingerprint as text)
+  and d.state not in ('missing', 'removed')
+left join ragline.placements as p
+  on p.document_key = d.id and p.generation_id = cast(:generation_id as bigint)
+where
+  d.source_id = cast(:source_id as bigint)
+  and case
+    when k.id is not null
+      then p.chunking_id is distinct from k.id
+        or p.content_hash is distinct from d.parsed_content_hash
+        or p.attributes_hash is distinct from d.attributes_hash
+    else p.document_key is not null
+      and (d.parse_id is null or d.state in ('missing', 'removed'))
+  end

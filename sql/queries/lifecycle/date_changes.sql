@@ -1,0 +1,9 @@
+-- Starts the clock of changed documents at the time that their source found out for them.
+update ragline.documents as d
+set clock_started_at = least(now(), greatest(t.changed_at, cast(:proven_at as timestamptz)))
+from unnest(cast(:document_ids as text[]), cast(:changed_at as timestamptz[]))
+  as t (document_id, changed_at)
+where
+  d.source_id = cast(:source_id as bigint)
+  and d.document_id = t.document_id
+  and d.state = 'pending'

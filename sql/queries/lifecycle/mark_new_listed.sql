@@ -1,0 +1,11 @@
+-- Marks what the ledger did not hold before this listing; the row count is how many.
+update listed as l
+set is_new = true
+where not exists (
+  select
+  from ragline.documents as d
+  where
+    d.source_id = cast(:source_id as bigint)
+    and d.document_id = l.document_id
+    and d.state not in ('missing', 'removed')
+)

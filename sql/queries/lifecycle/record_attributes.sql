@@ -1,0 +1,4 @@
+-- Notes which configuration a source's attributes were made with.
+update ragline.sources
+set attributes_fingerprint = cast(:fingerprint as text)
+where id = cast(:source_id as bigint)

@@ -1,0 +1,16 @@
+-- Notes that a source answered. One row: was_unreachable; also, with :proven_at, that nothing in
+-- it had changed at that moment.
+with before as (
+  select id, unreachable_since
+  from ragline.sources
+  where name = cast(:source as text)
+  for update
+)
+update ragline.sources as s
+set
+  unreachable_since = null,
+  unreachable_error = null,
+  proven_at = greatest(s.proven_at, cast(:proven_at as timestamptz))
+from before
+where s.id = before.id
+returning before.unreachable_since is not null as was_unreachable

@@ -1,0 +1,15 @@
+-- Records that a parse could not be cut, on each document of it: (id, attempts) decide what next.
+update ragline.documents as d
+set
+  state = t.state,
+  parse_id = case when t.state = 'failed' then d.parse_id end,
+  parsed_content_hash = case when t.state = 'failed' then d.parsed_content_hash end,
+  error_name = cast(:error_name as text),
+  error = cast(:error as text),
+  attempts = t.attempts,
+  next_attempt_at = t.next_attempt_at
+from unnest(
+  cast(:ids as bigint[]), cast(:states as text[]), cast(:attempts as integer[]),
+  cast(:next_attempts_at as timestamptz[])
+) as t (id, state, attempts, next_attempt_at)
+where d.id = t.id

@@ -1,0 +1,6 @@
+-- The documents that stand on a parse: (id, attempts), in order of id, held until the commit.
+select id, attempts
+from ragline.documents
+where parse_id = cast(:parse_id as bigint) and state not in ('missing', 'removed')
+order by id
+for no key update

@@ -1,0 +1,11 @@
+-- The name of the session that has a source to itself, as it named itself; no row for nobody.
+select a.application_name
+from pg_locks as l
+join pg_stat_activity as a on a.pid = l.pid
+where
+  l.locktype = 'advisory'
+  and l.granted
+  and l.database = (select oid from pg_database where datname = current_database())
+  and l.classid = 7267003
+  and l.objid::bigint = (hashtext(cast(:source as text))::bigint & 4294967295)
+limit 1

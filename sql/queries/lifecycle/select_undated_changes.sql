@@ -1,0 +1,9 @@
+-- The ids of documents that this listing made pending and that have no time of change, in order.
+select d.document_id
+from ragline.documents as d
+where
+  d.source_id = cast(:source_id as bigint)
+  and d.state = 'pending'
+  and d.noticed_at = now()
+  and d.changed_at is null
+order by d.document_id

@@ -1,0 +1,2 @@
+-- One row: is_ours, whether this session now has the source to itself.
+select pg_try_advisory_lock(7267003, hashtext(cast(:source as text))) as is_ours

@@ -1,0 +1,17 @@
+-- Empties a document and gives it the next version: one row with it, none when it is not there.
+update ragline.pushed_documents
+set
+  content = null,
+  content_hash = null,
+  name = '',
+  title = null,
+  metadata = '{}'::jsonb,
+  principals = null,
+  version = nextval('ragline.push_versions'),
+  changed_at = now(),
+  deleted_at = now()
+where
+  source = cast(:source as text)
+  and document_id = cast(:document_id as text)
+  and deleted_at is null
+returning version

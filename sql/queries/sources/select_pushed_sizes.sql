@@ -1,0 +1,7 @@
+-- Those of the documents that a source has: (document_id, size_bytes).
+select document_id, octet_length(content) as size_bytes
+from ragline.pushed_documents
+where
+  source = cast(:source as text)
+  and document_id = any(cast(:document_ids as text[]))
+  and deleted_at is null
