@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ragline.sources.files import FilesSettings, FilesSource
+from ragline.sources.git import GitSettings, GitSource
 from ragline.sources.notes import SourceNotes
 from ragline.sources.protocol import Source, Surroundings
 from ragline.sources.records import RecordsSettings, RecordsSource
@@ -38,6 +39,7 @@ def _alone(make: Callable[[Any], Source]) -> Callable[[Any, Surroundings], Sourc
 
 KINDS: dict[str, Kind] = {
     "files": Kind(FilesSettings, _alone(FilesSource)),
+    "git": Kind(GitSettings, GitSource),
     "records": Kind(RecordsSettings, _alone(RecordsSource), GIVEN_CLAIM),
 }
 
