@@ -10,30 +10,81 @@ from typing import Any, Literal
 from sqlalchemy import Connection, RowMapping
 
 from ragline.lifecycle.ledger import Failure, list_failures
+from ragline.lifecycle.states import STATES
 from ragline.storage.database import Database
 from ragline.storage.statements import load_statement
 
-# kept: nothing waits longer than declared, and a recent listing proves it. late: something
-# does. unproven: nothing is known to wait, but the source was not listed within the clock.
+# kept: nothing waits longer than declared, and a recent look at the source proves it. late:
+# something does. unproven: nothing is known to wait, but nobody looked within the clock.
 ClockState = Literal["kept", "late", "unproven"]
-STATES = ("pending", "ready", "failed", "quarantined", "unsupported", "removed")
+CLOCK_DAYS = 30
+NAMED_DOCUMENTS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class ClockReadings:
+    """How long changes took in the last CLOCK_DAYS: how many, how many too long, percentiles.
+
+    From the source's own change, as far as the source tells that time, to the commit that made
+    it visible, or forgot it. What a source had when it was first listed is no change.
+    """
+
+    count: int = 0
+    late: int = 0
+    p50_seconds: float | None = None
+    p95_seconds: float | None = None
+    p99_seconds: float | None = None
+    max_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """A declared limit in seconds, the longest wait now, and whether the limit is kept."""
+    """A declared limit in seconds, the longest wait now, whether the limit is kept, and history."""
 
     within_seconds: float
     waiting_seconds: float
     state: ClockState
+    readings: ClockReadings = ClockReadings()
+
+    @property
+    def overrun(self) -> float:
+        """How many times its limit the clock is at now, at worst; over 1 is late."""
+        return self.waiting_seconds / self.within_seconds
+
+
+@dataclass(frozen=True, slots=True)
+class HeldRemovals:
+    """Documents that a listing lacked, too many at once to be believed; the first by name."""
+
+    count: int
+    since: datetime
+    documents: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class ProofStatus:
+    """The last sync proof of a source. `differences` are (document id, how they differ)."""
+
+    proven_at: datetime
+    run_id: str | None
+    holds: bool
+    is_listed: bool
+    documents: int
+    hashed_documents: int
+    entries: int
+    largest_unseen_ratio: float
+    difference_count: int
+    differences: list[tuple[str, str]]
+    source_error: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class SourceStatus:
     """One source. `age_seconds` is the time since it was last listed to its end.
 
-    `visible_p95_seconds` and `visible_max_seconds` tell how long its ready documents took from
-    being noticed to being visible; None before there is one.
+    `proven_at` is the last moment at which a listing or a probe showed that nothing else had
+    changed. `visible_p95_seconds` and `visible_max_seconds` count the first load too; None before
+    there is a ready document. `alarms` says in words what somebody has to look at.
     """
 
     source: str
@@ -42,16 +93,22 @@ class SourceStatus:
     documents: dict[str, int]
     entries: int
     failures: list[Failure]
+    held: HeldRemovals | None
     listed_at: datetime | None
+    proven_at: datetime | None
     age_seconds: float | None
+    unreachable_since: datetime | None
+    unreachable_error: str | None
     last_run_id: str | None
     last_started_at: datetime | None
     last_finished_at: datetime | None
     last_error: str | None
     visible: Clock
     forgotten: Clock
+    proof: ProofStatus | None
     visible_p95_seconds: float | None
     visible_max_seconds: float | None
+    alarms: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,22 +155,44 @@ def read_documents(database: Database, source: str | None = None) -> Iterator[di
 
 
 def judge_clock(
-    within: timedelta, waiting_since: datetime | None, listed_at: datetime | None, now: datetime
+    within: timedelta,
+    waiting_since: datetime | None,
+    proven_at: datetime | None,
+    now: datetime,
+    readings: ClockReadings = ClockReadings(),
 ) -> Clock:
-    """Hold a declared limit against the oldest thing that waits and the last full listing."""
+    """Hold a declared limit against the oldest thing that waits and the last look at the source."""
     waiting = now - waiting_since if waiting_since is not None else timedelta(0)
     state: ClockState = "kept"
     if waiting > within:
         state = "late"
-    elif listed_at is None or now - listed_at > within:
+    elif proven_at is None or now - proven_at > within:
         state = "unproven"
-    return Clock(within.total_seconds(), waiting.total_seconds(), state)
+    seconds = max(waiting.total_seconds(), 0.0)
+    return Clock(within.total_seconds(), seconds, state, readings)
 
 
 def _read_source(connection: Connection, row: RowMapping, now: datetime) -> SourceStatus:
-    listed_at = row["listed_at"]
-    visible = judge_clock(row["visible_within"], row["waiting_since"], listed_at, now)
-    forgotten = judge_clock(row["forgotten_within"], row["missing_since"], listed_at, now)
+    readings = _read_readings(connection, row["source_id"])
+    changes = {clock: _describe_readings(values) for clock, values in readings.items()}
+    nothing = ClockReadings()
+    visible = judge_clock(
+        row["visible_within"],
+        row["waiting_since"],
+        row["proven_at"],
+        now,
+        changes.get("visible", nothing),
+    )
+    forgotten = judge_clock(
+        row["forgotten_within"],
+        row["missing_since"],
+        row["proven_at"],
+        now,
+        changes.get("forgotten", nothing),
+    )
+    held = _read_held(connection, row)
+    proof = _read_proof(connection, row["source_id"])
+    everything = readings.get("visible")
     return SourceStatus(
         source=row["source"],
         collection=row["collection"],
@@ -121,17 +200,104 @@ def _read_source(connection: Connection, row: RowMapping, now: datetime) -> Sour
         documents={state: row[state] for state in STATES},
         entries=row["entries"],
         failures=list_failures(connection, row["source_id"]),
-        listed_at=listed_at,
-        age_seconds=None if listed_at is None else (now - listed_at).total_seconds(),
+        held=held,
+        listed_at=row["listed_at"],
+        proven_at=row["proven_at"],
+        age_seconds=None if row["listed_at"] is None else (now - row["listed_at"]).total_seconds(),
+        unreachable_since=row["unreachable_since"],
+        unreachable_error=row["unreachable_error"],
         last_run_id=row["last_run_id"],
         last_started_at=row["last_started_at"],
         last_finished_at=row["last_finished_at"],
         last_error=row["last_error"],
         visible=visible,
         forgotten=forgotten,
-        visible_p95_seconds=row["visible_p95_seconds"],
-        visible_max_seconds=row["visible_max_seconds"],
+        proof=proof,
+        visible_p95_seconds=None if everything is None else everything["all_p95_seconds"],
+        visible_max_seconds=None if everything is None else everything["all_max_seconds"],
+        alarms=_list_alarms(row, held, visible, forgotten, proof),
     )
+
+
+def _read_readings(connection: Connection, source_id: int) -> dict[str, RowMapping]:
+    rows = connection.execute(
+        load_statement("status/select_clock_readings"),
+        {"source_id": source_id, "days": CLOCK_DAYS},
+    )
+    return {row["clock"]: row for row in rows.mappings()}
+
+
+def _describe_readings(row: RowMapping) -> ClockReadings:
+    return ClockReadings(
+        count=row["readings"],
+        late=row["late"],
+        p50_seconds=row["p50_seconds"],
+        p95_seconds=row["p95_seconds"],
+        p99_seconds=row["p99_seconds"],
+        max_seconds=row["max_seconds"],
+    )
+
+
+def _read_held(connection: Connection, row: RowMapping) -> HeldRemovals | None:
+    if not row["held"]:
+        return None
+    named = connection.execute(
+        load_statement("status/select_held_ids"),
+        {"source_id": row["source_id"], "limit": NAMED_DOCUMENTS},
+    )
+    return HeldRemovals(row["held"], row["held_since"], [one.document_id for one in named])
+
+
+def _read_proof(connection: Connection, source_id: int) -> ProofStatus | None:
+    row = connection.execute(
+        load_statement("status/select_last_proof"), {"source_id": source_id}
+    ).first()
+    if row is None:
+        return None
+    return ProofStatus(
+        proven_at=row.proven_at,
+        run_id=row.run_id,
+        holds=row.difference_count == 0 and row.source_error is None,
+        is_listed=row.is_listed,
+        documents=row.documents,
+        hashed_documents=row.hashed_documents,
+        entries=row.entries,
+        largest_unseen_ratio=row.largest_unseen_ratio,
+        difference_count=row.difference_count,
+        differences=[(name, what) for name, what in row.differences[:NAMED_DOCUMENTS]],
+        source_error=row.source_error,
+    )
+
+
+def _list_alarms(
+    row: RowMapping,
+    held: HeldRemovals | None,
+    visible: Clock,
+    forgotten: Clock,
+    proof: ProofStatus | None,
+) -> list[str]:
+    """What somebody has to look at, in words, with what to do."""
+    alarms = []
+    if row["unreachable_since"] is not None:
+        since = row["unreachable_since"].isoformat(timespec="seconds")
+        alarms.append(f"cannot be reached since {since}: {row['unreachable_error']}")
+    if held is not None:
+        alarms.append(
+            f"{held.count} removals are held; if the source really lost them: "
+            f"ragline confirm-removals {row['source']}"
+        )
+    for name, clock in (("visible", visible), ("forgotten", forgotten)):
+        if clock.state == "late":
+            alarms.append(
+                f"a change waits {clock.waiting_seconds:.0f} s to be {name}; "
+                f"{clock.within_seconds:.0f} s are allowed"
+            )
+    if proof is not None and proof.difference_count:
+        alarms.append(
+            f"{proof.difference_count} differences between source, ledger and index; the next "
+            "sync mends them"
+        )
+    return alarms
 
 
 def _read_collections(connection: Connection) -> list[CollectionStatus]:

@@ -14,10 +14,11 @@ from dagster_project.syncing import SyncOutcome, run_sync
 from ragline.commands import configured
 from ragline.commands.search import print_answer
 from ragline.configuration import Configuration
+from ragline.lifecycle.states import STATES
 from ragline.progress import TerminalProgress
 from ragline.search.messages import SearchRequest
 from ragline.search.searcher import Searcher
-from ragline.status import STATES, SourceStatus, read_status
+from ragline.status import SourceStatus, read_status
 from ragline.storage.database import open_database
 
 QUESTIONS = (

@@ -27,11 +27,17 @@ from ragline.errors import ConfigurationError, RaglineError
 GROUP = "ragline.commands"
 # Shown without importing a command, so that `ragline --help` is quick.
 SUMMARIES = {
+    "collect": "Delete for good what was kept long enough.",
+    "confirm-removals": "Forget what is held because it was too much at once.",
     "demo": "Index the sample corpus and search it.",
     "dev": "Run the Dagster UI, the sensors and the retrieval API until Ctrl-C.",
     "documents": "List the documents of a source with their states.",
     "eval": "Score a collection on the queries of a golden set.",
     "export": "Write a collection's live index to a file.",
+    "prove": "Compare sources, ledger and index, and name every difference.",
+    "quarantine": "List the quarantined documents, or release them.",
+    "remove": "Forget a source for good, with a receipt.",
+    "retry": "Try failed documents again in the next sync.",
     "search": "Search a collection.",
     "serve": "Run the retrieval API.",
     "status": "Show sources and collections: states, failures, ages, clocks.",

@@ -9,7 +9,8 @@ from rich.table import Table
 
 from ragline.commands import configured, json_option, print_json
 from ragline.configuration import Configuration
-from ragline.status import STATES, Clock, CollectionStatus, SourceStatus, Status, read_status
+from ragline.lifecycle.states import STATES
+from ragline.status import Clock, CollectionStatus, SourceStatus, Status, read_status
 from ragline.storage.database import open_database
 
 CLOCK_STYLES = {"kept": "green", "late": "red", "unproven": "yellow"}
@@ -41,6 +42,8 @@ def print_status(state: Status, console: Console) -> None:
                 f"{escape(failure.document_id)}: {escape(failure.error)}",
                 highlight=False,
             )
+        for alarm in source.alarms:
+            console.print(f"[red]{source.source}[/red]: {escape(alarm)}", highlight=False)
         if source.last_error is not None:
             console.print(f"[red]last sync of {source.source}[/red]: {escape(source.last_error)}")
     for collection in state.collections:
@@ -64,7 +67,10 @@ def _source_table(sources: list[SourceStatus]) -> Table:
 
 def _describe_clock(clock: Clock) -> str:
     style = CLOCK_STYLES[clock.state]
-    return f"[{style}]{clock.state}[/{style}] ({format_age(clock.within_seconds)})"
+    shown = f"[{style}]{clock.state}[/{style}] ({format_age(clock.within_seconds)})"
+    if clock.readings.p95_seconds is not None:
+        shown += f", p95 {format_age(clock.readings.p95_seconds)} of {clock.readings.count}"
+    return shown
 
 
 def _describe_collection(collection: CollectionStatus) -> str:

@@ -134,7 +134,7 @@ def _list_source(
             )
             _renew_attributes(connection, source_id, settings)
     except SourceUnavailableError as error:
-        ledger.record_unreachable(workshop.database, settings.name, str(error))
+        ledger.record_unreachable(workshop.database, settings, str(error))
         raise
     return counts
 

@@ -1,18 +1,21 @@
 """What must always hold between the ledger and the entries of a generation.
 
 Each invariant is a statement that returns the documents breaking it; an empty answer is the
-proof. Comparing with the source itself is more, and not done here yet.
+proof. Comparing with the source itself is `sync_proof`, which also has the differences mended.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ragline.lifecycle.generations import open_generations
+from ragline.lifecycle.generations import Generation, open_generations
 from ragline.lifecycle.workshop import Workshop
 from ragline.storage.generation_tables import load_generation_statement
 
 NAMED_DOCUMENTS = 20
+# A live generation of more entries is looked at in parts, another one each time.
+ENTRIES_PER_PART = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +41,16 @@ INVARIANTS = (
     ),
     Invariant("zero_vectors", "No entry has a vector of length zero, which nothing can find."),
     Invariant(
+        "entries_without_embedding",
+        "Every entry has the vector that was made of its text.",
+    ),
+    Invariant(
         "entries_of_gone_documents",
         "No entry is left of a document that was removed or refused.",
+    ),
+    Invariant(
+        "stale_entries",
+        "Every entry is of the bytes, the metadata and the readers that the ledger names.",
     ),
     Invariant(
         "miscounted_placements",
@@ -49,32 +60,80 @@ INVARIANTS = (
 
 
 @dataclass(frozen=True, slots=True)
+class Broken:
+    """A document that breaks an invariant. Of an orphan nothing but the key may be known."""
+
+    document_id: str
+    document_key: int
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """Whether an invariant holds in every open generation, and the documents that break it."""
 
     invariant: Invariant
-    broken_count: int
-    documents: list[str]
+    broken: Sequence[Broken]
 
     @property
     def holds(self) -> bool:
-        return self.broken_count == 0
+        return not self.broken
+
+    @property
+    def documents(self) -> list[str]:
+        """The first NAMED_DOCUMENTS that break it, by id."""
+        return sorted({one.document_id for one in self.broken})[:NAMED_DOCUMENTS]
 
 
-def check_invariants(workshop: Workshop, source_name: str) -> list[Verdict]:
-    """Hold every invariant against one source's entries, in the order of INVARIANTS."""
+def count_parts(generation: Generation, *, in_full: bool = False) -> int:
+    """In how many parts a generation is looked at; one that is not served yet always whole."""
+    if in_full or generation.state != "live":
+        return 1
+    return -(-generation.entry_count // ENTRIES_PER_PART) or 1
+
+
+def check_invariants(
+    workshop: Workshop, source_name: str, *, turn: int = 0, in_full: bool = True
+) -> list[Verdict]:
+    """Hold every invariant against one source's entries, in the order of INVARIANTS.
+
+    Without `in_full` a large live generation is looked at in part, by `turn`: as many turns in a
+    row as it has parts see every document.
+    """
     settings = workshop.configuration.source(source_name)
-    generations = [generation.id for generation in open_generations(workshop, settings.collection)]
-    return [_check(workshop, source_name, invariant, generations) for invariant in INVARIANTS]
+    generations = open_generations(workshop, settings.collection)
+    return [
+        Verdict(
+            invariant,
+            [
+                broken
+                for generation in generations
+                for broken in _find_broken(
+                    workshop,
+                    source_name,
+                    invariant,
+                    generation,
+                    (turn, count_parts(generation, in_full=in_full)),
+                )
+            ],
+        )
+        for invariant in INVARIANTS
+    ]
 
 
-def _check(
-    workshop: Workshop, source_name: str, invariant: Invariant, generations: list[int]
-) -> Verdict:
-    broken: list[str] = []
+def _find_broken(
+    workshop: Workshop,
+    source_name: str,
+    invariant: Invariant,
+    generation: Generation,
+    turn_of_parts: tuple[int, int],
+) -> list[Broken]:
+    turn, parts = turn_of_parts
+    statement = load_generation_statement(invariant.statement, generation.id)
+    parameters = {
+        "source": source_name,
+        "generation_id": generation.id,
+        "parts": parts,
+        "part": turn % parts,
+    }
     with workshop.database.connect() as connection:
-        for generation_id in generations:
-            statement = load_generation_statement(invariant.statement, generation_id)
-            parameters = {"source": source_name, "generation_id": generation_id}
-            broken += [row.document_id for row in connection.execute(statement, parameters)]
-    return Verdict(invariant, len(broken), broken[:NAMED_DOCUMENTS])
+        return [Broken(**row) for row in connection.execute(statement, parameters).mappings()]

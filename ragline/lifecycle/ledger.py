@@ -232,12 +232,13 @@ def list_failures(connection: Connection, source_id: int) -> list[Failure]:
     return [Failure(**row) for row in rows.mappings()]
 
 
-def record_unreachable(database: Database, source_name: str, error: str) -> bool:
+def record_unreachable(database: Database, settings: SourceSettings, error: str) -> bool:
     """Note that a source cannot be reached; whether that is news."""
-    parameters = {"source": source_name, "error": error}
+    parameters = {"source": settings.name, "error": error}
     with database.begin() as connection:
-        row = connection.execute(load_statement("lifecycle/record_unreachable"), parameters).first()
-    return row is not None and bool(row.is_new)
+        register_source(connection, settings)
+        row = connection.execute(load_statement("lifecycle/record_unreachable"), parameters).one()
+    return bool(row.is_new)
 
 
 def record_reachable(

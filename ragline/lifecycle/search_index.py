@@ -62,6 +62,7 @@ def publish_index(workshop: Workshop, collection_name: str) -> IndexReport:
     generations = open_generations(workshop, collection_name)
     target = generations[-1]
     with workshop.database.begin() as connection:
+        recount_entries(connection, target)
         weigh_terms(connection, target)
     _build_vector_index(workshop, collection_name, target)
     _analyze(workshop, target)
@@ -88,6 +89,23 @@ def weigh_terms(connection: Connection, generation: Generation) -> bool:
     place = {**parameters, "average_length": average}
     connection.execute(load_generation_statement("lifecycle/weigh_entries", generation.id), place)
     connection.execute(load_statement("lifecycle/set_weighted_length"), place)
+    return True
+
+
+def recount_entries(connection: Connection, generation: Generation) -> bool:
+    """Count a generation's entries and words anew when its counts are off; whether they were.
+
+    They are kept with the entries; only a hand from outside can make them differ, and BM25
+    would then weigh with wrong figures for ever.
+    """
+    parameters = {"generation_id": generation.id}
+    locked = connection.execute(load_statement("lifecycle/lock_generation"), parameters).one()
+    statement = load_generation_statement("lifecycle/count_entries", generation.id)
+    if connection.execute(statement).scalar_one() == locked.entry_count:
+        return False
+    connection.execute(load_statement("lifecycle/forget_lexemes"), parameters)
+    statement = load_generation_statement("lifecycle/recount_lexemes", generation.id)
+    connection.execute(statement, parameters)
     return True
 
 

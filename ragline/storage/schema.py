@@ -174,6 +174,7 @@ parses = Table(
     Column("text", Text, nullable=False),
     Column("elements", JSONB, nullable=False),
     _created_at(),
+    _moment("unreferenced_since"),
 )
 
 documents = Table(
@@ -274,6 +275,7 @@ embeddings = Table(
     Column("text_hash", LargeBinary, primary_key=True),
     Column("embedding", HALFVEC, nullable=False),
     _created_at(),
+    _moment("unreferenced_since"),
 )
 
 placements = Table(
@@ -407,6 +409,7 @@ sync_proofs = Table(
     Column("entries", BigInteger, nullable=False),
     Column("largest_unseen_ratio", Double, nullable=False),
     Column("difference_count", BigInteger, nullable=False),
+    Column("source_error", Text, nullable=True),
     Column("differences", JSONB, nullable=False),
     Column("seconds", Double, nullable=False),
     Index("sync_proofs_source_id_proven_at_idx", "source_id", "proven_at"),

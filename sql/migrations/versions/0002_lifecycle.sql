@@ -113,6 +113,7 @@ create table ragline.sync_proofs (
   entries bigint not null,
   largest_unseen_ratio double precision not null,
   difference_count bigint not null,
+  source_error text,
   differences jsonb not null,
   seconds double precision not null,
   constraint sync_proofs_pkey primary key (id),
@@ -176,3 +177,6 @@ create index documents_source_id_idx on ragline.documents (source_id) where stat
 create index documents_held_since_idx on ragline.documents (source_id) where held_since is not null;
 
 update ragline.sources set first_listed_at = created_at where listed_at is not null;
+
+alter table ragline.parses add column unreferenced_since timestamptz;
+alter table ragline.embeddings add column unreferenced_since timestamptz;

@@ -1,12 +1,11 @@
--- Documents of a source that must serve nothing and have an entry all the same, in order of id.
-select distinct e.document_id
+-- Documents of a source that must serve nothing and have an entry all the same, in order of id:
+-- (document_id, document_key). One part in :parts of the documents is looked at.
+select e.document_id, e.document_key
 from ragline.entries_generation as e
 left join ragline.documents as d on d.id = e.document_key
 where
   e.source = cast(:source as text)
-  and (
-    d.id is null
-    or d.state in ('missing', 'removed', 'quarantined', 'unsupported')
-  )
-  and cast(:generation_id as bigint) is not null
+  and mod(e.document_key, cast(:parts as bigint)) = cast(:part as bigint)
+  and (d.id is null or d.state in ('missing', 'removed', 'quarantined', 'unsupported'))
+group by e.document_id, e.document_key
 order by e.document_id

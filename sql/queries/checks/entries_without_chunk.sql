@@ -1,9 +1,11 @@
--- Documents of a source with an entry whose chunk is gone or has another text, in order of id.
-select distinct e.document_id
+-- Documents of a source with an entry whose chunk is gone or has another text, in order of id:
+-- (document_id, document_key). One part in :parts of the documents is looked at.
+select e.document_id, e.document_key
 from ragline.entries_generation as e
 left join ragline.chunks as c on c.id = e.chunk_id
 where
   e.source = cast(:source as text)
+  and mod(e.document_key, cast(:parts as bigint)) = cast(:part as bigint)
   and (c.id is null or c.text_hash <> e.text_hash or c.text <> e.text)
-  and cast(:generation_id as bigint) is not null
+group by e.document_id, e.document_key
 order by e.document_id

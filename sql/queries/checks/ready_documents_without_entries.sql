@@ -1,10 +1,12 @@
--- Ready documents of a source that a live generation holds no entry of, in order of id.
-select d.document_id
+-- Ready documents of a source that a live generation holds no entry of, in order of id:
+-- (document_id, document_key). One part in :parts of the documents is looked at.
+select d.document_id, d.id as document_key
 from ragline.documents as d
 join ragline.sources as s on s.id = d.source_id
 join ragline.generations as g on g.id = cast(:generation_id as bigint) and g.state = 'live'
 where
   s.name = cast(:source as text)
   and d.state = 'ready'
+  and mod(d.id, cast(:parts as bigint)) = cast(:part as bigint)
   and not exists (select from ragline.entries_generation as e where e.document_key = d.id)
 order by d.document_id

@@ -1,8 +1,10 @@
--- Documents of a source with an entry whose vector has no length, in order of id.
-select distinct e.document_id
+-- Documents of a source with an entry whose vector has no length, in order of id:
+-- (document_id, document_key). One part in :parts of the documents is looked at.
+select e.document_id, e.document_key
 from ragline.entries_generation as e
 where
   e.source = cast(:source as text)
+  and mod(e.document_key, cast(:parts as bigint)) = cast(:part as bigint)
   and l2_norm(e.embedding) < 0.01
-  and cast(:generation_id as bigint) is not null
+group by e.document_id, e.document_key
 order by e.document_id

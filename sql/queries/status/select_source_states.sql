@@ -1,5 +1,5 @@
 -- One row a source: its clocks, counts by state, the oldest change not visible yet, the oldest
--- removal not forgotten yet, and its last sync.
+-- removal not forgotten yet, what is held, and its last sync.
 select
   s.name as source,
   s.id as source_id,
@@ -8,6 +8,9 @@ select
   s.visible_within,
   s.forgotten_within,
   s.listed_at,
+  s.proven_at,
+  s.unreachable_since,
+  s.unreachable_error,
   counts.*,
   last.run_id as last_run_id,
   last.started_at as last_started_at,
@@ -22,18 +25,17 @@ cross join lateral (
     count(*) filter (where d.state = 'failed') as failed,
     count(*) filter (where d.state = 'quarantined') as quarantined,
     count(*) filter (where d.state = 'unsupported') as unsupported,
+    count(*) filter (where d.state = 'missing') as missing,
     count(*) filter (where d.state = 'removed') as removed,
+    count(*) filter (where d.held_since is not null) as held,
+    min(d.held_since) as held_since,
     coalesce(sum(placed.entry_count), 0)::bigint as entries,
-    min(d.noticed_at) filter (where d.state in ('pending', 'failed') and d.missing_since is null)
+    min(coalesce(d.clock_started_at, d.noticed_at)) filter (where d.state in ('pending', 'failed'))
       as waiting_since,
-    min(d.missing_since) filter (where d.state <> 'removed') as missing_since,
-    max(d.visible_at) as newest_visible_at,
-    percentile_cont(0.95) within group (
-      order by extract(epoch from d.visible_at - d.noticed_at)
-    ) filter (where d.state = 'ready' and d.visible_at >= d.noticed_at) as visible_p95_seconds,
-    max(extract(epoch from d.visible_at - d.noticed_at))
-      filter (where d.state = 'ready' and d.visible_at >= d.noticed_at)::double precision
-      as visible_max_seconds
+    least(
+      min(coalesce(d.clock_started_at, d.missing_since)) filter (where d.state = 'missing'),
+      min(d.held_since)
+    ) as missing_since
   from ragline.documents as d
   left join ragline.placements as placed
     on placed.document_key = d.id and placed.generation_id = c.live_generation_id

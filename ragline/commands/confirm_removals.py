@@ -1,0 +1,26 @@
+"""`ragline confirm-removals`: what was held because it was too much at once is forgotten."""
+
+from __future__ import annotations
+
+import click
+
+from ragline.commands import configured, json_option, print_json
+from ragline.configuration import Configuration
+from ragline.lifecycle.forgetting import confirm_removals
+from ragline.storage.database import open_database
+
+
+@click.command("confirm-removals")
+@click.argument("source")
+@json_option
+@configured
+def confirm_removals_command(configuration: Configuration, source: str, *, as_json: bool) -> None:
+    """Forget the documents of SOURCE whose removal is held. No search finds them afterwards."""
+    with open_database(configuration) as database:
+        confirmed = confirm_removals(database, source)
+    if as_json:
+        print_json(confirmed)
+        return
+    for document_id in confirmed.documents:
+        click.echo(document_id)
+    click.echo(f"{len(confirmed.documents)} documents forgotten, {confirmed.entries} entries")

@@ -1,0 +1,65 @@
+"""`ragline prove`: source, ledger and index are compared now, in full."""
+
+from __future__ import annotations
+
+import sys
+from uuid import uuid4
+
+import click
+
+from ragline.commands import configured, json_option, print_json
+from ragline.configuration import Configuration
+from ragline.lifecycle.sync_proof import SyncProof, prove_source
+from ragline.lifecycle.workshop import Workshop
+from ragline.storage.database import open_database
+
+
+@click.command()
+@click.argument("sources", nargs=-1)
+@json_option
+@configured
+def prove(configuration: Configuration, sources: tuple[str, ...], *, as_json: bool) -> None:
+    """Compare SOURCES, or all of them, with ledger and index; exit status 1 where they differ.
+
+    What differs is named and put back to work; the next sync mends it.
+    """
+    names = list(sources) or [source.name for source in configuration.sources]
+    for name in names:
+        configuration.source(name)
+    with (
+        open_database(configuration) as database,
+        Workshop(configuration, database, f"prove-{uuid4()}") as workshop,
+    ):
+        proofs = [prove_source(workshop, name) for name in names]
+    if as_json:
+        print_json({"proofs": [_describe(proof) for proof in proofs]})
+    else:
+        for proof in proofs:
+            _print(proof)
+    sys.exit(0 if all(proof.holds for proof in proofs) else 1)
+
+
+def _describe(proof: SyncProof) -> dict[str, object]:
+    return {
+        "source": proof.source,
+        "holds": proof.holds,
+        "is_listed": proof.is_listed,
+        "documents": proof.documents,
+        "hashed_documents": proof.hashed_documents,
+        "entries": proof.entries,
+        "largest_unseen_ratio": proof.largest_unseen_ratio,
+        "differences": proof.differences,
+        "source_error": proof.source_error,
+        "seconds": proof.seconds,
+    }
+
+
+def _print(proof: SyncProof) -> None:
+    for difference in proof.differences:
+        click.echo(f"{proof.source}: {difference.document_id}: {difference.what}")
+    if proof.source_error is not None:
+        click.echo(f"{proof.source}: not listed: {proof.source_error}")
+    click.echo(
+        f"{proof.source}: {proof.documents} documents, {proof.hashed_documents} of them hashed, "
+        f"{proof.entries} entries: {len(proof.differences)} differences"
+    )

@@ -1,0 +1,64 @@
+"""`ragline quarantine list|release`: the documents whose content is refused."""
+
+from __future__ import annotations
+
+import click
+
+from ragline.commands import configured, json_option, print_json
+from ragline.commands.sources import check_source
+from ragline.configuration import Configuration
+from ragline.lifecycle.second_chances import list_quarantined, release_documents
+from ragline.storage.database import open_database
+
+
+@click.group()
+def quarantine() -> None:
+    """List the quarantined documents, or release them."""
+
+
+@quarantine.command("list")
+@click.argument("source", required=False)
+@json_option
+@configured
+def list_command(configuration: Configuration, source: str | None, *, as_json: bool) -> None:
+    """List the quarantined documents of SOURCE, or of all sources, with the reason."""
+    with open_database(configuration) as database:
+        if source is not None:
+            check_source(database, source)
+        documents = list_quarantined(database, source)
+    if as_json:
+        print_json({"quarantined": documents})
+        return
+    for document in documents:
+        click.echo(
+            f"{document.source}: {document.document_id}: {document.error_name}: {document.error}"
+        )
+    click.echo(f"{len(documents)} documents are quarantined")
+
+
+@quarantine.command("release")
+@click.argument("source")
+@click.argument("document_ids", nargs=-1)
+@click.option("--all", "is_all", is_flag=True, help="Every quarantined document of the source.")
+@json_option
+@configured
+def release_command(
+    configuration: Configuration,
+    source: str,
+    document_ids: tuple[str, ...],
+    *,
+    is_all: bool,
+    as_json: bool,
+) -> None:
+    """Read DOCUMENT_IDS of SOURCE again in the next sync."""
+    if bool(document_ids) == is_all:
+        raise click.UsageError("name the documents to release, or give --all and no names")
+    with open_database(configuration) as database:
+        check_source(database, source)
+        released = release_documents(database, source, document_ids)
+    if as_json:
+        print_json({"released": released})
+        return
+    for document in released:
+        click.echo(f"{document.source}: {document.document_id}")
+    click.echo(f"{len(released)} documents will be read again in the next sync")

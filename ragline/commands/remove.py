@@ -1,0 +1,34 @@
+"""`ragline remove`: a source is forgotten for good, with a receipt."""
+
+from __future__ import annotations
+
+import click
+
+from ragline.commands import configured, json_option, print_json
+from ragline.configuration import Configuration
+from ragline.lifecycle.forgetting import remove_source
+from ragline.storage.database import open_database
+
+
+@click.command()
+@click.argument("source")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+@configured
+def remove(configuration: Configuration, source: str, *, yes: bool, as_json: bool) -> None:
+    """Forget everything of SOURCE for good; take it out of the configuration too."""
+    if not yes and not as_json:
+        click.confirm(f"forget all documents of {source} for good?", abort=True)
+    with open_database(configuration) as database:
+        receipt = remove_source(database, source, configuration.home)
+    if as_json:
+        print_json(receipt)
+        return
+    counts = ", ".join(
+        f"{count} {name.replace('_', ' ')}" for name, count in receipt.counts.items()
+    )
+    click.echo(
+        f"receipt {receipt.id}: {receipt.source} forgotten at {receipt.removed_at}: {counts}"
+    )
+    if any(settings.name == source for settings in configuration.sources):
+        click.echo(f"{configuration.path} still names it: the next sync would read it again")

@@ -1,0 +1,36 @@
+"""`ragline retry`: failed documents are tried again at once and not when their delay is over."""
+
+from __future__ import annotations
+
+import click
+
+from ragline.commands import configured, json_option, print_json
+from ragline.commands.sources import check_source
+from ragline.configuration import Configuration
+from ragline.lifecycle.second_chances import retry_documents
+from ragline.storage.database import open_database
+
+
+@click.command()
+@click.argument("source", required=False)
+@click.argument("document_ids", nargs=-1)
+@json_option
+@configured
+def retry(
+    configuration: Configuration,
+    source: str | None,
+    document_ids: tuple[str, ...],
+    *,
+    as_json: bool,
+) -> None:
+    """Try failed documents again in the next sync: DOCUMENT_IDS of SOURCE, all of it, or all."""
+    with open_database(configuration) as database:
+        if source is not None:
+            check_source(database, source)
+        retried = retry_documents(database, source, document_ids)
+    if as_json:
+        print_json({"retried": retried})
+        return
+    for document in retried:
+        click.echo(f"{document.source}: {document.document_id}")
+    click.echo(f"{len(retried)} documents will be read again in the next sync")

@@ -1,0 +1,8 @@
+-- One row: documents that a source has, and entries that a generation holds of them.
+select
+  count(*) filter (where d.state not in ('missing', 'removed')) as documents,
+  coalesce(sum(p.entry_count), 0)::bigint as entries
+from ragline.documents as d
+left join ragline.placements as p
+  on p.document_key = d.id and p.generation_id = cast(:generation_id as bigint)
+where d.source_id = cast(:source_id as bigint)

@@ -1,0 +1,13 @@
+-- Documents of a source with an entry whose text has no stored vector, or another one than the
+-- entry, in order of id: (document_id, document_key). One part in :parts of the documents.
+select e.document_id, e.document_key
+from ragline.entries_generation as e
+join ragline.generations as g on g.id = cast(:generation_id as bigint)
+left join ragline.embeddings as v
+  on v.embedding_space_id = g.embedding_space_id and v.text_hash = e.text_hash
+where
+  e.source = cast(:source as text)
+  and mod(e.document_key, cast(:parts as bigint)) = cast(:part as bigint)
+  and (v.text_hash is null or v.embedding <> e.embedding)
+group by e.document_id, e.document_key
+order by e.document_id

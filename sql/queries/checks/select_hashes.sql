@@ -1,0 +1,10 @@
+-- The bytes that the ledger knows of a source's documents, as the listing in `listed` has them:
+-- (document_id, document_key, content_hash), in order of id.
+select d.document_id, d.id as document_key, d.content_hash
+from ragline.documents as d
+join listed as l on l.document_id = d.document_id and l.version = d.version
+where
+  d.source_id = cast(:source_id as bigint)
+  and d.state = 'ready'
+  and d.content_hash is not null
+order by d.document_id

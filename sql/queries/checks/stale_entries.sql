@@ -1,0 +1,25 @@
+-- Documents of a source with an entry of other bytes, metadata or readers than the ledger says
+-- were placed, in order of id: (document_id, document_key). One part in :parts of the documents.
+select e.document_id, e.document_key
+from ragline.entries_generation as e
+join ragline.documents as d on d.id = e.document_key
+left join ragline.placements as p
+  on p.document_key = e.document_key and p.generation_id = cast(:generation_id as bigint)
+where
+  e.source = cast(:source as text)
+  and mod(e.document_key, cast(:parts as bigint)) = cast(:part as bigint)
+  and (
+    p.document_key is null
+    or e.content_hash <> p.content_hash
+    or (
+      d.state = 'ready'
+      and (
+        e.content_hash is distinct from d.parsed_content_hash
+        or e.document_id <> d.document_id
+        or e.metadata <> d.metadata
+        or e.principals is distinct from d.principals
+      )
+    )
+  )
+group by e.document_id, e.document_key
+order by e.document_id

@@ -1,0 +1,3 @@
+-- Deletes clock readings older than :seconds; the row count is how many.
+delete from ragline.clock_readings
+where stopped_at <= now() - make_interval(secs => cast(:seconds as double precision))

@@ -1,0 +1,13 @@
+-- Deletes embeddings that have stood for no chunk for :seconds; with :is_only_new, only
+-- those that this transaction found so. The row count is how many.
+delete from ragline.embeddings as e
+where
+  e.unreferenced_since <= now() - make_interval(secs => cast(:seconds as double precision))
+  and (not cast(:is_only_new as boolean) or e.unreferenced_since = now())
+  and not exists (
+    select
+    from ragline.chunks as c
+    join ragline.generations as g
+      on g.embedding_space_id = e.embedding_space_id and g.state <> 'dropped'
+    where c.text_hash = e.text_hash
+  )

@@ -1,0 +1,10 @@
+-- Deletes sync proofs older than :seconds, but the last one of each source; the row count is how
+-- many.
+delete from ragline.sync_proofs as p
+where
+  p.proven_at <= now() - make_interval(secs => cast(:seconds as double precision))
+  and exists (
+    select
+    from ragline.sync_proofs as later
+    where later.source_id = p.source_id and later.id > p.id
+  )

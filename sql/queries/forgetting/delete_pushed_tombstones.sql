@@ -1,0 +1,3 @@
+-- Deletes the marks of pushed documents that were deleted :seconds ago; the row count is how many.
+delete from ragline.pushed_documents
+where deleted_at <= now() - make_interval(secs => cast(:seconds as double precision))

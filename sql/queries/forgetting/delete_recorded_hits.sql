@@ -1,0 +1,17 @@
+-- Takes a source's documents out of the recorded hits of its collection's searches.
+update ragline.search_requests as r
+set hits = coalesce(
+  (
+    select jsonb_agg(h.hit order by h.place)
+    from jsonb_array_elements(r.hits) with ordinality as h (hit, place)
+    where h.hit ->> 'document_id' <> all(cast(:document_ids as text[]))
+  ),
+  '[]'::jsonb
+)
+where
+  r.collection = cast(:collection as text)
+  and exists (
+    select
+    from jsonb_array_elements(r.hits) as h
+    where h ->> 'document_id' = any(cast(:document_ids as text[]))
+  )

@@ -1,0 +1,10 @@
+-- Deletes reports of syncs older than :seconds, but the last one of each source; the row count is
+-- how many.
+delete from ragline.source_syncs as r
+where
+  r.started_at <= now() - make_interval(secs => cast(:seconds as double precision))
+  and exists (
+    select
+    from ragline.source_syncs as later
+    where later.source_id = r.source_id and later.started_at > r.started_at
+  )

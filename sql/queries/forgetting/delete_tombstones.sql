@@ -1,0 +1,6 @@
+-- Deletes what is left of documents that were removed :seconds ago; the row count is how many.
+delete from ragline.documents as d
+where
+  d.state = 'removed'
+  and d.removed_at <= now() - make_interval(secs => cast(:seconds as double precision))
+  and not exists (select from ragline.placements as p where p.document_key = d.id)

@@ -1,0 +1,9 @@
+-- Marks documents as missing whose held removal was confirmed; their clock runs since they were
+-- held.
+update ragline.documents
+set
+  state = 'missing',
+  missing_since = now(),
+  clock_started_at = held_since,
+  held_since = null
+where id = any(cast(:ids as bigint[]))

@@ -1,0 +1,24 @@
+-- Puts quarantined documents back to work as if they were new: (source, document_id), in order.
+-- All of a source when no ids are given.
+with released as (
+  update ragline.documents as d
+  set
+    state = 'pending',
+    read_version = null,
+    attempts = 0,
+    next_attempt_at = null,
+    noticed_at = now(),
+    clock_started_at = null
+  from ragline.sources as s
+  where
+    s.id = d.source_id
+    and d.state = 'quarantined'
+    and s.name = cast(:source as text)
+    and (
+      cast(:document_ids as text[]) is null or d.document_id = any(cast(:document_ids as text[]))
+    )
+  returning s.name as source, d.document_id
+)
+select source, document_id
+from released
+order by source, document_id

@@ -1,0 +1,18 @@
+-- Lets failed and unsupported documents be tried again at once: (source, document_id), in order.
+-- All of a source, or of every source, when no ids are given.
+with retried as (
+  update ragline.documents as d
+  set next_attempt_at = now()
+  from ragline.sources as s
+  where
+    s.id = d.source_id
+    and d.state in ('failed', 'unsupported')
+    and (cast(:source as text) is null or s.name = cast(:source as text))
+    and (
+      cast(:document_ids as text[]) is null or d.document_id = any(cast(:document_ids as text[]))
+    )
+  returning s.name as source, d.document_id
+)
+select source, document_id
+from retried
+order by source, document_id

@@ -1,0 +1,8 @@
+-- The last sync proof of a source; no row when it was never proven.
+select
+  proven_at, run_id, is_listed, documents, hashed_documents, entries, largest_unseen_ratio,
+  difference_count, differences, source_error, seconds
+from ragline.sync_proofs
+where source_id = cast(:source_id as bigint)
+order by id desc
+limit 1
