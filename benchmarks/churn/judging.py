@@ -1,0 +1,79 @@
+"""What a system serves against what its source holds: ghosts, losses, repetitions, arrivals.
+
+Pure: takes marks and entries, returns findings.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from benchmarks.churn.marks import find_marks
+from benchmarks.churn.source_tree import Change
+from benchmarks.churn.system import Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is wrong with a system's entries.
+
+    `ghosts` are entries of text that their document no longer has. `lost` are documents of the
+    source of which a marked passage, or all, is not served; `gone` those of which nothing is.
+    `repeated` counts entries beyond the first that hold the very same passage of a document.
+    """
+
+    ghosts: frozenset[Entry]
+    lost: frozenset[str]
+    gone: frozenset[str]
+    repeated: int
+
+
+def judge_entries(documents: Mapping[str, frozenset[str]], entries: Iterable[Entry]) -> Verdict:
+    """Compare entries with the marks that each document of the source holds."""
+    counts = Counter(entries)
+    served = collect_marks(counts)
+    lost = {path for path, marks in documents.items() if marks - served[path]}
+    return Verdict(
+        ghosts=frozenset(entry for entry in counts if _is_ghost(entry, documents)),
+        lost=frozenset(lost),
+        gone=frozenset(documents.keys() - {entry.path for entry in counts}),
+        repeated=sum(count - 1 for entry, count in counts.items() if find_marks(entry.text)),
+    )
+
+
+def collect_marks(entries: Iterable[Entry]) -> defaultdict[str, set[str]]:
+    """The marks that are served of each document."""
+    served: defaultdict[str, set[str]] = defaultdict(set)
+    for entry in entries:
+        served[entry.path] |= find_marks(entry.text)
+    return served
+
+
+def is_visible(change: Change, served: Mapping[str, set[str]]) -> bool:
+    """Whether all that a change brought is served under its path."""
+    return change.appeared <= served.get(change.path, set())
+
+
+def is_forgotten(change: Change, served: Mapping[str, set[str]]) -> bool:
+    """Whether nothing that a change took away is served under its path."""
+    return not change.vanished & served.get(change.path, set())
+
+
+def find_stale_hits(change: Change, hits: Iterable[Entry]) -> list[Entry]:
+    """The hits with text that the change took away from its document."""
+    return [
+        hit for hit in hits if hit.path == change.path and find_marks(hit.text) & change.vanished
+    ]
+
+
+def has_new_hit(change: Change, hits: Iterable[Entry]) -> bool:
+    """Whether a hit shows what the change brought."""
+    sought = find_marks(change.new_text)
+    return any(hit.path == change.path and find_marks(hit.text) & sought for hit in hits)
+
+
+def _is_ghost(entry: Entry, documents: Mapping[str, frozenset[str]]) -> bool:
+    if entry.path not in documents:
+        return True
+    return bool(find_marks(entry.text) - documents[entry.path])

@@ -1,0 +1,252 @@
+"""The tree of documents that a scenario changes, and what it holds at any time.
+
+Knows files and marks, no system. Every choice comes from one seed, so the same documents and
+the same seed give the same changes. What becomes of a change is `judging`.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from benchmarks.churn.marks import (
+    MarkMaker,
+    find_marks,
+    list_passages,
+    mark_passages,
+    revise_passage,
+)
+
+SHELVES = 4
+# Documents were last changed a month ago, as in a tree that was not made for this.
+AGE_S = 30 * 86_400
+FEWEST_PASSAGES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One change of one document: which marks appeared and vanished at its path, and when.
+
+    `new_text` and `old_text` are passages to search for: they should and should no longer be
+    found there. `made_at_s` is a reading of the monotonic clock.
+    """
+
+    kind: str
+    path: str
+    made_at_s: float
+    appeared: frozenset[str] = frozenset()
+    vanished: frozenset[str] = frozenset()
+    new_text: str = ""
+    old_text: str = ""
+
+
+def read_documents(folder: Path, every: int) -> dict[str, str]:
+    """Every n-th text below a folder by its path there; what is no text of some length is left out.
+
+    Hidden files and folders are not looked at.
+    """
+    found: dict[str, str] = {}
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder)
+        if path.is_file() and not any(part.startswith(".") for part in name.parts):
+            text = _read_text(path)
+            if text is not None:
+                found[name.as_posix()] = text
+    return dict(list(found.items())[::every])
+
+
+def _read_text(path: Path) -> str | None:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        return None
+    marked = mark_passages(text, MarkMaker(0))
+    return text if "\0" not in text and len(list_passages(marked)) >= FEWEST_PASSAGES else None
+
+
+class SourceTree:
+    """A folder of marked documents on shelves (folders), with others in reserve to be added.
+
+    `documents` is what the folder holds, or held before it was disturbed: a disturbance is no
+    change of the source. Each changing method returns its changes; counts are at least one.
+    """
+
+    def __init__(self, root: Path, documents: Mapping[str, str], seed: int) -> None:
+        self.root = root
+        self.documents: dict[str, str] = {}
+        self.principals: dict[str, Sequence[str]] = {}
+        self._maker = MarkMaker(seed)
+        self._random = random.Random(seed)  # noqa: S311 - repeatable, not secret
+        self._hidden: list[tuple[Path, Path]] = []
+        marked = [
+            (f"shelf-{index % SHELVES}/{path}", mark_passages(text, self._maker))
+            for index, (path, text) in enumerate(documents.items())
+        ]
+        self._random.shuffle(marked)
+        in_reserve = len(marked) // 5
+        self._reserve = marked[:in_reserve]
+        for path, text in marked[in_reserve:]:
+            self._write(path, text)
+            changed_at = time.time() - AGE_S
+            os.utime(root / path, (changed_at, changed_at))
+
+    def marks(self) -> dict[str, frozenset[str]]:
+        """The marks of each document by its path."""
+        return {path: find_marks(text) for path, text in self.documents.items()}
+
+    def edit(self, share: float) -> list[Change]:
+        """Revise one passage of each of some documents."""
+        return [self._revise(path) for path in self._choose(share)]
+
+    def delete(self, share: float) -> list[Change]:
+        """Remove some documents."""
+        return [self._remove(path) for path in self._choose(share)]
+
+    def add(self, share: float) -> list[Change]:
+        """Add documents from the reserve, as long as there are any."""
+        count = min(self._count(share), len(self._reserve))
+        return [self._add("add", *self._reserve.pop()) for _ in range(count)]
+
+    def rename(self, share: float) -> list[Change]:
+        """Give some documents another name in another folder; each is two changes."""
+        return [change for path in self._choose(share) for change in self._move(path)]
+
+    def touch(self, share: float) -> list[Change]:
+        """Give some documents another time of change and nothing else: no change at all."""
+        for path in self._choose(share):
+            (self.root / path).touch()
+        return []
+
+    def shorten(self) -> list[Change]:
+        """Cut the second half of the passages off one document."""
+        (path,) = self._choose(0)
+        before = self.documents[path]
+        passages = list_passages(before)
+        cut = before.index(passages[len(passages) // 2])
+        return [self._replace("shorten", path, before[:cut].rstrip() + "\n")]
+
+    def duplicate(self) -> list[Change]:
+        """Add a document with the very text of another."""
+        (path,) = self._choose(0)
+        self._duplicated = path
+        return [self._add("duplicate", f"copies/{PurePosixPath(path).name}", self.documents[path])]
+
+    def delete_duplicated(self) -> list[Change]:
+        """Remove the document that was duplicated, and leave its duplicate."""
+        return [self._remove(self._duplicated)]
+
+    def restrict(self, principal: str) -> list[Change]:
+        """Choose one document that only a principal may see from now on."""
+        (path,) = self._choose(0)
+        self.principals[path] = [principal]
+        passage = list_passages(self.documents[path])[0]
+        return [Change("restrict", path, time.monotonic(), new_text=passage)]
+
+    def change_many(self, share: float) -> list[Change]:
+        """Edit, rename and delete a third each of some documents, and add as many as are edited."""
+        chosen = self._choose(share)
+        edited, renamed, deleted = chosen[::3], chosen[1::3], chosen[2::3]
+        return [
+            *[self._revise(path) for path in edited],
+            *[change for path in renamed for change in self._move(path)],
+            *[self._remove(path) for path in deleted],
+            *self.add(share / 3),
+        ]
+
+    def take_away(self) -> None:
+        """Let the whole folder be gone for a while."""
+        self._hide(self.root)
+
+    def hide_most(self, share: float) -> None:
+        """Let a share of the documents be missing for a while, as from a listing that broke off."""
+        paths = sorted(self.documents)
+        for path in self._random.sample(paths, round(share * len(paths))):
+            self._hide(self.root / path)
+
+    def lock_shelf(self) -> None:
+        """Make one folder unreadable for a while, whatever is in it."""
+        (self.root / "shelf-1").chmod(0)
+
+    def restore(self) -> None:
+        """End every disturbance."""
+        while self._hidden:
+            path, hidden = self._hidden.pop()
+            hidden.rename(path)
+        (self.root / "shelf-1").chmod(0o755)
+
+    def _count(self, share: float) -> int:
+        return max(1, round(share * len(self.documents)))
+
+    def _choose(self, share: float) -> list[str]:
+        """Some documents that stand alone: with no duplicate and no principals."""
+        alone = [path for path in sorted(self.documents) if not self._is_special(path)]
+        return self._random.sample(alone, self._count(share))
+
+    def _is_special(self, path: str) -> bool:
+        is_duplicated = path == getattr(self, "_duplicated", None)
+        return is_duplicated or path.startswith("copies/") or path in self.principals
+
+    def _revise(self, path: str) -> Change:
+        passage = self._random.choice(list_passages(self.documents[path]))
+        revised = revise_passage(passage, self._maker)
+        return self._replace("edit", path, self.documents[path].replace(passage, revised))
+
+    def _move(self, path: str) -> list[Change]:
+        text = self.documents[path]
+        name = PurePosixPath(path)
+        return [
+            self._add("rename", f"moved/{name.stem}-renamed{name.suffix}", text, moved_from=path),
+            self._remove(path, "rename"),
+        ]
+
+    def _add(self, kind: str, path: str, text: str, moved_from: str = "") -> Change:
+        if moved_from:
+            (self.root / path).parent.mkdir(parents=True, exist_ok=True)
+            (self.root / moved_from).rename(self.root / path)
+            self.documents[path] = text
+        else:
+            self._write(path, text)
+        passage = list_passages(text)[0]
+        return Change(kind, path, time.monotonic(), find_marks(text), new_text=passage)
+
+    def _remove(self, path: str, kind: str = "delete") -> Change:
+        (self.root / path).unlink(missing_ok=kind == "rename")
+        text = self.documents.pop(path)
+        passage = list_passages(text)[0]
+        now = time.monotonic()
+        return Change(kind, path, now, vanished=find_marks(text), old_text=passage)
+
+    def _replace(self, kind: str, path: str, text: str) -> Change:
+        before = self.documents[path]
+        self._write(path, text)
+        old, new = find_marks(before), find_marks(text)
+        return Change(
+            kind,
+            path,
+            time.monotonic(),
+            appeared=new - old,
+            vanished=old - new,
+            new_text=_first_with(text, new - old),
+            old_text=_first_with(before, old - new),
+        )
+
+    def _write(self, path: str, text: str) -> None:
+        (self.root / path).parent.mkdir(parents=True, exist_ok=True)
+        (self.root / path).write_text(text, encoding="utf-8", newline="")
+        self.documents[path] = text
+
+    def _hide(self, path: Path) -> None:
+        """Move something out of the tree; beside it, so that a rename is enough."""
+        aside = self.root.parent / f"{self.root.name}-aside"
+        aside.mkdir(exist_ok=True)
+        hidden = aside / str(len(self._hidden))
+        path.rename(hidden)
+        self._hidden.append((path, hidden))
+
+
+def _first_with(text: str, marks: frozenset[str]) -> str:
+    return next((passage for passage in list_passages(text) if marks & find_marks(passage)), "")
