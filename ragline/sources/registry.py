@@ -12,6 +12,7 @@ from ragline.sources.notes import SourceNotes
 from ragline.sources.protocol import Source, Surroundings
 from ragline.sources.records import RecordsSettings, RecordsSource
 from ragline.sources.settings import SourceSettings
+from ragline.sources.sql import SqlSettings, SqlSource
 from ragline.storage.database import Database
 
 # Documents that one worker reads between two commits. What has to be parsed takes long enough;
@@ -41,6 +42,7 @@ KINDS: dict[str, Kind] = {
     "files": Kind(FilesSettings, _alone(FilesSource)),
     "git": Kind(GitSettings, GitSource),
     "records": Kind(RecordsSettings, _alone(RecordsSource), GIVEN_CLAIM),
+    "sql": Kind(SqlSettings, _alone(SqlSource), GIVEN_CLAIM),
 }
 
 

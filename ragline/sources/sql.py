@@ -1,0 +1,306 @@
+"""The rows of a query as documents, from any database that SQLAlchemy reaches.
+
+What the columns mean is `record_fields`; how the database is reached is `sql_connection`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from decimal import Decimal
+from itertools import islice
+from pathlib import Path
+from typing import Any, Literal
+from uuid import UUID
+
+from pydantic import ValidationInfo, field_validator, model_validator
+from sqlalchemy import URL, Connection, Select, bindparam, func, literal_column, select
+from sqlalchemy.sql.selectable import Subquery
+from sqlalchemy.types import NullType
+
+from ragline.errors import DocumentError, DocumentUnreadableError, SourceUnavailableError
+from ragline.fingerprints import fingerprint, hash_bytes
+from ragline.sources.json_values import spell_values, storable_text
+from ragline.sources.moments import read_moment
+from ragline.sources.protocol import FailedFetch, FetchedDocument, ListedDocument
+from ragline.sources.record_fields import RecordFields
+from ragline.sources.settings import SourceSettings, Variable, unrepeated_fault
+from ragline.sources.sql_connection import (
+    BATCH_ROWS,
+    FAILURES,
+    connect_reading,
+    explain_failure,
+    make_rows,
+    read_address,
+    read_query,
+    stream_rows,
+)
+
+
+class RowFields(RecordFields):
+    """Which columns of a row are what."""
+
+    id: str = "id"
+
+
+class SqlSettings(SourceSettings):
+    """A query whose rows are documents.
+
+    The database is at `url`, which holds no password, or at the URL that the environment
+    variable `url_variable` holds. `credentials` are a `username` and a `password`.
+    """
+
+    kind: Literal["sql"]
+    url: str | None = None
+    url_variable: Variable | None = None
+    query: str
+    fields: RowFields = RowFields()
+
+    @field_validator("url")
+    @classmethod
+    def _check_url(cls, text: str | None, info: ValidationInfo) -> str | None:
+        """A file of SQLite is relative to the configuration's folder."""
+        if text is None:
+            return None
+        try:
+            url = read_address(text)
+        except ValueError as error:
+            raise unrepeated_fault(str(error)) from None
+        if url.password is not None:
+            raise unrepeated_fault("holds a password; name its environment variable in credentials")
+        if url.get_backend_name() == "sqlite" and url.database:
+            folder = (info.context or {}).get("folder", Path.cwd())
+            url = url.set(database=str((folder / Path(url.database).expanduser()).resolve()))
+        return url.render_as_string()
+
+    @field_validator("query")
+    @classmethod
+    def _check_query(cls, text: str) -> str:
+        return read_query(text)
+
+    @model_validator(mode="after")
+    def _check_place(self) -> SqlSettings:
+        if (self.url is None) == (self.url_variable is None):
+            raise unrepeated_fault("exactly one of url and url_variable is needed")
+        for name in self.credentials:
+            if name not in ("username", "password"):
+                raise unrepeated_fault(
+                    f"credentials: unknown {name!r}; allowed: username, password"
+                )
+        return self
+
+    @property
+    def address(self) -> str:
+        """The URL without its password, or where it is kept."""
+        return self.url or f"the database of {self.url_variable}"
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it is a file of this machine."""
+        return self.url is not None and read_address(self.url).get_backend_name() == "sqlite"
+
+    def read_url(self) -> URL:
+        """The database's URL with its password.
+
+        Raises:
+            SourceUnavailableError: the environment lacks it, or holds something else.
+        """
+        text = self.url or os.environ.get(self.url_variable or "")
+        try:
+            url = read_address(text or "")
+        except ValueError as error:
+            raise SourceUnavailableError(
+                f"source {self.name}: the environment variable {self.url_variable} {error}; set "
+                "it for every process that syncs"
+            ) from None
+        secrets = self.read_credentials()
+        return url.set(username=secrets.get("username"), password=secrets.get("password"))
+
+
+class SqlSource:
+    """The rows of one query."""
+
+    def __init__(self, settings: SqlSettings) -> None:
+        self._settings = settings
+        self._fields = settings.fields
+        self._reading = fingerprint({"query": settings.query, "fields": self._fields.fingerprint})
+        # Ids and the values that the database knows them by.
+        self._keys: dict[str, Any] = {}
+
+    def list_documents(self) -> Iterator[ListedDocument]:
+        """Yield every row, in the database's order of ids.
+
+        With `changed_at`, its value is the version, compared row by row: a row that is committed
+        late with an early time counts as changed all the same. Rows without such a value, or
+        all of them without such a column, are read and hashed.
+
+        Raises:
+            SourceUnavailableError: the database does not answer, refuses the query, or has an id
+                that is null, no key, or there twice.
+        """
+        self._keys = {}
+        with self._connect() as connection:
+            if self._fields.changed_at is None:
+                yield from self._list_hashed(connection)
+            else:
+                yield from self._list_dated(connection, self._fields.changed_at)
+
+    def fetch_documents(
+        self, document_ids: Collection[str]
+    ) -> Iterator[FetchedDocument | FailedFetch]:
+        """Yield the named rows as they are now.
+
+        Raises:
+            SourceUnavailableError: as for a listing.
+        """
+        wanted = set(document_ids)
+        left = dict.fromkeys(document_ids)
+        with self._connect() as connection:
+            if any(name not in self._keys for name in left):
+                self._read_keys(connection)
+            known = iter([self._keys[name] for name in left if name in self._keys])
+            while batch := list(islice(known, BATCH_ROWS)):
+                for row in self._select_rows(connection, batch):
+                    document_id = _spell_key(row[self._fields.id])
+                    if document_id in left:
+                        del left[document_id]
+                        yield self._read(document_id, row)
+                    elif document_id in wanted:
+                        raise _repeated(document_id)
+        for document_id in left:
+            gone = DocumentUnreadableError("the row left the query's result")
+            yield FailedFetch(document_id, gone)
+
+    def probe(self) -> str:
+        """With `changed_at`: how many rows there are, and the latest value; one short query.
+
+        What it does not see is an old row that gets an earlier value than the latest, or none; a
+        listing does. Without `changed_at`: a hash of all rows, which costs a pass over them.
+        """
+        if self._fields.changed_at is None:
+            digest = hashlib.sha256()
+            for listed in self.list_documents():
+                digest.update(f"{listed.document_id}\0{listed.version}\n".encode())
+            return digest.hexdigest()
+        rows = self._rows()
+        changed_at = rows.c[self._fields.changed_at]
+        counted = select(func.count().label("all"), func.count(changed_at).label("dated"))
+        with self._connect() as connection:
+            statement = counted.add_columns(func.max(changed_at).label("last")).select_from(rows)
+            (found,) = stream_rows(connection, statement)
+        return fingerprint({**found, "last": _spell_change(found["last"]), "as": self._reading})
+
+    def _list_hashed(self, connection: Connection) -> Iterator[ListedDocument]:
+        rows = self._rows()
+        statement = _select_all(rows).order_by(rows.c[self._fields.id])
+        for row in stream_rows(connection, statement):
+            yield self._describe(self._name(row), row)
+
+    def _list_dated(self, connection: Connection, changed_at: str) -> Iterator[ListedDocument]:
+        rows = self._rows()
+        key = rows.c[self._fields.id]
+        undated: set[str] = set()
+        for row in stream_rows(connection, select(key, rows.c[changed_at]).order_by(key)):
+            document_id, change = self._name(row), row[changed_at]
+            if change is None:
+                undated.add(document_id)
+            else:
+                version = f"{_spell_change(change)} {self._reading}"
+                yield ListedDocument(document_id, version, changed_at=read_moment(change))
+        if undated:
+            yield from self._list_undated(connection, rows, undated)
+
+    def _list_undated(
+        self, connection: Connection, rows: Subquery, undated: set[str]
+    ) -> Iterator[ListedDocument]:
+        assert self._fields.changed_at is not None
+        is_undated = rows.c[self._fields.changed_at].is_(None)
+        for row in stream_rows(connection, _select_all(rows).where(is_undated)):
+            document_id = _spell_key(row[self._fields.id])
+            if document_id in undated:
+                undated.remove(document_id)
+                yield self._describe(document_id, row)
+        for document_id in sorted(undated):
+            # Dated or removed since the first statement: the next listing says which.
+            yield ListedDocument(document_id, "in change")
+
+    def _describe(self, document_id: str, row: Mapping[str, Any]) -> ListedDocument:
+        content = spell_values(row)
+        version = hash_bytes(self._reading.encode() + content).hex()
+        return ListedDocument(document_id, version, len(content))
+
+    def _read(self, document_id: str, row: Mapping[str, Any]) -> FetchedDocument | FailedFetch:
+        limit = self._settings.max_document_bytes
+        try:
+            return self._fields.read_document(
+                document_id, row, spell_values(row), limit=limit, separator=";"
+            )
+        except DocumentError as error:
+            return FailedFetch(document_id, error)
+
+    def _read_keys(self, connection: Connection) -> None:
+        """Learn the keys of all rows: from a text alone nobody can tell a number from a text."""
+        rows = self._rows()
+        self._keys = {}
+        for row in stream_rows(connection, select(rows.c[self._fields.id])):
+            self._name(row)
+
+    def _select_rows(self, connection: Connection, keys: Sequence[Any]) -> Iterator[dict[str, Any]]:
+        # Of no stated type: the database compares each key as what its column is.
+        wanted = bindparam("wanted", expanding=True, type_=NullType())
+        rows = self._rows()
+        statement = _select_all(rows).where(rows.c[self._fields.id].in_(wanted))
+        return stream_rows(connection, statement, {"wanted": keys})
+
+    def _rows(self) -> Subquery:
+        return make_rows(self._settings.query, *self._fields.stated)
+
+    def _name(self, row: Mapping[str, Any]) -> str:
+        key = row[self._fields.id]
+        document_id = _spell_key(key)
+        if document_id in self._keys:
+            raise _repeated(document_id)
+        self._keys[document_id] = key
+        return document_id
+
+    @contextmanager
+    def _connect(self) -> Iterator[Connection]:
+        url = self._settings.read_url()
+        try:
+            with connect_reading(url) as connection:
+                yield connection
+        except FAILURES as error:
+            # Not `from` the cause: it may quote the address with its password.
+            raise SourceUnavailableError(
+                f"source {self._settings.name}: {self._settings.address} cannot be read: "
+                f"{explain_failure(error, url)}"
+            ) from None
+
+
+def _select_all(rows: Subquery) -> Select[Any]:
+    everything: Select[Any] = select(literal_column("*"))
+    return everything.select_from(rows)
+
+
+def _spell_key(key: Any) -> str:
+    if isinstance(key, Decimal) and key == key.to_integral_value():
+        key = int(key)
+    if key is None or key == "":
+        raise ValueError("there is a row whose id is null or empty")
+    if isinstance(key, bool) or not isinstance(key, str | int | UUID):
+        kind = type(key).__name__
+        raise ValueError(f"an id is a {kind}; cast it to a text in the query")  # noqa: TRY004
+    return storable_text(str(key))
+
+
+def _repeated(document_id: str) -> ValueError:
+    return ValueError(f"the id {document_id!r} is there more than once")
+
+
+def _spell_change(value: Any) -> str:
+    """A value of `changed_at`, whatever the time zone of the session is."""
+    moment = read_moment(value) if isinstance(value, datetime) else None
+    return str(value) if moment is None else moment.isoformat()

@@ -1,0 +1,110 @@
+"""Somebody else's database, read through SQLAlchemy: addresses, connections, and their errors.
+
+Ragline's own database is `ragline.storage.database`. What is read is `sql`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import quote
+
+import sqlalchemy
+from sqlalchemy import URL, Connection, NullPool, Select, TextualSelect, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.sql.selectable import Subquery
+
+from ragline.storage.database import DEFAULTS
+
+# Rows that are held at once.
+BATCH_ROWS = 500
+# What may hold a semicolon that ends no statement: texts, quoted names and comments.
+QUOTED = re.compile(
+    r"""'(?:[^']|'')*' | "(?:[^"]|"")*" | \$(\w*)\$.*?\$\1\$ | --[^\n]* | /\*.*?\*/""",
+    re.DOTALL | re.VERBOSE,
+)
+FAILURES = (SQLAlchemyError, OSError, ImportError, ValueError)
+
+
+def read_query(text: str) -> str:
+    """A query without what follows it: a semicolon, a comment.
+
+    Raises:
+        ValueError: it is not one statement that begins with `select` or `with`.
+    """
+    bare = QUOTED.sub(lambda found: " " * len(found[0]), text)
+    bare = bare.rstrip().removesuffix(";").rstrip()
+    if not re.match(r"\s*(select|with)\b", bare, re.IGNORECASE):
+        raise ValueError("must begin with select or with; only reading is allowed")
+    if ";" in bare:
+        raise ValueError("holds more than one statement; one select is allowed")
+    return text[: len(bare)]
+
+
+def read_address(text: str) -> URL:
+    """A URL of SQLAlchemy; `postgres://` and `postgresql://` mean psycopg 3.
+
+    Raises:
+        ValueError: it is none. The message repeats nothing of it.
+    """
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError):
+        raise ValueError("is no database URL; write backend://user@host/name") from None
+    is_plain = url.drivername in ("postgres", "postgresql")
+    return url.set(drivername="postgresql+psycopg") if is_plain else url
+
+
+@contextmanager
+def connect_reading(url: URL) -> Iterator[Connection]:
+    """A connection that cannot write, where the database knows how to see to that.
+
+    Postgres opens a read-only transaction and SQLite the file for reading. Elsewhere it is the
+    user's rights that decide.
+    """
+    is_postgres = url.get_backend_name() == "postgresql"
+    stated: Mapping[str, Any] = DEFAULTS if is_postgres else {}
+    arguments = {name: value for name, value in stated.items() if name not in url.query}
+    engine = sqlalchemy.create_engine(
+        _open_for_reading(url), poolclass=NullPool, hide_parameters=True, connect_args=arguments
+    )
+    with engine.connect() as connection:
+        yield connection.execution_options(postgresql_readonly=True) if is_postgres else connection
+
+
+def _open_for_reading(url: URL) -> URL:
+    """SQLite would make a file that is not there."""
+    path = url.database
+    if url.get_backend_name() != "sqlite" or not path or path.startswith((":", "file:")):
+        return url
+    return url.set(database=f"file:{quote(path)}", query={**url.query, "mode": "ro", "uri": "true"})
+
+
+def make_rows(query: str, *columns: str) -> Subquery:
+    """The rows of a query, to select from. Colons in it are no parameters."""
+    # On a line of its own, what closes the parenthesis cannot end up in a comment.
+    statement = sqlalchemy.text(query.replace(":", r"\:") + "\n")
+    selected: TextualSelect = statement.columns(*map(sqlalchemy.column, columns))
+    return selected.subquery("documents")
+
+
+def stream_rows(
+    connection: Connection, statement: Select[Any], parameters: Mapping[str, Any] | None = None
+) -> Iterator[dict[str, Any]]:
+    """Yield the rows by column, from a cursor of the server where there is one."""
+    batched = statement.execution_options(yield_per=BATCH_ROWS)
+    with connection.execute(batched, parameters) as rows:
+        for row in rows.mappings():
+            yield dict(row)
+
+
+def explain_failure(error: Exception, url: URL | None) -> str:
+    """The driver's message in one line, without the password."""
+    if isinstance(error, ModuleNotFoundError):
+        return f"its driver is not installed; install the package {error.name}"
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    reason = " ".join(str(cause).split()) or type(cause).__name__
+    password = None if url is None else url.password
+    return reason.replace(password, "***") if password else reason

@@ -1,0 +1,413 @@
+"""Rows of a query as documents, on real Postgres and on SQLite."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy
+from sqlalchemy import Engine
+
+from ragline.errors import (
+    BrokenDocumentError,
+    DocumentTooLargeError,
+    EmptyDocumentError,
+    SourceUnavailableError,
+)
+from ragline.sources.protocol import FailedFetch, FetchedDocument
+from ragline.sources.sql import SqlSettings, SqlSource
+from ragline.storage.database import read_url
+
+QUERY = "select id, title, body as text, changed_at, acl, note from pages"
+TABLE = """
+create table pages (
+    id {key} primary key, title text, body text, changed_at {time}, acl {acl}, note text
+)
+"""
+TYPES = {
+    "postgresql": {"key": "bigint", "time": "timestamptz", "acl": "text[]"},
+    "sqlite": {"key": "integer", "time": "text", "acl": "text"},
+}
+
+
+class Pages:
+    """A table that its owner writes to, and the address under which it is read."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.run(TABLE.format(**TYPES[engine.dialect.name]))
+
+    def run(self, statement: str, **parameters: object) -> None:
+        with self.engine.begin() as connection:
+            connection.execute(sqlalchemy.text(statement), parameters)
+
+    def insert(self, key: object, body: str | None, day: int | None = 1, **others: object) -> None:
+        values = {"title": None, "acl": None, "note": None, **others}
+        changed_at = None if day is None else f"2024-05-{day:02} 12:00:00+00:00"
+        self.run(
+            "insert into pages values (:id, :title, :body, :changed_at, :acl, :note)",
+            id=key,
+            body=body,
+            changed_at=changed_at,
+            **values,
+        )
+
+
+@pytest.fixture(params=["postgresql", "sqlite"])
+def pages(request, tmp_path, database_url, monkeypatch) -> Iterator[Pages]:
+    url = read_url(database_url)
+    if request.param == "sqlite":
+        url = sqlalchemy.make_url(f"sqlite:///{tmp_path / 'pages.db'}")
+    monkeypatch.setenv("PAGES_URL", url.render_as_string(hide_password=False))
+    engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.NullPool)
+    pages = Pages(engine)
+    pages.insert(1, "alpha")
+    pages.insert(2, "beta", day=2)
+    yield pages
+    engine.dispose()
+
+
+def open_rows(**settings: Any) -> SqlSource:
+    """A source as a process opens it."""
+    stated = {"url_variable": "PAGES_URL", "query": QUERY, **settings}
+    return SqlSource(SqlSettings(name="s", collection="c", kind="sql", **stated))
+
+
+DATED = {"changed_at": "changed_at"}
+BOTH_WAYS = pytest.mark.parametrize("fields", [DATED, {}], ids=["dated", "hashed"])
+
+
+def versions(source: SqlSource) -> dict[str, str]:
+    return {listed.document_id: listed.version for listed in source.list_documents()}
+
+
+def fetch(source: SqlSource, *ids: str) -> dict[str, FetchedDocument | FailedFetch]:
+    return {answer.document_id: answer for answer in source.fetch_documents(ids)}
+
+
+@BOTH_WAYS
+def test_rows_are_listed_in_order_and_read(pages, fields):
+    pages.insert(10, "ten", note="kept", title="T")
+    source = open_rows(fields=fields)
+    assert list(versions(source)) == ["1", "2", "10"]
+    found = fetch(source, "10", "1", "11")
+    assert isinstance(found["10"], FetchedDocument)
+    assert (found["10"].text, found["10"].title) == ("ten", "T")
+    assert found["10"].metadata["note"] == "kept"
+    assert isinstance(found["1"], FetchedDocument)
+    assert isinstance(found["11"], FailedFetch)
+
+
+@BOTH_WAYS
+def test_insert_update_and_removal_show(pages, fields):
+    source = open_rows(fields=fields)
+    before, probe = versions(source), source.probe()
+    assert versions(open_rows(fields=fields)) == before
+    assert open_rows(fields=fields).probe() == probe
+    pages.insert(3, "new", day=3)
+    assert source.probe() != probe
+    pages.run("delete from pages where id = 2")
+    pages.run("update pages set body = 'gamma', changed_at = '2024-05-04' where id = 1")
+    after = versions(source)
+    assert after.keys() == {"1", "3"}
+    assert after["1"] != before["1"]
+
+
+@pytest.mark.usefixtures("pages")
+def test_time_of_change_is_the_rows_own():
+    (first, *_) = open_rows(fields=DATED).list_documents()
+    assert first.changed_at == datetime(2024, 5, 1, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("pages", ["postgresql"], indirect=True)
+@BOTH_WAYS
+def test_row_that_is_committed_late_with_an_early_time_is_not_missed(pages, fields):
+    """Two writers: the one that began first commits last, after a listing."""
+    with pages.engine.connect() as slow:
+        insert = "insert into pages values (7, null, 'late', '2024-05-01', null, null)"
+        slow.exec_driver_sql(insert)
+        slow.exec_driver_sql(
+            "update pages set body = 'late too', changed_at = '2024-04-01' where id = 1"
+        )
+        pages.insert(8, "quick", day=9)
+        source = open_rows(fields=fields)
+        before, probe = versions(source), source.probe()
+        assert "7" not in before
+        slow.commit()
+    after = versions(source)
+    assert source.probe() != probe
+    assert "7" in after
+    assert after["1"] != before["1"]
+
+
+@pytest.mark.parametrize("pages", ["postgresql"], indirect=True)
+def test_version_is_the_same_in_every_time_zone(pages):
+    before = versions(open_rows(fields=DATED))
+    pages.run(f"alter database {pages.engine.url.database} set timezone = 'Asia/Tokyo'")
+    assert versions(open_rows(fields=DATED)) == before
+
+
+def test_row_without_a_time_is_known_by_its_hash(pages):
+    pages.insert(3, "undated", day=None)
+    source = open_rows(fields=DATED)
+    before = versions(source)
+    assert versions(source) == before
+    assert list(before) == ["1", "2", "3"]
+    pages.run("update pages set body = 'other' where id = 3")
+    after = versions(source)
+    assert [name for name in after if after[name] != before[name]] == ["3"]
+    pages.run("update pages set changed_at = '2024-05-09' where id = 3")
+    assert versions(source)["3"] not in (before["3"], after["3"])
+
+
+@pytest.mark.usefixtures("pages")
+def test_other_query_makes_other_versions():
+    query = QUERY.replace("body as text", "title as text")
+    assert versions(open_rows(fields=DATED)) != versions(open_rows(query=query, fields=DATED))
+
+
+def test_nulls_of_a_row_cost_only_the_row(pages):
+    pages.insert(3, None)
+    pages.insert(4, "  ", note=None)
+    found = fetch(open_rows(), "1", "3", "4")
+    assert isinstance(found["1"], FetchedDocument)
+    assert isinstance(found["3"], FailedFetch)
+    assert isinstance(found["3"].error, EmptyDocumentError)
+    assert isinstance(found["4"], FetchedDocument)
+    assert found["4"].metadata["note"] is None
+
+
+@pytest.mark.parametrize(("id_", "said"), [("null", "null or empty"), ("7", "'7' is there more")])
+@BOTH_WAYS
+@pytest.mark.usefixtures("pages")
+def test_id_that_names_no_row_leaves_the_listing_incomplete(fields, id_, said):
+    query = QUERY.replace("select id", f"select {id_} as id")
+    source = open_rows(query=query, fields=fields)
+    with pytest.raises(SourceUnavailableError, match=said):
+        versions(source)
+    with pytest.raises(SourceUnavailableError, match=said):
+        fetch(source, "7")
+
+
+def test_readers_are_a_list_or_parted_by_semicolons(pages):
+    acl: object = ["u1", "group:a"] if pages.engine.dialect.name == "postgresql" else "u1; group:a"
+    pages.insert(3, "for some", acl=acl)
+    found = fetch(open_rows(fields={"principals": "acl"}), "1", "3")
+    assert isinstance(found["3"], FetchedDocument)
+    assert found["3"].principals == ("u1", "group:a")
+    assert isinstance(found["1"], FetchedDocument)
+    assert found["1"].principals is None
+    assert "acl" not in found["1"].metadata
+
+
+@pytest.mark.usefixtures("pages")
+def test_readers_that_cannot_be_understood_close_the_row():
+    source = open_rows(query=QUERY.replace("acl,", "5 as acl,"), fields={"principals": "acl"})
+    (found,) = fetch(source, "1").values()
+    assert isinstance(found, FailedFetch)
+    assert isinstance(found.error, BrokenDocumentError)
+    assert "who may read" in str(found.error)
+
+
+def test_row_over_the_limit_is_refused(pages):
+    pages.insert(3, "x" * 1000)
+    found = fetch(open_rows(max_document_bytes=500), "1", "3")
+    assert isinstance(found["3"], FailedFetch)
+    assert isinstance(found["3"].error, DocumentTooLargeError)
+
+
+def test_many_rows_are_read_in_any_part(pages):
+    rows = ", ".join(f"({n}, null, 'text {n}', null, null, null)" for n in range(100, 2600))
+    pages.run(f"insert into pages values {rows}")
+    ids = list(versions(open_rows()))
+    assert len(ids) == 2502
+    found = fetch(open_rows(), *ids)
+    assert all(isinstance(answer, FetchedDocument) for answer in found.values())
+    assert len(found) == 2502
+
+
+@pytest.mark.parametrize(
+    ("expression", "ids"),
+    [
+        ("'a' || id", ["a1", "a2"]),
+        ("case id when 1 then 'o''neil;' else 'ü %s :x' end", ["o'neil;", "ü %s :x"]),
+    ],
+)
+@pytest.mark.usefixtures("pages")
+def test_ids_are_texts_too(expression, ids):
+    query = QUERY.replace("select id", f"select {expression} as id") + " -- all; of them"
+    assert sorted(versions(open_rows(query=query))) == sorted(ids)
+    found = fetch(open_rows(query=query), *ids)
+    assert all(isinstance(answer, FetchedDocument) for answer in found.values())
+
+
+POSTGRES_IDS = [
+    (
+        "cast('00000000-0000-0000-0000-00000000000' || id as uuid)",
+        "0" * 8 + "-0000-0000-0000-" + "0" * 11 + "1",
+    ),
+    ("cast(id as numeric)", "1"),
+    ("cast(id as smallint)", "1"),
+    ("cast('x' || id as varchar(9))", "x1"),
+    ("cast(case id when 1 then 'yes' else 'no' end as answer)", "yes"),
+]
+
+
+@pytest.mark.parametrize(("expression", "document_id"), POSTGRES_IDS)
+@pytest.mark.parametrize("pages", ["postgresql"], indirect=True)
+def test_ids_of_postgres_types_are_found_again(pages, expression, document_id):
+    pages.run("create type answer as enum ('no', 'yes')")
+    query = QUERY.replace("select id", f"select {expression} as id")
+    assert document_id in versions(open_rows(query=query))
+    assert isinstance(fetch(open_rows(query=query), document_id)[document_id], FetchedDocument)
+
+
+@pytest.mark.parametrize("pages", ["postgresql"], indirect=True)
+@pytest.mark.usefixtures("pages")
+def test_columns_of_all_types_become_metadata():
+    query = """
+        with answers as (
+            select 1 as id, 'body' as text, date '2024-05-01' as day, 1.50::numeric as price,
+                   '{"a": [1]}'::jsonb as data, array[1, 2] as list, null::int as nothing,
+                   interval '1 day' as span, 'nan'::float as ratio, true as flag
+        )
+        select * from answers;
+    """
+    (found,) = fetch(open_rows(query=query), "1").values()
+    assert isinstance(found, FetchedDocument)
+    assert found.metadata == {
+        "day": "2024-05-01",
+        "price": 1.5,
+        "data": {"a": [1]},
+        "list": [1, 2],
+        "nothing": None,
+        "span": str(timedelta(days=1)),
+        "ratio": None,
+        "flag": True,
+    }
+
+
+def test_bytes_are_refused_row_by_row(pages):
+    blob = "'\\xff'::bytea" if pages.engine.dialect.name == "postgresql" else "x'ff'"
+    query = f"select id, body as text, case id when 1 then {blob} end as picture from pages"
+    found = fetch(open_rows(query=query), "1", "2")
+    assert isinstance(found["1"], FailedFetch)
+    assert "'picture' holds bytes" in str(found["1"].error)
+    assert isinstance(found["2"], FetchedDocument)
+
+
+@pytest.mark.parametrize("pages", ["postgresql"], indirect=True)
+def test_query_that_writes_is_refused_by_the_database(pages):
+    pages.run("create function spoil() returns int language sql as 'delete from pages returning 1'")
+    query = "select id, body as text, spoil() from pages"
+    with pytest.raises(SourceUnavailableError, match="read-only"):
+        versions(open_rows(query=query))
+    assert len(versions(open_rows())) == 2
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "delete from pages",
+        "select 1; delete from pages",
+        "-- select\nupdate pages set id = 1",
+        "",
+        "select $$;$$; drop table pages",
+    ],
+)
+def test_only_one_reading_statement_is_allowed(query):
+    with pytest.raises(ValueError, match="select"):
+        open_rows(query=query)
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["select ';' as x ;  ", "WITH a as (select 1) select * from a -- ; end", "/* ; */ select 1"],
+)
+def test_semicolons_that_end_nothing_are_allowed(query):
+    open_rows(query=query)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({}, "exactly one"),
+        ({"url": "sqlite:///x.db", "url_variable": "X"}, "exactly one"),
+        ({"url": "postgresql://me:secret@host/x"}, "holds a password"),
+        ({"url": "no url"}, "is no database URL"),
+        ({"url": "sqlite:///x.db", "credentials": {"token": "X"}}, "unknown 'token'"),
+    ],
+)
+def test_settings_say_one_place_without_a_password(settings, said):
+    with pytest.raises(ValueError, match=said):
+        SqlSettings(name="s", collection="c", kind="sql", query="select 1", **settings)
+
+
+def test_file_of_sqlite_is_relative_to_the_configuration(tmp_path):
+    stated = {"name": "s", "collection": "c", "kind": "sql", "query": "select 1"}
+    settings = SqlSettings.model_validate(
+        {**stated, "url": "sqlite:///pages.db"}, context={"folder": tmp_path}
+    )
+    assert settings.url == f"sqlite:///{tmp_path}/pages.db"
+    assert settings.is_local
+    assert settings.address == settings.url
+    with pytest.raises(SourceUnavailableError):
+        SqlSource(settings).probe()
+    assert not (tmp_path / "pages.db").exists()
+
+
+@pytest.mark.parametrize("pages", ["postgresql"], indirect=True)
+def test_name_and_password_come_from_the_environment(pages, monkeypatch):
+    stated = pages.engine.url
+    monkeypatch.setenv("PAGES_USER", stated.username or "postgres")
+    monkeypatch.setenv("PAGES_PASSWORD", "any")
+    url = stated.set(username=None, password=None, drivername="postgres")
+    source = open_rows(
+        url=url.render_as_string(),
+        url_variable=None,
+        credentials={"username": "PAGES_USER", "password": "PAGES_PASSWORD"},
+    )
+    assert len(versions(source)) == 2
+
+
+def refused_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return int(taken.getsockname()[1])
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "postgresql://me:hunter2@127.0.0.1:{port}/x",
+        "mysql+missing://me:hunter2@127.0.0.1:{port}/x",
+        "oracle://me:hunter2@127.0.0.1:{port}/x",
+        "sqlite:////nowhere/hunter2/pages.db",
+        "hunter2",
+    ],
+)
+def test_database_that_is_away_is_unavailable_and_keeps_its_password(monkeypatch, address):
+    monkeypatch.setenv("PAGES_URL", address.format(port=refused_port()))
+    source = open_rows()
+    for attempt in (source.probe, lambda: versions(source), lambda: fetch(source, "1")):
+        with pytest.raises(SourceUnavailableError) as caught:
+            attempt()
+        assert "hunter2" not in str(caught.value)
+
+
+def test_missing_variable_and_missing_driver_are_named(monkeypatch):
+    with pytest.raises(SourceUnavailableError, match="PAGES_URL"):
+        open_rows().probe()
+    monkeypatch.setenv("PAGES_URL", "oracle://me@host/x")
+    with pytest.raises(SourceUnavailableError, match="install the package"):
+        open_rows().probe()
+
+
+@pytest.mark.usefixtures("pages")
+def test_missing_table_or_column_is_named():
+    with pytest.raises(SourceUnavailableError, match="nowhere"):
+        open_rows(query="select id, body as text from nowhere").probe()
+    with pytest.raises(SourceUnavailableError, match="gone"):
+        versions(open_rows(fields={"changed_at": "gone"}))
