@@ -28,7 +28,7 @@ from pydantic_core import ErrorDetails
 
 from ragline.errors import ConfigurationError, UnknownCollectionError, UnknownSourceError
 from ragline.sources.registry import KINDS
-from ragline.sources.settings import NAME_PATTERN, LocatedSettings, SourceSettings
+from ragline.sources.settings import NAME_PATTERN, UNREPEATED, LocatedSettings, SourceSettings
 
 DEFAULT_FILE = "ragline.yaml"
 MEASURES = ("ndcg@10", "recall@10", "recall@100", "mrr@10")
@@ -345,6 +345,8 @@ def _describe(
             f"{place}: {fault['input']!r} is not allowed; allowed: lower-case letters, digits, "
             "- and _, beginning with a letter or digit, at most 63 characters"
         )
+    if fault["type"] == UNREPEATED:
+        return line, f"{place}: {fault['msg']}"
     return line, f"{place}: {fault['msg'].removeprefix('Value error, ')} (is {fault['input']!r})"
 
 

@@ -18,7 +18,7 @@ from pydantic import Field, JsonValue, field_validator
 
 from ragline.errors import DocumentTooLargeError, SourceUnavailableError
 from ragline.fingerprints import hash_bytes
-from ragline.sources.settings import LocatedSettings
+from ragline.sources.settings import LocatedSettings, unrepeated_fault
 
 # Options of which nobody would say that they are no secret.
 SECRET_OPTIONS = frozenset(
@@ -49,7 +49,9 @@ class StoredSettings(LocatedSettings):
     @classmethod
     def _refuse_secrets(cls, storage: dict[str, JsonValue]) -> dict[str, JsonValue]:
         for name in sorted(SECRET_OPTIONS & storage.keys()):
-            raise ValueError(f"{name} is a secret; name its environment variable in credentials")
+            raise unrepeated_fault(
+                f"{name} is a secret; name its environment variable in credentials"
+            )
         return storage
 
     @property

@@ -14,19 +14,20 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic import ValidationInfo, field_validator, model_validator
 
 from ragline.errors import DocumentTooLargeError, DocumentUnreadableError, SourceUnavailableError
 from ragline.sources.file_paths import EVERYTHING, PathPatterns, encode_path
 from ragline.sources.git_mirror import Blob, GitMirror
 from ragline.sources.git_program import GitCommandError, open_program
 from ragline.sources.protocol import FailedFetch, FetchedDocument, ListedDocument, Surroundings
-from ragline.sources.settings import LocatedSettings
+from ragline.sources.settings import LocatedSettings, unrepeated_fault
 
 # The note of the commit that was listed last, and of the one since which changes are dated.
 LISTED = "listed"
 # Reading the log of so many commits takes well under a second.
 DATED_COMMITS = 1000
+BRANCH_PATTERN = r"[^\s:?*\[\\^~-][^\s:?*\[\\^~]*"
 SSH_PLACE = r"[\w.-]+@[\w.-]+:[^:].*"
 
 
@@ -38,7 +39,7 @@ class GitSettings(LocatedSettings):
     """
 
     kind: Literal["git"]
-    branch: str | None = Field(default=None, pattern=r"^[^\s:?*\[\\^~-][^\s:?*\[\\^~]*$")
+    branch: str | None = None
     include: tuple[str, ...] = EVERYTHING
     exclude: tuple[str, ...] = ()
 
@@ -47,16 +48,27 @@ class GitSettings(LocatedSettings):
     def _resolve(cls, uri: str, info: ValidationInfo) -> str:
         """A path is relative to the configuration's folder; `user@host:path` is none."""
         if "://" in uri and urlsplit(uri).password is not None:
-            raise ValueError("holds a password; name its environment variable in credentials")
+            raise unrepeated_fault("holds a password; name its environment variable in credentials")
         return uri if re.fullmatch(SSH_PLACE, uri) else super()._resolve(uri, info)
+
+    @field_validator("branch")
+    @classmethod
+    def _check_branch(cls, branch: str | None) -> str | None:
+        if branch is not None and not re.fullmatch(BRANCH_PATTERN, branch):
+            raise ValueError("is no name of a branch; allowed: a name as git branch shows it")
+        return branch
 
     @model_validator(mode="after")
     def _check_credentials(self) -> GitSettings:
         for name in self.credentials:
             if name not in ("username", "password"):
-                raise ValueError(f"credentials: unknown {name!r}; allowed: username, password")
+                raise unrepeated_fault(
+                    f"credentials: unknown {name!r}; allowed: username, password"
+                )
         if self.credentials and not self.uri.startswith(("https://", "http://")):
-            raise ValueError("credentials: only an https URL takes any; ssh uses its own keys")
+            raise unrepeated_fault(
+                "credentials: only an https URL takes any; ssh uses its own keys"
+            )
         return self
 
     @property

@@ -19,11 +19,13 @@ from pydantic import (
     ValidationInfo,
     field_validator,
 )
+from pydantic_core import PydanticCustomError
 
 from ragline.errors import SourceUnavailableError
 
 NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,62}$"
 DURATION_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+UNREPEATED = "unrepeated"
 VARIABLE_PATTERN = r"[A-Z_][A-Z0-9_]*"
 
 
@@ -43,10 +45,16 @@ def read_duration(value: Any) -> timedelta:
     return duration
 
 
+def unrepeated_fault(message: str) -> PydanticCustomError:
+    """A fault of the configuration whose value is not shown: it is, or holds, a secret."""
+    # Not the message as the template: pydantic would read its braces.
+    return PydanticCustomError(UNREPEATED, "{message}", {"message": message})
+
+
 def read_variable(value: Any) -> str:
     """The name of an environment variable. The value is not repeated: it may be the secret."""
     if not isinstance(value, str) or not re.fullmatch(VARIABLE_PATTERN, value):
-        raise ValueError(
+        raise unrepeated_fault(
             "must be the name of an environment variable (capitals, digits and _) that holds the "
             "secret, never the secret itself"
         )
