@@ -2,28 +2,60 @@
 
 from __future__ import annotations
 
-from dagster import AssetsDefinition, MaterializeResult, MetadataValue, ResourceParam, asset
-from dagster._core.definitions.metadata import RawMetadataMapping
+from collections.abc import Iterator
+
+from dagster import (
+    AssetCheckResult,
+    AssetCheckSeverity,
+    AssetCheckSpec,
+    AssetsDefinition,
+    MaterializeResult,
+    MetadataValue,
+    ResourceParam,
+    asset,
+)
+from dagster._core.definitions.metadata import RawMetadataMapping, RawMetadataValue
 
 from assets.keys import OWNERS, group_of, source_key
-from assets.tables import failure_table
+from assets.tables import failure_table, make_table
+from ragline.errors import SourceUnavailableError
 from ragline.lifecycle.documents import DocumentsReport, sync_documents
 from ragline.lifecycle.workshop import Workshop
 from ragline.parsing.parser_pool import parser_fingerprint
 from ragline.sources.settings import SourceSettings
+from ragline.status import HeldRemovals, read_status
+
+REACHABLE = "source_is_reachable"
+PLAUSIBLE = "removals_are_plausible"
 
 
 def build_documents(settings: SourceSettings) -> AssetsDefinition:
     """The first stage of a source as an asset."""
+    key = source_key(settings.name, "documents")
 
     @asset(
-        key=source_key(settings.name, "documents"),
+        key=key,
         group_name=group_of(settings.collection),
         owners=OWNERS,
         kinds={settings.kind, "postgres"},
         tags={"stage": "documents"},
         # Another parser, or one more package that it can use: what was read may read differently.
         code_version=parser_fingerprint(),
+        check_specs=[
+            AssetCheckSpec(
+                REACHABLE,
+                asset=key,
+                description="The source answers and can be listed to its end.",
+            ),
+            AssetCheckSpec(
+                PLAUSIBLE,
+                asset=key,
+                description=(
+                    "No removals are held because too many came at once; if they are right: "
+                    f"ragline confirm-removals {settings.name}"
+                ),
+            ),
+        ],
         description=(
             f"Every document that the source `{settings.name}` lists, with its state, the hash "
             "of its bytes and, where it could be read, its parse. Only new and changed "
@@ -31,10 +63,54 @@ def build_documents(settings: SourceSettings) -> AssetsDefinition:
         ),
         metadata={"dagster/uri": settings.address, "visible_within": str(settings.visible_within)},
     )
-    def documents(workshop: ResourceParam[Workshop]) -> MaterializeResult[None]:
-        return MaterializeResult(metadata=describe(sync_documents(workshop, settings.name)))
+    def documents(
+        workshop: ResourceParam[Workshop],
+    ) -> Iterator[MaterializeResult[None] | AssetCheckResult]:
+        try:
+            report = sync_documents(workshop, settings.name)
+        except SourceUnavailableError as error:
+            yield judge_reachability(settings.name, str(error))
+            raise
+        yield MaterializeResult(metadata=describe(report))
+        yield judge_reachability(settings.name, None)
+        yield judge_removals(settings.name, _read_held(workshop, settings.name))
 
     return documents
+
+
+def judge_reachability(source: str, error: str | None) -> AssetCheckResult:
+    """Whether a source can be reached; with the reason why not."""
+    return AssetCheckResult(
+        asset_key=source_key(source, "documents"),
+        check_name=REACHABLE,
+        passed=error is None,
+        severity=AssetCheckSeverity.ERROR,
+        metadata={} if error is None else {"error": error},
+    )
+
+
+def judge_removals(source: str, held: HeldRemovals | None) -> AssetCheckResult:
+    """Whether removals are held, and the first of them by name."""
+    metadata: dict[str, RawMetadataValue] = {"held": 0}
+    if held is not None:
+        metadata = {
+            "held": held.count,
+            "since": MetadataValue.timestamp(held.since),
+            "documents": make_table(["document"], [[name] for name in held.documents]),
+            "to_release": f"ragline confirm-removals {source}",
+        }
+    return AssetCheckResult(
+        asset_key=source_key(source, "documents"),
+        check_name=PLAUSIBLE,
+        passed=held is None,
+        severity=AssetCheckSeverity.ERROR,
+        metadata=metadata,
+    )
+
+
+def _read_held(workshop: Workshop, name: str) -> HeldRemovals | None:
+    sources = read_status(workshop.database).sources
+    return next(source.held for source in sources if source.source == name)
 
 
 def describe(report: DocumentsReport) -> RawMetadataMapping:
@@ -46,6 +122,7 @@ def describe(report: DocumentsReport) -> RawMetadataMapping:
         "changed": report.changed,
         "unchanged": report.unchanged,
         "removed": report.removed,
+        "removals_held": report.held,
         "failed": report.failed,
         "quarantined": report.quarantined,
         "unsupported": report.unsupported,

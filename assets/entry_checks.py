@@ -1,9 +1,9 @@
-"""Checks of `<source>/entries`: what must hold before anything is served, and the clock."""
+"""Checks of `<source>/entries`: the sync proof, and the two clocks."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
+from zlib import crc32
 
 from dagster import (
     AssetCheckKey,
@@ -19,90 +19,182 @@ from dagster import (
 from assets.keys import group_of, source_key
 from assets.plots import plot_histogram
 from assets.tables import make_table
-from ragline.lifecycle.invariants import INVARIANTS, check_invariants
+from ragline.lifecycle.invariants import INVARIANTS
+from ragline.lifecycle.sync_proof import SyncProof, prove_source
 from ragline.lifecycle.workshop import Workshop
 from ragline.sources.settings import SourceSettings
-from ragline.status import SourceStatus, read_status
+from ragline.status import Clock, SourceStatus, read_status
+from ragline.storage.database import Database
 from ragline.storage.statements import load_statement
 
+PROOF = "sync_proof"
+FULL_PROOF = "full_sync_proof"
+VISIBLE = "changes_are_visible_in_time"
+FORGOTTEN = "removals_are_forgotten_in_time"
 # A clock that is over by more than this many times its limit is an error, before that a warning.
 ERROR_FACTOR = 2.0
+SHOWN_DIFFERENCES = 50
 
 
-def build_invariant_checks(settings: SourceSettings) -> AssetChecksDefinition:
-    """What must always hold, as blocking checks: nothing is published while one is broken."""
+def build_proof_checks(settings: SourceSettings) -> AssetChecksDefinition:
+    """The proof after each run. What must hold between ledger and index holds back the index."""
     key = source_key(settings.name, "entries")
     specs = [
         AssetCheckSpec(f"no_{rule.name}", asset=key, description=rule.description, blocking=True)
         for rule in INVARIANTS
     ]
+    proof_spec = AssetCheckSpec(
+        PROOF,
+        asset=key,
+        description=(
+            f"The source `{settings.name}`, its ledger and the index hold the same documents, by "
+            "id and by hash. What differs is named, and the next run mends it."
+        ),
+    )
 
-    @multi_asset_check(name=f"{group_of(settings.name)}_invariants", specs=specs)
-    def invariants(workshop: ResourceParam[Workshop]) -> Iterator[AssetCheckResult]:
-        for verdict in check_invariants(workshop, settings.name):
+    @multi_asset_check(name=f"{group_of(settings.name)}_proof", specs=[*specs, proof_spec])
+    def proof(workshop: ResourceParam[Workshop]) -> Iterator[AssetCheckResult]:
+        # A large index is looked at in parts: each run another one.
+        turn = crc32(workshop.run_id.encode())
+        found = prove_source(workshop, settings.name, turn=turn, in_full=False)
+        for verdict in found.verdicts:
             yield AssetCheckResult(
                 check_name=f"no_{verdict.invariant.name}",
                 passed=verdict.holds,
                 severity=AssetCheckSeverity.ERROR,
                 metadata={
-                    "broken": verdict.broken_count,
+                    "broken": len(verdict.broken),
                     "documents": make_table(["document"], [[name] for name in verdict.documents]),
                 },
             )
+        yield judge_proof(PROOF, found)
 
-    return invariants
+    return proof
 
 
-def invariant_keys(source: str) -> list[AssetCheckKey]:
+def build_full_proof_check(settings: SourceSettings) -> AssetChecksDefinition:
+    """The proof over everything, for a schedule and not for each run."""
+
+    @asset_check(
+        asset=source_key(settings.name, "entries"),
+        name=FULL_PROOF,
+        description=(
+            f"As {PROOF}, over every entry, with a new listing of `{settings.name}` whatever it "
+            "costs."
+        ),
+    )
+    def full_sync_proof(workshop: ResourceParam[Workshop]) -> AssetCheckResult:
+        return judge_proof(FULL_PROOF, prove_source(workshop, settings.name))
+
+    return full_sync_proof
+
+
+def judge_proof(check_name: str, proof: SyncProof) -> AssetCheckResult:
+    """A proof as Dagster shows it."""
+    differences = [(d.document_id, d.what) for d in proof.differences[:SHOWN_DIFFERENCES]]
+    unproven = {} if proof.source_error is None else {"source_error": proof.source_error}
+    return AssetCheckResult(
+        check_name=check_name,
+        passed=proof.holds,
+        severity=AssetCheckSeverity.ERROR,
+        metadata={
+            "documents": proof.documents,
+            "documents_hashed": proof.hashed_documents,
+            "entries": proof.entries,
+            "source_was_listed": proof.is_listed,
+            "largest_unseen_ratio_at_95_percent": round(proof.largest_unseen_ratio, 5),
+            "differences": len(proof.differences),
+            "differing_documents": make_table(["document", "difference"], differences),
+            "seconds": round(proof.seconds, 3),
+            **unproven,
+        },
+    )
+
+
+def blocking_keys(source: str) -> list[AssetCheckKey]:
     """The keys of a source's blocking checks."""
     key = source_key(source, "entries")
     return [AssetCheckKey(key, f"no_{rule.name}") for rule in INVARIANTS]
 
 
-def build_clock_check(settings: SourceSettings) -> AssetChecksDefinition:
-    """Whether the source's changes are visible within its declared time."""
+def full_proof_key(source: str) -> AssetCheckKey:
+    """The key of the check that only the schedule evaluates."""
+    return AssetCheckKey(source_key(source, "entries"), FULL_PROOF)
 
-    @asset_check(
-        asset=source_key(settings.name, "entries"),
-        name="changes_are_visible_in_time",
-        description=(
-            f"No document of `{settings.name}` waits longer than {settings.visible_within} "
-            "from being noticed to being visible."
+
+def build_clock_checks(settings: SourceSettings) -> AssetChecksDefinition:
+    """Whether the source's changes are visible, and its removals forgotten, within their time."""
+    key = source_key(settings.name, "entries")
+    specs = [
+        AssetCheckSpec(
+            VISIBLE,
+            asset=key,
+            description=(
+                f"No change in `{settings.name}` waits longer than {settings.visible_within} to "
+                "be visible, and changes do not take longer either."
+            ),
         ),
-    )
-    def changes_are_visible_in_time(workshop: ResourceParam[Workshop]) -> AssetCheckResult:
+        AssetCheckSpec(
+            FORGOTTEN,
+            asset=key,
+            description=(
+                f"No removal in `{settings.name}` waits longer than {settings.forgotten_within} "
+                "to be forgotten, and removals do not take longer either."
+            ),
+        ),
+    ]
+
+    @multi_asset_check(name=f"{group_of(settings.name)}_clocks", specs=specs)
+    def clocks(workshop: ResourceParam[Workshop]) -> Iterator[AssetCheckResult]:
         sources = read_status(workshop.database).sources
         status = next(source for source in sources if source.source == settings.name)
-        return judge_visibility(status, settings.visible_within, _read_seconds(workshop, settings))
+        for result in judge_clocks(status):
+            clock = "visible" if result.check_name == VISIBLE else "forgotten"
+            seconds = _read_seconds(workshop.database, settings.name, clock)
+            plot = {"readings": plot_histogram(seconds, f"seconds until {clock}")}
+            yield result._replace(metadata={**result.metadata, **plot})
 
-    return changes_are_visible_in_time
+    return clocks
 
 
-def judge_visibility(
-    status: SourceStatus, within: timedelta, seconds: Sequence[float]
-) -> AssetCheckResult:
-    """The check's result: a warning when the clock is over, an error when it is far over.
+def judge_clocks(status: SourceStatus) -> list[AssetCheckResult]:
+    """Both clocks of a source: a warning when one is over, an error when it is far over."""
+    return [
+        _judge_clock(status.source, VISIBLE, status.visible),
+        _judge_clock(status.source, FORGOTTEN, status.forgotten),
+    ]
 
-    `seconds` are the times that documents took to become visible.
-    """
-    waiting = status.visible.waiting_seconds
-    is_far_over = waiting > ERROR_FACTOR * within.total_seconds()
+
+def _judge_clock(source: str, check_name: str, clock: Clock) -> AssetCheckResult:
+    """By what waits now, and by the 95th percentile of what changes took."""
+    readings = clock.readings
+    slow = (readings.p95_seconds or 0.0) / clock.within_seconds
+    worst = max(clock.overrun, slow)
+    times = {
+        "p50_seconds": readings.p50_seconds,
+        "p95_seconds": readings.p95_seconds,
+        "p99_seconds": readings.p99_seconds,
+        "slowest_seconds": readings.max_seconds,
+    }
     return AssetCheckResult(
-        check_name="changes_are_visible_in_time",
-        passed=status.visible.state != "late",
-        severity=AssetCheckSeverity.ERROR if is_far_over else AssetCheckSeverity.WARN,
+        asset_key=source_key(source, "entries"),
+        check_name=check_name,
+        passed=worst <= 1.0,
+        severity=AssetCheckSeverity.ERROR if worst > ERROR_FACTOR else AssetCheckSeverity.WARN,
         metadata={
-            "visible_within_seconds": within.total_seconds(),
-            "longest_wait_seconds": round(waiting, 1),
-            "p95_seconds": round(status.visible_p95_seconds or 0.0, 3),
-            "slowest_seconds": round(status.visible_max_seconds or 0.0, 3),
-            "clock": status.visible.state,
-            "seconds_to_visible": plot_histogram(seconds, "seconds from noticed to visible"),
+            "allowed_seconds": clock.within_seconds,
+            "longest_wait_seconds": round(clock.waiting_seconds, 1),
+            "times_over": round(worst, 3),
+            "changes": readings.count,
+            "late_changes": readings.late,
+            "clock": clock.state,
+            **{name: round(value, 3) for name, value in times.items() if value is not None},
         },
     )
 
 
-def _read_seconds(workshop: Workshop, settings: SourceSettings) -> list[float]:
-    statement = load_statement("checks/select_visible_seconds")
-    with workshop.database.connect() as connection:
-        return list(connection.execute(statement, {"source": settings.name}).scalars())
+def _read_seconds(database: Database, source: str, clock: str) -> Sequence[float]:
+    statement = load_statement("status/select_clock_seconds")
+    with database.connect() as connection:
+        rows = connection.execute(statement, {"source": source, "clock": clock})
+        return list(rows.scalars())

@@ -10,7 +10,12 @@ from assets.document_checks import build_document_checks
 from assets.documents import build_documents
 from assets.embeddings import build_embeddings
 from assets.entries import build_entries
-from assets.entry_checks import build_clock_check, build_invariant_checks
+from assets.entry_checks import (
+    build_clock_checks,
+    build_full_proof_check,
+    build_proof_checks,
+)
+from assets.retention import build_retention_report
 from assets.retrieval_evaluation import build_retrieval_evaluation
 from assets.retrieval_quality import build_retrieval_quality
 from assets.search_index import build_search_index
@@ -20,13 +25,14 @@ from ragline.sources.settings import SourceSettings
 SOURCE_CHECKS = (
     build_document_checks,
     build_chunk_checks,
-    build_invariant_checks,
-    build_clock_check,
+    build_proof_checks,
+    build_full_proof_check,
+    build_clock_checks,
 )
 
 
 def build_assets(configuration: Configuration) -> list[AssetsDefinition]:
-    """Every asset: four a source, one or two a collection, and the service's quality."""
+    """Every asset: four a source, one or two a collection, and the service's own."""
     assets: list[AssetsDefinition] = []
     for source in configuration.sources:
         assets += build_source_assets(source, configuration.collection(source.collection))
@@ -36,7 +42,7 @@ def build_assets(configuration: Configuration) -> list[AssetsDefinition]:
             assets.append(build_search_index(collection, sources))
         if sources and collection.golden is not None:
             assets.append(build_retrieval_evaluation(collection))
-    return [*assets, build_retrieval_quality()]
+    return [*assets, build_retrieval_quality(), build_retention_report()]
 
 
 def build_source_assets(

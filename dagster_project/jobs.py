@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from dagster import AssetKey, AssetSelection, define_asset_job
 from dagster._core.definitions.unresolved_asset_job_definition import (
     UnresolvedAssetJobDefinition,
 )
 
+from assets.entry_checks import full_proof_key
 from assets.keys import STAGES, evaluation_key, group_of, index_key, source_key
+from assets.retention import KEY as RETENTION_KEY
 from assets.retrieval_quality import KEY as QUALITY_KEY
 from ragline.configuration import Configuration
 
 SYNC_JOB = "sync_everything"
 QUALITY_JOB = "measure_retrieval_quality"
+PROOF_JOB = "prove_everything"
+RETENTION_JOB = "collect_expired"
 # Which source a run is for: at most one run of a source at a time (see instance.py).
 SOURCE_TAG = "ragline/source"
 
@@ -39,13 +43,19 @@ def list_collection_keys(configuration: Configuration, name: str) -> list[AssetK
     return [index_key(name), *([evaluation_key(name)] if has_golden_set else [])]
 
 
+def select_sync(configuration: Configuration, names: Sequence[str]) -> AssetSelection:
+    """The assets of a sync with their checks, but for the proof that a schedule makes."""
+    proofs = AssetSelection.checks(*map(full_proof_key, names))
+    return AssetSelection.assets(*list_keys(configuration, names)) - proofs
+
+
 def build_jobs(configuration: Configuration) -> list[UnresolvedAssetJobDefinition]:
     """A job for each source, one for all of them, and the daily one."""
     names = [source.name for source in configuration.sources]
     jobs = [
         define_asset_job(
             sync_job_name(name),
-            AssetSelection.assets(*list_keys(configuration, [name])),
+            select_sync(configuration, [name]),
             description=f"Bring the index up to date with the source {name}.",
             tags={SOURCE_TAG: name},
         )
@@ -55,8 +65,15 @@ def build_jobs(configuration: Configuration) -> list[UnresolvedAssetJobDefinitio
         jobs.append(
             define_asset_job(
                 SYNC_JOB,
-                AssetSelection.assets(*list_keys(configuration, names)),
+                select_sync(configuration, names),
                 description="Bring every index up to date with its sources.",
+            )
+        )
+        jobs.append(
+            define_asset_job(
+                PROOF_JOB,
+                AssetSelection.checks(*map(full_proof_key, names)),
+                description="Compare every source, its ledger and its entries in full.",
             )
         )
     quality = define_asset_job(
@@ -64,4 +81,9 @@ def build_jobs(configuration: Configuration) -> list[UnresolvedAssetJobDefinitio
         AssetSelection.assets(QUALITY_KEY),
         description="Make the figures of one day's searches.",
     )
-    return [*jobs, quality]
+    retention = define_asset_job(
+        RETENTION_JOB,
+        AssetSelection.assets(RETENTION_KEY),
+        description="Delete for good what was kept long enough.",
+    )
+    return [*jobs, quality, retention]

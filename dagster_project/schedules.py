@@ -1,4 +1,4 @@
-"""Schedules: what happens every day whether anything changed or not."""
+"""Schedules: what happens every hour and every day whether anything changed or not."""
 
 from __future__ import annotations
 
@@ -12,15 +12,28 @@ from dagster import (
     schedule,
 )
 
-from dagster_project.jobs import QUALITY_JOB, SOURCE_TAG, SYNC_JOB, list_keys
+from assets.entry_checks import full_proof_key
+from dagster_project.jobs import (
+    PROOF_JOB,
+    QUALITY_JOB,
+    RETENTION_JOB,
+    SOURCE_TAG,
+    SYNC_JOB,
+    list_keys,
+)
 from ragline.configuration import Configuration
+from ragline.sources.registry import KINDS
+
+# The hour (UTC) of the proofs of sources whose listing is dear: once a day is enough.
+DEAR_PROOF_HOUR = 3
 
 
 def build_schedules(configuration: Configuration) -> list[ScheduleDefinition]:
-    """A full sync each night, so that a probe's blind spot lasts a day, and the daily figures."""
-    schedules: list[ScheduleDefinition] = [_build_quality_schedule()]
+    """A full sync each night, so that a probe's blind spot lasts a day; proofs; daily figures."""
+    schedules: list[ScheduleDefinition] = [_build_quality_schedule(), _build_retention_schedule()]
     if configuration.sources:
         schedules.append(_build_nightly_schedule(configuration))
+        schedules.append(_build_proof_schedule(configuration))
     return schedules
 
 
@@ -47,6 +60,32 @@ def _build_nightly_schedule(configuration: Configuration) -> ScheduleDefinition:
     return nightly_sync
 
 
+def _build_proof_schedule(configuration: Configuration) -> ScheduleDefinition:
+    @schedule(
+        name="hourly_sync_proof",
+        job_name=PROOF_JOB,
+        cron_schedule="40 * * * *",
+        default_status=DefaultScheduleStatus.RUNNING,
+        description=(
+            "Compare each source, its ledger and its entries in full; where a listing is dear, "
+            "once a day."
+        ),
+    )
+    def hourly_sync_proof(context: ScheduleEvaluationContext) -> list[RunRequest]:
+        moment = context.scheduled_execution_time
+        return [
+            RunRequest(
+                run_key=f"{moment.isoformat()}:{source.name}",
+                asset_check_keys=[full_proof_key(source.name)],
+                asset_selection=[],
+            )
+            for source in configuration.sources
+            if KINDS[source.kind].is_listed_cheaply or moment.hour == DEAR_PROOF_HOUR
+        ]
+
+    return hourly_sync_proof
+
+
 def _build_quality_schedule() -> ScheduleDefinition:
     @schedule(
         name="daily_retrieval_quality",
@@ -60,3 +99,13 @@ def _build_quality_schedule() -> ScheduleDefinition:
         return RunRequest(run_key=day, partition_key=day)
 
     return daily_retrieval_quality
+
+
+def _build_retention_schedule() -> ScheduleDefinition:
+    return ScheduleDefinition(
+        name="daily_retention",
+        job_name=RETENTION_JOB,
+        cron_schedule="30 3 * * *",
+        default_status=DefaultScheduleStatus.RUNNING,
+        description="Delete for good what was kept long enough, every night (UTC).",
+    )

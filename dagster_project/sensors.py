@@ -1,13 +1,17 @@
-"""Sensors: one a source, which decides when that source is synced; one that logs failed runs."""
+"""Sensors: one a source, which starts its sync; one for the clocks; one that logs failed runs.
+
+When a sync is due is decided in `due_syncs`.
+"""
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
-from datetime import timedelta
+from datetime import UTC, datetime
 from time import time
 
 from dagster import (
+    AssetCheckEvaluation,
+    AssetCheckResult,
     DagsterInstance,
     DagsterRunStatus,
     DefaultSensorStatus,
@@ -21,107 +25,38 @@ from dagster import (
     run_failure_sensor,
     sensor,
 )
+from dagster._core.definitions.metadata import normalize_metadata
 
+from assets.documents import judge_reachability, judge_removals
+from assets.entry_checks import judge_clocks
 from assets.keys import group_of, source_key
+from dagster_project.due_syncs import (
+    LastSync,
+    Memory,
+    decide,
+    interval_seconds,
+    proof_seconds,
+    read_due_work,
+)
 from dagster_project.jobs import SOURCE_TAG, sync_job_name
 from ragline.configuration import Configuration
 from ragline.errors import SourceUnavailableError
-from ragline.sources.registry import open_source
+from ragline.lifecycle.ledger import record_reachable, record_unreachable
+from ragline.sources.registry import KINDS, open_source
 from ragline.sources.settings import SourceSettings
-from ragline.storage.database import open_database
+from ragline.status import SourceStatus, read_status
+from ragline.storage.database import Database, open_database
 
-# Dagster looks at sensors no more often than this; a long clock needs no more than the second.
-SHORTEST_INTERVAL_S = 5
-LONGEST_INTERVAL_S = 30
-# How many looks a visible_within is divided into: the rest of the time is for the run.
-LOOKS_PER_CLOCK = 20
-# A source that nothing was noticed of is synced all the same before its clock runs out: only a
-# listing proves that nothing changed. This share of the clock, and this time, are for the run.
-PROOF_SHARE = 0.2
-PROOF_MARGIN = timedelta(seconds=30)
-FIRST_RETRY_S = 10.0
-LONGEST_RETRY_S = 600.0
+CLOCKS_INTERVAL_S = 30
+# Seconds that a probe proves nothing for: a source that is probed needs no sync to prove it.
+FOREVER = float("inf")
 ENDED = (DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED)
 
 
-@dataclass(frozen=True, slots=True)
-class Memory:
-    """What a sensor remembers: the probe that the last run was asked for, how many runs it asked
-    for, and how many of the last ones were attempts to make up for a failed one.
-    """
-
-    probe: str | None = None
-    number: int = 0
-    attempts: int = 0
-
-    @classmethod
-    def read(cls, cursor: str | None) -> Memory:
-        """The memory kept in a cursor."""
-        return cls(**json.loads(cursor)) if cursor else cls()
-
-    def write(self) -> str:
-        """The cursor that keeps this memory."""
-        return json.dumps(asdict(self))
-
-    @property
-    def run_key(self) -> str:
-        """Dagster never starts a run of the same key twice, so each has a number of its own: a
-        source may change back, and a failed run must be tried again.
-        """
-        return f"{self.number}:{(self.probe or '')[:16]}"
-
-
-@dataclass(frozen=True, slots=True)
-class LastSync:
-    """How the latest run of a source stands. Times are seconds since 1970; None for never."""
-
-    is_unfinished: bool = False
-    has_failed: bool = False
-    ended_at: float | None = None
-    entries_made_at: float | None = None
-
-
 def build_sensors(configuration: Configuration) -> list[SensorDefinition]:
-    """A change sensor for each source, and one that logs failed runs."""
+    """A change sensor for each source, one for all clocks, and one that logs failed runs."""
     sensors = [_build_change_sensor(configuration, source) for source in configuration.sources]
-    return [*sensors, _build_failure_sensor()]
-
-
-def interval_seconds(settings: SourceSettings) -> int:
-    """How often a source is probed, from the time its changes may take."""
-    wanted = settings.visible_within.total_seconds() / LOOKS_PER_CLOCK
-    return int(min(max(wanted, SHORTEST_INTERVAL_S), LONGEST_INTERVAL_S))
-
-
-def proof_seconds(visible_within: timedelta) -> float:
-    """How old the last sync of a quiet source may become."""
-    clock = visible_within.total_seconds()
-    margin = max(PROOF_SHARE * clock, PROOF_MARGIN.total_seconds())
-    return max(clock - margin, PROOF_MARGIN.total_seconds())
-
-
-def retry_seconds(attempts: int) -> float:
-    """How long to wait after a failed run when `attempts` before it were made up for."""
-    return min(FIRST_RETRY_S * 2.0**attempts, LONGEST_RETRY_S)
-
-
-def decide(
-    memory: Memory, probe: str, last: LastSync, visible_within: timedelta, now: float
-) -> Memory | str:
-    """What to remember when a run is due now; the reason when none is."""
-    if last.is_unfinished:
-        return "its sync is running or waiting to run"
-    if last.has_failed:
-        wait = (last.ended_at or 0.0) + retry_seconds(memory.attempts) - now
-        if wait > 0:
-            return f"its last sync failed; the next attempt is in {wait:.0f} s"
-        return Memory(probe, memory.number + 1, memory.attempts + 1)
-    is_old = last.entries_made_at is None or (
-        now - last.entries_made_at > proof_seconds(visible_within)
-    )
-    if probe != memory.probe or is_old:
-        return Memory(probe, memory.number + 1)
-    return "nothing changed"
+    return [*sensors, _build_clock_sensor(configuration), _build_failure_sensor()]
 
 
 def read_last_sync(instance: DagsterInstance, source: str) -> LastSync:
@@ -135,6 +70,7 @@ def read_last_sync(instance: DagsterInstance, source: str) -> LastSync:
     return LastSync(
         is_unfinished=status not in ENDED,
         has_failed=status in ENDED and status is not DagsterRunStatus.SUCCESS,
+        started_at=records[0].start_time,
         ended_at=records[0].end_time or records[0].update_timestamp.timestamp(),
         entries_made_at=made_at,
     )
@@ -149,25 +85,119 @@ def _build_change_sensor(
         minimum_interval_seconds=interval_seconds(settings),
         default_status=DefaultSensorStatus.RUNNING,
         description=(
-            f"Looks for changes in `{settings.name}` and starts its sync; also before its clock "
-            "runs out, and again after a failed run."
+            f"Looks for changes in `{settings.name}` and starts its sync; also for retries that "
+            "are due, before its clock runs out, and again after a failed run."
         ),
     )
     def changes(context: SensorEvaluationContext) -> SensorResult | SkipReason:
-        try:
-            with open_database(configuration, migrate=False) as database:
+        with open_database(configuration, migrate=False) as database:
+            looked_at = datetime.now(UTC)
+            try:
                 probe = open_source(settings, configuration.home, database).probe()
-        except SourceUnavailableError as error:
-            # Not reached is not removed: nothing is synced until it can be listed again.
-            context.log.warning("source %s cannot be probed: %s", settings.name, error)
-            return SkipReason(str(error))
-        last = read_last_sync(context.instance, settings.name)
-        due = decide(Memory.read(context.cursor), probe, last, settings.visible_within, time())
-        if isinstance(due, str):
-            return SkipReason(due)
-        return SensorResult(run_requests=[RunRequest(run_key=due.run_key)], cursor=due.write())
+            except SourceUnavailableError as error:
+                return _report_unreachable(context, database, settings, error)
+            return _answer_probe(context, database, settings, probe, looked_at)
 
     return changes
+
+
+def _report_unreachable(
+    context: SensorEvaluationContext,
+    database: Database,
+    settings: SourceSettings,
+    error: SourceUnavailableError,
+) -> SensorResult | SkipReason:
+    """Not reached is not removed: an alert and a failing check, once, and no sync."""
+    is_news = record_unreachable(database, settings, str(error))
+    context.log.error("source %s cannot be reached: %s", settings.name, error)
+    if not is_news:
+        return SkipReason(str(error))
+    return SensorResult(
+        skip_reason=str(error),
+        asset_events=[_evaluate(judge_reachability(settings.name, str(error)))],
+    )
+
+
+def _answer_probe(
+    context: SensorEvaluationContext,
+    database: Database,
+    settings: SourceSettings,
+    probe: str,
+    looked_at: datetime,
+) -> SensorResult | SkipReason:
+    last = read_last_sync(context.instance, settings.name)
+    work = read_due_work(database, settings.name, last.started_at)
+    is_complete = KINDS[settings.kind].is_probe_complete
+    age = FOREVER if is_complete and last.entries_made_at else proof_seconds(settings)
+    memory = Memory.read(context.cursor)
+    due = decide(memory, probe, last, work, proof_age=age, now=time())
+    is_quiet = due == "nothing changed" and is_complete
+    was_away = record_reachable(database, settings.name, looked_at if is_quiet else None)
+    events = [_evaluate(judge_reachability(settings.name, None))] if was_away else []
+    if isinstance(due, str):
+        if events:
+            return SensorResult(skip_reason=due, asset_events=events)
+        return SkipReason(due)
+    return SensorResult(
+        run_requests=[RunRequest(run_key=due.run_key)], cursor=due.write(), asset_events=events
+    )
+
+
+def _build_clock_sensor(configuration: Configuration) -> SensorDefinition:
+    @sensor(
+        name="clocks",
+        minimum_interval_seconds=CLOCKS_INTERVAL_S,
+        default_status=DefaultSensorStatus.RUNNING,
+        description=(
+            "Holds what waits now to the declared times, also while nothing runs; logs each "
+            "alarm once, and reports the checks whose verdict has changed."
+        ),
+    )
+    def clocks(context: SensorEvaluationContext) -> SensorResult | SkipReason:
+        names = {source.name for source in configuration.sources}
+        with open_database(configuration, migrate=False) as database:
+            sources = [s for s in read_status(database).sources if s.source in names]
+        before = json.loads(context.cursor or "{}")
+        now = {source.source: source.alarms for source in sources}
+        for name, alarms in now.items():
+            for alarm in alarms:
+                if alarm not in before.get("alarms", {}).get(name, []):
+                    context.log.error("source %s: %s", name, alarm)
+        results = [result for source in sources for result in _judge_waiting(source)]
+        verdicts = {_name_check(result): result.passed for result in results}
+        changed = [
+            _evaluate(result)
+            for result in results
+            if before.get("verdicts", {}).get(_name_check(result), True) != result.passed
+        ]
+        cursor = json.dumps({"alarms": now, "verdicts": verdicts})
+        return SensorResult(
+            skip_reason=f"{sum(map(len, now.values()))} alarms", asset_events=changed, cursor=cursor
+        )
+
+    return clocks
+
+
+def _judge_waiting(source: SourceStatus) -> list[AssetCheckResult]:
+    return [*judge_clocks(source), judge_removals(source.source, source.held)]
+
+
+def _name_check(result: AssetCheckResult) -> str:
+    assert result.asset_key is not None
+    return f"{result.asset_key.to_user_string()}:{result.check_name}"
+
+
+def _evaluate(result: AssetCheckResult) -> AssetCheckEvaluation:
+    """A check's result as an event of its own, outside any run."""
+    assert result.asset_key is not None
+    assert result.check_name is not None
+    return AssetCheckEvaluation(
+        asset_key=result.asset_key,
+        check_name=result.check_name,
+        passed=result.passed,
+        severity=result.severity,
+        metadata=normalize_metadata(dict(result.metadata or {})),
+    )
 
 
 def _build_failure_sensor() -> SensorDefinition:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import perf_counter
@@ -19,7 +20,7 @@ from dagster import (
     ResourceDefinition,
 )
 
-from assets.entry_checks import invariant_keys
+from assets.entry_checks import blocking_keys
 from assets.keys import index_key, source_key
 from assets.process_tags import process_tags
 from dagster_project.definitions import build_definitions
@@ -155,7 +156,7 @@ def find_held_back(
             and source_key(name, "documents") in made
         ]
         is_sound = all(
-            source_key(name, "entries") in made and passed.issuperset(invariant_keys(name))
+            source_key(name, "entries") in made and passed.issuperset(blocking_keys(name))
             for name in reached
         )
         if reached and is_sound and index_key(collection) not in made:
@@ -168,8 +169,10 @@ def _share(
 ) -> ResourceDefinition:
     """The workshop of a run that uses the open database and shows its progress here."""
 
-    def open_workshop(context: InitResourceContext) -> Workshop:
-        return Workshop(configuration, database, str(context.run_id), progress)
+    @contextmanager
+    def open_workshop(context: InitResourceContext) -> Iterator[Workshop]:
+        with Workshop(configuration, database, str(context.run_id), progress) as workshop:
+            yield workshop
 
     return ResourceDefinition(open_workshop)
 
@@ -205,7 +208,7 @@ def _never_begun(
     now = datetime.now(UTC)
     return SourceSync(
         name, configuration.source(name).collection, now, None, error,
-        listed=0, added=0, changed=0, unchanged=0, removed=0, failed=0, quarantined=0,
+        listed=0, added=0, changed=0, unchanged=0, removed=0, held=0, failed=0, quarantined=0,
         unsupported=0, chunks=0, embeddings_made=0, embeddings_reused=0, seconds=0.0,
     )  # fmt: skip
 

@@ -100,7 +100,9 @@ def evaluate(
     name = f"{collection}: evaluate ({mode}{', reranked' if rerank else ''})"
     with progress.stage(name, total=len(golden.queries), unit="queries") as advance:
         for key, query in golden.queries.items():
-            request = SearchRequest(collection, query, EVALUATED_HITS, mode, rerank)
+            request = SearchRequest(
+                collection, query, EVALUATED_HITS, mode, rerank, principals=None
+            )
             try:
                 answer = searcher.search(request)
             except SearchTimeoutError:

@@ -18,7 +18,7 @@ from ragline.status import SourceStatus, read_status
 from ragline.storage.database import Database, open_database
 
 COUNTS = (
-    "listed", "added", "changed", "unchanged", "removed", "failed", "quarantined",
+    "listed", "added", "changed", "unchanged", "removed", "held", "failed", "quarantined",
     "unsupported", "chunks", "embeddings_made", "embeddings_reused",
 )  # fmt: skip
 
@@ -110,13 +110,16 @@ def print_outcome(outcome: SyncOutcome, statuses: list[SourceStatus], console: C
     for name, sync in outcome.sources.items():
         console.print(
             f"[bold]{name}[/bold]: {sync.listed:,} listed ({sync.added:,} added, {sync.changed:,} "
-            f"changed, {sync.unchanged:,} unchanged), {sync.removed:,} removed; {sync.failed:,} "
-            f"failed, {sync.quarantined:,} quarantined, {sync.unsupported:,} unsupported; "
+            f"changed, {sync.unchanged:,} unchanged), {sync.removed:,} removed, "
+            f"{sync.held:,} held; {sync.failed:,} failed, {sync.quarantined:,} quarantined, "
+            f"{sync.unsupported:,} unsupported; "
             f"{sync.chunks:,} chunks; embeddings: {sync.embeddings_made:,} made, "
             f"{sync.embeddings_reused:,} reused; {sync.seconds:.1f} s",
             highlight=False,
         )
     for status in statuses:
+        for alarm in status.alarms:
+            console.print(f"[red]{status.source}[/red]: {escape(alarm)}", highlight=False)
         for failure in status.failures:
             console.print(
                 f"[yellow]{failure.state}[/yellow] {escape(status.source)}: "

@@ -21,6 +21,12 @@ SHOWN_CHARS = 240
 @click.option("--top-k", default=10, show_default=True, type=click.IntRange(1, 1000))
 @click.option("--mode", default="hybrid", show_default=True, type=click.Choice(MODES))
 @click.option("--rerank", is_flag=True, help="Reorder the first hits by late interaction.")
+@click.option(
+    "--principal",
+    "principals",
+    multiple=True,
+    help="Who asks; may be repeated. Documents that name their readers are found by those alone.",
+)
 @json_option
 @configured
 def search(
@@ -29,12 +35,13 @@ def search(
     query: str,
     top_k: int,
     mode: Mode,
+    principals: tuple[str, ...],
     *,
     rerank: bool,
     as_json: bool,
 ) -> None:
     """Search COLLECTION for QUERY and show the hits with their receipts."""
-    request = SearchRequest(collection, query, top_k, mode, rerank)
+    request = SearchRequest(collection, query, top_k, mode, rerank, principals)
     with open_database(configuration) as database:
         answer = Searcher(database, configuration).search(request)
     if as_json:

@@ -126,9 +126,14 @@ def _forget_source(
     ids = connection.execute(load_statement("forgetting/select_document_ids"), parameters)
     named = {**parameters, "document_ids": [row.document_id for row in ids]}
     counts = {"entries": _withdraw(connection, source.collection, keys)}
-    for table in ("feedback", "recorded_hits", "documents", "pushed_documents"):
-        done = connection.execute(load_statement(f"forgetting/delete_{table}"), named)
-        counts[table] = done.rowcount
+    for statement in (
+        "forgetting/delete_feedback",
+        "forgetting/delete_recorded_hits",
+        "forgetting/delete_documents",
+        "forgetting/delete_pushed_documents",
+    ):
+        table = statement.removeprefix("forgetting/delete_")
+        counts[table] = connection.execute(load_statement(statement), named).rowcount
     connection.execute(load_statement("forgetting/delete_source"), parameters)
     connection.execute(load_statement("sources/delete_other_notes"), {**parameters, "keys": []})
     return counts | forget_orphaned(connection)

@@ -35,13 +35,13 @@ def collect_expired(database: Database, kept: RetentionSettings) -> RetentionRep
     started = perf_counter()
     deleted: dict[str, int] = {}
     aged = (
-        ("tombstones", "delete_tombstones", kept.removed_documents),
-        ("pushed_tombstones", "delete_pushed_tombstones", kept.removed_documents),
-        ("requests", "delete_requests", kept.requests),
-        ("clock_readings", "delete_clock_readings", kept.history),
-        ("proofs", "delete_proofs", kept.history),
-        ("source_syncs", "delete_source_syncs", kept.history),
-        ("notes", "delete_notes", kept.removed_documents),
+        ("tombstones", "forgetting/delete_tombstones", kept.removed_documents),
+        ("pushed_tombstones", "forgetting/delete_pushed_tombstones", kept.removed_documents),
+        ("requests", "forgetting/delete_requests", kept.requests),
+        ("clock_readings", "forgetting/delete_clock_readings", kept.history),
+        ("proofs", "forgetting/delete_proofs", kept.history),
+        ("source_syncs", "forgetting/delete_source_syncs", kept.history),
+        ("notes", "forgetting/delete_notes", kept.removed_documents),
     )
     for name, statement, age in aged:
         with database.begin() as connection:
@@ -90,5 +90,5 @@ def _delete_unreferenced(
 
 def _delete(connection: Connection, statement: str, age: timedelta) -> int:
     parameters = {"seconds": age.total_seconds()}
-    done = connection.execute(load_statement(f"forgetting/{statement}"), parameters)
+    done = connection.execute(load_statement(statement), parameters)
     return int(done.rowcount)

@@ -37,14 +37,14 @@ def retry_documents(
 
     All of a source without ids, all of every source without a source. Returns which they are.
     """
-    return _change(database, "retry_documents", source, document_ids)
+    return _change(database, "lifecycle/retry_documents", source, document_ids)
 
 
 def release_documents(
     database: Database, source: str, document_ids: Sequence[str] = ()
 ) -> list[NamedDocument]:
     """Read quarantined documents again in the next sync; all of the source without ids."""
-    return _change(database, "release_documents", source, document_ids)
+    return _change(database, "lifecycle/release_documents", source, document_ids)
 
 
 def list_quarantined(database: Database, source: str | None = None) -> list[QuarantinedDocument]:
@@ -60,5 +60,5 @@ def _change(
 ) -> list[NamedDocument]:
     parameters = {"source": source, "document_ids": list(document_ids) or None}
     with database.begin() as connection:
-        rows = connection.execute(load_statement(f"lifecycle/{name}"), parameters)
+        rows = connection.execute(load_statement(name), parameters)
         return [NamedDocument(**row) for row in rows.mappings()]

@@ -32,6 +32,7 @@ class SourceSync:
     changed: int
     unchanged: int
     removed: int
+    held: int
     failed: int
     quarantined: int
     unsupported: int

@@ -58,6 +58,7 @@ class Retrieval:
     query: str
     vector: Vector | None
     limit: int
+    principals: tuple[str, ...] | None = ()
 
 
 def configure_session(connection: Connection, depth: int, timeout_ms: int) -> None:
@@ -115,6 +116,7 @@ def _parameters(retrieval: Retrieval, vector: Vector | None) -> dict[str, object
         "vector_weight": vector_weight,
         "keyword_weight": 1.0 - vector_weight,
         "keyword_bound": settings.keyword_bound,
+        "principals": None if retrieval.principals is None else list(retrieval.principals),
         "depth": max(settings.candidates, retrieval.limit),
         "scale_depth": settings.candidates,
         "limit": retrieval.limit,

@@ -13,13 +13,19 @@ MODES: tuple[Mode, ...] = ("hybrid", "vector", "keyword")
 
 @dataclass(frozen=True, slots=True)
 class SearchRequest:
-    """A question to one collection. `top_k` counts hits, which are chunks of documents."""
+    """A question to one collection. `top_k` counts hits, which are chunks of documents.
+
+    `principals` names who asks: documents that name their readers are found by those alone.
+    Without any, only documents that everybody may read are found; None sees everything, for
+    operators and evaluations, and never comes from a caller.
+    """
 
     collection: str
     query: str
     top_k: int = 10
     mode: Mode = "hybrid"
     rerank: bool = False
+    principals: tuple[str, ...] | None = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -141,7 +141,9 @@ class Searcher:
         limit = max(request.top_k, search.rerank_candidates) if request.rerank else request.top_k
         # PostgreSQL's text cannot hold U+0000.
         query = request.query.replace("\0", " ")
-        retrieval = Retrieval(generation, search, request.mode, query, vector, limit)
+        retrieval = Retrieval(
+            generation, search, request.mode, query, vector, limit, request.principals
+        )
         try:
             with self._database.begin() as connection:
                 depth = max(search.candidates, limit)

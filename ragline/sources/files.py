@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -82,6 +82,20 @@ class FilesSource:
             else:
                 yield FetchedDocument(document_id, content, document_id.rpartition("/")[2])
 
+    def find_change_times(self, document_ids: Sequence[str]) -> Mapping[str, datetime]:
+        """When the folders changed that local files were last in: a removal shows there."""
+        root = self._settings.local_path
+        if root is None:
+            return {}
+        times: dict[str, datetime] = {}
+        folders: dict[str, datetime] = {}
+        for document_id in document_ids:
+            folder = os.path.dirname(document_id)  # noqa: PTH120  ids are text, thousands of them
+            if folder not in folders:
+                folders[folder] = _find_folder_change(root, folder)
+            times[document_id] = folders[folder]
+        return times
+
     def probe(self) -> str:
         """A hash of the listing: of ids and versions, not of contents."""
         digest = hashlib.sha256()
@@ -150,6 +164,14 @@ class FilesSource:
 
     def _unavailable(self, error: Exception) -> SourceUnavailableError:
         return unavailable(self._settings, "cannot be listed", error)
+
+
+def _find_folder_change(root: Path, folder: str) -> datetime:
+    """When a folder's list of files changed last; where it is gone, that of the nearest above."""
+    path = root / folder
+    while not path.is_dir() and path != root:
+        path = path.parent
+    return datetime.fromtimestamp(path.stat().st_mtime, UTC)
 
 
 def _is_doubtful(error: Exception) -> bool:

@@ -317,6 +317,7 @@ source_syncs = Table(
             "changed",
             "unchanged",
             "removed",
+            "held",
             "failed",
             "quarantined",
             "unsupported",

@@ -1,4 +1,4 @@
-"""GET /v1/collections."""
+"""GET /v1/collections, and how fresh one is."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ragline.configuration import Configuration
 from ragline.status import CollectionStatus, SourceStatus, Status, read_status
 from retrieval_api import messages
 from retrieval_api.openapi import may_answer
-from retrieval_api.problems import DATABASE_UNAVAILABLE
+from retrieval_api.problems import DATABASE_UNAVAILABLE, UNKNOWN_COLLECTION
 from retrieval_api.routes.dependencies import OpenService
 
 router = APIRouter(tags=["collections"])
@@ -53,6 +53,26 @@ def _describe(
         documents=state.documents if state else 0,
         entries=state.entries if state else 0,
         sources=[_describe_source(source) for source in sources if source.collection == name],
+    )
+
+
+@router.get(
+    "/v1/collections/{collection}/freshness",
+    summary="Say how fresh a collection is",
+    responses=may_answer(UNKNOWN_COLLECTION, DATABASE_UNAVAILABLE),
+)
+def show_freshness(collection: str, service: OpenService) -> messages.Freshness:
+    """The clocks of a collection's sources, what waits, what is held, and their sync proofs."""
+    settings = service.configuration.collection(collection)
+    sources = [
+        source
+        for source in read_status(service.database).sources
+        if source.collection == settings.name
+    ]
+    return messages.Freshness(
+        collection=settings.name,
+        is_fresh=bool(sources) and not any(source.alarms for source in sources),
+        sources=[messages.SourceFreshness.model_validate(source) for source in sources],
     )
 
 

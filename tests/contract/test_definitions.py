@@ -28,8 +28,8 @@ def test_assets_follow_source_and_stage(repository):
     for source in ("handbook-files", "glossary", "pep-files"):
         assert {f"{source}/{stage}" for stage in stages} <= keys
     assert {"handbook/search_index", "peps/search_index", "peps/retrieval_evaluation"} <= keys
-    assert "retrieval_quality" in keys
-    assert len(keys) == 3 * 4 + 3 + 1
+    assert {"retrieval_quality", "retention_report"} <= keys
+    assert len(keys) == 3 * 4 + 3 + 2
 
 
 def test_sources_of_a_collection_meet_in_its_index(repository):
@@ -64,15 +64,24 @@ def test_checks_hold_back_the_index_where_serving_would_be_wrong(repository):
     assert checks["glossary/entries", "no_entries_of_gone_documents"].blocking
     assert checks["glossary/chunks", "chunks_fit_the_model"].blocking
     assert not checks["glossary/documents", "text_is_free_of_mojibake"].blocking
+    assert not checks["glossary/entries", "sync_proof"].blocking
     assert ("peps/retrieval_evaluation", "reaches_thresholds") in checks
     assert all(spec.description for spec in checks.values())
 
 
 def test_every_source_has_a_sensor_and_a_job(repository):
     sensors = {sensor.name for sensor in repository.sensor_defs}
-    assert {"handbook_files_changes", "glossary_changes", "failed_runs"} <= sensors
+    assert {"handbook_files_changes", "glossary_changes", "failed_runs", "clocks"} <= sensors
     jobs = {job.name for job in repository.get_all_jobs()}
     assert {"sync_handbook_files", "sync_everything", "measure_retrieval_quality"} <= jobs
+    assert {"prove_everything", "collect_expired"} <= jobs
+
+
+def test_sync_does_not_make_the_proof_that_a_schedule_makes(repository):
+    keys = repository.get_job("sync_glossary").asset_layer.asset_graph.asset_check_keys
+    names = {key.name for key in keys if key.asset_key.path == ["glossary", "entries"]}
+    assert "sync_proof" in names
+    assert "full_sync_proof" not in names
 
 
 def test_loading_touches_no_database_and_no_heavy_library():

@@ -3,49 +3,70 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
-from dagster_project.sensors import (
+from dagster_project.due_syncs import (
     LONGEST_RETRY_S,
+    DueWork,
     LastSync,
     Memory,
     decide,
+    interval_seconds,
     proof_seconds,
     retry_seconds,
 )
+from ragline.sources.files import FilesSettings
 
-CLOCK = timedelta(minutes=10)
 NOW = 1_000_000.0
+PROOF_AGE = 480.0
+NOTHING = DueWork()
 FRESH = LastSync(ended_at=NOW - 60, entries_made_at=NOW - 61)
 SEEN = Memory(probe="a", number=4)
 
 
+def judge(memory: Memory, probe: str, last: LastSync, work: DueWork = NOTHING) -> Memory | str:
+    return decide(memory, probe, last, work, proof_age=PROOF_AGE, now=NOW)
+
+
+def settings(uri: str, clock: timedelta) -> FilesSettings:
+    return FilesSettings(
+        name="s", collection="c", kind="files", uri=uri, visible_within=clock,
+        forgotten_within=timedelta(days=7),
+    )  # fmt: skip
+
+
 def test_first_look_starts_a_sync():
-    assert decide(Memory(), "a", LastSync(), CLOCK, NOW) == Memory("a", 1)
+    assert judge(Memory(), "a", LastSync()) == Memory("a", 1)
 
 
 def test_changed_probe_starts_a_sync():
-    assert decide(SEEN, "b", FRESH, CLOCK, NOW) == Memory("b", 5)
+    assert judge(SEEN, "b", FRESH) == Memory("b", 5)
 
 
 def test_unchanged_probe_starts_nothing():
-    assert decide(SEEN, "a", FRESH, CLOCK, NOW) == "nothing changed"
+    assert judge(SEEN, "a", FRESH) == "nothing changed"
+
+
+@pytest.mark.parametrize("work", [DueWork(retries=1), DueWork(reopened=1), DueWork(leaving=1)])
+def test_work_that_no_probe_shows_starts_a_sync(work):
+    assert judge(SEEN, "a", FRESH, work) == Memory("a", 5)
 
 
 def test_quiet_source_is_synced_before_its_clock_runs_out():
     quiet = LastSync(ended_at=NOW - 481, entries_made_at=NOW - 481)
-    assert decide(SEEN, "a", quiet, CLOCK, NOW) == Memory("a", 5)
+    assert judge(SEEN, "a", quiet) == Memory("a", 5)
 
 
 def test_change_waits_for_the_sync_that_is_under_way():
     running = LastSync(is_unfinished=True, entries_made_at=NOW - 5)
-    assert isinstance(decide(SEEN, "b", running, CLOCK, NOW), str)
+    assert isinstance(judge(SEEN, "b", running, DueWork(retries=3)), str)
 
 
 def test_failed_sync_is_tried_again_under_another_key():
     failed = LastSync(has_failed=True, ended_at=NOW - 11, entries_made_at=NOW - 100)
-    again = decide(SEEN, "a", failed, CLOCK, NOW)
+    again = judge(SEEN, "a", failed)
     assert isinstance(again, Memory)
     assert again.attempts == 1
     assert again.run_key != SEEN.run_key
@@ -54,19 +75,28 @@ def test_failed_sync_is_tried_again_under_another_key():
 def test_attempts_wait_longer_and_longer():
     failed = LastSync(has_failed=True, ended_at=NOW - 11, entries_made_at=NOW - 100)
     tried_twice = Memory("a", 6, attempts=2)
-    assert "next attempt is in 29 s" in str(decide(tried_twice, "b", failed, CLOCK, NOW))
+    assert "next attempt is in 29 s" in str(judge(tried_twice, "b", failed))
     assert retry_seconds(40) == LONGEST_RETRY_S
 
 
 def test_success_forgets_the_attempts():
-    assert decide(Memory("a", 6, attempts=2), "b", FRESH, CLOCK, NOW) == Memory("b", 7, 0)
+    assert judge(Memory("a", 6, attempts=2), "b", FRESH) == Memory("b", 7, 0)
 
 
 @pytest.mark.parametrize("seconds", [1, 60, 90, 600, 86_400])
 def test_proof_comes_before_the_clock_of_a_minute_or_more(seconds):
-    due = proof_seconds(timedelta(seconds=seconds))
+    due = proof_seconds(settings("s3://bucket", timedelta(seconds=seconds)))
     assert due >= 30
     assert due < max(seconds, 31)
+
+
+def test_local_source_is_looked_at_as_often_as_possible(tmp_path: Path):
+    assert interval_seconds(settings(str(tmp_path), timedelta(days=1))) == 5
+
+
+@pytest.mark.parametrize(("seconds", "expected"), [(15, 5), (200, 10), (86_400, 30)])
+def test_remote_source_is_probed_as_its_clock_demands(seconds, expected):
+    assert interval_seconds(settings("s3://bucket", timedelta(seconds=seconds))) == expected
 
 
 def test_memory_survives_in_a_cursor():

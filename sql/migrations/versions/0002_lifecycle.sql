@@ -16,6 +16,8 @@ alter table ragline.documents
   add column clock_started_at timestamptz,
   add column held_since timestamptz;
 
+alter table ragline.source_syncs add column held bigint default 0 not null;
+
 alter table ragline.placements add column attributes_hash text default '' not null;
 
 alter table ragline.documents drop constraint documents_state_check;

@@ -7,7 +7,10 @@ left join ragline.embeddings as v
   on v.embedding_space_id = g.embedding_space_id and v.text_hash = e.text_hash
 where
   e.source = cast(:source as text)
-  and mod(e.document_key, cast(:parts as bigint)) = cast(:part as bigint)
+  and (
+    cast(:parts as bigint) = 1
+    or mod(e.document_key, cast(:parts as bigint)) = cast(:part as bigint)
+  )
   and (v.text_hash is null or v.embedding <> e.embedding)
 group by e.document_id, e.document_key
 order by e.document_id

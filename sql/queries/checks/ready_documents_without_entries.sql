@@ -7,6 +7,9 @@ join ragline.generations as g on g.id = cast(:generation_id as bigint) and g.sta
 where
   s.name = cast(:source as text)
   and d.state = 'ready'
-  and mod(d.id, cast(:parts as bigint)) = cast(:part as bigint)
+  and (
+    cast(:parts as bigint) = 1
+    or mod(d.id, cast(:parts as bigint)) = cast(:part as bigint)
+  )
   and not exists (select from ragline.entries_generation as e where e.document_key = d.id)
 order by d.document_id

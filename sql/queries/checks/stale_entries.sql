@@ -7,7 +7,10 @@ left join ragline.placements as p
   on p.document_key = e.document_key and p.generation_id = cast(:generation_id as bigint)
 where
   e.source = cast(:source as text)
-  and mod(e.document_key, cast(:parts as bigint)) = cast(:part as bigint)
+  and (
+    cast(:parts as bigint) = 1
+    or mod(e.document_key, cast(:parts as bigint)) = cast(:part as bigint)
+  )
   and (
     p.document_key is null
     or e.content_hash <> p.content_hash

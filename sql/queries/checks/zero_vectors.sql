@@ -4,7 +4,10 @@ select e.document_id, e.document_key
 from ragline.entries_generation as e
 where
   e.source = cast(:source as text)
-  and mod(e.document_key, cast(:parts as bigint)) = cast(:part as bigint)
+  and (
+    cast(:parts as bigint) = 1
+    or mod(e.document_key, cast(:parts as bigint)) = cast(:part as bigint)
+  )
   and l2_norm(e.embedding) < 0.01
 group by e.document_id, e.document_key
 order by e.document_id

@@ -10,6 +10,7 @@ select
   r.changed,
   r.unchanged,
   r.removed,
+  r.held,
   r.failed,
   r.quarantined,
   r.unsupported,

@@ -5,7 +5,8 @@
 -- added with their weights (convex fusion; Bruch, Gai and Ingber, "An Analysis of Fusion
 -- Functions for Hybrid Retrieval", 2023). A mode with one leg has weight 0 on the other, which
 -- is then not run. The keyword leg's candidates hold at least one of the rarest query terms,
--- as many of them as have :keyword_bound entries together; all terms count for the score.
+-- as many of them as have :keyword_bound entries together; all terms count for the score. What
+-- names its readers is seen by those :principals alone; null sees everything.
 with terms as materialized (
   select
     l.lexeme,
@@ -39,6 +40,11 @@ keyword_leg as materialized (
   where
     cast(:keyword_weight as double precision) > 0
     and e.tsv @@ (select any_term from rare)
+    and (
+      cast(:principals as text[]) is null
+      or e.principals is null
+      or e.principals && cast(:principals as text[])
+    )
   order by score desc, e.id
   limit cast(:depth as integer)
 ),
@@ -47,7 +53,13 @@ vector_leg as materialized (
     e.id,
     1 - (e.embedding <=> cast(:embedding as halfvec)) as score
   from ragline.entries_generation as e
-  where cast(:vector_weight as double precision) > 0
+  where
+    cast(:vector_weight as double precision) > 0
+    and (
+      cast(:principals as text[]) is null
+      or e.principals is null
+      or e.principals && cast(:principals as text[])
+    )
   order by e.embedding <=> cast(:embedding as halfvec)
   limit cast(:depth as integer)
 ),

@@ -1,0 +1,137 @@
+"""When a source is due to be synced: what a sensor remembers, sees, and makes of both.
+
+No Dagster object is made here; the sensors themselves are `sensors`.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+
+from ragline.sources.settings import SourceSettings
+from ragline.storage.database import Database
+from ragline.storage.statements import load_statement
+
+# Dagster looks at sensors no more often than this; a long clock needs no more than the second.
+SHORTEST_INTERVAL_S = 5
+LONGEST_INTERVAL_S = 30
+# How many looks the shorter clock is divided into: the rest of the time is for the run.
+LOOKS_PER_CLOCK = 20
+# A source that nothing was noticed of is synced all the same before its clock runs out: only a
+# listing proves that nothing changed. This share of the clock, and this time, are for the run.
+PROOF_SHARE = 0.2
+PROOF_MARGIN = timedelta(seconds=30)
+FIRST_RETRY_S = 10.0
+LONGEST_RETRY_S = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What a sensor remembers: the probe that the last run was asked for, how many runs it asked
+    for, and how many of the last ones were attempts to make up for a failed one.
+    """
+
+    probe: str | None = None
+    number: int = 0
+    attempts: int = 0
+
+    @classmethod
+    def read(cls, cursor: str | None) -> Memory:
+        """The memory kept in a cursor."""
+        return cls(**json.loads(cursor)) if cursor else cls()
+
+    def write(self) -> str:
+        """The cursor that keeps this memory."""
+        return json.dumps(asdict(self))
+
+    @property
+    def run_key(self) -> str:
+        """Dagster never starts a run of the same key twice, so each has a number of its own: a
+        source may change back, and a failed run must be tried again.
+        """
+        return f"{self.number}:{(self.probe or '')[:16]}"
+
+
+@dataclass(frozen=True, slots=True)
+class LastSync:
+    """How the latest run of a source stands. Times are seconds since 1970; None for never."""
+
+    is_unfinished: bool = False
+    has_failed: bool = False
+    started_at: float | None = None
+    ended_at: float | None = None
+    entries_made_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DueWork:
+    """Work that no probe shows: retries that are due, documents to place anew, removals."""
+
+    retries: int = 0
+    reopened: int = 0
+    leaving: int = 0
+
+    @property
+    def is_any(self) -> bool:
+        return bool(self.retries or self.reopened or self.leaving)
+
+
+def interval_seconds(settings: SourceSettings) -> int:
+    """How often a source is probed, from the time its changes may take.
+
+    A source on this machine is looked at as often as Dagster can: it costs milliseconds.
+    """
+    if settings.is_local:
+        return SHORTEST_INTERVAL_S
+    clock = min(settings.visible_within, settings.forgotten_within)
+    wanted = clock.total_seconds() / LOOKS_PER_CLOCK
+    return int(min(max(wanted, SHORTEST_INTERVAL_S), LONGEST_INTERVAL_S))
+
+
+def proof_seconds(settings: SourceSettings) -> float:
+    """How old the last sync of a quiet source may become."""
+    clock = min(settings.visible_within, settings.forgotten_within).total_seconds()
+    margin = max(PROOF_SHARE * clock, PROOF_MARGIN.total_seconds())
+    return max(clock - margin, PROOF_MARGIN.total_seconds())
+
+
+def retry_seconds(attempts: int) -> float:
+    """How long to wait after a failed run when `attempts` before it were made up for."""
+    return min(FIRST_RETRY_S * 2.0**attempts, LONGEST_RETRY_S)
+
+
+def read_due_work(database: Database, source: str, since: float | None) -> DueWork:
+    """What waits for the next run of a source, apart from what the last run left as it was."""
+    moment = None if since is None else datetime.fromtimestamp(since, UTC)
+    with database.connect() as connection:
+        row = connection.execute(
+            load_statement("lifecycle/select_due_work"), {"source": source, "since": moment}
+        ).one()
+    return DueWork(row.retries, row.reopened, row.leaving)
+
+
+def decide(
+    memory: Memory,
+    probe: str,
+    last: LastSync,
+    work: DueWork,
+    *,
+    proof_age: float,
+    now: float,
+) -> Memory | str:
+    """What to remember when a run is due now; the reason when none is.
+
+    `proof_age` is how old the last sync may become, in seconds, when the probe shows nothing.
+    """
+    if last.is_unfinished:
+        return "its sync is running or waiting to run"
+    if last.has_failed:
+        wait = (last.ended_at or 0.0) + retry_seconds(memory.attempts) - now
+        if wait > 0:
+            return f"its last sync failed; the next attempt is in {wait:.0f} s"
+        return Memory(probe, memory.number + 1, memory.attempts + 1)
+    is_old = last.entries_made_at is None or now - last.entries_made_at > proof_age
+    if probe != memory.probe or is_old or work.is_any:
+        return Memory(probe, memory.number + 1)
+    return "nothing changed"
