@@ -13,6 +13,8 @@ from ragline.sources.protocol import Source, Surroundings
 from ragline.sources.records import RecordsSettings, RecordsSource
 from ragline.sources.settings import SourceSettings
 from ragline.sources.sql import SqlSettings, SqlSource
+from ragline.sources.web.settings import WebSettings
+from ragline.sources.web.source import WebSource
 from ragline.storage.database import Database
 
 # Documents that one worker reads between two commits. What has to be parsed takes long enough;
@@ -43,6 +45,7 @@ KINDS: dict[str, Kind] = {
     "git": Kind(GitSettings, GitSource),
     "records": Kind(RecordsSettings, _alone(RecordsSource), GIVEN_CLAIM),
     "sql": Kind(SqlSettings, _alone(SqlSource), GIVEN_CLAIM),
+    "web": Kind(WebSettings, WebSource, is_listed_cheaply=False),
 }
 
 

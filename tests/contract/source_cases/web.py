@@ -1,0 +1,39 @@
+"""A server on this machine with a start page and one page that it leads to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from page_server import PageServer, serve_pages
+
+from ragline.storage.database import Database
+
+
+class Case:
+    def __init__(self, server: PageServer) -> None:
+        self._server = server
+        self._write("alpha")
+        server.pages["/b"] = "<p>beta</p>"
+        self.settings: dict[str, Any] = {
+            "start": [server.url],
+            "requests_per_second": 1000,
+            "attempts": 1,
+        }
+
+    def edit(self) -> None:
+        self._write("gamma")
+
+    def go_away(self) -> None:
+        self._server.stop()
+
+    def _write(self, text: str) -> None:
+        self._server.pages["/"] = f'<p>{text}, and <a href="/b">more</a></p>'
+
+
+@contextmanager
+def start(folder: Path, database: Database) -> Iterator[Case]:  # noqa: ARG001
+    with serve_pages() as server:
+        yield Case(server)

@@ -1,0 +1,581 @@
+"""A host as a source, against a real server: what is requested, listed, noted, and when not."""
+
+from __future__ import annotations
+
+import gzip
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from page_server import PageServer, Reply, serve_pages
+
+from ragline.errors import (
+    DocumentTooLargeError,
+    DocumentUnreadableError,
+    EmptyDocumentError,
+    SourceUnavailableError,
+)
+from ragline.parsing.readers.registry import ReaderRegistry
+from ragline.sources.notes import SourceNotes
+from ragline.sources.protocol import FailedFetch, FetchedDocument, Surroundings
+from ragline.sources.web.pace import Clock
+from ragline.sources.web.settings import WebSettings
+from ragline.sources.web.source import WebSource
+
+PARAGRAPH = "Tea is made of leaves that are poured over with hot water, and it is drunk warm."
+
+
+class VirtualClock:
+    """Time that passes only while somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.pauses: list[float] = []
+
+    def sleep(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+        self.now += seconds
+
+    @property
+    def clock(self) -> Clock:
+        return Clock(lambda: self.now, self.sleep)
+
+
+@pytest.fixture
+def host():
+    with serve_pages() as started:
+        yield started
+
+
+@pytest.fixture
+def clock() -> VirtualClock:
+    return VirtualClock()
+
+
+@pytest.fixture
+def open_web(host, database, tmp_path, clock) -> Callable[..., WebSource]:
+    """The source as another process opens it, over the same notes."""
+
+    def open_source(**settings: object) -> WebSource:
+        entries = {} if {"start", "sitemaps"} & settings.keys() else {"start": [host.url]}
+        checked = WebSettings.model_validate(
+            {"name": "s", "collection": "c", "kind": "web", "attempts": 2, **entries, **settings}
+        )
+        notes = SourceNotes(database, "s")
+        return WebSource(checked, Surroundings(tmp_path / "s", notes, database), clock.clock)
+
+    return open_source
+
+
+def page(text: str = PARAGRAPH, *links: str, head: str = "") -> str:
+    anchors = "".join(f'<li><a href="{link}">a page</a></li>' for link in links)
+    return (
+        f"<html><head><title>Tea</title>{head}</head><body><nav><ul>{anchors}</ul></nav>"
+        f"<main><p>{text}</p></main></body></html>"
+    )
+
+
+def sitemap(host: PageServer, *paths: str, kind: str = "url", lastmod: str = "") -> str:
+    root = "urlset" if kind == "url" else "sitemapindex"
+    entries = "".join(f"<{kind}><loc>{host.url}{path}</loc>{lastmod}</{kind}>" for path in paths)
+    space = 'xmlns="http://www.sitemaps.org/schemas/sitemap/0.9"'
+    return f'<?xml version="1.0"?><{root} {space}>{entries}</{root}>'
+
+
+def list_paths(source: WebSource, host: PageServer) -> list[str]:
+    return [listed.document_id.removeprefix(host.url) for listed in source.list_documents()]
+
+
+def list_versions(source: WebSource) -> dict[str, str]:
+    return {listed.document_id: listed.version for listed in source.list_documents()}
+
+
+def fetch_all(source: WebSource) -> dict[str, FetchedDocument | FailedFetch]:
+    ids = [listed.document_id for listed in source.list_documents()]
+    return {fetched.document_id: fetched for fetched in source.fetch_documents(ids)}
+
+
+def redirect(location: str) -> Reply:
+    return Reply(status=302, headers={"Location": location})
+
+
+class TestCost:
+    def test_second_listing_asks_for_each_page_on_condition_and_gets_no_body(self, host, open_web):
+        host.pages = {"/": page(PARAGRAPH, "/a", "/b"), "/a": page("a"), "/b": page("b", "/a")}
+        first = list(open_web().list_documents())
+        host.requests.clear()
+        assert list(open_web().list_documents()) == first
+        assert sorted(host.paths) == ["/", "/a", "/b", "/robots.txt"]
+        assert host.body_bytes == 0
+        assert all("if-none-match" in request.headers for request in host.requests[1:])
+
+    def test_second_listing_of_a_sitemap_gets_no_body_either(self, host, open_web):
+        host.pages = {"/sitemap.xml": sitemap(host, "/a"), "/a": page("a")}
+        settings = {"sitemaps": [f"{host.url}/sitemap.xml"]}
+        first = list(open_web(**settings).list_documents())
+        host.requests.clear()
+        assert list(open_web(**settings).list_documents()) == first
+        assert host.body_bytes == 0
+
+    def test_last_modified_alone_is_enough(self, host, open_web):
+        dated = {"Last-Modified": "Wed, 01 Jan 2025 10:00:00 GMT"}
+        host.pages["/"] = Reply(page().encode(), headers=dated, etag="")
+        (listed,) = open_web().list_documents()
+        assert listed.changed_at == datetime(2025, 1, 1, 10, tzinfo=UTC)
+        host.requests.clear()
+        list(open_web().list_documents())
+        assert host.requests[-1].headers["if-modified-since"] == dated["Last-Modified"]
+
+    def test_what_a_listing_read_is_not_requested_again(self, host, open_web):
+        host.pages = {"/": page(PARAGRAPH, "/a"), "/a": page("a")}
+        source = open_web()
+        ids = [listed.document_id for listed in source.list_documents()]
+        host.requests.clear()
+        assert len(list(source.fetch_documents(ids))) == 2
+        assert host.requests == []
+
+    def test_another_process_requests_only_the_pages_it_fetches(self, host, open_web):
+        host.pages = {"/": page(PARAGRAPH, "/a"), "/a": page("a")}
+        list(open_web().list_documents())
+        host.requests.clear()
+        (fetched,) = open_web().fetch_documents([f"{host.url}/a"])
+        assert isinstance(fetched, FetchedDocument)
+        assert host.paths == ["/a"]
+
+    def test_probe_is_one_conditional_request_for_each_entry(self, host, open_web):
+        host.pages = {
+            "/": page(PARAGRAPH, "/a"),
+            "/a": page("a"),
+            "/sitemap.xml": sitemap(host, "/a"),
+        }
+        settings = {"sitemaps": [f"{host.url}/sitemap.xml"], "start": [host.url]}
+        list(open_web(**settings).list_documents())
+        host.requests.clear()
+        open_web(**settings).probe()
+        assert host.paths == ["/sitemap.xml", "/"]
+        assert host.body_bytes == 0
+
+    def test_pictures_and_scripts_are_not_requested(self, host, open_web):
+        host.pages["/"] = page(PARAGRAPH, "/a.png", "/b.js", "/c.zip", "mailto:a@b.example")
+        assert list_paths(open_web(), host) == ["/"]
+        assert host.paths == ["/robots.txt", "/"]
+
+    def test_body_of_what_is_no_document_is_not_read(self, host, open_web):
+        host.pages["/"] = page(PARAGRAPH, "/picture")
+        host.pages["/picture"] = Reply(b"x" * 100, headers={"Content-Type": "image/png"})
+        assert list_paths(open_web(), host) == ["/"]
+
+
+class TestVersion:
+    def test_new_etag_and_timestamp_in_the_footer_are_no_change(self, host, open_web):
+        text = f"<html><body><main><p>{PARAGRAPH}</p></main><footer>It is %s</footer></body></html>"
+        host.pages["/"] = text % "12:00"
+        first = list(open_web().list_documents())
+        host.pages["/"] = text % "12:01"
+        assert list(open_web().list_documents()) == first
+        assert host.requests[-1].status == 200
+
+    def test_new_title_is_a_change(self, host, open_web):
+        host.pages["/"] = page()
+        first = list_versions(open_web())
+        host.pages["/"] = page().replace("<title>Tea", "<title>Coffee")
+        second = list_versions(open_web())
+        assert first.keys() == second.keys()
+        assert first != second
+
+    def test_new_last_modified_of_the_same_text_does_not_date_it_anew(self, host, open_web):
+        for day in ("01", "02"):
+            dated = {"Last-Modified": f"Wed, {day} Jan 2025 10:00:00 GMT"}
+            host.pages["/"] = Reply(page().encode(), headers=dated, etag=day)
+            (listed,) = open_web().list_documents()
+        assert listed.changed_at == datetime(2025, 1, 1, 10, tzinfo=UTC)
+
+    def test_server_without_validators_costs_bodies_and_no_change(self, host, open_web):
+        host.pages["/"] = Reply(page().encode(), etag="")
+        assert list_versions(open_web()) == list_versions(open_web())
+        assert open_web().probe() == open_web().probe()
+
+    def test_link_in_the_navigation_shows_in_the_probe(self, host, open_web):
+        host.pages = {"/": page(), "/new": page("new")}
+        list(open_web().list_documents())
+        before = open_web().probe()
+        host.pages["/"] = page(PARAGRAPH, "/new")
+        assert open_web().probe() != before
+
+
+class TestReach:
+    def test_pages_outside_the_patterns_are_not_requested(self, host, open_web):
+        host.pages["/"] = page(PARAGRAPH, "/docs/a", "/docs/old/b", "/blog/c")
+        host.pages |= {"/docs/a": page("a"), "/docs/old/b": page("b"), "/blog/c": page("c")}
+        source = open_web(include=["docs/**"], exclude=["docs/old/**"])
+        assert list_paths(source, host) == ["/docs/a"]
+        assert host.paths == ["/robots.txt", "/", "/docs/a"]
+
+    def test_other_hosts_are_not_requested(self, host, open_web):
+        with serve_pages() as other:
+            other.pages = {"/": page(), "/moved": page()}
+            host.pages["/"] = page(PARAGRAPH, other.url, "/leaves", "/stays")
+            host.pages["/leaves"] = redirect(f"{other.url}/moved")
+            host.pages["/stays"] = page("stays")
+            source = open_web(credentials={})
+            assert list_paths(source, host) == ["/", "/stays"]
+            assert other.requests == []
+
+    def test_the_secret_goes_to_the_host(self, host, open_web, monkeypatch):
+        monkeypatch.setenv("WIKI_TOKEN", "Bearer abc")
+        host.pages["/"] = page()
+        list(open_web(credentials={"authorization": "WIKI_TOKEN"}).list_documents())
+        assert {request.headers.get("authorization") for request in host.requests} == {"Bearer abc"}
+
+    def test_absent_secret_is_named_by_its_variable(self, open_web, monkeypatch):
+        monkeypatch.delenv("WIKI_TOKEN", raising=False)
+        with pytest.raises(SourceUnavailableError, match=r"^source s: credentials: .* WIKI_TOKEN"):
+            open_web(credentials={"authorization": "WIKI_TOKEN"}).probe()
+
+    def test_the_secret_does_not_follow_a_redirect_to_another_host(
+        self, host, open_web, monkeypatch
+    ):
+        monkeypatch.setenv("WIKI_TOKEN", "Bearer abc")
+        with serve_pages() as other:
+            host.pages["/"] = redirect(other.url)
+            with pytest.raises(SourceUnavailableError, match="not on this host"):
+                list(open_web(credentials={"authorization": "WIKI_TOKEN"}).list_documents())
+            assert other.requests == []
+
+    def test_redirect_within_the_host_is_listed_once_under_its_target(self, host, open_web):
+        host.pages = {"/": page(PARAGRAPH, "/old", "/new"), "/old": redirect("/new")}
+        host.pages["/new"] = page("new")
+        assert list_paths(open_web(), host) == ["/", "/new"]
+
+    def test_start_page_may_redirect_to_where_the_pages_are(self, host, open_web):
+        host.pages = {"/": redirect("/docs/"), "/docs/": page(PARAGRAPH, "/docs/a")}
+        host.pages["/docs/a"] = page("a")
+        assert list_paths(open_web(include=["docs/a"]), host) == ["/docs/a"]
+        assert open_web().probe()
+
+    def test_copies_are_listed_once_under_the_canonical_page(self, host, open_web):
+        copy = page("a", head='<link rel="canonical" href="/a">')
+        host.pages = {"/": page(PARAGRAPH, "/print/a"), "/print/a": copy, "/a": copy}
+        assert list_paths(open_web(), host) == ["/", "/a"]
+
+    def test_copy_of_a_page_that_cannot_be_had_is_listed_itself(self, host, open_web):
+        one = page("a", head='<link rel="canonical" href="/gone">')
+        two = page("b", head='<link rel="canonical" href="/a">')
+        host.pages = {"/": page(PARAGRAPH, "/a", "/b"), "/a": one, "/b": two}
+        assert list_paths(open_web(), host) == ["/", "/a"]
+
+    def test_fragments_and_tracking_do_not_make_pages(self, host, open_web):
+        host.pages["/"] = page(PARAGRAPH, "/a?x=1&utm_source=n#top", "/a?utm_medium=m&x=1")
+        host.pages["/a?x=1"] = page("a")
+        assert list_paths(open_web(), host) == ["/", "/a?x=1"]
+
+    def test_sitemap_alone_follows_no_links(self, host, open_web):
+        host.pages = {"/s.txt": Reply(f"{host.url}/a\n".encode()), "/a": page("a", "/b")}
+        source = open_web(sitemaps=[f"{host.url}/s.txt"])
+        assert list_paths(source, host) == ["/a"]
+
+    def test_index_of_compressed_sitemaps(self, host, open_web):
+        dated = "<lastmod>2025-02-03</lastmod>"
+        host.pages["/index.xml"] = sitemap(host, "/1.xml.gz", "/2.xml", kind="sitemap")
+        packed = gzip.compress(sitemap(host, "/a", lastmod=dated).encode())
+        host.pages["/1.xml.gz"] = Reply(packed, headers={"Content-Type": "application/gzip"})
+        host.pages["/2.xml"] = sitemap(host, "/b")
+        host.pages |= {"/a": page("a"), "/b": page("b")}
+        first, second = open_web(sitemaps=[f"{host.url}/index.xml"]).list_documents()
+        assert first.document_id == f"{host.url}/a"
+        assert first.changed_at == datetime(2025, 2, 3, tzinfo=UTC)
+        assert second.changed_at is None
+
+
+class TestRobots:
+    def test_forbidden_pages_are_not_requested(self, host, open_web):
+        host.pages["/robots.txt"] = "User-agent: *\nDisallow: /private\n"
+        host.pages["/"] = page(PARAGRAPH, "/private/a", "/b")
+        host.pages |= {"/private/a": page("a"), "/b": page("b")}
+        assert list_paths(open_web(), host) == ["/", "/b"]
+        assert "/private/a" not in host.paths
+
+    def test_rules_for_this_program_win(self, host, open_web):
+        host.pages["/robots.txt"] = "User-agent: *\nDisallow: /\n\nUser-agent: ragline\nAllow: /\n"
+        host.pages["/"] = page()
+        assert list_paths(open_web(), host) == ["/"]
+
+    @pytest.mark.parametrize("status", [500, 503, 429])
+    def test_host_without_readable_rules_is_not_read(self, host, open_web, status):
+        host.pages = {"/robots.txt": Reply(status=status), "/": page()}
+        with pytest.raises(SourceUnavailableError, match="must not be read"):
+            list(open_web().list_documents())
+        assert "/" not in host.paths
+
+    def test_forbidden_start_page_is_an_error_and_not_an_empty_host(self, host, open_web):
+        host.pages = {"/robots.txt": "User-agent: *\nDisallow: /\n", "/": page()}
+        with pytest.raises(SourceUnavailableError, match="forbids the start page"):
+            list(open_web().list_documents())
+        with pytest.raises(SourceUnavailableError, match="forbids the start page"):
+            open_web().probe()
+
+    @pytest.mark.parametrize("place", ["head", "header"])
+    def test_noindex_is_not_listed_and_nofollow_not_followed(self, host, open_web, place):
+        host.pages["/"] = page(PARAGRAPH, "/hidden", "/deaf")
+        for path, word in (("/hidden", "noindex"), ("/deaf", "nofollow")):
+            head = f'<meta name="robots" content="{word}">' if place == "head" else ""
+            headers = {"X-Robots-Tag": word} if place == "header" else {}
+            body = page(word, f"{path}/deeper", head=head).encode()
+            host.pages[path] = Reply(body, headers=headers)
+            host.pages[f"{path}/deeper"] = page("deeper")
+        expected = ["/", "/deaf", "/hidden/deeper"]
+        assert sorted(list_paths(open_web(), host)) == expected
+        assert sorted(list_paths(open_web(), host)) == expected
+
+    def test_crawl_delay_is_kept(self, host, open_web, clock):
+        host.pages = {
+            "/robots.txt": "User-agent: *\nCrawl-delay: 7\n",
+            "/": page(PARAGRAPH, "/a"),
+        }
+        host.pages["/a"] = page("a")
+        list(open_web().list_documents())
+        assert clock.pauses == [0.5, 7.0]
+
+    def test_endless_crawl_delay_is_an_error(self, host, open_web):
+        host.pages["/robots.txt"] = "User-agent: *\nCrawl-delay: 86400\n"
+        with pytest.raises(SourceUnavailableError, match="86400 s between requests"):
+            list(open_web().list_documents())
+
+
+class TestPace:
+    def test_requests_keep_the_rate_over_listing_fetching_and_probing(self, host, open_web, clock):
+        host.pages = {"/": page(PARAGRAPH, "/a"), "/a": page("a")}
+        source = open_web(requests_per_second=4)
+        list(source.list_documents())
+        source.probe()
+        list(source.fetch_documents([f"{host.url}/a", f"{host.url}/gone"]))
+        assert len(host.requests) == 5
+        assert clock.pauses == [0.25] * 4
+
+    def test_retry_after_is_waited_for(self, host, open_web, clock):
+        replies = iter([Reply(status=503, headers={"Retry-After": "9"}), Reply(page().encode())])
+        host.pages["/"] = lambda: next(replies)
+        assert list_paths(open_web(), host) == ["/"]
+        assert 9.0 in clock.pauses
+
+    def test_host_that_wants_to_be_left_alone_for_long_is(self, host, open_web, clock):
+        host.pages = {"/": page(PARAGRAPH, "/a", "/b"), "/b": page("b")}
+        host.pages["/a"] = Reply(status=429, headers={"Retry-After": "3600"})
+        with pytest.raises(SourceUnavailableError, match="wants no request for 3600 s"):
+            list(open_web().list_documents())
+        assert host.paths == ["/robots.txt", "/", "/a"]
+        assert sum(clock.pauses) < 10
+
+    def test_retries_are_spaced_and_bounded(self, host, open_web, clock):
+        host.pages["/"] = Reply(status=500)
+        with pytest.raises(SourceUnavailableError, match="500 Internal Server Error"):
+            list(open_web(attempts=4).list_documents())
+        assert host.paths.count("/") == 4
+        assert [pause for pause in clock.pauses if pause >= 1] == [1.0, 2.0, 4.0]
+
+    def test_host_that_is_away_is_not_asked_for_every_page(self, host, open_web):
+        names = [f"/{number}" for number in range(50)]
+        host.pages["/"] = page(PARAGRAPH, *names)
+        host.pages |= {name: Reply(status=500) for name in names}
+        with pytest.raises(SourceUnavailableError, match=r"50 of 51 pages .* and 45 more"):
+            list(open_web(attempts=1).list_documents())
+        assert len(host.requests) == 2 + 10
+
+
+class TestProof:
+    def test_page_that_fails_makes_the_listing_fail_at_its_end(self, host, open_web):
+        host.pages = {"/": page(PARAGRAPH, "/a", "/b"), "/a": page("a"), "/b": page("b")}
+        list(open_web().list_documents())
+        host.pages["/a"] = Reply(status=500)
+        listing = open_web().list_documents()
+        assert [next(listing).document_id, next(listing).document_id] == [
+            f"{host.url}/",
+            f"{host.url}/b",
+        ]
+        with pytest.raises(SourceUnavailableError, match=r"source s: 1 of 3 pages .*/a: 500"):
+            next(listing)
+        host.pages["/a"] = page("a")
+        host.requests.clear()
+        assert len(list(open_web().list_documents())) == 3
+        assert host.body_bytes == 0
+
+    @pytest.mark.parametrize("status", [404, 410])
+    def test_gone_page_is_not_listed(self, host, open_web, status):
+        host.pages = {"/": page(PARAGRAPH, "/a"), "/a": page("a")}
+        assert list_paths(open_web(), host) == ["/", "/a"]
+        host.pages["/a"] = Reply(status=status)
+        assert list_paths(open_web(), host) == ["/"]
+
+    @pytest.mark.parametrize(
+        "reply",
+        [Reply(status=403), Reply(status=401), redirect("/a")],
+        ids=["403", "401", "circle"],
+    )
+    def test_page_that_was_readable_and_is_refused_proves_nothing(self, host, open_web, reply):
+        host.pages = {"/": page(PARAGRAPH, "/a"), "/a": page("a")}
+        list(open_web().list_documents())
+        host.pages["/a"] = reply
+        with pytest.raises(SourceUnavailableError, match="/a: "):
+            list(open_web().list_documents())
+
+    def test_page_that_never_was_readable_does_not_stop_the_others(self, host, open_web):
+        host.pages = {"/": page(PARAGRAPH, "/secret", "/circle", "/a"), "/a": page("a")}
+        host.pages |= {"/secret": Reply(status=403), "/circle": redirect("/circle2")}
+        host.pages["/circle2"] = redirect("/circle")
+        assert list_paths(open_web(), host) == ["/", "/a"]
+
+    @pytest.mark.parametrize(
+        "reply", [Reply(status=404), Reply(status=403), redirect("/")], ids=["404", "403", "circle"]
+    )
+    def test_start_page_that_is_not_there_is_no_empty_host(self, host, open_web, reply):
+        host.pages["/"] = reply
+        with pytest.raises(SourceUnavailableError):
+            list(open_web().list_documents())
+        with pytest.raises(SourceUnavailableError):
+            open_web().probe()
+
+    @pytest.mark.parametrize(
+        ("body", "said"),
+        [
+            (b"<urlset><url><loc>http://x.example/</loc></url>", "its XML is damaged"),
+            (b"<html><body>Error</body></html>", "outermost element is <html>"),
+            (b"", "it is empty"),
+            (gzip.compress(b"<urlset></urlset>")[:-6], "its gzip is cut"),
+            (b'{"error": "no"}', "is no web page"),
+            (b"<urlset><url><loc>http://x.example/</loc></url></urlset>", "none of them on"),
+            (
+                b"<sitemapindex><sitemap><loc>http://x.example/s</loc></sitemap></sitemapindex>",
+                "which is not on this host",
+            ),
+        ],
+        ids=["unclosed", "html", "empty", "cut", "json", "other-pages", "other-sitemap"],
+    )
+    def test_sitemap_that_is_not_whole_is_an_error(self, host, open_web, body, said):
+        host.pages["/sitemap.xml"] = Reply(body)
+        with pytest.raises(SourceUnavailableError, match=said):
+            list(open_web(sitemaps=[f"{host.url}/sitemap.xml"]).list_documents())
+
+    @pytest.mark.parametrize("status", [404, 500])
+    def test_sitemap_that_cannot_be_had_is_an_error(self, host, open_web, status):
+        host.pages["/sitemap.xml"] = Reply(status=status)
+        with pytest.raises(SourceUnavailableError, match=f"{status}"):
+            list(open_web(sitemaps=[f"{host.url}/sitemap.xml"]).list_documents())
+
+    def test_more_pages_than_allowed_are_an_error_and_no_cut(self, host, open_web):
+        host.pages["/"] = page(PARAGRAPH, "/a", "/b")
+        with pytest.raises(SourceUnavailableError, match="more than 2 pages; raise max_pages"):
+            list(open_web(max_pages=2).list_documents())
+
+    def test_server_that_says_nothing_is_unavailable(self, host, open_web):
+        has_given_up = threading.Event()
+
+        def wait() -> Reply:
+            has_given_up.wait(30)
+            return Reply(page().encode())
+
+        host.pages = {"/": page(PARAGRAPH, "/slow"), "/slow": wait}
+        source = open_web(attempts=1, timeout=timedelta(seconds=0.3))
+        with pytest.raises(SourceUnavailableError, match=r"/slow: no answer within 0.3 s"):
+            list(source.list_documents())
+        has_given_up.set()
+
+    def test_body_that_breaks_off_is_not_taken_for_the_page(self, host, open_web):
+        headers = {"Content-Length": "100000", "Connection": "close"}
+        host.pages["/"] = Reply(page().encode(), headers=headers)
+        with pytest.raises(SourceUnavailableError, match="peer closed connection"):
+            list(open_web(attempts=1, timeout="1s").list_documents())
+
+
+class TestDocuments:
+    def test_page_is_read_with_title_headings_and_lists(self, host, open_web):
+        host.pages["/"] = (
+            '<html lang="de-DE"><head><title>Tea guide</title></head><body><nav>Menu</nav><main>'
+            f"<h1>Tea guide</h1><p>{PARAGRAPH}</p><h2>Green tea</h2>"
+            "<p>Set <code>brew_time = 3</code> first.</p><ul><li>one</li><li>two</li></ul>"
+            "<pre><span>pour</span>\n  wait</pre></main><footer>Imprint</footer></body></html>"
+        )
+        (fetched,) = fetch_all(open_web()).values()
+        assert isinstance(fetched, FetchedDocument)
+        assert fetched.metadata == {"url": f"{host.url}/", "language": "de-DE"}
+        parsed = ReaderRegistry().read_document(fetched.content, fetched.name)
+        assert parsed.title == "Tea guide"
+        blocks = [
+            (element.category, element.heading_path[-1:], parsed.text[element.start : element.end])
+            for element in parsed.elements
+        ]
+        assert blocks == [
+            ("title", (), "Tea guide"),
+            ("text", ("Tea guide",), PARAGRAPH),
+            ("title", ("Tea guide",), "Green tea"),
+            ("text", ("Green tea",), "Set brew_time = 3 first."),
+            ("list_item", ("Green tea",), "one"),
+            ("list_item", ("Green tea",), "two"),
+            ("code", ("Green tea",), "pour\n  wait"),
+        ]
+
+    def test_file_is_handed_over_as_it_is(self, host, open_web):
+        host.pages["/"] = page(PARAGRAPH, "/report")
+        host.pages["/report"] = Reply(b"%PDF-1.4", headers={"Content-Type": "application/pdf"})
+        fetched = fetch_all(open_web())[f"{host.url}/report"]
+        assert isinstance(fetched, FetchedDocument)
+        assert (fetched.content, fetched.name) == (b"%PDF-1.4", "report.pdf")
+
+    def test_page_without_text_is_listed_and_says_so(self, host, open_web):
+        host.pages["/"] = "<html><body><div id='app'></div><script>run()</script></body></html>"
+        (fetched,) = fetch_all(open_web()).values()
+        assert isinstance(fetched, FailedFetch)
+        assert isinstance(fetched.error, EmptyDocumentError)
+
+    def test_empty_answer_is_a_page_without_text(self, host, open_web):
+        host.pages["/"] = ""
+        (fetched,) = fetch_all(open_web()).values()
+        assert isinstance(fetched, FailedFetch)
+
+    def test_huge_page_is_refused_without_reading_it_whole(self, host, open_web):
+        host.pages["/"] = page(PARAGRAPH, "/huge")
+        host.pages["/huge"] = Reply(b"<p>words</p>" * 200_000)
+        fetched = fetch_all(open_web(max_document_bytes=10_000))[f"{host.url}/huge"]
+        assert isinstance(fetched, FailedFetch)
+        assert isinstance(fetched.error, DocumentTooLargeError)
+
+    def test_huge_page_is_read_when_more_is_allowed(self, host, open_web):
+        host.pages["/"] = page("words " * 3000)
+        small = list_versions(open_web(max_document_bytes=10_000))
+        assert small != list_versions(open_web())
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            f"<p>{PARAGRAPH}<div><b>open<table><tr><td>".encode(),
+            f"<html><body>{'<div>' * 1000}<p>{PARAGRAPH}</p>".encode(),
+            f"\0<html><p>{PARAGRAPH}</p><p>\0\xff".encode("latin-1"),
+            f'<?xml version="1.0" encoding="ascii"?><html><p>{PARAGRAPH}</p></html>'.encode(),
+        ],
+        ids=["unclosed", "deep", "zeros", "declaration"],
+    )
+    def test_broken_page_is_read_as_far_as_it_goes(self, host, open_web, body):
+        host.pages["/"] = Reply(body)
+        (fetched,) = fetch_all(open_web()).values()
+        assert isinstance(fetched, FetchedDocument)
+        assert PARAGRAPH.encode() in fetched.content
+
+    @pytest.mark.parametrize("place", ["head", "header"])
+    def test_declared_charset_is_used(self, host, open_web, place):
+        text = "Чай — это напиток, который пьют горячим и холодным во многих странах мира."
+        head = '<meta charset="windows-1251">' if place == "head" else ""
+        kind = "text/html; charset=windows-1251" if place == "header" else "text/html"
+        body = page(text, head=head).encode("cp1251", "replace")
+        host.pages["/"] = Reply(body, headers={"Content-Type": kind})
+        (fetched,) = fetch_all(open_web()).values()
+        assert isinstance(fetched, FetchedDocument)
+        assert text in fetched.content.decode()
+
+    def test_page_that_left_since_the_listing_costs_only_itself(self, host, open_web):
+        host.pages = {"/": page(PARAGRAPH, "/a"), "/a": page("a")}
+        ids = [listed.document_id for listed in open_web().list_documents()]
+        host.pages["/a"] = Reply(status=500)
+        kept, failed = open_web().fetch_documents(ids)
+        assert isinstance(kept, FetchedDocument)
+        assert isinstance(failed, FailedFetch)
+        assert isinstance(failed.error, DocumentUnreadableError)
