@@ -26,7 +26,13 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
-from ragline.errors import ConfigurationError, UnknownCollectionError, UnknownSourceError
+from ragline.errors import (
+    ConfigurationError,
+    NoPushSourceError,
+    UnknownCollectionError,
+    UnknownSourceError,
+)
+from ragline.sources.push import PushSettings
 from ragline.sources.registry import KINDS
 from ragline.sources.settings import NAME_PATTERN, UNREPEATED, LocatedSettings, SourceSettings
 
@@ -156,6 +162,22 @@ class Configuration(_Settings):
         """The sources that feed a collection, in the file's order."""
         return tuple(source for source in self.sources if source.collection == collection)
 
+    def push_source_of(self, collection: str) -> PushSettings:
+        """The source that keeps what callers push to a collection.
+
+        Raises:
+            UnknownCollectionError: there is no such collection.
+            NoPushSourceError: it has no such source.
+        """
+        name = self.collection(collection).name
+        for settings in self.sources_of(name):
+            if isinstance(settings, PushSettings):
+                return settings
+        raise NoPushSourceError(
+            f"collection {name!r} takes no pushed documents; add to the sources in ragline.yaml: "
+            f"{{name: {name}-pushed, collection: {name}, kind: push}}, and restart what runs"
+        )
+
 
 def load_configuration(path: Path | None = None) -> Configuration:
     """Read the configuration: `path`, else RAGLINE_CONFIG, else ragline.yaml right here.
@@ -276,6 +298,7 @@ def _validate(path: Path, root: yaml.Node, values: dict[str, Any]) -> Configurat
     except ValidationError as error:
         _fail(path, [_describe(root, fault, sources) for fault in _flatten(error)])
     repeated = [*_repeated(root, "collections", stated), *_repeated(root, "sources", sources)]
+    repeated += _repeated_pushes(root, sources)
     if repeated:
         _fail(path, repeated)
     return configuration
@@ -314,6 +337,21 @@ def _repeated(root: yaml.Node, area: str, items: list[dict[str, Any]]) -> Iterat
             line = _line_of(root, (area, index, "name"))
             yield line, f"{area}: the name {name!r} is taken{other}; allowed: a name of its own"
         seen[plain] = name
+
+
+def _repeated_pushes(root: yaml.Node, sources: list[dict[str, Any]]) -> Iterator[tuple[int, str]]:
+    """Push sources beside another one: a request names the collection and not the source."""
+    seen: dict[str, str] = {}
+    for index, item in enumerate(sources):
+        if item["kind"] == "push":
+            collection = item["collection"]
+            if collection in seen:
+                fault = (
+                    f"sources: {seen[collection]!r} takes what is pushed to the collection "
+                    f"{collection!r} already; allowed: one source of the kind push for each"
+                )
+                yield _line_of(root, ("sources", index, "kind")), fault
+            seen.setdefault(collection, item["name"])
 
 
 def _flatten(error: ValidationError) -> Iterator[ErrorDetails]:

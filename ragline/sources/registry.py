@@ -10,6 +10,7 @@ from ragline.sources.files import FilesSettings, FilesSource
 from ragline.sources.git import GitSettings, GitSource
 from ragline.sources.notes import SourceNotes
 from ragline.sources.protocol import Source, Surroundings
+from ragline.sources.push import PushSettings, PushSource
 from ragline.sources.records import RecordsSettings, RecordsSource
 from ragline.sources.settings import SourceSettings
 from ragline.sources.sql import SqlSettings, SqlSource
@@ -43,6 +44,7 @@ def _alone(make: Callable[[Any], Source]) -> Callable[[Any, Surroundings], Sourc
 KINDS: dict[str, Kind] = {
     "files": Kind(FilesSettings, _alone(FilesSource)),
     "git": Kind(GitSettings, GitSource),
+    "push": Kind(PushSettings, lambda settings, around: PushSource(settings, around.database)),
     "records": Kind(RecordsSettings, _alone(RecordsSource), GIVEN_CLAIM),
     "sql": Kind(SqlSettings, _alone(SqlSource), GIVEN_CLAIM),
     "web": Kind(WebSettings, WebSource, is_listed_cheaply=False),

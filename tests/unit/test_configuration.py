@@ -8,7 +8,12 @@ from pathlib import Path
 import pytest
 
 from ragline.configuration import check_local_paths, load_configuration
-from ragline.errors import ConfigurationError, UnknownCollectionError, UnknownSourceError
+from ragline.errors import (
+    ConfigurationError,
+    NoPushSourceError,
+    UnknownCollectionError,
+    UnknownSourceError,
+)
 
 GOOD = """\
 collections:
@@ -73,14 +78,14 @@ def test_file_is_found_by_argument_then_environment_then_working_directory(tmp_p
     [
         ("collections:", "colections:", 1, "did you mean 'collections'"),
         ("    uri: ./handbook", "    uri: ./handbook\n    includ: []", 8, "did you mean 'include'"),
-        ("kind: files", "kind: folder", 6, "allowed: files, records"),
+        ("kind: files", "kind: folder", 6, "allowed: files, "),
         ("1h30m", "soon", 12, "write 30s, 10m, 2h, 7d or 1h30m"),
         ("1h30m", "0s", 12, "longer than 0s"),
         ("name: articles", "name: handbook-files", 8, "'handbook-files' is taken"),
         ("name: articles", "name: handbook_files", 8, "- and _ count as equal"),
         ("name: handbook\n", "name: Hand Book\n", 2, "lower-case letters"),
         ("    uri: ./corpus.jsonl\n", "", 8, "uri is missing"),
-        ("    kind: files\n", "", 4, "kind is missing; allowed: files, records"),
+        ("    kind: files\n", "", 4, "kind is missing; allowed: files, "),
         (
             "  - name: handbook\n",
             "  - name: handbook\n    chunking: {max_tokens: 40, overlap_tokens: 30}\n",
@@ -103,6 +108,29 @@ def test_fault_names_its_line_and_what_is_allowed(tmp_path, old, new, line, said
     assert said in str(error)
     assert str(error).startswith(f"{tmp_path / 'ragline.yaml'}:{line}: ")
     assert "\n" not in str(error)
+
+
+def test_second_push_source_of_a_collection_is_refused_with_its_line(tmp_path):
+    pushes = "sources:\n" + "".join(
+        f"  - name: {name}\n    collection: {collection}\n    kind: push\n"
+        for name, collection in (("inbox", "a"), ("other", "b"), ("second", "a"))
+    )
+    error = fault_of(tmp_path, pushes)
+    assert error.line == 10
+    assert "'inbox' takes what is pushed to the collection 'a' already" in str(error)
+    assert "\n" not in str(error)
+
+
+def test_push_source_of_a_collection_is_found_or_what_to_add(tmp_path):
+    push = "  - name: inbox\n    collection: articles\n    kind: push\n"
+    configuration = load_configuration(write(tmp_path, GOOD + push))
+    source = configuration.push_source_of("articles")
+    assert (source.name, source.max_removal_ratio, source.is_local) == ("inbox", 1.0, True)
+    assert source.address == "PUT /v1/collections/articles/documents/…"
+    with pytest.raises(NoPushSourceError, match="collection: handbook, kind: push"):
+        configuration.push_source_of("handbook")
+    with pytest.raises(UnknownCollectionError):
+        configuration.push_source_of("nothing")
 
 
 def test_several_faults_are_a_line_each(tmp_path):
