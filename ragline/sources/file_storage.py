@@ -206,7 +206,7 @@ def unavailable(
     extra = EXTRAS.get(_protocol(settings.uri.rpartition("::")[2]))
     if isinstance(error, ImportError) and extra is not None:
         reason = f"a package is not installed; install the extra: pip install 'ragline[{extra}]'"
-    message = f"source {settings.name}: {place} {failure}: {reason}"
+    message = f"source {settings.name}: {place} {failure}: {' '.join(reason.split())}"
     return SourceUnavailableError(_without_secrets(settings, message))
 
 
