@@ -15,7 +15,8 @@ from retrieval_api.access_log import AccessLog
 from retrieval_api.body_limit import BodyLimit
 from retrieval_api.openapi import DESCRIPTION, TITLE, describe_app
 from retrieval_api.problem_handlers import FailureBoundary, add_problem_handlers
-from retrieval_api.routes import collections, feedback, health, reranking, searches
+from retrieval_api.pushed_bodies import find_larger_limits
+from retrieval_api.routes import collections, documents, feedback, health, reranking, searches
 from retrieval_api.routes.documentation import mount_documentation
 from retrieval_api.service import Service
 
@@ -41,11 +42,15 @@ def build_app(configuration: Configuration) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
         lifespan=_live,
-        middleware=[Middleware(AccessLog), Middleware(FailureBoundary), Middleware(BodyLimit)],
+        middleware=[
+            Middleware(AccessLog),
+            Middleware(FailureBoundary),
+            Middleware(BodyLimit, find_larger=find_larger_limits(configuration)),
+        ],
     )
     app.state.service = service
     add_problem_handlers(app)
-    for routes in (searches, reranking, feedback, collections, health):
+    for routes in (searches, reranking, feedback, collections, documents, health):
         app.include_router(routes.router)
     mount_documentation(app)
     return app

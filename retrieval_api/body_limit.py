@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -18,44 +20,57 @@ _DRAINED_BYTES = 16 << 20
 class BodyLimit:
     """Middleware that answers 413 to a body over the limit, whether its length is declared or not.
 
-    FastAPI has a limit of its own; its answer is plain text and not a problem.
+    `find_larger` may name a larger limit for a request. FastAPI has a limit of its own; its
+    answer is plain text and not a problem.
     """
 
-    def __init__(self, app: ASGIApp, largest_bytes: int = LARGEST_BODY_BYTES) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        largest_bytes: int = LARGEST_BODY_BYTES,
+        find_larger: Callable[[Scope], int | None] = lambda _scope: None,
+    ) -> None:
         self._app = app
         self._largest_bytes = largest_bytes
+        self._find_larger = find_larger
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not self._is_declared_too_large(scope):
-            await self._app(scope, self._limit(receive), send)
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        limit = max(self._largest_bytes, self._find_larger(scope) or 0)
+        if not _is_declared_too_large(scope, limit):
+            await self._app(scope, _limit(receive, limit), send)
             return
         await _drain(receive)
-        response = answer_problem(scope, BODY_TOO_LARGE, self._detail)
+        response = answer_problem(scope, BODY_TOO_LARGE, _describe(limit))
         await response(scope, receive, send)
 
-    @property
-    def _detail(self) -> str:
-        return f"A body may have {self._largest_bytes:,} bytes."
 
-    def _is_declared_too_large(self, scope: Scope) -> bool:
-        declared = Headers(scope=scope).get("content-length", "")
-        return declared.isdecimal() and int(declared) > self._largest_bytes
+def _describe(limit: int) -> str:
+    return f"A body may have {limit:,} bytes."
 
-    def _limit(self, receive: Receive) -> Receive:
-        received_bytes = 0
 
-        async def receive_within_limit() -> Message:
-            nonlocal received_bytes
-            message = await receive()
-            received_bytes += len(message.get("body", b""))
-            if received_bytes > self._largest_bytes:
-                if message.get("more_body"):
-                    await _drain(receive)
-                # Of this class, because FastAPI lets it pass while it reads a body.
-                raise HTTPException(BODY_TOO_LARGE.status, self._detail)
-            return message
+def _is_declared_too_large(scope: Scope, limit: int) -> bool:
+    declared = Headers(scope=scope).get("content-length", "")
+    return declared.isdecimal() and int(declared) > limit
 
-        return receive_within_limit
+
+def _limit(receive: Receive, limit: int) -> Receive:
+    received_bytes = 0
+
+    async def receive_within_limit() -> Message:
+        nonlocal received_bytes
+        message = await receive()
+        received_bytes += len(message.get("body", b""))
+        if received_bytes > limit:
+            if message.get("more_body"):
+                await _drain(receive)
+            # Of this class, because FastAPI lets it pass while it reads a body.
+            raise HTTPException(BODY_TOO_LARGE.status, _describe(limit))
+        return message
+
+    return receive_within_limit
 
 
 async def _drain(receive: Receive) -> None:

@@ -7,7 +7,10 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
 
+from retrieval_api import pushed_messages
 from retrieval_api.problems import MEDIA_TYPE, Problem, ProblemKind
 
 TITLE = "Ragline"
@@ -17,9 +20,33 @@ DESCRIPTION = (
 )
 
 
+# What routes read by themselves and FastAPI does not know of.
+_OWN_BODIES: tuple[type[BaseModel], ...] = (
+    pushed_messages.DocumentBody,
+    pushed_messages.DocumentOperations,
+)
+_REFERENCE = "#/components/schemas/{model}"
+
+
 def may_answer(*kinds: ProblemKind) -> dict[int | str, dict[str, Any]]:
     """The problems that a route may answer, for its `responses`."""
-    return {kind.status: {"description": kind.title, "model": Problem} for kind in kinds}
+    titles: dict[int | str, list[str]] = {}
+    for kind in kinds:
+        titles.setdefault(kind.status, []).append(kind.title)
+    return {
+        status: {"description": "; or: ".join(named), "model": Problem}
+        for status, named in titles.items()
+    }
+
+
+def must_send(model: type[BaseModel], *, or_any_file: bool = False) -> dict[str, Any]:
+    """The body of a route that reads it by itself, for its `openapi_extra`."""
+    content: dict[str, Any] = {
+        "application/json": {"schema": {"$ref": _REFERENCE.format(model=model.__name__)}}
+    }
+    if or_any_file:
+        content["*/*"] = {"schema": {"type": "string", "format": "binary"}}
+    return {"requestBody": {"required": True, "content": content}}
 
 
 def describe_app(app: FastAPI) -> dict[str, Any]:
@@ -31,10 +58,18 @@ def describe_app(app: FastAPI) -> dict[str, Any]:
         for path in document["paths"].values():
             for operation in path.values():
                 _mend_problems(operation["responses"])
+        document["components"]["schemas"] |= _describe_own_bodies()
         for unused in ("HTTPValidationError", "ValidationError"):
             document["components"]["schemas"].pop(unused, None)
         app.openapi_schema = document
     return app.openapi_schema
+
+
+def _describe_own_bodies() -> dict[str, Any]:
+    _, described = models_json_schema(
+        [(model, "validation") for model in _OWN_BODIES], ref_template=_REFERENCE
+    )
+    return dict(described["$defs"])
 
 
 def _mend_problems(responses: dict[str, Any]) -> None:

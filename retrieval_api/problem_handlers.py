@@ -16,11 +16,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ragline.errors import (
     DatabaseTooNewError,
     DatabaseUnavailableError,
+    DocumentTooLargeError,
     IndexNotReadyError,
     MissingExtensionError,
     ModelUnavailableError,
+    NoPushSourceError,
     SearchTimeoutError,
     UnknownCollectionError,
+    UnknownDocumentError,
     UnknownHitError,
     UnknownRequestError,
 )
@@ -31,10 +34,12 @@ from retrieval_api.problems import (
     INTERNAL_ERROR,
     INVALID_REQUEST,
     MODEL_UNAVAILABLE,
+    NO_PUSH_SOURCE,
     RECORD_PENDING,
     SEARCH_TIMEOUT,
     SERVICE_NOT_READY,
     UNKNOWN_COLLECTION,
+    UNKNOWN_DOCUMENT,
     UNKNOWN_REQUEST,
     FieldError,
     ProblemKind,
@@ -51,6 +56,9 @@ logger = logging.getLogger(__name__)
 _SPOKEN: dict[type[Exception], ProblemKind] = {
     UnknownCollectionError: UNKNOWN_COLLECTION,
     UnknownRequestError: UNKNOWN_REQUEST,
+    UnknownDocumentError: UNKNOWN_DOCUMENT,
+    NoPushSourceError: NO_PUSH_SOURCE,
+    DocumentTooLargeError: BODY_TOO_LARGE,
     IndexNotReadyError: INDEX_NOT_READY,
     SearchTimeoutError: SEARCH_TIMEOUT,
     ServiceNotReadyError: SERVICE_NOT_READY,
@@ -128,7 +136,7 @@ def _name_field(location: Sequence[str | int], kind: str) -> str:
 def _word(error: dict[str, Any]) -> str:
     if error["type"] == "json_invalid":
         return f"not valid JSON: {error['ctx']['error']} at character {error['loc'][-1]}"
-    if error["type"] == "model_attributes_type":
+    if error["type"] in ("model_attributes_type", "model_type"):
         return "must be a JSON object, sent with Content-Type: application/json"
     return str(error["msg"])
 

@@ -72,6 +72,8 @@ class ProblemKind:
 INVALID_REQUEST = ProblemKind("invalid-request", 422, "The request is not valid")
 UNKNOWN_COLLECTION = ProblemKind("unknown-collection", 404, "There is no such collection")
 UNKNOWN_REQUEST = ProblemKind("unknown-request", 404, "There is no such search on record")
+UNKNOWN_DOCUMENT = ProblemKind("unknown-document", 404, "There was never such a document")
+NO_PUSH_SOURCE = ProblemKind("no-push-source", 409, "The collection takes no pushed documents")
 INDEX_NOT_READY = ProblemKind("index-not-ready", 409, "The collection has no live index yet")
 BODY_TOO_LARGE = ProblemKind("body-too-large", 413, "The request's body is too large")
 SERVICE_NOT_READY = ProblemKind("service-not-ready", 503, "The service is not ready yet", 2)

@@ -63,6 +63,9 @@ def test_openapi_document_tells_every_endpoint_and_its_problems(client: httpx2.C
         "/v1/rerank",
         "/v1/feedback",
         "/v1/collections",
+        "/v1/collections/{collection}/freshness",
+        "/v1/collections/{collection}/documents/{document_id}",
+        "/v1/collections/{collection}/documents:bulk",
         "/healthz",
         "/readyz",
     }
@@ -80,6 +83,8 @@ def test_openapi_document_tells_every_endpoint_and_its_problems(client: httpx2.C
         ("SearchBody", "top_k", {"minimum": 1, "maximum": 100, "default": 10}),
         ("SearchBody", "query", {"minLength": 1, "maxLength": 8_000}),
         ("RerankBody", "documents", {"minItems": 1, "maxItems": 1_000}),
+        ("DocumentBody", "text", {"minLength": 1}),
+        ("DocumentOperations", "operations", {"minItems": 1, "maxItems": 1_000}),
     ],
 )
 def test_openapi_document_tells_the_bounds(
