@@ -134,6 +134,7 @@ class _Placer:
             "source_id": self.source_id,
             "generation_id": self.generation.id,
             "chunker_fingerprint": self.generation.chunker_fingerprint,
+            "embedding_space_id": self.generation.embedding_space_id,
             **more,
         }
 

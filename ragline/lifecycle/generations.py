@@ -58,17 +58,31 @@ def open_target_generation(workshop: Workshop, collection_name: str) -> Generati
     with workshop.database.begin() as connection:
         collection_id = register_collection(connection, collection_name)
         space = workshop.embedder(settings.embedding_model).space
-        space_id = _upsert_space(connection, space)
+        space_id = _register_space(connection, space)
+        wanted = (space_id, fingerprint, settings.language)
+        found = _find_generation(connection, collection_name, wanted)
+        if found is not None:
+            return found
         _insert_generation(
             connection, collection_id, space_id, fingerprint, settings, space.dimension
         )
-        return next(
-            generation
-            for generation in list_generations(connection, collection_name)
-            if generation.embedding_space_id == space_id
-            and generation.chunker_fingerprint == fingerprint
-            and generation.language == settings.language
+        made = _find_generation(connection, collection_name, wanted)
+        assert made is not None
+        return made
+
+
+def _find_generation(
+    connection: Connection, collection_name: str, wanted: tuple[int, str, str]
+) -> Generation | None:
+    for generation in list_generations(connection, collection_name):
+        target = (
+            generation.embedding_space_id,
+            generation.chunker_fingerprint,
+            generation.language,
         )
+        if target == wanted:
+            return generation
+    return None
 
 
 def list_generations(connection: Connection, collection_name: str) -> list[Generation]:
@@ -107,15 +121,19 @@ def drop_generation(connection: Connection, generation_id: int) -> None:
     )
 
 
-def _upsert_space(connection: Connection, space: EmbeddingSpace) -> int:
+def _register_space(connection: Connection, space: EmbeddingSpace) -> int:
     parameters = {
         "fingerprint": space.fingerprint,
         "model": space.model,
         "dimension": space.dimension,
         "description": json.dumps(asdict(space)),
     }
-    statement = load_statement("lifecycle/upsert_embedding_space")
-    return int(connection.execute(statement, parameters).scalar_one())
+    select = load_statement("lifecycle/select_embedding_space")
+    found = connection.execute(select, parameters).scalar()
+    if found is None:
+        connection.execute(load_statement("lifecycle/insert_embedding_space"), parameters)
+        found = connection.execute(select, parameters).scalar_one()
+    return int(found)
 
 
 def _insert_generation(

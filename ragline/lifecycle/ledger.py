@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection
 
-from ragline.errors import DocumentError, UnsupportedFormatError
+from ragline.errors import ConfigurationError, DocumentError, UnsupportedFormatError
 from ragline.parsing.parsed_document import ParsedDocument
 from ragline.sources.attributes import Attributes
 from ragline.sources.protocol import FetchedDocument
@@ -58,12 +58,20 @@ class SourceKey:
 
 def register_collection(connection: Connection, name: str) -> int:
     """The key of a collection, which is made at its first use."""
-    statement = load_statement("lifecycle/upsert_collection")
-    return int(connection.execute(statement, {"name": name}).scalar_one())
+    select = load_statement("lifecycle/select_collection_key")
+    found = connection.execute(select, {"name": name}).scalar()
+    if found is None:
+        connection.execute(load_statement("lifecycle/insert_collection"), {"name": name})
+        found = connection.execute(select, {"name": name}).scalar_one()
+    return int(found)
 
 
 def register_source(connection: Connection, settings: SourceSettings) -> SourceKey:
-    """The keys of a source, which is made at its first use."""
+    """The keys of a source, which is made at its first use.
+
+    Raises:
+        ConfigurationError: the source is of another collection since it was first synced.
+    """
     parameters = {
         "collection_id": register_collection(connection, settings.collection),
         "name": settings.name,
@@ -71,7 +79,15 @@ def register_source(connection: Connection, settings: SourceSettings) -> SourceK
         "visible_within": settings.visible_within,
         "forgotten_within": settings.forgotten_within,
     }
-    row = connection.execute(load_statement("lifecycle/upsert_source"), parameters).one()
+    # Read before written: every stage asks, and rows that nobody locks keep nobody waiting.
+    found = connection.execute(load_statement("lifecycle/select_source_key"), parameters).first()
+    row = found or connection.execute(load_statement("lifecycle/upsert_source"), parameters).one()
+    if row.collection_id != parameters["collection_id"]:
+        raise ConfigurationError(
+            f"source {settings.name} was synced into another collection than "
+            f"{settings.collection}; name the new source otherwise, or forget the old one with "
+            f"`ragline remove {settings.name}`"
+        )
     return SourceKey(row.id, row.collection_id)
 
 

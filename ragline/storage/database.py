@@ -17,7 +17,7 @@ from pgvector.psycopg import register_vector
 from psycopg import Connection as PsycopgConnection
 from psycopg import ProgrammingError as PsycopgProgrammingError
 from psycopg.conninfo import make_conninfo
-from sqlalchemy import URL, Connection, Engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, NullPool, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, ProgrammingError
 
 from ragline.errors import ConfigurationError, DatabaseUnavailableError, MissingExtensionError
@@ -58,6 +58,7 @@ class Database:
     """An engine over one database, with the vector types known on every connection."""
 
     engine: Engine
+    sessions: Engine
 
     @contextmanager
     def begin(self) -> Iterator[Connection]:
@@ -77,9 +78,7 @@ class Database:
         For what lasts as long as a session, such as advisory locks.
         """
         with _named_errors(self.engine.url):
-            connection = self.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-            connection.detach()
-            return connection
+            return self.sessions.connect()
 
     @property
     def url(self) -> str:
@@ -125,17 +124,19 @@ def connect_database(address: str) -> Database:
     """A `Database` for an address, without looking at what is in it."""
     url = read_url(address)
     arguments = {name: value for name, value in DEFAULTS.items() if name not in url.query}
-    engine = sqlalchemy.create_engine(
-        url,
-        pool_pre_ping=True,
-        pool_size=10,
-        max_overflow=50,
+    settings: dict[str, Any] = {
         # Parameters are people's texts; an error in a log must not repeat them.
-        hide_parameters=True,
-        connect_args={"options": SESSION, **arguments},
+        "hide_parameters": True,
+        "connect_args": {"options": SESSION, **arguments},
+    }
+    engine = sqlalchemy.create_engine(
+        url, pool_pre_ping=True, pool_size=10, max_overflow=50, **settings
     )
     event.listen(engine, "connect", _register_types)
-    return Database(engine)
+    sessions = sqlalchemy.create_engine(
+        url, poolclass=NullPool, isolation_level="AUTOCOMMIT", **settings
+    )
+    return Database(engine, sessions)
 
 
 def read_url(address: str) -> URL:

@@ -1,5 +1,5 @@
 -- One row: misplaced, the documents of a source whose entries in a generation differ from what
--- the ledger wants, also those that somebody places now.
+-- the ledger wants, also those that somebody places now, but for those that lack a vector.
 select count(*) as misplaced
 from ragline.documents as d
 left join ragline.chunkings as k
@@ -12,9 +12,24 @@ where
   d.source_id = cast(:source_id as bigint)
   and case
     when k.id is not null
-      then p.chunking_id is distinct from k.id
-        or p.content_hash is distinct from d.parsed_content_hash
-        or p.attributes_hash is distinct from d.attributes_hash
+      then (
+          p.chunking_id is distinct from k.id
+          and not exists (
+            select
+            from ragline.chunks as c
+            left join ragline.embeddings as e
+              on e.embedding_space_id = cast(:embedding_space_id as bigint)
+              and e.text_hash = c.text_hash
+            where c.chunking_id = k.id and e.text_hash is null
+          )
+        )
+        or (
+          p.chunking_id = k.id
+          and (
+            p.content_hash is distinct from d.parsed_content_hash
+            or p.attributes_hash is distinct from d.attributes_hash
+          )
+        )
     else p.document_key is not null
       and (d.parse_id is null or d.state in ('missing', 'removed'))
   end

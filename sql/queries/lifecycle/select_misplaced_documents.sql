@@ -1,6 +1,7 @@
 -- Claims documents of a source whose entries in a generation differ from what the ledger wants.
 -- Rows: id, chunking_id (null: withdraw its entries), chunk_count, has_same_chunks (only what
--- stands beside the text differs); withdrawals first, then in order of id.
+-- stands beside the text differs); withdrawals first, then in order of id. One that still lacks a
+-- vector is left to whoever makes it.
 select
   d.id,
   k.id as chunking_id,
@@ -17,9 +18,24 @@ where
   d.source_id = cast(:source_id as bigint)
   and case
     when k.id is not null
-      then p.chunking_id is distinct from k.id
-        or p.content_hash is distinct from d.parsed_content_hash
-        or p.attributes_hash is distinct from d.attributes_hash
+      then (
+          p.chunking_id is distinct from k.id
+          and not exists (
+            select
+            from ragline.chunks as c
+            left join ragline.embeddings as e
+              on e.embedding_space_id = cast(:embedding_space_id as bigint)
+              and e.text_hash = c.text_hash
+            where c.chunking_id = k.id and e.text_hash is null
+          )
+        )
+        or (
+          p.chunking_id = k.id
+          and (
+            p.content_hash is distinct from d.parsed_content_hash
+            or p.attributes_hash is distinct from d.attributes_hash
+          )
+        )
     else p.document_key is not null
       and (d.parse_id is null or d.state in ('missing', 'removed'))
   end

@@ -1,4 +1,4 @@
--- The key of an embedding space, made when it is new. One row: id.
+-- Makes an embedding space; nothing happens when another process made it first.
 insert into ragline.embedding_spaces (fingerprint, model, dimension, description)
 values (
   cast(:fingerprint as text),
@@ -6,5 +6,4 @@ values (
   cast(:dimension as integer),
   cast(:description as jsonb)
 )
-on conflict (fingerprint) do update set fingerprint = excluded.fingerprint
-returning id
+on conflict (fingerprint) do nothing

@@ -1,0 +1,195 @@
+"""Doubles that make a step of the lifecycle cost milliseconds: a source in memory, an embedder
+that hashes, and a workshop that uses both over a real database.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ragline.configuration import CollectionSettings, Configuration
+from ragline.embedder.space import EmbeddingSpace
+from ragline.errors import DocumentError, DocumentUnreadableError, SourceUnavailableError
+from ragline.lifecycle.chunks import build_chunks
+from ragline.lifecycle.documents import DocumentsReport, sync_documents
+from ragline.lifecycle.embeddings import EmbeddingsReport, embed_chunks
+from ragline.lifecycle.entries import EntriesReport, apply_entries
+from ragline.lifecycle.search_index import publish_index
+from ragline.lifecycle.workshop import Workshop
+from ragline.sources.files import FilesSettings
+from ragline.sources.protocol import FailedFetch, FetchedDocument, ListedDocument
+from ragline.storage.database import Database
+
+DIMENSION = 8
+MAX_TOKENS = 24
+WORD = re.compile(r"\S+")
+
+
+class WordTokenizer:
+    """A token is a word."""
+
+    max_tokens = 256
+    fingerprint = "words"
+
+    def count_tokens(self, texts: list[str]) -> list[int]:
+        return [len(WORD.findall(text)) for text in texts]
+
+    def offsets(self, text: str) -> list[tuple[int, int]]:
+        return [match.span() for match in WORD.finditer(text)]
+
+
+@dataclass
+class HashEmbedder:
+    """A unit vector from the hash of a text; counts how often each text was embedded."""
+
+    embedded: Counter[str] = field(default_factory=Counter)
+    encoder: str = "hash"
+    space: EmbeddingSpace = field(
+        default_factory=lambda: EmbeddingSpace("hash", "0" * 64, DIMENSION, 256)
+    )
+
+    def embed_batches(
+        self, texts: Sequence[str], commit_size: int = 512
+    ) -> Iterator[tuple[list[int], np.ndarray]]:
+        for start in range(0, len(texts), commit_size):
+            indices = list(range(start, min(start + commit_size, len(texts))))
+            self.embedded.update(texts[index] for index in indices)
+            yield indices, np.stack([_hash_vector(texts[index]) for index in indices])
+
+
+def _hash_vector(text: str) -> np.ndarray:
+    digest = hashlib.sha256(text.encode()).digest()
+    vector = np.frombuffer(digest[: DIMENSION * 4], dtype=np.uint32).astype(np.float32)
+    vector -= vector.mean()
+    return (vector / np.linalg.norm(vector)).astype(np.float32)
+
+
+@dataclass
+class TreeDocument:
+    """A document of the tree: its text, who may read it, and when it was written."""
+
+    text: str
+    touched: int
+    principals: tuple[str, ...] | None = None
+    error: DocumentError | None = None
+
+
+@dataclass
+class TreeSource:
+    """Documents in memory. A listing can break off, and the whole source can be away."""
+
+    documents: dict[str, TreeDocument] = field(default_factory=dict)
+    breaks_after: int | None = None
+    is_away: bool = False
+    fetched: Counter[str] = field(default_factory=Counter)
+    _clock: int = 0
+
+    def write(self, name: str, text: str, principals: tuple[str, ...] | None = None) -> None:
+        self._clock += 1
+        self.documents[name] = TreeDocument(text, self._clock, principals)
+
+    def touch(self, name: str) -> None:
+        self._clock += 1
+        self.documents[name].touched = self._clock
+
+    def list_documents(self) -> Iterator[ListedDocument]:
+        if self.is_away:
+            raise SourceUnavailableError("the tree is away")
+        for count, name in enumerate(sorted(self.documents)):
+            if count == self.breaks_after:
+                raise SourceUnavailableError("the listing broke off")
+            yield ListedDocument(name, str(self.documents[name].touched))
+        if self.breaks_after is not None:
+            raise SourceUnavailableError("the listing broke off")
+
+    def fetch_documents(
+        self, document_ids: Collection[str]
+    ) -> Iterator[FetchedDocument | FailedFetch]:
+        for name in document_ids:
+            self.fetched[name] += 1
+            document = self.documents.get(name)
+            if document is None:
+                yield FailedFetch(name, DocumentUnreadableError("it left the tree"))
+            elif document.error is not None:
+                yield FailedFetch(name, document.error)
+            else:
+                yield FetchedDocument(
+                    name,
+                    document.text.encode(),
+                    f"{name}.txt",
+                    text=document.text,
+                    principals=document.principals,
+                )
+
+    def probe(self) -> str:
+        return ",".join(f"{d.document_id}={d.version}" for d in self.list_documents())
+
+    def find_change_times(self, document_ids: Sequence[str]) -> Mapping[str, datetime]:
+        return dict.fromkeys(document_ids, datetime.now(UTC))
+
+
+class TreeWorkshop(Workshop):
+    """A workshop whose only source is a tree."""
+
+    tree: TreeSource
+
+    def open_source(self, name: str) -> Any:  # noqa: ARG002
+        return self.tree
+
+
+def make_workshop(
+    database: Database,
+    home: Path,
+    tree: TreeSource,
+    embedder: HashEmbedder,
+    *,
+    name: str = "tree",
+    run_id: str = "run",
+    **source: Any,
+) -> TreeWorkshop:
+    """A workshop over a tree: source and collection of one name, chunks of MAX_TOKENS words."""
+    collection = CollectionSettings.model_validate(
+        {
+            "name": name,
+            "embedding_model": "hash",
+            "chunking": {"max_tokens": MAX_TOKENS, "overlap_tokens": 0},
+        }
+    )
+    settings = FilesSettings(name=name, collection=name, kind="files", uri="/nowhere", **source)
+    configuration = Configuration(collections=(collection,), sources=(settings,), home=home)
+    workshop = TreeWorkshop(configuration, database, run_id)
+    workshop.tree = tree
+    workshop._embedders["hash"] = embedder  # type: ignore[assignment]
+    workshop._tokenizers["hash"] = WordTokenizer()
+    return workshop
+
+
+@dataclass(frozen=True)
+class Reports:
+    """What the stages of one sync reported."""
+
+    documents: DocumentsReport
+    embeddings: EmbeddingsReport
+    entries: EntriesReport
+
+
+def sync(workshop: TreeWorkshop) -> Reports:
+    """All stages of one run; the locks are given back however it ends."""
+    (source,) = workshop.configuration.sources
+    try:
+        documents = sync_documents(workshop, source.name)
+        build_chunks(workshop, source.name)
+        embeddings = embed_chunks(workshop, source.name)
+        entries = apply_entries(workshop, source.name)
+        publish_index(workshop, source.collection)
+    finally:
+        workshop.close()
+    return Reports(documents, embeddings, entries)
