@@ -17,7 +17,7 @@ from pathlib import Path
 
 import psycopg
 
-from benchmarks.churn.measuring import Measurement, Measuring
+from benchmarks.churn.measuring import FirstIndexError, Measurement, Measuring
 from benchmarks.churn.peer_system import PeerSystem
 from benchmarks.churn.processes import REPOSITORY, can_be_refused
 from benchmarks.churn.ragline_system import RaglineSystem
@@ -40,10 +40,14 @@ def main() -> None:
         tempfile.TemporaryDirectory(prefix="churn-") as name,
         open_server(arguments.database_url, Path(name)) as address,
     ):
-        measurements = [
-            measure_system(system, documents, arguments, Path(name), address)
-            for system in arguments.system or ["ragline", *PEERS]
-        ]
+        measurements = []
+        for system in arguments.system or ["ragline", *PEERS]:
+            try:
+                measurements.append(
+                    measure_system(system, documents, arguments, Path(name), address)
+                )
+            except FirstIndexError as error:
+                print(f"not measured: {error}", file=sys.stderr)
     print("\n" + format_summary(measurements))
     if arguments.json:
         settings = {

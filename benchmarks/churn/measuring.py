@@ -28,6 +28,10 @@ SEARCHED_CHANGES = 5
 NEVER = float("inf")
 
 
+class FirstIndexError(Exception):
+    """A system could not index the tree at all, so there is nothing to measure."""
+
+
 @dataclass(slots=True)
 class StepResult:
     """What one step led to. Counts are of what stands after the step's last sync.
@@ -94,7 +98,11 @@ class Measuring:
         self.measurement = Measurement(system.name, system.describe(), len(tree.documents))
 
     def run(self, steps: Iterable[Step], report: Callable[[StepResult], None]) -> Measurement:
-        """Index the tree, take the steps; `report` is told of each as it ends."""
+        """Index the tree, take the steps; `report` is told of each as it ends.
+
+        Raises:
+            FirstIndexError: the first sync failed; the message says why.
+        """
         self._system.prepare(self._tree.root)
         for step in (Step("first index", lambda _: []), *steps):
             result = StepResult(step.name)
@@ -104,6 +112,8 @@ class Measuring:
             else:
                 self._take(step, result)
             report(result)
+            if len(self.measurement.steps) == 1 and result.errors:
+                raise FirstIndexError(f"{self._system.name}: {result.errors[0]}")
         for pending in self._pending:
             pending.into.append(NEVER)
         return self.measurement

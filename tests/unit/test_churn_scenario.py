@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from benchmarks.churn.judging import judge_entries
 from benchmarks.churn.marks import MarkMaker, find_marks, list_passages, mark_passages
-from benchmarks.churn.measuring import NEVER, Measuring, find_percentile
+from benchmarks.churn.measuring import NEVER, FirstIndexError, Measuring, find_percentile
 from benchmarks.churn.report import format_step, format_summary, write_json
 from benchmarks.churn.scenario import TEAM, plan_steps
 from benchmarks.churn.source_tree import SourceTree, read_documents
@@ -310,6 +310,13 @@ def test_system_without_permissions_is_not_charged_with_them(measure, tmp_path):
     assert "not measured" in format_step(step)
     write_json(tmp_path / "results.json", [measurement], {"seed": 7})
     assert json.loads((tmp_path / "results.json").read_text())["systems"][0]["ever_lost"] == []
+
+
+def test_system_that_cannot_index_at_all_is_not_measured(make_tree):
+    tree = make_tree("faultless")
+    tree.take_away()
+    with pytest.raises(FirstIndexError, match=r"faultless: .*No such file"):
+        Measuring(PassageIndex(), tree).run([], print)
 
 
 def test_restricted_document_is_the_one_that_the_rules_name(make_tree):

