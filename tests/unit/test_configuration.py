@@ -78,14 +78,14 @@ def test_file_is_found_by_argument_then_environment_then_working_directory(tmp_p
     [
         ("collections:", "colections:", 1, "did you mean 'collections'"),
         ("    uri: ./handbook", "    uri: ./handbook\n    includ: []", 8, "did you mean 'include'"),
-        ("kind: files", "kind: folder", 6, "allowed: files, "),
+        ("kind: files", "kind: folder", 6, "allowed: connector, files, "),
         ("1h30m", "soon", 12, "write 30s, 10m, 2h, 7d or 1h30m"),
         ("1h30m", "0s", 12, "longer than 0s"),
         ("name: articles", "name: handbook-files", 8, "'handbook-files' is taken"),
         ("name: articles", "name: handbook_files", 8, "- and _ count as equal"),
         ("name: handbook\n", "name: Hand Book\n", 2, "lower-case letters"),
         ("    uri: ./corpus.jsonl\n", "", 8, "uri is missing"),
-        ("    kind: files\n", "", 4, "kind is missing; allowed: files, "),
+        ("    kind: files\n", "", 4, "kind is missing; allowed: connector, files, "),
         (
             "  - name: handbook\n",
             "  - name: handbook\n    chunking: {max_tokens: 40, overlap_tokens: 30}\n",

@@ -1,0 +1,33 @@
+"""The connector `local` of unstructured-ingest over a folder with two files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ragline.storage.database import Database
+
+
+class Case:
+    def __init__(self, folder: Path) -> None:
+        self.tree = folder / "tree"
+        (self.tree / "below").mkdir(parents=True)
+        (self.tree / "a.txt").write_text("alpha", encoding="utf-8")
+        (self.tree / "below" / "b.txt").write_text("beta", encoding="utf-8")
+        self.settings: dict[str, Any] = {
+            "connector": "local",
+            "index": {"input_path": str(self.tree), "recursive": True},
+        }
+
+    def edit(self) -> None:
+        (self.tree / "a.txt").write_text("gamma!", encoding="utf-8")
+
+    def go_away(self) -> None:
+        self.tree.rename(self.tree.with_name("elsewhere"))
+
+
+@contextmanager
+def start(folder: Path, database: Database) -> Iterator[Case]:  # noqa: ARG001
+    yield Case(folder)

@@ -1,0 +1,277 @@
+"""Removals: what is held, what moved, what is confirmed, and what is really gone afterwards."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from lifecycle_doubles import HashEmbedder, TreeSource, TreeWorkshop, make_workshop, sync
+from sqlalchemy import make_url, text
+
+from ragline.configuration import RetentionSettings
+from ragline.errors import UnknownSourceError
+from ragline.lifecycle.forgetting import confirm_removals, remove_source
+from ragline.lifecycle.retention import collect_expired
+from ragline.status import SourceStatus, read_documents, read_status
+from ragline.storage.postgres_programs import PostgresPrograms
+
+AT_ONCE = RetentionSettings(
+    removed_documents=timedelta(0),
+    parses=timedelta(0),
+    embeddings=timedelta(0),
+    requests=timedelta(0),
+    history=timedelta(0),
+)
+
+
+@pytest.fixture
+def tree() -> TreeSource:
+    tree = TreeSource()
+    for number in range(50):
+        tree.write(f"notes/{number:02}.md", f"Note number {number} tells of a zebra{number}.")
+    return tree
+
+
+@pytest.fixture
+def embedder() -> HashEmbedder:
+    return HashEmbedder()
+
+
+@pytest.fixture
+def workshop(database, tmp_path, tree, embedder) -> TreeWorkshop:
+    return make_workshop(database, tmp_path, tree, embedder)
+
+
+def status(workshop: TreeWorkshop) -> SourceStatus:
+    (source,) = read_status(workshop.database).sources
+    return source
+
+
+def served(workshop: TreeWorkshop) -> set[str]:
+    with workshop.database.connect() as connection:
+        rows = connection.execute(text("select distinct document_id from ragline.entries_1"))
+        return {row.document_id for row in rows}
+
+
+def test_a_fifth_of_the_documents_may_go_at_once(workshop, tree):
+    sync(workshop)
+    for number in range(10):
+        del tree.documents[f"notes/{number:02}.md"]
+    assert sync(workshop).documents.removed == 10
+    assert len(served(workshop)) == 40
+    assert status(workshop).held is None
+
+
+def test_more_are_held_named_and_still_served(workshop, tree):
+    sync(workshop)
+    for number in range(11):
+        del tree.documents[f"notes/{number:02}.md"]
+    report = sync(workshop).documents
+    assert (report.removed, report.held) == (0, 11)
+    assert len(served(workshop)) == 50
+    held = status(workshop).held
+    assert held is not None
+    assert (held.count, held.documents[0]) == (11, "notes/00.md")
+    assert any("confirm-removals tree" in alarm for alarm in status(workshop).alarms)
+
+
+def test_few_documents_of_a_small_source_are_never_held(workshop, tree):
+    for name in sorted(tree.documents)[10:]:
+        del tree.documents[name]
+    sync(workshop)
+    tree.documents.clear()
+    assert sync(workshop).documents.removed == 10
+    assert served(workshop) == set()
+
+
+def test_share_is_a_setting_of_the_source(database, tmp_path, tree, embedder):
+    workshop = make_workshop(database, tmp_path, tree, embedder, max_removal_ratio=0.5)
+    sync(workshop)
+    for number in range(25):
+        del tree.documents[f"notes/{number:02}.md"]
+    assert sync(workshop).documents.held == 0
+    assert len(served(workshop)) == 25
+
+
+def test_held_documents_that_come_back_are_no_longer_held(workshop, tree):
+    sync(workshop)
+    kept = dict(tree.documents)
+    tree.documents = {"notes/00.md": kept["notes/00.md"]}
+    sync(workshop)
+    assert status(workshop).held is not None
+    tree.documents = kept
+    report = sync(workshop)
+    assert status(workshop).held is None
+    assert report.embeddings.embeddings_made == 0
+    assert len(served(workshop)) == 50
+
+
+def test_what_is_held_waits_on_the_clock(workshop, tree):
+    sync(workshop)
+    tree.documents.clear()
+    sync(workshop)
+    with workshop.database.begin() as connection:
+        connection.execute(
+            text("update ragline.documents set held_since = held_since - interval '11 minutes'")
+        )
+    assert status(workshop).forgotten.state == "late"
+
+
+def test_confirming_forgets_at_once_and_names_what_went(workshop, tree):
+    sync(workshop)
+    tree.documents = {"notes/00.md": tree.documents["notes/00.md"]}
+    sync(workshop)
+    confirmed = confirm_removals(workshop.database, "tree")
+    assert len(confirmed.documents) == 49
+    assert confirmed.entries == 49
+    assert served(workshop) == {"notes/00.md"}
+    assert status(workshop).held is None
+    assert confirm_removals(workshop.database, "tree").documents == []
+    assert sync(workshop).documents.removed == 0
+
+
+def test_a_folder_that_was_renamed_is_not_held(workshop, tree, embedder):
+    sync(workshop)
+    before = sum(embedder.embedded.values())
+    for name in sorted(tree.documents):
+        moved = tree.documents.pop(name)
+        tree.write(f"moved/{name}", moved.text)
+    report = sync(workshop)
+    assert (report.documents.removed, report.documents.held) == (50, 0)
+    assert sum(embedder.embedded.values()) == before
+    assert served(workshop) == {f"moved/{name}" for name in [f"notes/{n:02}.md" for n in range(50)]}
+
+
+def test_one_new_file_explains_one_that_is_gone(workshop, tree):
+    for number in range(40):
+        tree.write(f"part{number}/readme.md", f"Part {number} has a readme of its own.")
+    sync(workshop)
+    for number in range(40):
+        del tree.documents[f"part{number}/readme.md"]
+    tree.write("elsewhere/readme.md", "One readme for all the parts.")
+    assert sync(workshop).documents.held == 39
+
+
+def test_a_listing_that_breaks_off_removes_nothing(workshop, tree):
+    sync(workshop)
+    tree.breaks_after = 3
+    with pytest.raises(Exception, match="broke off"):
+        sync(workshop)
+    assert len(served(workshop)) == 50
+    seen = status(workshop)
+    assert seen.unreachable_error == "the listing broke off"
+    assert any("cannot be reached" in alarm for alarm in seen.alarms)
+    tree.breaks_after = None
+    sync(workshop)
+    assert status(workshop).unreachable_since is None
+
+
+def test_removal_is_measured_and_leaves_a_tombstone_only(workshop, tree):
+    sync(workshop)
+    del tree.documents["notes/07.md"]
+    sync(workshop)
+    readings = status(workshop).forgotten.readings
+    assert readings.count == 1
+    assert 0 <= readings.max_seconds < 60
+    (row,) = [r for r in read_documents(workshop.database) if r["state"] == "removed"]
+    assert (row["document_id"], row["title"], row["chunks"]) == ("notes/07.md", None, 0)
+
+
+def test_unknown_source_cannot_be_removed(workshop):
+    with pytest.raises(UnknownSourceError):
+        remove_source(workshop.database, "nothing", workshop.configuration.home)
+
+
+def test_removing_a_source_gives_a_receipt_and_leaves_the_others(
+    workshop, database, tmp_path, tree, embedder
+):
+    other_tree = TreeSource()
+    other_tree.write("same.md", tree.documents["notes/01.md"].text)
+    other = make_workshop(database, tmp_path, other_tree, embedder, name="other")
+    sync(workshop)
+    sync(other)
+    receipt = remove_source(database, "tree", tmp_path)
+    assert receipt.counts["documents"] == receipt.counts["entries"] == 50
+    # The text that both had keeps its vector.
+    assert receipt.counts["embeddings"] == 49
+    assert served(workshop) == set()
+    assert [source.source for source in read_status(database).sources] == ["other"]
+    assert sync(other).embeddings.embeddings_made == 0
+
+
+# What pg_dump writes for the whole database: every table, schemas of others included.
+def dump(address: str) -> str:
+    url = make_url(address)
+    program = PostgresPrograms(Path(), ()).folder / "pg_dump"
+    query = {key: str(value) for key, value in url.query.items()}
+    arguments = {
+        "-h": url.host or query.get("host"),
+        "-p": url.port or query.get("port"),
+        "-U": url.username,
+    }
+    flags = [part for flag, value in arguments.items() if value for part in (flag, str(value))]
+    done = subprocess.run(
+        [str(program), *flags, "--inserts", str(url.database)],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PGPASSWORD": url.password or ""},
+    )
+    return done.stdout
+
+
+def test_what_is_deleted_for_good_is_in_no_table(workshop, tree, database_url):
+    tree.write("secret/plan.md", "The xylophone is hidden under the quincunx stairs.", ("bob",))
+    sync(workshop)
+    assert "xylophon" in dump(database_url)
+    del tree.documents["secret/plan.md"]
+    sync(workshop)
+    # Already no search finds it; the tombstone, the parse and the vector wait for their time.
+    collect_expired(workshop.database, AT_ONCE)
+    left = dump(database_url)
+    for trace in ("xylophon", "quincunx", "secret/plan", "bob"):
+        assert trace not in left
+    assert "zebra7" in left
+
+
+def test_what_was_replaced_is_in_no_table_either(workshop, tree, database_url):
+    tree.write("plan.md", "The xylophone is under the stairs.")
+    sync(workshop)
+    tree.write("plan.md", "Nothing is under the stairs.")
+    sync(workshop)
+    collect_expired(workshop.database, AT_ONCE)
+    left = dump(database_url)
+    assert "xylophon" not in left
+    assert "plan.md" in left
+
+
+def test_removed_source_is_in_no_table(workshop, tmp_path, database_url):
+    sync(workshop)
+    remove_source(workshop.database, "tree", tmp_path)
+    assert "zebra" not in dump(database_url)
+
+
+def test_retention_times_are_kept(workshop, tree):
+    sync(workshop)
+    del tree.documents["notes/07.md"]
+    sync(workshop)
+    kept = collect_expired(workshop.database, RetentionSettings())
+    assert not any(kept.deleted.values())
+    with workshop.database.begin() as connection:
+        connection.execute(
+            text("update ragline.documents set removed_at = removed_at - interval '31 days'")
+        )
+        for table in ("parses", "embeddings"):
+            connection.execute(
+                text(
+                    f"update ragline.{table} set unreferenced_since = "
+                    "unreferenced_since - interval '8 days'"
+                )
+            )
+    deleted = collect_expired(workshop.database, RetentionSettings()).deleted
+    assert (deleted["tombstones"], deleted["parses"], deleted["chunks"]) == (1, 1, 1)
+    # A vector is kept longer than a parse.
+    assert deleted["embeddings"] == 0
