@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ragline.sources.connector.settings import ConnectorSettings
+from ragline.sources.connector.source import ConnectorSource
 from ragline.sources.files import FilesSettings, FilesSource
 from ragline.sources.git import GitSettings, GitSource
 from ragline.sources.notes import SourceNotes
@@ -27,13 +29,15 @@ GIVEN_CLAIM = 5_000
 class Kind(NamedTuple):
     """How a kind of source is configured, what makes one, and how it is best worked on.
 
-    `is_listed_cheaply` says whether a sync proof may list it once more after each run.
+    `is_listed_cheaply` says whether a sync proof may list it once more after each run, and
+    `is_probe_complete` whether an unchanged probe proves that nothing has changed.
     """
 
     settings: type[SourceSettings]
     open: Callable[[Any, Surroundings], Source]
     claim_documents: int = PARSED_CLAIM
     is_listed_cheaply: bool = True
+    is_probe_complete: bool = True
 
 
 def _alone(make: Callable[[Any], Source]) -> Callable[[Any, Surroundings], Source]:
@@ -42,12 +46,15 @@ def _alone(make: Callable[[Any], Source]) -> Callable[[Any, Surroundings], Sourc
 
 
 KINDS: dict[str, Kind] = {
+    "connector": Kind(
+        ConnectorSettings, ConnectorSource, is_listed_cheaply=False, is_probe_complete=False
+    ),
     "files": Kind(FilesSettings, _alone(FilesSource)),
     "git": Kind(GitSettings, GitSource),
     "push": Kind(PushSettings, lambda settings, around: PushSource(settings, around.database)),
     "records": Kind(RecordsSettings, _alone(RecordsSource), GIVEN_CLAIM),
     "sql": Kind(SqlSettings, _alone(SqlSource), GIVEN_CLAIM),
-    "web": Kind(WebSettings, WebSource, is_listed_cheaply=False),
+    "web": Kind(WebSettings, WebSource, is_listed_cheaply=False, is_probe_complete=False),
 }
 
 

@@ -56,6 +56,7 @@ class WikiConnection(ConnectionConfig):
 
 class WikiIndexing(IndexerConfig):
     space: str = "all"
+    max_num_of_docs_from_each_space: int = 100
 
 
 class WikiDownloading(DownloaderConfig):
@@ -256,6 +257,19 @@ def test_failed_listing_keeps_what_the_last_one_found(wiki, open_connector):
     assert fetch(open_connector(), "1.txt").content == b"one"
 
 
+def test_space_that_may_have_been_cut_is_no_listing(wiki, open_connector):
+    wiki.index = lambda: (
+        make_file(f"{space}{n}", record_locator={"space_id": space})
+        for space in "ab"
+        for n in (1, 2)
+    )
+    index = {"max_num_of_docs_from_each_space": 2}
+    with pytest.raises(SourceUnavailableError, match="the space a has 2 documents or more; raise"):
+        list(open_connector(index=index).list_documents())
+    index = {"max_num_of_docs_from_each_space": 3}
+    assert len(list(open_connector(index=index).list_documents())) == 4
+
+
 def test_rows_in_batches_are_refused(wiki, open_connector):
     batch = BatchFileData(connector_type="wiki", batch_items=[BatchItem(identifier="1")])
     wiki.index = lambda: iter([batch])
@@ -329,7 +343,11 @@ def test_unchanged_listing_writes_no_note_but_the_time(wiki, open_connector, dat
     ("connector", "settings", "said"),
     [
         ("nothing", {}, "there is none of this type; known: airtable, .*confluence"),
-        ("wiki", {"index": {"spaze": "x"}}, "index: unknown setting 'spaze'; allowed: space"),
+        (
+            "wiki",
+            {"index": {"spaze": "x"}},
+            "index: unknown setting 'spaze'; allowed: max_.*, space",
+        ),
         ("wiki", {"connection": {"urll": "x"}}, "connection: unknown setting 'urll'"),
         ("wiki", {"index": {"space": 7}}, "index: space: Input should be a valid string"),
         ("wiki", {"credentials": {}}, "connection: credentials.token: Field required"),
@@ -355,7 +373,7 @@ def test_settings_that_the_connector_does_not_take_are_named(
         ),
         ("sharepoint", {"client_id": "c", "tenant": "t", "site": "https://x"}, {}, "client_cred"),
         ("google_drive", {"drive_id": "d"}, {"recursive": True}, "service_account_key"),
-        ("jira", {"url": "https://x.example", "username": "u"}, {}, "password"),
+        ("jira", {"url": "https://x.example", "username": "u"}, {"projects": ["P"]}, "password"),
         ("notion", {}, {"page_ids": ["p"]}, "notion_api_key"),
         ("slack", {}, {"channels": ["c"]}, "token"),
         ("github", {"url": "https://github.com/a/b"}, {"recursive": True}, "access_token"),

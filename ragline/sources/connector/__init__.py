@@ -1,0 +1,1 @@
+"""The kind `connector`: any source connector of the package unstructured-ingest."""
