@@ -1,5 +1,5 @@
--- Deletes entries of documents that the ledger does not know, or that must serve nothing and are
--- placed nowhere.
+-- Deletes entries of documents that the ledger does not know under that key, or that must serve
+-- nothing.
 delete from ragline.entries_generation as e
 where
   e.document_key = any(cast(:document_keys as bigint[]))
@@ -8,5 +8,6 @@ where
     from ragline.documents as d
     where
       d.id = e.document_key
+      and d.document_id = e.document_id
       and d.state not in ('missing', 'removed', 'quarantined', 'unsupported')
   )

@@ -1,0 +1,207 @@
+"""Failures, retries, quarantine, readers and metadata: one document at a time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from lifecycle_doubles import HashEmbedder, TreeSource, TreeWorkshop, make_workshop, sync
+from sqlalchemy import text
+
+import ragline.lifecycle.chunks
+from ragline.errors import BrokenDocumentError, DocumentTooLargeError
+from ragline.lifecycle.second_chances import (
+    list_quarantined,
+    release_documents,
+    retry_documents,
+)
+from ragline.lifecycle.states import TRANSITIONS, list_pairs
+from ragline.search.messages import SearchRequest
+from ragline.search.searcher import Searcher
+from ragline.status import read_documents
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def tree() -> TreeSource:
+    tree = TreeSource()
+    tree.write("good.md", "A healthy document about herons.")
+    tree.write("bad.md", "A document that will make trouble about storks.")
+    return tree
+
+
+@pytest.fixture
+def workshop(database, tmp_path, tree) -> TreeWorkshop:
+    return make_workshop(database, tmp_path, tree, HashEmbedder())
+
+
+def states(workshop: TreeWorkshop) -> dict[str, str]:
+    return {row["document_id"]: row["state"] for row in read_documents(workshop.database)}
+
+
+def served(workshop: TreeWorkshop) -> dict[str, str]:
+    with workshop.database.connect() as connection:
+        rows = connection.execute(text("select document_id, text from ragline.entries_1"))
+        return dict(rows.all())
+
+
+def make_due(workshop: TreeWorkshop) -> None:
+    with workshop.database.begin() as connection:
+        connection.execute(
+            text("update ragline.documents set next_attempt_at = now() - interval '1 second'")
+        )
+
+
+def test_states_of_code_database_and_page_are_the_same(database):
+    with database.connect() as connection:
+        rows = connection.execute(
+            text("select from_state, to_state from ragline.document_transitions")
+        )
+        assert {tuple(row) for row in rows} == list_pairs()
+    page = (REPOSITORY / "docs" / "lifecycle.md").read_text(encoding="utf-8")
+    for rule in TRANSITIONS:
+        row = f"| {', '.join(f'`{s}`' for s in rule.from_states)} | `{rule.to_state}` |"
+        assert row in page
+        assert f"{row} {rule.when} |" in page
+
+
+def test_database_refuses_a_step_that_is_no_transition(workshop):
+    sync(workshop)
+    with workshop.database.begin() as connection, pytest.raises(Exception, match="cannot go from"):
+        connection.execute(text("update ragline.documents set state = 'removed'"))
+
+
+def test_failed_document_keeps_its_last_good_text_and_is_retried_on_its_outcome(workshop, tree):
+    sync(workshop)
+    tree.write("bad.md", "New text about cranes.")
+    tree.documents["bad.md"].error = BrokenDocumentError("the disk hums")
+    assert sync(workshop).documents.failed == 1
+    assert states(workshop) == {"good.md": "ready", "bad.md": "failed"}
+    assert "storks" in served(workshop)["bad.md"]
+    # Nothing changed in the source; it is mended, and the retry is due.
+    tree.documents["bad.md"].error = None
+    assert sync(workshop).documents.failed == 1
+    make_due(workshop)
+    assert sync(workshop).documents.failed == 0
+    assert "cranes" in served(workshop)["bad.md"]
+
+
+def test_retry_waits_for_its_time_unless_somebody_asks(workshop, tree):
+    tree.documents["bad.md"].error = BrokenDocumentError("the disk hums")
+    sync(workshop)
+    tree.fetched.clear()
+    sync(workshop)
+    assert tree.fetched == {}
+    assert [d.document_id for d in retry_documents(workshop.database, "tree")] == ["bad.md"]
+    sync(workshop)
+    assert tree.fetched == {"bad.md": 1}
+
+
+def test_fifth_failure_is_quarantine_until_it_is_released(workshop, tree):
+    tree.documents["bad.md"].error = BrokenDocumentError("the disk hums")
+    for _ in range(5):
+        sync(workshop)
+        make_due(workshop)
+    assert states(workshop)["bad.md"] == "quarantined"
+    (quarantined,) = list_quarantined(workshop.database)
+    assert (quarantined.document_id, quarantined.attempts) == ("bad.md", 5)
+    assert retry_documents(workshop.database, "tree") == []
+    tree.documents["bad.md"].error = None
+    sync(workshop)
+    assert states(workshop)["bad.md"] == "quarantined"
+    assert len(release_documents(workshop.database, "tree", ["bad.md"])) == 1
+    sync(workshop)
+    assert states(workshop)["bad.md"] == "ready"
+
+
+def test_refused_content_leaves_the_index(workshop, tree):
+    sync(workshop)
+    tree.write("bad.md", "far too much")
+    tree.documents["bad.md"].error = DocumentTooLargeError("the file is larger than 3 bytes")
+    sync(workshop)
+    assert states(workshop)["bad.md"] == "quarantined"
+    assert served(workshop).keys() == {"good.md"}
+
+
+def test_text_that_cannot_be_cut_costs_one_document(workshop, tree, monkeypatch):
+    cut = ragline.lifecycle.chunks.chunk_document
+
+    def stumble(document, *arguments):
+        if "storks" in document.text:
+            raise ZeroDivisionError("no words at all")
+        return cut(document, *arguments)
+
+    monkeypatch.setattr(ragline.lifecycle.chunks, "chunk_document", stumble)
+    for attempt in range(1, 6):
+        sync(workshop)
+        rows = {row["document_id"]: row for row in read_documents(workshop.database)}
+        assert rows["good.md"]["state"] == "ready"
+        assert rows["bad.md"]["state"] == ("failed" if attempt < 5 else "quarantined")
+        assert "ChunkingError" in rows["bad.md"]["error"]
+        make_due(workshop)
+    monkeypatch.undo()
+    release_documents(workshop.database, "tree")
+    sync(workshop)
+    assert states(workshop)["bad.md"] == "ready"
+
+
+def test_what_no_database_can_store_costs_one_document(workshop, tree):
+    tree.documents["bad.md"].principals = ("nul\0byte",)
+    sync(workshop)
+    assert states(workshop) == {"good.md": "ready", "bad.md": "failed"}
+
+
+def test_change_of_readers_rewrites_rows_and_embeds_nothing(workshop, tree):
+    sync(workshop)
+    tree.write("bad.md", tree.documents["bad.md"].text, ("bob",))
+    report = sync(workshop)
+    assert report.embeddings.embeddings_made == 0
+    assert (report.entries.inserted, report.entries.refreshed) == (0, 1)
+    with workshop.database.connect() as connection:
+        rows = connection.execute(text("select document_id, principals from ragline.entries_1"))
+        assert dict(rows.all()) == {"good.md": None, "bad.md": ["bob"]}
+
+
+def test_change_of_the_configured_attributes_reads_nothing(database, tmp_path, tree):
+    embedder = HashEmbedder()
+    sync(make_workshop(database, tmp_path, tree, embedder))
+    tree.fetched.clear()
+    other = make_workshop(
+        database,
+        tmp_path,
+        tree,
+        embedder,
+        metadata={"team": "birds"},
+        rules=[{"match": "bad*", "metadata": {"loud": True}, "principals": ["bob"]}],
+    )
+    report = sync(other)
+    assert tree.fetched == {}
+    assert (report.embeddings.embeddings_made, report.entries.refreshed) == (0, 2)
+    with database.connect() as connection:
+        rows = connection.execute(
+            text("select document_id, metadata, principals from ragline.entries_1")
+        )
+        seen = {row.document_id: (row.metadata, row.principals) for row in rows}
+    assert seen == {
+        "good.md": ({"team": "birds"}, None),
+        "bad.md": ({"team": "birds", "loud": True}, ["bob"]),
+    }
+    assert sync(other).entries.refreshed == 0
+
+
+def test_search_shows_what_names_its_readers_to_those_alone(workshop, tree):
+    tree.write("open.md", "Herons and storks for everybody.")
+    tree.write("bad.md", tree.documents["bad.md"].text, ("bob",))
+    tree.write("shut.md", "Storks for nobody at all.", ())
+    sync(workshop)
+    searcher = Searcher(workshop.database, workshop.configuration)
+
+    def find(principals: tuple[str, ...] | None) -> set[str]:
+        request = SearchRequest("tree", "storks", mode="keyword", principals=principals)
+        return {hit.document_id for hit in searcher.search(request).hits}
+
+    assert find(()) == {"open.md"}
+    assert find(("eve",)) == {"open.md"}
+    assert find(("eve", "bob")) == {"open.md", "bad.md"}
+    assert find(None) == {"open.md", "bad.md", "shut.md"}

@@ -1,0 +1,233 @@
+"""The sync proof finds every planted fault by name, and the next sync mends it."""
+
+from __future__ import annotations
+
+import pytest
+from lifecycle_doubles import HashEmbedder, TreeSource, TreeWorkshop, make_workshop, sync
+from sqlalchemy import text
+
+from ragline.lifecycle.generations import list_generations
+from ragline.lifecycle.invariants import ENTRIES_PER_PART, check_invariants, count_parts
+from ragline.lifecycle.sync_proof import SyncProof, bound_unseen, prove_source
+from ragline.status import read_status
+
+SENTENCE = "The lighthouse of {} is kept by nobody since the harbour was closed for good. "
+
+
+@pytest.fixture
+def tree() -> TreeSource:
+    tree = TreeSource()
+    for name in ("anna", "bert", "cleo", "dora"):
+        tree.write(f"{name}.md", SENTENCE.format(name) * 4)
+    return tree
+
+
+@pytest.fixture
+def workshop(database, tmp_path, tree) -> TreeWorkshop:
+    workshop = make_workshop(database, tmp_path, tree, HashEmbedder())
+    sync(workshop)
+    return workshop
+
+
+def prove(workshop: TreeWorkshop) -> SyncProof:
+    try:
+        return prove_source(workshop, "tree")
+    finally:
+        workshop.close()
+
+
+def execute(workshop: TreeWorkshop, statement: str) -> None:
+    with workshop.database.begin() as connection:
+        assert connection.execute(text(statement)).rowcount > 0
+
+
+def found(proof: SyncProof) -> set[tuple[str, str]]:
+    return {(difference.document_id, difference.what) for difference in proof.differences}
+
+
+def read_words(workshop: TreeWorkshop) -> tuple[dict[str, int], dict[str, int], tuple[int, int]]:
+    """The kept counts of words, the counts of the entries, and both counts of entries."""
+    with workshop.database.connect() as connection:
+        kept = dict(
+            connection.execute(text("select lexeme, document_frequency from ragline.lexemes")).all()
+        )
+        counted = dict(
+            connection.execute(
+                text("select word, ndoc from ts_stat('select tsv from ragline.entries_1')")
+            ).all()
+        )
+        entries = connection.execute(text("select count(*) from ragline.entries_1")).scalar_one()
+        (generation,) = list_generations(connection, "tree")
+    return kept, counted, (generation.entry_count, entries)
+
+
+def test_proof_holds_over_an_undisturbed_index(workshop):
+    proof = prove(workshop)
+    assert proof.holds
+    assert (proof.documents, proof.hashed_documents, proof.is_listed) == (4, 4, True)
+    assert proof.largest_unseen_ratio == 0.0
+    assert proof.entries > 4
+
+
+FAULTS = {
+    "a row deleted from the index": (
+        "delete from ragline.entries_1 where document_id = 'bert.md' and ordinal = 0",
+        ("bert.md", "miscounted placements"),
+    ),
+    "all rows of a document deleted": (
+        "delete from ragline.entries_1 where document_id = 'bert.md'",
+        ("bert.md", "ready documents without entries"),
+    ),
+    "an orphan entry": (
+        (
+            "insert into ragline.entries_1 (document_key, ordinal, chunk_id, document_id, source, "
+            "header, text, heading_path, char_start, char_end, metadata, embedding, lexical, tsv, "
+            "text_hash, content_hash, source_version, parser_fingerprint, run_id, indexed_at) "
+            "select 999999, 0, chunk_id, 'ghost.md', source, header, text, heading_path, char_start, "
+            "char_end, metadata, embedding, lexical, tsv, text_hash, content_hash, source_version, "
+            "parser_fingerprint, run_id, indexed_at from ragline.entries_1 limit 1"
+        ),
+        ("ghost.md", "entries of gone documents"),
+    ),
+    "a stale hash in the index": (
+        "update ragline.entries_1 set content_hash = 'old' where document_id = 'cleo.md'",
+        ("cleo.md", "stale entries"),
+    ),
+    "a stale hash in the ledger": (
+        "update ragline.documents set content_hash = 'old' where document_id = 'cleo.md'",
+        ("cleo.md", "other bytes in the source"),
+    ),
+    "another text in the index": (
+        "update ragline.entries_1 set text = 'lies' where document_id = 'cleo.md'",
+        ("cleo.md", "entries without chunk"),
+    ),
+    "other readers in the index": (
+        "update ragline.entries_1 set principals = '{eve}' where document_id = 'dora.md'",
+        ("dora.md", "stale entries"),
+    ),
+    "a missing vector": (
+        (
+            "delete from ragline.embeddings where text_hash in "
+            "(select text_hash from ragline.entries_1 where document_id = 'dora.md')"
+        ),
+        ("dora.md", "entries without embedding"),
+    ),
+    "another vector": (
+        (
+            "update ragline.entries_1 set embedding = '[1,0,0,0,0,0,0,0]' "
+            "where document_id = 'dora.md'"
+        ),
+        ("dora.md", "entries without embedding"),
+    ),
+    "a vector of length zero": (
+        (
+            "update ragline.entries_1 set embedding = '[0,0,0,0,0,0,0,0]' "
+            "where document_id = 'dora.md'"
+        ),
+        ("dora.md", "zero vectors"),
+    ),
+    "a ledger row whose document is gone": (
+        (
+            "insert into ragline.documents (source_id, document_id, state, version, read_version, "
+            "read_by, content_hash, parsed_content_hash, parse_id) "
+            "select source_id, 'nowhere.md', 'ready', version, version, read_by, content_hash, "
+            "parsed_content_hash, parse_id from ragline.documents where document_id = 'anna.md'"
+        ),
+        ("nowhere.md", "gone from the source"),
+    ),
+    "a ledger row that is missing": (
+        (
+            "with p as (delete from ragline.placements where document_key = (select id from "
+            "ragline.documents where document_id = 'anna.md')) update ragline.documents "
+            "set document_id = 'renamed.md' where document_id = 'anna.md'"
+        ),
+        ("anna.md", "not in the ledger"),
+    ),
+    "a placement that is missing": (
+        (
+            "delete from ragline.placements where document_key = (select id from ragline.documents "
+            "where document_id = 'anna.md')"
+        ),
+        ("anna.md", "miscounted placements"),
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_planted_fault_is_named_and_mended_by_the_next_sync(workshop, fault):
+    statement, expected = FAULTS[fault]
+    execute(workshop, statement)
+    proof = prove(workshop)
+    assert not proof.holds
+    assert expected in found(proof)
+    sync(workshop)
+    assert prove(workshop).differences == []
+    kept, counted, counts = read_words(workshop)
+    assert kept == counted
+    assert counts[0] == counts[1]
+
+
+def test_differences_are_kept_for_the_status(workshop):
+    execute(workshop, "delete from ragline.entries_1 where document_id = 'bert.md'")
+    prove(workshop)
+    (source,) = read_status(workshop.database).sources
+    assert source.proof is not None
+    assert not source.proof.holds
+    assert "bert.md" in {name for name, _ in source.proof.differences}
+    assert any("differences between source, ledger and index" in a for a in source.alarms)
+
+
+def test_fault_in_the_source_alone_costs_one_read_and_no_embedding(workshop, tree):
+    execute(
+        workshop, "update ragline.documents set content_hash = 'old' where document_id = 'cleo.md'"
+    )
+    prove(workshop)
+    tree.fetched.clear()
+    report = sync(workshop)
+    assert tree.fetched == {"cleo.md": 1}
+    assert report.embeddings.embeddings_made == 0
+
+
+def test_source_that_is_away_leaves_the_proof_open(workshop, tree):
+    tree.is_away = True
+    proof = prove(workshop)
+    assert not proof.holds
+    assert (proof.is_listed, proof.source_error) == (False, "the tree is away")
+    assert proof.differences == []
+
+
+def test_unsynced_change_shows_as_a_difference(workshop, tree):
+    tree.write("bert.md", "Something else.")
+    tree.write("new.md", "Something new.")
+    assert found(prove(workshop)) == {
+        ("bert.md", "another version in the source"),
+        ("new.md", "not in the ledger"),
+    }
+    sync(workshop)
+    assert prove(workshop).holds
+
+
+def test_large_live_index_is_looked_at_in_parts_that_cover_it(workshop):
+    execute(workshop, "update ragline.entries_1 set content_hash = 'old'")
+    with workshop.database.begin() as connection:
+        connection.execute(
+            text("update ragline.generations set entry_count = :count"),
+            {"count": 2 * ENTRIES_PER_PART + 1},
+        )
+        (generation,) = list_generations(connection, "tree")
+    assert count_parts(generation) == 3
+    seen = [
+        {broken.document_id for verdict in verdicts for broken in verdict.broken}
+        for verdicts in (
+            check_invariants(workshop, "tree", turn=turn, in_full=False) for turn in range(3)
+        )
+    ]
+    assert all(len(part) < 4 for part in seen)
+    assert set.union(*seen) == {"anna.md", "bert.md", "cleo.md", "dora.md"}
+
+
+@pytest.mark.parametrize(
+    ("sampled", "total", "bound"), [(4, 4, 0.0), (0, 9, 1.0), (300, 10_000, 0.009936)]
+)
+def test_sample_bounds_what_may_differ_unseen(sampled, total, bound):
+    assert bound_unseen(sampled, total) == pytest.approx(bound, abs=1e-6)
