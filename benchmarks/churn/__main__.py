@@ -18,7 +18,7 @@ from pathlib import Path
 import psycopg
 
 from benchmarks.churn.measuring import FirstIndexError, Measurement, Measuring
-from benchmarks.churn.peer_system import PeerSystem
+from benchmarks.churn.peer_system import PeerError, PeerSystem
 from benchmarks.churn.processes import REPOSITORY, can_be_refused
 from benchmarks.churn.ragline_system import RaglineSystem
 from benchmarks.churn.report import format_step, format_summary, write_json
@@ -28,6 +28,7 @@ from benchmarks.churn.system import System
 
 TEST_DATA = Path(os.environ.get("RAGLINE_TEST_DATA", REPOSITORY.parent / "shared" / "data"))
 PEERS = ("langchain", "llamaindex")
+SYSTEMS = ("ragline", *PEERS)
 
 
 def main() -> None:
@@ -36,29 +37,35 @@ def main() -> None:
     if not documents:
         sys.exit(f"{arguments.folder}: there is no text of some length")
     print(f"{len(documents)} documents of {arguments.folder.name}, seed {arguments.seed}")
+    measurements = []
     with (
         tempfile.TemporaryDirectory(prefix="churn-") as name,
         open_server(arguments.database_url, Path(name)) as address,
     ):
-        measurements = []
-        for system in arguments.system or ["ragline", *PEERS]:
+        for system in arguments.system or SYSTEMS:
             try:
-                measurements.append(
-                    measure_system(system, documents, arguments, Path(name), address)
-                )
-            except FirstIndexError as error:
+                one = measure_system(system, documents, arguments, Path(name), address)
+            except (FirstIndexError, PeerError) as error:
                 print(f"not measured: {error}", file=sys.stderr)
+                continue
+            measurements.append(one)
+            # After each system: the next one may take long, or fail.
+            if arguments.json:
+                write_json(arguments.json, measurements, describe_run(arguments))
     print("\n" + format_summary(measurements))
-    if arguments.json:
-        settings = {
-            "folder": arguments.folder.name,
-            "every": arguments.every,
-            "seed": arguments.seed,
-            "embedder": arguments.embedder,
-            "machine": f"{platform.machine()}, {os.cpu_count()} cores",
-            "python": platform.python_version(),
-        }
-        write_json(arguments.json, measurements, settings)
+    sys.exit(0 if len(measurements) == len(arguments.system or SYSTEMS) else 1)
+
+
+def describe_run(arguments: argparse.Namespace) -> dict[str, object]:
+    """What somebody needs to know to repeat a run."""
+    return {
+        "folder": arguments.folder.name,
+        "every": arguments.every,
+        "seed": arguments.seed,
+        "embedder": arguments.embedder,
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+        "python": platform.python_version(),
+    }
 
 
 def read_arguments() -> argparse.Namespace:
@@ -73,7 +80,9 @@ def read_arguments() -> argparse.Namespace:
         default=peps if peps.is_dir() else REPOSITORY / "examples" / "peps",
     )
     parser.add_argument("--every", type=int, default=8, help="take every n-th document")
-    parser.add_argument("--system", action="append", choices=["ragline", *PEERS])
+    parser.add_argument(
+        "--system", action="append", choices=SYSTEMS, help="may be repeated; default: all"
+    )
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--crashes", type=int, default=3)
     parser.add_argument(

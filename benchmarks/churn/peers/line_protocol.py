@@ -67,7 +67,7 @@ def _answer(peer: Peer, line: str) -> dict[str, object]:
     call = json.loads(line)
     try:
         result = getattr(peer, call["call"])(**call["arguments"])
+        return {"result": result if isinstance(result, dict | None) else list(result)}
     except Exception as error:  # noqa: BLE001 - told to the driver, which names the system
         traceback.print_exc()
         return {"error": f"{type(error).__name__}: {error}"}
-    return {"result": result if isinstance(result, dict | None) else list(result)}
