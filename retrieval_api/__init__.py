@@ -1,1 +1,1 @@
-"""The retrieval service: search, reranking and feedback over HTTP. Everything else is `ragline`."""
+"""The retrieval service: search, reranking, feedback and pushed documents over HTTP. Everything else is `ragline`."""

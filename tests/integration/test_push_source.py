@@ -9,6 +9,8 @@ import pytest
 from sqlalchemy import text
 
 from ragline.errors import DocumentTooLargeError, DocumentUnreadableError
+from ragline.search.messages import SearchRequest
+from ragline.search.searcher import Searcher
 from ragline.sources.protocol import FailedFetch, FetchedDocument
 from ragline.sources.push import FETCHED_AT_ONCE_BYTES, PushSettings, PushSource
 from ragline.sources.pushed_documents import Delete, push_documents, put_file, put_text
@@ -118,3 +120,26 @@ def test_time_of_a_change_and_of_a_deletion_are_known(database):
     times = source.find_change_times(["a", "b", "c"])
     assert times.keys() == {"a", "b"}
     assert times["a"] > times["b"] == before.changed_at
+
+
+def test_pushed_document_is_found_after_a_sync_and_not_after_its_deletion(
+    configure, database, make_workshop, run_stages
+):
+    configuration = configure("sources: [{name: inbox, collection: c, kind: push}]")
+    searcher = Searcher(database, configuration)
+
+    def sync_and_find(query: str) -> list[tuple[str, str | None]]:
+        run_stages(make_workshop(configuration))
+        hits = searcher.search(SearchRequest("c", query)).hits
+        return [(hit.document_id, hit.title) for hit in hits]
+
+    lunch = put_file("b.md", b"# Lunch\n\nLunch is served at noon.", "b.md")
+    leave = put_text("a", "Parents may take twelve weeks.", title="Leave")
+    push_documents(database, "inbox", [leave, lunch])
+    assert sorted(sync_and_find("lunch")) == [("a", "Leave"), ("b.md", "Lunch")]
+    push_documents(
+        database, "inbox", [put_text("a", "Parents may take twelve weeks.", title="Kids")]
+    )
+    assert ("a", "Kids") in sync_and_find("lunch")
+    push_documents(database, "inbox", [Delete("a")])
+    assert sync_and_find("lunch") == [("b.md", "Lunch")]

@@ -49,8 +49,10 @@ ARTICLES = {
 
 def sync_everything(configuration: Configuration, embedder: Embedder) -> None:
     """Bring the indexes of a configuration up to date, without Dagster."""
-    with open_database(configuration) as database:
-        workshop = Workshop(configuration, database, "run-1")
+    with (
+        open_database(configuration) as database,
+        Workshop(configuration, database, "run-1") as workshop,
+    ):
         workshop._embedders[embedder.space.model] = embedder
         for source in configuration.sources:
             for stage in (sync_documents, build_chunks, embed_chunks, apply_entries):
