@@ -1,1 +1,4 @@
-"""The retrieval service: search, reranking, feedback and pushed documents over HTTP. Everything else is `ragline`."""
+"""The retrieval service: search, reranking, feedback and pushed documents over HTTP.
+
+Everything else is `ragline`.
+"""
