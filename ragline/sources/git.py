@@ -10,6 +10,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
@@ -18,7 +19,7 @@ from pydantic import ValidationInfo, field_validator, model_validator
 
 from ragline.errors import DocumentTooLargeError, DocumentUnreadableError, SourceUnavailableError
 from ragline.sources.file_paths import EVERYTHING, PathPatterns, encode_path
-from ragline.sources.git_mirror import Blob, GitMirror
+from ragline.sources.git_mirror import ATTEMPTS, Blob, GitMirror, MirrorBrokenError
 from ragline.sources.git_program import GitCommandError, open_program
 from ragline.sources.protocol import FailedFetch, FetchedDocument, ListedDocument, Surroundings
 from ragline.sources.settings import LocatedSettings, unrepeated_fault
@@ -104,7 +105,7 @@ class GitSource:
         """
         with self._named_errors():
             mirror = self._open_mirror()
-            oldest = self._read_branch(mirror)
+            oldest = mirror.persist(partial(self._read_branch, mirror))
         for document_id, blob in self._blobs.items():
             changed_at = self._changes.get(document_id, oldest)
             yield ListedDocument(document_id, blob.blob_id, blob.size_bytes, changed_at)
@@ -119,7 +120,7 @@ class GitSource:
         """
         with self._named_errors():
             mirror = self._open_mirror()
-            blobs = self._blobs or self._recall(mirror)
+            blobs = self._blobs or mirror.persist(partial(self._recall, mirror))
         limit = self._settings.max_document_bytes
         left: dict[str, str] = {}
         for document_id in document_ids:
@@ -148,17 +149,11 @@ class GitSource:
         program = open_program(settings.uri, settings.read_credentials())
         return GitMirror(program, self._home, settings.uri, settings.branch)
 
-    def _read_branch(self, mirror: GitMirror) -> datetime:
+    def _read_branch(self, mirror: GitMirror, mistrusted: str | None) -> datetime:
         """Look up the files and when they changed; return a time for all others."""
-        commit = mirror.update()
-        name = mirror.read_name()
-        try:
-            self._blobs = self._choose(mirror.list_tree(commit))
-            return self._date_changes(mirror, commit)
-        except GitCommandError:
-            commit = mirror.update(mistrusted=name)
-            self._blobs = self._choose(mirror.list_tree(commit))
-            return self._date_changes(mirror, commit)
+        commit = mirror.update(mistrusted=mistrusted)
+        self._blobs = self._choose(mirror.list_tree(commit))
+        return self._date_changes(mirror, commit)
 
     def _choose(self, tree: Mapping[bytes, Blob]) -> dict[str, Blob]:
         return {
@@ -181,18 +176,19 @@ class GitSource:
         changes: dict[str, datetime] = {}
         for path, committed_s in (change for changed in commits for change in changed):
             changes.setdefault(encode_path(_read_path(path)), _read_time(committed_s))
+        oldest = _read_time(mirror.read_committed_s(since))
         self._changes = changes
         kept = {"commit": commit, "since": commit if len(commits) > DATED_COMMITS else since}
         if kept != note:
             self._notes.write(LISTED, kept)
-        return _read_time(mirror.read_committed_s(since))
+        return oldest
 
-    def _recall(self, mirror: GitMirror) -> dict[str, Blob]:
+    def _recall(self, mirror: GitMirror, mistrusted: str | None) -> dict[str, Blob]:
         """The files of the commit that was listed last; of the branch's where it is lost."""
         listed = (self._notes.read(LISTED) or {}).get("commit")
         tree = None if listed is None else _try_tree(mirror, listed)
         if tree is None:
-            commit = mirror.update()
+            commit = mirror.update(mistrusted=mistrusted)
             tree = None if listed is None else _try_tree(mirror, listed)
             tree = mirror.list_tree(commit) if tree is None else tree
         self._blobs = self._choose(tree)
@@ -202,18 +198,19 @@ class GitSource:
         self, mirror: GitMirror, left: dict[str, str]
     ) -> Iterator[FetchedDocument | FailedFetch]:
         """Yield the blobs of documents; what the mirror lacks is looked for in a new one."""
-        mirror_name = mirror.read_name()
-        for is_again in (False, True):
-            if left and is_again:
+        mistrusted: str | None = None
+        for _ in range(ATTEMPTS):
+            if mistrusted is not None:
                 with self._named_errors():
-                    mirror.update(mistrusted=mirror_name)
-            names = list(left)
-            contents = mirror.read_blobs([left[name] for name in names])
-            for document_id, content in zip(names, contents, strict=False):
+                    mirror.update(mistrusted=mistrusted)
+            mistrusted, wanted = mirror.read_name(), list(left)
+            contents = mirror.read_blobs([left[document_id] for document_id in wanted])
+            for document_id, content in zip(wanted, contents, strict=False):
                 if content is not None:
                     del left[document_id]
-                    name = document_id.rpartition("/")[2]
-                    yield FetchedDocument(document_id, content, name)
+                    yield FetchedDocument(document_id, content, document_id.rpartition("/")[2])
+            if not left:
+                return
         for document_id in left:
             lost = DocumentUnreadableError("the repository lost this version; sync again")
             yield FailedFetch(document_id, lost)
@@ -231,7 +228,7 @@ class GitSource:
 def _try_tree(mirror: GitMirror, commit: str) -> dict[bytes, Blob] | None:
     try:
         return mirror.list_tree(commit)
-    except GitCommandError:
+    except MirrorBrokenError:
         return None
 
 

@@ -10,21 +10,27 @@ import os
 import re
 import shutil
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from subprocess import Popen
-from typing import IO, NamedTuple
+from typing import IO, NamedTuple, TypeVar
 
 from filelock import FileLock
 
 from ragline.sources.git_program import GitCommandError, GitProgram
 
+T = TypeVar("T")
 KEPT = "refs/ragline/branch"
+ATTEMPTS = 4
 ASKING_S = 60.0
 FETCHING_S = 3600.0
 NAME_FILE = "ragline-name"
 FILE_MODES = (b"100644", b"100755")
+
+
+class MirrorBrokenError(GitCommandError):
+    """The mirror vanished, or lacks a part; the repository itself may be whole."""
 
 
 class Blob(NamedTuple):
@@ -87,6 +93,24 @@ class GitMirror:
                 self._make()
             return self._kept_commit()
 
+    def persist(self, read: Callable[[str | None], T]) -> T:
+        """What `read` gives, which is called again when the mirror breaks under it.
+
+        `read` is told the name of the mirror to mistrust, for `update`.
+
+        Raises:
+            MirrorBrokenError: the mirror broke each time.
+        """
+        mistrusted = None
+        for _ in range(ATTEMPTS - 1):
+            name = self.read_name()
+            try:
+                return read(mistrusted)
+            except MirrorBrokenError:
+                # One of another name is another process's, or new: it is looked at first.
+                mistrusted = name if name == self.read_name() else None
+        return read(mistrusted)
+
     def read_name(self) -> str:
         """A name of the mirror that is there now; a mirror made anew has another one."""
         try:
@@ -98,7 +122,7 @@ class GitMirror:
         """The files of a commit by path, in Git's order; no links and no submodules.
 
         Raises:
-            GitCommandError: the mirror lacks the commit or a part of it.
+            MirrorBrokenError: the mirror lacks the commit or a part of it.
         """
         output = self._run("ls-tree", "-r", "-z", "-l", "--full-tree", commit)
         return dict(_read_tree(output))
@@ -110,7 +134,7 @@ class GitMirror:
         """
         try:
             self._run("merge-base", "--is-ancestor", old, new)
-        except GitCommandError:
+        except MirrorBrokenError:
             return None
         shape = ("--first-parent", "-m", "--no-renames", "--raw", "-z", "--format=%ct")
         return _read_log(self._run("log", *shape, f"{old}..{new}", "--"))
@@ -128,7 +152,7 @@ class GitMirror:
         try:
             for blob_id in blob_ids:
                 yield _ask(process, blob_id)
-        except (GitCommandError, OSError):
+        except (MirrorBrokenError, OSError):
             return
         finally:
             process.kill()
@@ -148,7 +172,10 @@ class GitMirror:
         return ("--git-dir", os.fspath(self._folder))
 
     def _run(self, *arguments: str) -> bytes:
-        return self.program.run(*self._place, *arguments)
+        try:
+            return self.program.run(*self._place, *arguments)
+        except GitCommandError as error:
+            raise MirrorBrokenError(str(error)) from error
 
     def _kept_commit(self) -> str:
         return self._run("rev-parse", "--verify", KEPT).decode().strip()
@@ -191,6 +218,9 @@ def _read_tree(output: bytes) -> Iterator[tuple[bytes, Blob]]:
         about, _, path = line.partition(b"\t")
         mode, _, blob_id, size = about.split()
         if mode in FILE_MODES:
+            if not size.isdigit():
+                # Git writes BAD and ends as if nothing were wrong.
+                raise MirrorBrokenError(f"the mirror lacks {blob_id.decode()}")
             yield path, Blob(blob_id.decode(), int(size))
 
 
@@ -219,7 +249,7 @@ def _ask(process: Popen[bytes], blob_id: str) -> bytes | None:
     found = re.fullmatch(rb"[0-9a-f]+ blob (\d+)\n", head)
     content = answers.read(int(found[1]) + 1) if found else b""
     if not found or len(content) != int(found[1]) + 1:
-        raise GitCommandError("git stopped in the middle of its answer")
+        raise MirrorBrokenError("git stopped in the middle of its answer")
     return content[:-1]
 
 

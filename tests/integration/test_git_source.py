@@ -554,3 +554,20 @@ def test_place_is_a_path_or_an_address(uri, is_local):
     settings = GitSettings(name="s", collection="c", kind="git", uri=uri)
     assert settings.is_local is is_local
     assert (settings.local_path is not None) is is_local
+
+
+def test_version_that_was_thrown_away_with_the_mirror_costs_only_itself(
+    address, author, tmp_path, open_git
+):
+    source = open_git(address)
+    versions(source)
+    author.write("a.md", "gamma")
+    author.git("add", "--all")
+    author.git("commit", "--quiet", "--amend", "--message", "amended")
+    author.git("push", "--quiet", "--force", "origin", "main")
+    author.git("gc", "--quiet", "--prune=now", cwd=author.bare)
+    shutil.rmtree(tmp_path / "home" / "mirror")
+    answers = {one.document_id: one for one in source.fetch_documents(["a.md", "deep/b.md"])}
+    assert isinstance(answers["a.md"], FailedFetch)
+    assert isinstance(answers["deep/b.md"], FetchedDocument)
+    assert contents(open_git(address), "a.md") == [b"gamma"]
