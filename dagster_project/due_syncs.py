@@ -13,8 +13,10 @@ from ragline.sources.settings import SourceSettings
 from ragline.storage.database import Database
 from ragline.storage.statements import load_statement
 
-# Dagster looks at sensors no more often than this; a long clock needs no more than the second.
-SHORTEST_INTERVAL_S = 5
+NOTHING_CHANGED = "nothing changed"
+# Dagster looks at sensors every 5 seconds; one that is due after 5 would often miss its turn. A
+# long clock needs no more than the second.
+SHORTEST_INTERVAL_S = 4
 LONGEST_INTERVAL_S = 30
 # How many looks the shorter clock is divided into: the rest of the time is for the run.
 LOOKS_PER_CLOCK = 20
@@ -28,18 +30,20 @@ LONGEST_RETRY_S = 600.0
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What a sensor remembers: the probe that the last run was asked for, how many runs it asked
-    for, and how many of the last ones were attempts to make up for a failed one.
+    """What a sensor remembers: how many runs it asked for, and how many of the last ones were
+    attempts to make up for a failed one.
+
+    Which probe was seen is not among it: what counts is what the listing saw (`Known`).
     """
 
-    probe: str | None = None
     number: int = 0
     attempts: int = 0
 
     @classmethod
     def read(cls, cursor: str | None) -> Memory:
         """The memory kept in a cursor."""
-        return cls(**json.loads(cursor)) if cursor else cls()
+        kept = json.loads(cursor) if cursor else {}
+        return cls(kept.get("number", 0), kept.get("attempts", 0))
 
     def write(self) -> str:
         """The cursor that keeps this memory."""
@@ -47,10 +51,8 @@ class Memory:
 
     @property
     def run_key(self) -> str:
-        """Dagster never starts a run of the same key twice, so each has a number of its own: a
-        source may change back, and a failed run must be tried again.
-        """
-        return f"{self.number}:{(self.probe or '')[:16]}"
+        """Dagster never starts a run of the same key twice, so each has a number of its own."""
+        return str(self.number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +67,18 @@ class LastSync:
 
 
 @dataclass(frozen=True, slots=True)
-class DueWork:
-    """Work that no probe shows: retries that are due, documents to place anew, removals."""
+class Known:
+    """What the database knows of a source: the probe of its last listing, and the work that no
+    probe shows: retries that are due, documents to place anew, removals under way.
+    """
 
+    listed_probe: str | None = None
     retries: int = 0
     reopened: int = 0
     leaving: int = 0
 
     @property
-    def is_any(self) -> bool:
+    def has_work(self) -> bool:
         return bool(self.retries or self.reopened or self.leaving)
 
 
@@ -101,21 +106,21 @@ def retry_seconds(attempts: int) -> float:
     return min(FIRST_RETRY_S * 2.0**attempts, LONGEST_RETRY_S)
 
 
-def read_due_work(database: Database, source: str, since: float | None) -> DueWork:
+def read_known(database: Database, source: str, since: float | None) -> Known:
     """What waits for the next run of a source, apart from what the last run left as it was."""
     moment = None if since is None else datetime.fromtimestamp(since, UTC)
     with database.connect() as connection:
         row = connection.execute(
             load_statement("lifecycle/select_due_work"), {"source": source, "since": moment}
         ).one()
-    return DueWork(row.retries, row.reopened, row.leaving)
+    return Known(row.listed_probe, row.retries, row.reopened, row.leaving)
 
 
 def decide(
     memory: Memory,
     probe: str,
     last: LastSync,
-    work: DueWork,
+    known: Known,
     *,
     proof_age: float,
     now: float,
@@ -130,8 +135,8 @@ def decide(
         wait = (last.ended_at or 0.0) + retry_seconds(memory.attempts) - now
         if wait > 0:
             return f"its last sync failed; the next attempt is in {wait:.0f} s"
-        return Memory(probe, memory.number + 1, memory.attempts + 1)
+        return Memory(memory.number + 1, memory.attempts + 1)
     is_old = last.entries_made_at is None or now - last.entries_made_at > proof_age
-    if probe != memory.probe or is_old or work.is_any:
-        return Memory(probe, memory.number + 1)
-    return "nothing changed"
+    if probe != known.listed_probe or is_old or known.has_work:
+        return Memory(memory.number + 1)
+    return NOTHING_CHANGED

@@ -31,12 +31,13 @@ from assets.documents import judge_reachability, judge_removals
 from assets.entry_checks import judge_clocks
 from assets.keys import group_of, source_key
 from dagster_project.due_syncs import (
+    NOTHING_CHANGED,
     LastSync,
     Memory,
     decide,
     interval_seconds,
     proof_seconds,
-    read_due_work,
+    read_known,
 )
 from dagster_project.jobs import SOURCE_TAG, sync_job_name
 from ragline.configuration import Configuration
@@ -126,12 +127,12 @@ def _answer_probe(
     looked_at: datetime,
 ) -> SensorResult | SkipReason:
     last = read_last_sync(context.instance, settings.name)
-    work = read_due_work(database, settings.name, last.started_at)
+    known = read_known(database, settings.name, last.started_at)
     is_complete = KINDS[settings.kind].is_probe_complete
     age = FOREVER if is_complete and last.entries_made_at else proof_seconds(settings)
     memory = Memory.read(context.cursor)
-    due = decide(memory, probe, last, work, proof_age=age, now=time())
-    is_quiet = due == "nothing changed" and is_complete
+    due = decide(memory, probe, last, known, proof_age=age, now=time())
+    is_quiet = due == NOTHING_CHANGED and is_complete
     was_away = record_reachable(database, settings.name, looked_at if is_quiet else None)
     events = [_evaluate(judge_reachability(settings.name, None))] if was_away else []
     if isinstance(due, str):

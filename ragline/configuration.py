@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -34,11 +35,26 @@ from ragline.errors import (
 )
 from ragline.sources.push import PushSettings
 from ragline.sources.registry import KINDS
-from ragline.sources.settings import NAME_PATTERN, UNREPEATED, LocatedSettings, SourceSettings
+from ragline.sources.settings import (
+    NAME_PATTERN,
+    UNREPEATED,
+    LocatedSettings,
+    SourceSettings,
+    read_duration,
+)
 
 DEFAULT_FILE = "ragline.yaml"
 MEASURES = ("ndcg@10", "recall@10", "recall@100", "mrr@10")
 
+TOP_KEYS = ("collections", "sources", "retention")
+
+
+def _read_age(value: Any) -> timedelta:
+    """A duration that may be none at all: `0s` keeps nothing."""
+    return timedelta(0) if str(value).strip() in ("0", "0s") else read_duration(value)
+
+
+Age = Annotated[timedelta, BeforeValidator(_read_age)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -111,6 +127,20 @@ class CollectionSettings(_Settings):
         return thresholds
 
 
+class RetentionSettings(_Settings):
+    """How long what nothing needs any more is kept before it is deleted for good.
+
+    `parses` and `embeddings` count from when the last document let go of them, `requests` and
+    `history` (clock readings, sync proofs, reports of syncs) from when they were written.
+    """
+
+    removed_documents: Age = timedelta(days=30)
+    parses: Age = timedelta(days=7)
+    embeddings: Age = timedelta(days=30)
+    requests: Age = timedelta(days=90)
+    history: Age = timedelta(days=90)
+
+
 def _folder(info: ValidationInfo) -> Path:
     return Path((info.context or {}).get("folder", Path.cwd()))
 
@@ -129,6 +159,7 @@ class Configuration(_Settings):
     sources: tuple[
         Annotated[SerializeAsAny[SourceSettings], BeforeValidator(_read_source)], ...
     ] = ()
+    retention: RetentionSettings = RetentionSettings()
     path: Path = Path(DEFAULT_FILE)
     home: Path = Path(".ragline")
     database_url: str | None = None
@@ -191,7 +222,7 @@ def load_configuration(path: Path | None = None) -> Configuration:
     values = yaml.safe_load(chosen.read_text(encoding="utf-8"))
     if not isinstance(values, dict):
         raise ConfigurationError(
-            "the file is no mapping; allowed keys: collections, sources", path=chosen, line=1
+            f"the file is no mapping; allowed keys: {', '.join(TOP_KEYS)}", path=chosen, line=1
         )
     _refuse_unknown_top(chosen, root, values)
     return _validate(chosen, root, values)
@@ -240,7 +271,7 @@ def _compose(path: Path) -> yaml.Node:
         raise ConfigurationError(f"is not YAML: {problem}", path=path, line=line) from error
     if root is None:
         raise ConfigurationError(
-            "the file is empty; allowed keys: collections, sources", path=path, line=1
+            f"the file is empty; allowed keys: {', '.join(TOP_KEYS)}", path=path, line=1
         )
     return root
 
@@ -265,13 +296,14 @@ def _refuse_repeated_keys(path: Path, node: yaml.Node) -> None:
 
 
 def _refuse_unknown_top(path: Path, root: yaml.Node, values: dict[str, Any]) -> None:
-    allowed = ("collections", "sources")
     for key in values:
-        if key not in allowed:
-            _fail(path, [(_line_of(root, (key,)), _unknown_key(str(key), allowed))])
-    for key in allowed:
+        if key not in TOP_KEYS:
+            _fail(path, [(_line_of(root, (key,)), _unknown_key(str(key), TOP_KEYS))])
+    for key in ("collections", "sources"):
         if not isinstance(values.get(key) or [], list):
             _fail(path, [(_line_of(root, (key,)), f"{key} must be a list, each item with a dash")])
+    if not isinstance(values.get("retention") or {}, dict):
+        _fail(path, [(_line_of(root, ("retention",)), "retention must be a mapping of durations")])
 
 
 def _validate(path: Path, root: yaml.Node, values: dict[str, Any]) -> Configuration:
@@ -285,6 +317,7 @@ def _validate(path: Path, root: yaml.Node, values: dict[str, Any]) -> Configurat
     everything = {
         "collections": [*stated, *({"name": name} for name in implied if name not in names)],
         "sources": sources,
+        "retention": values.get("retention") or {},
         "path": path,
         "home": _home(path),
         "database_url": os.environ.get("RAGLINE_DATABASE_URL") or None,
@@ -390,7 +423,10 @@ def _describe(
 
 def _allowed_keys(above: tuple[int | str, ...], sources: list[dict[str, Any]]) -> tuple[str, ...]:
     """The keys of the settings that stand at a place of the file."""
-    area, index, *rest = above
+    area, *deeper = above
+    if area == "retention":
+        return tuple(RetentionSettings.model_fields)
+    index, *rest = deeper
     model: type[BaseModel] = CollectionSettings
     if area == "sources":
         model = KINDS[sources[int(index)]["kind"]].settings

@@ -20,6 +20,7 @@ LONGEST_QUERY_CHARS = 8_000
 LONGEST_ID_CHARS = 4_096
 LARGEST_TOP_K = 100
 MOST_DOCUMENTS = 1_000
+MOST_PRINCIPALS = 1_000
 
 _NOT_USED = "Taken and not used: a document is read to 16 times the model's length."
 
@@ -103,9 +104,23 @@ class SearchBody(_Question):
         default=False, description="Reorder the first hits by late interaction; costs more time."
     )
 
+    principals: list[Identifier] = Field(
+        default=[],
+        max_length=MOST_PRINCIPALS,
+        description="Who asks. Documents that name their readers are found by those alone; "
+        "without principals, only documents that everybody may read.",
+    )
+
     def to_request(self) -> SearchRequest:
         """The same question, as the library takes it."""
-        return SearchRequest(self.collection, self.query, self.top_k, self.mode, self.rerank)
+        return SearchRequest(
+            self.collection,
+            self.query,
+            self.top_k,
+            self.mode,
+            self.rerank,
+            tuple(self.principals),
+        )
 
 
 class Receipt(_Answer):
@@ -273,6 +288,73 @@ class CollectionState(_Answer):
     documents: int = Field(description="Documents in the live index.")
     entries: int = Field(description="Chunks in the live index.")
     sources: list[SourceState]
+
+
+class ClockReadings(_Answer):
+    """How long changes took in the last 30 days, from the source's change to its effect."""
+
+    count: int
+    late: int = Field(description="How many took longer than declared.")
+    p50_seconds: float | None
+    p95_seconds: float | None
+    p99_seconds: float | None
+    max_seconds: float | None
+
+
+class Clock(_Answer):
+    """A declared time, and whether it is kept."""
+
+    within_seconds: float = Field(description="What the configuration declares.")
+    waiting_seconds: float = Field(description="The longest that anything waits now.")
+    state: Literal["kept", "late", "unproven"] = Field(
+        description="`unproven`: nothing is known to wait, but nobody looked within that time."
+    )
+    readings: ClockReadings
+
+
+class HeldRemovals(_Answer):
+    """Removals that wait for somebody's word, because too many came at once."""
+
+    count: int
+    since: datetime
+    documents: list[str] = Field(description="The first of them, by id.")
+
+
+class SyncProof(_Answer):
+    """The last comparison of source, ledger and index."""
+
+    proven_at: datetime
+    holds: bool
+    is_listed: bool = Field(description="Whether the source itself was asked.")
+    documents: int
+    hashed_documents: int = Field(description="Read from the source and compared by SHA-256.")
+    entries: int
+    largest_unseen_ratio: float = Field(
+        description="At most this share differs unseen, with a confidence of 95 %."
+    )
+    difference_count: int
+
+
+class SourceFreshness(_Answer):
+    """One source: when it was seen last, how its clocks stand, what is wrong."""
+
+    source: str
+    listed_at: datetime | None = Field(description="When it was last listed to its end.")
+    proven_at: datetime | None = Field(description="When it was last seen to be as it is here.")
+    unreachable_since: datetime | None
+    visible: Clock = Field(description="From a change to its being found.")
+    forgotten: Clock = Field(description="From a removal to its being found no more.")
+    held: HeldRemovals | None
+    proof: SyncProof | None
+    alarms: list[str] = Field(description="What somebody has to look at, in words.")
+
+
+class Freshness(_Answer):
+    """How fresh a collection is."""
+
+    collection: str
+    is_fresh: bool = Field(description="Every source was synced, and none has an alarm.")
+    sources: list[SourceFreshness]
 
 
 class Collections(_Answer):

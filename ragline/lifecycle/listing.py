@@ -14,7 +14,12 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from ragline.errors import SourceUnavailableError
-from ragline.sources.protocol import ListedDocument, Source, find_change_times
+from ragline.sources.protocol import (
+    ListedDocument,
+    ProbesListing,
+    Source,
+    find_change_times,
+)
 from ragline.storage.database import copy_rows
 from ragline.storage.statements import load_statement
 
@@ -25,10 +30,15 @@ LISTED_COLUMNS = (("document_id", "text"), ("version", "text"), ("changed_at", "
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A source's listing, read to its end, begun at `started_at` of the database's clock."""
+    """A source's listing, read to its end, begun at `started_at` of the database's clock.
+
+    `probe` is what a probe says of a source that is as it was listed; None when it changed while
+    it was listed.
+    """
 
     documents: Sequence[ListedDocument]
     started_at: datetime
+    probe: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +71,12 @@ def read_listing(connection: Connection, source: Source) -> Listing:
     """
     started_at = connection.execute(load_statement("storage/select_clock")).scalar_one()
     connection.rollback()
-    return Listing(list(source.list_documents()), started_at)
+    if isinstance(source, ProbesListing):
+        documents = list(source.list_documents())
+        return Listing(documents, started_at, source.probe_listing())
+    before = source.probe()
+    documents = list(source.list_documents())
+    return Listing(documents, started_at, before if source.probe() == before else None)
 
 
 def apply_listing(
@@ -91,7 +106,7 @@ def apply_listing(
     _date_changes(connection, place, source)
     connection.execute(
         load_statement("lifecycle/record_listing"),
-        {**parameters, "started_at": listing.started_at},
+        {**parameters, "started_at": listing.started_at, "probe": listing.probe},
     )
     return ListingCounts(len(listing.documents), added, removed, len(held))
 

@@ -43,6 +43,7 @@ class FilesSource:
     def __init__(self, settings: FilesSettings) -> None:
         self._settings = settings
         self._patterns = PathPatterns(settings.include, settings.exclude)
+        self._listed = ""
 
     def list_documents(self) -> Iterator[ListedDocument]:
         """Yield every file that the patterns take, in order of id.
@@ -51,11 +52,15 @@ class FilesSource:
             SourceUnavailableError: the folder, or one below it, could not be read.
         """
         root = self._settings.local_path
-        listed = self._list_remote() if root is None else self._list_local(root)
+        files = self._list_remote() if root is None else self._list_local(root)
+        digest = hashlib.sha256()
         try:
-            yield from listed
+            for listed in files:
+                digest.update(f"{listed.document_id}\0{listed.version}\n".encode())
+                yield listed
         except (OSError, ValueError, ImportError) as error:
             raise self._unavailable(error) from error
+        self._listed = digest.hexdigest()
 
     def fetch_documents(
         self, document_ids: Collection[str]
@@ -98,10 +103,13 @@ class FilesSource:
 
     def probe(self) -> str:
         """A hash of the listing: of ids and versions, not of contents."""
-        digest = hashlib.sha256()
-        for listed in self.list_documents():
-            digest.update(f"{listed.document_id}\0{listed.version}\n".encode())
-        return digest.hexdigest()
+        for _ in self.list_documents():
+            pass
+        return self._listed
+
+    def probe_listing(self) -> str:
+        """The hash of the listing that was read last."""
+        return self._listed
 
     def _list_local(self, root: Path) -> Iterator[ListedDocument]:
         if not root.is_dir():

@@ -96,6 +96,14 @@ class Source(Protocol):
 
 
 @runtime_checkable
+class ProbesListing(Protocol):
+    """A source whose listing is as good as a probe."""
+
+    def probe_listing(self) -> str:
+        """What `probe` would have said of the listing that was read to its end last."""
+
+
+@runtime_checkable
 class DatesChanges(Protocol):
     """A source that can tell more about when something changed than its listing says."""
 

@@ -153,6 +153,8 @@ sources = Table(
     _moment("listed_at"),
     _created_at(),
     _moment("first_listed_at"),
+    # What a probe says of the source while it is as it was listed last.
+    Column("listed_probe", Text, nullable=True),
     # The last moment at which a listing or a probe showed that nothing else had changed.
     _moment("proven_at"),
     _moment("unreachable_since"),

@@ -124,7 +124,7 @@ def test_refused_content_leaves_the_index(workshop, tree):
     assert served(workshop).keys() == {"good.md"}
 
 
-def test_text_that_cannot_be_cut_costs_one_document(workshop, tree, monkeypatch):
+def test_text_that_cannot_be_cut_costs_one_document(workshop, monkeypatch):
     cut = ragline.lifecycle.chunks.chunk_document
 
     def stumble(document, *arguments):

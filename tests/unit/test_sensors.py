@@ -9,7 +9,7 @@ import pytest
 
 from dagster_project.due_syncs import (
     LONGEST_RETRY_S,
-    DueWork,
+    Known,
     LastSync,
     Memory,
     decide,
@@ -21,13 +21,13 @@ from ragline.sources.files import FilesSettings
 
 NOW = 1_000_000.0
 PROOF_AGE = 480.0
-NOTHING = DueWork()
+SEEN = Known("a")
 FRESH = LastSync(ended_at=NOW - 60, entries_made_at=NOW - 61)
-SEEN = Memory(probe="a", number=4)
+ASKED = Memory(number=4)
 
 
-def judge(memory: Memory, probe: str, last: LastSync, work: DueWork = NOTHING) -> Memory | str:
-    return decide(memory, probe, last, work, proof_age=PROOF_AGE, now=NOW)
+def judge(memory: Memory, probe: str, last: LastSync, known: Known = SEEN) -> Memory | str:
+    return decide(memory, probe, last, known, proof_age=PROOF_AGE, now=NOW)
 
 
 def settings(uri: str, clock: timedelta) -> FilesSettings:
@@ -38,49 +38,55 @@ def settings(uri: str, clock: timedelta) -> FilesSettings:
 
 
 def test_first_look_starts_a_sync():
-    assert judge(Memory(), "a", LastSync()) == Memory("a", 1)
+    assert judge(Memory(), "a", LastSync(), Known()) == Memory(1)
 
 
 def test_changed_probe_starts_a_sync():
-    assert judge(SEEN, "b", FRESH) == Memory("b", 5)
+    assert judge(ASKED, "b", FRESH) == Memory(5)
+
+
+def test_source_that_changed_while_it_was_listed_is_synced_again():
+    assert judge(ASKED, "a", FRESH, Known(None)) == Memory(5)
 
 
 def test_unchanged_probe_starts_nothing():
-    assert judge(SEEN, "a", FRESH) == "nothing changed"
+    assert judge(ASKED, "a", FRESH) == "nothing changed"
 
 
-@pytest.mark.parametrize("work", [DueWork(retries=1), DueWork(reopened=1), DueWork(leaving=1)])
+@pytest.mark.parametrize(
+    "work", [Known("a", retries=1), Known("a", reopened=1), Known("a", leaving=1)]
+)
 def test_work_that_no_probe_shows_starts_a_sync(work):
-    assert judge(SEEN, "a", FRESH, work) == Memory("a", 5)
+    assert judge(ASKED, "a", FRESH, work) == Memory(5)
 
 
 def test_quiet_source_is_synced_before_its_clock_runs_out():
     quiet = LastSync(ended_at=NOW - 481, entries_made_at=NOW - 481)
-    assert judge(SEEN, "a", quiet) == Memory("a", 5)
+    assert judge(ASKED, "a", quiet) == Memory(5)
 
 
 def test_change_waits_for_the_sync_that_is_under_way():
     running = LastSync(is_unfinished=True, entries_made_at=NOW - 5)
-    assert isinstance(judge(SEEN, "b", running, DueWork(retries=3)), str)
+    assert isinstance(judge(ASKED, "b", running, Known("a", retries=3)), str)
 
 
 def test_failed_sync_is_tried_again_under_another_key():
     failed = LastSync(has_failed=True, ended_at=NOW - 11, entries_made_at=NOW - 100)
-    again = judge(SEEN, "a", failed)
+    again = judge(ASKED, "a", failed)
     assert isinstance(again, Memory)
     assert again.attempts == 1
-    assert again.run_key != SEEN.run_key
+    assert again.run_key != ASKED.run_key
 
 
 def test_attempts_wait_longer_and_longer():
     failed = LastSync(has_failed=True, ended_at=NOW - 11, entries_made_at=NOW - 100)
-    tried_twice = Memory("a", 6, attempts=2)
+    tried_twice = Memory(6, attempts=2)
     assert "next attempt is in 29 s" in str(judge(tried_twice, "b", failed))
     assert retry_seconds(40) == LONGEST_RETRY_S
 
 
 def test_success_forgets_the_attempts():
-    assert judge(Memory("a", 6, attempts=2), "b", FRESH) == Memory("b", 7, 0)
+    assert judge(Memory(6, attempts=2), "b", FRESH) == Memory(7, 0)
 
 
 @pytest.mark.parametrize("seconds", [1, 60, 90, 600, 86_400])
@@ -91,14 +97,14 @@ def test_proof_comes_before_the_clock_of_a_minute_or_more(seconds):
 
 
 def test_local_source_is_looked_at_as_often_as_possible(tmp_path: Path):
-    assert interval_seconds(settings(str(tmp_path), timedelta(days=1))) == 5
+    assert interval_seconds(settings(str(tmp_path), timedelta(days=1))) == 4
 
 
-@pytest.mark.parametrize(("seconds", "expected"), [(15, 5), (200, 10), (86_400, 30)])
+@pytest.mark.parametrize(("seconds", "expected"), [(15, 4), (200, 10), (86_400, 30)])
 def test_remote_source_is_probed_as_its_clock_demands(seconds, expected):
     assert interval_seconds(settings("s3://bucket", timedelta(seconds=seconds))) == expected
 
 
 def test_memory_survives_in_a_cursor():
-    assert Memory.read(SEEN.write()) == SEEN
+    assert Memory.read(ASKED.write()) == ASKED
     assert Memory.read(None) == Memory()

@@ -3,6 +3,7 @@
 
 alter table ragline.sources
   add column first_listed_at timestamptz,
+  add column listed_probe text,
   add column proven_at timestamptz,
   add column unreachable_since timestamptz,
   add column unreachable_error text,

@@ -3,6 +3,7 @@ update ragline.sources
 set
   listed_at = now(),
   proven_at = cast(:started_at as timestamptz),
+  listed_probe = cast(:probe as text),
   first_listed_at = coalesce(first_listed_at, now()),
   unreachable_since = null,
   unreachable_error = null

@@ -1,6 +1,8 @@
--- One row: why a source has work to do that no probe shows, since a moment: retries, documents to
--- place anew, removals under way. Counts, all 0 when there is none.
+-- One row: what waits for the next run of a source: listed_probe, and, since a moment, counts of
+-- retries that are due, documents to place anew, and removals under way.
 select
+  (select s.listed_probe from ragline.sources as s where s.name = cast(:source as text))
+    as listed_probe,
   count(*) filter (
     where d.state in ('failed', 'unsupported') and d.next_attempt_at <= now()
   ) as retries,
