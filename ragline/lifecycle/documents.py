@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import PurePosixPath
 from time import perf_counter
 
 from sqlalchemy import Connection, RowMapping
@@ -258,11 +257,14 @@ class _Reader:
         return len(claimed)
 
     def name_parse(self, fetched: FetchedDocument, content_hash: str) -> str:
-        """What a parse is addressed by: the bytes, the name's ending, and the parser."""
+        """What a parse is addressed by: the bytes and the parser.
+
+        Not the name, or a rename would cost embeddings: a file that gets another ending keeps
+        the parse that it has.
+        """
         if fetched.text is not None:
             return fingerprint({"title": fetched.title, "text": fetched.text})
-        suffix = PurePosixPath(fetched.name).suffix.lower()
-        return fingerprint({"content": content_hash, "suffix": suffix, "parser": self.parser})
+        return fingerprint({"content": content_hash, "parser": self.parser})
 
     def _record_all(self, connection: Connection, outcomes: Sequence[_Outcome]) -> None:
         """Record a batch; what the database refuses of one document costs that document alone."""
