@@ -42,6 +42,7 @@ SUMMARIES = {
     "serve": "Run the retrieval API.",
     "status": "Show sources and collections: states, failures, ages, clocks.",
     "sync": "Bring the index up to date with its sources.",
+    "work": "Share the work of a sync that runs elsewhere.",
 }
 # No library reports to anybody or fetches anything by itself.
 QUIET = {

@@ -1,0 +1,66 @@
+"""`ragline work`: another process, on this machine or another, takes a part of what waits."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from uuid import uuid4
+
+import click
+
+from ragline.commands import configured, json_option, print_json
+from ragline.configuration import Configuration
+from ragline.lifecycle.chunks import build_chunks
+from ragline.lifecycle.documents import read_documents
+from ragline.lifecycle.embeddings import embed_chunks
+from ragline.lifecycle.entries import apply_entries
+from ragline.lifecycle.workshop import Workshop
+from ragline.progress import TerminalProgress
+from ragline.storage.database import open_database
+
+
+@dataclass(frozen=True, slots=True)
+class SharedWork:
+    """What this process did of a source's work; the rest was somebody else's."""
+
+    source: str
+    documents_read: int
+    chunks_made: int
+    embeddings_made: int
+    entries_inserted: int
+
+
+@click.command()
+@click.argument("sources", nargs=-1)
+@json_option
+@configured
+def work(configuration: Configuration, sources: tuple[str, ...], *, as_json: bool) -> None:
+    """Share the work of a sync of SOURCES, or of all, that runs elsewhere, until none is left.
+
+    Nothing is listed and nothing is published: that is the sync's.
+    """
+    names = list(sources) or [source.name for source in configuration.sources]
+    for name in names:
+        configuration.source(name)
+    with (
+        open_database(configuration) as database,
+        Workshop(configuration, database, f"work-{uuid4()}", TerminalProgress()) as workshop,
+    ):
+        done = [_share(workshop, name) for name in names]
+    if as_json:
+        print_json({"sources": [asdict(one) for one in done]})
+        return
+    for one in done:
+        click.echo(
+            f"{one.source}: {one.documents_read} documents read, {one.chunks_made} chunks cut, "
+            f"{one.embeddings_made} embeddings made, {one.entries_inserted} entries placed"
+        )
+
+
+def _share(workshop: Workshop, name: str) -> SharedWork:
+    return SharedWork(
+        source=name,
+        documents_read=read_documents(workshop, name).documents,
+        chunks_made=build_chunks(workshop, name).chunks_made,
+        embeddings_made=embed_chunks(workshop, name).embeddings_made,
+        entries_inserted=apply_entries(workshop, name).inserted,
+    )
