@@ -10,7 +10,8 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from pathlib import Path
+from typing import Any, Protocol, cast
 
 import sqlalchemy
 from pgvector.psycopg import register_vector
@@ -24,10 +25,6 @@ from ragline.errors import ConfigurationError, DatabaseUnavailableError, Missing
 from ragline.storage.embedded_postgres import embedded_postgres
 from ragline.storage.migrations import migrate_schema
 from ragline.storage.statements import load_statement
-
-if TYPE_CHECKING:
-    # The configuration knows the kinds of source, and they know the database.
-    from ragline.configuration import Configuration
 
 SCHEMAS = ("ragline", "dagster")
 OLDEST_POSTGRES = (15,)
@@ -51,6 +48,16 @@ SESSION = (
 )
 # Any constant will do that nothing else in the database uses.
 PREPARATION_LOCK = 7_267_001
+
+
+class DatabaseSettings(Protocol):
+    """What of a configuration says where the database is. Without an address: below `home`."""
+
+    @property
+    def home(self) -> Path: ...
+
+    @property
+    def database_url(self) -> str | None: ...
 
 
 @dataclass(frozen=True)
@@ -97,7 +104,7 @@ class Database:
 
 
 @contextmanager
-def open_database(configuration: Configuration, *, migrate: bool = True) -> Iterator[Database]:
+def open_database(configuration: DatabaseSettings, *, migrate: bool = True) -> Iterator[Database]:
     """The database of a configuration, ready for use; disposed of at the end of the block.
 
     Without a database URL the embedded server is started, or joined where it runs already, and

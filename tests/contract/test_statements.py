@@ -123,3 +123,23 @@ def refusal(connection: Connection, name: str) -> str | None:
     except DBAPIError as error:
         return str(error).splitlines()[0]
     return None
+
+
+# Who claims work and who counts what is left must mean the same, or a worker waits for ever.
+CLAIMS = (
+    ("lifecycle/select_unread_documents", "lifecycle/count_unread_documents"),
+    ("lifecycle/select_misplaced_documents", "lifecycle/count_misplaced_documents"),
+    ("lifecycle/insert_embedding_requests", "lifecycle/count_unembedded_texts"),
+)
+
+
+@pytest.mark.parametrize(("claim", "count"), CLAIMS)
+def test_what_is_claimed_is_what_is_counted(claim: str, count: str) -> None:
+    assert read_source(claim) == read_source(count)
+
+
+def read_source(name: str) -> str:
+    """A statement's rows: from where and which, without grouping, order, limit and lock."""
+    found = re.search(r"\nfrom ragline\.documents.*?(?=\ngroup by|\norder by|$)", read(name), re.S)
+    assert found is not None
+    return found.group().rstrip()
