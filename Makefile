@@ -59,6 +59,7 @@ lock: setup ## Make requirements.lock anew from pyproject.toml (needs uv).
 
 bench: setup ## Measure speed and quality; figures go to benchmarks/README.md.
 	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python "$$file" || exit 1; done
+	@echo "== benchmarks/churn"; $(BIN)/python -m benchmarks.churn examples/peps --system ragline
 
 soak: setup ## The long runs: property tests with many examples.
 	@RAGLINE_SOAK=1 $(BIN)/pytest -n $(WORKERS) tests

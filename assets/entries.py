@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from dagster import AssetsDefinition, FreshnessPolicy, MaterializeResult, ResourceParam, asset
+from dagster import (
+    AssetsDefinition,
+    FreshnessPolicy,
+    MaterializeResult,
+    MetadataValue,
+    ResourceParam,
+    asset,
+)
 
 from assets.keys import OWNERS, group_of, source_key
 from ragline.lifecycle.entries import apply_entries
@@ -41,7 +48,9 @@ def build_entries(settings: SourceSettings) -> AssetsDefinition:
         return MaterializeResult(
             metadata={
                 "dagster/row_count": report.entries,
+                "document_states": MetadataValue.json(report.states),
                 "inserted": report.inserted,
+                "refreshed": report.refreshed,
                 "deleted": report.deleted,
                 "documents_made_ready": report.documents_made_ready,
                 "seconds": round(report.seconds, 3),

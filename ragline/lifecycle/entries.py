@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from ragline.errors import MissingEmbeddingError
 from ragline.lifecycle.claims import drain
 from ragline.lifecycle.generations import Generation, open_generations
-from ragline.lifecycle.ledger import register_source
+from ragline.lifecycle.ledger import count_states, register_source
 from ragline.lifecycle.settling import settle_documents
 from ragline.lifecycle.source_syncs import record_counts, record_finish
 from ragline.lifecycle.workshop import Workshop
@@ -32,7 +32,7 @@ class EntriesReport:
     """Entries written, rewritten in place and taken out by this run over all open generations.
 
     `entries` is what the target generation holds afterwards; `documents_made_ready` counts the
-    documents that became visible to searches in this stage.
+    documents that became visible to searches in this stage, `states` all of the source.
     """
 
     inserted: int
@@ -40,6 +40,7 @@ class EntriesReport:
     deleted: int
     entries: int
     documents_made_ready: int
+    states: dict[str, int]
     seconds: float
 
 
@@ -76,12 +77,14 @@ def apply_entries(workshop: Workshop, source_name: str) -> EntriesReport:
             load_statement("lifecycle/count_placed_entries"),
             {"source_id": source_id, "generation_id": generations[-1].id},
         ).scalar_one()
+        states = count_states(connection, source_id)
     report = EntriesReport(
         inserted=sum(placer.inserted for placer in placers),
         refreshed=sum(placer.refreshed for placer in placers),
         deleted=sum(placer.deleted for placer in placers),
         entries=entries,
         documents_made_ready=ready,
+        states=states,
         seconds=perf_counter() - started,
     )
     record_counts(workshop, source_id, report, report.seconds)

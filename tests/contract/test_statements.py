@@ -140,6 +140,8 @@ def test_what_is_claimed_is_what_is_counted(claim: str, count: str) -> None:
 
 def read_source(name: str) -> str:
     """A statement's rows: from where and which, without grouping, order, limit and lock."""
-    found = re.search(r"\nfrom ragline\.documents.*?(?=\ngroup by|\norder by|$)", read(name), re.S)
+    found = re.search(
+        r"\nfrom ragline\.documents.*?(?=\ngroup by|\norder by|$)", read(name), re.DOTALL
+    )
     assert found is not None
     return found.group().rstrip()

@@ -83,9 +83,9 @@ FAULTS = {
             "insert into ragline.entries_1 (document_key, ordinal, chunk_id, document_id, source, "
             "header, text, heading_path, char_start, char_end, metadata, embedding, lexical, tsv, "
             "text_hash, content_hash, source_version, parser_fingerprint, run_id, indexed_at) "
-            "select 999999, 0, chunk_id, 'ghost.md', source, header, text, heading_path, char_start, "
-            "char_end, metadata, embedding, lexical, tsv, text_hash, content_hash, source_version, "
-            "parser_fingerprint, run_id, indexed_at from ragline.entries_1 limit 1"
+            "select 999999, 0, chunk_id, 'ghost.md', source, header, text, heading_path, "
+            "char_start, char_end, metadata, embedding, lexical, tsv, text_hash, content_hash, "
+            "source_version, parser_fingerprint, run_id, indexed_at from ragline.entries_1 limit 1"
         ),
         ("ghost.md", "entries of gone documents"),
     ),
