@@ -68,11 +68,13 @@ class LastSync:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the database knows of a source: the probe of its last listing, and the work that no
-    probe shows: retries that are due, documents to place anew, removals under way.
+    """What the database knows of a source: the probe of its last listing, whether a run has it
+    now (a person's too), and the work that no probe shows: retries that are due, documents to
+    place anew, removals under way.
     """
 
     listed_probe: str | None = None
+    is_locked: bool = False
     retries: int = 0
     reopened: int = 0
     leaving: int = 0
@@ -113,7 +115,7 @@ def read_known(database: Database, source: str, since: float | None) -> Known:
         row = connection.execute(
             load_statement("lifecycle/select_due_work"), {"source": source, "since": moment}
         ).one()
-    return Known(row.listed_probe, row.retries, row.reopened, row.leaving)
+    return Known(row.listed_probe, row.is_locked, row.retries, row.reopened, row.leaving)
 
 
 def decide(
@@ -129,7 +131,7 @@ def decide(
 
     `proof_age` is how old the last sync may become, in seconds, when the probe shows nothing.
     """
-    if last.is_unfinished:
+    if last.is_unfinished or known.is_locked:
         return "its sync is running or waiting to run"
     if last.has_failed:
         wait = (last.ended_at or 0.0) + retry_seconds(memory.attempts) - now

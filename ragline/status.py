@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
@@ -133,15 +133,35 @@ class Status:
     collections: list[CollectionStatus]
 
 
-def read_status(database: Database, *, now: datetime | None = None) -> Status:
-    """The present state of every source and collection that was synced at least once."""
+def read_status(
+    database: Database,
+    *,
+    configured: Collection[str] | None = None,
+    now: datetime | None = None,
+) -> Status:
+    """The present state of every source and collection that was synced at least once.
+
+    With `configured`, the names of the configured sources, one that is not among them has an
+    alarm: it is served and never synced.
+    """
     moment = now or datetime.now(UTC)
     with database.connect() as connection:
-        sources = connection.execute(load_statement("status/select_source_states")).mappings()
-        return Status(
-            sources=[_read_source(connection, row, moment) for row in sources.all()],
-            collections=_read_collections(connection),
-        )
+        rows = connection.execute(load_statement("status/select_source_states")).mappings()
+        sources = [_read_source(connection, row, moment) for row in rows.all()]
+        collections = _read_collections(connection)
+    if configured is not None:
+        sources = [_note_unconfigured(source, configured) for source in sources]
+    return Status(sources, collections)
+
+
+def _note_unconfigured(source: SourceStatus, configured: Collection[str]) -> SourceStatus:
+    if source.source in configured:
+        return source
+    alarm = (
+        "is not configured any more, and what it had is served still; to forget it: "
+        f"ragline remove {source.source}"
+    )
+    return replace(source, alarms=[*source.alarms, alarm])
 
 
 def read_documents(database: Database, source: str | None = None) -> Iterator[dict[str, Any]]:

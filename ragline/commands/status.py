@@ -22,7 +22,8 @@ CLOCK_STYLES = {"kept": "green", "late": "red", "unproven": "yellow"}
 def status(configuration: Configuration, *, as_json: bool) -> None:
     """Show sources and collections: states, failures, ages, clocks."""
     with open_database(configuration) as database:
-        state = read_status(database)
+        names = {source.name for source in configuration.sources}
+        state = read_status(database, configured=names)
     if as_json:
         print_json(state)
     else:

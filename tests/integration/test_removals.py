@@ -180,6 +180,14 @@ def test_removal_is_measured_and_leaves_a_tombstone_only(workshop, tree):
     assert (row["document_id"], row["title"], row["chunks"]) == ("notes/07.md", None, 0)
 
 
+def test_source_that_left_the_configuration_has_an_alarm(workshop):
+    sync(workshop)
+    (source,) = read_status(workshop.database, configured={"other"}).sources
+    assert any("ragline remove tree" in alarm for alarm in source.alarms)
+    (source,) = read_status(workshop.database, configured={"tree"}).sources
+    assert source.alarms == []
+
+
 def test_unknown_source_cannot_be_removed(workshop):
     with pytest.raises(UnknownSourceError):
         remove_source(workshop.database, "nothing", workshop.configuration.home)

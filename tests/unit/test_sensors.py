@@ -70,6 +70,10 @@ def test_change_waits_for_the_sync_that_is_under_way():
     assert isinstance(judge(ASKED, "b", running, Known("a", retries=3)), str)
 
 
+def test_change_waits_for_a_sync_that_a_person_runs():
+    assert "running" in str(judge(ASKED, "b", FRESH, Known("a", is_locked=True)))
+
+
 def test_failed_sync_is_tried_again_under_another_key():
     failed = LastSync(has_failed=True, ended_at=NOW - 11, entries_made_at=NOW - 100)
     again = judge(ASKED, "a", failed)

@@ -23,7 +23,7 @@ written as (
     noticed_at = now(),
     -- What waits already has waited since its first change.
     clock_started_at = case
-      when d.state = 'pending' then least(d.clock_started_at, r.clock_started_at)
+      when d.state in ('pending', 'failed') then least(d.clock_started_at, r.clock_started_at)
       else r.clock_started_at
     end,
     attempts = 0,

@@ -1,8 +1,19 @@
--- One row: what waits for the next run of a source: listed_probe, and, since a moment, counts of
+-- One row: what waits for the next run of a source: listed_probe, is_locked (a run of any kind
+-- has it now), and, since a moment, counts of
 -- retries that are due, documents to place anew, and removals under way.
 select
   (select s.listed_probe from ragline.sources as s where s.name = cast(:source as text))
     as listed_probe,
+  exists (
+    select
+    from pg_locks as l
+    where
+      l.locktype = 'advisory'
+      and l.granted
+      and l.database = (select oid from pg_database where datname = current_database())
+      and l.classid = 7267003
+      and l.objid::bigint = (hashtext(cast(:source as text))::bigint & 4294967295)
+  ) as is_locked,
   count(*) filter (
     where d.state in ('failed', 'unsupported') and d.next_attempt_at <= now()
   ) as retries,
