@@ -9,7 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +80,7 @@ class TreeDocument:
     touched: int
     principals: tuple[str, ...] | None = None
     error: DocumentError | None = None
+    changed_at: datetime | None = None
 
 
 @dataclass
@@ -90,6 +91,8 @@ class TreeSource:
     breaks_after: int | None = None
     is_away: bool = False
     fetched: Counter[str] = field(default_factory=Counter)
+    # When it lost documents, or changed those that it does not date; None when it cannot tell.
+    changed_at: datetime | None = None
     _clock: int = 0
 
     def write(self, name: str, text: str, principals: tuple[str, ...] | None = None) -> None:
@@ -106,7 +109,8 @@ class TreeSource:
         for count, name in enumerate(sorted(self.documents)):
             if count == self.breaks_after:
                 raise SourceUnavailableError("the listing broke off")
-            yield ListedDocument(name, str(self.documents[name].touched))
+            document = self.documents[name]
+            yield ListedDocument(name, str(document.touched), changed_at=document.changed_at)
         if self.breaks_after is not None:
             raise SourceUnavailableError("the listing broke off")
 
@@ -133,7 +137,7 @@ class TreeSource:
         return ",".join(f"{d.document_id}={d.version}" for d in self.list_documents())
 
     def find_change_times(self, document_ids: Sequence[str]) -> Mapping[str, datetime]:
-        return dict.fromkeys(document_ids, datetime.now(UTC))
+        return {} if self.changed_at is None else dict.fromkeys(document_ids, self.changed_at)
 
 
 class TreeWorkshop(Workshop):
