@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import perf_counter
+from typing import Any
 
 from sqlalchemy import Connection, Row
 
 from ragline.chunking import Chunk, chunk_document
 from ragline.errors import ChunkingError
 from ragline.fingerprints import hash_text
-from ragline.lifecycle.claims import drain
+from ragline.lifecycle.claims import Turn, drain
 from ragline.lifecycle.generations import Generation, open_generations
 from ragline.lifecycle.ledger import record_uncut, register_source
 from ragline.lifecycle.source_syncs import record_counts
@@ -89,12 +90,17 @@ class _Cutter:
     source_id: int
     generation: Generation
     chunks_made: int = 0
+    _turn: Turn[Row[Any], int] = field(default_factory=lambda: Turn(0, lambda parse: parse.id))
 
     def cut_batch(self) -> int:
         """Claim, cut and store some parses; how many."""
         with self.workshop.database.begin() as connection:
             statement = load_statement("lifecycle/select_unchunked_parses")
-            parses = connection.execute(statement, self._parameters(limit=COMMIT_PARSES)).all()
+            parses = self._turn.take(
+                lambda after: connection.execute(
+                    statement, self._parameters(limit=COMMIT_PARSES, after=after)
+                ).all()
+            )
             cut = {parse.id: self._cut(parse) for parse in parses}
             made = {key: chunks for key, chunks in cut.items() if isinstance(chunks, list)}
             self.chunks_made += _store_chunks(connection, self.generation, made)

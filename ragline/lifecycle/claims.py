@@ -6,8 +6,35 @@ may work on the same source. A claim lasts as long as its transaction.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from time import sleep
+from typing import Generic, TypeVar
+
+Row = TypeVar("Row")
+Key = TypeVar("Key")
+
+
+class Turn(Generic[Row, Key]):
+    """A worker's way through the rows that are to be claimed, from the first to the last key.
+
+    Each claim begins behind the last one: those before are done, or somebody else has them. At
+    the end it begins once more, for what others gave back.
+    """
+
+    def __init__(self, start: Key, key: Callable[[Row], Key]) -> None:
+        self._start = self._after = start
+        self._key = key
+
+    def take(self, claim: Callable[[Key], Sequence[Row]]) -> Sequence[Row]:
+        """The next rows that `claim` gives; none when nothing is left that nobody else has."""
+        rows = claim(self._after)
+        if not rows and self._after != self._start:
+            self._after = self._start
+            rows = claim(self._after)
+        if rows:
+            self._after = self._key(rows[-1])
+        return rows
+
 
 # How often a worker looks whether what the others hold is done or was given back.
 WAIT_S = 0.2

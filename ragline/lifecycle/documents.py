@@ -22,7 +22,7 @@ from ragline.errors import (
 )
 from ragline.fingerprints import fingerprint, hash_bytes
 from ragline.lifecycle import ledger
-from ragline.lifecycle.claims import drain
+from ragline.lifecycle.claims import Turn, drain
 from ragline.lifecycle.ledger import Failure, UnreadDocument
 from ragline.lifecycle.listing import ListingCounts, apply_listing, read_listing
 from ragline.lifecycle.source_syncs import record_counts, record_error
@@ -240,6 +240,9 @@ class _Reader:
     documents: int = 0
     changed: int = 0
     bytes_read: int = 0
+    _turn: Turn[UnreadDocument, str] = field(
+        default_factory=lambda: Turn("", lambda unread: unread.document_id)
+    )
 
     def count_left(self) -> int:
         with self.workshop.database.connect() as connection:
@@ -249,7 +252,11 @@ class _Reader:
         """Claim, read and record some documents; how many."""
         limit = KINDS[self.settings.kind].claim_documents
         with self.workshop.database.begin() as connection:
-            claimed = ledger.claim_unread(connection, self.source_id, self.parser, limit)
+            claimed = self._turn.take(
+                lambda after: ledger.claim_unread(
+                    connection, self.source_id, self.parser, after, limit
+                )
+            )
             batch = _Batch(self, connection, {unread.document_id: unread for unread in claimed})
             if claimed:
                 self._record_all(connection, list(batch.read()))

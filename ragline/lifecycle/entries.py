@@ -7,13 +7,13 @@ was or as it is, never half of it. What may be served is decided in `search_inde
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import perf_counter
 
 from sqlalchemy import Connection
 
 from ragline.errors import MissingEmbeddingError
-from ragline.lifecycle.claims import drain
+from ragline.lifecycle.claims import Turn, drain
 from ragline.lifecycle.generations import Generation, open_generations
 from ragline.lifecycle.ledger import count_states, register_source
 from ragline.lifecycle.settling import settle_documents
@@ -93,6 +93,14 @@ def apply_entries(workshop: Workshop, source_name: str) -> EntriesReport:
 
 
 @dataclass
+class _Turn:
+    """A worker's way through the withdrawals, or through the documents that are to be served."""
+
+    is_withdrawal: bool
+    keys: Turn[Misplaced, int] = field(default_factory=lambda: Turn(0, lambda one: one.id))
+
+
+@dataclass
 class _Placer:
     """One worker's placing of a source's documents in one generation, in whole documents."""
 
@@ -110,22 +118,28 @@ class _Placer:
         stage = self.workshop.progress.stage(
             f"{source_name}: index", total=misplaced, unit="documents"
         )
+        # What is gone must be forgotten first: it costs little, and its clock runs too.
+        turns = [_Turn(is_withdrawal=True), _Turn(is_withdrawal=False)]
         with stage as advance:
-            for count in drain(self.place_batch, self.count_left):
+            for count in drain(
+                lambda: next(filter(None, map(self.place_batch, turns)), 0), self.count_left
+            ):
                 advance(count)
 
-    def place_batch(self) -> int:
+    def place_batch(self, turn: _Turn) -> int:
         """Claim some documents and exchange their entries; how many documents."""
         with self.workshop.database.begin() as connection:
-            rows = connection.execute(
-                load_statement("lifecycle/select_misplaced_documents"),
-                self._parameters(limit=CLAIM_DOCUMENTS),
-            )
-            claimed = [Misplaced(**row) for row in rows.mappings()]
-            batch = _first_entries(claimed)
+            batch = turn.keys.take(lambda after: self._claim(connection, turn, after))
             if batch:
                 self._exchange(connection, batch)
         return len(batch)
+
+    def _claim(self, connection: Connection, turn: _Turn, after: int) -> list[Misplaced]:
+        rows = connection.execute(
+            load_statement("lifecycle/select_misplaced_documents"),
+            self._parameters(limit=CLAIM_DOCUMENTS, after=after, is_withdrawal=turn.is_withdrawal),
+        )
+        return _first_entries([Misplaced(**row) for row in rows.mappings()])
 
     def count_left(self) -> int:
         statement = load_statement("lifecycle/count_misplaced_documents")

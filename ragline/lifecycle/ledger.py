@@ -92,15 +92,20 @@ def register_source(connection: Connection, settings: SourceSettings) -> SourceK
 
 
 def claim_unread(
-    connection: Connection, source_id: int, parser_fingerprint: str, limit: int
+    connection: Connection, source_id: int, parser_fingerprint: str, after: str, limit: int
 ) -> list[UnreadDocument]:
     """Claim documents whose bytes must be read now, until the caller's transaction ends.
 
-    What another worker has claimed is left out; what failed before comes last.
+    In order of document id, those behind `after`. What another worker has claimed is left out.
     """
     rows = connection.execute(
         load_statement("lifecycle/select_unread_documents"),
-        {"source_id": source_id, "parser_fingerprint": parser_fingerprint, "limit": limit},
+        {
+            "source_id": source_id,
+            "parser_fingerprint": parser_fingerprint,
+            "after": after,
+            "limit": limit,
+        },
     )
     return [UnreadDocument(**row) for row in rows.mappings()]
 

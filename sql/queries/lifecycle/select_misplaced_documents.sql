@@ -1,7 +1,7 @@
 -- Claims documents of a source whose entries in a generation differ from what the ledger wants.
 -- Rows: id, chunking_id (null: withdraw its entries), chunk_count, has_same_chunks (only what
--- stands beside the text differs); withdrawals first, then in order of id. One that still lacks a
--- vector is left to whoever makes it.
+-- stands beside the text differs); in order of id, those after :after, withdrawals or the others.
+-- One that still lacks a vector is left to whoever makes it.
 select
   d.id,
   k.id as chunking_id,
@@ -39,6 +39,8 @@ where
     else p.document_key is not null
       and (d.parse_id is null or d.state in ('missing', 'removed'))
   end
-order by k.id is not null, d.id
+  and d.id > cast(:after as bigint)
+  and (k.id is null) = cast(:is_withdrawal as boolean)
+order by d.id
 limit cast(:limit as integer)
 for no key update of d skip locked
