@@ -45,7 +45,7 @@ class ModelUnavailableError(RaglineError):
 
 
 class UnknownSourceError(RaglineError):
-    """No source of that name is configured. The message lists those that are."""
+    """No source of that name is known. The message says which are, or where to look."""
 
 
 class UnknownCollectionError(RaglineError):
@@ -69,7 +69,7 @@ class SearchTimeoutError(RaglineError):
 
 
 class GoldenSetError(RaglineError):
-    """A golden set is not in the BEIR layout. The message names the file and line."""
+    """A golden set is not in the BEIR layout. Mend the file and line that the message names."""
 
 
 class SyncInProgressError(RaglineError):
@@ -87,11 +87,11 @@ class DocumentError(RaglineError):
 
 
 class BrokenDocumentError(DocumentError):
-    """The file breaks its own format and no reader could make sense of it."""
+    """The file breaks its own format and no reader made sense of it. Mend or replace it."""
 
 
 class DocumentUnreadableError(DocumentError):
-    """The source listed the document and then failed to hand over its bytes."""
+    """The source listed the document and failed to hand over its bytes. It is tried again."""
 
 
 class PermissionsUnavailableError(DocumentError):
@@ -99,7 +99,7 @@ class PermissionsUnavailableError(DocumentError):
 
 
 class EmptyDocumentError(DocumentError):
-    """The document holds no text to index (a blank file, or images without a text layer)."""
+    """The document holds no text to index. Give images a text layer (OCR), or exclude it."""
 
     is_permanent = True
 
@@ -111,7 +111,7 @@ class EncryptedDocumentError(DocumentError):
 
 
 class DocumentTooLargeError(DocumentError):
-    """The document is larger than the source's size limit."""
+    """The document is larger than the limit in the message. Split it, or raise the limit."""
 
     is_permanent = True
 
@@ -123,15 +123,15 @@ class UnsupportedFormatError(DocumentError):
 
 
 class ParserTimeoutError(DocumentError):
-    """Reading the document took longer than its time limit; the reader was stopped."""
+    """Reading the document took longer than its time limit and was stopped. Split it."""
 
 
 class ParserMemoryError(DocumentError):
-    """Reading the document needed more memory than its limit; the reader was stopped."""
+    """Reading the document needed more memory than its limit and was stopped. Split it."""
 
 
 class ParserCrashedError(DocumentError):
-    """The reader's process died on this document."""
+    """The reader's process died on this document. It is tried again; report it if that fails."""
 
 
 class ChunkingError(DocumentError):
@@ -155,4 +155,4 @@ class UnknownRequestError(RaglineError):
 
 
 class UnknownHitError(RaglineError):
-    """The document was not among the hits of the search that the feedback is about."""
+    """The document was not among the hits of that search. Name one of those that it answered."""
