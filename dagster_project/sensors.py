@@ -91,7 +91,7 @@ def _build_change_sensor(
         ),
     )
     def changes(context: SensorEvaluationContext) -> SensorResult | SkipReason:
-        with open_database(configuration, migrate=False) as database:
+        with open_database(configuration) as database:
             looked_at = datetime.now(UTC)
             try:
                 probe = open_source(settings, configuration.home, database).probe()
@@ -110,9 +110,9 @@ def _report_unreachable(
 ) -> SensorResult | SkipReason:
     """Not reached is not removed: an alert and a failing check, once, and no sync."""
     is_news = record_unreachable(database, settings, str(error))
-    context.log.error("source %s cannot be reached: %s", settings.name, error)
     if not is_news:
         return SkipReason(str(error))
+    context.log.error("source %s cannot be reached: %s", settings.name, error)
     return SensorResult(
         skip_reason=str(error),
         asset_events=[_evaluate(judge_reachability(settings.name, str(error)))],
@@ -156,7 +156,7 @@ def _build_clock_sensor(configuration: Configuration) -> SensorDefinition:
     )
     def clocks(context: SensorEvaluationContext) -> SensorResult | SkipReason:
         names = {source.name for source in configuration.sources}
-        with open_database(configuration, migrate=False) as database:
+        with open_database(configuration) as database:
             sources = [s for s in read_status(database).sources if s.source in names]
         before = json.loads(context.cursor or "{}")
         now = {source.source: source.alarms for source in sources}

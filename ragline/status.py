@@ -296,7 +296,7 @@ def _list_alarms(
     forgotten: Clock,
     proof: ProofStatus | None,
 ) -> list[str]:
-    """What somebody has to look at, in words, with what to do."""
+    """What somebody has to look at, in words, with what to do; the same words while it lasts."""
     alarms = []
     if row["unreachable_since"] is not None:
         since = row["unreachable_since"].isoformat(timespec="seconds")
@@ -309,8 +309,8 @@ def _list_alarms(
     for name, clock in (("visible", visible), ("forgotten", forgotten)):
         if clock.state == "late":
             alarms.append(
-                f"a change waits {clock.waiting_seconds:.0f} s to be {name}; "
-                f"{clock.within_seconds:.0f} s are allowed"
+                f"a change has waited to be {name} for longer than the {clock.within_seconds:.0f} s "
+                "that are allowed"
             )
     if proof is not None and proof.difference_count:
         alarms.append(

@@ -158,6 +158,11 @@ class _Comparison:
             self._reopen(connection, self._misplaced - self._unread, is_reread=False)
             self._reopen(connection, self._unread, is_reread=True)
             self._delete_orphans(connection)
+            if self.differences:
+                # No probe shows them: whoever watches the source shall start a sync all the same.
+                connection.execute(
+                    load_statement("checks/forget_listed_probe"), {"source_id": self._source_id}
+                )
 
     def _reopen(self, connection: Connection, keys: set[int], *, is_reread: bool) -> None:
         if keys:

@@ -44,6 +44,10 @@ RETIRE_ABOVE_SHARE = 0.5
 CRASH_BY_MEMORY_SHARE = 0.8
 
 
+class _KilledAtStartError(RaglineError):
+    """The process was killed from outside before it could read anything."""
+
+
 @dataclass(frozen=True)
 class ParserLimits:
     """What one document may use, its reader's process included."""
@@ -171,7 +175,11 @@ class ParserChild:
     def _started(self) -> tuple[subprocess.Popen[bytes], Connection]:
         if self._process is None or self._pipe is None or self._process.poll() is not None:
             self.kill()
-            self._start()
+            try:
+                self._start()
+            except _KilledAtStartError:
+                # From outside, perhaps for want of memory: neither we nor a document did it.
+                self._start()
         assert self._process is not None
         assert self._pipe is not None
         return self._process, self._pipe
@@ -199,9 +207,18 @@ class ParserChild:
             )
         if not self._is_ready(self._pipe):
             lines = log.read_text(errors="replace").strip().splitlines()
+            kind = _KilledAtStartError if self._was_killed(self._process) else RaglineError
             self.kill()
             reason = lines[-1] if lines else "it said nothing"
-            raise RaglineError(f"the process that reads documents did not start: {reason}")
+            raise kind(f"the process that reads documents did not start: {reason}")
+
+    def _was_killed(self, process: subprocess.Popen[bytes]) -> bool:
+        if self.is_stopping.is_set():
+            return False
+        try:
+            return process.wait(timeout=1) == -signal.SIGKILL
+        except subprocess.TimeoutExpired:
+            return False
 
     def _is_ready(self, pipe: Connection) -> bool:
         deadline = monotonic() + START_LIMIT_S

@@ -53,7 +53,7 @@ KINDS: dict[str, Kind] = {
     "git": Kind(GitSettings, GitSource),
     "push": Kind(PushSettings, lambda settings, around: PushSource(settings, around.database)),
     "records": Kind(RecordsSettings, _alone(RecordsSource), GIVEN_CLAIM),
-    "sql": Kind(SqlSettings, _alone(SqlSource), GIVEN_CLAIM),
+    "sql": Kind(SqlSettings, _alone(SqlSource), GIVEN_CLAIM, is_probe_complete=False),
     "web": Kind(WebSettings, WebSource, is_listed_cheaply=False, is_probe_complete=False),
 }
 

@@ -72,6 +72,17 @@ def test_database_refuses_a_step_that_is_no_transition(workshop):
         connection.execute(text("update ragline.documents set state = 'removed'"))
 
 
+def test_version_before_this_one_may_still_end_its_missing_documents(workshop):
+    sync(workshop)
+    with workshop.database.begin() as connection:
+        connection.execute(
+            text("update ragline.documents set missing_since = now() where document_id = 'bad.md'")
+        )
+        connection.execute(
+            text("update ragline.documents set state = 'removed' where document_id = 'bad.md'")
+        )
+
+
 def test_failed_document_keeps_its_last_good_text_and_is_retried_on_its_outcome(workshop, tree):
     sync(workshop)
     tree.write("bad.md", "New text about cranes.")

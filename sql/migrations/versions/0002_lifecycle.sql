@@ -73,7 +73,9 @@ begin
     select
     from ragline.document_transitions as t
     where t.from_state = old.state and t.to_state = new.state
-  ) then
+  )
+  -- Version 0.1 knows no state for a missing document; it may go on until it is stopped.
+  and not (new.state = 'removed' and old.missing_since is not null) then
     raise exception using
       errcode = 'check_violation',
       message = 'document ' || old.id || ' cannot go from ' || old.state || ' to ' || new.state;
