@@ -309,8 +309,8 @@ def _list_alarms(
     for name, clock in (("visible", visible), ("forgotten", forgotten)):
         if clock.state == "late":
             alarms.append(
-                f"a change has waited to be {name} for longer than the {clock.within_seconds:.0f} s "
-                "that are allowed"
+                f"a change has waited to be {name} for longer than the allowed "
+                f"{clock.within_seconds:.0f} s"
             )
     if proof is not None and proof.difference_count:
         alarms.append(
