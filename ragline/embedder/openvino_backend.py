@@ -22,6 +22,10 @@ _Output = Literal["sentence", "tokens"]
 # Source: benchmarks/embedding_rate.py. 512 to 2048 are within noise of each other; above that
 # the activations fall out of a core's cache.
 _BATCH_TOKENS = 1024
+# The first inference of a process is one thread's alone: OpenVINO's Python layer then makes
+# static objects, and two threads that meet there wait for each other for ever, one for the
+# object and one for the interpreter's lock (OpenVINO 2026.4, one in 24 starts on a busy machine).
+_first_inference = threading.Lock()
 
 
 def has_bfloat16() -> bool:
@@ -101,6 +105,8 @@ class _RequestPool:
         self._requests: queue.SimpleQueue[Any] = queue.SimpleQueue()
         for _ in range(self.size):
             self._requests.put(compiled.create_infer_request())
+        with _first_inference:
+            self.run(np.zeros((1, 1), np.int64), np.ones((1, 1), np.int64))
 
     def run(self, ids: Ids, mask: Ids) -> Floats:
         request = self._requests.get()
