@@ -19,6 +19,7 @@ from dagster import (
     JobDefinition,
     ResourceDefinition,
 )
+from dagster_postgres.utils import DagsterPostgresException
 
 from assets.entry_checks import blocking_keys
 from assets.keys import index_key, source_key
@@ -96,23 +97,15 @@ class _Bench:
     job: JobDefinition
 
     def run(self, keys: Iterable[AssetKey]) -> ExecuteInProcessResult:
-        """One run over some assets and their checks; a failed asset stops what stands on it.
-
-        Raises:
-            DatabaseUnavailableError: Dagster could not note down what happened.
-        """
+        """One run over some assets and their checks; a failed asset stops what stands on it."""
         tags = {"ragline/sources": ",".join(self.names), **process_tags()}
-        try:
-            return self.job.execute_in_process(
-                asset_selection=list(keys),
-                instance=self.instance,
-                raise_on_error=False,
-                run_config=QUIET,
-                tags=tags,
-            )
-        except sqlalchemy.exc.OperationalError as error:
-            said = str(error.orig).strip().splitlines() or [type(error.orig).__name__]
-            raise DatabaseUnavailableError(f"Postgres does not answer: {said[0]}") from error
+        return self.job.execute_in_process(
+            asset_selection=list(keys),
+            instance=self.instance,
+            raise_on_error=False,
+            run_config=QUIET,
+            tags=tags,
+        )
 
 
 def run_sync(
@@ -122,12 +115,15 @@ def run_sync(
 
     A source that fails does not stop the others. Where it held back the index that it shares
     with them, that is published by a second run.
+
+    Raises:
+        DatabaseUnavailableError: Dagster could not note down what happened.
     """
     started = perf_counter()
     definitions = build_definitions(
         configuration, workshop=_share(configuration, database, progress)
     )
-    with open_instance(configuration, database) as instance:
+    with _named_errors(), open_instance(configuration, database) as instance:
         end_dead_runs(instance)
         job = definitions.resolve_job_def(SYNC_JOB)
         bench = _Bench(configuration, database, instance, names, job)
@@ -136,6 +132,18 @@ def run_sync(
         if late:
             runs.append(bench.run(late))
     return _describe(bench, runs, perf_counter() - started)
+
+
+@contextmanager
+def _named_errors() -> Iterator[None]:
+    """Say which server went away, when it is Dagster that meets it first."""
+    try:
+        yield
+    except (sqlalchemy.exc.OperationalError, DagsterPostgresException) as error:
+        # Dagster's own error says how often it tried; its cause says why that was in vain.
+        lost = error.__cause__ if isinstance(error, DagsterPostgresException) else error
+        said = str(getattr(lost, "orig", lost)).strip().splitlines() or [type(error).__name__]
+        raise DatabaseUnavailableError(f"Postgres does not answer: {said[0]}") from error
 
 
 def find_held_back(
@@ -171,7 +179,8 @@ def _share(
 
     @contextmanager
     def open_workshop(context: InitResourceContext) -> Iterator[Workshop]:
-        with Workshop(configuration, database, str(context.run_id), progress) as workshop:
+        assert context.run is not None
+        with Workshop(configuration, database, context.run.run_id, progress) as workshop:
             yield workshop
 
     return ResourceDefinition(open_workshop)
