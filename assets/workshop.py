@@ -23,10 +23,11 @@ class WorkshopResource(ConfigurableResource[Workshop]):
     def yield_for_execution(self, context: InitResourceContext) -> Iterator[Workshop]:
         """Open the database for one run; models are loaded when a stage needs them."""
         configuration = load_configuration(Path(self.config_path))
-        if context.instance is not None and context.run_id is not None:
-            context.instance.add_run_tags(context.run_id, process_tags())
+        assert context.run is not None
+        assert context.instance is not None
+        context.instance.add_run_tags(context.run.run_id, process_tags())
         with (
             open_database(configuration) as database,
-            Workshop(configuration, database, str(context.run_id)) as workshop,
+            Workshop(configuration, database, context.run.run_id) as workshop,
         ):
             yield workshop

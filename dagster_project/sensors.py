@@ -49,6 +49,7 @@ from ragline.status import SourceStatus, read_status
 from ragline.storage.database import Database, open_database
 
 CLOCKS_INTERVAL_S = 30
+PASSED = "passed"
 # Seconds that a probe proves nothing for: a source that is probed needs no sync to prove it.
 FOREVER = float("inf")
 ENDED = (DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED)
@@ -165,11 +166,11 @@ def _build_clock_sensor(configuration: Configuration) -> SensorDefinition:
                 if alarm not in before.get("alarms", {}).get(name, []):
                     context.log.error("source %s: %s", name, alarm)
         results = [result for source in sources for result in _judge_waiting(source)]
-        verdicts = {_name_check(result): result.passed for result in results}
+        verdicts = {_name_check(result): _name_verdict(result) for result in results}
         changed = [
             _evaluate(result)
             for result in results
-            if before.get("verdicts", {}).get(_name_check(result), True) != result.passed
+            if before.get("verdicts", {}).get(_name_check(result), PASSED) != _name_verdict(result)
         ]
         cursor = json.dumps({"alarms": now, "verdicts": verdicts})
         return SensorResult(
@@ -186,6 +187,11 @@ def _judge_waiting(source: SourceStatus) -> list[AssetCheckResult]:
 def _name_check(result: AssetCheckResult) -> str:
     assert result.asset_key is not None
     return f"{result.asset_key.to_user_string()}:{result.check_name}"
+
+
+def _name_verdict(result: AssetCheckResult) -> str:
+    """A warning that becomes an error is another verdict."""
+    return PASSED if result.passed else result.severity.value
 
 
 def _evaluate(result: AssetCheckResult) -> AssetCheckEvaluation:
