@@ -1,0 +1,287 @@
+"""The commands of the lifecycle as a script and as a person call them, with their exit statuses.
+
+They run in this process, through the function that `ragline` is: a start costs seconds, and one
+through the shell is tests/acceptance/test_sync_command.py.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from ragline.commands import QUIET, main
+
+# Great Expectations, which each sync runs, imports what Python has deprecated, and has advice.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:module 'sre_"),
+    pytest.mark.filterwarnings("ignore:You are using a generic SQLDatasource"),
+]
+
+CONFIGURATION = """\
+collections:
+  - name: notes
+sources:
+  - {name: note-files, collection: notes, kind: files, uri: ./notes}
+"""
+BROKEN = b"%PDF-1.7 and then nothing"
+EMPTY = b"\n"
+
+
+class CommandLine:
+    """`ragline` in the folder of a configuration, and what it said."""
+
+    def __init__(self, folder: Path, url: str, capsys: pytest.CaptureFixture[str]) -> None:
+        self.folder = folder
+        self.url = url
+        self._capsys = capsys
+        self.errors = ""
+
+    def run(self, *arguments: str, status: int = 0) -> str:
+        self._capsys.readouterr()
+        sys.argv = ["ragline", *arguments]
+        try:
+            main()
+            ended = 0
+        except SystemExit as stop:
+            ended = int(stop.code or 0)
+        said, self.errors = self._capsys.readouterr()
+        assert ended == status, self.errors or said
+        return said
+
+    def read(self, *arguments: str, status: int = 0) -> Any:
+        return json.loads(self.run(*arguments, "--json", status=status))
+
+    def write(self, name: str, content: bytes) -> None:
+        (self.folder / "notes" / name).write_bytes(content)
+
+    def states(self) -> dict[str, str]:
+        rows = [json.loads(line) for line in self.run("documents").splitlines()]
+        return {row["document_id"]: row["state"] for row in rows}
+
+    def find(self, query: str) -> list[str]:
+        return [hit["document_id"] for hit in self.read("search", "notes", query)["hits"]]
+
+    def plant(self, statement: str) -> None:
+        """Do what Ragline would never do."""
+        with psycopg.connect(self.url) as connection:
+            assert connection.execute(statement.encode()).rowcount > 0
+
+
+@pytest.fixture
+def ragline(
+    tmp_path: Path,
+    database_url: str,
+    model_cache: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> CommandLine:
+    (tmp_path / "ragline.yaml").write_text(CONFIGURATION, "utf-8")
+    (tmp_path / "notes").mkdir()
+    (tmp_path / ".ragline").mkdir()
+    model_cache.mkdir(exist_ok=True)
+    (tmp_path / ".ragline" / "models").symlink_to(model_cache)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", sys.argv)
+    for name, value in {**QUIET, "RAGLINE_DATABASE_URL": database_url, "COLUMNS": "300"}.items():
+        monkeypatch.setenv(name, value)
+    command_line = CommandLine(tmp_path, database_url, capsys)
+    command_line.write("harbour.md", b"# Harbour\n\nThe ferry leaves at seven.\n")
+    command_line.write("tea.md", b"# Tea\n\nTea is picked by hand.\n")
+    return command_line
+
+
+@pytest.fixture
+def synced(ragline: CommandLine) -> CommandLine:
+    """After a sync of one document that is fine, one that is broken and one that is refused."""
+    ragline.write("broken.pdf", BROKEN)
+    ragline.write("empty.md", EMPTY)
+    ragline.run("sync")
+    assert ragline.states() == {
+        "harbour.md": "ready",
+        "broken.pdf": "failed",
+        "empty.md": "quarantined",
+        "tea.md": "ready",
+    }
+    return ragline
+
+
+def test_retry_lets_failed_documents_be_read_in_the_next_sync(synced: CommandLine):
+    synced.run("sync", "note-files")
+    assert attempts(synced, "broken.pdf") == 1
+    named = {"source": "note-files", "document_id": "broken.pdf"}
+    assert synced.read("retry") == {"retried": [named]}
+    assert synced.read("retry", "note-files", "broken.pdf") == {"retried": [named]}
+    assert synced.read("retry", "note-files", "harbour.md") == {"retried": []}
+    assert synced.run("retry", "note-files").splitlines() == [
+        "note-files: broken.pdf",
+        "1 documents will be read again in the next sync",
+    ]
+    synced.run("sync", "note-files")
+    assert attempts(synced, "broken.pdf") == 2
+    assert synced.run("retry", "nothing", status=1) == ""
+    assert synced.errors == (
+        "UnknownSourceError: unknown source 'nothing'; synced so far: note-files\n"
+    )
+
+
+def attempts(command_line: CommandLine, document_id: str) -> int:
+    with psycopg.connect(command_line.url) as connection:
+        row = connection.execute(
+            "select attempts from ragline.documents where document_id = %s", (document_id,)
+        ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def test_quarantine_is_listed_with_reasons_and_released_by_name(synced: CommandLine):
+    (listed,) = synced.read("quarantine", "list")["quarantined"]
+    assert (listed["source"], listed["document_id"]) == ("note-files", "empty.md")
+    assert (listed["error_name"], listed["attempts"]) == ("EmptyDocumentError", 1)
+    assert synced.run("quarantine", "list", "note-files").splitlines() == [
+        f"note-files: empty.md: EmptyDocumentError: {listed['error']}",
+        "1 documents are quarantined",
+    ]
+    released = synced.read("quarantine", "release", "note-files", "empty.md")
+    assert released == {"released": [{"source": "note-files", "document_id": "empty.md"}]}
+    assert synced.states()["empty.md"] == "pending"
+    assert synced.run("quarantine", "release", "note-files", "--all").splitlines() == [
+        "0 documents will be read again in the next sync"
+    ]
+    synced.run("sync", "note-files")
+    assert synced.states()["empty.md"] == "quarantined"
+
+
+WRONG_CALLS = {
+    "release of nothing": (("quarantine", "release", "note-files"), "name the documents"),
+    "release of a name and all": (
+        ("quarantine", "release", "note-files", "empty.md", "--all"),
+        "name the documents",
+    ),
+    "release without a source": (("quarantine", "release"), "Missing argument 'SOURCE'"),
+    "remove without a source": (("remove", "--yes"), "Missing argument 'SOURCE'"),
+    "confirmation without a source": (("confirm-removals",), "Missing argument 'SOURCE'"),
+    "collect of a name": (("collect", "note-files"), "unexpected extra argument"),
+    "an option that is none": (("retry", "--everything"), "No such option"),
+}
+
+
+@pytest.mark.parametrize("call", WRONG_CALLS)
+def test_wrong_call_is_told_and_ends_with_two(ragline: CommandLine, call: str):
+    arguments, expected = WRONG_CALLS[call]
+    assert ragline.run(*arguments, status=2) == ""
+    assert expected in ragline.errors
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        ("quarantine", "list", "nothing"),
+        ("quarantine", "release", "nothing", "--all"),
+        ("remove", "nothing", "--yes"),
+        ("prove", "nothing"),
+    ],
+)
+def test_unknown_source_ends_with_one(ragline: CommandLine, call: tuple[str, ...]):
+    assert ragline.run(*call, status=1) == ""
+    assert ragline.errors.startswith("UnknownSourceError: ")
+    assert "'nothing'" in ragline.errors
+
+
+def test_removed_source_leaves_a_receipt_and_is_read_again_while_configured(synced: CommandLine):
+    assert "harbour.md" in synced.find("when does the ferry leave")
+    receipt = synced.read("remove", "note-files", "--yes")
+    assert (receipt["source"], receipt["collection"]) == ("note-files", "notes")
+    assert (receipt["counts"]["documents"], receipt["counts"]["entries"]) == (4, 2)
+    assert synced.find("when does the ferry leave") == []
+    assert synced.states() == {}
+    assert synced.read("status")["sources"] == []
+
+    assert synced.read("sync")["sources"]["note-files"]["added"] == 4
+    assert synced.find("when does the ferry leave")[0] == "harbour.md"
+
+    said = synced.run("remove", "note-files", "--yes").splitlines()
+    assert f"receipt {receipt['id'] + 1}: note-files forgotten at " in said[0]
+    assert "2 entries" in said[0]
+    assert said[1].endswith("ragline.yaml still names it: the next sync would read it again")
+
+
+def test_nobody_is_removed_without_a_yes(synced: CommandLine, monkeypatch: pytest.MonkeyPatch):
+    for answer in ("", "no\n"):
+        monkeypatch.setattr(sys, "stdin", StringIO(answer))
+        synced.run("remove", "note-files", status=130)
+    assert synced.states()["harbour.md"] == "ready"
+
+
+def test_proof_names_a_planted_fault_and_the_next_sync_mends_it(synced: CommandLine):
+    (proof,) = synced.read("prove")["proofs"]
+    assert (proof["source"], proof["holds"], proof["hashed_documents"]) == ("note-files", True, 2)
+
+    synced.plant("delete from ragline.entries_1 where document_id = 'harbour.md'")
+    (proof,) = synced.read("prove", "note-files", status=1)["proofs"]
+    assert not proof["holds"]
+    assert {difference["document_id"] for difference in proof["differences"]} == {"harbour.md"}
+    assert "differences between source, ledger and index" in synced.run("status")
+
+    synced.plant("delete from ragline.entries_1 where document_id = 'tea.md'")
+    said = synced.run("prove", status=1).splitlines()
+    assert said[0].startswith("note-files: tea.md: ")
+    assert said[-1].startswith("note-files: 4 documents, ")
+
+    synced.run("sync")
+    assert synced.run("prove").splitlines() == [
+        "note-files: 4 documents, 2 of them hashed, 2 entries: 0 differences"
+    ]
+    assert "harbour.md" in synced.find("when does the ferry leave")
+
+
+def test_proof_of_a_source_that_is_away_is_open(synced: CommandLine):
+    (synced.folder / "notes").rename(synced.folder / "elsewhere")
+    said = synced.run("prove", "note-files", status=1)
+    assert said.startswith("note-files: not listed: ")
+    assert "no such folder" in said
+    assert synced.states()["harbour.md"] == "ready"
+
+
+def test_collect_deletes_what_was_kept_long_enough(synced: CommandLine):
+    (synced.folder / "notes" / "harbour.md").unlink()
+    synced.run("sync", "note-files")
+    deleted = synced.read("collect")["deleted"]
+    assert set(deleted.values()) == {0}
+    assert synced.states()["harbour.md"] == "removed"
+    synced.plant(
+        "update ragline.documents set removed_at = removed_at - interval '31 days' "
+        "where document_id = 'harbour.md'"
+    )
+    said = [line.split(maxsplit=1) for line in synced.run("collect").splitlines()]
+    counts = {name: int(count) for count, name in said}
+    assert counts.keys() == {name.replace("_", " ") for name in deleted}
+    assert counts["tombstones"] == 1
+    assert "harbour.md" not in synced.states()
+
+
+def test_status_shows_a_person_states_failures_and_clocks(synced: CommandLine):
+    said = synced.run("status")
+    for word in ("pending", "ready", "failed", "quarantined", "unsupported", "missing", "removed"):
+        assert word in said
+    assert "failed note-files: broken.pdf: " in said
+    assert "quarantined note-files: empty.md: the file is empty" in said
+    assert "kept (10m)" in said
+    assert "collection notes: generation 1, 2 documents, 2 entries, sentence-transformers/" in said
+
+
+def test_status_before_the_first_sync_says_what_to_do(ragline: CommandLine):
+    assert ragline.run("status") == "nothing was synced yet; run `ragline sync`\n"
+    assert ragline.read("status") == {"sources": [], "collections": []}
+
+
+def test_status_names_a_source_that_left_the_configuration(synced: CommandLine):
+    (synced.folder / "ragline.yaml").write_text("collections: [{name: notes}]\n", "utf-8")
+    said = synced.run("status")
+    assert "note-files: is not configured any more" in said
+    assert "ragline remove note-files" in said

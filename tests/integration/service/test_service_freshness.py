@@ -1,0 +1,171 @@
+"""GET /v1/collections/{collection}/freshness, over loopback."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx2
+import pytest
+from running_service import RunningService
+from sqlalchemy import text
+
+from ragline.lifecycle.ledger import record_reachable, record_unreachable
+from ragline.lifecycle.sync_proof import prove_source
+from ragline.lifecycle.workshop import Workshop
+
+SOURCE = "handbook-articles"
+CLOCK_FIELDS = {"within_seconds", "waiting_seconds", "state", "readings"}
+NO_READINGS = {
+    "count": 0, "late": 0, "p50_seconds": None, "p95_seconds": None, "p99_seconds": None,
+    "max_seconds": None,
+}  # fmt: skip
+
+
+@pytest.fixture
+def freshness(client: httpx2.Client) -> Callable[[], tuple[dict[str, Any], dict[str, Any]]]:
+    """Ask how fresh the handbook is: the whole answer, and its only source."""
+
+    def ask() -> tuple[dict[str, Any], dict[str, Any]]:
+        answer = client.get("/v1/collections/handbook/freshness")
+        assert answer.status_code == 200, answer.text
+        body: dict[str, Any] = answer.json()
+        (source,) = body["sources"]
+        return body, source
+
+    return ask
+
+
+@contextmanager
+def changed(running: RunningService, change: str, back: str) -> Iterator[None]:
+    """The index is shared with other tests: what is changed in it is changed back."""
+    execute(running, change)
+    try:
+        yield
+    finally:
+        execute(running, back)
+
+
+def execute(running: RunningService, statement: str) -> None:
+    with running.service.database.begin() as connection:
+        assert connection.execute(text(statement)).rowcount > 0
+
+
+def test_fresh_collection_tells_both_clocks_and_no_alarm(freshness):
+    body, source = freshness()
+    assert body.keys() == {"collection", "is_fresh", "sources"}
+    assert (body["collection"], body["is_fresh"]) == ("handbook", True)
+    assert source.keys() == {
+        "source", "listed_at", "proven_at", "unreachable_since", "visible", "forgotten", "held",
+        "proof", "alarms",
+    }  # fmt: skip
+    assert (source["source"], source["held"], source["alarms"]) == (SOURCE, None, [])
+    for name in ("visible", "forgotten"):
+        clock = source[name]
+        assert clock.keys() == CLOCK_FIELDS
+        assert (clock["within_seconds"], clock["waiting_seconds"]) == (600, 0)
+        # What a source had when it was first listed is no change.
+        assert clock["readings"] == NO_READINGS
+    listed_at = datetime.fromisoformat(source["listed_at"])
+    assert datetime.fromisoformat(source["proven_at"]) <= listed_at < datetime.now(UTC)
+
+
+def test_collection_that_was_never_synced_is_not_fresh(client: httpx2.Client):
+    answer = client.get("/v1/collections/unsynced/freshness")
+    assert answer.status_code == 200
+    assert answer.json() == {"collection": "unsynced", "is_fresh": False, "sources": []}
+
+
+def test_unknown_collection_is_a_problem_that_names_the_known_ones(client: httpx2.Client):
+    answer = client.get("/v1/collections/nothing/freshness")
+    assert answer.status_code == 404
+    assert answer.headers["content-type"] == "application/problem+json"
+    problem = answer.json()
+    assert problem["type"] == "urn:ragline:problem:unknown-collection"
+    assert "handbook" in problem["detail"]
+
+
+def test_source_that_is_away_is_an_alarm_until_it_is_back(freshness, running: RunningService):
+    database = running.service.database
+    record_unreachable(database, running.configuration.source(SOURCE), "the disk is gone")
+    try:
+        body, source = freshness()
+    finally:
+        record_reachable(database, SOURCE)
+    assert not body["is_fresh"]
+    (alarm,) = source["alarms"]
+    assert "cannot be reached since" in alarm
+    assert "the disk is gone" in alarm
+    away_for = datetime.now(UTC) - datetime.fromisoformat(source["unreachable_since"])
+    assert timedelta(0) <= away_for < timedelta(minutes=1)
+    assert freshness()[0]["is_fresh"]
+
+
+def test_held_removals_are_named_and_wait_on_the_clock(freshness, running: RunningService):
+    change = (
+        "update ragline.documents set held_since = now() - interval '11 minutes' "
+        "where document_id in ('leave', 'canteen')"
+    )
+    with changed(running, change, "update ragline.documents set held_since = null"):
+        body, source = freshness()
+    assert not body["is_fresh"]
+    assert (source["held"]["count"], source["held"]["documents"]) == (2, ["canteen", "leave"])
+    assert source["forgotten"]["state"] == "late"
+    assert 660 <= source["forgotten"]["waiting_seconds"] < 720
+    assert source["visible"]["state"] == "kept"
+    held, late = source["alarms"]
+    assert f"ragline confirm-removals {SOURCE}" in held
+    assert "600 s" in late
+
+
+def test_change_that_waits_too_long_is_an_alarm(freshness, running: RunningService):
+    change = (
+        "update ragline.documents set state = 'pending', "
+        "clock_started_at = now() - interval '11 minutes' where document_id = 'leave'"
+    )
+    back = (
+        "update ragline.documents set state = 'ready', clock_started_at = null "
+        "where document_id = 'leave'"
+    )
+    with changed(running, change, back):
+        body, source = freshness()
+    assert not body["is_fresh"]
+    assert source["visible"]["state"] == "late"
+    (alarm,) = source["alarms"]
+    assert "visible" in alarm
+
+
+def test_clock_of_a_source_that_nobody_looks_at_is_unproven(freshness, running: RunningService):
+    change = "update ragline.sources set proven_at = proven_at - interval '1 hour'"
+    back = "update ragline.sources set proven_at = proven_at + interval '1 hour'"
+    with changed(running, change, back):
+        _, source = freshness()
+    assert source["visible"]["state"] == source["forgotten"]["state"] == "unproven"
+
+
+def test_last_proof_is_told_with_what_it_found(freshness, running: RunningService):
+    database = running.service.database
+    try:
+        prove(running, "proof-1")
+        body, source = freshness()
+        assert body["is_fresh"]
+        proof = source["proof"]
+        assert datetime.fromisoformat(proof.pop("proven_at")) <= datetime.now(UTC)
+        assert proof == {
+            "holds": True, "is_listed": True, "documents": 10, "hashed_documents": 10,
+            "entries": 10, "largest_unseen_ratio": 0.0, "difference_count": 0,
+        }  # fmt: skip
+        execute(running, "update ragline.sync_proofs set difference_count = 3")
+        body, source = freshness()
+        assert (body["is_fresh"], source["proof"]["holds"]) == (False, False)
+        assert source["alarms"][0].startswith("3 differences between source, ledger and index")
+    finally:
+        with database.begin() as connection:
+            connection.execute(text("delete from ragline.sync_proofs"))
+
+
+def prove(running: RunningService, run_id: str) -> None:
+    with Workshop(running.configuration, running.service.database, run_id) as workshop:
+        assert prove_source(workshop, SOURCE).holds

@@ -1,0 +1,475 @@
+"""Sensors and schedules as Dagster evaluates them, over a real instance in the test's database.
+
+When a sync is due by the numbers alone is tests/unit/test_sensors.py.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from dagster import (
+    AssetCheckEvaluation,
+    AssetCheckKey,
+    AssetCheckSeverity,
+    AssetKey,
+    DagsterInstance,
+    Definitions,
+    ExecuteInProcessResult,
+    InitResourceContext,
+    ResourceDefinition,
+    RunRequest,
+    build_schedule_context,
+    build_sensor_context,
+)
+from dagster._core.definitions.schedule_definition import ScheduleExecutionData
+from dagster._core.definitions.sensor_definition import SensorExecutionData
+from sqlalchemy import text
+
+from assets.documents import PLAUSIBLE, REACHABLE
+from assets.entry_checks import VISIBLE, full_proof_key
+from assets.factory import build_assets
+from assets.keys import source_key
+from dagster_project.definitions import build_definitions
+from dagster_project.instance import open_instance
+from dagster_project.jobs import PROOF_JOB, RETENTION_JOB, list_keys
+from dagster_project.syncing import run_sync
+from ragline.configuration import Configuration
+from ragline.embedder.embedder import Embedder
+from ragline.lifecycle.source_lock import SourceLock
+from ragline.lifecycle.workshop import Workshop
+from ragline.progress import Advance, SilentProgress
+from ragline.status import SourceStatus, read_status
+from ragline.storage.database import Database
+
+# Great Expectations, which each sync runs, imports what Python has deprecated, and has advice.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:module 'sre_"),
+    pytest.mark.filterwarnings("ignore:You are using a generic SQLDatasource"),
+]
+
+MODEL = "sentence-transformers/all-MiniLM-L6-v2"
+SOURCE = "note-files"
+CONFIGURATION = """\
+collections:
+  - name: notes
+sources:
+  - {name: note-files, collection: notes, kind: files, uri: ./notes, visible_within: 10m}
+"""
+DOCUMENTS = source_key(SOURCE, "documents")
+CHECK_OF_REACH = AssetCheckKey(DOCUMENTS, REACHABLE)
+
+
+class Interruption(SilentProgress):
+    """Shows nothing, and does something when a stage of the given name begins."""
+
+    def __init__(self) -> None:
+        self.stage_name = ""
+        self.act: Callable[[], object] = lambda: None
+
+    @contextmanager
+    def stage(self, name: str, *, total: int | None, unit: str) -> Iterator[Advance]:
+        if name == self.stage_name:
+            self.act()
+        with super().stage(name, total=total, unit=unit) as advance:
+            yield advance
+
+
+@dataclass
+class Station:
+    """What the daemon has: definitions, an instance, and a cursor a sensor; and the source."""
+
+    configuration: Configuration
+    database: Database
+    instance: DagsterInstance
+    definitions: Definitions
+    notes: Path
+    interruption: Interruption
+    cursors: dict[str, str | None] = field(default_factory=dict)
+
+    def tick(self, name: str = "note_files_changes") -> SensorExecutionData:
+        """Evaluate a sensor as the daemon does, and keep its events and its cursor."""
+        context = build_sensor_context(
+            instance=self.instance, cursor=self.cursors.get(name), definitions=self.definitions
+        )
+        data = self.definitions.resolve_sensor_def(name).evaluate_tick(context)
+        for event in data.asset_events:
+            self.instance.report_runless_asset_event(event)
+        self.cursors[name] = data.cursor
+        return data
+
+    def sync(self, *stages: str) -> ExecuteInProcessResult:
+        """The source's job with the assets' own checks alone, which takes a third of the time.
+
+        Some stages, when they are named.
+        """
+        keys = set(list_keys(self.configuration, [SOURCE]))
+        if stages:
+            keys = {source_key(SOURCE, stage) for stage in stages}
+        own = {check for asset in build_assets(self.configuration) for check in asset.check_keys}
+        checks = {check for check in own if check.asset_key in keys}
+        return self._run("sync_note_files", keys, checks)
+
+    def sync_in_full(self) -> ExecuteInProcessResult:
+        """The run that the sensor asks for."""
+        return self._run("sync_note_files", None, None)
+
+    def prove(self, request: RunRequest) -> ExecuteInProcessResult:
+        """The run that the schedule of the proofs asks for."""
+        assert request.asset_selection is not None
+        assert request.asset_check_keys is not None
+        return self._run(PROOF_JOB, set(request.asset_selection), set(request.asset_check_keys))
+
+    def _run(
+        self, job: str, assets: set[AssetKey] | None, checks: set[AssetCheckKey] | None
+    ) -> ExecuteInProcessResult:
+        """A run as a run's process makes it of the request: the job, cut down to a selection."""
+        chosen = self.definitions.resolve_job_def(job).get_subset(
+            asset_selection=assets, asset_check_selection=checks
+        )
+        return chosen.execute_in_process(instance=self.instance, raise_on_error=False)
+
+    def shown(self, check: AssetCheckKey) -> AssetCheckEvaluation:
+        """The check as the UI shows it now."""
+        (record,) = self.instance.event_log_storage.get_latest_asset_check_execution_by_key(
+            [check]
+        ).values()
+        assert record.event is not None
+        evaluation = record.event.dagster_event.event_specific_data
+        assert isinstance(evaluation, AssetCheckEvaluation)
+        return evaluation
+
+    @property
+    def status(self) -> SourceStatus:
+        (source,) = read_status(self.database).sources
+        return source
+
+    def execute(self, statement: str) -> None:
+        with self.database.begin() as connection:
+            assert connection.execute(text(statement)).rowcount > 0
+
+    def go_away(self) -> None:
+        self.notes.rename(self.notes.with_name("elsewhere"))
+
+    def come_back(self) -> None:
+        self.notes.with_name("elsewhere").rename(self.notes)
+
+
+@pytest.fixture
+def station(
+    tmp_path: Path,
+    database: Database,
+    embedder: Embedder,
+    configure: Callable[[str], Configuration],
+) -> Iterator[Station]:
+    notes = tmp_path / "notes"
+    notes.mkdir()
+    (notes / "harbour.md").write_text("# Harbour\n\nThe ferry leaves at seven.\n", "utf-8")
+    (notes / "tea.md").write_text("# Tea\n\nTea is picked by hand.\n", "utf-8")
+    configuration = configure(CONFIGURATION)
+    interruption = Interruption()
+
+    @contextmanager
+    def open_workshop(context: InitResourceContext) -> Iterator[Workshop]:
+        assert context.run is not None
+        run_id = context.run.run_id
+        with Workshop(configuration, database, run_id, interruption) as workshop:
+            workshop._embedders[MODEL] = embedder
+            yield workshop
+
+    definitions = build_definitions(configuration, workshop=ResourceDefinition(open_workshop))
+    with open_instance(configuration, database) as instance:
+        yield Station(configuration, database, instance, definitions, notes, interruption)
+
+
+def events(data: SensorExecutionData) -> list[tuple[str, bool, AssetCheckSeverity]]:
+    """The check evaluations that a tick reported."""
+    found = []
+    for event in data.asset_events:
+        assert isinstance(event, AssetCheckEvaluation)
+        found.append((event.check_name, event.passed, event.severity))
+    return found
+
+
+def run_keys(data: SensorExecutionData) -> list[str | None]:
+    return [request.run_key for request in data.run_requests or []]
+
+
+def test_first_tick_asks_for_a_run_and_waits_for_it(station: Station):
+    first = station.tick()
+    assert run_keys(first) == ["1"]
+    assert station.sync_in_full().success
+    second = station.tick()
+    assert (run_keys(second), second.skip_message) == ([], "nothing changed")
+
+
+def test_run_of_a_tick_is_known_by_its_source(station: Station):
+    run = station.sync().dagster_run
+    assert run.tags["ragline/source"] == SOURCE
+
+
+def test_quiet_tick_moves_the_proof_of_freshness_on(station: Station):
+    station.sync()
+    before = station.status.proven_at
+    asked_at = datetime.now(UTC)
+    assert station.tick().skip_message == "nothing changed"
+    after = station.status.proven_at
+    assert before is not None
+    assert after is not None
+    assert before < asked_at < after
+
+
+def test_tick_that_finds_a_change_does_not_move_the_proof_on(station: Station):
+    station.sync()
+    before = station.status.proven_at
+    (station.notes / "tea.md").write_text("Tea is picked by machines.\n", "utf-8")
+    assert station.tick().run_requests
+    assert station.status.proven_at == before
+
+
+def test_each_change_asks_for_a_run_under_a_new_key(station: Station):
+    keys = run_keys(station.tick())
+    station.sync()
+    for number in range(2):
+        (station.notes / "tea.md").write_text(f"Tea is picked {number} times.\n", "utf-8")
+        keys += run_keys(station.tick())
+        assert station.sync().success
+    assert keys == ["1", "2", "3"]
+    assert station.tick().skip_message == "nothing changed"
+
+
+def test_file_that_comes_and_goes_while_its_sync_runs_is_noticed(station: Station):
+    station.sync()
+    guest = station.notes / "guest.md"
+    guest.write_text("# Guest\n\nA guest stays for a night.\n", "utf-8")
+    assert run_keys(station.tick())
+    # Every probe from here on says what it said before the guest came.
+    station.interruption.stage_name = f"{SOURCE}: embed"
+    station.interruption.act = guest.unlink
+    assert station.sync().success
+    assert not guest.exists()
+    assert station.status.documents["ready"] == 3
+    assert run_keys(station.tick())
+    station.sync()
+    assert (station.status.documents["ready"], station.status.documents["removed"]) == (2, 1)
+    assert station.tick().skip_message == "nothing changed"
+
+
+def test_sensor_waits_for_a_sync_that_a_person_runs(station: Station):
+    lock = SourceLock(station.database, SOURCE, "by hand")
+    try:
+        waiting = station.tick()
+    finally:
+        lock.release()
+    assert waiting.skip_message == "its sync is running or waiting to run"
+    assert run_keys(station.tick())
+
+
+def test_source_that_is_away_fails_its_check_once_and_starts_nothing(station: Station):
+    station.sync()
+    proven_at = station.status.proven_at
+    station.go_away()
+    first, *later = [station.tick() for _ in range(3)]
+    assert events(first) == [(REACHABLE, False, AssetCheckSeverity.ERROR)]
+    assert [events(tick) for tick in later] == [[], []]
+    for tick in (first, *later):
+        assert not tick.run_requests
+        assert "there is no such folder" in str(tick.skip_message)
+    assert not station.shown(CHECK_OF_REACH).passed
+    assert station.status.proven_at == proven_at
+    assert any("cannot be reached" in alarm for alarm in station.status.alarms)
+
+
+def test_source_that_is_back_passes_its_check_once(station: Station):
+    station.sync()
+    station.go_away()
+    station.tick()
+    station.come_back()
+    back, later = station.tick(), station.tick()
+    assert events(back) == [(REACHABLE, True, AssetCheckSeverity.ERROR)]
+    assert events(later) == []
+    assert (back.run_requests, back.skip_message) == ([], "nothing changed")
+    assert station.shown(CHECK_OF_REACH).passed
+    assert station.status.alarms == []
+
+
+def test_change_made_while_the_source_was_away_is_noticed_with_its_return(station: Station):
+    station.sync()
+    station.go_away()
+    station.tick()
+    station.come_back()
+    (station.notes / "tea.md").unlink()
+    back = station.tick()
+    assert events(back) == [(REACHABLE, True, AssetCheckSeverity.ERROR)]
+    assert run_keys(back)
+
+
+def test_source_that_was_never_there_is_an_alarm_before_its_first_sync(station: Station):
+    station.go_away()
+    assert events(station.tick()) == [(REACHABLE, False, AssetCheckSeverity.ERROR)]
+    assert station.status.listed_at is None
+    assert station.status.unreachable_since is not None
+
+
+def test_run_that_meets_an_absent_source_fails_its_check_and_removes_nothing(station: Station):
+    station.sync()
+    station.go_away()
+    run = station.sync()
+    assert not run.success
+    (check,) = run.get_asset_check_evaluations()
+    assert (check.asset_check_key, check.passed) == (CHECK_OF_REACH, False)
+    assert "no such folder" in str(check.metadata["error"].value)
+    assert not station.shown(CHECK_OF_REACH).passed
+    assert station.status.documents["ready"] == 2
+    # The run has told it already; the sensor has nothing to add until the source is back.
+    assert events(station.tick()) == []
+    station.come_back()
+    back = station.tick()
+    assert events(back) == [(REACHABLE, True, AssetCheckSeverity.ERROR)]
+    assert "its last sync failed; the next attempt is in" in str(back.skip_message)
+
+
+def test_sync_by_hand_reports_an_absent_source_as_a_step_and_as_a_check(station: Station):
+    station.sync()
+    station.go_away()
+    outcome = run_sync(station.configuration, station.database, [SOURCE], SilentProgress())
+    assert not outcome.ok
+    assert [step.step for step in outcome.failed_steps] == [
+        f"{SOURCE.replace('-', '_')}__documents"
+    ]
+    assert "no such folder" in outcome.failed_steps[0].error
+    (check,) = outcome.checks_failed
+    assert (check.asset, check.check, check.severity) == (
+        f"{SOURCE}/documents", REACHABLE, "ERROR",
+    )  # fmt: skip
+    assert "no such folder" in str(outcome.sources[SOURCE].error)
+    assert station.status.documents["ready"] == 2
+
+
+def test_retry_that_is_due_asks_for_a_run(station: Station):
+    (station.notes / "broken.pdf").write_bytes(b"%PDF-1.7 and then nothing")
+    station.sync()
+    assert station.status.documents["failed"] == 1
+    assert station.tick().skip_message == "nothing changed"
+    station.execute(
+        "update ragline.documents set next_attempt_at = now() - interval '1 second' "
+        "where state = 'failed'"
+    )
+    assert run_keys(station.tick())
+    station.sync()
+    # Its next attempt is two minutes away.
+    assert station.tick().skip_message == "nothing changed"
+
+
+def test_clocks_say_nothing_while_they_are_kept(station: Station):
+    station.sync()
+    tick = station.tick("clocks")
+    assert (tick.skip_message, events(tick), tick.run_requests) == ("0 alarms", [], [])
+
+
+def test_clocks_report_each_change_of_verdict_once(station: Station):
+    station.sync()
+    (station.notes / "late.md").write_text("# Late\n\nIt is late.\n", "utf-8")
+    # Listed and read, and then nobody goes on.
+    station.sync("documents")
+    seen = []
+    for minutes in (5, 11, 12, 21, 22):
+        station.execute(
+            "update ragline.documents set noticed_at = now() - interval '1 day', clock_started_at "
+            f"= now() - interval '{minutes} minutes' where document_id = 'late.md'"
+        )
+        seen.append(events(station.tick("clocks")))
+    assert seen == [
+        [],
+        [(VISIBLE, False, AssetCheckSeverity.WARN)],
+        [],
+        [(VISIBLE, False, AssetCheckSeverity.ERROR)],
+        [],
+    ]
+    station.execute(
+        "update ragline.documents set noticed_at = now(), clock_started_at = now() "
+        "where document_id = 'late.md'"
+    )
+    station.sync()
+    assert events(station.tick("clocks"))[0][:2] == (VISIBLE, True)
+    assert events(station.tick("clocks")) == []
+
+
+def test_clocks_name_held_removals_once(station: Station):
+    for number in range(40):
+        (station.notes / f"{number}.md").write_text(f"# {number}\n\nNote {number}.\n", "utf-8")
+    station.sync()
+    shutil.rmtree(station.notes)
+    station.notes.mkdir()
+    station.sync("documents")
+    first, second = station.tick("clocks"), station.tick("clocks")
+    assert events(first) == [(PLAUSIBLE, False, AssetCheckSeverity.ERROR)]
+    assert events(second) == []
+    assert first.skip_message == second.skip_message == "1 alarms"
+    held = station.shown(AssetCheckKey(DOCUMENTS, PLAUSIBLE)).metadata
+    assert held["held"].value == 42
+    assert held["to_release"].value == "ragline confirm-removals note-files"
+
+
+def evaluate_schedule(station: Station, name: str, moment: datetime) -> ScheduleExecutionData:
+    schedule = station.definitions.resolve_schedule_def(name)
+    context = build_schedule_context(station.instance, scheduled_execution_time=moment)
+    return schedule.evaluate_tick(context)
+
+
+def prove(station: Station) -> ExecuteInProcessResult:
+    moment = datetime(2026, 6, 1, 11, 40, tzinfo=UTC)
+    (request,) = evaluate_schedule(station, "hourly_sync_proof", moment).run_requests or []
+    assert request.run_key == f"2026-06-01T11:40:00+00:00:{SOURCE}"
+    assert request.asset_check_keys == [full_proof_key(SOURCE)]
+    return station.prove(request)
+
+
+def test_hourly_proof_runs_one_check_and_no_asset(station: Station):
+    station.sync()
+    run = prove(station)
+    assert run.success
+    assert run.get_asset_materialization_events() == []
+    (check,) = run.get_asset_check_evaluations()
+    assert (check.asset_check_key, check.passed) == (full_proof_key(SOURCE), True)
+    assert check.metadata["documents_hashed"].value == 2
+
+
+def test_hourly_proof_names_what_differs_and_the_sensor_has_it_mended(station: Station):
+    station.sync()
+    station.execute("delete from ragline.entries_1 where document_id = 'tea.md'")
+    run = prove(station)
+    (check,) = run.get_asset_check_evaluations()
+    assert not check.passed
+    assert "tea.md" in str(check.metadata["differing_documents"].value)
+    assert run_keys(station.tick())
+    station.sync()
+    assert station.tick().skip_message == "nothing changed"
+    assert prove(station).get_asset_check_evaluations()[0].passed
+
+
+def test_nightly_collection_reports_what_it_deleted(station: Station):
+    station.sync()
+    (station.notes / "tea.md").unlink()
+    station.sync()
+    station.execute(
+        "update ragline.documents set removed_at = now() - interval '31 days' "
+        "where state = 'removed'"
+    )
+    run = station.definitions.resolve_job_def(RETENTION_JOB).execute_in_process(
+        instance=station.instance
+    )
+    (event,) = run.get_asset_materialization_events()
+    assert event.asset_key is not None
+    assert event.asset_key.to_user_string() == "retention_report"
+    figures = {name: value.value for name, value in event.materialization.metadata.items()}
+    assert figures["tombstones"] == 1
+    assert figures["dagster/row_count"] == sum(
+        figures[name] for name in figures if name not in ("dagster/row_count", "seconds")
+    )
+    assert station.status.documents["removed"] == 0
