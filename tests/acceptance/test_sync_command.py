@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
+from ragline_home import Home, count_made
 
 # More than the one record beside the files has, so that a batch of the files is among them.
 FIRST_BATCH = 100
@@ -34,34 +31,6 @@ COUNTS = {
     "listed", "added", "changed", "unchanged", "removed", "failed", "quarantined", "chunks",
     "embeddings_made", "embeddings_reused", "seconds",
 }  # fmt: skip
-
-
-class Home:
-    """A folder with a configuration, and the command line run in it."""
-
-    def __init__(self, folder: Path, database_url: str) -> None:
-        self.folder = folder
-        self.environment = {**os.environ, "RAGLINE_DATABASE_URL": database_url}
-
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [sys.executable, "-m", "ragline", *arguments],
-            cwd=self.folder,
-            env=self.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
-    def run(self, *arguments: str, status: int = 0) -> str:
-        process = self.start(*arguments)
-        out, err = process.communicate(timeout=280)
-        assert process.returncode == status, err
-        self.errors = err
-        return out
-
-    def read(self, *arguments: str, status: int = 0) -> Any:
-        return json.loads(self.run(*arguments, "--json", status=status))
 
 
 @pytest.fixture
@@ -157,11 +126,11 @@ def test_killed_sync_ends_in_the_index_of_an_undisturbed_one(home: Home, make_da
     kill_while_embedding(home, killed_url)
     kept = count_embeddings(killed_url)
     made = count_made(home.read("sync"))
-    after_kill = export(home, "killed.jsonl")
+    after_kill = home.export()
 
     home.environment["RAGLINE_DATABASE_URL"] = make_database_url()
     undisturbed = count_made(home.read("sync"))
-    assert after_kill == export(home, "undisturbed.jsonl")
+    assert after_kill == home.export()
     # What the killed run committed is kept; only the batch in flight was made twice.
     assert FIRST_BATCH <= kept < undisturbed
     assert made == undisturbed - kept
@@ -177,17 +146,8 @@ def kill_while_embedding(home: Home, database_url: str) -> None:
     process.communicate()
 
 
-def count_made(report: dict[str, Any]) -> int:
-    return sum(source["embeddings_made"] for source in report["sources"].values())
-
-
 def count_embeddings(database_url: str) -> int:
     with psycopg.connect(database_url) as connection:
         row = connection.execute("select count(*) from ragline.embeddings").fetchone()
     assert row is not None
     return int(row[0])
-
-
-def export(home: Home, name: str) -> list[dict[str, Any]]:
-    home.run("export", "notes", "--out", name)
-    return [json.loads(line) for line in (home.folder / name).read_text("utf-8").splitlines()]

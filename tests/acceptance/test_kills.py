@@ -1,0 +1,519 @@
+"""Kill -9 at random moments: the next sync ends in the index of an undisturbed one.
+
+What is killed: the syncing process, a parser's process, Postgres as a whole or one backend of
+it. Moments come from a seed and the length of an undisturbed sync. RAGLINE_SOAK kills each of
+them twenty times; the ordinary run, a few times.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import random
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import docx
+import psutil
+import psycopg
+import pytest
+from ragline_home import Home, count_made
+
+from ragline.configuration import load_configuration
+from ragline.lifecycle.ledger import register_source
+from ragline.lifecycle.listing import apply_listing, read_listing
+from ragline.lifecycle.workshop import Workshop
+from ragline.storage.database import connect_database, prepare_database
+from ragline.storage.embedded_postgres import embedded_postgres
+
+# The figures of each kill: pytest -rP --log-level=INFO.
+LOG = logging.getLogger(__name__)
+IS_SOAK = bool(os.environ.get("RAGLINE_SOAK"))
+CONFIGURATION = """\
+collections:
+  - name: notes
+    chunking: {{max_tokens: 64, overlap_tokens: 8}}
+sources:
+  - {{name: note-files, collection: notes, kind: files, uri: "{tree}/notes"}}
+  - {{name: facts, collection: notes, kind: records, uri: "{tree}/facts.jsonl"}}
+"""
+# More than the texts of one commit, so that a kill can fall between two.
+FACTS = 1_100
+# A sync that ended before its moment came is no kill; so often another one is begun.
+ATTEMPTS = 8
+# In our words, or in those of the step that met it.
+LOST_SERVER = re.compile(r"Postgres\b.* does not answer|server closed the connection")
+PARSER = "ragline.parsing.parser_process"
+
+
+def seeds(ordinary: int) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("seed", range(20 if IS_SOAK else ordinary))
+
+
+@dataclass(frozen=True)
+class Undisturbed:
+    """What a sync comes to that nobody disturbs.
+
+    `seconds` run from its first source to its end, `reading_s` from the first parser on.
+    """
+
+    entries: list[dict[str, Any]]
+    made: int
+    seconds: float
+    reading_s: float
+
+
+MakeHome = Callable[[], Home]
+
+
+@pytest.fixture(scope="session")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Some 300 small files that have to be parsed, and more records than one batch holds."""
+    tree = tmp_path_factory.mktemp("tree")
+    notes = tree / "notes"
+    notes.mkdir()
+    for number in range(200):
+        text = f"# Note {number}\n\nSubject {number} has its own story to tell.\n"
+        (notes / f"note-{number:03}.md").write_text(text, "utf-8")
+    for number in range(80):
+        text = f"<h1>Page {number}</h1><p>The page {number} speaks of something else.</p>"
+        (notes / f"page-{number:03}.html").write_text(f"<html><body>{text}</body></html>", "utf-8")
+    for number in range(20):
+        report = docx.Document()
+        report.add_heading(f"Report {number}")
+        for finding in range(5):
+            report.add_paragraph(f"Finding {finding} of report {number} is told in a few words.")
+        report.save(str(notes / f"report-{number:03}.docx"))
+    facts = [{"_id": f"{number:04}", "text": f"Fact {number} holds."} for number in range(FACTS)]
+    (tree / "facts.jsonl").write_text("".join(f"{json.dumps(fact)}\n" for fact in facts), "utf-8")
+    return tree
+
+
+@pytest.fixture(scope="session")
+def prepared_folder(
+    tree: Path, model_cache: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A home whose embedded Postgres has its tables; copying it is faster than making one."""
+    folder = tmp_path_factory.mktemp("prepared") / "home"
+    with embedded_postgres(folder / ".ragline") as url:
+        database = connect_database(url)
+        prepare_database(database)
+        database.engine.dispose()
+    write_configuration(folder, tree, model_cache)
+    return folder
+
+
+def write_configuration(folder: Path, tree: Path, model_cache: Path) -> None:
+    (folder / "ragline.yaml").write_text(CONFIGURATION.format(tree=tree), "utf-8")
+    (folder / ".ragline").mkdir(exist_ok=True)
+    model_cache.mkdir(exist_ok=True)
+    (folder / ".ragline" / "models").symlink_to(model_cache)
+
+
+@pytest.fixture(scope="session")
+def undisturbed(
+    prepared_folder: Path, embedder: object, tmp_path_factory: pytest.TempPathFactory
+) -> Undisturbed:
+    assert embedder, "the model is exported before the time is taken"
+    folder = tmp_path_factory.mktemp("undisturbed") / "home"
+    subprocess.run(["cp", "-a", str(prepared_folder), str(folder)], check=True)
+    home = Home(folder, None)
+    process = home.start("sync", "--json")
+    wait_until(lambda: has_listed(embedded_url(home)), process)
+    begun = time.monotonic()
+    wait_until(lambda: list_parsers(process), process)
+    reading_from = time.monotonic()
+    wait_until(lambda: has_parsed(embedded_url(home)), process)
+    reading_s = time.monotonic() - reading_from
+    out, err = process.communicate()
+    seconds = time.monotonic() - begun
+    assert process.returncode == 0, err
+    return Undisturbed(home.export(), count_made(json.loads(out)), seconds, reading_s)
+
+
+@pytest.fixture
+def make_home(
+    tmp_path: Path, tree: Path, make_database_url: Callable[[], str], model_cache: Path
+) -> MakeHome:
+    """Homes over fresh databases of the tests' server."""
+    folders = (tmp_path / f"{number}" for number in range(ATTEMPTS))
+
+    def make() -> Home:
+        folder = next(folders)
+        folder.mkdir()
+        write_configuration(folder, tree, model_cache)
+        return Home(folder, make_database_url())
+
+    return make
+
+
+@pytest.fixture
+def make_embedded_home(tmp_path: Path, prepared_folder: Path) -> MakeHome:
+    """Homes with an embedded Postgres of their own."""
+    folders = (tmp_path / f"{number}" for number in range(ATTEMPTS))
+
+    def make() -> Home:
+        folder = next(folders)
+        subprocess.run(["cp", "-a", str(prepared_folder), str(folder)], check=True)
+        return Home(folder, None)
+
+    return make
+
+
+@seeds(2)
+def test_killed_sync_ends_in_the_index_of_an_undisturbed_one(
+    make_home: MakeHome, undisturbed: Undisturbed, seed: int
+):
+    moments = draw_moments(f"sync {seed}", 0.9 * undisturbed.seconds)
+
+    def kill(home: Home, process: subprocess.Popen[str], moment: float) -> bool:
+        wait_until(lambda: has_listed(server_url(home)), process)
+        time.sleep(moment)
+        family = psutil.Process(process.pid).children(recursive=True)
+        process.kill()
+        _, alive = psutil.wait_procs(family, timeout=10)
+        assert alive == [], "a reader's process outlived its sync"
+        return process.wait() == -signal.SIGKILL
+
+    home, _ = disturb(make_home, moments, kill)
+    check_next_sync(home, undisturbed, server_url(home))
+
+
+@seeds(2)
+def test_killed_parser_costs_no_more_than_another_attempt(
+    make_home: MakeHome, undisturbed: Undisturbed, seed: int
+):
+    moments = draw_moments(f"parser {seed}", 0.9 * undisturbed.reading_s)
+
+    def kill(_home: Home, process: subprocess.Popen[str], moment: float) -> bool:
+        wait_until(lambda: list_parsers(process), process)
+        time.sleep(moment)
+        return kill_one(moments.random, list_parsers(process))
+
+    home, ended = disturb(make_home, moments, kill)
+    assert ended.status == 0, ended.said
+    failed = list_unready(server_url(home))
+    assert {error for _, error in failed} <= {"ParserCrashedError"}
+    LOG.info("failed: %s", failed)
+    retried = home.read("retry", "note-files")["retried"]
+    assert [document["document_id"] for document in retried] == [name for name, _ in failed]
+    check_next_sync(home, undisturbed, server_url(home))
+
+
+@pytest.mark.parametrize("victim", ["postmaster", "backend"])
+@seeds(1)
+def test_killed_postgres_fails_the_sync_by_name_and_not_the_next_one(
+    make_embedded_home: MakeHome, undisturbed: Undisturbed, victim: str, seed: int
+):
+    moments = draw_moments(f"{victim} {seed}", 0.9 * undisturbed.seconds)
+
+    def kill(home: Home, process: subprocess.Popen[str], moment: float) -> bool:
+        wait_until(lambda: has_listed(embedded_url(home)), process)
+        time.sleep(moment)
+        return kill_one(moments.random, list_servers(home, victim))
+
+    home, ended = disturb(make_embedded_home, moments, kill)
+    assert ended.status in (0, 1)
+    assert "Traceback" not in ended.said
+    assert ended.status == 0 or LOST_SERVER.search(ended.said), ended.said
+    check_next_sync(home, undisturbed, None)
+    assert list_servers(home, "postmaster") == [], "the last to leave stops the server"
+
+
+def test_two_syncs_at_once_embed_nothing_twice(make_home: MakeHome, undisturbed: Undisturbed):
+    home = make_home()
+    processes = [home.start("sync", "--json") for _ in range(2)]
+    endings = [wait_for_end(process) for process in processes]
+    assert min(ending.status for ending in endings) == 0
+    for ending in endings:
+        assert ending.status == 0 or "SyncInProgressError" in ending.said
+    assert sum(count_made(ending.report) for ending in endings) == undisturbed.made
+    assert list_unready(server_url(home)) == []
+    assert home.export() == undisturbed.entries
+
+
+@seeds(1)
+def test_worker_finishes_what_a_killed_one_left(
+    make_home: MakeHome, undisturbed: Undisturbed, seed: int
+):
+    moments = draw_moments(f"worker {seed}", 0.6 * undisturbed.seconds)
+    survivors: list[subprocess.Popen[str]] = []
+
+    def kill(home: Home, process: subprocess.Popen[str], moment: float) -> bool:
+        home.environment["RAGLINE_DATABASE_URL"] = named_url(home, "survivor")
+        survivors.append(home.start("work", "--json"))
+        wait_until(lambda: list_parsers(process), process)
+        time.sleep(moment)
+        process.kill()
+        return process.wait() == -signal.SIGKILL
+
+    def make_listed_home() -> Home:
+        while survivors:
+            wait_for_end(survivors.pop())
+        home = make_home()
+        list_sources(home)
+        name_makers(server_url(home))
+        home.environment["RAGLINE_DATABASE_URL"] = named_url(home, "killed")
+        return home
+
+    home, _ = disturb(make_listed_home, moments, kill, "work")
+    survivor = wait_for_end(survivors.pop())
+    assert survivor.status == 0, survivor.said
+    made = sum(source["embeddings_made"] for source in survivor.report["sources"])
+    kept = count_embeddings(server_url(home), "made_by = 'killed'")
+    LOG.info("%d embeddings of the killed worker, %d of the other", kept, made)
+    assert kept + made == undisturbed.made
+    # Nothing is left but to publish what the workers placed.
+    assert count_made(home.read("sync")) == 0
+    assert list_unready(server_url(home)) == []
+    assert home.export() == undisturbed.entries
+
+
+def test_sync_after_a_killed_one_starts_at_once(make_home: MakeHome):
+    home = make_home()
+    process = home.start("sync", "facts", "--json")
+    wait_until(lambda: has_lock(server_url(home)), process)
+    process.kill()
+    process.communicate()
+    killed_at = time.monotonic()
+    while has_lock(server_url(home)):
+        assert time.monotonic() < killed_at + 2, "the lock outlived its holder"
+        time.sleep(0.02)
+    assert list_run_states(server_url(home)) == ["STARTED"]
+    assert home.read("sync", "facts")["ok"]
+    assert list_run_states(server_url(home)) == ["FAILURE", "SUCCESS"]
+
+
+# Disturbing a sync, and what became of it.
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a command ended, and what it said."""
+
+    status: int
+    out: str
+    said: str
+
+    @property
+    def report(self) -> dict[str, Any]:
+        report = json.loads(self.out)
+        assert isinstance(report, dict)
+        return report
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Random moments of one test, the same for the same seed."""
+
+    random: random.Random
+    length_s: float
+
+    def __iter__(self) -> Iterator[float]:
+        for _ in range(ATTEMPTS):
+            yield self.random.uniform(0, self.length_s)
+
+
+def draw_moments(seed: str, length_s: float) -> Moments:
+    return Moments(random.Random(seed), length_s)  # noqa: S311  nothing is secret here
+
+
+def disturb(
+    make_home: MakeHome,
+    moments: Moments,
+    kill: Callable[[Home, subprocess.Popen[str], float], bool],
+    command: str = "sync",
+) -> tuple[Home, Ending]:
+    """A home whose sync was disturbed, and how that one ended; one that was too fast is let go."""
+    for moment in moments:
+        home = make_home()
+        process = home.start(command, "--json")
+        try:
+            was_hit = kill(home, process, moment)
+        finally:
+            ending = wait_for_end(process)
+        if was_hit:
+            LOG.info("killed %.2f of %.2f s in: %d", moment, moments.length_s, ending.status)
+            return home, ending
+    pytest.fail(f"{ATTEMPTS} syncs ended before they could be disturbed")
+
+
+def wait_for_end(process: subprocess.Popen[str]) -> Ending:
+    out, err = process.communicate(timeout=200)
+    return Ending(process.returncode, out, out + err)
+
+
+def wait_until(is_met: Callable[[], object], process: subprocess.Popen[str]) -> None:
+    while not is_met():
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.01)
+
+
+def check_next_sync(home: Home, undisturbed: Undisturbed, database_url: str | None) -> None:
+    """The next sync makes what is missing and nothing else, and serves what it should."""
+    begun_at = datetime.now(UTC)
+    made = count_made(home.read("sync"))
+    assert home.export() == undisturbed.entries
+    if database_url is not None:
+        check_embeddings(database_url, begun_at, made, undisturbed.made)
+        return
+    with embedded_postgres(home.folder / ".ragline") as url:
+        check_embeddings(url, begun_at, made, undisturbed.made)
+
+
+def check_embeddings(database_url: str, begun_at: datetime, made: int, expected: int) -> None:
+    kept = count_embeddings(database_url, f"created_at < '{begun_at.isoformat()}'")
+    LOG.info("%d embeddings kept, %d made", kept, made)
+    assert kept + made == expected
+    assert count_embeddings(database_url, "true") == expected
+    assert list_unready(database_url) == []
+
+
+def kill_one(chance: random.Random, processes: list[psutil.Process]) -> bool:
+    """Kill one of the processes; whether one was there to be killed."""
+    if not processes:
+        return False
+    victim = chance.choice(sorted(processes, key=lambda process: process.pid))
+    try:
+        LOG.info("killing %s", read_command(victim)[:60])
+        victim.kill()
+    except psutil.NoSuchProcess:
+        return False
+    return True
+
+
+def list_parsers(process: subprocess.Popen[str]) -> list[psutil.Process]:
+    """The processes of a sync that read documents."""
+    try:
+        family = psutil.Process(process.pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
+    return [one for one in family if PARSER in read_command(one)]
+
+
+def list_servers(home: Home, victim: str) -> list[psutil.Process]:
+    """The postmaster of a home, or the backends that serve a client."""
+    try:
+        words = (home.folder / ".ragline/postgres/postmaster.pid").read_text().split()
+        postmaster = psutil.Process(int(words[0]))
+    except (FileNotFoundError, IndexError, psutil.NoSuchProcess):
+        return []
+    if victim == "postmaster":
+        return [postmaster]
+    return [
+        one for one in postmaster.children() if "postgres: ragline ragline" in read_command(one)
+    ]
+
+
+def read_command(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline())
+    except (psutil.NoSuchProcess, psutil.ZombieProcess):
+        return ""
+
+
+# What the database says.
+
+
+def server_url(home: Home) -> str:
+    return home.environment["RAGLINE_DATABASE_URL"]
+
+
+def named_url(home: Home, name: str) -> str:
+    """The home's database for a worker whose sessions have a name."""
+    url, _, query = server_url(home).partition("?")
+    kept = [part for part in query.split("&") if part and not part.startswith("application_name=")]
+    return f"{url}?{'&'.join([*kept, f'application_name={name}'])}"
+
+
+def embedded_url(home: Home) -> str | None:
+    """The address of a home's embedded server while it runs."""
+    folder = home.folder / ".ragline"
+    try:
+        lines = (folder / "postgres/postmaster.pid").read_text().splitlines()
+        return f"postgresql://ragline@/ragline?host={lines[4]}&port={lines[3]}"
+    except (FileNotFoundError, IndexError):
+        return None
+
+
+def query(database_url: str, statement: str) -> list[Any]:
+    with psycopg.connect(database_url) as connection:
+        return connection.execute(statement.encode()).fetchall()
+
+
+def count_embeddings(database_url: str, condition: str) -> int:
+    (row,) = query(database_url, f"select count(*) from ragline.embeddings where {condition}")
+    return int(row[0])
+
+
+def list_unready(database_url: str) -> list[tuple[str, str]]:
+    """The documents that are not ready, by id, and the names of their errors."""
+    return query(
+        database_url,
+        "select document_id, error_name from ragline.documents where state <> 'ready' order by 1",
+    )
+
+
+def list_run_states(database_url: str) -> list[str]:
+    rows = query(database_url, "select status from dagster.runs order by id")
+    return [status for (status,) in rows]
+
+
+def has_lock(database_url: str) -> bool:
+    """Whether a sync has a source of this database to itself."""
+    locks = query(
+        database_url,
+        "select 1 from pg_locks where locktype = 'advisory' and classid = 7267003 and granted"
+        " and database = (select oid from pg_database where datname = current_database())",
+    )
+    return bool(locks)
+
+
+def has_listed(database_url: str | None) -> bool:
+    return has_rows(database_url, "ragline.sources")
+
+
+def has_parsed(database_url: str | None) -> bool:
+    """Whether the parsers are done: the next stage has begun."""
+    return has_rows(database_url, "ragline.chunkings")
+
+
+def has_rows(database_url: str | None, table: str) -> bool:
+    """Whether a table has rows; a server that does not answer yet has none."""
+    try:
+        return database_url is not None and bool(
+            query(database_url, f"select 1 from {table} limit 1")
+        )
+    except psycopg.OperationalError:
+        return False
+
+
+def list_sources(home: Home) -> None:
+    """What a sync does before workers can share its reading."""
+    database = connect_database(server_url(home))
+    with Workshop(load_configuration(home.folder / "ragline.yaml"), database, "list") as workshop:
+        for settings in workshop.configuration.sources:
+            source = workshop.open_source(settings.name)
+            with database.connect() as connection:
+                listing = read_listing(connection, source)
+            with database.begin() as connection:
+                key = register_source(connection, settings)
+                apply_listing(connection, key.id, source, listing, settings.max_removal_ratio)
+    database.engine.dispose()
+
+
+def name_makers(database_url: str) -> None:
+    """Let each embedding say whose session stored it."""
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute(
+            "alter table ragline.embeddings"
+            " add column made_by text default current_setting('application_name')"
+        )

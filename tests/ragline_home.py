@@ -1,0 +1,51 @@
+"""A folder with a configuration, and `ragline` run in it as a user or a script would run it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+
+class Home:
+    """The folder, and the database that its commands use; None is the embedded one below it."""
+
+    def __init__(self, folder: Path, database_url: str | None) -> None:
+        self.folder = folder
+        self.environment = dict(os.environ)
+        if database_url is not None:
+            self.environment["RAGLINE_DATABASE_URL"] = database_url
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "ragline", *arguments],
+            cwd=self.folder,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, *arguments: str, status: int = 0) -> str:
+        process = self.start(*arguments)
+        out, err = process.communicate(timeout=280)
+        assert process.returncode == status, err or out
+        self.errors = err
+        return out
+
+    def read(self, *arguments: str, status: int = 0) -> Any:
+        return json.loads(self.run(*arguments, "--json", status=status))
+
+    def export(self, collection: str = "notes") -> list[dict[str, Any]]:
+        """Every entry that is served, vectors included."""
+        self.run("export", collection, "--out", "export.jsonl")
+        lines = (self.folder / "export.jsonl").read_text("utf-8").splitlines()
+        return [json.loads(line) for line in lines]
+
+
+def count_made(report: dict[str, Any]) -> int:
+    """The embeddings that a sync made, by its own report."""
+    return sum(source["embeddings_made"] for source in report["sources"].values())
