@@ -95,7 +95,10 @@ def test_source_that_is_away_fails_alone_and_removes_nothing(home: Home):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (("kind: files", "kind: folder"), "allowed: files, records"),
+        (
+            ("kind: files", "kind: folder"),
+            "allowed: connector, files, git, push, records, sql, web",
+        ),
         (("uri: ./notes", "uri: ./nowhere"), "does not exist"),
     ],
 )
