@@ -12,7 +12,6 @@ from typing import NamedTuple
 STATES = ("pending", "ready", "failed", "quarantined", "unsupported", "missing", "removed")
 # Documents that their source has: everything but these is to be read, cut, embedded and placed.
 GONE = ("missing", "removed")
-UNREADABLE = ("failed", "quarantined", "unsupported")
 
 
 class Transition(NamedTuple):
