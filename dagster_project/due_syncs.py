@@ -14,10 +14,9 @@ from ragline.storage.database import Database
 from ragline.storage.statements import load_statement
 
 NOTHING_CHANGED = "nothing changed"
-# Dagster looks at sensors every 5 seconds; one that is due after 5 would often miss its turn. A
-# long clock needs no more than the second.
+# Dagster looks at sensors every 5 seconds; one that is due after 5 would often miss its turn.
 SHORTEST_INTERVAL_S = 4
-LONGEST_INTERVAL_S = 30
+LONGEST_INTERVAL_S = 600
 # How many looks the shorter clock is divided into: the rest of the time is for the run.
 LOOKS_PER_CLOCK = 20
 # A source that nothing was noticed of is synced all the same before its clock runs out: only a

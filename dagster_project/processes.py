@@ -17,17 +17,13 @@ from http import HTTPStatus
 from types import FrameType
 from typing import Self
 
-from ragline.errors import RaglineError
+from ragline.errors import ProcessError
 
 HOST = "127.0.0.1"
 GRACE_S = 10.0
 START_TIMEOUT_S = 120.0
 PR_SET_PDEATHSIG = 1
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-
-class ProcessError(RaglineError):
-    """A part of `ragline dev` could not start or ended by itself. Its output says why."""
 
 
 class Stopped(KeyboardInterrupt):

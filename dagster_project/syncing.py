@@ -20,6 +20,7 @@ from dagster import (
     ResourceDefinition,
 )
 from dagster_postgres.utils import DagsterPostgresException
+from dagster_shared.error import SerializableErrorInfo
 
 from assets.entry_checks import blocking_keys
 from assets.keys import index_key, source_key
@@ -35,6 +36,8 @@ from ragline.lifecycle.workshop import Workshop
 from ragline.progress import Progress
 from ragline.storage.database import Database
 
+# How an error's class is named when a server went away, whichever library met it.
+LOST_SERVER = ("OperationalError", "InterfaceError", "AdminShutdown", "DagsterPostgresException")
 # Its events go to the storage and the UI; the terminal is for the progress.
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
@@ -269,6 +272,15 @@ def _list_failed_steps(result: ExecuteInProcessResult) -> list[FailedStep]:
         root = event.step_failure_data.error
         while root is not None and root.cause is not None:
             root = root.cause
-        said = root.message.strip().splitlines()[0] if root is not None else "no reason given"
-        failed.append(FailedStep(event.step_key or "", said))
+        failed.append(FailedStep(event.step_key or "", _name_error(root)))
     return failed
+
+
+def _name_error(error: SerializableErrorInfo | None) -> str:
+    """The first line of an error, under a name that the list of errors has where it is known."""
+    if error is None:
+        return "no reason given"
+    said = error.message.strip().splitlines()[0]
+    if error.cls_name not in LOST_SERVER:
+        return said
+    return f"{DatabaseUnavailableError.__name__}: Postgres does not answer: {said}"

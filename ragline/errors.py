@@ -52,6 +52,10 @@ class UnknownCollectionError(RaglineError):
     """No collection of that name exists. The message lists those that do."""
 
 
+class UnsuitableDocumentError(RaglineError):
+    """A named document is not one that the command is for. Nothing was changed; see the ledger."""
+
+
 class NoPushSourceError(RaglineError):
     """The collection takes no pushed documents. Add a source of the kind push to ragline.yaml."""
 
@@ -156,3 +160,11 @@ class UnknownRequestError(RaglineError):
 
 class UnknownHitError(RaglineError):
     """The document was not among the hits of that search. Name one of those that it answered."""
+
+
+class ProcessError(RaglineError):
+    """A part of `ragline dev` could not start or ended by itself. Its output says why."""
+
+
+class AddressUnavailableError(RaglineError):
+    """The service cannot listen where it was told to. Stop what does, or name another port."""

@@ -110,6 +110,11 @@ class SourceStatus:
     visible_max_seconds: float | None
     alarms: list[str]
 
+    @property
+    def is_fresh(self) -> bool:
+        """Whether both clocks are proven to be kept and nobody has to look at anything."""
+        return not self.alarms and self.visible.state == self.forgotten.state == "kept"
+
 
 @dataclass(frozen=True, slots=True)
 class CollectionStatus:

@@ -11,7 +11,7 @@ import uvicorn
 
 from ragline.commands import configured
 from ragline.configuration import Configuration
-from ragline.errors import RaglineError
+from ragline.errors import AddressUnavailableError
 from retrieval_api.app import build_app
 from retrieval_api.log_format import configure_logging
 
@@ -19,10 +19,6 @@ from retrieval_api.log_format import configure_logging
 GRACE_S = 10
 
 _STOPPING = (signal.SIGINT, signal.SIGTERM)
-
-
-class AddressUnavailableError(RaglineError):
-    """The service cannot listen where it was told to. Somebody else may do so already."""
 
 
 @click.command()

@@ -353,7 +353,9 @@ class Freshness(_Answer):
     """How fresh a collection is."""
 
     collection: str
-    is_fresh: bool = Field(description="Every source was synced, and none has an alarm.")
+    is_fresh: bool = Field(
+        description="Every source was synced and looked at within its clocks; none has an alarm."
+    )
     sources: list[SourceFreshness]
 
 

@@ -13,7 +13,6 @@ from dagster_project.instance import open_instance, prepare_instance
 from dagster_project.processes import (
     HOST,
     Family,
-    ProcessError,
     Program,
     Stopped,
     find_free_port,
@@ -23,6 +22,7 @@ from dagster_project.processes import (
 from dagster_project.unfinished_runs import end_dead_runs
 from ragline.commands import configured
 from ragline.configuration import Configuration
+from ragline.errors import ProcessError
 from ragline.storage.database import Database, open_database
 
 # Where the search for the code server's port begins, from the UI's port.

@@ -34,7 +34,8 @@ def sync(configuration: Configuration, sources: tuple[str, ...], *, as_json: boo
     that fails does, with exit status 1.
     """
     names = list(dict.fromkeys(sources)) or [source.name for source in configuration.sources]
-    _check_names(configuration, names)
+    for name in names:
+        configuration.source(name)
     if not configuration.sources:
         raise ConfigurationError(
             "there is no source to sync; add one under sources", path=configuration.path
@@ -51,16 +52,6 @@ def sync(configuration: Configuration, sources: tuple[str, ...], *, as_json: boo
     else:
         print_outcome(outcome, statuses, Console())
     sys.exit(0 if outcome.ok else 1)
-
-
-def _check_names(configuration: Configuration, names: list[str]) -> None:
-    known = [source.name for source in configuration.sources]
-    for name in names:
-        if name not in known:
-            raise ConfigurationError(
-                f"unknown source {name!r}; known: {', '.join(known) or 'none'}",
-                path=configuration.path,
-            )
 
 
 def _missing_paths(configuration: Configuration, names: list[str]) -> list[ConfigurationError]:

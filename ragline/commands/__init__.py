@@ -22,7 +22,13 @@ from uuid import UUID
 import click
 
 from ragline.configuration import load_configuration
-from ragline.errors import ConfigurationError, RaglineError
+from ragline.errors import (
+    ConfigurationError,
+    RaglineError,
+    UnknownCollectionError,
+    UnknownSourceError,
+    UnsuitableDocumentError,
+)
 
 GROUP = "ragline.commands"
 # Shown without importing a command, so that `ragline --help` is quick.
@@ -44,6 +50,8 @@ SUMMARIES = {
     "sync": "Bring the index up to date with its sources.",
     "work": "Share the work of a sync that runs elsewhere.",
 }
+# What a call names by mistake: nothing was done.
+UNKNOWN_NAMES = (UnknownSourceError, UnknownCollectionError, UnsuitableDocumentError)
 # No library reports to anybody or fetches anything by itself.
 QUIET = {
     "DO_NOT_TRACK": "1",
@@ -90,7 +98,7 @@ def main() -> None:
     """Run the command line; the exit status says how it went.
 
     0: done. 1: it failed, with one line that says why. 2: the call or the configuration is
-    wrong and nothing was done. 130: interrupted.
+    wrong, or names what is not there, and nothing was done. 130: interrupted.
     """
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
@@ -108,7 +116,7 @@ def main() -> None:
         sys.exit(2)
     except RaglineError as error:
         click.echo(f"{type(error).__name__}: {error}", err=True)
-        sys.exit(1)
+        sys.exit(2 if isinstance(error, UNKNOWN_NAMES) else 1)
     except BrokenPipeError:
         # The reader of our output left; there is nobody to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

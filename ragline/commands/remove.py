@@ -17,7 +17,9 @@ from ragline.storage.database import open_database
 @configured
 def remove(configuration: Configuration, source: str, *, yes: bool, as_json: bool) -> None:
     """Forget everything of SOURCE for good; take it out of the configuration too."""
-    if not yes and not as_json:
+    if not yes:
+        if as_json:
+            raise click.UsageError("nobody is asked with --json; give --yes with it")
         click.confirm(f"forget all documents of {source} for good?", abort=True)
     with open_database(configuration) as database:
         receipt = remove_source(database, source, configuration.home)

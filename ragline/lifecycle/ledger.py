@@ -22,6 +22,8 @@ from ragline.storage.statements import load_statement
 
 MAX_ATTEMPTS = 5
 FIRST_RETRY = timedelta(minutes=1)
+# Five attempts span seven hours: a night's outage quarantines nothing.
+RETRY_GROWTH = 8
 LONGEST_RETRY = timedelta(hours=6)
 UNSUPPORTED_RETRY = timedelta(days=1)
 LISTED_FAILURES = 1_000
@@ -224,8 +226,8 @@ def choose_failure_state(error: DocumentError, attempts: int) -> str:
 
 
 def retry_delay(attempts: int) -> timedelta:
-    """How long to wait after the `attempts`-th failure: doubling, never over LONGEST_RETRY."""
-    return min(FIRST_RETRY * float(2 ** (attempts - 1)), LONGEST_RETRY)
+    """How long to wait after the `attempts`-th failure: growing, never over LONGEST_RETRY."""
+    return min(FIRST_RETRY * float(RETRY_GROWTH ** (attempts - 1)), LONGEST_RETRY)
 
 
 def next_attempt(state: str, attempts: int) -> datetime | None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from ragline.errors import UnsuitableDocumentError
 from ragline.storage.database import Database
 from ragline.storage.statements import load_statement
 
@@ -36,15 +37,22 @@ def retry_documents(
     """Let failed and unsupported documents be tried in the next sync, whatever their delay.
 
     All of a source without ids, all of every source without a source. Returns which they are.
+
+    Raises:
+        UnsuitableDocumentError: a named document is neither; nothing was changed.
     """
-    return _change(database, "lifecycle/retry_documents", source, document_ids)
+    return _change(database, "lifecycle/retry_documents", source, document_ids, "failed")
 
 
 def release_documents(
     database: Database, source: str, document_ids: Sequence[str] = ()
 ) -> list[NamedDocument]:
-    """Read quarantined documents again in the next sync; all of the source without ids."""
-    return _change(database, "lifecycle/release_documents", source, document_ids)
+    """Read quarantined documents again in the next sync; all of the source without ids.
+
+    Raises:
+        UnsuitableDocumentError: a named document is not quarantined; nothing was changed.
+    """
+    return _change(database, "lifecycle/release_documents", source, document_ids, "quarantined")
 
 
 def list_quarantined(database: Database, source: str | None = None) -> list[QuarantinedDocument]:
@@ -56,9 +64,20 @@ def list_quarantined(database: Database, source: str | None = None) -> list[Quar
 
 
 def _change(
-    database: Database, name: str, source: str | None, document_ids: Sequence[str]
+    database: Database,
+    name: str,
+    source: str | None,
+    document_ids: Sequence[str],
+    described: str,
 ) -> list[NamedDocument]:
     parameters = {"source": source, "document_ids": list(document_ids) or None}
     with database.begin() as connection:
         rows = connection.execute(load_statement(name), parameters)
-        return [NamedDocument(**row) for row in rows.mappings()]
+        changed = [NamedDocument(**row) for row in rows.mappings()]
+        refused = set(document_ids) - {document.document_id for document in changed}
+        if refused:
+            raise UnsuitableDocumentError(
+                f"of {source}, these are not {described}, or not known: "
+                f"{', '.join(map(repr, sorted(refused)))}; see: ragline documents {source}"
+            )
+        return changed

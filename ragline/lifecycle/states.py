@@ -10,8 +10,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 STATES = ("pending", "ready", "failed", "quarantined", "unsupported", "missing", "removed")
-# Documents that their source has: everything but these is to be read, cut, embedded and placed.
-GONE = ("missing", "removed")
 
 
 class Transition(NamedTuple):

@@ -89,6 +89,7 @@ def prove_source(
         comparison.try_source(workshop.open_source(source_name))
     verdicts = check_invariants(workshop, source_name, turn=turn, in_full=in_full)
     comparison.add_verdicts(verdicts)
+    comparison.add_unmended()
     comparison.reopen()
     documents, entries = _count(workshop, settings.collection, source_id)
     proof = SyncProof(
@@ -151,6 +152,17 @@ class _Comparison:
             for broken in verdict.broken:
                 self.differences.append(Difference(broken.document_id, words))
                 self._misplaced.add(broken.document_key)
+
+    def add_unmended(self) -> None:
+        """Take over what the last proof found and no sync has mended since."""
+        named = {difference.document_id for difference in self.differences}
+        with self._workshop.database.connect() as connection:
+            rows = connection.execute(
+                load_statement("checks/select_unmended"), {"source_id": self._source_id}
+            )
+            self.differences += [
+                Difference(**row) for row in rows.mappings() if row["document_id"] not in named
+            ]
 
     def reopen(self) -> None:
         """Put back to work what differs. Entries that stand for nothing at all go at once."""

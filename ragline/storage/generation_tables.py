@@ -38,12 +38,6 @@ def drop_entries_table(connection: Connection, generation_id: int) -> None:
     connection.exec_driver_sql(f"drop table if exists ragline.{entries_table(generation_id)}")
 
 
-def count_index_rows(connection: Connection, generation_id: int) -> int:
-    """How many entries the table holds, counted."""
-    statement = text(f"select count(*) from ragline.{entries_table(generation_id)}")
-    return int(connection.execute(statement).scalar_one())
-
-
 def has_vector_index(connection: Connection, generation_id: int) -> bool:
     """Whether the generation has a valid HNSW index."""
     name = f"ragline.{entries_table(generation_id)}_embedding_idx"

@@ -71,7 +71,7 @@ def show_freshness(collection: str, service: OpenService) -> messages.Freshness:
     ]
     return messages.Freshness(
         collection=settings.name,
-        is_fresh=bool(sources) and not any(source.alarms for source in sources),
+        is_fresh=bool(sources) and all(source.is_fresh for source in sources),
         sources=[messages.SourceFreshness.model_validate(source) for source in sources],
     )
 

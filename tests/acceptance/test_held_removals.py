@@ -139,6 +139,6 @@ def test_held_removals_are_told_everywhere_and_released_by_one_command(home: Hom
         assert seen["forgotten"]["readings"]["count"] == LOST
 
     assert home.read("confirm-removals", "note-files")["documents"] == []
-    assert home.run("confirm-removals", "nothing", status=1) == ""
+    assert home.run("confirm-removals", "nothing", status=2) == ""
     assert home.errors.startswith("UnknownSourceError: ")
     assert "'nothing'" in home.errors

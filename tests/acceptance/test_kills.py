@@ -47,10 +47,11 @@ sources:
 """
 # More than the texts of one commit, so that a kill can fall between two.
 FACTS = 1_100
+# They keep a parser busy for a while and make no text to embed.
+EMPTY_PARAGRAPHS = 1_000
 # A sync that ended before its moment came is no kill; so often another one is begun.
 ATTEMPTS = 8
-# In our words, or in those of the step that met it.
-LOST_SERVER = re.compile(r"Postgres\b.* does not answer|server closed the connection")
+LOST_SERVER = re.compile(r"DatabaseUnavailableError: .*Postgres\b.* does not answer")
 PARSER = "ragline.parsing.parser_process"
 
 
@@ -91,6 +92,8 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
         report.add_heading(f"Report {number}")
         for finding in range(5):
             report.add_paragraph(f"Finding {finding} of report {number} is told in a few words.")
+        for _ in range(EMPTY_PARAGRAPHS):
+            report.add_paragraph()
         report.save(str(notes / f"report-{number:03}.docx"))
     facts = [{"_id": f"{number:04}", "text": f"Fact {number} holds."} for number in range(FACTS)]
     (tree / "facts.jsonl").write_text("".join(f"{json.dumps(fact)}\n" for fact in facts), "utf-8")

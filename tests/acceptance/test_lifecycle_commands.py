@@ -117,14 +117,16 @@ def test_retry_lets_failed_documents_be_read_in_the_next_sync(synced: CommandLin
     named = {"source": "note-files", "document_id": "broken.pdf"}
     assert synced.read("retry") == {"retried": [named]}
     assert synced.read("retry", "note-files", "broken.pdf") == {"retried": [named]}
-    assert synced.read("retry", "note-files", "harbour.md") == {"retried": []}
+    assert synced.run("retry", "note-files", "broken.pdf", "harbour.md", status=2) == ""
+    assert synced.errors.startswith("UnsuitableDocumentError: of note-files, these are not failed")
+    assert "'harbour.md'; see" in synced.errors
     assert synced.run("retry", "note-files").splitlines() == [
         "note-files: broken.pdf",
         "1 documents will be read again in the next sync",
     ]
     synced.run("sync", "note-files")
     assert attempts(synced, "broken.pdf") == 2
-    assert synced.run("retry", "nothing", status=1) == ""
+    assert synced.run("retry", "nothing", status=2) == ""
     assert synced.errors == (
         "UnknownSourceError: unknown source 'nothing'; synced so far: note-files\n"
     )
@@ -150,6 +152,8 @@ def test_quarantine_is_listed_with_reasons_and_released_by_name(synced: CommandL
     released = synced.read("quarantine", "release", "note-files", "empty.md")
     assert released == {"released": [{"source": "note-files", "document_id": "empty.md"}]}
     assert synced.states()["empty.md"] == "pending"
+    assert synced.run("quarantine", "release", "note-files", "empty.md", status=2) == ""
+    assert "not quarantined" in synced.errors
     assert synced.run("quarantine", "release", "note-files", "--all").splitlines() == [
         "0 documents will be read again in the next sync"
     ]
@@ -165,6 +169,7 @@ WRONG_CALLS = {
     ),
     "release without a source": (("quarantine", "release"), "Missing argument 'SOURCE'"),
     "remove without a source": (("remove", "--yes"), "Missing argument 'SOURCE'"),
+    "remove that nobody can be asked about": (("remove", "note-files", "--json"), "give --yes"),
     "confirmation without a source": (("confirm-removals",), "Missing argument 'SOURCE'"),
     "collect of a name": (("collect", "note-files"), "unexpected extra argument"),
     "an option that is none": (("retry", "--everything"), "No such option"),
@@ -185,10 +190,12 @@ def test_wrong_call_is_told_and_ends_with_two(ragline: CommandLine, call: str):
         ("quarantine", "release", "nothing", "--all"),
         ("remove", "nothing", "--yes"),
         ("prove", "nothing"),
+        ("sync", "nothing"),
+        ("documents", "nothing"),
     ],
 )
-def test_unknown_source_ends_with_one(ragline: CommandLine, call: tuple[str, ...]):
-    assert ragline.run(*call, status=1) == ""
+def test_unknown_source_ends_with_two(ragline: CommandLine, call: tuple[str, ...]):
+    assert ragline.run(*call, status=2) == ""
     assert ragline.errors.startswith("UnknownSourceError: ")
     assert "'nothing'" in ragline.errors
 

@@ -117,7 +117,7 @@ def test_mistake_in_the_configuration_is_one_line_and_status_two(home: Home, cha
 def test_unknown_names_are_refused_with_the_known_ones(home: Home):
     home.run("sync", "nothing", status=2)
     assert "note-files, facts" in home.errors
-    home.run("search", "nothing", "query", status=1)
+    home.run("search", "nothing", "query", status=2)
     assert "known: notes" in home.errors
 
 

@@ -5,8 +5,13 @@ from __future__ import annotations
 import io
 import itertools
 import json
+import os
+import signal
+import threading
 import time
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from shutil import which
 
@@ -21,9 +26,11 @@ from ragline.errors import (
     ParserCrashedError,
     ParserMemoryError,
     ParserTimeoutError,
+    RaglineError,
     UnsupportedFormatError,
 )
 from ragline.parsing.parsed_document import ParsedDocument
+from ragline.parsing.parser_child import ParserChild, ParserLimits
 from ragline.parsing.parser_pool import ParserPool
 from ragline.sources.protocol import FetchedDocument
 
@@ -220,3 +227,36 @@ def test_every_broken_file_ends_with_a_parse_or_a_reason(test_data):
             assert len(str(result)) > 10, name
     assert isinstance(results["encrypted/password.pdf"], EncryptedDocumentError)
     assert isinstance(results["encrypted/60320-protected.xlsx"], EncryptedDocumentError)
+
+
+@pytest.mark.parametrize("kills", [1, 2])
+def test_reader_killed_while_it_starts_is_started_once_more(kills: int):
+    with ParserChild(ParserLimits()) as child, kill_starting(child, kills) as killed:
+        if kills == 1:
+            assert isinstance(child.read_document(GOOD), ParsedDocument)
+        else:
+            with pytest.raises(RaglineError, match="did not start"):
+                child.read_document(GOOD)
+    assert len(killed) == kills
+
+
+@contextmanager
+def kill_starting(child: ParserChild, count: int) -> Iterator[set[int]]:
+    """Kill the child's process as soon as it exists, so many times; yields the ids killed."""
+    killed: set[int] = set()
+    is_over = threading.Event()
+
+    def kill() -> None:
+        while len(killed) < count and not is_over.is_set():
+            if child.pid is not None and child.pid not in killed:
+                os.kill(child.pid, signal.SIGKILL)
+                killed.add(child.pid)
+            time.sleep(0.001)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    try:
+        yield killed
+    finally:
+        is_over.set()
+        killer.join()

@@ -38,8 +38,8 @@ def test_unsupported_format_keeps_its_own_state_however_often_it_is_met():
     assert choose_failure_state(UnsupportedFormatError("x"), MAX_ATTEMPTS + 3) == "unsupported"
 
 
-def test_retries_wait_twice_as_long_each_time_up_to_a_limit():
+def test_retries_wait_ever_longer_and_reach_the_limit_before_the_last():
     delays = [retry_delay(attempt) for attempt in range(1, 12)]
-    assert delays[:3] == [timedelta(minutes=1), timedelta(minutes=2), timedelta(minutes=4)]
-    assert max(delays) == LONGEST_RETRY
+    assert delays[:3] == [timedelta(minutes=1), timedelta(minutes=8), timedelta(minutes=64)]
+    assert delays[MAX_ATTEMPTS - 2] == max(delays) == LONGEST_RETRY
     assert delays == sorted(delays)

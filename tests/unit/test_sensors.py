@@ -104,7 +104,7 @@ def test_local_source_is_looked_at_as_often_as_possible(tmp_path: Path):
     assert interval_seconds(settings(str(tmp_path), timedelta(days=1))) == 4
 
 
-@pytest.mark.parametrize(("seconds", "expected"), [(15, 4), (200, 10), (86_400, 30)])
+@pytest.mark.parametrize(("seconds", "expected"), [(15, 4), (200, 10), (600, 30), (86_400, 600)])
 def test_remote_source_is_probed_as_its_clock_demands(seconds, expected):
     assert interval_seconds(settings("s3://bucket", timedelta(seconds=seconds))) == expected
 

@@ -1,4 +1,6 @@
 -- Writes the documents that the ledger does not know yet; the row count is what was added.
+-- What comes back has its row. (An anti-join instead would search the rows that this statement
+-- itself writes: quadratic while the table is small.)
 -- A change's clock starts at its own time, but not before the source was last proven unchanged.
 insert into ragline.documents (
   source_id, document_id, state, version, changed_at, noticed_at, clock_started_at
@@ -7,10 +9,5 @@ select
   cast(:source_id as bigint), l.document_id, 'pending', l.version, l.changed_at, now(),
   least(now(), greatest(l.changed_at, cast(:proven_at as timestamptz)))
 from listed as l
-where
-  l.is_new
-  and not exists (
-    select
-    from ragline.documents as d
-    where d.source_id = cast(:source_id as bigint) and d.document_id = l.document_id
-  )
+where l.is_new
+on conflict (source_id, document_id) do nothing

@@ -1,0 +1,17 @@
+-- What the last proof of a source found and no sync has mended since: (document_id, what). Such a
+-- document is pending from that proof on, and nothing else compares it.
+select d.document_id, difference ->> 1 as what
+from (
+  select p.proven_at, p.differences
+  from ragline.sync_proofs as p
+  where p.source_id = cast(:source_id as bigint)
+  order by p.id desc
+  limit 1
+) as last
+cross join lateral jsonb_array_elements(last.differences) as difference
+join ragline.documents as d
+  on
+    d.source_id = cast(:source_id as bigint)
+    and d.document_id = difference ->> 0
+where d.state = 'pending' and d.noticed_at <= last.proven_at
+order by d.document_id
