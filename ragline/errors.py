@@ -77,12 +77,16 @@ class UnknownReceiptError(RaglineError):
     """No entry of this receipt is in an index any more, or it was never there. Search again."""
 
 
+class AmbiguousDocumentError(RaglineError):
+    """Several sources of the collection have a document of this id. Name the source too."""
+
+
 class NoPushSourceError(RaglineError):
     """The collection takes no pushed documents. Add a source of the kind push to ragline.yaml."""
 
 
 class UnknownDocumentError(RaglineError):
-    """No document of this id was ever pushed to the collection. Look at the id's encoding."""
+    """The collection has no document of this id. Look at the id's encoding."""
 
 
 class IndexNotReadyError(RaglineError):

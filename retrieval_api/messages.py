@@ -18,6 +18,7 @@ from pydantic import (
     ConfigDict,
     Field,
     JsonValue,
+    PlainValidator,
     WithJsonSchema,
 )
 from pydantic_core import PydanticCustomError
@@ -40,6 +41,29 @@ def _refuse_blank(text: str) -> str:
     if not text.strip():
         raise PydanticCustomError("blank", "must hold something other than white space")
     return text
+
+
+_QUERY_SCHEMA = {"type": "string", "minLength": 1, "maxLength": LONGEST_QUERY_CHARS}
+
+
+def _read_queries(value: object) -> tuple[str, ...]:
+    """A query or a list of them. By hand, because a union's errors name its types to the caller."""
+    queries = [value] if isinstance(value, str) else value
+    if not isinstance(queries, list) or not 0 < len(queries) <= MOST_QUERIES:
+        raise PydanticCustomError(
+            "query", "must be a string or a list of 1 to {most} strings", {"most": MOST_QUERIES}
+        )
+    for query in queries:
+        if not isinstance(query, str):
+            raise PydanticCustomError("query", "must hold nothing but strings")
+        _refuse_blank(query)
+        if len(query) > LONGEST_QUERY_CHARS:
+            raise PydanticCustomError(
+                "query", "must have at most {most} characters", {"most": LONGEST_QUERY_CHARS}
+            )
+        if any("\ud800" <= sign <= "\udfff" for sign in query):
+            raise PydanticCustomError("query", "must not hold half of a surrogate pair")
+    return tuple(queries)
 
 
 def _refuse_nul(text: str) -> str:
@@ -66,6 +90,21 @@ Query = Annotated[
         examples=["how do I request parental leave?"],
     ),
     AfterValidator(_refuse_blank),
+]
+Queries = Annotated[
+    tuple[str, ...],
+    PlainValidator(_read_queries),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                _QUERY_SCHEMA,
+                {"type": "array", "items": _QUERY_SCHEMA, "minItems": 1, "maxItems": MOST_QUERIES},
+            ],
+            "description": "What is looked for, in the words of a person; or several wordings of "
+            "it, of which each hit counts with its best.",
+            "examples": ["how do I request parental leave?"],
+        }
+    ),
 ]
 Identifier = Annotated[
     str, Field(min_length=1, max_length=LONGEST_ID_CHARS), AfterValidator(_refuse_nul)
@@ -106,9 +145,7 @@ class SearchBody(_Question):
     """A question to one collection."""
 
     collection: Annotated[Identifier, Field(examples=["handbook"])]
-    query: Query | Annotated[list[Query], Field(min_length=1, max_length=MOST_QUERIES)] = Field(
-        description="A list holds several wordings of one question; each hit counts with its best."
-    )
+    query: Queries
     top_k: int = Field(
         default=10, ge=1, le=LARGEST_TOP_K, description="The most hits to answer with."
     )
@@ -157,15 +194,14 @@ class SearchBody(_Question):
 
     def to_request(self) -> SearchRequest:
         """The same question, as the library takes it."""
-        queries = [self.query] if isinstance(self.query, str) else self.query
         return SearchRequest(
             collection=self.collection,
-            query=queries[0],
+            query=self.query[0],
             top_k=self.top_k,
             mode=self.mode,
             rerank=self.rerank not in (False, "off"),
             principals=tuple(self.principals),
-            alternatives=tuple(queries[1:]),
+            alternatives=self.query[1:],
             filter=self.filter,
             reranker=_RERANKERS.get(self.rerank, "configured"),
             max_age=None if self.max_age is None else timedelta(seconds=self.max_age),
@@ -468,6 +504,84 @@ class Freshness(_Answer):
         description="Every source was synced and looked at within its clocks; none has an alarm."
     )
     sources: list[SourceFreshness]
+
+
+class Chunk(_Answer):
+    """One chunk of a document. Chunks may overlap; the offsets say how far."""
+
+    ordinal: int = Field(description="From 0, in the document's order.")
+    text: str
+    heading_path: list[str]
+    page: int | None
+    char_start: int
+    char_end: int
+    receipt: Receipt
+
+
+class ServedDocument(_Answer):
+    """A document as its collection serves it."""
+
+    collection: str
+    source: str
+    document_id: str
+    title: str | None
+    media_type: str | None
+    metadata: dict[str, Any]
+    chunks: list[Chunk]
+
+
+class ListedDocument(_Answer):
+    """A document of a collection, as the ledger has it."""
+
+    source: str
+    document_id: str
+    state: str
+    title: str | None
+    media_type: str | None
+    metadata: dict[str, Any]
+    content_hash: str | None
+    source_version: str
+    source_changed_at: datetime | None
+    visible_at: datetime | None
+    chunks: int = Field(description="How many are served.")
+
+
+class Documents(_Answer):
+    """A page of a collection's documents, by source and id."""
+
+    collection: str
+    documents: list[ListedDocument]
+    next: str | None = Field(description="Send it as `after` for the next page; null at the end.")
+
+
+class ExplainedReceipt(_Answer):
+    """What lies behind a hit: the document, the run, and the settings that made it."""
+
+    receipt: Receipt
+    is_current: bool = Field(
+        description="Searches answer with it, and its source was last seen to hold just this."
+    )
+    collection: str
+    source: str
+    source_kind: str | None
+    document_id: str
+    title: str | None
+    media_type: str | None
+    metadata: dict[str, Any]
+    document_state: str | None
+    listed_version: str | None = Field(description="What the source was last seen to hold.")
+    listed_content_hash: str | None
+    visible_at: datetime | None
+    generation_state: str
+    promoted_at: datetime | None
+    embedding_model: str
+    chunking: dict[str, Any]
+    language: str
+    run_started_at: datetime | None
+    run_finished_at: datetime | None
+    text: str
+    heading_path: list[str]
+    page: int | None
 
 
 class Collections(_Answer):

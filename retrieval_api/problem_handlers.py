@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ragline.errors import (
+    AmbiguousDocumentError,
     DatabaseTooNewError,
     DatabaseUnavailableError,
     DocumentTooLargeError,
@@ -31,6 +32,7 @@ from ragline.errors import (
     UnknownRequestError,
 )
 from retrieval_api.problems import (
+    AMBIGUOUS_DOCUMENT,
     BODY_TOO_LARGE,
     DATABASE_UNAVAILABLE,
     GENERATION_TOO_OLD,
@@ -62,6 +64,7 @@ _SPOKEN: dict[type[Exception], ProblemKind] = {
     UnknownCollectionError: UNKNOWN_COLLECTION,
     UnknownRequestError: UNKNOWN_REQUEST,
     UnknownDocumentError: UNKNOWN_DOCUMENT,
+    AmbiguousDocumentError: AMBIGUOUS_DOCUMENT,
     NoPushSourceError: NO_PUSH_SOURCE,
     DocumentTooLargeError: BODY_TOO_LARGE,
     UnknownReceiptError: UNKNOWN_RECEIPT,

@@ -15,7 +15,6 @@ from sqlalchemy import Connection, RowMapping
 
 from ragline.errors import (
     AmbiguousDocumentError,
-    IndexNotReadyError,
     UnknownDocumentError,
     UnknownReceiptError,
 )
@@ -108,7 +107,9 @@ class ExplainedReceipt:
     page: int | None
 
 
-def explain_receipt(database: Database, receipt_id: str, principals: Principals) -> ExplainedReceipt:
+def explain_receipt(
+    database: Database, receipt_id: str, principals: Principals
+) -> ExplainedReceipt:
     """What lies behind the hit of a receipt, as far as `principals` may see it.
 
     Raises:
@@ -201,19 +202,6 @@ def list_documents(
             load_statement("search/select_collection_documents"), parameters
         ).mappings()
         return [_make_listed(row) for row in rows]
-
-
-def require_live(generation: LiveGeneration | None, collection: str) -> LiveGeneration:
-    """The generation, if there is one.
-
-    Raises:
-        IndexNotReadyError: the collection has none yet.
-    """
-    if generation is None:
-        raise IndexNotReadyError(
-            f"collection {collection} has no live index yet; run `ragline sync` first"
-        )
-    return generation
 
 
 def _select_behind(

@@ -97,7 +97,7 @@ class Searcher:
         started = perf_counter()
         settings = self._settings(request.collection)
         condition = _read_condition(request)
-        generation = self._live_generation(request.collection)
+        generation = self.live_generation(request.collection)
         if request.min_generation is not None and generation.id < request.min_generation:
             raise GenerationTooOldError(
                 f"collection {request.collection} is served from generation {generation.id}, and "
@@ -162,7 +162,12 @@ class Searcher:
             # It may live in the database only, under settings that are no longer configured.
             return CollectionSettings.model_construct(name=collection)
 
-    def _live_generation(self, collection: str) -> LiveGeneration:
+    def live_generation(self, collection: str) -> LiveGeneration:
+        """The generation that searches of a collection see now.
+
+        Raises:
+            UnknownCollectionError, IndexNotReadyError: there is none.
+        """
         statement = load_statement("search/select_live_generation")
         with self._database.connect() as connection:
             row = connection.execute(statement, {"collection": collection}).mappings().first()

@@ -1,6 +1,6 @@
 -- The whole hybrid search: entries of a generation by fused score, best first, ties by id.
 -- Rows: id, score, vector_score (cosine), keyword_score (BM25), the rank in each leg, and how many
--- candidates the vector leg found. A search's filter takes the place of `true /* filter */`.
+-- candidates the vector leg found. A search's filter takes the place of the marked condition.
 --
 -- Each leg's scores are scaled to 0…1 between the first and the :scale_depth-th candidate and
 -- added with their weights (convex fusion; Bruch, Gai and Ingber, "An Analysis of Fusion
