@@ -32,6 +32,7 @@ from ragline.search.reranking import Reranker, blend_scores, load_reranker
 from ragline.storage.database import Database
 from ragline.storage.generation_tables import load_generation_statement
 from ragline.storage.statements import load_statement
+from ragline.telemetry import note, span, staged
 
 # SQLSTATE of a statement that was cancelled, by its time limit or by a person.
 QUERY_CANCELED = "57014"
@@ -65,9 +66,16 @@ class Searcher:
             SearchTimeoutError: the database took longer than the time limit.
             DatabaseUnavailableError: the database did not answer.
         """
+        with span("search", collection=request.collection, mode=request.mode):
+            answer = self._answer(request)
+            note(hits=len(answer.hits))
+            return answer
+
+    def _answer(self, request: SearchRequest) -> SearchAnswer:
         started = perf_counter()
         settings = self._settings(request.collection)
         generation = self._live_generation(request.collection)
+        note(generation=generation.id)
         vector = self._embed(generation, request)
         embedded = perf_counter()
         entries = self._retrieve(request, settings, generation, vector)
@@ -125,11 +133,13 @@ class Searcher:
             known = ", ".join(sorted(names)) or "none"
             raise UnknownCollectionError(f"unknown collection {collection!r}; known: {known}")
 
+    @staged("embed")
     def _embed(self, generation: LiveGeneration, request: SearchRequest) -> Vector | None:
         if request.mode == "keyword":
             return None
         return self.embedder(generation.model).embed_query(request.query)
 
+    @staged("retrieve")
     def _retrieve(
         self,
         request: SearchRequest,
@@ -157,6 +167,7 @@ class Searcher:
                 ) from error
             raise
 
+    @staged("rerank")
     def _rerank(
         self,
         query: str,
