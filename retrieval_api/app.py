@@ -13,10 +13,20 @@ from starlette.middleware import Middleware
 from ragline.configuration import Configuration
 from retrieval_api.access_log import AccessLog
 from retrieval_api.body_limit import BodyLimit
+from retrieval_api.observation import Observation
 from retrieval_api.openapi import DESCRIPTION, TITLE, describe_app
 from retrieval_api.problem_handlers import FailureBoundary, add_problem_handlers
 from retrieval_api.pushed_bodies import find_larger_limits
-from retrieval_api.routes import collections, documents, feedback, health, reranking, searches
+from retrieval_api.routes import (
+    collections,
+    documents,
+    feedback,
+    health,
+    metrics,
+    quality,
+    reranking,
+    searches,
+)
 from retrieval_api.routes.documentation import mount_documentation
 from retrieval_api.service import Service
 
@@ -44,13 +54,23 @@ def build_app(configuration: Configuration) -> FastAPI:
         lifespan=_live,
         middleware=[
             Middleware(AccessLog),
+            Middleware(Observation, metrics=service.metrics),
             Middleware(FailureBoundary),
             Middleware(BodyLimit, find_larger=find_larger_limits(configuration)),
         ],
     )
     app.state.service = service
     add_problem_handlers(app)
-    for routes in (searches, reranking, feedback, collections, documents, health):
+    for routes in (
+        searches,
+        reranking,
+        feedback,
+        quality,
+        collections,
+        documents,
+        health,
+        metrics,
+    ):
         app.include_router(routes.router)
     mount_documentation(app)
     return app
