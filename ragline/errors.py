@@ -184,7 +184,14 @@ class UnknownRequestError(RaglineError):
 
 
 class UnknownHitError(RaglineError):
-    """The document was not among the hits of that search. Name one of those that it answered."""
+    """The document was not among the hits of that search. Name one of those that it answered.
+
+    `field` is what named it: `document_id` or `entry_id`.
+    """
+
+    def __init__(self, message: str, *, field: str = "document_id") -> None:
+        super().__init__(message)
+        self.field = field
 
 
 class ProcessError(RaglineError):

@@ -54,6 +54,7 @@ def _log_request(scope: Scope, status: int, duration_ms: float) -> None:
     state = Request(scope).state
     fields: dict[str, Any] = {
         "request_id": state.request_id,
+        "trace_id": getattr(state, "trace_id", None),
         "method": scope["method"],
         "path": scope["path"][:LONGEST_PATH_CHARS],
         "status": status,

@@ -13,6 +13,7 @@ from starlette.middleware import Middleware
 from ragline.configuration import Configuration
 from retrieval_api.access_log import AccessLog
 from retrieval_api.body_limit import BodyLimit
+from retrieval_api.observation import Observation
 from retrieval_api.openapi import DESCRIPTION, TITLE, describe_app
 from retrieval_api.problem_handlers import FailureBoundary, add_problem_handlers
 from retrieval_api.pushed_bodies import find_larger_limits
@@ -22,6 +23,8 @@ from retrieval_api.routes import (
     feedback,
     health,
     inspection,
+    metrics,
+    quality,
     reranking,
     searches,
 )
@@ -52,6 +55,7 @@ def build_app(configuration: Configuration) -> FastAPI:
         lifespan=_live,
         middleware=[
             Middleware(AccessLog),
+            Middleware(Observation, metrics=service.metrics),
             Middleware(FailureBoundary),
             Middleware(BodyLimit, find_larger=find_larger_limits(configuration)),
         ],
@@ -62,10 +66,12 @@ def build_app(configuration: Configuration) -> FastAPI:
         searches,
         reranking,
         feedback,
+        quality,
         collections,
         inspection,
         documents,
         health,
+        metrics,
     ):
         app.include_router(routes.router)
     mount_documentation(app)

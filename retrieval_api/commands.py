@@ -14,6 +14,7 @@ from ragline.configuration import Configuration
 from ragline.errors import AddressUnavailableError
 from retrieval_api.app import build_app
 from retrieval_api.log_format import configure_logging
+from retrieval_api.telemetry import exported_telemetry
 
 # What a request that is being answered gets when the service is told to stop.
 GRACE_S = 10
@@ -35,7 +36,8 @@ def serve(configuration: Configuration, host: str, port: int) -> None:
         click.echo(
             f"Ragline answers on {_url(address)} (documentation: {_url(address)}/docs)", err=True
         )
-        run_server(build_server(configuration), listener)
+        with exported_telemetry():
+            run_server(build_server(configuration), listener)
 
 
 def build_server(configuration: Configuration) -> uvicorn.Server:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 from uuid import UUID
 
 from pydantic import (
@@ -20,14 +20,17 @@ from pydantic import (
     JsonValue,
     PlainValidator,
     WithJsonSchema,
+    model_validator,
 )
 from pydantic_core import PydanticCustomError
 
 from ragline.search.messages import Include, Mode, RerankerKind, SearchRequest
+from ragline.search.recording import FeedbackKind
 
 LONGEST_QUERY_CHARS = 8_000
 LONGEST_ID_CHARS = 4_096
 LARGEST_TOP_K = 100
+LARGEST_ENTRY_ID = 2**63 - 1
 MOST_DOCUMENTS = 1_000
 MOST_PRINCIPALS = 1_000
 MOST_QUERIES = 16
@@ -390,7 +393,7 @@ class RerankResults(_Answer):
 
 
 class FeedbackBody(_Question):
-    """What a person thought of one document among a search's hits."""
+    """What a person did with one hit of a search, or thought of it."""
 
     request_id: Annotated[
         Identifier,
@@ -399,16 +402,52 @@ class FeedbackBody(_Question):
             examples=["6f1c2a34-0e3e-4c5e-9a8e-7e1f5d0c9b11"],
         ),
     ]
-    document_id: Annotated[Identifier, Field(examples=["policies/leave.md"])]
-    useful: bool
+    document_id: Annotated[Identifier, Field(examples=["policies/leave.md"])] | None = Field(
+        default=None, description="The document among the hits; its first hit is meant."
+    )
+    entry_id: int | None = Field(
+        default=None,
+        ge=1,
+        le=LARGEST_ENTRY_ID,
+        description="The hit itself, by its receipt. One of both names must be given.",
+    )
+    # Not optional: null is not the same as nothing.
+    kind: FeedbackKind = Field(
+        default=cast("FeedbackKind", None),
+        description="`useful` and `not_useful` are verdicts, of which the last one stands; "
+        "`click` and `answer_used` say what was done.",
+    )
+    useful: bool = Field(
+        default=cast("bool", None),
+        description="In place of `kind`: true for `useful`, false for `not_useful`.",
+    )
+
+    @model_validator(mode="after")
+    def _check_choices(self) -> FeedbackBody:
+        given = self.model_fields_set
+        if len(given & {"kind", "useful"}) != 1:
+            raise PydanticCustomError("choice", "give either kind or useful")
+        if self.document_id is None and self.entry_id is None:
+            raise PydanticCustomError("choice", "give document_id or entry_id")
+        return self
+
+    @property
+    def word(self) -> FeedbackKind:
+        """What is said, whichever way it was written."""
+        if "kind" in self.model_fields_set:
+            return self.kind
+        return "useful" if self.useful else "not_useful"
 
 
 class FeedbackKept(_Answer):
-    """The feedback as it is on record now. The last word on a document stands."""
+    """The feedback as it is on record now. What was written as `useful` is answered so."""
 
     request_id: UUID
     document_id: str
-    useful: bool
+    entry_id: int | None = None
+    kind: FeedbackKind | None = None
+    rank: int | None = Field(default=None, description="The hit's place in the answer, from 1.")
+    useful: bool | None = None
 
 
 class SourceState(_Answer):

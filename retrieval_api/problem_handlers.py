@@ -157,7 +157,7 @@ def _answer_invalid_request(request: Request, error: RequestValidationError) -> 
 
 
 def _answer_unknown_hit(request: Request, error: UnknownHitError) -> ProblemResponse:
-    return _answer_invalid(request, [FieldError(field="document_id", message=str(error))])
+    return _answer_invalid(request, [FieldError(field=error.field, message=str(error))])
 
 
 def _answer_invalid_search(request: Request, error: InvalidSearchError) -> ProblemResponse:

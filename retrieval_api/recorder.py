@@ -1,4 +1,4 @@
-"""Keeping each search on record, after its answer and without ever failing it.
+"""Keeping each search on record: a bounded buffer and one thread that writes it in batches.
 
 What a record holds is `ragline.search.recording`. The figures made from records are
 `ragline.quality`.
@@ -7,19 +7,36 @@ What a record holds is `ragline.search.recording`. The figures made from records
 from __future__ import annotations
 
 import logging
-from threading import Event, Lock
+from collections import deque
+from collections.abc import Sequence
+from threading import Condition, Thread
+from time import monotonic
+from typing import Literal
 from uuid import UUID
 
-from ragline.errors import RaglineError
-from ragline.search.messages import SearchAnswer, SearchRequest
-from ragline.search.recording import record_request
+from sqlalchemy.exc import DataError, IntegrityError, ProgrammingError, SQLAlchemyError
+
+from ragline.errors import DatabaseUnavailableError, RaglineError
+from ragline.search.clients import ClientHashes
+from ragline.search.recording import SearchRecord, record_requests
 from ragline.storage.database import Database
 
 logger = logging.getLogger(__name__)
 
-
+CAPACITY = 10_000
+LARGEST_BATCH = 500
+# How long a record may lie before it is written; feedback on it is written for at once.
+LONGEST_DELAY_S = 0.2
 LONGEST_WAIT_S = 2.0
 LONGEST_WRITE_MS = 2_000
+RETRY_S = 1.0
+# How long writing may go on when the service stops.
+LONGEST_FLUSH_S = 5.0
+# An outage is one line in the log and another one a minute.
+LOG_EVERY_S = 60.0
+
+Loss = Literal["full", "refused", "stopped"]
+LOSSES: tuple[Loss, ...] = ("full", "refused", "stopped")
 
 
 class RecordPendingError(RaglineError):
@@ -27,42 +44,60 @@ class RecordPendingError(RaglineError):
 
 
 class Recorder:
-    """Records searches and counts those it could not record. Safe to use from several threads.
+    """Records searches and counts those that it lost. Safe to use from several threads.
 
-    `failure_count` is the number of searches that were answered and not recorded.
+    While the database is away, records wait for it; those that find the buffer full are lost.
     """
 
-    def __init__(self) -> None:
-        self.failure_count = 0
-        self._pending: dict[UUID, Event] = {}
-        self._lock = Lock()
+    def __init__(self, capacity: int = CAPACITY) -> None:
+        self.capacity = capacity
+        self.written_count = 0
+        self.lost_counts: dict[Loss, int] = dict.fromkeys(LOSSES, 0)
+        self._waiting: deque[SearchRecord] = deque()
+        self._pending: set[UUID] = set()
+        self._condition = Condition()
+        self._is_urgent = False
+        self._stopping_at: float | None = None
+        self._clients = ClientHashes()
+        self._writer: Thread | None = None
+        self._logged_at: dict[str, float] = {}
 
-    def expect(self, request_id: UUID) -> None:
-        """Note, before the answer goes out, that its record is coming."""
-        with self._lock:
-            self._pending[request_id] = Event()
+    @property
+    def failure_count(self) -> int:
+        """How many searches were answered and not recorded."""
+        return sum(self.lost_counts.values())
 
-    def record(self, database: Database, answer: SearchAnswer, request: SearchRequest) -> None:
-        """Write an expected record. A failure is logged and counted; the search was answered."""
-        try:
-            with database.begin() as connection:
-                # A record that waits holds a thread that the next search needs.
-                connection.exec_driver_sql(f"set local statement_timeout = {LONGEST_WRITE_MS:d}")
-                record_request(connection, answer, request)
-        except Exception as error:  # noqa: BLE001  nobody is left to tell; counted, named, logged
-            with self._lock:
-                self.failure_count += 1
-            # SQLAlchemy's message repeats the statement's parameters, the query among them.
-            reason = getattr(error, "orig", None) or error
-            fields = {
-                "request_id": str(answer.request_id),
-                "error": f"{type(reason).__name__}: {reason}".strip(),
-                "failure_count": self.failure_count,
-            }
-            logger.warning("search not recorded", extra={"fields": fields})
-        finally:
-            with self._lock:
-                self._pending.pop(answer.request_id).set()
+    @property
+    def waiting_count(self) -> int:
+        """How many records are not written yet."""
+        return len(self._pending)
+
+    def start(self, database: Database) -> None:
+        """Begin to write, in a thread of its own."""
+        self._writer = Thread(
+            target=self._write_until_stopped, args=[database], name="recorder", daemon=True
+        )
+        self._writer.start()
+
+    def stop(self) -> None:
+        """Write what waits and end. What is not written within five seconds is lost and counted."""
+        with self._condition:
+            self._stopping_at = monotonic()
+            self._condition.notify_all()
+        if self._writer is not None:
+            self._writer.join(LONGEST_FLUSH_S + LONGEST_WRITE_MS / 1e3)
+
+    def record(self, record: SearchRecord) -> None:
+        """Take a record to be written soon; call it before the answer goes out. Never waits."""
+        with self._condition:
+            if self._stopping_at is None and len(self._pending) < self.capacity:
+                self._waiting.append(record)
+                self._pending.add(record.request_id)
+                # The writer sleeps through all but the first and the last of a batch.
+                if len(self._waiting) in (1, LARGEST_BATCH):
+                    self._condition.notify_all()
+                return
+        self._lose([record], "full" if self._stopping_at is None else "stopped", "no room")
 
     def wait_for(self, request_id: UUID) -> None:
         """Return when the record of a search is written, or at once when none is coming.
@@ -72,7 +107,105 @@ class Recorder:
         Raises:
             RecordPendingError: it takes longer than two seconds.
         """
-        with self._lock:
-            pending = self._pending.get(request_id)
-        if pending is not None and not pending.wait(LONGEST_WAIT_S):
-            raise RecordPendingError(f"search {request_id} is not on record yet; ask again")
+        with self._condition:
+            if request_id not in self._pending:
+                return
+            self._is_urgent = True
+            self._condition.notify_all()
+            if not self._condition.wait_for(
+                lambda: request_id not in self._pending, LONGEST_WAIT_S
+            ):
+                raise RecordPendingError(f"search {request_id} is not on record yet; ask again")
+
+    def _write_until_stopped(self, database: Database) -> None:
+        while batch := self._take_batch():
+            try:
+                self._write(database, batch)
+            except (SQLAlchemyError, DatabaseUnavailableError) as error:
+                self._put_back(batch, error)
+
+    def _take_batch(self) -> list[SearchRecord]:
+        """The next records, once they are to be written; none when the recorder is to end."""
+        with self._condition:
+            self._condition.wait_for(lambda: self._waiting or self._stopping_at is not None)
+            self._condition.wait_for(self._is_due, LONGEST_DELAY_S)
+            self._is_urgent = False
+            count = min(len(self._waiting), LARGEST_BATCH)
+            return [self._waiting.popleft() for _ in range(count)]
+
+    def _is_due(self) -> bool:
+        is_full = len(self._waiting) >= LARGEST_BATCH
+        return is_full or self._is_urgent or self._stopping_at is not None
+
+    def _write(self, database: Database, batch: Sequence[SearchRecord]) -> None:
+        """Write a batch; a record that the database refuses is lost alone."""
+        try:
+            with database.begin() as connection:
+                # A lock must not hold the others for longer than feedback waits.
+                connection.exec_driver_sql(f"set local statement_timeout = {LONGEST_WRITE_MS:d}")
+                record_requests(connection, batch, self._clients)
+        except Exception as error:  # this thread has no caller: counted and logged, or raised
+            self._clients.forget()
+            if _is_outage(error):
+                raise
+            if len(batch) == 1:
+                self._settle(batch)
+                self._lose(batch, "refused", _describe(error))
+                return
+            middle = len(batch) // 2
+            self._write(database, batch[:middle])
+            self._write(database, batch[middle:])
+        else:
+            self.written_count += len(batch)
+            self._settle(batch)
+
+    def _put_back(self, batch: Sequence[SearchRecord], error: Exception) -> None:
+        """Keep a batch for the next try, or give all up when it is time to end."""
+        with self._condition:
+            # Parts of it may be written or lost already.
+            kept = [record for record in batch if record.request_id in self._pending]
+            self._waiting.extendleft(reversed(kept))
+            self._log("records wait", error=_describe(error), waiting=len(self._waiting))
+            stopping_at = self._stopping_at
+            self._condition.wait_for(lambda: self._stopping_at != stopping_at, RETRY_S)
+            if stopping_at is None or monotonic() < stopping_at + LONGEST_FLUSH_S:
+                return
+            given_up = list(self._waiting)
+            self._waiting.clear()
+        self._settle(given_up)
+        self._lose(given_up, "stopped", _describe(error))
+
+    def _settle(self, batch: Sequence[SearchRecord]) -> None:
+        with self._condition:
+            self._pending.difference_update(record.request_id for record in batch)
+            self._condition.notify_all()
+
+    def _lose(self, records: Sequence[SearchRecord], loss: Loss, reason: str) -> None:
+        with self._condition:
+            self.lost_counts[loss] += len(records)
+            self._log(
+                "searches not recorded",
+                loss=loss,
+                request_id=str(records[0].request_id),
+                error=reason,
+                failure_count=self.failure_count,
+            )
+
+    def _log(self, message: str, **fields: object) -> None:
+        now = monotonic()
+        if now - self._logged_at.get(message, -LOG_EVERY_S) >= LOG_EVERY_S:
+            self._logged_at[message] = now
+            logger.warning(message, extra={"fields": fields})
+
+
+def _is_outage(error: Exception) -> bool:
+    """Whether trying again later may help, because it is not about what was to be written."""
+    refusals = (DataError, IntegrityError, ProgrammingError)
+    outages = (SQLAlchemyError, DatabaseUnavailableError)
+    return isinstance(error, outages) and not isinstance(error, refusals)
+
+
+def _describe(error: Exception) -> str:
+    # SQLAlchemy's message repeats the statement's parameters, the queries among them.
+    reason = getattr(error, "orig", None) or error
+    return f"{type(reason).__name__}: {reason}".strip()

@@ -14,13 +14,19 @@ from threading import Event, Thread
 
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
+from starlette.requests import Request
 
 from ragline.configuration import Configuration
 from ragline.embedder.embedder import Embedder
 from ragline.embedder.model_files import DEFAULT_MODEL
 from ragline.errors import RaglineError
+from ragline.search.messages import SearchAnswer, SearchRequest
+from ragline.search.recording import make_record
 from ragline.search.searcher import Searcher
 from ragline.storage.database import Database, open_database
+from ragline.telemetry import note
+from retrieval_api.askers import identify_asker
+from retrieval_api.metrics import ServiceMetrics
 from retrieval_api.recorder import Recorder
 
 logger = logging.getLogger(__name__)
@@ -39,6 +45,7 @@ class Service:
     def __init__(self, configuration: Configuration) -> None:
         self.configuration = configuration
         self.recorder = Recorder()
+        self.metrics = ServiceMetrics(self.recorder, lambda: self._database)
         self._closing = Event()
         self._holder = Thread(target=self._hold_parts, name="service-parts", daemon=True)
         self._database: Database | None = None
@@ -76,6 +83,29 @@ class Service:
             _ = self.database
             raise ServiceNotReadyError("The service still loads its embedding model.")
         return self._searcher
+
+    def record(self, request: Request, answer: SearchAnswer, question: SearchRequest) -> None:
+        """Keep an answered search on record, count it and log it. Every route that searches does.
+
+        The search's id becomes that of the request. Call it before the answer goes out; it waits
+        for nothing and fails for nothing.
+        """
+        self.metrics.observe_search(question, answer)
+        self.recorder.record(make_record(answer, question, identify_asker(request)))
+        note(
+            collection=answer.collection,
+            generation=answer.generation,
+            mode=question.mode,
+            hits=len(answer.hits),
+        )
+        request.state.request_id = str(answer.request_id)
+        request.state.logged |= {
+            "collection": answer.collection,
+            "generation": answer.generation,
+            "mode": question.mode,
+            "rerank": question.rerank,
+            "hits": len(answer.hits),
+        }
 
     @property
     def default_embedder(self) -> Embedder:
@@ -123,6 +153,9 @@ class Service:
     def _open_database(self, resources: ExitStack) -> None:
         database = resources.enter_context(open_database(self.configuration))
         self._searcher = Searcher(database, self.configuration)
+        self.recorder.start(database)
+        # Before the database closes, what was answered is written.
+        resources.callback(self.recorder.stop)
         self._database = database
 
     def _load_models(self) -> None:

@@ -128,6 +128,7 @@ def _forget_source(
     counts = {"entries": _withdraw(connection, source.collection, keys)}
     for statement in (
         "forgetting/delete_feedback",
+        "forgetting/delete_hit_feedback",
         "forgetting/delete_recorded_hits",
         "forgetting/delete_documents",
         "forgetting/delete_pushed_documents",

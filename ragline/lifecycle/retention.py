@@ -17,6 +17,8 @@ from ragline.storage.database import Database
 from ragline.storage.statements import load_statement
 
 NOTHING = timedelta(0)
+# A client is followed for a minute at most, and a record may be written late.
+SALT_AGE = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,8 @@ def collect_expired(database: Database, kept: RetentionSettings) -> RetentionRep
         ("tombstones", "forgetting/delete_tombstones", kept.removed_documents),
         ("pushed_tombstones", "forgetting/delete_pushed_tombstones", kept.removed_documents),
         ("requests", "forgetting/delete_requests", kept.requests),
+        ("quality_figures", "forgetting/delete_quality_figures", kept.requests),
+        ("client_salts", "forgetting/delete_client_salts", SALT_AGE),
         ("clock_readings", "forgetting/delete_clock_readings", kept.history),
         ("proofs", "forgetting/delete_proofs", kept.history),
         ("source_syncs", "forgetting/delete_source_syncs", kept.history),

@@ -1,66 +1,179 @@
-"""What is kept of each search, and what people say of its hits.
+"""What is kept of each search, and what people say of its hits and do with them.
 
-The figures made from these rows are `ragline.quality`.
+When records are written, and what becomes of them while the database is away, is the service's
+`recorder`. The figures made from these rows are `ragline.quality`.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
 from uuid import UUID
 
 from sqlalchemy import Connection
 
 from ragline.errors import UnknownHitError, UnknownRequestError
-from ragline.search.messages import SearchAnswer, SearchRequest
+from ragline.search.clients import ClientHashes
+from ragline.search.messages import Hit, SearchAnswer, SearchRequest
 from ragline.storage.statements import load_statement
 
+FeedbackKind = Literal["click", "useful", "not_useful", "answer_used"]
+VERDICTS: dict[FeedbackKind, bool] = {"useful": True, "not_useful": False}
 
-def record_request(connection: Connection, answer: SearchAnswer, request: SearchRequest) -> None:
-    """Keep a search with its stage times and its hits' ranks and scores. Runs once an answer."""
-    hits = [
-        {
-            "rank": hit.rank,
-            "score": round(hit.score, 6),
-            "document_id": hit.document_id,
-            "entry_id": hit.receipt.entry_id,
-            "age_seconds": round(hit.receipt.age_seconds, 1),
-        }
-        for hit in answer.hits
-    ]
-    parameters = {
-        "id": answer.request_id,
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asked and in which trace. `client` is a key or an address; only its hash is written.
+
+    `trace_id` is that of W3C Trace Context: 32 hexadecimal digits.
+    """
+
+    trace_id: str | None = None
+    tenant: str | None = None
+    client: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SearchRecord:
+    """A search as it is to be written: its row without the client, and the client apart."""
+
+    request_id: UUID
+    requested_at: datetime
+    client: str | None
+    row: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class GivenFeedback:
+    """Feedback as it is on record, with the hit's place in the answer; ranks start at 1."""
+
+    request_id: UUID
+    document_id: str
+    entry_id: int
+    rank: int
+    kind: FeedbackKind
+
+
+def make_record(
+    answer: SearchAnswer,
+    request: SearchRequest,
+    asker: Asker | None = None,
+    requested_at: datetime | None = None,
+) -> SearchRecord:
+    """The record of a search: stage times, and ranks, scores and ages of its hits.
+
+    Neither the texts of the hits nor the query's vector are kept. `requested_at` is now
+    without it.
+    """
+    asker = asker or Asker()
+    requested_at = requested_at or datetime.now(UTC)
+    hits = [_describe_hit(hit) for hit in answer.hits]
+    row = {
+        "id": str(answer.request_id),
+        "requested_at": requested_at.isoformat(),
         "collection": answer.collection,
         "generation_id": answer.generation,
-        "query": request.query.replace("\0", "\ufffd"),
+        "query": _writable(request.query),
         "mode": request.mode,
         "top_k": request.top_k,
-        "is_reranked": request.rerank,
+        "is_reranked": bool(request.rerank),
         "hit_count": len(hits),
         "embed_ms": answer.took_ms.embed,
         "retrieve_ms": answer.took_ms.retrieve,
         "rerank_ms": answer.took_ms.rerank,
         "total_ms": answer.took_ms.total,
-        "hits": json.dumps(hits),
+        "hits": hits,
+        "trace_id": asker.trace_id,
+        "tenant": None if asker.tenant is None else _writable(asker.tenant),
+        "stale_count": sum("is_stale" in hit for hit in hits),
     }
-    connection.execute(load_statement("search/insert_request"), parameters)
+    return SearchRecord(answer.request_id, requested_at, asker.client, row)
+
+
+def record_requests(
+    connection: Connection, records: Sequence[SearchRecord], clients: ClientHashes
+) -> None:
+    """Write searches in one statement. Those that are on record already are left as they are."""
+    rows = []
+    for record in records:
+        client = record.client
+        if client is not None:
+            client = clients.hash_client(connection, record.requested_at.date(), client)
+        rows.append({**record.row, "client": client})
+    connection.execute(load_statement("search/insert_requests"), {"records": json.dumps(rows)})
 
 
 def record_feedback(
-    connection: Connection, request_id: UUID, document_id: str, *, useful: bool
-) -> None:
-    """Keep what a person said of one hit; the last word on a hit stands.
+    connection: Connection,
+    request_id: UUID,
+    kind: FeedbackKind,
+    *,
+    document_id: str | None = None,
+    entry_id: int | None = None,
+) -> GivenFeedback:
+    """Keep what a person did with one hit or thought of it; sent again, it changes nothing.
+
+    A document stands for its first hit. `useful` and `not_useful` are verdicts: the last one on
+    a document, and on an entry that is named, stands. Clicks and used answers are kept beside.
 
     Raises:
         UnknownRequestError: no such search is on record.
-        UnknownHitError: the search did not return that document.
+        UnknownHitError: the search did not return that document or entry.
     """
-    parameters = {"request_id": request_id, "document_id": document_id}
-    found = connection.execute(load_statement("search/select_requested_hit"), parameters)
+    named = {"request_id": request_id, "document_id": document_id, "entry_id": entry_id}
+    found = connection.execute(load_statement("search/select_requested_hit"), named)
     row = found.one_or_none()
     if row is None:
         raise UnknownRequestError(f"no search with request_id {request_id} is on record")
-    if not row.is_hit:
-        raise UnknownHitError(f"document {document_id!r} was not among the hits of that search")
-    connection.execute(
-        load_statement("search/upsert_feedback"), {**parameters, "is_useful": useful}
+    if row.entry_id is None:
+        raise _unknown_hit(document_id, entry_id)
+    given = GivenFeedback(request_id, row.document_id, row.entry_id, row.rank, kind)
+    is_useful = VERDICTS.get(kind)
+    parameters = {
+        "request_id": request_id,
+        "document_id": given.document_id,
+        "entry_id": given.entry_id,
+        "rank": given.rank,
+        "kind": kind if is_useful is None else "verdict",
+        "is_useful": is_useful,
+    }
+    if is_useful is not None and entry_id is None:
+        connection.execute(load_statement("search/upsert_feedback"), parameters)
+    else:
+        connection.execute(load_statement("search/upsert_hit_feedback"), parameters)
+    return given
+
+
+def _describe_hit(hit: Hit) -> dict[str, Any]:
+    described: dict[str, Any] = {
+        "rank": hit.rank,
+        "score": round(hit.score, 6),
+        "document_id": hit.document_id,
+        "entry_id": hit.receipt.entry_id,
+        "age_seconds": round(hit.receipt.age_seconds, 1),
+    }
+    if is_stale(hit):
+        described["is_stale"] = True
+    return described
+
+
+def is_stale(hit: Hit) -> bool:
+    """Whether a hit's receipt says that it is older than its source promises."""
+    return bool(getattr(hit.receipt, "stale", False))
+
+
+def _writable(text: str) -> str:
+    """The text without what Postgres cannot hold: U+0000, and halves of surrogate pairs."""
+    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
+
+
+def _unknown_hit(document_id: str | None, entry_id: int | None) -> UnknownHitError:
+    if entry_id is None:
+        return UnknownHitError(f"document {document_id!r} was not among the hits of that search")
+    of_document = "" if document_id is None else f" of document {document_id!r}"
+    return UnknownHitError(
+        f"entry {entry_id}{of_document} was not among the hits of that search", field="entry_id"
     )

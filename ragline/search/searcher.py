@@ -40,6 +40,7 @@ from ragline.search.reranking import LATE_INTERACTION, Reranker, blend_scores, l
 from ragline.storage.database import Database
 from ragline.storage.generation_tables import load_generation_statement
 from ragline.storage.statements import load_statement
+from ragline.telemetry import note, span, staged
 
 # SQLSTATE of a statement that was cancelled, by its time limit or by a person.
 QUERY_CANCELED = "57014"
@@ -94,10 +95,17 @@ class Searcher:
             SearchTimeoutError: the database took longer than the time limit.
             DatabaseUnavailableError: the database did not answer.
         """
+        with span("search", collection=request.collection, mode=request.mode):
+            answer = self._answer(request)
+            note(hits=len(answer.hits))
+            return answer
+
+    def _answer(self, request: SearchRequest) -> SearchAnswer:
         started = perf_counter()
         settings = self._settings(request.collection)
         condition = _read_condition(request)
         generation = self.live_generation(request.collection)
+        note(generation=generation.id)
         if request.min_generation is not None and generation.id < request.min_generation:
             raise GenerationTooOldError(
                 f"collection {request.collection} is served from generation {generation.id}, and "
@@ -187,6 +195,7 @@ class Searcher:
             known = ", ".join(sorted(names)) or "none"
             raise UnknownCollectionError(f"unknown collection {collection!r}; known: {known}")
 
+    @staged("embed")
     def _embed(
         self, generation: LiveGeneration, request: SearchRequest
     ) -> tuple[Vector | None, ...]:
@@ -195,6 +204,7 @@ class Searcher:
         embedder = self.embedder(generation.model)
         return tuple(embedder.embed_query(query) for query in request.queries)
 
+    @staged("retrieve")
     def _retrieve(self, retrieval: Retrieval) -> tuple[list[Entry], Plan]:
         with self._named_timeout(), self._database.begin() as connection:
             candidates, plan = retrieve_candidates(connection, retrieval)
@@ -221,6 +231,7 @@ class Searcher:
                 ) from error
             raise
 
+    @staged("rerank")
     def _rerank(
         self,
         request: SearchRequest,

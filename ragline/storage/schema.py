@@ -13,6 +13,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Date,
     DateTime,
     Double,
     ForeignKey,
@@ -349,7 +350,13 @@ search_requests = Table(
     Column("rerank_ms", REAL, nullable=False),
     Column("total_ms", REAL, nullable=False),
     Column("hits", JSONB, nullable=False),
+    Column("trace_id", Text, nullable=True),
+    Column("tenant", Text, nullable=True),
+    # A hash under the day's salt, never a key or an address.
+    Column("client", Text, nullable=True),
+    Column("stale_count", Integer, nullable=False, server_default=text("0")),
     Index(None, "requested_at"),
+    Index(None, "collection", "requested_at"),
 )
 
 feedback = Table(
@@ -364,6 +371,44 @@ feedback = Table(
     Column("document_id", Text, primary_key=True),
     Column("is_useful", Boolean, nullable=False),
     Column("given_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("rank", Integer, nullable=True),
+)
+
+# The view given_feedback shows both tables in one shape.
+hit_feedback = Table(
+    "hit_feedback",
+    metadata,
+    Column(
+        "request_id",
+        UUID(as_uuid=True),
+        ForeignKey(f"{SCHEMA}.search_requests.id", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    Column("entry_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("kind", Text, primary_key=True),
+    Column("document_id", Text, nullable=False),
+    Column("rank", Integer, nullable=False),
+    Column("is_useful", Boolean, nullable=True),
+    Column("given_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    CheckConstraint("kind in ('click', 'answer_used', 'verdict')", name="kind"),
+    CheckConstraint("(kind = 'verdict') = (is_useful is not null)", name="is_useful"),
+)
+
+client_salts = Table(
+    "client_salts",
+    metadata,
+    Column("day", Date, primary_key=True),
+    Column("salt", LargeBinary, nullable=False),
+)
+
+quality_figures = Table(
+    "quality_figures",
+    metadata,
+    Column("collection", Text, primary_key=True),
+    Column("day", Date, primary_key=True),
+    Column("figures", JSONB, nullable=False),
+    Column("run_id", Text, nullable=True),
+    Column("measured_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
 )
 
 evaluations = Table(

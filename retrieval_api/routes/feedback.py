@@ -2,37 +2,71 @@
 
 from __future__ import annotations
 
+from time import monotonic, sleep
 from uuid import UUID
 
 from fastapi import APIRouter
 
 from ragline.errors import UnknownRequestError
-from ragline.search.recording import record_feedback
+from ragline.search.recording import GivenFeedback, record_feedback
 from retrieval_api import messages
 from retrieval_api.openapi import may_answer
-from retrieval_api.problems import DATABASE_UNAVAILABLE, INVALID_REQUEST, UNKNOWN_REQUEST
+from retrieval_api.problems import (
+    DATABASE_UNAVAILABLE,
+    INVALID_REQUEST,
+    RECORD_PENDING,
+    UNKNOWN_REQUEST,
+)
 from retrieval_api.routes.dependencies import OpenService
+from retrieval_api.service import Service
+
+# Another process of this service may have answered the search and write its record a little later.
+FOREIGN_RECORD_S = 0.5
+LOOK_AGAIN_S = 0.1
 
 router = APIRouter(tags=["search"])
 
 
 @router.post(
     "/v1/feedback",
-    summary="Say whether a hit was useful",
-    responses=may_answer(UNKNOWN_REQUEST, INVALID_REQUEST, DATABASE_UNAVAILABLE),
+    summary="Say what became of a hit",
+    response_model_exclude_none=True,
+    responses=may_answer(UNKNOWN_REQUEST, INVALID_REQUEST, RECORD_PENDING, DATABASE_UNAVAILABLE),
 )
 def give_feedback(body: messages.FeedbackBody, service: OpenService) -> messages.FeedbackKept:
-    """Keep what a person thought of one hit. Sending it again changes nothing.
+    """Keep what a person did with one hit or thought of it. Sending it again changes nothing.
 
-    When this is answered, the feedback is on record. The last word on a document stands.
+    When this is answered, the feedback is on record. The last verdict on a document or a hit
+    stands; clicks and used answers are kept beside it.
     """
     request_id = read_request_id(body.request_id)
     service.recorder.wait_for(request_id)
-    with service.database.begin() as connection:
-        record_feedback(connection, request_id, body.document_id, useful=body.useful)
-    return messages.FeedbackKept(
-        request_id=request_id, document_id=body.document_id, useful=body.useful
-    )
+    given = _record(service, request_id, body)
+    service.metrics.observe_feedback(given.kind)
+    if "useful" in body.model_fields_set:
+        return messages.FeedbackKept(
+            request_id=request_id, document_id=given.document_id, useful=body.useful
+        )
+    return messages.FeedbackKept.model_validate(given)
+
+
+def _record(service: Service, request_id: UUID, body: messages.FeedbackBody) -> GivenFeedback:
+    """Keep the feedback; where the search is unknown, look again until another process wrote it."""
+    deadline = monotonic() + FOREIGN_RECORD_S
+    while True:
+        try:
+            with service.database.begin() as connection:
+                return record_feedback(
+                    connection,
+                    request_id,
+                    body.word,
+                    document_id=body.document_id,
+                    entry_id=body.entry_id,
+                )
+        except UnknownRequestError:
+            if monotonic() > deadline:
+                raise
+            sleep(LOOK_AGAIN_S)
 
 
 def read_request_id(request_id: str) -> UUID:

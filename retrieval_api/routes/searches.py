@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, BackgroundTasks, Request
+from fastapi import APIRouter, Request
 
 from ragline.search.messages import SearchAnswer
 from retrieval_api import messages
@@ -33,20 +33,9 @@ router = APIRouter(tags=["search"])
         DATABASE_UNAVAILABLE,
     ),
 )
-def search(
-    body: messages.SearchBody, request: Request, background: BackgroundTasks, service: OpenService
-) -> SearchAnswer:
+def search(body: messages.SearchBody, request: Request, service: OpenService) -> SearchAnswer:
     """The chunks of a collection that answer a query, best first, each with its receipt."""
     question = body.to_request()
     answer = service.searcher.search(question)
-    service.recorder.expect(answer.request_id)
-    background.add_task(service.recorder.record, service.database, answer, question)
-    request.state.request_id = str(answer.request_id)
-    request.state.logged |= {
-        "collection": answer.collection,
-        "generation": answer.generation,
-        "mode": question.mode,
-        "rerank": question.rerank,
-        "hits": len(answer.hits),
-    }
+    service.record(request, answer, question)
     return answer

@@ -1,39 +1,61 @@
--- One row a collection: what its searches between :start and :end were like.
+-- One row a collection, by name: what the newest :most searches between :start and :end were like.
+-- Lists are percentiles: p50, p95 and p99. A null :collection means all.
 with asked as (
-  select *
+  select
+    id, collection, mode, is_reranked, hit_count, stale_count, embed_ms, retrieve_ms, rerank_ms,
+    total_ms
   from ragline.search_requests
   where
     requested_at >= cast(:start as timestamptz)
     and requested_at < cast(:end as timestamptz)
+    and (cast(:collection as text) is null or collection = cast(:collection as text))
+  order by requested_at desc
+  limit cast(:most as integer)
 ),
-judged as (
+spoken as (
   select
     a.collection,
-    count(*) as feedback_count,
-    avg(f.is_useful::integer)::double precision as feedback_precision
-  from ragline.feedback as f
+    f.request_id,
+    count(*) filter (where f.kind = 'click') as clicks,
+    count(*) filter (where f.kind = 'answer_used') as answers_used,
+    count(*) filter (where f.kind = 'useful') as useful,
+    count(*) filter (where f.kind = 'not_useful') as not_useful,
+    min(f.rank) filter (where f.kind = 'click') as first_rank
+  from ragline.given_feedback as f
   join asked as a on a.id = f.request_id
-  group by a.collection
+  group by a.collection, f.request_id
+),
+summed as (
+  select
+    collection,
+    sum(clicks) as clicks,
+    sum(answers_used) as answers_used,
+    sum(useful) as useful,
+    sum(not_useful) as not_useful,
+    count(*) filter (where clicks > 0) as clicked_requests,
+    avg(1.0 / first_rank) as reciprocal_rank
+  from spoken
+  group by collection
 )
 select
   a.collection,
   count(*) as requests,
   count(*) filter (where a.hit_count = 0) as zero_results,
-  avg((a.hit_count = 0)::integer)::double precision as zero_result_ratio,
-  percentile_cont(0.5) within group (order by a.total_ms) as p50_ms,
-  percentile_cont(0.95) within group (order by a.total_ms) as p95_ms,
-  percentile_cont(0.99) within group (order by a.total_ms) as p99_ms,
-  percentile_cont(0.5) within group (order by a.embed_ms) as embed_p50_ms,
-  percentile_cont(0.5) within group (order by a.retrieve_ms) as retrieve_p50_ms,
-  percentile_cont(0.5) within group (order by a.rerank_ms)
-    filter (where a.is_reranked) as rerank_p50_ms,
-  percentile_cont(0.5) within group (
-    order by (a.hits -> 0 ->> 'score')::double precision
-      - (a.hits -> 1 ->> 'score')::double precision
-  ) as score_gap,
-  coalesce(max(j.feedback_count), 0) as feedback_count,
-  max(j.feedback_precision) as feedback_precision
+  sum(a.hit_count) as hits,
+  sum(a.stale_count) as stale_hits,
+  percentile_cont(array[0.5, 0.95, 0.99]) within group (order by a.total_ms) as total_ms,
+  percentile_cont(array[0.5, 0.95, 0.99]) within group (order by a.embed_ms)
+    filter (where a.mode <> 'keyword') as embed_ms,
+  percentile_cont(array[0.5, 0.95, 0.99]) within group (order by a.retrieve_ms) as retrieve_ms,
+  percentile_cont(array[0.5, 0.95, 0.99]) within group (order by a.rerank_ms)
+    filter (where a.is_reranked) as rerank_ms,
+  coalesce(max(s.clicks), 0)::bigint as clicks,
+  coalesce(max(s.answers_used), 0)::bigint as answers_used,
+  coalesce(max(s.useful), 0)::bigint as useful,
+  coalesce(max(s.not_useful), 0)::bigint as not_useful,
+  coalesce(max(s.clicked_requests), 0) as clicked_requests,
+  max(s.reciprocal_rank)::double precision as reciprocal_rank
 from asked as a
-left join judged as j on j.collection = a.collection
+left join summed as s on s.collection = a.collection
 group by a.collection
 order by a.collection

@@ -1,8 +1,20 @@
--- Whether a recorded search returned a document: one row (is_hit), or none without the search.
-select exists (
-  select
-  from jsonb_array_elements(r.hits) as h
-  where h ->> 'document_id' = cast(:document_id as text)
-) as is_hit
+-- The first hit of a recorded search that is of a document or an entry, whichever is given: one
+-- row (document_id, entry_id, rank), all null where there is no such hit; none without the search.
+select
+  h.hit ->> 'document_id' as document_id,
+  (h.hit ->> 'entry_id')::bigint as entry_id,
+  (h.hit ->> 'rank')::integer as rank
 from ragline.search_requests as r
+left join lateral (
+  select hit
+  from jsonb_array_elements(r.hits) as hit
+  where
+    (cast(:document_id as text) is null or hit ->> 'document_id' = cast(:document_id as text))
+    and (
+      cast(:entry_id as bigint) is null
+      or (hit ->> 'entry_id')::bigint = cast(:entry_id as bigint)
+    )
+  order by (hit ->> 'rank')::integer
+  limit 1
+) as h on true
 where r.id = cast(:request_id as uuid)

@@ -1,5 +1,10 @@
--- Keeps what a person said of one hit; the last word stands.
-insert into ragline.feedback (request_id, document_id, is_useful)
-values (cast(:request_id as uuid), cast(:document_id as text), cast(:is_useful as boolean))
+-- Keeps what a person said of one document; the last word stands.
+insert into ragline.feedback (request_id, document_id, is_useful, rank)
+values (
+  cast(:request_id as uuid),
+  cast(:document_id as text),
+  cast(:is_useful as boolean),
+  cast(:rank as integer)
+)
 on conflict (request_id, document_id) do update
-set is_useful = excluded.is_useful, given_at = now()
+set is_useful = excluded.is_useful, rank = excluded.rank, given_at = now()

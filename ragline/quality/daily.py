@@ -1,0 +1,271 @@
+"""A day's figures of each collection, with those that are too dear to make at each request.
+
+They are made once a day by the asset `retrieval_quality` and kept, so that the service can show
+them without a model or a scan.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import date, datetime, timedelta
+from typing import Any, cast
+
+import numpy as np
+from pgvector import HalfVector
+from sqlalchemy import Connection, RowMapping
+
+from ragline.configuration import Configuration
+from ragline.errors import IndexNotReadyError, UnknownCollectionError
+from ragline.quality.drift import Drift, measure_drift
+from ragline.quality.figures import Period, QualityFigures, read_figures
+from ragline.quality.index_recall import MOST_QUERIES, IndexRecall, measure_recall
+from ragline.quality.topics import Floats, Reason, Topic, Unanswered, group_topics
+from ragline.search.searcher import Searcher
+from ragline.storage.database import Database
+from ragline.storage.generation_tables import load_generation_statement
+from ragline.storage.statements import load_statement
+
+SAMPLE = 500
+REFERENCE = timedelta(days=30)
+# The cosine of a query and its first hit below which the hit is about something else. Source:
+# with the default model unrelated texts have 0 to 0.2 and answers 0.4 and more.
+LOWEST_TOP_COSINE = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class DailyFigures:
+    """A collection's day (UTC): the cheap figures, and drift, topics and index recall.
+
+    `drift` compares with the 30 days before and is None with fewer than 20 queries on either
+    side. `index_recall` and all that needs vectors is None without a live index.
+    """
+
+    day: date
+    figures: QualityFigures
+    drift: Drift | None
+    index_recall: IndexRecall | None
+    unanswered_topics: tuple[Topic, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class KeptFigures:
+    """A day's dear figures as they are on record, as plain values."""
+
+    collection: str
+    day: date
+    measured_at: datetime
+    drift: dict[str, Any] | None
+    index_recall: dict[str, Any] | None
+    unanswered_topics: list[dict[str, Any]]
+
+
+def measure_day(
+    database: Database, configuration: Configuration, day: date, run_id: str
+) -> list[DailyFigures]:
+    """Make and keep the figures of each collection that was searched on a day, by name.
+
+    May run again; the last measurement stands. Loads the collections' embedding models.
+    """
+    searcher = Searcher(database, _without_feedback(configuration))
+    measured = []
+    for figures in read_figures(database, Period.of_days(day, day)):
+        daily = _measure_collection(database, searcher, day, figures)
+        with database.begin() as connection:
+            _keep(connection, daily, run_id)
+        measured.append(daily)
+    return measured
+
+
+def read_latest(
+    database: Database, until: date, collection: str | None = None
+) -> dict[str, KeptFigures]:
+    """Each collection's latest kept figures up to a day, by collection."""
+    parameters = {"until": until, "collection": collection}
+    with database.connect() as connection:
+        rows = connection.execute(load_statement("quality/select_latest_figures"), parameters)
+        return {
+            row.collection: KeptFigures(
+                collection=row.collection,
+                day=row.day,
+                measured_at=row.measured_at,
+                drift=row.figures["drift"],
+                index_recall=row.figures["index_recall"],
+                unanswered_topics=row.figures["unanswered_topics"],
+            )
+            for row in rows
+        }
+
+
+def _without_feedback(configuration: Configuration) -> Configuration:
+    """The same settings without the second look of searches, which would hide the index."""
+    collections = tuple(
+        settings.model_copy(
+            update={"search": settings.search.model_copy(update={"feedback_weight": 0.0})}
+        )
+        for settings in configuration.collections
+    )
+    return configuration.model_copy(update={"collections": collections})
+
+
+def _measure_collection(
+    database: Database, searcher: Searcher, day: date, figures: QualityFigures
+) -> DailyFigures:
+    measuring = _Measuring.begin(database, searcher, day, figures.collection)
+    if measuring is None:
+        return DailyFigures(day, figures, None, None, ())
+    return DailyFigures(
+        day=day,
+        figures=figures,
+        drift=measuring.find_drift(),
+        index_recall=measuring.find_recall(),
+        unanswered_topics=measuring.find_topics(),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Measuring:
+    """One collection's day under measurement: its sample of searches, and the vectors made."""
+
+    database: Database
+    searcher: Searcher
+    collection: str
+    generation: int
+    model: str
+    language: str
+    period: Period
+    sample: Sequence[RowMapping]
+    vectors: dict[str, Floats]
+
+    @classmethod
+    def begin(
+        cls, database: Database, searcher: Searcher, day: date, collection: str
+    ) -> _Measuring | None:
+        """None when the collection has no live index now."""
+        statement = load_statement("search/select_live_generation")
+        with database.connect() as connection:
+            live = connection.execute(statement, {"collection": collection}).mappings().first()
+            if live is None or live["id"] is None:
+                return None
+            period = Period.of_days(day, day)
+            sample = _sample(connection, collection, period)
+        return cls(
+            database=database,
+            searcher=searcher,
+            collection=collection,
+            generation=live["id"],
+            model=live["model"],
+            language=live["language"],
+            period=period,
+            sample=sample,
+            vectors={},
+        )
+
+    def embed(self, queries: Sequence[str]) -> Floats:
+        """(n, dim) float32 unit rows, in the order of the queries, each query embedded once."""
+        embedder = self.searcher.embedder(self.model)
+        for query in queries:
+            if query not in self.vectors:
+                self.vectors[query] = embedder.embed_query(query)
+        return np.stack([self.vectors[query] for query in queries])
+
+    def find_drift(self) -> Drift | None:
+        before = Period(self.period.start - REFERENCE, self.period.start)
+        with self.database.connect() as connection:
+            reference = _queries(_sample(connection, self.collection, before))
+        current = _queries(self.sample)
+        if not reference or not current:
+            return None
+        return measure_drift(
+            self.embed(reference), self.embed(current), _lengths(reference), _lengths(current)
+        )
+
+    def find_recall(self) -> IndexRecall | None:
+        distinct = list(dict.fromkeys(_queries(self.sample)))[:MOST_QUERIES]
+        if not distinct:
+            return None
+        vectors = dict(zip(distinct, self.embed(distinct), strict=True))
+        try:
+            return measure_recall(self.database, self.searcher, self.collection, vectors)
+        except (IndexNotReadyError, UnknownCollectionError):
+            return None  # The collection's last index went while it was measured.
+
+    def find_topics(self) -> tuple[Topic, ...]:
+        reasons = self._find_reasons()
+        if not reasons:
+            return ()
+        queries = [query for query, _ in reasons]
+        parameters = {"language": self.language, "texts": queries}
+        with self.database.connect() as connection:
+            rows = connection.execute(load_statement("quality/select_stems"), parameters)
+            stems = [tuple(row.stems) for row in rows]
+        unanswered = [
+            Unanswered(query, reason, of_query)
+            for (query, reason), of_query in zip(reasons, stems, strict=True)
+        ]
+        return group_topics(unanswered, self.embed(queries))
+
+    def _find_reasons(self) -> list[tuple[str, Reason]]:
+        parameters = {
+            "collection": self.collection,
+            "start": self.period.start,
+            "end": self.period.end,
+            "count": SAMPLE,
+        }
+        statement = load_statement("quality/select_unanswered_queries")
+        with self.database.connect() as connection:
+            rows = connection.execute(statement, parameters)
+            reasons = [(row.query, cast("Reason", row.reason)) for row in rows]
+            known = {query for query, _ in reasons}
+            low: list[tuple[str, Reason]] = [
+                (row["query"], "low_score")
+                for row in self.sample
+                if row["query"] not in known and self._is_far(connection, row)
+            ]
+        return [*reasons, *low]
+
+    def _is_far(self, connection: Connection, row: RowMapping) -> bool:
+        """Whether a recorded search's first hit is far from its query, if it is still there.
+
+        Fused scores are relative to their answer, so the cosine is made anew.
+        """
+        if row["first_entry_id"] is None or row["generation_id"] != self.generation:
+            return False
+        statement = load_generation_statement("quality/select_cosine", self.generation)
+        (vector,) = self.embed([row["query"]])
+        parameters = {
+            "embedding": HalfVector(vector).to_text(),
+            "entry_id": row["first_entry_id"],
+        }
+        cosine = connection.execute(statement, parameters).scalar()
+        return cosine is not None and bool(cosine < LOWEST_TOP_COSINE)
+
+
+def _sample(connection: Connection, collection: str, period: Period) -> Sequence[RowMapping]:
+    parameters = {
+        "collection": collection,
+        "start": period.start,
+        "end": period.end,
+        "count": SAMPLE,
+    }
+    rows = connection.execute(load_statement("quality/sample_queries"), parameters)
+    return rows.mappings().all()
+
+
+def _queries(sample: Sequence[RowMapping]) -> list[str]:
+    return [row["query"] for row in sample]
+
+
+def _lengths(queries: Sequence[str]) -> list[int]:
+    return [len(query) for query in queries]
+
+
+def _keep(connection: Connection, daily: DailyFigures, run_id: str) -> None:
+    parameters = {
+        "collection": daily.figures.collection,
+        "day": daily.day,
+        "figures": json.dumps(asdict(daily), default=str),
+        "run_id": run_id,
+    }
+    connection.execute(load_statement("quality/upsert_quality_figures"), parameters)

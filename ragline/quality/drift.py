@@ -1,0 +1,96 @@
+"""Whether people ask for other things than before: two samples of query vectors compared."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+
+FEWEST_QUERIES = 20
+PERMUTATIONS = 500
+BINS = 10
+# Keeps a bin that one sample leaves empty from making the index infinite.
+SMALLEST_SHARE = 1e-4
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """How far a period's queries are from those before.
+
+    `mmd` is the squared maximum mean discrepancy of their vectors, 0 for equal ones; `p_value`
+    the share of random divisions of both samples that are as far apart. `length_psi` is the
+    population stability index of their lengths in characters: below 0.1 stable, above 0.25
+    another population.
+    """
+
+    queries: int
+    reference_queries: int
+    mmd: float
+    p_value: float
+    length_psi: float
+
+
+def measure_drift(
+    reference: Floats,
+    current: Floats,
+    reference_lengths: Sequence[int],
+    lengths: Sequence[int],
+) -> Drift | None:
+    """Compare two samples, (n, dim) float32 with a length in characters each.
+
+    None when one has fewer than 20 queries. Equal samples give equal figures: the permutations
+    are seeded.
+    """
+    if min(len(reference), len(current)) < FEWEST_QUERIES:
+        return None
+    mmd, p_value = compare_samples(reference, current)
+    psi = population_stability(reference_lengths, lengths)
+    return Drift(len(current), len(reference), mmd, p_value, psi)
+
+
+def compare_samples(
+    reference: Floats, current: Floats, permutations: int = PERMUTATIONS
+) -> tuple[float, float]:
+    """The squared maximum mean discrepancy (biased, so never negative) and its p-value.
+
+    With a Gaussian kernel as wide as the median distance of all pairs. Source: Gretton et al.,
+    "A Kernel Two-Sample Test", JMLR 13 (2012), equation 5 and section 5.
+    """
+    kernel = _gaussian_kernel(np.concatenate([reference, current]))
+    weights = np.concatenate(
+        [np.full(len(reference), -1 / len(reference)), np.full(len(current), 1 / len(current))]
+    )
+    observed = float(weights @ kernel @ weights)
+    random = np.random.default_rng(0)
+    shuffled = random.permuted(np.tile(weights, (permutations, 1)), axis=1)
+    others = np.einsum("pi,pi->p", shuffled @ kernel, shuffled)
+    # Sums in another order differ in their last digits.
+    as_far = int(np.sum(others >= observed - 1e-12))
+    return max(observed, 0.0), (as_far + 1) / (permutations + 1)
+
+
+def population_stability(reference: Sequence[float], current: Sequence[float]) -> float:
+    """The population stability index over the deciles of the reference; 0 for equal samples.
+
+    The sum over bins of (c - r) * ln(c / r), r and c being the samples' shares of a bin.
+    """
+    edges = np.unique(np.quantile(reference, np.linspace(0, 1, BINS + 1)[1:-1]))
+    shares = []
+    for sample in (reference, current):
+        counts = np.bincount(np.searchsorted(edges, sample), minlength=len(edges) + 1)
+        shares.append(np.maximum(counts / len(sample), SMALLEST_SHARE))
+    before, now = shares
+    return float(np.sum((now - before) * np.log(now / before)))
+
+
+def _gaussian_kernel(vectors: Floats) -> NDArray[np.float64]:
+    rows = vectors.astype(np.float64)
+    squares = np.sum(rows * rows, axis=1)
+    distances = np.maximum(squares[:, None] + squares[None, :] - 2 * rows @ rows.T, 0)
+    median = float(np.median(distances[np.triu_indices(len(rows), 1)]))
+    kernel: NDArray[np.float64] = np.exp(-distances / (median or 1.0))
+    return kernel

@@ -1,0 +1,30 @@
+"""Who sent a request, for its record. Who may ask for what is not decided here."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+
+from ragline.search.recording import Asker
+
+# A service that asks for many people names each of them by an id of its own.
+CLIENT_HEADER = "X-Client-ID"
+KEY_HEADERS = ("Authorization", "X-API-Key")
+LONGEST_CLIENT_CHARS = 4_096
+
+
+def identify_asker(request: Request) -> Asker:
+    """The trace, the tenant and the client of a request, as far as they are known.
+
+    The client is the key that was sent, else the address, together with the X-Client-ID that the
+    caller gives. The tenant is in `request.state.tenant` where something before has put it there.
+    """
+    key = next((request.headers[name] for name in KEY_HEADERS if name in request.headers), None)
+    address = request.client.host if request.client else ""
+    named = request.headers.get(CLIENT_HEADER, "")
+    client = f"{key or address}\n{named}"[:LONGEST_CLIENT_CHARS]
+    state = request.state
+    return Asker(
+        trace_id=getattr(state, "trace_id", None),
+        tenant=getattr(state, "tenant", None),
+        client=None if client == "\n" else client,
+    )

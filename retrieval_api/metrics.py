@@ -1,0 +1,205 @@
+"""What Prometheus and OpenTelemetry are told: the one list of the service's metrics.
+
+Each app has a registry of its own. Labels are endpoints, statuses, modes, stages, collections and
+kinds of feedback: never a query, a document, a caller or a path that somebody made up.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Iterable, Iterator
+from importlib.metadata import version
+from typing import cast
+
+from opentelemetry import metrics
+from opentelemetry.metrics import CallbackOptions, Observation
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+from sqlalchemy import QueuePool
+
+from ragline.search.messages import SearchAnswer, SearchRequest
+from ragline.search.recording import FeedbackKind, is_stale
+from ragline.storage.database import Database
+from ragline.telemetry import SCOPE
+from retrieval_api.recorder import Recorder
+
+STAGES = ("embed", "retrieve", "rerank", "total")
+# A search takes 5 to 50 ms; what is slower than the time limit of 10 s is no search.
+DURATION_BUCKETS_S = (
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
+)  # fmt: skip
+HOUR_S, DAY_S = 3_600, 86_400
+AGE_BUCKETS_S = (
+    60, 600, HOUR_S, 6 * HOUR_S, DAY_S, 7 * DAY_S, 30 * DAY_S, 90 * DAY_S, 365 * DAY_S,
+)  # fmt: skip
+
+
+class ServiceMetrics:
+    """The metrics of one app. Safe to use from several threads."""
+
+    def __init__(self, recorder: Recorder, find_database: Callable[[], Database | None]) -> None:
+        self.registry = CollectorRegistry()
+        registry = self.registry
+        self._requests = Counter(
+            "ragline_http_requests_total",
+            "Requests that were answered.",
+            ("endpoint", "method", "status"),
+            registry=registry,
+        )
+        self._durations = Histogram(
+            "ragline_http_request_duration_seconds",
+            "From a request's first byte to its answer's last.",
+            ("endpoint", "method"),
+            buckets=DURATION_BUCKETS_S,
+            registry=registry,
+        )
+        self._stages = Histogram(
+            "ragline_search_stage_duration_seconds",
+            "Time of each stage of a search that took part in it, and of all.",
+            ("stage", "mode"),
+            buckets=DURATION_BUCKETS_S,
+            registry=registry,
+        )
+        self._searches = _count(registry, "searches", "Searches that were answered.", "mode")
+        self._zero_results = _count(registry, "zero_results", "Searches without any hit.")
+        self._hits = _count(registry, "hits", "Hits that were answered.")
+        self._stale_hits = _count(registry, "stale_hits", "Hits older than their source promises.")
+        self._ages = Histogram(
+            "ragline_hit_age_seconds",
+            "Age of each hit: since its source's change, or since it was indexed.",
+            ("collection",),
+            buckets=AGE_BUCKETS_S,
+            registry=registry,
+        )
+        self._feedback = Counter(
+            "ragline_feedback_total", "Feedback that was kept.", ("kind",), registry=registry
+        )
+        self._generations = Gauge(
+            "ragline_generation_served",
+            "The generation that the latest search of a collection came from.",
+            ("collection",),
+            registry=registry,
+        )
+        Info("ragline_build", "What runs.", registry=registry).info(
+            {"version": version("ragline"), "python": platform.python_version()}
+        )
+        registry.register(_Standing(recorder, find_database))
+        self._exported = _Exported(recorder)
+
+    def observe_request(self, endpoint: str, method: str, status: int, seconds: float) -> None:
+        """Count an answered request; `endpoint` is the route's own path, with its braces."""
+        self._requests.labels(endpoint, method, str(status)).inc()
+        self._durations.labels(endpoint, method).observe(seconds)
+        self._exported.requests.record(
+            seconds,
+            {
+                "http.route": endpoint,
+                "http.request.method": method,
+                "http.response.status_code": status,
+            },
+        )
+
+    def observe_search(self, request: SearchRequest, answer: SearchAnswer) -> None:
+        """Count an answered search, its stages and its hits."""
+        collection = answer.collection
+        self._searches.labels(collection, request.mode).inc()
+        self._hits.labels(collection).inc(len(answer.hits))
+        # Touched in any case: a counter that appears with its first event hides that event.
+        self._zero_results.labels(collection).inc(not answer.hits)
+        self._stale_hits.labels(collection).inc(sum(map(is_stale, answer.hits)))
+        self._generations.labels(collection).set(answer.generation)
+        ages = self._ages.labels(collection)
+        for hit in answer.hits:
+            ages.observe(max(hit.receipt.age_seconds, 0.0))
+        for stage in STAGES:
+            if is_in_use(stage, request):
+                seconds = getattr(answer.took_ms, stage) / 1e3
+                self._stages.labels(stage, request.mode).observe(seconds)
+                self._exported.stages.record(seconds, {"stage": stage, "mode": request.mode})
+        self._exported.observe_hits(answer)
+
+    def observe_feedback(self, kind: FeedbackKind) -> None:
+        """Count feedback that is on record."""
+        self._feedback.labels(kind).inc()
+        self._exported.feedback.add(1, {"kind": kind})
+
+
+def is_in_use(stage: str, request: SearchRequest) -> bool:
+    """Whether a stage has part in a search; the time of one that has none is not 0 but absent."""
+    if stage == "embed":
+        return request.mode != "keyword"
+    return stage != "rerank" or bool(request.rerank)
+
+
+def _count(registry: CollectorRegistry, name: str, about: str, *labels: str) -> Counter:
+    return Counter(f"ragline_{name}_total", about, ("collection", *labels), registry=registry)
+
+
+class _Standing(Collector):
+    """What is read when Prometheus asks: the buffer of records and the pool of connections."""
+
+    def __init__(self, recorder: Recorder, find_database: Callable[[], Database | None]) -> None:
+        self._recorder = recorder
+        self._find_database = find_database
+
+    def collect(self) -> Iterable[Metric]:
+        recorder = self._recorder
+        lost = CounterMetricFamily(
+            "ragline_records_lost", "Searches answered and not recorded.", labels=["reason"]
+        )
+        for reason, count in recorder.lost_counts.items():
+            lost.add_metric([reason], count)
+        yield lost
+        yield CounterMetricFamily(
+            "ragline_records_written", "Searches recorded.", recorder.written_count
+        )
+        yield GaugeMetricFamily(
+            "ragline_records_waiting", "Records not written yet.", recorder.waiting_count
+        )
+        yield GaugeMetricFamily(
+            "ragline_records_capacity", "Records that may wait.", recorder.capacity
+        )
+        database = self._find_database()
+        in_use, largest = (0, 0) if database is None else _measure_pool(database)
+        yield GaugeMetricFamily(
+            "ragline_database_connections_in_use", "Connections taken from the pool.", in_use
+        )
+        yield GaugeMetricFamily(
+            "ragline_database_connections_limit", "Connections that the pool may open.", largest
+        )
+
+
+class _Exported:
+    """The same for OpenTelemetry, which goes nowhere unless its SDK was set up."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        meter = metrics.get_meter(SCOPE)
+        self.requests = meter.create_histogram("http.server.request.duration", "s")
+        self.stages = meter.create_histogram("ragline.search.stage.duration", "s")
+        self.feedback = meter.create_counter("ragline.feedback")
+        self._hits = meter.create_counter("ragline.hits")
+        self._zero_results = meter.create_counter("ragline.zero_results")
+        self._stale_hits = meter.create_counter("ragline.stale_hits")
+
+        def read_lost(_options: CallbackOptions) -> Iterator[Observation]:
+            for reason, count in recorder.lost_counts.items():
+                yield Observation(count, {"reason": reason})
+
+        def read_waiting(_options: CallbackOptions) -> Iterator[Observation]:
+            yield Observation(recorder.waiting_count)
+
+        meter.create_observable_counter("ragline.records.lost", [read_lost])
+        meter.create_observable_gauge("ragline.records.waiting", [read_waiting])
+
+    def observe_hits(self, answer: SearchAnswer) -> None:
+        attributes = {"collection": answer.collection}
+        self._hits.add(len(answer.hits), attributes)
+        self._zero_results.add(not answer.hits, attributes)
+        self._stale_hits.add(sum(map(is_stale, answer.hits)), attributes)
+
+
+def _measure_pool(database: Database) -> tuple[int, int]:
+    """Connections in use, and how many there may be."""
+    pool = cast("QueuePool", database.engine.pool)
+    return pool.checkedout(), pool.size() + max(pool._max_overflow, 0)  # noqa: SLF001  no getter

@@ -1,0 +1,96 @@
+"""What stands around every request so that it can be followed: its trace, its span, its count."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from time import perf_counter
+
+from opentelemetry import context as otel_context
+from opentelemetry import propagate, trace
+from opentelemetry.context import Context
+from opentelemetry.trace import SpanKind, Status, StatusCode
+from starlette.datastructures import Headers
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ragline.telemetry import SCOPE, current_trace_id
+from retrieval_api.metrics import ServiceMetrics
+
+# Where no route took the request: its path is the caller's invention and no label.
+UNMATCHED = "unmatched"
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+class Observation:
+    """Middleware that gives each request a span and a trace id, and counts it when answered.
+
+    The trace is the caller's where the request has a valid `traceparent` (W3C Trace Context). Its
+    id is in `request.state.trace_id`, in the log and in the record of a search, also where no
+    span leaves this process.
+    """
+
+    def __init__(self, app: ASGIApp, metrics: ServiceMetrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = perf_counter()
+        method = scope["method"] if scope["method"] in METHODS else "OTHER"
+        status = 500
+
+        async def send_noting_status(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        with _follow(scope, method) as span:
+            Request(scope).state.trace_id = current_trace_id()
+            try:
+                await self._app(scope, receive, send_noting_status)
+            finally:
+                endpoint = name_endpoint(scope)
+                span.update_name(f"{method} {endpoint}")
+                span.set_attribute("http.route", endpoint)
+                span.set_attribute("http.response.status_code", status)
+                if status >= 500:
+                    span.set_status(Status(StatusCode.ERROR))
+                seconds = perf_counter() - started
+                self._metrics.observe_request(endpoint, method, status, seconds)
+
+
+def name_endpoint(scope: Scope) -> str:
+    """The path of the route that took a request, as it was declared."""
+    return str(getattr(scope.get("route"), "path", None) or UNMATCHED)
+
+
+@contextmanager
+def _follow(scope: Scope, method: str) -> Iterator[trace.Span]:
+    headers = Headers(scope=scope)
+    parent = propagate.extract({name.lower(): value for name, value in headers.items()})
+    span = trace.get_tracer(SCOPE).start_span(
+        method, parent, SpanKind.SERVER, {"http.request.method": method}
+    )
+    token = otel_context.attach(_enter(span, parent))
+    try:
+        yield span
+    finally:
+        otel_context.detach(token)
+        span.end()
+
+
+def _enter(span: trace.Span, parent: Context) -> Context:
+    """The context within a span; without SDK and caller's trace, within a trace made up here."""
+    if not span.get_span_context().is_valid:
+        made_up = trace.SpanContext(
+            int.from_bytes(secrets.token_bytes(16)) or 1,
+            int.from_bytes(secrets.token_bytes(8)) or 1,
+            is_remote=False,
+        )
+        span = trace.NonRecordingSpan(made_up)
+    return trace.set_span_in_context(span, parent)

@@ -1,0 +1,40 @@
+"""GET /v1/quality."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from ragline.quality.daily import read_latest
+from ragline.quality.figures import Period, read_figures
+from retrieval_api import quality_messages
+from retrieval_api.openapi import may_answer
+from retrieval_api.problems import DATABASE_UNAVAILABLE, INVALID_REQUEST, UNKNOWN_COLLECTION
+from retrieval_api.routes.dependencies import OpenService
+
+router = APIRouter(tags=["quality"])
+
+
+@router.get(
+    "/v1/quality",
+    summary="Say what searches were like",
+    responses=may_answer(UNKNOWN_COLLECTION, INVALID_REQUEST, DATABASE_UNAVAILABLE),
+)
+def show_quality(
+    parameters: Annotated[quality_messages.QualityParameters, Query()], service: OpenService
+) -> quality_messages.Quality:
+    """Figures from the records of searches: latency, zero results, clicks, and more.
+
+    Drift, topics without an answer and index recall are made once a day; the latest are shown.
+    """
+    first, last = parameters.days
+    figures = read_figures(service.database, Period.of_days(first, last), parameters.collection)
+    kept = read_latest(service.database, last, parameters.collection)
+    if parameters.collection is not None and not figures and not kept:
+        service.configuration.collection(parameters.collection)
+    collections = [quality_messages.CollectionQuality.model_validate(row) for row in figures]
+    for row in collections:
+        if row.collection in kept:
+            row.daily = quality_messages.DailyFigures.model_validate(kept[row.collection])
+    return quality_messages.Quality(first_day=first, last_day=last, collections=collections)

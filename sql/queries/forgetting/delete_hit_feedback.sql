@@ -1,0 +1,7 @@
+-- Deletes what was done with hits of some documents in the searches of a collection.
+delete from ragline.hit_feedback as f
+using ragline.search_requests as r
+where
+  r.id = f.request_id
+  and r.collection = cast(:collection as text)
+  and f.document_id = any(cast(:document_ids as text[]))

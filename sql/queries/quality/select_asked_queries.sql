@@ -1,0 +1,19 @@
+-- The newest :most searches between :start and :end of callers that can be told apart, by
+-- collection, caller and time.
+select collection, asker, requested_at, query
+from (
+  select
+    collection,
+    concat(tenant, '/', client) as asker,
+    requested_at,
+    query
+  from ragline.search_requests
+  where
+    client is not null
+    and requested_at >= cast(:start as timestamptz)
+    and requested_at < cast(:end as timestamptz)
+    and (cast(:collection as text) is null or collection = cast(:collection as text))
+  order by requested_at desc
+  limit cast(:most as integer)
+) as newest
+order by collection, asker, requested_at

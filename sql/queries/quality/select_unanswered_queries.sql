@@ -1,0 +1,20 @@
+-- The newest :count searches of a collection between :start and :end that found nothing, or whose
+-- last verdicts are all that a hit was not useful: (query, reason).
+select
+  r.query,
+  case when r.hit_count = 0 then 'zero_results' else 'not_useful' end as reason
+from ragline.search_requests as r
+where
+  r.collection = cast(:collection as text)
+  and r.requested_at >= cast(:start as timestamptz)
+  and r.requested_at < cast(:end as timestamptz)
+  and (
+    r.hit_count = 0
+    or (
+      select bool_and(f.kind = 'not_useful')
+      from ragline.given_feedback as f
+      where f.request_id = r.id and f.kind in ('useful', 'not_useful')
+    )
+  )
+order by r.requested_at desc
+limit cast(:count as integer)

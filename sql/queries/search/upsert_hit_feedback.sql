@@ -1,0 +1,13 @@
+-- Keeps what was done with one hit; of verdicts the last one, of all else the first.
+insert into ragline.hit_feedback (request_id, entry_id, kind, document_id, rank, is_useful)
+values (
+  cast(:request_id as uuid),
+  cast(:entry_id as bigint),
+  cast(:kind as text),
+  cast(:document_id as text),
+  cast(:rank as integer),
+  cast(:is_useful as boolean)
+)
+on conflict (request_id, entry_id, kind) do update
+set is_useful = excluded.is_useful, given_at = now()
+where hit_feedback.is_useful is distinct from excluded.is_useful
