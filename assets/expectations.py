@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from great_expectations.datasource.fluent.sql_datasource import SQLDatasource
 
 SITE = "ragline"
+TRACEBACK = "Traceback: "
 UNNAMED = "the library gave no reason"
 
 
@@ -156,7 +157,10 @@ def find_exception(info: Mapping[str, Any] | None) -> str | None:
     if not info:
         return None
     if "raised_exception" in info:
-        return str(info.get("exception_message") or UNNAMED) if info["raised_exception"] else None
+        if not info["raised_exception"]:
+            return None
+        # The library puts its traceback behind some messages.
+        return str(info.get("exception_message") or UNNAMED).partition(TRACEBACK)[0].strip(' ."')
     messages = [find_exception(nested) for nested in info.values() if isinstance(nested, Mapping)]
     return next((message for message in messages if message is not None), None)
 

@@ -280,7 +280,8 @@ def _name_error(error: SerializableErrorInfo | None) -> str:
     """The first line of an error, under a name that the list of errors has where it is known."""
     if error is None:
         return "no reason given"
-    said = error.message.strip().splitlines()[0]
-    if error.cls_name not in LOST_SERVER:
+    # Great Expectations puts its traceback behind its message.
+    said = error.message.strip().splitlines()[0].partition("Traceback: ")[0].strip()
+    if error.cls_name not in LOST_SERVER and "OperationalError" not in said:
         return said
     return f"{DatabaseUnavailableError.__name__}: Postgres does not answer: {said}"

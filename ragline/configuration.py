@@ -44,6 +44,7 @@ from ragline.sources.settings import (
 )
 
 DEFAULT_FILE = "ragline.yaml"
+DEFAULT_TENANT = "default"
 MEASURES = ("ndcg@10", "recall@10", "recall@100", "mrr@10")
 
 TOP_KEYS = ("collections", "sources", "retention")
@@ -96,6 +97,7 @@ class CollectionSettings(_Settings):
     """One collection: what is embedded how, and how good its search must be."""
 
     name: str = Field(pattern=NAME_PATTERN)
+    tenant: str = Field(default=DEFAULT_TENANT, pattern=NAME_PATTERN)
     embedding_model: str = "sentence-transformers/all-MiniLM-L6-v2"
     chunking: ChunkingSettings = ChunkingSettings()
     language: str = Field(default="english", pattern=r"^[a-z_]+$")

@@ -77,6 +77,26 @@ class UnknownReceiptError(RaglineError):
     """No entry of this receipt is in an index any more, or it was never there. Search again."""
 
 
+class UnknownKeyError(RaglineError):
+    """No key of this public id is in use. `ragline keys list` shows those that there are."""
+
+
+class UnauthorizedError(RaglineError):
+    """The request has no key, or one that is wrong, expired or revoked. Send another one."""
+
+
+class ForbiddenError(RaglineError):
+    """The key does not permit this. The message says what is missing."""
+
+
+class RateLimitError(RaglineError):
+    """The key has asked more often than it may. Wait as long as Retry-After says."""
+
+    def __init__(self, message: str, retry_after_s: float) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
 class AmbiguousDocumentError(RaglineError):
     """Several sources of the collection have a document of this id. Name the source too."""
 

@@ -62,7 +62,8 @@ def _select_entries(
     connection: Connection, collection: str, *, has_vectors: bool
 ) -> Iterator[list[dict[str, Any]]]:
     live = connection.execute(
-        load_statement("search/select_live_generation"), {"collection": collection}
+        load_statement("search/select_live_generation"),
+        {"collection": collection, "tenant": None},
     ).first()
     if live is None:
         raise UnknownCollectionError(f"unknown collection {collection!r}")

@@ -24,7 +24,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from ragline.search.messages import Include, Mode, RerankerKind, SearchRequest
+from ragline.search.messages import Include, Mode, SearchRequest
 from ragline.search.recording import FeedbackKind
 
 LONGEST_QUERY_CHARS = 8_000
@@ -67,6 +67,13 @@ def _read_queries(value: object) -> tuple[str, ...]:
         if any("\ud800" <= sign <= "\udfff" for sign in query):
             raise PydanticCustomError("query", "must not hold half of a surrogate pair")
     return tuple(queries)
+
+
+def _name_reranker(value: object) -> object:
+    """A union's errors would name its types to the caller; so true and false are read here."""
+    if isinstance(value, bool):
+        return "configured" if value else "off"
+    return None if value == "configured" else value
 
 
 def _refuse_nul(text: str) -> str:
@@ -131,6 +138,13 @@ Passage = Annotated[
 ]
 
 
+Rerank = Annotated[
+    Literal["off", "configured", "late_interaction", "cross_encoder"],
+    BeforeValidator(_name_reranker),
+    WithJsonSchema(
+        {"anyOf": [{"type": "boolean"}, {"enum": ["off", "late_interaction", "cross_encoder"]}]}
+    ),
+]
 Milliseconds = Annotated[float, AfterValidator(partial(round, ndigits=3))]
 
 
@@ -153,8 +167,8 @@ class SearchBody(_Question):
         default=10, ge=1, le=LARGEST_TOP_K, description="The most hits to answer with."
     )
     mode: Mode = Field(default="hybrid", description="`vector` and `keyword` alone, or both fused.")
-    rerank: bool | Literal["off", "late_interaction", "cross_encoder"] = Field(
-        default=False,
+    rerank: Rerank = Field(
+        default="off",
         description="Reorder the first hits; costs more time. `true` takes the collection's "
         "reranker, which is late interaction unless its settings name a cross-encoder.",
     )
@@ -202,11 +216,11 @@ class SearchBody(_Question):
             query=self.query[0],
             top_k=self.top_k,
             mode=self.mode,
-            rerank=self.rerank not in (False, "off"),
+            rerank=self.rerank != "off",
             principals=tuple(self.principals),
             alternatives=self.query[1:],
             filter=self.filter,
-            reranker=_RERANKERS.get(self.rerank, "configured"),
+            reranker="configured" if self.rerank == "off" else self.rerank,
             max_age=None if self.max_age is None else timedelta(seconds=self.max_age),
             min_generation=self.min_generation,
             max_per_document=self.max_per_document,
@@ -217,10 +231,6 @@ class SearchBody(_Question):
         )
 
 
-_RERANKERS: Mapping[bool | str, RerankerKind] = {
-    "late_interaction": "late_interaction",
-    "cross_encoder": "cross_encoder",
-}
 
 
 class Receipt(_Answer):
@@ -296,9 +306,30 @@ class Hit(_Answer):
 class StageTimes(_Answer):
     """Milliseconds of each stage."""
 
-    embed: Milliseconds = Field(description="Turning the query into a vector.")
-    retrieve: Milliseconds = Field(description="In the database.")
-    rerank: Milliseconds = Field(description="Reranking; 0 without it.")
+    embed: Rerank = Annotated[
+    Literal["off", "configured", "late_interaction", "cross_encoder"],
+    BeforeValidator(_name_reranker),
+    WithJsonSchema(
+        {"anyOf": [{"type": "boolean"}, {"enum": ["off", "late_interaction", "cross_encoder"]}]}
+    ),
+]
+Milliseconds = Field(description="Turning the query into a vector.")
+    retrieve: Rerank = Annotated[
+    Literal["off", "configured", "late_interaction", "cross_encoder"],
+    BeforeValidator(_name_reranker),
+    WithJsonSchema(
+        {"anyOf": [{"type": "boolean"}, {"enum": ["off", "late_interaction", "cross_encoder"]}]}
+    ),
+]
+Milliseconds = Field(description="In the database.")
+    rerank: Rerank = Annotated[
+    Literal["off", "configured", "late_interaction", "cross_encoder"],
+    BeforeValidator(_name_reranker),
+    WithJsonSchema(
+        {"anyOf": [{"type": "boolean"}, {"enum": ["off", "late_interaction", "cross_encoder"]}]}
+    ),
+]
+Milliseconds = Field(description="Reranking; 0 without it.")
     total: Milliseconds
 
 

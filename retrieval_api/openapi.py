@@ -11,7 +11,14 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from retrieval_api import pushed_messages
-from retrieval_api.problems import MEDIA_TYPE, Problem, ProblemKind
+from retrieval_api.problems import (
+    FORBIDDEN,
+    MEDIA_TYPE,
+    RATE_LIMITED,
+    UNAUTHORIZED,
+    Problem,
+    ProblemKind,
+)
 
 TITLE = "Ragline"
 DESCRIPTION = (
@@ -31,7 +38,7 @@ _REFERENCE = "#/components/schemas/{model}"
 def may_answer(*kinds: ProblemKind) -> dict[int | str, dict[str, Any]]:
     """The problems that a route may answer, for its `responses`."""
     titles: dict[int | str, list[str]] = {}
-    for kind in kinds:
+    for kind in (UNAUTHORIZED, FORBIDDEN, RATE_LIMITED, *kinds):
         titles.setdefault(kind.status, []).append(kind.title)
     return {
         status: {"description": "; or: ".join(named), "model": Problem}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from math import ceil
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -18,13 +19,16 @@ from ragline.errors import (
     DatabaseTooNewError,
     DatabaseUnavailableError,
     DocumentTooLargeError,
+    ForbiddenError,
     GenerationTooOldError,
     IndexNotReadyError,
     InvalidSearchError,
     MissingExtensionError,
     ModelUnavailableError,
     NoPushSourceError,
+    RateLimitError,
     SearchTimeoutError,
+    UnauthorizedError,
     UnknownCollectionError,
     UnknownDocumentError,
     UnknownHitError,
@@ -35,15 +39,18 @@ from retrieval_api.problems import (
     AMBIGUOUS_DOCUMENT,
     BODY_TOO_LARGE,
     DATABASE_UNAVAILABLE,
+    FORBIDDEN,
     GENERATION_TOO_OLD,
     INDEX_NOT_READY,
     INTERNAL_ERROR,
     INVALID_REQUEST,
     MODEL_UNAVAILABLE,
     NO_PUSH_SOURCE,
+    RATE_LIMITED,
     RECORD_PENDING,
     SEARCH_TIMEOUT,
     SERVICE_NOT_READY,
+    UNAUTHORIZED,
     UNKNOWN_COLLECTION,
     UNKNOWN_DOCUMENT,
     UNKNOWN_RECEIPT,
@@ -67,6 +74,7 @@ _SPOKEN: dict[type[Exception], ProblemKind] = {
     AmbiguousDocumentError: AMBIGUOUS_DOCUMENT,
     NoPushSourceError: NO_PUSH_SOURCE,
     DocumentTooLargeError: BODY_TOO_LARGE,
+    ForbiddenError: FORBIDDEN,
     UnknownReceiptError: UNKNOWN_RECEIPT,
     GenerationTooOldError: GENERATION_TOO_OLD,
     IndexNotReadyError: INDEX_NOT_READY,
@@ -100,6 +108,8 @@ def add_problem_handlers(app: FastAPI) -> None:
         app.exception_handler(error)(_answer_silent)
     app.exception_handler(UnknownHitError)(_answer_unknown_hit)
     app.exception_handler(InvalidSearchError)(_answer_invalid_search)
+    app.exception_handler(UnauthorizedError)(_answer_unauthorized)
+    app.exception_handler(RateLimitError)(_answer_rate_limited)
     app.exception_handler(RequestValidationError)(_answer_invalid_request)
     app.exception_handler(HTTPException)(_answer_http_error)
 
@@ -158,6 +168,16 @@ def _answer_invalid_request(request: Request, error: RequestValidationError) -> 
 
 def _answer_unknown_hit(request: Request, error: UnknownHitError) -> ProblemResponse:
     return _answer_invalid(request, [FieldError(field=error.field, message=str(error))])
+
+
+def _answer_unauthorized(request: Request, error: UnauthorizedError) -> ProblemResponse:
+    headers = {"WWW-Authenticate": 'Bearer realm="ragline"'}
+    return answer_problem(request.scope, UNAUTHORIZED, str(error), headers=headers)
+
+
+def _answer_rate_limited(request: Request, error: RateLimitError) -> ProblemResponse:
+    headers = {"Retry-After": str(ceil(error.retry_after_s))}
+    return answer_problem(request.scope, RATE_LIMITED, str(error), headers=headers)
 
 
 def _answer_invalid_search(request: Request, error: InvalidSearchError) -> ProblemResponse:

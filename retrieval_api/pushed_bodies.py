@@ -20,11 +20,10 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Scope
 
 from ragline.configuration import Configuration
-from ragline.errors import NoPushSourceError, UnknownCollectionError
 from ragline.sources.push import PushSettings
 from ragline.sources.pushed_documents import Put, put_file
 from retrieval_api import pushed_messages
-from retrieval_api.routes.dependencies import OpenService
+from retrieval_api.callers import Pushing
 
 JSON_TYPE = "application/json"
 # What clients send when nobody has told them what the body is.
@@ -77,8 +76,9 @@ async def _read_document_id(request: Request, document_id: pushed_messages.Docum
     return document_id
 
 
-async def _find_push_source(collection: str, service: OpenService) -> PushSettings:
-    return service.configuration.push_source_of(collection)
+def _find_push_source(collection: str, caller: Pushing) -> PushSettings:
+    name = caller.collection(collection).name
+    return caller.service.configuration.push_source_of(name)
 
 
 DocumentIdInPath = Annotated[str, Depends(_read_document_id)]
@@ -97,17 +97,21 @@ WholeBody = Annotated[bytes, Depends(_read_body)]
 
 
 def find_larger_limits(configuration: Configuration) -> Callable[[Scope], int | None]:
-    """For `BodyLimit`: a body that pushes may be as large as its source takes documents."""
+    """For `BodyLimit`: a body that pushes may be as large as any source takes documents.
+
+    The same for every collection, or the limit would tell a stranger which ones there are. What
+    the source itself takes is checked where the document is known.
+    """
+    limits = [
+        source.max_document_bytes
+        for source in configuration.sources
+        if isinstance(source, PushSettings)
+    ]
+    largest = max(limits) + ENVELOPE_BYTES if limits else None
 
     def find_larger(scope: Scope) -> int | None:
-        pushed = PUSHES.fullmatch(scope["path"])
-        if pushed is None or scope["method"] not in ("PUT", "POST"):
-            return None
-        try:
-            source = configuration.push_source_of(pushed[1])
-        except (UnknownCollectionError, NoPushSourceError):
-            return None
-        return source.max_document_bytes + ENVELOPE_BYTES
+        is_push = PUSHES.fullmatch(scope["path"]) and scope["method"] in ("PUT", "POST")
+        return largest if is_push else None
 
     return find_larger
 

@@ -10,12 +10,16 @@ import logging
 from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
+from math import inf
 from threading import Event, Thread
+from time import monotonic
 
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import Request
 
+from ragline.access.keys import has_keys
+from ragline.access.tenants import assign_tenant, has_tenant_role
 from ragline.configuration import Configuration
 from ragline.embedder.embedder import Embedder
 from ragline.embedder.model_files import DEFAULT_MODEL
@@ -27,12 +31,14 @@ from ragline.storage.database import Database, open_database
 from ragline.telemetry import note
 from retrieval_api.askers import identify_asker
 from retrieval_api.metrics import ServiceMetrics
+from retrieval_api.rate_limits import RateLimits
 from retrieval_api.recorder import Recorder
 
 logger = logging.getLogger(__name__)
 
 RETRY_S = 2.0
 CLOSING_S = 10.0
+KEYS_KNOWN_S = 5.0
 
 
 class ServiceNotReadyError(RaglineError):
@@ -45,12 +51,14 @@ class Service:
     def __init__(self, configuration: Configuration) -> None:
         self.configuration = configuration
         self.recorder = Recorder()
+        self.rate_limits = RateLimits()
         self.metrics = ServiceMetrics(self.recorder, lambda: self._database)
         self._closing = Event()
         self._holder = Thread(target=self._hold_parts, name="service-parts", daemon=True)
         self._database: Database | None = None
         self._searcher: Searcher | None = None
         self._is_warm = False
+        self._keys_seen_at = -inf
 
     def open(self) -> None:
         """Begin to open everything; returns at once."""
@@ -83,6 +91,14 @@ class Service:
             _ = self.database
             raise ServiceNotReadyError("The service still loads its embedding model.")
         return self._searcher
+
+    def has_keys(self) -> bool:
+        """Whether anybody needs a key. That there are some is believed for KEYS_KNOWN_S."""
+        if monotonic() - self._keys_seen_at > KEYS_KNOWN_S:
+            if not has_keys(self.database):
+                return False
+            self._keys_seen_at = monotonic()
+        return True
 
     def record(self, request: Request, answer: SearchAnswer, question: SearchRequest) -> None:
         """Keep an answered search on record, count it and log it. Every route that searches does.
@@ -152,6 +168,13 @@ class Service:
 
     def _open_database(self, resources: ExitStack) -> None:
         database = resources.enter_context(open_database(self.configuration))
+        with database.begin() as connection:
+            for settings in self.configuration.collections:
+                assign_tenant(connection, settings)
+        if not has_tenant_role(database):
+            logger.warning("no row-level security: docs/keys.md says how to make ragline_tenant")
+        if not has_keys(database):
+            logger.warning("no key is configured: only this machine is answered")
         self._searcher = Searcher(database, self.configuration)
         self.recorder.start(database)
         # Before the database closes, what was answered is written.

@@ -26,6 +26,7 @@ from ragline.errors import (
     ConfigurationError,
     RaglineError,
     UnknownCollectionError,
+    UnknownKeyError,
     UnknownSourceError,
     UnsuitableDocumentError,
 )
@@ -40,6 +41,7 @@ SUMMARIES = {
     "documents": "List the documents of a source with their states.",
     "eval": "Score a collection on the queries of a golden set.",
     "export": "Write a collection's live index to a file.",
+    "keys": "Make, list or revoke the keys of the retrieval API.",
     "prove": "Compare sources, ledger and index, and name every difference.",
     "quarantine": "List the quarantined documents, or release them.",
     "remove": "Forget a source for good, with a receipt.",
@@ -51,7 +53,12 @@ SUMMARIES = {
     "work": "Share the work of a sync that runs elsewhere.",
 }
 # What a call names by mistake: nothing was done.
-UNKNOWN_NAMES = (UnknownSourceError, UnknownCollectionError, UnsuitableDocumentError)
+UNKNOWN_NAMES = (
+    UnknownSourceError,
+    UnknownCollectionError,
+    UnknownKeyError,
+    UnsuitableDocumentError,
+)
 # No library reports to anybody or fetches anything by itself.
 QUIET = {
     "DO_NOT_TRACK": "1",

@@ -14,6 +14,7 @@ from time import perf_counter
 from sqlalchemy import Connection, RowMapping
 from sqlalchemy.exc import DataError
 
+from ragline.access.tenants import assign_tenant
 from ragline.errors import (
     BrokenDocumentError,
     DocumentError,
@@ -87,6 +88,7 @@ def sync_documents(workshop: Workshop, source_name: str) -> DocumentsReport:
     settings = workshop.configuration.source(source_name)
     with workshop.database.begin() as connection:
         source_id = ledger.register_source(connection, settings).id
+        assign_tenant(connection, workshop.configuration.collection(settings.collection))
     try:
         workshop.lock_source(source_name)
         source = workshop.open_source(source_name)
@@ -107,6 +109,7 @@ def read_documents(
     settings = workshop.configuration.source(source_name)
     with workshop.database.begin() as connection:
         source_id = ledger.register_source(connection, settings).id
+        assign_tenant(connection, workshop.configuration.collection(settings.collection))
     parser = parser_fingerprint()
     with workshop.database.connect() as connection:
         unread = ledger.count_unread(connection, source_id, parser)

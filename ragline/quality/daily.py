@@ -144,8 +144,9 @@ class _Measuring:
     ) -> _Measuring | None:
         """None when the collection has no live index now."""
         statement = load_statement("search/select_live_generation")
+        parameters = {"collection": collection, "tenant": None}
         with database.connect() as connection:
-            live = connection.execute(statement, {"collection": collection}).mappings().first()
+            live = connection.execute(statement, parameters).mappings().first()
             if live is None or live["id"] is None:
                 return None
             period = Period.of_days(day, day)

@@ -32,6 +32,15 @@ Principals = Sequence[str] | None
 
 
 @dataclass(frozen=True, slots=True)
+class Viewer:
+    """Who looks: for which principals, in which tenant's collections. None: without that limit."""
+
+    principals: Principals = ()
+    tenant: str | None = None
+    collections: Sequence[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Chunk:
     """One chunk of a document, as it is served."""
 
@@ -107,10 +116,8 @@ class ExplainedReceipt:
     page: int | None
 
 
-def explain_receipt(
-    database: Database, receipt_id: str, principals: Principals
-) -> ExplainedReceipt:
-    """What lies behind the hit of a receipt, as far as `principals` may see it.
+def explain_receipt(database: Database, receipt_id: str, viewer: Viewer) -> ExplainedReceipt:
+    """What lies behind the hit of a receipt, as far as somebody may see it.
 
     Raises:
         UnknownReceiptError: there is no such entry, or not any more.
@@ -123,7 +130,7 @@ def explain_receipt(
         known = connection.execute(
             load_statement("search/has_generation"), {"generation_id": generation_id}
         ).scalar_one()
-        found = _select_behind(connection, generation_id, entry_id, principals) if known else None
+        found = _select_behind(connection, generation_id, entry_id, viewer) if known else None
         rows = _select_entries(connection, generation_id, [entry_id]) if found else []
     if found is None or not rows:
         raise UnknownReceiptError(
@@ -205,13 +212,15 @@ def list_documents(
 
 
 def _select_behind(
-    connection: Connection, generation_id: int, entry_id: int, principals: Principals
+    connection: Connection, generation_id: int, entry_id: int, viewer: Viewer
 ) -> RowMapping | None:
     statement = load_generation_statement("search/select_receipt", generation_id)
     parameters = {
         "generation_id": generation_id,
         "entry_id": entry_id,
-        "principals": None if principals is None else list(principals),
+        "tenant": viewer.tenant,
+        "collections": None if viewer.collections is None else list(viewer.collections),
+        "principals": None if viewer.principals is None else list(viewer.principals),
     }
     return connection.execute(statement, parameters).mappings().first()
 

@@ -25,7 +25,8 @@ class SearchRequest:
 
     `alternatives` are other wordings: an entry counts with its best score. `filter` is the
     grammar of `ragline.search.filters`. `max_age` leaves out what was not held against its source
-    within that time. `exact` scans every entry instead of the vector index.
+    within that time. `exact` scans every entry instead of the vector index. `tenant` says whose
+    collections there are; None: everybody's.
     """
 
     collection: str
@@ -44,6 +45,7 @@ class SearchRequest:
     explain: bool = False
     highlight: bool = False
     include: tuple[Include, ...] = ("text",)
+    tenant: str | None = None
 
     @property
     def queries(self) -> tuple[str, ...]:

@@ -113,6 +113,7 @@ def record_feedback(
     *,
     document_id: str | None = None,
     entry_id: int | None = None,
+    tenant: str | None = None,
 ) -> GivenFeedback:
     """Keep what a person did with one hit or thought of it; sent again, it changes nothing.
 
@@ -120,10 +121,15 @@ def record_feedback(
     a document, and on an entry that is named, stands. Clicks and used answers are kept beside.
 
     Raises:
-        UnknownRequestError: no such search is on record.
+        UnknownRequestError: no such search is on record, or not of this tenant.
         UnknownHitError: the search did not return that document or entry.
     """
-    named = {"request_id": request_id, "document_id": document_id, "entry_id": entry_id}
+    named = {
+        "request_id": request_id,
+        "document_id": document_id,
+        "entry_id": entry_id,
+        "tenant": tenant,
+    }
     found = connection.execute(load_statement("search/select_requested_hit"), named)
     row = found.one_or_none()
     if row is None:

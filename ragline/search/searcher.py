@@ -104,7 +104,7 @@ class Searcher:
         started = perf_counter()
         settings = self._settings(request.collection)
         condition = _read_condition(request)
-        generation = self.live_generation(request.collection)
+        generation = self.live_generation(request.collection, request.tenant)
         note(generation=generation.id)
         if request.min_generation is not None and generation.id < request.min_generation:
             raise GenerationTooOldError(
@@ -125,7 +125,7 @@ class Searcher:
             exact=request.exact,
             timeout_ms=self._timeout_ms,
         )
-        entries, plan = self._retrieve(retrieval)
+        entries, plan = self._retrieve(retrieval, request.tenant)
         retrieved = perf_counter()
         if request.rerank:
             entries = self._rerank(request, settings, generation, entries)
@@ -170,27 +170,35 @@ class Searcher:
             # It may live in the database only, under settings that are no longer configured.
             return CollectionSettings.model_construct(name=collection)
 
-    def live_generation(self, collection: str) -> LiveGeneration:
+    def live_generation(self, collection: str, tenant: str | None = None) -> LiveGeneration:
         """The generation that searches of a collection see now.
 
         Raises:
-            UnknownCollectionError, IndexNotReadyError: there is none.
+            UnknownCollectionError, IndexNotReadyError: there is none, or not for this tenant.
         """
         statement = load_statement("search/select_live_generation")
-        with self._database.connect() as connection:
-            row = connection.execute(statement, {"collection": collection}).mappings().first()
+        parameters = {"collection": collection, "tenant": tenant}
+        with self._enter(tenant).connect() as connection:
+            row = connection.execute(statement, parameters).mappings().first()
             if row is None:
-                self._refuse_unknown(connection, collection)
+                self._refuse_unknown(connection, collection, tenant)
         if row is None or row["id"] is None:
             raise IndexNotReadyError(
                 f"collection {collection} has no live index yet; run `ragline sync` first"
             )
         return LiveGeneration(**row)
 
-    def _refuse_unknown(self, connection: Connection, collection: str) -> None:
-        rows = connection.execute(load_statement("search/select_collections"))
+    def _enter(self, tenant: str | None) -> Database:
+        return self._database if tenant is None else self._database.for_tenant(tenant)
+
+    def _refuse_unknown(self, connection: Connection, collection: str, tenant: str | None) -> None:
+        rows = connection.execute(load_statement("search/select_collections"), {"tenant": tenant})
         names = {row.name for row in rows}
-        names |= {settings.name for settings in self._configuration.collections}
+        names |= {
+            settings.name
+            for settings in self._configuration.collections
+            if tenant in (None, settings.tenant)
+        }
         if collection not in names:
             known = ", ".join(sorted(names)) or "none"
             raise UnknownCollectionError(f"unknown collection {collection!r}; known: {known}")
@@ -205,8 +213,8 @@ class Searcher:
         return tuple(embedder.embed_query(query) for query in request.queries)
 
     @staged("retrieve")
-    def _retrieve(self, retrieval: Retrieval) -> tuple[list[Entry], Plan]:
-        with self._named_timeout(), self._database.begin() as connection:
+    def _retrieve(self, retrieval: Retrieval, tenant: str | None) -> tuple[list[Entry], Plan]:
+        with self._named_timeout(), self._enter(tenant).begin() as connection:
             candidates, plan = retrieve_candidates(connection, retrieval)
             return _select_entries(connection, retrieval.generation, candidates), plan
 
@@ -217,7 +225,7 @@ class Searcher:
         if not entries or not (request.highlight or {"neighbours", "section"} & {*request.include}):
             return Extras()
         ids = [entry.row["id"] for entry in entries]
-        with self._named_timeout(), self._database.begin() as connection:
+        with self._named_timeout(), self._enter(request.tenant).begin() as connection:
             return read_extras(connection, request, generation, ids, self._timeout_ms)
 
     @contextmanager

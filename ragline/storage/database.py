@@ -79,6 +79,10 @@ class Database:
         with _named_errors(self.engine.url), self.engine.connect() as connection:
             yield connection
 
+    def for_tenant(self, tenant: str) -> TenantDatabase:
+        """The same database as one tenant may see it: the second wall, row-level security."""
+        return TenantDatabase(self.engine, self.sessions, tenant)
+
     def open_session(self) -> Connection:
         """A connection outside the pool, each statement its own transaction; the caller closes it.
 
@@ -101,6 +105,31 @@ class Database:
         query = {**self.engine.url.query, "options": "-c search_path=dagster"}
         url = self.engine.url.set(drivername="postgresql+psycopg2", query=query)
         return url.render_as_string(hide_password=False)
+
+
+@dataclass(frozen=True)
+class TenantDatabase(Database):
+    """A database whose transactions see one tenant's rows alone.
+
+    They run under the role `ragline_tenant`, to which the policies of row-level security apply,
+    whoever is connected.
+    """
+
+    tenant: str
+
+    @contextmanager
+    def begin(self) -> Iterator[Connection]:
+        """A transaction of the tenant that commits at the end of the block."""
+        with super().begin() as connection:
+            connection.execute(load_statement("access/enter_tenant"), {"tenant": self.tenant})
+            yield connection
+
+    @contextmanager
+    def connect(self) -> Iterator[Connection]:
+        """A connection of the tenant, for one transaction that reads."""
+        with super().connect() as connection:
+            connection.execute(load_statement("access/enter_tenant"), {"tenant": self.tenant})
+            yield connection
 
 
 @contextmanager

@@ -80,6 +80,7 @@ collections = Table(
     metadata,
     _key(),
     Column("name", Text, nullable=False, unique=True),
+    Column("tenant", Text, nullable=False, server_default="default"),
     Column(
         "live_generation_id",
         BigInteger,
@@ -523,4 +524,37 @@ embedding_requests = Table(
         "embedding_space_id",
         "token_count",
     ),
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    _key(),
+    Column("name", Text, nullable=False),
+    Column("public_id", Text, nullable=False, unique=True),
+    Column("secret_hash", LargeBinary, nullable=False),
+    Column("tenant", Text, nullable=False),
+    Column("collections", ARRAY(Text), nullable=True),
+    Column("scopes", ARRAY(Text), nullable=False),
+    Column("principals", ARRAY(Text), nullable=True),
+    Column("requests_per_minute", Integer, nullable=True),
+    Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    _moment("expires_at"),
+    _moment("revoked_at"),
+)
+
+audit_events = Table(
+    "audit_events",
+    metadata,
+    _key(),
+    Column("happened_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("request_id", Text, nullable=False),
+    Column("key_name", Text, nullable=True),
+    Column("tenant", Text, nullable=True),
+    Column("method", Text, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("collection", Text, nullable=True),
+    Column("generation_id", BigInteger, nullable=True),
+    Column("status", Integer, nullable=False),
+    Index("audit_events_happened_at_idx", "happened_at"),
 )

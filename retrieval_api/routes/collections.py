@@ -6,13 +6,12 @@ from collections.abc import Iterable
 
 from fastapi import APIRouter
 
-from ragline.configuration import Configuration
 from ragline.errors import UnknownCollectionError
-from ragline.status import CollectionStatus, SourceStatus, Status, read_status
+from ragline.status import CollectionStatus, SourceStatus, read_status
 from retrieval_api import messages
+from retrieval_api.callers import Caller, Searching
 from retrieval_api.openapi import may_answer
 from retrieval_api.problems import DATABASE_UNAVAILABLE, UNKNOWN_COLLECTION
-from retrieval_api.routes.dependencies import OpenService
 
 router = APIRouter(tags=["collections"])
 
@@ -22,17 +21,20 @@ router = APIRouter(tags=["collections"])
     summary="List the collections",
     responses=may_answer(DATABASE_UNAVAILABLE),
 )
-def list_collections(service: OpenService) -> messages.Collections:
+def list_collections(caller: Searching) -> messages.Collections:
     """Every collection, what its live index holds, and how old its sources are."""
-    status = read_status(service.database)
-    return describe_collections(service.configuration, status)
+    return describe_collections(caller)
 
 
-def describe_collections(configuration: Configuration, status: Status) -> messages.Collections:
-    """The collections that are configured or in the database, in order of name."""
+def describe_collections(caller: Caller) -> messages.Collections:
+    """The collections that a caller may name, in order of name.
+
+    Without a key, also those that the database has and the configuration no longer names.
+    """
+    status = read_status(caller.database)
     known = {state.collection: state for state in status.collections}
-    names = sorted({settings.name for settings in configuration.collections} | set(known))
-    models = {settings.name: settings.embedding_model for settings in configuration.collections}
+    models = {settings.name: settings.embedding_model for settings in caller.list_collections()}
+    names = sorted(set(models) | (set(known) if caller.key is None else set()))
     return messages.Collections(
         collections=[
             _describe(name, models.get(name), known.get(name), status.sources) for name in names
@@ -62,10 +64,9 @@ def _describe(
     summary="Describe a collection",
     responses=may_answer(UNKNOWN_COLLECTION, DATABASE_UNAVAILABLE),
 )
-def show_collection(collection: str, service: OpenService) -> messages.CollectionState:
+def show_collection(collection: str, caller: Searching) -> messages.CollectionState:
     """One collection: what its live index holds, and how old its sources are."""
-    described = describe_collections(service.configuration, read_status(service.database))
-    for state in described.collections:
+    for state in describe_collections(caller).collections:
         if state.name == collection:
             return state
     raise UnknownCollectionError(f"unknown collection {collection!r}")
@@ -76,12 +77,12 @@ def show_collection(collection: str, service: OpenService) -> messages.Collectio
     summary="Say how fresh a collection is",
     responses=may_answer(UNKNOWN_COLLECTION, DATABASE_UNAVAILABLE),
 )
-def show_freshness(collection: str, service: OpenService) -> messages.Freshness:
+def show_freshness(collection: str, caller: Searching) -> messages.Freshness:
     """The clocks of a collection's sources, what waits, what is held, and their sync proofs."""
-    settings = service.configuration.collection(collection)
+    settings = caller.collection(collection)
     sources = [
         source
-        for source in read_status(service.database).sources
+        for source in read_status(caller.database).sources
         if source.collection == settings.name
     ]
     return messages.Freshness(

@@ -19,6 +19,7 @@ from ragline.sources.pushed_documents import (
     push_documents,
 )
 from retrieval_api import pushed_messages
+from retrieval_api.callers import Pushing
 from retrieval_api.openapi import may_answer, must_send
 from retrieval_api.problems import (
     BODY_TOO_LARGE,
@@ -36,7 +37,6 @@ from retrieval_api.pushed_bodies import (
     read_json,
     read_put,
 )
-from retrieval_api.routes.dependencies import OpenService
 
 router = APIRouter(tags=["documents"])
 
@@ -66,7 +66,7 @@ def put_document(
     body: WholeBody,
     request: Request,
     response: Response,
-    service: OpenService,
+    caller: Pushing,
 ) -> pushed_messages.DocumentPut:
     """Keep a text, or a file of any type, until it is put anew or deleted.
 
@@ -75,7 +75,7 @@ def put_document(
     """
     put = read_put(request, document_id, parameters, body)
     check_size(put, source.max_document_bytes)
-    (outcome,) = push_documents(service.database, source.name, [put])
+    (outcome,) = push_documents(caller.service.database, source.name, [put])
     response.status_code = 201 if outcome.status == "created" else 200
     _log(request, source, [outcome])
     return pushed_messages.DocumentPut.model_validate(
@@ -91,13 +91,13 @@ def put_document(
     ),
 )
 def delete_document(
-    source: PushedTo, document_id: DocumentIdInPath, request: Request, service: OpenService
+    source: PushedTo, document_id: DocumentIdInPath, request: Request, caller: Pushing
 ) -> pushed_messages.DocumentDeleted:
     """Forget a document that was put: its content at once, its text in searches after the sync.
 
     Deleting it again changes nothing.
     """
-    (outcome,) = push_documents(service.database, source.name, [Delete(document_id)])
+    (outcome,) = push_documents(caller.service.database, source.name, [Delete(document_id)])
     if outcome.status == "unknown":
         raise UnknownDocumentError(
             f"no document {document_id!r} was ever put into the collection {source.collection!r}"
@@ -117,7 +117,7 @@ def delete_document(
     ),
 )
 def push_operations(
-    source: PushedTo, body: WholeBody, request: Request, service: OpenService
+    source: PushedTo, body: WholeBody, request: Request, caller: Pushing
 ) -> pushed_messages.OperationOutcomes:
     """Carry out operations in their order, in one transaction.
 
@@ -126,7 +126,7 @@ def push_operations(
     asked = read_json(body, pushed_messages.DocumentOperations)
     operations = [operation.to_operation() for operation in asked.operations]
     _check_sizes(operations, source.max_document_bytes)
-    outcomes = push_documents(service.database, source.name, operations)
+    outcomes = push_documents(caller.service.database, source.name, operations)
     _log(request, source, outcomes)
     return pushed_messages.OperationOutcomes(
         collection=source.collection,

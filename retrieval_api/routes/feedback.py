@@ -10,6 +10,7 @@ from fastapi import APIRouter
 from ragline.errors import UnknownRequestError
 from ragline.search.recording import GivenFeedback, record_feedback
 from retrieval_api import messages
+from retrieval_api.callers import Caller, GivingFeedback
 from retrieval_api.openapi import may_answer
 from retrieval_api.problems import (
     DATABASE_UNAVAILABLE,
@@ -17,8 +18,6 @@ from retrieval_api.problems import (
     RECORD_PENDING,
     UNKNOWN_REQUEST,
 )
-from retrieval_api.routes.dependencies import OpenService
-from retrieval_api.service import Service
 
 # Another process of this service may have answered the search and write its record a little later.
 FOREIGN_RECORD_S = 0.5
@@ -33,16 +32,16 @@ router = APIRouter(tags=["search"])
     response_model_exclude_none=True,
     responses=may_answer(UNKNOWN_REQUEST, INVALID_REQUEST, RECORD_PENDING, DATABASE_UNAVAILABLE),
 )
-def give_feedback(body: messages.FeedbackBody, service: OpenService) -> messages.FeedbackKept:
+def give_feedback(body: messages.FeedbackBody, caller: GivingFeedback) -> messages.FeedbackKept:
     """Keep what a person did with one hit or thought of it. Sending it again changes nothing.
 
     When this is answered, the feedback is on record. The last verdict on a document or a hit
     stands; clicks and used answers are kept beside it.
     """
     request_id = read_request_id(body.request_id)
-    service.recorder.wait_for(request_id)
-    given = _record(service, request_id, body)
-    service.metrics.observe_feedback(given.kind)
+    caller.service.recorder.wait_for(request_id)
+    given = _record(caller, request_id, body)
+    caller.service.metrics.observe_feedback(given.kind)
     if "useful" in body.model_fields_set:
         return messages.FeedbackKept(
             request_id=request_id, document_id=given.document_id, useful=body.useful
@@ -50,18 +49,19 @@ def give_feedback(body: messages.FeedbackBody, service: OpenService) -> messages
     return messages.FeedbackKept.model_validate(given)
 
 
-def _record(service: Service, request_id: UUID, body: messages.FeedbackBody) -> GivenFeedback:
+def _record(caller: Caller, request_id: UUID, body: messages.FeedbackBody) -> GivenFeedback:
     """Keep the feedback; where the search is unknown, look again until another process wrote it."""
     deadline = monotonic() + FOREIGN_RECORD_S
     while True:
         try:
-            with service.database.begin() as connection:
+            with caller.database.begin() as connection:
                 return record_feedback(
                     connection,
                     request_id,
                     body.word,
                     document_id=body.document_id,
                     entry_id=body.entry_id,
+                    tenant=caller.tenant,
                 )
         except UnknownRequestError:
             if monotonic() > deadline:

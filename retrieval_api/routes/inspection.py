@@ -20,6 +20,7 @@ from ragline.search.inspection import (
     read_document,
 )
 from retrieval_api import messages
+from retrieval_api.callers import Searching
 from retrieval_api.openapi import may_answer
 from retrieval_api.problems import (
     AMBIGUOUS_DOCUMENT,
@@ -31,7 +32,6 @@ from retrieval_api.problems import (
     UNKNOWN_RECEIPT,
 )
 from retrieval_api.pushed_bodies import DocumentIdInPath
-from retrieval_api.routes.dependencies import OpenService
 from retrieval_api.routes.documents import DOCUMENT_PATH
 
 router = APIRouter(tags=["documents"])
@@ -54,11 +54,11 @@ Cursor = Annotated[str, StringConstraints(max_length=LONGEST_CURSOR_CHARS)]
 )
 def show_receipt(
     receipt_id: str,
-    service: OpenService,
+    caller: Searching,
     principals: Principals = [],  # noqa: B006  FastAPI copies it
 ) -> ExplainedReceipt:
     """The source, the run and the settings behind a hit, by the `id` of its receipt."""
-    return explain_receipt(service.database, receipt_id, principals)
+    return explain_receipt(caller.database, receipt_id, caller.view(principals))
 
 
 @router.get(
@@ -68,18 +68,18 @@ def show_receipt(
 )
 def show_documents(
     collection: str,
-    service: OpenService,
+    caller: Searching,
     principals: Principals = [],  # noqa: B006  FastAPI copies it
     source: SourceName = None,
     after: Annotated[Cursor | None, Query(description="`next` of the page before.")] = None,
     limit: Annotated[int, Query(ge=1, le=LARGEST_PAGE)] = 100,
 ) -> messages.Documents:
     """A page of documents with their states, by source and id."""
-    name = service.configuration.collection(collection).name
+    name = caller.collection(collection).name
     found = list_documents(
-        service.database,
+        caller.database,
         name,
-        principals,
+        caller.narrow(principals),
         source=source,
         after=("", "") if after is None else read_cursor(after),
         limit=limit + 1,
@@ -108,13 +108,16 @@ def show_documents(
 def show_document(
     collection: str,
     document_id: DocumentIdInPath,
-    service: OpenService,
+    caller: Searching,
     principals: Principals = [],  # noqa: B006  FastAPI copies it
     source: SourceName = None,
 ) -> ServedDocument:
     """A document as searches see it: its chunks in order, each with its receipt."""
-    generation = service.searcher.live_generation(collection)
-    return read_document(service.database, generation, collection, document_id, principals, source)
+    name = caller.collection(collection).name
+    generation = caller.service.searcher.live_generation(name, caller.tenant)
+    return read_document(
+        caller.database, generation, name, document_id, caller.narrow(principals), source
+    )
 
 
 def write_cursor(document: ListedDocument) -> str:

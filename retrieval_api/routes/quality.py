@@ -9,9 +9,9 @@ from fastapi import APIRouter, Query
 from ragline.quality.daily import read_latest
 from ragline.quality.figures import Period, read_figures
 from retrieval_api import quality_messages
+from retrieval_api.callers import Administering
 from retrieval_api.openapi import may_answer
 from retrieval_api.problems import DATABASE_UNAVAILABLE, INVALID_REQUEST, UNKNOWN_COLLECTION
-from retrieval_api.routes.dependencies import OpenService
 
 router = APIRouter(tags=["quality"])
 
@@ -22,18 +22,23 @@ router = APIRouter(tags=["quality"])
     responses=may_answer(UNKNOWN_COLLECTION, INVALID_REQUEST, DATABASE_UNAVAILABLE),
 )
 def show_quality(
-    parameters: Annotated[quality_messages.QualityParameters, Query()], service: OpenService
+    parameters: Annotated[quality_messages.QualityParameters, Query()], caller: Administering
 ) -> quality_messages.Quality:
     """Figures from the records of searches: latency, zero results, clicks, and more.
 
     Drift, topics without an answer and index recall are made once a day; the latest are shown.
     """
     first, last = parameters.days
-    figures = read_figures(service.database, Period.of_days(first, last), parameters.collection)
-    kept = read_latest(service.database, last, parameters.collection)
+    figures = read_figures(caller.database, Period.of_days(first, last), parameters.collection)
+    kept = read_latest(caller.database, last, parameters.collection)
     if parameters.collection is not None and not figures and not kept:
-        service.configuration.collection(parameters.collection)
-    collections = [quality_messages.CollectionQuality.model_validate(row) for row in figures]
+        caller.collection(parameters.collection)
+    allowed = {settings.name for settings in caller.list_collections()}
+    collections = [
+        quality_messages.CollectionQuality.model_validate(row)
+        for row in figures
+        if caller.key is None or row.collection in allowed
+    ]
     for row in collections:
         if row.collection in kept:
             row.daily = quality_messages.DailyFigures.model_validate(kept[row.collection])

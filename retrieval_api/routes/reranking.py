@@ -10,9 +10,9 @@ from fastapi import APIRouter, Request
 from ragline.embedder.embedder import Embedder
 from ragline.search.reranking import LateInteractionReranker
 from retrieval_api import messages
+from retrieval_api.callers import Searching
 from retrieval_api.openapi import may_answer
 from retrieval_api.problems import BODY_TOO_LARGE, INVALID_REQUEST, SERVICE_NOT_READY
-from retrieval_api.routes.dependencies import OpenService
 
 PASSAGES_AT_ONCE = 32
 
@@ -26,10 +26,10 @@ router = APIRouter(tags=["rerank"])
     responses=may_answer(BODY_TOO_LARGE, INVALID_REQUEST, SERVICE_NOT_READY),
 )
 def rerank(
-    body: messages.RerankBody, request: Request, service: OpenService
+    body: messages.RerankBody, request: Request, caller: Searching
 ) -> messages.RerankResults:
     """The documents by relevance to a query, by late interaction. Nothing is kept of them."""
-    embedder = service.default_embedder
+    embedder = caller.service.default_embedder
     scores = score_passages(embedder, body.query, body.documents)
     request.state.logged |= {"documents": len(body.documents)}
     return messages.RerankResults(

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Request
 
 from ragline.search.messages import SearchAnswer
 from retrieval_api import messages
+from retrieval_api.callers import Searching
 from retrieval_api.openapi import may_answer
 from retrieval_api.problems import (
     BODY_TOO_LARGE,
@@ -15,7 +16,6 @@ from retrieval_api.problems import (
     INVALID_REQUEST,
     UNKNOWN_COLLECTION,
 )
-from retrieval_api.routes.dependencies import OpenService
 
 router = APIRouter(tags=["search"])
 
@@ -33,9 +33,9 @@ router = APIRouter(tags=["search"])
         DATABASE_UNAVAILABLE,
     ),
 )
-def search(body: messages.SearchBody, request: Request, service: OpenService) -> SearchAnswer:
+def search(body: messages.SearchBody, request: Request, caller: Searching) -> SearchAnswer:
     """The chunks of a collection that answer a query, best first, each with its receipt."""
-    question = body.to_request()
-    answer = service.searcher.search(question)
-    service.record(request, answer, question)
+    question = caller.ask(body.to_request())
+    answer = caller.service.searcher.search(question)
+    caller.service.record(request, answer, question)
     return answer

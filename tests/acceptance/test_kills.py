@@ -48,7 +48,7 @@ sources:
 # More than the texts of one commit, so that a kill can fall between two.
 FACTS = 1_100
 # They keep a parser busy for a while and make no text to embed.
-EMPTY_PARAGRAPHS = 1_000
+EMPTY_PARAGRAPHS = 200
 # A sync that ended before its moment came is no kill; so often another one is begun.
 ATTEMPTS = 8
 LOST_SERVER = re.compile(r"DatabaseUnavailableError: .*Postgres\b.* does not answer")

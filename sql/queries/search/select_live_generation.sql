@@ -18,4 +18,6 @@ select
 from ragline.collections as c
 left join ragline.generations as g on g.id = c.live_generation_id
 left join ragline.embedding_spaces as e on e.id = g.embedding_space_id
-where c.name = cast(:collection as text)
+where
+  c.name = cast(:collection as text)
+  and (cast(:tenant as text) is null or c.tenant = cast(:tenant as text))

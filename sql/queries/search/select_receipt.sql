@@ -1,6 +1,6 @@
 -- What lies behind one entry of a generation: the document as the ledger has it now, the run that
 -- wrote the entry, and the settings of the generation. No row when the entry is gone, or
--- :principals may not see it.
+-- the caller may not see it: another :tenant, other :collections, none of its :principals.
 select
   c.name as collection,
   g.id as generation_id,
@@ -33,6 +33,11 @@ left join ragline.sources as s on s.id = d.source_id
 left join ragline.source_syncs as r on r.run_id = e.run_id and r.source_id = s.id
 where
   e.id = cast(:entry_id as bigint)
+  and (cast(:tenant as text) is null or c.tenant = cast(:tenant as text))
+  and (
+    cast(:collections as text[]) is null
+    or c.name = any(cast(:collections as text[]))
+  )
   and (
     cast(:principals as text[]) is null
     or e.principals is null

@@ -17,4 +17,6 @@ left join lateral (
   order by (hit ->> 'rank')::integer
   limit 1
 ) as h on true
-where r.id = cast(:request_id as uuid)
+where
+  r.id = cast(:request_id as uuid)
+  and (cast(:tenant as text) is null or r.tenant = cast(:tenant as text))

@@ -1,0 +1,1 @@
+"""Who may ask what: keys, and the tenants that they belong to."""

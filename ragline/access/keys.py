@@ -1,0 +1,139 @@
+"""API keys: who may ask what, kept by the hash of a random secret.
+
+A key is `rag_<public id>_<secret>`. The secret has 256 random bits, so one SHA-256 is enough: there
+is nothing to guess. Whoever loses a key revokes it by its public id.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal, get_args
+
+from sqlalchemy import RowMapping
+
+from ragline.errors import UnknownKeyError
+from ragline.storage.database import Database
+from ragline.storage.statements import load_statement
+
+Scope = Literal["search", "push", "feedback", "admin"]
+SCOPES: tuple[Scope, ...] = get_args(Scope)
+# A key with this principal is for a service that knows itself who asks.
+ANYBODY = "*"
+KEY = re.compile(r"rag_([0-9a-f]{12})_([A-Za-z0-9_-]{43})")
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """What a key permits.
+
+    `collections` None: all of its tenant. `principals` are whom it may speak for; `*` stands for
+    anybody. `requests_per_minute` None: without a limit.
+    """
+
+    public_id: str
+    name: str
+    tenant: str
+    collections: tuple[str, ...] | None
+    scopes: tuple[str, ...]
+    principals: tuple[str, ...]
+    requests_per_minute: int | None
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+
+
+def create_key(
+    database: Database,
+    *,
+    name: str,
+    tenant: str,
+    scopes: Sequence[Scope] = ("search", "feedback"),
+    collections: Sequence[str] | None = None,
+    principals: Sequence[str] = (),
+    requests_per_minute: int | None = None,
+    lifetime: timedelta | None = None,
+) -> str:
+    """Make a key and return it: this once, since only the hash of its secret is kept."""
+    public_id, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
+    parameters = {
+        "name": name,
+        "public_id": public_id,
+        "secret_hash": _hash(secret),
+        "tenant": tenant,
+        "collections": None if collections is None else sorted(set(collections)),
+        "scopes": [scope for scope in SCOPES if scope in scopes],
+        "principals": sorted(set(principals)),
+        "requests_per_minute": requests_per_minute,
+        "lifetime": lifetime,
+    }
+    with database.begin() as connection:
+        connection.execute(load_statement("access/insert_key"), parameters)
+    return f"rag_{public_id}_{secret}"
+
+
+def find_key(database: Database, token: str) -> Key | None:
+    """The key that a caller sent, if it is one that may be used now."""
+    parts = KEY.fullmatch(token)
+    if parts is None:
+        return None
+    with database.connect() as connection:
+        row = (
+            connection.execute(load_statement("access/select_key"), {"public_id": parts[1]})
+            .mappings()
+            .first()
+        )
+    if row is None or not hmac.compare_digest(row["secret_hash"], _hash(parts[2])):
+        return None
+    return _read_key(row)
+
+
+def has_keys(database: Database) -> bool:
+    """Whether any key is in use."""
+    with database.connect() as connection:
+        return bool(connection.execute(load_statement("access/has_keys")).scalar_one())
+
+
+def list_keys(database: Database) -> list[Key]:
+    """All keys, in order of making, revoked and expired ones too."""
+    with database.connect() as connection:
+        rows = connection.execute(load_statement("access/select_keys")).mappings()
+        return [_read_key(row) for row in rows]
+
+
+def revoke_key(database: Database, public_id: str) -> None:
+    """End a key at once.
+
+    Raises:
+        UnknownKeyError: there is no such key, or it was revoked already.
+    """
+    with database.begin() as connection:
+        statement = load_statement("access/revoke_key")
+        revoked = connection.execute(statement, {"public_id": public_id}).rowcount
+    if revoked == 0:
+        raise UnknownKeyError(f"no key {public_id!r} is in use; see: ragline keys list")
+
+
+def _hash(secret: str) -> bytes:
+    return hashlib.sha256(secret.encode()).digest()
+
+
+def _read_key(row: RowMapping) -> Key:
+    collections = row["collections"]
+    return Key(
+        public_id=row["public_id"],
+        name=row["name"],
+        tenant=row["tenant"],
+        collections=None if collections is None else tuple(collections),
+        scopes=tuple(row["scopes"]),
+        principals=tuple(row["principals"] or ()),
+        requests_per_minute=row["requests_per_minute"],
+        created_at=row["created_at"],
+        expires_at=row["expires_at"],
+        revoked_at=row["revoked_at"],
+    )

@@ -1,0 +1,126 @@
+"""`ragline keys create|list|revoke`: who may ask the retrieval API what."""
+
+from __future__ import annotations
+
+import click
+
+from ragline.access.keys import SCOPES, Scope, create_key, list_keys, revoke_key
+from ragline.commands import configured, json_option, print_json
+from ragline.configuration import DEFAULT_TENANT, Configuration
+from ragline.errors import ConfigurationError
+from ragline.sources.settings import read_duration
+from ragline.storage.database import open_database
+
+
+@click.group()
+def keys() -> None:
+    """Make, list and revoke the keys of the retrieval API."""
+
+
+@keys.command("create")
+@click.argument("name")
+@click.option("--tenant", default=DEFAULT_TENANT, show_default=True, help="Whose key it is.")
+@click.option("--collection", "collections", multiple=True, help="Of these alone; else all.")
+@click.option(
+    "--scope",
+    "scopes",
+    multiple=True,
+    type=click.Choice(SCOPES),
+    default=("search", "feedback"),
+    show_default=True,
+    help="What it may do.",
+)
+@click.option(
+    "--principal",
+    "principals",
+    multiple=True,
+    help="Whom it may speak for; * for a service that says itself who asks.",
+)
+@click.option("--requests-per-minute", type=click.IntRange(min=1), help="Else without a limit.")
+@click.option("--expires-in", help="A duration such as 90d; else it does not expire.")
+@json_option
+@configured
+def create_command(
+    configuration: Configuration,
+    name: str,
+    *,
+    tenant: str,
+    collections: tuple[str, ...],
+    scopes: tuple[Scope, ...],
+    principals: tuple[str, ...],
+    requests_per_minute: int | None,
+    expires_in: str | None,
+    as_json: bool,
+) -> None:
+    """Make a key called NAME and print it, this once: only a hash is kept."""
+    _check_collections(configuration, tenant, collections)
+    try:
+        lifetime = None if expires_in is None else read_duration(expires_in)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--expires-in") from error
+    with open_database(configuration) as database:
+        key = create_key(
+            database,
+            name=name,
+            tenant=tenant,
+            scopes=scopes,
+            collections=collections or None,
+            principals=principals,
+            requests_per_minute=requests_per_minute,
+            lifetime=lifetime,
+        )
+    if as_json:
+        print_json({"key": key})
+    else:
+        click.echo(key)
+
+
+def _check_collections(
+    configuration: Configuration, tenant: str, collections: tuple[str, ...]
+) -> None:
+    tenants = {settings.tenant for settings in configuration.collections}
+    if tenant not in tenants:
+        raise ConfigurationError(
+            f"no collection is of the tenant {tenant!r}; known: {', '.join(sorted(tenants))}",
+            path=configuration.path,
+        )
+    for name in collections:
+        if configuration.collection(name).tenant != tenant:
+            raise ConfigurationError(
+                f"collection {name!r} is not of the tenant {tenant!r}", path=configuration.path
+            )
+
+
+@keys.command("list")
+@json_option
+@configured
+def list_command(configuration: Configuration, *, as_json: bool) -> None:
+    """List all keys, without their secrets."""
+    with open_database(configuration) as database:
+        known = list_keys(database)
+    if as_json:
+        print_json({"keys": known})
+        return
+    for key in known:
+        state = f"revoked {key.revoked_at}" if key.revoked_at else f"expires {key.expires_at}"
+        click.echo(
+            f"{key.public_id} {key.name}: tenant {key.tenant}, "
+            f"collections {', '.join(key.collections) if key.collections else 'all'}, "
+            f"scopes {', '.join(key.scopes)}, principals {', '.join(key.principals) or 'none'}, "
+            f"{state if key.revoked_at or key.expires_at else 'does not expire'}"
+        )
+    click.echo(f"{len(known)} keys")
+
+
+@keys.command("revoke")
+@click.argument("public_id")
+@json_option
+@configured
+def revoke_command(configuration: Configuration, public_id: str, *, as_json: bool) -> None:
+    """End the key of PUBLIC_ID, the twelve signs after `rag_`, at once."""
+    with open_database(configuration) as database:
+        revoke_key(database, public_id)
+    if as_json:
+        print_json({"revoked": public_id})
+    else:
+        click.echo(f"{public_id} is revoked")

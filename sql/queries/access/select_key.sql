@@ -1,0 +1,18 @@
+-- The key of a public id, with the hash of its secret; no row when there is none that may be used.
+select
+  public_id,
+  name,
+  tenant,
+  collections,
+  scopes,
+  principals,
+  requests_per_minute,
+  created_at,
+  expires_at,
+  revoked_at,
+  secret_hash
+from ragline.api_keys
+where
+  public_id = cast(:public_id as text)
+  and revoked_at is null
+  and (expires_at is null or expires_at > now())

@@ -1,0 +1,319 @@
+"""Keys and tenants over loopback: what each key may do, and that tenants do not meet.
+
+Every endpoint is tried with another tenant's names and ids, with both walls and with each one
+alone.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from running_service import run_service, wait_until
+from sqlalchemy import text
+
+from ragline.access.keys import create_key, list_keys, revoke_key
+from ragline.configuration import Configuration, load_configuration
+from ragline.embedder.embedder import Embedder
+from ragline.lifecycle.chunks import build_chunks
+from ragline.lifecycle.documents import sync_documents
+from ragline.lifecycle.embeddings import embed_chunks
+from ragline.lifecycle.entries import apply_entries
+from ragline.lifecycle.search_index import publish_index
+from ragline.lifecycle.workshop import Workshop
+from ragline.storage.database import Database, TenantDatabase, connect_database
+from retrieval_api.callers import Caller
+
+TENANTS = 20
+# The same words everywhere, so that only the walls keep them apart.
+TEXTS = ("the secret plan of {}", "how the harbour of {} is defended", "salaries at {}")
+
+
+@dataclass
+class Walled:
+    """A service over the collections of many tenants, one key for each, and its database."""
+
+    url: str
+    database: Database
+    keys: dict[str, str]
+
+    def ask(self, tenant: str, method: str, path: str, **options: Any) -> httpx2.Response:
+        headers = {"authorization": f"Bearer {self.keys[tenant]}"}
+        return httpx2.request(method, self.url + path, headers=headers, timeout=30, **options)
+
+    def search(self, tenant: str, collection: str, **options: Any) -> httpx2.Response:
+        body = {"collection": collection, "query": "secret plan harbour", "top_k": 50, **options}
+        return self.ask(tenant, "POST", "/v1/search", json=body)
+
+
+def name_tenant(number: int) -> str:
+    return f"tenant{number:02}"
+
+
+@pytest.fixture(scope="module")
+def walled(
+    server: str,
+    template: str,
+    tmp_path_factory: pytest.TempPathFactory,
+    model_cache: Path,
+    embedder: Embedder,
+) -> Iterator[Walled]:
+    folder = tmp_path_factory.mktemp("tenants")
+    (folder / "home").mkdir()
+    (folder / "home" / "models").symlink_to(model_cache)
+    lines: dict[str, list[str]] = {"collections": [], "sources": []}
+    for number in range(TENANTS):
+        tenant = name_tenant(number)
+        rows = [
+            json.dumps({"_id": f"doc{i}", "text": words.format(tenant), "owner": tenant})
+            for i, words in enumerate(TEXTS)
+        ]
+        (folder / f"{tenant}.jsonl").write_text("\n".join(rows), "utf-8")
+        lines["collections"].append(f"  - {{name: of-{tenant}, tenant: {tenant}}}")
+        lines["sources"] += [
+            f"  - {{name: {tenant}, collection: of-{tenant}, kind: records, uri: {tenant}.jsonl}}",
+            f"  - {{name: pushed-{tenant}, collection: of-{tenant}, kind: push}}",
+        ]
+    path = folder / "ragline.yaml"
+    path.write_text("\n".join(f"{k}:\n" + "\n".join(v) for k, v in lines.items()), "utf-8")
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("RAGLINE_HOME", str(folder / "home"))
+        environment.setenv("RAGLINE_DATABASE_URL", make_database(server, template))
+        configuration = load_configuration(path)
+    assert configuration.database_url is not None
+    database = connect_database(configuration.database_url)
+    index(configuration, database, embedder)
+    keys = {
+        settings.tenant: create_key(
+            database,
+            name=settings.tenant,
+            tenant=settings.tenant,
+            scopes=("search", "push", "feedback", "admin"),
+        )
+        for settings in configuration.collections
+    }
+    with run_service(configuration) as running:
+        wait_until(lambda: httpx2.get(f"{running.url}/readyz").status_code == 200)
+        yield Walled(running.url, database, keys)
+    database.engine.dispose()
+
+
+def make_database(server: str, template: str) -> str:
+    """A database of this module's own; it goes with the tests' server."""
+    administrator = connect_database(server)
+    with administrator.open_session() as session:
+        session.execute(text("drop database if exists tenants"))
+        session.execute(text(f"create database tenants template {template}"))
+    administrator.engine.dispose()
+    base, _, query = server.partition("?")
+    return f"{base.rpartition('/')[0]}/tenants?{query}"
+
+
+def index(configuration: Configuration, database: Database, embedder: Embedder) -> None:
+    with Workshop(configuration, database, "run-1") as workshop:
+        workshop._embedders[embedder.space.model] = embedder
+        for source in configuration.sources:
+            for stage in (sync_documents, build_chunks, embed_chunks, apply_entries):
+                stage(workshop, source.name)
+        for settings in configuration.collections:
+            publish_index(workshop, settings.name)
+
+
+def attack(walled: Walled, tenant: str, other: str) -> list[tuple[str, httpx2.Response]]:
+    """Every endpoint with the names and ids of another tenant, and with names of nobody."""
+    theirs = walled.search(other, f"of-{other}").json()
+    receipt = theirs["hits"][0]["receipt"]["id"]
+    request_id, document = theirs["request_id"], theirs["hits"][0]["document_id"]
+
+    def ask(method: str, path: str, **options: Any) -> tuple[str, httpx2.Response]:
+        return f"{method} {path}", walled.ask(tenant, method, path, **options)
+
+    name = f"of-{other}"
+    put = {"text": f"planted by {tenant}"}
+    return [
+        ("search", walled.search(tenant, name)),
+        ("search by filter", walled.search(tenant, name, filter={"metadata.owner": other})),
+        ("search by exact scan", walled.search(tenant, name, exact=True, explain=True)),
+        ask("GET", f"/v1/receipts/{receipt}"),
+        ask("GET", f"/v1/collections/{name}"),
+        ask("GET", f"/v1/collections/{name}/freshness"),
+        ask("GET", f"/v1/collections/{name}/documents"),
+        ask("GET", f"/v1/collections/{name}/documents/{document}"),
+        ask("PUT", f"/v1/collections/{name}/documents/planted", json=put),
+        ask("DELETE", f"/v1/collections/{name}/documents/{document}"),
+        ask("POST", f"/v1/collections/{name}/documents:bulk", json={
+            "operations": [{"op": "delete", "document_id": document}]
+        }),
+        ask("POST", "/v1/feedback", json={
+            "request_id": request_id, "document_id": document, "kind": "click"
+        }),
+        ask("GET", f"/v1/quality?collection={name}"),
+    ]  # fmt: skip
+
+
+@pytest.fixture(params=["both walls", "the database's wall alone", "the service's wall alone"])
+def walls(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    if request.param == "the database's wall alone":
+        monkeypatch.setattr(Caller, "may_see", lambda _self, _settings: True)
+    if request.param == "the service's wall alone":
+        monkeypatch.setattr(TenantDatabase, "begin", Database.begin)
+        monkeypatch.setattr(TenantDatabase, "connect", Database.connect)
+    return str(request.param)
+
+
+def test_other_tenants_do_not_exist_at_any_endpoint(walled: Walled, walls: str) -> None:
+    for number in range(0, TENANTS, 5):
+        tenant, other = name_tenant(number), name_tenant(number + 1)
+        for what, answer in attack(walled, tenant, other):
+            told = f"{walls}: {what}: {answer.status_code} {answer.text[:300]}"
+            reads = answer.request.method == "GET" or "search" in what or "feedback" in what
+            # Pushed documents have no rows of a tenant yet when they arrive: their wall is one.
+            if walls == "the database's wall alone" and not reads:
+                continue
+            if answer.status_code == 200:
+                assert other not in answer.text.replace(f'"of-{other}"', ""), told
+                assert not json.loads(answer.text).get("sources"), told
+                assert not json.loads(answer.text).get("documents"), told
+            else:
+                assert answer.status_code in (404, 409), told
+                assert "doc" not in answer.json()["title"] or answer.status_code == 404, told
+
+
+def test_what_is_anothers_is_answered_like_what_does_not_exist(walled: Walled) -> None:
+    theirs = walled.search("tenant01", "of-tenant01").json()
+    receipt = theirs["hits"][0]["receipt"]["id"]
+    paths = ["{}", "{}/freshness", "{}/documents", "{}/documents/doc1"]
+    pairs = [
+        tuple("/v1/collections/" + path.format(name) for name in ("of-tenant01", "of-nobody99"))
+        for path in paths
+    ]
+    pairs.append((f"/v1/receipts/{receipt}", "/v1/receipts/9999-1"))
+    for known, unknown in pairs:
+        answers = [walled.ask("tenant00", "GET", path) for path in (known, unknown)]
+        assert {answer.status_code for answer in answers} == {404}
+        told = [
+            {k: v for k, v in answer.json().items() if k not in ("request_id", "instance")}
+            for answer in answers
+        ]
+        told[0]["detail"] = told[0]["detail"].replace("of-tenant01", "of-nobody99")
+        told[0]["detail"] = told[0]["detail"].replace(receipt, "9999-1")
+        assert told[0] == told[1]
+
+
+def test_many_searches_at_once_see_their_own_tenant_alone(walled: Walled) -> None:
+    def search(number: int) -> set[str]:
+        tenant = name_tenant(number % TENANTS)
+        mode = ("hybrid", "vector", "keyword")[number % 3]
+        hits = walled.search(tenant, f"of-{tenant}", mode=mode).json()["hits"]
+        assert len(hits) == len(TEXTS) or mode == "keyword"
+        assert hits
+        return {hit["metadata"]["owner"] for hit in hits} - {tenant}
+
+    with ThreadPoolExecutor(8) as pool:
+        foreign = set().union(*pool.map(search, range(400)))
+    assert foreign == set()
+
+
+def test_collections_are_listed_to_their_tenant_alone(walled: Walled) -> None:
+    listed = walled.ask("tenant03", "GET", "/v1/collections").json()["collections"]
+    assert [one["name"] for one in listed] == ["of-tenant03"]
+    refused = walled.search("tenant03", "of-tenant04").json()
+    assert refused["detail"] == "unknown collection 'of-tenant04'; known: of-tenant03"
+
+
+OPEN = {"/healthz", "/readyz", "/metrics"}
+
+
+def test_no_endpoint_answers_without_a_key(walled: Walled) -> None:
+    paths = httpx2.get(f"{walled.url}/openapi.json").json()["paths"]
+    tried = 0
+    for path, operations in paths.items():
+        if path in OPEN:
+            continue
+        for method in operations:
+            place = path.replace("{collection}", "of-tenant00").replace("{", "").replace("}", "")
+            for headers in ({}, {"authorization": "Bearer rag_0_0"}, {"x-api-key": "é" * 9}):
+                sent = {name: value.encode() for name, value in headers.items()}
+                answer = httpx2.request(method, walled.url + place, headers=sent)
+                assert answer.status_code in (401, 422), (method, path, answer.text)
+                tried += answer.status_code == 401
+    assert tried > 20
+
+
+@pytest.fixture
+def make_key(walled: Walled) -> Iterator[Callable[..., httpx2.Client]]:
+    with ExitStack() as clients:
+
+        def make(**options: Any) -> httpx2.Client:
+            options = {"name": "k", "tenant": "tenant00", **options}
+            key = create_key(walled.database, **options)
+            client = httpx2.Client(base_url=walled.url, headers={"x-api-key": key}, timeout=30)
+            return clients.enter_context(client)
+
+        yield make
+
+
+BODY = {"collection": "of-tenant00", "query": "plan"}
+
+
+def test_scope_that_is_missing_is_said(make_key: Callable[..., httpx2.Client]) -> None:
+    client = make_key(scopes=("search",))
+    assert client.post("/v1/search", json=BODY).status_code == 200
+    put = client.put("/v1/collections/of-tenant00/documents/a", json={"text": "x"})
+    assert put.status_code == 403
+    assert put.json()["detail"] == "the key has no scope push; it has: search"
+    assert client.get("/v1/quality").status_code == 403
+
+
+def test_key_of_some_collections_sees_no_other(make_key: Callable[..., httpx2.Client]) -> None:
+    client = make_key(collections=["of-other"])
+    assert client.post("/v1/search", json=BODY).status_code == 404
+    assert client.get("/v1/collections").json() == {"collections": []}
+
+
+def test_principals_of_a_key_are_narrowed_and_never_widened(
+    make_key: Callable[..., httpx2.Client],
+) -> None:
+    client = make_key(principals=["anna", "staff"])
+    assert client.post("/v1/search", json={**BODY, "principals": ["anna"]}).status_code == 200
+    refused = client.post("/v1/search", json={**BODY, "principals": ["anna", "eve"]})
+    assert refused.status_code == 403
+    assert refused.json()["detail"] == "the key does not speak for 'eve'"
+    assert make_key().post("/v1/search", json={**BODY, "principals": ["x"]}).status_code == 403
+    anybody = make_key(principals=["*"])
+    assert anybody.post("/v1/search", json={**BODY, "principals": ["x"]}).status_code == 200
+
+
+def test_rate_limit_refuses_with_the_time_to_wait(make_key: Callable[..., httpx2.Client]) -> None:
+    client = make_key(requests_per_minute=3)
+    statuses = [client.post("/v1/search", json=BODY) for _ in range(5)]
+    assert [answer.status_code for answer in statuses] == [200, 200, 200, 429, 429]
+    assert 1 <= int(statuses[-1].headers["retry-after"]) <= 20
+
+
+def test_revoked_and_expired_keys_end_at_once(walled: Walled) -> None:
+    key = create_key(walled.database, name="short", tenant="tenant00")
+    with httpx2.Client(base_url=walled.url, headers={"x-api-key": key}) as client:
+        assert client.post("/v1/search", json=BODY).status_code == 200
+        revoke_key(walled.database, key.split("_")[1])
+        assert client.post("/v1/search", json=BODY).status_code == 401
+    (known,) = [one for one in list_keys(walled.database) if one.name == "short"]
+    assert known.revoked_at is not None
+    with walled.database.begin() as connection:
+        secrets = connection.execute(text("select to_jsonb(k)::text from ragline.api_keys as k"))
+        assert key.split("_", 2)[2] not in "".join(secrets.scalars())
+
+
+def test_strangers_are_refused_while_there_is_no_key(client: httpx2.Client) -> None:
+    body = {"collection": "handbook", "query": "lunch"}
+    assert client.post("/v1/search", json=body).status_code == 200
+    forwarded = client.post("/v1/search", json=body, headers={"x-forwarded-for": "10.0.0.1"})
+    assert forwarded.status_code == 403
+    assert "ragline keys create" in forwarded.json()["detail"]
