@@ -56,12 +56,37 @@ class UnsuitableDocumentError(RaglineError):
     """A named document is not one that the command is for. Nothing was changed; see the ledger."""
 
 
+class InvalidSearchError(RaglineError):
+    """A search asks for what its collection cannot do. The message names the field."""
+
+    def __init__(self, place: str, message: str) -> None:
+        super().__init__(f"{place}: {message}")
+        self.place = place
+        self.reason = message
+
+
+class InvalidFilterError(InvalidSearchError):
+    """A search's filter is none. The message names the place in it and what is allowed there."""
+
+
+class GenerationTooOldError(RaglineError):
+    """The live index is older than the search asks for. Wait for the switch, or ask for less."""
+
+
+class UnknownReceiptError(RaglineError):
+    """No entry of this receipt is in an index any more, or it was never there. Search again."""
+
+
+class AmbiguousDocumentError(RaglineError):
+    """Several sources of the collection have a document of this id. Name the source too."""
+
+
 class NoPushSourceError(RaglineError):
     """The collection takes no pushed documents. Add a source of the kind push to ragline.yaml."""
 
 
 class UnknownDocumentError(RaglineError):
-    """No document of this id was ever pushed to the collection. Look at the id's encoding."""
+    """The collection has no document of this id. Look at the id's encoding."""
 
 
 class IndexNotReadyError(RaglineError):

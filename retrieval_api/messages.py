@@ -6,7 +6,7 @@ These models are the OpenAPI document; what goes wrong is in `problems`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Annotated, Any, Literal, cast
 from uuid import UUID
@@ -17,12 +17,14 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    JsonValue,
+    PlainValidator,
     WithJsonSchema,
     model_validator,
 )
 from pydantic_core import PydanticCustomError
 
-from ragline.search.messages import Mode, SearchRequest
+from ragline.search.messages import Include, Mode, RerankerKind, SearchRequest
 from ragline.search.recording import FeedbackKind
 
 LONGEST_QUERY_CHARS = 8_000
@@ -31,6 +33,9 @@ LARGEST_TOP_K = 100
 LARGEST_ENTRY_ID = 2**63 - 1
 MOST_DOCUMENTS = 1_000
 MOST_PRINCIPALS = 1_000
+MOST_QUERIES = 16
+LONGEST_AGE_S = 1e9
+LARGEST_ID = 2**63 - 1
 
 _NOT_USED = "Taken and not used: a document is read to 16 times the model's length."
 
@@ -39,6 +44,29 @@ def _refuse_blank(text: str) -> str:
     if not text.strip():
         raise PydanticCustomError("blank", "must hold something other than white space")
     return text
+
+
+_QUERY_SCHEMA = {"type": "string", "minLength": 1, "maxLength": LONGEST_QUERY_CHARS}
+
+
+def _read_queries(value: object) -> tuple[str, ...]:
+    """A query or a list of them. By hand, because a union's errors name its types to the caller."""
+    queries = [value] if isinstance(value, str) else value
+    if not isinstance(queries, list) or not 0 < len(queries) <= MOST_QUERIES:
+        raise PydanticCustomError(
+            "query", "must be a string or a list of 1 to {most} strings", {"most": MOST_QUERIES}
+        )
+    for query in queries:
+        if not isinstance(query, str):
+            raise PydanticCustomError("query", "must hold nothing but strings")
+        _refuse_blank(query)
+        if len(query) > LONGEST_QUERY_CHARS:
+            raise PydanticCustomError(
+                "query", "must have at most {most} characters", {"most": LONGEST_QUERY_CHARS}
+            )
+        if any("\ud800" <= sign <= "\udfff" for sign in query):
+            raise PydanticCustomError("query", "must not hold half of a surrogate pair")
+    return tuple(queries)
 
 
 def _refuse_nul(text: str) -> str:
@@ -65,6 +93,21 @@ Query = Annotated[
         examples=["how do I request parental leave?"],
     ),
     AfterValidator(_refuse_blank),
+]
+Queries = Annotated[
+    tuple[str, ...],
+    PlainValidator(_read_queries),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                _QUERY_SCHEMA,
+                {"type": "array", "items": _QUERY_SCHEMA, "minItems": 1, "maxItems": MOST_QUERIES},
+            ],
+            "description": "What is looked for, in the words of a person; or several wordings of "
+            "it, of which each hit counts with its best.",
+            "examples": ["how do I request parental leave?"],
+        }
+    ),
 ]
 Identifier = Annotated[
     str, Field(min_length=1, max_length=LONGEST_ID_CHARS), AfterValidator(_refuse_nul)
@@ -105,15 +148,46 @@ class SearchBody(_Question):
     """A question to one collection."""
 
     collection: Annotated[Identifier, Field(examples=["handbook"])]
-    query: Query
+    query: Queries
     top_k: int = Field(
         default=10, ge=1, le=LARGEST_TOP_K, description="The most hits to answer with."
     )
     mode: Mode = Field(default="hybrid", description="`vector` and `keyword` alone, or both fused.")
-    rerank: bool = Field(
-        default=False, description="Reorder the first hits by late interaction; costs more time."
+    rerank: bool | Literal["off", "late_interaction", "cross_encoder"] = Field(
+        default=False,
+        description="Reorder the first hits; costs more time. `true` takes the collection's "
+        "reranker, which is late interaction unless its settings name a cross-encoder.",
     )
-
+    filter: dict[str, JsonValue] | None = Field(
+        default=None,
+        description="Which entries may answer: conditions on `source`, `document_id`, "
+        "`media_type`, `title`, `heading`, `page`, `source_changed_at`, `indexed_at` and "
+        "`metadata.<key>`, joined by `and`, `or`, `not`.",
+        examples=[{"metadata.year": {"gte": 2024}, "not": {"heading": "Appendix"}}],
+    )
+    max_age: float | None = Field(
+        default=None,
+        gt=0,
+        le=LONGEST_AGE_S,
+        description="Seconds. Leaves out what was not held against its source within that time.",
+    )
+    min_generation: int | None = Field(
+        default=None, ge=1, le=LARGEST_ID, description="Refuse an older index with 409."
+    )
+    exact: bool = Field(default=False, description="Score every entry; for comparison.")
+    explain: bool = Field(
+        default=False, description="Say how the hits were found, and their score in each stage."
+    )
+    include: list[Include] = Field(
+        default=["text"],
+        max_length=3,
+        description="Of each hit its `text`, its `neighbours` (the chunks before and after it), "
+        "the whole `section` under its heading.",
+    )
+    max_per_document: int | None = Field(
+        default=None, ge=1, le=LARGEST_TOP_K, description="The most hits of one document."
+    )
+    highlight: bool = Field(default=False, description="Say where the query's words stand.")
     principals: list[Identifier] = Field(
         default=[],
         max_length=MOST_PRINCIPALS,
@@ -124,18 +198,35 @@ class SearchBody(_Question):
     def to_request(self) -> SearchRequest:
         """The same question, as the library takes it."""
         return SearchRequest(
-            self.collection,
-            self.query,
-            self.top_k,
-            self.mode,
-            self.rerank,
-            tuple(self.principals),
+            collection=self.collection,
+            query=self.query[0],
+            top_k=self.top_k,
+            mode=self.mode,
+            rerank=self.rerank not in (False, "off"),
+            principals=tuple(self.principals),
+            alternatives=self.query[1:],
+            filter=self.filter,
+            reranker=_RERANKERS.get(self.rerank, "configured"),
+            max_age=None if self.max_age is None else timedelta(seconds=self.max_age),
+            min_generation=self.min_generation,
+            max_per_document=self.max_per_document,
+            exact=self.exact,
+            explain=self.explain,
+            highlight=self.highlight,
+            include=tuple(dict.fromkeys(self.include)),
         )
+
+
+_RERANKERS: Mapping[bool | str, RerankerKind] = {
+    "late_interaction": "late_interaction",
+    "cross_encoder": "cross_encoder",
+}
 
 
 class Receipt(_Answer):
     """What produced a hit: enough to find the bytes, the settings and the run behind it."""
 
+    id: str = Field(description="Names the receipt: GET /v1/receipts/{id} explains it.")
     generation: int = Field(description="The built index that served the hit.")
     entry_id: int = Field(description="The entry within the generation.")
     content_hash: str = Field(description="SHA-256 of the document's bytes.")
@@ -148,6 +239,33 @@ class Receipt(_Answer):
     run_id: str = Field(description="The run that indexed the entry.")
     indexed_at: datetime = Field(description="When the entry was written.")
     age_seconds: float = Field(description="Time since the source's change, or since indexing.")
+    confirmed_at: datetime | None = Field(
+        description="When the source was last seen to hold just this."
+    )
+    stale: bool = Field(
+        description="The source is known to hold something else by now, or nobody looked within "
+        "its time-to-visible."
+    )
+
+
+class Highlight(_Answer):
+    """Where a word of the query stands in the text: characters, the end exclusive."""
+
+    start: int
+    end: int
+
+
+class HitExplanation(_Answer):
+    """A hit's rank, from 1, and score in each stage that saw it."""
+
+    vector_rank: int | None
+    vector_score: float | None = Field(description="The cosine.")
+    keyword_rank: int | None
+    keyword_score: float | None = Field(description="BM25.")
+    fused_rank: int
+    fused_score: float
+    rerank_score: float | None
+    final_score: float
 
 
 class Hit(_Answer):
@@ -158,13 +276,21 @@ class Hit(_Answer):
     document_id: str = Field(description="The document's name within its source.")
     source: str
     title: str | None
-    text: str = Field(description="The chunk's text as it stands in the document.")
+    text: str | None = Field(
+        description="The chunk's text as it stands in the document; null when not asked for."
+    )
     heading_path: list[str] = Field(description="The headings above the chunk, outermost first.")
     page: int | None = Field(description="The page it starts on, where the document has pages.")
     char_start: int = Field(description="Where the chunk starts in the document's text.")
     char_end: int = Field(description="Where it ends, exclusive.")
+    media_type: str | None
     metadata: dict[str, Any] = Field(description="What the source says of the document.")
     receipt: Receipt
+    before: str | None = Field(description="The chunk before it, with `neighbours`.")
+    after: str | None = Field(description="The chunk after it, with `neighbours`.")
+    section: str | None = Field(description="What stands under the same heading, with `section`.")
+    highlights: list[Highlight] | None = Field(description="With `highlight`.")
+    explanation: HitExplanation | None = Field(description="With `explain`.")
 
 
 class StageTimes(_Answer):
@@ -176,6 +302,19 @@ class StageTimes(_Answer):
     total: Milliseconds
 
 
+class Plan(_Answer):
+    """How the entries were found."""
+
+    vector: Literal["index", "scan", "off"] = Field(
+        description="The vector index, a scan of the entries, or not at all."
+    )
+    filter: Literal["none", "entries", "condition"] = Field(
+        description="`entries`: so few satisfy the filter that they alone were scored."
+    )
+    matching: int | None = Field(description="How many satisfy the filter, where counted.")
+    depth: int = Field(description="How many candidates each leg gave at most.")
+
+
 class SearchResults(_Answer):
     """The hits of one search, best first; none when nothing came near."""
 
@@ -184,6 +323,7 @@ class SearchResults(_Answer):
     generation: int = Field(description="The built index that answered.")
     hits: list[Hit]
     took_ms: StageTimes
+    plan: Plan | None = Field(default=None, description="With `explain`.")
 
 
 class RerankBody(_Question):
@@ -403,6 +543,84 @@ class Freshness(_Answer):
         description="Every source was synced and looked at within its clocks; none has an alarm."
     )
     sources: list[SourceFreshness]
+
+
+class Chunk(_Answer):
+    """One chunk of a document. Chunks may overlap; the offsets say how far."""
+
+    ordinal: int = Field(description="From 0, in the document's order.")
+    text: str
+    heading_path: list[str]
+    page: int | None
+    char_start: int
+    char_end: int
+    receipt: Receipt
+
+
+class ServedDocument(_Answer):
+    """A document as its collection serves it."""
+
+    collection: str
+    source: str
+    document_id: str
+    title: str | None
+    media_type: str | None
+    metadata: dict[str, Any]
+    chunks: list[Chunk]
+
+
+class ListedDocument(_Answer):
+    """A document of a collection, as the ledger has it."""
+
+    source: str
+    document_id: str
+    state: str
+    title: str | None
+    media_type: str | None
+    metadata: dict[str, Any]
+    content_hash: str | None
+    source_version: str
+    source_changed_at: datetime | None
+    visible_at: datetime | None
+    chunks: int = Field(description="How many are served.")
+
+
+class Documents(_Answer):
+    """A page of a collection's documents, by source and id."""
+
+    collection: str
+    documents: list[ListedDocument]
+    next: str | None = Field(description="Send it as `after` for the next page; null at the end.")
+
+
+class ExplainedReceipt(_Answer):
+    """What lies behind a hit: the document, the run, and the settings that made it."""
+
+    receipt: Receipt
+    is_current: bool = Field(
+        description="Searches answer with it, and its source was last seen to hold just this."
+    )
+    collection: str
+    source: str
+    source_kind: str | None
+    document_id: str
+    title: str | None
+    media_type: str | None
+    metadata: dict[str, Any]
+    document_state: str | None
+    listed_version: str | None = Field(description="What the source was last seen to hold.")
+    listed_content_hash: str | None
+    visible_at: datetime | None
+    generation_state: str
+    promoted_at: datetime | None
+    embedding_model: str
+    chunking: dict[str, Any]
+    language: str
+    run_started_at: datetime | None
+    run_finished_at: datetime | None
+    text: str
+    heading_path: list[str]
+    page: int | None
 
 
 class Collections(_Answer):

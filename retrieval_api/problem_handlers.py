@@ -14,10 +14,13 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ragline.errors import (
+    AmbiguousDocumentError,
     DatabaseTooNewError,
     DatabaseUnavailableError,
     DocumentTooLargeError,
+    GenerationTooOldError,
     IndexNotReadyError,
+    InvalidSearchError,
     MissingExtensionError,
     ModelUnavailableError,
     NoPushSourceError,
@@ -25,11 +28,14 @@ from ragline.errors import (
     UnknownCollectionError,
     UnknownDocumentError,
     UnknownHitError,
+    UnknownReceiptError,
     UnknownRequestError,
 )
 from retrieval_api.problems import (
+    AMBIGUOUS_DOCUMENT,
     BODY_TOO_LARGE,
     DATABASE_UNAVAILABLE,
+    GENERATION_TOO_OLD,
     INDEX_NOT_READY,
     INTERNAL_ERROR,
     INVALID_REQUEST,
@@ -40,6 +46,7 @@ from retrieval_api.problems import (
     SERVICE_NOT_READY,
     UNKNOWN_COLLECTION,
     UNKNOWN_DOCUMENT,
+    UNKNOWN_RECEIPT,
     UNKNOWN_REQUEST,
     FieldError,
     ProblemKind,
@@ -57,8 +64,11 @@ _SPOKEN: dict[type[Exception], ProblemKind] = {
     UnknownCollectionError: UNKNOWN_COLLECTION,
     UnknownRequestError: UNKNOWN_REQUEST,
     UnknownDocumentError: UNKNOWN_DOCUMENT,
+    AmbiguousDocumentError: AMBIGUOUS_DOCUMENT,
     NoPushSourceError: NO_PUSH_SOURCE,
     DocumentTooLargeError: BODY_TOO_LARGE,
+    UnknownReceiptError: UNKNOWN_RECEIPT,
+    GenerationTooOldError: GENERATION_TOO_OLD,
     IndexNotReadyError: INDEX_NOT_READY,
     SearchTimeoutError: SEARCH_TIMEOUT,
     ServiceNotReadyError: SERVICE_NOT_READY,
@@ -89,6 +99,7 @@ def add_problem_handlers(app: FastAPI) -> None:
     for error in _SILENT:
         app.exception_handler(error)(_answer_silent)
     app.exception_handler(UnknownHitError)(_answer_unknown_hit)
+    app.exception_handler(InvalidSearchError)(_answer_invalid_search)
     app.exception_handler(RequestValidationError)(_answer_invalid_request)
     app.exception_handler(HTTPException)(_answer_http_error)
 
@@ -147,6 +158,10 @@ def _answer_invalid_request(request: Request, error: RequestValidationError) -> 
 
 def _answer_unknown_hit(request: Request, error: UnknownHitError) -> ProblemResponse:
     return _answer_invalid(request, [FieldError(field=error.field, message=str(error))])
+
+
+def _answer_invalid_search(request: Request, error: InvalidSearchError) -> ProblemResponse:
+    return _answer_invalid(request, [FieldError(field=error.place, message=error.reason)])
 
 
 def _answer_invalid(request: Request, errors: list[FieldError]) -> ProblemResponse:

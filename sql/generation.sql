@@ -31,3 +31,6 @@ create table ragline.entries_generation (
 );
 
 create index entries_generation_tsv_idx on ragline.entries_generation using gin (tsv);
+
+create index entries_generation_metadata_idx on ragline.entries_generation
+using gin (metadata jsonb_path_ops);

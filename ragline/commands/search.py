@@ -54,7 +54,7 @@ def print_answer(answer: SearchAnswer, console: Console) -> None:
     """Show an answer to a person: a few lines a hit, and where each came from."""
     for hit in answer.hits:
         console.print(_headline(hit), highlight=False)
-        console.print(f"   {escape(_shorten(hit.text))}", highlight=False)
+        console.print(f"   {escape(_shorten(hit.text or ''))}", highlight=False)
         console.print(f"   [dim]{escape(describe_receipt(hit))}[/dim]", highlight=False)
     if not answer.hits:
         console.print("nothing found")

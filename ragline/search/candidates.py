@@ -6,22 +6,33 @@ reranking what comes out is `searcher`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from math import inf
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pgvector import HalfVector
-from sqlalchemy import Connection
+from sqlalchemy import Connection, TextClause, text
 
 from ragline.configuration import SearchSettings
 from ragline.errors import SessionSettingError
-from ragline.search.messages import Mode
+from ragline.search.filters import Condition
+from ragline.search.messages import Mode, Plan
 from ragline.storage.generation_tables import load_generation_statement
 from ragline.storage.statements import load_statement
 
 # pgvector refuses a larger ef_search.
 LARGEST_EF_SEARCH = 1_000
 FEEDBACK_HITS = 3
+# Up to so many entries behind a filter are scored one by one; source: benchmarks/README.md,
+# "Filters". Of more, the vector index meets one often enough.
+FEW_ENTRIES = 5_000
+MOST_SCANNED = 200_000
+UNBOUND = 2**62
+FILTER = "true /* filter */"
+ALL = Condition("true", {})
 
 Vector = NDArray[np.float32]
 
@@ -36,32 +47,107 @@ class LiveGeneration:
     chunker_fingerprint: str
     space_fingerprint: str
     model: str
+    has_vector_index: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """An entry that was fetched: its fused score, and its score in each leg that found it."""
+    """An entry that was fetched: its fused score, and score and rank in each leg that found it."""
 
     id: int
     score: float
     vector_score: float | None
     keyword_score: float | None
+    vector_rank: int | None
+    keyword_rank: int | None
 
 
 @dataclass(frozen=True, slots=True)
 class Retrieval:
-    """How one query is to be retrieved. `vector` is None in mode `keyword`."""
+    """How the wordings of one question are to be retrieved. `vectors` are None in mode `keyword`.
+
+    `limit` is how many candidates are wanted; `condition` says which entries may be.
+    """
 
     generation: LiveGeneration
     settings: SearchSettings
     mode: Mode
-    query: str
-    vector: Vector | None
+    queries: tuple[str, ...]
+    vectors: tuple[Vector | None, ...]
     limit: int
     principals: tuple[str, ...] | None = ()
+    condition: Condition | None = None
+    exact: bool = False
+    timeout_ms: int = 10_000
+
+    @property
+    def depth(self) -> int:
+        """How many candidates each leg gives."""
+        return max(self.settings.candidates, self.limit)
 
 
-def configure_session(connection: Connection, depth: int, timeout_ms: int) -> None:
+def retrieve_candidates(
+    connection: Connection, retrieval: Retrieval
+) -> tuple[list[Candidate], Plan]:
+    """The best entries for a question, best first, and how they were found.
+
+    Ties are broken by the vector score, then id. Of several wordings, an entry's best score
+    counts. As many entries as satisfy the condition are found, up to the limit: where few do,
+    they alone are scored; where the vector index comes short all the same, every entry is.
+    """
+    plan = _choose_plan(connection, retrieval)
+    _configure_session(connection, retrieval, plan.plan)
+    candidates, is_short = _run(connection, retrieval, plan)
+    if is_short:
+        plan = replace(plan, plan=replace(plan.plan, vector="scan"))
+        _configure_session(connection, retrieval, plan.plan)
+        candidates, _ = _run(connection, retrieval, plan)
+    return candidates, plan.plan
+
+
+@dataclass(frozen=True, slots=True)
+class _PlannedFilter:
+    """A plan, and the condition in SQL that goes with it."""
+
+    plan: Plan
+    condition: Condition
+
+
+def _choose_plan(connection: Connection, retrieval: Retrieval) -> _PlannedFilter:
+    generation, condition = retrieval.generation, retrieval.condition
+    has_index = generation.has_vector_index and not retrieval.exact
+    vector: Literal["index", "scan", "off"] = "index" if has_index else "scan"
+    if retrieval.mode == "keyword":
+        vector = "off"
+    if condition is None:
+        return _PlannedFilter(Plan(vector, "none", None, retrieval.depth), ALL)
+    ids = _select_filtered(connection, retrieval, condition)
+    if len(ids) > FEW_ENTRIES:
+        return _PlannedFilter(Plan(vector, "condition", None, retrieval.depth), condition)
+    few = Condition("e.id = any(cast(:filter_ids as bigint[]))", {"filter_ids": ids})
+    vector = "off" if vector == "off" else "scan"
+    return _PlannedFilter(Plan(vector, "entries", len(ids), retrieval.depth), few)
+
+
+def _select_filtered(
+    connection: Connection, retrieval: Retrieval, condition: Condition
+) -> list[int]:
+    """The entries that satisfy a condition, up to one more than FEW_ENTRIES."""
+    statement = _aim("search/select_filtered", retrieval.generation.id, condition.sql)
+    parameters = {
+        **condition.values,
+        "principals": _list_principals(retrieval),
+        "limit": FEW_ENTRIES + 1,
+    }
+    _set_timeout(connection, retrieval.timeout_ms)
+    return list(connection.execute(statement, parameters).scalars())
+
+
+def _set_timeout(connection: Connection, timeout_ms: int) -> None:
+    connection.exec_driver_sql(f"set local statement_timeout = {timeout_ms:d}")
+
+
+def _configure_session(connection: Connection, retrieval: Retrieval, plan: Plan) -> None:
     """Set what vector search needs in this transaction, and read it back.
 
     pgvector only warns of a wrong value and then scans without it, which loses hits silently.
@@ -69,63 +155,111 @@ def configure_session(connection: Connection, depth: int, timeout_ms: int) -> No
     Raises:
         SessionSettingError: a setting did not take effect.
     """
-    wanted = {"ef_search": str(min(max(depth, 100), LARGEST_EF_SEARCH)), "timeout_ms": timeout_ms}
-    parameters = {**wanted, "timeout_ms": str(timeout_ms)}
+    ef_search = str(min(max(retrieval.depth, 100), LARGEST_EF_SEARCH))
+    parameters = {
+        "ef_search": ef_search,
+        "max_scan_tuples": str(MOST_SCANNED),
+        "index_scans": "off" if plan.vector == "scan" else "on",
+        "timeout_ms": str(retrieval.timeout_ms),
+    }
     row = connection.execute(load_statement("search/set_session"), parameters).one()
-    if row.ef_search != wanted["ef_search"] or row.iterative_scan != "strict_order":
+    if row.ef_search != ef_search or row.iterative_scan != "strict_order":
         raise SessionSettingError(
             f"hnsw.ef_search is {row.ef_search}, hnsw.iterative_scan {row.iterative_scan}"
         )
 
 
-def select_candidates(connection: Connection, retrieval: Retrieval) -> list[Candidate]:
-    """The best entries for a query, best first; ties are broken by the vector score, then id.
+def _run(
+    connection: Connection, retrieval: Retrieval, planned: _PlannedFilter
+) -> tuple[list[Candidate], bool]:
+    """The candidates of all wordings together, and whether the vector index came short.
 
-    With a feedback weight, a second pass searches near the query's vector plus that share of
+    With a feedback weight, a second pass searches near each query's vector plus that share of
     the mean vector of the first hits (Rocchio 1971, without negative examples).
     """
-    candidates = _execute(connection, retrieval, retrieval.vector)
-    weight = retrieval.settings.feedback_weight
-    if weight == 0 or retrieval.vector is None or not candidates:
-        return candidates
-    first = [candidate.id for candidate in candidates[:FEEDBACK_HITS]]
-    statement = load_generation_statement("search/mean_embedding", retrieval.generation.id)
-    mean = connection.execute(statement, {"ids": first}).scalar_one()
-    return _execute(connection, retrieval, retrieval.vector + weight * mean.to_numpy())
+    found: dict[int, Candidate] = {}
+    is_short = False
+    for query, vector in zip(retrieval.queries, retrieval.vectors, strict=True):
+        candidates, count = _execute(connection, retrieval, planned, query, vector)
+        weight = retrieval.settings.feedback_weight
+        if weight > 0 and vector is not None and candidates:
+            first = [candidate.id for candidate in candidates[:FEEDBACK_HITS]]
+            statement = load_generation_statement("search/mean_embedding", retrieval.generation.id)
+            mean = connection.execute(statement, {"ids": first}).scalar_one()
+            moved = vector + weight * mean.to_numpy()
+            candidates, count = _execute(connection, retrieval, planned, query, moved)
+        wanted = min(retrieval.depth, retrieval.generation.entry_count)
+        is_short |= planned.plan.vector == "index" and count < wanted
+        for candidate in candidates:
+            known = found.get(candidate.id)
+            if known is None or known.score < candidate.score:
+                found[candidate.id] = candidate
+    ordered = sorted(found.values(), key=_by_score)
+    return ordered[: retrieval.limit], is_short
+
+
+def _by_score(candidate: Candidate) -> tuple[float, float, int]:
+    vector_score = -inf if candidate.vector_score is None else candidate.vector_score
+    return -candidate.score, -vector_score, candidate.id
 
 
 def _execute(
-    connection: Connection, retrieval: Retrieval, vector: Vector | None
-) -> list[Candidate]:
-    statement = load_generation_statement("search/select_candidates", retrieval.generation.id)
-    rows = connection.execute(statement, _parameters(retrieval, vector))
-    candidates = [Candidate(**row) for row in rows.mappings()]
-    return [_with_own_score(candidate, retrieval.mode) for candidate in candidates]
+    connection: Connection,
+    retrieval: Retrieval,
+    planned: _PlannedFilter,
+    query: str,
+    vector: Vector | None,
+) -> tuple[list[Candidate], int]:
+    """One wording's candidates, best first, and how many the vector leg found."""
+    generation = retrieval.generation
+    statement = _aim("search/select_candidates", generation.id, planned.condition.sql)
+    parameters = {**_parameters(retrieval, planned.plan, query, vector), **planned.condition.values}
+    rows = connection.execute(statement, parameters).mappings().all()
+    count = rows[0]["vector_found"] if rows else 0
+    candidates = [Candidate(**{name: row[name] for name in Candidate.__slots__}) for row in rows]
+    return [_with_own_score(candidate, retrieval.mode) for candidate in candidates], count
 
 
-def _parameters(retrieval: Retrieval, vector: Vector | None) -> dict[str, object]:
+@lru_cache(maxsize=512)
+def _aim(name: str, generation_id: int, condition: str) -> TextClause:
+    """A statement over one generation's entries that satisfy a condition.
+
+    The condition is `Condition.sql`: no part of it is a value or comes from a caller.
+    """
+    statement = load_generation_statement(name, generation_id).text
+    return text(statement.replace(FILTER, condition))
+
+
+def _parameters(
+    retrieval: Retrieval, plan: Plan, query: str, vector: Vector | None
+) -> dict[str, object]:
     settings = retrieval.settings
     weights = {"hybrid": settings.vector_weight, "vector": 1.0, "keyword": 0.0}
     vector_weight = weights[retrieval.mode]
+    # Among few entries every word may lead to one; the bound is for the whole index.
+    bound = UNBOUND if plan.filter == "entries" else settings.keyword_bound
     return {
         "generation_id": retrieval.generation.id,
         "language": retrieval.generation.language,
         "entry_count": retrieval.generation.entry_count,
-        "query": retrieval.query,
+        # PostgreSQL's text cannot hold U+0000.
+        "query": query.replace("\0", " "),
         "embedding": None if vector is None else HalfVector(vector).to_text(),
         "vector_weight": vector_weight,
         "keyword_weight": 1.0 - vector_weight,
-        "keyword_bound": settings.keyword_bound,
-        "principals": None if retrieval.principals is None else list(retrieval.principals),
-        "depth": max(settings.candidates, retrieval.limit),
+        "keyword_bound": bound,
+        "principals": _list_principals(retrieval),
+        "depth": retrieval.depth,
         "scale_depth": settings.candidates,
         "limit": retrieval.limit,
     }
 
 
+def _list_principals(retrieval: Retrieval) -> list[str] | None:
+    return None if retrieval.principals is None else list(retrieval.principals)
+
+
 def _with_own_score(candidate: Candidate, mode: Mode) -> Candidate:
     """With one leg there is nothing to fuse: the leg's own score says more."""
     own = {"vector": candidate.vector_score, "keyword": candidate.keyword_score}.get(mode)
-    if own is None:
-        return candidate
-    return Candidate(candidate.id, own, candidate.vector_score, candidate.keyword_score)
+    return candidate if own is None else replace(candidate, score=own)

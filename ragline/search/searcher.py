@@ -6,29 +6,37 @@ measured is what is served.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from threading import Lock
 from time import perf_counter
 from uuid import uuid4
 
-from sqlalchemy import Connection, RowMapping
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from ragline.configuration import CollectionSettings, Configuration
 from ragline.embedder.embedder import Embedder, load_embedder
-from ragline.errors import IndexNotReadyError, SearchTimeoutError, UnknownCollectionError
+from ragline.errors import (
+    GenerationTooOldError,
+    IndexNotReadyError,
+    InvalidSearchError,
+    SearchTimeoutError,
+    UnknownCollectionError,
+)
 from ragline.search.candidates import (
     Candidate,
     LiveGeneration,
     Retrieval,
     Vector,
-    configure_session,
-    select_candidates,
+    retrieve_candidates,
 )
-from ragline.search.messages import Hit, Receipt, SearchAnswer, SearchRequest, StageTimes
-from ragline.search.reranking import Reranker, blend_scores, load_reranker
+from ragline.search.filters import Condition, compile_filter
+from ragline.search.hits import Entry, Extras, make_hits, read_extras
+from ragline.search.messages import Plan, SearchAnswer, SearchRequest, StageTimes
+from ragline.search.reranking import LATE_INTERACTION, Reranker, blend_scores, load_reranker
 from ragline.storage.database import Database
 from ragline.storage.generation_tables import load_generation_statement
 from ragline.storage.statements import load_statement
@@ -36,6 +44,24 @@ from ragline.telemetry import note, span, staged
 
 # SQLSTATE of a statement that was cancelled, by its time limit or by a person.
 QUERY_CANCELED = "57014"
+# Where only some hits of a document may stay, so many times top_k candidates are looked at.
+SPARE_CANDIDATES = 10
+MOST_CANDIDATES = 1_000
+# What `max_age` asks of an entry: within that time its source was seen to hold just this, or what
+# it holds now is younger.
+CONFIRMED = """\
+exists (
+  select
+  from ragline.documents as d
+  join ragline.sources as s on s.id = d.source_id
+  where
+    d.id = e.document_key
+    and s.proven_at >= now() - cast(:max_age as interval)
+    and (
+      (d.version = e.source_version and d.state not in ('missing', 'removed'))
+      or coalesce(d.clock_started_at, d.noticed_at) >= now() - cast(:max_age as interval)
+    )
+)"""
 
 
 class Searcher:
@@ -63,6 +89,9 @@ class Searcher:
         Raises:
             UnknownCollectionError: there is no such collection.
             IndexNotReadyError: it has no live index yet; sync it first.
+            GenerationTooOldError: its live index is older than was asked for.
+            InvalidFilterError: the filter is none.
+            InvalidSearchError: the collection has no such reranker.
             SearchTimeoutError: the database took longer than the time limit.
             DatabaseUnavailableError: the database did not answer.
         """
@@ -74,23 +103,51 @@ class Searcher:
     def _answer(self, request: SearchRequest) -> SearchAnswer:
         started = perf_counter()
         settings = self._settings(request.collection)
-        generation = self._live_generation(request.collection)
+        condition = _read_condition(request)
+        generation = self.live_generation(request.collection)
         note(generation=generation.id)
-        vector = self._embed(generation, request)
+        if request.min_generation is not None and generation.id < request.min_generation:
+            raise GenerationTooOldError(
+                f"collection {request.collection} is served from generation {generation.id}, and "
+                f"{request.min_generation} was asked for"
+            )
+        vectors = self._embed(generation, request)
         embedded = perf_counter()
-        entries = self._retrieve(request, settings, generation, vector)
+        retrieval = Retrieval(
+            generation=generation,
+            settings=settings.search,
+            mode=request.mode,
+            queries=request.queries,
+            vectors=vectors,
+            limit=_count_wanted(request, settings),
+            principals=request.principals,
+            condition=condition,
+            exact=request.exact,
+            timeout_ms=self._timeout_ms,
+        )
+        entries, plan = self._retrieve(retrieval)
         retrieved = perf_counter()
         if request.rerank:
-            entries = self._rerank(request.query, settings, generation, entries)
-        hits = _make_hits(entries[: request.top_k], generation)
+            entries = self._rerank(request, settings, generation, entries)
+        reranked = perf_counter()
+        chosen = _choose(entries, request)
+        extras = self._read_extras(request, generation, chosen)
+        hits = make_hits(chosen, generation, request, extras)
         ended = perf_counter()
         took = StageTimes(
             embed=1e3 * (embedded - started),
-            retrieve=1e3 * (retrieved - embedded),
-            rerank=1e3 * (ended - retrieved) if request.rerank else 0.0,
+            retrieve=1e3 * (retrieved - embedded + ended - reranked),
+            rerank=1e3 * (reranked - retrieved) if request.rerank else 0.0,
             total=1e3 * (ended - started),
         )
-        return SearchAnswer(uuid4(), request.collection, generation.id, hits, took)
+        return SearchAnswer(
+            uuid4(),
+            request.collection,
+            generation.id,
+            hits,
+            took,
+            plan if request.explain else None,
+        )
 
     def embedder(self, model: str) -> Embedder:
         """The embedder of a model, loaded once."""
@@ -113,7 +170,12 @@ class Searcher:
             # It may live in the database only, under settings that are no longer configured.
             return CollectionSettings.model_construct(name=collection)
 
-    def _live_generation(self, collection: str) -> LiveGeneration:
+    def live_generation(self, collection: str) -> LiveGeneration:
+        """The generation that searches of a collection see now.
+
+        Raises:
+            UnknownCollectionError, IndexNotReadyError: there is none.
+        """
         statement = load_statement("search/select_live_generation")
         with self._database.connect() as connection:
             row = connection.execute(statement, {"collection": collection}).mappings().first()
@@ -134,32 +196,34 @@ class Searcher:
             raise UnknownCollectionError(f"unknown collection {collection!r}; known: {known}")
 
     @staged("embed")
-    def _embed(self, generation: LiveGeneration, request: SearchRequest) -> Vector | None:
+    def _embed(
+        self, generation: LiveGeneration, request: SearchRequest
+    ) -> tuple[Vector | None, ...]:
         if request.mode == "keyword":
-            return None
-        return self.embedder(generation.model).embed_query(request.query)
+            return (None,) * len(request.queries)
+        embedder = self.embedder(generation.model)
+        return tuple(embedder.embed_query(query) for query in request.queries)
 
     @staged("retrieve")
-    def _retrieve(
-        self,
-        request: SearchRequest,
-        settings: CollectionSettings,
-        generation: LiveGeneration,
-        vector: Vector | None,
-    ) -> list[_Entry]:
-        search = settings.search
-        limit = max(request.top_k, search.rerank_candidates) if request.rerank else request.top_k
-        # PostgreSQL's text cannot hold U+0000.
-        query = request.query.replace("\0", " ")
-        retrieval = Retrieval(
-            generation, search, request.mode, query, vector, limit, request.principals
-        )
+    def _retrieve(self, retrieval: Retrieval) -> tuple[list[Entry], Plan]:
+        with self._named_timeout(), self._database.begin() as connection:
+            candidates, plan = retrieve_candidates(connection, retrieval)
+            return _select_entries(connection, retrieval.generation, candidates), plan
+
+    def _read_extras(
+        self, request: SearchRequest, generation: LiveGeneration, entries: Sequence[Entry]
+    ) -> Extras:
+        """What a request asks for beside the hits themselves."""
+        if not entries or not (request.highlight or {"neighbours", "section"} & {*request.include}):
+            return Extras()
+        ids = [entry.row["id"] for entry in entries]
+        with self._named_timeout(), self._database.begin() as connection:
+            return read_extras(connection, request, generation, ids, self._timeout_ms)
+
+    @contextmanager
+    def _named_timeout(self) -> Iterator[None]:
         try:
-            with self._database.begin() as connection:
-                depth = max(search.candidates, limit)
-                configure_session(connection, depth, self._timeout_ms)
-                candidates = select_candidates(connection, retrieval)
-                return _select_entries(connection, generation, candidates)
+            yield
         except DBAPIError as error:
             if getattr(error.orig, "sqlstate", None) == QUERY_CANCELED:
                 raise SearchTimeoutError(
@@ -170,25 +234,32 @@ class Searcher:
     @staged("rerank")
     def _rerank(
         self,
-        query: str,
+        request: SearchRequest,
         settings: CollectionSettings,
         generation: LiveGeneration,
-        entries: list[_Entry],
-    ) -> list[_Entry]:
+        entries: list[Entry],
+    ) -> list[Entry]:
         """Reorder the first candidates by the blend of both scores; the others stay behind."""
+        reranker = self._reranker(_name_reranker(request, settings), generation.model)
         count = settings.search.rerank_candidates
         first, rest = entries[:count], entries[count:]
         if not first:
             return entries
         texts = [entry.row["header"] + entry.row["text"] for entry in first]
-        reranker = self._reranker(settings.reranker, generation.model)
-        scores = reranker.score_texts(query, texts)
-        fused = [entry.score for entry in first]
-        blended = blend_scores(fused, scores, settings.search.rerank_weight)
-        paired = zip(blended, first, strict=True)
-        reordered = sorted((_Entry(score, entry.row) for score, entry in paired), key=_by_score)
+        each = [reranker.score_texts(query, texts) for query in request.queries]
+        scores = [max(of_one) for of_one in zip(*each, strict=True)]
+        blended = blend_scores(
+            [entry.score for entry in first], scores, settings.search.rerank_weight
+        )
+        reordered = sorted(
+            (
+                replace(entry, score=score, rerank_score=own)
+                for entry, score, own in zip(first, blended, scores, strict=True)
+            ),
+            key=_by_score,
+        )
         lowest = reordered[-1].score
-        behind = [_Entry(lowest - rank, entry.row) for rank, entry in enumerate(rest, start=1)]
+        behind = [replace(entry, score=lowest - rank) for rank, entry in enumerate(rest, start=1)]
         return reordered + behind
 
     def _reranker(self, setting: str, model: str) -> Reranker:
@@ -199,66 +270,65 @@ class Searcher:
             return self._rerankers[setting, model]
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    """A candidate with its row."""
+def _read_condition(request: SearchRequest) -> Condition | None:
+    """Which entries a request wants, without those that its caller may not see anyway."""
+    conditions = []
+    if request.filter:
+        conditions.append(compile_filter(request.filter))
+    if request.max_age is not None:
+        conditions.append(Condition(CONFIRMED, {"max_age": request.max_age}))
+    if not conditions:
+        return None
+    values = {name: value for one in conditions for name, value in one.values.items()}
+    return Condition(" and ".join(f"({one.sql})" for one in conditions), values)
 
-    score: float
-    row: RowMapping
+
+def _count_wanted(request: SearchRequest, settings: CollectionSettings) -> int:
+    """How many candidates are needed for `top_k` hits to be left of them."""
+    wanted = request.top_k
+    if request.rerank:
+        wanted = max(wanted, settings.search.rerank_candidates)
+    if request.max_per_document is not None:
+        wanted = min(max(wanted, SPARE_CANDIDATES * request.top_k), MOST_CANDIDATES)
+    return wanted
 
 
-def _by_score(entry: _Entry) -> tuple[float, int]:
+def _name_reranker(request: SearchRequest, settings: CollectionSettings) -> str:
+    if request.reranker == "late_interaction":
+        return LATE_INTERACTION
+    if request.reranker == "cross_encoder" and settings.reranker == LATE_INTERACTION:
+        raise InvalidSearchError(
+            "rerank", f"collection {request.collection} names no cross-encoder in its settings"
+        )
+    return settings.reranker
+
+
+def _choose(entries: Sequence[Entry], request: SearchRequest) -> list[Entry]:
+    """The first `top_k`, with no more of one document than is allowed."""
+    if request.max_per_document is None:
+        return list(entries[: request.top_k])
+    seen: Counter[int] = Counter()
+    chosen: list[Entry] = []
+    for entry in entries:
+        seen[entry.row["document_key"]] += 1
+        if seen[entry.row["document_key"]] <= request.max_per_document:
+            chosen.append(entry)
+    return chosen[: request.top_k]
+
+
+def _by_score(entry: Entry) -> tuple[float, int]:
     return -entry.score, entry.row["id"]
 
 
 def _select_entries(
     connection: Connection, generation: LiveGeneration, candidates: Sequence[Candidate]
-) -> list[_Entry]:
+) -> list[Entry]:
     statement = load_generation_statement("search/select_hits", generation.id)
     ids = [candidate.id for candidate in candidates]
     rows = {row["id"]: row for row in connection.execute(statement, {"ids": ids}).mappings()}
     # An entry may leave between the two statements; the answer is then one hit shorter.
-    return [_Entry(c.score, rows[c.id]) for c in candidates if c.id in rows]
-
-
-def _make_hits(entries: Sequence[_Entry], generation: LiveGeneration) -> tuple[Hit, ...]:
-    now = datetime.now(UTC)
-    return tuple(
-        _make_hit(rank, entry, generation, now) for rank, entry in enumerate(entries, start=1)
-    )
-
-
-def _make_hit(rank: int, entry: _Entry, generation: LiveGeneration, now: datetime) -> Hit:
-    row = entry.row
-    return Hit(
-        rank=rank,
-        score=entry.score,
-        document_id=row["document_id"],
-        source=row["source"],
-        title=row["title"],
-        text=row["text"],
-        heading_path=tuple(row["heading_path"]),
-        page=row["page"],
-        char_start=row["char_start"],
-        char_end=row["char_end"],
-        metadata=row["metadata"],
-        receipt=_make_receipt(row, generation, now),
-    )
-
-
-def _make_receipt(row: RowMapping, generation: LiveGeneration, now: datetime) -> Receipt:
-    since = row["source_changed_at"] or row["indexed_at"]
-    return Receipt(
-        generation=generation.id,
-        entry_id=row["id"],
-        content_hash=row["content_hash"],
-        text_hash=row["text_hash"].hex(),
-        source_version=row["source_version"],
-        source_changed_at=row["source_changed_at"],
-        parser=row["parser_fingerprint"],
-        chunker=generation.chunker_fingerprint,
-        embedding_space=generation.space_fingerprint,
-        run_id=row["run_id"],
-        indexed_at=row["indexed_at"],
-        age_seconds=(now - since).total_seconds(),
-    )
+    return [
+        Entry(candidate.score, rows[candidate.id], candidate, rank)
+        for rank, candidate in enumerate(candidates, start=1)
+        if candidate.id in rows
+    ]

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from fastapi import APIRouter
 
 from ragline.configuration import Configuration
+from ragline.errors import UnknownCollectionError
 from ragline.status import CollectionStatus, SourceStatus, Status, read_status
 from retrieval_api import messages
 from retrieval_api.openapi import may_answer
@@ -54,6 +55,20 @@ def _describe(
         entries=state.entries if state else 0,
         sources=[_describe_source(source) for source in sources if source.collection == name],
     )
+
+
+@router.get(
+    "/v1/collections/{collection}",
+    summary="Describe a collection",
+    responses=may_answer(UNKNOWN_COLLECTION, DATABASE_UNAVAILABLE),
+)
+def show_collection(collection: str, service: OpenService) -> messages.CollectionState:
+    """One collection: what its live index holds, and how old its sources are."""
+    described = describe_collections(service.configuration, read_status(service.database))
+    for state in described.collections:
+        if state.name == collection:
+            return state
+    raise UnknownCollectionError(f"unknown collection {collection!r}")
 
 
 @router.get(

@@ -10,6 +10,7 @@ from retrieval_api.openapi import may_answer
 from retrieval_api.problems import (
     BODY_TOO_LARGE,
     DATABASE_UNAVAILABLE,
+    GENERATION_TOO_OLD,
     INDEX_NOT_READY,
     INVALID_REQUEST,
     UNKNOWN_COLLECTION,
@@ -24,7 +25,12 @@ router = APIRouter(tags=["search"])
     summary="Search a collection",
     response_model=messages.SearchResults,
     responses=may_answer(
-        UNKNOWN_COLLECTION, INDEX_NOT_READY, BODY_TOO_LARGE, INVALID_REQUEST, DATABASE_UNAVAILABLE
+        UNKNOWN_COLLECTION,
+        INDEX_NOT_READY,
+        GENERATION_TOO_OLD,
+        BODY_TOO_LARGE,
+        INVALID_REQUEST,
+        DATABASE_UNAVAILABLE,
     ),
 )
 def search(body: messages.SearchBody, request: Request, service: OpenService) -> SearchAnswer:

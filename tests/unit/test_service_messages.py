@@ -23,7 +23,7 @@ def test_search_passes_every_option_on() -> None:
 
 def test_query_keeps_its_own_white_space() -> None:
     body = SearchBody.model_validate({"collection": "c", "query": "  a  b\n"})
-    assert body.query == "  a  b\n"
+    assert body.query == ("  a  b\n",)
 
 
 @given(

@@ -1,5 +1,6 @@
 -- The whole hybrid search: entries of a generation by fused score, best first, ties by id.
--- Rows: id, score, vector_score (cosine), keyword_score (BM25).
+-- Rows: id, score, vector_score (cosine), keyword_score (BM25), the rank in each leg, and how many
+-- candidates the vector leg found. A search's filter takes the place of the marked condition.
 --
 -- Each leg's scores are scaled to 0…1 between the first and the :scale_depth-th candidate and
 -- added with their weights (convex fusion; Bruch, Gai and Ingber, "An Analysis of Fusion
@@ -45,6 +46,7 @@ keyword_leg as materialized (
       or e.principals is null
       or e.principals && cast(:principals as text[])
     )
+    and true /* filter */
   order by score desc, e.id
   limit cast(:depth as integer)
 ),
@@ -60,6 +62,7 @@ vector_leg as materialized (
       or e.principals is null
       or e.principals && cast(:principals as text[])
     )
+    and true /* filter */
   order by e.embedding <=> cast(:embedding as halfvec)
   limit cast(:depth as integer)
 ),
@@ -91,6 +94,7 @@ scaled as (
     r.id,
     r.leg,
     r.score,
+    r.rank,
     case
       when s.high > s.low then greatest((r.score - s.low) / (s.high - s.low), 0)
       else 1
@@ -105,7 +109,10 @@ select
   id,
   sum(share) as score,
   max(score) filter (where leg = 'vector') as vector_score,
-  max(score) filter (where leg = 'keyword') as keyword_score
+  max(score) filter (where leg = 'keyword') as keyword_score,
+  max(rank) filter (where leg = 'vector') as vector_rank,
+  max(rank) filter (where leg = 'keyword') as keyword_rank,
+  (select count(*) from vector_leg) as vector_found
 from scaled
 group by id
 order by sum(share) desc, max(score) filter (where leg = 'vector') desc nulls last, id

@@ -1,6 +1,8 @@
--- What a hit shows of each entry, in no particular order.
+-- What a hit shows of each entry, in no particular order. `is_stale`: the source is known to hold
+-- something else by now, or nobody looked at it within its time-to-visible.
 select
   e.id,
+  e.document_key,
   e.document_id,
   e.source,
   e.title,
@@ -18,6 +20,18 @@ select
   e.source_changed_at,
   e.parser_fingerprint,
   e.run_id,
-  e.indexed_at
+  e.indexed_at,
+  p.file_type,
+  s.proven_at as confirmed_at,
+  (
+    d.id is null
+    or d.state in ('missing', 'removed')
+    or d.version <> e.source_version
+    or s.proven_at is null
+    or s.proven_at < now() - s.visible_within
+  ) as is_stale
 from ragline.entries_generation as e
+left join ragline.documents as d on d.id = e.document_key
+left join ragline.sources as s on s.id = d.source_id
+left join ragline.parses as p on p.id = d.parse_id
 where e.id = any(cast(:ids as bigint[]))

@@ -6,7 +6,15 @@ select
   g.entry_count,
   g.chunker_fingerprint,
   e.fingerprint as space_fingerprint,
-  e.model
+  e.model,
+  coalesce(
+    (
+      select i.indisvalid
+      from pg_index as i
+      where i.indexrelid = to_regclass('ragline.entries_' || g.id || '_embedding_idx')
+    ),
+    false
+  ) as has_vector_index
 from ragline.collections as c
 left join ragline.generations as g on g.id = c.live_generation_id
 left join ragline.embedding_spaces as e on e.id = g.embedding_space_id

@@ -64,6 +64,9 @@ def test_openapi_document_tells_every_endpoint_and_its_problems(client: httpx2.C
         "/v1/feedback",
         "/v1/quality",
         "/v1/collections",
+        "/v1/receipts/{receipt_id}",
+        "/v1/collections/{collection}",
+        "/v1/collections/{collection}/documents",
         "/v1/collections/{collection}/freshness",
         "/v1/collections/{collection}/documents/{document_id}",
         "/v1/collections/{collection}/documents:bulk",
@@ -83,7 +86,7 @@ def test_openapi_document_tells_every_endpoint_and_its_problems(client: httpx2.C
     ("name", "field", "bounds"),
     [
         ("SearchBody", "top_k", {"minimum": 1, "maximum": 100, "default": 10}),
-        ("SearchBody", "query", {"minLength": 1, "maxLength": 8_000}),
+        ("RerankBody", "query", {"minLength": 1, "maxLength": 8_000}),
         ("RerankBody", "documents", {"minItems": 1, "maxItems": 1_000}),
         ("DocumentBody", "text", {"minLength": 1}),
         ("DocumentOperations", "operations", {"minItems": 1, "maxItems": 1_000}),

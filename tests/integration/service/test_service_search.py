@@ -29,8 +29,14 @@ HIT_FIELDS = {
     "page",
     "char_start",
     "char_end",
+    "media_type",
     "metadata",
     "receipt",
+    "before",
+    "after",
+    "section",
+    "highlights",
+    "explanation",
 }
 
 
@@ -43,7 +49,7 @@ def test_each_mode_finds_the_article_that_answers(search: Search, mode: str, rer
 
 def test_answer_has_the_fields_of_the_contract(search: Search) -> None:
     result = search("how many weeks of leave do parents get?", top_k=3)
-    assert set(result) == {"request_id", "collection", "generation", "hits", "took_ms"}
+    assert set(result) == {"request_id", "collection", "generation", "hits", "took_ms", "plan"}
     assert result["collection"] == "handbook"
     assert UUID(result["request_id"])
     assert set(result["took_ms"]) == {"embed", "retrieve", "rerank", "total"}

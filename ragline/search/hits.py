@@ -1,0 +1,152 @@
+"""From entries to hits: receipts, explanations, and what stands around a hit in its document."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import Connection, RowMapping
+
+from ragline.search.candidates import Candidate, LiveGeneration
+from ragline.search.media_types import media_type_of
+from ragline.search.messages import Highlight, Hit, HitExplanation, Receipt, SearchRequest
+from ragline.storage.generation_tables import load_generation_statement
+
+LONGEST_SECTION_CHARS = 20_000
+OPENING, CLOSING = "\x02", "\x03"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A candidate with its row, and how it fared: `score` orders the answer."""
+
+    score: float
+    row: RowMapping
+    candidate: Candidate
+    fused_rank: int
+    rerank_score: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Extras:
+    """What was asked for beside the entries themselves, by the entry's id."""
+
+    surroundings: Mapping[int, RowMapping] = field(default_factory=dict)
+    highlights: Mapping[int, tuple[Highlight, ...]] = field(default_factory=dict)
+
+
+def read_extras(
+    connection: Connection,
+    request: SearchRequest,
+    generation: LiveGeneration,
+    ids: Sequence[int],
+    timeout_ms: int,
+) -> Extras:
+    """What a request wants to see around some entries, and which words of the query they hold."""
+    connection.exec_driver_sql(f"set local statement_timeout = {timeout_ms:d}")
+    surroundings: dict[int, RowMapping] = {}
+    if {"neighbours", "section"} & {*request.include}:
+        statement = load_generation_statement("search/select_surroundings", generation.id)
+        parameters = {"ids": list(ids), "longest": LONGEST_SECTION_CHARS}
+        rows = connection.execute(statement, parameters).mappings()
+        surroundings = {row["id"]: row for row in rows}
+    highlights: dict[int, tuple[Highlight, ...]] = {}
+    if request.highlight:
+        statement = load_generation_statement("search/select_highlights", generation.id)
+        query = " ".join(request.queries).replace("\0", " ")
+        parameters = {"ids": list(ids), "language": generation.language, "query": query}
+        rows = connection.execute(statement, parameters).mappings()
+        highlights = {row["id"]: read_highlights(row["marked"]) for row in rows}
+    return Extras(surroundings, highlights)
+
+
+def read_highlights(marked: str) -> tuple[Highlight, ...]:
+    """The places between the marks of a text, counted without them; a stray mark is skipped."""
+    found: list[Highlight] = []
+    position, start = 0, None
+    for sign in marked:
+        if sign == OPENING:
+            start = position
+        elif sign == CLOSING:
+            if start is not None:
+                found.append(Highlight(start, position))
+            start = None
+        else:
+            position += 1
+    return tuple(found)
+
+
+def make_hits(
+    entries: Sequence[Entry], generation: LiveGeneration, request: SearchRequest, extras: Extras
+) -> tuple[Hit, ...]:
+    """The hits of an answer, in the order of the entries."""
+    now = datetime.now(UTC)
+    return tuple(
+        _make_hit(rank, entry, make_receipt(entry.row, generation, now), request, extras)
+        for rank, entry in enumerate(entries, start=1)
+    )
+
+
+def _make_hit(
+    rank: int, entry: Entry, receipt: Receipt, request: SearchRequest, extras: Extras
+) -> Hit:
+    row = entry.row
+    around = extras.surroundings.get(row["id"])
+    has_neighbours = around is not None and "neighbours" in request.include
+    return Hit(
+        rank=rank,
+        score=entry.score,
+        document_id=row["document_id"],
+        source=row["source"],
+        title=row["title"],
+        text=row["text"] if "text" in request.include else None,
+        heading_path=tuple(row["heading_path"]),
+        page=row["page"],
+        char_start=row["char_start"],
+        char_end=row["char_end"],
+        media_type=media_type_of(row["file_type"]),
+        metadata=row["metadata"],
+        receipt=receipt,
+        before=around["before"] if around is not None and has_neighbours else None,
+        after=around["after"] if around is not None and has_neighbours else None,
+        section=around["section"] if around is not None and "section" in request.include else None,
+        highlights=extras.highlights.get(row["id"], ()) if request.highlight else None,
+        explanation=_explain(entry) if request.explain else None,
+    )
+
+
+def _explain(entry: Entry) -> HitExplanation:
+    candidate = entry.candidate
+    return HitExplanation(
+        vector_rank=candidate.vector_rank,
+        vector_score=candidate.vector_score,
+        keyword_rank=candidate.keyword_rank,
+        keyword_score=candidate.keyword_score,
+        fused_rank=entry.fused_rank,
+        fused_score=candidate.score,
+        rerank_score=entry.rerank_score,
+        final_score=entry.score,
+    )
+
+
+def make_receipt(row: RowMapping, generation: LiveGeneration, now: datetime) -> Receipt:
+    """The receipt of an entry as `search/select_hits` reads it."""
+    since = row["source_changed_at"] or row["indexed_at"]
+    return Receipt(
+        id=f"{generation.id}-{row['id']}",
+        generation=generation.id,
+        entry_id=row["id"],
+        content_hash=row["content_hash"],
+        text_hash=row["text_hash"].hex(),
+        source_version=row["source_version"],
+        source_changed_at=row["source_changed_at"],
+        parser=row["parser_fingerprint"],
+        chunker=generation.chunker_fingerprint,
+        embedding_space=generation.space_fingerprint,
+        run_id=row["run_id"],
+        indexed_at=row["indexed_at"],
+        age_seconds=max(now - since, timedelta(0)).total_seconds(),
+        confirmed_at=row["confirmed_at"],
+        stale=row["is_stale"],
+    )
