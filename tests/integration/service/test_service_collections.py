@@ -62,6 +62,7 @@ def test_openapi_document_tells_every_endpoint_and_its_problems(client: httpx2.C
         "/v1/search",
         "/v1/rerank",
         "/v1/feedback",
+        "/v1/quality",
         "/v1/collections",
         "/v1/receipts/{receipt_id}",
         "/v1/collections/{collection}",
@@ -71,6 +72,7 @@ def test_openapi_document_tells_every_endpoint_and_its_problems(client: httpx2.C
         "/v1/collections/{collection}/documents:bulk",
         "/healthz",
         "/readyz",
+        "/metrics",
     }
     responses = document["paths"]["/v1/search"]["post"]["responses"]
     assert set(responses) == {"200", "404", "409", "413", "422", "503"}

@@ -1,0 +1,120 @@
+"""Records in the database: what version 0.2 still writes, what is forgotten, what is scanned."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+import numpy as np
+import pytest
+from pgvector import HalfVector
+from sqlalchemy import Connection, text
+
+from ragline.configuration import RetentionSettings
+from ragline.lifecycle.retention import collect_expired
+from ragline.quality.index_recall import scan_nearest
+from ragline.search.clients import ClientHashes
+from ragline.search.recording import record_feedback
+from ragline.storage.database import Database
+from ragline.storage.generation_tables import create_entries_table, load_generation_statement
+from ragline.storage.statements import load_statement
+
+# What version 0.2 executes, letter by letter.
+OLD_REQUEST = """
+insert into ragline.search_requests (
+  id, collection, generation_id, query, mode, top_k, is_reranked, hit_count,
+  embed_ms, retrieve_ms, rerank_ms, total_ms, hits
+)
+values (
+  cast(:id as uuid), 'handbook', 1, 'leave', 'hybrid', 10, false, 2, 1, 2, 0, 3,
+  cast(:hits as jsonb)
+)
+"""
+OLD_FEEDBACK = """
+insert into ragline.feedback (request_id, document_id, is_useful)
+values (cast(:request_id as uuid), cast(:document_id as text), cast(:is_useful as boolean))
+on conflict (request_id, document_id) do update
+set is_useful = excluded.is_useful, given_at = now()
+"""
+HITS = (
+    '[{"rank": 1, "score": 1.0, "document_id": "a", "entry_id": 11, "age_seconds": 1},'
+    ' {"rank": 2, "score": 0.5, "document_id": "b", "entry_id": 12, "age_seconds": 1},'
+    ' {"rank": 3, "score": 0.4, "document_id": "b", "entry_id": 13, "age_seconds": 1}]'
+)
+
+
+@pytest.fixture
+def request_id(database: Database) -> UUID:
+    """A search that version 0.2 wrote."""
+    request_id = uuid4()
+    with database.begin() as connection:
+        connection.execute(text(OLD_REQUEST), {"id": request_id, "hits": HITS})
+    return request_id
+
+
+def read_kinds(connection: Connection) -> list[tuple[str, int | None, str, int | None]]:
+    select = text(
+        "select document_id, entry_id, kind, rank from ragline.given_feedback "
+        "order by document_id, kind"
+    )
+    return [tuple(row) for row in connection.execute(select)]
+
+
+def test_version_02_may_go_on_until_it_is_stopped(database: Database, request_id: UUID) -> None:
+    with database.begin() as connection:
+        for is_useful in (False, True):
+            given = {"request_id": request_id, "document_id": "a", "is_useful": is_useful}
+            connection.execute(text(OLD_FEEDBACK), given)
+        record_feedback(connection, request_id, "click", document_id="b")
+        assert read_kinds(connection) == [("a", None, "useful", None), ("b", 12, "click", 2)]
+        given = record_feedback(connection, request_id, "not_useful", document_id="a")
+        assert (given.entry_id, given.rank) == (11, 1)
+        assert read_kinds(connection)[0] == ("a", None, "not_useful", 1)
+
+
+def test_feedback_and_figures_go_with_the_searches(database: Database, request_id: UUID) -> None:
+    with database.begin() as connection:
+        record_feedback(connection, request_id, "click", entry_id=13)
+        ClientHashes().hash_client(connection, day_before(connection, 2), "somebody")
+        ClientHashes().hash_client(connection, day_before(connection, 0), "somebody")
+        keep = {"collection": "handbook", "day": "2026-03-01", "figures": "{}", "run_id": None}
+        connection.execute(load_statement("quality/upsert_quality_figures"), keep)
+    report = collect_expired(database, RetentionSettings())
+    assert report.deleted["client_salts"] == 1
+    assert (report.deleted["requests"], report.deleted["quality_figures"]) == (0, 0)
+    report = collect_expired(database, RetentionSettings(requests=timedelta(0)))
+    assert (report.deleted["requests"], report.deleted["quality_figures"]) == (1, 1)
+    with database.connect() as connection:
+        assert read_kinds(connection) == []
+
+
+def day_before(connection: Connection, days: int) -> object:
+    return connection.execute(
+        text("select current_date - cast(:days as integer)"), {"days": days}
+    ).scalar_one()
+
+
+def test_clients_hash_says_nothing_once_its_salt_is_gone(database: Database) -> None:
+    with database.begin() as connection:
+        today = day_before(connection, 0)
+        first = ClientHashes().hash_client(connection, today, "somebody")
+        assert ClientHashes().hash_client(connection, today, "somebody") == first
+        connection.execute(text("delete from ragline.client_salts"))
+        assert ClientHashes().hash_client(connection, today, "somebody") != first
+
+
+def test_exact_scan_uses_no_index(database: Database) -> None:
+    vector = np.ones(384, dtype=np.float32)
+    select = load_generation_statement("quality/select_nearest", 1).text
+    explain = text(f"explain {select}")
+    parameters = {"embedding": HalfVector(vector).to_text(), "count": 10}
+    with database.begin() as connection:
+        create_entries_table(connection, 1, 384)
+        connection.exec_driver_sql(
+            "create index on ragline.entries_1 using hnsw (embedding halfvec_cosine_ops)"
+        )
+        connection.exec_driver_sql("set local enable_seqscan = off")
+        assert "Index Scan" in str(connection.execute(explain, parameters).all())
+        connection.exec_driver_sql("set local enable_seqscan = on")
+        assert scan_nearest(connection, 1, vector) == []
+        assert "Index Scan" not in str(connection.execute(explain, parameters).all())
