@@ -231,8 +231,6 @@ class SearchBody(_Question):
         )
 
 
-
-
 class Receipt(_Answer):
     """What produced a hit: enough to find the bytes, the settings and the run behind it."""
 
@@ -306,30 +304,9 @@ class Hit(_Answer):
 class StageTimes(_Answer):
     """Milliseconds of each stage."""
 
-    embed: Rerank = Annotated[
-    Literal["off", "configured", "late_interaction", "cross_encoder"],
-    BeforeValidator(_name_reranker),
-    WithJsonSchema(
-        {"anyOf": [{"type": "boolean"}, {"enum": ["off", "late_interaction", "cross_encoder"]}]}
-    ),
-]
-Milliseconds = Field(description="Turning the query into a vector.")
-    retrieve: Rerank = Annotated[
-    Literal["off", "configured", "late_interaction", "cross_encoder"],
-    BeforeValidator(_name_reranker),
-    WithJsonSchema(
-        {"anyOf": [{"type": "boolean"}, {"enum": ["off", "late_interaction", "cross_encoder"]}]}
-    ),
-]
-Milliseconds = Field(description="In the database.")
-    rerank: Rerank = Annotated[
-    Literal["off", "configured", "late_interaction", "cross_encoder"],
-    BeforeValidator(_name_reranker),
-    WithJsonSchema(
-        {"anyOf": [{"type": "boolean"}, {"enum": ["off", "late_interaction", "cross_encoder"]}]}
-    ),
-]
-Milliseconds = Field(description="Reranking; 0 without it.")
+    embed: Milliseconds = Field(description="Turning the query into a vector.")
+    retrieve: Milliseconds = Field(description="In the database.")
+    rerank: Milliseconds = Field(description="Reranking; 0 without it.")
     total: Milliseconds
 
 
