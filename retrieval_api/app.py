@@ -16,7 +16,16 @@ from retrieval_api.body_limit import BodyLimit
 from retrieval_api.openapi import DESCRIPTION, TITLE, describe_app
 from retrieval_api.problem_handlers import FailureBoundary, add_problem_handlers
 from retrieval_api.pushed_bodies import find_larger_limits
-from retrieval_api.routes import collections, documents, feedback, health, reranking, searches
+from retrieval_api.routes import (
+    collections,
+    documents,
+    embeddings,
+    feedback,
+    health,
+    reranking,
+    searches,
+    vector_stores,
+)
 from retrieval_api.routes.documentation import mount_documentation
 from retrieval_api.service import Service
 
@@ -50,7 +59,16 @@ def build_app(configuration: Configuration) -> FastAPI:
     )
     app.state.service = service
     add_problem_handlers(app)
-    for routes in (searches, reranking, feedback, collections, documents, health):
+    for routes in (
+        searches,
+        reranking,
+        feedback,
+        collections,
+        documents,
+        vector_stores,
+        embeddings,
+        health,
+    ):
         app.include_router(routes.router)
     mount_documentation(app)
     return app

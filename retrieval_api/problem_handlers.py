@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ragline.errors import (
     DatabaseTooNewError,
     DatabaseUnavailableError,
+    DocumentNotServedError,
     DocumentTooLargeError,
     IndexNotReadyError,
     MissingExtensionError,
@@ -25,11 +26,13 @@ from ragline.errors import (
     UnknownCollectionError,
     UnknownDocumentError,
     UnknownHitError,
+    UnknownModelError,
     UnknownRequestError,
 )
 from retrieval_api.problems import (
     BODY_TOO_LARGE,
     DATABASE_UNAVAILABLE,
+    DOCUMENT_NOT_SERVED,
     INDEX_NOT_READY,
     INTERNAL_ERROR,
     INVALID_REQUEST,
@@ -40,6 +43,7 @@ from retrieval_api.problems import (
     SERVICE_NOT_READY,
     UNKNOWN_COLLECTION,
     UNKNOWN_DOCUMENT,
+    UNKNOWN_MODEL,
     UNKNOWN_REQUEST,
     FieldError,
     ProblemKind,
@@ -57,6 +61,8 @@ _SPOKEN: dict[type[Exception], ProblemKind] = {
     UnknownCollectionError: UNKNOWN_COLLECTION,
     UnknownRequestError: UNKNOWN_REQUEST,
     UnknownDocumentError: UNKNOWN_DOCUMENT,
+    DocumentNotServedError: DOCUMENT_NOT_SERVED,
+    UnknownModelError: UNKNOWN_MODEL,
     NoPushSourceError: NO_PUSH_SOURCE,
     DocumentTooLargeError: BODY_TOO_LARGE,
     IndexNotReadyError: INDEX_NOT_READY,
@@ -84,10 +90,8 @@ _SILENT: dict[type[Exception], tuple[ProblemKind, str]] = {
 
 def add_problem_handlers(app: FastAPI) -> None:
     """Let every failure that a request can meet end as a problem."""
-    for error in _SPOKEN:
-        app.exception_handler(error)(_answer_spoken)
-    for error in _SILENT:
-        app.exception_handler(error)(_answer_silent)
+    for error in (*_SPOKEN, *_SILENT):
+        app.exception_handler(error)(_answer_foreseen)
     app.exception_handler(UnknownHitError)(_answer_unknown_hit)
     app.exception_handler(RequestValidationError)(_answer_invalid_request)
     app.exception_handler(HTTPException)(_answer_http_error)
@@ -120,6 +124,27 @@ class FailureBoundary:
             logger.exception("request failed", extra={"fields": {"request_id": request_id}})
             if not started:
                 await _answer_internal_error(scope)(scope, receive, send)
+
+
+def explain_failure(error: Exception, request_id: str) -> tuple[ProblemKind, str] | None:
+    """The problem that an exception is, and its detail for the caller; None if nobody foresaw it.
+
+    What the caller is not told of it goes to the log.
+    """
+    for ancestor in type(error).__mro__:
+        if ancestor in _SPOKEN:
+            return _SPOKEN[ancestor], str(error)
+        if ancestor in _SILENT:
+            kind, detail = _SILENT[ancestor]
+            # SQLAlchemy's message repeats the statement's parameters, the query's text among them.
+            reason = getattr(error, "orig", None) or error
+            fields = {
+                "request_id": request_id,
+                "error": f"{type(reason).__name__}: {reason}".strip(),
+            }
+            logger.warning(kind.title, extra={"fields": fields})
+            return kind, detail
+    return None
 
 
 def describe_invalid_fields(errors: Sequence[Any]) -> list[FieldError]:
@@ -167,21 +192,10 @@ def _answer_http_error(request: Request, error: HTTPException) -> ProblemRespons
     return answer_problem(request.scope, kind, detail, headers=error.headers)
 
 
-def _answer_spoken(request: Request, error: Exception) -> ProblemResponse:
-    kind = next(_SPOKEN[c] for c in type(error).__mro__ if c in _SPOKEN)
-    return answer_problem(request.scope, kind, str(error))
-
-
-def _answer_silent(request: Request, error: Exception) -> ProblemResponse:
-    kind, detail = next(_SILENT[c] for c in type(error).__mro__ if c in _SILENT)
-    # SQLAlchemy's message repeats the statement's parameters, the query's text among them.
-    reason = getattr(error, "orig", None) or error
-    fields = {
-        "request_id": request.state.request_id,
-        "error": f"{type(reason).__name__}: {reason}".strip(),
-    }
-    logger.warning(kind.title, extra={"fields": fields})
-    return answer_problem(request.scope, kind, detail)
+def _answer_foreseen(request: Request, error: Exception) -> ProblemResponse:
+    explained = explain_failure(error, request.state.request_id)
+    assert explained is not None
+    return answer_problem(request.scope, *explained)
 
 
 def _answer_internal_error(scope: Scope) -> ProblemResponse:

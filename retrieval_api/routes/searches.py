@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, BackgroundTasks, Request
 
-from ragline.search.messages import SearchAnswer
+from ragline.search.messages import SearchAnswer, SearchRequest
 from retrieval_api import messages
 from retrieval_api.openapi import may_answer
 from retrieval_api.problems import (
@@ -15,6 +15,7 @@ from retrieval_api.problems import (
     UNKNOWN_COLLECTION,
 )
 from retrieval_api.routes.dependencies import OpenService
+from retrieval_api.service import Service
 
 router = APIRouter(tags=["search"])
 
@@ -31,7 +32,13 @@ def search(
     body: messages.SearchBody, request: Request, background: BackgroundTasks, service: OpenService
 ) -> SearchAnswer:
     """The chunks of a collection that answer a query, best first, each with its receipt."""
-    question = body.to_request()
+    return answer_question(body.to_request(), request, background, service)
+
+
+def answer_question(
+    question: SearchRequest, request: Request, background: BackgroundTasks, service: Service
+) -> SearchAnswer:
+    """The answer, which gives the request its id and is on record soon after it went out."""
     answer = service.searcher.search(question)
     service.recorder.expect(answer.request_id)
     background.add_task(service.recorder.record, service.database, answer, question)
