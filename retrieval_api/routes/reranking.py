@@ -1,4 +1,4 @@
-"""POST /v1/rerank, in Cohere's shape."""
+"""POST /v1/rerank and /v2/rerank, in Cohere's shapes and Jina's."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from retrieval_api import messages
 from retrieval_api.openapi import may_answer
 from retrieval_api.problems import BODY_TOO_LARGE, INVALID_REQUEST, SERVICE_NOT_READY
 from retrieval_api.routes.dependencies import OpenService
+from retrieval_api.service import Service
 
 PASSAGES_AT_ONCE = 32
 
@@ -29,13 +30,36 @@ def rerank(
     body: messages.RerankBody, request: Request, service: OpenService
 ) -> messages.RerankResults:
     """The documents by relevance to a query, by late interaction. Nothing is kept of them."""
+    return _rerank(body, request, service, messages.ApiVersion(version="1"))
+
+
+@router.post(
+    "/v2/rerank",
+    summary="Put texts in order for a query, for clients of Cohere's second version",
+    response_model_exclude_none=True,
+    responses=may_answer(BODY_TOO_LARGE, INVALID_REQUEST, SERVICE_NOT_READY),
+)
+def rerank_v2(
+    body: messages.RerankBody, request: Request, service: OpenService
+) -> messages.RerankResults:
+    """As `/v1/rerank`."""
+    return _rerank(body, request, service, messages.ApiVersion(version="2"))
+
+
+def _rerank(
+    body: messages.RerankBody, request: Request, service: Service, version: messages.ApiVersion
+) -> messages.RerankResults:
     embedder = service.default_embedder
     scores = score_passages(embedder, body.query, body.documents)
+    counts = embedder.tokenizer.count_tokens([body.query, *body.documents])
     request.state.logged |= {"documents": len(body.documents)}
+    model = embedder.space.model
     return messages.RerankResults(
         id=UUID(request.state.request_id),
+        model=model,
         results=order_results(scores, body),
-        meta=messages.RerankMeta(model=embedder.space.model),
+        meta=messages.RerankMeta(api_version=version, model=model),
+        usage=messages.RerankUsage(total_tokens=sum(counts)),
     )
 
 
@@ -66,6 +90,6 @@ def order_results(scores: list[float], body: messages.RerankBody) -> list[messag
 
 
 def _repeat(body: messages.RerankBody, index: int) -> messages.RerankedDocument | None:
-    if not body.return_documents:
+    if not body.should_repeat():
         return None
     return messages.RerankedDocument(text=body.documents[index])
