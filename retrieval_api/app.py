@@ -13,6 +13,7 @@ from starlette.middleware import Middleware
 from ragline.configuration import Configuration
 from retrieval_api.access_log import AccessLog
 from retrieval_api.body_limit import BodyLimit
+from retrieval_api.mcp_server import McpEndpoint
 from retrieval_api.openapi import DESCRIPTION, TITLE, describe_app
 from retrieval_api.problem_handlers import FailureBoundary, add_problem_handlers
 from retrieval_api.pushed_bodies import find_larger_limits
@@ -70,6 +71,8 @@ def build_app(configuration: Configuration) -> FastAPI:
         health,
     ):
         app.include_router(routes.router)
+    app.state.mcp = McpEndpoint(service)
+    app.router.routes.append(app.state.mcp.route())
     mount_documentation(app)
     return app
 
@@ -77,8 +80,10 @@ def build_app(configuration: Configuration) -> FastAPI:
 @asynccontextmanager
 async def _live(app: FastAPI) -> AsyncIterator[None]:
     service: Service = app.state.service
+    mcp: McpEndpoint = app.state.mcp
     service.open()
     try:
-        yield
+        async with mcp.manager.run():
+            yield
     finally:
         await run_in_threadpool(service.close)

@@ -29,6 +29,7 @@ from ragline.search.candidates import (
 )
 from ragline.search.messages import Hit, Receipt, SearchAnswer, SearchRequest, StageTimes
 from ragline.search.reranking import Reranker, blend_scores, load_reranker
+from ragline.search.served_documents import DocumentRequest, ServedDocument, read_document
 from ragline.storage.database import Database
 from ragline.storage.generation_tables import load_generation_statement
 from ragline.storage.statements import load_statement
@@ -83,6 +84,19 @@ class Searcher:
             total=1e3 * (ended - started),
         )
         return SearchAnswer(uuid4(), request.collection, generation.id, hits, took)
+
+    def read_document(self, request: DocumentRequest) -> ServedDocument:
+        """A part of one document, from the collection's live generation.
+
+        Raises:
+            DocumentNotServedError: it holds not just one such document for the asker.
+            UnknownCollectionError: there is no such collection.
+            IndexNotReadyError: it has no live index yet; sync it first.
+            DatabaseUnavailableError: the database did not answer.
+        """
+        generation = self._live_generation(request.collection)
+        with self._database.connect() as connection:
+            return read_document(connection, generation.id, request)
 
     def embedder(self, model: str) -> Embedder:
         """The embedder of a model, loaded once."""
