@@ -16,9 +16,11 @@ collections:
   - name: notes
     chunking: {max_tokens: 32, overlap_tokens: 8}
 sources:
-  - {name: first, collection: notes, kind: records, uri: ./first.jsonl, fields: {id: id, text: text},
+  - {name: first, collection: notes, kind: records, uri: ./first.jsonl,
+     fields: {id: id, text: text},
      rules: [{match: closed, principals: [group:staff]}]}
-  - {name: second, collection: notes, kind: records, uri: ./second.jsonl, fields: {id: id, text: text}}
+  - {name: second, collection: notes, kind: records, uri: ./second.jsonl,
+     fields: {id: id, text: text}}
 """
 SENTENCES = [f"Sentence number {n} says something about the topic {n * 7}." for n in range(250)]
 LONG = " ".join(SENTENCES)
