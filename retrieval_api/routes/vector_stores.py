@@ -11,7 +11,7 @@ from ragline.errors import UnknownCollectionError
 from ragline.search.messages import Hit, SearchAnswer
 from ragline.status import SourceStatus, read_status
 from retrieval_api import openai_messages
-from retrieval_api.messages import CollectionState
+from retrieval_api.messages import CollectionState, Identifier
 from retrieval_api.openai_filters import translate_filter
 from retrieval_api.openapi import may_answer
 from retrieval_api.problems import (
@@ -40,7 +40,7 @@ router = APIRouter(tags=["for OpenAI's clients"])
     ),
 )
 def search_vector_store(
-    collection: str,
+    collection: Identifier,
     body: openai_messages.VectorStoreSearchBody,
     request: Request,
     background: BackgroundTasks,
@@ -109,7 +109,7 @@ def list_vector_stores(
     summary="Show a collection, in OpenAI's shape",
     responses=may_answer(UNKNOWN_COLLECTION, INVALID_REQUEST, DATABASE_UNAVAILABLE),
 )
-def show_vector_store(collection: str, service: OpenService) -> openai_messages.VectorStore:
+def show_vector_store(collection: Identifier, service: OpenService) -> openai_messages.VectorStore:
     """One collection as a vector store."""
     stores = {store.id: store for store in _read_stores(service)}
     if collection not in stores:

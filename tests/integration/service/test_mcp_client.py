@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
 from collections.abc import Callable
 from typing import Any
@@ -16,6 +17,7 @@ from mcp_types import CallToolResult, InitializeResult, Tool
 from running_service import RunningService
 from sqlalchemy import text
 
+from ragline.search.messages import SearchRequest
 from ragline.search.searcher import Searcher
 
 Call = Callable[..., CallToolResult]
@@ -116,6 +118,16 @@ def test_search_is_on_record_and_takes_feedback(
     with running.service.database.connect() as connection:
         rows = list(connection.execute(select, {"id": found["request_id"]}))
     assert rows == [("train tickets", 5)]
+
+
+def test_filter_keeps_what_meets_it_or_is_refused(call: Call) -> None:
+    condition = {"metadata.topic": {"in": ["fire", "sick"]}}
+    result = call("search", collection="handbook", query="lunch", filter=condition)
+    if "filter" not in {field.name for field in dataclasses.fields(SearchRequest)}:
+        assert "filters: is not possible yet" in words(result)
+        return
+    found = {passage["document_id"] for passage in structured(result)["passages"]}
+    assert found == {"fire", "sick"}
 
 
 def test_document_is_read_as_text(call: Call) -> None:

@@ -147,6 +147,29 @@ def test_filter_that_nests_without_end_is_refused(client: httpx2.Client) -> None
         assert answer.status_code == 422, answer.text
 
 
+@pytest.mark.parametrize("name", ["%00", "a%00b", "x" * 5_000])
+def test_name_that_no_collection_can_have_is_refused(client: httpx2.Client, name: str) -> None:
+    answer = client.post(f"/v1/vector_stores/{name}/search", json={"query": "lunch"})
+    assert answer.status_code == 422
+    assert client.get(f"/v1/vector_stores/{name}").status_code == 422
+
+
+@pytest.mark.parametrize("query", ["\0", "a\0b", "\\' or 1=1 --", "💩" * 4_000, "\u202e"])
+def test_odd_query_is_answered(client: httpx2.Client, query: str) -> None:
+    body = {"query": query}
+    answer = client.post("/v1/vector_stores/handbook/search", json=body)
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["search_query"] == [query]
+
+
+def test_half_a_surrogate_pair_is_refused(client: httpx2.Client) -> None:
+    headers = {"Content-Type": "application/json"}
+    for path, field in (("vector_stores/handbook/search", "query"), ("embeddings", "input")):
+        content = b'{"%s": "\\ud800"}' % field.encode()
+        answer = client.post(f"/v1/{path}", content=content, headers=headers)
+        assert answer.status_code == 422, answer.text
+
+
 def test_unknown_store_is_not_found_and_names_the_known(ai: openai.OpenAI) -> None:
     with pytest.raises(openai.NotFoundError, match="handbook, unsynced"):
         ai.vector_stores.search("handbok", query="lunch")
