@@ -32,8 +32,8 @@ def make_question(
     # joined with the core's filters on merge
     known = {field.name for field in fields(SearchRequest)}
     values: dict[str, Any] = {"collection": collection, "top_k": top_k, "rerank": rerank}
-    if "queries" in known:
-        values["queries"] = tuple(queries)
+    if "alternatives" in known:
+        values |= {"query": queries[0], "alternatives": tuple(queries[1:])}
     else:
         values["query"] = "\n".join(queries)
     if condition is not None:

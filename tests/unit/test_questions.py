@@ -20,9 +20,10 @@ class FilteringRequest:
     """As a request is once searches know filters and several queries."""
 
     collection: str
-    queries: tuple[str, ...]
+    query: str
     top_k: int
     rerank: bool
+    alternatives: tuple[str, ...]
     filter: Mapping[str, Any] | None = None
 
 
@@ -35,7 +36,7 @@ def test_question_finds_what_everybody_may_read():
 def test_filter_is_passed_on_where_searches_know_it(monkeypatch):
     monkeypatch.setattr("retrieval_api.questions.SearchRequest", FilteringRequest)
     question = make_question("handbook", ["a", "b"], top_k=3, condition=CONDITION)
-    assert question == FilteringRequest("handbook", ("a", "b"), 3, False, CONDITION)
+    assert question == FilteringRequest("handbook", "a", 3, False, ("b",), CONDITION)
 
 
 @pytest.mark.skipif(
