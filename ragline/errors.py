@@ -8,6 +8,7 @@ docs/errors.md. Nothing here knows HTTP, Dagster or exit codes; those are chosen
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 
 class RaglineError(Exception):
@@ -107,6 +108,14 @@ class NoPushSourceError(RaglineError):
 
 class UnknownDocumentError(RaglineError):
     """The collection has no document of this id. Look at the id's encoding."""
+
+
+class DocumentNotServedError(RaglineError):
+    """The live index has not just one such document for the asker. Check the id, name a source."""
+
+
+class UnknownModelError(RaglineError):
+    """No collection is configured with an embedding model of that name. The message lists them."""
 
 
 class IndexNotReadyError(RaglineError):
@@ -212,6 +221,20 @@ class UnknownHitError(RaglineError):
     def __init__(self, message: str, *, field: str = "document_id") -> None:
         super().__init__(message)
         self.field = field
+
+
+class ServiceProblemError(RaglineError):
+    """The service refused a request, failed on it, or could not be reached. The detail says why."""
+
+    def __init__(
+        self, detail: str, *, status: int | None = None, problem: dict[str, Any] | None = None
+    ) -> None:
+        """`status` is the HTTP status, None without an answer; `problem` is the answer (RFC 9457),
+        empty when it came from something else on the way.
+        """
+        super().__init__(detail)
+        self.status = status
+        self.problem = problem or {}
 
 
 class ProcessError(RaglineError):

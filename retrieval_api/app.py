@@ -13,6 +13,7 @@ from starlette.middleware import Middleware
 from ragline.configuration import Configuration
 from retrieval_api.access_log import AccessLog
 from retrieval_api.body_limit import BodyLimit
+from retrieval_api.mcp_server import McpEndpoint
 from retrieval_api.observation import Observation
 from retrieval_api.openapi import DESCRIPTION, TITLE, describe_app
 from retrieval_api.problem_handlers import FailureBoundary, add_problem_handlers
@@ -20,6 +21,7 @@ from retrieval_api.pushed_bodies import find_larger_limits
 from retrieval_api.routes import (
     collections,
     documents,
+    embeddings,
     feedback,
     health,
     inspection,
@@ -27,6 +29,7 @@ from retrieval_api.routes import (
     quality,
     reranking,
     searches,
+    vector_stores,
 )
 from retrieval_api.routes.documentation import mount_documentation
 from retrieval_api.service import Service
@@ -70,10 +73,14 @@ def build_app(configuration: Configuration) -> FastAPI:
         collections,
         inspection,
         documents,
+        vector_stores,
+        embeddings,
         health,
         metrics,
     ):
         app.include_router(routes.router)
+    app.state.mcp = McpEndpoint(service)
+    app.router.routes.append(app.state.mcp.route())
     mount_documentation(app)
     return app
 
@@ -81,8 +88,10 @@ def build_app(configuration: Configuration) -> FastAPI:
 @asynccontextmanager
 async def _live(app: FastAPI) -> AsyncIterator[None]:
     service: Service = app.state.service
+    mcp: McpEndpoint = app.state.mcp
     service.open()
     try:
-        yield
+        async with mcp.manager.run():
+            yield
     finally:
         await run_in_threadpool(service.close)

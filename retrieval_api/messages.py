@@ -36,6 +36,7 @@ MOST_PRINCIPALS = 1_000
 MOST_QUERIES = 16
 LONGEST_AGE_S = 1e9
 LARGEST_ID = 2**63 - 1
+JINA_MODELS = "jina-"
 
 _NOT_USED = "Taken and not used: a document is read to 16 times the model's length."
 
@@ -335,7 +336,7 @@ class SearchResults(_Answer):
 
 
 class RerankBody(_Question):
-    """Texts to put in order for a query. The shape is Cohere's."""
+    """Texts to put in order for a query. The shape is Cohere's, and Jina's."""
 
     query: Query
     documents: list[Passage] = Field(
@@ -352,17 +353,21 @@ class RerankBody(_Question):
         max_length=200,
         description="Taken for the sake of clients that send it; there is one model.",
     )
-    return_documents: bool = Field(default=False, description="Repeat the texts in the answer.")
-    max_chunks_per_doc: int | None = Field(
+    return_documents: bool | None = Field(
         default=None,
-        ge=1,
-        description=_NOT_USED,
+        description="Repeat the texts in the answer. Without it as the client expects: yes when "
+        f"`model` begins with `{JINA_MODELS}`, else no.",
     )
-    max_tokens_per_doc: int | None = Field(
-        default=None,
-        ge=1,
-        description=_NOT_USED,
-    )
+    max_chunks_per_doc: int | None = Field(default=None, ge=1, description=_NOT_USED)
+    max_tokens_per_doc: int | None = Field(default=None, ge=1, description=_NOT_USED)
+    priority: int | None = Field(default=None, description="Taken and not used.")
+    truncation: bool | None = Field(default=None, description=_NOT_USED)
+
+    def should_repeat(self) -> bool:
+        """Whether the answer holds the texts. Cohere's default is no, and Jina's is yes."""
+        if self.return_documents is not None:
+            return self.return_documents
+        return (self.model or "").startswith(JINA_MODELS)
 
 
 class RerankedDocument(_Answer):
@@ -382,22 +387,30 @@ class RerankResult(_Answer):
 class ApiVersion(_Answer):
     """The version of the shape, not of the service."""
 
-    version: str = "1"
+    version: Literal["1", "2"]
 
 
 class RerankMeta(_Answer):
-    """What clients of this shape expect beside the results."""
+    """What Cohere's clients expect beside the results."""
 
-    api_version: ApiVersion = ApiVersion()
+    api_version: ApiVersion
     model: str = Field(description="The embedding model whose token vectors gave the scores.")
+
+
+class RerankUsage(_Answer):
+    """What Jina's clients expect beside the results."""
+
+    total_tokens: int = Field(description="Of the query and of the texts, as the model counts.")
 
 
 class RerankResults(_Answer):
     """The documents by relevance, most relevant first; ties stay in the order of the request."""
 
     id: UUID = Field(description="Names this request in the service's log.")
+    model: str = Field(description="The same as in `meta`.")
     results: list[RerankResult]
     meta: RerankMeta
+    usage: RerankUsage
 
 
 class FeedbackBody(_Question):

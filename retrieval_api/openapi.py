@@ -32,6 +32,7 @@ _OWN_BODIES: tuple[type[BaseModel], ...] = (
     pushed_messages.DocumentBody,
     pushed_messages.DocumentOperations,
 )
+_FASTAPI_PROBLEM = "HTTPValidationError"
 _REFERENCE = "#/components/schemas/{model}"
 
 
@@ -64,9 +65,9 @@ def describe_app(app: FastAPI) -> dict[str, Any]:
         )
         for path in document["paths"].values():
             for operation in path.values():
-                _mend_problems(operation["responses"])
+                operation["responses"] = _mend_problems(operation["responses"])
         document["components"]["schemas"] |= _describe_own_bodies()
-        for unused in ("HTTPValidationError", "ValidationError"):
+        for unused in (_FASTAPI_PROBLEM, "ValidationError"):
             document["components"]["schemas"].pop(unused, None)
         app.openapi_schema = document
     return app.openapi_schema
@@ -79,8 +80,17 @@ def _describe_own_bodies() -> dict[str, Any]:
     return dict(described["$defs"])
 
 
-def _mend_problems(responses: dict[str, Any]) -> None:
-    """FastAPI gives every answer of a route the media type of its success."""
+def _mend_problems(responses: dict[str, Any]) -> dict[str, Any]:
+    """FastAPI gives every answer of a route the media type of its success.
+
+    To a route with a parameter it adds a 422 of its own shape, where ours is not declared because
+    any text will do.
+    """
     for status, response in responses.items():
         if status >= "400" and "application/json" in response.get("content", {}):
             response["content"][MEDIA_TYPE] = response["content"].pop("application/json")
+    return {
+        status: response
+        for status, response in responses.items()
+        if _FASTAPI_PROBLEM not in str(response)
+    }

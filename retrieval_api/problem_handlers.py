@@ -18,6 +18,7 @@ from ragline.errors import (
     AmbiguousDocumentError,
     DatabaseTooNewError,
     DatabaseUnavailableError,
+    DocumentNotServedError,
     DocumentTooLargeError,
     ForbiddenError,
     GenerationTooOldError,
@@ -32,6 +33,7 @@ from ragline.errors import (
     UnknownCollectionError,
     UnknownDocumentError,
     UnknownHitError,
+    UnknownModelError,
     UnknownReceiptError,
     UnknownRequestError,
 )
@@ -39,6 +41,7 @@ from retrieval_api.problems import (
     AMBIGUOUS_DOCUMENT,
     BODY_TOO_LARGE,
     DATABASE_UNAVAILABLE,
+    DOCUMENT_NOT_SERVED,
     FORBIDDEN,
     GENERATION_TOO_OLD,
     INDEX_NOT_READY,
@@ -53,6 +56,7 @@ from retrieval_api.problems import (
     UNAUTHORIZED,
     UNKNOWN_COLLECTION,
     UNKNOWN_DOCUMENT,
+    UNKNOWN_MODEL,
     UNKNOWN_RECEIPT,
     UNKNOWN_REQUEST,
     FieldError,
@@ -72,6 +76,8 @@ _SPOKEN: dict[type[Exception], ProblemKind] = {
     UnknownRequestError: UNKNOWN_REQUEST,
     UnknownDocumentError: UNKNOWN_DOCUMENT,
     AmbiguousDocumentError: AMBIGUOUS_DOCUMENT,
+    DocumentNotServedError: DOCUMENT_NOT_SERVED,
+    UnknownModelError: UNKNOWN_MODEL,
     NoPushSourceError: NO_PUSH_SOURCE,
     DocumentTooLargeError: BODY_TOO_LARGE,
     ForbiddenError: FORBIDDEN,
@@ -102,10 +108,8 @@ _SILENT: dict[type[Exception], tuple[ProblemKind, str]] = {
 
 def add_problem_handlers(app: FastAPI) -> None:
     """Let every failure that a request can meet end as a problem."""
-    for error in _SPOKEN:
-        app.exception_handler(error)(_answer_spoken)
-    for error in _SILENT:
-        app.exception_handler(error)(_answer_silent)
+    for error in (*_SPOKEN, *_SILENT):
+        app.exception_handler(error)(_answer_foreseen)
     app.exception_handler(UnknownHitError)(_answer_unknown_hit)
     app.exception_handler(InvalidSearchError)(_answer_invalid_search)
     app.exception_handler(UnauthorizedError)(_answer_unauthorized)
@@ -141,6 +145,27 @@ class FailureBoundary:
             logger.exception("request failed", extra={"fields": {"request_id": request_id}})
             if not started:
                 await _answer_internal_error(scope)(scope, receive, send)
+
+
+def explain_failure(error: Exception, request_id: str) -> tuple[ProblemKind, str] | None:
+    """The problem that an exception is, and its detail for the caller; None if nobody foresaw it.
+
+    What the caller is not told of it goes to the log.
+    """
+    for ancestor in type(error).__mro__:
+        if ancestor in _SPOKEN:
+            return _SPOKEN[ancestor], str(error)
+        if ancestor in _SILENT:
+            kind, detail = _SILENT[ancestor]
+            # SQLAlchemy's message repeats the statement's parameters, the query's text among them.
+            reason = getattr(error, "orig", None) or error
+            fields = {
+                "request_id": request_id,
+                "error": f"{type(reason).__name__}: {reason}".strip(),
+            }
+            logger.warning(kind.title, extra={"fields": fields})
+            return kind, detail
+    return None
 
 
 def describe_invalid_fields(errors: Sequence[Any]) -> list[FieldError]:
@@ -202,21 +227,10 @@ def _answer_http_error(request: Request, error: HTTPException) -> ProblemRespons
     return answer_problem(request.scope, kind, detail, headers=error.headers)
 
 
-def _answer_spoken(request: Request, error: Exception) -> ProblemResponse:
-    kind = next(_SPOKEN[c] for c in type(error).__mro__ if c in _SPOKEN)
-    return answer_problem(request.scope, kind, str(error))
-
-
-def _answer_silent(request: Request, error: Exception) -> ProblemResponse:
-    kind, detail = next(_SILENT[c] for c in type(error).__mro__ if c in _SILENT)
-    # SQLAlchemy's message repeats the statement's parameters, the query's text among them.
-    reason = getattr(error, "orig", None) or error
-    fields = {
-        "request_id": request.state.request_id,
-        "error": f"{type(reason).__name__}: {reason}".strip(),
-    }
-    logger.warning(kind.title, extra={"fields": fields})
-    return answer_problem(request.scope, kind, detail)
+def _answer_foreseen(request: Request, error: Exception) -> ProblemResponse:
+    explained = explain_failure(error, request.state.request_id)
+    assert explained is not None
+    return answer_problem(request.scope, *explained)
 
 
 def _answer_internal_error(scope: Scope) -> ProblemResponse:

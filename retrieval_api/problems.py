@@ -36,6 +36,7 @@ class Problem(BaseModel):
                 "title": "The request is not valid",
                 "status": 422,
                 "detail": "top_k: Input should be less than or equal to 100",
+                "message": "top_k: Input should be less than or equal to 100",
                 "instance": "/v1/search",
                 "request_id": "6f1c2a34-0e3e-4c5e-9a8e-7e1f5d0c9b11",
                 "errors": [
@@ -52,6 +53,9 @@ class Problem(BaseModel):
     title: str = Field(description="The kind of problem in words; the same for all of its kind.")
     status: int = Field(description="The HTTP status, once more.", ge=400, le=599)
     detail: str = Field(description="What went wrong this time and, if there is, what to do.")
+    message: str = Field(
+        description="The detail once more, where OpenAI's clients look for words to show."
+    )
     instance: str = Field(description="The path that was asked for.")
     request_id: str = Field(description="Names this request in the service's log.")
     errors: list[FieldError] | None = Field(
@@ -74,6 +78,8 @@ UNKNOWN_COLLECTION = ProblemKind("unknown-collection", 404, "There is no such co
 UNKNOWN_REQUEST = ProblemKind("unknown-request", 404, "There is no such search on record")
 UNKNOWN_DOCUMENT = ProblemKind("unknown-document", 404, "There is no such document")
 AMBIGUOUS_DOCUMENT = ProblemKind("ambiguous-document", 409, "Several sources have it")
+DOCUMENT_NOT_SERVED = ProblemKind("document-not-served", 404, "There is no such document to read")
+UNKNOWN_MODEL = ProblemKind("unknown-model", 404, "There is no such embedding model")
 NO_PUSH_SOURCE = ProblemKind("no-push-source", 409, "The collection takes no pushed documents")
 UNAUTHORIZED = ProblemKind("unauthorized", 401, "A key is needed")
 FORBIDDEN = ProblemKind("forbidden", 403, "The key does not permit this")
@@ -116,6 +122,7 @@ def answer_problem(
         title=kind.title,
         status=kind.status,
         detail=detail,
+        message=detail,
         instance=quote(scope["path"]),
         request_id=Request(scope).state.request_id,
         errors=None if errors is None else list(errors),

@@ -1,4 +1,4 @@
-"""POST /v1/rerank, in Cohere's shape."""
+"""POST /v1/rerank and /v2/rerank, in Cohere's shapes and Jina's."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request
 from ragline.embedder.embedder import Embedder
 from ragline.search.reranking import LateInteractionReranker
 from retrieval_api import messages
-from retrieval_api.callers import Searching
+from retrieval_api.callers import Caller, Searching
 from retrieval_api.openapi import may_answer
 from retrieval_api.problems import BODY_TOO_LARGE, INVALID_REQUEST, SERVICE_NOT_READY
 
@@ -29,13 +29,36 @@ def rerank(
     body: messages.RerankBody, request: Request, caller: Searching
 ) -> messages.RerankResults:
     """The documents by relevance to a query, by late interaction. Nothing is kept of them."""
+    return _rerank(body, request, caller, messages.ApiVersion(version="1"))
+
+
+@router.post(
+    "/v2/rerank",
+    summary="Put texts in order for a query, for clients of Cohere's second version",
+    response_model_exclude_none=True,
+    responses=may_answer(BODY_TOO_LARGE, INVALID_REQUEST, SERVICE_NOT_READY),
+)
+def rerank_v2(
+    body: messages.RerankBody, request: Request, caller: Searching
+) -> messages.RerankResults:
+    """As `/v1/rerank`."""
+    return _rerank(body, request, caller, messages.ApiVersion(version="2"))
+
+
+def _rerank(
+    body: messages.RerankBody, request: Request, caller: Caller, version: messages.ApiVersion
+) -> messages.RerankResults:
     embedder = caller.service.default_embedder
     scores = score_passages(embedder, body.query, body.documents)
+    counts = embedder.tokenizer.count_tokens([body.query, *body.documents])
     request.state.logged |= {"documents": len(body.documents)}
+    model = embedder.space.model
     return messages.RerankResults(
         id=UUID(request.state.request_id),
+        model=model,
         results=order_results(scores, body),
-        meta=messages.RerankMeta(model=embedder.space.model),
+        meta=messages.RerankMeta(api_version=version, model=model),
+        usage=messages.RerankUsage(total_tokens=sum(counts)),
     )
 
 
@@ -66,6 +89,6 @@ def order_results(scores: list[float], body: messages.RerankBody) -> list[messag
 
 
 def _repeat(body: messages.RerankBody, index: int) -> messages.RerankedDocument | None:
-    if not body.return_documents:
+    if not body.should_repeat():
         return None
     return messages.RerankedDocument(text=body.documents[index])

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request
 
-from ragline.search.messages import SearchAnswer
+from ragline.search.messages import SearchAnswer, SearchRequest
 from retrieval_api import messages
-from retrieval_api.callers import Searching
+from retrieval_api.callers import Caller, Searching
 from retrieval_api.openapi import may_answer
 from retrieval_api.problems import (
     BODY_TOO_LARGE,
@@ -35,7 +35,12 @@ router = APIRouter(tags=["search"])
 )
 def search(body: messages.SearchBody, request: Request, caller: Searching) -> SearchAnswer:
     """The chunks of a collection that answer a query, best first, each with its receipt."""
-    question = caller.ask(body.to_request())
-    answer = caller.service.searcher.search(question)
-    caller.service.record(request, answer, question)
+    return answer_question(body.to_request(), request, caller)
+
+
+def answer_question(question: SearchRequest, request: Request, caller: Caller) -> SearchAnswer:
+    """The answer to a caller, which gives the request its id and is on record soon after."""
+    asked = caller.ask(question)
+    answer = caller.service.searcher.search(asked)
+    caller.service.record(request, answer, asked)
     return answer

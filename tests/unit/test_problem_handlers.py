@@ -63,6 +63,7 @@ def check_problem(answer: Response, status: int, name: str) -> dict[str, Any]:
         "title",
         "status",
         "detail",
+        "message",
         "instance",
         "request_id",
     }

@@ -7,6 +7,7 @@ from datetime import datetime
 
 import httpx2
 import pytest
+from openapi_spec_validator import validate
 
 OUTSIDE = re.compile(r"""(?:src|href)=["'](?:https?:)?//""")
 
@@ -61,6 +62,11 @@ def test_openapi_document_tells_every_endpoint_and_its_problems(client: httpx2.C
     assert set(document["paths"]) == {
         "/v1/search",
         "/v1/rerank",
+        "/v2/rerank",
+        "/v1/vector_stores",
+        "/v1/vector_stores/{collection}",
+        "/v1/vector_stores/{collection}/search",
+        "/v1/embeddings",
         "/v1/feedback",
         "/v1/quality",
         "/v1/collections",
@@ -80,6 +86,10 @@ def test_openapi_document_tells_every_endpoint_and_its_problems(client: httpx2.C
         (media_type,) = responses[status]["content"]
         assert media_type == "application/problem+json"
     assert "HTTPValidationError" not in document["components"]["schemas"]
+
+
+def test_openapi_document_is_valid(client: httpx2.Client) -> None:
+    validate(client.get("/openapi.json").json())
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ def test_most_relevant_document_comes_first(client: httpx2.Client) -> None:
     answer = client.post("/v1/rerank", json=body)
     assert answer.status_code == 200, answer.text
     result = answer.json()
-    assert set(result) == {"id", "results", "meta"}
+    assert set(result) == {"id", "model", "results", "meta", "usage"}
     assert UUID(result["id"])
     assert result["results"][0]["index"] == 1
     assert sorted(entry["index"] for entry in result["results"]) == [0, 1, 2]

@@ -1,0 +1,152 @@
+"""MCP over streamable HTTP at /mcp: calls of tools come in, results and problems go out.
+
+What the tools do is `mcp_tools`. No session is kept: each POST is answered by itself with JSON,
+so any process behind a proxy can answer it.
+"""
+
+from __future__ import annotations
+
+import logging
+from importlib.metadata import version
+from typing import Any
+from urllib.parse import urlsplit
+
+from fastapi.exceptions import RequestValidationError
+from mcp.server import Server, ServerRequestContext
+from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
+from mcp_types import (
+    CallToolRequestParams,
+    CallToolResult,
+    ListToolsResult,
+    PaginatedRequestParams,
+    TextContent,
+    Tool,
+    ToolAnnotations,
+)
+from pydantic import ValidationError
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from retrieval_api.callers import may
+from retrieval_api.mcp_tools import TOOLS
+from retrieval_api.problem_handlers import describe_invalid_fields, explain_failure
+from retrieval_api.problems import INTERNAL_ERROR, INVALID_REQUEST
+from retrieval_api.service import Service
+
+logger = logging.getLogger(__name__)
+
+PATH = "/mcp"
+INSTRUCTIONS = (
+    "Search collections of documents that are kept fresh from their sources. A search of a "
+    "collection that there is not tells which there are. Name document_id and source of what you "
+    "use."
+)
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+Context = ServerRequestContext[dict[str, Any], Any]
+
+
+class McpEndpoint:
+    """The ASGI app at /mcp. It answers while `manager` runs.
+
+    Browsers name the page that asks, and a page from elsewhere is refused: by DNS rebinding it
+    could otherwise ask a service on the reader's own machine. Other programs name none.
+    """
+
+    def __init__(self, service: Service) -> None:
+        self.manager = StreamableHTTPSessionManager(
+            _build_server(service), json_response=True, stateless=True
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        origin = Headers(scope=scope).get("origin")
+        if origin is not None and not is_loopback(origin):
+            raise HTTPException(403, f"Pages of {origin} may not ask here; pages of this host may.")
+        await self.manager.handle_request(scope, receive, send)
+
+    def route(self) -> Route:
+        """For POST alone: there is no session to listen to, or to end."""
+        return Route(PATH, endpoint=self, methods=["POST"], include_in_schema=False)
+
+
+def is_loopback(origin: str) -> bool:
+    """Whether a page is from this machine, on whatever port."""
+    try:
+        return urlsplit(origin).hostname in _LOOPBACK
+    except ValueError:
+        return False
+
+
+def _build_server(service: Service) -> Server[dict[str, Any]]:
+    async def list_tools(_: Context, __: PaginatedRequestParams | None) -> ListToolsResult:
+        return ListToolsResult(tools=_describe_tools())
+
+    async def call_tool(context: Context, params: CallToolRequestParams) -> CallToolResult:
+        request = context.request
+        assert isinstance(request, Request)
+        request.state.logged |= {"tool": params.name[:100]}
+        arguments = params.arguments or {}
+        return await run_in_threadpool(_call, service, params.name, arguments, request)
+
+    return Server(
+        "ragline",
+        title="Ragline",
+        version=version("ragline"),
+        instructions=INSTRUCTIONS,
+        on_list_tools=list_tools,
+        on_call_tool=call_tool,
+    )
+
+
+def _describe_tools() -> list[Tool]:
+    return [
+        Tool(
+            name=tool.name,
+            description=tool.description,
+            input_schema=tool.arguments.model_json_schema(),
+            output_schema=tool.result.model_json_schema(mode="serialization"),
+            annotations=ToolAnnotations(read_only_hint=True, open_world_hint=False),
+        )
+        for tool in TOOLS.values()
+    ]
+
+
+def _call(
+    service: Service, name: str, arguments: dict[str, Any], request: Request
+) -> CallToolResult:
+    tool = TOOLS.get(name)
+    if tool is None:
+        return _refuse(f"There is no tool {name!r}; there are {', '.join(TOOLS)}.")
+    try:
+        caller = may("search")(request, service)
+        result = tool.call(caller, tool.arguments.model_validate(arguments), request)
+    except Exception as error:  # noqa: BLE001  whatever it is, the agent gets words for it
+        return _refuse(_word_failure(error, request.state.request_id))
+    text = TextContent(type="text", text=result.model_dump_json())
+    return CallToolResult(content=[text], structured_content=result.model_dump(mode="json"))
+
+
+def _refuse(words: str) -> CallToolResult:
+    return CallToolResult(content=[TextContent(type="text", text=words)], is_error=True)
+
+
+def _word_failure(error: Exception, request_id: str) -> str:
+    """What a problem document would say, in one sentence or two."""
+    if isinstance(error, ValidationError | RequestValidationError):
+        faults = [{**fault, "loc": ("body", *_place(fault["loc"]))} for fault in error.errors()]
+        detail = "; ".join(f"{e.field}: {e.message}" for e in describe_invalid_fields(faults))
+        return f"{INVALID_REQUEST.title}: {detail}"
+    explained = explain_failure(error, request_id)
+    if explained is None:
+        logger.error("tool failed", exc_info=error, extra={"fields": {"request_id": request_id}})
+        return f"{INTERNAL_ERROR.title}; its log has the reason under request_id {request_id}."
+    kind, detail = explained
+    return f"{kind.title}: {detail}"
+
+
+def _place(location: tuple[int | str, ...]) -> tuple[int | str, ...]:
+    return location[1:] if location[:1] == ("body",) else location

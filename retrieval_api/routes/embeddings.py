@@ -1,0 +1,84 @@
+"""POST /v1/embeddings, in OpenAI's shape."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+
+from fastapi import APIRouter, Request
+from fastapi.exceptions import RequestValidationError
+
+from ragline.embedder.backend import Floats
+from ragline.embedder.embedder import Embedder
+from ragline.embedder.model_files import DEFAULT_MODEL
+from ragline.errors import UnknownModelError
+from retrieval_api import openai_messages
+from retrieval_api.callers import Caller, Searching
+from retrieval_api.openapi import may_answer
+from retrieval_api.problems import (
+    BODY_TOO_LARGE,
+    INVALID_REQUEST,
+    MODEL_UNAVAILABLE,
+    UNKNOWN_MODEL,
+)
+
+router = APIRouter(tags=["for OpenAI's clients"])
+
+
+@router.post(
+    "/v1/embeddings",
+    summary="Turn texts into vectors, in OpenAI's shape",
+    responses=may_answer(UNKNOWN_MODEL, BODY_TOO_LARGE, INVALID_REQUEST, MODEL_UNAVAILABLE),
+)
+def embed(
+    body: openai_messages.EmbeddingsBody, request: Request, caller: Searching
+) -> openai_messages.Embeddings:
+    """The vectors that documents of these texts have in an index. Nothing is kept of them."""
+    embedder = caller.service.searcher.embedder(choose_model(caller, body.model))
+    counts = embedder.tokenizer.count_tokens(body.input)
+    _check(body, embedder, counts)
+    vectors = embedder.embed_texts(body.input)
+    request.state.logged |= {"texts": len(body.input)}
+    return openai_messages.Embeddings(
+        data=[
+            openai_messages.Embedding(index=index, embedding=_write(vector, body.encoding_format))
+            for index, vector in enumerate(vectors)
+        ],
+        model=embedder.space.model,
+        usage=openai_messages.EmbeddingUsage(prompt_tokens=sum(counts), total_tokens=sum(counts)),
+    )
+
+
+def choose_model(caller: Caller, asked: str | None) -> str:
+    """The model that a request names, or that of the first collection.
+
+    Raises:
+        UnknownModelError: no collection is configured with it.
+    """
+    known = [one.embedding_model for one in caller.list_collections()] or [DEFAULT_MODEL]
+    if asked is None:
+        return known[0]
+    if asked not in known:
+        names = ", ".join(dict.fromkeys(known))
+        raise UnknownModelError(f"unknown embedding model {asked!r}; known: {names}")
+    return asked
+
+
+def _check(body: openai_messages.EmbeddingsBody, embedder: Embedder, counts: Sequence[int]) -> None:
+    faults: list[dict[str, object]] = []
+    dimension, limit = embedder.space.dimension, embedder.tokenizer.max_tokens
+    if body.dimensions not in (None, dimension):
+        message = f"{embedder.space.model} has {dimension} dimensions, and no others"
+        faults.append({"type": "dimensions", "loc": ("body", "dimensions"), "msg": message})
+    for index, count in enumerate(counts):
+        if count > limit:
+            message = f"has {count:,} tokens; the model reads {limit:,}"
+            faults.append({"type": "too_long", "loc": ("body", "input", index), "msg": message})
+    if faults:
+        raise RequestValidationError(faults)
+
+
+def _write(vector: Floats, encoding: str | None) -> list[float] | str:
+    if encoding == "base64":
+        return base64.b64encode(vector.astype("<f4").tobytes()).decode()
+    return [float(value) for value in vector]

@@ -1,0 +1,142 @@
+"""/v1/vector_stores: collections and their searches, in OpenAI's shape."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+
+from ragline.errors import UnknownCollectionError
+from ragline.search.messages import Hit, SearchAnswer
+from ragline.status import SourceStatus, read_status
+from retrieval_api import openai_messages
+from retrieval_api.callers import Caller, Searching
+from retrieval_api.messages import CollectionState, Identifier
+from retrieval_api.openai_filters import translate_filter
+from retrieval_api.openapi import may_answer
+from retrieval_api.problems import (
+    BODY_TOO_LARGE,
+    DATABASE_UNAVAILABLE,
+    INDEX_NOT_READY,
+    INVALID_REQUEST,
+    UNKNOWN_COLLECTION,
+)
+from retrieval_api.questions import make_question
+from retrieval_api.routes.collections import describe_collections
+from retrieval_api.routes.searches import answer_question
+
+DEFAULT_RESULTS = 10
+
+router = APIRouter(tags=["for OpenAI's clients"])
+
+
+@router.post(
+    "/v1/vector_stores/{collection}/search",
+    summary="Search a collection, in OpenAI's shape",
+    responses=may_answer(
+        UNKNOWN_COLLECTION, INDEX_NOT_READY, BODY_TOO_LARGE, INVALID_REQUEST, DATABASE_UNAVAILABLE
+    ),
+)
+def search_vector_store(
+    collection: Identifier,
+    body: openai_messages.VectorStoreSearchBody,
+    request: Request,
+    caller: Searching,
+) -> openai_messages.VectorStoreResults:
+    """The chunks of a collection that answer a query, best first, among what all may read."""
+    question = make_question(
+        collection,
+        body.query,
+        top_k=body.max_num_results or DEFAULT_RESULTS,
+        rerank=body.is_reranked(),
+        condition=None if body.filters is None else translate_filter(body.filters),
+    )
+    answer = answer_question(question, request, caller)
+    least = body.least_score()
+    return openai_messages.VectorStoreResults(
+        search_query=body.query,
+        data=[
+            describe_hit(hit, answer) for hit in answer.hits if least is None or hit.score >= least
+        ],
+    )
+
+
+def describe_hit(hit: Hit, answer: SearchAnswer) -> openai_messages.VectorStoreResult:
+    """A hit as a result. Attributes of Ragline's own win over metadata of the same name."""
+    own: dict[str, str | int | float | bool] = {
+        "source": hit.source,
+        "document_id": hit.document_id,
+        "generation": answer.generation,
+        "request_id": str(answer.request_id),
+    }
+    if hit.title is not None:
+        own["title"] = hit.title
+    return openai_messages.VectorStoreResult(
+        file_id=hit.document_id,
+        filename=hit.document_id.rstrip("/").rpartition("/")[2] or hit.document_id,
+        score=hit.score,
+        attributes=openai_messages.keep_scalars(hit.metadata) | own,
+        content=[openai_messages.TextContent(text=hit.text or "")],
+    )
+
+
+@router.get(
+    "/v1/vector_stores",
+    summary="List the collections, in OpenAI's shape",
+    responses=may_answer(INVALID_REQUEST, DATABASE_UNAVAILABLE),
+)
+def list_vector_stores(
+    page: Annotated[openai_messages.StorePage, Query()], caller: Searching
+) -> openai_messages.VectorStores:
+    """Every collection as a vector store, by name."""
+    stores = [
+        store for store in _read_stores(caller) if page.after is None or store.id > page.after
+    ]
+    shown = stores[: page.limit]
+    return openai_messages.VectorStores(
+        data=shown,
+        first_id=shown[0].id if shown else None,
+        last_id=shown[-1].id if shown else None,
+        has_more=len(stores) > len(shown),
+    )
+
+
+@router.get(
+    "/v1/vector_stores/{collection}",
+    summary="Show a collection, in OpenAI's shape",
+    responses=may_answer(UNKNOWN_COLLECTION, INVALID_REQUEST, DATABASE_UNAVAILABLE),
+)
+def show_vector_store(collection: Identifier, caller: Searching) -> openai_messages.VectorStore:
+    """One collection as a vector store."""
+    stores = {store.id: store for store in _read_stores(caller)}
+    if collection not in stores:
+        known = ", ".join(stores) or "none"
+        raise UnknownCollectionError(f"unknown collection {collection!r}; known: {known}")
+    return stores[collection]
+
+
+def _read_stores(caller: Caller) -> list[openai_messages.VectorStore]:
+    sources = read_status(caller.database).sources
+    return [_describe_store(state, sources) for state in describe_collections(caller).collections]
+
+
+def _describe_store(
+    state: CollectionState, sources: Iterable[SourceStatus]
+) -> openai_messages.VectorStore:
+    documents = [source.documents for source in sources if source.collection == state.name]
+    failed = sum(counts["failed"] + counts["quarantined"] for counts in documents)
+    waiting = sum(counts["pending"] for counts in documents)
+    return openai_messages.VectorStore(
+        id=state.name,
+        created_at=int(state.promoted_at.timestamp()) if state.promoted_at else 0,
+        name=state.name,
+        file_counts=openai_messages.FileCounts(
+            in_progress=waiting,
+            completed=state.documents,
+            failed=failed,
+            total=waiting + state.documents + failed,
+        ),
+        status="in_progress" if state.generation is None else "completed",
+        metadata={"embedding_model": state.embedding_model or ""},
+    )
