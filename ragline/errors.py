@@ -110,10 +110,6 @@ class UnknownDocumentError(RaglineError):
     """The collection has no document of this id. Look at the id's encoding."""
 
 
-class DocumentNotServedError(RaglineError):
-    """The live index has not just one such document for the asker. Check the id, name a source."""
-
-
 class UnknownModelError(RaglineError):
     """No collection is configured with an embedding model of that name. The message lists them."""
 

@@ -15,8 +15,10 @@ from uuid import UUID
 from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+from ragline.errors import UnknownDocumentError
+from ragline.search.document_text import join_chunks
+from ragline.search.inspection import read_document
 from ragline.search.messages import SearchAnswer
-from ragline.search.served_documents import DocumentRequest, read_document
 from retrieval_api.callers import Caller
 from retrieval_api.messages import Freshness, Identifier, Query
 from retrieval_api.questions import make_question
@@ -24,6 +26,7 @@ from retrieval_api.routes.collections import show_freshness
 from retrieval_api.routes.searches import answer_question
 
 LARGEST_TOP_K = 50
+CHUNKS_AT_ONCE = 50
 
 
 class _Arguments(BaseModel):
@@ -154,18 +157,43 @@ def describe_answer(answer: SearchAnswer) -> Passages:
 
 
 def get_document(caller: Caller, arguments: DocumentArguments, _request: Request) -> DocumentPart:
-    """A part of one document, its chunks in their order."""
-    wanted = DocumentRequest(
-        arguments.collection,
-        arguments.document_id,
-        arguments.source,
-        arguments.first_chunk,
-        caller.narrow(()),
-    )
+    """A part of one document, its chunks in their order.
+
+    Raises:
+        UnknownDocumentError: nothing of that id is served, or it has fewer chunks.
+        AmbiguousDocumentError: several sources have one of that id, and none is named.
+    """
     name = caller.collection(arguments.collection).name
     generation = caller.service.searcher.live_generation(name, caller.tenant)
-    with caller.database.connect() as connection:
-        return DocumentPart.model_validate(read_document(connection, generation.id, wanted))
+    document = read_document(
+        caller.database,
+        generation,
+        name,
+        arguments.document_id,
+        caller.narrow(()),
+        arguments.source,
+    )
+    first, count = arguments.first_chunk, len(document.chunks)
+    chunks = document.chunks[first : first + CHUNKS_AT_ONCE]
+    if not chunks:
+        raise UnknownDocumentError(
+            f"document {document.document_id!r} has {count} chunks, and none from {first} on"
+        )
+    end = first + len(chunks)
+    return DocumentPart(
+        collection=document.collection,
+        source=document.source,
+        document_id=document.document_id,
+        title=document.title,
+        metadata=document.metadata,
+        text=join_chunks([(chunk.char_start, chunk.char_end, chunk.text) for chunk in chunks]),
+        first_chunk=first,
+        next_chunk=end if end < count else None,
+        chunk_count=count,
+        generation=generation.id,
+        content_hash=chunks[0].receipt.content_hash,
+        source_changed_at=chunks[0].receipt.source_changed_at,
+    )
 
 
 def freshness(caller: Caller, arguments: FreshnessArguments, _request: Request) -> Freshness:

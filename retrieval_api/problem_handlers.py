@@ -18,7 +18,6 @@ from ragline.errors import (
     AmbiguousDocumentError,
     DatabaseTooNewError,
     DatabaseUnavailableError,
-    DocumentNotServedError,
     DocumentTooLargeError,
     ForbiddenError,
     GenerationTooOldError,
@@ -41,7 +40,6 @@ from retrieval_api.problems import (
     AMBIGUOUS_DOCUMENT,
     BODY_TOO_LARGE,
     DATABASE_UNAVAILABLE,
-    DOCUMENT_NOT_SERVED,
     FORBIDDEN,
     GENERATION_TOO_OLD,
     INDEX_NOT_READY,
@@ -76,10 +74,10 @@ _SPOKEN: dict[type[Exception], ProblemKind] = {
     UnknownRequestError: UNKNOWN_REQUEST,
     UnknownDocumentError: UNKNOWN_DOCUMENT,
     AmbiguousDocumentError: AMBIGUOUS_DOCUMENT,
-    DocumentNotServedError: DOCUMENT_NOT_SERVED,
     UnknownModelError: UNKNOWN_MODEL,
     NoPushSourceError: NO_PUSH_SOURCE,
     DocumentTooLargeError: BODY_TOO_LARGE,
+    UnauthorizedError: UNAUTHORIZED,
     ForbiddenError: FORBIDDEN,
     UnknownReceiptError: UNKNOWN_RECEIPT,
     GenerationTooOldError: GENERATION_TOO_OLD,
@@ -152,6 +150,10 @@ def explain_failure(error: Exception, request_id: str) -> tuple[ProblemKind, str
 
     What the caller is not told of it goes to the log.
     """
+    if isinstance(error, InvalidSearchError):
+        return INVALID_REQUEST, str(error)
+    if isinstance(error, RateLimitError):
+        return RATE_LIMITED, f"{error}; ask again in {ceil(error.retry_after_s)} s"
     for ancestor in type(error).__mro__:
         if ancestor in _SPOKEN:
             return _SPOKEN[ancestor], str(error)

@@ -78,7 +78,6 @@ UNKNOWN_COLLECTION = ProblemKind("unknown-collection", 404, "There is no such co
 UNKNOWN_REQUEST = ProblemKind("unknown-request", 404, "There is no such search on record")
 UNKNOWN_DOCUMENT = ProblemKind("unknown-document", 404, "There is no such document")
 AMBIGUOUS_DOCUMENT = ProblemKind("ambiguous-document", 409, "Several sources have it")
-DOCUMENT_NOT_SERVED = ProblemKind("document-not-served", 404, "There is no such document to read")
 UNKNOWN_MODEL = ProblemKind("unknown-model", 404, "There is no such embedding model")
 NO_PUSH_SOURCE = ProblemKind("no-push-source", 409, "The collection takes no pushed documents")
 UNAUTHORIZED = ProblemKind("unauthorized", 401, "A key is needed")

@@ -10,7 +10,6 @@ import logging
 from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
-from math import inf
 from threading import Event, Thread
 from time import monotonic
 
@@ -23,7 +22,7 @@ from ragline.access.tenants import assign_tenant, has_tenant_role
 from ragline.configuration import Configuration
 from ragline.embedder.embedder import Embedder
 from ragline.embedder.model_files import DEFAULT_MODEL
-from ragline.errors import RaglineError
+from ragline.errors import DatabaseUnavailableError, RaglineError
 from ragline.search.messages import SearchAnswer, SearchRequest
 from ragline.search.recording import make_record
 from ragline.search.searcher import Searcher
@@ -58,7 +57,8 @@ class Service:
         self._database: Database | None = None
         self._searcher: Searcher | None = None
         self._is_warm = False
-        self._keys_seen_at = -inf
+        self._has_keys: bool | None = None
+        self._keys_seen_at = 0.0
 
     def open(self) -> None:
         """Begin to open everything; returns at once."""
@@ -93,12 +93,20 @@ class Service:
         return self._searcher
 
     def has_keys(self) -> bool:
-        """Whether anybody needs a key. That there are some is believed for KEYS_KNOWN_S."""
-        if monotonic() - self._keys_seen_at > KEYS_KNOWN_S:
-            if not has_keys(self.database):
-                return False
-            self._keys_seen_at = monotonic()
-        return True
+        """Whether anybody needs a key.
+
+        That there are some is believed for KEYS_KNOWN_S; while the database is away, what it said
+        last.
+        """
+        if self._has_keys and monotonic() - self._keys_seen_at <= KEYS_KNOWN_S:
+            return True
+        try:
+            self._has_keys = has_keys(self.database)
+        except DatabaseUnavailableError:
+            if self._has_keys is None:
+                raise
+        self._keys_seen_at = monotonic()
+        return self._has_keys
 
     def record(self, request: Request, answer: SearchAnswer, question: SearchRequest) -> None:
         """Keep an answered search on record, count it and log it. Every route that searches does.
@@ -173,7 +181,8 @@ class Service:
                 assign_tenant(connection, settings)
         if not has_tenant_role(database):
             logger.warning("no row-level security: docs/keys.md says how to make ragline_tenant")
-        if not has_keys(database):
+        self._has_keys = has_keys(database)
+        if not self._has_keys:
             logger.warning("no key is configured: only this machine is answered")
         self._searcher = Searcher(database, self.configuration)
         self.recorder.start(database)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
+from ragline.search.filters import compile_filter
 from retrieval_api.openai_filters import Filter, name_field, translate_filter
 
 FILTERS: TypeAdapter[object] = TypeAdapter(Filter)
@@ -92,3 +93,23 @@ def test_filter_that_nests_without_end_is_refused():
         asked = {"type": "and", "filters": [asked]}
     with pytest.raises(ValidationError):
         FILTERS.validate_python(asked)
+
+
+def test_search_takes_what_comes_out():
+    parts = [
+        {"type": type_, "key": key, "value": value}
+        for key, value in [("year", 3), ("source", "s"), ("page", 2), ("title", "t")]
+        for type_ in ("eq", "ne")
+    ]
+    parts += [
+        {"type": type_, "key": key, "value": value}
+        for key, value in [("year", 2.5), ("page", 2), ("indexed_at", "2026-01-01T00:00:00Z")]
+        for type_ in ("gt", "gte", "lt", "lte")
+    ]
+    parts += [
+        {"type": type_, "key": key, "value": ["a", "b"]}
+        for key in ("topic", "document_id", "media_type", "heading")
+        for type_ in ("in", "nin")
+    ]
+    asked = {"type": "or", "filters": [{"type": "and", "filters": parts}]}
+    assert compile_filter(translate(asked)).values

@@ -2,29 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Any
-
-import pytest
-from fastapi.exceptions import RequestValidationError
-
-from ragline.search.messages import SearchRequest
 from retrieval_api.questions import make_question
 
 CONDITION = {"metadata.year": {"gte": 2020}}
-
-
-@dataclass(frozen=True)
-class FilteringRequest:
-    """As a request is once searches know filters and several queries."""
-
-    collection: str
-    query: str
-    top_k: int
-    rerank: bool
-    alternatives: tuple[str, ...]
-    filter: Mapping[str, Any] | None = None
 
 
 def test_question_finds_what_everybody_may_read():
@@ -33,15 +13,7 @@ def test_question_finds_what_everybody_may_read():
     assert question.principals == ()
 
 
-def test_filter_is_passed_on_where_searches_know_it(monkeypatch):
-    monkeypatch.setattr("retrieval_api.questions.SearchRequest", FilteringRequest)
+def test_wordings_and_filter_are_passed_on():
     question = make_question("handbook", ["a", "b"], top_k=3, condition=CONDITION)
-    assert question == FilteringRequest("handbook", "a", 3, False, ("b",), CONDITION)
-
-
-@pytest.mark.skipif(
-    "filter" in {field.name for field in fields(SearchRequest)}, reason="searches know filters"
-)
-def test_filter_is_refused_and_not_forgotten_where_they_do_not():
-    with pytest.raises(RequestValidationError):
-        make_question("handbook", ["lunch"], top_k=3, condition=CONDITION)
+    assert question.queries == ("a", "b")
+    assert question.filter == CONDITION

@@ -30,7 +30,7 @@ import time
 import retrieval_api.commands
 from retrieval_api.app import build_app
 
-with TestClient(build_app(load_configuration())) as client:
+with TestClient(build_app(load_configuration()), client=("127.0.0.1", 1)) as client:
     while client.get("/readyz").status_code != 200:
         time.sleep(0.05)
     body = {"collection": "handbook", "query": "lunch", "rerank": True}

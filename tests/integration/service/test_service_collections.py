@@ -81,7 +81,7 @@ def test_openapi_document_tells_every_endpoint_and_its_problems(client: httpx2.C
         "/metrics",
     }
     responses = document["paths"]["/v1/search"]["post"]["responses"]
-    assert set(responses) == {"200", "404", "409", "413", "422", "503"}
+    assert set(responses) == {"200", "401", "403", "404", "409", "413", "422", "429", "503"}
     for status in set(responses) - {"200"}:
         (media_type,) = responses[status]["content"]
         assert media_type == "application/problem+json"

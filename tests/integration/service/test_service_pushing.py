@@ -405,8 +405,13 @@ def test_larger_document_is_refused(
 def test_other_routes_keep_their_limit(client: httpx2.Client) -> None:
     body = {"collection": "pushed", "query": "x" * 2_000_000}
     check_problem(client.post("/v1/search", json=body), 413, "body-too-large")
-    answer = client.put(path_of("a", "handbook"), json={"text": "x" * 2_000_000})
-    check_problem(answer, 413, "body-too-large")
+    # The limit tells nobody which collections take documents.
+    for collection, status, name in (
+        ("handbook", 409, "no-push-source"),
+        ("nowhere", 404, "unknown-collection"),
+    ):
+        answer = client.put(path_of("a", collection), json={"text": "x" * 2_000_000})
+        check_problem(answer, status, name)
 
 
 def naughty_ids(test_data: Path) -> list[str]:

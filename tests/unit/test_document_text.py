@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ragline.search.served_documents import join_chunks
+from ragline.search.document_text import join_chunks
 
 TEXT = "abcdefghij" * 5
 
