@@ -20,7 +20,12 @@ from ragline.configuration import Configuration
 from ragline.errors import IndexNotReadyError, UnknownCollectionError
 from ragline.quality.drift import Drift, measure_drift
 from ragline.quality.figures import Period, QualityFigures, read_figures
-from ragline.quality.index_recall import MOST_QUERIES, IndexRecall, measure_recall
+from ragline.quality.index_recall import (
+    LONGEST_SCAN_MS,
+    MOST_QUERIES,
+    IndexRecall,
+    measure_recall,
+)
 from ragline.quality.topics import Floats, Reason, Topic, Unanswered, group_topics
 from ragline.search.searcher import Searcher
 from ragline.storage.database import Database
@@ -68,7 +73,7 @@ def measure_day(
 
     May run again; the last measurement stands. Loads the collections' embedding models.
     """
-    searcher = Searcher(database, _without_feedback(configuration))
+    searcher = Searcher(database, _without_feedback(configuration), timeout_ms=LONGEST_SCAN_MS)
     measured = []
     for figures in read_figures(database, Period.of_days(day, day)):
         daily = _measure_collection(database, searcher, day, figures)
@@ -184,11 +189,8 @@ class _Measuring:
 
     def find_recall(self) -> IndexRecall | None:
         distinct = list(dict.fromkeys(_queries(self.sample)))[:MOST_QUERIES]
-        if not distinct:
-            return None
-        vectors = dict(zip(distinct, self.embed(distinct), strict=True))
         try:
-            return measure_recall(self.database, self.searcher, self.collection, vectors)
+            return measure_recall(self.searcher, self.collection, distinct)
         except (IndexNotReadyError, UnknownCollectionError):
             return None  # The collection's last index went while it was measured.
 
@@ -234,7 +236,7 @@ class _Measuring:
         if row["first_entry_id"] is None or row["generation_id"] != self.generation:
             return False
         statement = load_generation_statement("quality/select_cosine", self.generation)
-        (vector,) = self.embed([row["query"]])
+        vector = self.embed([row["query"]])[0]
         parameters = {
             "embedding": HalfVector(vector).to_text(),
             "entry_id": row["first_entry_id"],

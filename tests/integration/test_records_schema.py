@@ -1,22 +1,18 @@
-"""Records in the database: what version 0.2 still writes, what is forgotten, what is scanned."""
+"""Records in the database: what version 0.2 still writes, what is forgotten."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 from uuid import UUID, uuid4
 
-import numpy as np
 import pytest
-from pgvector import HalfVector
 from sqlalchemy import Connection, text
 
 from ragline.configuration import RetentionSettings
 from ragline.lifecycle.retention import collect_expired
-from ragline.quality.index_recall import scan_nearest
 from ragline.search.clients import ClientHashes
 from ragline.search.recording import record_feedback
 from ragline.storage.database import Database
-from ragline.storage.generation_tables import create_entries_table, load_generation_statement
 from ragline.storage.statements import load_statement
 
 # What version 0.2 executes, letter by letter.
@@ -101,20 +97,3 @@ def test_clients_hash_says_nothing_once_its_salt_is_gone(database: Database) -> 
         assert ClientHashes().hash_client(connection, today, "somebody") == first
         connection.execute(text("delete from ragline.client_salts"))
         assert ClientHashes().hash_client(connection, today, "somebody") != first
-
-
-def test_exact_scan_uses_no_index(database: Database) -> None:
-    vector = np.ones(384, dtype=np.float32)
-    select = load_generation_statement("quality/select_nearest", 1).text
-    explain = text(f"explain {select}")
-    parameters = {"embedding": HalfVector(vector).to_text(), "count": 10}
-    with database.begin() as connection:
-        create_entries_table(connection, 1, 384)
-        connection.exec_driver_sql(
-            "create index on ragline.entries_1 using hnsw (embedding halfvec_cosine_ops)"
-        )
-        connection.exec_driver_sql("set local enable_seqscan = off")
-        assert "Index Scan" in str(connection.execute(explain, parameters).all())
-        connection.exec_driver_sql("set local enable_seqscan = on")
-        assert scan_nearest(connection, 1, vector) == []
-        assert "Index Scan" not in str(connection.execute(explain, parameters).all())

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx2
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from running_service import RunningService, run_service, wait_until
+from sqlalchemy import text
 
 from ragline.configuration import Configuration
 
@@ -113,3 +115,36 @@ def test_metrics_are_there_before_the_database(indexed_collection: Configuration
     unreachable = indexed_collection.model_copy(update={"database_url": url})
     with run_service(unreachable) as running, httpx2.Client(base_url=running.url) as client:
         assert value(read_samples(client), "ragline_records_waiting") == 0
+
+
+def test_stale_hits_are_counted_and_recorded(
+    fresh: tuple[RunningService, httpx2.Client],
+) -> None:
+    running, client = fresh
+    database = running.service.database
+    select = "select proven_at, listed_at from ragline.sources where name = 'handbook-articles'"
+    with database.connect() as connection:
+        before = connection.execute(text(select)).one()
+    update = text(
+        "update ragline.sources set proven_at = :proven_at, listed_at = :listed_at "
+        "where name = 'handbook-articles'"
+    )
+    long_ago = datetime(2020, 1, 1, tzinfo=UTC)
+    try:
+        with database.begin() as connection:
+            connection.execute(update, {"proven_at": long_ago, "listed_at": long_ago})
+        body = {"collection": "handbook", "query": "train tickets", "top_k": 3}
+        result = client.post("/v1/search", json=body).json()
+    finally:
+        with database.begin() as connection:
+            connection.execute(update, dict(before._mapping))
+    assert all(hit["receipt"]["stale"] for hit in result["hits"])
+    assert value(read_samples(client), "ragline_stale_hits_total", collection="handbook") == 3
+    wait_until(lambda: running.service.recorder.waiting_count == 0, 5)
+    with database.connect() as connection:
+        stale = connection.execute(
+            text("select stale_count, hits from ragline.search_requests where id = :id"),
+            {"id": result["request_id"]},
+        ).one()
+    assert stale.stale_count == 3
+    assert all(hit["is_stale"] for hit in stale.hits)

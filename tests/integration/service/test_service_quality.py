@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,6 +17,8 @@ from assets.retrieval_quality import THRESHOLDS, build_retrieval_quality
 from ragline.embedder.embedder import Embedder
 from ragline.lifecycle.workshop import Workshop
 from ragline.quality.daily import measure_day
+from ragline.quality.index_recall import measure_recall
+from ragline.search.messages import SearchAnswer, SearchRequest
 from ragline.storage.database import open_database
 
 QUESTIONS = [
@@ -226,3 +229,23 @@ def test_drift_is_seen_when_other_things_are_asked_for(
     assert first.drift.p_value < 0.01
     assert first.drift.mmd > 0.05
     assert again == first
+
+
+def test_recall_of_an_index_that_finds_too_little_is_low(
+    running: RunningService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    searcher = running.service.searcher
+    assert measure_recall(searcher, "handbook", []) is None
+    whole = measure_recall(searcher, "handbook", QUESTIONS)
+    assert whole is not None
+    assert (whole.queries, whole.recall_at_10) == (10, 1.0)
+    search = searcher.search
+
+    def lose_every_second_hit(request: SearchRequest) -> SearchAnswer:
+        answer = search(request)
+        return answer if request.exact else replace(answer, hits=answer.hits[::2])
+
+    monkeypatch.setattr(searcher, "search", lose_every_second_hit)
+    half = measure_recall(searcher, "handbook", QUESTIONS)
+    assert half is not None
+    assert half.recall_at_10 == 0.5
