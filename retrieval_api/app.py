@@ -13,6 +13,7 @@ from starlette.middleware import Middleware
 from ragline.configuration import Configuration
 from retrieval_api.access_log import AccessLog
 from retrieval_api.body_limit import BodyLimit
+from retrieval_api.load_limit import LoadLimit
 from retrieval_api.mcp_server import McpEndpoint
 from retrieval_api.observation import Observation
 from retrieval_api.openapi import DESCRIPTION, TITLE, describe_app
@@ -60,6 +61,7 @@ def build_app(configuration: Configuration) -> FastAPI:
             Middleware(AccessLog),
             Middleware(Observation, metrics=service.metrics),
             Middleware(FailureBoundary),
+            Middleware(LoadLimit),
             Middleware(BodyLimit, find_larger=find_larger_limits(configuration)),
         ],
     )

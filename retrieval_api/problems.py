@@ -87,6 +87,7 @@ UNKNOWN_RECEIPT = ProblemKind("unknown-receipt", 404, "There is no such entry in
 GENERATION_TOO_OLD = ProblemKind("generation-too-old", 409, "The live index is an older one")
 INDEX_NOT_READY = ProblemKind("index-not-ready", 409, "The collection has no live index yet")
 BODY_TOO_LARGE = ProblemKind("body-too-large", 413, "The request's body is too large")
+OVERLOADED = ProblemKind("overloaded", 503, "The service is overloaded", 1)
 SERVICE_NOT_READY = ProblemKind("service-not-ready", 503, "The service is not ready yet", 2)
 DATABASE_UNAVAILABLE = ProblemKind("database-unavailable", 503, "The database does not answer", 5)
 MODEL_UNAVAILABLE = ProblemKind("model-unavailable", 503, "A model cannot be loaded", 60)
