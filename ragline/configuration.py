@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, Literal, NoReturn
 
 import yaml
 from pydantic import (
@@ -56,6 +56,7 @@ def _read_age(value: Any) -> timedelta:
 
 
 Age = Annotated[timedelta, BeforeValidator(_read_age)]
+QueryText = Literal["full", "hashed", "none"]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -106,6 +107,7 @@ class CollectionSettings(_Settings):
     thresholds: dict[str, Share] = Field(default_factory=dict)
     hnsw_from_entries: int = Field(default=20_000, ge=0)
     search: SearchSettings = SearchSettings()
+    query_text: QueryText = "full"
 
     @field_validator("golden")
     @classmethod
@@ -140,6 +142,7 @@ class RetentionSettings(_Settings):
     parses: Age = timedelta(days=7)
     embeddings: Age = timedelta(days=30)
     requests: Age = timedelta(days=90)
+    audit: Age = timedelta(days=365)
     history: Age = timedelta(days=90)
 
 

@@ -12,6 +12,7 @@ from starlette.middleware import Middleware
 
 from ragline.configuration import Configuration
 from retrieval_api.access_log import AccessLog
+from retrieval_api.audit import Audit
 from retrieval_api.body_limit import BodyLimit
 from retrieval_api.load_limit import LoadLimit
 from retrieval_api.mcp_server import McpEndpoint
@@ -60,6 +61,7 @@ def build_app(configuration: Configuration) -> FastAPI:
         middleware=[
             Middleware(AccessLog),
             Middleware(Observation, metrics=service.metrics),
+            Middleware(Audit, log=service.audit_log),
             Middleware(FailureBoundary),
             Middleware(LoadLimit),
             Middleware(BodyLimit, find_larger=find_larger_limits(configuration)),

@@ -19,7 +19,7 @@ from starlette.requests import Request
 
 from ragline.access.keys import has_keys
 from ragline.access.tenants import assign_tenant, has_tenant_role
-from ragline.configuration import Configuration
+from ragline.configuration import Configuration, QueryText
 from ragline.embedder.embedder import Embedder
 from ragline.embedder.model_files import DEFAULT_MODEL
 from ragline.errors import DatabaseUnavailableError, RaglineError
@@ -29,6 +29,7 @@ from ragline.search.searcher import Searcher
 from ragline.storage.database import Database, open_database
 from ragline.telemetry import note
 from retrieval_api.askers import identify_asker
+from retrieval_api.audit import AuditLog
 from retrieval_api.metrics import ServiceMetrics
 from retrieval_api.rate_limits import RateLimits
 from retrieval_api.recorder import Recorder
@@ -50,6 +51,7 @@ class Service:
     def __init__(self, configuration: Configuration) -> None:
         self.configuration = configuration
         self.recorder = Recorder()
+        self.audit_log = AuditLog()
         self.rate_limits = RateLimits()
         self.metrics = ServiceMetrics(self.recorder, lambda: self._database)
         self._closing = Event()
@@ -115,7 +117,9 @@ class Service:
         for nothing and fails for nothing.
         """
         self.metrics.observe_search(question, answer)
-        self.recorder.record(make_record(answer, question, identify_asker(request)))
+        kept = self._query_text_of(answer.collection)
+        record = make_record(answer, question, identify_asker(request), query_text=kept)
+        self.recorder.record(record)
         note(
             collection=answer.collection,
             generation=answer.generation,
@@ -130,6 +134,12 @@ class Service:
             "rerank": question.rerank,
             "hits": len(answer.hits),
         }
+
+    def _query_text_of(self, collection: str) -> QueryText:
+        for settings in self.configuration.collections:
+            if settings.name == collection:
+                return settings.query_text
+        return "none"
 
     @property
     def default_embedder(self) -> Embedder:
@@ -186,8 +196,10 @@ class Service:
             logger.warning("no key is configured: only this machine is answered")
         self._searcher = Searcher(database, self.configuration)
         self.recorder.start(database)
+        self.audit_log.start(database)
         # Before the database closes, what was answered is written.
         resources.callback(self.recorder.stop)
+        resources.callback(self.audit_log.stop)
         self._database = database
 
     def _load_models(self) -> None:

@@ -42,6 +42,7 @@ def collect_expired(database: Database, kept: RetentionSettings) -> RetentionRep
         ("requests", "forgetting/delete_requests", kept.requests),
         ("quality_figures", "forgetting/delete_quality_figures", kept.requests),
         ("client_salts", "forgetting/delete_client_salts", SALT_AGE),
+        ("audit_events", "forgetting/delete_audit_events", kept.audit),
         ("clock_readings", "forgetting/delete_clock_readings", kept.history),
         ("proofs", "forgetting/delete_proofs", kept.history),
         ("source_syncs", "forgetting/delete_source_syncs", kept.history),

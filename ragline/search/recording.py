@@ -15,12 +15,15 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
+from ragline.configuration import QueryText
 from ragline.errors import UnknownHitError, UnknownRequestError
+from ragline.fingerprints import hash_bytes
 from ragline.search.clients import ClientHashes
 from ragline.search.messages import Hit, SearchAnswer, SearchRequest
 from ragline.storage.statements import load_statement
 
 FeedbackKind = Literal["click", "useful", "not_useful", "answer_used"]
+HASHED = "sha256:"
 VERDICTS: dict[FeedbackKind, bool] = {"useful": True, "not_useful": False}
 
 
@@ -62,11 +65,12 @@ def make_record(
     request: SearchRequest,
     asker: Asker | None = None,
     requested_at: datetime | None = None,
+    query_text: QueryText = "full",
 ) -> SearchRecord:
     """The record of a search: stage times, and ranks, scores and ages of its hits.
 
-    Neither the texts of the hits nor the query's vector are kept. `requested_at` is now
-    without it.
+    Neither the texts of the hits nor the query's vector are kept; of the query itself what
+    `query_text` says. `requested_at` is now without it.
     """
     asker = asker or Asker()
     requested_at = requested_at or datetime.now(UTC)
@@ -76,7 +80,7 @@ def make_record(
         "requested_at": requested_at.isoformat(),
         "collection": answer.collection,
         "generation_id": answer.generation,
-        "query": _writable(request.query),
+        "query": keep_query(request.query, query_text),
         "mode": request.mode,
         "top_k": request.top_k,
         "is_reranked": bool(request.rerank),
@@ -91,6 +95,15 @@ def make_record(
         "stale_count": sum("is_stale" in hit for hit in hits),
     }
     return SearchRecord(answer.request_id, requested_at, asker.client, row)
+
+
+def keep_query(query: str, how: QueryText) -> str:
+    """What is kept of a query: its text, a hash that tells equal ones, or nothing."""
+    if how == "none":
+        return ""
+    if how == "hashed":
+        return HASHED + hash_bytes(query.encode("utf-8", "replace")).hex()
+    return _writable(query)
 
 
 def record_requests(

@@ -549,7 +549,7 @@ audit_events = Table(
     _key(),
     Column("happened_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     Column("request_id", Text, nullable=False),
-    Column("key_name", Text, nullable=True),
+    Column("key_id", Text, nullable=True),
     Column("tenant", Text, nullable=True),
     Column("method", Text, nullable=False),
     Column("path", Text, nullable=False),

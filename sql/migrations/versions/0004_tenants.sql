@@ -23,7 +23,7 @@ create table ragline.audit_events (
   id bigint generated always as identity,
   happened_at timestamptz default now() not null,
   request_id text not null,
-  key_name text,
+  key_id text,
   tenant text,
   method text not null,
   path text not null,

@@ -10,6 +10,8 @@ from (
   from ragline.search_requests
   where
     client is not null
+    and query <> ''
+    and left(query, 7) <> 'sha256:'
     and requested_at >= cast(:start as timestamptz)
     and requested_at < cast(:end as timestamptz)
     and (cast(:collection as text) is null or collection = cast(:collection as text))

@@ -6,6 +6,8 @@ select
 from ragline.search_requests as r
 where
   r.collection = cast(:collection as text)
+  and r.query <> ''
+  and left(r.query, 7) <> 'sha256:'
   and r.requested_at >= cast(:start as timestamptz)
   and r.requested_at < cast(:end as timestamptz)
   and (

@@ -1,0 +1,17 @@
+-- Keeps what callers did: a row for each object of :events.
+insert into ragline.audit_events (
+  happened_at, request_id, key_id, tenant, method, path, collection, generation_id, status
+)
+select
+  happened_at, request_id, key_id, tenant, method, path, collection, generation_id, status
+from jsonb_to_recordset(cast(:events as jsonb)) as e (
+  happened_at timestamptz,
+  request_id text,
+  key_id text,
+  tenant text,
+  method text,
+  path text,
+  collection text,
+  generation_id bigint,
+  status integer
+)

@@ -1,0 +1,66 @@
+"""What the service keeps of who asked what, and of a query as its collection wants it."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import httpx2
+import pytest
+from running_service import RunningService, wait_until
+from sqlalchemy import text
+
+from ragline.search.recording import keep_query
+
+
+def read_events(running: RunningService, path: str) -> list[Any]:
+    with running.service.database.connect() as connection:
+        statement = text("select * from ragline.audit_events where path = :path order by id")
+        return list(connection.execute(statement, {"path": path}).all())
+
+
+def test_each_request_leaves_a_row_without_its_query(
+    running: RunningService, client: httpx2.Client
+) -> None:
+    body = {"collection": "handbook", "query": "my secret illness"}
+    before = len(read_events(running, "/v1/search"))
+    answer = client.post("/v1/search", json=body).json()
+    refused = client.post("/v1/search", json={**body, "top_k": 0})
+    wait_until(lambda: len(read_events(running, "/v1/search")) == before + 2)
+    good, bad = read_events(running, "/v1/search")[before:]
+    assert good.request_id == answer["request_id"]
+    assert (good.method, good.collection, good.status) == ("POST", "handbook", 200)
+    assert good.generation_id == answer["generation"]
+    assert (good.key_id, good.tenant) == (None, None)
+    assert bad.status == refused.status_code == 422
+    assert "secret" not in f"{good}{bad}"
+
+
+def test_path_that_postgres_cannot_hold_is_kept_readably(
+    running: RunningService, client: httpx2.Client
+) -> None:
+    client.get("/v1/receipts/a%00b")
+    wait_until(lambda: bool(read_events(running, "/v1/receipts/a\ufffdb")))
+    assert running.service.audit_log.failure_count == 0
+
+
+def test_machines_that_look_whether_it_lives_leave_none(
+    running: RunningService, client: httpx2.Client
+) -> None:
+    client.get("/healthz")
+    client.get("/v1/collections")
+    wait_until(lambda: running.service.audit_log.waiting_count == 0)
+    assert read_events(running, "/healthz") == []
+    assert read_events(running, "/v1/collections") != []
+
+
+@pytest.mark.parametrize(
+    ("how", "kept"),
+    [
+        ("full", "who \ufffd is ill"),
+        ("hashed", "sha256:" + hashlib.sha256(b"who \0 is ill").hexdigest()),
+        ("none", ""),
+    ],
+)
+def test_query_is_kept_as_its_collection_wants_it(how: Any, kept: str) -> None:
+    assert keep_query("who \0 is ill", how) == kept
