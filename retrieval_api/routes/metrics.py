@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import PlainTextResponse
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
+from retrieval_api.callers import is_local, may
 from retrieval_api.routes.dependencies import OpenService
 
 router = APIRouter(tags=["health"])
@@ -13,7 +15,12 @@ router = APIRouter(tags=["health"])
 
 # Asynchronous, so that it answers while every thread is busy with searches.
 @router.get("/metrics", summary="Figures for Prometheus", response_class=PlainTextResponse)
-async def show_metrics(service: OpenService) -> PlainTextResponse:
-    """The metrics of this process in Prometheus's text format."""
+async def show_metrics(request: Request, service: OpenService) -> PlainTextResponse:
+    """The metrics of this process in Prometheus's text format.
+
+    For this machine, and from elsewhere with a key of the scope `admin`: they name collections.
+    """
+    if not is_local(request):
+        await run_in_threadpool(may("admin"), request, service)
     text = generate_latest(service.metrics.registry)
     return PlainTextResponse(text, media_type=CONTENT_TYPE_PLAIN_0_0_4)

@@ -310,6 +310,16 @@ def test_revoked_and_expired_keys_end_at_once(walled: Walled) -> None:
         assert key.split("_", 2)[2] not in "".join(secrets.scalars())
 
 
+def test_metrics_need_a_key_from_elsewhere(
+    walled: Walled, make_key: Callable[..., httpx2.Client]
+) -> None:
+    assert httpx2.get(f"{walled.url}/metrics").status_code == 200
+    elsewhere = {"x-forwarded-for": "10.0.0.1"}
+    assert httpx2.get(f"{walled.url}/metrics", headers=elsewhere).status_code == 401
+    assert make_key().get("/metrics", headers=elsewhere).status_code == 403
+    assert make_key(scopes=("admin",)).get("/metrics", headers=elsewhere).status_code == 200
+
+
 def test_strangers_are_refused_while_there_is_no_key(client: httpx2.Client) -> None:
     body = {"collection": "handbook", "query": "lunch"}
     assert client.post("/v1/search", json=body).status_code == 200
