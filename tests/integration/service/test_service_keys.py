@@ -7,6 +7,7 @@ alone.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -32,6 +33,8 @@ from ragline.storage.database import Database, TenantDatabase, connect_database
 from retrieval_api.callers import Caller
 
 TENANTS = 20
+# A share of what RAGLINE_SOAK asks.
+SEARCHES = 10_000 if os.environ.get("RAGLINE_SOAK") else 400
 # The same words everywhere, so that only the walls keep them apart.
 TEXTS = ("the secret plan of {}", "how the harbour of {} is defended", "salaries at {}")
 
@@ -216,7 +219,7 @@ def test_many_searches_at_once_see_their_own_tenant_alone(walled: Walled) -> Non
         return {hit["metadata"]["owner"] for hit in hits} - {tenant}
 
     with ThreadPoolExecutor(8) as pool:
-        foreign = set().union(*pool.map(search, range(400)))
+        foreign = set().union(*pool.map(search, range(SEARCHES)))
     assert foreign == set()
 
 
