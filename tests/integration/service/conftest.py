@@ -68,7 +68,11 @@ def indexed_collection(
 
     On a Postgres of its own, which a test may stop.
     """
-    folder = tmp_path_factory.mktemp("service")
+    return index_handbook(tmp_path_factory.mktemp("service"), model_cache, embedder)
+
+
+def index_handbook(folder: Path, model_cache: Path, embedder: Embedder) -> Configuration:
+    """The configuration of `handbook` in a folder, with everything synced."""
     (folder / "home").mkdir()
     (folder / "home" / "models").symlink_to(model_cache)
     lines = [
