@@ -78,7 +78,12 @@ begin
     return;
   end if;
   if not pg_has_role(current_user, 'ragline_tenant', 'member') then
-    execute 'grant ragline_tenant to ' || quote_ident(current_user);
+    begin
+      execute 'grant ragline_tenant to ' || quote_ident(current_user);
+    exception
+      when insufficient_privilege then
+        raise warning 'this user may not take the role ragline_tenant; see docs/keys.md';
+    end;
   end if;
   grant usage on schema ragline to ragline_tenant;
   grant select on

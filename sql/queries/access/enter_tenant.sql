@@ -1,4 +1,16 @@
--- From here to the end of the transaction only the rows of one tenant exist.
+-- From here to the end of the transaction only the rows of one tenant exist. Without the role there
+-- is no second wall; the service warns of that when it starts.
 select
   set_config('ragline.tenant', cast(:tenant as text), true) as tenant,
-  set_config('role', 'ragline_tenant', true) as role
+  set_config(
+    'role',
+    case
+      when exists (
+        select
+        from pg_roles as r
+        where r.rolname = 'ragline_tenant' and pg_has_role(current_user, r.oid, 'member')
+      ) then 'ragline_tenant'
+      else 'none'
+    end,
+    true
+  ) as role

@@ -30,6 +30,9 @@ sources:
     collection: handbook
     kind: records
     uri: ./handbook.jsonl
+    # Longer than a run of the tests.
+    visible_within: 6h
+    forgotten_within: 6h
     fields: {id: _id, title: title, text: text}
 """
 

@@ -65,7 +65,7 @@ def test_fresh_collection_tells_both_clocks_and_no_alarm(freshness):
     for name in ("visible", "forgotten"):
         clock = source[name]
         assert clock.keys() == CLOCK_FIELDS
-        assert (clock["within_seconds"], clock["waiting_seconds"]) == (600, 0)
+        assert (clock["within_seconds"], clock["waiting_seconds"]) == (21_600, 0)
         # What a source had when it was first listed is no change.
         assert clock["readings"] == NO_READINGS
     listed_at = datetime.fromisoformat(source["listed_at"])
@@ -105,7 +105,7 @@ def test_source_that_is_away_is_an_alarm_until_it_is_back(freshness, running: Ru
 
 def test_held_removals_are_named_and_wait_on_the_clock(freshness, running: RunningService):
     change = (
-        "update ragline.documents set held_since = now() - interval '11 minutes' "
+        "update ragline.documents set held_since = now() - interval '361 minutes' "
         "where document_id in ('leave', 'canteen')"
     )
     with changed(running, change, "update ragline.documents set held_since = null"):
@@ -113,17 +113,17 @@ def test_held_removals_are_named_and_wait_on_the_clock(freshness, running: Runni
     assert not body["is_fresh"]
     assert (source["held"]["count"], source["held"]["documents"]) == (2, ["canteen", "leave"])
     assert source["forgotten"]["state"] == "late"
-    assert 660 <= source["forgotten"]["waiting_seconds"] < 720
+    assert 21_660 <= source["forgotten"]["waiting_seconds"] < 21_720
     assert source["visible"]["state"] == "kept"
     held, late = source["alarms"]
     assert f"ragline confirm-removals {SOURCE}" in held
-    assert "600 s" in late
+    assert "21600 s" in late
 
 
 def test_change_that_waits_too_long_is_an_alarm(freshness, running: RunningService):
     change = (
         "update ragline.documents set state = 'pending', "
-        "clock_started_at = now() - interval '11 minutes' where document_id = 'leave'"
+        "clock_started_at = now() - interval '361 minutes' where document_id = 'leave'"
     )
     back = (
         "update ragline.documents set state = 'ready', clock_started_at = null "
@@ -138,8 +138,8 @@ def test_change_that_waits_too_long_is_an_alarm(freshness, running: RunningServi
 
 
 def test_clock_of_a_source_that_nobody_looks_at_is_unproven(freshness, running: RunningService):
-    change = "update ragline.sources set proven_at = proven_at - interval '1 hour'"
-    back = "update ragline.sources set proven_at = proven_at + interval '1 hour'"
+    change = "update ragline.sources set proven_at = proven_at - interval '7 hours'"
+    back = "update ragline.sources set proven_at = proven_at + interval '7 hours'"
     with changed(running, change, back):
         _, source = freshness()
     assert source["visible"]["state"] == source["forgotten"]["state"] == "unproven"

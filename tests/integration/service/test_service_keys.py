@@ -14,6 +14,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx2
 import pytest
@@ -110,13 +111,13 @@ def walled(
 
 def make_database(server: str, template: str) -> str:
     """A database of this module's own; it goes with the tests' server."""
+    name = f"tenants_{uuid4().hex[:12]}"
     administrator = connect_database(server)
     with administrator.open_session() as session:
-        session.execute(text("drop database if exists tenants"))
-        session.execute(text(f"create database tenants template {template}"))
+        session.execute(text(f"create database {name} template {template}"))
     administrator.engine.dispose()
     base, _, query = server.partition("?")
-    return f"{base.rpartition('/')[0]}/tenants?{query}"
+    return f"{base.rpartition('/')[0]}/{name}?{query}"
 
 
 def index(configuration: Configuration, database: Database, embedder: Embedder) -> None:
