@@ -6,6 +6,7 @@ PYTHON ?= python3
 T ?= tests
 WORKERS ?= auto
 STAMP := $(VENV)/.installed
+LITELLM := .venv-litellm
 
 # No reports to anybody, no downloads of models at run time.
 export DO_NOT_TRACK := 1
@@ -13,7 +14,7 @@ export UNSTRUCTURED_DISABLE_NOTICE := 1
 export GX_ANALYTICS_ENABLED := false
 export DAGSTER_DISABLE_TELEMETRY := 1
 
-.PHONY: help setup demo dev test check format lint types imports lock bench soak clean
+.PHONY: help setup demo dev test check format lint types imports lock bench soak litellm clean
 
 help: ## List the commands.
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -64,5 +65,14 @@ bench: setup ## Measure speed and quality; figures go to benchmarks/README.md.
 soak: setup ## The long runs: property tests with many examples.
 	@RAGLINE_SOAK=1 $(BIN)/pytest -n $(WORKERS) tests
 
+litellm: setup $(LITELLM)/.installed ## Test Ragline behind LiteLLM's proxy, in an environment of its own.
+	@RAGLINE_LITELLM=$(LITELLM)/bin/python $(BIN)/pytest tests/acceptance/test_litellm_proxy.py
+
+# Its dependencies do not go together with the locked ones.
+$(LITELLM)/.installed:
+	@$(PYTHON) -m venv $(LITELLM)
+	@$(LITELLM)/bin/pip install --quiet --disable-pip-version-check 'litellm[proxy]==1.108.7'
+	@touch $@
+
 clean: ## Remove the environment and the demo's data.
-	@rm -rf $(VENV) examples/.ragline
+	@rm -rf $(VENV) $(LITELLM) examples/.ragline

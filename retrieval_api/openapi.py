@@ -23,7 +23,8 @@ from retrieval_api.problems import (
 TITLE = "Ragline"
 DESCRIPTION = (
     "Search over collections that are kept fresh from their sources. Every failed request is "
-    f"answered with a problem (RFC 9457, `{MEDIA_TYPE}`) of one shape."
+    f"answered with a problem (RFC 9457, `{MEDIA_TYPE}`) of one shape. Only what is no HTTP "
+    "request, or has an address of more than 64 KB, gets a 400 in plain text."
 )
 
 

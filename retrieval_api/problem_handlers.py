@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
+from starlette.routing import Match, Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ragline.errors import (
@@ -36,6 +37,7 @@ from ragline.errors import (
     UnknownReceiptError,
     UnknownRequestError,
 )
+from retrieval_api.observation import METHODS
 from retrieval_api.problems import (
     AMBIGUOUS_DOCUMENT,
     BODY_TOO_LARGE,
@@ -226,7 +228,21 @@ def _answer_http_error(request: Request, error: HTTPException) -> ProblemRespons
     }
     kind = BODY_TOO_LARGE if error.status_code == 413 else kind_of_status(error.status_code)
     detail = details.get(error.status_code, str(error.detail))
-    return answer_problem(request.scope, kind, detail, headers=error.headers)
+    headers = error.headers
+    if error.status_code == 405:
+        headers = {"Allow": _list_methods(request)}
+    return answer_problem(request.scope, kind, detail, headers=headers)
+
+
+def _list_methods(request: Request) -> str:
+    """What is possible at a path. Starlette's own Allow has the first route's methods alone."""
+    routes = [route for route in request.app.routes if not isinstance(route, Mount)]
+    return ", ".join(
+        method
+        for method in sorted(METHODS)
+        for scope in [{**request.scope, "method": method}]
+        if any(route.matches(scope)[0] is Match.FULL for route in routes)
+    )
 
 
 def _answer_foreseen(request: Request, error: Exception) -> ProblemResponse:

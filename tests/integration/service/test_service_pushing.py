@@ -414,6 +414,12 @@ def test_other_routes_keep_their_limit(client: httpx2.Client) -> None:
         check_problem(answer, status, name)
 
 
+def test_wrong_method_is_told_all_that_are_possible(client: httpx2.Client) -> None:
+    answer = client.post(path_of("a"))
+    check_problem(answer, 405, "method-not-allowed")
+    assert answer.headers["allow"] == "DELETE, GET, PUT"
+
+
 def naughty_ids(test_data: Path) -> list[str]:
     strings = json.loads((test_data / "naughty_strings" / "blns.json").read_text("utf-8"))
     odd = [
