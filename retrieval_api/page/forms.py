@@ -24,6 +24,7 @@ MODES = ("hybrid", "vector", "keyword")
 RERANKERS = ("off", "configured", "late_interaction", "cross_encoder")
 DEFAULT_TOP_K = "10"
 LARGEST_FORM_FIELDS = 10
+PERIODS_DAYS = (7, 30)
 _FIELDS = {"query": "q"}
 _PLACES = ("collection", "q", "mode", "rerank", "filter", "top_k")
 
@@ -102,7 +103,8 @@ class SearchForm:
             "collection": self.collection,
             "query": self.q,
             "mode": self.mode,
-            "rerank": self.rerank,
+            # As people write it to the API, where the word itself is none.
+            "rerank": True if self.rerank == "configured" else self.rerank,
             "top_k": _read_number(self.top_k),
             "explain": True,
             "highlight": True,
@@ -138,6 +140,11 @@ def _read_json(text: str) -> object:
     else:
         return value
     raise _InvalidFieldError(FieldError(field="filter", message=message))
+
+
+def read_period_days(text: str | None) -> int:
+    """How many days back the plots go: one of PERIODS_DAYS; the first for anything else."""
+    return next((days for days in PERIODS_DAYS if str(days) == text), PERIODS_DAYS[0])
 
 
 async def read_posted_fields(request: Request) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,14 +16,22 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from ragline.access.keys import find_key
 from ragline.errors import InvalidSearchError, RaglineError
+from ragline.quality.figures import Period, read_figures
+from ragline.quality.history import read_days, read_evaluations
 from ragline.search.inspection import explain_receipt, list_documents, read_document
 from ragline.search.messages import SearchAnswer
+from ragline.status import SourceStatus, read_status
 from retrieval_api.callers import Caller
 from retrieval_api.messages import FeedbackBody
-from retrieval_api.page import entrance, views
+from retrieval_api.page import entrance, plots, views
 from retrieval_api.page.entrance import FromHere, Judging, Looking
 from retrieval_api.page.failures import PageProblem, PageRoute, ask_for_key, find_problem
-from retrieval_api.page.forms import SearchForm, read_posted_fields
+from retrieval_api.page.forms import (
+    PERIODS_DAYS,
+    SearchForm,
+    read_period_days,
+    read_posted_fields,
+)
 from retrieval_api.page.rendering import ASSETS_PATH, render
 from retrieval_api.problems import FieldError
 from retrieval_api.routes.dependencies import OpenService
@@ -145,6 +154,55 @@ def _show_document(
         chunks=views.show_chunks(document, tokenizer.count_tokens),
         metadata=views.list_values(document.metadata),
         generation=generation,
+    )
+
+
+@router.get("/freshness-and-quality")
+def show_quality(request: Request, caller: Looking) -> Response:
+    """The clocks of each source that the caller may know of, and plots of one collection.
+
+    Plots are made of everybody's searches, so they need the scope that /v1/quality needs.
+    """
+    given = request.query_params
+    name = given.get("collection", "").replace("\0", "\ufffd") or _first_collection(caller)
+    collection = caller.collection(name).name if name else ""
+    days = read_period_days(given.get("days"))
+    may_see_plots = bool(collection) and caller.is_permitted("admin")
+    return render(
+        request,
+        "quality.html",
+        caller,
+        collections=_list_names(caller, collection),
+        collection=collection,
+        days=days,
+        periods=PERIODS_DAYS,
+        sources=views.show_sources(_read_sources(caller)),
+        may_see_plots=may_see_plots,
+        plots=_draw_collection(caller, collection, days) if may_see_plots else [],
+    )
+
+
+def _read_sources(caller: Caller) -> list[SourceStatus]:
+    """Sources of the caller's collections; without a key also those that are configured no more."""
+    status = read_status(caller.database)
+    if caller.key is None:
+        return status.sources
+    names = {settings.name for settings in caller.list_collections()}
+    return [source for source in status.sources if source.collection in names]
+
+
+def _draw_collection(caller: Caller, collection: str, days: int) -> list[plots.Plot]:
+    last = datetime.now(UTC).date()
+    first = last - timedelta(days=days - 1)
+    period = Period.of_days(first, last)
+    figures = read_figures(caller.database, period, collection)
+    return plots.draw_plots(
+        first,
+        last,
+        figures[0] if figures else None,
+        read_days(caller.database, period, collection),
+        # The role of tenants may not read evaluations; the collection is the caller's own.
+        read_evaluations(caller.service.database, period, collection),
     )
 
 

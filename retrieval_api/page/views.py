@@ -9,6 +9,8 @@ from typing import Any
 
 from ragline.search.inspection import Chunk, ServedDocument
 from ragline.search.messages import Hit, HitExplanation, SearchAnswer
+from ragline.status import SourceStatus
+from retrieval_api.page.plots import ShownClock, show_clocks
 from retrieval_api.page.words import split_marked
 
 CountTokens = Callable[[list[str]], list[int]]
@@ -41,6 +43,28 @@ class ShownChunk:
     repeated: str
     rest: str
     repeated_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class ShownSource:
+    """A source with its clocks, and of its documents how many are in each state that any is in."""
+
+    status: SourceStatus
+    clocks: list[ShownClock]
+    states: list[tuple[str, int]]
+
+
+def show_sources(sources: Sequence[SourceStatus]) -> list[ShownSource]:
+    """Sources in their order, those first that somebody has to look at."""
+    urgent = sorted(sources, key=lambda source: source.is_fresh)
+    return [
+        ShownSource(
+            source,
+            show_clocks(source, number),
+            [(state, count) for state, count in source.documents.items() if count],
+        )
+        for number, source in enumerate(urgent)
+    ]
 
 
 def show_hits(answer: SearchAnswer) -> list[ShownHit]:

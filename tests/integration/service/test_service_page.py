@@ -16,7 +16,13 @@ from sqlalchemy import text
 
 from ragline.access.keys import create_key, list_keys, revoke_key
 
-PAGES = ("/", "/?q=parental+leave", "/documents", "/documents?document_id=leave")
+PAGES = (
+    "/",
+    "/?q=parental+leave",
+    "/documents",
+    "/documents?document_id=leave",
+    "/freshness-and-quality",
+)
 HERE = {"sec-fetch-site": "same-origin"}
 OUTSIDE = re.compile(r"""(?:src|href|action)=["'](?:https?:)?//""")
 
@@ -403,3 +409,131 @@ def test_without_keys_a_caller_from_elsewhere_sees_nothing(client: httpx2.Client
     answer = client.get("/", headers={"x-forwarded-for": "203.0.113.7"})
     assert answer.status_code == 403
     assert len(find(read(answer), "notice")) == 1
+
+
+QUALITY = "/freshness-and-quality"
+
+
+@pytest.fixture
+def no_records(running: RunningService) -> Iterator[None]:
+    """No search and no evaluation is on record before the test nor after it."""
+
+    def clear() -> None:
+        wait_until(lambda: running.service.recorder.waiting_count == 0, 10)
+        with running.service.database.begin() as connection:
+            connection.execute(text("delete from ragline.search_requests"))
+            connection.execute(text("delete from ragline.evaluations"))
+
+    clear()
+    yield
+    clear()
+
+
+def plots(page: Any) -> dict[str, Any]:
+    """The plots of a page by their titles."""
+    return {words(figure.xpath(".//h3")[0]): figure for figure in page.iter("figure")}
+
+
+def cells(figure: Any) -> list[list[str]]:
+    """A plot's values, as its table says them."""
+    return [[words(cell) for cell in row] for row in figure.xpath(".//tbody/tr")]
+
+
+@pytest.mark.usefixtures("no_records")
+def test_clocks_and_proofs_of_sources_are_shown(client: httpx2.Client) -> None:
+    page = look(client, QUALITY)
+    (source,) = find(page, "source")
+    assert "handbook-articles" in words(source)
+    assert "Documents 10 ready · 10 entries" in words(source)
+    assert "Held removals none" in words(source)
+    assert "none yet; ragline prove handbook-articles makes one" in words(source)
+    clocks = find(source, "clock")
+    assert len(clocks) == 2
+    for clock in clocks:
+        title, description = clock.get("aria-labelledby").split()
+        assert "Time to" in words(clock.get_element_by_id(title))
+        assert "the limit is" in words(clock.get_element_by_id(description))
+
+
+@pytest.mark.usefixtures("no_records")
+def test_empty_plots_say_what_would_fill_them(client: httpx2.Client) -> None:
+    shown = plots(look(client, QUALITY, collection="unsynced"))
+    assert len(shown) == 6
+    for figure in shown.values():
+        assert find(figure, "chart") == []
+        assert words(find(figure, "empty")[0])
+
+
+@pytest.mark.usefixtures("no_records")
+def test_plots_show_what_is_on_record(running: RunningService, client: httpx2.Client) -> None:
+    def ask(query: str, mode: str) -> dict[str, Any]:
+        body = {"collection": "handbook", "query": query, "mode": mode}
+        answer: dict[str, Any] = client.post("/v1/search", json=body).json()
+        return answer
+
+    found = ask("parental leave", "hybrid")
+    ask("zzzzqq", "keyword")
+    clicked = {
+        "request_id": found["request_id"],
+        "entry_id": found["hits"][1]["receipt"]["entry_id"],
+        "kind": "click",
+    }
+    assert client.post("/v1/feedback", json=clicked).status_code == 200
+    wait_until(lambda: running.service.recorder.waiting_count == 0, 10)
+    with running.service.database.begin() as connection:
+        connection.execute(
+            text(
+                "insert into ragline.evaluations (collection, generation_id, golden_hash, mode, "
+                "is_reranked, measures, query_count, failed_count, seconds) values "
+                "('handbook', 1, 'a', 'hybrid', false, '{\"ndcg@10\": 0.625}', 20, 0, 1.5)"
+            )
+        )
+    for days in ("7", "30"):
+        shown = plots(look(client, QUALITY, collection="handbook", days=days))
+        zero = cells(shown["Searches without a hit"])
+        assert len(zero) == int(days)
+        assert zero[-1][1] == "50"
+        assert [row[1] for row in zero[:-1]] == ["–"] * (int(days) - 1)
+        assert cells(shown["Clicks by position"]) == [["1", "0"], ["2", "1"], ["3", "0"]]
+        assert cells(shown["Golden set: 20 queries, hybrid"])[0][1] == "0.625"
+        latency = shown["Half of the searches took at most (p50)"]
+        assert [words(one) for one in latency.xpath(".//ul[@class='legend']/li")] == [
+            "embed", "retrieve", "total",
+        ]  # fmt: skip
+        assert cells(shown["Age of served hits"])[0][0] == "p50"
+        for figure in shown.values():
+            (chart,) = find(figure, "chart")
+            assert chart.get("role") == "img"
+            assert words(chart.xpath("./*[local-name()='desc']")[0])
+
+
+def test_unknown_collection_has_no_plots(client: httpx2.Client) -> None:
+    answer = client.get(QUALITY, params={"collection": "nowhere", "days": "many"})
+    assert answer.status_code == 404
+
+
+def test_plots_need_the_scope_that_the_api_needs(
+    running: RunningService, client: httpx2.Client, locked: str
+) -> None:
+    sign_in(client, locked)
+    page = look(client, QUALITY)
+    assert find(page, "source")
+    assert plots(page) == {}
+    assert "scope admin" in words(page)
+    admin = create_key(
+        running.service.database, name="chief", tenant="default", scopes=("search", "admin")
+    )
+    sign_in(client, admin)
+    assert len(plots(look(client, QUALITY))) == 6
+
+
+def test_other_tenants_sources_are_not_shown(
+    running: RunningService, client: httpx2.Client, locked: str
+) -> None:
+    assert locked
+    scopes = ("search", "admin")
+    key = create_key(running.service.database, name="stranger", tenant="other", scopes=scopes)
+    sign_in(client, key)
+    page = look(client, QUALITY)
+    assert find(page, "source") == []
+    assert "handbook" not in words(page)
