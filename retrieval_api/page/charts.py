@@ -13,7 +13,7 @@ from math import ceil, floor, log10
 from markupsafe import Markup
 
 WIDTH, HEIGHT = 480, 220
-LEFT, RIGHT, TOP, BOTTOM = 58, 12, 26, 42
+LEFT, RIGHT, TOP, BOTTOM = 50, 8, 30, 40
 TICKS = 4
 MOST_DAY_LABELS = 5
 # A clock's rail shows up to this many times its limit.
@@ -85,9 +85,10 @@ def draw_bars(
     *,
     x_label: str,
     y_label: str,
+    is_whole: bool = False,
 ) -> Chart:
-    """Upright bars from 0, each over its label. `name` must be unique on the page."""
-    scale = find_nice_top(max((value for _, value in bars), default=0.0))
+    """Upright bars from 0, each over its label; `is_whole`: of counts. `name` must be unique."""
+    scale = find_nice_top(max((value for _, value in bars), default=0.0), is_whole=is_whole)
     inner = _draw_axes(scale, x_label, y_label)
     step = (WIDTH - LEFT - RIGHT) / max(len(bars), 1)
     wide = min(step * 0.6, 48)
@@ -133,15 +134,21 @@ def draw_clock(name: str, title: str, overrun: float, usual: float | None, text:
     ).format(name=name, title=title, text=text, inner=inner)
 
 
-def find_nice_top(largest: float) -> float:
-    """The end of an axis from 0: 1, 2, 2.5 or 5 times a power of ten, at least the largest value.
+def find_nice_top(largest: float, *, is_whole: bool = False) -> float:
+    """The end of an axis from 0 that is at least the largest value and has round ticks.
 
-    1 for nothing but zeros.
+    A tick is 1, 2, 2.5 or 5 times a power of ten; with `is_whole` a whole number.
     """
-    if largest <= 0:
+    least = max(largest / TICKS, 1.0 if is_whole else 0.0)
+    if least <= 0:
         return 1.0
-    power = 10.0 ** floor(log10(largest))
-    return next(step * power for step in (1, 2, 2.5, 5, 10) if step * power >= largest * (1 - 1e-9))
+    power = 10.0 ** floor(log10(least))
+    ticks = [step * power for step in (1, 2, 2.5, 5, 10)]
+    return TICKS * next(
+        tick
+        for tick in ticks
+        if tick >= least * (1 - 1e-9) and not (is_whole and tick != int(tick))
+    )
 
 
 def say_number(value: float | None) -> str:
@@ -168,7 +175,7 @@ def _describe(line: Series) -> str:
 
 
 def _draw_axes(scale: float, x_label: str, y_label: str) -> Markup:
-    inner = _text(LEFT - 8, TOP - 12, y_label, "axis", "start") if y_label else Markup()
+    inner = _text(4, TOP - 16, y_label, "axis", "start")
     inner += _text(WIDTH - RIGHT, HEIGHT - 6, x_label, "axis", "end")
     for tick in range(TICKS + 1):
         value = scale * tick / TICKS

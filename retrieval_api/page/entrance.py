@@ -53,8 +53,12 @@ def forget_key(request: Request, response: Response) -> None:
 
 
 def is_own_path(path: str) -> bool:
-    """Whether a path stays on this host: no scheme, no host, and nothing read as one."""
-    return path.startswith("/") and not path.startswith("//") and "\\" not in path
+    """Whether a path stays on this host: no scheme, no host, and nothing read as one.
+
+    Browsers take a backslash for a slash and leave out tabs and line ends.
+    """
+    is_plain = path.isprintable() and "\\" not in path
+    return is_plain and path.startswith("/") and not path.startswith("//")
 
 
 def refuse_other_sites(request: Request) -> None:

@@ -104,19 +104,18 @@ def _draw_latencies(places: Sequence[str], days: Sequence[DayOfSearches | None])
         return times.p95
 
     return [
-        _draw_latency("p50", "Half of the searches", p50, places, days),
-        _draw_latency("p95", "95 of 100 searches", p95, places, days),
+        _draw_latency("p50", p50, places, days),
+        _draw_latency("p95", p95, places, days),
     ]
 
 
 def _draw_latency(
     name: str,
-    whose: str,
     pick: Callable[[Half95], float],
     places: Sequence[str],
     days: Sequence[DayOfSearches | None],
 ) -> Plot:
-    title = f"{whose} took at most ({name})"
+    title = f"Time of a search, {name}"
     empty = "Nobody searched in these days. Each search leaves the time of each of its stages."
     lines = []
     for stage in STAGES:
@@ -140,7 +139,11 @@ def _draw_clicks(figures: QualityFigures | None) -> Plot:
     clicks = {one.rank: one.clicks for one in figures.clicks_by_rank}
     ranks = range(1, min(max(*clicks, LEAST_RANKS), MOST_RANKS) + 1)
     bars = [(str(rank), float(clicks.get(rank, 0))) for rank in ranks]
-    return Plot(title, draw_bars("clicks", title, bars, x_label="rank", y_label="clicks"), empty)
+    return Plot(
+        title,
+        draw_bars("clicks", title, bars, x_label="rank", y_label="clicks", is_whole=True),
+        empty,
+    )
 
 
 def _draw_ages(figures: QualityFigures | None) -> Plot:

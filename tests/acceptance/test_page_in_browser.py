@@ -25,7 +25,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 CONFIGURATION = """\
 collections:
   - name: notes
-    chunking: {max_tokens: 48, overlap_tokens: 8}
+    chunking: {max_tokens: 48, overlap_tokens: 16}
 sources:
   - name: note-files
     collection: notes
@@ -47,14 +47,15 @@ TABS = {
     "quality": "/freshness-and-quality?collection=notes",
 }
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium on this machine")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium on this machine"),
+]
 
 
 @pytest.fixture(scope="module")
-def url(
-    server: str, template: str, tmp_path_factory: pytest.TempPathFactory, model_cache: Path
-) -> Iterator[str]:
-    """A service over a synced collection that holds every naughty string of its own page."""
+def url(tmp_path_factory: pytest.TempPathFactory, model_cache: Path) -> Iterator[str]:
+    """A service over a synced collection, one of whose documents would like to run scripts."""
     folder = tmp_path_factory.mktemp("browser")
     home = make_home(folder, model_cache)
     home.run("sync")

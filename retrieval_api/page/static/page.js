@@ -1,4 +1,4 @@
-// Two comforts: "/" goes to the search box, and verdicts are sent without leaving the page.
+// Comforts: "/" goes to the search box, and verdicts are sent without leaving the page.
 // Without this script forms are posted and links followed as usual.
 "use strict";
 
@@ -11,6 +11,10 @@ document.addEventListener("keydown", (event) => {
   box.focus();
   box.select();
 });
+
+// A browser leaves the caret before what was asked; people go on behind it.
+const asked = document.querySelector("input[autofocus][type=search]");
+if (asked) asked.setSelectionRange(asked.value.length, asked.value.length);
 
 function say(action, fields) {
   return fetch(action, {
