@@ -18,6 +18,7 @@ from retrieval_api.load_limit import LoadLimit
 from retrieval_api.mcp_server import McpEndpoint
 from retrieval_api.observation import Observation
 from retrieval_api.openapi import DESCRIPTION, TITLE, describe_app
+from retrieval_api.page.routes import mount_page
 from retrieval_api.problem_handlers import FailureBoundary, add_problem_handlers
 from retrieval_api.pushed_bodies import find_larger_limits
 from retrieval_api.routes import (
@@ -86,6 +87,7 @@ def build_app(configuration: Configuration) -> FastAPI:
     app.state.mcp = McpEndpoint(service)
     app.router.routes.append(app.state.mcp.route())
     mount_documentation(app)
+    mount_page(app)
     return app
 
 

@@ -16,9 +16,11 @@ def identify_asker(request: Request) -> Asker:
     """The trace, the tenant and the client of a request, as far as they are known.
 
     The client is the key that was sent, else the address, together with the X-Client-ID that the
-    caller gives. The tenant is in `request.state.tenant` where something before has put it there.
+    caller gives. The tenant is in `request.state.tenant` and a key that came in another way in
+    `request.state.token`, where something before has put them there.
     """
-    key = next((request.headers[name] for name in KEY_HEADERS if name in request.headers), None)
+    keys = (request.headers[name] for name in KEY_HEADERS if name in request.headers)
+    key = getattr(request.state, "token", None) or next(keys, None)
     address = request.client.host if request.client else ""
     named = request.headers.get(CLIENT_HEADER, "")
     client = f"{key or address}\n{named}"[:LONGEST_CLIENT_CHARS]

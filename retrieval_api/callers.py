@@ -43,6 +43,10 @@ class Caller:
         database = self.service.database
         return database if self.tenant is None else database.for_tenant(self.tenant)
 
+    def is_permitted(self, scope: Scope) -> bool:
+        """Whether the caller may do what a scope is for."""
+        return self.key is None or scope in self.key.scopes
+
     def list_collections(self) -> list[CollectionSettings]:
         """The configured collections that the caller may name, in order of name."""
         settings = self.service.configuration.collections
@@ -110,19 +114,29 @@ def may(scope: Scope) -> Callable[..., Caller]:
     """A dependency: the caller of a request, who is permitted `scope`."""
 
     def identify(request: Request, service: OpenService) -> Caller:
-        token = read_token(request)
-        key = None if token is None else find_key(service.database, token)
-        if key is None:
-            _refuse_strangers(request, service, token)
-            return Caller(service, None)
-        request.state.tenant = key.tenant
-        request.state.logged |= {"key": key.public_id, "tenant": key.tenant}
-        if scope not in key.scopes:
-            raise ForbiddenError(f"the key has no scope {scope}; it has: {', '.join(key.scopes)}")
-        service.rate_limits.take(key)
-        return Caller(service, key)
+        return identify_caller(request, service, read_token(request), scope)
 
     return identify
+
+
+def identify_caller(request: Request, service: Service, token: str | None, scope: Scope) -> Caller:
+    """The caller of a request that carries a token, or none; counts against the key's rate.
+
+    Raises:
+        UnauthorizedError: there are keys, and the token is none of them.
+        ForbiddenError: the key has not that scope; or there is no key and the caller is elsewhere.
+        RateLimitError: the key has asked too often.
+    """
+    key = None if token is None else find_key(service.database, token)
+    if key is None:
+        _refuse_strangers(request, service, token)
+        return Caller(service, None)
+    request.state.tenant = key.tenant
+    request.state.logged |= {"key": key.public_id, "tenant": key.tenant}
+    if scope not in key.scopes:
+        raise ForbiddenError(f"the key has no scope {scope}; it has: {', '.join(key.scopes)}")
+    service.rate_limits.take(key)
+    return Caller(service, key)
 
 
 def read_token(request: Request) -> str | None:

@@ -1,4 +1,4 @@
-"""GET / and GET /docs: the OpenAPI document as a page, from this machine alone.
+"""GET /docs: the OpenAPI document as a page, from this machine alone.
 
 FastAPI's own page loads Swagger UI from a content delivery network; here its files come out of
 the package fastapi-offline.
@@ -11,18 +11,12 @@ from pathlib import Path
 
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.openapi.docs import get_swagger_ui_html
-from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
 
 ASSETS_PATH = "/docs/assets"
 
 router = APIRouter(include_in_schema=False)
-
-
-@router.get("/")
-async def redirect_to_page() -> RedirectResponse:
-    """The page with a search box will live here."""
-    return RedirectResponse("/docs")
 
 
 @router.get("/docs")

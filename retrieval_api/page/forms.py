@@ -1,0 +1,165 @@
+"""What people typed: the fields of the search form, kept as they are, and what is wrong with them.
+
+Whether a question can be asked is decided by the API's own `SearchBody`, so a fault has the same
+words in both places.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
+from urllib.parse import parse_qsl, urlencode
+
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
+from starlette.requests import Request
+
+from retrieval_api.messages import LARGEST_TOP_K, SearchBody
+from retrieval_api.problem_handlers import describe_invalid_fields
+from retrieval_api.problems import FieldError
+
+MODES = ("hybrid", "vector", "keyword")
+RERANKERS = ("off", "configured", "late_interaction", "cross_encoder")
+DEFAULT_TOP_K = "10"
+LARGEST_FORM_FIELDS = 10
+PERIODS_DAYS = (7, 30)
+_FIELDS = {"query": "q"}
+_PLACES = ("collection", "q", "mode", "rerank", "filter", "top_k")
+
+
+@dataclass(frozen=True, slots=True)
+class SearchForm:
+    """The fields as they were sent, and by a field's name what is wrong with it."""
+
+    collection: str
+    q: str = ""
+    mode: str = MODES[0]
+    rerank: str = RERANKERS[0]
+    filter: str = ""
+    top_k: str = DEFAULT_TOP_K
+    faults: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, given: Mapping[str, str], collection: str) -> Self:
+        """The form of a query string; a field that is missing or blank has its default."""
+        stated = {name: text for name, text in given.items() if text.strip()}
+        return cls(
+            collection=stated.get("collection", collection),
+            q=stated.get("q", ""),
+            mode=stated.get("mode", MODES[0]),
+            rerank=stated.get("rerank", RERANKERS[0]),
+            filter=stated.get("filter", ""),
+            top_k=stated.get("top_k", DEFAULT_TOP_K),
+        )
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether there is something to look for."""
+        return bool(self.q.strip())
+
+    @property
+    def largest_top_k(self) -> int:
+        return LARGEST_TOP_K
+
+    def address_fields(self) -> dict[str, str]:
+        """The fields that make an address which asks the same again."""
+        plain = SearchForm(self.collection)
+        return {
+            name: getattr(self, name)
+            for name in _PLACES
+            if name == "collection" or getattr(self, name) != getattr(plain, name)
+        }
+
+    def query_string(self) -> str:
+        """The same as a query string."""
+        return urlencode(self.address_fields())
+
+    def check(self) -> tuple[SearchBody | None, Self]:
+        """The question, explained and highlighted; if it is none, None and the form with faults."""
+        try:
+            return SearchBody.model_validate(self._to_body()), self
+        except ValidationError as error:
+            found = [{**fault, "loc": ("query", *fault["loc"])} for fault in error.errors()]
+            return None, self.with_faults(describe_invalid_fields(found))
+        except _InvalidFieldError as error:
+            return None, self.with_faults([error.fault])
+
+    def with_faults(self, errors: list[FieldError]) -> Self:
+        """The form with errors of the API beside the fields that they are about.
+
+        The first one of a field is shown. One about a part of the filter names the part.
+        """
+        faults: dict[str, str] = {}
+        for error in errors:
+            place, _, part = error.field.partition(".")
+            message = f"{part}: {error.message}" if part else error.message
+            faults.setdefault(_FIELDS.get(place, place), message)
+        return replace(self, faults=faults)
+
+    def _to_body(self) -> dict[str, Any]:
+        body: dict[str, Any] = {
+            "collection": self.collection,
+            "query": self.q,
+            "mode": self.mode,
+            # As people write it to the API, where the word itself is none.
+            "rerank": True if self.rerank == "configured" else self.rerank,
+            "top_k": _read_number(self.top_k),
+            "explain": True,
+            "highlight": True,
+        }
+        if self.filter.strip():
+            body["filter"] = _read_json(self.filter)
+        return body
+
+
+class _InvalidFieldError(Exception):
+    def __init__(self, fault: FieldError) -> None:
+        super().__init__(fault.message)
+        self.fault = fault
+
+
+def _read_number(text: str) -> object:
+    """A number where the text is one; else the text, about which the message will complain."""
+    stripped = text.strip()
+    is_number = stripped.isascii() and stripped.isdigit() and len(stripped) < 10
+    return int(stripped) if is_number else text
+
+
+def _read_json(text: str) -> object:
+    try:
+        value = json.loads(text)
+        json.dumps(value, ensure_ascii=False).encode()
+    except json.JSONDecodeError as error:
+        message = f"not valid JSON: {error.msg} at character {error.pos}"
+    except UnicodeEncodeError:
+        message = "must not hold half of a surrogate pair"
+    except (ValueError, RecursionError):
+        message = "not valid JSON: a number or its nesting is too large"
+    else:
+        return value
+    raise _InvalidFieldError(FieldError(field="filter", message=message))
+
+
+def read_period_days(text: str | None) -> int:
+    """How many days back the plots go: one of PERIODS_DAYS; the first for anything else."""
+    return next((days for days in PERIODS_DAYS if str(days) == text), PERIODS_DAYS[0])
+
+
+async def read_posted_fields(request: Request) -> dict[str, str]:
+    """The fields of a posted form; of one that is repeated, the last.
+
+    Read by hand: Starlette would need one more package for it. The service's limit of a body's
+    bytes holds here too.
+
+    Raises:
+        RequestValidationError: it is no form, or has more fields than any form of the page.
+    """
+    body = await request.body()
+    try:
+        text = body.decode("ascii")
+        return dict(parse_qsl(text, keep_blank_values=True, max_num_fields=LARGEST_FORM_FIELDS))
+    except ValueError:
+        fault = {"type": "form", "loc": ("body",), "msg": "must be a form of this page"}
+        raise RequestValidationError([fault]) from None

@@ -1,0 +1,195 @@
+"""Which plots the page shows of a collection: what was read, as charts. Drawing is `charts`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from markupsafe import Markup
+
+from ragline.quality.figures import QualityFigures
+from ragline.quality.history import DayOfSearches, Half95, KeptEvaluation
+from ragline.status import Clock, SourceStatus
+from retrieval_api.page.charts import Chart, Series, draw_bars, draw_clock, draw_lines
+from retrieval_api.page.words import say_age
+
+STAGES = ("embed", "retrieve", "rerank", "total")
+LEAST_RANKS, MOST_RANKS = 3, 10
+
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """A chart, or in its place a sentence that says what would fill it."""
+
+    title: str
+    chart: Chart | None
+    empty: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShownClock:
+    """A source's clock as a bar and in words."""
+
+    name: str
+    state: str
+    bar: Markup
+    text: str
+
+
+def show_clocks(source: SourceStatus, number: int) -> list[ShownClock]:
+    """The two clocks of a source; `number` tells sources of one page apart."""
+    clocks = {"visible": source.visible, "forgotten": source.forgotten}
+    return [_show_clock(f"clock-{number}-{name}", name, clock) for name, clock in clocks.items()]
+
+
+def _show_clock(id_: str, name: str, clock: Clock) -> ShownClock:
+    waits = "nothing waits"
+    if clock.waiting_seconds:
+        waits = f"a change waits for {say_age(clock.waiting_seconds)}"
+    text = f"{waits}; the limit is {say_age(clock.within_seconds)}"
+    readings = clock.readings
+    usual = None
+    if readings.p95_seconds is not None:
+        usual = readings.p95_seconds / clock.within_seconds
+        text += f"; p95 of {readings.count} changes in 30 days {say_age(readings.p95_seconds)}"
+        text += f", {readings.late} too late" if readings.late else ""
+    bar = draw_clock(id_, f"Time to {name}", clock.overrun, usual, text)
+    return ShownClock(name, clock.state, bar, text)
+
+
+def draw_plots(
+    first: date,
+    last: date,
+    figures: QualityFigures | None,
+    days: Sequence[DayOfSearches],
+    evaluations: Sequence[KeptEvaluation],
+) -> list[Plot]:
+    """All plots of a collection's period, both days included."""
+    found = {day.day: day for day in days}
+    calendar = [first + timedelta(days=n) for n in range((last - first).days + 1)]
+    series = [found.get(day) for day in calendar]
+    places = [f"{day:%d %b}" for day in calendar]
+    return [
+        _draw_zero_results(places, series),
+        *_draw_latencies(places, series),
+        _draw_clicks(figures),
+        _draw_ages(figures),
+        _draw_scores(evaluations),
+    ]
+
+
+def _draw_zero_results(places: Sequence[str], days: Sequence[DayOfSearches | None]) -> Plot:
+    title = "Searches without a hit"
+    values = [None if day is None else 100 * day.zero_result_ratio for day in days]
+    empty = "Nobody searched in these days. The first search of each day makes a point."
+    if not any(days):
+        return Plot(title, None, empty)
+    chart = draw_lines(
+        "zero-results",
+        title,
+        places,
+        [Series("without a hit", values)],
+        x_label="day (UTC)",
+        y_label="% of searches",
+    )
+    return Plot(title, chart, empty)
+
+
+def _draw_latencies(places: Sequence[str], days: Sequence[DayOfSearches | None]) -> list[Plot]:
+    def p50(times: Half95) -> float:
+        return times.p50
+
+    def p95(times: Half95) -> float:
+        return times.p95
+
+    return [
+        _draw_latency("p50", p50, places, days),
+        _draw_latency("p95", p95, places, days),
+    ]
+
+
+def _draw_latency(
+    name: str,
+    pick: Callable[[Half95], float],
+    places: Sequence[str],
+    days: Sequence[DayOfSearches | None],
+) -> Plot:
+    title = f"Time of a search, {name}"
+    empty = "Nobody searched in these days. Each search leaves the time of each of its stages."
+    lines = []
+    for stage in STAGES:
+        times = [None if day is None else getattr(day, f"{stage}_ms") for day in days]
+        values = [None if one is None else pick(one) for one in times]
+        if any(value is not None for value in values):
+            lines.append(Series(stage, values))
+    if not lines:
+        return Plot(title, None, empty)
+    chart = draw_lines(
+        f"latency-{name}", title, places, lines, x_label="day (UTC)", y_label="milliseconds"
+    )
+    return Plot(title, chart, empty)
+
+
+def _draw_clicks(figures: QualityFigures | None) -> Plot:
+    title = "Clicks by position"
+    empty = "No hit was clicked. Opening a hit on this page counts, and clicks sent as feedback."
+    if figures is None or not figures.clicks_by_rank:
+        return Plot(title, None, empty)
+    clicks = {one.rank: one.clicks for one in figures.clicks_by_rank}
+    ranks = range(1, min(max(*clicks, LEAST_RANKS), MOST_RANKS) + 1)
+    bars = [(str(rank), float(clicks.get(rank, 0))) for rank in ranks]
+    return Plot(
+        title,
+        draw_bars("clicks", title, bars, x_label="rank", y_label="clicks", is_whole=True),
+        empty,
+    )
+
+
+def _draw_ages(figures: QualityFigures | None) -> Plot:
+    title = "Age of served hits"
+    empty = "No hit was served in these days. Each one leaves its age in the record."
+    if figures is None or figures.hit_age_seconds is None:
+        return Plot(title, None, empty)
+    ages = figures.hit_age_seconds
+    bars = [("p50", ages.p50), ("p95", ages.p95), ("p99", ages.p99)]
+    unit, length = _pick_unit(ages.p99)
+    scaled = [(name, value / length) for name, value in bars]
+    chart = draw_bars("ages", title, scaled, x_label="percentile of hits", y_label=unit)
+    return Plot(title, chart, empty)
+
+
+def _pick_unit(seconds: float) -> tuple[str, float]:
+    for name, length in (("days", 86_400.0), ("hours", 3_600.0), ("minutes", 60.0)):
+        if seconds >= 2 * length:
+            return name, length
+    return "seconds", 1.0
+
+
+def _draw_scores(evaluations: Sequence[KeptEvaluation]) -> Plot:
+    title = "Golden set"
+    empty = "No evaluation in these days. Name a golden set in ragline.yaml, or run ragline eval."
+    if not evaluations:
+        return Plot(title, None, empty)
+    latest = evaluations[-1]
+    # Lines of two ways of searching, or of two golden sets, do not compare.
+    alike = [
+        one
+        for one in evaluations
+        if (one.golden_hash, one.mode, one.is_reranked)
+        == (latest.golden_hash, latest.mode, latest.is_reranked)
+    ]
+    way = f"{latest.mode}, reranked" if latest.is_reranked else latest.mode
+    chart = draw_lines(
+        "golden",
+        f"{title}: {latest.queries} queries, {way}",
+        [f"{one.evaluated_at:%d %b}" for one in alike],
+        [
+            Series(measure, [one.measures.get(measure) for one in alike])
+            for measure in list(latest.measures)[:4]
+        ],
+        x_label="evaluation",
+        y_label="score",
+        top=1.0,
+    )
+    return Plot(title, chart, empty)

@@ -1,0 +1,72 @@
+"""Templates into answers, with the headers that keep everything foreign out of the page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from http import HTTPStatus
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+from retrieval_api.callers import Caller
+from retrieval_api.page import words
+
+ASSETS_PATH = "/page"
+
+HEADERS = {
+    # No script and no style but the page's own files, and nothing from another host.
+    "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'self'; "
+    "frame-ancestors 'none'; object-src 'none'",
+    "X-Content-Type-Options": "nosniff",
+    # Queries stand in addresses: no other host is told them. With no-referrer, a form's Origin
+    # would be null.
+    "Referrer-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+
+
+def render(
+    request: Request,
+    template: str,
+    caller: Caller | None,
+    *,
+    status: int = HTTPStatus.OK,
+    headers: Mapping[str, str] | None = None,
+    **values: Any,
+) -> HTMLResponse:
+    """A template as an answer. `caller` None: nobody who may see anything yet."""
+    root = request.scope.get("root_path", "")
+    text = (
+        load_environment()
+        .get_template(template)
+        .render(
+            root=root,
+            assets=f"{root}{ASSETS_PATH}",
+            caller=caller,
+            tab=template.removesuffix(".html"),
+            **values,
+        )
+    )
+    return HTMLResponse(text, status, headers={**HEADERS, **(headers or {})})
+
+
+@cache
+def load_environment() -> Environment:
+    """The templates, always with escaping; a name that is not given is an error."""
+    environment = Environment(
+        loader=PackageLoader("retrieval_api.page"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "age": words.say_age,
+        "count": words.say_count,
+        "moment": words.say_moment,
+        "score": words.say_score,
+    }
+    return environment

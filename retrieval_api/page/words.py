@@ -1,0 +1,53 @@
+"""Values as people read them: ages, counts, moments, scores, and texts with marked words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from ragline.search.messages import Highlight
+
+_UNITS = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
+
+
+def say_age(seconds: float | None) -> str:
+    """A duration in its largest fitting unit: `3 minutes`, `1 day`; `never` for None."""
+    if seconds is None:
+        return "never"
+    for length, unit in _UNITS:
+        if seconds >= length:
+            return say_count(int(seconds // length), unit)
+    return "under a second"
+
+
+def say_count(count: int, noun: str, plural: str | None = None) -> str:
+    """A number with its noun: `1 hit`, `1,024 hits`."""
+    return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
+
+
+def say_moment(moment: datetime | None) -> str:
+    """A moment to the second in UTC; `never` for None."""
+    if moment is None:
+        return "never"
+    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def say_score(score: float | None) -> str:
+    """A score with three significant places after the point; a dash for none."""
+    return "–" if score is None else f"{score:.3f}"
+
+
+def split_marked(text: str, highlights: Sequence[Highlight]) -> list[tuple[str, bool]]:
+    """A text in pieces, each with whether it is highlighted; together they are the text.
+
+    Highlights are in order of their start. One that overlaps the one before is left out.
+    """
+    pieces, position = [], 0
+    for highlight in highlights:
+        if highlight.start < position:
+            continue
+        pieces.append((text[position : highlight.start], False))
+        pieces.append((text[highlight.start : highlight.end], True))
+        position = highlight.end
+    pieces.append((text[position:], False))
+    return [piece for piece in pieces if piece[0]]

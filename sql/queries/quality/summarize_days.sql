@@ -1,0 +1,26 @@
+-- One row a day (UTC) with searches of a collection between :start and :end, the first day first:
+-- how many searches, how many without a hit, and p50 and p95 of each stage in milliseconds, null
+-- where no search had the stage. The newest :most searches count.
+with asked as (
+  select requested_at, mode, is_reranked, hit_count, embed_ms, retrieve_ms, rerank_ms, total_ms
+  from ragline.search_requests
+  where
+    requested_at >= cast(:start as timestamptz)
+    and requested_at < cast(:end as timestamptz)
+    and collection = cast(:collection as text)
+  order by requested_at desc
+  limit cast(:most as integer)
+)
+select
+  (requested_at at time zone 'UTC')::date as day,
+  count(*) as requests,
+  count(*) filter (where hit_count = 0) as zero_results,
+  percentile_cont(array[0.5, 0.95]) within group (order by total_ms) as total_ms,
+  percentile_cont(array[0.5, 0.95]) within group (order by embed_ms)
+    filter (where mode <> 'keyword') as embed_ms,
+  percentile_cont(array[0.5, 0.95]) within group (order by retrieve_ms) as retrieve_ms,
+  percentile_cont(array[0.5, 0.95]) within group (order by rerank_ms)
+    filter (where is_reranked) as rerank_ms
+from asked
+group by day
+order by day

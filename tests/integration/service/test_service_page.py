@@ -1,0 +1,542 @@
+"""The page over loopback: what it shows, who may see it, and that nothing foreign runs in it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from lxml import html
+from running_service import RunningService, wait_until
+from sqlalchemy import text
+
+from ragline.access.keys import create_key, list_keys, revoke_key
+
+PAGES = (
+    "/",
+    "/?q=parental+leave",
+    "/documents",
+    "/documents?document_id=leave",
+    "/freshness-and-quality",
+)
+HERE = {"sec-fetch-site": "same-origin"}
+OUTSIDE = re.compile(r"""(?:src|href|action)=["'](?:https?:)?//""")
+
+
+def read(answer: httpx2.Response) -> Any:
+    """The page of an answer, as elements."""
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    return html.fromstring(answer.text)
+
+
+def words(element: Any) -> str:
+    """What a reader sees of an element, in one line."""
+    return " ".join(element.text_content().split())
+
+
+def find(page: Any, name: str) -> list[Any]:
+    """The elements of a class."""
+    found: list[Any] = page.find_class(name)
+    return found
+
+
+def look(client: httpx2.Client, path: str, **parameters: str) -> Any:
+    answer = client.get(path, params=parameters or None)
+    assert answer.status_code == 200, answer.text
+    return read(answer)
+
+
+def test_first_page_has_a_box_with_the_focus_and_a_label_for_every_control(
+    client: httpx2.Client,
+) -> None:
+    page = look(client, "/")
+    (box,) = page.xpath("//input[@name='q']")
+    assert "autofocus" in box.attrib
+    labelled = {label.get("for") for label in page.iter("label")}
+    shown = page.xpath("//main//input[not(@type='hidden')] | //main//select")
+    assert {control.get("id") for control in shown} == labelled
+    assert {"q", "collection", "mode", "rerank", "filter", "top_k"} == labelled
+    assert (
+        page.xpath("//a[@class='skip']")[0].get("href") == f"#{page.xpath('//main')[0].get('id')}"
+    )
+    assert page.xpath("//a[@href='/docs']")
+    assert find(page, "hit") == []
+
+
+def test_hits_are_shown_with_marks_scores_and_receipts(client: httpx2.Client) -> None:
+    page = look(client, "/", q="parental leave", collection="handbook")
+    first = find(page, "hit")[0]
+    assert words(first.xpath(".//h3")[0]) == "Parental leave"
+    assert "leave" in {words(mark).lower() for mark in first.iter("mark")}
+    assert words(find(first, "text")[0]) == (
+        "Every parent may take twelve weeks of paid parental leave."
+    )
+    assert "handbook-articles · leave" in words(find(first, "whence")[0])
+    assert [words(stage) for stage in first.xpath(".//dt[ancestor::dl[@class='scores']]")] == [
+        "vector", "keyword", "fused",
+    ]  # fmt: skip
+    widths = [float(bar.get("width")) for bar in find(first, "fill")]
+    assert all(0 <= width <= 100 for width in widths)
+    assert re.match(r"(fresh|stale) · .+ old", words(find(first, "badge")[0]))
+    (explained,) = first.xpath(".//a[starts-with(@href, '/receipts/')]")
+    receipt = look(client, explained.get("href"))
+    assert "Every parent may take twelve weeks" in words(receipt)
+    assert "run-1" in words(receipt)
+
+
+def test_options_are_used_and_stay_in_the_form(client: httpx2.Client) -> None:
+    page = look(
+        client, "/", q="leave", mode="keyword", rerank="configured", top_k="1",
+        filter='{"metadata.topic": "sick"}',
+    )  # fmt: skip
+    (hit,) = find(page, "hit")
+    assert words(hit.xpath(".//h3")[0]) == "Sick leave"
+    assert "rerank" in words(find(hit, "scores")[0])
+    assert page.xpath("//select[@name='mode']/option[@selected]/@value") == ["keyword"]
+    assert page.xpath("//input[@name='filter']/@value") == ['{"metadata.topic": "sick"}']
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("filter", '{"metadata.year"'),
+        ("filter", "[1]"),
+        ("filter", '{"colour": "red"}'),
+        ("filter", '{"page": {"gte": 1, "above": 2}}'),
+        ("rerank", "cross_encoder"),
+        ("filter", '"\\ud800"'),
+        ("filter", "[" * 1_000),
+        ("top_k", "0"),
+        ("top_k", "many"),
+        ("top_k", "9" * 5_000),
+        ("mode", "psychic"),
+        ("rerank", "<b>"),
+    ],
+)
+def test_faults_stand_beside_their_field(client: httpx2.Client, field: str, value: str) -> None:
+    answer = client.get("/", params={"q": "leave", field: value})
+    assert answer.status_code == 422
+    page = read(answer)
+    (fault,) = find(page, "fault")
+    assert fault.get("id") == f"fault-{field}"
+    (control,) = page.xpath(f"//*[@name='{field}']")
+    assert control.get("aria-describedby") == f"fault-{field}"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{"top_k": 101}, {"filter": {"colour": "red"}}, {"mode": "psychic"}, {"filter": {"and": 1}}],
+)
+def test_faults_have_the_words_of_the_api(client: httpx2.Client, body: dict[str, Any]) -> None:
+    asked = {"collection": "handbook", "query": "leave", **body}
+    (error,) = client.post("/v1/search", json=asked).json()["errors"]
+    typed = {k: v if isinstance(v, str) else json.dumps(v) for k, v in body.items()}
+    page = read(client.get("/", params={"q": "leave", **typed}))
+    assert error["message"] in words(find(page, "fault")[0])
+
+
+@pytest.mark.parametrize(
+    ("parameters", "status", "title"),
+    [
+        ({"collection": "nowhere"}, 404, "There is no such collection"),
+        ({"collection": "unsynced"}, 409, "The collection has no live index yet"),
+    ],
+)
+def test_problems_are_sentences_with_the_right_status(
+    client: httpx2.Client, parameters: dict[str, str], status: int, title: str
+) -> None:
+    answer = client.get("/", params={"q": "leave", **parameters})
+    page = read(answer)
+    (notice,) = find(page, "notice")
+    assert (answer.status_code, words(notice.xpath(".//h2")[0])) == (status, title)
+    assert page.xpath("//input[@name='q']/@value") == ["leave"]
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/receipts/9-9", 404),
+        ("/receipts/%00", 404),
+        ("/documents?document_id=none", 404),
+        ("/documents?document_id=%00&source=%00", 404),
+        ("/documents?collection=nowhere", 404),
+        ("/documents?collection=unsynced&document_id=a", 409),
+        ("/documents?after=x", 422),
+    ],
+)
+def test_what_is_not_there_is_said_on_a_page(client: httpx2.Client, path: str, status: int) -> None:
+    answer = client.get(path)
+    assert answer.status_code == status
+    assert len(find(read(answer), "notice")) == 1
+
+
+def test_searches_of_the_page_are_recorded(running: RunningService, client: httpx2.Client) -> None:
+    answer = client.get("/", params={"q": "bicycles in the cellar"})
+    request_id = answer.headers["x-request-id"]
+    wait_until(lambda: running.service.recorder.waiting_count == 0, 10)
+    statement = text("select query from ragline.search_requests where id = cast(:id as uuid)")
+    with running.service.database.connect() as connection:
+        found = connection.execute(statement, {"id": request_id}).scalar_one()
+    assert found == "bicycles in the cellar"
+
+
+@pytest.fixture
+def verdict(client: httpx2.Client) -> dict[str, str]:
+    """What the buttons of the first hit of a search send."""
+    page = look(client, "/", q="parental leave")
+    (form,) = find(find(page, "hit")[0], "verdict")
+    assert (form.get("action"), form.get("method")) == ("/feedback", "post")
+    return {**dict(form.form_values()), "kind": "useful"}
+
+
+def test_verdict_is_kept_without_a_script(
+    running: RunningService, client: httpx2.Client, verdict: dict[str, str]
+) -> None:
+    answer = client.post("/feedback", data=verdict, headers=HERE)
+    assert answer.status_code == 200
+    assert "Noted: useful" in words(read(answer))
+    back = read(answer).xpath("//main//a/@href")
+    assert back == ["/?collection=handbook&q=parental+leave"]
+    statement = text("select kind from ragline.given_feedback where request_id = cast(:id as uuid)")
+    with running.service.database.connect() as connection:
+        kinds = connection.execute(statement, {"id": verdict["request_id"]}).scalars().all()
+    assert kinds == ["useful"]
+
+
+def test_script_is_answered_in_json(client: httpx2.Client, verdict: dict[str, str]) -> None:
+    headers = {**HERE, "accept": "application/json"}
+    answer = client.post("/feedback", data={**verdict, "kind": "click"}, headers=headers)
+    assert answer.json() == {"kind": "click"}
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"sec-fetch-site": "cross-site", "origin": "https://evil.example"},
+        {"sec-fetch-site": "same-site"},
+        {"origin": "https://evil.example"},
+        {"origin": "null"},
+    ],
+)
+@pytest.mark.parametrize("path", ["/feedback", "/sign-in", "/sign-out"])
+def test_forms_of_other_sites_are_refused(
+    client: httpx2.Client, verdict: dict[str, str], headers: dict[str, str], path: str
+) -> None:
+    answer = client.post(path, data=verdict, headers=headers)
+    assert answer.status_code == 403
+    assert "set-cookie" not in answer.headers
+
+
+def test_older_browser_is_known_by_its_origin(
+    running: RunningService, client: httpx2.Client, verdict: dict[str, str]
+) -> None:
+    answer = client.post("/feedback", data=verdict, headers={"origin": running.url})
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("change", "status"),
+    [
+        ({"kind": "wonderful"}, 422),
+        ({"entry_id": "x"}, 422),
+        ({"entry_id": "99"}, 422),
+        ({"request_id": "none"}, 404),
+        ({f"field{number}": "x" for number in range(20)}, 422),
+    ],
+)
+def test_feedback_that_is_none_is_refused(
+    client: httpx2.Client, verdict: dict[str, str], change: dict[str, str], status: int
+) -> None:
+    answer = client.post("/feedback", data={**verdict, **change}, headers=HERE)
+    assert answer.status_code == status
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_page_needs_no_other_host_and_no_script_in_it(client: httpx2.Client, path: str) -> None:
+    answer = client.get(path)
+    policy = answer.headers["content-security-policy"]
+    assert "default-src 'self'" in policy
+    assert "unsafe" not in policy
+    assert not OUTSIDE.search(answer.text)
+    page = read(answer)
+    assert page.xpath("//*[@style or @onclick] | //style | //script[not(@src)]") == []
+    links = page.xpath("//head/link/@href | //head/script/@src")
+    assert len(links) == 3
+    for link in links:
+        assert client.get(link).status_code == 200, link
+
+
+def test_documents_are_listed_and_lead_to_their_chunks(client: httpx2.Client) -> None:
+    page = look(client, "/documents")
+    links = page.xpath("//tbody//a")
+    assert len(links) == 10
+    document = look(client, links[0].get("href"))
+    (chunk,) = find(document, "chunk")
+    assert "characters 0–" in words(chunk)
+    assert words(document.xpath("//h1")[0]) == words(links[0])
+    assert "topic" in words(document.xpath("//details")[0])
+
+
+def test_naughty_queries_are_shown_as_they_are_and_do_nothing(
+    client: httpx2.Client, test_data: Path
+) -> None:
+    strings = json.loads((test_data / "naughty_strings" / "blns.json").read_text("utf-8"))
+    for naughty in strings:
+        parameters = {"q": naughty, "filter": naughty, "top_k": naughty, "mode": naughty}
+        for asked in ({"q": naughty, "top_k": "2"}, {"q": "leave", **parameters}):
+            answer = client.get("/", params=asked)
+            assert answer.status_code < 500, naughty
+            check_nothing_foreign(answer)
+
+
+def check_nothing_foreign(answer: httpx2.Response) -> None:
+    """The page has the scripts, images and handlers of its own templates and no others."""
+    page = read(answer)
+    assert page.xpath("//script[not(starts-with(@src, '/page/'))]") == []
+    assert (
+        page.xpath("//img | //iframe | //object | //embed | //style | //base | //meta[@http-equiv]")
+        == []
+    )
+    assert page.xpath("//@*[starts-with(name(), 'on')]") == []
+    assert page.xpath("//a[not(starts-with(@href, '/') or starts-with(@href, '#'))]") == []
+
+
+@pytest.fixture
+def locked(running: RunningService) -> Iterator[str]:
+    """A key; while it is there, everybody needs one."""
+    key = create_key(running.service.database, name="page-test", tenant="default")
+    running.service.has_keys()
+    yield key
+    for one in list_keys(running.service.database):
+        if one.revoked_at is None:
+            revoke_key(running.service.database, one.public_id)
+    running.service._keys_seen_at = 0.0
+    assert not running.service.has_keys()
+
+
+def sign_in(client: httpx2.Client, key: str, wanted: str = "/") -> httpx2.Response:
+    return client.post("/sign-in", data={"key": key, "wanted": wanted}, headers=HERE)
+
+
+def test_with_keys_the_page_asks_for_one_and_then_leads_on(
+    client: httpx2.Client, locked: str
+) -> None:
+    answer = client.get("/", params={"q": "leave"})
+    assert answer.status_code == 401
+    (wanted,) = read(answer).xpath("//form[@action='/sign-in']//input[@name='wanted']/@value")
+    assert wanted == "/?q=leave"
+    signed = sign_in(client, locked, wanted)
+    assert (signed.status_code, signed.headers["location"]) == (303, wanted)
+    cookie = signed.headers["set-cookie"]
+    assert cookie.startswith(f"ragline_key={locked};")
+    assert {"HttpOnly", "SameSite=strict"} <= set(cookie.split("; "))
+    assert len(find(look(client, "/", q="leave"), "hit")) > 1
+    assert client.post("/v1/search", json={}).status_code == 401
+    left = client.post("/sign-out", headers=HERE)
+    assert (left.status_code, left.headers["location"]) == (303, "/")
+    assert client.get("/").status_code == 401
+
+
+def test_wrong_key_is_said_to_be_wrong(client: httpx2.Client, locked: str) -> None:
+    for key in (locked[:-1] + "?", "", "\0", "rag_x"):
+        answer = sign_in(client, key)
+        assert answer.status_code == 401
+        assert "wrong, expired or revoked" in words(find(read(answer), "fault")[0])
+        assert "set-cookie" not in answer.headers
+        assert key == "" or key not in answer.text
+
+
+@pytest.mark.parametrize("wanted", ["https://evil.example/", "//evil.example", "/\\evil.example"])
+def test_sign_in_leads_to_this_page_alone(client: httpx2.Client, locked: str, wanted: str) -> None:
+    assert sign_in(client, locked, wanted).headers["location"] == "/"
+
+
+def test_revoked_key_is_forgotten(
+    running: RunningService, client: httpx2.Client, locked: str
+) -> None:
+    create_key(running.service.database, name="other", tenant="default")
+    sign_in(client, locked)
+    revoke_key(running.service.database, locked.split("_")[1])
+    answer = client.get("/")
+    assert answer.status_code == 401
+    assert "wrong, expired or revoked" in words(read(answer))
+    assert 'ragline_key=""' in answer.headers["set-cookie"]
+
+
+def test_key_of_another_tenant_sees_none_of_it(
+    running: RunningService, client: httpx2.Client, locked: str
+) -> None:
+    assert locked
+    receipt = "/receipts/1-1"
+    sign_in(client, create_key(running.service.database, name="stranger", tenant="other"))
+    assert client.get("/", params={"q": "leave", "collection": "handbook"}).status_code == 404
+    assert client.get(receipt).status_code == 404
+    assert client.get("/documents?collection=handbook").status_code == 404
+    assert look(client, "/").xpath("//option[. = 'handbook']") == []
+
+
+def test_key_that_asks_too_often_is_told_when_to_come_again(
+    running: RunningService, client: httpx2.Client, locked: str
+) -> None:
+    assert locked
+    key = create_key(running.service.database, name="slow", tenant="default", requests_per_minute=1)
+    sign_in(client, key)
+    assert client.get("/").status_code == 200
+    answer = client.get("/")
+    assert answer.status_code == 429
+    assert int(answer.headers["retry-after"]) > 0
+    assert "too often" in words(find(read(answer), "notice")[0])
+
+
+def test_key_without_feedback_has_no_buttons(
+    running: RunningService, client: httpx2.Client, locked: str
+) -> None:
+    assert locked
+    key = create_key(running.service.database, name="reader", tenant="default", scopes=("search",))
+    sign_in(client, key)
+    page = look(client, "/", q="leave")
+    assert find(page, "hit")
+    assert find(page, "verdict") == []
+    assert client.post("/feedback", data={}, headers=HERE).status_code == 403
+
+
+def test_without_keys_a_caller_from_elsewhere_sees_nothing(client: httpx2.Client) -> None:
+    answer = client.get("/", headers={"x-forwarded-for": "203.0.113.7"})
+    assert answer.status_code == 403
+    assert len(find(read(answer), "notice")) == 1
+
+
+QUALITY = "/freshness-and-quality"
+
+
+@pytest.fixture
+def no_records(running: RunningService) -> Iterator[None]:
+    """No search and no evaluation is on record before the test nor after it."""
+
+    def clear() -> None:
+        wait_until(lambda: running.service.recorder.waiting_count == 0, 10)
+        with running.service.database.begin() as connection:
+            connection.execute(text("delete from ragline.search_requests"))
+            connection.execute(text("delete from ragline.evaluations"))
+
+    clear()
+    yield
+    clear()
+
+
+def plots(page: Any) -> dict[str, Any]:
+    """The plots of a page by their titles."""
+    return {words(figure.xpath(".//h3")[0]): figure for figure in page.iter("figure")}
+
+
+def cells(figure: Any) -> list[list[str]]:
+    """A plot's values, as its table says them."""
+    return [[words(cell) for cell in row] for row in figure.xpath(".//tbody/tr")]
+
+
+@pytest.mark.usefixtures("no_records")
+def test_clocks_and_proofs_of_sources_are_shown(client: httpx2.Client) -> None:
+    page = look(client, QUALITY)
+    (source,) = find(page, "source")
+    assert "handbook-articles" in words(source)
+    facts = {
+        words(one.xpath("dt")[0]): words(one.xpath("dd")[0]) for one in source.xpath(".//dl/div")
+    }
+    assert facts["Documents"] == "10 ready · 10 entries"
+    assert facts["Held removals"] == "none"
+    assert facts["Last proof"] == "none yet; ragline prove handbook-articles makes one"
+    clocks = find(source, "clock")
+    assert len(clocks) == 2
+    for clock in clocks:
+        title, description = clock.get("aria-labelledby").split()
+        assert "Time to" in words(clock.get_element_by_id(title))
+        assert "the limit is" in words(clock.get_element_by_id(description))
+
+
+@pytest.mark.usefixtures("no_records")
+def test_empty_plots_say_what_would_fill_them(client: httpx2.Client) -> None:
+    shown = plots(look(client, QUALITY, collection="unsynced"))
+    assert len(shown) == 6
+    for figure in shown.values():
+        assert find(figure, "chart") == []
+        assert words(find(figure, "empty")[0])
+
+
+@pytest.mark.usefixtures("no_records")
+def test_plots_show_what_is_on_record(running: RunningService, client: httpx2.Client) -> None:
+    def ask(query: str, mode: str) -> dict[str, Any]:
+        body = {"collection": "handbook", "query": query, "mode": mode}
+        answer: dict[str, Any] = client.post("/v1/search", json=body).json()
+        return answer
+
+    found = ask("parental leave", "hybrid")
+    ask("zzzzqq", "keyword")
+    clicked = {
+        "request_id": found["request_id"],
+        "entry_id": found["hits"][1]["receipt"]["entry_id"],
+        "kind": "click",
+    }
+    assert client.post("/v1/feedback", json=clicked).status_code == 200
+    wait_until(lambda: running.service.recorder.waiting_count == 0, 10)
+    with running.service.database.begin() as connection:
+        connection.execute(
+            text(
+                "insert into ragline.evaluations (collection, generation_id, golden_hash, mode, "
+                "is_reranked, measures, query_count, failed_count, seconds) values "
+                "('handbook', 1, 'a', 'hybrid', false, '{\"ndcg@10\": 0.625}', 20, 0, 1.5)"
+            )
+        )
+    for days in ("7", "30"):
+        shown = plots(look(client, QUALITY, collection="handbook", days=days))
+        zero = cells(shown["Searches without a hit"])
+        assert len(zero) == int(days)
+        assert zero[-1][1] == "50"
+        assert [row[1] for row in zero[:-1]] == ["–"] * (int(days) - 1)
+        assert cells(shown["Clicks by position"]) == [["1", "0"], ["2", "1"], ["3", "0"]]
+        assert cells(shown["Golden set: 20 queries, hybrid"])[0][1] == "0.625"
+        latency = shown["Time of a search, p50"]
+        assert [words(one) for one in latency.xpath(".//ul[@class='legend']/li")] == [
+            "embed", "retrieve", "total",
+        ]  # fmt: skip
+        assert cells(shown["Age of served hits"])[0][0] == "p50"
+        for figure in shown.values():
+            (chart,) = find(figure, "chart")
+            assert chart.get("role") == "img"
+            assert words(chart.xpath("./*[local-name()='desc']")[0])
+
+
+def test_unknown_collection_has_no_plots(client: httpx2.Client) -> None:
+    answer = client.get(QUALITY, params={"collection": "nowhere", "days": "many"})
+    assert answer.status_code == 404
+
+
+def test_plots_need_the_scope_that_the_api_needs(
+    running: RunningService, client: httpx2.Client, locked: str
+) -> None:
+    sign_in(client, locked)
+    page = look(client, QUALITY)
+    assert find(page, "source")
+    assert plots(page) == {}
+    assert "scope admin" in words(page)
+    admin = create_key(
+        running.service.database, name="chief", tenant="default", scopes=("search", "admin")
+    )
+    sign_in(client, admin)
+    assert len(plots(look(client, QUALITY))) == 6
+
+
+def test_other_tenants_sources_are_not_shown(
+    running: RunningService, client: httpx2.Client, locked: str
+) -> None:
+    assert locked
+    scopes = ("search", "admin")
+    key = create_key(running.service.database, name="stranger", tenant="other", scopes=scopes)
+    sign_in(client, key)
+    page = look(client, QUALITY)
+    assert find(page, "source") == []
+    assert "handbook" not in words(page)

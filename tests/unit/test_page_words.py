@@ -1,0 +1,66 @@
+"""Values as the page says them, and texts in marked pieces."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ragline.search.messages import Highlight
+from retrieval_api.page.entrance import is_own_path
+from retrieval_api.page.forms import SearchForm, read_period_days
+from retrieval_api.page.words import say_age, say_count, split_marked
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (None, "never"), (0.2, "under a second"), (1, "1 second"), (61, "1 minute"),
+        (7_300, "2 hours"), (200_000, "2 days"),
+    ],
+)  # fmt: skip
+def test_age_is_in_its_largest_unit(seconds: float | None, said: str) -> None:
+    assert say_age(seconds) == said
+
+
+def test_counts_have_their_noun() -> None:
+    assert say_count(1, "hit") == "1 hit"
+    assert say_count(1024, "hit") == "1,024 hits"
+    assert say_count(0, "entry", "entries") == "0 entries"
+
+
+@given(st.text(max_size=40), st.lists(st.tuples(st.integers(0, 50), st.integers(1, 9)), max_size=6))
+def test_pieces_of_a_text_are_the_text(text: str, places: list[tuple[int, int]]) -> None:
+    highlights = [Highlight(start, start + length) for start, length in sorted(places)]
+    pieces = split_marked(text, highlights)
+    assert "".join(piece for piece, _ in pieces) == text
+
+
+def test_highlighted_words_are_marked() -> None:
+    assert split_marked("a word here", [Highlight(2, 6)]) == [
+        ("a ", False), ("word", True), (" here", False),
+    ]  # fmt: skip
+
+
+def test_address_of_a_form_asks_the_same_again() -> None:
+    given: dict[str, Any] = {"q": "ä & b", "mode": "keyword", "top_k": "10", "other": "x"}
+    form = SearchForm.read(given, "first")
+    assert form.query_string() == "collection=first&q=%C3%A4+%26+b&mode=keyword"
+
+
+@pytest.mark.parametrize(("text", "days"), [("7", 7), ("30", 30), ("99", 7), (None, 7)])
+def test_period_is_one_of_those_offered(text: str | None, days: int) -> None:
+    assert read_period_days(text) == days
+
+
+@pytest.mark.parametrize(
+    ("path", "is_own"),
+    [
+        ("/", True), ("/?q=a", True), ("", False), ("//a.example", False), ("/\\a.example", False),
+        ("https://a.example", False), ("a", False), ("/\t/a.example", False),
+    ],
+)  # fmt: skip
+def test_only_paths_of_this_host_are_followed(path: str, is_own: bool) -> None:
+    assert is_own_path(path) is is_own
