@@ -34,3 +34,11 @@ create index entries_generation_tsv_idx on ragline.entries_generation using gin 
 
 create index entries_generation_metadata_idx on ragline.entries_generation
 using gin (metadata jsonb_path_ops);
+
+do $$
+begin
+  if exists (select from pg_roles where rolname = 'ragline_tenant') then
+    grant select on ragline.entries_generation to ragline_tenant;
+  end if;
+end
+$$;

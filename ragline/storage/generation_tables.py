@@ -31,7 +31,6 @@ def create_entries_table(connection: Connection, generation_id: int, dimension: 
     template = load_template("generation.sql")
     statement = template.replace(PLACEHOLDER, entries_table(generation_id))
     connection.exec_driver_sql(statement.replace("halfvec(dimension)", f"halfvec({dimension:d})"))
-    connection.execute(load_statement("access/grant_to_tenants"))
 
 
 def drop_entries_table(connection: Connection, generation_id: int) -> None:

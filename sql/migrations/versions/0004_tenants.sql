@@ -67,7 +67,7 @@ end
 $$;
 
 -- What a tenant's role may touch, and of it only its own rows. Run again when the role is made
--- later, and for each new table of entries.
+-- later; a new table of entries grants for itself.
 create function ragline.grant_to_tenants() returns void
 language plpgsql
 as $function$
@@ -81,6 +81,7 @@ begin
     begin
       execute 'grant ragline_tenant to ' || quote_ident(current_user);
     exception
+      when duplicate_object or unique_violation then null;
       when insufficient_privilege then
         raise warning 'this user may not take the role ragline_tenant; see docs/keys.md';
     end;
