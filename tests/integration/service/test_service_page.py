@@ -281,7 +281,8 @@ def test_page_needs_no_other_host_and_no_script_in_it(client: httpx2.Client, pat
     links = page.xpath("//head/link/@href | //head/script/@src")
     assert len(links) == 3
     for link in links:
-        assert client.get(link).status_code == 200, link
+        asset = client.get(link)
+        assert (asset.status_code, asset.headers["cache-control"]) == (200, "no-cache"), link
 
 
 def test_documents_are_listed_and_lead_to_their_chunks(client: httpx2.Client) -> None:
