@@ -253,7 +253,16 @@ async def sign_out(request: Request) -> Response:
 def mount_page(app: FastAPI) -> None:
     """Serve the page with its style, script and icon."""
     app.include_router(router)
-    app.mount(ASSETS_PATH, StaticFiles(directory=_assets_folder()))
+    app.mount(ASSETS_PATH, _Assets(directory=_assets_folder()))
+
+
+class _Assets(StaticFiles):
+    """Files that browsers ask for again: after an upgrade none shows the old ones."""
+
+    def file_response(self, *args: Any, **options: Any) -> Response:
+        response = super().file_response(*args, **options)
+        response.headers["Cache-Control"] = "no-cache"
+        return response
 
 
 def _assets_folder() -> Path:

@@ -54,6 +54,9 @@ def test_service_survives_an_outage_of_its_database(
         assert client.get("/healthz").status_code == 200
         rerank = {"query": "lunch", "documents": ["Lunch is at noon."]}
         assert client.post("/v1/rerank", json=rerank).status_code == 200
+        page = client.get("/", params={"q": "lunch"})
+        assert (page.status_code, page.headers["retry-after"]) == (503, "5")
+        assert "The database does not answer" in page.text
         assert time.monotonic() - started < 5
     after = client.post("/v1/search", json=QUESTION)
     assert after.status_code == 200, after.text
@@ -83,6 +86,9 @@ def test_service_starts_without_its_database_and_says_what_is_missing(
         answer = httpx2.post(f"{running.url}/v1/search", json=QUESTION)
         check_away(answer)
         assert answer.json()["type"] == "urn:ragline:problem:service-not-ready"
+        page = httpx2.get(f"{running.url}/")
+        assert page.status_code == 503
+        assert "The service still waits for its database" in page.text
         assert httpx2.get(f"{running.url}/docs").status_code == 200
 
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 from lxml import html
-from running_service import RunningService, wait_until
+from running_service import RunningService, run_service, wait_until
 from sqlalchemy import text
 
 from ragline.access.keys import create_key, list_keys, revoke_key
+from ragline.configuration import Configuration
+from ragline.lifecycle.workshop import Workshop
 
 PAGES = (
     "/",
@@ -23,6 +25,17 @@ PAGES = (
     "/documents?document_id=leave",
     "/freshness-and-quality",
 )
+CONFIGURATION = """
+collections:
+  - name: handbook
+sources:
+  - name: handbook-articles
+    collection: handbook
+    kind: records
+    uri: ./handbook.jsonl
+    fields: {id: _id, title: title, text: text}
+"""
+QUALITY = "/freshness-and-quality"
 HERE = {"sec-fetch-site": "same-origin"}
 OUTSIDE = re.compile(r"""(?:src|href|action)=["'](?:https?:)?//""")
 
@@ -268,7 +281,8 @@ def test_page_needs_no_other_host_and_no_script_in_it(client: httpx2.Client, pat
     links = page.xpath("//head/link/@href | //head/script/@src")
     assert len(links) == 3
     for link in links:
-        assert client.get(link).status_code == 200, link
+        asset = client.get(link)
+        assert (asset.status_code, asset.headers["cache-control"]) == (200, "no-cache"), link
 
 
 def test_documents_are_listed_and_lead_to_their_chunks(client: httpx2.Client) -> None:
@@ -292,6 +306,45 @@ def test_naughty_queries_are_shown_as_they_are_and_do_nothing(
             answer = client.get("/", params=asked)
             assert answer.status_code < 500, naughty
             check_nothing_foreign(answer)
+
+
+@pytest.mark.slow
+def test_naughty_documents_are_shown_as_they_are_and_do_nothing(
+    test_data: Path,
+    tmp_path: Path,
+    configure: Callable[[str], Configuration],
+    make_workshop: Callable[[Configuration], Workshop],
+    run_stages: Callable[[Workshop], dict[str, object]],
+) -> None:
+    strings = json.loads((test_data / "naughty_strings" / "blns.json").read_text("utf-8"))
+    rows = [
+        json.dumps({"_id": f"{number}{naughty}", "title": naughty, "text": naughty, "key": naughty})
+        for number, naughty in enumerate(strings)
+    ]
+    (tmp_path / "handbook.jsonl").write_text("\n".join(rows), "utf-8")
+    configuration = configure(CONFIGURATION)
+    run_stages(make_workshop(configuration))
+    with run_service(configuration) as running:
+        wait_until(lambda: httpx2.get(f"{running.url}/readyz").status_code == 200)
+        with httpx2.Client(base_url=running.url, timeout=60) as client:
+            check_nothing_foreign(client.get("/", params={"q": "script alert", "top_k": "100"}))
+            check_nothing_foreign(client.get(QUALITY))
+            seen = [link for page in turn_pages(client) for link in page.xpath("//tbody//a/@href")]
+            assert len(seen) > 400
+            for link in seen[::4]:
+                answer = client.get(link)
+                assert answer.status_code == 200, link
+                check_nothing_foreign(answer)
+
+
+def turn_pages(client: httpx2.Client) -> Iterator[Any]:
+    """Each page of the documents."""
+    link = "/documents"
+    while link:
+        answer = client.get(link)
+        check_nothing_foreign(answer)
+        yield read(answer)
+        link = next(iter(read(answer).xpath("//a[@rel='next']/@href")), "")
 
 
 def check_nothing_foreign(answer: httpx2.Response) -> None:
@@ -409,9 +462,6 @@ def test_without_keys_a_caller_from_elsewhere_sees_nothing(client: httpx2.Client
     answer = client.get("/", headers={"x-forwarded-for": "203.0.113.7"})
     assert answer.status_code == 403
     assert len(find(read(answer), "notice")) == 1
-
-
-QUALITY = "/freshness-and-quality"
 
 
 @pytest.fixture
