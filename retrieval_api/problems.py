@@ -6,9 +6,11 @@ The kinds of problem and their message live here; which exception becomes which 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import Any
 from urllib.parse import quote
 
 from fastapi.responses import JSONResponse
@@ -100,6 +102,10 @@ class ProblemResponse(JSONResponse):
     """A problem, as an answer."""
 
     media_type = MEDIA_TYPE
+
+    def render(self, content: Any) -> bytes:
+        """As JSON. Names that the caller made up may have half a surrogate pair, which gets a ?."""
+        return json.dumps(content, ensure_ascii=False).encode("utf-8", "replace")
 
 
 def kind_of_status(status: int) -> ProblemKind:

@@ -17,6 +17,7 @@ from starlette.middleware import Middleware
 from ragline.errors import (
     DatabaseUnavailableError,
     IndexNotReadyError,
+    InvalidFilterError,
     ModelUnavailableError,
     SearchTimeoutError,
     UnknownCollectionError,
@@ -153,6 +154,12 @@ def test_unknown_path_is_a_problem() -> None:
     problem = check_problem(make_client().get("/näh"), 404, "not-found")
     assert problem["instance"] == "/n%C3%A4h"
     assert "/näh" in problem["detail"]
+
+
+def test_place_that_has_no_utf8_is_named() -> None:
+    failure = InvalidFilterError("filter.a\ud800", "is no field")
+    problem = check_problem(make_client(failure).get("/fail"), 422, "invalid-request")
+    assert problem["errors"] == [{"field": "filter.a?", "message": "is no field"}]
 
 
 def test_wrong_method_is_a_problem_that_keeps_the_allow_header() -> None:

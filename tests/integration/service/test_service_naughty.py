@@ -1,0 +1,293 @@
+"""Strings and numbers that are known to break programs, wherever a request can hold one.
+
+Queries, collections of searches, and ids and texts of pushed documents have such tests beside
+their others; here is every other place. Each place gets every eighth string, another eighth
+than the place before it, and with RAGLINE_SOAK all of them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+import httpx2
+import pytest
+from running_service import RunningService, run_service, wait_until
+
+from ragline.configuration import CollectionSettings, Configuration
+from ragline.sources.push import PushSettings
+from retrieval_api.problems import MEDIA_TYPE
+
+OWN = ["\0", "a\0b", "\ud800", "a\udfffb", "\ufeff", "\u202e", "x" * 5_000, "\x7f", "1e999", "."]
+JSON = {"Content-Type": "application/json"}
+MCP = {**JSON, "Accept": "application/json, text/event-stream"}
+DOCUMENTS = "/v1/collections/naughty/documents"
+HANDBOOK = "/v1/collections/handbook"
+STORE = "/v1/vector_stores/handbook/search"
+# A client sends none of these in a header.
+UNSENDABLE = frozenset(map(chr, [*range(32), 0x7F, 0xD800, 0xDFFF]))
+
+STEP = 1 if os.environ.get("RAGLINE_SOAK") else 8
+
+Send = Callable[[httpx2.Client, str], httpx2.Response]
+
+
+@pytest.fixture(scope="module")
+def naughty(test_data: Path) -> list[str]:
+    text = (test_data / "naughty_strings" / "blns.json").read_text("utf-8")
+    strings: list[str] = json.loads(text)
+    return strings
+
+
+@pytest.fixture(scope="module")
+def pushable(indexed_collection: Configuration) -> Iterator[RunningService]:
+    """The service with a collection more, which takes pushed documents."""
+    configuration = indexed_collection.model_copy(
+        update={
+            "collections": (*indexed_collection.collections, CollectionSettings(name="naughty")),
+            "sources": (
+                *indexed_collection.sources,
+                PushSettings(name="naughty-inbox", collection="naughty", kind="push"),
+            ),
+        }
+    )
+    with run_service(configuration) as running:
+        wait_until(lambda: httpx2.get(f"{running.url}/readyz").status_code == 200)
+        yield running
+        with running.service.database.begin() as connection:
+            connection.exec_driver_sql("truncate ragline.pushed_documents")
+
+
+@pytest.fixture
+def client(pushable: RunningService) -> Iterator[httpx2.Client]:
+    with httpx2.Client(base_url=pushable.url, timeout=30) as client:
+        yield client
+
+
+def check_answer(answer: httpx2.Response, told: object) -> None:
+    """It is a good answer or a refusal, in JSON of its documented type."""
+    is_good = 200 <= answer.status_code < 300
+    is_mcp = answer.request.url.path == "/mcp"
+    # MCP's own refusal is 400; ours is 422.
+    refusals = {400} if is_mcp else {404, 409, 415, 422}
+    assert is_good or answer.status_code in refusals, (told, answer.text)
+    expected = "application/json" if is_good or is_mcp else MEDIA_TYPE
+    assert answer.headers["content-type"] == expected, told
+    answer.json()
+
+
+def pick(strings: list[str], place: int) -> list[str]:
+    """The strings for a place, by its number."""
+    return [*strings[place % STEP :: STEP], *OWN]
+
+
+def post(path: str, make_body: Callable[[str], object]) -> Send:
+    """A JSON body around a string. Escaped, since half of a surrogate pair has no UTF-8."""
+
+    def send(client: httpx2.Client, said: str) -> httpx2.Response:
+        return client.post(path, content=json.dumps(make_body(said)), headers=MCP)
+
+    return send
+
+
+def search(**options: Callable[[str], object]) -> Send:
+    """A search that needs no vector, with options made of a string."""
+    asked = {"collection": "handbook", "query": "lunch", "mode": "keyword"}
+    return post(
+        "/v1/search", lambda said: asked | {name: make(said) for name, make in options.items()}
+    )
+
+
+def get(template: str) -> Send:
+    """A GET whose path or query string has a string in it."""
+
+    def send(client: httpx2.Client, said: str) -> httpx2.Response:
+        return client.get(template.replace("*", quote(said, safe="", errors="surrogatepass")))
+
+    return send
+
+
+def call(name: str | None, make_arguments: Callable[[str], object]) -> Send:
+    """A call of a tool over MCP; None: the string is the tool's name."""
+    return post(
+        "/mcp",
+        lambda said: {
+            "jsonrpc": "2.0",
+            "id": 1,
+            "method": "tools/call",
+            "params": {"name": name or said, "arguments": make_arguments(said)},
+        },
+    )
+
+
+def compare(key: str | None, value: str | None) -> Callable[[str], object]:
+    """A comparison of OpenAI's; None: there stands the string."""
+    return lambda said: {"type": "eq", "key": key or said, "value": value or said}
+
+
+PLACES: dict[str, Send] = {
+    "field": post("/v1/search", lambda said: {"collection": "handbook", "query": "x", said: 1}),
+    "filter's value": search(filter=lambda said: {"metadata.topic": {"in": [said]}}),
+    "filter's prefix": search(filter=lambda said: {"title": {"prefix": said}}),
+    "filter's time": search(filter=lambda said: {"indexed_at": {"gt": said}}),
+    "filter's key": search(filter=lambda said: {said: 1}),
+    "filter's path": search(filter=lambda said: {f"metadata.{said}": {"ne": 1}}),
+    "filter's operator": search(filter=lambda said: {"title": {said: 1}}),
+    "principal": search(principals=lambda said: [said]),
+    "mode": search(mode=str),
+    "alternative": search(query=lambda said: ["lunch", said]),
+    "collection": get("/v1/collections/*"),
+    "collection's freshness": get("/v1/collections/*/freshness"),
+    "collection's documents": get("/v1/collections/*/documents"),
+    "store": get("/v1/vector_stores/*"),
+    "store's page": get("/v1/vector_stores?after=*"),
+    "receipt": get("/v1/receipts/*"),
+    "receipt's second part": get("/v1/receipts/1-*"),
+    "receipt's principal": get("/v1/receipts/1-1?principal=*"),
+    "cursor": get(f"{HANDBOOK}/documents?after=*"),
+    "source and principal": get(f"{HANDBOOK}/documents?source=*&principal=*"),
+    "document": get(f"{HANDBOOK}/documents/*"),
+    "document's source": get(f"{HANDBOOK}/documents/leave?source=*"),
+    "quality's collection": get("/v1/quality?collection=*"),
+    "quality's day": get("/v1/quality?from=*"),
+    "feedback's search": post(
+        "/v1/feedback", lambda said: {"request_id": said, "document_id": said, "useful": True}
+    ),
+    "feedback's kind": post(
+        "/v1/feedback", lambda said: {"request_id": "1", "document_id": "1", "kind": said}
+    ),
+    "store's filter key": post(
+        STORE, lambda said: {"query": "x", "filters": compare(None, "x")(said)}
+    ),
+    "store's filter value": post(
+        STORE, lambda said: {"query": "x", "filters": compare("topic", None)(said)}
+    ),
+    "store's ranker": post(STORE, lambda said: {"query": "x", "ranking_options": {"ranker": said}}),
+    "embedding's model": post("/v1/embeddings", lambda said: {"input": "x", "model": said}),
+    "embedding's text": post("/v1/embeddings", lambda said: {"input": [said]}),
+    "reranked texts": post("/v2/rerank", lambda said: {"query": "x", "documents": [said]}),
+    "reranker's model": post(
+        "/v1/rerank", lambda said: {"query": "x", "documents": [], "model": said}
+    ),
+    "pushed operation": post(
+        f"{DOCUMENTS}:bulk",
+        lambda said: {
+            "operations": [
+                {
+                    "op": "put",
+                    "document_id": said,
+                    "text": "t",
+                    "metadata": {said: [{said: said}]},
+                    "principals": [said],
+                }
+            ]
+        },
+    ),
+    "tool": call(None, lambda _: {}),
+    "tool's argument": call("freshness", lambda said: {said: said}),
+    "tool's collection": call("freshness", lambda said: {"collection": said}),
+    "tool's query": call("search", lambda said: {"collection": "handbook", "query": said}),
+    "tool's filter": call(
+        "search",
+        lambda said: {"collection": "handbook", "query": "x", "filter": {f"metadata.{said}": said}},
+    ),
+    "tool's document": call(
+        "get_document", lambda said: {"collection": "handbook", "document_id": said, "source": said}
+    ),
+}
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_no_string_makes_the_service_fail(
+    client: httpx2.Client, naughty: list[str], place: str
+) -> None:
+    for said in pick(naughty, list(PLACES).index(place)):
+        check_answer(PLACES[place](client, said), said)
+
+
+@pytest.mark.parametrize("parameter", ["name", "metadata", "principal"])
+def test_no_parameter_of_a_file_makes_the_service_fail(
+    client: httpx2.Client, naughty: list[str], parameter: str
+) -> None:
+    headers = {"Content-Type": "text/plain"}
+    for said in pick(naughty, len(parameter)):
+        query = f"{parameter}={quote(said, safe='', errors='surrogatepass')}"
+        check_answer(
+            client.put(f"{DOCUMENTS}/file?{query}", content=b"text", headers=headers), said
+        )
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Authorization", "X-API-Key", "X-Client-ID", "traceparent", "tracestate", "baggage",
+        "Content-Type", "Accept", "User-Agent",
+    ],
+)  # fmt: skip
+def test_no_header_makes_the_service_fail(
+    client: httpx2.Client, naughty: list[str], name: str
+) -> None:
+    body = json.dumps({"collection": "handbook", "query": "lunch", "mode": "keyword"})
+    for said in pick(naughty, len(name)):
+        if UNSENDABLE & set(said):
+            continue
+        for value in (said, f"Bearer {said}") if name == "Authorization" else (said,):
+            headers = [("Content-Type", "application/json")] * (name != "Content-Type")
+            headers += [(name, value.strip().encode())]
+            check_answer(client.post("/v1/search", content=body, headers=headers), said)
+
+
+NUMBERS = ["NaN", "Infinity", "-Infinity", "1e999", "-1e999", "1e-999", "9" * 400, "9" * 5_000,
+           "-0", "-0.0", "0.1e1", "9223372036854775808", "1.7976931348623157e308"]  # fmt: skip
+NUMBERED = {
+    "top_k": ("/v1/search", '{"collection": "handbook", "query": "x", "top_k": *}'),
+    "max_age": ("/v1/search", '{"collection": "handbook", "query": "x", "max_age": *}'),
+    "min_generation": (
+        "/v1/search",
+        '{"collection": "handbook", "query": "x", "min_generation": *}',
+    ),
+    "page": ("/v1/search", '{"collection": "handbook", "query": "x", "filter": {"page": *}}'),
+    "order": (
+        "/v1/search",
+        '{"collection": "handbook", "query": "x", "filter": {"metadata.n": {"gt": *}}}',
+    ),
+    "list": (
+        "/v1/search",
+        '{"collection": "handbook", "query": "x", "filter": {"metadata.n": {"in": [*]}}}',
+    ),
+    "attribute": (STORE, '{"query": "x", "filters": {"type": "gte", "key": "n", "value": *}}'),
+    "threshold": (STORE, '{"query": "x", "ranking_options": {"score_threshold": *}}'),
+    "top_n": ("/v1/rerank", '{"query": "x", "documents": ["y"], "top_n": *}'),
+    "priority": ("/v1/rerank", '{"query": "x", "documents": ["y"], "priority": *}'),
+    "dimensions": ("/v1/embeddings", '{"input": "x", "dimensions": *}'),
+    "entry": ("/v1/feedback", '{"request_id": "1", "entry_id": *, "useful": true}'),
+    "metadata": (
+        f"{DOCUMENTS}:bulk",
+        '{"operations": [{"op": "put", "document_id": "n", "text": "t", "metadata": {"n": *}}]}',
+    ),
+    "tool": (
+        "/mcp",
+        json.dumps(
+            {
+                "jsonrpc": "2.0",
+                "id": 1,
+                "method": "tools/call",
+                "params": {
+                    "name": "search",
+                    "arguments": {"collection": "handbook", "query": "x", "filter": {"page": "*"}},
+                },
+            }
+        ).replace('"*"', "*"),
+    ),
+}
+
+
+@pytest.mark.parametrize("place", NUMBERED)
+def test_no_number_makes_the_service_fail(client: httpx2.Client, place: str) -> None:
+    path, body = NUMBERED[place]
+    for number in NUMBERS:
+        answer = client.post(path, content=body.replace("*", number), headers=MCP)
+        check_answer(answer, number)
