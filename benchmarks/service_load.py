@@ -1,0 +1,209 @@
+"""How a served collection answers 1, 2, 4 … 64 clients at once, each asking as soon as it is told.
+
+Usage: python benchmarks/service_load.py [FOLDER] [--seconds 60] [--clients 64]
+
+Indexes FOLDER/corpus.jsonl (default: cranfield of RAGLINE_TEST_DATA), starts `ragline serve` as a
+process of its own and asks the queries of FOLDER/queries.jsonl, without and with the reranker. The
+clients are threads of this process and share the machine. Beside it the bare loop: the query's
+vector and the statement behind a search, one after the other in one process, without HTTP, hits,
+records and metrics. Prints a Markdown table.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from http.client import HTTPConnection
+from itertools import cycle
+from pathlib import Path
+from statistics import quantiles
+from urllib.parse import urlsplit
+
+from ragline.configuration import Configuration, load_configuration
+from ragline.search.candidates import Retrieval, retrieve_candidates
+from ragline.search.searcher import Searcher
+from ragline.storage.database import open_database
+
+REPOSITORY = Path(__file__).parent.parent
+TEST_DATA = Path(os.environ.get("RAGLINE_TEST_DATA", REPOSITORY.parent / "shared" / "data"))
+CONFIGURATION = """\
+sources:
+  - name: corpus
+    collection: bench
+    kind: records
+    uri: '{corpus}'
+    fields: {{id: _id, title: title, text: text}}
+"""
+TOP_K = 10
+LONGEST_START_S = 120.0
+LONGEST_ANSWER_S = 60.0
+OK = 200
+# Each client begins elsewhere in the list, so that they do not ask the same at once.
+STRIDE = 17
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", nargs="?", type=Path, default=TEST_DATA / "cranfield")
+    parser.add_argument("--seconds", type=float, default=60.0, help="of each step")
+    parser.add_argument("--clients", type=int, default=64, help="of the last step")
+    options = parser.parse_args()
+    lines = (options.folder / "queries.jsonl").read_text("utf-8").splitlines()
+    queries = [json.loads(line)["text"] for line in lines if line.strip()]
+    with tempfile.TemporaryDirectory(prefix="ragline-bench-") as name:
+        path = Path(name) / "ragline.yaml"
+        corpus = (options.folder / "corpus.jsonl").resolve()
+        path.write_text(CONFIGURATION.format(corpus=corpus), encoding="utf-8")
+        subprocess.run([sys.executable, "-m", "ragline", "sync"], cwd=name, check=True)
+        print("| | clients | answers | refused | per second | p50 | p95 | p99 |")
+        print("|---|---|---|---|---|---|---|---|")
+        measure_bare_loop(load_configuration(path), queries, options.seconds)
+        with served(path) as address:
+            for rerank in (False, True):
+                clients = 1
+                while clients <= options.clients:
+                    measure_step(address, queries, clients, options.seconds, rerank=rerank)
+                    clients *= 2
+
+
+@contextmanager
+def served(path: Path) -> Iterator[str]:
+    """`ragline serve` over a configuration, ready for searches; its host and port."""
+    command = [sys.executable, "-m", "ragline", "serve", "--config", str(path), "--port", "0"]
+    # Its log goes to a file: a pipe that nobody reads would fill up and stop it.
+    log = path.parent / "serve.log"
+    with (
+        log.open("w", encoding="utf-8") as written,
+        subprocess.Popen(command, cwd=path.parent, stderr=written) as service,
+    ):
+        try:
+            deadline = time.monotonic() + LONGEST_START_S
+            while (address := find_ready(log.read_text("utf-8"))) is None:
+                assert service.poll() is None, log.read_text("utf-8")
+                assert time.monotonic() < deadline, "it was not ready in time"
+                time.sleep(0.2)
+            yield address
+        finally:
+            service.terminate()
+
+
+def find_ready(log: str) -> str | None:
+    """The address that a log tells, once /readyz answers there."""
+    found = re.search(r"http://127\.0\.0\.1:\d+", log)
+    if found is None:
+        return None
+    address = urlsplit(found[0]).netloc
+    connection = HTTPConnection(address, timeout=LONGEST_ANSWER_S)
+    try:
+        connection.request("GET", "/readyz")
+        is_ready = connection.getresponse().status == OK
+    except ConnectionError:
+        is_ready = False
+    finally:
+        connection.close()
+    return address if is_ready else None
+
+
+def measure_bare_loop(configuration: Configuration, queries: list[str], seconds: float) -> None:
+    """A row for a vector and a statement, one after the other."""
+    (settings,) = configuration.collections
+    with open_database(configuration) as database:
+        searcher = Searcher(database, configuration)
+        searcher.warm()
+        embedder = searcher.embedder(settings.embedding_model)
+        generation = searcher.live_generation(settings.name)
+
+        def ask(query: str) -> int:
+            retrieval = Retrieval(
+                generation=generation,
+                settings=settings.search,
+                mode="hybrid",
+                queries=(query,),
+                vectors=(embedder.embed_query(query),),
+                limit=TOP_K,
+            )
+            with database.begin() as connection:
+                candidates, _ = retrieve_candidates(connection, retrieval)
+            assert candidates
+            return OK
+
+        ask(queries[0])
+        started = time.monotonic()
+        report("bare loop", [ask_until(ask, queries, started + seconds)], started)
+
+
+def measure_step(
+    address: str, queries: list[str], clients: int, seconds: float, *, rerank: bool
+) -> None:
+    """A row for so many clients, each with a connection of its own."""
+    started = time.monotonic()
+
+    def be_client(number: int) -> list[tuple[int, float]]:
+        connection = HTTPConnection(address, timeout=LONGEST_ANSWER_S)
+        first = number * STRIDE % len(queries)
+
+        def ask(query: str) -> int:
+            body = {"collection": "bench", "query": query, "top_k": TOP_K, "rerank": rerank}
+            headers = {"Content-Type": "application/json"}
+            connection.request("POST", "/v1/search", json.dumps(body), headers)
+            answer = connection.getresponse()
+            answer.read()
+            return answer.status
+
+        try:
+            return ask_until(ask, [*queries[first:], *queries[:first]], started + seconds)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(clients) as threads:
+        asked = list(threads.map(be_client, range(clients)))
+    report("reranked" if rerank else "search", asked, started)
+
+
+def ask_until(
+    ask: Callable[[str], int], queries: list[str], deadline: float
+) -> list[tuple[int, float]]:
+    """The status and the seconds of each question until a moment."""
+    asked = []
+    for query in cycle(queries):
+        started = time.monotonic()
+        if started >= deadline:
+            break
+        status = ask(query)
+        asked.append((status, time.monotonic() - started))
+    return asked
+
+
+def report(name: str, asked: list[list[tuple[int, float]]], started: float) -> None:
+    """A row for a list of each client. The times are those of good answers.
+
+    The rate is over the time until the last answer, which comes after the step's end.
+    """
+    elapsed_s = time.monotonic() - started
+    statuses = Counter(status for one in asked for status, _ in one)
+    times_ms = [1e3 * took for one in asked for status, took in one if status == OK]
+    refused = ", ".join(
+        f"{count} × {status}" for status, count in sorted(statuses.items()) if status != OK
+    )
+    row = f"| {name} | {len(asked)} | {statuses[OK]} | {refused or 0} "
+    row += f"| {statuses[OK] / elapsed_s:.1f} "
+    if len(times_ms) > 1:
+        cuts = quantiles(times_ms, n=100, method="inclusive")
+        row += "".join(f"| {cuts[percent - 1]:.0f} ms " for percent in (50, 95, 99))
+    else:
+        row += "| – " * 3
+    print(f"{row}|", flush=True)
+
+
+if __name__ == "__main__":
+    main()
