@@ -142,6 +142,8 @@ def test_name_that_is_not_utf8_is_read_by_a_process_that_did_not_list_it(tree):
 def test_storage_whose_package_is_missing_names_the_extra(monkeypatch, scheme, extra):
     for package in ("gcsfs", "s3fs", "adlfs"):
         monkeypatch.setitem(sys.modules, package, None)
+    # It keeps the classes that another test had it load.
+    monkeypatch.setattr("fsspec.registry.registry", {})
     source = FilesSource(FilesSettings(name="s", collection="c", kind="files", uri=f"{scheme}://b"))
     with pytest.raises(SourceUnavailableError, match=rf"pip install 'ragline\[{extra}\]'"):
         list(source.list_documents())

@@ -78,7 +78,7 @@ def test_record_that_takes_too_long_is_tried_until_it_is_written(
     running: RunningService, search: Search, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("retrieval_api.batch_writer.LONGEST_WRITE_MS", 50)
-    monkeypatch.setattr("retrieval_api.recorder.RETRY_S", 0.05)
+    monkeypatch.setattr("retrieval_api.batch_writer.RETRY_S", 0.05)
     recorder = running.service.recorder
     failed_before = recorder.failure_count
     with slow_records(running):
