@@ -143,7 +143,7 @@ def test_storage_whose_package_is_missing_names_the_extra(monkeypatch, scheme, e
     for package in ("gcsfs", "s3fs", "adlfs"):
         monkeypatch.setitem(sys.modules, package, None)
     # It keeps the classes that another test had it load.
-    monkeypatch.setattr("fsspec.registry.registry", {})
+    monkeypatch.setattr(sys.modules["fsspec.registry"], "registry", {})
     source = FilesSource(FilesSettings(name="s", collection="c", kind="files", uri=f"{scheme}://b"))
     with pytest.raises(SourceUnavailableError, match=rf"pip install 'ragline\[{extra}\]'"):
         list(source.list_documents())
