@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DataError, IntegrityError, ProgrammingError, SQLAlchemyError
 
 from ragline.errors import DatabaseUnavailableError
-from ragline.storage.database import Database
+from ragline.storage.database import Database, limit_statements
 
 logger = logging.getLogger(__name__)
 
@@ -132,7 +132,7 @@ class BatchWriter(ABC, Generic[Row]):
         try:
             with database.begin() as connection:
                 # A lock must not hold the others for long: somebody may wait for them.
-                connection.exec_driver_sql(f"set local statement_timeout = {LONGEST_WRITE_MS:d}")
+                limit_statements(connection, LONGEST_WRITE_MS)
                 self._insert(connection, batch)
         except Exception as error:  # this thread has no caller: counted and logged, or raised
             self._forget()

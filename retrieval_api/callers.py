@@ -65,10 +65,11 @@ class Caller:
         Raises:
             UnknownCollectionError: there is none, for all that the caller may know.
         """
-        for settings in self.list_collections():
+        visible = self.list_collections()
+        for settings in visible:
             if settings.name == name:
                 return settings
-        known = ", ".join(settings.name for settings in self.list_collections()) or "none"
+        known = ", ".join(settings.name for settings in visible) or "none"
         raise UnknownCollectionError(f"unknown collection {name!r}; known: {known}")
 
     def ask(self, question: SearchRequest) -> SearchRequest:

@@ -10,7 +10,7 @@ from typing import Any, Self
 from sqlalchemy import Connection
 
 from ragline.quality.reformulation import AskedQuery, measure_reformulation
-from ragline.storage.database import Database
+from ragline.storage.database import Database, limit_statements
 from ragline.storage.statements import load_statement
 
 # What is read for one answer: the newest so many searches of the period.
@@ -111,7 +111,7 @@ def read_figures(
     """
     parameters = _parameters(period, collection)
     with database.begin() as connection:
-        connection.exec_driver_sql(f"set local statement_timeout = {LONGEST_READ_MS:d}")
+        limit_statements(connection, LONGEST_READ_MS)
         summaries = _read(connection, "quality/summarize_requests", parameters)
         gaps = _group(_read(connection, "quality/summarize_gaps", parameters))
         ages = _group(_read(connection, "quality/summarize_ages", parameters))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from ragline.quality.figures import LONGEST_READ_MS, MOST_REQUESTS, Period
-from ragline.storage.database import Database
+from ragline.storage.database import Database, limit_statements
 from ragline.storage.statements import load_statement
 
 MOST_EVALUATIONS = 500
@@ -68,7 +68,7 @@ def read_days(database: Database, period: Period, collection: str) -> list[DayOf
         "most": MOST_REQUESTS,
     }
     with database.begin() as connection:
-        connection.exec_driver_sql(f"set local statement_timeout = {LONGEST_READ_MS:d}")
+        limit_statements(connection, LONGEST_READ_MS)
         rows = connection.execute(load_statement("quality/summarize_days"), parameters).all()
     return [
         DayOfSearches(

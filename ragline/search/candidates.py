@@ -20,6 +20,7 @@ from ragline.configuration import SearchSettings
 from ragline.errors import SessionSettingError
 from ragline.search.filters import Condition
 from ragline.search.messages import Mode, Plan
+from ragline.storage.database import limit_statements
 from ragline.storage.generation_tables import load_generation_statement
 from ragline.storage.statements import load_statement
 
@@ -139,12 +140,8 @@ def _select_filtered(
         "principals": _list_principals(retrieval),
         "limit": FEW_ENTRIES + 1,
     }
-    _set_timeout(connection, retrieval.timeout_ms)
+    limit_statements(connection, retrieval.timeout_ms)
     return list(connection.execute(statement, parameters).scalars())
-
-
-def _set_timeout(connection: Connection, timeout_ms: int) -> None:
-    connection.exec_driver_sql(f"set local statement_timeout = {timeout_ms:d}")
 
 
 def _configure_session(connection: Connection, retrieval: Retrieval, plan: Plan) -> None:

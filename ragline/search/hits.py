@@ -11,6 +11,7 @@ from sqlalchemy import Connection, RowMapping
 from ragline.search.candidates import Candidate, LiveGeneration
 from ragline.search.media_types import media_type_of
 from ragline.search.messages import Highlight, Hit, HitExplanation, Receipt, SearchRequest
+from ragline.storage.database import limit_statements
 from ragline.storage.generation_tables import load_generation_statement
 
 LONGEST_SECTION_CHARS = 20_000
@@ -44,7 +45,7 @@ def read_extras(
     timeout_ms: int,
 ) -> Extras:
     """What a request wants to see around some entries, and which words of the query they hold."""
-    connection.exec_driver_sql(f"set local statement_timeout = {timeout_ms:d}")
+    limit_statements(connection, timeout_ms)
     surroundings: dict[int, RowMapping] = {}
     if {"neighbours", "section"} & {*request.include}:
         statement = load_generation_statement("search/select_surroundings", generation.id)

@@ -107,6 +107,11 @@ class Database:
         return url.render_as_string(hide_password=False)
 
 
+def limit_statements(connection: Connection, milliseconds: int) -> None:
+    """Let no statement of this transaction run for longer; Postgres cancels it with 57014."""
+    connection.exec_driver_sql(f"set local statement_timeout = {milliseconds:d}")
+
+
 @dataclass(frozen=True)
 class TenantDatabase(Database):
     """A database whose transactions see one tenant's rows alone.
