@@ -5,8 +5,10 @@ Usage: python benchmarks/service_load.py [FOLDER] [--seconds 60] [--clients 64]
 Indexes FOLDER/corpus.jsonl (default: cranfield of RAGLINE_TEST_DATA), starts `ragline serve` as a
 process of its own and asks the queries of FOLDER/queries.jsonl, without and with the reranker. The
 clients are threads of this process and share the machine. Beside it the bare loop: the query's
-vector and the statement behind a search, one after the other in one process, without HTTP, hits,
-records and metrics. Prints a Markdown table.
+vector and the three statements of a search, one after the other in this process, without HTTP,
+messages, records and metrics. The bare loop, the same searcher in this process, and one client take
+turns of five seconds, so that the machine's moods fall on all three; what one client waits for
+longer than the bare loop is the service's own cost. Prints a Markdown table.
 """
 
 from __future__ import annotations
@@ -26,13 +28,15 @@ from contextlib import contextmanager
 from http.client import HTTPConnection
 from itertools import cycle
 from pathlib import Path
-from statistics import quantiles
+from statistics import median, quantiles
 from urllib.parse import urlsplit
 
 from ragline.configuration import Configuration, load_configuration
 from ragline.search.candidates import Retrieval, retrieve_candidates
+from ragline.search.messages import SearchRequest
 from ragline.search.searcher import Searcher
 from ragline.storage.database import open_database
+from ragline.storage.generation_tables import load_generation_statement
 
 REPOSITORY = Path(__file__).parent.parent
 TEST_DATA = Path(os.environ.get("RAGLINE_TEST_DATA", REPOSITORY.parent / "shared" / "data"))
@@ -44,12 +48,17 @@ sources:
     uri: '{corpus}'
     fields: {{id: _id, title: title, text: text}}
 """
+COLUMNS = (
+    "clients", "answers", "refused", "refused after, p99", "per second", "p50", "p95", "p99",
+)  # fmt: skip
 TOP_K = 10
 LONGEST_START_S = 120.0
 LONGEST_ANSWER_S = 60.0
 OK = 200
-# Each client begins elsewhere in the list, so that they do not ask the same at once.
 STRIDE = 17
+TURN_S = 5.0
+# The status of an answer and the seconds that it took.
+Asked = tuple[int, float]
 
 
 def main() -> None:
@@ -65,10 +74,12 @@ def main() -> None:
         corpus = (options.folder / "corpus.jsonl").resolve()
         path.write_text(CONFIGURATION.format(corpus=corpus), encoding="utf-8")
         subprocess.run([sys.executable, "-m", "ragline", "sync"], cwd=name, check=True)
-        print("| | clients | answers | refused | per second | p50 | p95 | p99 |")
-        print("|---|---|---|---|---|---|---|---|")
-        measure_bare_loop(load_configuration(path), queries, options.seconds)
+        print(
+            "| | clients | answers | refused | refused after, p99 | per second | p50 | p95 | p99 |"
+        )
+        print("|---|---|---|---|---|---|---|---|---|")
         with served(path) as address:
+            measure_own_cost(address, load_configuration(path), queries, options.seconds)
             for rerank in (False, True):
                 clients = 1
                 while clients <= options.clients:
@@ -114,16 +125,18 @@ def find_ready(log: str) -> str | None:
     return address if is_ready else None
 
 
-def measure_bare_loop(configuration: Configuration, queries: list[str], seconds: float) -> None:
-    """A row for a vector and a statement, one after the other."""
+def measure_own_cost(
+    address: str, configuration: Configuration, queries: list[str], seconds: float
+) -> None:
+    """A row each for the bare loop, the searcher in this process and one client, in turns."""
     (settings,) = configuration.collections
-    with open_database(configuration) as database:
+    with open_database(configuration) as database, asking(address, rerank=False) as ask_service:
         searcher = Searcher(database, configuration)
         searcher.warm()
         embedder = searcher.embedder(settings.embedding_model)
-        generation = searcher.live_generation(settings.name)
 
-        def ask(query: str) -> int:
+        def ask_bare(query: str) -> int:
+            generation = searcher.live_generation(settings.name)
             retrieval = Retrieval(
                 generation=generation,
                 settings=settings.search,
@@ -132,14 +145,48 @@ def measure_bare_loop(configuration: Configuration, queries: list[str], seconds:
                 vectors=(embedder.embed_query(query),),
                 limit=TOP_K,
             )
+            statement = load_generation_statement("search/select_hits", generation.id)
             with database.begin() as connection:
                 candidates, _ = retrieve_candidates(connection, retrieval)
-            assert candidates
+                ids = [candidate.id for candidate in candidates]
+                assert connection.execute(statement, {"ids": ids}).all()
             return OK
 
-        ask(queries[0])
-        started = time.monotonic()
-        report("bare loop", [ask_until(ask, queries, started + seconds)], started)
+        def ask_searcher(query: str) -> int:
+            request = SearchRequest(settings.name, query, top_k=TOP_K)
+            assert searcher.search(request).hits
+            return OK
+
+        ways = {"bare loop": ask_bare, "searcher": ask_searcher, "search": ask_service}
+        asked: dict[str, list[Asked]] = {name: [] for name in ways}
+        for turn in range(max(1, round(seconds / TURN_S))):
+            ordered = rotate(queries, turn * STRIDE)
+            for name, ask in ways.items():
+                asked[name] += ask_until(ask, ordered, time.monotonic() + min(TURN_S, seconds))
+    for name, answers in asked.items():
+        report(name, [answers], sum(took for _, took in answers))
+    half = {name: median(took for _, took in answers) for name, answers in asked.items()}
+    own_ms = 1e3 * (half["search"] - half["bare loop"])
+    print(f"| the service's own cost | 1 | | | | | {own_ms:.1f} ms | | |")
+
+
+@contextmanager
+def asking(address: str, *, rerank: bool) -> Iterator[Callable[[str], int]]:
+    """A question to the service over a connection of its own; gives the status."""
+    connection = HTTPConnection(address, timeout=LONGEST_ANSWER_S)
+
+    def ask(query: str) -> int:
+        body = {"collection": "bench", "query": query, "top_k": TOP_K, "rerank": rerank}
+        headers = {"Content-Type": "application/json"}
+        connection.request("POST", "/v1/search", json.dumps(body), headers)
+        answer = connection.getresponse()
+        answer.read()
+        return answer.status
+
+    try:
+        yield ask
+    finally:
+        connection.close()
 
 
 def measure_step(
@@ -148,31 +195,23 @@ def measure_step(
     """A row for so many clients, each with a connection of its own."""
     started = time.monotonic()
 
-    def be_client(number: int) -> list[tuple[int, float]]:
-        connection = HTTPConnection(address, timeout=LONGEST_ANSWER_S)
-        first = number * STRIDE % len(queries)
-
-        def ask(query: str) -> int:
-            body = {"collection": "bench", "query": query, "top_k": TOP_K, "rerank": rerank}
-            headers = {"Content-Type": "application/json"}
-            connection.request("POST", "/v1/search", json.dumps(body), headers)
-            answer = connection.getresponse()
-            answer.read()
-            return answer.status
-
-        try:
-            return ask_until(ask, [*queries[first:], *queries[:first]], started + seconds)
-        finally:
-            connection.close()
+    def be_client(number: int) -> list[Asked]:
+        with asking(address, rerank=rerank) as ask:
+            return ask_until(ask, rotate(queries, number * STRIDE), started + seconds)
 
     with ThreadPoolExecutor(clients) as threads:
         asked = list(threads.map(be_client, range(clients)))
-    report("reranked" if rerank else "search", asked, started)
+    # The last answers come after the step's end.
+    report("reranked" if rerank else "search", asked, time.monotonic() - started)
 
 
-def ask_until(
-    ask: Callable[[str], int], queries: list[str], deadline: float
-) -> list[tuple[int, float]]:
+def rotate(queries: list[str], first: int) -> list[str]:
+    """The queries from another beginning, so that clients do not ask the same at once."""
+    first %= len(queries)
+    return queries[first:] + queries[:first]
+
+
+def ask_until(ask: Callable[[str], int], queries: list[str], deadline: float) -> list[Asked]:
     """The status and the seconds of each question until a moment."""
     asked = []
     for query in cycle(queries):
@@ -184,25 +223,23 @@ def ask_until(
     return asked
 
 
-def report(name: str, asked: list[list[tuple[int, float]]], started: float) -> None:
-    """A row for a list of each client. The times are those of good answers.
-
-    The rate is over the time until the last answer, which comes after the step's end.
-    """
-    elapsed_s = time.monotonic() - started
+def report(name: str, asked: list[list[Asked]], elapsed_s: float) -> None:
+    """A row for a list of each client. The times are those of good answers."""
     statuses = Counter(status for one in asked for status, _ in one)
     times_ms = [1e3 * took for one in asked for status, took in one if status == OK]
+    refused_ms = [1e3 * took for one in asked for status, took in one if status != OK]
     refused = ", ".join(
         f"{count} × {status}" for status, count in sorted(statuses.items()) if status != OK
     )
-    row = f"| {name} | {len(asked)} | {statuses[OK]} | {refused or 0} "
-    row += f"| {statuses[OK] / elapsed_s:.1f} "
-    if len(times_ms) > 1:
-        cuts = quantiles(times_ms, n=100, method="inclusive")
-        row += "".join(f"| {cuts[percent - 1]:.0f} ms " for percent in (50, 95, 99))
-    else:
-        row += "| – " * 3
-    print(f"{row}|", flush=True)
+    cells = [name, len(asked), statuses[OK], refused or 0, percentile(refused_ms, 99)]
+    cells += [f"{statuses[OK] / elapsed_s:.1f}", *(percentile(times_ms, p) for p in (50, 95, 99))]
+    print(f"| {' | '.join(map(str, cells))} |", flush=True)
+
+
+def percentile(times_ms: list[float], percent: int) -> str:
+    if len(times_ms) <= 1:
+        return "–"
+    return f"{quantiles(times_ms, n=100, method='inclusive')[percent - 1]:.1f} ms"
 
 
 if __name__ == "__main__":

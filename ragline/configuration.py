@@ -27,6 +27,7 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
+from ragline.access.tenants import DEFAULT_TENANT
 from ragline.errors import (
     ConfigurationError,
     NoPushSourceError,
@@ -44,7 +45,6 @@ from ragline.sources.settings import (
 )
 
 DEFAULT_FILE = "ragline.yaml"
-DEFAULT_TENANT = "default"
 MEASURES = ("ndcg@10", "recall@10", "recall@100", "mrr@10")
 
 TOP_KEYS = ("collections", "sources", "retention")

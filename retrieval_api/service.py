@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import Request
 
 from ragline.access.keys import has_keys
-from ragline.access.tenants import assign_tenant, has_tenant_role
+from ragline.access.tenants import assign_pushes, assign_tenant, has_tenant_role
 from ragline.configuration import Configuration, QueryText
 from ragline.embedder.embedder import Embedder
 from ragline.embedder.model_files import DEFAULT_MODEL
@@ -188,7 +188,9 @@ class Service:
         database = resources.enter_context(open_database(self.configuration))
         with database.begin() as connection:
             for settings in self.configuration.collections:
-                assign_tenant(connection, settings)
+                assign_tenant(connection, settings.name, settings.tenant)
+                for source in self.configuration.sources_of(settings.name):
+                    assign_pushes(connection, source.name, settings.tenant)
         if not has_tenant_role(database):
             logger.warning("no row-level security: docs/keys.md says how to make ragline_tenant")
         self._has_keys = has_keys(database)

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
-from ragline.configuration import CollectionSettings
 from ragline.storage.database import Database
 from ragline.storage.statements import load_statement
 
+DEFAULT_TENANT = "default"
 
-def assign_tenant(connection: Connection, settings: CollectionSettings) -> None:
-    """Give a collection to the tenant that its settings name."""
-    parameters = {"collection": settings.name, "tenant": settings.tenant}
+
+def assign_tenant(connection: Connection, collection: str, tenant: str) -> None:
+    """Give a collection to a tenant."""
+    parameters = {"collection": collection, "tenant": tenant}
     connection.execute(load_statement("access/assign_tenant"), parameters)
+
+
+def assign_pushes(connection: Connection, source: str, tenant: str) -> None:
+    """Give a tenant what was pushed to a source of its collections."""
+    parameters = {"source": source, "tenant": tenant}
+    connection.execute(load_statement("access/assign_pushes"), parameters)
 
 
 def has_tenant_role(database: Database) -> bool:

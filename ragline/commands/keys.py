@@ -5,8 +5,9 @@ from __future__ import annotations
 import click
 
 from ragline.access.keys import SCOPES, Scope, create_key, list_keys, revoke_key
+from ragline.access.tenants import DEFAULT_TENANT
 from ragline.commands import configured, json_option, print_json
-from ragline.configuration import DEFAULT_TENANT, Configuration
+from ragline.configuration import Configuration
 from ragline.errors import ConfigurationError
 from ragline.sources.settings import read_duration
 from ragline.storage.database import open_database

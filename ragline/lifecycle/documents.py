@@ -86,9 +86,7 @@ def sync_documents(workshop: Workshop, source_name: str) -> DocumentsReport:
     """
     started = perf_counter()
     settings = workshop.configuration.source(source_name)
-    with workshop.database.begin() as connection:
-        source_id = ledger.register_source(connection, settings).id
-        assign_tenant(connection, workshop.configuration.collection(settings.collection))
+    source_id = _register_source(workshop, settings)
     try:
         workshop.lock_source(source_name)
         source = workshop.open_source(source_name)
@@ -107,9 +105,7 @@ def read_documents(
 ) -> ReadingCounts:
     """Read what the ledger wants read of a source, together with whoever else does it now."""
     settings = workshop.configuration.source(source_name)
-    with workshop.database.begin() as connection:
-        source_id = ledger.register_source(connection, settings).id
-        assign_tenant(connection, workshop.configuration.collection(settings.collection))
+    source_id = _register_source(workshop, settings)
     parser = parser_fingerprint()
     with workshop.database.connect() as connection:
         unread = ledger.count_unread(connection, source_id, parser)
@@ -122,6 +118,15 @@ def read_documents(
         for count in drain(reader.read_batch, reader.count_left):
             advance(count)
     return ReadingCounts(reader.documents, reader.changed, reader.bytes_read)
+
+
+def _register_source(workshop: Workshop, settings: SourceSettings) -> int:
+    """Make the source and its collection known; return the source's id."""
+    collection = workshop.configuration.collection(settings.collection)
+    with workshop.database.begin() as connection:
+        source_id = ledger.register_source(connection, settings).id
+        assign_tenant(connection, collection.name, collection.tenant)
+    return source_id
 
 
 def _list_source(

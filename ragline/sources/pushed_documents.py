@@ -10,9 +10,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from psycopg.errors import InsufficientPrivilege
 from sqlalchemy import Connection
+from sqlalchemy.exc import ProgrammingError
 
-from ragline.errors import DocumentTooLargeError
+from ragline.access.tenants import DEFAULT_TENANT
+from ragline.errors import DocumentTooLargeError, UnknownSourceError
 from ragline.fingerprints import hash_bytes
 from ragline.sources.json_values import json_value, storable_text
 from ragline.storage.database import Database
@@ -119,18 +122,32 @@ def check_size(put: Put, limit: int) -> None:
 
 
 def push_documents(
-    database: Database, source: str, operations: Sequence[Operation]
+    database: Database,
+    source: str,
+    operations: Sequence[Operation],
+    *,
+    tenant: str = DEFAULT_TENANT,
 ) -> list[Outcome]:
     """Carry out operations in their order, all of them or none; an outcome for each.
 
     May run twice: what is so already stays as it is and gets no new version. Writers to one
     source wait for each other, so versions come into sight in their order: a change that a probe
-    has not seen always has a higher one than those it has.
+    has not seen always has a higher one than those it has. `tenant` is whose the source is.
+
+    Raises:
+        UnknownSourceError: the database is another tenant's.
     """
-    with database.begin() as connection:
-        connection.execute(load_statement("sources/lock_pushes"), {"source": source})
-        kept = _select_kept(connection, source, operations)
-        return [_carry_out(connection, source, kept, operation) for operation in operations]
+    try:
+        with database.begin() as connection:
+            connection.execute(load_statement("sources/lock_pushes"), {"source": source})
+            kept = _select_kept(connection, source, operations)
+            pushing = _Pushing(connection, source, tenant, kept)
+            return [pushing.carry_out(operation) for operation in operations]
+    except ProgrammingError as error:
+        if isinstance(error.orig, InsufficientPrivilege):
+            # Row-level security; reached only where somebody named a source that is not theirs.
+            raise UnknownSourceError(f"unknown source {source!r}") from None
+        raise
 
 
 def spell_content(content: bytes, title: str | None) -> bytes:
@@ -153,46 +170,52 @@ def _select_kept(
     return {row.document_id: _Kept(row.version, row.is_live) for row in rows}
 
 
-def _carry_out(
-    connection: Connection, source: str, kept: dict[str, _Kept], operation: Operation
-) -> Outcome:
-    """Do one operation, and note in `kept` what the next one on the same document meets."""
-    document_id = operation.document_id
-    before = kept.get(document_id)
-    if isinstance(operation, Put):
-        content_hash = hash_bytes(spell_content(operation.content, operation.title)).hex()
-        version = _put(connection, source, operation, content_hash)
-        status: Status = "updated" if before is not None and before.is_live else "created"
-    else:
-        content_hash = None
-        version = _delete(connection, source, document_id)
-        status = "deleted"
-    if version is not None:
-        kept[document_id] = _Kept(version, isinstance(operation, Put))
-        return Outcome(document_id, status, version, content_hash)
-    if before is None:
-        return Outcome(document_id, "unknown", None)
-    return Outcome(document_id, "unchanged", before.version, content_hash)
+@dataclass(frozen=True, slots=True)
+class _Pushing:
+    """One transaction over a source; `kept` is what the next operation on a document meets."""
 
+    connection: Connection
+    source: str
+    tenant: str
+    kept: dict[str, _Kept]
 
-def _put(connection: Connection, source: str, put: Put, content_hash: str) -> int | None:
-    """The new version; None when the document was just so before."""
-    parameters = {
-        "source": source,
-        "document_id": put.document_id,
-        "content": put.content,
-        "content_hash": content_hash,
-        "name": put.name,
-        "is_text": put.is_text,
-        "title": put.title,
-        "metadata": json.dumps(put.metadata),
-        "principals": None if put.principals is None else list(put.principals),
-    }
-    statement = load_statement("sources/upsert_pushed_document")
-    return connection.execute(statement, parameters).scalar()
+    def carry_out(self, operation: Operation) -> Outcome:
+        document_id = operation.document_id
+        before = self.kept.get(document_id)
+        if isinstance(operation, Put):
+            content_hash = hash_bytes(spell_content(operation.content, operation.title)).hex()
+            version = self._put(operation, content_hash)
+            status: Status = "updated" if before is not None and before.is_live else "created"
+        else:
+            content_hash = None
+            version = self._delete(document_id)
+            status = "deleted"
+        if version is not None:
+            self.kept[document_id] = _Kept(version, isinstance(operation, Put))
+            return Outcome(document_id, status, version, content_hash)
+        if before is None:
+            return Outcome(document_id, "unknown", None)
+        return Outcome(document_id, "unchanged", before.version, content_hash)
 
+    def _put(self, put: Put, content_hash: str) -> int | None:
+        """The new version; None when the document was just so before."""
+        parameters = {
+            "source": self.source,
+            "tenant": self.tenant,
+            "document_id": put.document_id,
+            "content": put.content,
+            "content_hash": content_hash,
+            "name": put.name,
+            "is_text": put.is_text,
+            "title": put.title,
+            "metadata": json.dumps(put.metadata),
+            "principals": None if put.principals is None else list(put.principals),
+        }
+        statement = load_statement("sources/upsert_pushed_document")
+        return self.connection.execute(statement, parameters).scalar()
 
-def _delete(connection: Connection, source: str, document_id: str) -> int | None:
-    """The tombstone's version; None when there is nothing to delete."""
-    statement = load_statement("sources/delete_pushed_document")
-    return connection.execute(statement, {"source": source, "document_id": document_id}).scalar()
+    def _delete(self, document_id: str) -> int | None:
+        """The tombstone's version; None when there is nothing to delete."""
+        parameters = {"source": self.source, "document_id": document_id}
+        statement = load_statement("sources/delete_pushed_document")
+        return self.connection.execute(statement, parameters).scalar()

@@ -489,6 +489,7 @@ pushed_documents = Table(
     Column("version", BigInteger, nullable=False),
     _moment("changed_at", nullable=False),
     _moment("deleted_at"),
+    Column("tenant", Text, nullable=False, server_default="default"),
     Index(
         "pushed_documents_source_version_idx",
         "source",

@@ -201,8 +201,7 @@ def _draw_collection(caller: Caller, collection: str, days: int) -> list[plots.P
         last,
         figures[0] if figures else None,
         read_days(caller.database, period, collection),
-        # The role of tenants may not read evaluations; the collection is the caller's own.
-        read_evaluations(caller.service.database, period, collection),
+        read_evaluations(caller.database, period, collection),
     )
 
 

@@ -8,7 +8,12 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 
-from ragline.errors import DocumentTooLargeError, UnknownDocumentError
+from ragline.errors import (
+    DocumentTooLargeError,
+    UnknownCollectionError,
+    UnknownDocumentError,
+    UnknownSourceError,
+)
 from ragline.sources.push import PushSettings
 from ragline.sources.pushed_documents import (
     Delete,
@@ -75,7 +80,7 @@ def put_document(
     """
     put = read_put(request, document_id, parameters, body)
     check_size(put, source.max_document_bytes)
-    (outcome,) = push_documents(caller.service.database, source.name, [put])
+    (outcome,) = _push(caller, source, [put])
     response.status_code = 201 if outcome.status == "created" else 200
     _log(request, source, [outcome])
     return pushed_messages.DocumentPut.model_validate(
@@ -97,7 +102,7 @@ def delete_document(
 
     Deleting it again changes nothing.
     """
-    (outcome,) = push_documents(caller.service.database, source.name, [Delete(document_id)])
+    (outcome,) = _push(caller, source, [Delete(document_id)])
     if outcome.status == "unknown":
         raise UnknownDocumentError(
             f"no document {document_id!r} was ever put into the collection {source.collection!r}"
@@ -126,7 +131,7 @@ def push_operations(
     asked = read_json(body, pushed_messages.DocumentOperations)
     operations = [operation.to_operation() for operation in asked.operations]
     _check_sizes(operations, source.max_document_bytes)
-    outcomes = push_documents(caller.service.database, source.name, operations)
+    outcomes = _push(caller, source, operations)
     _log(request, source, outcomes)
     return pushed_messages.OperationOutcomes(
         collection=source.collection,
@@ -135,6 +140,14 @@ def push_operations(
         forgotten_within_seconds=_forgotten_within_s(source),
         results=[pushed_messages.OperationOutcome.model_validate(outcome) for outcome in outcomes],
     )
+
+
+def _push(caller: Pushing, source: PushSettings, operations: Sequence[Operation]) -> list[Outcome]:
+    tenant = caller.service.configuration.collection(source.collection).tenant
+    try:
+        return push_documents(caller.database, source.name, operations, tenant=tenant)
+    except UnknownSourceError:
+        raise UnknownCollectionError(f"unknown collection {source.collection!r}") from None
 
 
 def _check_sizes(operations: Sequence[Operation], limit: int) -> None:

@@ -1,4 +1,4 @@
-"""The page as a browser shows it: each tab is drawn, and what must be in it is there.
+"""The page in a real browser: what it draws, the keyboard, and what its script sends.
 
 The screenshots lie in the test's folder, for who wants to look at them.
 """
@@ -8,17 +8,13 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import subprocess
 import time
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from struct import unpack
-from typing import Any
 
 import httpx2
 import pytest
-from lxml import html
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 from ragline_home import Home
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -96,92 +92,149 @@ def wait_until_ready(url: str) -> None:
         time.sleep(0.2)
 
 
-def browse(profile: Path, address: str, *options: str) -> str:
-    """What headless Chromium says of an address."""
-    assert CHROMIUM is not None
-    command = [
-        CHROMIUM, "--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
-        f"--user-data-dir={profile}", *options, address,
-    ]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
-    return done.stdout
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
 
 
-def draw(profile: Path, address: str, name: str, *options: str) -> Path:
-    """A screenshot of an address."""
-    picture = profile.parent / f"{name}.png"
-    browse(profile, address, f"--screenshot={picture}", *options)
-    return picture
+@pytest.fixture
+def page(browser: Browser, url: str) -> Iterator[Page]:
+    """A browser's tab without a history; nothing in it may go wrong or ask another host."""
+    context = browser.new_context(base_url=url, viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    wrong: list[str] = []
+    page.on("pageerror", lambda error: wrong.append(f"error: {error}"))
+    page.on("console", lambda told: wrong.append(told.text) if told.type == "error" else None)
+    page.on("dialog", lambda dialog: wrong.append(f"dialog: {dialog.message}"))
+    page.on("request", lambda asked: None if asked.url.startswith(url) else wrong.append(asked.url))
+    yield page
+    context.close()
+    assert wrong == []
 
 
-def dump(profile: Path, address: str) -> Any:
-    """The elements of a page when its script has run."""
-    return html.fromstring(browse(profile, address, "--dump-dom"))
+def count_clicks(url: str) -> int:
+    """The clicks on record; feedback is written at once."""
+    answer = httpx2.get(f"{url}/v1/quality", params={"collection": "notes"}).json()
+    (figures,) = answer["collections"]
+    return int(figures["clicks"])
 
 
-def words(element: Any) -> str:
-    return " ".join(element.text_content().split())
-
-
-def count_tones(picture: Path) -> tuple[tuple[int, int], int]:
-    """Width and height of a PNG, and how many values its filtered bytes have: few when blank."""
-    content = picture.read_bytes()
-    size = unpack(">II", content[16:24])
-    data, position = b"", 8
-    while position < len(content):
-        (length,) = unpack(">I", content[position : position + 4])
-        if content[position + 4 : position + 8] == b"IDAT":
-            data += content[position + 8 : position + 8 + length]
-        position += length + 12
-    return (size[0], size[1]), len(set(zlib.decompress(data)))
-
-
-@pytest.mark.parametrize("scheme", ["0", "1"], ids=["dark", "light"])
+@pytest.mark.parametrize("width", [1280, 390], ids=["desk", "phone"])
+@pytest.mark.parametrize("scheme", ["dark", "light"])
 @pytest.mark.parametrize("tab", list(TABS))
-def test_tab_is_drawn(url: str, tmp_path: Path, tab: str, scheme: str) -> None:
-    picture = draw(
-        tmp_path / "profile", url + TABS[tab], tab,
-        "--window-size=1280,1600", f"--blink-settings=preferredColorScheme={scheme}",
-    )  # fmt: skip
-    size, tones = count_tones(picture)
-    assert size == (1280, 1600)
-    assert tones > 50
+def test_tab_is_drawn(page: Page, tmp_path: Path, tab: str, scheme: str, width: int) -> None:
+    page.emulate_media(color_scheme=scheme)
+    page.set_viewport_size({"width": width, "height": 900})
+    page.goto(TABS[tab])
+    page.screenshot(path=tmp_path / f"{tab}.png", full_page=True)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    background = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    lightness = sum(int(value) for value in re.findall(r"\d+", background)[:3])
+    assert lightness < 200 if scheme == "dark" else lightness > 600
 
 
-def test_search_in_a_browser_has_hits_and_the_focus_in_its_box(url: str, tmp_path: Path) -> None:
-    page = dump(tmp_path / "profile", url + TABS["search"])
-    assert page.xpath("//input[@id='q' and @autofocus]")
-    first = page.find_class("hit")[0]
-    assert "harbour master" in words(first)
-    assert {words(mark) for mark in first.iter("mark")} & {"harbour", "master", "gate"}
-    assert page.find_class("bar")
+def test_search_has_marked_hits_with_scores_and_receipts(page: Page) -> None:
+    page.goto(TABS["search"])
+    first = page.locator(".hit").first
+    expect(first).to_contain_text("harbour master")
+    assert {*first.locator("mark").all_inner_texts()} & {"harbour", "master", "gate"}
+    expect(first.locator("svg.bar").first).to_be_visible()
+    receipt = first.get_by_text("SHA-256 of the bytes")
+    expect(receipt).to_be_hidden()
+    first.locator("summary").click()
+    expect(receipt).to_be_visible()
 
 
-def test_chunks_in_a_browser_show_what_they_repeat(url: str, tmp_path: Path) -> None:
-    page = dump(tmp_path / "profile", url + TABS["documents"])
-    chunks = page.find_class("chunk")
-    assert len(chunks) > 2
-    assert re.search(r"repeats \d+ tokens? of the chunk before", words(chunks[1]))
-    assert page.find_class("repeated")
-    assert "Tides" in words(chunks[1].find_class("path")[0])
+def test_keyboard_alone_is_enough(page: Page) -> None:
+    page.goto("/")
+    expect(page.get_by_role("searchbox")).to_be_focused()
+    page.keyboard.type("when is it quiet")
+    page.keyboard.press("Enter")
+    expect(page.locator(".hit").first).to_contain_text("Quiet hours")
+    page.locator(".hit a").first.focus()
+    page.keyboard.press("/")
+    expect(page.get_by_role("searchbox")).to_be_focused()
+    page.keyboard.type("gate 7/8")
+    expect(page.get_by_role("searchbox")).to_have_value("gate 7/8")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**q=gate+7*")
+    page.locator("h3 a").first.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(".chunk").first).to_be_visible()
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement !== document.body")
 
 
-def test_clocks_and_plots_in_a_browser(url: str, tmp_path: Path) -> None:
+def test_focus_can_be_seen(page: Page) -> None:
+    page.goto(TABS["search"])
+    for _ in range(3):
+        page.keyboard.press("Tab")
+    outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+    assert outline != "none"
+
+
+def test_verdict_is_noted_without_leaving_the_page(page: Page) -> None:
+    page.goto(TABS["search"])
+    before = page.url
+    form = page.locator("form.verdict").first
+    useful = form.get_by_role("button", name="Useful", exact=True)
+    useful.click()
+    expect(form.get_by_role("status")).to_have_text("Noted, thank you.")
+    expect(useful).to_have_attribute("aria-pressed", "true")
+    form.get_by_role("button", name="Not useful").click()
+    expect(useful).to_have_attribute("aria-pressed", "false")
+    assert page.url == before
+
+
+def test_opened_hit_is_a_click_on_record(page: Page, url: str) -> None:
+    page.goto(TABS["search"])
+    time.sleep(1)  # until the search is on record
+    clicks = count_clicks(url)
+    page.locator("h3 a").first.click()
+    expect(page.locator(".chunk:target")).to_be_in_viewport()
+    deadline = time.monotonic() + 10
+    while count_clicks(url) == clicks:
+        assert time.monotonic() < deadline, "timed out"
+        time.sleep(0.1)
+
+
+def test_page_works_without_its_script(browser: Browser, url: str) -> None:
+    context = browser.new_context(base_url=url, java_script_enabled=False)
+    page = context.new_page()
+    page.goto(TABS["search"])
+    page.locator("form.verdict").first.get_by_role("button", name="Not useful").click()
+    expect(page.get_by_role("main")).to_contain_text("Noted")
+    context.close()
+
+
+def test_chunks_show_what_they_repeat(page: Page) -> None:
+    page.goto(TABS["documents"])
+    chunks = page.locator(".chunk")
+    assert chunks.count() > 2
+    expect(chunks.nth(1)).to_contain_text(re.compile(r"repeats \d+ tokens? of the chunk before"))
+    expect(page.locator(".repeated").first).to_be_visible()
+    expect(chunks.nth(1).locator(".path")).to_contain_text("Tides")
+
+
+def test_clocks_and_plots(page: Page, url: str) -> None:
     httpx2.get(url + TABS["search"])
     time.sleep(1)  # until the search is on record
-    page = dump(tmp_path / "profile", url + TABS["quality"])
-    assert len(page.find_class("source")) == 2
-    assert len(page.find_class("clock")) == 4
-    assert len(page.find_class("chart")) >= 3
+    page.goto(TABS["quality"])
+    expect(page.locator(".source")).to_have_count(2)
+    expect(page.locator(".timed")).to_have_count(4)
+    assert page.locator("svg.chart").count() >= 3
 
 
-def test_naughty_document_does_nothing_in_a_browser(url: str, tmp_path: Path) -> None:
+def test_naughty_document_does_nothing(page: Page) -> None:
     for path in (
         "/?collection=notes&q=naughty+script",
         "/documents?collection=notes&document_id=%3Cb%3Enaughty%3C/b%3E",
         "/?collection=notes&q=%3Cscript%3Edocument.title%3D%27broken%27%3C/script%3E",
     ):
-        page = dump(tmp_path / "profile", url + path)
-        assert page.xpath("//title")[0].text != "broken"
-        assert "document.title='broken'" in words(page)
-        assert page.xpath("//main//img | //main//script") == []
+        page.goto(path)
+        assert page.title() != "broken"
+        expect(page.get_by_role("main")).to_contain_text("document.title='broken'")
+        expect(page.locator("main img, main script")).to_have_count(0)

@@ -1,13 +1,13 @@
 -- Puts a document and gives it the next version: one row with it, none when nothing differs.
 insert into ragline.pushed_documents as kept (
   source, document_id, content, content_hash, name, is_text, title, metadata, principals, version,
-  changed_at
+  changed_at, tenant
 )
 values (
   cast(:source as text), cast(:document_id as text), cast(:content as bytea),
   cast(:content_hash as text), cast(:name as text), cast(:is_text as boolean),
   cast(:title as text), cast(:metadata as jsonb), cast(:principals as text[]),
-  nextval('ragline.push_versions'), now()
+  nextval('ragline.push_versions'), now(), cast(:tenant as text)
 )
 on conflict (source, document_id) do update
 set

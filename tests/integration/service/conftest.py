@@ -9,9 +9,9 @@ from typing import Any
 
 import httpx2
 import pytest
-from running_service import RunningService, run_service, wait_until
+from running_service import INBOX, RunningService, run_service, wait_until
 
-from ragline.configuration import Configuration, load_configuration
+from ragline.configuration import CollectionSettings, Configuration, load_configuration
 from ragline.embedder.embedder import Embedder
 from ragline.lifecycle.chunks import build_chunks
 from ragline.lifecycle.documents import sync_documents
@@ -99,6 +99,22 @@ def running(indexed_collection: Configuration) -> Iterator[RunningService]:
     with run_service(indexed_collection) as running:
         wait_until(lambda: httpx2.get(f"{running.url}/readyz").status_code == 200)
         yield running
+
+
+@pytest.fixture(scope="module")
+def pushable(indexed_collection: Configuration) -> Iterator[RunningService]:
+    """The service with a collection more, `pushed`, that takes documents; `handbook` takes none."""
+    configuration = indexed_collection.model_copy(
+        update={
+            "collections": (*indexed_collection.collections, CollectionSettings(name="pushed")),
+            "sources": (*indexed_collection.sources, INBOX),
+        }
+    )
+    with run_service(configuration) as running:
+        wait_until(lambda: httpx2.get(f"{running.url}/readyz").status_code == 200)
+        yield running
+        with running.service.database.begin() as connection:
+            connection.exec_driver_sql("truncate ragline.pushed_documents")
 
 
 @pytest.fixture

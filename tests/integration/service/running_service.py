@@ -12,8 +12,18 @@ from dataclasses import dataclass
 from fastapi import FastAPI
 
 from ragline.configuration import Configuration
+from ragline.sources.push import PushSettings
 from retrieval_api.commands import build_server
 from retrieval_api.service import Service
+
+INBOX = PushSettings(
+    name="inbox",
+    collection="pushed",
+    kind="push",
+    max_document_bytes=3_000_000,
+    visible_within="1m",
+    forgotten_within="2m",
+)
 
 
 @dataclass(frozen=True)

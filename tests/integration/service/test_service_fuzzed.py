@@ -9,18 +9,15 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
 from typing import Any
 
 import httpx2
-import pytest
 import schemathesis
-from running_service import RunningService, run_service, wait_until
+from running_service import RunningService
 from schemathesis import Case
 from schemathesis.config import SchemathesisConfig
 
-from ragline.configuration import CollectionSettings, Configuration
-from ragline.sources.push import PushSettings
+from ragline.configuration import Configuration
 from retrieval_api.app import build_app
 
 EXAMPLES = 500 if os.environ.get("RAGLINE_SOAK") else 30
@@ -32,11 +29,11 @@ NOT_PROMISED = "positive_data_acceptance"
 PLACEHOLDER = "0"
 # Names that there are, among those that are made up.
 KNOWN = {
-    "path.collection": ["handbook", "fuzzed", "unsynced"],
-    "body.collection": ["handbook", "fuzzed", "unsynced"],
-    "query.collection": ["handbook", "fuzzed", "unsynced"],
-    "path.document_id": ["leave", "hours", "fuzzed"],
-    "query.source": ["handbook-articles", "fuzzed-inbox"],
+    "path.collection": ["handbook", "pushed", "unsynced"],
+    "body.collection": ["handbook", "pushed", "unsynced"],
+    "query.collection": ["handbook", "pushed", "unsynced"],
+    "path.document_id": ["leave", "hours", "pushed"],
+    "query.source": ["handbook-articles", "inbox"],
 }
 
 
@@ -64,34 +61,17 @@ def _configure() -> SchemathesisConfig:
 document = schemathesis.openapi.from_dict(_describe_service(), config=_configure())
 
 
-@pytest.fixture(scope="module")
-def fuzzed(indexed_collection: Configuration) -> Iterator[RunningService]:
-    """The service with a collection more, which takes pushed documents."""
-    configuration = indexed_collection.model_copy(
-        update={
-            "collections": (*indexed_collection.collections, CollectionSettings(name="fuzzed")),
-            "sources": (
-                *indexed_collection.sources,
-                PushSettings(name="fuzzed-inbox", collection="fuzzed", kind="push"),
-            ),
-        }
-    )
-    with run_service(configuration) as running:
-        wait_until(lambda: httpx2.get(f"{running.url}/readyz").status_code == 200)
-        yield running
-        with running.service.database.begin() as connection:
-            connection.exec_driver_sql("truncate ragline.pushed_documents")
-
-
-def test_requests_are_made_from_the_document_that_is_served(fuzzed: RunningService) -> None:
-    served = httpx2.get(f"{fuzzed.url}/openapi.json").json()
+def test_requests_are_made_from_the_document_that_is_served(pushable: RunningService) -> None:
+    served = httpx2.get(f"{pushable.url}/openapi.json").json()
     assert served == json.loads(json.dumps(_describe_service()))
 
 
 @document.parametrize()
-def test_every_answer_is_one_that_the_document_tells_of(case: Case, fuzzed: RunningService) -> None:
+def test_every_answer_is_one_that_the_document_tells_of(
+    case: Case, pushable: RunningService
+) -> None:
     _name_what_there_is(case)
-    answer = case.call(base_url=fuzzed.url, timeout=DEADLINE_S)
+    answer = case.call(base_url=pushable.url, timeout=DEADLINE_S)
     if len(answer.request.path_url) > LONGEST_ADDRESS_CHARS:
         assert answer.status_code == 400
         return
@@ -103,6 +83,6 @@ def _name_what_there_is(case: Case) -> None:
     named = case.path_parameters
     is_push = case.operation.method in ("put", "delete") or case.operation.path.endswith(":bulk")
     if named.get("collection") == PLACEHOLDER:
-        named["collection"] = "fuzzed" if is_push else "handbook"
+        named["collection"] = "pushed" if is_push else "handbook"
     if named.get("document_id") == PLACEHOLDER and not is_push:
         named["document_id"] = "leave"

@@ -15,16 +15,14 @@ from urllib.parse import quote
 
 import httpx2
 import pytest
-from running_service import RunningService, run_service, wait_until
+from running_service import RunningService
 
-from ragline.configuration import CollectionSettings, Configuration
-from ragline.sources.push import PushSettings
 from retrieval_api.problems import MEDIA_TYPE
 
 OWN = ["\0", "a\0b", "\ud800", "a\udfffb", "\ufeff", "\u202e", "x" * 5_000, "\x7f", "1e999", "."]
 JSON = {"Content-Type": "application/json"}
 MCP = {**JSON, "Accept": "application/json, text/event-stream"}
-DOCUMENTS = "/v1/collections/naughty/documents"
+DOCUMENTS = "/v1/collections/pushed/documents"
 HANDBOOK = "/v1/collections/handbook"
 STORE = "/v1/vector_stores/handbook/search"
 # A client sends none of these in a header.
@@ -40,25 +38,6 @@ def naughty(test_data: Path) -> list[str]:
     text = (test_data / "naughty_strings" / "blns.json").read_text("utf-8")
     strings: list[str] = json.loads(text)
     return strings
-
-
-@pytest.fixture(scope="module")
-def pushable(indexed_collection: Configuration) -> Iterator[RunningService]:
-    """The service with a collection more, which takes pushed documents."""
-    configuration = indexed_collection.model_copy(
-        update={
-            "collections": (*indexed_collection.collections, CollectionSettings(name="naughty")),
-            "sources": (
-                *indexed_collection.sources,
-                PushSettings(name="naughty-inbox", collection="naughty", kind="push"),
-            ),
-        }
-    )
-    with run_service(configuration) as running:
-        wait_until(lambda: httpx2.get(f"{running.url}/readyz").status_code == 200)
-        yield running
-        with running.service.database.begin() as connection:
-            connection.exec_driver_sql("truncate ragline.pushed_documents")
 
 
 @pytest.fixture

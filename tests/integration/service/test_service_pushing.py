@@ -15,36 +15,13 @@ from urllib.parse import quote
 
 import httpx2
 import pytest
-from running_service import RunningService, run_service, wait_until
+from running_service import INBOX, RunningService
 
-from ragline.configuration import CollectionSettings, Configuration
 from ragline.sources.protocol import FetchedDocument
-from ragline.sources.push import PushSettings, PushSource
+from ragline.sources.push import PushSource
 from retrieval_api.problems import MEDIA_TYPE
 
-LIMIT_BYTES = 3_000_000
-SETTINGS = PushSettings(
-    name="inbox",
-    collection="pushed",
-    kind="push",
-    max_document_bytes=LIMIT_BYTES,
-    visible_within="1m",
-    forgotten_within="2m",
-)
-
-
-@pytest.fixture(scope="module")
-def pushable(indexed_collection: Configuration) -> Iterator[RunningService]:
-    """The service with a push source for the collection `pushed`, and none for `handbook`."""
-    configuration = indexed_collection.model_copy(
-        update={
-            "collections": (*indexed_collection.collections, CollectionSettings(name="pushed")),
-            "sources": (*indexed_collection.sources, SETTINGS),
-        }
-    )
-    with run_service(configuration) as running:
-        wait_until(lambda: httpx2.get(f"{running.url}/readyz").status_code == 200)
-        yield running
+LIMIT_BYTES = INBOX.max_document_bytes
 
 
 @pytest.fixture
@@ -59,7 +36,7 @@ def client(pushable: RunningService) -> Iterator[httpx2.Client]:
 @pytest.fixture
 def source(pushable: RunningService) -> PushSource:
     """The push source as a sync opens it."""
-    return PushSource(SETTINGS, pushable.service.database)
+    return PushSource(INBOX, pushable.service.database)
 
 
 def path_of(document_id: str, collection: str = "pushed") -> str:
@@ -544,7 +521,10 @@ def test_id_that_urls_cannot_have_can_be_put_in_bulk(
     [
         ({"op": "put", "document_id": "b"}, "operations.1.put.text"),
         ({"op": "put", "document_id": "", "text": "t"}, "operations.1.put.document_id"),
-        ({"op": "put", "document_id": "b", "text": "x" * (LIMIT_BYTES + 1)}, "operations.1.text"),
+        (
+            {"op": "put", "document_id": "b", "text": "x" * (LIMIT_BYTES + 1)},
+            "operations.1.text",
+        ),
         ({"op": "delete", "document_id": "b", "text": "t"}, "operations.1.delete.text"),
         ({"op": "upsert", "document_id": "b"}, "operations.1"),
         ({"document_id": "b"}, "operations.1"),
