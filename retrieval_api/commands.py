@@ -18,6 +18,9 @@ from retrieval_api.telemetry import exported_telemetry
 
 # What a request that is being answered gets when the service is told to stop.
 GRACE_S = 10
+# Longer than load balancers and pools of clients keep theirs, 60 s as a rule, so that they end a
+# connection and not we, just when a question is on its way.
+KEEP_ALIVE_S = 75
 
 _STOPPING = (signal.SIGINT, signal.SIGTERM)
 
@@ -48,6 +51,7 @@ def build_server(configuration: Configuration) -> uvicorn.Server:
             log_config=None,
             access_log=False,
             server_header=False,
+            timeout_keep_alive=KEEP_ALIVE_S,
             timeout_graceful_shutdown=GRACE_S,
         )
     )

@@ -147,7 +147,8 @@ def proxy(
     # JSON is YAML.
     (folder / "config.yaml").write_text(json.dumps(describe_proxy(ragline_url, chat_url)), "utf-8")
     port = str(find_free_port())
-    command = [Path(PYTHON).with_name("litellm"), "--config", "config.yaml"]
+    # Not resolved: an environment is found by the place of its links.
+    command = [Path(PYTHON).absolute().with_name("litellm"), "--config", "config.yaml"]
     environment = {
         "PATH": os.environ["PATH"],
         "HOME": str(folder),

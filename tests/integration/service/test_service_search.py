@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
 import httpx2
 import pytest
+from running_service import RunningService
 
 from ragline.search.searcher import Searcher
 from retrieval_api.problems import MEDIA_TYPE
@@ -197,3 +201,15 @@ def test_lone_surrogate_is_refused(client: httpx2.Client) -> None:
 
 def test_longest_query_is_answered(search: Search) -> None:
     assert search("lunch " * 1_333)["hits"]
+
+
+def test_connection_that_is_idle_for_seconds_may_go_on(running: RunningService) -> None:
+    address = urlsplit(running.url).netloc
+    connection = HTTPConnection(address, timeout=30)
+    for pause_s in (0, 6):  # uvicorn's own limit is 5
+        time.sleep(pause_s)
+        connection.request("GET", "/healthz")
+        answer = connection.getresponse()
+        answer.read()
+        assert answer.status == 200
+    connection.close()
