@@ -1,10 +1,11 @@
 """How a served collection answers 1, 2, 4 … 64 clients at once, each asking as soon as it is told.
 
-Usage: python benchmarks/service_load.py [FOLDER] [--seconds 60] [--clients 64]
+Usage: python benchmarks/service_load.py [FOLDER] [--seconds 60] [--clients 64] [--impatient]
 
 Indexes FOLDER/corpus.jsonl (default: cranfield of RAGLINE_TEST_DATA), starts `ragline serve` as a
 process of its own and asks the queries of FOLDER/queries.jsonl, without and with the reranker. The
-clients are threads of this process and share the machine. Beside it the bare loop: the query's
+clients are threads of this process and share the machine; one that is refused waits as long as
+Retry-After says, and with --impatient asks again at once. Beside it the bare loop: the query's
 vector and the three statements of a search, one after the other in this process, without HTTP,
 messages, records and metrics. The bare loop, the same searcher in this process, and one client take
 turns of five seconds, so that the machine's moods fall on all three; what one client waits for
@@ -24,7 +25,8 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from http.client import HTTPConnection
 from itertools import cycle
 from pathlib import Path
@@ -59,6 +61,8 @@ STRIDE = 17
 TURN_S = 5.0
 # The status of an answer and the seconds that it took.
 Asked = tuple[int, float]
+# A question; gives the status and how long to wait before the next one.
+Ask = Callable[[str], tuple[int, float]]
 
 
 def main() -> None:
@@ -66,6 +70,7 @@ def main() -> None:
     parser.add_argument("folder", nargs="?", type=Path, default=TEST_DATA / "cranfield")
     parser.add_argument("--seconds", type=float, default=60.0, help="of each step")
     parser.add_argument("--clients", type=int, default=64, help="of the last step")
+    parser.add_argument("--impatient", action="store_true", help="do not mind Retry-After")
     options = parser.parse_args()
     lines = (options.folder / "queries.jsonl").read_text("utf-8").splitlines()
     queries = [json.loads(line)["text"] for line in lines if line.strip()]
@@ -83,7 +88,9 @@ def main() -> None:
             for rerank in (False, True):
                 clients = 1
                 while clients <= options.clients:
-                    measure_step(address, queries, clients, options.seconds, rerank=rerank)
+                    ask = partial(asking, address, rerank=rerank, impatient=options.impatient)
+                    asked, elapsed_s = ask_side_by_side(ask, queries, clients, options.seconds)
+                    report("reranked" if rerank else "search", asked, elapsed_s)
                     clients *= 2
 
 
@@ -135,7 +142,7 @@ def measure_own_cost(
         searcher.warm()
         embedder = searcher.embedder(settings.embedding_model)
 
-        def ask_bare(query: str) -> int:
+        def ask_bare(query: str) -> tuple[int, float]:
             generation = searcher.live_generation(settings.name)
             retrieval = Retrieval(
                 generation=generation,
@@ -150,12 +157,12 @@ def measure_own_cost(
                 candidates, _ = retrieve_candidates(connection, retrieval)
                 ids = [candidate.id for candidate in candidates]
                 assert connection.execute(statement, {"ids": ids}).all()
-            return OK
+            return OK, 0.0
 
-        def ask_searcher(query: str) -> int:
+        def ask_searcher(query: str) -> tuple[int, float]:
             request = SearchRequest(settings.name, query, top_k=TOP_K)
             assert searcher.search(request).hits
-            return OK
+            return OK, 0.0
 
         ways = {"bare loop": ask_bare, "searcher": ask_searcher, "search": ask_service}
         asked: dict[str, list[Asked]] = {name: [] for name in ways}
@@ -171,17 +178,17 @@ def measure_own_cost(
 
 
 @contextmanager
-def asking(address: str, *, rerank: bool) -> Iterator[Callable[[str], int]]:
-    """A question to the service over a connection of its own; gives the status."""
+def asking(address: str, *, rerank: bool, impatient: bool = False) -> Iterator[Ask]:
+    """A question to the service over a connection of its own."""
     connection = HTTPConnection(address, timeout=LONGEST_ANSWER_S)
 
-    def ask(query: str) -> int:
+    def ask(query: str) -> tuple[int, float]:
         body = {"collection": "bench", "query": query, "top_k": TOP_K, "rerank": rerank}
         headers = {"Content-Type": "application/json"}
         connection.request("POST", "/v1/search", json.dumps(body), headers)
         answer = connection.getresponse()
         answer.read()
-        return answer.status
+        return answer.status, 0.0 if impatient else float(answer.headers.get("Retry-After", 0))
 
     try:
         yield ask
@@ -189,20 +196,22 @@ def asking(address: str, *, rerank: bool) -> Iterator[Callable[[str], int]]:
         connection.close()
 
 
-def measure_step(
-    address: str, queries: list[str], clients: int, seconds: float, *, rerank: bool
-) -> None:
-    """A row for so many clients, each with a connection of its own."""
+def ask_side_by_side(
+    open_client: Callable[[], AbstractContextManager[Ask]],
+    queries: list[str],
+    clients: int,
+    seconds: float,
+) -> tuple[list[list[Asked]], float]:
+    """What each of so many clients was told, and the seconds until the last answer."""
     started = time.monotonic()
 
     def be_client(number: int) -> list[Asked]:
-        with asking(address, rerank=rerank) as ask:
+        with open_client() as ask:
             return ask_until(ask, rotate(queries, number * STRIDE), started + seconds)
 
     with ThreadPoolExecutor(clients) as threads:
         asked = list(threads.map(be_client, range(clients)))
-    # The last answers come after the step's end.
-    report("reranked" if rerank else "search", asked, time.monotonic() - started)
+    return asked, time.monotonic() - started
 
 
 def rotate(queries: list[str], first: int) -> list[str]:
@@ -211,15 +220,16 @@ def rotate(queries: list[str], first: int) -> list[str]:
     return queries[first:] + queries[:first]
 
 
-def ask_until(ask: Callable[[str], int], queries: list[str], deadline: float) -> list[Asked]:
+def ask_until(ask: Ask, queries: list[str], deadline: float) -> list[Asked]:
     """The status and the seconds of each question until a moment."""
     asked = []
     for query in cycle(queries):
         started = time.monotonic()
         if started >= deadline:
             break
-        status = ask(query)
+        status, wait_s = ask(query)
         asked.append((status, time.monotonic() - started))
+        time.sleep(wait_s)
     return asked
 
 

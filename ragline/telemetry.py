@@ -1,8 +1,8 @@
 """Spans around the stages of a search, by OpenTelemetry's API alone.
 
 Without an SDK they go nowhere and cost some tens of microseconds. The SDK is set up by the service,
-and only where OpenTelemetry's own environment variables ask for it (`retrieval_api.telemetry`).
-No span holds a query's text.
+and only where OpenTelemetry's own environment variables ask for it: see
+`retrieval_api.observation.telemetry`. No span holds a query's text.
 """
 
 from __future__ import annotations

@@ -11,16 +11,15 @@ from fastapi.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 
 from ragline.configuration import Configuration
-from retrieval_api.access_log import AccessLog
-from retrieval_api.audit import Audit
-from retrieval_api.body_limit import BodyLimit
-from retrieval_api.load_limit import LoadLimit
-from retrieval_api.mcp_server import McpEndpoint
-from retrieval_api.observation import Observation
+from retrieval_api.access.body_limit import BodyLimit
+from retrieval_api.access.load_limit import LoadLimit
+from retrieval_api.agents.mcp_server import McpEndpoint
+from retrieval_api.observation.access_log import AccessLog
+from retrieval_api.observation.requests import Observation
 from retrieval_api.openapi import DESCRIPTION, TITLE, describe_app
 from retrieval_api.page.routes import mount_page
 from retrieval_api.problem_handlers import FailureBoundary, add_problem_handlers
-from retrieval_api.pushed_bodies import find_larger_limits
+from retrieval_api.records.audit import Audit
 from retrieval_api.routes import (
     collections,
     documents,
@@ -35,6 +34,7 @@ from retrieval_api.routes import (
     vector_stores,
 )
 from retrieval_api.routes.documentation import mount_documentation
+from retrieval_api.routes.pushed_bodies import find_larger_limits
 from retrieval_api.service import Service
 
 
@@ -62,10 +62,10 @@ def build_app(configuration: Configuration) -> FastAPI:
         middleware=[
             Middleware(AccessLog),
             Middleware(Observation, metrics=service.metrics),
+            Middleware(BodyLimit, find_larger=find_larger_limits(configuration)),
+            Middleware(LoadLimit),
             Middleware(Audit, log=service.audit_log),
             Middleware(FailureBoundary),
-            Middleware(LoadLimit),
-            Middleware(BodyLimit, find_larger=find_larger_limits(configuration)),
         ],
     )
     app.state.service = service

@@ -13,8 +13,8 @@ from ragline.commands import configured
 from ragline.configuration import Configuration
 from ragline.errors import AddressUnavailableError
 from retrieval_api.app import build_app
-from retrieval_api.log_format import configure_logging
-from retrieval_api.telemetry import exported_telemetry
+from retrieval_api.observation.log_format import configure_logging
+from retrieval_api.observation.telemetry import exported_telemetry
 
 # What a request that is being answered gets when the service is told to stop.
 GRACE_S = 10

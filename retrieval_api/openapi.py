@@ -10,7 +10,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from retrieval_api import pushed_messages
+from retrieval_api.messages import pushing
 from retrieval_api.problems import (
     FORBIDDEN,
     MEDIA_TYPE,
@@ -30,8 +30,8 @@ DESCRIPTION = (
 
 # What routes read by themselves and FastAPI does not know of.
 _OWN_BODIES: tuple[type[BaseModel], ...] = (
-    pushed_messages.DocumentBody,
-    pushed_messages.DocumentOperations,
+    pushing.DocumentBody,
+    pushing.DocumentOperations,
 )
 _FASTAPI_PROBLEM = "HTTPValidationError"
 _REFERENCE = "#/components/schemas/{model}"

@@ -37,7 +37,7 @@ from ragline.errors import (
     UnknownReceiptError,
     UnknownRequestError,
 )
-from retrieval_api.observation import METHODS
+from retrieval_api.observation.requests import METHODS
 from retrieval_api.problems import (
     AMBIGUOUS_DOCUMENT,
     BODY_TOO_LARGE,
@@ -65,7 +65,7 @@ from retrieval_api.problems import (
     answer_problem,
     kind_of_status,
 )
-from retrieval_api.recorder import RecordPendingError
+from retrieval_api.records.recorder import RecordPendingError
 from retrieval_api.service import ServiceNotReadyError
 
 logger = logging.getLogger(__name__)

@@ -12,7 +12,9 @@ from contextlib import ExitStack
 from functools import partial
 from threading import Event, Thread
 from time import monotonic
+from typing import Annotated, cast
 
+from fastapi import Depends
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import Request
@@ -20,19 +22,17 @@ from starlette.requests import Request
 from ragline.access.keys import has_keys
 from ragline.access.tenants import assign_pushes, assign_tenant, has_tenant_role
 from ragline.configuration import Configuration, QueryText
-from ragline.embedder.embedder import Embedder
-from ragline.embedder.model_files import DEFAULT_MODEL
 from ragline.errors import DatabaseUnavailableError, RaglineError
 from ragline.search.messages import SearchAnswer, SearchRequest
 from ragline.search.recording import make_record
 from ragline.search.searcher import Searcher
 from ragline.storage.database import Database, open_database
 from ragline.telemetry import note
-from retrieval_api.askers import identify_asker
-from retrieval_api.audit import AuditLog
-from retrieval_api.metrics import ServiceMetrics
-from retrieval_api.rate_limits import RateLimits
-from retrieval_api.recorder import Recorder
+from retrieval_api.access.rate_limits import RateLimits
+from retrieval_api.observation.metrics import ServiceMetrics
+from retrieval_api.records.askers import identify_asker
+from retrieval_api.records.audit import AuditLog
+from retrieval_api.records.recorder import Recorder
 
 logger = logging.getLogger(__name__)
 
@@ -141,11 +141,6 @@ class Service:
                 return settings.query_text
         return "none"
 
-    @property
-    def default_embedder(self) -> Embedder:
-        """The embedder of the default model, which belongs to no collection."""
-        return self.searcher.embedder(DEFAULT_MODEL)
-
     def list_unready_parts(self) -> dict[str, str]:
         """What keeps searches from being answered now, part by part; empty when nothing does."""
         unready = {}
@@ -208,3 +203,11 @@ class Service:
         if self._searcher is not None:
             self._searcher.warm()
             self._is_warm = True
+
+
+# Asynchronous although it waits for nothing: FastAPI would send a plain function to a thread.
+async def _get_service(request: Request) -> Service:
+    return cast("Service", request.app.state.service)
+
+
+OpenService = Annotated[Service, Depends(_get_service)]

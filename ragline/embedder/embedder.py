@@ -46,6 +46,11 @@ class Embedder:
         """How vectors are computed here, for receipts: `openvino-bf16`, `pytorch-f32`."""
         return self._backend.encoder
 
+    @property
+    def parallel_batches(self) -> int:
+        """How many batches are computed side by side."""
+        return self._backend.parallel_batches
+
     def embed_texts(self, texts: Sequence[str]) -> Floats:
         """(n, dimension) float32 rows of unit length, in input order; (0, dimension) for none.
 

@@ -158,6 +158,14 @@ class Searcher:
                 )
             return self._embedders[model]
 
+    def reranker(self, setting: str, model: str) -> Reranker:
+        """A reranker for texts of an embedding model, loaded once. Its users take turns."""
+        embedder = self.embedder(model)
+        with self._loading:
+            if (setting, model) not in self._rerankers:
+                self._rerankers[setting, model] = load_reranker(setting, embedder)
+            return self._rerankers[setting, model]
+
     def warm(self) -> None:
         """Load the embedding models of all configured collections."""
         for settings in self._configuration.collections:
@@ -248,7 +256,7 @@ class Searcher:
         entries: list[Entry],
     ) -> list[Entry]:
         """Reorder the first candidates by the blend of both scores; the others stay behind."""
-        reranker = self._reranker(_name_reranker(request, settings), generation.model)
+        reranker = self.reranker(_name_reranker(request, settings), generation.model)
         count = settings.search.rerank_candidates
         first, rest = entries[:count], entries[count:]
         if not first:
@@ -269,13 +277,6 @@ class Searcher:
         lowest = reordered[-1].score
         behind = [replace(entry, score=lowest - rank) for rank, entry in enumerate(rest, start=1)]
         return reordered + behind
-
-    def _reranker(self, setting: str, model: str) -> Reranker:
-        embedder = self.embedder(model)
-        with self._loading:
-            if (setting, model) not in self._rerankers:
-                self._rerankers[setting, model] = load_reranker(setting, embedder)
-            return self._rerankers[setting, model]
 
 
 def _read_condition(request: SearchRequest) -> Condition | None:

@@ -14,8 +14,8 @@ from starlette.responses import Response
 
 from ragline.access.keys import Scope
 from ragline.errors import ForbiddenError
-from retrieval_api.callers import Caller, identify_caller, read_token
-from retrieval_api.routes.dependencies import OpenService
+from retrieval_api.access.callers import Caller, identify_caller, read_token
+from retrieval_api.service import OpenService
 
 COOKIE = "ragline_key"
 LONGEST_KEY_CHARS = 200

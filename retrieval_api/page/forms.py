@@ -16,7 +16,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 from starlette.requests import Request
 
-from retrieval_api.messages import LARGEST_TOP_K, SearchBody
+from retrieval_api.messages.search import LARGEST_TOP_K, SearchBody
 from retrieval_api.problem_handlers import describe_invalid_fields
 from retrieval_api.problems import FieldError
 

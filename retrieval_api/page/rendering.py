@@ -11,7 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
-from retrieval_api.callers import Caller
+from retrieval_api.access.callers import Caller
 from retrieval_api.page import words
 
 ASSETS_PATH = "/page"

@@ -21,8 +21,8 @@ from ragline.quality.history import read_days, read_evaluations
 from ragline.search.inspection import explain_receipt, list_documents, read_document
 from ragline.search.messages import SearchAnswer
 from ragline.status import SourceStatus, read_status
-from retrieval_api.callers import Caller
-from retrieval_api.messages import FeedbackBody
+from retrieval_api.access.callers import Caller
+from retrieval_api.messages.feedback import FeedbackBody
 from retrieval_api.page import entrance, plots, views
 from retrieval_api.page.entrance import FromHere, Judging, Looking
 from retrieval_api.page.failures import PageProblem, PageRoute, ask_for_key, find_problem
@@ -34,10 +34,10 @@ from retrieval_api.page.forms import (
 )
 from retrieval_api.page.rendering import ASSETS_PATH, render
 from retrieval_api.problems import FieldError
-from retrieval_api.routes.dependencies import OpenService
 from retrieval_api.routes.feedback import give_feedback
 from retrieval_api.routes.inspection import read_cursor, write_cursor
 from retrieval_api.routes.searches import answer_question
+from retrieval_api.service import OpenService
 
 DOCUMENTS_A_PAGE = 50
 

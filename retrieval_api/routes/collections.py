@@ -8,8 +8,8 @@ from fastapi import APIRouter
 
 from ragline.errors import UnknownCollectionError
 from ragline.status import CollectionStatus, SourceStatus, read_status
-from retrieval_api import messages
-from retrieval_api.callers import Caller, Searching
+from retrieval_api.access.callers import Caller, Searching
+from retrieval_api.messages import collections
 from retrieval_api.openapi import may_answer
 from retrieval_api.problems import DATABASE_UNAVAILABLE, UNKNOWN_COLLECTION
 
@@ -21,12 +21,12 @@ router = APIRouter(tags=["collections"])
     summary="List the collections",
     responses=may_answer(DATABASE_UNAVAILABLE),
 )
-def list_collections(caller: Searching) -> messages.Collections:
+def list_collections(caller: Searching) -> collections.Collections:
     """Every collection, what its live index holds, and how old its sources are."""
     return describe_collections(caller)
 
 
-def describe_collections(caller: Caller) -> messages.Collections:
+def describe_collections(caller: Caller) -> collections.Collections:
     """The collections that a caller may name, in order of name.
 
     Without a key, also those that the database has and the configuration no longer names.
@@ -35,7 +35,7 @@ def describe_collections(caller: Caller) -> messages.Collections:
     known = {state.collection: state for state in status.collections}
     models = {settings.name: settings.embedding_model for settings in caller.list_collections()}
     names = sorted(set(models) | (set(known) if caller.key is None else set()))
-    return messages.Collections(
+    return collections.Collections(
         collections=[
             _describe(name, models.get(name), known.get(name), status.sources) for name in names
         ]
@@ -47,8 +47,8 @@ def _describe(
     model: str | None,
     state: CollectionStatus | None,
     sources: Iterable[SourceStatus],
-) -> messages.CollectionState:
-    return messages.CollectionState(
+) -> collections.CollectionState:
+    return collections.CollectionState(
         name=name,
         embedding_model=(state and state.embedding_model) or model,
         generation=state and state.generation,
@@ -64,7 +64,7 @@ def _describe(
     summary="Describe a collection",
     responses=may_answer(UNKNOWN_COLLECTION, DATABASE_UNAVAILABLE),
 )
-def show_collection(collection: str, caller: Searching) -> messages.CollectionState:
+def show_collection(collection: str, caller: Searching) -> collections.CollectionState:
     """One collection: what its live index holds, and how old its sources are."""
     for state in describe_collections(caller).collections:
         if state.name == collection:
@@ -77,7 +77,7 @@ def show_collection(collection: str, caller: Searching) -> messages.CollectionSt
     summary="Say how fresh a collection is",
     responses=may_answer(UNKNOWN_COLLECTION, DATABASE_UNAVAILABLE),
 )
-def show_freshness(collection: str, caller: Searching) -> messages.Freshness:
+def show_freshness(collection: str, caller: Searching) -> collections.Freshness:
     """The clocks of a collection's sources, what waits, what is held, and their sync proofs."""
     settings = caller.collection(collection)
     sources = [
@@ -85,15 +85,15 @@ def show_freshness(collection: str, caller: Searching) -> messages.Freshness:
         for source in read_status(caller.database).sources
         if source.collection == settings.name
     ]
-    return messages.Freshness(
+    return collections.Freshness(
         collection=settings.name,
         is_fresh=bool(sources) and all(source.is_fresh for source in sources),
-        sources=[messages.SourceFreshness.model_validate(source) for source in sources],
+        sources=[collections.SourceFreshness.model_validate(source) for source in sources],
     )
 
 
-def _describe_source(source: SourceStatus) -> messages.SourceState:
-    return messages.SourceState(
+def _describe_source(source: SourceStatus) -> collections.SourceState:
+    return collections.SourceState(
         name=source.source,
         kind=source.kind,
         listed_at=source.listed_at,

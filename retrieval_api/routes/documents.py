@@ -23,8 +23,8 @@ from ragline.sources.pushed_documents import (
     check_size,
     push_documents,
 )
-from retrieval_api import pushed_messages
-from retrieval_api.callers import Pushing
+from retrieval_api.access.callers import Pushing
+from retrieval_api.messages import pushing
 from retrieval_api.openapi import may_answer, must_send
 from retrieval_api.problems import (
     BODY_TOO_LARGE,
@@ -35,7 +35,7 @@ from retrieval_api.problems import (
     UNKNOWN_DOCUMENT,
     kind_of_status,
 )
-from retrieval_api.pushed_bodies import (
+from retrieval_api.routes.pushed_bodies import (
     DocumentIdInPath,
     PushedTo,
     WholeBody,
@@ -51,9 +51,9 @@ DOCUMENT_PATH = "/v1/collections/{collection}/documents/{document_id:document_id
 @router.put(
     DOCUMENT_PATH,
     summary="Put a document into a collection",
-    openapi_extra=must_send(pushed_messages.DocumentBody, or_any_file=True),
+    openapi_extra=must_send(pushing.DocumentBody, or_any_file=True),
     responses={
-        201: {"description": "Created", "model": pushed_messages.DocumentPut},
+        201: {"description": "Created", "model": pushing.DocumentPut},
         **may_answer(
             UNKNOWN_COLLECTION,
             NO_PUSH_SOURCE,
@@ -67,12 +67,12 @@ DOCUMENT_PATH = "/v1/collections/{collection}/documents/{document_id:document_id
 def put_document(
     source: PushedTo,
     document_id: DocumentIdInPath,
-    parameters: Annotated[pushed_messages.FileParameters, Query()],
+    parameters: Annotated[pushing.FileParameters, Query()],
     body: WholeBody,
     request: Request,
     response: Response,
     caller: Pushing,
-) -> pushed_messages.DocumentPut:
+) -> pushing.DocumentPut:
     """Keep a text, or a file of any type, until it is put anew or deleted.
 
     Putting the same again changes nothing. Searches find the document once its source has been
@@ -83,7 +83,7 @@ def put_document(
     (outcome,) = _push(caller, source, [put])
     response.status_code = 201 if outcome.status == "created" else 200
     _log(request, source, [outcome])
-    return pushed_messages.DocumentPut.model_validate(
+    return pushing.DocumentPut.model_validate(
         {**_describe(source, outcome), "visible_within_seconds": _visible_within_s(source)}
     )
 
@@ -97,7 +97,7 @@ def put_document(
 )
 def delete_document(
     source: PushedTo, document_id: DocumentIdInPath, request: Request, caller: Pushing
-) -> pushed_messages.DocumentDeleted:
+) -> pushing.DocumentDeleted:
     """Forget a document that was put: its content at once, its text in searches after the sync.
 
     Deleting it again changes nothing.
@@ -108,7 +108,7 @@ def delete_document(
             f"no document {document_id!r} was ever put into the collection {source.collection!r}"
         )
     _log(request, source, [outcome])
-    return pushed_messages.DocumentDeleted.model_validate(
+    return pushing.DocumentDeleted.model_validate(
         {**_describe(source, outcome), "forgotten_within_seconds": _forgotten_within_s(source)}
     )
 
@@ -116,29 +116,29 @@ def delete_document(
 @router.post(
     "/v1/collections/{collection}/documents:bulk",
     summary="Put and delete many documents at once",
-    openapi_extra=must_send(pushed_messages.DocumentOperations),
+    openapi_extra=must_send(pushing.DocumentOperations),
     responses=may_answer(
         UNKNOWN_COLLECTION, NO_PUSH_SOURCE, BODY_TOO_LARGE, INVALID_REQUEST, DATABASE_UNAVAILABLE
     ),
 )
 def push_operations(
     source: PushedTo, body: WholeBody, request: Request, caller: Pushing
-) -> pushed_messages.OperationOutcomes:
+) -> pushing.OperationOutcomes:
     """Carry out operations in their order, in one transaction.
 
     When one of them is not valid, its index is named and nothing is written.
     """
-    asked = read_json(body, pushed_messages.DocumentOperations)
+    asked = read_json(body, pushing.DocumentOperations)
     operations = [operation.to_operation() for operation in asked.operations]
     _check_sizes(operations, source.max_document_bytes)
     outcomes = _push(caller, source, operations)
     _log(request, source, outcomes)
-    return pushed_messages.OperationOutcomes(
+    return pushing.OperationOutcomes(
         collection=source.collection,
         source=source.name,
         visible_within_seconds=_visible_within_s(source),
         forgotten_within_seconds=_forgotten_within_s(source),
-        results=[pushed_messages.OperationOutcome.model_validate(outcome) for outcome in outcomes],
+        results=[pushing.OperationOutcome.model_validate(outcome) for outcome in outcomes],
     )
 
 

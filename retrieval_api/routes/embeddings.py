@@ -12,8 +12,8 @@ from ragline.embedder.backend import Floats
 from ragline.embedder.embedder import Embedder
 from ragline.embedder.model_files import DEFAULT_MODEL
 from ragline.errors import UnknownModelError
-from retrieval_api import openai_messages
-from retrieval_api.callers import Caller, Searching
+from retrieval_api.access.callers import Caller, Searching
+from retrieval_api.messages import openai_shapes
 from retrieval_api.openapi import may_answer
 from retrieval_api.problems import (
     BODY_TOO_LARGE,
@@ -31,21 +31,21 @@ router = APIRouter(tags=["for OpenAI's clients"])
     responses=may_answer(UNKNOWN_MODEL, BODY_TOO_LARGE, INVALID_REQUEST, MODEL_UNAVAILABLE),
 )
 def embed(
-    body: openai_messages.EmbeddingsBody, request: Request, caller: Searching
-) -> openai_messages.Embeddings:
+    body: openai_shapes.EmbeddingsBody, request: Request, caller: Searching
+) -> openai_shapes.Embeddings:
     """The vectors that documents of these texts have in an index. Nothing is kept of them."""
     embedder = caller.service.searcher.embedder(choose_model(caller, body.model))
     counts = embedder.tokenizer.count_tokens(body.input)
     _check(body, embedder, counts)
     vectors = embedder.embed_texts(body.input)
     request.state.logged |= {"texts": len(body.input)}
-    return openai_messages.Embeddings(
+    return openai_shapes.Embeddings(
         data=[
-            openai_messages.Embedding(index=index, embedding=_write(vector, body.encoding_format))
+            openai_shapes.Embedding(index=index, embedding=_write(vector, body.encoding_format))
             for index, vector in enumerate(vectors)
         ],
         model=embedder.space.model,
-        usage=openai_messages.EmbeddingUsage(prompt_tokens=sum(counts), total_tokens=sum(counts)),
+        usage=openai_shapes.EmbeddingUsage(prompt_tokens=sum(counts), total_tokens=sum(counts)),
     )
 
 
@@ -64,7 +64,7 @@ def choose_model(caller: Caller, asked: str | None) -> str:
     return asked
 
 
-def _check(body: openai_messages.EmbeddingsBody, embedder: Embedder, counts: Sequence[int]) -> None:
+def _check(body: openai_shapes.EmbeddingsBody, embedder: Embedder, counts: Sequence[int]) -> None:
     faults: list[dict[str, object]] = []
     dimension, limit = embedder.space.dimension, embedder.tokenizer.max_tokens
     if body.dimensions not in (None, dimension):

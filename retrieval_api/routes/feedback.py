@@ -9,8 +9,8 @@ from fastapi import APIRouter
 
 from ragline.errors import UnknownRequestError
 from ragline.search.recording import GivenFeedback, record_feedback
-from retrieval_api import messages
-from retrieval_api.callers import Caller, GivingFeedback
+from retrieval_api.access.callers import Caller, GivingFeedback
+from retrieval_api.messages import feedback
 from retrieval_api.openapi import may_answer
 from retrieval_api.problems import (
     DATABASE_UNAVAILABLE,
@@ -32,7 +32,7 @@ router = APIRouter(tags=["search"])
     response_model_exclude_none=True,
     responses=may_answer(UNKNOWN_REQUEST, INVALID_REQUEST, RECORD_PENDING, DATABASE_UNAVAILABLE),
 )
-def give_feedback(body: messages.FeedbackBody, caller: GivingFeedback) -> messages.FeedbackKept:
+def give_feedback(body: feedback.FeedbackBody, caller: GivingFeedback) -> feedback.FeedbackKept:
     """Keep what a person did with one hit or thought of it. Sending it again changes nothing.
 
     When this is answered, the feedback is on record. The last verdict on a document or a hit
@@ -43,13 +43,13 @@ def give_feedback(body: messages.FeedbackBody, caller: GivingFeedback) -> messag
     given = _record(caller, request_id, body)
     caller.service.metrics.observe_feedback(given.kind)
     if "useful" in body.model_fields_set:
-        return messages.FeedbackKept(
+        return feedback.FeedbackKept(
             request_id=request_id, document_id=given.document_id, useful=body.useful
         )
-    return messages.FeedbackKept.model_validate(given)
+    return feedback.FeedbackKept.model_validate(given)
 
 
-def _record(caller: Caller, request_id: UUID, body: messages.FeedbackBody) -> GivenFeedback:
+def _record(caller: Caller, request_id: UUID, body: feedback.FeedbackBody) -> GivenFeedback:
     """Keep the feedback; where the search is unknown, look again until another process wrote it."""
     deadline = monotonic() + FOREIGN_RECORD_S
     while True:

@@ -4,27 +4,26 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from retrieval_api import messages
+from retrieval_api.messages import health
 from retrieval_api.openapi import may_answer
 from retrieval_api.problems import SERVICE_NOT_READY
-from retrieval_api.routes.dependencies import OpenService
-from retrieval_api.service import ServiceNotReadyError
+from retrieval_api.service import OpenService, ServiceNotReadyError
 
 router = APIRouter(tags=["health"])
 
 
 # Asynchronous, so that it answers while every thread is busy with searches.
 @router.get("/healthz", summary="Is the process alive?")
-async def answer_alive() -> messages.Alive:
+async def answer_alive() -> health.Alive:
     """Always 200: the process runs. Restart it when this does not answer."""
-    return messages.Alive()
+    return health.Alive()
 
 
 @router.get("/readyz", summary="Can searches be answered?", responses=may_answer(SERVICE_NOT_READY))
-def answer_ready(service: OpenService) -> messages.Ready:
+def answer_ready(service: OpenService) -> health.Ready:
     """200 when the database answers and the models are loaded; else 503 naming what is missing."""
     unready = service.list_unready_parts()
     if unready:
         reasons = "; ".join(f"{part}: {reason}" for part, reason in unready.items())
         raise ServiceNotReadyError(f"Not ready: {reasons}.")
-    return messages.Ready(parts={"database": "ready", "model": "ready"})
+    return health.Ready(parts={"database": "ready", "model": "ready"})

@@ -19,8 +19,8 @@ from ragline.search.inspection import (
     list_documents,
     read_document,
 )
-from retrieval_api import messages
-from retrieval_api.callers import Searching
+from retrieval_api.access.callers import Searching
+from retrieval_api.messages import fields, inspection
 from retrieval_api.openapi import may_answer
 from retrieval_api.problems import (
     AMBIGUOUS_DOCUMENT,
@@ -31,16 +31,16 @@ from retrieval_api.problems import (
     UNKNOWN_DOCUMENT,
     UNKNOWN_RECEIPT,
 )
-from retrieval_api.pushed_bodies import DocumentIdInPath
 from retrieval_api.routes.documents import DOCUMENT_PATH
+from retrieval_api.routes.pushed_bodies import DocumentIdInPath
 
 router = APIRouter(tags=["documents"])
 
 Principals = Annotated[
-    list[messages.Identifier],
+    list[fields.Identifier],
     Query(alias="principal", max_length=100, description="Who asks; may be repeated."),
 ]
-SourceName = Annotated[messages.Identifier | None, Query(description="Of this source alone.")]
+SourceName = Annotated[fields.Identifier | None, Query(description="Of this source alone.")]
 LARGEST_PAGE = 1_000
 LONGEST_CURSOR_CHARS = 8_000
 Cursor = Annotated[str, StringConstraints(max_length=LONGEST_CURSOR_CHARS)]
@@ -49,7 +49,7 @@ Cursor = Annotated[str, StringConstraints(max_length=LONGEST_CURSOR_CHARS)]
 @router.get(
     "/v1/receipts/{receipt_id}",
     summary="Explain a hit",
-    response_model=messages.ExplainedReceipt,
+    response_model=inspection.ExplainedReceipt,
     responses=may_answer(UNKNOWN_RECEIPT, INVALID_REQUEST, DATABASE_UNAVAILABLE),
 )
 def show_receipt(
@@ -73,7 +73,7 @@ def show_documents(
     source: SourceName = None,
     after: Annotated[Cursor | None, Query(description="`next` of the page before.")] = None,
     limit: Annotated[int, Query(ge=1, le=LARGEST_PAGE)] = 100,
-) -> messages.Documents:
+) -> inspection.Documents:
     """A page of documents with their states, by source and id."""
     name = caller.collection(collection).name
     found = list_documents(
@@ -85,9 +85,9 @@ def show_documents(
         limit=limit + 1,
     )
     page = found[:limit]
-    return messages.Documents(
+    return inspection.Documents(
         collection=name,
-        documents=[messages.ListedDocument.model_validate(document) for document in page],
+        documents=[inspection.ListedDocument.model_validate(document) for document in page],
         next=write_cursor(page[-1]) if len(found) > limit else None,
     )
 
@@ -95,7 +95,7 @@ def show_documents(
 @router.get(
     DOCUMENT_PATH,
     summary="Show a document with its chunks",
-    response_model=messages.ServedDocument,
+    response_model=inspection.ServedDocument,
     responses=may_answer(
         UNKNOWN_COLLECTION,
         UNKNOWN_DOCUMENT,

@@ -7,8 +7,8 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import PlainTextResponse
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
-from retrieval_api.callers import is_local, may
-from retrieval_api.routes.dependencies import OpenService
+from retrieval_api.access.callers import is_local, may
+from retrieval_api.service import OpenService
 
 router = APIRouter(tags=["health"])
 

@@ -8,8 +8,8 @@ from fastapi import APIRouter, Query
 
 from ragline.quality.daily import read_latest
 from ragline.quality.figures import Period, read_figures
-from retrieval_api import quality_messages
-from retrieval_api.callers import Administering
+from retrieval_api.access.callers import Administering
+from retrieval_api.messages import quality
 from retrieval_api.openapi import may_answer
 from retrieval_api.problems import DATABASE_UNAVAILABLE, INVALID_REQUEST, UNKNOWN_COLLECTION
 
@@ -22,8 +22,8 @@ router = APIRouter(tags=["quality"])
     responses=may_answer(UNKNOWN_COLLECTION, INVALID_REQUEST, DATABASE_UNAVAILABLE),
 )
 def show_quality(
-    parameters: Annotated[quality_messages.QualityParameters, Query()], caller: Administering
-) -> quality_messages.Quality:
+    parameters: Annotated[quality.QualityParameters, Query()], caller: Administering
+) -> quality.Quality:
     """Figures from the records of searches: latency, zero results, clicks, and more.
 
     Drift, topics without an answer and index recall are made once a day; the latest are shown.
@@ -35,11 +35,11 @@ def show_quality(
         caller.collection(parameters.collection)
     allowed = {settings.name for settings in caller.list_collections()}
     collections = [
-        quality_messages.CollectionQuality.model_validate(row)
+        quality.CollectionQuality.model_validate(row)
         for row in figures
         if caller.key is None or row.collection in allowed
     ]
     for row in collections:
         if row.collection in kept:
-            row.daily = quality_messages.DailyFigures.model_validate(kept[row.collection])
-    return quality_messages.Quality(first_day=first, last_day=last, collections=collections)
+            row.daily = quality.DailyFigures.model_validate(kept[row.collection])
+    return quality.Quality(first_day=first, last_day=last, collections=collections)

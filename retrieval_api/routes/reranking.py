@@ -7,10 +7,10 @@ from uuid import UUID
 
 from fastapi import APIRouter, Request
 
-from ragline.embedder.embedder import Embedder
-from ragline.search.reranking import LateInteractionReranker
-from retrieval_api import messages
-from retrieval_api.callers import Caller, Searching
+from ragline.embedder.model_files import DEFAULT_MODEL
+from ragline.search.reranking import LATE_INTERACTION, Reranker
+from retrieval_api.access.callers import Caller, Searching
+from retrieval_api.messages import reranking
 from retrieval_api.openapi import may_answer
 from retrieval_api.problems import BODY_TOO_LARGE, INVALID_REQUEST, SERVICE_NOT_READY
 
@@ -26,10 +26,10 @@ router = APIRouter(tags=["rerank"])
     responses=may_answer(BODY_TOO_LARGE, INVALID_REQUEST, SERVICE_NOT_READY),
 )
 def rerank(
-    body: messages.RerankBody, request: Request, caller: Searching
-) -> messages.RerankResults:
+    body: reranking.RerankBody, request: Request, caller: Searching
+) -> reranking.RerankResults:
     """The documents by relevance to a query, by late interaction. Nothing is kept of them."""
-    return _rerank(body, request, caller, messages.ApiVersion(version="1"))
+    return _rerank(body, request, caller, reranking.ApiVersion(version="1"))
 
 
 @router.post(
@@ -39,47 +39,48 @@ def rerank(
     responses=may_answer(BODY_TOO_LARGE, INVALID_REQUEST, SERVICE_NOT_READY),
 )
 def rerank_v2(
-    body: messages.RerankBody, request: Request, caller: Searching
-) -> messages.RerankResults:
+    body: reranking.RerankBody, request: Request, caller: Searching
+) -> reranking.RerankResults:
     """As `/v1/rerank`."""
-    return _rerank(body, request, caller, messages.ApiVersion(version="2"))
+    return _rerank(body, request, caller, reranking.ApiVersion(version="2"))
 
 
 def _rerank(
-    body: messages.RerankBody, request: Request, caller: Caller, version: messages.ApiVersion
-) -> messages.RerankResults:
-    embedder = caller.service.default_embedder
-    scores = score_passages(embedder, body.query, body.documents)
+    body: reranking.RerankBody, request: Request, caller: Caller, version: reranking.ApiVersion
+) -> reranking.RerankResults:
+    searcher = caller.service.searcher
+    embedder = searcher.embedder(DEFAULT_MODEL)
+    reranker = searcher.reranker(LATE_INTERACTION, DEFAULT_MODEL)
+    scores = score_passages(reranker, body.query, body.documents)
     counts = embedder.tokenizer.count_tokens([body.query, *body.documents])
     request.state.logged |= {"documents": len(body.documents)}
     model = embedder.space.model
-    return messages.RerankResults(
+    return reranking.RerankResults(
         id=UUID(request.state.request_id),
         model=model,
         results=order_results(scores, body),
-        meta=messages.RerankMeta(api_version=version, model=model),
-        usage=messages.RerankUsage(total_tokens=sum(counts)),
+        meta=reranking.RerankMeta(api_version=version, model=model),
+        usage=reranking.RerankUsage(total_tokens=sum(counts)),
     )
 
 
-def score_passages(embedder: Embedder, query: str, passages: Sequence[str]) -> list[float]:
+def score_passages(reranker: Reranker, query: str, passages: Sequence[str]) -> list[float]:
     """The late-interaction score of each passage, in input order.
 
     In parts, because a token takes 1.5 KB while it is compared and a body of one megabyte
     may hold half a million. The scores are no relative ones, so parts compare.
     """
-    reranker = LateInteractionReranker(embedder)
     scores: list[float] = []
     for start in range(0, len(passages), PASSAGES_AT_ONCE):
         scores += reranker.score_texts(query, passages[start : start + PASSAGES_AT_ONCE])
     return scores
 
 
-def order_results(scores: list[float], body: messages.RerankBody) -> list[messages.RerankResult]:
+def order_results(scores: list[float], body: reranking.RerankBody) -> list[reranking.RerankResult]:
     """The `top_n` results by falling score; equal scores stay in the order of the request."""
     order = sorted(range(len(scores)), key=lambda index: -scores[index])
     return [
-        messages.RerankResult(
+        reranking.RerankResult(
             index=index,
             relevance_score=min(max(scores[index], 0.0), 1.0),
             document=_repeat(body, index),
@@ -88,7 +89,7 @@ def order_results(scores: list[float], body: messages.RerankBody) -> list[messag
     ]
 
 
-def _repeat(body: messages.RerankBody, index: int) -> messages.RerankedDocument | None:
+def _repeat(body: reranking.RerankBody, index: int) -> reranking.RerankedDocument | None:
     if not body.should_repeat():
         return None
-    return messages.RerankedDocument(text=body.documents[index])
+    return reranking.RerankedDocument(text=body.documents[index])

@@ -5,8 +5,8 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 
 from ragline.search.messages import SearchAnswer, SearchRequest
-from retrieval_api import messages
-from retrieval_api.callers import Caller, Searching
+from retrieval_api.access.callers import Caller, Searching
+from retrieval_api.messages.search import SearchBody, SearchResults
 from retrieval_api.openapi import may_answer
 from retrieval_api.problems import (
     BODY_TOO_LARGE,
@@ -23,7 +23,7 @@ router = APIRouter(tags=["search"])
 @router.post(
     "/v1/search",
     summary="Search a collection",
-    response_model=messages.SearchResults,
+    response_model=SearchResults,
     responses=may_answer(
         UNKNOWN_COLLECTION,
         INDEX_NOT_READY,
@@ -33,7 +33,7 @@ router = APIRouter(tags=["search"])
         DATABASE_UNAVAILABLE,
     ),
 )
-def search(body: messages.SearchBody, request: Request, caller: Searching) -> SearchAnswer:
+def search(body: SearchBody, request: Request, caller: Searching) -> SearchAnswer:
     """The chunks of a collection that answer a query, best first, each with its receipt."""
     return answer_question(body.to_request(), request, caller)
 

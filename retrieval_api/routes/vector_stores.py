@@ -10,10 +10,12 @@ from fastapi import APIRouter, Query, Request
 from ragline.errors import UnknownCollectionError
 from ragline.search.messages import Hit, SearchAnswer
 from ragline.status import SourceStatus, read_status
-from retrieval_api import openai_messages
-from retrieval_api.callers import Caller, Searching
-from retrieval_api.messages import CollectionState, Identifier
-from retrieval_api.openai_filters import translate_filter
+from retrieval_api.access.callers import Caller, Searching
+from retrieval_api.messages import openai_shapes
+from retrieval_api.messages.collections import CollectionState
+from retrieval_api.messages.fields import Identifier
+from retrieval_api.messages.openai_filters import translate_filter
+from retrieval_api.messages.questions import make_question
 from retrieval_api.openapi import may_answer
 from retrieval_api.problems import (
     BODY_TOO_LARGE,
@@ -22,7 +24,6 @@ from retrieval_api.problems import (
     INVALID_REQUEST,
     UNKNOWN_COLLECTION,
 )
-from retrieval_api.questions import make_question
 from retrieval_api.routes.collections import describe_collections
 from retrieval_api.routes.searches import answer_question
 
@@ -40,10 +41,10 @@ router = APIRouter(tags=["for OpenAI's clients"])
 )
 def search_vector_store(
     collection: Identifier,
-    body: openai_messages.VectorStoreSearchBody,
+    body: openai_shapes.VectorStoreSearchBody,
     request: Request,
     caller: Searching,
-) -> openai_messages.VectorStoreResults:
+) -> openai_shapes.VectorStoreResults:
     """The chunks of a collection that answer a query, best first, among what all may read."""
     question = make_question(
         collection,
@@ -54,7 +55,7 @@ def search_vector_store(
     )
     answer = answer_question(question, request, caller)
     least = body.least_score()
-    return openai_messages.VectorStoreResults(
+    return openai_shapes.VectorStoreResults(
         search_query=body.query,
         data=[
             describe_hit(hit, answer) for hit in answer.hits if least is None or hit.score >= least
@@ -62,7 +63,7 @@ def search_vector_store(
     )
 
 
-def describe_hit(hit: Hit, answer: SearchAnswer) -> openai_messages.VectorStoreResult:
+def describe_hit(hit: Hit, answer: SearchAnswer) -> openai_shapes.VectorStoreResult:
     """A hit as a result. Attributes of Ragline's own win over metadata of the same name."""
     own: dict[str, str | int | float | bool] = {
         "source": hit.source,
@@ -72,12 +73,12 @@ def describe_hit(hit: Hit, answer: SearchAnswer) -> openai_messages.VectorStoreR
     }
     if hit.title is not None:
         own["title"] = hit.title
-    return openai_messages.VectorStoreResult(
+    return openai_shapes.VectorStoreResult(
         file_id=hit.document_id,
         filename=hit.document_id.rstrip("/").rpartition("/")[2] or hit.document_id,
         score=hit.score,
-        attributes=openai_messages.keep_scalars(hit.metadata) | own,
-        content=[openai_messages.TextContent(text=hit.text or "")],
+        attributes=openai_shapes.keep_scalars(hit.metadata) | own,
+        content=[openai_shapes.TextContent(text=hit.text or "")],
     )
 
 
@@ -87,14 +88,14 @@ def describe_hit(hit: Hit, answer: SearchAnswer) -> openai_messages.VectorStoreR
     responses=may_answer(INVALID_REQUEST, DATABASE_UNAVAILABLE),
 )
 def list_vector_stores(
-    page: Annotated[openai_messages.StorePage, Query()], caller: Searching
-) -> openai_messages.VectorStores:
+    page: Annotated[openai_shapes.StorePage, Query()], caller: Searching
+) -> openai_shapes.VectorStores:
     """Every collection as a vector store, by name."""
     stores = [
         store for store in _read_stores(caller) if page.after is None or store.id > page.after
     ]
     shown = stores[: page.limit]
-    return openai_messages.VectorStores(
+    return openai_shapes.VectorStores(
         data=shown,
         first_id=shown[0].id if shown else None,
         last_id=shown[-1].id if shown else None,
@@ -107,7 +108,7 @@ def list_vector_stores(
     summary="Show a collection, in OpenAI's shape",
     responses=may_answer(UNKNOWN_COLLECTION, INVALID_REQUEST, DATABASE_UNAVAILABLE),
 )
-def show_vector_store(collection: Identifier, caller: Searching) -> openai_messages.VectorStore:
+def show_vector_store(collection: Identifier, caller: Searching) -> openai_shapes.VectorStore:
     """One collection as a vector store."""
     stores = {store.id: store for store in _read_stores(caller)}
     if collection not in stores:
@@ -116,22 +117,22 @@ def show_vector_store(collection: Identifier, caller: Searching) -> openai_messa
     return stores[collection]
 
 
-def _read_stores(caller: Caller) -> list[openai_messages.VectorStore]:
+def _read_stores(caller: Caller) -> list[openai_shapes.VectorStore]:
     sources = read_status(caller.database).sources
     return [_describe_store(state, sources) for state in describe_collections(caller).collections]
 
 
 def _describe_store(
     state: CollectionState, sources: Iterable[SourceStatus]
-) -> openai_messages.VectorStore:
+) -> openai_shapes.VectorStore:
     documents = [source.documents for source in sources if source.collection == state.name]
     failed = sum(counts["failed"] + counts["quarantined"] for counts in documents)
     waiting = sum(counts["pending"] for counts in documents)
-    return openai_messages.VectorStore(
+    return openai_shapes.VectorStore(
         id=state.name,
         created_at=int(state.promoted_at.timestamp()) if state.promoted_at else 0,
         name=state.name,
-        file_counts=openai_messages.FileCounts(
+        file_counts=openai_shapes.FileCounts(
             in_progress=waiting,
             completed=state.documents,
             failed=failed,

@@ -14,8 +14,8 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from assets.retrieval_quality import LATENCY, STALE_HITS, ZERO_RESULTS
-from retrieval_api.metrics import ServiceMetrics
-from retrieval_api.recorder import Recorder
+from retrieval_api.observation.metrics import ServiceMetrics
+from retrieval_api.records.recorder import Recorder
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 PROMETHEUS = DEPLOY / "prometheus"

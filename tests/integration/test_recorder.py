@@ -15,7 +15,7 @@ from sqlalchemy import text
 from ragline.search.messages import SearchAnswer, SearchRequest, StageTimes
 from ragline.search.recording import Asker, SearchRecord, make_record
 from ragline.storage.database import Database, connect_database
-from retrieval_api.recorder import Recorder, RecordPendingError
+from retrieval_api.records.recorder import Recorder, RecordPendingError
 
 NOWHERE = "postgresql://nobody@127.0.0.1:1/nothing"
 
@@ -120,7 +120,7 @@ def test_record_that_cannot_even_be_made_text_is_lost_alone(
 
 
 def test_records_survive_an_outage(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("retrieval_api.batch_writer.RETRY_S", 0.05)
+    monkeypatch.setattr("retrieval_api.records.batch_writer.RETRY_S", 0.05)
     recorder = Recorder()
     hide, show = (
         "alter database {0} allow_connections false",
@@ -168,8 +168,8 @@ def test_stopping_writes_what_waits(database: Database) -> None:
 def test_stopping_while_the_database_is_away_ends_and_counts(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("retrieval_api.batch_writer.LONGEST_FLUSH_S", 0.3)
-    monkeypatch.setattr("retrieval_api.batch_writer.RETRY_S", 0.05)
+    monkeypatch.setattr("retrieval_api.records.batch_writer.LONGEST_FLUSH_S", 0.3)
+    monkeypatch.setattr("retrieval_api.records.batch_writer.RETRY_S", 0.05)
     recorder = Recorder()
     with started(recorder, connect_database(NOWHERE)):
         for _ in range(3):
@@ -181,7 +181,7 @@ def test_stopping_while_the_database_is_away_ends_and_counts(
 def test_waiting_for_a_record_hurries_it(
     recorder: Recorder, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("retrieval_api.batch_writer.LONGEST_DELAY_S", 30.0)
+    monkeypatch.setattr("retrieval_api.records.batch_writer.LONGEST_DELAY_S", 30.0)
     record = make()
     recorder.record(record)
     recorder.wait_for(record.request_id)
@@ -189,7 +189,7 @@ def test_waiting_for_a_record_hurries_it(
 
 
 def test_waiting_for_a_record_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("retrieval_api.recorder.LONGEST_WAIT_S", 0.05)
+    monkeypatch.setattr("retrieval_api.records.recorder.LONGEST_WAIT_S", 0.05)
     recorder = Recorder()
     record = make()
     recorder.record(record)

@@ -10,8 +10,8 @@ from fastapi import FastAPI, Request
 from fastapi.testclient import TestClient
 from starlette.middleware import Middleware
 
-from retrieval_api.access_log import AccessLog
-from retrieval_api.log_format import JsonLines
+from retrieval_api.observation.access_log import AccessLog
+from retrieval_api.observation.log_format import JsonLines
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def client() -> TestClient:
 
 def read_lines(caplog: pytest.LogCaptureFixture) -> list[dict[str, object]]:
     formatter = JsonLines()
-    records = [r for r in caplog.records if r.name == "retrieval_api.access_log"]
+    records = [r for r in caplog.records if r.name == "retrieval_api.observation.access_log"]
     return [json.loads(formatter.format(record)) for record in records]
 
 
@@ -66,7 +66,7 @@ def test_line_is_one_line_whatever_the_path_holds(
 ) -> None:
     with caplog.at_level(logging.INFO):
         client.get("/a%0Ab%22" + "x" * 500)
-    (record,) = [r for r in caplog.records if r.name == "retrieval_api.access_log"]
+    (record,) = [r for r in caplog.records if r.name == "retrieval_api.observation.access_log"]
     line = JsonLines().format(record)
     assert "\n" not in line
     assert len(json.loads(line)["path"]) == 200

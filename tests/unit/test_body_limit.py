@@ -10,8 +10,8 @@ from fastapi.testclient import TestClient
 from pydantic import BaseModel
 from starlette.middleware import Middleware
 
-from retrieval_api.access_log import AccessLog
-from retrieval_api.body_limit import BodyLimit
+from retrieval_api.access.body_limit import BodyLimit
+from retrieval_api.observation.access_log import AccessLog
 from retrieval_api.problem_handlers import add_problem_handlers
 from retrieval_api.problems import MEDIA_TYPE
 

@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
-import pytest
+import asyncio
+from collections.abc import Awaitable, Callable
 
-from retrieval_api.load_limit import ALWAYS_ADMITTED, ASSUMED_RATE, COSTLY, LONGEST_WAIT_S, Queue
+import pytest
+from starlette.types import Message, Receive, Scope, Send
+
+from retrieval_api.access.load_limit import (
+    ALWAYS_ADMITTED,
+    ASSUMED_RATE,
+    COSTLY,
+    LONGEST_WAIT_S,
+    TURNS,
+    LoadLimit,
+    Queue,
+)
 
 
 class Clock:
@@ -84,3 +96,80 @@ def test_queue_is_open_again_when_it_is_empty() -> None:
 )
 def test_only_what_is_costly_is_ever_refused(path: str, is_costly: bool) -> None:
     assert (COSTLY.fullmatch(path) is not None) == is_costly
+
+
+async def search(
+    limit: LoadLimit, receive: Receive, send: Callable[[Message], Awaitable[None]]
+) -> None:
+    scope = {"type": "http", "path": "/v1/search", "method": "POST", "headers": [], "state": {}}
+    await limit(scope, receive, send)
+
+
+async def receive_at_once() -> Message:
+    return {"type": "http.request", "body": b"{}", "more_body": False}
+
+
+def test_turns_are_given_in_the_order_of_coming_and_never_more_at_once() -> None:
+    began: list[int] = []
+    most = now = 0
+
+    async def answer(_scope: Scope, receive: Receive, send: Send) -> None:
+        nonlocal most, now
+        began.append(int((await receive())["body"]))
+        now += 1
+        most = max(most, now)
+        await asyncio.sleep(0.01)
+        now -= 1
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    async def ask(limit: LoadLimit, number: int) -> None:
+        async def receive() -> Message:
+            return {"type": "http.request", "body": str(number).encode(), "more_body": False}
+
+        async def send(_message: Message) -> None:
+            pass
+
+        await search(limit, receive, send)
+
+    async def ask_all() -> None:
+        limit = LoadLimit(answer)
+        await asyncio.gather(*(ask(limit, number) for number in range(5 * TURNS)))
+
+    asyncio.run(ask_all())
+    assert began == sorted(began)
+    assert len(began) == 5 * TURNS
+    assert most == TURNS
+
+
+@pytest.mark.parametrize("slow", ["to send", "to read"])
+def test_slow_clients_have_no_turn(slow: str) -> None:
+    async def answer(_scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    async def ask_all() -> list[int]:
+        limit = LoadLimit(answer)
+        for_ever = asyncio.Event()
+        statuses: list[int] = []
+
+        async def note(message: Message) -> None:
+            statuses.append(message["status"])
+
+        async def wait(_message: Message | None = None) -> Message:
+            await for_ever.wait()
+            raise AssertionError
+
+        async def stay(message: Message) -> None:
+            await wait(message)
+
+        slowly = (wait, note) if slow == "to send" else (receive_at_once, stay)
+        async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
+            waiting = [tasks.create_task(search(limit, *slowly)) for _ in range(100 * TURNS)]
+            await asyncio.sleep(0)
+            for _ in range(10):
+                await search(limit, receive_at_once, note)
+            for one in waiting:
+                one.cancel()
+        return statuses
+
+    assert asyncio.run(ask_all()) == [200] * 10

@@ -6,7 +6,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from ragline.search.filters import compile_filter
-from retrieval_api.openai_filters import Filter, name_field, translate_filter
+from retrieval_api.messages.openai_filters import Filter, name_field, translate_filter
 
 FILTERS: TypeAdapter[object] = TypeAdapter(Filter)
 

@@ -24,8 +24,9 @@ from ragline.errors import (
     UnknownHitError,
     UnknownRequestError,
 )
-from retrieval_api.access_log import AccessLog
-from retrieval_api.messages import RerankBody, SearchBody
+from retrieval_api.messages.reranking import RerankBody
+from retrieval_api.messages.search import SearchBody
+from retrieval_api.observation.access_log import AccessLog
 from retrieval_api.problem_handlers import FailureBoundary, add_problem_handlers
 from retrieval_api.problems import MEDIA_TYPE
 from retrieval_api.service import ServiceNotReadyError

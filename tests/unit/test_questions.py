@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from retrieval_api.questions import make_question
+from retrieval_api.messages.questions import make_question
 
 CONDITION = {"metadata.year": {"gte": 2020}}
 

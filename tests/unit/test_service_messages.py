@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ragline.search.messages import SearchRequest
-from retrieval_api.messages import RerankBody, SearchBody
+from retrieval_api.messages.reranking import RerankBody
+from retrieval_api.messages.search import SearchBody
 from retrieval_api.routes.reranking import order_results
 
 

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from ragline.telemetry import current_trace_id, note, span, staged
-from retrieval_api.telemetry import choose_exporter
+from retrieval_api.observation.telemetry import choose_exporter
 
 ENDPOINT = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318"}
 
@@ -59,7 +59,7 @@ def test_wish_that_cannot_be_met_is_logged(
 def test_sdk_is_not_even_loaded_by_default() -> None:
     script = (
         "import sys, retrieval_api.commands\n"
-        "from retrieval_api.telemetry import exported_telemetry\n"
+        "from retrieval_api.observation.telemetry import exported_telemetry\n"
         "with exported_telemetry(): pass\n"
         "print([name for name in sys.modules if name.startswith('opentelemetry.sdk')])"
     )

@@ -31,7 +31,7 @@ from ragline.lifecycle.entries import apply_entries
 from ragline.lifecycle.search_index import publish_index
 from ragline.lifecycle.workshop import Workshop
 from ragline.storage.database import Database, TenantDatabase, connect_database
-from retrieval_api.callers import Caller
+from retrieval_api.access.callers import Caller
 
 TENANTS = 20
 # A share of what RAGLINE_SOAK asks.

@@ -27,6 +27,7 @@ from ragline.errors import SearchTimeoutError
 Search = Callable[..., dict[str, Any]]
 TRACE_ID, PARENT_ID = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 TRACEPARENT = f"00-{TRACE_ID}-{PARENT_ID}-01"
+LOG = "retrieval_api.observation.access_log"
 
 
 @pytest.fixture
@@ -114,10 +115,10 @@ def test_error_is_told_by_its_class_and_not_its_message(
 def test_trace_id_is_in_the_log_also_without_an_sdk(
     client: httpx2.Client, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with caplog.at_level(logging.INFO, "retrieval_api.access_log"):
+    with caplog.at_level(logging.INFO, LOG):
         client.get("/healthz", headers={"traceparent": TRACEPARENT})
         client.get("/healthz")
-    logged = [vars(r)["fields"] for r in caplog.records if r.name == "retrieval_api.access_log"]
+    logged = [vars(r)["fields"] for r in caplog.records if r.name == LOG]
     first, second = [fields["trace_id"] for fields in logged if fields["path"] == "/healthz"]
     assert first == TRACE_ID
     assert re.fullmatch(r"[0-9a-f]{32}", second)

@@ -22,8 +22,8 @@ from starlette.types import Scope
 from ragline.configuration import Configuration
 from ragline.sources.push import PushSettings
 from ragline.sources.pushed_documents import Put, put_file
-from retrieval_api import pushed_messages
-from retrieval_api.callers import Pushing
+from retrieval_api.access.callers import Pushing
+from retrieval_api.messages import pushing
 
 JSON_TYPE = "application/json"
 # What clients send when nobody has told them what the body is.
@@ -67,7 +67,7 @@ class DocumentIdConvertor(Convertor[str]):
 register_url_convertor("document_id", DocumentIdConvertor())
 
 
-async def _read_document_id(request: Request, document_id: pushed_messages.DocumentId) -> str:
+async def _read_document_id(request: Request, document_id: pushing.DocumentId) -> str:
     """The id in the path. Bytes that are no UTF-8 would all become the same sign."""
     try:
         unquote_to_bytes(request.scope["raw_path"]).decode()
@@ -117,7 +117,7 @@ def find_larger_limits(configuration: Configuration) -> Callable[[Scope], int | 
 
 
 def read_put(
-    request: Request, document_id: str, parameters: pushed_messages.FileParameters, body: bytes
+    request: Request, document_id: str, parameters: pushing.FileParameters, body: bytes
 ) -> Put:
     """The document that a body is, by its Content-Type: a JSON message or the file itself.
 
@@ -135,7 +135,7 @@ def read_put(
     if content_type == JSON_TYPE:
         if request.query_params:
             raise _invalid(("query",), "stands in the body, when that is JSON")
-        return read_json(body, pushed_messages.DocumentBody).to_put(document_id)
+        return read_json(body, pushing.DocumentBody).to_put(document_id)
     if not body:
         raise _invalid(("body",), "is an empty file; DELETE the document to remove it")
     return put_file(

@@ -1,4 +1,4 @@
-"""What is asked and answered about the quality of searches; other messages are in `messages`."""
+"""Figures about searches, by collection and period."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from retrieval_api.messages import Identifier
+from retrieval_api.messages.fields import Answer, Identifier
 
 LONGEST_PERIOD_DAYS = 92
 DEFAULT_PERIOD_DAYS = 7
@@ -47,11 +47,7 @@ class QualityParameters(BaseModel):
         return self.first or last - timedelta(days=DEFAULT_PERIOD_DAYS - 1), last
 
 
-class _Answer(BaseModel):
-    model_config = ConfigDict(from_attributes=True)
-
-
-class Percentiles(_Answer):
+class Percentiles(Answer):
     """Half, 95 and 99 of 100 values are at most this."""
 
     p50: float
@@ -59,7 +55,7 @@ class Percentiles(_Answer):
     p99: float
 
 
-class ScoreGap(_Answer):
+class ScoreGap(Answer):
     """How far the first hit's score was above the second one's, in one way of searching."""
 
     mode: str
@@ -70,14 +66,14 @@ class ScoreGap(_Answer):
     p90: float
 
 
-class RankedClicks(_Answer):
+class RankedClicks(Answer):
     """The clicks on hits at one rank."""
 
     rank: int
     clicks: int
 
 
-class Drift(_Answer):
+class Drift(Answer):
     """How far a day's queries are from those of the 30 days before."""
 
     queries: int
@@ -87,7 +83,7 @@ class Drift(_Answer):
     length_psi: float = Field(description="Population stability index of the queries' lengths.")
 
 
-class IndexRecall(_Answer):
+class IndexRecall(Answer):
     """What the vector index finds of what is nearest."""
 
     generation: int
@@ -95,7 +91,7 @@ class IndexRecall(_Answer):
     recall_at_10: float
 
 
-class Topic(_Answer):
+class Topic(Answer):
     """Queries about one thing without a good answer."""
 
     name: str = Field(description="The most frequent stems of their words.")
@@ -104,7 +100,7 @@ class Topic(_Answer):
     examples: list[str]
 
 
-class DailyFigures(_Answer):
+class DailyFigures(Answer):
     """What is made once a day, for the latest day that has it."""
 
     day: date
@@ -114,7 +110,7 @@ class DailyFigures(_Answer):
     unanswered_topics: list[Topic] = Field(description="Largest first.")
 
 
-class CollectionQuality(_Answer):
+class CollectionQuality(Answer):
     """One collection's searches. Null where nothing was counted."""
 
     collection: str
@@ -147,7 +143,7 @@ class CollectionQuality(_Answer):
     daily: DailyFigures | None = None
 
 
-class Quality(_Answer):
+class Quality(Answer):
     """Figures about searches, by collection."""
 
     first_day: date

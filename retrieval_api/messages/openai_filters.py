@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from retrieval_api.messages import Identifier
+from retrieval_api.messages.fields import Identifier
 
 MOST_CONDITIONS = 100
 MOST_VALUES = 1_000

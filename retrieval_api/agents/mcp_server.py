@@ -31,8 +31,8 @@ from starlette.requests import Request
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from retrieval_api.callers import may
-from retrieval_api.mcp_tools import TOOLS
+from retrieval_api.access.callers import may
+from retrieval_api.agents.mcp_tools import TOOLS
 from retrieval_api.problem_handlers import describe_invalid_fields, explain_failure
 from retrieval_api.problems import INTERNAL_ERROR, INVALID_REQUEST
 from retrieval_api.service import Service

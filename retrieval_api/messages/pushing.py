@@ -1,6 +1,6 @@
-"""What is pushed to the service and what it answers to that, with bounds and examples.
+"""Documents that are pushed, and what becomes of them.
 
-All other messages are in `messages`. How a request's body becomes one is `pushed_bodies`.
+How a request's body becomes a message is `pushed_bodies`.
 """
 
 from __future__ import annotations
@@ -10,9 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     JsonValue,
     WithJsonSchema,
@@ -21,7 +19,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from ragline.sources.pushed_documents import Delete, Put, put_text
-from retrieval_api.messages import Identifier
+from retrieval_api.messages.fields import Answer, Identifier, Question
 
 MOST_OPERATIONS = 1_000
 # An id is a part of keys, and Postgres refuses a key of more than a third of a page.
@@ -80,13 +78,7 @@ Readers = Annotated[
 Seconds = Annotated[float, Field(description="The time that the source's settings promise.")]
 
 
-class _Pushed(BaseModel):
-    """Strict: a number in quotes or a misspelt field is an error and not a guess."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-
-class DocumentBody(_Pushed):
+class DocumentBody(Question):
     """A document that is a text, as it is to be from now on."""
 
     text: str = Field(
@@ -118,7 +110,7 @@ class DocumentBody(_Pushed):
         )
 
 
-class FileParameters(_Pushed):
+class FileParameters(Question):
     """What the query string says of a file that is the body."""
 
     name: str | None = Field(
@@ -145,7 +137,7 @@ class PutOperation(DocumentBody):
         return self.to_put(self.document_id)
 
 
-class DeleteOperation(_Pushed):
+class DeleteOperation(Question):
     """Delete the document of an id."""
 
     op: Literal["delete"]
@@ -156,7 +148,7 @@ class DeleteOperation(_Pushed):
         return Delete(self.document_id)
 
 
-class DocumentOperations(_Pushed):
+class DocumentOperations(Question):
     """Operations that are carried out in their order, all of them or none."""
 
     operations: list[Annotated[PutOperation | DeleteOperation, Field(discriminator="op")]] = Field(
@@ -164,7 +156,7 @@ class DocumentOperations(_Pushed):
     )
 
 
-class DocumentPut(BaseModel):
+class DocumentPut(Answer):
     """The document is kept. Searches find it once its source has been synced."""
 
     collection: str
@@ -178,7 +170,7 @@ class DocumentPut(BaseModel):
     visible_within_seconds: Seconds
 
 
-class DocumentDeleted(BaseModel):
+class DocumentDeleted(Answer):
     """The content is gone from the source. Searches find it until that has been synced."""
 
     collection: str
@@ -191,10 +183,8 @@ class DocumentDeleted(BaseModel):
     forgotten_within_seconds: Seconds
 
 
-class OperationOutcome(BaseModel):
+class OperationOutcome(Answer):
     """What became of one operation."""
-
-    model_config = ConfigDict(from_attributes=True)
 
     document_id: str
     status: Literal["created", "updated", "deleted", "unchanged", "unknown"] = Field(
@@ -204,7 +194,7 @@ class OperationOutcome(BaseModel):
     content_hash: str | None
 
 
-class OperationOutcomes(BaseModel):
+class OperationOutcomes(Answer):
     """An outcome for each operation, in their order."""
 
     collection: str

@@ -1,17 +1,17 @@
 """OpenAI's shapes of a vector-store search, of vector stores and of embeddings.
 
 A vector store is a collection here, a file is a document, and a result is a hit. Filters are in
-`openai_filters`.
+`openai_filters`. As some clients send it, null stands for what is left out.
 """
 
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 
-from retrieval_api.messages import Query
-from retrieval_api.openai_filters import Filter
+from retrieval_api.messages.fields import Query, Question
+from retrieval_api.messages.openai_filters import Filter
 
 MOST_QUERIES = 16
 MOST_RESULTS = 50
@@ -31,13 +31,7 @@ def _texts_schema(most: int) -> WithJsonSchema:
     return WithJsonSchema({"anyOf": [text, texts]})
 
 
-class _Question(BaseModel):
-    """Strict as every question, but null stands for what is left out, as some clients send it."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-
-class RankingOptions(_Question):
+class RankingOptions(Question):
     """How the results are put in order."""
 
     ranker: Literal["none", "auto", "default-2024-11-15", "default_2024_08_21"] | None = Field(
@@ -48,7 +42,7 @@ class RankingOptions(_Question):
     )
 
 
-class VectorStoreSearchBody(_Question):
+class VectorStoreSearchBody(Question):
     """A question to a collection, in OpenAI's shape."""
 
     query: Annotated[
@@ -151,7 +145,7 @@ class StorePage(BaseModel):
     after: str | None = Field(default=None, description="The `last_id` of the page before.")
 
 
-class EmbeddingsBody(_Question):
+class EmbeddingsBody(Question):
     """Texts to turn into vectors, in OpenAI's shape."""
 
     input: Annotated[

@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ragline.telemetry import SCOPE, current_trace_id
-from retrieval_api.metrics import ServiceMetrics
+from retrieval_api.observation.metrics import ServiceMetrics
 
 # Where no route took the request: its path is the caller's invention and no label.
 UNMATCHED = "unmatched"

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from ragline.errors import RaglineError
 from ragline.search.clients import ClientHashes
 from ragline.search.recording import SearchRecord, record_requests
-from retrieval_api.batch_writer import CAPACITY, BatchWriter
+from retrieval_api.records.batch_writer import CAPACITY, BatchWriter
 
 LONGEST_WAIT_S = 2.0
 

@@ -22,7 +22,7 @@ from ragline.search.messages import SearchAnswer, SearchRequest
 from ragline.search.recording import FeedbackKind, is_stale
 from ragline.storage.database import Database
 from ragline.telemetry import SCOPE
-from retrieval_api.recorder import Recorder
+from retrieval_api.records.recorder import Recorder
 
 STAGES = ("embed", "retrieve", "rerank", "total")
 # A search takes 5 to 50 ms; what is slower than the time limit of 10 s is no search.

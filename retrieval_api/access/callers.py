@@ -20,8 +20,7 @@ from ragline.errors import ForbiddenError, UnauthorizedError, UnknownCollectionE
 from ragline.search.inspection import Viewer
 from ragline.search.messages import SearchRequest
 from ragline.storage.database import Database
-from retrieval_api.routes.dependencies import OpenService
-from retrieval_api.service import Service
+from retrieval_api.service import OpenService, Service
 
 FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
 

@@ -40,11 +40,22 @@ class BodyLimit:
             return
         limit = max(self._largest_bytes, self._find_larger(scope) or 0)
         if not _is_declared_too_large(scope, limit):
-            await self._app(scope, _limit(receive, limit), send)
+            try:
+                await self._app(scope, _limit(receive, limit), send)
+            except _BodyTooLargeError:
+                # Whoever read the body had not begun to answer.
+                await _refuse(scope, receive, send, limit)
             return
         await _drain(receive)
-        response = answer_problem(scope, BODY_TOO_LARGE, _describe(limit))
-        await response(scope, receive, send)
+        await _refuse(scope, receive, send, limit)
+
+
+class _BodyTooLargeError(HTTPException):
+    """Of this class, because FastAPI lets it pass while it reads a body, and answers it."""
+
+
+async def _refuse(scope: Scope, receive: Receive, send: Send, limit: int) -> None:
+    await answer_problem(scope, BODY_TOO_LARGE, _describe(limit))(scope, receive, send)
 
 
 def _describe(limit: int) -> str:
@@ -66,8 +77,7 @@ def _limit(receive: Receive, limit: int) -> Receive:
         if received_bytes > limit:
             if message.get("more_body"):
                 await _drain(receive)
-            # Of this class, because FastAPI lets it pass while it reads a body.
-            raise HTTPException(BODY_TOO_LARGE.status, _describe(limit))
+            raise _BodyTooLargeError(BODY_TOO_LARGE.status, _describe(limit))
         return message
 
     return receive_within_limit

@@ -2,7 +2,7 @@
 
 Everything about it is read by the SDK itself: OTEL_EXPORTER_OTLP_ENDPOINT and _HEADERS,
 OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES, OTEL_TRACES_SAMPLER, OTEL_BSP_*,
-OTEL_METRIC_EXPORT_INTERVAL. What is measured is `ragline.telemetry` and `retrieval_api.metrics`.
+OTEL_METRIC_EXPORT_INTERVAL. What is measured is `ragline.telemetry` and `metrics`.
 """
 
 from __future__ import annotations

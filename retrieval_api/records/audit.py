@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ragline.storage.statements import load_statement
-from retrieval_api.batch_writer import BatchWriter
+from retrieval_api.records.batch_writer import BatchWriter
 
 LONGEST_PATH_CHARS = 1_000
 # Asked every few seconds by machines, and about nothing of anybody's.

@@ -19,9 +19,10 @@ from ragline.errors import UnknownDocumentError
 from ragline.search.document_text import join_chunks
 from ragline.search.inspection import read_document
 from ragline.search.messages import SearchAnswer
-from retrieval_api.callers import Caller
-from retrieval_api.messages import Freshness, Identifier, Query
-from retrieval_api.questions import make_question
+from retrieval_api.access.callers import Caller
+from retrieval_api.messages.collections import Freshness
+from retrieval_api.messages.fields import Identifier, Query
+from retrieval_api.messages.questions import make_question
 from retrieval_api.routes.collections import show_freshness
 from retrieval_api.routes.searches import answer_question
 

@@ -1,0 +1,70 @@
+"""What a person did with a hit, or thought of it."""
+
+from __future__ import annotations
+
+from typing import Annotated, cast
+from uuid import UUID
+
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from ragline.search.recording import FeedbackKind
+from retrieval_api.messages.fields import LARGEST_ID, Answer, Identifier, Question
+
+
+class FeedbackBody(Question):
+    """What a person did with one hit of a search, or thought of it."""
+
+    request_id: Annotated[
+        Identifier,
+        Field(
+            description="The request_id that the search answered.",
+            examples=["6f1c2a34-0e3e-4c5e-9a8e-7e1f5d0c9b11"],
+        ),
+    ]
+    document_id: Annotated[Identifier, Field(examples=["policies/leave.md"])] | None = Field(
+        default=None, description="The document among the hits; its first hit is meant."
+    )
+    entry_id: int | None = Field(
+        default=None,
+        ge=1,
+        le=LARGEST_ID,
+        description="The hit itself, by its receipt. One of both names must be given.",
+    )
+    # Not optional: null is not the same as nothing.
+    kind: FeedbackKind = Field(
+        default=cast("FeedbackKind", None),
+        description="`useful` and `not_useful` are verdicts, of which the last one stands; "
+        "`click` and `answer_used` say what was done.",
+    )
+    useful: bool = Field(
+        default=cast("bool", None),
+        description="In place of `kind`: true for `useful`, false for `not_useful`.",
+    )
+
+    @model_validator(mode="after")
+    def _check_choices(self) -> FeedbackBody:
+        given = self.model_fields_set
+        if len(given & {"kind", "useful"}) != 1:
+            raise PydanticCustomError("choice", "give either kind or useful")
+        if self.document_id is None and self.entry_id is None:
+            raise PydanticCustomError("choice", "give document_id or entry_id")
+        return self
+
+    @property
+    def word(self) -> FeedbackKind:
+        """What is said, whichever way it was written."""
+        if "kind" in self.model_fields_set:
+            return self.kind
+        return "useful" if self.useful else "not_useful"
+
+
+class FeedbackKept(Answer):
+    """The feedback as it is on record now. What was written as `useful` is answered so."""
+
+    request_id: UUID
+    document_id: str
+    entry_id: int | None = None
+    kind: FeedbackKind | None = None
+    rank: int | None = Field(default=None, description="The hit's place in the answer, from 1.")
+    useful: bool | None = None

@@ -1,0 +1,22 @@
+"""Whether the service is there and ready."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from retrieval_api.messages.fields import Answer
+
+
+class Alive(Answer):
+    """The process answers."""
+
+    status: Literal["alive"] = "alive"
+
+
+class Ready(Answer):
+    """Searches can be answered."""
+
+    status: Literal["ready"] = "ready"
+    parts: dict[str, Literal["ready"]] = Field(examples=[{"database": "ready", "model": "ready"}])

@@ -1,0 +1,122 @@
+"""Texts to put in order, in the shapes of Cohere and Jina."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from retrieval_api.messages.fields import Answer, Query, Question
+
+MOST_DOCUMENTS = 1_000
+JINA_MODELS = "jina-"
+
+_NOT_USED = "Taken and not used: a document is read to 16 times the model's length."
+
+
+def _unwrap_text(document: object) -> object:
+    if isinstance(document, Mapping) and set(document) == {"text"}:
+        return document["text"]
+    if isinstance(document, str):
+        return document
+    raise PydanticCustomError("document", 'must be a string or an object {{"text": string}}')
+
+
+Passage = Annotated[
+    str,
+    BeforeValidator(_unwrap_text),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string"},
+                {
+                    "type": "object",
+                    "properties": {"text": {"type": "string"}},
+                    "required": ["text"],
+                    "additionalProperties": False,
+                },
+            ]
+        }
+    ),
+]
+
+
+class RerankBody(Question):
+    """Texts to put in order for a query. The shape is Cohere's, and Jina's."""
+
+    query: Query
+    documents: list[Passage] = Field(
+        min_length=1,
+        max_length=MOST_DOCUMENTS,
+        description="Strings, or objects with a `text`.",
+        examples=[["Parental leave is 12 weeks.", {"text": "The office closes at 18:00."}]],
+    )
+    top_n: int | None = Field(
+        default=None, ge=1, description="Answer with the best so many; all without it."
+    )
+    model: str | None = Field(
+        default=None,
+        max_length=200,
+        description="Taken for the sake of clients that send it; there is one model.",
+    )
+    return_documents: bool | None = Field(
+        default=None,
+        description="Repeat the texts in the answer. Without it as the client expects: yes when "
+        f"`model` begins with `{JINA_MODELS}`, else no.",
+    )
+    max_chunks_per_doc: int | None = Field(default=None, ge=1, description=_NOT_USED)
+    max_tokens_per_doc: int | None = Field(default=None, ge=1, description=_NOT_USED)
+    priority: int | None = Field(default=None, description="Taken and not used.")
+    truncation: bool | None = Field(default=None, description=_NOT_USED)
+
+    def should_repeat(self) -> bool:
+        """Whether the answer holds the texts. Cohere's default is no, and Jina's is yes."""
+        if self.return_documents is not None:
+            return self.return_documents
+        return (self.model or "").startswith(JINA_MODELS)
+
+
+class RerankedDocument(Answer):
+    """The text that was sent."""
+
+    text: str
+
+
+class RerankResult(Answer):
+    """One document's place in the order."""
+
+    index: int = Field(ge=0, description="Where the document stands in the request, from 0.")
+    relevance_score: float = Field(ge=0, le=1, description="Larger is more relevant.")
+    document: RerankedDocument | None = None
+
+
+class ApiVersion(Answer):
+    """The version of the shape, not of the service."""
+
+    version: Literal["1", "2"]
+
+
+class RerankMeta(Answer):
+    """What Cohere's clients expect beside the results."""
+
+    api_version: ApiVersion
+    model: str = Field(description="The embedding model whose token vectors gave the scores.")
+
+
+class RerankUsage(Answer):
+    """What Jina's clients expect beside the results."""
+
+    total_tokens: int = Field(description="Of the query and of the texts, as the model counts.")
+
+
+class RerankResults(Answer):
+    """The documents by relevance, most relevant first; ties stay in the order of the request."""
+
+    id: UUID = Field(description="Names this request in the service's log.")
+    model: str = Field(description="The same as in `meta`.")
+    results: list[RerankResult]
+    meta: RerankMeta
+    usage: RerankUsage

@@ -1,0 +1,1 @@
+"""How the service is watched: its log, metrics and traces."""

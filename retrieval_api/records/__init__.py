@@ -1,0 +1,1 @@
+"""What is kept of requests, written in batches beside the answers."""
