@@ -39,6 +39,8 @@ logger = logging.getLogger(__name__)
 RETRY_S = 2.0
 CLOSING_S = 10.0
 KEYS_KNOWN_S = 5.0
+# Callers of this machine may go on without the first key for so long.
+NO_KEYS_KNOWN_S = 1.0
 
 
 class ServiceNotReadyError(RaglineError):
@@ -94,14 +96,24 @@ class Service:
             raise ServiceNotReadyError("The service still loads its embedding model.")
         return self._searcher
 
-    def has_keys(self) -> bool:
-        """Whether anybody needs a key.
+    @property
+    def is_sure_of_keys(self) -> bool:
+        """Whether `has_keys` answers without the database."""
+        known_s = KEYS_KNOWN_S if self._has_keys else NO_KEYS_KNOWN_S
+        return self._has_keys is not None and monotonic() - self._keys_seen_at <= known_s
 
-        That there are some is believed for KEYS_KNOWN_S; while the database is away, what it said
-        last.
+    def has_keys(self) -> bool:
+        """Whether anybody needs a key, as the database said within the last seconds."""
+        if self._has_keys is not None and self.is_sure_of_keys:
+            return self._has_keys
+        return self.look_for_keys()
+
+    def look_for_keys(self) -> bool:
+        """Whether anybody needs a key now; while the database is away, what it said last.
+
+        Raises:
+            DatabaseUnavailableError: it was away from the beginning.
         """
-        if self._has_keys and monotonic() - self._keys_seen_at <= KEYS_KNOWN_S:
-            return True
         try:
             self._has_keys = has_keys(self.database)
         except DatabaseUnavailableError:
@@ -189,6 +201,7 @@ class Service:
         if not has_tenant_role(database):
             logger.warning("no row-level security: docs/keys.md says how to make ragline_tenant")
         self._has_keys = has_keys(database)
+        self._keys_seen_at = monotonic()
         if not self._has_keys:
             logger.warning("no key is configured: only this machine is answered")
         self._searcher = Searcher(database, self.configuration)

@@ -77,6 +77,11 @@ def create_key(
     return f"rag_{public_id}_{secret}"
 
 
+def is_key(token: str) -> bool:
+    """Whether a caller's token has the shape of a key."""
+    return KEY.fullmatch(token) is not None
+
+
 def find_key(database: Database, token: str) -> Key | None:
     """The key that a caller sent, if it is one that may be used now."""
     parts = KEY.fullmatch(token)

@@ -8,13 +8,14 @@ what does not exist.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated
 
 from fastapi import Depends, Request
+from fastapi.concurrency import run_in_threadpool
 
-from ragline.access.keys import ANYBODY, Key, Scope, find_key
+from ragline.access.keys import ANYBODY, Key, Scope, find_key, is_key
 from ragline.configuration import CollectionSettings
 from ragline.errors import ForbiddenError, UnauthorizedError, UnknownCollectionError
 from ragline.search.inspection import Viewer
@@ -110,11 +111,14 @@ class Caller:
         return tuple(asked)
 
 
-def may(scope: Scope) -> Callable[..., Caller]:
+def may(scope: Scope) -> Callable[..., Awaitable[Caller]]:
     """A dependency: the caller of a request, who is permitted `scope`."""
 
-    def identify(request: Request, service: OpenService) -> Caller:
-        return identify_caller(request, service, read_token(request), scope)
+    async def identify(request: Request, service: OpenService) -> Caller:
+        token = read_token(request)
+        if service.is_sure_of_keys and not (token and is_key(token)):
+            return identify_caller(request, service, token, scope)
+        return await run_in_threadpool(identify_caller, request, service, token, scope)
 
     return identify
 

@@ -31,7 +31,7 @@ from starlette.requests import Request
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from retrieval_api.access.callers import may
+from retrieval_api.access.callers import identify_caller, read_token
 from retrieval_api.agents.mcp_tools import TOOLS
 from retrieval_api.problem_handlers import describe_invalid_fields, explain_failure
 from retrieval_api.problems import INTERNAL_ERROR, INVALID_REQUEST
@@ -122,7 +122,7 @@ def _call(
     if tool is None:
         return _refuse(f"There is no tool {name!r}; there are {', '.join(TOOLS)}.")
     try:
-        caller = may("search")(request, service)
+        caller = identify_caller(request, service, read_token(request), "search")
         result = tool.call(caller, tool.arguments.model_validate(arguments), request)
     except Exception as error:  # noqa: BLE001  whatever it is, the agent gets words for it
         return _refuse(_word_failure(error, request.state.request_id))

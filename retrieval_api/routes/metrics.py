@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from fastapi import APIRouter, Request
-from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import PlainTextResponse
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
@@ -21,6 +20,6 @@ async def show_metrics(request: Request, service: OpenService) -> PlainTextRespo
     For this machine, and from elsewhere with a key of the scope `admin`: they name collections.
     """
     if not is_local(request):
-        await run_in_threadpool(may("admin"), request, service)
+        await may("admin")(request, service)
     text = generate_latest(service.metrics.registry)
     return PlainTextResponse(text, media_type=CONTENT_TYPE_PLAIN_0_0_4)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Response
 
 from ragline.search.messages import SearchAnswer, SearchRequest
 from retrieval_api.access.callers import Caller, Searching
@@ -33,9 +33,12 @@ router = APIRouter(tags=["search"])
         DATABASE_UNAVAILABLE,
     ),
 )
-def search(body: SearchBody, request: Request, caller: Searching) -> SearchAnswer:
+def search(body: SearchBody, request: Request, caller: Searching) -> Response:
     """The chunks of a collection that answer a query, best first, each with its receipt."""
-    return answer_question(body.to_request(), request, caller)
+    answer = answer_question(body.to_request(), request, caller)
+    # Written in this thread; FastAPI would go to another one for it, a fifth of a millisecond.
+    content = SearchResults.model_validate(answer).model_dump_json()
+    return Response(content, media_type="application/json")
 
 
 def answer_question(question: SearchRequest, request: Request, caller: Caller) -> SearchAnswer:
