@@ -9,7 +9,8 @@ Retry-After says, and with --impatient asks again at once. Beside it the bare lo
 vector and the three statements of a search, one after the other in this process, without HTTP,
 messages, records and metrics. The bare loop, the same searcher in this process, and one client take
 turns of five seconds, so that the machine's moods fall on all three; what one client waits for
-longer than the bare loop is the service's own cost. Prints a Markdown table.
+longer than the bare loop is the service's own cost. At last one client asks while another sends a
+megabyte of abstracts to be reranked or embedded, over and over. Prints a Markdown table.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -31,6 +33,7 @@ from http.client import HTTPConnection
 from itertools import cycle
 from pathlib import Path
 from statistics import median, quantiles
+from typing import Any
 from urllib.parse import urlsplit
 
 from ragline.configuration import Configuration, load_configuration
@@ -59,6 +62,10 @@ LONGEST_ANSWER_S = 60.0
 OK = 200
 STRIDE = 17
 TURN_S = 5.0
+BULK = ("/v1/rerank", "/v1/embeddings")
+# Abstracts cut to fit the model and, all together, the limit of a body.
+BULK_TEXTS = 600
+BULK_CHARACTERS = 900
 # The status of an answer and the seconds that it took.
 Asked = tuple[int, float]
 # A question; gives the status and how long to wait before the next one.
@@ -72,8 +79,7 @@ def main() -> None:
     parser.add_argument("--clients", type=int, default=64, help="of the last step")
     parser.add_argument("--impatient", action="store_true", help="do not mind Retry-After")
     options = parser.parse_args()
-    lines = (options.folder / "queries.jsonl").read_text("utf-8").splitlines()
-    queries = [json.loads(line)["text"] for line in lines if line.strip()]
+    queries = [row["text"] for row in read_lines(options.folder / "queries.jsonl")]
     with tempfile.TemporaryDirectory(prefix="ragline-bench-") as name:
         path = Path(name) / "ragline.yaml"
         corpus = (options.folder / "corpus.jsonl").resolve()
@@ -92,6 +98,13 @@ def main() -> None:
                     asked, elapsed_s = ask_side_by_side(ask, queries, clients, options.seconds)
                     report("reranked" if rerank else "search", asked, elapsed_s)
                     clients *= 2
+            texts = [f"{row['title']} {row['text']}" for row in read_lines(corpus)]
+            for path_of_bulk in BULK:
+                measure_beside_bulk(address, path_of_bulk, texts, queries, options.seconds)
+
+
+def read_lines(path: Path) -> list[dict[str, str]]:
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines() if line.strip()]
 
 
 @contextmanager
@@ -184,16 +197,21 @@ def asking(address: str, *, rerank: bool, impatient: bool = False) -> Iterator[A
 
     def ask(query: str) -> tuple[int, float]:
         body = {"collection": "bench", "query": query, "top_k": TOP_K, "rerank": rerank}
-        headers = {"Content-Type": "application/json"}
-        connection.request("POST", "/v1/search", json.dumps(body), headers)
-        answer = connection.getresponse()
-        answer.read()
-        return answer.status, 0.0 if impatient else float(answer.headers.get("Retry-After", 0))
+        status, wait_s = post(connection, "/v1/search", body)
+        return status, 0.0 if impatient else wait_s
 
     try:
         yield ask
     finally:
         connection.close()
+
+
+def post(connection: HTTPConnection, path: str, body: dict[str, Any]) -> tuple[int, float]:
+    """The status of an answer, and for how long it asks to wait."""
+    connection.request("POST", path, json.dumps(body), {"Content-Type": "application/json"})
+    answer = connection.getresponse()
+    answer.read()
+    return answer.status, float(answer.headers.get("Retry-After", 0))
 
 
 def ask_side_by_side(
@@ -212,6 +230,34 @@ def ask_side_by_side(
     with ThreadPoolExecutor(clients) as threads:
         asked = list(threads.map(be_client, range(clients)))
     return asked, time.monotonic() - started
+
+
+def measure_beside_bulk(
+    address: str, path: str, texts: list[str], queries: list[str], seconds: float
+) -> None:
+    """A row each for one client without and with the reranker, beside one that sends a lot."""
+    bulk = [text[:BULK_CHARACTERS] for text in texts[:BULK_TEXTS]]
+    body = {"input": bulk} if "embed" in path else {"query": queries[0], "documents": bulk}
+    stopped = threading.Event()
+
+    def send_bulk() -> list[Asked]:
+        connection = HTTPConnection(address, timeout=LONGEST_ANSWER_S)
+        asked = []
+        while not stopped.is_set():
+            started = time.monotonic()
+            status, _ = post(connection, path, body)
+            asked.append((status, time.monotonic() - started))
+        connection.close()
+        return asked
+
+    with ThreadPoolExecutor(1) as threads:
+        bulk_sent = threads.submit(send_bulk)
+        for rerank in (False, True):
+            ask = partial(asking, address, rerank=rerank)
+            asked, elapsed_s = ask_side_by_side(ask, queries, 1, seconds)
+            report(f"{'reranked' if rerank else 'search'} beside {path}", asked, elapsed_s)
+        stopped.set()
+        report(path, [bulk_sent.result()], 2 * seconds)
 
 
 def rotate(queries: list[str], first: int) -> list[str]:

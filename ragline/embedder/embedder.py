@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,8 @@ from ragline.embedder.tokenizer import ModelTokenizer, read_tokenizer
 # Tokenizing comes before sorting by length. This many texts at once are over a second of
 # tokenizing, minutes of embedding: enough for full batches, and the first vectors come soon.
 _WINDOW_TEXTS = 8192
+# A call with many texts lets others have a turn after so many: a quarter of a second on two cores.
+_TEXTS_A_TURN = 16
 # A document to compare token by token is read this far; a chunk of an index is one window.
 _DOCUMENT_WINDOWS = 16
 
@@ -27,11 +30,18 @@ class Embedder:
 
     With OpenVINO a text has the same vector, bit for bit, whatever it is embedded together
     with and by whichever method, on one machine.
+
+    Several texts at once (`embed_texts`, `embed_tokens`) take turns in the order of coming, as
+    many as the processor serves well; all of them side by side would each be as late as the last.
+    One query never waits for a turn, and `embed_batches` is its caller's own to pace.
     """
 
     def __init__(self, files: ModelFiles, tokenizer: ModelTokenizer, backend: Backend) -> None:
         self.tokenizer = tokenizer
         self._backend = backend
+        # A pool, since its queue is fair: a semaphore goes to whoever asks again at once. Two
+        # streams of batches to a turn, so that one call's texts keep the processor busy.
+        self._turns = ThreadPoolExecutor(max(1, backend.parallel_batches // 2), "ragline-turn")
         self.space = EmbeddingSpace(
             model=files.model,
             model_hash=files.model_hash,
@@ -46,11 +56,6 @@ class Embedder:
         """How vectors are computed here, for receipts: `openvino-bf16`, `pytorch-f32`."""
         return self._backend.encoder
 
-    @property
-    def parallel_batches(self) -> int:
-        """How many batches are computed side by side."""
-        return self._backend.parallel_batches
-
     def embed_texts(self, texts: Sequence[str]) -> Floats:
         """(n, dimension) float32 rows of unit length, in input order; (0, dimension) for none.
 
@@ -58,7 +63,9 @@ class Embedder:
             TextTooLongError: a text has more tokens than the model reads. Cut it before.
         """
         vectors = np.empty((len(texts), self.space.dimension), dtype=np.float32)
-        for indices, rows in self.embed_batches(texts, commit_size=_WINDOW_TEXTS):
+        groups = self.embed_batches(texts, commit_size=_TEXTS_A_TURN)
+        while group := self._turns.submit(next, groups, None).result():
+            indices, rows = group
             vectors[indices] = rows
         return vectors
 
@@ -99,7 +106,8 @@ class Embedder:
         rows = [row for document in windows for row in document]
         if not rows:
             return []
-        matrices = iter(encode_row_tokens(self._backend, rows, self.tokenizer.pad_id))
+        encoded = self._turns.submit(encode_row_tokens, self._backend, rows, self.tokenizer.pad_id)
+        matrices = iter(encoded.result())
         return [np.concatenate([next(matrices) for _ in document]) for document in windows]
 
     def embed_query_tokens(self, text: str) -> Floats:

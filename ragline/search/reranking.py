@@ -47,17 +47,13 @@ class LateInteractionReranker:
 
     def __init__(self, embedder: Embedder) -> None:
         self._embedder = embedder
-        # The texts of one query fill two streams. All queries at once would share the processor,
-        # and every one of them be as late as the last.
-        self._turns = threading.Semaphore(max(1, embedder.parallel_batches // 2))
 
     def score_texts(self, query: str, texts: Sequence[str]) -> list[float]:
         """`late_interaction_scores` of the texts, each in -1…1."""
         if not texts:
             return []
-        with self._turns:
-            query_tokens = self._embedder.embed_query_tokens(query)
-            return late_interaction_scores(query_tokens, self._embedder.embed_tokens(texts))
+        query_tokens = self._embedder.embed_query_tokens(query)
+        return late_interaction_scores(query_tokens, self._embedder.embed_tokens(texts))
 
 
 class CrossEncoderReranker:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from uuid import UUID
 
 from fastapi import APIRouter, Request
@@ -14,7 +14,8 @@ from retrieval_api.messages import reranking
 from retrieval_api.openapi import may_answer
 from retrieval_api.problems import BODY_TOO_LARGE, INVALID_REQUEST, SERVICE_NOT_READY
 
-PASSAGES_AT_ONCE = 32
+# A token takes 1.5 KB while it is compared, and whoever else reranks has a turn after each part.
+CHARACTERS_AT_ONCE = 16_000
 
 router = APIRouter(tags=["rerank"])
 
@@ -67,13 +68,25 @@ def _rerank(
 def score_passages(reranker: Reranker, query: str, passages: Sequence[str]) -> list[float]:
     """The late-interaction score of each passage, in input order.
 
-    In parts, because a token takes 1.5 KB while it is compared and a body of one megabyte
-    may hold half a million. The scores are no relative ones, so parts compare.
+    In parts; the scores are no relative ones, so parts compare.
     """
     scores: list[float] = []
-    for start in range(0, len(passages), PASSAGES_AT_ONCE):
-        scores += reranker.score_texts(query, passages[start : start + PASSAGES_AT_ONCE])
+    for part in _cut(passages):
+        scores += reranker.score_texts(query, part)
     return scores
+
+
+def _cut(passages: Sequence[str]) -> Iterator[list[str]]:
+    """Parts of at most CHARACTERS_AT_ONCE, or of one passage."""
+    part: list[str] = []
+    length = 0
+    for passage in passages:
+        if part and length + len(passage) > CHARACTERS_AT_ONCE:
+            yield part
+            part, length = [], 0
+        part.append(passage)
+        length += len(passage)
+    yield part
 
 
 def order_results(scores: list[float], body: reranking.RerankBody) -> list[reranking.RerankResult]:

@@ -168,6 +168,26 @@ def test_threads_that_search_at_once_get_their_own_answers(embedder: Embedder):
         np.testing.assert_array_equal(list(threads.map(embedder.embed_query, queries)), expected)
 
 
+def test_call_with_many_texts_lets_others_have_their_turn(embedder: Embedder):
+    bulk = [f"{number} " + "word " * 200 for number in range(480)]
+    ended: list[str] = []
+
+    def embed_bulk() -> None:
+        embedder.embed_texts(bulk)
+        ended.append("bulk")
+
+    def ask() -> None:
+        for _ in range(3):
+            embedder.embed_tokens(["what is a boundary layer"])
+            ended.append("question")
+
+    with ThreadPoolExecutor(2) as threads:
+        calls = [threads.submit(embed_bulk), threads.submit(ask)]
+        for call in calls:
+            call.result()
+    assert ended == ["question"] * 3 + ["bulk"]
+
+
 def test_space_names_the_model_by_its_files(embedder: Embedder, model_cache: Path, tmp_path: Path):
     copied = tmp_path / "copy"
     copied.mkdir()
