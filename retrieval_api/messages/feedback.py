@@ -5,15 +5,25 @@ from __future__ import annotations
 from typing import Annotated, cast
 from uuid import UUID
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from ragline.search.recording import FeedbackKind
-from retrieval_api.messages.fields import LARGEST_ID, Answer, Identifier, Question
+from retrieval_api.messages.fields import Answer, Identifier, Question, RowId
 
 
 class FeedbackBody(Question):
     """What a person did with one hit of a search, or thought of it."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [{"required": ["kind"]}, {"required": ["useful"]}],
+            "anyOf": [
+                {"required": ["document_id"], "properties": {"document_id": {"type": "string"}}},
+                {"required": ["entry_id"], "properties": {"entry_id": {"type": "integer"}}},
+            ],
+        }
+    )
 
     request_id: Annotated[
         Identifier,
@@ -25,10 +35,8 @@ class FeedbackBody(Question):
     document_id: Annotated[Identifier, Field(examples=["policies/leave.md"])] | None = Field(
         default=None, description="The document among the hits; its first hit is meant."
     )
-    entry_id: int | None = Field(
+    entry_id: RowId | None = Field(
         default=None,
-        ge=1,
-        le=LARGEST_ID,
         description="The hit itself, by its receipt. One of both names must be given.",
     )
     # Not optional: null is not the same as nothing.

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 LONGEST_QUERY_CHARS = 8_000
 LONGEST_ID_CHARS = 4_096
-# Of a bigint.
-LARGEST_ID = 2**63 - 1
+# Up to here every reader of JSON keeps a whole number exact.
+LARGEST_ID = 2**53 - 1
 
 
 def refuse_blank(text: str) -> str:
@@ -26,6 +26,15 @@ def _refuse_nul(text: str) -> str:
     return text
 
 
+def _read_whole(value: object) -> object:
+    """To JSON, 18.0 is the same number as 18."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+# Bounds stand before it in an annotation: after it, the OpenAPI document would not tell of them.
+WHOLE = BeforeValidator(_read_whole)
+Count = Annotated[int, Field(ge=1), WHOLE]
+RowId = Annotated[int, Field(ge=1, le=LARGEST_ID), WHOLE]
 Query = Annotated[
     str,
     Field(
@@ -38,7 +47,13 @@ Query = Annotated[
     AfterValidator(refuse_blank),
 ]
 Identifier = Annotated[
-    str, Field(min_length=1, max_length=LONGEST_ID_CHARS), AfterValidator(_refuse_nul)
+    str,
+    Field(
+        min_length=1,
+        max_length=LONGEST_ID_CHARS,
+        json_schema_extra={"pattern": r"^[^\u0000]*$"},
+    ),
+    AfterValidator(_refuse_nul),
 ]
 
 

@@ -6,9 +6,11 @@ that name something every document has.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic.config import JsonDict
 from pydantic_core import PydanticCustomError
 
 from retrieval_api.messages.fields import Identifier
@@ -34,12 +36,27 @@ _OF_ORDER = ("gt", "gte", "lt", "lte")
 Scalar = str | bool | int | float
 
 
+def _pair(operators: Sequence[str], *kinds: str) -> JsonDict:
+    """What a value must be, in a JSON schema, where the operator is one of these."""
+    return {"properties": {"type": {"enum": [*operators]}, "value": {"type": [*kinds]}}}
+
+
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class Comparison(_Part):
     """One attribute held against a value, or against a list of them."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [
+                _pair(("eq", "ne"), "string", "boolean", "number"),
+                _pair(_OF_ORDER, "string", "number"),
+                _pair(_OF_LISTS, "array"),
+            ]
+        }
+    )
 
     type: Literal["eq", "ne", "gt", "gte", "lt", "lte", "in", "nin"]
     key: Identifier = Field(

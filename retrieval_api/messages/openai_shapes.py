@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 
-from retrieval_api.messages.fields import Query, Question
+from retrieval_api.messages.fields import WHOLE, Count, Query, Question
 from retrieval_api.messages.openai_filters import Filter
 
 MOST_QUERIES = 16
@@ -51,8 +51,8 @@ class VectorStoreSearchBody(Question):
         BeforeValidator(_as_list),
         _texts_schema(MOST_QUERIES),
     ]
-    max_num_results: int | None = Field(
-        default=None, ge=1, le=MOST_RESULTS, description="10 without it."
+    max_num_results: Annotated[int, Field(ge=1, le=MOST_RESULTS), WHOLE] | None = Field(
+        default=None, description="10 without it."
     )
     filters: Filter | None = None
     ranking_options: RankingOptions | None = None
@@ -164,8 +164,8 @@ class EmbeddingsBody(Question):
         default=None,
         description="`base64`: the bytes of little-endian float32. `float` without it.",
     )
-    dimensions: int | None = Field(
-        default=None, ge=1, description="Only the model's own dimension is possible."
+    dimensions: Count | None = Field(
+        default=None, description="Only the model's own dimension is possible."
     )
     user: str | None = Field(default=None, description=_IGNORED)
 

@@ -62,6 +62,7 @@ DocumentId = Annotated[
         description="The document's name within its source: any text without U+0000, of at most "
         f"{LONGEST_DOCUMENT_ID_BYTES:,} bytes.",
         examples=["policies/leave.md"],
+        json_schema_extra={"maxLength": LONGEST_DOCUMENT_ID_BYTES},
     ),
     AfterValidator(_refuse_long_id),
 ]

@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from retrieval_api.messages.fields import Answer, Query, Question
+from retrieval_api.messages.fields import WHOLE, Answer, Count, Query, Question
 
 MOST_DOCUMENTS = 1_000
 JINA_MODELS = "jina-"
@@ -54,8 +54,8 @@ class RerankBody(Question):
         description="Strings, or objects with a `text`.",
         examples=[["Parental leave is 12 weeks.", {"text": "The office closes at 18:00."}]],
     )
-    top_n: int | None = Field(
-        default=None, ge=1, description="Answer with the best so many; all without it."
+    top_n: Count | None = Field(
+        default=None, description="Answer with the best so many; all without it."
     )
     model: str | None = Field(
         default=None,
@@ -67,9 +67,9 @@ class RerankBody(Question):
         description="Repeat the texts in the answer. Without it as the client expects: yes when "
         f"`model` begins with `{JINA_MODELS}`, else no.",
     )
-    max_chunks_per_doc: int | None = Field(default=None, ge=1, description=_NOT_USED)
-    max_tokens_per_doc: int | None = Field(default=None, ge=1, description=_NOT_USED)
-    priority: int | None = Field(default=None, description="Taken and not used.")
+    max_chunks_per_doc: Count | None = Field(default=None, description=_NOT_USED)
+    max_tokens_per_doc: Count | None = Field(default=None, description=_NOT_USED)
+    priority: Annotated[int, WHOLE] | None = Field(default=None, description="Taken and not used.")
     truncation: bool | None = Field(default=None, description=_NOT_USED)
 
     def should_repeat(self) -> bool:

@@ -19,11 +19,12 @@ from pydantic_core import PydanticCustomError
 
 from ragline.search.messages import Include, Mode, SearchRequest
 from retrieval_api.messages.fields import (
-    LARGEST_ID,
     LONGEST_QUERY_CHARS,
+    WHOLE,
     Answer,
     Identifier,
     Question,
+    RowId,
     refuse_blank,
 )
 
@@ -84,6 +85,7 @@ Rerank = Annotated[
         {"anyOf": [{"type": "boolean"}, {"enum": ["off", "late_interaction", "cross_encoder"]}]}
     ),
 ]
+HitCount = Annotated[int, Field(ge=1, le=LARGEST_TOP_K), WHOLE]
 Milliseconds = Annotated[float, AfterValidator(partial(round, ndigits=3))]
 
 
@@ -92,9 +94,7 @@ class SearchBody(Question):
 
     collection: Annotated[Identifier, Field(examples=["handbook"])]
     query: Queries
-    top_k: int = Field(
-        default=10, ge=1, le=LARGEST_TOP_K, description="The most hits to answer with."
-    )
+    top_k: HitCount = Field(default=10, description="The most hits to answer with.")
     mode: Mode = Field(default="hybrid", description="`vector` and `keyword` alone, or both fused.")
     rerank: Rerank = Field(
         default="off",
@@ -114,8 +114,8 @@ class SearchBody(Question):
         le=LONGEST_AGE_S,
         description="Seconds. Leaves out what was not held against its source within that time.",
     )
-    min_generation: int | None = Field(
-        default=None, ge=1, le=LARGEST_ID, description="Refuse an older index with 409."
+    min_generation: RowId | None = Field(
+        default=None, description="Refuse an older index with 409."
     )
     exact: bool = Field(default=False, description="Score every entry; for comparison.")
     explain: bool = Field(
@@ -127,8 +127,8 @@ class SearchBody(Question):
         description="Of each hit its `text`, its `neighbours` (the chunks before and after it), "
         "the whole `section` under its heading.",
     )
-    max_per_document: int | None = Field(
-        default=None, ge=1, le=LARGEST_TOP_K, description="The most hits of one document."
+    max_per_document: HitCount | None = Field(
+        default=None, description="The most hits of one document."
     )
     highlight: bool = Field(default=False, description="Say where the query's words stand.")
     principals: list[Identifier] = Field(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import BaseModel, ValidationError
 
 from ragline.search.messages import SearchRequest
 from retrieval_api.messages.reranking import RerankBody
@@ -25,6 +27,29 @@ def test_search_passes_every_option_on() -> None:
 def test_query_keeps_its_own_white_space() -> None:
     body = SearchBody.model_validate({"collection": "c", "query": "  a  b\n"})
     assert body.query == ("  a  b\n",)
+
+
+def test_whole_number_may_be_written_with_a_point() -> None:
+    asked = {"collection": "c", "query": "q", "top_k": 18.0}
+    assert SearchBody.model_validate(asked).top_k == 18
+    with pytest.raises(ValidationError, match="valid integer"):
+        SearchBody.model_validate(asked | {"top_k": 18.5})
+
+
+@pytest.mark.parametrize(
+    ("message", "field", "bounds"),
+    [
+        (SearchBody, "top_k", {"minimum": 1, "maximum": 100}),
+        (SearchBody, "min_generation", {"minimum": 1, "maximum": 2**53 - 1}),
+        (RerankBody, "top_n", {"minimum": 1}),
+    ],
+)
+def test_document_tells_the_bounds_of_a_number(
+    message: type[BaseModel], field: str, bounds: dict[str, int]
+) -> None:
+    told = message.model_json_schema()["properties"][field]
+    number = next((kind for kind in told.get("anyOf", ()) if kind["type"] == "integer"), told)
+    assert {name: number[name] for name in number if name in ("minimum", "maximum")} == bounds
 
 
 @given(
