@@ -115,11 +115,15 @@ def test_error_is_told_by_its_class_and_not_its_message(
 def test_trace_id_is_in_the_log_also_without_an_sdk(
     client: httpx2.Client, caplog: pytest.LogCaptureFixture
 ) -> None:
+    def read_logged() -> list[str]:
+        lines = [vars(record)["fields"] for record in caplog.records if record.name == LOG]
+        return [line["trace_id"] for line in lines if line["path"] == "/healthz"]
+
     with caplog.at_level(logging.INFO, LOG):
         client.get("/healthz", headers={"traceparent": TRACEPARENT})
         client.get("/healthz")
-    logged = [vars(r)["fields"] for r in caplog.records if r.name == LOG]
-    first, second = [fields["trace_id"] for fields in logged if fields["path"] == "/healthz"]
+        wait_until(lambda: len(read_logged()) == 2, 5)
+    first, second = read_logged()
     assert first == TRACE_ID
     assert re.fullmatch(r"[0-9a-f]{32}", second)
     assert second != TRACE_ID
