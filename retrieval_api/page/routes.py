@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -215,7 +216,7 @@ def keep_feedback(request: Request, posted: Posted, caller: Judging) -> Response
     entry_id = posted.get("entry_id", "")
     body = {
         "request_id": posted.get("request_id", ""),
-        "entry_id": int(entry_id) if entry_id.isascii() and entry_id[:19].isdigit() else entry_id,
+        "entry_id": int(entry_id) if re.fullmatch("[0-9]{1,19}", entry_id) else entry_id,
         "kind": posted.get("kind", ""),
     }
     try:

@@ -257,6 +257,8 @@ def test_older_browser_is_known_by_its_origin(
     [
         ({"kind": "wonderful"}, 422),
         ({"entry_id": "x"}, 422),
+        ({"entry_id": "1" * 19 + "x"}, 422),
+        ({"entry_id": "1" * 19}, 422),
         ({"entry_id": "99"}, 422),
         ({"request_id": "none"}, 404),
         ({f"field{number}": "x" for number in range(20)}, 422),
