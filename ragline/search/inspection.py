@@ -127,10 +127,7 @@ def explain_receipt(database: Database, receipt_id: str, viewer: Viewer) -> Expl
         raise UnknownReceiptError(f"{receipt_id!r} names no receipt; one is such as 3-1024")
     generation_id, entry_id = int(parts[1]), int(parts[2])
     with database.connect() as connection:
-        known = connection.execute(
-            load_statement("search/has_generation"), {"generation_id": generation_id}
-        ).scalar_one()
-        found = _select_behind(connection, generation_id, entry_id, viewer) if known else None
+        found = _select_behind(connection, generation_id, entry_id, viewer)
         rows = _select_entries(connection, generation_id, [entry_id]) if found else []
     if found is None or not rows:
         raise UnknownReceiptError(
@@ -214,14 +211,18 @@ def list_documents(
 def _select_behind(
     connection: Connection, generation_id: int, entry_id: int, viewer: Viewer
 ) -> RowMapping | None:
-    statement = load_generation_statement("search/select_receipt", generation_id)
-    parameters = {
+    parameters: dict[str, Any] = {
         "generation_id": generation_id,
-        "entry_id": entry_id,
         "tenant": viewer.tenant,
         "collections": None if viewer.collections is None else list(viewer.collections),
+    }
+    if not connection.execute(load_statement("search/has_generation"), parameters).scalar_one():
+        return None
+    parameters |= {
+        "entry_id": entry_id,
         "principals": None if viewer.principals is None else list(viewer.principals),
     }
+    statement = load_generation_statement("search/select_receipt", generation_id)
     return connection.execute(statement, parameters).mappings().first()
 
 

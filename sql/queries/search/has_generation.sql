@@ -1,2 +1,15 @@
--- Whether a generation has its table of entries: one row.
-select to_regclass('ragline.entries_' || cast(:generation_id as bigint)) is not null as has_table
+-- Whether there is a generation that the caller may see, with its table of entries: one row. Not of
+-- another :tenant, nor outside :collections; what is theirs ends here, like what does not exist.
+select
+  to_regclass('ragline.entries_' || cast(:generation_id as bigint)) is not null
+  and exists (
+    select from ragline.generations as g
+    join ragline.collections as c on c.id = g.collection_id
+    where
+      g.id = cast(:generation_id as bigint)
+      and (cast(:tenant as text) is null or c.tenant = cast(:tenant as text))
+      and (
+        cast(:collections as text[]) is null
+        or c.name = any(cast(:collections as text[]))
+      )
+  ) as is_seen

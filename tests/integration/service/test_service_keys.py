@@ -10,16 +10,17 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import current_thread
 from typing import Any
 from uuid import uuid4
 
 import httpx2
 import pytest
 from running_service import run_service, wait_until
-from sqlalchemy import text
+from sqlalchemy import Engine, event, text
 
 from ragline.access.keys import create_key, list_keys, revoke_key
 from ragline.configuration import Configuration, load_configuration
@@ -242,7 +243,22 @@ def test_pushed_documents_are_behind_both_walls(walled: Walled, walls: str) -> N
     assert walled.ask("tenant02", "DELETE", path).is_success
 
 
+@contextmanager
+def statements() -> Iterator[list[str]]:
+    """What is asked of Postgres in the threads of requests, not behind their answers."""
+    seen: list[str] = []
+
+    def see(_c: object, _u: object, statement: str, *_: object) -> None:
+        if current_thread().name.startswith("AnyIO worker"):
+            seen.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", see)
+    yield seen
+    event.remove(Engine, "before_cursor_execute", see)
+
+
 def test_what_is_anothers_is_answered_like_what_does_not_exist(walled: Walled) -> None:
+    """In the same words and, since the same statements find it, after the same time."""
     theirs = walled.search("tenant01", "of-tenant01").json()
     receipt = theirs["hits"][0]["receipt"]["id"]
     paths = ["{}", "{}/freshness", "{}/documents", "{}/documents/doc1"]
@@ -252,8 +268,14 @@ def test_what_is_anothers_is_answered_like_what_does_not_exist(walled: Walled) -
     ]
     pairs.append((f"/v1/receipts/{receipt}", "/v1/receipts/9999-1"))
     for known, unknown in pairs:
-        answers = [walled.ask("tenant00", "GET", path) for path in (known, unknown)]
+        answers, asked = [], []
+        for path in (known, unknown):
+            with statements() as seen:
+                answers.append(walled.ask("tenant00", "GET", path))
+            asked.append(seen)
         assert {answer.status_code for answer in answers} == {404}
+        assert asked[0] == asked[1]
+        assert asked[0]
         told = [
             {k: v for k, v in answer.json().items() if k not in ("request_id", "instance")}
             for answer in answers
