@@ -9,8 +9,8 @@ Retry-After says, and with --impatient asks again at once. Beside it the bare lo
 vector and the three statements of a search, one after the other in this process, without HTTP,
 messages, records and metrics. The bare loop, the same searcher in this process, and one client take
 turns of five seconds, so that the machine's moods fall on all three; what one client waits for
-longer than the bare loop is the service's own cost. At last one client asks while another sends half
-a megabyte of abstracts to be reranked or embedded, over and over. Prints a Markdown table.
+longer than the bare loop is the service's own cost. At last one client asks while another sends
+half a megabyte of abstracts to be reranked or embedded, over and over. Prints a Markdown table.
 """
 
 from __future__ import annotations
