@@ -1,7 +1,23 @@
-"""Bringing the shared tables up to date, one process at a time. The steps are in sql/migrations."""
+"""Bringing the shared tables up to date, one process at a time. The steps are in sql/migrations.
+
+The previous release must keep running on the new schema, so a migration only adds: tables, columns
+that are nullable or have a default, indexes, functions. To add one, write the next number in
+sql/migrations/versions (`revision`, `down_revision`); nothing else. A migration that code of an
+older release cannot run on says `is_breaking = True` in its module, needs a line in CHANGELOG.md,
+and is released only after a release that no longer uses what it takes away.
+
+Two tables say where a database is:
+
+- `ragline.schema_revisions`: the last migration that was applied.
+- `ragline.alembic_version`: the last breaking migration. Releases up to 0.3.0 compare it with their
+  own last migration and refuse a database that is further; additive migrations leave it alone.
+
+Code that meets a revision it does not know runs on it, unless the breaking one is unknown too.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from importlib.resources import files
 
 from alembic import command
@@ -16,33 +32,47 @@ from ragline.storage.schema import SCHEMA
 
 # Any constant will do that nothing else in the database uses.
 MIGRATION_LOCK = 7_267_002
+APPLIED_TABLE = "schema_revisions"
+BREAKING_TABLE = "alembic_version"
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaRevision:
+    """Where a database is: its last migration and its last breaking one; None before the first."""
+
+    applied: str | None
+    breaking: str | None
 
 
 def migrate_schema(engine: Engine) -> None:
-    """Apply the migrations that a database lacks; one query when it lacks none.
+    """Apply the migrations that a database lacks; two short queries when it lacks none.
+
+    A database with additive migrations of a newer release is left as it is.
 
     Raises:
-        DatabaseTooNewError: the database is at a revision that this code does not know.
+        DatabaseTooNewError: the database has a breaking migration that this code does not know.
     """
     scripts = ScriptDirectory.from_config(alembic_config())
-    head = scripts.get_current_head()
     with engine.connect() as connection:
-        if current_revision(connection) == head:
+        if _is_up_to_date(scripts, read_revision(connection)):
             return
     with engine.begin() as connection:
         connection.exec_driver_sql(f"select pg_advisory_xact_lock({MIGRATION_LOCK})")
-        current = current_revision(connection)
-        if current is not None:
-            _refuse_newer(scripts, current)
-        config = alembic_config()
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        # Another process may have migrated while this one waited.
+        found = read_revision(connection)
+        if not _is_up_to_date(scripts, found):
+            _upgrade(connection, scripts, found)
+
+
+def read_revision(connection: Connection) -> SchemaRevision:
+    """Where a database is. One that only releases up to 0.3.0 migrated has no table of ours."""
+    breaking = _read_table(connection, BREAKING_TABLE)
+    return SchemaRevision(_read_table(connection, APPLIED_TABLE) or breaking, breaking)
 
 
 def current_revision(connection: Connection) -> str | None:
-    """The revision that a database is at; None before the first migration."""
-    context = MigrationContext.configure(connection, opts={"version_table_schema": SCHEMA})
-    return context.get_current_revision()
+    """The last migration of a database; None before the first."""
+    return read_revision(connection).applied
 
 
 def alembic_config() -> Config:
@@ -52,11 +82,62 @@ def alembic_config() -> Config:
     return config
 
 
-def _refuse_newer(scripts: ScriptDirectory, current: str) -> None:
-    try:
-        scripts.get_revision(current)
-    except CommandError as error:
+def last_breaking_revision(scripts: ScriptDirectory) -> str:
+    """The newest migration that code of an older release cannot run on."""
+    newest_first = scripts.walk_revisions()
+    return next(
+        script.revision
+        for script in newest_first
+        if script.down_revision is None or getattr(script.module, "is_breaking", False)
+    )
+
+
+def _is_up_to_date(scripts: ScriptDirectory, found: SchemaRevision) -> bool:
+    """Whether there is nothing to apply.
+
+    Raises:
+        DatabaseTooNewError: code of this age cannot run on the database.
+    """
+    if found.breaking is not None and not _is_known(scripts, found.breaking):
         raise DatabaseTooNewError(
-            f"the database is at schema revision {current}, which this version of Ragline does "
-            f"not know (it knows up to {scripts.get_current_head()}); upgrade Ragline"
-        ) from error
+            f"the database is at schema revision {found.breaking}, which this version of Ragline "
+            f"does not know and cannot run on (it knows up to {scripts.get_current_head()}); "
+            "upgrade Ragline"
+        )
+    if found.applied is None or not _is_known(scripts, found.applied):
+        return found.applied is not None
+    is_complete = found.applied == scripts.get_current_head()
+    return is_complete and found.breaking == last_breaking_revision(scripts)
+
+
+def _upgrade(connection: Connection, scripts: ScriptDirectory, found: SchemaRevision) -> None:
+    config = alembic_config()
+    config.attributes["connection"] = connection
+    config.attributes["version_table"] = APPLIED_TABLE
+    if found.applied is not None:
+        _write_table(connection, scripts, APPLIED_TABLE, found.applied)
+    command.upgrade(config, "head")
+    _write_table(connection, scripts, BREAKING_TABLE, last_breaking_revision(scripts))
+
+
+def _is_known(scripts: ScriptDirectory, revision: str) -> bool:
+    try:
+        scripts.get_revision(revision)
+    except CommandError:
+        return False
+    return True
+
+
+def _open_table(connection: Connection, table: str) -> MigrationContext:
+    options = {"version_table": table, "version_table_schema": SCHEMA}
+    return MigrationContext.configure(connection, opts=options)
+
+
+def _read_table(connection: Connection, table: str) -> str | None:
+    return _open_table(connection, table).get_current_revision()
+
+
+def _write_table(
+    connection: Connection, scripts: ScriptDirectory, table: str, revision: str
+) -> None:
+    _open_table(connection, table).stamp(scripts, revision)

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from importlib.resources import files
+from pathlib import Path
 
 import psycopg
 import pytest
+from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import event, text
 
 from ragline.errors import DatabaseTooNewError
+from ragline.storage import migrations
 from ragline.storage.database import Database, connect_database, prepare_database, read_url
 from ragline.storage.migrations import (
     MIGRATION_LOCK,
+    SchemaRevision,
     alembic_config,
     current_revision,
+    last_breaking_revision,
     migrate_schema,
+    read_revision,
 )
 
 TABLES = "select count(*) from pg_tables where schemaname = 'ragline'"
@@ -59,13 +67,19 @@ def test_many_processes_may_prepare_one_new_database_at_once(unmigrated_url: str
         list(pool.map(prepare, [unmigrated_url] * 6))
     database = connect_database(unmigrated_url)
     with database.connect() as connection:
-        versions = connection.execute(text("select version_num from alembic_version")).all()
+        applied = connection.execute(text("select version_num from schema_revisions")).scalars()
+        breaking = connection.execute(text("select version_num from alembic_version")).scalars()
+        assert list(applied) == [head()]
+        assert list(breaking) == [last_breaking()]
     database.engine.dispose()
-    assert [version for (version,) in versions] == [head()]
 
 
 def head() -> str | None:
     return ScriptDirectory.from_config(alembic_config()).get_current_head()
+
+
+def last_breaking() -> str:
+    return last_breaking_revision(ScriptDirectory.from_config(alembic_config()))
 
 
 def test_migrating_waits_for_whoever_migrates_already(unmigrated: Database) -> None:
@@ -99,7 +113,7 @@ def test_newer_database_is_refused_and_left_alone(database: Database) -> None:
     with pytest.raises(DatabaseTooNewError, match=f"9999.*up to {head()}.*upgrade Ragline"):
         migrate_schema(database.engine)
     with database.connect() as connection:
-        assert current_revision(connection) == "9999"
+        assert read_revision(connection) == SchemaRevision(head(), "9999")
         assert connection.execute(text(TABLES)).scalar_one() == tables
 
 
@@ -118,3 +132,69 @@ def test_revisions_form_one_line() -> None:
     assert len(scripts.get_bases()) == 1
     for script in scripts.walk_revisions():
         assert script.doc, script.revision
+
+
+NEXT_RELEASE = """
+\"\"\"A migration of the next release.\"\"\"
+
+from alembic import op
+
+revision = "9001"
+down_revision = "{head}"
+is_breaking = {is_breaking}
+
+
+def upgrade():
+    op.execute("alter table ragline.collections add column of_next_release text")
+"""
+
+
+@pytest.fixture
+def release_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[Database, bool], None]:
+    """Migrate a database as the next release does, which has one migration more."""
+
+    def migrate(database: Database, is_breaking: bool) -> None:
+        folder = tmp_path / "migrations"
+        shutil.copytree(str(files("sql") / "migrations"), folder)
+        script = NEXT_RELEASE.format(head=head(), is_breaking=is_breaking)
+        (folder / "versions" / "9001_next_release.py").write_text(script, "utf-8")
+        config = Config()
+        config.set_main_option("script_location", str(folder))
+        with monkeypatch.context() as patched:
+            patched.setattr(migrations, "alembic_config", lambda: config)
+            migrate_schema(database.engine)
+
+    return migrate
+
+
+def test_additive_migration_of_the_next_release_does_not_stop_this_one(
+    database: Database, release_next: Callable[[Database, bool], None]
+) -> None:
+    release_next(database, False)
+    migrate_schema(database.engine)
+    with database.connect() as connection:
+        assert read_revision(connection) == SchemaRevision("9001", last_breaking())
+
+
+def test_breaking_migration_of_the_next_release_stops_this_one(
+    database: Database, release_next: Callable[[Database, bool], None]
+) -> None:
+    release_next(database, True)
+    with pytest.raises(DatabaseTooNewError, match="9001"):
+        migrate_schema(database.engine)
+
+
+def test_database_that_an_older_release_migrated_is_taken_over(database: Database) -> None:
+    with database.begin() as connection:
+        connection.execute(text("drop table schema_revisions"))
+    migrate_schema(database.engine)
+    with database.connect() as connection:
+        assert read_revision(connection) == SchemaRevision(head(), last_breaking())
+
+
+def test_only_the_first_migrations_are_breaking() -> None:
+    # Releases up to 0.3.0 compare alembic_version with 0005. A breaking migration stops them: it
+    # takes a decision record and a line in CHANGELOG.md, not only a flag.
+    assert last_breaking() == "0005"

@@ -8,6 +8,7 @@ from alembic import op
 
 revision = "0001"
 down_revision = None
+is_breaking = True
 
 
 def upgrade() -> None:
