@@ -88,6 +88,11 @@ collections = Table(
         nullable=True,
     ),
     _created_at(),
+    # The last failure to open or build what the configuration asks for; null when it worked.
+    Column("build_error_name", Text, nullable=True),
+    Column("build_error", Text, nullable=True),
+    _moment("build_error_since"),
+    _moment("build_error_at"),
 )
 
 embedding_spaces = Table(
@@ -118,7 +123,11 @@ generations = Table(
     _created_at(),
     _moment("promoted_at"),
     _moment("retired_at"),
-    CheckConstraint("state in ('building', 'live', 'retired', 'dropped')", name="state"),
+    # When the two counts were last compared with the entries themselves.
+    _moment("counted_at"),
+    CheckConstraint(
+        "state in ('building', 'live', 'retired', 'abandoned', 'dropped')", name="state"
+    ),
     Index(
         "generations_target_key",
         "collection_id",
@@ -233,6 +242,13 @@ documents = Table(
 
 document_transitions = Table(
     "document_transitions",
+    metadata,
+    Column("from_state", Text, primary_key=True),
+    Column("to_state", Text, primary_key=True),
+)
+
+generation_transitions = Table(
+    "generation_transitions",
     metadata,
     Column("from_state", Text, primary_key=True),
     Column("to_state", Text, primary_key=True),

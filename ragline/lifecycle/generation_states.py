@@ -1,0 +1,36 @@
+"""The states of a generation and the ways between them.
+
+docs/lifecycle.md shows this table, the database refuses every other step (the trigger
+`generations_transition`), and a test compares the three. Who takes a step is `generations` and
+`search_index`.
+"""
+
+from __future__ import annotations
+
+from ragline.lifecycle.states import Transition
+
+GENERATION_STATES = ("building", "live", "retired", "abandoned", "dropped")
+
+GENERATION_TRANSITIONS = (
+    Transition(
+        ("building", "retired"),
+        "live",
+        "it holds every readable document and the configuration asks for it",
+    ),
+    Transition(("live",), "retired", "another generation became live"),
+    Transition(("building",), "abandoned", "the configuration no longer asks for it"),
+    Transition(
+        ("abandoned",), "building", "the configuration asks for it again before it is dropped"
+    ),
+    Transition(
+        ("retired", "abandoned"),
+        "dropped",
+        "retired: a day has passed and the configuration does not ask for it; abandoned: at once",
+    ),
+    Transition(("abandoned",), "live", "a release before 0.4 that still runs promotes it"),
+)
+
+
+def list_generation_pairs() -> set[tuple[str, str]]:
+    """Every permitted step as (from, to)."""
+    return {(state, rule.to_state) for rule in GENERATION_TRANSITIONS for state in rule.from_states}
