@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
 import yaml
 from pydantic import (
@@ -34,7 +34,6 @@ from ragline.errors import (
     UnknownCollectionError,
     UnknownSourceError,
 )
-from ragline.sources.push import PushSettings
 from ragline.sources.registry import KINDS
 from ragline.sources.settings import (
     NAME_PATTERN,
@@ -43,6 +42,9 @@ from ragline.sources.settings import (
     SourceSettings,
     read_duration,
 )
+
+if TYPE_CHECKING:
+    from ragline.sources.push import PushSettings
 
 DEFAULT_FILE = "ragline.yaml"
 MEASURES = ("ndcg@10", "recall@10", "recall@100", "mrr@10")
@@ -205,6 +207,8 @@ class Configuration(_Settings):
             UnknownCollectionError: there is no such collection.
             NoPushSourceError: it has no such source.
         """
+        from ragline.sources.push import PushSettings  # needs the database's libraries
+
         name = self.collection(collection).name
         for settings in self.sources_of(name):
             if isinstance(settings, PushSettings):

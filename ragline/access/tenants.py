@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection
+from typing import TYPE_CHECKING
 
-from ragline.storage.database import Database
 from ragline.storage.statements import load_statement
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from ragline.storage.database import Database
 
 DEFAULT_TENANT = "default"
 

@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, BinaryIO, cast
 
-import fsspec
 from pydantic import Field, JsonValue, field_validator
 
 from ragline.errors import DocumentTooLargeError, SourceUnavailableError
@@ -143,6 +142,8 @@ def open_storage(settings: StoredSettings) -> FileStorage:
         ImportError: the package for this storage is not installed.
         SourceUnavailableError: the environment lacks a secret.
     """
+    import fsspec  # 0.1 s that reading a configuration must not pay
+
     with os_errors():
         file_system, root = fsspec.core.url_to_fs(settings.uri, **settings.storage_options)
     if "::" in settings.uri:
@@ -157,6 +158,8 @@ def open_stored_file(settings: StoredSettings) -> Iterator[BinaryIO]:
     Raises:
         OSError, ImportError, SourceUnavailableError: as `open_storage`, also while it is read.
     """
+    import fsspec
+
     with os_errors():
         options = settings.storage_options
         with fsspec.open(settings.uri, "rb", compression="infer", **options) as file:

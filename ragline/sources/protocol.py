@@ -10,11 +10,13 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from ragline.errors import DocumentError
-from ragline.sources.notes import SourceNotes
-from ragline.storage.database import Database
+
+if TYPE_CHECKING:
+    from ragline.sources.notes import SourceNotes
+    from ragline.storage.database import Database
 
 
 @dataclass(frozen=True, slots=True)

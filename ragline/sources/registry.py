@@ -1,61 +1,100 @@
-"""The kinds of source, by name: one line each."""
+"""The kinds of source, by name: one line each.
+
+The module of a kind is imported when a source of that kind is configured or opened: together they
+cost half a second that a fault of the configuration must not wait for.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, cast
 
-from ragline.sources.connector.settings import ConnectorSettings
-from ragline.sources.connector.source import ConnectorSource
-from ragline.sources.files import FilesSettings, FilesSource
-from ragline.sources.git import GitSettings, GitSource
-from ragline.sources.notes import SourceNotes
 from ragline.sources.protocol import Source, Surroundings
-from ragline.sources.push import PushSettings, PushSource
-from ragline.sources.records import RecordsSettings, RecordsSource
 from ragline.sources.settings import SourceSettings
-from ragline.sources.sql import SqlSettings, SqlSource
-from ragline.sources.web.settings import WebSettings
-from ragline.sources.web.source import WebSource
-from ragline.storage.database import Database
+
+if TYPE_CHECKING:
+    from ragline.storage.database import Database
 
 # Documents that one worker reads between two commits. What has to be parsed takes long enough;
 # what comes as text is read in one pass over the source, which a small number would multiply.
 PARSED_CLAIM = 50
 GIVEN_CLAIM = 5_000
 
+# Calls the class of a source with what that needs beside its settings.
+Maker = Callable[[Callable[..., Source], Any, Surroundings], Source]
 
-class Kind(NamedTuple):
+
+def _make_alone(make: Callable[..., Source], settings: Any, _surroundings: Surroundings) -> Source:
+    return make(settings)
+
+
+def _make_surrounded(
+    make: Callable[..., Source], settings: Any, surroundings: Surroundings
+) -> Source:
+    return make(settings, surroundings)
+
+
+def _make_with_database(
+    make: Callable[..., Source], settings: Any, surroundings: Surroundings
+) -> Source:
+    return make(settings, surroundings.database)
+
+
+@dataclass(frozen=True)
+class Kind:
     """How a kind of source is configured, what makes one, and how it is best worked on.
+
+    `settings_path` and `source_path` name a class each, as `module:class` below
+    `ragline.sources`. `make` calls the source's class with what it needs.
 
     `is_listed_cheaply` says whether a sync proof may list it once more after each run, and
     `is_probe_complete` whether an unchanged probe proves that nothing has changed.
     """
 
-    settings: type[SourceSettings]
-    open: Callable[[Any, Surroundings], Source]
+    settings_path: str
+    source_path: str
+    make: Maker = _make_alone
     claim_documents: int = PARSED_CLAIM
     is_listed_cheaply: bool = True
     is_probe_complete: bool = True
 
+    @property
+    def settings(self) -> type[SourceSettings]:
+        """The class of the settings."""
+        return cast("type[SourceSettings]", _load_class(self.settings_path))
 
-def _alone(make: Callable[[Any], Source]) -> Callable[[Any, Surroundings], Source]:
-    """A kind that needs nothing but its settings."""
-    return lambda settings, _surroundings: make(settings)
+    def open(self, settings: Any, surroundings: Surroundings) -> Source:
+        """The source that the settings describe. Nothing is read yet."""
+        return self.make(_load_class(self.source_path), settings, surroundings)
+
+
+def _load_class(path: str) -> Any:
+    module, _, name = path.partition(":")
+    return getattr(import_module(f"ragline.sources.{module}"), name)
 
 
 KINDS: dict[str, Kind] = {
     "connector": Kind(
-        ConnectorSettings, ConnectorSource, is_listed_cheaply=False, is_probe_complete=False
+        "connector.settings:ConnectorSettings", "connector.source:ConnectorSource",
+        _make_surrounded, is_listed_cheaply=False, is_probe_complete=False,
     ),
-    "files": Kind(FilesSettings, _alone(FilesSource)),
-    "git": Kind(GitSettings, GitSource),
-    "push": Kind(PushSettings, lambda settings, around: PushSource(settings, around.database)),
-    "records": Kind(RecordsSettings, _alone(RecordsSource), GIVEN_CLAIM),
-    "sql": Kind(SqlSettings, _alone(SqlSource), GIVEN_CLAIM, is_probe_complete=False),
-    "web": Kind(WebSettings, WebSource, is_listed_cheaply=False, is_probe_complete=False),
-}
+    "files": Kind("files:FilesSettings", "files:FilesSource"),
+    "git": Kind("git:GitSettings", "git:GitSource", _make_surrounded),
+    "push": Kind("push:PushSettings", "push:PushSource", _make_with_database),
+    "records": Kind(
+        "records:RecordsSettings", "records:RecordsSource", claim_documents=GIVEN_CLAIM
+    ),
+    "sql": Kind(
+        "sql:SqlSettings", "sql:SqlSource", claim_documents=GIVEN_CLAIM, is_probe_complete=False
+    ),
+    "web": Kind(
+        "web.settings:WebSettings", "web.source:WebSource", _make_surrounded,
+        is_listed_cheaply=False, is_probe_complete=False,
+    ),
+}  # fmt: skip
 
 
 def open_source(settings: SourceSettings, home: Path, database: Database) -> Source:
@@ -63,6 +102,8 @@ def open_source(settings: SourceSettings, home: Path, database: Database) -> Sou
 
     `home` is the configuration's: where sources may keep a folder of their own.
     """
+    from ragline.sources.notes import SourceNotes  # needs the database's libraries
+
     surroundings = Surroundings(
         home / "sources" / settings.name, SourceNotes(database, settings.name), database
     )
