@@ -23,7 +23,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, Programm
 
 from ragline.errors import ConfigurationError, DatabaseUnavailableError, MissingExtensionError
 from ragline.storage.embedded_postgres import embedded_postgres
-from ragline.storage.migrations import migrate_schema
+from ragline.storage.schema_head import is_at_head
 from ragline.storage.statements import load_statement
 
 SCHEMAS = ("ragline", "dagster")
@@ -226,10 +226,14 @@ def prepare_database(database: Database) -> None:
         if is_new:
             _lay_out(connection)
         _refuse_old_vector(connection)
+        is_migrated = is_at_head(connection)
     if is_new:
         # Connections made before the extension do not know its types.
         database.engine.dispose()
-    migrate_schema(database.engine)
+    if not is_migrated:
+        from ragline.storage.migrations import migrate_schema  # 0.4 s of Alembic, seldom needed
+
+        migrate_schema(database.engine)
 
 
 def copy_rows(

@@ -28,6 +28,7 @@ from ragline.storage.migrations import (
     migrate_schema,
     read_revision,
 )
+from ragline.storage.schema_head import is_at_head, known_revisions
 
 TABLES = "select count(*) from pg_tables where schemaname = 'ragline'"
 
@@ -198,3 +199,26 @@ def test_only_the_first_migrations_are_breaking() -> None:
     # Releases up to 0.3.0 compare alembic_version with 0005. A breaking migration stops them: it
     # takes a decision record and a line in CHANGELOG.md, not only a flag.
     assert last_breaking() == "0005"
+
+
+def test_head_known_by_file_names_is_that_of_alembic(database: Database) -> None:
+    scripts = ScriptDirectory.from_config(alembic_config())
+    assert set(known_revisions()) == {script.revision for script in scripts.walk_revisions()}
+    assert known_revisions()[-1] == head()
+    with database.connect() as connection:
+        assert is_at_head(connection)
+
+
+@pytest.mark.parametrize("table", ["schema_revisions", "alembic_version"])
+def test_database_with_an_unknown_revision_is_left_to_alembic(
+    database: Database, table: str
+) -> None:
+    with database.begin() as connection:
+        connection.execute(text(f"update ragline.{table} set version_num = '9999'"))
+    with database.connect() as connection:
+        assert not is_at_head(connection)
+
+
+def test_database_without_tables_of_revisions_is_not_at_head(unmigrated: Database) -> None:
+    with unmigrated.connect() as connection:
+        assert not is_at_head(connection)
