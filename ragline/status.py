@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from sqlalchemy import Connection, RowMapping
 
+from ragline.alarms import Alarm, LateDocument, SourceFacts, judge_source
 from ragline.lifecycle.ledger import Failure, list_failures
 from ragline.lifecycle.states import STATES
 from ragline.storage.database import Database
@@ -84,7 +85,7 @@ class SourceStatus:
 
     `proven_at` is the last moment at which a listing or a probe showed that nothing else had
     changed. `visible_p95_seconds` and `visible_max_seconds` count the first load too; None before
-    there is a ready document. `alarms` says in words what somebody has to look at.
+    there is a ready document. `alarms` are the texts of `alarm_details`, one for each trouble.
     """
 
     source: str
@@ -109,6 +110,7 @@ class SourceStatus:
     visible_p95_seconds: float | None
     visible_max_seconds: float | None
     alarms: list[str]
+    alarm_details: list[Alarm] = field(default_factory=list)
 
     @property
     def is_fresh(self) -> bool:
@@ -128,6 +130,8 @@ class CollectionStatus:
     promoted_at: datetime | None
     building: int
     retired: int
+    alarms: list[str] = field(default_factory=list)
+    alarm_details: list[Alarm] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,21 +156,9 @@ def read_status(
     moment = now or datetime.now(UTC)
     with database.connect() as connection:
         rows = connection.execute(load_statement("status/select_source_states")).mappings()
-        sources = [_read_source(connection, row, moment) for row in rows.all()]
+        sources = [_read_source(connection, row, moment, configured) for row in rows.all()]
         collections = _read_collections(connection)
-    if configured is not None:
-        sources = [_note_unconfigured(source, configured) for source in sources]
     return Status(sources, collections)
-
-
-def _note_unconfigured(source: SourceStatus, configured: Collection[str]) -> SourceStatus:
-    if source.source in configured:
-        return source
-    alarm = (
-        "is not configured any more, and what it had is served still; to forget it: "
-        f"ragline remove {source.source}"
-    )
-    return replace(source, alarms=[*source.alarms, alarm])
 
 
 def read_documents(database: Database, source: str | None = None) -> Iterator[dict[str, Any]]:
@@ -197,7 +189,12 @@ def judge_clock(
     return Clock(within.total_seconds(), seconds, state, readings)
 
 
-def _read_source(connection: Connection, row: RowMapping, now: datetime) -> SourceStatus:
+def _read_source(
+    connection: Connection,
+    row: RowMapping,
+    now: datetime,
+    configured: Collection[str] | None,
+) -> SourceStatus:
     readings = _read_readings(connection, row["source_id"])
     changes = {clock: _describe_readings(values) for clock, values in readings.items()}
     nothing = ClockReadings()
@@ -210,7 +207,7 @@ def _read_source(connection: Connection, row: RowMapping, now: datetime) -> Sour
     )
     forgotten = judge_clock(
         row["forgotten_within"],
-        row["missing_since"],
+        min(filter(None, (row["missing_since"], row["held_since"])), default=None),
         row["proven_at"],
         now,
         changes.get("forgotten", nothing),
@@ -218,6 +215,9 @@ def _read_source(connection: Connection, row: RowMapping, now: datetime) -> Sour
     held = _read_held(connection, row)
     proof = _read_proof(connection, row["source_id"])
     everything = readings.get("visible")
+    is_late = "late" in (visible.state, forgotten.state)
+    late = _read_late(connection, row["source_id"], now) if is_late else []
+    alarms = judge_source(_collect_facts(row, held, proof, late, configured), now)
     return SourceStatus(
         source=row["source"],
         collection=row["collection"],
@@ -240,7 +240,8 @@ def _read_source(connection: Connection, row: RowMapping, now: datetime) -> Sour
         proof=proof,
         visible_p95_seconds=None if everything is None else everything["all_p95_seconds"],
         visible_max_seconds=None if everything is None else everything["all_max_seconds"],
-        alarms=_list_alarms(row, held, visible, forgotten, proof),
+        alarms=[alarm.text for alarm in alarms],
+        alarm_details=alarms,
     )
 
 
@@ -294,35 +295,44 @@ def _read_proof(connection: Connection, source_id: int) -> ProofStatus | None:
     )
 
 
-def _list_alarms(
+def _read_late(connection: Connection, source_id: int, now: datetime) -> list[LateDocument]:
+    rows = connection.execute(
+        load_statement("status/select_late_documents"),
+        {"source_id": source_id, "now": now, "limit": NAMED_DOCUMENTS},
+    )
+    return [LateDocument(**row) for row in rows.mappings()]
+
+
+def _collect_facts(
     row: RowMapping,
     held: HeldRemovals | None,
-    visible: Clock,
-    forgotten: Clock,
     proof: ProofStatus | None,
-) -> list[str]:
-    """What somebody has to look at, in words, with what to do; the same words while it lasts."""
-    alarms = []
-    if row["unreachable_since"] is not None:
-        since = row["unreachable_since"].isoformat(timespec="seconds")
-        alarms.append(f"cannot be reached since {since}: {row['unreachable_error']}")
-    if held is not None:
-        alarms.append(
-            f"{held.count} removals are held; if the source really lost them: "
-            f"ragline confirm-removals {row['source']}"
-        )
-    for name, clock in (("visible", visible), ("forgotten", forgotten)):
-        if clock.state == "late":
-            alarms.append(
-                f"a change has waited to be {name} for longer than the allowed "
-                f"{clock.within_seconds:.0f} s"
-            )
-    if proof is not None and proof.difference_count:
-        alarms.append(
-            f"{proof.difference_count} differences between source, ledger and index; the next "
-            "sync mends them"
-        )
-    return alarms
+    late: list[LateDocument],
+    configured: Collection[str] | None,
+) -> SourceFacts:
+    return SourceFacts(
+        source=row["source"],
+        collection=row["collection"],
+        visible_within=row["visible_within"],
+        forgotten_within=row["forgotten_within"],
+        known_since=row["created_at"],
+        listed_at=row["listed_at"],
+        proven_at=row["proven_at"],
+        is_configured=configured is None or row["source"] in configured,
+        is_syncing=row["is_syncing"],
+        unreachable_since=row["unreachable_since"],
+        unreachable_error=row["unreachable_error"],
+        failures=row["failures"],
+        failing_since=row["failing_since"],
+        last_error=row["failing_error"],
+        late=late,
+        held_count=0 if held is None else held.count,
+        held_since=None if held is None else held.since,
+        held_documents=[] if held is None else held.documents,
+        difference_count=0 if proof is None else proof.difference_count,
+        differences=[] if proof is None else proof.differences,
+        differs_since=None if proof is None else proof.proven_at,
+    )
 
 
 def _read_collections(connection: Connection) -> list[CollectionStatus]:

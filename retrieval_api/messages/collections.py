@@ -87,6 +87,21 @@ class SyncProof(Answer):
     difference_count: int
 
 
+class Alarm(Answer):
+    """Something that somebody has to look at: one for each trouble, gone when that is over."""
+
+    name: str = Field(description="The kind of trouble, such as `source_unreachable`.")
+    severity: Literal["error", "warning"]
+    collection: str
+    source: str | None = Field(description="Null where the whole collection is concerned.")
+    documents: list[str] = Field(description="The first few documents concerned, by id.")
+    cause: str
+    remedy: str = Field(description="What to do.")
+    since: datetime | None = Field(description="When it began, as far as that is known.")
+    runbook: str = Field(description="The page of the repository that says more.")
+    text: str = Field(description="All of it in one sentence, as in `alarms`.")
+
+
 class SourceFreshness(Answer):
     """One source: when it was seen last, how its clocks stand, what is wrong."""
 
@@ -99,13 +114,16 @@ class SourceFreshness(Answer):
     held: HeldRemovals | None
     proof: SyncProof | None
     alarms: list[str] = Field(description="What somebody has to look at, in words.")
+    alarm_details: list[Alarm] = Field(description="The same, field by field.")
 
 
 class Freshness(Answer):
-    """How fresh a collection is."""
+    """How fresh a collection is. `alarms` are its own; those of a source stand with the source."""
 
     collection: str
     is_fresh: bool = Field(
         description="Every source was synced and looked at within its clocks; none has an alarm."
     )
     sources: list[SourceFreshness]
+    alarms: list[str] = Field(description="What concerns the whole collection, in words.")
+    alarm_details: list[Alarm] = Field(description="The same, field by field.")

@@ -80,15 +80,18 @@ def show_collection(collection: str, caller: Searching) -> collections.Collectio
 def show_freshness(collection: str, caller: Searching) -> collections.Freshness:
     """The clocks of a collection's sources, what waits, what is held, and their sync proofs."""
     settings = caller.collection(collection)
-    sources = [
-        source
-        for source in read_status(caller.database).sources
-        if source.collection == settings.name
-    ]
+    # A service may be configured without any source; then nothing is known of them.
+    configured = {source.name for source in caller.service.configuration.sources}
+    status = read_status(caller.database, configured=configured or None)
+    sources = [source for source in status.sources if source.collection == settings.name]
+    own = next((one for one in status.collections if one.collection == settings.name), None)
+    alarms = own.alarm_details if own else []
     return collections.Freshness(
         collection=settings.name,
         is_fresh=bool(sources) and all(source.is_fresh for source in sources),
         sources=[collections.SourceFreshness.model_validate(source) for source in sources],
+        alarms=[alarm.text for alarm in alarms],
+        alarm_details=[collections.Alarm.model_validate(alarm) for alarm in alarms],
     )
 
 

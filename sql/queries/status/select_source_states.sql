@@ -1,5 +1,7 @@
--- One row a source: its clocks, counts by state, the oldest change not visible yet, the oldest
--- removal not forgotten yet, what is held, and its last sync.
+-- One row a source: its clocks, counts by state, the oldest change not visible yet (what the source
+-- had when it was first listed is no change), the oldest removal not forgotten yet, what is held,
+-- its last sync, and how many syncs failed since the last one that did not; one that is running
+-- has not failed, nor has one that found another at work.
 select
   s.name as source,
   s.id as source_id,
@@ -7,6 +9,7 @@ select
   s.kind,
   s.visible_within,
   s.forgotten_within,
+  s.created_at,
   s.listed_at,
   s.proven_at,
   s.unreachable_since,
@@ -15,7 +18,9 @@ select
   last.run_id as last_run_id,
   last.started_at as last_started_at,
   last.finished_at as last_finished_at,
-  last.error as last_error
+  last.error as last_error,
+  coalesce(lock.is_held, false) as is_syncing,
+  failing.*
 from ragline.sources as s
 join ragline.collections as c on c.id = s.collection_id
 cross join lateral (
@@ -30,12 +35,16 @@ cross join lateral (
     count(*) filter (where d.held_since is not null) as held,
     min(d.held_since) as held_since,
     coalesce(sum(placed.entry_count), 0)::bigint as entries,
-    min(coalesce(d.clock_started_at, d.noticed_at)) filter (where d.state in ('pending', 'failed'))
-      as waiting_since,
-    least(
-      min(coalesce(d.clock_started_at, d.missing_since)) filter (where d.state = 'missing'),
-      min(d.held_since)
-    ) as missing_since
+    min(coalesce(d.clock_started_at, d.noticed_at)) filter (
+      where
+        d.state in ('pending', 'failed')
+        and (
+          d.visible_at is not null
+          or d.noticed_at > coalesce(s.first_listed_at, '-infinity')
+        )
+    ) as waiting_since,
+    min(coalesce(d.clock_started_at, d.missing_since)) filter (where d.state = 'missing')
+      as missing_since
   from ragline.documents as d
   left join ragline.placements as placed
     on placed.document_key = d.id and placed.generation_id = c.live_generation_id
@@ -48,4 +57,36 @@ left join lateral (
   order by r.started_at desc
   limit 1
 ) as last on true
+left join lateral (
+  select true as is_held
+  from pg_locks as l
+  where
+    l.locktype = 'advisory'
+    and l.granted
+    and l.database = (select oid from pg_database where datname = current_database())
+    and l.classid = 7267003
+    and l.objid::bigint = (hashtext(s.name)::bigint & 4294967295)
+  limit 1
+) as lock on true
+cross join lateral (
+  select
+    count(*) as failures,
+    min(r.started_at) as failing_since,
+    (array_agg(r.error order by r.started_at desc) filter (where r.error is not null))[1]
+      as failing_error
+  from ragline.source_syncs as r
+  where
+    r.source_id = s.id
+    and r.finished_at is null
+    and r.started_at > coalesce(
+      (
+        select max(f.started_at)
+        from ragline.source_syncs as f
+        where f.source_id = s.id and f.finished_at is not null
+      ),
+      '-infinity'
+    )
+    and coalesce(r.error, '') not like 'SyncInProgressError%'
+    and not (lock.is_held is true and r.error is null and r.run_id = last.run_id)
+) as failing
 order by s.name

@@ -55,11 +55,12 @@ def execute(running: RunningService, statement: str) -> None:
 
 def test_fresh_collection_tells_both_clocks_and_no_alarm(freshness):
     body, source = freshness()
-    assert body.keys() == {"collection", "is_fresh", "sources"}
+    assert body.keys() == {"collection", "is_fresh", "sources", "alarms", "alarm_details"}
+    assert body["alarms"] == body["alarm_details"] == []
     assert (body["collection"], body["is_fresh"]) == ("handbook", True)
     assert source.keys() == {
         "source", "listed_at", "proven_at", "unreachable_since", "visible", "forgotten", "held",
-        "proof", "alarms",
+        "proof", "alarms", "alarm_details",
     }  # fmt: skip
     assert (source["source"], source["held"], source["alarms"]) == (SOURCE, None, [])
     for name in ("visible", "forgotten"):
@@ -75,7 +76,10 @@ def test_fresh_collection_tells_both_clocks_and_no_alarm(freshness):
 def test_collection_that_was_never_synced_is_not_fresh(client: httpx2.Client):
     answer = client.get("/v1/collections/unsynced/freshness")
     assert answer.status_code == 200
-    assert answer.json() == {"collection": "unsynced", "is_fresh": False, "sources": []}
+    assert answer.json() == {
+        "collection": "unsynced", "is_fresh": False, "sources": [], "alarms": [],
+        "alarm_details": [],
+    }  # fmt: skip
 
 
 def test_unknown_collection_is_a_problem_that_names_the_known_ones(client: httpx2.Client):
@@ -115,9 +119,12 @@ def test_held_removals_are_named_and_wait_on_the_clock(freshness, running: Runni
     assert source["forgotten"]["state"] == "late"
     assert 21_660 <= source["forgotten"]["waiting_seconds"] < 21_720
     assert source["visible"]["state"] == "kept"
-    held, late = source["alarms"]
-    assert f"ragline confirm-removals {SOURCE}" in held
-    assert "21600 s" in late
+    # What waits is held: one trouble, one alarm.
+    (held,) = source["alarm_details"]
+    assert held["name"] == "removals_held"
+    assert held["documents"] == ["canteen", "leave"]
+    assert f"ragline confirm-removals {SOURCE}" in held["remedy"]
+    assert source["alarms"] == [held["text"]]
 
 
 def test_change_that_waits_too_long_is_an_alarm(freshness, running: RunningService):
@@ -133,8 +140,11 @@ def test_change_that_waits_too_long_is_an_alarm(freshness, running: RunningServi
         body, source = freshness()
     assert not body["is_fresh"]
     assert source["visible"]["state"] == "late"
-    (alarm,) = source["alarms"]
-    assert "visible" in alarm
+    (alarm,) = source["alarm_details"]
+    assert (alarm["name"], alarm["severity"]) == ("change_late", "warning")
+    assert (alarm["documents"], alarm["source"]) == (["leave"], SOURCE)
+    assert "21600 s (6 hours)" in alarm["text"]
+    assert source["alarms"] == [alarm["text"]]
 
 
 def test_clock_of_a_source_that_nobody_looks_at_is_unproven(freshness, running: RunningService):
