@@ -2,17 +2,58 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 import click
 from rich.console import Console
 from rich.markup import escape
 
 from ragline.commands import configured, json_option, print_json
 from ragline.configuration import Configuration
-from ragline.search.messages import MODES, Hit, Mode, SearchAnswer, SearchRequest
+from ragline.errors import InvalidFilterError
+from ragline.search.filters import compile_filter
+from ragline.search.messages import (
+    MODES,
+    Hit,
+    HitExplanation,
+    Mode,
+    SearchAnswer,
+    SearchRequest,
+)
 from ragline.search.searcher import Searcher
 from ragline.storage.database import open_database
 
 SHOWN_CHARS = 240
+EXAMPLE = '\'{"source": "handbook"}\''
+
+
+def read_filter(
+    _context: click.Context, _parameter: click.Parameter, value: str | None
+) -> dict[str, Any] | None:
+    """The filter of a call, from JSON."""
+    if value is None:
+        return None
+    try:
+        read = json.loads(value)
+    except (ValueError, RecursionError) as error:
+        raise click.BadParameter(f"the filter is not JSON: {error}; write {EXAMPLE}") from error
+    if not isinstance(read, dict):
+        raise click.BadParameter(f"the filter must be a JSON object, such as {EXAMPLE}")
+    try:
+        compile_filter(read)
+    except InvalidFilterError as error:
+        raise click.BadParameter(str(error)) from error
+    return read
+
+
+filter_option = click.option(
+    "--filter",
+    "filter_",
+    metavar="JSON",
+    callback=read_filter,
+    help=f"Which chunks may answer (docs/filters.md), such as {EXAMPLE}.",
+)
 
 
 @click.command()
@@ -27,6 +68,8 @@ SHOWN_CHARS = 240
     multiple=True,
     help="Who asks; may be repeated. Documents that name their readers are found by those alone.",
 )
+@filter_option
+@click.option("--explain", is_flag=True, help="Show how each hit was found: its score's parts.")
 @json_option
 @configured
 def search(
@@ -36,12 +79,16 @@ def search(
     top_k: int,
     mode: Mode,
     principals: tuple[str, ...],
+    filter_: dict[str, Any] | None,
     *,
     rerank: bool,
+    explain: bool,
     as_json: bool,
 ) -> None:
     """Search COLLECTION for QUERY and show the hits with their receipts."""
-    request = SearchRequest(collection, query, top_k, mode, rerank, principals)
+    request = SearchRequest(
+        collection, query, top_k, mode, rerank, principals, filter=filter_, explain=explain
+    )
     with open_database(configuration) as database:
         answer = Searcher(database, configuration).search(request)
     if as_json:
@@ -55,7 +102,17 @@ def print_answer(answer: SearchAnswer, console: Console) -> None:
     for hit in answer.hits:
         console.print(_headline(hit), highlight=False)
         console.print(f"   {escape(_shorten(hit.text or ''))}", highlight=False)
+        if hit.explanation is not None:
+            console.print(f"   {escape(describe_score(hit.explanation))}", highlight=False)
         console.print(f"   [dim]{escape(describe_receipt(hit))}[/dim]", highlight=False)
+    if answer.plan is not None:
+        plan = answer.plan
+        matching = "" if plan.matching is None else f", {plan.matching} chunks satisfy it"
+        console.print(
+            f"[dim]plan: vector leg {plan.vector}; filter {plan.filter}{matching}; up to "
+            f"{plan.depth} candidates a leg[/dim]",
+            highlight=False,
+        )
     if not answer.hits:
         console.print("nothing found")
     took = answer.took_ms
@@ -74,6 +131,31 @@ def describe_receipt(hit: Hit) -> str:
         f"{receipt.generation} · run {receipt.run_id[:8]} · indexed "
         f"{receipt.indexed_at:%Y-%m-%d %H:%M} UTC"
     )
+
+
+def describe_score(found: HitExplanation) -> str:
+    """One line that says which stage gave which part of a hit's score."""
+    legs = [
+        _describe_leg("vector", found.vector_part, found.vector_score, found.vector_rank, "cosine"),
+        _describe_leg(
+            "keyword", found.keyword_part, found.keyword_score, found.keyword_rank, "BM25"
+        ),
+    ]
+    line = f"score: {found.fused_score:.3f} = " + " + ".join(legs)
+    if found.rerank_part is None or found.fused_part is None or found.rerank_score is None:
+        return line
+    return (
+        f"{line}; reranked {found.final_score:.3f} = {found.fused_part:.3f} fused + "
+        f"{found.rerank_part:.3f} reranker ({found.rerank_score:.3f})"
+    )
+
+
+def _describe_leg(
+    leg: str, part: float | None, score: float | None, rank: int | None, unit: str
+) -> str:
+    if part is None or score is None:
+        return f"0 {leg} (not found)"
+    return f"{part:.3f} {leg} ({unit} {score:.3f}, rank {rank})"
 
 
 def _headline(hit: Hit) -> str:

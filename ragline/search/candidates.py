@@ -53,7 +53,10 @@ class LiveGeneration:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """An entry that was fetched: its fused score, and score and rank in each leg that found it."""
+    """An entry that was fetched: its fused score, and score and rank in each leg that found it.
+
+    The parts are what each leg gave to the fused score; they add up to it.
+    """
 
     id: int
     score: float
@@ -61,6 +64,8 @@ class Candidate:
     keyword_score: float | None
     vector_rank: int | None
     keyword_rank: int | None
+    vector_part: float | None = None
+    keyword_part: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,5 +263,10 @@ def _list_principals(retrieval: Retrieval) -> list[str] | None:
 
 def _with_own_score(candidate: Candidate, mode: Mode) -> Candidate:
     """With one leg there is nothing to fuse: the leg's own score says more."""
-    own = {"vector": candidate.vector_score, "keyword": candidate.keyword_score}.get(mode)
-    return candidate if own is None else replace(candidate, score=own)
+    if mode == "vector" and candidate.vector_score is not None:
+        own = candidate.vector_score
+        return replace(candidate, score=own, vector_part=own)
+    if mode == "keyword" and candidate.keyword_score is not None:
+        own = candidate.keyword_score
+        return replace(candidate, score=own, keyword_part=own)
+    return candidate

@@ -27,6 +27,8 @@ class Entry:
     candidate: Candidate
     fused_rank: int
     rerank_score: float | None = None
+    fused_part: float | None = None
+    rerank_part: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +130,10 @@ def _explain(entry: Entry) -> HitExplanation:
         fused_score=candidate.score,
         rerank_score=entry.rerank_score,
         final_score=entry.score,
+        vector_part=candidate.vector_part,
+        keyword_part=candidate.keyword_part,
+        fused_part=entry.fused_part,
+        rerank_part=entry.rerank_part,
     )
 
 

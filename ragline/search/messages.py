@@ -85,7 +85,9 @@ class HitExplanation:
     """How a hit came to its place: its rank and score in each stage that saw it.
 
     Ranks start at 1. The vector score is the cosine, the keyword score BM25, the fused score
-    their convex fusion; of several wordings, those of the best one.
+    their convex fusion; of several wordings, those of the best one. The vector and the keyword
+    part are what each leg gave to the fused score: they add up to it. After reranking, the fused
+    and the rerank part add up to the final score; behind what was reranked there are none.
     """
 
     vector_rank: int | None
@@ -96,6 +98,10 @@ class HitExplanation:
     fused_score: float
     rerank_score: float | None
     final_score: float
+    vector_part: float | None = None
+    keyword_part: float | None = None
+    fused_part: float | None = None
+    rerank_part: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

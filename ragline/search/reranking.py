@@ -125,8 +125,15 @@ def blend_scores(
     Raises:
         ValueError: the lists differ in length.
     """
+    return [first + second for first, second in split_blend(fused, reranked, weight)]
+
+
+def split_blend(
+    fused: Sequence[float], reranked: Sequence[float], weight: float
+) -> list[tuple[float, float]]:
+    """The two parts of each of `blend_scores`: the fused score's, and the reranker's."""
     pairs = zip(_scale(fused), _scale(reranked), strict=True)
-    return [float((1 - weight) * first + weight * second) for first, second in pairs]
+    return [(float((1 - weight) * first), float(weight * second)) for first, second in pairs]
 
 
 def _scale(scores: Sequence[float]) -> NDArray[np.float64]:

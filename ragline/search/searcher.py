@@ -36,7 +36,7 @@ from ragline.search.candidates import (
 from ragline.search.filters import Condition, compile_filter
 from ragline.search.hits import Entry, Extras, make_hits, read_extras
 from ragline.search.messages import Plan, SearchAnswer, SearchRequest, StageTimes
-from ragline.search.reranking import LATE_INTERACTION, Reranker, blend_scores, load_reranker
+from ragline.search.reranking import LATE_INTERACTION, Reranker, load_reranker, split_blend
 from ragline.storage.database import Database
 from ragline.storage.generation_tables import load_generation_statement
 from ragline.storage.statements import load_statement
@@ -264,13 +264,17 @@ class Searcher:
         texts = [entry.row["header"] + entry.row["text"] for entry in first]
         each = [reranker.score_texts(query, texts) for query in request.queries]
         scores = [max(of_one) for of_one in zip(*each, strict=True)]
-        blended = blend_scores(
-            [entry.score for entry in first], scores, settings.search.rerank_weight
-        )
+        parts = split_blend([entry.score for entry in first], scores, settings.search.rerank_weight)
         reordered = sorted(
             (
-                replace(entry, score=score, rerank_score=own)
-                for entry, score, own in zip(first, blended, scores, strict=True)
+                replace(
+                    entry,
+                    score=fused + reranked,
+                    rerank_score=own,
+                    fused_part=fused,
+                    rerank_part=reranked,
+                )
+                for entry, own, (fused, reranked) in zip(first, scores, parts, strict=True)
             ),
             key=_by_score,
         )

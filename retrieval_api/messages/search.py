@@ -203,6 +203,14 @@ class HitExplanation(Answer):
     fused_score: float
     rerank_score: float | None
     final_score: float
+    vector_part: float | None = Field(
+        description="What the vector leg gave to the fused score; with `keyword_part`, all of it."
+    )
+    keyword_part: float | None = Field(description="What the keyword leg gave to the fused score.")
+    fused_part: float | None = Field(
+        description="What the fused score gave to the final one; with `rerank_part`, all of it."
+    )
+    rerank_part: float | None = Field(description="What the reranker gave to the final score.")
 
 
 class Hit(Answer):

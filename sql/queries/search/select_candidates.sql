@@ -1,6 +1,7 @@
 -- The whole hybrid search: entries of a generation by fused score, best first, ties by id.
--- Rows: id, score, vector_score (cosine), keyword_score (BM25), the rank in each leg, and how many
--- candidates the vector leg found. A search's filter takes the place of the marked condition.
+-- Rows: id, score, vector_score (cosine), keyword_score (BM25), the rank in each leg, the part of the
+-- score that each leg gave, and how many candidates the vector leg found. A search's filter takes
+-- the place of the marked condition.
 --
 -- Each leg's scores are scaled to 0…1 between the first and the :scale_depth-th candidate and
 -- added with their weights (convex fusion; Bruch, Gai and Ingber, "An Analysis of Fusion
@@ -112,6 +113,8 @@ select
   max(score) filter (where leg = 'keyword') as keyword_score,
   max(rank) filter (where leg = 'vector') as vector_rank,
   max(rank) filter (where leg = 'keyword') as keyword_rank,
+  max(share) filter (where leg = 'vector') as vector_part,
+  max(share) filter (where leg = 'keyword') as keyword_part,
   (select count(*) from vector_leg) as vector_found
 from scaled
 group by id

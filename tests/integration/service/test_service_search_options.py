@@ -72,6 +72,12 @@ def test_explanation_tells_ranks_and_scores_of_each_stage(search: Search) -> Non
     assert 0 < first["vector_score"] <= 1
     assert first["keyword_score"] > 0
     assert first["final_score"] == first["fused_score"] == found["hits"][0]["score"]
+    parts = first["vector_part"] + first["keyword_part"]
+    assert parts == pytest.approx(first["fused_score"])
+    assert (first["fused_part"], first["rerank_part"]) == (None, None)
+    reranked = search("parental leave", explain=True, rerank=True)["hits"][0]["explanation"]
+    parts = reranked["fused_part"] + reranked["rerank_part"]
+    assert parts == pytest.approx(reranked["final_score"])
     last = found["hits"][-1]["explanation"]
     assert last["keyword_rank"] is None
     ranks = sorted(hit["explanation"]["vector_rank"] for hit in found["hits"])
