@@ -29,6 +29,26 @@ class DatabaseUnavailableError(RaglineError):
     """Postgres did not answer. Check RAGLINE_DATABASE_URL, or the log under RAGLINE_HOME."""
 
 
+class DiskFullError(RaglineError):
+    """A disk has no space left. Free space where the message says, then run the command again."""
+
+
+class DatabaseDiskFullError(DiskFullError, DatabaseUnavailableError):
+    """Postgres cannot write: its disk is full. Free space there; searches may still be answered."""
+
+
+class TooManyConnectionsError(DatabaseUnavailableError):
+    """Postgres has no connection to spare. End other clients, or raise max_connections."""
+
+
+class DatabaseStartingError(DatabaseUnavailableError):
+    """Postgres is starting, stopping or recovering. Try again in a few seconds."""
+
+
+class ReadOnlyDatabaseError(DatabaseUnavailableError):
+    """Postgres takes no writes here. Name the primary server in RAGLINE_DATABASE_URL."""
+
+
 class DatabaseTooNewError(RaglineError):
     """The schema was made by a newer Ragline. Upgrade this one; nothing was written."""
 
@@ -43,6 +63,10 @@ class SourceUnavailableError(RaglineError):
 
 class ModelUnavailableError(RaglineError):
     """An embedding model or reranker cannot be loaded from here. Install or name another one."""
+
+
+class ModelLoadingError(RaglineError):
+    """A model that the request needs is still being loaded. Ask again in a moment."""
 
 
 class UnknownSourceError(RaglineError):
@@ -119,7 +143,7 @@ class IndexNotReadyError(RaglineError):
 
 
 class SearchTimeoutError(RaglineError):
-    """The database gave up on a search at its time limit. Ask for less, or look at the plan."""
+    """A search was given up at its time limit. Ask for less, or look at the plan."""
 
 
 class GoldenSetError(RaglineError):

@@ -25,6 +25,7 @@ from ragline.errors import (
     IndexNotReadyError,
     InvalidSearchError,
     MissingExtensionError,
+    ModelLoadingError,
     ModelUnavailableError,
     NoPushSourceError,
     RateLimitError,
@@ -47,6 +48,7 @@ from retrieval_api.problems import (
     INDEX_NOT_READY,
     INTERNAL_ERROR,
     INVALID_REQUEST,
+    MODEL_LOADING,
     MODEL_UNAVAILABLE,
     NO_PUSH_SOURCE,
     RATE_LIMITED,
@@ -86,6 +88,7 @@ _SPOKEN: dict[type[Exception], ProblemKind] = {
     IndexNotReadyError: INDEX_NOT_READY,
     SearchTimeoutError: SEARCH_TIMEOUT,
     ServiceNotReadyError: SERVICE_NOT_READY,
+    ModelLoadingError: MODEL_LOADING,
     RecordPendingError: RECORD_PENDING,
 }
 

@@ -92,6 +92,7 @@ BODY_TOO_LARGE = ProblemKind("body-too-large", 413, "The request's body is too l
 OVERLOADED = ProblemKind("overloaded", 503, "The service is overloaded", 1)
 SERVICE_NOT_READY = ProblemKind("service-not-ready", 503, "The service is not ready yet", 2)
 DATABASE_UNAVAILABLE = ProblemKind("database-unavailable", 503, "The database does not answer", 5)
+MODEL_LOADING = ProblemKind("model-loading", 503, "A model is still being loaded", 2)
 MODEL_UNAVAILABLE = ProblemKind("model-unavailable", 503, "A model cannot be loaded", 60)
 SEARCH_TIMEOUT = ProblemKind("search-timeout", 503, "The search took too long", 5)
 RECORD_PENDING = ProblemKind("record-pending", 503, "The search is not on record yet", 2)

@@ -1,4 +1,4 @@
-"""What the routes stand on: the database, the searcher and its models, opened in the background.
+"""What the routes use: the database, the searcher and its models, opened in the background.
 
 The process answers from its first moment and says what it still waits for. A database that is
 away when the service starts is tried until it is there.
@@ -7,12 +7,10 @@ away when the service starts is tried until it is there.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from contextlib import ExitStack
-from functools import partial
 from threading import Event, Thread
 from time import monotonic
-from typing import Annotated, cast
+from typing import Annotated, Literal, cast
 
 from fastapi import Depends
 from sqlalchemy import text
@@ -22,11 +20,13 @@ from starlette.requests import Request
 from ragline.access.keys import has_keys
 from ragline.access.tenants import assign_pushes, assign_tenant, has_tenant_role
 from ragline.configuration import Configuration, QueryText
-from ragline.errors import DatabaseUnavailableError, RaglineError
+from ragline.embedder.model_files import DEFAULT_MODEL
+from ragline.errors import DatabaseUnavailableError, ModelLoadingError, RaglineError
 from ragline.search.messages import SearchAnswer, SearchRequest
 from ragline.search.recording import make_record
 from ragline.search.searcher import Searcher
 from ragline.storage.database import Database, open_database
+from ragline.storage.statements import load_statement
 from ragline.telemetry import note
 from retrieval_api.access.rate_limits import RateLimits
 from retrieval_api.observation.metrics import ServiceMetrics
@@ -37,10 +37,17 @@ from retrieval_api.records.recorder import Recorder
 logger = logging.getLogger(__name__)
 
 RETRY_S = 2.0
+# How often models are looked for that a new generation will need, and while some are being loaded.
+MODELS_S = 5.0
+LOADING_S = 0.2
+# How long a search waits for its own model before it is told to come back.
+MODEL_WAIT_S = 5.0
 CLOSING_S = 10.0
 KEYS_KNOWN_S = 5.0
 # Callers of this machine may go on without the first key for so long.
 NO_KEYS_KNOWN_S = 1.0
+
+ModelState = Literal["loading", "ready", "failed"]
 
 
 class ServiceNotReadyError(RaglineError):
@@ -60,7 +67,7 @@ class Service:
         self._holder = Thread(target=self._hold_parts, name="service-parts", daemon=True)
         self._database: Database | None = None
         self._searcher: Searcher | None = None
-        self._is_warm = False
+        self._models: dict[str, ModelState] = {}
         self._has_keys: bool | None = None
         self._keys_seen_at = 0.0
 
@@ -86,14 +93,13 @@ class Service:
 
     @property
     def searcher(self) -> Searcher:
-        """The searcher, once its models are loaded.
+        """The searcher, once the database is open. It waits for the models that a search needs.
 
         Raises:
-            ServiceNotReadyError: the database or a model is not there yet.
+            ServiceNotReadyError: the database did not answer since the service started.
         """
-        if self._searcher is None or not self._is_warm:
-            _ = self.database
-            raise ServiceNotReadyError("The service still loads its embedding model.")
+        _ = self.database
+        assert self._searcher is not None
         return self._searcher
 
     @property
@@ -154,13 +160,23 @@ class Service:
         return "none"
 
     def list_unready_parts(self) -> dict[str, str]:
-        """What keeps searches from being answered now, part by part; empty when nothing does."""
+        """What keeps searches from being answered now, part by part; empty when nothing does.
+
+        A model that cannot be loaded does not stop the searches that need another one.
+        """
         unready = {}
         if not self._is_database_answering():
             unready["database"] = "does not answer"
-        if not self._is_warm:
+        states = set(self._models.values())
+        if "loading" in states or not self._models:
             unready["model"] = "is not loaded yet"
+        elif "failed" in states and "ready" not in states:
+            unready["model"] = "cannot be loaded; the service's log says why"
         return unready
+
+    def count_failed_models(self) -> int:
+        """How many embedding models could not be loaded; their searches answer 503."""
+        return list(self._models.values()).count("failed")
 
     def _is_database_answering(self) -> bool:
         if self._database is None:
@@ -175,24 +191,39 @@ class Service:
     def _hold_parts(self) -> None:
         # One thread opens and closes, so nothing that is opened late is left open.
         with ExitStack() as resources:
-            self._try_until_done("database", partial(self._open_database, resources))
-            self._try_until_done("model", self._load_models)
-            self._closing.wait()
+            self._open_database_in_time(resources)
+            while not self._closing.is_set():
+                self._load_models()
+                is_loading = "loading" in self._models.values()
+                self._closing.wait(LOADING_S if is_loading else MODELS_S)
 
-    def _try_until_done(self, part: str, open_part: Callable[[], None]) -> None:
+    def _open_database_in_time(self, resources: ExitStack) -> None:
         while not self._closing.is_set():
             try:
-                open_part()
+                self._open_database(resources)
             except Exception as error:  # noqa: BLE001  this thread has no caller; logged, tried again
-                fields = {"part": part, "error": f"{type(error).__name__}: {error}"}
+                fields = {"part": "database", "error": f"{type(error).__name__}: {error}"}
                 logger.warning("not ready, trying again", extra={"fields": fields})
                 self._closing.wait(RETRY_S)
             else:
-                logger.info("ready", extra={"fields": {"part": part}})
+                logger.info("ready", extra={"fields": {"part": "database"}})
                 return
 
     def _open_database(self, resources: ExitStack) -> None:
-        database = resources.enter_context(open_database(self.configuration))
+        with ExitStack() as opened:
+            database = opened.enter_context(open_database(self.configuration))
+            self._prepare(database)
+            self._searcher = Searcher(database, self.configuration, model_wait_s=MODEL_WAIT_S)
+            self.recorder.start(database)
+            # Before the database closes, what was answered is written.
+            opened.callback(self.recorder.stop)
+            self.audit_log.start(database)
+            opened.callback(self.audit_log.stop)
+            self._database = database
+            # Only what was opened to the end is kept: an attempt that fails closes what it opened.
+            resources.enter_context(opened.pop_all())
+
+    def _prepare(self, database: Database) -> None:
         with database.begin() as connection:
             for settings in self.configuration.collections:
                 assign_tenant(connection, settings.name, settings.tenant)
@@ -204,18 +235,42 @@ class Service:
         self._keys_seen_at = monotonic()
         if not self._has_keys:
             logger.warning("no key is configured: only this machine is answered")
-        self._searcher = Searcher(database, self.configuration)
-        self.recorder.start(database)
-        self.audit_log.start(database)
-        # Before the database closes, what was answered is written.
-        resources.callback(self.recorder.stop)
-        resources.callback(self.audit_log.stop)
-        self._database = database
 
     def _load_models(self) -> None:
-        if self._searcher is not None:
-            self._searcher.warm()
-            self._is_warm = True
+        """Have every model loaded that a search may need, each by itself; waits for none.
+
+        Those of generations that are being built are among them: at the switch they are there.
+        """
+        for model in self._list_models():
+            before = self._models.get(model, "loading")
+            self._models[model] = state = self._load_model(model)
+            if state == "ready" and before != "ready":
+                logger.info("ready", extra={"fields": {"part": "model", "model": model}})
+
+    def _list_models(self) -> list[str]:
+        models = [settings.embedding_model for settings in self.configuration.collections]
+        try:
+            with self.database.connect() as connection:
+                models += connection.execute(load_statement("search/select_models")).scalars()
+        except (RaglineError, SQLAlchemyError):
+            pass  # The database is away: the configured ones are known all the same.
+        return list(dict.fromkeys(models)) or [DEFAULT_MODEL]
+
+    def _load_model(self, model: str) -> ModelState:
+        assert self._searcher is not None
+        try:
+            embedder = self._searcher.models.embedder(model, 0.0)
+            if self._models.get(model) != "ready":
+                embedder.embed_query("warm")
+        except ModelLoadingError:
+            # While it is tried once more, what is known is that it failed.
+            return "failed" if self._models.get(model) == "failed" else "loading"
+        except Exception as error:  # noqa: BLE001  this thread has no caller; logged, tried again
+            if self._models.get(model) != "failed":
+                fields = {"part": "model", "model": model, "error": str(error)}
+                logger.warning("not ready, trying again", extra={"fields": fields})
+            return "failed"
+        return "ready"
 
 
 # Asynchronous although it waits for nothing: FastAPI would send a plain function to a thread.

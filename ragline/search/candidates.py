@@ -6,7 +6,7 @@ reranking what comes out is `searcher`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from math import inf
 from typing import Literal
@@ -18,9 +18,9 @@ from sqlalchemy import Connection, TextClause, text
 
 from ragline.configuration import SearchSettings
 from ragline.errors import SessionSettingError
+from ragline.search.deadline import Deadline
 from ragline.search.filters import Condition
 from ragline.search.messages import Mode, Plan
-from ragline.storage.database import limit_statements
 from ragline.storage.generation_tables import load_generation_statement
 from ragline.storage.statements import load_statement
 
@@ -32,6 +32,7 @@ FEEDBACK_HITS = 3
 FEW_ENTRIES = 5_000
 MOST_SCANNED = 200_000
 UNBOUND = 2**62
+DEFAULT_TIMEOUT_MS = 10_000
 FILTER = "true /* filter */"
 ALL = Condition("true", {})
 
@@ -84,7 +85,7 @@ class Retrieval:
     principals: tuple[str, ...] | None = ()
     condition: Condition | None = None
     exact: bool = False
-    timeout_ms: int = 10_000
+    deadline: Deadline = field(default_factory=lambda: Deadline(DEFAULT_TIMEOUT_MS))
 
     @property
     def depth(self) -> int:
@@ -145,7 +146,7 @@ def _select_filtered(
         "principals": _list_principals(retrieval),
         "limit": FEW_ENTRIES + 1,
     }
-    limit_statements(connection, retrieval.timeout_ms)
+    retrieval.deadline.limit_statements(connection)
     return list(connection.execute(statement, parameters).scalars())
 
 
@@ -162,7 +163,7 @@ def _configure_session(connection: Connection, retrieval: Retrieval, plan: Plan)
         "ef_search": ef_search,
         "max_scan_tuples": str(MOST_SCANNED),
         "index_scans": "off" if plan.vector == "scan" else "on",
-        "timeout_ms": str(retrieval.timeout_ms),
+        "timeout_ms": str(retrieval.deadline.remaining_ms()),
     }
     row = connection.execute(load_statement("search/set_session"), parameters).one()
     if row.ef_search != ef_search or row.iterative_scan != "strict_order":
@@ -187,6 +188,7 @@ def _run(
         if weight > 0 and vector is not None and candidates:
             first = [candidate.id for candidate in candidates[:FEEDBACK_HITS]]
             statement = load_generation_statement("search/mean_embedding", retrieval.generation.id)
+            retrieval.deadline.limit_statements(connection)
             mean = connection.execute(statement, {"ids": first}).scalar_one()
             moved = vector + weight * mean.to_numpy()
             candidates, count = _execute(connection, retrieval, planned, query, moved)
@@ -216,6 +218,8 @@ def _execute(
     generation = retrieval.generation
     statement = _aim("search/select_candidates", generation.id, planned.condition.sql)
     parameters = {**_parameters(retrieval, planned.plan, query, vector), **planned.condition.values}
+    # One limit for all of them: what is left of it shrinks from one statement to the next.
+    retrieval.deadline.limit_statements(connection)
     rows = connection.execute(statement, parameters).mappings().all()
     count = rows[0]["vector_found"] if rows else 0
     candidates = [Candidate(**{name: row[name] for name in Candidate.__slots__}) for row in rows]

@@ -9,9 +9,9 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import Connection, RowMapping
 
 from ragline.search.candidates import Candidate, LiveGeneration
+from ragline.search.deadline import Deadline
 from ragline.search.media_types import media_type_of
 from ragline.search.messages import Highlight, Hit, HitExplanation, Receipt, SearchRequest
-from ragline.storage.database import limit_statements
 from ragline.storage.generation_tables import load_generation_statement
 
 LONGEST_SECTION_CHARS = 20_000
@@ -44,10 +44,10 @@ def read_extras(
     request: SearchRequest,
     generation: LiveGeneration,
     ids: Sequence[int],
-    timeout_ms: int,
+    deadline: Deadline,
 ) -> Extras:
     """What a request wants to see around some entries, and which words of the query they hold."""
-    limit_statements(connection, timeout_ms)
+    deadline.limit_statements(connection)
     surroundings: dict[int, RowMapping] = {}
     if {"neighbours", "section"} & {*request.include}:
         statement = load_generation_statement("search/select_surroundings", generation.id)
@@ -56,6 +56,7 @@ def read_extras(
         surroundings = {row["id"]: row for row in rows}
     highlights: dict[int, tuple[Highlight, ...]] = {}
     if request.highlight:
+        deadline.limit_statements(connection)
         statement = load_generation_statement("search/select_highlights", generation.id)
         query = " ".join(request.queries).replace("\0", " ")
         parameters = {"ids": list(ids), "language": generation.language, "query": query}

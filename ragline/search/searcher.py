@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
-from threading import Lock
 from time import perf_counter
 from uuid import uuid4
 
@@ -18,7 +17,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from ragline.configuration import CollectionSettings, Configuration
-from ragline.embedder.embedder import Embedder, load_embedder
+from ragline.embedder.embedder import Embedder
 from ragline.errors import (
     GenerationTooOldError,
     IndexNotReadyError,
@@ -26,17 +25,20 @@ from ragline.errors import (
     SearchTimeoutError,
     UnknownCollectionError,
 )
+from ragline.models import ModelCache
 from ragline.search.candidates import (
+    DEFAULT_TIMEOUT_MS,
     Candidate,
     LiveGeneration,
     Retrieval,
     Vector,
     retrieve_candidates,
 )
+from ragline.search.deadline import Deadline
 from ragline.search.filters import Condition, compile_filter
 from ragline.search.hits import Entry, Extras, make_hits, read_extras
 from ragline.search.messages import Plan, SearchAnswer, SearchRequest, StageTimes
-from ragline.search.reranking import LATE_INTERACTION, Reranker, load_reranker, split_blend
+from ragline.search.reranking import LATE_INTERACTION, Reranker, split_blend
 from ragline.storage.database import Database
 from ragline.storage.generation_tables import load_generation_statement
 from ragline.storage.statements import load_statement
@@ -67,18 +69,28 @@ exists (
 class Searcher:
     """Searches the collections of one database. Safe to use from several threads.
 
-    Models are loaded at their first use and kept; `warm` loads them before.
+    Models are loaded at their first use and kept; `warm` loads them before. A search waits for its
+    own models alone.
     """
 
     def __init__(
-        self, database: Database, configuration: Configuration, *, timeout_ms: int = 10_000
+        self,
+        database: Database,
+        configuration: Configuration,
+        *,
+        timeout_ms: int = DEFAULT_TIMEOUT_MS,
+        models: ModelCache | None = None,
+        model_wait_s: float | None = None,
     ) -> None:
+        """`timeout_ms` is the limit of one whole search.
+
+        Loading a model does not count, unless `model_wait_s` says how long a search waits for it.
+        """
+        self.models = models or ModelCache(configuration.home / "models")
         self._database = database
         self._configuration = configuration
         self._timeout_ms = timeout_ms
-        self._embedders: dict[str, Embedder] = {}
-        self._rerankers: dict[tuple[str, str], Reranker] = {}
-        self._loading = Lock()
+        self._model_wait_s = model_wait_s
 
     def search(self, request: SearchRequest) -> SearchAnswer:
         """Answer one request from the collection's live generation.
@@ -92,7 +104,9 @@ class Searcher:
             GenerationTooOldError: its live index is older than was asked for.
             InvalidFilterError: the filter is none.
             InvalidSearchError: the collection has no such reranker.
-            SearchTimeoutError: the database took longer than the time limit.
+            ModelUnavailableError: a model that it needs cannot be loaded.
+            ModelLoadingError: a model that it needs is not loaded yet.
+            SearchTimeoutError: the search took longer than its time limit.
             DatabaseUnavailableError: the database did not answer.
         """
         with span("search", collection=request.collection, mode=request.mode):
@@ -102,16 +116,18 @@ class Searcher:
 
     def _answer(self, request: SearchRequest) -> SearchAnswer:
         started = perf_counter()
+        deadline = Deadline(self._timeout_ms)
         settings = self._settings(request.collection)
         condition = _read_condition(request)
-        generation = self.live_generation(request.collection, request.tenant)
+        generation = self.live_generation(request.collection, request.tenant, deadline)
         note(generation=generation.id)
         if request.min_generation is not None and generation.id < request.min_generation:
             raise GenerationTooOldError(
                 f"collection {request.collection} is served from generation {generation.id}, and "
                 f"{request.min_generation} was asked for"
             )
-        vectors = self._embed(generation, request)
+        found = perf_counter()
+        vectors = self._embed(generation, request, deadline)
         embedded = perf_counter()
         retrieval = Retrieval(
             generation=generation,
@@ -123,20 +139,21 @@ class Searcher:
             principals=request.principals,
             condition=condition,
             exact=request.exact,
-            timeout_ms=self._timeout_ms,
+            deadline=deadline,
         )
         entries, plan = self._retrieve(retrieval, request.tenant)
         retrieved = perf_counter()
         if request.rerank:
-            entries = self._rerank(request, settings, generation, entries)
+            entries = self._rerank(request, settings, generation, entries, deadline)
         reranked = perf_counter()
         chosen = _choose(entries, request)
-        extras = self._read_extras(request, generation, chosen)
+        extras = self._read_extras(request, generation, chosen, deadline)
         hits = make_hits(chosen, generation, request, extras)
         ended = perf_counter()
         took = StageTimes(
-            embed=1e3 * (embedded - started),
-            retrieve=1e3 * (retrieved - embedded + ended - reranked),
+            embed=1e3 * (embedded - found),
+            # With the question which generation is live: a slow database is no slow model.
+            retrieve=1e3 * (found - started + retrieved - embedded + ended - reranked),
             rerank=1e3 * (reranked - retrieved) if request.rerank else 0.0,
             total=1e3 * (ended - started),
         )
@@ -149,27 +166,30 @@ class Searcher:
             plan if request.explain else None,
         )
 
-    def embedder(self, model: str) -> Embedder:
+    def embedder(self, model: str, deadline: Deadline | None = None) -> Embedder:
         """The embedder of a model, loaded once."""
-        with self._loading:
-            if model not in self._embedders:
-                self._embedders[model] = load_embedder(
-                    model, cache=self._configuration.home / "models"
-                )
-            return self._embedders[model]
+        with self._uncounted(deadline):
+            return self.models.embedder(model, self._model_patience_s(deadline))
 
-    def reranker(self, setting: str, model: str) -> Reranker:
+    def reranker(self, setting: str, model: str, deadline: Deadline | None = None) -> Reranker:
         """A reranker for texts of an embedding model, loaded once. Its users take turns."""
-        embedder = self.embedder(model)
-        with self._loading:
-            if (setting, model) not in self._rerankers:
-                self._rerankers[setting, model] = load_reranker(setting, embedder)
-            return self._rerankers[setting, model]
+        with self._uncounted(deadline):
+            return self.models.reranker(setting, model, self._model_patience_s(deadline))
+
+    def _model_patience_s(self, deadline: Deadline | None) -> float | None:
+        if self._model_wait_s is None or deadline is None:
+            return self._model_wait_s
+        return min(self._model_wait_s, deadline.remaining_ms() / 1e3)
+
+    def _uncounted(self, deadline: Deadline | None) -> AbstractContextManager[None]:
+        if deadline is None or self._model_wait_s is not None:
+            return nullcontext()
+        return deadline.suspended()
 
     def warm(self) -> None:
         """Load the embedding models of all configured collections."""
         for settings in self._configuration.collections:
-            self.embedder(settings.embedding_model).embed_query("warm")
+            self.models.embedder(settings.embedding_model).embed_query("warm")
 
     def _settings(self, collection: str) -> CollectionSettings:
         try:
@@ -178,15 +198,20 @@ class Searcher:
             # It may live in the database only, under settings that are no longer configured.
             return CollectionSettings.model_construct(name=collection)
 
-    def live_generation(self, collection: str, tenant: str | None = None) -> LiveGeneration:
+    def live_generation(
+        self, collection: str, tenant: str | None = None, deadline: Deadline | None = None
+    ) -> LiveGeneration:
         """The generation that searches of a collection see now.
 
         Raises:
             UnknownCollectionError, IndexNotReadyError: there is none, or not for this tenant.
+            SearchTimeoutError: the database took longer than the time limit.
         """
+        limit = deadline or Deadline(self._timeout_ms)
         statement = load_statement("search/select_live_generation")
         parameters = {"collection": collection, "tenant": tenant}
-        with self._enter(tenant).connect() as connection:
+        with self._named_timeout(), self._enter(tenant).connect() as connection:
+            limit.limit_statements(connection)
             row = connection.execute(statement, parameters).mappings().first()
             if row is None:
                 self._refuse_unknown(connection, collection, tenant)
@@ -213,28 +238,37 @@ class Searcher:
 
     @staged("embed")
     def _embed(
-        self, generation: LiveGeneration, request: SearchRequest
+        self, generation: LiveGeneration, request: SearchRequest, deadline: Deadline
     ) -> tuple[Vector | None, ...]:
         if request.mode == "keyword":
             return (None,) * len(request.queries)
-        embedder = self.embedder(generation.model)
-        return tuple(embedder.embed_query(query) for query in request.queries)
+        embedder = self.embedder(generation.model, deadline)
+        vectors = []
+        for query in request.queries:
+            deadline.remaining_ms()
+            vectors.append(embedder.embed_query(query))
+        return tuple(vectors)
 
     @staged("retrieve")
     def _retrieve(self, retrieval: Retrieval, tenant: str | None) -> tuple[list[Entry], Plan]:
         with self._named_timeout(), self._enter(tenant).begin() as connection:
             candidates, plan = retrieve_candidates(connection, retrieval)
+            retrieval.deadline.limit_statements(connection)
             return _select_entries(connection, retrieval.generation, candidates), plan
 
     def _read_extras(
-        self, request: SearchRequest, generation: LiveGeneration, entries: Sequence[Entry]
+        self,
+        request: SearchRequest,
+        generation: LiveGeneration,
+        entries: Sequence[Entry],
+        deadline: Deadline,
     ) -> Extras:
         """What a request asks for beside the hits themselves."""
         if not entries or not (request.highlight or {"neighbours", "section"} & {*request.include}):
             return Extras()
         ids = [entry.row["id"] for entry in entries]
         with self._named_timeout(), self._enter(request.tenant).begin() as connection:
-            return read_extras(connection, request, generation, ids, self._timeout_ms)
+            return read_extras(connection, request, generation, ids, deadline)
 
     @contextmanager
     def _named_timeout(self) -> Iterator[None]:
@@ -254,15 +288,19 @@ class Searcher:
         settings: CollectionSettings,
         generation: LiveGeneration,
         entries: list[Entry],
+        deadline: Deadline,
     ) -> list[Entry]:
         """Reorder the first candidates by the blend of both scores; the others stay behind."""
-        reranker = self.reranker(_name_reranker(request, settings), generation.model)
+        reranker = self.reranker(_name_reranker(request, settings), generation.model, deadline)
         count = settings.search.rerank_candidates
         first, rest = entries[:count], entries[count:]
         if not first:
             return entries
         texts = [entry.row["header"] + entry.row["text"] for entry in first]
-        each = [reranker.score_texts(query, texts) for query in request.queries]
+        each = []
+        for query in request.queries:
+            deadline.remaining_ms()
+            each.append(reranker.score_texts(query, texts))
         scores = [max(of_one) for of_one in zip(*each, strict=True)]
         parts = split_blend([entry.score for entry in first], scores, settings.search.rerank_weight)
         reordered = sorted(

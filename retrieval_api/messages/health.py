@@ -16,7 +16,10 @@ class Alive(Answer):
 
 
 class Ready(Answer):
-    """Searches can be answered."""
+    """Searches can be answered; those that need a model that failed cannot."""
 
     status: Literal["ready"] = "ready"
     parts: dict[str, Literal["ready"]] = Field(examples=[{"database": "ready", "model": "ready"}])
+    failed_model_count: int = Field(
+        default=0, description="Embedding models that could not be loaded; the log says which."
+    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from fastapi import APIRouter
 
 from retrieval_api.messages import health
@@ -26,4 +28,5 @@ def answer_ready(service: OpenService) -> health.Ready:
     if unready:
         reasons = "; ".join(f"{part}: {reason}" for part, reason in unready.items())
         raise ServiceNotReadyError(f"Not ready: {reasons}.")
-    return health.Ready(parts={"database": "ready", "model": "ready"})
+    parts: dict[str, Literal["ready"]] = {"database": "ready", "model": "ready"}
+    return health.Ready(parts=parts, failed_model_count=service.count_failed_models())

@@ -1,0 +1,107 @@
+"""Models are loaded once each, and none is waited for but one's own."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ragline import models
+from ragline.errors import ModelLoadingError, ModelUnavailableError
+from ragline.models import ModelCache
+
+
+class Loader:
+    """Stands for `load_embedder`: `slow…` waits for `release`, `broken…` fails."""
+
+    def __init__(self) -> None:
+        self.calls: Counter[str] = Counter()
+        self.release = threading.Event()
+        self.broken: set[str] = {"broken"}
+
+    def __call__(self, model: str, **_options: Any) -> str:
+        self.calls[model] += 1
+        if model.startswith("slow"):
+            assert self.release.wait(10)
+        if model in self.broken:
+            raise OSError("no space for the weights")
+        return f"embedder of {model}"
+
+
+@pytest.fixture
+def loader(monkeypatch: pytest.MonkeyPatch) -> Iterator[Loader]:
+    loader = Loader()
+    monkeypatch.setattr(models, "load_embedder", loader)
+    yield loader
+    loader.release.set()
+
+
+@pytest.fixture
+def cache(loader: Loader, tmp_path: Path) -> ModelCache:  # noqa: ARG001
+    return ModelCache(tmp_path)
+
+
+def in_thread(work: Callable[[], object]) -> threading.Thread:
+    thread = threading.Thread(target=work)
+    thread.start()
+    return thread
+
+
+def test_loading_one_model_keeps_nobody_from_another(cache: ModelCache, loader: Loader) -> None:
+    thread = in_thread(lambda: cache.embedder("slow"))
+    while not loader.calls["slow"]:
+        time.sleep(0.01)
+    started = time.monotonic()
+    assert cache.embedder("quick") == "embedder of quick"
+    assert time.monotonic() - started < 1
+    assert not cache.is_loaded("slow")
+    loader.release.set()
+    thread.join(10)
+    assert cache.is_loaded("slow")
+
+
+def test_model_that_many_want_at_once_is_loaded_once(cache: ModelCache, loader: Loader) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        made = [pool.submit(cache.embedder, "slow") for _ in range(8)]
+        time.sleep(0.1)
+        loader.release.set()
+        assert {future.result(10) for future in made} == {"embedder of slow"}
+    assert loader.calls["slow"] == 1
+
+
+def test_who_may_wait_briefly_is_told_to_come_back(cache: ModelCache, loader: Loader) -> None:
+    with pytest.raises(ModelLoadingError, match="embedding model slow is still being loaded"):
+        cache.embedder("slow", 0.05)
+    loader.release.set()
+    assert cache.embedder("slow", 5.0) == "embedder of slow"
+    assert loader.calls["slow"] == 1
+
+
+def test_few_wait_for_a_model_and_the_others_are_answered_at_once(
+    cache: ModelCache, loader: Loader
+) -> None:
+    with ThreadPoolExecutor(10) as pool:
+        asked = [pool.submit(cache.embedder, "slow", 8.0) for _ in range(10)]
+        time.sleep(0.5)
+        refused = [future for future in asked if future.done()]
+        assert len(refused) == 10 - models.MOST_WAITING
+        loader.release.set()
+    assert all(isinstance(future.exception(), ModelLoadingError) for future in refused)
+
+
+def test_failed_load_is_named_remembered_and_tried_again(loader: Loader, tmp_path: Path) -> None:
+    cache = ModelCache(tmp_path, retry_s=0.2)
+    for _ in range(3):
+        with pytest.raises(ModelUnavailableError, match=r"embedding model broken.*no space"):
+            cache.embedder("broken")
+    assert loader.calls["broken"] == 1
+    time.sleep(0.25)
+    loader.broken.clear()
+    assert cache.embedder("broken") == "embedder of broken"
+    assert loader.calls["broken"] == 2
