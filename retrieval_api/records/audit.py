@@ -21,7 +21,9 @@ from retrieval_api.records.batch_writer import BatchWriter
 
 LONGEST_PATH_CHARS = 1_000
 # Asked every few seconds by machines, and about nothing of anybody's.
-UNINTERESTING = ("/healthz", "/readyz", "/metrics", "/openapi.json", "/docs", "/static")
+UNINTERESTING = frozenset({"/healthz", "/readyz", "/metrics", "/openapi.json", "/docs"})
+# The style, script and pictures of the page and of the documentation.
+FILES = ("/page/", "/docs/assets/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,9 @@ class AuditLog(BatchWriter[AuditEvent]):
     def _key(self, row: AuditEvent) -> UUID:
         return row.key
 
+    def _request_id(self, row: AuditEvent) -> str:
+        return str(row.row["request_id"])
+
 
 class Audit:
     """Middleware that puts each request into the audit log when it was answered."""
@@ -53,7 +58,7 @@ class Audit:
         self._log = log
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"].startswith(UNINTERESTING):
+        if scope["type"] != "http" or _is_uninteresting(scope["path"]):
             await self._app(scope, receive, send)
             return
 
@@ -81,6 +86,10 @@ def describe_request(scope: Scope, status: int) -> AuditEvent:
         "status": status,
     }
     return AuditEvent(uuid4(), row)
+
+
+def _is_uninteresting(path: str) -> bool:
+    return path in UNINTERESTING or path.startswith(FILES)
 
 
 def _writable(text: str) -> str:

@@ -92,6 +92,10 @@ class BatchWriter(ABC, Generic[Row]):
     def _key(self, row: Row) -> UUID:
         """What a row is known by while it waits."""
 
+    @abstractmethod
+    def _request_id(self, row: Row) -> str:
+        """The request that a row tells of, as the service's log names it."""
+
     def _forget(self) -> None:
         """Let go of what was learnt in a transaction that failed."""
 
@@ -176,7 +180,7 @@ class BatchWriter(ABC, Generic[Row]):
             self._log(
                 f"{self.what} not recorded",
                 loss=loss,
-                request_id=str(self._key(rows[0])),
+                request_id=self._request_id(rows[0]),
                 error=reason,
                 failure_count=self.failure_count,
             )

@@ -56,5 +56,8 @@ class Recorder(BatchWriter[SearchRecord]):
     def _key(self, row: SearchRecord) -> UUID:
         return row.request_id
 
+    def _request_id(self, row: SearchRecord) -> str:
+        return str(row.request_id)
+
     def _forget(self) -> None:
         self._clients.forget()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from typing import Any
 
 import httpx2
@@ -11,6 +12,7 @@ from running_service import RunningService, wait_until
 from sqlalchemy import text
 
 from ragline.search.recording import keep_query
+from retrieval_api.records.audit import AuditLog, describe_request
 
 
 def read_events(running: RunningService, path: str) -> list[Any]:
@@ -52,6 +54,28 @@ def test_machines_that_look_whether_it_lives_leave_none(
     wait_until(lambda: running.service.audit_log.waiting_count == 0)
     assert read_events(running, "/healthz") == []
     assert read_events(running, "/v1/collections") != []
+
+
+def test_files_of_the_page_leave_none(running: RunningService, client: httpx2.Client) -> None:
+    page, documentation = client.get("/").text, client.get("/docs").text
+    paths = re.findall(r'(?:href|src)="(/[^"?]*\.(?:css|js|svg|png))', page + documentation)
+    assert len(paths) >= 4
+    for path in paths:
+        assert client.get(path).status_code == 200
+    client.get("/v1/collections")
+    wait_until(lambda: running.service.audit_log.waiting_count == 0)
+    assert {path: read_events(running, path) for path in paths} == {path: [] for path in paths}
+    # What only begins like them is looked at.
+    client.get("/healthzzz")
+    wait_until(lambda: bool(read_events(running, "/healthzzz")))
+
+
+def test_lost_event_is_logged_under_its_request(caplog: pytest.LogCaptureFixture) -> None:
+    log = AuditLog(capacity=0)
+    state = {"request_id": "the-id-of-the-request", "logged": {}}
+    scope = {"type": "http", "method": "GET", "path": "/v1/collections", "state": state}
+    log.record(describe_request(scope, 200))
+    assert caplog.records[-1].fields["request_id"] == "the-id-of-the-request"  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(
