@@ -11,6 +11,7 @@ from dagster import DagsterInstance
 
 from ragline.configuration import Configuration
 from ragline.storage.database import Database
+from ragline.storage.disk_errors import writing_to
 
 URL_VARIABLE = "RAGLINE_DAGSTER_URL"
 SETTINGS = f"""\
@@ -49,9 +50,10 @@ def prepare_instance(configuration: Configuration, database: Database) -> dict[s
     The address stays in the environment: a password does not belong in a file.
     """
     folder = configuration.home / "dagster"
-    folder.mkdir(parents=True, exist_ok=True)
-    _write(folder / DAEMON_FILE, SETTINGS + QUEUE)
-    _write(folder / IN_PROCESS_FILE, SETTINGS + IN_PROCESS)
+    with writing_to(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        _write(folder / DAEMON_FILE, SETTINGS + QUEUE)
+        _write(folder / IN_PROCESS_FILE, SETTINGS + IN_PROCESS)
     return {
         "DAGSTER_HOME": str(folder),
         URL_VARIABLE: database.dagster_url,

@@ -20,6 +20,7 @@ import numpy as np
 
 from ragline.embedder.backend import Floats
 from ragline.embedder.model_files import ModelFiles
+from ragline.storage.disk_errors import writing_to
 
 logger = logging.getLogger(__name__)
 
@@ -63,14 +64,16 @@ def export_model(files: ModelFiles, cache: Path) -> ExportedModel:
 
     Raises:
         ModelUnavailableError: sentence-transformers cannot load the model.
+        DiskFullError: there is no space for the graph.
     """
     folder = cache / f"{files.model_hash[:16]}-v{_EXPORT_VERSION}"
     if not folder.is_dir():
         # Imported here: only a model's first load takes the lock.
         from filelock import FileLock
 
-        cache.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{folder}.lock"):
+        with writing_to(cache):
+            cache.mkdir(parents=True, exist_ok=True)
+        with writing_to(folder), FileLock(f"{folder}.lock"):
             if not folder.is_dir():
                 _make_folder(files, folder)
     return _read_export(folder)

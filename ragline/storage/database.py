@@ -6,6 +6,7 @@ hands out a `Database`. The embedded server itself is `embedded_postgres`.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -19,9 +20,10 @@ from psycopg import Connection as PsycopgConnection
 from psycopg import ProgrammingError as PsycopgProgrammingError
 from psycopg.conninfo import make_conninfo
 from sqlalchemy import URL, Connection, Engine, NullPool, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, ProgrammingError
+from sqlalchemy.exc import ArgumentError, DBAPIError, ProgrammingError
 
 from ragline.errors import ConfigurationError, DatabaseUnavailableError, MissingExtensionError
+from ragline.storage.database_errors import describe_reason, name_error, named_errors
 from ragline.storage.embedded_postgres import embedded_postgres
 from ragline.storage.schema_head import is_at_head
 from ragline.storage.statements import load_statement
@@ -40,12 +42,16 @@ DEFAULTS = {
     "keepalives_count": 3,
     "tcp_user_timeout": 15_000,
 }
-# Hosted Postgres often keeps its extensions in a schema `extensions`; a missing one is no error.
-SESSION = (
-    "-c search_path=ragline,public,extensions -c timezone=UTC -c jit=off"
+# Settings of a session that an address may change with `options`.
+SESSION_DEFAULTS = (
+    "-c jit=off"
     # A client that vanishes without a word gives its locks back within half a minute.
     " -c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3"
 )
+# Hosted Postgres often keeps its extensions in a schema `extensions`; a missing one is no error.
+SEARCH_PATH = "ragline,public,extensions"
+# In an address's `options`, a backslash keeps a space from ending the value.
+STATED_SEARCH_PATH = re.compile(r"search_path=((?:\\.|[^\s\\])+)")
 # Any constant will do that nothing else in the database uses.
 PREPARATION_LOCK = 7_267_001
 
@@ -70,13 +76,13 @@ class Database:
     @contextmanager
     def begin(self) -> Iterator[Connection]:
         """A transaction that commits at the end of the block, or rolls back on an error."""
-        with _named_errors(self.engine.url), self.engine.begin() as connection:
+        with named_errors(self.engine.url), self.engine.begin() as connection:
             yield connection
 
     @contextmanager
     def connect(self) -> Iterator[Connection]:
         """A connection for reading; what is not committed is rolled back."""
-        with _named_errors(self.engine.url), self.engine.connect() as connection:
+        with named_errors(self.engine.url), self.engine.connect() as connection:
             yield connection
 
     def for_tenant(self, tenant: str) -> TenantDatabase:
@@ -88,7 +94,7 @@ class Database:
 
         For what lasts as long as a session, such as advisory locks.
         """
-        with _named_errors(self.engine.url):
+        with named_errors(self.engine.url):
             return self.sessions.connect()
 
     @property
@@ -102,7 +108,8 @@ class Database:
 
         Dagster's storage needs psycopg 2 by name: under psycopg 3 its NOTIFY is refused.
         """
-        query = {**self.engine.url.query, "options": "-c search_path=dagster"}
+        options = f"{_stated_options(self.engine.url)} -c search_path=dagster".strip()
+        query = {**self.engine.url.query, "options": options}
         url = self.engine.url.set(drivername="postgresql+psycopg2", query=query)
         return url.render_as_string(hide_password=False)
 
@@ -168,7 +175,7 @@ def connect_database(address: str) -> Database:
     settings: dict[str, Any] = {
         # Parameters are people's texts; an error in a log must not repeat them.
         "hide_parameters": True,
-        "connect_args": {"options": SESSION, **arguments},
+        "connect_args": {**arguments, "options": session_options(url)},
     }
     engine = sqlalchemy.create_engine(
         url, pool_pre_ping=True, pool_size=10, max_overflow=50, **settings
@@ -178,6 +185,24 @@ def connect_database(address: str) -> Database:
         url, poolclass=NullPool, isolation_level="AUTOCOMMIT", **settings
     )
     return Database(engine, sessions)
+
+
+def session_options(url: URL) -> str:
+    """The settings of each session: ours, with those of the address's `options`.
+
+    Of two settings of one name the later one counts. Schemas that the address names are looked in
+    after ours.
+    """
+    stated = _stated_options(url)
+    schemas = [SEARCH_PATH, *STATED_SEARCH_PATH.findall(stated)]
+    last = f"-c search_path={','.join(schemas)} -c timezone=UTC"
+    return " ".join(filter(None, (SESSION_DEFAULTS, stated, last)))
+
+
+def _stated_options(url: URL) -> str:
+    # As the client library does it: PGOPTIONS where the address has none.
+    stated = url.query.get("options") or os.environ.get("PGOPTIONS", "")
+    return stated if isinstance(stated, str) else " ".join(stated)
 
 
 def read_url(address: str) -> URL:
@@ -299,8 +324,8 @@ def _create_schema(connection: Connection, name: str) -> None:
     except ProgrammingError as error:
         raise DatabaseUnavailableError(
             f"this database has no schema {name!r} and it could not be created "
-            f"({_reason(error)}); grant the user `create` on the database, or make the schemas "
-            "ragline and dagster for it"
+            f"({describe_reason(error)}); grant the user `create` on the database, or make the "
+            "schemas ragline and dagster for it"
         ) from error
 
 
@@ -309,12 +334,12 @@ def _create_vector(connection: Connection) -> None:
         # Into the schema that other programs look in too; ours comes first in our search path.
         connection.exec_driver_sql("create extension vector with schema public")
     except DBAPIError as error:
-        if isinstance(error, OperationalError) and _is_lost_connection(error):
+        if name_error(error, connection.engine.url) is not None:
             raise
         raise MissingExtensionError(
-            f"this database has no pgvector and it could not be created ({_reason(error)}); "
-            f"install pgvector {OLDEST_VECTOR_NAME} or newer and run `create extension vector` in "
-            "it as a user who may"
+            "this database has no pgvector and it could not be created "
+            f"({describe_reason(error)}); install pgvector {OLDEST_VECTOR_NAME} or newer and run "
+            "`create extension vector` in it as a user who may"
         ) from error
 
 
@@ -331,32 +356,3 @@ def _refuse_old_vector(connection: Connection) -> None:
             f"pgvector {version} is too old; install {OLDEST_VECTOR_NAME} or newer and run "
             "`alter extension vector update`"
         )
-
-
-@contextmanager
-def _named_errors(url: URL) -> Iterator[None]:
-    """Turn a lost or refused connection into an error that names the server."""
-    try:
-        yield
-    except OperationalError as error:
-        if not _is_lost_connection(error):
-            raise
-        raise DatabaseUnavailableError(
-            f"Postgres at {_place(url)} does not answer: {_reason(error)}"
-        ) from error
-
-
-def _is_lost_connection(error: OperationalError) -> bool:
-    # No SQLSTATE: the connection was never made or broke; 08 and 57P: the server went away.
-    state = getattr(error.orig, "sqlstate", None)
-    return error.connection_invalidated or state is None or state.startswith(("08", "57P", "53"))
-
-
-def _place(url: URL) -> str:
-    place = url.query.get("host") or url.host or "localhost"
-    return place if isinstance(place, str) else ", ".join(place)
-
-
-def _reason(error: DBAPIError) -> str:
-    """The driver's message in one line; it names host and cause, and never the password."""
-    return " ".join(str(error.orig).split()) or type(error.orig).__name__

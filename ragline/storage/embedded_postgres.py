@@ -29,7 +29,8 @@ import psutil
 from psycopg.conninfo import make_conninfo
 from psycopg.pq import PGconn, Ping
 
-from ragline.errors import DatabaseUnavailableError
+from ragline.errors import DatabaseDiskFullError, DatabaseUnavailableError
+from ragline.storage.disk_errors import FULL, describe_full_disk
 from ragline.storage.postgres_programs import VERSION, PostgresPrograms
 
 USER = "ragline"
@@ -84,6 +85,8 @@ def _named_errors(home: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        if error.errno in FULL:
+            raise DatabaseDiskFullError(describe_full_disk(home)) from error
         raise DatabaseUnavailableError(
             f"the embedded Postgres needs a folder of its own and {home} cannot be used ({error}); "
             "set RAGLINE_HOME to another folder, or set RAGLINE_DATABASE_URL"
@@ -354,6 +357,8 @@ class _Server:
 
     def _error(self, what: str, began_at: int) -> DatabaseUnavailableError:
         said = "\n".join(self._log_since(began_at).strip().splitlines()[-10:])
-        return DatabaseUnavailableError(
-            f"the embedded Postgres {what}; its log is {self.log}\n{said}".strip()
-        )
+        message = f"the embedded Postgres {what}; its log is {self.log}"
+        if "No space left on device" in said:
+            message = f"{message}: {describe_full_disk(self.home)}"
+            return DatabaseDiskFullError(f"{message}\n{said}".strip())
+        return DatabaseUnavailableError(f"{message}\n{said}".strip())

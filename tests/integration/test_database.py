@@ -12,12 +12,17 @@ import psycopg
 import pytest
 from pgvector import HalfVector, SparseVector
 from sqlalchemy import create_engine, text
+from sqlalchemy.exc import DataError
 
 from ragline.configuration import Configuration
 from ragline.errors import (
     ConfigurationError,
+    DatabaseDiskFullError,
+    DatabaseStartingError,
     DatabaseUnavailableError,
     MissingExtensionError,
+    ReadOnlyDatabaseError,
+    TooManyConnectionsError,
 )
 from ragline.storage import database as module
 from ragline.storage.database import (
@@ -303,3 +308,102 @@ def test_configuration_with_address_makes_no_server(tmp_path: Path, empty_url: s
 def test_database_may_be_opened_as_it_is(empty_url: str) -> None:
     with open_database(Configuration(database_url=empty_url), migrate=False) as database:
         assert ask(database, "select to_regnamespace('ragline') is null")
+
+
+def with_options(address: str, options: str) -> str:
+    url = read_url(address).update_query_dict({"options": options})
+    return url.render_as_string(hide_password=False)
+
+
+def test_options_of_the_address_are_kept_beside_ours(
+    database_url: str, opened: Callable[[str], Database]
+) -> None:
+    options = "-c work_mem=17MB -c jit=on -c search_path=elsewhere,more"
+    database = opened(with_options(database_url, options))
+    assert ask(database, "show work_mem") == "17MB"
+    assert ask(database, "show jit") == "on"
+    assert ask(database, "show timezone") == "UTC"
+    assert ask(database, "show search_path") == "ragline,public,extensions,elsewhere,more"
+
+
+def test_options_of_the_environment_are_kept_too(
+    database_url: str, opened: Callable[[str], Database], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGOPTIONS", "-c work_mem=17MB")
+    assert ask(opened(database_url), "show work_mem") == "17MB"
+
+
+def test_dagster_gets_the_options_of_the_address(
+    database_url: str, opened: Callable[[str], Database]
+) -> None:
+    database = opened(with_options(database_url, "-c work_mem=17MB"))
+    engine = create_engine(database.dagster_url)
+    with engine.connect() as connection:
+        found = connection.execute(text("select current_schema(), current_setting('work_mem')"))
+        assert tuple(found.one()) == ("dagster", "17MB")
+    engine.dispose()
+
+
+@pytest.mark.parametrize(
+    ("state", "message", "error", "advice"),
+    [
+        ("53100", "could not extend file: No space left on device", DatabaseDiskFullError, "free"),
+        ("58030", "could not write: No space left on device", DatabaseUnavailableError, "log"),
+        ("53300", "sorry, too many clients already", TooManyConnectionsError, "max_connections"),
+        ("57P03", "the database system is starting up", DatabaseStartingError, "a few seconds"),
+    ],
+)
+def test_trouble_of_the_server_is_an_error_of_its_own(
+    database: Database, state: str, message: str, error: type[Exception], advice: str
+) -> None:
+    statement = f"do $$ begin raise exception '{message}' using errcode = '{state}'; end $$"
+    with pytest.raises(error, match=advice) as caught, database.connect() as connection:
+        connection.exec_driver_sql(statement)
+    assert isinstance(caught.value, DatabaseUnavailableError)
+    assert message in str(caught.value)
+    assert "embedded Postgres in" in str(caught.value)
+
+
+def test_no_connection_to_spare_is_named(
+    database_url: str, role: str, execute: Execute, opened: Callable[[str], Database]
+) -> None:
+    execute(database_url, f"alter role {role} connection limit 0")
+    database = opened(as_role(database_url, role))
+    with pytest.raises(TooManyConnectionsError, match="too many connections"), database.connect():
+        pass
+
+
+def test_database_that_takes_no_writes_is_named(
+    database_url: str, opened: Callable[[str], Database]
+) -> None:
+    database = opened(with_options(database_url, "-c default_transaction_read_only=on"))
+    with (
+        pytest.raises(ReadOnlyDatabaseError, match="primary server"),
+        database.begin() as connection,
+    ):
+        connection.exec_driver_sql("create table ragline.refused (a integer)")
+
+
+def test_other_servers_and_the_embedded_one_get_their_own_advice(
+    opened: Callable[[str], Database], tmp_path: Path
+) -> None:
+    database = opened("postgresql://someone@127.0.0.1:1/name")
+    with (
+        pytest.raises(DatabaseUnavailableError, match=r"RAGLINE_DATABASE_URL.*database-away\.md"),
+        database.connect(),
+    ):
+        pass
+    (tmp_path / "postgres.users").touch()
+    embedded = opened(f"postgresql://ragline@/ragline?host={tmp_path}/run&port=10001")
+    with (
+        pytest.raises(
+            DatabaseUnavailableError, match=r"starts it again.*postgres\.log.*postgres-killed\.md"
+        ),
+        embedded.connect(),
+    ):
+        pass
+
+
+def test_fault_of_a_statement_stays_one(database: Database) -> None:
+    with pytest.raises(DataError), database.connect() as connection:
+        connection.exec_driver_sql("select 1 / 0")

@@ -10,9 +10,12 @@ from pathlib import Path
 import httpx2
 import pytest
 from running_service import RunningService, run_service, wait_until
+from sqlalchemy import make_url
 
 from ragline.configuration import Configuration
+from ragline.storage.database import Database
 from ragline.storage.embedded_postgres import _Server
+from retrieval_api.service import Service
 
 QUESTION = {"collection": "handbook", "query": "lunch"}
 
@@ -107,3 +110,33 @@ def test_service_that_started_during_an_outage_gets_ready_after_it(
         assert httpx2.post(f"{late.url}/v1/search", json=QUESTION).status_code == 200
     finally:
         with_outage.__exit__(None, None, None)
+
+
+def test_service_that_cannot_write_leaves_no_connection_open(
+    indexed_collection: Configuration, running: RunningService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refusing = make_url(running.service.database.url).update_query_dict(
+        {
+            "options": "-c default_transaction_read_only=on",
+            "application_name": "refused",
+        }
+    )
+    waiting = indexed_collection.model_copy(
+        update={"database_url": refusing.render_as_string(hide_password=False)}
+    )
+    monkeypatch.setattr("retrieval_api.service.RETRY_S", 0.05)
+    attempts = 0
+    prepare = Service._prepare
+
+    def count_and_prepare(service: Service, database: Database) -> None:
+        nonlocal attempts
+        attempts += 1
+        prepare(service, database)
+
+    monkeypatch.setattr(Service, "_prepare", count_and_prepare)
+    with run_service(waiting) as late:
+        wait_until(lambda: attempts >= 10, 30)
+        check_away(httpx2.get(f"{late.url}/readyz"))
+        with running.service.database.connect() as connection:
+            statement = "select count(*) from pg_stat_activity where application_name = 'refused'"
+            assert connection.exec_driver_sql(statement).scalar_one() <= 2
