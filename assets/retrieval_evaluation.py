@@ -21,14 +21,9 @@ from dagster._core.definitions.metadata import RawMetadataMapping
 from assets.keys import OWNERS, evaluation_key, group_of, index_key
 from assets.tables import make_table
 from ragline.configuration import CollectionSettings
-from ragline.evaluation import (
-    Evaluation,
-    GoldenSet,
-    evaluate,
-    read_golden_set,
-    record_evaluation,
-)
+from ragline.evaluation import Evaluation, evaluate, record_evaluation
 from ragline.fingerprints import fingerprint
+from ragline.golden_set import GoldenSet, read_golden_set
 from ragline.lifecycle.workshop import Workshop
 from ragline.search.messages import MODES
 from ragline.search.searcher import Searcher

@@ -49,7 +49,8 @@ def build_search_index(
         description=(
             f"The live index of the collection `{settings.name}`. A new generation is promoted "
             "when it holds every readable document and the blocking checks on the entries "
-            "passed; until then the one before it keeps serving."
+            "passed; until then, and while settings or a build fail, the one before it keeps "
+            "serving and receiving changes."
         ),
     )
     def search_index(
@@ -60,6 +61,9 @@ def build_search_index(
             metadata={**describe_index(report), "embedding_model": settings.embedding_model}
         )
         yield check_index(report)
+        if report.error is not None:
+            # After the results: what is served was seen to all the same.
+            raise report.error
 
     return search_index
 

@@ -171,6 +171,15 @@ class Configuration(_Settings):
     home: Path = Path(".ragline")
     database_url: str | None = None
     source_lines: dict[str, int] = Field(default_factory=dict, repr=False)
+    setting_lines: dict[str, int] = Field(default_factory=dict, repr=False)
+
+    def line_of(self, area: str, name: str, setting: str = "") -> int | None:
+        """The line of a collection's or source's setting, else of the item itself.
+
+        `area` is `collections` or `sources`; None when the file does not state the item.
+        """
+        known = self.setting_lines
+        return known.get(f"{area}/{name}/{setting}", known.get(f"{area}/{name}/"))
 
     def collection(self, name: str) -> CollectionSettings:
         """The settings of a collection.
@@ -334,6 +343,7 @@ def _validate(path: Path, root: yaml.Node, values: dict[str, Any]) -> Configurat
             str(item.get("name")): _line_of(root, ("sources", index))
             for index, item in enumerate(sources)
         },
+        "setting_lines": dict(_setting_lines(root)),
     }
     try:
         configuration = Configuration.model_validate(everything, context={"folder": path.parent})
@@ -355,6 +365,29 @@ def _shapeless(root: yaml.Node, area: str, items: list[Any]) -> Iterator[tuple[i
             stated = f"unknown kind {item['kind']!r}" if "kind" in item else "kind is missing"
             line = _line_of(root, (area, index, "kind"))
             yield line, f"sources[{index}].kind: {stated}; allowed: {', '.join(KINDS)}"
+
+
+def _setting_lines(root: yaml.Node) -> Iterator[tuple[str, int]]:
+    """Where each setting of each collection and source is written.
+
+    A collection that only sources name is where the last of them names it.
+    """
+    for area in ("sources", "collections"):
+        for item in getattr(_child(root, area), "value", []):
+            name = getattr(_child(item, "name"), "value", None)
+            yield f"{area}/{name}/", item.start_mark.line + 1
+            for key, value in item.value:
+                line = key.start_mark.line + 1
+                yield f"{area}/{name}/{key.value}", line
+                for inner, _ in value.value if isinstance(value, yaml.MappingNode) else ():
+                    yield f"{area}/{name}/{key.value}.{inner.value}", inner.start_mark.line + 1
+                if key.value == "collection":
+                    yield f"collections/{value.value}/", line
+
+
+def _child(node: yaml.Node, key: str) -> yaml.Node | None:
+    pairs = node.value if isinstance(node, yaml.MappingNode) else []
+    return next((value for name, value in pairs if name.value == key), None)
 
 
 def _collection_names(sources: list[dict[str, Any]]) -> Iterator[str]:

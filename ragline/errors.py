@@ -98,6 +98,10 @@ class GenerationTooOldError(RaglineError):
     """The live index is older than the search asks for. Wait for the switch, or ask for less."""
 
 
+class GenerationGoneError(RaglineError):
+    """Another run has other settings and dropped the index that this one built. Sync again."""
+
+
 class UnknownReceiptError(RaglineError):
     """No entry of this receipt is in an index any more, or it was never there. Search again."""
 

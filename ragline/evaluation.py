@@ -1,24 +1,21 @@
 """Retrieval quality against a golden set: queries with judgements, scored by known measures.
 
-The golden set is in the BEIR layout (`queries.jsonl`, `qrels/<split>.tsv`); the measures are
-computed by `ir_measures`. Every query goes through `ragline.search`, as a user's would.
+The golden set is read by `golden_set`; the measures are computed by `ir_measures`. Every query
+goes through `ragline.search`, as a user's would.
 """
 
 from __future__ import annotations
 
-import csv
-import hashlib
 import json
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from time import perf_counter
 
 import ir_measures
 from ir_measures import RR, R, nDCG
 from sqlalchemy import Connection
 
-from ragline.errors import GoldenSetError, SearchTimeoutError
+from ragline.errors import SearchTimeoutError
+from ragline.golden_set import GoldenSet, Judgements
 from ragline.progress import Progress, SilentProgress
 from ragline.search.messages import Mode, SearchAnswer, SearchRequest
 from ragline.search.searcher import Searcher
@@ -28,17 +25,7 @@ MEASURES = {"ndcg@10": nDCG @ 10, "recall@10": R @ 10, "recall@100": R @ 100, "m
 # Chunks asked for, so that a hundred documents remain once each counts by its best chunk.
 EVALUATED_HITS = 200
 
-Judgements = dict[str, dict[str, int]]
 Run = dict[str, dict[str, float]]
-
-
-@dataclass(frozen=True, slots=True)
-class GoldenSet:
-    """Queries by id, and for each the judged documents with their grades (0: not relevant)."""
-
-    queries: dict[str, str]
-    judgements: Judgements
-    content_hash: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,25 +44,6 @@ class Evaluation:
     failed: int
     seconds: float
     golden_hash: str
-
-
-def read_golden_set(folder: Path, split: str = "test") -> GoldenSet:
-    """Read a golden set in the BEIR layout; only judged queries are kept.
-
-    Raises:
-        GoldenSetError: a file is missing or a line is not as the layout says; names both.
-    """
-    queries_path, judgements_path = folder / "queries.jsonl", folder / "qrels" / f"{split}.tsv"
-    for path in (queries_path, judgements_path):
-        if not path.is_file():
-            raise GoldenSetError(f"{path}: there is no such file; a golden set needs it")
-    judgements = _read_judgements(judgements_path)
-    texts = dict(_read_queries(queries_path))
-    missing = sorted(judgements.keys() - texts.keys())
-    if missing:
-        raise GoldenSetError(f"{queries_path}: has no query {missing[0]!r}, which is judged")
-    digest = hashlib.sha256(queries_path.read_bytes() + judgements_path.read_bytes())
-    return GoldenSet({key: texts[key] for key in judgements}, judgements, digest.hexdigest())
 
 
 def evaluate(
@@ -141,35 +109,3 @@ def record_evaluation(connection: Connection, evaluation: Evaluation, run_id: st
         "measures": json.dumps(evaluation.measures),
     }
     connection.execute(load_statement("quality/insert_evaluation"), values)
-
-
-def _read_judgements(path: Path) -> Judgements:
-    judgements: Judgements = {}
-    with path.open(encoding="utf-8", newline="") as file:
-        for number, row in enumerate(csv.reader(file, delimiter="\t"), start=1):
-            if number == 1 and row[:1] == ["query-id"]:
-                continue
-            try:
-                query, document, grade = row
-                judgements.setdefault(query, {})[document] = int(grade)
-            except ValueError as error:
-                raise GoldenSetError(
-                    f"{path}:{number}: is not `query-id TAB corpus-id TAB score`"
-                ) from error
-    if not judgements:
-        raise GoldenSetError(f"{path}: holds no judgement")
-    return judgements
-
-
-def _read_queries(path: Path) -> Iterator[tuple[str, str]]:
-    with path.open(encoding="utf-8") as file:
-        for number, line in enumerate(file, start=1):
-            if not line.strip():
-                continue
-            try:
-                row = json.loads(line)
-                yield str(row["_id"]), str(row["text"])
-            except (ValueError, KeyError, TypeError) as error:
-                raise GoldenSetError(
-                    f"{path}:{number}: is not a JSON object with `_id` and `text`"
-                ) from error

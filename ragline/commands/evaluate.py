@@ -8,7 +8,8 @@ import click
 
 from ragline.commands import configured, json_option, print_json
 from ragline.configuration import Configuration
-from ragline.evaluation import Evaluation, evaluate, read_golden_set
+from ragline.evaluation import Evaluation, evaluate
+from ragline.golden_set import read_golden_set
 from ragline.progress import TerminalProgress
 from ragline.search.messages import MODES, Mode
 from ragline.search.searcher import Searcher

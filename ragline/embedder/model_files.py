@@ -7,19 +7,27 @@ nor the weights in memory; loading those is `openvino_backend` and `pytorch_back
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import importlib.util
 import json
+import os
+import socket
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 from ragline.errors import ModelUnavailableError
 
 DEFAULT_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 # Source: the published model.safetensors of the default model; the package must hold the same.
 DEFAULT_WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+
+# Waiting longer for a connection tells nothing more.
+HUB_TIMEOUT_S = 3.0
 
 _WEIGHT_PATTERNS = ("*.safetensors", "pytorch_model*.bin")
 _HUB_PATTERNS = ("*.json", "*.txt", "*.model", "*.safetensors")
@@ -84,6 +92,16 @@ class ModelFiles:
         if self.transformer_config.get("model_type") in _OFFSET_POSITION_MODELS:
             positions -= 2
         return int(min(self.tokenizer_settings.get("model_max_length", positions), positions))
+
+    @cached_property
+    def dimension(self) -> int | None:
+        """Numbers in a vector, as far as the configuration tells; None where it does not."""
+        for kind, folder in reversed(self.modules):
+            if kind == "Dense":
+                return int(_read_json(folder / "config.json", {})["out_features"])
+        names = ("hidden_size", "d_model", "n_embd", "dim")
+        stated = (self.transformer_config.get(name) for name in names)
+        return next((int(size) for size in stated if size), None)
 
     @property
     def is_lower_casing(self) -> bool:
@@ -177,8 +195,15 @@ def find_model_folder(model: str, organisation: str) -> Path:
     if folder.is_dir():
         return folder.resolve()
     if folder.is_absolute() or model.startswith((".", "~")) or model.count("/") > 1:
-        raise ModelUnavailableError(f"model {model}: there is no such folder")
+        raise ModelUnavailableError(f"model {model}: there is no such folder{_name_near(folder)}")
     return _hub_folder(model if "/" in model else f"{organisation}/{model}")
+
+
+def _name_near(folder: Path) -> str:
+    """A folder beside the one that is missing, of nearly the same name."""
+    beside = [p.name for p in folder.parent.glob("*") if p.is_dir()]
+    close = difflib.get_close_matches(folder.name, beside, n=1)
+    return f"; did you mean {folder.parent / close[0]}?" if close else ""
 
 
 def check_default_weights(files: ModelFiles) -> None:
@@ -211,19 +236,73 @@ def _packaged_default() -> Path | None:
 
 
 def _hub_folder(name: str) -> Path:
-    try:
-        return _downloaded(name, local_files_only=True)
-    except (OSError, ValueError):
-        pass  # not in the cache, or only in part
+    if _cache_folder(name).is_dir():
+        try:
+            return _downloaded(name, local_files_only=True)
+        except (OSError, ValueError):
+            pass  # in the cache only in part
+    _refuse_unreachable_hub(name)
     try:
         return _downloaded(name, local_files_only=False)
-    except (OSError, ValueError) as error:
+    except Exception as error:  # whatever its HTTP client raises, the model is not here
         reason = str(error).strip().partition("\n")[0] or "no reason given"
-        raise ModelUnavailableError(
-            f"model {name} is neither a folder nor in the Hugging Face cache, and could not be "
-            f"downloaded ({type(error).__name__}: {reason}). Connect once and run again, or "
-            "name a folder that holds it"
-        ) from error
+        raise _unavailable(name, f"{type(error).__name__}: {reason}") from error
+
+
+def is_cached(model: str, organisation: str) -> bool:
+    """Whether a model of the Hugging Face hub was downloaded to this machine before."""
+    return _cache_folder(model if "/" in model else f"{organisation}/{model}").is_dir()
+
+
+def list_known_models() -> list[str]:
+    """The names that can be loaded without a network: the packaged model and the cached ones."""
+    cached = sorted(_cache_root().glob("models--*--*"))
+    names = ["/".join(folder.name.split("--")[1:]) for folder in cached]
+    return list(dict.fromkeys([DEFAULT_MODEL, *names]))
+
+
+def _cache_root() -> Path:
+    """The folder of the Hugging Face cache, as huggingface_hub finds it."""
+    stated = os.environ.get("HF_HUB_CACHE") or os.environ.get("HUGGINGFACE_HUB_CACHE")
+    if stated:
+        return Path(stated).expanduser()
+    home = os.environ.get("HF_HOME")
+    if home is None:
+        caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        return caches / "huggingface" / "hub"
+    return Path(home).expanduser() / "hub"
+
+
+def _cache_folder(name: str) -> Path:
+    return _cache_root() / f"models--{name.replace('/', '--')}"
+
+
+def _refuse_unreachable_hub(name: str) -> None:
+    """Say at once that a model cannot be downloaded; the hub's client tries for a quarter minute.
+
+    Raises:
+        ModelUnavailableError: the hub is switched off or does not take a connection.
+    """
+    if os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE"):
+        raise _unavailable(name, "HF_HUB_OFFLINE is set")
+    hub = urlsplit(os.environ.get("HF_ENDPOINT") or "https://huggingface.co")
+    if getproxies().get(hub.scheme):
+        return
+    port = hub.port or (443 if hub.scheme == "https" else 80)
+    try:
+        socket.create_connection((hub.hostname or "", port), timeout=HUB_TIMEOUT_S).close()
+    except Exception as error:
+        reason = str(error) or type(error).__name__
+        raise _unavailable(name, f"{hub.hostname} does not answer: {reason}") from error
+
+
+def _unavailable(name: str, reason: str) -> ModelUnavailableError:
+    close = difflib.get_close_matches(name, list_known_models(), n=1)
+    hint = f"; did you mean {close[0]!r}?" if close else ""
+    return ModelUnavailableError(
+        f"model {name} is neither a folder nor in the Hugging Face cache, and cannot be "
+        f"downloaded ({reason}){hint}. Connect once and run again, or name a folder that holds it"
+    )
 
 
 def _downloaded(name: str, *, local_files_only: bool) -> Path:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
@@ -13,7 +13,7 @@ from ragline.chunking import Chunk, chunk_document
 from ragline.errors import ChunkingError
 from ragline.fingerprints import hash_text
 from ragline.lifecycle.claims import Turn, drain
-from ragline.lifecycle.generations import Generation, open_generations
+from ragline.lifecycle.generations import Generation, open_collection, work_on_each
 from ragline.lifecycle.ledger import record_uncut, register_source
 from ragline.lifecycle.source_syncs import record_counts
 from ragline.lifecycle.workshop import Workshop
@@ -49,22 +49,25 @@ class ChunksReport:
 
 
 def build_chunks(workshop: Workshop, source_name: str) -> ChunksReport:
-    """Cut every parse of a source that an open generation's chunker has not cut yet."""
+    """Cut every parse of a source that an open generation's chunker has not cut yet.
+
+    What searches see comes first. A generation that fails, its tokenizer gone, fails alone: its
+    error is in `workshop.failures`.
+    """
     started = perf_counter()
     settings = workshop.configuration.source(source_name)
-    generations = open_generations(workshop, settings.collection)
+    opened = open_collection(workshop, settings.collection)
     with workshop.database.begin() as connection:
         source_id = register_source(connection, settings).id
-    made = 0
+    cutters = {
+        generation.id: _Cutter(workshop, source_id, generation) for generation in opened.in_order
+    }
     with workshop.progress.stage(f"{source_name}: chunk", total=None, unit="chunks") as advance:
-        for generation in _one_per_chunker(generations):
-            cutter = _Cutter(workshop, source_id, generation)
-            shown = 0
-            for _ in drain(cutter.cut_batch, cutter.count_left):
-                advance(cutter.chunks_made - shown)
-                shown = cutter.chunks_made
-            made += cutter.chunks_made
-    documents, chunks = count_chunks(workshop, source_id, generations[-1])
+        work_on_each(
+            workshop, opened.in_order, lambda generation: cutters[generation.id].cut_all(advance)
+        )
+    made = sum(cutter.chunks_made for cutter in cutters.values())
+    documents, chunks = count_chunks(workshop, source_id, opened.reported)
     report = ChunksReport(documents, chunks, made, perf_counter() - started)
     record_counts(workshop, source_id, report, report.seconds)
     return report
@@ -78,10 +81,6 @@ def count_chunks(workshop: Workshop, source_id: int, generation: Generation) -> 
     return row.documents, row.chunks
 
 
-def _one_per_chunker(generations: Iterable[Generation]) -> list[Generation]:
-    return list({generation.chunker_fingerprint: generation for generation in generations}.values())
-
-
 @dataclass
 class _Cutter:
     """One worker's cutting of a source for one chunker, COMMIT_PARSES at a time."""
@@ -91,6 +90,13 @@ class _Cutter:
     generation: Generation
     chunks_made: int = 0
     _turn: Turn[Row[Any], int] = field(default_factory=lambda: Turn(0, lambda parse: parse.id))
+
+    def cut_all(self, advance: Callable[[int], None]) -> None:
+        """Cut all that is left; nothing is where another generation has the same chunker."""
+        shown = 0
+        for _ in drain(self.cut_batch, self.count_left):
+            advance(self.chunks_made - shown)
+            shown = self.chunks_made
 
     def cut_batch(self) -> int:
         """Claim, cut and store some parses; how many."""
@@ -166,8 +172,8 @@ def _chunk_row(chunking_id: int, chunk: Chunk) -> tuple[object, ...]:
 def read_token_counts(workshop: Workshop, source_name: str) -> list[int]:
     """The token counts of a source's chunks in the target generation, at most 20,000 of them."""
     settings = workshop.configuration.source(source_name)
-    target = open_generations(workshop, settings.collection)[-1]
-    parameters = {"source": source_name, "chunker_fingerprint": target.chunker_fingerprint}
+    reported = open_collection(workshop, settings.collection).reported
+    parameters = {"source": source_name, "chunker_fingerprint": reported.chunker_fingerprint}
     with workshop.database.connect() as connection:
         rows = connection.execute(load_statement("lifecycle/select_token_counts"), parameters)
         return [row.token_count for row in rows]

@@ -26,6 +26,7 @@ from ragline.lifecycle import ledger
 from ragline.lifecycle.claims import Turn, drain
 from ragline.lifecycle.ledger import Failure, UnreadDocument
 from ragline.lifecycle.listing import ListingCounts, apply_listing, read_listing
+from ragline.lifecycle.settings_refusal import check_settings
 from ragline.lifecycle.source_syncs import record_counts, record_error
 from ragline.lifecycle.workshop import Workshop
 from ragline.parsing.parsed_document import Element, ParsedDocument
@@ -81,11 +82,13 @@ def sync_documents(workshop: Workshop, source_name: str) -> DocumentsReport:
     read is recorded with its reason and costs nothing but itself.
 
     Raises:
+        ConfigurationError: the collection's settings cannot be satisfied, and it is not served.
         SourceUnavailableError: the source could not be listed to its end; nothing was removed.
         SyncInProgressError: another run is syncing this source.
     """
     started = perf_counter()
     settings = workshop.configuration.source(source_name)
+    check_settings(workshop, settings.collection)
     source_id = _register_source(workshop, settings)
     try:
         workshop.lock_source(source_name)

@@ -12,7 +12,12 @@ from sqlalchemy import Connection
 
 from ragline.lifecycle.chunks import count_chunks
 from ragline.lifecycle.claims import drain
-from ragline.lifecycle.generations import Generation, open_generations
+from ragline.lifecycle.generations import (
+    Generation,
+    check_space,
+    open_collection,
+    work_on_each,
+)
 from ragline.lifecycle.ledger import register_source
 from ragline.lifecycle.source_syncs import record_counts
 from ragline.lifecycle.workshop import Workshop
@@ -40,18 +45,25 @@ class EmbeddingsReport:
 def embed_chunks(workshop: Workshop, source_name: str) -> EmbeddingsReport:
     """Embed the texts of a source's chunks that have no vector yet, in every open generation.
 
-    Each COMMIT_TEXTS vectors are kept at once, so a run that dies loses no more than those.
+    Each COMMIT_TEXTS vectors are kept at once, so a run that dies loses no more than those. What
+    searches see comes first. A generation that fails, its model gone, fails alone: its error is in
+    `workshop.failures`.
     """
     started = perf_counter()
     settings = workshop.configuration.source(source_name)
-    generations = open_generations(workshop, settings.collection)
+    opened = open_collection(workshop, settings.collection)
     with workshop.database.begin() as connection:
         source_id = register_source(connection, settings).id
-    made = sum(
-        _embed_generation(workshop, source_name, source_id, generation)
-        for generation in generations
+    workers = {
+        generation.id: _Worker(workshop, source_id, generation) for generation in opened.in_order
+    }
+    work_on_each(
+        workshop,
+        opened.in_order,
+        lambda generation: workers[generation.id].embed_all(source_name),
     )
-    _, chunks = count_chunks(workshop, source_id, generations[-1])
+    made = sum(worker.made for worker in workers.values())
+    _, chunks = count_chunks(workshop, source_id, opened.reported)
     seconds = perf_counter() - started
     report = EmbeddingsReport(
         embeddings_made=made,
@@ -59,7 +71,7 @@ def embed_chunks(workshop: Workshop, source_name: str) -> EmbeddingsReport:
         chunks=chunks,
         seconds=seconds,
         texts_per_second=made / seconds,
-        encoder=workshop.embedder(generations[-1].model).encoder,
+        encoder=_name_encoder(workshop, opened.reported),
     )
     record_counts(workshop, source_id, report, seconds)
     return report
@@ -77,6 +89,17 @@ class _Worker:
     source_id: int
     generation: Generation
     made: int = 0
+
+    def embed_all(self, source_name: str) -> None:
+        """Embed what the source's documents lack in this generation."""
+        missing = self.request()
+        if not missing:
+            return
+        check_space(self.workshop, self.generation)
+        name = f"{source_name}: embed"
+        with self.workshop.progress.stage(name, total=missing, unit="chunks") as advance:
+            for count in drain(self.embed_batch, self.count_left):
+                advance(count)
 
     def request(self) -> int:
         """Ask for every vector that the source's documents lack; how many texts wait now."""
@@ -114,17 +137,11 @@ class _Worker:
         }
 
 
-def _embed_generation(
-    workshop: Workshop, source_name: str, source_id: int, generation: Generation
-) -> int:
-    worker = _Worker(workshop, source_id, generation)
-    missing = worker.request()
-    if missing:
-        stage = workshop.progress.stage(f"{source_name}: embed", total=missing, unit="chunks")
-        with stage as advance:
-            for count in drain(worker.embed_batch, worker.count_left):
-                advance(count)
-    return worker.made
+def _name_encoder(workshop: Workshop, generation: Generation) -> str | None:
+    """How this machine computes a generation's vectors; None when its model is gone."""
+    if generation.id in workshop.failures:
+        return None
+    return workshop.embedder(generation.model).encoder
 
 
 def _embed(

@@ -14,7 +14,12 @@ from sqlalchemy import Connection
 
 from ragline.errors import MissingEmbeddingError
 from ragline.lifecycle.claims import Turn, drain
-from ragline.lifecycle.generations import Generation, open_generations
+from ragline.lifecycle.generations import (
+    Generation,
+    lock_generation,
+    open_collection,
+    work_on_each,
+)
 from ragline.lifecycle.ledger import count_states, register_source
 from ragline.lifecycle.settling import settle_documents
 from ragline.lifecycle.source_syncs import record_counts, record_finish
@@ -61,21 +66,20 @@ def apply_entries(workshop: Workshop, source_name: str) -> EntriesReport:
     """Bring the entries of a source up to the ledger in every open generation.
 
     Running it again changes nothing. Removed documents leave the index here, and only then
-    the ledger.
+    the ledger. What searches see comes first, and in each generation what has to go: it needs no
+    model. A generation that fails fails alone, and no removal waits for it.
     """
     started = perf_counter()
     settings = workshop.configuration.source(source_name)
-    generations = open_generations(workshop, settings.collection)
+    opened = open_collection(workshop, settings.collection)
     with workshop.database.begin() as connection:
         source_id = register_source(connection, settings).id
-    placers = [_Placer(workshop, source_id, generation) for generation in generations]
-    for placer in placers:
-        placer.place_all(source_name)
+    placers = [_Placer(workshop, source_id, generation) for generation in opened.in_order]
+    ready = _serve(workshop, source_name, placers)
     with workshop.database.begin() as connection:
-        ready = settle_documents(connection, source_id, workshop.run_id)
         entries = connection.execute(
             load_statement("lifecycle/count_placed_entries"),
-            {"source_id": source_id, "generation_id": generations[-1].id},
+            {"source_id": source_id, "generation_id": opened.reported.id},
         ).scalar_one()
         states = count_states(connection, source_id)
     report = EntriesReport(
@@ -90,6 +94,30 @@ def apply_entries(workshop: Workshop, source_name: str) -> EntriesReport:
     record_counts(workshop, source_id, report, report.seconds)
     record_finish(workshop, source_id)
     return report
+
+
+def _serve(workshop: Workshop, source_name: str, placers: Sequence[_Placer]) -> int:
+    """Bring each generation up to the ledger; how many documents searches see since then."""
+    by_id = {placer.generation.id: placer for placer in placers}
+
+    def serve(generation: Generation) -> int:
+        placer = by_id[generation.id]
+        placer.place_all(source_name)
+        if generation.state != "live":
+            return 0
+        # At once: the others may take hours, or fail.
+        with workshop.database.begin() as connection:
+            return settle_documents(connection, placer.source_id, workshop.run_id)
+
+    generations = [placer.generation for placer in placers]
+    ready = sum(work_on_each(workshop, generations, serve))
+    with workshop.database.begin() as connection:
+        return ready + settle_documents(
+            connection,
+            placers[0].source_id,
+            workshop.run_id,
+            is_live_only=bool(workshop.failures),
+        )
 
 
 @dataclass
@@ -184,8 +212,8 @@ class _Placer:
             "language": self.generation.language,
             "run_id": self.workshop.run_id,
         }
-        locked = connection.execute(load_statement("lifecycle/lock_generation"), place).one()
-        place["average_length"] = locked.weighted_length or _fix_length(connection, place)
+        locked = lock_generation(connection, self.generation.id)
+        place["average_length"] = locked["weighted_length"] or _fix_length(connection, place)
         inserted = _execute(connection, "lifecycle/insert_entries", self.generation, place)
         _check_complete(wanted, inserted)
         connection.execute(load_statement("lifecycle/insert_placements"), place)
@@ -197,7 +225,7 @@ def withdraw_documents(connection: Connection, generation_id: int, keys: Sequenc
     if not keys:
         return 0
     place = {"generation_id": generation_id, "document_keys": list(keys)}
-    connection.execute(load_statement("lifecycle/lock_generation"), place)
+    lock_generation(connection, generation_id)
     statement = load_generation_statement("lifecycle/delete_entries", generation_id)
     deleted = connection.execute(statement, place).scalar_one()
     connection.execute(load_statement("lifecycle/delete_placements"), place)

@@ -1,26 +1,39 @@
 """Generations: one built index of a collection, by (embedding space, chunker, language).
 
-Opens the generation that the configuration asks for, says which ones receive changes, and
-promotes, retires and drops them. What is in one is `entries`; what may be promoted is decided
-in `search_index`.
+Opens the generation that the configuration asks for, says which ones receive changes and in which
+order, abandons what nothing asks for any more, and promotes, retires and drops. What is in one is
+`entries`; what may be promoted is decided in `search_index`; whether settings can be satisfied is
+`settings_refusal`.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
-from datetime import datetime
-from typing import Any
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, RowMapping
+from sqlalchemy.exc import DBAPIError
 
 from ragline.chunking import chunker_fingerprint
 from ragline.configuration import ChunkingSettings, CollectionSettings
 from ragline.embedder.space import EmbeddingSpace
+from ragline.errors import DatabaseUnavailableError, GenerationGoneError, ModelUnavailableError
 from ragline.lifecycle.ledger import register_collection
+from ragline.lifecycle.settings_refusal import Refusal, find_refusal
 from ragline.lifecycle.workshop import Workshop
 from ragline.storage.generation_tables import create_entries_table, drop_entries_table
 from ragline.storage.statements import load_statement
+
+logger = logging.getLogger(__name__)
+
+# How long a drop waits for whoever still writes to the table; the next sync tries again.
+DROP_WAIT = "2s"
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,34 +60,182 @@ class Generation:
         return self.lexeme_count / self.entry_count if self.entry_count else 1.0
 
 
-def open_target_generation(workshop: Workshop, collection_name: str) -> Generation:
-    """The generation that the configuration asks for, made when it does not exist yet.
+@dataclass(frozen=True, slots=True)
+class OpenGenerations:
+    """The generations of a collection that a run works on.
 
-    May run twice, and in two processes at once: there is one target per setting.
+    `target` is what the configuration asks for, which may be the live one; None while `error` says
+    why it could not be opened. Then there is a live one: a collection without is refused.
     """
+
+    live: Generation | None
+    target: Generation | None
+    others: tuple[Generation, ...]
+    error: Exception | None
+
+    @property
+    def in_order(self) -> list[Generation]:
+        """All of them in the order of work: what searches see comes first."""
+        first = (self.live, self.target, *self.others)
+        return list({one.id: one for one in first if one is not None}.values())
+
+    @property
+    def reported(self) -> Generation:
+        """The one that a report is about: the target, else the live one."""
+        chosen = self.target or self.live
+        assert chosen is not None
+        return chosen
+
+
+def open_collection(workshop: Workshop, collection_name: str) -> OpenGenerations:
+    """The generations that a stage has to serve, after abandoning what nothing asks for.
+
+    The one that the configuration asks for is made when it does not exist yet. May run twice, and
+    in two processes at once: there is one target per setting.
+
+    Raises:
+        ConfigurationError: the settings cannot be satisfied and the collection is not served.
+    """
+    refusal = find_refusal(workshop, collection_name)
+    with workshop.database.connect() as connection:
+        live = _find_live(list_generations(connection, collection_name))
+    target, error = _open_target(workshop, collection_name, refusal)
+    if error is not None and live is None:
+        raise error
+    with workshop.database.connect() as connection:
+        generations = list_generations(connection, collection_name)
     settings = workshop.configuration.collection(collection_name)
-    tokenizer = workshop.tokenizer(settings.embedding_model)
-    fingerprint = chunker_fingerprint(settings.chunking, tokenizer)
-    with workshop.database.begin() as connection:
-        collection_id = register_collection(connection, collection_name)
-        space = workshop.embedder(settings.embedding_model).space
-        space_id = _register_space(connection, space)
-        wanted = (space_id, fingerprint, settings.language)
-        found = _find_generation(connection, collection_name, wanted)
-        if found is not None:
-            return found
+    unwanted = [
+        one
+        for one in generations
+        if one.state == "building" and not is_wanted(one, settings, target, refusal)
+    ]
+    _abandon(workshop, collection_name, unwanted)
+    kept = [_name_model(one, target) for one in generations if one not in unwanted]
+    return OpenGenerations(
+        live=_find_live(kept),
+        target=next((one for one in kept if target is not None and one.id == target.id), None),
+        others=tuple(one for one in kept if one.state != "live"),
+        error=error,
+    )
+
+
+def is_wanted(
+    generation: Generation,
+    settings: CollectionSettings,
+    target: Generation | None,
+    refusal: Refusal | None,
+) -> bool:
+    """Whether the configuration asks for a generation, as far as can be told without its model."""
+    if target is not None:
+        return generation.id == target.id
+    if refusal is not None and refusal.is_lasting:
+        return False
+    asked = (settings.embedding_model, settings.chunking, settings.language)
+    return (generation.model, generation.chunking, generation.language) == asked
+
+
+def work_on_each(
+    workshop: Workshop, generations: Sequence[Generation], work: Callable[[Generation], Result]
+) -> list[Result]:
+    """Do a stage's work for one generation after the other; one that fails fails alone.
+
+    Its error is kept in `workshop.failures` and reported when the index is published.
+
+    Raises:
+        DatabaseUnavailableError: the database is away, and no generation can be worked on.
+    """
+    results = []
+    for generation in generations:
+        try:
+            results.append(work(generation))
+        except Exception as error:  # noqa: BLE001  whatever it is, it is this generation's
+            _refuse_lost_database(workshop, error)
+            logger.warning("generation %s (%s): %s", generation.id, generation.state, error)
+            workshop.failures.setdefault(generation.id, error)
+    return results
+
+
+def check_space(workshop: Workshop, generation: Generation) -> None:
+    """Refuse to embed for a generation with a model whose files are others by now.
+
+    Raises:
+        ModelUnavailableError: the model is gone, or its vectors would not compare with those that
+            the generation holds.
+    """
+    space = workshop.embedder(generation.model).space
+    if space.fingerprint != generation.space_fingerprint:
+        raise ModelUnavailableError(
+            f"the files of {generation.model} have changed since generation {generation.id} was "
+            "built with them; the generation that the settings ask for replaces it"
+        )
+
+
+def lock_generation(connection: Connection, generation_id: int) -> RowMapping:
+    """Hold a generation, so that its entries have one writer at a time; its counts.
+
+    Raises:
+        GenerationGoneError: it was abandoned or dropped since this run opened it.
+    """
+    row = (
+        connection.execute(
+            load_statement("lifecycle/lock_generation"), {"generation_id": generation_id}
+        )
+        .mappings()
+        .one()
+    )
+    if row["state"] in ("abandoned", "dropped"):
+        raise GenerationGoneError(
+            f"generation {generation_id} is {row['state']}: another run has other settings"
+        )
+    return row
+
+
+def _open_target(
+    workshop: Workshop, collection_name: str, refusal: Refusal | None
+) -> tuple[Generation | None, Exception | None]:
+    """The generation that the configuration asks for, or why it could not be opened."""
+    if refusal is not None:
+        return None, refusal.error
+    settings = workshop.configuration.collection(collection_name)
+    # Before the transaction: loading a model takes seconds, and others wait for what it locks.
+    fingerprint = chunker_fingerprint(
+        settings.chunking, workshop.tokenizer(settings.embedding_model)
+    )
+    space = workshop.embedder(settings.embedding_model).space
+    try:
+        with workshop.database.begin() as connection:
+            found = _register_generation(connection, settings, space, fingerprint)
+    except Exception as error:  # noqa: BLE001  what is served goes on whatever this is
+        _refuse_lost_database(workshop, error)
+        return None, error
+    return replace(found, model=settings.embedding_model), None
+
+
+def _register_generation(
+    connection: Connection, settings: CollectionSettings, space: EmbeddingSpace, fingerprint: str
+) -> Generation:
+    collection_id = register_collection(connection, settings.name)
+    space_id = _register_space(connection, space)
+    wanted = (space_id, fingerprint, settings.language)
+    found = _find_generation(connection, settings.name, wanted)
+    if found is not None and found.state == "abandoned":
+        reopen = load_statement("lifecycle/reopen_generation")
+        connection.execute(reopen, {"generation_id": found.id})
+        found = _find_generation(connection, settings.name, wanted)
+    if found is None:
         _insert_generation(
             connection, collection_id, space_id, fingerprint, settings, space.dimension
         )
-        made = _find_generation(connection, collection_name, wanted)
-        assert made is not None
-        return made
+        found = _find_generation(connection, settings.name, wanted)
+    assert found is not None
+    return found
 
 
 def _find_generation(
     connection: Connection, collection_name: str, wanted: tuple[int, str, str]
 ) -> Generation | None:
-    for generation in list_generations(connection, collection_name):
+    for generation in _list_tables(connection, collection_name):
         target = (
             generation.embedding_space_id,
             generation.chunker_fingerprint,
@@ -85,12 +246,35 @@ def _find_generation(
     return None
 
 
+def _find_live(generations: Sequence[Generation]) -> Generation | None:
+    return next((one for one in generations if one.state == "live"), None)
+
+
+def _name_model(generation: Generation, target: Generation | None) -> Generation:
+    """The generation with the name under which its model was loaded in this run, if it was."""
+    if target is None or generation.embedding_space_id != target.embedding_space_id:
+        return generation
+    return replace(generation, model=target.model)
+
+
+def _refuse_lost_database(workshop: Workshop, error: Exception) -> None:
+    """Raise the error when the database does not answer: then it is nobody's own."""
+    if isinstance(error, DatabaseUnavailableError | DBAPIError):
+        with workshop.database.connect() as connection:
+            connection.exec_driver_sql("select 1")
+
+
 def list_generations(connection: Connection, collection_name: str) -> list[Generation]:
-    """The generations that have a table and receive changes, oldest first.
+    """The generations that receive changes, oldest first.
 
     A retired one is among them until it is dropped, so that going back to it serves nothing
-    stale.
+    stale; an abandoned one is not.
     """
+    tables = _list_tables(connection, collection_name)
+    return [generation for generation in tables if generation.state != "abandoned"]
+
+
+def _list_tables(connection: Connection, collection_name: str) -> list[Generation]:
     rows = connection.execute(
         load_statement("lifecycle/select_generations"), {"collection": collection_name}
     )
@@ -98,11 +282,53 @@ def list_generations(connection: Connection, collection_name: str) -> list[Gener
 
 
 def open_generations(workshop: Workshop, collection_name: str) -> list[Generation]:
-    """Every generation that a stage has to serve; the one the configuration asks for is last."""
-    target = open_target_generation(workshop, collection_name)
+    """Every generation that receives changes; the one that reports are about is last."""
+    opened = open_collection(workshop, collection_name)
+    return sorted(opened.in_order, key=lambda one: one.id == opened.reported.id)
+
+
+def _abandon(workshop: Workshop, collection_name: str, unwanted: Sequence[Generation]) -> None:
+    """Take generations out of all work at once, and drop what was abandoned now or before."""
+    if unwanted:
+        with workshop.database.begin() as connection:
+            connection.execute(
+                load_statement("lifecycle/abandon_generations"),
+                {"ids": [generation.id for generation in unwanted]},
+            )
     with workshop.database.connect() as connection:
-        generations = list_generations(connection, collection_name)
-    return sorted(generations, key=lambda generation: generation.id == target.id)
+        abandoned = list_abandoned(connection, collection_name)
+    for generation_id in abandoned:
+        try_drop(workshop, generation_id)
+
+
+def try_drop(workshop: Workshop, generation_id: int) -> bool:
+    """Drop a generation unless somebody still works on its table; the next run tries again."""
+    try:
+        with workshop.database.begin() as connection:
+            connection.exec_driver_sql(f"set local lock_timeout = '{DROP_WAIT}'")
+            drop_generation(connection, generation_id)
+    except (DBAPIError, DatabaseUnavailableError) as error:
+        _refuse_lost_database(workshop, error)
+        logger.warning("generation %s is not dropped yet: %s", generation_id, error)
+        return False
+    return True
+
+
+def list_abandoned(connection: Connection, collection_name: str) -> list[int]:
+    """The abandoned generations of a collection that still have a table, oldest first."""
+    rows = connection.execute(
+        load_statement("lifecycle/select_abandoned_generations"), {"collection": collection_name}
+    )
+    return [row.id for row in rows]
+
+
+def list_expired(connection: Connection, collection_name: str, grace: timedelta) -> list[int]:
+    """The generations of a collection that retired longer than `grace` ago, oldest first."""
+    rows = connection.execute(
+        load_statement("lifecycle/select_expired_generations"),
+        {"collection": collection_name, "grace": grace},
+    )
+    return [row.id for row in rows]
 
 
 def promote_generation(connection: Connection, collection_id: int, generation_id: int) -> None:
@@ -114,7 +340,7 @@ def promote_generation(connection: Connection, collection_id: int, generation_id
 
 
 def drop_generation(connection: Connection, generation_id: int) -> None:
-    """Remove a retired generation with all it holds."""
+    """Remove a retired or abandoned generation with all it holds."""
     drop_entries_table(connection, generation_id)
     connection.execute(
         load_statement("lifecycle/drop_generation"), {"generation_id": generation_id}

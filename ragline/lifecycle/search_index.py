@@ -8,35 +8,46 @@ this stage and, later, by a gate of its own.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from time import perf_counter
 
 from sqlalchemy import Connection
 
+from ragline.configuration_check import LARGEST_INDEXED_DIMENSION
 from ragline.lifecycle.generations import (
     Generation,
-    drop_generation,
+    OpenGenerations,
+    is_wanted,
+    list_expired,
     list_generations,
-    open_generations,
+    lock_generation,
+    open_collection,
     promote_generation,
+    try_drop,
+    work_on_each,
 )
 from ragline.lifecycle.ledger import register_collection, register_source
+from ragline.lifecycle.settings_refusal import find_refusal
 from ragline.lifecycle.settling import settle_documents
 from ragline.lifecycle.workshop import Workshop
 from ragline.storage.generation_tables import has_vector_index, load_generation_statement
 from ragline.storage.statements import load_statement
 
-# Weights made with an average length further off than this are made anew.
+# Weights made with an average length further off than this are made again.
 LENGTH_TOLERANCE = 0.05
 GRACE = timedelta(days=1)
+# How long the counts of a generation are believed before its entries are counted again.
+COUNT_AGE = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
 class IndexReport:
-    """The state of a collection's target generation after publishing.
+    """The state of a collection's target generation after publishing; where it could not be
+    opened, of the live one.
 
-    `is_live` says whether searches see it; `reason` says why not. `was_promoted` tells a
-    switch from a run that found it live already.
+    `is_live` says whether searches see what the configuration asks for; `reason` says why not, and
+    `error` is what failed: settings that are refused, a build, or the upkeep of what is served.
+    `was_promoted` tells a switch from a run that found it live already.
     """
 
     generation: int
@@ -50,28 +61,82 @@ class IndexReport:
     reason: str | None
     dropped_generations: list[int]
     seconds: float
+    error: Exception | None = None
 
 
 def publish_index(workshop: Workshop, collection_name: str) -> IndexReport:
-    """Prepare the target generation for searching and promote it when it is complete.
+    """Prepare what is served and the target for searching; promote the target when it is complete.
 
     Running it again promotes nothing twice. Prepared means: term weights made with the
-    present average length, planner statistics, and the vector index once it pays.
+    present average length, planner statistics, and the vector index once it pays. What fails is
+    kept with the collection and tried again by the next run; what is served stays.
+
+    Raises:
+        ConfigurationError: the settings cannot be satisfied and the collection is not served.
     """
     started = perf_counter()
-    generations = open_generations(workshop, collection_name)
-    target = generations[-1]
+    opened = open_collection(workshop, collection_name)
+    served = [one for one in opened.in_order if one in (opened.live, opened.target)]
+    work_on_each(workshop, served, lambda one: _prepare(workshop, collection_name, one))
+    unplaced = 0
+    if opened.target is not None and opened.target.id not in workshop.failures:
+        unplaced = _promote_complete(workshop, collection_name, opened.target)
+    dropped = _drop_expired(workshop, collection_name, opened)
+    error = _find_error(workshop, collection_name, opened)
+    _record_error(workshop, collection_name, error)
+    reason = f"{unplaced} readable documents are not in it yet" if unplaced else None
+    if error is not None:
+        reason = describe_error(error)
+    seconds = perf_counter() - started
+    return _report(workshop, collection_name, opened, (reason, error), dropped, seconds)
+
+
+def describe_error(error: Exception) -> str:
+    """The name of an error and what it says, in one line; a refused setting names itself."""
+    said = " ".join(str(getattr(error, "orig", None) or error).split())
+    name = type(error).__name__
+    return said if name == "ConfigurationError" else f"{name}: {said}"
+
+
+def _prepare(workshop: Workshop, collection_name: str, generation: Generation) -> None:
     with workshop.database.begin() as connection:
-        recount_entries(connection, target)
-        weigh_terms(connection, target)
-    _build_vector_index(workshop, collection_name, target)
-    _analyze(workshop, target)
+        if _is_count_due(connection, generation):
+            recount_entries(connection, generation)
+        weigh_terms(connection, generation)
+    _build_vector_index(workshop, collection_name, generation)
+    _analyze(workshop, generation)
+
+
+def _promote_complete(workshop: Workshop, collection_name: str, target: Generation) -> int:
+    """Promote the target unless it lacks a document; how many it lacks."""
     with workshop.database.begin() as connection:
         unplaced = _count_unplaced(connection, collection_name, target)
         if unplaced == 0 and target.state != "live":
             _promote(workshop, connection, collection_name, target)
-        dropped = _drop_retired(connection, collection_name)
-    return _report(workshop, collection_name, target, unplaced, dropped, perf_counter() - started)
+    return unplaced
+
+
+def _find_error(
+    workshop: Workshop, collection_name: str, opened: OpenGenerations
+) -> Exception | None:
+    """What kept the target from being opened or built, else what is wrong with the live one.
+
+    What failed of a generation that is neither served nor asked for is nobody's concern.
+    """
+    with workshop.database.connect() as connection:
+        live = [g.id for g in list_generations(connection, collection_name) if g.state == "live"]
+    target = [opened.target.id] if opened.target is not None else []
+    failed = [workshop.failures[one] for one in target + live if one in workshop.failures]
+    return opened.error or next(iter(failed), None)
+
+
+def _record_error(workshop: Workshop, collection_name: str, error: Exception | None) -> None:
+    statement = "lifecycle/clear_build_error" if error is None else "lifecycle/record_build_error"
+    parameters = {"collection": collection_name}
+    if error is not None:
+        parameters |= {"error_name": type(error).__name__, "error": describe_error(error)}
+    with workshop.database.begin() as connection:
+        connection.execute(load_statement(statement), parameters)
 
 
 def weigh_terms(connection: Connection, generation: Generation) -> bool:
@@ -79,40 +144,51 @@ def weigh_terms(connection: Connection, generation: Generation) -> bool:
 
     BM25 divides by the average length of all entries, which changes as they come and go.
     """
-    parameters = {"generation_id": generation.id}
-    locked = connection.execute(load_statement("lifecycle/lock_generation"), parameters).one()
-    if not locked.entry_count or locked.weighted_length is None:
+    locked = lock_generation(connection, generation.id)
+    weighted = locked["weighted_length"]
+    if not locked["entry_count"] or weighted is None:
         return False
-    average = locked.lexeme_count / locked.entry_count
-    if abs(average - locked.weighted_length) <= LENGTH_TOLERANCE * locked.weighted_length:
+    average = locked["lexeme_count"] / locked["entry_count"]
+    if abs(average - weighted) <= LENGTH_TOLERANCE * weighted:
         return False
-    place = {**parameters, "average_length": average}
-    connection.execute(load_generation_statement("lifecycle/weigh_entries", generation.id), place)
-    connection.execute(load_statement("lifecycle/set_weighted_length"), place)
+    lengths = {"generation_id": generation.id, "average_length": average}
+    connection.execute(load_generation_statement("lifecycle/weigh_entries", generation.id), lengths)
+    connection.execute(load_statement("lifecycle/set_weighted_length"), lengths)
     return True
+
+
+def _is_count_due(connection: Connection, generation: Generation) -> bool:
+    """Whether a generation's entries were not counted for a day, or a proof found differences."""
+    parameters = {"generation_id": generation.id, "age": COUNT_AGE}
+    statement = load_statement("lifecycle/select_count_due")
+    return bool(connection.execute(statement, parameters).scalar_one())
 
 
 def recount_entries(connection: Connection, generation: Generation) -> bool:
-    """Count a generation's entries and words anew when its counts are off; whether they were.
+    """Count a generation's entries and words again when its counts are off; whether they were.
 
     They are kept with the entries; only a hand from outside can make them differ, and BM25
-    would then weigh with wrong figures for ever.
+    would then weigh with wrong figures for ever. Compared in one statement, which sees one moment:
+    nobody waits while a large table is counted.
     """
     parameters = {"generation_id": generation.id}
-    locked = connection.execute(load_statement("lifecycle/lock_generation"), parameters).one()
-    statement = load_generation_statement("lifecycle/count_entries", generation.id)
-    if connection.execute(statement).scalar_one() == locked.entry_count:
-        return False
-    connection.execute(load_statement("lifecycle/forget_lexemes"), parameters)
-    statement = load_generation_statement("lifecycle/recount_lexemes", generation.id)
-    connection.execute(statement, parameters)
-    return True
+    statement = load_generation_statement("lifecycle/compare_counts", generation.id)
+    is_equal = connection.execute(statement, parameters).scalar_one()
+    if not is_equal:
+        lock_generation(connection, generation.id)
+        connection.execute(load_statement("lifecycle/forget_lexemes"), parameters)
+        statement = load_generation_statement("lifecycle/recount_lexemes", generation.id)
+        connection.execute(statement, parameters)
+    connection.execute(load_statement("lifecycle/mark_counted"), parameters)
+    return not is_equal
 
 
 def _build_vector_index(workshop: Workshop, collection_name: str, generation: Generation) -> None:
     threshold = workshop.configuration.collection(collection_name).hnsw_from_entries
+    if generation.entry_count < threshold or generation.dimension > LARGEST_INDEXED_DIMENSION:
+        return
     with workshop.database.connect() as connection:
-        if generation.entry_count < threshold or has_vector_index(connection, generation.id):
+        if has_vector_index(connection, generation.id):
             return
     name = f"{collection_name}: build the vector index"
     with (
@@ -152,44 +228,46 @@ def _promote(
         settle_documents(connection, register_source(connection, settings).id, workshop.run_id)
 
 
-def _drop_retired(connection: Connection, collection_name: str) -> list[int]:
-    now = datetime.now(UTC)
-    expired = [
-        generation.id
-        for generation in list_generations(connection, collection_name)
-        if generation.state == "retired"
-        and generation.retired_at is not None
-        and now - generation.retired_at > GRACE
-    ]
-    for generation_id in expired:
-        drop_generation(connection, generation_id)
-    return expired
+def _drop_expired(workshop: Workshop, collection_name: str, opened: OpenGenerations) -> list[int]:
+    """Drop what retired a day ago, by the database's clock, unless the settings ask for it."""
+    settings = workshop.configuration.collection(collection_name)
+    refusal = find_refusal(workshop, collection_name)
+    wanted = {one.id for one in opened.in_order if is_wanted(one, settings, opened.target, refusal)}
+    with workshop.database.connect() as connection:
+        expired = list_expired(connection, collection_name, GRACE)
+    return [one for one in expired if one not in wanted and try_drop(workshop, one)]
 
 
 def _report(
     workshop: Workshop,
     collection_name: str,
-    target: Generation,
-    unplaced: int,
+    opened: OpenGenerations,
+    outcome: tuple[str | None, Exception | None],
     dropped: list[int],
     seconds: float,
 ) -> IndexReport:
+    reason, error = outcome
+    before = opened.reported
     with workshop.database.connect() as connection:
-        now = next(g for g in list_generations(connection, collection_name) if g.id == target.id)
+        listed = list_generations(connection, collection_name)
+        # Another run, with other settings, may have dropped it meanwhile.
+        now = next((one for one in listed if one.id == before.id), before)
         documents = connection.execute(
-            load_statement("lifecycle/count_placed_documents"), {"generation_id": target.id}
+            load_statement("lifecycle/count_placed_documents"), {"generation_id": now.id}
         ).scalar_one()
-        is_indexed = has_vector_index(connection, target.id)
+        is_indexed = has_vector_index(connection, now.id)
+    is_live = opened.target is not None and now.state == "live"
     return IndexReport(
-        generation=target.id,
+        generation=now.id,
         entries=now.entry_count,
         documents=documents,
         lexemes=now.lexeme_count,
         average_length=now.average_length,
         has_vector_index=is_indexed,
-        is_live=now.state == "live",
-        was_promoted=target.state != "live" and now.state == "live",
-        reason=f"{unplaced} readable documents are not in it yet" if unplaced else None,
+        is_live=is_live,
+        was_promoted=is_live and before.state != "live",
+        reason=reason,
         dropped_generations=dropped,
         seconds=seconds,
+        error=error,
     )

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from ragline.configuration import Configuration
 from ragline.embedder.embedder import Embedder, load_embedder
@@ -22,6 +22,9 @@ from ragline.sources.protocol import Source
 from ragline.sources.registry import open_source
 from ragline.storage.database import Database
 
+if TYPE_CHECKING:
+    from ragline.lifecycle.settings_refusal import Refusal
+
 
 @dataclass
 class Workshop:
@@ -32,6 +35,9 @@ class Workshop:
     run_id: str
     progress: Progress = field(default_factory=SilentProgress)
     backend: str = "auto"
+    # Why settings are refused, by collection, and what failed in this run, by generation.
+    refusals: dict[str, Refusal | None] = field(default_factory=dict, repr=False)
+    failures: dict[int, Exception] = field(default_factory=dict, repr=False)
     _embedders: dict[str, Embedder] = field(default_factory=dict, repr=False)
     _tokenizers: dict[str, TokenCounter] = field(default_factory=dict, repr=False)
     _locks: dict[str, SourceLock] = field(default_factory=dict, repr=False)
@@ -49,7 +55,9 @@ class Workshop:
         self.close()
 
     def close(self) -> None:
-        """End the parser processes and give every lock back. May run twice."""
+        """End the parser processes, give every lock back, forget failures. May run twice."""
+        self.refusals.clear()
+        self.failures.clear()
         if self._parsers is not None:
             self._parsers.close()
             self._parsers = None

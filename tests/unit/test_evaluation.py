@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from ragline.errors import GoldenSetError
-from ragline.evaluation import measure_run, read_golden_set
+from ragline.evaluation import measure_run
+from ragline.golden_set import read_golden_set
 
 
 def write_golden(folder: Path, queries: str, judgements: str) -> Path:

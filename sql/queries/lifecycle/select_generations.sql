@@ -1,4 +1,4 @@
--- The generations of a collection that have a table, oldest first.
+-- The generations of a collection that have a table, abandoned ones too, oldest first.
 select
   g.id,
   g.state,

@@ -1,5 +1,7 @@
 -- Ends the missing documents that no generation holds any more; nothing but the tombstone stays
--- of them. Notes how long it took to forget each that had been visible. One row: settled.
+-- of them. With :is_live_only the others do not count: one of them has failed, and it forgets
+-- them when it is worked on again or dropped. Notes how long it took to forget each that had been
+-- visible. One row: settled.
 with gone as (
   select
     d.id,
@@ -16,7 +18,12 @@ with gone as (
       select
       from ragline.placements as p
       join ragline.generations as g on g.id = p.generation_id
-      where p.document_key = d.id and g.state <> 'dropped'
+      where
+        p.document_key = d.id
+        and (
+          g.state = 'live'
+          or (g.state in ('building', 'retired') and not cast(:is_live_only as boolean))
+        )
     )
   for no key update of d
 ),

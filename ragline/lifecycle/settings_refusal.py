@@ -1,0 +1,91 @@
+"""Whether a run can do what a collection's settings ask for; asked before anything is written.
+
+A collection that is served keeps being served from its live generation, which has settings of its
+own. One that never was is refused. How a setting is judged is `configuration_check`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ragline.configuration_check import Fault, ModelShape, find_collection_faults
+from ragline.errors import ConfigurationError, DatabaseUnavailableError
+from ragline.lifecycle.workshop import Workshop
+from ragline.storage.statements import load_statement
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why what the settings of a collection ask for is not built.
+
+    `is_lasting` says that these settings can never be satisfied here: what was built for them is
+    of no use.
+    """
+
+    error: ConfigurationError
+    is_lasting: bool
+
+
+def find_refusal(workshop: Workshop, collection_name: str) -> Refusal | None:
+    """Why the settings of a collection are refused; None when all can be satisfied.
+
+    Asked once a run; a run sees the settings as they were at its beginning.
+    """
+    if collection_name not in workshop.refusals:
+        faults = [f for f in _find_faults(workshop, collection_name) if f.severity == "error"]
+        workshop.refusals[collection_name] = _refuse(faults) if faults else None
+    return workshop.refusals[collection_name]
+
+
+def check_settings(workshop: Workshop, collection_name: str) -> None:
+    """Refuse settings that cannot be satisfied, unless the collection is served already.
+
+    Raises:
+        ConfigurationError: names each fault with its line; nothing was written.
+    """
+    refusal = find_refusal(workshop, collection_name)
+    if refusal is not None and not _is_served(workshop, collection_name):
+        raise refusal.error
+
+
+def _find_faults(workshop: Workshop, collection_name: str) -> list[Fault]:
+    configuration = workshop.configuration
+    settings = configuration.collection(collection_name)
+    with workshop.database.connect() as connection:
+        rows = connection.execute(load_statement("lifecycle/select_languages"))
+        languages = [row.language for row in rows]
+    try:
+        shape = _load_shape(workshop, settings.embedding_model)
+    except DatabaseUnavailableError:
+        raise
+    except Exception as error:  # noqa: BLE001  whatever a library says of a model's files
+        fault = Fault(
+            "embedding_model",
+            f"{type(error).__name__}: {error}",
+            collection=settings.name,
+            path=configuration.path,
+            line=configuration.line_of("collections", settings.name, "embedding_model"),
+        )
+        fitted = find_collection_faults(configuration, settings, languages, ModelShape(None, None))
+        return [fault, *fitted]
+    return find_collection_faults(configuration, settings, languages, shape)
+
+
+def _load_shape(workshop: Workshop, model: str) -> ModelShape:
+    tokenizer = workshop.tokenizer(model)
+    return ModelShape(tokenizer.max_tokens, workshop.embedder(model).space.dimension)
+
+
+def _refuse(faults: list[Fault]) -> Refusal:
+    first, *others = faults
+    more = "".join(f"\n{fault.text}" for fault in others)
+    error = first.as_error()
+    said = ConfigurationError(f"{error}{more}")
+    said.path, said.line = error.path, error.line
+    return Refusal(said, any(fault.is_lasting for fault in faults))
+
+
+def _is_served(workshop: Workshop, collection_name: str) -> bool:
+    statement = load_statement("lifecycle/has_live_generation")
+    with workshop.database.connect() as connection:
+        return bool(connection.execute(statement, {"collection": collection_name}).scalar_one())
