@@ -20,27 +20,64 @@ from ragline.storage.database import DEFAULTS
 
 # Rows that are held at once.
 BATCH_ROWS = 500
-# What may hold a semicolon that ends no statement: texts, quoted names and comments.
-QUOTED = re.compile(
-    r"""'(?:[^']|'')*' | "(?:[^"]|"")*" | \$(\w*)\$.*?\$\1\$ | --[^\n]* | /\*.*?\*/""",
-    re.DOTALL | re.VERBOSE,
+# Comments nest in Postgres; one in another is read so.
+_NESTED = r"/\*(?:[^*/]|\*(?!/)|/(?!\*)|/\*.*?\*/)*+\*/"
+_LITERALS = r"""
+    "(?:[^"]|"")*" | `[^`]*` | (?<![\w\])])\[[^]\["'\n]*\]
+    | (?<![\w$])\$(?P<tag>[^\W\d]\w*|)\$.*?\$(?P=tag)\$
+"""
+_OPEN = r"""'|"|`|/\*|(?<![\w$])\$(?:[^\W\d]\w*|)\$"""
+# What may hold a semicolon that ends no statement: texts, quoted names and comments. The first
+# reading is that of the SQL standard; in the second one, MySQL's, a backslash escapes in every
+# text, and `#` begins a comment.
+READINGS = tuple(
+    re.compile(
+        rf"(?P<comment>{comment}) | (?P<literal>{text} | {_LITERALS}) | (?P<open>{_OPEN})",
+        re.DOTALL | re.VERBOSE,
+    )
+    for comment, text in (
+        (
+            rf"--[^\n]* | {_NESTED} | /\*.*?\*/",
+            r"(?<![\w$])[eE]'(?:[^'\\]|''|\\.)*' | '(?:[^']|'')*'",
+        ),
+        (r"--[^\n]* | \#[^\n]* | /\*.*?\*/", r"'(?:[^'\\]|''|\\.)*'"),
+    )
 )
 FAILURES = (SQLAlchemyError, OSError, ImportError, ValueError)
 
 
 def read_query(text: str) -> str:
-    """A query without what follows it: a semicolon, a comment.
+    """A query without what follows it: semicolons, comments, blanks.
 
     Raises:
         ValueError: it is not one statement that begins with `select` or `with`.
     """
-    bare = QUOTED.sub(lambda found: " " * len(found[0]), text)
-    bare = bare.rstrip().removesuffix(";").rstrip()
-    if not re.match(r"\s*(select|with)\b", bare, re.IGNORECASE):
+    bare = _blank_comments(text)
+    length = len(bare.rstrip("; \t\r\n\f\v"))
+    if not re.match(r"[\s(]*(select|with)\b", bare, re.IGNORECASE):
         raise ValueError("must begin with select or with; only reading is allowed")
-    if ";" in bare:
+    if ";" in bare[:length]:
         raise ValueError("holds more than one statement; one select is allowed")
-    return text[: len(bare)]
+    return text[:length]
+
+
+def _blank_comments(text: str) -> str:
+    """The text with blanks for its comments and an `x` for each character of a literal.
+
+    A literal at the end of a query belongs to it, and so must not look blank.
+
+    Raises:
+        ValueError: a literal or a comment does not end, however the text is read.
+    """
+    for reading in READINGS:
+        found = list(reading.finditer(text))
+        if not any(token["open"] for token in found):
+            return reading.sub(lambda token: _fill(token) * len(token[0]), text)
+    raise ValueError("holds a quote or a comment that is not closed; close it")
+
+
+def _fill(token: re.Match[str]) -> str:
+    return "x" if token["literal"] else " "
 
 
 def read_address(text: str) -> URL:

@@ -19,6 +19,7 @@ from ragline.errors import (
 )
 from ragline.sources.protocol import FailedFetch, FetchedDocument
 from ragline.sources.sql import SqlSettings, SqlSource
+from ragline.sources.sql_connection import read_query
 from ragline.storage.database import read_url
 
 QUERY = "select id, title, body as text, changed_at, acl, note from pages"
@@ -329,6 +330,74 @@ def test_only_one_reading_statement_is_allowed(query):
 )
 def test_semicolons_that_end_nothing_are_allowed(query):
     open_rows(query=query)
+
+
+ENDINGS = [
+    "where title = 'a:b'",
+    "where title = 'it''s'",
+    "where title <> ''",
+    'where "title" = "title"',
+    "where note is null or note = '-- ; /* '",
+    "where id >= 1",
+    "where (id > 0)",
+    "where id in (select id from pages)",
+    "where title is null or title is not null ; ; ",
+    "where id > 0 -- it's the end; or not",
+    "where id > 0 /* don't; */",
+    "where id > 0; -- done",
+    "where id > 0 --",
+    "order by id desc",
+    "order by id limit 100",
+    "order by id limit 100 offset 0;\n\n",
+    "where title like '%'",
+    "where title <> 'a\\'",
+    "union all select 9, 'z', 'z', null, null, 'end'",
+]
+OWN_ENDINGS = {
+    "postgresql": [
+        "where title <> $$a;b$$",
+        "where title <> $tag$ $$; $tag$",
+        "where title <> E'it\\'s; '",
+        r"where title <> U&'\0061'",
+        "where id > 0 /* outer /* inner */ don't; */",
+        "where id = any(array[1, 2])",
+        "where id > 1e0",
+        "where changed_at < now()::timestamptz",
+        "where title <> 'x'::text",
+        "order by id fetch first 100 rows only",
+    ],
+    "sqlite": ["where [title] = [title]", "where `title` = `title`", "where title <> x'00'"],
+}
+
+
+def test_query_runs_as_written_whatever_it_ends_in(pages):
+    pages.insert(3, "gamma", title="a:b")
+    for ending in ENDINGS + OWN_ENDINGS[pages.engine.dialect.name]:
+        query = f"{QUERY} {ending}"
+        with pages.engine.connect() as connection:
+            raw = connection.exec_driver_sql(query.rstrip("; ").replace("%", "%%"))
+            expected = sorted(str(row.id) for row in raw)
+        assert sorted(versions(open_rows(query=query))) == expected, query
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["with a as (select * from pages) select id, body as text from a", f"/* first */ {QUERY}"],
+)
+@pytest.mark.usefixtures("pages")
+def test_query_runs_as_written_whatever_it_begins_with(query):
+    assert sorted(versions(open_rows(query=query))) == ["1", "2"]
+
+
+def test_backslashes_and_number_signs_of_mysql_are_understood():
+    assert read_query("select 'it\\'s; fine' from t;") == "select 'it\\'s; fine' from t"
+    assert read_query("select 1 # it's the end;") == "select 1"
+
+
+@pytest.mark.parametrize("query", ["select 'a", "select 1 /* a", 'select "a', "select $$a"])
+def test_literal_that_does_not_end_is_refused(query):
+    with pytest.raises(ValueError, match="not closed"):
+        read_query(query)
 
 
 @pytest.mark.parametrize(
