@@ -161,15 +161,19 @@ class SyncInProgressError(RaglineError):
 class DocumentError(RaglineError):
     """What is wrong with one document. Its neighbours are not affected.
 
-    `is_permanent` says that trying again cannot help until the document changes: the
-    document is quarantined at once instead of being retried.
+    `is_permanent` says that trying again cannot help until the document changes: the document
+    is quarantined at once and not retried. `is_own_fault` says that the content is at fault or
+    may be; where it is not, the document is retried for as long as the fault lasts.
     """
 
     is_permanent = False
+    is_own_fault = True
 
 
 class BrokenDocumentError(DocumentError):
-    """The file breaks its own format and no reader made sense of it. Mend or replace it."""
+    """The content breaks its own format and no reader made sense of it. Repair or replace it."""
+
+    is_permanent = True
 
 
 class DocumentUnreadableError(DocumentError):
@@ -201,8 +205,6 @@ class DocumentTooLargeError(DocumentError):
 class UnsupportedFormatError(DocumentError):
     """No reader for this format is installed here. The message says what to install."""
 
-    is_permanent = True
-
 
 class ParserTimeoutError(DocumentError):
     """Reading the document took longer than its time limit and was stopped. Split it."""
@@ -214,6 +216,12 @@ class ParserMemoryError(DocumentError):
 
 class ParserCrashedError(DocumentError):
     """The reader's process died on this document. It is tried again; report it if that fails."""
+
+
+class ParserUnavailableError(DocumentError):
+    """The process that reads documents could not be started. It is retried; see the reason."""
+
+    is_own_fault = False
 
 
 class ChunkingError(DocumentError):

@@ -31,6 +31,7 @@ from ragline.lifecycle.source_syncs import record_counts, record_error
 from ragline.lifecycle.workshop import Workshop
 from ragline.parsing.parsed_document import Element, ParsedDocument
 from ragline.parsing.parser_pool import parser_fingerprint
+from ragline.sources.answers import fetch_answers
 from ragline.sources.attributes import attributes_fingerprint, describe_document
 from ragline.sources.protocol import FailedFetch, FetchedDocument, Source
 from ragline.sources.registry import KINDS
@@ -262,6 +263,7 @@ class _Reader:
     def read_batch(self) -> int:
         """Claim, read and record some documents; how many."""
         limit = KINDS[self.settings.kind].claim_documents
+        broke_off = None
         with self.workshop.database.begin() as connection:
             claimed = self._turn.take(
                 lambda after: ledger.claim_unread(
@@ -271,6 +273,10 @@ class _Reader:
             batch = _Batch(self, connection, {unread.document_id: unread for unread in claimed})
             if claimed:
                 self._record_all(connection, list(batch.read()))
+                broke_off = batch.broke_off
+        if broke_off is not None:
+            # What was read before is kept; the rest waits until the source is back.
+            raise broke_off
         self.documents += len(claimed)
         return len(claimed)
 
@@ -346,11 +352,16 @@ class _Batch:
     reader: _Reader
     connection: Connection
     waiting: dict[str, UnreadDocument]
+    broke_off: SourceUnavailableError | None = None
     _hashes: dict[str, str] = field(default_factory=dict)
     _unparsed: list[_Outcome] = field(default_factory=list)
 
     def read(self) -> Iterator[_Outcome]:
-        """Yield what became of each document, in order of completion."""
+        """Yield what became of each document, in order of completion.
+
+        Where the source went away, `broke_off` is its error, and those that it did not answer
+        are left out.
+        """
         parsers = self.reader.workshop.parsers
         for fetched, result in parsers.parse_documents(self._fetch()):
             yield from self._take_unparsed()
@@ -359,20 +370,26 @@ class _Batch:
 
     def _fetch(self) -> Iterator[FetchedDocument]:
         """Yield the documents that have to be parsed; put the others aside."""
-        for fetched in self.reader.source.fetch_documents(list(self.waiting)):
-            if isinstance(fetched, FailedFetch):
-                document = self.waiting.pop(fetched.document_id)
-                self._unparsed.append(_Outcome(document, None, None, fetched.error))
-                continue
-            self.reader.bytes_read += len(fetched.content)
-            content_hash = hash_bytes(fetched.content).hex()
-            self._hashes[fetched.document_id] = content_hash
-            if fetched.text is not None:
-                self._unparsed.append(self._conclude(fetched, _given_text(fetched)))
-            elif ledger.has_parse(self.connection, self.reader.name_parse(fetched, content_hash)):
-                self._unparsed.append(self._conclude(fetched, None))
-            else:
-                yield fetched
+        try:
+            for fetched in fetch_answers(self.reader.source, list(self.waiting)):
+                if isinstance(fetched, FailedFetch):
+                    document = self.waiting.pop(fetched.document_id)
+                    self._unparsed.append(_Outcome(document, None, None, fetched.error))
+                    continue
+                self.reader.bytes_read += len(fetched.content)
+                content_hash = hash_bytes(fetched.content).hex()
+                self._hashes[fetched.document_id] = content_hash
+                if fetched.text is not None:
+                    self._unparsed.append(self._conclude(fetched, _given_text(fetched)))
+                elif self._has_parse(fetched, content_hash):
+                    self._unparsed.append(self._conclude(fetched, None))
+                else:
+                    yield fetched
+        except SourceUnavailableError as error:
+            self.broke_off = error
+
+    def _has_parse(self, fetched: FetchedDocument, content_hash: str) -> bool:
+        return ledger.has_parse(self.connection, self.reader.name_parse(fetched, content_hash))
 
     def _take_unparsed(self) -> list[_Outcome]:
         taken, self._unparsed = self._unparsed, []

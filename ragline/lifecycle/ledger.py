@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
@@ -193,7 +193,7 @@ def record_failure(
         "error_name": type(error).__name__,
         "error": str(error),
         "attempts": attempts,
-        "next_attempt_at": next_attempt(state, attempts),
+        "retry_after": next_attempt_delay(state, attempts),
     }
     connection.execute(load_statement("lifecycle/record_failed_document"), parameters)
 
@@ -209,7 +209,7 @@ def record_uncut(connection: Connection, parse_id: int, error: DocumentError) ->
         "ids": [row.id for row in rows],
         "states": states,
         "attempts": attempts,
-        "next_attempts_at": [next_attempt(*pair) for pair in zip(states, attempts, strict=True)],
+        "retry_after": [next_attempt_delay(*pair) for pair in zip(states, attempts, strict=True)],
         "error_name": type(error).__name__,
         "error": str(error),
     }
@@ -220,22 +220,22 @@ def choose_failure_state(error: DocumentError, attempts: int) -> str:
     """The state of a document after its `attempts`-th failure in a row."""
     if isinstance(error, UnsupportedFormatError):
         return "unsupported"
-    if error.is_permanent or attempts >= MAX_ATTEMPTS:
+    if error.is_permanent or (error.is_own_fault and attempts >= MAX_ATTEMPTS):
         return "quarantined"
     return "failed"
 
 
 def retry_delay(attempts: int) -> timedelta:
     """How long to wait after the `attempts`-th failure: growing, never over LONGEST_RETRY."""
-    return min(FIRST_RETRY * float(RETRY_GROWTH ** (attempts - 1)), LONGEST_RETRY)
+    growth = float(RETRY_GROWTH ** (min(attempts, MAX_ATTEMPTS) - 1))
+    return min(FIRST_RETRY * growth, LONGEST_RETRY)
 
 
-def next_attempt(state: str, attempts: int) -> datetime | None:
-    """When to try a document again after its `attempts`-th failure; None: not by itself."""
+def next_attempt_delay(state: str, attempts: int) -> timedelta | None:
+    """How long after its `attempts`-th failure a document is retried; None: it is not."""
     if state == "quarantined":
         return None
-    delay = UNSUPPORTED_RETRY if state == "unsupported" else retry_delay(attempts)
-    return datetime.now(UTC) + delay
+    return UNSUPPORTED_RETRY if state == "unsupported" else retry_delay(attempts)
 
 
 def count_states(connection: Connection, source_id: int) -> dict[str, int]:

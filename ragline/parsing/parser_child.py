@@ -28,7 +28,7 @@ from ragline.errors import (
     ParserCrashedError,
     ParserMemoryError,
     ParserTimeoutError,
-    RaglineError,
+    ParserUnavailableError,
 )
 from ragline.parsing.parse_messages import READY, decode_result
 from ragline.parsing.parsed_document import ParsedDocument
@@ -44,7 +44,7 @@ RETIRE_ABOVE_SHARE = 0.5
 CRASH_BY_MEMORY_SHARE = 0.8
 
 
-class _KilledAtStartError(RaglineError):
+class _KilledAtStartError(ParserUnavailableError):
     """The process was killed from outside before it could read anything."""
 
 
@@ -95,17 +95,24 @@ class ParserChild:
         """Its parse, or why there is none. A process that went too far is replaced.
 
         Raises:
-            RaglineError: the process could not even be started; no document is to blame.
+            ParserUnavailableError: the process could not be started; no document is to blame.
         """
-        process, pipe = self._started()
+        try:
+            process, pipe = self._started()
+        except OSError as error:
+            raise ParserUnavailableError(
+                f"the process that reads documents did not start: {error}"
+            ) from error
         self._largest_bytes = 0
         deadline = monotonic() + self.limits.time_s
         try:
             pipe.send_bytes(document.name.encode("utf-8", "replace"))
             pipe.send_bytes(document.content)
             result = self._await_result(process, pipe, deadline)
-        except (EOFError, OSError, ValueError):
+        except (EOFError, OSError):
             result = self._explain_death(process)
+        except (ValueError, TypeError, LookupError, AttributeError):
+            result = ParserCrashedError("the reader's process gave an answer that is no parse")
         is_spoilt = isinstance(result, ParserTimeoutError | ParserMemoryError | ParserCrashedError)
         if is_spoilt or self._is_swollen(process):
             self.kill()
@@ -207,7 +214,9 @@ class ParserChild:
             )
         if not self._is_ready(self._pipe):
             lines = log.read_text(errors="replace").strip().splitlines()
-            kind = _KilledAtStartError if self._was_killed(self._process) else RaglineError
+            kind = (
+                _KilledAtStartError if self._was_killed(self._process) else ParserUnavailableError
+            )
             self.kill()
             reason = lines[-1] if lines else "it said nothing"
             raise kind(f"the process that reads documents did not start: {reason}")

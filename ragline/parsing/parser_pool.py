@@ -15,7 +15,7 @@ from shutil import which
 from types import TracebackType
 from typing import Self
 
-from ragline.errors import DocumentError
+from ragline.errors import DocumentError, ParserUnavailableError
 from ragline.fingerprints import fingerprint
 from ragline.parsing.parsed_document import ParsedDocument
 from ragline.parsing.parser_child import ParserChild, ParserLimits
@@ -43,7 +43,7 @@ MAX_WORKERS = 8
 LOOK_AHEAD_BYTES = 64 * 1024 * 1024
 
 Result = ParsedDocument | DocumentError
-_Answer = tuple[FetchedDocument, Result | Exception]
+_Answer = tuple[FetchedDocument, Result]
 _Job = tuple[FetchedDocument, "SimpleQueue[_Answer]"]
 
 
@@ -82,6 +82,8 @@ class ParserPool:
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._threads: list[threading.Thread] = []
         self._is_stopping = threading.Event()
+        # Why the last process did not start, within one call.
+        self._start_fault: str | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -109,11 +111,10 @@ class ParserPool:
         """Each document with its parse or the reason there is none, in order of completion.
 
         At most two documents a process are taken ahead of what was yielded, and no further
-        one while those hold 64 MiB.
-
-        Raises:
-            RaglineError: no process could be started; the documents are not to blame.
+        one while those hold 64 MiB. Where no process can be started, each document fails with
+        `ParserUnavailableError`.
         """
+        self._start_fault = None
         answers: SimpleQueue[_Answer] = SimpleQueue()
         waiting = iter(documents)
         taken, taken_bytes, is_exhausted = 0, 0, False
@@ -130,10 +131,7 @@ class ParserPool:
                     return
                 document, result = answers.get()
                 taken, taken_bytes = taken - 1, taken_bytes - len(document.content)
-                if isinstance(result, ParsedDocument | DocumentError):
-                    yield document, result
-                else:
-                    raise result
+                yield document, result
         finally:
             self._forget_jobs()
 
@@ -160,10 +158,18 @@ class ParserPool:
         with ParserChild(self._limits, self._own_readers, self._is_stopping) as child:
             while (job := self._jobs.get()) is not None and not self._is_stopping.is_set():
                 document, answers = job
-                try:
-                    answers.put((document, child.read_document(document)))
-                except Exception as error:  # noqa: BLE001  raised anew where the caller waits
-                    answers.put((document, error))
+                answers.put((document, self._read(child, document)))
+
+    def _read(self, child: ParserChild, document: FetchedDocument) -> Result:
+        """A document's parse, or why there is none; a start that failed is tried once a call."""
+        fault = self._start_fault
+        if fault is not None:
+            return ParserUnavailableError(fault)
+        try:
+            return child.read_document(document)
+        except Exception as error:  # noqa: BLE001  the thread must answer every document
+            self._start_fault = f"{error}" or type(error).__name__
+            return ParserUnavailableError(self._start_fault)
 
 
 def _usable_processors() -> int:

@@ -13,7 +13,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
 
-from ragline.errors import BrokenDocumentError, DocumentError, SourceUnavailableError
+from ragline.errors import (
+    BrokenDocumentError,
+    DocumentError,
+    DocumentUnreadableError,
+    SourceUnavailableError,
+)
 from ragline.fingerprints import fingerprint, hash_bytes
 from ragline.sources.file_storage import (
     StoredSettings,
@@ -80,7 +85,7 @@ class RecordsSource:
                 wanted.remove(record.document_id)
                 yield self._read(record)
         for document_id in sorted(wanted):
-            error = BrokenDocumentError("the record left the file between listing and reading")
+            error = DocumentUnreadableError("the record left the file between listing and reading")
             yield FailedFetch(document_id, error)
 
     def probe(self) -> str:

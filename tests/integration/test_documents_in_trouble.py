@@ -9,7 +9,14 @@ from lifecycle_doubles import HashEmbedder, TreeSource, TreeWorkshop, make_works
 from sqlalchemy import text
 
 import ragline.lifecycle.chunks
-from ragline.errors import BrokenDocumentError, DocumentTooLargeError
+from ragline.errors import (
+    BrokenDocumentError,
+    DocumentTooLargeError,
+    DocumentUnreadableError,
+    EmptyDocumentError,
+    EncryptedDocumentError,
+    SourceUnavailableError,
+)
 from ragline.lifecycle.second_chances import (
     list_quarantined,
     release_documents,
@@ -18,7 +25,8 @@ from ragline.lifecycle.second_chances import (
 from ragline.lifecycle.states import TRANSITIONS, list_pairs
 from ragline.search.messages import SearchRequest
 from ragline.search.searcher import Searcher
-from ragline.status import read_documents
+from ragline.sources.protocol import FailedFetch, FetchedDocument
+from ragline.status import read_documents, read_status
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -86,7 +94,7 @@ def test_version_before_this_one_may_still_end_its_missing_documents(workshop):
 def test_failed_document_keeps_its_last_good_text_and_is_retried_on_its_outcome(workshop, tree):
     sync(workshop)
     tree.write("bad.md", "New text about cranes.")
-    tree.documents["bad.md"].error = BrokenDocumentError("the disk hums")
+    tree.documents["bad.md"].error = DocumentUnreadableError("the disk hums")
     assert sync(workshop).documents.failed == 1
     assert states(workshop) == {"good.md": "ready", "bad.md": "failed"}
     assert "storks" in served(workshop)["bad.md"]
@@ -99,7 +107,7 @@ def test_failed_document_keeps_its_last_good_text_and_is_retried_on_its_outcome(
 
 
 def test_retry_waits_for_its_time_unless_somebody_asks(workshop, tree):
-    tree.documents["bad.md"].error = BrokenDocumentError("the disk hums")
+    tree.documents["bad.md"].error = DocumentUnreadableError("the disk hums")
     sync(workshop)
     tree.fetched.clear()
     sync(workshop)
@@ -109,8 +117,116 @@ def test_retry_waits_for_its_time_unless_somebody_asks(workshop, tree):
     assert tree.fetched == {"bad.md": 1}
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        BrokenDocumentError("it is damaged"),
+        EmptyDocumentError("it holds no text"),
+        EncryptedDocumentError("it has a password"),
+        DocumentTooLargeError("it is too large"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_refused_content_is_quarantined_at_once_and_never_makes_the_source_late(
+    workshop, tree, error
+):
+    tree.documents["bad.md"].error = error
+    sync(workshop)
+    assert states(workshop) == {"good.md": "ready", "bad.md": "quarantined"}
+    (source,) = read_status(workshop.database).sources
+    assert source.visible.waiting_seconds == 0
+    tree.write("bad.md", "It is whole again, about storks.")
+    sync(workshop)
+    assert states(workshop)["bad.md"] == "ready"
+
+
+class MisbehavingTree(TreeSource):
+    """Breaks the promise of one answer for each id in the way that `misbehave` says."""
+
+    misbehave = "silence"
+
+    def fetch_documents(self, document_ids):
+        for name in document_ids:
+            if name == "bad.md":
+                if self.misbehave == "silence":
+                    continue
+                if self.misbehave == "bug":
+                    raise KeyError(name)
+                if self.misbehave == "unavailable":
+                    raise SourceUnavailableError("it broke off")
+            answers = list(super().fetch_documents([name]))
+            yield from answers
+            if self.misbehave == "twice":
+                yield from answers
+            if self.misbehave == "stranger":
+                yield FetchedDocument("stranger.md", b"?", "stranger.txt", text="?")
+                yield FailedFetch("other.md", BrokenDocumentError("?"))
+
+
+@pytest.fixture
+def misbehaving(database, tmp_path, tree) -> TreeWorkshop:
+    for number in range(20):
+        tree.write(f"heron-{number:02}.md", f"Heron number {number}.")
+    source = MisbehavingTree(documents=tree.documents)
+    return make_workshop(database, tmp_path, source, HashEmbedder())
+
+
+@pytest.mark.parametrize(
+    ("misbehave", "said"),
+    [("silence", "no answer"), ("bug", "KeyError: 'bad.md'"), ("unavailable", "broke off")],
+)
+def test_source_that_fails_on_one_document_costs_that_document_alone(misbehaving, misbehave, said):
+    misbehaving.tree.misbehave = misbehave
+    report = sync(misbehaving).documents
+    (failure,) = report.failures
+    assert (failure.document_id, failure.state) == ("bad.md", "failed")
+    assert failure.error_name == "DocumentUnreadableError"
+    assert said in failure.error
+    assert list(states(misbehaving).values()).count("ready") == 21
+    # It waits for its next attempt, and is read then.
+    misbehaving.tree.misbehave = ""
+    make_due(misbehaving)
+    sync(misbehaving)
+    assert states(misbehaving)["bad.md"] == "ready"
+
+
+@pytest.mark.parametrize("misbehave", ["twice", "stranger"])
+def test_answer_that_nobody_asked_for_changes_nothing(misbehaving, misbehave):
+    misbehaving.tree.misbehave = misbehave
+    assert sync(misbehaving).documents.failures == []
+    assert set(states(misbehaving).values()) == {"ready"}
+    assert len(states(misbehaving)) == 22
+
+
+def test_source_that_goes_away_while_it_is_read_keeps_what_was_read(misbehaving, monkeypatch):
+    tree = misbehaving.tree
+    tree.misbehave = "unavailable"
+    monkeypatch.setattr(
+        MisbehavingTree,
+        "fetch_documents",
+        lambda self, ids, fetch=MisbehavingTree.fetch_documents: _leave(self, fetch(self, ids)),
+    )
+    with pytest.raises(SourceUnavailableError, match="broke off"):
+        sync(misbehaving)
+    assert "failed" not in states(misbehaving).values()
+    monkeypatch.undo()
+    tree.misbehave, tree.is_away = "", False
+    tree.fetched.clear()
+    sync(misbehaving)
+    assert set(states(misbehaving).values()) == {"ready"}
+
+
+def _leave(tree: TreeSource, answers):
+    """Pass the answers on; when they break off, the tree is away."""
+    try:
+        yield from answers
+    except SourceUnavailableError:
+        tree.is_away = True
+        raise
+
+
 def test_fifth_failure_is_quarantine_until_it_is_released(workshop, tree):
-    tree.documents["bad.md"].error = BrokenDocumentError("the disk hums")
+    tree.documents["bad.md"].error = DocumentUnreadableError("the disk hums")
     for _ in range(5):
         sync(workshop)
         make_due(workshop)
@@ -160,7 +276,7 @@ def test_text_that_cannot_be_cut_costs_one_document(workshop, monkeypatch):
 def test_what_no_database_can_store_costs_one_document(workshop, tree):
     tree.documents["bad.md"].principals = ("nul\0byte",)
     sync(workshop)
-    assert states(workshop) == {"good.md": "ready", "bad.md": "failed"}
+    assert states(workshop) == {"good.md": "ready", "bad.md": "quarantined"}
 
 
 def test_change_of_readers_rewrites_rows_and_embeds_nothing(workshop, tree):

@@ -12,6 +12,7 @@ import time
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from shutil import which
 
@@ -21,14 +22,17 @@ from openpyxl import Workbook
 from pptx import Presentation
 
 from ragline.errors import (
+    BrokenDocumentError,
     DocumentError,
     EncryptedDocumentError,
     ParserCrashedError,
     ParserMemoryError,
     ParserTimeoutError,
-    RaglineError,
+    ParserUnavailableError,
     UnsupportedFormatError,
 )
+from ragline.lifecycle.ledger import choose_failure_state
+from ragline.parsing.parse_messages import decode_result
 from ragline.parsing.parsed_document import ParsedDocument
 from ragline.parsing.parser_child import ParserChild, ParserLimits
 from ragline.parsing.parser_pool import ParserPool
@@ -235,9 +239,41 @@ def test_reader_killed_while_it_starts_is_started_once_more(kills: int):
         if kills == 1:
             assert isinstance(child.read_document(GOOD), ParsedDocument)
         else:
-            with pytest.raises(RaglineError, match="did not start"):
+            with pytest.raises(ParserUnavailableError, match="did not start"):
                 child.read_document(GOOD)
     assert len(killed) == kills
+
+
+@pytest.mark.timeout(60)
+def test_reader_that_cannot_start_fails_each_document_and_says_why(monkeypatch):
+    monkeypatch.setattr("ragline.parsing.parser_child.PROCESS_MODULE", "ragline.no_such_module")
+    documents = [replace(GOOD, document_id=f"{number}") for number in range(12)]
+    with ParserPool(workers=2) as pool:
+        results = {
+            document.document_id: result for document, result in pool.parse_documents(documents)
+        }
+        assert len(results) == 12
+        for result in results.values():
+            assert isinstance(result, ParserUnavailableError)
+            assert "no_such_module" in str(result)
+            assert choose_failure_state(result, 99) == "failed"
+        # It is tried anew by the next call.
+        monkeypatch.undo()
+        ((_, result),) = pool.parse_documents([GOOD])
+        assert isinstance(result, ParsedDocument)
+
+
+@pytest.mark.parametrize("answer", [b"[]", b"{}", b"\xff", b'{"error": 5, "message": []}'])
+def test_answer_that_is_no_parse_fails_its_document_alone(monkeypatch, answer):
+    monkeypatch.setattr(
+        "ragline.parsing.parser_child.decode_result", lambda _: decode_result(answer)
+    )
+    with ParserPool(workers=1) as pool:
+        ((_, result),) = pool.parse_documents([GOOD])
+        assert isinstance(result, ParserCrashedError | BrokenDocumentError)
+        monkeypatch.undo()
+        ((_, result),) = pool.parse_documents([GOOD])
+        assert isinstance(result, ParsedDocument)
 
 
 @contextmanager

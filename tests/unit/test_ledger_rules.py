@@ -8,8 +8,11 @@ import pytest
 
 from ragline.errors import (
     BrokenDocumentError,
+    DocumentTooLargeError,
+    DocumentUnreadableError,
     EmptyDocumentError,
     EncryptedDocumentError,
+    ParserUnavailableError,
     UnsupportedFormatError,
 )
 from ragline.lifecycle.ledger import (
@@ -21,15 +24,29 @@ from ragline.lifecycle.ledger import (
 
 
 def test_failure_that_may_pass_is_retried():
-    assert choose_failure_state(BrokenDocumentError("x"), 1) == "failed"
-    assert choose_failure_state(BrokenDocumentError("x"), MAX_ATTEMPTS - 1) == "failed"
+    assert choose_failure_state(DocumentUnreadableError("x"), 1) == "failed"
+    assert choose_failure_state(DocumentUnreadableError("x"), MAX_ATTEMPTS - 1) == "failed"
 
 
 def test_last_attempt_quarantines():
-    assert choose_failure_state(BrokenDocumentError("x"), MAX_ATTEMPTS) == "quarantined"
+    assert choose_failure_state(DocumentUnreadableError("x"), MAX_ATTEMPTS) == "quarantined"
 
 
-@pytest.mark.parametrize("error", [EncryptedDocumentError("x"), EmptyDocumentError("x")])
+def test_fault_of_ours_never_quarantines_a_document():
+    assert choose_failure_state(ParserUnavailableError("x"), MAX_ATTEMPTS + 3) == "failed"
+    assert retry_delay(1_000_000) == LONGEST_RETRY
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        BrokenDocumentError("x"),
+        DocumentTooLargeError("x"),
+        EmptyDocumentError("x"),
+        EncryptedDocumentError("x"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
 def test_refused_content_is_quarantined_at_once(error):
     assert choose_failure_state(error, 1) == "quarantined"
 

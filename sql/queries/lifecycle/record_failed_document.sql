@@ -11,5 +11,5 @@ set
   error_name = cast(:error_name as text),
   error = cast(:error as text),
   attempts = cast(:attempts as integer),
-  next_attempt_at = cast(:next_attempt_at as timestamptz)
+  next_attempt_at = now() + cast(:retry_after as interval)
 where id = cast(:id as bigint)

@@ -7,9 +7,9 @@ set
   error_name = cast(:error_name as text),
   error = cast(:error as text),
   attempts = t.attempts,
-  next_attempt_at = t.next_attempt_at
+  next_attempt_at = now() + t.retry_after
 from unnest(
   cast(:ids as bigint[]), cast(:states as text[]), cast(:attempts as integer[]),
-  cast(:next_attempts_at as timestamptz[])
-) as t (id, state, attempts, next_attempt_at)
+  cast(:retry_after as interval[])
+) as t (id, state, attempts, retry_after)
 where d.id = t.id
