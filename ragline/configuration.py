@@ -42,6 +42,7 @@ from ragline.sources.settings import (
     SourceSettings,
     read_duration,
 )
+from ragline.unknown_names import describe_unknown
 
 if TYPE_CHECKING:
     from ragline.sources.push import PushSettings
@@ -190,8 +191,8 @@ class Configuration(_Settings):
         for settings in self.collections:
             if settings.name == name:
                 return settings
-        known = ", ".join(settings.name for settings in self.collections) or "none"
-        raise UnknownCollectionError(f"unknown collection {name!r}; known: {known}")
+        known = (settings.name for settings in self.collections)
+        raise UnknownCollectionError(describe_unknown("collection", name, known))
 
     def source(self, name: str) -> SourceSettings:
         """The settings of a source.
@@ -202,8 +203,8 @@ class Configuration(_Settings):
         for settings in self.sources:
             if settings.name == name:
                 return settings
-        known = ", ".join(settings.name for settings in self.sources) or "none"
-        raise UnknownSourceError(f"unknown source {name!r}; known: {known}")
+        known = (settings.name for settings in self.sources)
+        raise UnknownSourceError(describe_unknown("source", name, known))
 
     def sources_of(self, collection: str) -> tuple[SourceSettings, ...]:
         """The sources that feed a collection, in the file's order."""

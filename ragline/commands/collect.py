@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from ragline.commands import configured, json_option, print_json
-from ragline.configuration import Configuration
-from ragline.lifecycle.retention import collect_expired
-from ragline.storage.database import open_database
+
+if TYPE_CHECKING:
+    from ragline.configuration import Configuration
 
 
 @click.command()
@@ -15,6 +17,9 @@ from ragline.storage.database import open_database
 @configured
 def collect(configuration: Configuration, *, as_json: bool) -> None:
     """Delete for good what the configuration's retention times let go."""
+    from ragline.lifecycle.retention import collect_expired
+    from ragline.storage.database import open_database
+
     with open_database(configuration) as database:
         report = collect_expired(database, configuration.retention)
     if as_json:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from ragline.commands import configured, json_option, print_json
-from ragline.configuration import Configuration
-from ragline.lifecycle.forgetting import confirm_removals
-from ragline.storage.database import open_database
+
+if TYPE_CHECKING:
+    from ragline.configuration import Configuration
 
 
 @click.command("confirm-removals")
@@ -16,6 +18,9 @@ from ragline.storage.database import open_database
 @configured
 def confirm_removals_command(configuration: Configuration, source: str, *, as_json: bool) -> None:
     """Forget the documents of SOURCE whose removal is held. No search finds them afterwards."""
+    from ragline.lifecycle.forgetting import confirm_removals
+    from ragline.storage.database import open_database
+
     with open_database(configuration) as database:
         confirmed = confirm_removals(database, source)
     if as_json:

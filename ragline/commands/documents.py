@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from ragline.commands import configured, print_json
-from ragline.configuration import Configuration
-from ragline.status import read_documents
-from ragline.storage.database import open_database
+
+if TYPE_CHECKING:
+    from ragline.configuration import Configuration
 
 
 @click.command()
@@ -18,6 +20,9 @@ def documents(configuration: Configuration, source: str | None) -> None:
     """List the documents of SOURCE, or of all sources, with their states."""
     if source is not None:
         configuration.source(source)
+    from ragline.status import read_documents
+    from ragline.storage.database import open_database
+
     with open_database(configuration) as database:
         for document in read_documents(database, source):
             print_json(document)

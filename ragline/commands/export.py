@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from ragline.commands import configured, json_option, print_json
-from ragline.configuration import Configuration
-from ragline.export import export_collection
-from ragline.storage.database import open_database
+
+if TYPE_CHECKING:
+    from ragline.configuration import Configuration
 
 
 @click.command()
@@ -27,6 +28,9 @@ def export(
     configuration: Configuration, collection: str, out: Path, *, no_vectors: bool, as_json: bool
 ) -> None:
     """Write every entry of COLLECTION's live index to a file."""
+    from ragline.export import export_collection
+    from ragline.storage.database import open_database
+
     with open_database(configuration) as database:
         count = export_collection(database, collection, out, has_vectors=not no_vectors)
     if as_json:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from ragline.commands import configured, json_option, print_json
-from ragline.commands.sources import check_source
-from ragline.configuration import Configuration
-from ragline.lifecycle.second_chances import list_quarantined, release_documents
-from ragline.storage.database import open_database
+
+if TYPE_CHECKING:
+    from ragline.configuration import Configuration
 
 
 @click.group()
@@ -22,6 +23,10 @@ def quarantine() -> None:
 @configured
 def list_command(configuration: Configuration, source: str | None, *, as_json: bool) -> None:
     """List the quarantined documents of SOURCE, or of all sources, with the reason."""
+    from ragline.commands.sources import check_source
+    from ragline.lifecycle.second_chances import list_quarantined
+    from ragline.storage.database import open_database
+
     with open_database(configuration) as database:
         if source is not None:
             check_source(database, source)
@@ -53,6 +58,10 @@ def release_command(
     """Read DOCUMENT_IDS of SOURCE again in the next sync."""
     if bool(document_ids) == is_all:
         raise click.UsageError("name the documents to release, or give --all and no names")
+    from ragline.commands.sources import check_source
+    from ragline.lifecycle.second_chances import release_documents
+    from ragline.storage.database import open_database
+
     with open_database(configuration) as database:
         check_source(database, source)
         released = release_documents(database, source, document_ids)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from ragline.commands import configured, json_option, print_json
-from ragline.configuration import Configuration
-from ragline.lifecycle.forgetting import remove_source
-from ragline.storage.database import open_database
+
+if TYPE_CHECKING:
+    from ragline.configuration import Configuration
 
 
 @click.command()
@@ -21,6 +23,9 @@ def remove(configuration: Configuration, source: str, *, yes: bool, as_json: boo
         if as_json:
             raise click.UsageError("nobody is asked with --json; give --yes with it")
         click.confirm(f"forget all documents of {source} for good?", abort=True)
+    from ragline.lifecycle.forgetting import remove_source
+    from ragline.storage.database import open_database
+
     with open_database(configuration) as database:
         receipt = remove_source(database, source, configuration.home)
     if as_json:

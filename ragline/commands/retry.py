@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from ragline.commands import configured, json_option, print_json
-from ragline.commands.sources import check_source
-from ragline.configuration import Configuration
-from ragline.lifecycle.second_chances import retry_documents
-from ragline.storage.database import open_database
+
+if TYPE_CHECKING:
+    from ragline.configuration import Configuration
 
 
 @click.command()
@@ -24,6 +25,10 @@ def retry(
     as_json: bool,
 ) -> None:
     """Try failed documents again in the next sync: DOCUMENT_IDS of SOURCE, all of it, or all."""
+    from ragline.commands.sources import check_source
+    from ragline.lifecycle.second_chances import retry_documents
+    from ragline.storage.database import open_database
+
     with open_database(configuration) as database:
         if source is not None:
             check_source(database, source)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ragline.errors import UnknownSourceError
-from ragline.storage.database import Database
 from ragline.storage.statements import load_statement
+from ragline.unknown_names import describe_unknown
+
+if TYPE_CHECKING:
+    from ragline.storage.database import Database
 
 
 def check_source(database: Database, name: str) -> None:
@@ -17,6 +22,4 @@ def check_source(database: Database, name: str) -> None:
         rows = connection.execute(load_statement("status/select_source_names"))
         known = [row.name for row in rows]
     if name not in known:
-        raise UnknownSourceError(
-            f"unknown source {name!r}; synced so far: {', '.join(known) or 'none'}"
-        )
+        raise UnknownSourceError(describe_unknown("source", name, known))

@@ -43,6 +43,7 @@ from ragline.storage.database import Database
 from ragline.storage.generation_tables import load_generation_statement
 from ragline.storage.statements import load_statement
 from ragline.telemetry import note, span, staged
+from ragline.unknown_names import describe_unknown
 
 # SQLSTATE of a statement that was cancelled, by its time limit or by a person.
 QUERY_CANCELED = "57014"
@@ -233,8 +234,7 @@ class Searcher:
             if tenant in (None, settings.tenant)
         }
         if collection not in names:
-            known = ", ".join(sorted(names)) or "none"
-            raise UnknownCollectionError(f"unknown collection {collection!r}; known: {known}")
+            raise UnknownCollectionError(describe_unknown("collection", collection, sorted(names)))
 
     @staged("embed")
     def _embed(

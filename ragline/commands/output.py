@@ -1,0 +1,68 @@
+"""How commands show text to a person: lines, counts, durations.
+
+On a terminal, text is wrapped at its width. Into a pipe or a file each line stays whole: a program
+that reads it must not see a message in two parts. JSON is `print_json` in `ragline.commands`.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+
+from rich.console import Console
+from rich.markup import render
+from rich.padding import Padding
+from rich.table import Table
+
+LABEL_CHARS = 11
+
+
+def open_console() -> Console:
+    """Standard output; `:name:` in a text is that text, not a picture."""
+    return Console(soft_wrap=not sys.stdout.isatty(), emoji=False, highlight=False)
+
+
+def print_indented(console: Console, text: str, indent: int) -> None:
+    """Show a paragraph with markup, indented in each line that it takes."""
+    if console.soft_wrap:
+        console.print(" " * indent + text)
+    else:
+        console.print(Padding(render(text, emoji=False), (0, 0, 0, indent)))
+
+
+def print_fields(console: Console, fields: Sequence[tuple[str, str]]) -> None:
+    """Show labelled texts below each other; a text with markup wraps in its own column."""
+    if console.soft_wrap:
+        for label, text in fields:
+            console.print(f"  {label:<{LABEL_CHARS}}{text}".rstrip())
+        return
+    table = Table.grid(padding=(0, 0))
+    table.add_column(width=LABEL_CHARS + 2)
+    table.add_column()
+    for label, text in fields:
+        table.add_row(f"  {label}", render(text, emoji=False))
+    console.print(table)
+
+
+def count(number: int, noun: str, plural: str | None = None) -> str:
+    """`1 hit`, `1,234 hits`."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def list_counts(counts: Iterable[tuple[int, str]]) -> str:
+    """The counts that are not zero: `24 added, 1 quarantined`; empty when all are zero."""
+    return ", ".join(f"{number:,} {name}" for number, name in counts if number)
+
+
+def format_age(seconds: float | None) -> str:
+    """A duration in its two largest units: 45s, 12m, 1h30m, 2d; never when there is none."""
+    if seconds is None:
+        return "never"
+    left, parts = round(seconds), []
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "m"), (1, "s")):
+        whole, left = divmod(left, size)
+        if whole:
+            parts.append(f"{whole}{unit}")
+        if parts and (len(parts) == 2 or not whole):
+            break
+    return "".join(parts) or "0s"
