@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+import shutil
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
+from rich.markup import escape
 from rich.rule import Rule
 
 from dagster_project.commands.sync import print_outcome
-from dagster_project.syncing import SyncOutcome, run_sync
 from ragline.commands import configured
+from ragline.commands.output import list_counts, open_console
 from ragline.commands.search import print_answer
-from ragline.configuration import Configuration
 from ragline.lifecycle.states import STATES
-from ragline.progress import TerminalProgress
 from ragline.search.messages import SearchRequest
-from ragline.search.searcher import Searcher
-from ragline.status import SourceStatus, read_status
-from ragline.storage.database import open_database
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from dagster_project.syncing import SyncOutcome
+    from ragline.configuration import Configuration
+    from ragline.status import SourceStatus
 
 QUESTIONS = (
     ("handbook", "When are the quiet hours in the Lisbon office?"),
@@ -32,7 +38,13 @@ QUESTIONS = (
 @configured
 def demo(configuration: Configuration) -> None:
     """Index the sample corpus with Dagster, then ask it three questions."""
-    console = Console()
+    from dagster_project.syncing import run_sync
+    from ragline.progress import TerminalProgress
+    from ragline.search.searcher import Searcher
+    from ragline.status import read_status
+    from ragline.storage.database import open_database
+
+    console = open_console()
     with open_database(configuration) as database:
         names = [source.name for source in configuration.sources]
         outcome = run_sync(configuration, database, names, TerminalProgress())
@@ -49,28 +61,41 @@ def demo(configuration: Configuration) -> None:
 
 def _print_totals(outcome: SyncOutcome, statuses: list[SourceStatus], console: Console) -> None:
     states = {name: sum(status.documents[name] for status in statuses) for name in STATES}
-    shown = ", ".join(f"{count} {name}" for name, count in states.items() if count)
+    shown = list_counts((number, name) for name, number in states.items())
     made = sum(sync.embeddings_made for sync in outcome.sources.values())
     reused = sum(sync.embeddings_reused for sync in outcome.sources.values())
     chunks = sum(sync.chunks for sync in outcome.sources.values())
     console.print(
         f"documents: {shown}\nchunks: {chunks:,}; embeddings: {made:,} made, {reused:,} reused\n"
-        f"checks: {outcome.checks_passed} passed, {len(outcome.checks_failed)} did not",
-        highlight=False,
+        f"checks: {outcome.checks_passed} passed, {len(outcome.checks_failed)} did not"
     )
 
 
 def _print_next(path: Path, console: Console) -> None:
-    place = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
-    command = f"{Path(sys.argv[0]).parent.name}/ragline"
-    if Path(".venv/bin/ragline").exists():
-        command = ".venv/bin/ragline"
+    command, shown = name_command(), shlex.quote(str(_shorten(path)))
+    golden = shlex.quote(str(_shorten(path.parent / "golden" / "peps")))
     console.print(Rule("next", align="left"))
-    console.print(
-        f"  {command} search --config {place} peps 'f-strings' --rerank\n"
-        f"  {command} status --config {place}\n"
-        f"  {command} eval --config {place} peps --golden {place.parent}/golden/peps\n"
-        "  make dev      # Dagster UI on port 3000, retrieval API on port 8000",
-        highlight=False,
-        soft_wrap=True,
-    )
+    for line in (
+        f"{command} search --config {shown} peps 'f-strings' --rerank",
+        f"{command} status --config {shown}",
+        f"{command} eval --config {shown} peps --golden {golden}",
+        f"{command} dev --config {shown}   # Dagster UI on port 3000, page and API on port 8000",
+    ):
+        console.print(f"  {escape(line)}", soft_wrap=True)
+
+
+def name_command() -> str:
+    """How this `ragline` is called from the folder that the user is in."""
+    program = Path(sys.argv[0]).absolute()
+    if program.name != "ragline":
+        return f"{shlex.quote(sys.executable)} -m ragline"
+    found = shutil.which("ragline")
+    if found is not None and Path(found).resolve() == program.resolve():
+        return "ragline"
+    return shlex.quote(str(_shorten(program)))
+
+
+def _shorten(path: Path) -> Path:
+    """The path from the working directory where it is below that, else as it is."""
+    here = Path(os.path.abspath("."))  # noqa: PTH100 - not `resolve`: links stay as the user wrote
+    return path.relative_to(here) if path.is_relative_to(here) else path

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
 from rich.markup import escape
 
-from dagster_project.syncing import SyncOutcome, run_sync
 from ragline.commands import configured, json_option, print_json
-from ragline.configuration import Configuration, check_local_paths
+from ragline.commands.output import count, list_counts, open_console
 from ragline.errors import ConfigurationError
-from ragline.progress import TerminalProgress
-from ragline.status import SourceStatus, read_status
-from ragline.storage.database import Database, open_database
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from dagster_project.syncing import SyncOutcome
+    from ragline.configuration import Configuration
+    from ragline.lifecycle.source_syncs import SourceSync
+    from ragline.status import SourceStatus
+    from ragline.storage.database import Database
 
 COUNTS = (
     "listed", "added", "changed", "unchanged", "removed", "held", "failed", "quarantined",
@@ -43,6 +47,12 @@ def sync(configuration: Configuration, sources: tuple[str, ...], *, as_json: boo
     missing = _missing_paths(configuration, names)
     if missing and not (configuration.database_url or configuration.home.exists()):
         raise missing[0]
+    # Dagster takes a second to import: a mistake of the file is told before.
+    from dagster_project.syncing import run_sync
+    from ragline.progress import TerminalProgress
+    from ragline.status import read_status
+    from ragline.storage.database import open_database
+
     with open_database(configuration) as database:
         _refuse_never_synced(database, missing, configuration)
         outcome = run_sync(configuration, database, names, TerminalProgress())
@@ -50,11 +60,13 @@ def sync(configuration: Configuration, sources: tuple[str, ...], *, as_json: boo
     if as_json:
         print_json(describe_outcome(outcome))
     else:
-        print_outcome(outcome, statuses, Console())
+        print_outcome(outcome, statuses, open_console())
     sys.exit(0 if outcome.ok else 1)
 
 
 def _missing_paths(configuration: Configuration, names: list[str]) -> list[ConfigurationError]:
+    from ragline.configuration import check_local_paths
+
     chosen = [source for source in configuration.sources if source.name in names]
     return check_local_paths(configuration.model_copy(update={"sources": tuple(chosen)}))
 
@@ -65,6 +77,8 @@ def _refuse_never_synced(
     """A path that never existed is a mistake of the file; one that is gone is the source's."""
     if not missing:
         return
+    from ragline.status import read_status
+
     listed = {
         status.source for status in read_status(database).sources if status.listed_at is not None
     }
@@ -99,31 +113,41 @@ def describe_outcome(outcome: SyncOutcome) -> dict[str, Any]:
 def print_outcome(outcome: SyncOutcome, statuses: list[SourceStatus], console: Console) -> None:
     """Show a run to a person: a line a source, and every failure by name."""
     for name, sync in outcome.sources.items():
-        console.print(
-            f"[bold]{name}[/bold]: {sync.listed:,} listed ({sync.added:,} added, {sync.changed:,} "
-            f"changed, {sync.unchanged:,} unchanged), {sync.removed:,} removed, "
-            f"{sync.held:,} held; {sync.failed:,} failed, {sync.quarantined:,} quarantined, "
-            f"{sync.unsupported:,} unsupported; "
-            f"{sync.chunks:,} chunks; embeddings: {sync.embeddings_made:,} made, "
-            f"{sync.embeddings_reused:,} reused; {sync.seconds:.1f} s",
-            highlight=False,
-        )
+        console.print(f"[bold]{name}[/bold]: {describe_source_sync(sync)}")
     for status in statuses:
         for alarm in status.alarms:
-            console.print(f"[red]{status.source}[/red]: {escape(alarm)}", highlight=False)
+            console.print(f"[red]{status.source}[/red]: {escape(alarm)}")
         for failure in status.failures:
             console.print(
                 f"[yellow]{failure.state}[/yellow] {escape(status.source)}: "
-                f"{escape(failure.document_id)}: {escape(failure.error)}",
-                highlight=False,
+                f"{escape(failure.document_id)}: {escape(failure.error)}"
             )
     for check in outcome.checks_failed:
         colour = "red" if check.severity == "ERROR" else "yellow"
         console.print(f"[{colour}]check failed[/{colour}] {check.asset}: {check.check}")
     for step in outcome.failed_steps:
-        console.print(f"[red]failed[/red] {step.step}: {escape(step.error)}", highlight=False)
+        console.print(f"[red]failed[/red] {step.step}: {escape(step.error)}")
     result = "[green]done[/green]" if outcome.ok else "[red]failed[/red]"
     console.print(
         f"{result} in {outcome.seconds:.1f} s: run {outcome.run_id}, "
-        f"{outcome.checks_passed} checks passed, {len(outcome.checks_failed)} did not"
+        f"{count(outcome.checks_passed, 'check')} passed, {len(outcome.checks_failed)} did not"
     )
+
+
+def describe_source_sync(sync: SourceSync) -> str:
+    """What a sync did of one source, in one line without the zeros."""
+    changes = list_counts(
+        (getattr(sync, name), name) for name in ("added", "changed", "unchanged", "removed", "held")
+    )
+    troubles = list_counts(
+        (getattr(sync, name), name) for name in ("failed", "quarantined", "unsupported")
+    )
+    made = list_counts(((sync.embeddings_made, "made"), (sync.embeddings_reused, "reused")))
+    parts = [
+        f"{sync.listed:,} listed" + (f" ({changes})" if changes else ""),
+        troubles,
+        count(sync.chunks, "chunk") if sync.chunks else "",
+        f"embeddings: {made}" if made else "",
+        f"{sync.seconds:.1f} s",
+    ]
+    return "; ".join(part for part in parts if part)

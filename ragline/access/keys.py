@@ -13,13 +13,15 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal, get_args
-
-from sqlalchemy import RowMapping
+from typing import TYPE_CHECKING, Literal, get_args
 
 from ragline.errors import UnknownKeyError
-from ragline.storage.database import Database
 from ragline.storage.statements import load_statement
+
+if TYPE_CHECKING:
+    from sqlalchemy import RowMapping
+
+    from ragline.storage.database import Database
 
 Scope = Literal["search", "push", "feedback", "admin"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)

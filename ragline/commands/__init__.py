@@ -1,6 +1,8 @@
 """The command `ragline`: a group whose commands come from entry points.
 
-Each package keeps its own commands and an image of the service needs none of the pipeline's.
+Each package keeps its own commands and an image of the service needs none of the pipeline's. The
+module of a command imports little: what is heavy is imported in its function, after the
+configuration is read, so that a mistake of a call or of the file is told within a second.
 What all commands share is here: --config, --json, exit statuses, logging.
 """
 
@@ -21,7 +23,6 @@ from uuid import UUID
 
 import click
 
-from ragline.configuration import load_configuration
 from ragline.errors import (
     ConfigurationError,
     RaglineError,
@@ -141,6 +142,8 @@ def configured(command: Callable[..., None]) -> Callable[..., None]:
     )
     @functools.wraps(command)
     def run(*arguments: Any, config_path: Path | None, **options: Any) -> None:
+        from ragline.configuration import load_configuration  # `ragline --help` needs none
+
         command(load_configuration(config_path), *arguments, **options)
 
     return run

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ragline.commands import configured, json_option, print_json
+from ragline.commands.output import count
 
 if TYPE_CHECKING:
     from ragline.configuration import Configuration
@@ -28,4 +29,5 @@ def confirm_removals_command(configuration: Configuration, source: str, *, as_js
         return
     for document_id in confirmed.documents:
         click.echo(document_id)
-    click.echo(f"{len(confirmed.documents)} documents forgotten, {confirmed.entries} entries")
+    documents = count(len(confirmed.documents), "document")
+    click.echo(f"{documents} forgotten, {count(confirmed.entries, 'entry', 'entries')}")

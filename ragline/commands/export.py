@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ragline.commands import configured, json_option, print_json
+from ragline.commands.output import count
 
 if TYPE_CHECKING:
     from ragline.configuration import Configuration
@@ -32,8 +33,8 @@ def export(
     from ragline.storage.database import open_database
 
     with open_database(configuration) as database:
-        count = export_collection(database, collection, out, has_vectors=not no_vectors)
+        written = export_collection(database, collection, out, has_vectors=not no_vectors)
     if as_json:
-        print_json({"collection": collection, "path": str(out), "entries": count})
+        print_json({"collection": collection, "path": str(out), "entries": written})
     else:
-        click.echo(f"{count} entries written to {out}", err=True)
+        click.echo(f"{count(written, 'entry', 'entries')} written to {out}", err=True)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from ragline.access.keys import SCOPES, Scope, create_key, list_keys, revoke_key
 from ragline.access.tenants import DEFAULT_TENANT
 from ragline.commands import configured, json_option, print_json
-from ragline.configuration import Configuration
+from ragline.commands.output import count
 from ragline.errors import ConfigurationError
-from ragline.sources.settings import read_duration
-from ragline.storage.database import open_database
+
+if TYPE_CHECKING:
+    from ragline.configuration import Configuration
 
 
 @click.group()
@@ -54,6 +57,9 @@ def create_command(
     as_json: bool,
 ) -> None:
     """Make a key called NAME and print it, this once: only a hash is kept."""
+    from ragline.sources.settings import read_duration
+    from ragline.storage.database import open_database
+
     _check_collections(configuration, tenant, collections)
     try:
         lifetime = None if expires_in is None else read_duration(expires_in)
@@ -97,6 +103,8 @@ def _check_collections(
 @configured
 def list_command(configuration: Configuration, *, as_json: bool) -> None:
     """List all keys, without their secrets."""
+    from ragline.storage.database import open_database
+
     with open_database(configuration) as database:
         known = list_keys(database)
     if as_json:
@@ -110,7 +118,7 @@ def list_command(configuration: Configuration, *, as_json: bool) -> None:
             f"scopes {', '.join(key.scopes)}, principals {', '.join(key.principals) or 'none'}, "
             f"{state if key.revoked_at or key.expires_at else 'does not expire'}"
         )
-    click.echo(f"{len(known)} keys")
+    click.echo(count(len(known), "key"))
 
 
 @keys.command("revoke")
@@ -119,6 +127,8 @@ def list_command(configuration: Configuration, *, as_json: bool) -> None:
 @configured
 def revoke_command(configuration: Configuration, public_id: str, *, as_json: bool) -> None:
     """End the key of PUBLIC_ID, the twelve signs after `rag_`, at once."""
+    from ragline.storage.database import open_database
+
     with open_database(configuration) as database:
         revoke_key(database, public_id)
     if as_json:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import click
 
 from ragline.commands import configured, json_option, print_json
-from ragline.configuration import Configuration
-from ragline.lifecycle.sync_proof import SyncProof, prove_source
-from ragline.lifecycle.workshop import Workshop
-from ragline.storage.database import open_database
+from ragline.commands.output import count
+
+if TYPE_CHECKING:
+    from ragline.configuration import Configuration
+    from ragline.lifecycle.sync_proof import SyncProof
 
 
 @click.command()
@@ -26,6 +28,10 @@ def prove(configuration: Configuration, sources: tuple[str, ...], *, as_json: bo
     names = list(sources) or [source.name for source in configuration.sources]
     for name in names:
         configuration.source(name)
+    from ragline.lifecycle.sync_proof import prove_source
+    from ragline.lifecycle.workshop import Workshop
+    from ragline.storage.database import open_database
+
     with (
         open_database(configuration) as database,
         Workshop(configuration, database, f"prove-{uuid4()}") as workshop,
@@ -60,6 +66,7 @@ def _print(proof: SyncProof) -> None:
     if proof.source_error is not None:
         click.echo(f"{proof.source}: not listed: {proof.source_error}")
     click.echo(
-        f"{proof.source}: {proof.documents} documents, {proof.hashed_documents} of them hashed, "
-        f"{proof.entries} entries: {len(proof.differences)} differences"
+        f"{proof.source}: {count(proof.documents, 'document')}, {proof.hashed_documents:,} of them "
+        f"hashed, {count(proof.entries, 'entry', 'entries')}: "
+        f"{count(len(proof.differences), 'difference')}"
     )

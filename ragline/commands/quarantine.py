@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ragline.commands import configured, json_option, print_json
+from ragline.commands.output import count
 
 if TYPE_CHECKING:
     from ragline.configuration import Configuration
@@ -38,7 +39,8 @@ def list_command(configuration: Configuration, source: str | None, *, as_json: b
         click.echo(
             f"{document.source}: {document.document_id}: {document.error_name}: {document.error}"
         )
-    click.echo(f"{len(documents)} documents are quarantined")
+    are = "is" if len(documents) == 1 else "are"
+    click.echo(f"{count(len(documents), 'document')} {are} quarantined")
 
 
 @quarantine.command("release")
@@ -70,4 +72,4 @@ def release_command(
         return
     for document in released:
         click.echo(f"{document.source}: {document.document_id}")
-    click.echo(f"{len(released)} documents will be read again in the next sync")
+    click.echo(f"{count(len(released), 'document')} will be read again in the next sync")

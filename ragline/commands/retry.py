@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ragline.commands import configured, json_option, print_json
+from ragline.commands.output import count
 
 if TYPE_CHECKING:
     from ragline.configuration import Configuration
@@ -38,4 +39,5 @@ def retry(
         return
     for document in retried:
         click.echo(f"{document.source}: {document.document_id}")
-    click.echo(f"{len(retried)} documents will be read again in the next sync")
+    documents = count(len(retried), "document")
+    click.echo(f"{documents} will be read again in the next sync")

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
 from rich.markup import escape
 
 from ragline.commands import configured, json_option, print_json
-from ragline.configuration import Configuration
+from ragline.commands.output import count, open_console, print_indented
 from ragline.errors import InvalidFilterError
 from ragline.search.filters import compile_filter
 from ragline.search.messages import (
@@ -21,8 +20,11 @@ from ragline.search.messages import (
     SearchAnswer,
     SearchRequest,
 )
-from ragline.search.searcher import Searcher
-from ragline.storage.database import open_database
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from ragline.configuration import Configuration
 
 SHOWN_CHARS = 240
 EXAMPLE = '\'{"source": "handbook"}\''
@@ -86,6 +88,9 @@ def search(
     as_json: bool,
 ) -> None:
     """Search COLLECTION for QUERY and show the hits with their receipts."""
+    from ragline.search.searcher import Searcher
+    from ragline.storage.database import open_database
+
     request = SearchRequest(
         collection, query, top_k, mode, rerank, principals, filter=filter_, explain=explain
     )
@@ -94,32 +99,31 @@ def search(
     if as_json:
         print_json(answer)
     else:
-        print_answer(answer, Console())
+        print_answer(answer, open_console())
 
 
 def print_answer(answer: SearchAnswer, console: Console) -> None:
     """Show an answer to a person: a few lines a hit, and where each came from."""
     for hit in answer.hits:
-        console.print(_headline(hit), highlight=False)
-        console.print(f"   {escape(_shorten(hit.text or ''))}", highlight=False)
+        console.print(_headline(hit))
+        print_indented(console, escape(_shorten(hit.text or "")), 3)
         if hit.explanation is not None:
-            console.print(f"   {escape(describe_score(hit.explanation))}", highlight=False)
-        console.print(f"   [dim]{escape(describe_receipt(hit))}[/dim]", highlight=False)
+            print_indented(console, escape(describe_score(hit.explanation)), 3)
+        print_indented(console, f"[dim]{escape(describe_receipt(hit))}[/dim]", 3)
     if answer.plan is not None:
         plan = answer.plan
-        matching = "" if plan.matching is None else f", {plan.matching} chunks satisfy it"
+        satisfy = "" if plan.matching is None else f", {count(plan.matching, 'chunk')} may answer"
         console.print(
-            f"[dim]plan: vector leg {plan.vector}; filter {plan.filter}{matching}; up to "
-            f"{plan.depth} candidates a leg[/dim]",
-            highlight=False,
+            f"[dim]plan: vector leg {plan.vector}; filter {plan.filter}{satisfy}; up to "
+            f"{count(plan.depth, 'candidate')} a leg[/dim]"
         )
     if not answer.hits:
         console.print("nothing found")
     took = answer.took_ms
     console.print(
-        f"[dim]{len(answer.hits)} hits in {took.total:.0f} ms (embed {took.embed:.0f}, retrieve "
-        f"{took.retrieve:.0f}, rerank {took.rerank:.0f}); generation {answer.generation}[/dim]",
-        highlight=False,
+        f"[dim]{count(len(answer.hits), 'hit')} in {took.total:.0f} ms (embed {took.embed:.0f}, "
+        f"retrieve {took.retrieve:.0f}, rerank {took.rerank:.0f}); "
+        f"generation {answer.generation}[/dim]"
     )
 
 

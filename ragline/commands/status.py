@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
-from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from ragline.commands import configured, json_option, print_json
-from ragline.configuration import Configuration
+from ragline.commands.output import (
+    count,
+    format_age,
+    list_counts,
+    open_console,
+    print_fields,
+    print_indented,
+)
 from ragline.lifecycle.states import STATES
-from ragline.status import Clock, CollectionStatus, SourceStatus, Status, read_status
-from ragline.storage.database import open_database
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from ragline.configuration import Configuration
+    from ragline.status import Clock, CollectionStatus, SourceStatus, Status
 
 CLOCK_STYLES = {"kept": "green", "late": "red", "unproven": "yellow"}
 
@@ -21,74 +32,70 @@ CLOCK_STYLES = {"kept": "green", "late": "red", "unproven": "yellow"}
 @configured
 def status(configuration: Configuration, *, as_json: bool) -> None:
     """Show sources and collections: states, failures, ages, clocks."""
+    from ragline.status import read_status
+    from ragline.storage.database import open_database
+
     with open_database(configuration) as database:
         names = {source.name for source in configuration.sources}
         state = read_status(database, configured=names)
     if as_json:
         print_json(state)
     else:
-        print_status(state, Console())
+        print_status(state, open_console())
 
 
 def print_status(state: Status, console: Console) -> None:
-    """Show the state of everything to a person."""
+    """Show the state of everything to a person: a block a collection, a block a source in it."""
     if not state.sources:
         console.print("nothing was synced yet; run `ragline sync`")
         return
-    console.print(_source_table(state.sources))
-    for source in state.sources:
-        for failure in source.failures:
-            console.print(
-                f"[red]{failure.state}[/red] {escape(source.source)}: "
-                f"{escape(failure.document_id)}: {escape(failure.error)}",
-                highlight=False,
-            )
-        for alarm in source.alarms:
-            console.print(f"[red]{source.source}[/red]: {escape(alarm)}", highlight=False)
-        if source.last_error is not None:
-            console.print(f"[red]last sync of {source.source}[/red]: {escape(source.last_error)}")
     for collection in state.collections:
-        console.print(_describe_collection(collection), highlight=False)
+        console.print(f"[bold]collection {collection.collection}[/bold]")
+        print_fields(console, _describe_collection(collection))
+    for source in state.sources:
+        _print_source(source, console)
 
 
-def _source_table(sources: list[SourceStatus]) -> Table:
-    table = Table("source", "collection", *STATES, "entries", "age", "visible", "forgotten")
-    for source in sources:
-        table.add_row(
-            source.source,
-            source.collection,
-            *(str(source.documents[name]) for name in STATES),
-            str(source.entries),
-            format_age(source.age_seconds),
-            _describe_clock(source.visible),
-            _describe_clock(source.forgotten),
-        )
-    return table
+def _print_source(source: SourceStatus, console: Console) -> None:
+    console.print(f"[bold]source {source.source}[/bold], collection {source.collection}")
+    print_fields(console, _describe_source(source))
+    for alarm in source.alarms:
+        print_indented(console, f"[red]alarm[/red]: {escape(alarm)}", 2)
+    for failure in source.failures:
+        text = f"{source.source}: {escape(failure.document_id)}: {escape(failure.error)}"
+        print_indented(console, f"[yellow]{failure.state}[/yellow] {text}", 2)
+    if source.last_error is not None:
+        print_indented(console, f"[red]last sync failed[/red]: {escape(source.last_error)}", 2)
+
+
+def _describe_source(source: SourceStatus) -> list[tuple[str, str]]:
+    states = list_counts((source.documents[name], name) for name in STATES)
+    age = format_age(source.age_seconds)
+    return [
+        ("documents", f"{states or 'none'}; {count(source.entries, 'entry', 'entries')}"),
+        ("listed", age if age == "never" else f"{age} ago"),
+        ("visible", _describe_clock(source.visible)),
+        ("forgotten", _describe_clock(source.forgotten)),
+    ]
 
 
 def _describe_clock(clock: Clock) -> str:
     style = CLOCK_STYLES[clock.state]
-    shown = f"[{style}]{clock.state}[/{style}] ({format_age(clock.within_seconds)})"
+    shown = f"[{style}]{clock.state}[/{style}], limit {format_age(clock.within_seconds)}"
+    if clock.waiting_seconds:
+        shown += f", waiting {format_age(clock.waiting_seconds)}"
     if clock.readings.p95_seconds is not None:
-        shown += f", p95 {format_age(clock.readings.p95_seconds)} of {clock.readings.count}"
+        changes = count(clock.readings.count, "change")
+        shown += f", p95 {format_age(clock.readings.p95_seconds)} of {changes}"
     return shown
 
 
-def _describe_collection(collection: CollectionStatus) -> str:
+def _describe_collection(collection: CollectionStatus) -> list[tuple[str, str]]:
     if collection.generation is None:
-        return f"collection {collection.collection}: no live generation yet"
-    return (
-        f"collection {collection.collection}: generation {collection.generation}, "
-        f"{collection.documents} documents, {collection.entries} entries, "
-        f"{collection.embedding_model}"
-    )
-
-
-def format_age(seconds: float | None) -> str:
-    """A duration in its largest fitting unit: 45s, 12m, 3h, 2d."""
-    if seconds is None:
-        return "never"
-    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "m")):
-        if seconds >= size:
-            return f"{seconds / size:.0f}{unit}"
-    return f"{seconds:.0f}s"
+        return [("index", "no live generation yet")]
+    documents = count(collection.documents or 0, "document")
+    entries = count(collection.entries or 0, "entry", "entries")
+    return [
+        ("index", f"generation {collection.generation}, {documents}, {entries}"),
+        ("model", escape(str(collection.embedding_model))),
+    ]

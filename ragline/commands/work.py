@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import click
 
 from ragline.commands import configured, json_option, print_json
-from ragline.configuration import Configuration
-from ragline.lifecycle.chunks import build_chunks
-from ragline.lifecycle.documents import read_documents
-from ragline.lifecycle.embeddings import embed_chunks
-from ragline.lifecycle.entries import apply_entries
-from ragline.lifecycle.workshop import Workshop
-from ragline.progress import TerminalProgress
-from ragline.storage.database import open_database
+from ragline.commands.output import count
+
+if TYPE_CHECKING:
+    from ragline.configuration import Configuration
+    from ragline.lifecycle.workshop import Workshop
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +39,10 @@ def work(configuration: Configuration, sources: tuple[str, ...], *, as_json: boo
     names = list(sources) or [source.name for source in configuration.sources]
     for name in names:
         configuration.source(name)
+    from ragline.lifecycle.workshop import Workshop
+    from ragline.progress import TerminalProgress
+    from ragline.storage.database import open_database
+
     with (
         open_database(configuration) as database,
         Workshop(configuration, database, f"work-{uuid4()}", TerminalProgress()) as workshop,
@@ -51,12 +53,19 @@ def work(configuration: Configuration, sources: tuple[str, ...], *, as_json: boo
         return
     for one in done:
         click.echo(
-            f"{one.source}: {one.documents_read} documents read, {one.chunks_made} chunks cut, "
-            f"{one.embeddings_made} embeddings made, {one.entries_inserted} entries placed"
+            f"{one.source}: {count(one.documents_read, 'document')} read, "
+            f"{count(one.chunks_made, 'chunk')} made, "
+            f"{count(one.embeddings_made, 'embedding')} made, "
+            f"{count(one.entries_inserted, 'entry', 'entries')} written"
         )
 
 
 def _share(workshop: Workshop, name: str) -> SharedWork:
+    from ragline.lifecycle.chunks import build_chunks
+    from ragline.lifecycle.documents import read_documents
+    from ragline.lifecycle.embeddings import embed_chunks
+    from ragline.lifecycle.entries import apply_entries
+
     return SharedWork(
         source=name,
         documents_read=read_documents(workshop, name).documents,

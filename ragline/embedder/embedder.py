@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 
@@ -39,9 +40,8 @@ class Embedder:
     def __init__(self, files: ModelFiles, tokenizer: ModelTokenizer, backend: Backend) -> None:
         self.tokenizer = tokenizer
         self._backend = backend
-        # A pool, since its queue is fair: a semaphore goes to whoever asks again at once. Two
-        # streams of batches to a turn, so that one call's texts keep the processor busy.
-        self._turns = ThreadPoolExecutor(max(1, backend.parallel_batches // 2), "ragline-turn")
+        self._turns_lock = Lock()
+        self._turns_made: ThreadPoolExecutor | None = None
         self.space = EmbeddingSpace(
             model=files.model,
             model_hash=files.model_hash,
@@ -50,6 +50,19 @@ class Embedder:
             query_prefix=tokenizer.query_prefix,
             document_prefix=tokenizer.document_prefix,
         )
+
+    @property
+    def _turns(self) -> ThreadPoolExecutor:
+        """Made at the first call with several texts: a query does not pay for its graph.
+
+        A pool, since its queue is fair: a semaphore goes to whoever asks again at once. Two
+        streams of batches to a turn, so that one call's texts keep the processor busy.
+        """
+        with self._turns_lock:
+            if self._turns_made is None:
+                workers = max(1, self._backend.parallel_batches // 2)
+                self._turns_made = ThreadPoolExecutor(workers, "ragline-turn")
+            return self._turns_made
 
     @property
     def encoder(self) -> str:

@@ -7,6 +7,7 @@ through the shell is tests/acceptance/test_sync_command.py.
 from __future__ import annotations
 
 import json
+import re
 import sys
 from io import StringIO
 from pathlib import Path
@@ -122,14 +123,12 @@ def test_retry_lets_failed_documents_be_read_in_the_next_sync(synced: CommandLin
     assert "'harbour.md'; see" in synced.errors
     assert synced.run("retry", "note-files").splitlines() == [
         "note-files: broken.pdf",
-        "1 documents will be read again in the next sync",
+        "1 document will be read again in the next sync",
     ]
     synced.run("sync", "note-files")
     assert attempts(synced, "broken.pdf") == 2
     assert synced.run("retry", "nothing", status=2) == ""
-    assert synced.errors == (
-        "UnknownSourceError: unknown source 'nothing'; synced so far: note-files\n"
-    )
+    assert synced.errors == ("UnknownSourceError: unknown source 'nothing'; known: note-files\n")
 
 
 def attempts(command_line: CommandLine, document_id: str) -> int:
@@ -147,7 +146,7 @@ def test_quarantine_is_listed_with_reasons_and_released_by_name(synced: CommandL
     assert (listed["error_name"], listed["attempts"]) == ("EmptyDocumentError", 1)
     assert synced.run("quarantine", "list", "note-files").splitlines() == [
         f"note-files: empty.md: EmptyDocumentError: {listed['error']}",
-        "1 documents are quarantined",
+        "1 document is quarantined",
     ]
     released = synced.read("quarantine", "release", "note-files", "empty.md")
     assert released == {"released": [{"source": "note-files", "document_id": "empty.md"}]}
@@ -273,13 +272,30 @@ def test_collect_deletes_what_was_kept_long_enough(synced: CommandLine):
 
 
 def test_status_shows_a_person_states_failures_and_clocks(synced: CommandLine):
-    said = synced.run("status")
-    for word in ("pending", "ready", "failed", "quarantined", "unsupported", "missing", "removed"):
-        assert word in said
-    assert "failed note-files: broken.pdf: " in said
-    assert "quarantined note-files: empty.md: the file is empty" in said
-    assert "kept (10m)" in said
-    assert "collection notes: generation 1, 2 documents, 2 entries, sentence-transformers/" in said
+    said = [" ".join(line.split()) for line in synced.run("status").splitlines()]
+    assert said[:3] == [
+        "collection notes",
+        "index generation 1, 2 documents, 2 entries",
+        "model sentence-transformers/all-MiniLM-L6-v2",
+    ]
+    assert said[3] == "source note-files, collection notes"
+    assert said[4] == "documents 2 ready, 1 failed, 1 quarantined; 2 entries"
+    assert re.fullmatch(r"listed \d+s ago", said[5])
+    assert said[6].startswith("visible kept, limit 10m")
+    assert said[7] == "forgotten kept, limit 10m"
+    assert any(line.startswith("failed note-files: broken.pdf: ") for line in said)
+    assert any("quarantined note-files: empty.md: the file is empty" in line for line in said)
+
+
+def test_piped_lines_are_whole_however_narrow_the_terminal_is(
+    synced: CommandLine, monkeypatch: pytest.MonkeyPatch
+):
+    wide = {command: synced.run(*command) for command in (("status",), ("search", "notes", "tea"))}
+    monkeypatch.setenv("COLUMNS", "20")
+    for command, said in wide.items():
+        narrow = synced.run(*command)
+        assert len(narrow.splitlines()) == len(said.splitlines()), command
+        assert max(map(len, narrow.splitlines())) > 80
 
 
 def test_status_before_the_first_sync_says_what_to_do(ragline: CommandLine):
@@ -290,5 +306,5 @@ def test_status_before_the_first_sync_says_what_to_do(ragline: CommandLine):
 def test_status_names_a_source_that_left_the_configuration(synced: CommandLine):
     (synced.folder / "ragline.yaml").write_text("collections: [{name: notes}]\n", "utf-8")
     said = synced.run("status")
-    assert "note-files: is not configured any more" in said
+    assert "is not configured any more" in said
     assert "ragline remove note-files" in said

@@ -1,0 +1,74 @@
+"""What a command imports before it has read its configuration, and what a search imports at all.
+
+Each is a process of its own, since a module once imported stays. Seconds differ between machines;
+the modules that cost them do not.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib.metadata import entry_points
+from pathlib import Path
+
+import pytest
+
+from ragline.commands import GROUP
+from tests.ragline_home import Home
+
+COMMANDS = sorted(point.name for point in entry_points(group=GROUP))
+NEEDS = {"search": ["a", "b"], "eval": ["a"], "export": ["a", "--out", "a.jsonl"],
+         "remove": ["a", "--yes"], "confirm-removals": ["a"], "quarantine": ["list"],
+         "keys": ["list"], "explain": ["a", "b", "c"]}  # fmt: skip
+# Seconds each, and nothing that a mistake of the configuration waits for.
+HEAVY = {
+    "alembic", "dagster", "great_expectations", "numpy", "openvino", "psycopg", "sqlalchemy",
+    "sentence_transformers", "sklearn", "tokenizers", "torch", "transformers", "unstructured",
+}  # fmt: skip
+TRAINING = {
+    "alembic", "dagster", "great_expectations", "pandas", "scipy", "sentence_transformers",
+    "sklearn", "torch", "transformers", "unstructured",
+}  # fmt: skip
+REPORT = """
+import atexit, sys
+from ragline.commands import main
+atexit.register(lambda: print("imported:", *sorted({n.partition(".")[0] for n in sys.modules})))
+main()
+"""
+
+
+def list_imported(folder: Path, *arguments: str, status: int, url: str = "") -> set[str]:
+    home = Home(folder, url or None)
+    done = subprocess.run(
+        [sys.executable, "-c", REPORT, *arguments],
+        cwd=folder,
+        env=home.environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == status, done.stdout + done.stderr
+    return set(done.stdout.splitlines()[-1].removeprefix("imported: ").split())
+
+
+@pytest.mark.parametrize("command", [name for name in COMMANDS if name not in ("init", "serve", "eval", "dev", "check", "explain")])
+def test_mistake_in_the_configuration_is_told_before_anything_heavy_is_imported(
+    command: str, tmp_path: Path
+) -> None:
+    (tmp_path / "ragline.yaml").write_text("sources: [{name: a, kind: filez}]\n", "utf-8")
+    arguments = NEEDS.get(command, [])
+    assert list_imported(tmp_path, command, *arguments, status=2) & HEAVY == set()
+
+
+def test_help_imports_no_command(tmp_path: Path) -> None:
+    imported = list_imported(tmp_path, "--help", status=0)
+    assert imported & {*HEAVY, "pydantic", "dagster_project", "retrieval_api"} == set()
+
+
+def test_search_imports_no_library_for_training_and_none_of_the_pipeline(
+    tmp_path: Path, database_url: str
+) -> None:
+    (tmp_path / "ragline.yaml").write_text("collections: [{name: notes}]\n", "utf-8")
+    imported = list_imported(tmp_path, "search", "notes", "tea", status=1, url=database_url)
+    assert imported & TRAINING == set()
