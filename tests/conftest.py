@@ -3,6 +3,10 @@
 A template database is migrated once and cloned for each test, which takes some 100 ms.
 RAGLINE_TEST_DATABASE_URL names a server to use instead of the embedded one; its user must be
 allowed to create databases.
+
+What the tests read is in the repository. Larger collections of the same kinds lie outside, since
+not all of them may be passed on: RAGLINE_TEST_DATA names their folder. Tests over them are marked
+`outside_data` and selected if that folder exists, or by RAGLINE_SOAK.
 """
 
 from __future__ import annotations
@@ -14,6 +18,8 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from naughty_strings import list_naughty_strings
+from repetition import IS_SOAK
 from sqlalchemy import make_url
 
 from ragline.configuration import Configuration, load_configuration
@@ -31,6 +37,15 @@ DEFAULT_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 REPOSITORY = Path(__file__).parent.parent
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what reads the collections outside, unless they were asked for."""
+    if IS_SOAK or ("RAGLINE_TEST_DATA" in os.environ and _find_outside_data()):
+        return
+    left_out = [item for item in items if item.get_closest_marker("outside_data")]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
+
+
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("RAGLINE_DATABASE_URL", "RAGLINE_HOME", "RAGLINE_CONFIG", "DAGSTER_HOME"):
@@ -38,13 +53,18 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def test_data() -> Path:
-    """The folder of real collections and documents; tests that need it skip without it."""
-    stated = os.environ.get("RAGLINE_TEST_DATA")
-    folder = Path(stated) if stated else REPOSITORY.parent / "shared" / "data"
-    if not folder.is_dir():
-        pytest.skip(f"no test data at {folder}; set RAGLINE_TEST_DATA")
+def outside_data() -> Path:
+    """The folder of the collections outside the repository, for tests that are marked so."""
+    folder = _find_outside_data()
+    if folder is None:
+        pytest.skip("no collections outside the repository; RAGLINE_TEST_DATA names their folder")
     return folder
+
+
+@pytest.fixture(scope="session")
+def naughty_strings() -> list[str]:
+    """Strings that break programs; in a long run those of the big list too."""
+    return list_naughty_strings(_find_outside_data() if IS_SOAK else None)
 
 
 @pytest.fixture(scope="session")
@@ -170,6 +190,12 @@ def run_stages() -> Callable[[Workshop], dict[str, object]]:
         return reports
 
     return run
+
+
+def _find_outside_data() -> Path | None:
+    stated = os.environ.get("RAGLINE_TEST_DATA")
+    folder = Path(stated) if stated else REPOSITORY.parent / "shared" / "data"
+    return folder if folder.is_dir() else None
 
 
 def _address(server: str, name: str) -> str:

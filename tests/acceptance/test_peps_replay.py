@@ -1,7 +1,7 @@
 """A real documentation tree and three real steps of its history, replayed file by file.
 
-The real readers and the real chunker; the embedder hashes, since 23,000 texts take minutes. That
-the real one does the same is measured by the churn benchmark.
+The real readers and the real chunker; the embedder hashes, since the whole tree outside the
+repository has 23,000 texts. That the real one does the same is measured by the churn benchmark.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from ragline.lifecycle.workshop import Workshop
 from ragline.sources.files import FilesSettings
 from ragline.status import read_documents
 
+HISTORY = Path(__file__).parents[1] / "data" / "peps"
 STEPS = ("01", "02", "03")
 
 
@@ -104,10 +105,19 @@ def squeeze(content: str) -> str:
     return " ".join(content.split())
 
 
+@pytest.fixture(params=["here", pytest.param("outside", marks=pytest.mark.outside_data)])
+def history(request: pytest.FixtureRequest) -> Path:
+    """Some files of the tree with their history, and the whole tree."""
+    if request.param == "here":
+        return HISTORY
+    whole: Path = request.getfixturevalue("outside_data") / "peps"
+    return whole
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_three_steps_of_history_are_followed_exactly(database, tmp_path, test_data):
-    replay = Replay(database, tmp_path, test_data / "peps")
+def test_three_steps_of_history_are_followed_exactly(database, tmp_path, history):
+    replay = Replay(database, tmp_path, history)
     replay.sync()
     assert replay.ledger() == replay.expected("00")
     for step in STEPS:
@@ -132,8 +142,8 @@ def test_three_steps_of_history_are_followed_exactly(database, tmp_path, test_da
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_moves_cost_no_embedding_even_to_another_ending(database, tmp_path, test_data):
-    replay = Replay(database, tmp_path, test_data / "peps")
+def test_moves_cost_no_embedding_even_to_another_ending(database, tmp_path, history):
+    replay = Replay(database, tmp_path, history)
     replay.sync()
     (folder,) = (replay.data / "steps").glob("01_*")
     moves = list(replay._moves(folder))

@@ -16,6 +16,7 @@ from ragline.embedder import Embedder, load_embedder
 from ragline.embedder.model_files import DEFAULT_MODEL, find_model_files
 from ragline.errors import ModelUnavailableError, TextTooLongError
 
+EXAMPLES = Path(__file__).parents[2] / "examples"
 VARIED = [
     "",
     " ",
@@ -47,18 +48,15 @@ def reference_vectors(texts: list[str]) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def texts(test_data: Path, embedder: Embedder) -> list[str]:
-    """Hostile strings, queries, abstracts of all lengths up to the model's limit."""
-    hostile = json.loads((test_data / "naughty_strings" / "blns.json").read_text())
-    queries = _read_texts(test_data / "cranfield" / "queries.jsonl")
-    abstracts = _read_texts(test_data / "cranfield" / "corpus.jsonl")
-    found = [*VARIED, *hostile[::4], *queries[::9], *abstracts[::28]]
+def texts(naughty_strings: list[str], embedder: Embedder) -> list[str]:
+    """Hostile strings, questions, paragraphs of all lengths up to the model's limit."""
+    lines = (EXAMPLES / "golden" / "peps" / "queries.jsonl").read_text("utf-8").splitlines()
+    questions = [json.loads(line)["text"] for line in lines]
+    pages = [path.read_text("utf-8") for path in sorted((EXAMPLES / "peps").iterdir())]
+    paragraphs = [paragraph for page in pages for paragraph in page.split("\n\n")]
+    found = [*VARIED, *naughty_strings[::4], *questions[:25], *paragraphs[::61]]
     counts = embedder.tokenizer.count_tokens(found)
     return [t for t, n in zip(found, counts, strict=True) if n <= embedder.tokenizer.max_tokens]
-
-
-def _read_texts(path: Path) -> list[str]:
-    return [json.loads(line)["text"] for line in path.read_text().splitlines()]
 
 
 def test_every_text_keeps_a_cosine_of_four_nines_to_pytorch(

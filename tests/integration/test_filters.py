@@ -146,11 +146,8 @@ def test_deep_nesting_is_refused() -> None:
         compile_filter(filter_)
 
 
-def test_hostile_strings_are_values_and_never_sql(holds: Holds, test_data: Path) -> None:
-    naughty = json.loads((test_data / "naughty_strings" / "blns.json").read_text("utf-8"))
-    strings = [one for one in naughty if "\0" not in one]
-    assert len(strings) > 400
-    for one in strings:
+def test_hostile_strings_are_values_and_never_sql(holds: Holds, naughty_strings: list[str]) -> None:
+    for one in naughty_strings:
         entry = {"metadata": {"name": one}, "title": one, "heading_path": [one]}
         for field in ("metadata.name", "title", "heading"):
             assert holds(entry, {field: one}), one

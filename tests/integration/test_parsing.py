@@ -17,6 +17,7 @@ from pathlib import Path
 from shutil import which
 
 import pytest
+from broken_files import make_broken_files, make_laughing_yaml
 from docx import Document
 from openpyxl import Workbook
 from pptx import Presentation
@@ -38,6 +39,8 @@ from ragline.parsing.parser_child import ParserChild, ParserLimits
 from ragline.parsing.parser_pool import ParserPool
 from ragline.sources.protocol import FetchedDocument
 
+EXAMPLES = Path(__file__).parents[2] / "examples"
+BROKEN = Path(__file__).parents[1] / "data" / "broken"
 HOSTILE = {
     ".forever": "hostile_readers:read_forever",
     ".greedy": "hostile_readers:read_greedily",
@@ -192,8 +195,25 @@ def test_bombs_are_refused_or_read_within_the_limits():
     assert isinstance(laughed, DocumentError) or "haha" not in laughed.text
 
 
-def test_every_sample_document_is_read(test_data):
-    files = read_folder(test_data / "sample_docs" / "files")
+@pytest.fixture
+def outside_documents(outside_data: Path) -> Path:
+    return outside_data / "sample_docs" / "files"
+
+
+@pytest.fixture(
+    params=["examples", pytest.param("outside_documents", marks=pytest.mark.outside_data)]
+)
+def sample_documents(request: pytest.FixtureRequest) -> dict[str, bytes]:
+    """Real documents in the formats of offices, except the one with a password."""
+    name = request.param
+    folder = EXAMPLES / "handbook" if name == "examples" else request.getfixturevalue(name)
+    files = read_folder(folder)
+    files.pop("office/protected.pdf", None)
+    return files
+
+
+def test_every_sample_document_is_read(sample_documents):
+    files = sample_documents
     if which("soffice") is None:
         files = {
             name: content
@@ -212,8 +232,9 @@ def test_every_sample_document_is_read(test_data):
             ), name
 
 
-def test_answers_of_the_sample_questions_are_in_the_text_of_their_files(test_data):
-    folder = test_data / "sample_docs"
+@pytest.mark.outside_data
+def test_answers_of_the_sample_questions_are_in_the_text_of_their_files(outside_data):
+    folder = outside_data / "sample_docs"
     lines = (folder / "questions.jsonl").read_text(encoding="utf-8").splitlines()
     named = {json.loads(line)["file"].removeprefix("files/") for line in lines}
     results = parse({name: (folder / "files" / name).read_bytes() for name in sorted(named)})
@@ -223,14 +244,58 @@ def test_answers_of_the_sample_questions_are_in_the_text_of_their_files(test_dat
     assert "20,000" in memo.text
 
 
-def test_every_broken_file_ends_with_a_parse_or_a_reason(test_data):
-    results = parse(read_folder(test_data / "corrupt_files" / "files"))
-    assert len(results) == 27
+def test_sentences_of_the_examples_are_in_the_text_of_their_files():
+    said = {
+        "office/fake-memo.pdf": "20,000",
+        "office/docx-tables.docx": "Header Col 1",
+        "contracts/sample-lease8.txt": "LEASE",
+        "mail/fake-email.msg": "This is a test email",
+        "books/winter-sports.epub": "ski",
+        "data/offices.json": "Lisbon",
+    }
+    results = parse({name: (EXAMPLES / "handbook" / name).read_bytes() for name in said})
+    for name, words in said.items():
+        result = results[name]
+        assert isinstance(result, ParsedDocument), name
+        assert words in result.text, name
+
+
+def check_reasons(results: dict[str, Result]) -> None:
     for name, result in results.items():
         if isinstance(result, DocumentError):
             assert len(str(result)) > 10, name
-    assert isinstance(results["encrypted/password.pdf"], EncryptedDocumentError)
+
+
+def test_every_broken_file_ends_with_a_parse_or_a_reason():
+    results = parse(read_folder(BROKEN), workers=2)
+    check_reasons(results)
     assert isinstance(results["encrypted/60320-protected.xlsx"], EncryptedDocumentError)
+
+
+def test_list_of_lists_of_lists_costs_no_more_than_its_time():
+    results = parse({"bomb.yaml": make_laughing_yaml()}, time_limit_s=3)
+    assert isinstance(results["bomb.yaml"], ParserTimeoutError | ParserMemoryError)
+
+
+def test_every_file_broken_by_code_ends_with_a_parse_or_a_reason():
+    results = parse(make_broken_files() | {"good.md": GOOD.content}, workers=2)
+    check_reasons(results)
+    assert isinstance(results["good.md"], ParsedDocument)
+    assert isinstance(results["protected/a.pdf"], EncryptedDocumentError)
+    for name, result in results.items():
+        kind, _, file_name = name.partition("/")
+        if kind == "empty" or (kind in ("hollow", "first-half") and "x" in file_name[-4:]):
+            assert isinstance(result, DocumentError), name
+        if kind == "foreign" and isinstance(result, ParsedDocument):
+            assert "root:" not in result.text, name
+
+
+@pytest.mark.outside_data
+def test_every_broken_file_outside_ends_with_a_parse_or_a_reason(outside_data):
+    results = parse(read_folder(outside_data / "corrupt_files" / "files"), workers=2)
+    assert len(results) == 27
+    check_reasons(results)
+    assert isinstance(results["encrypted/password.pdf"], EncryptedDocumentError)
 
 
 @pytest.mark.parametrize("kills", [1, 2])

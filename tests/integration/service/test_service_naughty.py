@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from urllib.parse import quote
 
 import httpx2
@@ -31,13 +30,6 @@ UNSENDABLE = frozenset(map(chr, [*range(32), 0x7F, 0xD800, 0xDFFF]))
 STEP = 1 if os.environ.get("RAGLINE_SOAK") else 8
 
 Send = Callable[[httpx2.Client, str], httpx2.Response]
-
-
-@pytest.fixture(scope="module")
-def naughty(test_data: Path) -> list[str]:
-    text = (test_data / "naughty_strings" / "blns.json").read_text("utf-8")
-    strings: list[str] = json.loads(text)
-    return strings
 
 
 @pytest.fixture
@@ -181,18 +173,18 @@ PLACES: dict[str, Send] = {
 
 @pytest.mark.parametrize("place", PLACES)
 def test_no_string_makes_the_service_fail(
-    client: httpx2.Client, naughty: list[str], place: str
+    client: httpx2.Client, naughty_strings: list[str], place: str
 ) -> None:
-    for said in pick(naughty, list(PLACES).index(place)):
+    for said in pick(naughty_strings, list(PLACES).index(place)):
         check_answer(PLACES[place](client, said), said)
 
 
 @pytest.mark.parametrize("parameter", ["name", "metadata", "principal"])
 def test_no_parameter_of_a_file_makes_the_service_fail(
-    client: httpx2.Client, naughty: list[str], parameter: str
+    client: httpx2.Client, naughty_strings: list[str], parameter: str
 ) -> None:
     headers = {"Content-Type": "text/plain"}
-    for said in pick(naughty, len(parameter)):
+    for said in pick(naughty_strings, len(parameter)):
         query = f"{parameter}={quote(said, safe='', errors='surrogatepass')}"
         check_answer(
             client.put(f"{DOCUMENTS}/file?{query}", content=b"text", headers=headers), said
@@ -207,10 +199,10 @@ def test_no_parameter_of_a_file_makes_the_service_fail(
     ],
 )  # fmt: skip
 def test_no_header_makes_the_service_fail(
-    client: httpx2.Client, naughty: list[str], name: str
+    client: httpx2.Client, naughty_strings: list[str], name: str
 ) -> None:
     body = json.dumps({"collection": "handbook", "query": "lunch", "mode": "keyword"})
-    for said in pick(naughty, len(name)):
+    for said in pick(naughty_strings, len(name)):
         if UNSENDABLE & set(said):
             continue
         for value in (said, f"Bearer {said}") if name == "Authorization" else (said,):

@@ -299,10 +299,9 @@ def test_documents_are_listed_and_lead_to_their_chunks(client: httpx2.Client) ->
 
 
 def test_naughty_queries_are_shown_as_they_are_and_do_nothing(
-    client: httpx2.Client, test_data: Path
+    client: httpx2.Client, naughty_strings: list[str]
 ) -> None:
-    strings = json.loads((test_data / "naughty_strings" / "blns.json").read_text("utf-8"))
-    for naughty in strings:
+    for naughty in naughty_strings:
         parameters = {"q": naughty, "filter": naughty, "top_k": naughty, "mode": naughty}
         for asked in ({"q": naughty, "top_k": "2"}, {"q": "leave", **parameters}):
             answer = client.get("/", params=asked)
@@ -312,16 +311,15 @@ def test_naughty_queries_are_shown_as_they_are_and_do_nothing(
 
 @pytest.mark.slow
 def test_naughty_documents_are_shown_as_they_are_and_do_nothing(
-    test_data: Path,
+    naughty_strings: list[str],
     tmp_path: Path,
     configure: Callable[[str], Configuration],
     make_workshop: Callable[[Configuration], Workshop],
     run_stages: Callable[[Workshop], dict[str, object]],
 ) -> None:
-    strings = json.loads((test_data / "naughty_strings" / "blns.json").read_text("utf-8"))
     rows = [
         json.dumps({"_id": f"{number}{naughty}", "title": naughty, "text": naughty, "key": naughty})
-        for number, naughty in enumerate(strings)
+        for number, naughty in enumerate(naughty_strings)
     ]
     (tmp_path / "handbook.jsonl").write_text("\n".join(rows), "utf-8")
     configuration = configure(CONFIGURATION)

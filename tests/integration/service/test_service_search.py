@@ -8,7 +8,6 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from http.client import HTTPConnection
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -170,14 +169,17 @@ def test_thirty_two_callers_get_the_answers_of_one(search: Search) -> None:
     assert together == [alone[query] for query in queries * 32]
 
 
-def naughty_strings(test_data: Path) -> list[str]:
-    strings = json.loads((test_data / "naughty_strings" / "blns.json").read_text("utf-8"))
-    return [*strings, "a\0b", "\0", "\ufeff", "\u202e", "'); drop table ragline.documents; --"]
+@pytest.fixture(scope="module")
+def hostile(naughty_strings: list[str]) -> list[str]:
+    """Also what cannot be stored: it is refused."""
+    return [*naughty_strings, "a\0b", "\0"]
 
 
 @pytest.mark.parametrize("mode", ["hybrid", "keyword"])
-def test_no_query_makes_the_service_fail(client: httpx2.Client, test_data: Path, mode: str) -> None:
-    for query in naughty_strings(test_data):
+def test_no_query_makes_the_service_fail(
+    client: httpx2.Client, hostile: list[str], mode: str
+) -> None:
+    for query in hostile:
         body = {"collection": "handbook", "query": query, "mode": mode}
         answer = client.post("/v1/search", json=body)
         if query.strip():
@@ -186,8 +188,10 @@ def test_no_query_makes_the_service_fail(client: httpx2.Client, test_data: Path,
             check_problem(answer, 422)
 
 
-def test_no_collection_name_makes_the_service_fail(client: httpx2.Client, test_data: Path) -> None:
-    for name in naughty_strings(test_data):
+def test_no_collection_name_makes_the_service_fail(
+    client: httpx2.Client, hostile: list[str]
+) -> None:
+    for name in hostile:
         answer = client.post("/v1/search", json={"collection": name, "query": "lunch"})
         check_problem(answer, 404 if name and "\0" not in name else 422)
 
