@@ -1,0 +1,123 @@
+"""A search has one time limit, however many statements and wordings it takes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import event, text
+
+from ragline.configuration import Configuration
+from ragline.embedder.embedder import Embedder
+from ragline.errors import SearchTimeoutError
+from ragline.lifecycle.workshop import Workshop
+from ragline.search.deadline import Deadline
+from ragline.search.messages import SearchRequest
+from ragline.search.searcher import Searcher
+from ragline.storage.database import Database
+
+CONFIGURATION = """
+collections:
+  - name: notes
+    search: {feedback_weight: 0.5}
+sources:
+  - {name: note-files, collection: notes, kind: files, uri: ./notes}
+"""
+LIMIT_MS = 1_000
+STATEMENT_S = 0.15
+WORDINGS = tuple(f"harbour number {number}" for number in range(16))
+
+
+@pytest.fixture
+def searcher(
+    configure: Callable[[str], Configuration],
+    make_workshop: Callable[..., Workshop],
+    run_stages: Callable[[Workshop], object],
+    embedder: Embedder,
+    tmp_path: Path,
+) -> Searcher:
+    (tmp_path / "notes").mkdir()
+    for number in range(8):
+        (tmp_path / "notes" / f"{number}.md").write_text(f"# Harbour {number}\n\nA ferry.", "utf-8")
+    workshop = make_workshop(configure(CONFIGURATION))
+    run_stages(workshop)
+    searcher = Searcher(workshop.database, workshop.configuration, timeout_ms=LIMIT_MS)
+    searcher.models.keep_embedder(embedder.space.model, embedder)
+    searcher.search(SearchRequest("notes", "harbour"))
+    return searcher
+
+
+@pytest.fixture
+def slow_statements(database: Database) -> Iterator[list[str]]:
+    """Each statement takes its time, and less than the limit; those that were run."""
+    run: list[str] = []
+
+    def wait(*call: object) -> None:
+        run.append(str(call[2]))
+        time.sleep(STATEMENT_S)
+
+    event.listen(database.engine, "before_cursor_execute", wait)
+    yield run
+    event.remove(database.engine, "before_cursor_execute", wait)
+
+
+def test_many_statements_share_one_limit(searcher: Searcher, slow_statements: list[str]) -> None:
+    request = SearchRequest("notes", WORDINGS[0], alternatives=WORDINGS[1:])
+    started = time.monotonic()
+    with pytest.raises(SearchTimeoutError, match=f"longer than {LIMIT_MS} ms"):
+        searcher.search(request)
+    # The limit is looked at before each statement, so the last one may end after it.
+    assert time.monotonic() - started < LIMIT_MS / 1e3 + 3 * STATEMENT_S
+    assert len(slow_statements) < 12
+
+
+def test_search_within_its_limit_is_answered_though_the_database_is_slow(
+    searcher: Searcher, slow_statements: list[str]
+) -> None:
+    searcher._timeout_ms = 20_000
+    answer = searcher.search(SearchRequest("notes", "harbour"))
+    assert answer.hits
+    assert slow_statements
+    # Which generation is live is asked of the database: its time is not that of the model.
+    assert answer.took_ms.embed < STATEMENT_S * 1e3
+    assert answer.took_ms.retrieve >= STATEMENT_S * 1e3
+
+
+@pytest.mark.parametrize("table", ["collections", "entries_1", "documents"])
+def test_statement_that_waits_for_a_lock_ends_with_the_search(
+    searcher: Searcher, database: Database, table: str
+) -> None:
+    with database.begin() as connection:
+        connection.execute(text(f"lock table ragline.{table} in access exclusive mode"))
+        started = time.monotonic()
+        with pytest.raises(SearchTimeoutError):
+            searcher.search(SearchRequest("notes", "harbour", highlight=True))
+        assert time.monotonic() - started < LIMIT_MS / 1e3 + 0.5
+
+
+def test_reranking_ends_with_the_search(searcher: Searcher, embedder: Embedder) -> None:
+    class SlowReranker:
+        name = "slow"
+
+        def score_texts(self, _query: str, texts: list[str]) -> list[float]:
+            time.sleep(0.3)
+            return [0.0] * len(texts)
+
+    searcher.models._keep(("reranker", "late-interaction", embedder.space.model), SlowReranker())
+    request = SearchRequest("notes", WORDINGS[0], alternatives=WORDINGS[1:], rerank=True)
+    started = time.monotonic()
+    with pytest.raises(SearchTimeoutError):
+        searcher.search(request)
+    assert time.monotonic() - started < LIMIT_MS / 1e3 + 0.6
+
+
+def test_limit_counts_down_and_can_be_suspended() -> None:
+    deadline = Deadline(200)
+    with deadline.suspended():
+        time.sleep(0.25)
+    assert 100 < deadline.remaining_ms() <= 200
+    time.sleep(0.25)
+    with pytest.raises(SearchTimeoutError):
+        deadline.remaining_ms()
