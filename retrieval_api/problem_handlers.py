@@ -92,6 +92,18 @@ _SPOKEN: dict[type[Exception], ProblemKind] = {
     RecordPendingError: RECORD_PENDING,
 }
 
+# Pydantic's own words for these name types of Python.
+WORDINGS = {
+    "tuple_type": "must be a list",
+    "list_type": "must be a list",
+    "set_type": "must be a list",
+    "dict_type": "must be a JSON object",
+    "mapping_type": "must be a JSON object",
+    "bool_type": "must be true or false",
+    "string_type": "must be a string",
+    "finite_number": "must be a finite number",
+}
+
 # The message of these may name hosts, files or SQL: it goes to the log, and the caller gets
 # the sentence beside it.
 _TRY_AGAIN = "The database does not answer just now. Ask again in a few seconds."
@@ -191,7 +203,7 @@ def _word(error: dict[str, Any]) -> str:
         return f"not valid JSON: {error['ctx']['error']} at character {error['loc'][-1]}"
     if error["type"] in ("model_attributes_type", "model_type"):
         return "must be a JSON object, sent with Content-Type: application/json"
-    return str(error["msg"])
+    return WORDINGS.get(error["type"]) or str(error["msg"])
 
 
 def _answer_invalid_request(request: Request, error: RequestValidationError) -> ProblemResponse:

@@ -21,7 +21,7 @@ from ragline.search.inspection import read_document
 from ragline.search.messages import SearchAnswer
 from retrieval_api.access.callers import Caller
 from retrieval_api.messages.collections import Freshness
-from retrieval_api.messages.fields import Identifier, Query
+from retrieval_api.messages.fields import Identifier, Query, Question
 from retrieval_api.messages.questions import make_question
 from retrieval_api.routes.collections import show_freshness
 from retrieval_api.routes.searches import answer_question
@@ -30,10 +30,8 @@ LARGEST_TOP_K = 50
 CHUNKS_AT_ONCE = 50
 
 
-class _Arguments(BaseModel):
-    """Strict: a number in quotes or a misspelt argument is an error and not a guess."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
+class _Arguments(Question):
+    """The arguments of a tool."""
 
 
 class _Result(BaseModel):

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import difflib
+from collections.abc import Sequence
+from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
-from pydantic_core import PydanticCustomError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
 LONGEST_QUERY_CHARS = 8_000
 LONGEST_ID_CHARS = 4_096
+# A name that is longer is no misspelt one.
+LONGEST_NAME_CHARS = 100
 # Up to here every reader of JSON keeps a whole number exact.
 LARGEST_ID = 2**53 - 1
 
@@ -58,9 +71,46 @@ Identifier = Annotated[
 
 
 class Question(BaseModel):
-    """Strict: a number in quotes or a misspelt field is an error and not a guess."""
+    """Strict: a number in quotes or a misspelt field is an error and not a guess.
+
+    What is said of a field that there is not names the one that was probably meant.
+    """
 
     model_config = ConfigDict(extra="forbid", strict=True)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _suggest_fields(cls, value: Any, validate: ModelWrapValidatorHandler[Self]) -> Self:
+        try:
+            return validate(value)
+        except ValidationError as error:
+            faults = error.errors(include_url=False)
+            if not any(_is_unknown(fault) for fault in faults):
+                raise
+            known = [field.alias or name for name, field in cls.model_fields.items()]
+            raise ValidationError.from_exception_data(
+                error.title, [_reword(fault, known) for fault in faults]
+            ) from None
+
+
+def _is_unknown(fault: ErrorDetails) -> bool:
+    """Whether a fault is an unknown field of the message itself, not of one within it."""
+    return fault["type"] == "extra_forbidden" and len(fault["loc"]) == 1
+
+
+def _reword(fault: ErrorDetails, known: Sequence[str]) -> InitErrorDetails:
+    """The fault once more; of an unknown field it says which was probably meant."""
+    text = _suggest(str(fault["loc"][0]), known) if _is_unknown(fault) else fault["msg"]
+    # Braces would be read as names of the context.
+    template = text.replace("{", "{{").replace("}", "}}")
+    kind = PydanticCustomError(fault["type"], template)
+    return InitErrorDetails(type=kind, loc=fault["loc"], input=fault["input"])
+
+
+def _suggest(name: str, known: Sequence[str]) -> str:
+    close = difflib.get_close_matches(name.lower()[:LONGEST_NAME_CHARS], known, n=1)
+    hint = f"; did you mean {close[0]}?" if close else ""
+    return f"there is no such field{hint or '; there are: ' + ', '.join(known)}"
 
 
 class Answer(BaseModel):

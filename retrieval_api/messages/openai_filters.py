@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 from pydantic.config import JsonDict
 from pydantic_core import PydanticCustomError
 
-from retrieval_api.messages.fields import Identifier
+from retrieval_api.messages.fields import Identifier, Question
 
 MOST_CONDITIONS = 100
 MOST_VALUES = 1_000
@@ -41,8 +41,8 @@ def _pair(operators: Sequence[str], *kinds: str) -> JsonDict:
     return {"properties": {"type": {"enum": [*operators]}, "value": {"type": [*kinds]}}}
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+class _Part(Question):
+    model_config = ConfigDict(allow_inf_nan=False)
 
 
 class Comparison(_Part):

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from retrieval_api.messages.fields import Answer, Identifier
+from retrieval_api.messages.fields import Answer, Identifier, Question
 
 LONGEST_PERIOD_DAYS = 92
 DEFAULT_PERIOD_DAYS = 7
@@ -16,10 +16,11 @@ DEFAULT_PERIOD_DAYS = 7
 Day = Annotated[date, Field(ge=date(2000, 1, 1), le=date(2199, 12, 31))]
 
 
-class QualityParameters(BaseModel):
+class QualityParameters(Question):
     """Which searches the figures are about: whole days (UTC), the last one included."""
 
-    model_config = ConfigDict(extra="forbid")
+    # What stands in a query string is text.
+    model_config = ConfigDict(strict=False)
 
     collection: Identifier | None = Field(default=None, description="All without it.")
     first: Day | None = Field(

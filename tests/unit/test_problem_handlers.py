@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import logging
+import pkgutil
+from collections.abc import Iterator
+from types import ModuleType
 from typing import Any
 
 import psycopg
@@ -11,9 +15,11 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from httpx2 import Response
+from pydantic import BaseModel
 from sqlalchemy.exc import OperationalError, ProgrammingError
 from starlette.middleware import Middleware
 
+import retrieval_api
 from ragline.errors import (
     DatabaseUnavailableError,
     IndexNotReadyError,
@@ -24,6 +30,7 @@ from ragline.errors import (
     UnknownHitError,
     UnknownRequestError,
 )
+from retrieval_api.messages.fields import Question
 from retrieval_api.messages.reranking import RerankBody
 from retrieval_api.messages.search import SearchBody
 from retrieval_api.observation.access_log import AccessLog
@@ -197,6 +204,47 @@ def test_bad_field_of_a_search_is_named(change: dict[str, Any], field: str) -> N
     problem = check_problem(answer, 422, "invalid-request")
     assert [error["field"] for error in problem["errors"]] == [field]
     assert problem["detail"].startswith(f"{field}: ")
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("topk", "top_k"), ("topK", "top_k"), ("reranker", "rerank"), ("filters", "filter")],
+)
+def test_field_that_was_probably_meant_is_named(name: str, meant: str) -> None:
+    answer = make_client().post("/search", json={**GOOD, name: 5, "mode": "magic"})
+    problem = check_problem(answer, 422, "invalid-request")
+    assert {"field": name, "message": f"there is no such field; did you mean {meant}?"} in (
+        problem["errors"]
+    )
+    # The other faults are told as well.
+    assert {error["field"] for error in problem["errors"]} == {name, "mode"}
+
+
+@pytest.mark.parametrize("name", ["zzz", "{0}", "x" * 10_000, ""])
+def test_fields_that_there_are_are_listed_beside_a_strange_one(name: str) -> None:
+    content = json.dumps({**GOOD, name: 5})
+    headers = {"Content-Type": "application/json"}
+    answer = make_client().post("/search", content=content, headers=headers)
+    problem = check_problem(answer, 422, "invalid-request")
+    assert "there are: collection, query, top_k" in problem["errors"][0]["message"]
+
+
+def test_every_message_that_is_sent_suggests_fields() -> None:
+    strict = {
+        model
+        for module in _list_modules(retrieval_api)
+        for model in vars(module).values()
+        if isinstance(model, type) and issubclass(model, BaseModel)
+        if model.__module__.startswith("retrieval_api.")
+        if model.model_config.get("extra") == "forbid"
+    }
+    assert len(strict) > 10
+    assert {model for model in strict if not issubclass(model, Question)} == set()
+
+
+def _list_modules(package: ModuleType) -> Iterator[ModuleType]:
+    for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+        yield importlib.import_module(found.name)
 
 
 @pytest.mark.parametrize("missing", ["collection", "query"])
