@@ -6,7 +6,7 @@ What a caller may not see does not exist here, and is answered like what does no
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -19,13 +19,16 @@ from ragline.errors import (
     UnknownReceiptError,
 )
 from ragline.search.candidates import LiveGeneration
-from ragline.search.hits import make_receipt
+from ragline.search.deadline import Deadline
+from ragline.search.hits import make_receipt, read_extras
 from ragline.search.media_types import media_type_of
-from ragline.search.messages import Receipt
+from ragline.search.messages import Highlight, Receipt, SearchRequest
 from ragline.storage.database import Database
 from ragline.storage.generation_tables import load_generation_statement
 from ragline.storage.statements import load_statement
 
+HIGHLIGHTED_CHUNKS = 300
+HIGHLIGHT_TIMEOUT_MS = 5_000
 RECEIPT_ID = re.compile(r"([0-9]{1,18})-([0-9]{1,18})")
 
 Principals = Sequence[str] | None
@@ -181,6 +184,19 @@ def read_document(
         metadata=first["metadata"],
         chunks=[_make_chunk(row, generation, now) for row in rows],
     )
+
+
+def highlight_chunks(
+    database: Database, generation: LiveGeneration, document: ServedDocument, query: str
+) -> Mapping[int, tuple[Highlight, ...]]:
+    """The places of a query's words in a document's first HIGHLIGHTED_CHUNKS, by entry id."""
+    ids = [chunk.receipt.entry_id for chunk in document.chunks[:HIGHLIGHTED_CHUNKS]]
+    if not query.strip() or not ids:
+        return {}
+    request = SearchRequest(document.collection, query, highlight=True, include=())
+    with database.begin() as connection:
+        found = read_extras(connection, request, generation, ids, Deadline(HIGHLIGHT_TIMEOUT_MS))
+    return found.highlights
 
 
 def list_documents(

@@ -142,6 +142,14 @@ def _read_json(text: str) -> object:
     raise _InvalidFieldError(FieldError(field="filter", message=message))
 
 
+def read_text_fields(request: Request) -> dict[str, str]:
+    """The fields of an address, each as a text that the database can hold."""
+    return {
+        name: text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
+        for name, text in request.query_params.items()
+    }
+
+
 def read_period_days(text: str | None) -> int:
     """How many days back the plots go: one of PERIODS_DAYS; the first for anything else."""
     return next((days for days in PERIODS_DAYS if str(days) == text), PERIODS_DAYS[0])

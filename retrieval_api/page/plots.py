@@ -8,6 +8,7 @@ from datetime import date, timedelta
 
 from markupsafe import Markup
 
+from ragline.durations import say_duration
 from ragline.quality.figures import QualityFigures
 from ragline.quality.history import DayOfSearches, Half95, KeptEvaluation
 from ragline.status import Clock, SourceStatus
@@ -47,7 +48,7 @@ def _show_clock(id_: str, name: str, clock: Clock) -> ShownClock:
     waits = "nothing waits"
     if clock.waiting_seconds:
         waits = f"a change waits for {say_age(clock.waiting_seconds)}"
-    text = f"{waits}; the limit is {say_age(clock.within_seconds)}"
+    text = f"{waits}; the limit is {say_duration(clock.within_seconds)}"
     readings = clock.readings
     usual = None
     if readings.p95_seconds is not None:

@@ -12,7 +12,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from retrieval_api.access.callers import Caller
-from retrieval_api.page import words
+from retrieval_api.page import names, words
+from retrieval_api.page.run_links import find_run_link
 
 ASSETS_PATH = "/page"
 
@@ -66,7 +67,10 @@ def load_environment() -> Environment:
     environment.filters |= {
         "age": words.say_age,
         "count": words.say_count,
+        "document_name": names.name_document,
+        "format_name": names.name_media_type,
         "moment": words.say_moment,
+        "run_link": find_run_link,
         "score": words.say_score,
     }
     return environment

@@ -19,12 +19,13 @@ from ragline.access.keys import find_key
 from ragline.errors import InvalidSearchError, RaglineError
 from ragline.quality.figures import Period, read_figures
 from ragline.quality.history import read_days, read_evaluations
-from ragline.search.inspection import explain_receipt, list_documents, read_document
+from ragline.search.inspection import explain_receipt
 from ragline.search.messages import SearchAnswer
 from ragline.status import SourceStatus, read_status
 from retrieval_api.access.callers import Caller
 from retrieval_api.messages.feedback import FeedbackBody
-from retrieval_api.page import entrance, plots, views
+from retrieval_api.page import document_pages, entrance, plots, views
+from retrieval_api.page.collection_choice import first_collection, list_names
 from retrieval_api.page.entrance import FromHere, Judging, Looking
 from retrieval_api.page.failures import PageProblem, PageRoute, ask_for_key, find_problem
 from retrieval_api.page.forms import (
@@ -36,11 +37,8 @@ from retrieval_api.page.forms import (
 from retrieval_api.page.rendering import ASSETS_PATH, render
 from retrieval_api.problems import FieldError
 from retrieval_api.routes.feedback import give_feedback
-from retrieval_api.routes.inspection import read_cursor, write_cursor
 from retrieval_api.routes.searches import answer_question
 from retrieval_api.service import OpenService
-
-DOCUMENTS_A_PAGE = 50
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
@@ -50,7 +48,7 @@ Posted = Annotated[dict[str, str], Depends(read_posted_fields)]
 @router.get("/")
 def show_search(request: Request, caller: Looking) -> Response:
     """The search box and, once something is asked, the hits with all that is behind them."""
-    form = SearchForm.read(request.query_params, _first_collection(caller))
+    form = SearchForm.read(request.query_params, first_collection(caller))
     answer, form, problem = _search(form, request, caller) if form.is_asked else (None, form, None)
     status = problem.status if problem else 422 if form.faults else 200
     return render(
@@ -60,7 +58,7 @@ def show_search(request: Request, caller: Looking) -> Response:
         status=status,
         headers=problem.headers if problem else None,
         form=form,
-        collections=_list_names(caller, form.collection),
+        collections=list_names(caller, form.collection),
         answer=answer,
         hits=views.show_hits(answer) if answer else [],
         problem=problem,
@@ -95,66 +93,9 @@ def show_receipt(receipt_id: str, request: Request, caller: Looking) -> Response
         "receipt.html",
         caller,
         explained=explained,
+        shown=views.show_receipt(explained),
         metadata=views.list_values(explained.metadata),
         chunking=views.list_values(explained.chunking),
-    )
-
-
-@router.get("/documents")
-def show_documents(request: Request, caller: Looking) -> Response:
-    """The chunks of one document; without its id, the documents of a collection."""
-    given = {name: text.replace("\0", "\ufffd") for name, text in request.query_params.items()}
-    name = given.get("collection") or _first_collection(caller)
-    collections = _list_names(caller, name)
-    if not name:
-        return render(request, "documents.html", caller, collections=[], collection="", **_NO_LIST)
-    collection = caller.collection(name).name
-    source = given.get("source") or None
-    document_id = given.get("document_id")
-    if document_id:
-        return _show_document(request, caller, collection, document_id, source)
-    after = read_cursor(given["after"]) if given.get("after") else ("", "")
-    found = list_documents(
-        caller.database,
-        collection,
-        caller.narrow(()),
-        source=source,
-        after=after,
-        limit=DOCUMENTS_A_PAGE + 1,
-    )
-    shown = found[:DOCUMENTS_A_PAGE]
-    return render(
-        request,
-        "documents.html",
-        caller,
-        collections=collections,
-        collection=collection,
-        documents=shown,
-        next=write_cursor(shown[-1]) if len(found) > len(shown) else None,
-        is_first=not given.get("after"),
-    )
-
-
-_NO_LIST: dict[str, Any] = {"documents": [], "next": None, "is_first": True}
-
-
-def _show_document(
-    request: Request, caller: Caller, collection: str, document_id: str, source: str | None
-) -> Response:
-    searcher = caller.service.searcher
-    generation = searcher.live_generation(collection, caller.tenant)
-    document = read_document(
-        caller.database, generation, collection, document_id, caller.narrow(()), source
-    )
-    tokenizer = searcher.embedder(generation.model).tokenizer
-    return render(
-        request,
-        "document.html",
-        caller,
-        document=document,
-        chunks=views.show_chunks(document, tokenizer.count_tokens),
-        metadata=views.list_values(document.metadata),
-        generation=generation,
     )
 
 
@@ -165,7 +106,7 @@ def show_quality(request: Request, caller: Looking) -> Response:
     Plots are made of everybody's searches, so they need the scope that /v1/quality needs.
     """
     given = request.query_params
-    name = given.get("collection", "").replace("\0", "\ufffd") or _first_collection(caller)
+    name = given.get("collection", "").replace("\0", "\ufffd") or first_collection(caller)
     collection = caller.collection(name).name if name else ""
     days = read_period_days(given.get("days"))
     may_see_plots = bool(collection) and caller.is_permitted("admin")
@@ -173,7 +114,7 @@ def show_quality(request: Request, caller: Looking) -> Response:
         request,
         "quality.html",
         caller,
-        collections=_list_names(caller, collection),
+        collections=list_names(caller, collection),
         collection=collection,
         days=days,
         periods=PERIODS_DAYS,
@@ -253,6 +194,7 @@ async def sign_out(request: Request) -> Response:
 def mount_page(app: FastAPI) -> None:
     """Serve the page with its style, script and icon."""
     app.include_router(router)
+    app.include_router(document_pages.router)
     app.mount(ASSETS_PATH, _Assets(directory=_assets_folder()))
 
 
@@ -268,12 +210,3 @@ class _Assets(StaticFiles):
 def _assets_folder() -> Path:
     with as_file(files("retrieval_api.page") / "static") as folder:
         return folder
-
-
-def _list_names(caller: Caller, chosen: str) -> list[str]:
-    return views.order_collections([one.name for one in caller.list_collections()], chosen)
-
-
-def _first_collection(caller: Caller) -> str:
-    """The first collection by name; empty where the caller may name none."""
-    return next((settings.name for settings in caller.list_collections()), "")

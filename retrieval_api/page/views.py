@@ -1,17 +1,17 @@
-"""What the templates show of answers, worked out: bars of scores, marked texts, repeated starts."""
+"""What the templates show of answers, worked out: bars of scores, rendered texts, clocks."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ragline.search.inspection import Chunk, ServedDocument
-from ragline.search.messages import Hit, HitExplanation, SearchAnswer
+from ragline.search.inspection import Chunk, ExplainedReceipt, ServedDocument
+from ragline.search.messages import Highlight, Hit, HitExplanation, SearchAnswer
 from ragline.status import SourceStatus
+from retrieval_api.page.chunk_text import ShownText, show_text
 from retrieval_api.page.plots import ShownClock, show_clocks
-from retrieval_api.page.words import split_marked
 
 CountTokens = Callable[[list[str]], list[int]]
 
@@ -28,20 +28,19 @@ class ScoreBar:
 
 @dataclass(frozen=True, slots=True)
 class ShownHit:
-    """A hit with its text in pieces, each with whether it is marked, and its scores by stage."""
+    """A hit with its rendered text and its scores by stage."""
 
     hit: Hit
-    pieces: list[tuple[str, bool]]
+    text: ShownText
     bars: list[ScoreBar]
 
 
 @dataclass(frozen=True, slots=True)
 class ShownChunk:
-    """A chunk with the beginning that repeats the chunk before, and the rest."""
+    """A chunk with its rendered text. `repeated_tokens` of its start also end the chunk before."""
 
     chunk: Chunk
-    repeated: str
-    rest: str
+    text: ShownText
     repeated_tokens: int
 
 
@@ -70,10 +69,18 @@ def show_sources(sources: Sequence[SourceStatus]) -> list[ShownSource]:
 def show_hits(answer: SearchAnswer) -> list[ShownHit]:
     """The hits of an answer that was asked for with highlights and explanations."""
     best = max((_keyword_score(hit) for hit in answer.hits), default=0.0)
-    return [
-        ShownHit(hit, split_marked(hit.text or "", hit.highlights or ()), _draw_bars(hit, best))
-        for hit in answer.hits
-    ]
+    return [ShownHit(hit, _show_hit_text(hit), _draw_bars(hit, best)) for hit in answer.hits]
+
+
+def _show_hit_text(hit: Hit) -> ShownText:
+    return show_text(
+        hit.text or "",
+        hit.media_type,
+        headings=hit.heading_path,
+        title=hit.title,
+        highlights=hit.highlights or (),
+        is_clamped=True,
+    )
 
 
 def _keyword_score(hit: Hit) -> float:
@@ -107,8 +114,12 @@ def _width(score: float, full: float) -> float:
     return round(100 * min(max(score / full, 0.0), 1.0), 1) if full > 0 else 0.0
 
 
-def show_chunks(document: ServedDocument, count_tokens: CountTokens) -> list[ShownChunk]:
-    """A document's chunks in order, each parted where it stops repeating the one before."""
+def show_chunks(
+    document: ServedDocument,
+    count_tokens: CountTokens,
+    highlights: Mapping[int, Sequence[Highlight]],
+) -> list[ShownChunk]:
+    """A document's chunks in order; `highlights` are by entry id."""
     repeated = [
         _repeated_chars(before, chunk)
         for before, chunk in zip([None, *document.chunks], document.chunks, strict=False)
@@ -116,9 +127,30 @@ def show_chunks(document: ServedDocument, count_tokens: CountTokens) -> list[Sho
     starts = [chunk.text[:length] for chunk, length in zip(document.chunks, repeated, strict=True)]
     tokens = count_tokens(starts)
     return [
-        ShownChunk(chunk, start, chunk.text[len(start) :], count)
-        for chunk, start, count in zip(document.chunks, starts, tokens, strict=True)
+        ShownChunk(
+            chunk,
+            show_text(
+                chunk.text,
+                document.media_type,
+                headings=chunk.heading_path,
+                title=document.title,
+                highlights=highlights.get(chunk.receipt.entry_id, ()),
+                repeated_chars=length,
+            ),
+            count,
+        )
+        for chunk, length, count in zip(document.chunks, repeated, tokens, strict=True)
     ]
+
+
+def show_receipt(explained: ExplainedReceipt) -> ShownText:
+    """The text behind a receipt."""
+    return show_text(
+        explained.text,
+        explained.media_type,
+        headings=explained.heading_path,
+        title=explained.title,
+    )
 
 
 def _repeated_chars(before: Chunk | None, chunk: Chunk) -> int:
@@ -132,8 +164,3 @@ def list_values(metadata: dict[str, Any]) -> list[tuple[str, str]]:
 
 def _say_value(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-
-
-def order_collections(names: Sequence[str], chosen: str) -> list[str]:
-    """The collections of a select box, with the chosen one even where it is none of them."""
-    return [*names] if chosen in names or not chosen else [*names, chosen]

@@ -1,11 +1,8 @@
-"""Values as people read them: ages, counts, moments, scores, and texts with marked words."""
+"""Values as people read them: ages, counts, moments and scores."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
-
-from ragline.search.messages import Highlight
 
 _UNITS = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
 
@@ -35,19 +32,3 @@ def say_moment(moment: datetime | None) -> str:
 def say_score(score: float | None) -> str:
     """A score with three significant places after the point; a dash for none."""
     return "–" if score is None else f"{score:.3f}"
-
-
-def split_marked(text: str, highlights: Sequence[Highlight]) -> list[tuple[str, bool]]:
-    """A text in pieces, each with whether it is highlighted; together they are the text.
-
-    Highlights are in order of their start. One that overlaps the one before is left out.
-    """
-    pieces, position = [], 0
-    for highlight in highlights:
-        if highlight.start < position:
-            continue
-        pieces.append((text[position : highlight.start], False))
-        pieces.append((text[highlight.start : highlight.end], True))
-        position = highlight.end
-    pieces.append((text[position:], False))
-    return [piece for piece in pieces if piece[0]]

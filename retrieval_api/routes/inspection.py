@@ -11,6 +11,7 @@ from fastapi import APIRouter, Query
 from fastapi.exceptions import RequestValidationError
 from pydantic import StringConstraints
 
+from ragline.search.document_records import RecordedDocument
 from ragline.search.inspection import (
     ExplainedReceipt,
     ListedDocument,
@@ -120,7 +121,7 @@ def show_document(
     )
 
 
-def write_cursor(document: ListedDocument) -> str:
+def write_cursor(document: ListedDocument | RecordedDocument) -> str:
     """Where a page ended, as a word that fits into an address."""
     place = json.dumps([document.source, document.document_id])
     return base64.urlsafe_b64encode(place.encode()).decode().rstrip("=")

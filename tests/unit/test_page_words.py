@@ -1,17 +1,14 @@
-"""Values as the page says them, and texts in marked pieces."""
+"""Values as the page says them."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from ragline.search.messages import Highlight
 from retrieval_api.page.entrance import is_own_path
 from retrieval_api.page.forms import SearchForm, read_period_days
-from retrieval_api.page.words import say_age, say_count, split_marked
+from retrieval_api.page.words import say_age, say_count
 
 
 @pytest.mark.parametrize(
@@ -29,19 +26,6 @@ def test_counts_have_their_noun() -> None:
     assert say_count(1, "hit") == "1 hit"
     assert say_count(1024, "hit") == "1,024 hits"
     assert say_count(0, "entry", "entries") == "0 entries"
-
-
-@given(st.text(max_size=40), st.lists(st.tuples(st.integers(0, 50), st.integers(1, 9)), max_size=6))
-def test_pieces_of_a_text_are_the_text(text: str, places: list[tuple[int, int]]) -> None:
-    highlights = [Highlight(start, start + length) for start, length in sorted(places)]
-    pieces = split_marked(text, highlights)
-    assert "".join(piece for piece, _ in pieces) == text
-
-
-def test_highlighted_words_are_marked() -> None:
-    assert split_marked("a word here", [Highlight(2, 6)]) == [
-        ("a ", False), ("word", True), (" here", False),
-    ]  # fmt: skip
 
 
 def test_address_of_a_form_asks_the_same_again() -> None:

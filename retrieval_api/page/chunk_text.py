@@ -1,0 +1,150 @@
+"""The text of a chunk as people read it: its markup rendered, its words marked, its length bounded.
+
+Which renderer a text has follows from the document's media type. Nothing of the text reaches the
+page as markup of its own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from ragline.search.media_types import MEDIA_TYPES
+from ragline.search.messages import Highlight
+from retrieval_api.page.markdown_text import render_markdown
+from retrieval_api.page.marks import TextWriter, mark_text, remove_signs
+from retrieval_api.page.plain_text import render_plain_text
+from retrieval_api.page.rendered_blocks import Block
+from retrieval_api.page.restructured_text import render_restructured_text
+
+# A hit shows about so many characters at once, and more only where the first mark is behind them.
+SHOWN_CHARS = 700
+MOST_SHOWN_CHARS = 1_500
+_LIKE_RESTRUCTURED = re.compile(
+    r"``[^`]+``|^\.\. [\w|_\[]|:[a-z]+:`|\w`?_\b|^[=\-~^]{4,}(?: +=+)*\s*$|::\s*$", re.MULTILINE
+)
+_ADORNMENT = re.compile(r"[ \t]*([=\-~^\"'`#*+:.<>_])\1{2,}[ \t]*(?:\r?\n|$)")
+_DECORATION = re.compile(r"[\s`*_#]+")
+
+
+@dataclass(frozen=True, slots=True)
+class ShownText:
+    """A rendered chunk: what is shown at once, and the rest of a long one.
+
+    `path` are the headings above it, marked where the text began with one that was left out.
+    """
+
+    path: tuple[Markup, ...]
+    first: Markup
+    rest: Markup
+    rest_chars: int
+
+
+def show_text(
+    text: str,
+    media_type: str | None,
+    *,
+    headings: Sequence[str] = (),
+    title: str | None = None,
+    highlights: Sequence[Highlight] = (),
+    repeated_chars: int = 0,
+    is_clamped: bool = False,
+) -> ShownText:
+    """A chunk's text without the headings that its path repeats.
+
+    `repeated_chars` of its start also end the chunk before and are shown as that. With
+    `is_clamped`, a long text is parted between two blocks.
+    """
+    start, dropped = _find_body(text, (*headings, title or ""))
+    path = tuple(
+        _write_heading(heading, text, dropped.get(_plain(heading)), highlights)
+        for heading in headings
+    )
+    inside = [
+        Highlight(one.start - start, one.end - start) for one in highlights if one.start >= start
+    ]
+    repeated = max(repeated_chars - start, 0)
+    marked = mark_text(text[start:], inside, repeated)
+    blocks = _render(marked, media_type, TextWriter(is_repeated=repeated > 0))
+    count = _count_shown(blocks) if is_clamped else len(blocks)
+    return ShownText(
+        path=path,
+        first=_join(blocks[:count]),
+        rest=_join(blocks[count:]),
+        rest_chars=sum(block.chars for block in blocks[count:]),
+    )
+
+
+def _render(marked: str, media_type: str | None, writer: TextWriter) -> list[Block]:
+    if media_type == MEDIA_TYPES["md"]:
+        return render_markdown(marked, writer)
+    is_restructured = media_type == MEDIA_TYPES["rst"] or (
+        media_type == MEDIA_TYPES["txt"] and _LIKE_RESTRUCTURED.search(remove_signs(marked))
+    )
+    if is_restructured:
+        return render_restructured_text(marked, writer)
+    return render_plain_text(marked, writer)
+
+
+def _find_body(text: str, headings: Sequence[str]) -> tuple[int, dict[str, tuple[int, int]]]:
+    """Where a text begins behind the headings that it repeats, and where each of those stands.
+
+    A chunk that is nothing but headings keeps its last one.
+    """
+    known = {_plain(heading) for heading in headings} - {""}
+    position, found = 0, dict[str, tuple[int, int]]()
+    while position < len(text):
+        line_end = text.find("\n", position)
+        if line_end < 0:
+            break
+        line = text[position:line_end].strip()
+        above = _ADORNMENT.match(text, position)
+        if above and found and not line.strip(above.group(1)):
+            position = above.end()
+        elif _plain(line) in known:
+            found[_plain(line)] = (position, line_end)
+            position = line_end + 1
+        elif not line and found:
+            position = line_end + 1
+        else:
+            break
+    return (position, found) if text[position:].strip() else (0, {})
+
+
+def _write_heading(
+    heading: str, text: str, place: tuple[int, int] | None, highlights: Sequence[Highlight]
+) -> Markup:
+    writer = TextWriter()
+    if place is None or text[slice(*place)].strip() != heading:
+        return writer.write(heading)
+    start, end = place
+    inside = [
+        Highlight(one.start - start, one.end - start)
+        for one in highlights
+        if start <= one.start and one.end <= end
+    ]
+    return writer.write(mark_text(text[start:end], inside))
+
+
+def _plain(heading: str) -> str:
+    return _DECORATION.sub(" ", heading).strip().casefold()
+
+
+def _count_shown(blocks: Sequence[Block]) -> int:
+    """How many blocks are shown at once: some text, and the first mark where that is not far."""
+    first_mark = next((n for n, block in enumerate(blocks) if block.is_marked), 0)
+    shown = 0
+    for number, block in enumerate(blocks):
+        wanted = MOST_SHOWN_CHARS if number <= first_mark else SHOWN_CHARS
+        if number and shown + block.chars > wanted:
+            is_small = sum(rest.chars for rest in blocks[number:]) < SHOWN_CHARS / 3
+            return len(blocks) if is_small else number
+        shown += block.chars
+    return len(blocks)
+
+
+def _join(blocks: Sequence[Block]) -> Markup:
+    return Markup("\n").join(block.html for block in blocks)

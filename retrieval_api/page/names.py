@@ -1,0 +1,57 @@
+"""What documents and their formats are called on the page. None of it is stored."""
+
+from __future__ import annotations
+
+from urllib.parse import unquote, urlsplit
+
+from ragline.search.media_types import MEDIA_TYPES, UNKNOWN
+
+_FORMATS = {
+    "csv": "CSV table",
+    "doc": "Word document",
+    "docx": "Word document",
+    "eml": "E-mail",
+    "epub": "EPUB book",
+    "html": "Web page",
+    "json": "JSON",
+    "jsonl": "JSON lines",
+    "md": "Markdown",
+    "msg": "Outlook message",
+    "odp": "OpenDocument presentation",
+    "ods": "OpenDocument spreadsheet",
+    "odt": "OpenDocument text",
+    "org": "Org document",
+    "pdf": "PDF",
+    "ppt": "PowerPoint presentation",
+    "pptx": "PowerPoint presentation",
+    "rst": "reStructuredText",
+    "rtf": "Rich text",
+    "tsv": "TSV table",
+    "txt": "Plain text",
+    "xls": "Excel workbook",
+    "xlsx": "Excel workbook",
+    "xml": "XML",
+    "yaml": "YAML",
+}
+_NAMES = {MEDIA_TYPES[file_type]: name for file_type, name in _FORMATS.items()}
+
+
+def name_document(title: str | None, document_id: str) -> str:
+    """The title of a document; of one without a title, the file name in its id, or the id."""
+    if title and title.strip():
+        return title
+    parts = urlsplit(document_id) if "://" in document_id else None
+    path = parts.path if parts else document_id
+    name = path.rstrip("/").rpartition("/")[2]
+    if parts is not None:
+        name = unquote(name) or parts.netloc
+    return name if name.strip() else document_id
+
+
+def name_media_type(media_type: str | None) -> str | None:
+    """A media type in words: `PDF`, `Word document`; a record is a `Record`, others stay."""
+    if media_type is None:
+        return None
+    if media_type == UNKNOWN:
+        return "Record"
+    return _NAMES.get(media_type, media_type)

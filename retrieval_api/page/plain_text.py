@@ -1,0 +1,71 @@
+"""Text without markup as HTML: its lines, its tables of `a | b` rows, and its links."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+from markupsafe import Markup
+
+from retrieval_api.page.links import write_link
+from retrieval_api.page.marks import TextWriter, remove_signs
+from retrieval_api.page.rendered_blocks import Block, write_table
+
+# How the readers of tables join cells: ragline.parsing.table_rows.
+_SEPARATOR = " | "
+_BLANK = re.compile(r"\n[ \t]*\n\s*")
+_NUMBER = re.compile(r"[-+(]?[\d.,:/%€$£ -]*\d[\d.,:/%€$£ )-]*")
+_LINK = re.compile(r"https?://[^\s<>\"'|]{1,2000}[^\s<>\"'|.,;:!?)\]}]")
+
+
+def render_plain_text(text: str, writer: TextWriter) -> list[Block]:
+    """The blocks of a marked text, in order: paragraphs that keep their lines, and tables."""
+    blocks = []
+    for is_table, lines in _split(text):
+        html = _write_rows(lines, writer) if is_table else _write_lines(lines, writer)
+        blocks.append(Block(html, sum(map(len, lines))))
+    return blocks
+
+
+def write_with_links(text: str, writer: TextWriter) -> Markup:
+    """A piece of marked text, its web addresses as links."""
+    written, position = Markup(), 0
+    for found in _LINK.finditer(text):
+        written += writer.write(text[position : found.start()])
+        opening = write_link(remove_signs(found.group()))
+        written += Markup("{}{}</a>").format(opening, writer.write(found.group()))
+        position = found.end()
+    return written + writer.write(text[position:])
+
+
+def _split(text: str) -> Iterator[tuple[bool, list[str]]]:
+    """The paragraphs of a text, each parted where rows of a table begin and end."""
+    for paragraph in _BLANK.split(text.strip("\r\n")):
+        for is_table, group in groupby(paragraph.splitlines(), _is_row):
+            lines = list(group)
+            # One row alone is rather a sentence with a bar in it.
+            is_few = len(lines) == 1 and remove_signs(lines[0]).count(_SEPARATOR) < 2
+            yield is_table and not is_few, lines
+
+
+def _is_row(line: str) -> bool:
+    bare = remove_signs(line)
+    return _SEPARATOR in bare or bare.startswith("| ")
+
+
+def _write_lines(lines: Sequence[str], writer: TextWriter) -> Markup:
+    return Markup('<p class="lines">{}</p>').format(write_with_links("\n".join(lines), writer))
+
+
+def _write_rows(lines: Sequence[str], writer: TextWriter) -> Markup:
+    rows = [_split_row(line) for line in lines]
+    names = [remove_signs(cell) for cell in rows[0] if cell.strip()]
+    has_header = len(rows) > 1 and len(names) > 1 and not any(map(_NUMBER.fullmatch, names))
+    return write_table(rows, writer, has_header=has_header)
+
+
+def _split_row(line: str) -> list[str]:
+    """The cells of a row. The first is empty where the row begins with a bar."""
+    bare = remove_signs(line)
+    return (" " + line if bare.startswith("| ") else line).split(_SEPARATOR)

@@ -1,0 +1,488 @@
+"""reStructuredText as HTML that is safe whatever a document says.
+
+Chunks are parts of a document, often cut inside a list or a listing; docutils would report that
+as errors. So the blocks are found here, line by line, and what is not understood stays text.
+Directives are not executed: nothing is included, loaded or evaluated. Words and links inside a
+block are `restructured_inline`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from markupsafe import Markup
+
+from retrieval_api.page.marks import TextWriter, cut_signed, remove_signs
+from retrieval_api.page.rendered_blocks import Block, write_code, write_picture, write_table
+from retrieval_api.page.restructured_inline import Targets, find_targets, write_inline
+
+DEEPEST = 12
+_ADORNMENT = re.compile(r"([=\-~^\"'`#*+:.<>_])\1{2,}\s*$")
+_BULLET = re.compile(r"[-*+•]\s+(?=\S)")
+_NUMBER = re.compile(r"\(?(\d{1,3}|#|[A-Za-z])[.)]\s+(?=\S)")
+_FIELD = re.compile(r":([^:\s][^:]*):(?:\s+|$)")
+_HEADER = re.compile(r"([A-Z][\w-]*):(?:\s+|$)")
+_DIRECTIVE = re.compile(r"\.\. (?:\|[^|]+\| )?([A-Za-z][\w:+.-]*?)\s?::(?:\s+|$)")
+_NOTE = re.compile(r"\.\. (\[[^\]]+\])\s*")
+_SIMPLE_BORDER = re.compile(r"\s*={2,}(?:\s+={2,})+\s*$")
+_GAP = re.compile(r"(?<=\S)\s{3,}(?=\S)")
+_GRID_BORDER = re.compile(r"\s*\+(?:[-=]+\+)+\s*$")
+_OPTION = re.compile(r"\s*:[\w -]+:(?:\s|$)")
+_DOCTEST = re.compile(r">>> ?")
+_CODE_LINE = re.compile(
+    r"\s*(?:def |class |return\b|import |from \S+ import|if .*:$|for .*:$|while .*:$|with .*:$|"
+    r"async |await |try:|else:|except|finally:|elif |@\w|raise |#|>>> |\.\.\. |\$ |//|"
+    r"[)}\]]+[;,]?$|"
+    r".*[;{(\[]$|.*\w\(.*\)[:;]?$|[\w.\[\]\"']+ [-+*/|&]?= \S)"
+)
+_LISTINGS = frozenset([
+    "code", "code-block", "sourcecode", "parsed-literal", "math", "doctest", "testcode",
+    "productionlist", "csv-table", "list-table", "highlight",
+])  # fmt: skip
+_PICTURES = frozenset(["image", "figure"])
+_NOTES = frozenset([
+    "note", "warning", "tip", "hint", "important", "caution", "danger", "error", "attention",
+    "admonition", "seealso",
+])  # fmt: skip
+_HIDDEN = frozenset([
+    "include", "literalinclude", "contents", "toctree", "meta", "index", "raw", "default-role",
+    "role", "currentmodule", "module", "replace", "unicode", "date", "class", "sectnum",
+    "target-notes", "header", "footer", "only",
+])  # fmt: skip
+
+
+def render_restructured_text(text: str, writer: TextWriter) -> list[Block]:
+    """The blocks of a marked text, in order. Line ends may be of any system."""
+    lines = text.expandtabs(8).splitlines()
+    reader = _BlockReader(lines, find_targets(remove_signs(text)), writer)
+    return reader.read()
+
+
+@dataclass
+class _BlockReader:
+    """Takes one block after the other from the lines at `index`."""
+
+    lines: Sequence[str]
+    targets: Targets
+    writer: TextWriter
+    depth: int = 0
+    index: int = 0
+    is_literal_next: bool = False
+    blocks: list[Block] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.bare = [remove_signs(line).rstrip() for line in self.lines]
+
+    def read(self) -> list[Block]:
+        while self.index < len(self.lines):
+            if not self.bare[self.index].strip():
+                self.writer.skip(self.lines[self.index])
+                self.index += 1
+                continue
+            first = self.index
+            html = self._take_block()
+            if html:
+                self.blocks.append(Block(html, sum(map(len, self.bare[first : self.index]))))
+        return self.blocks
+
+    def _take_block(self) -> Markup:
+        line = self.bare[self.index]
+        if self.is_literal_next:
+            self.is_literal_next = False
+            if line[:1].isspace():
+                return self._take_listing()
+        if line[:1].isspace():
+            return self._take_indented()
+        for take in self._TAKERS:
+            html = take(self)
+            if html is not None:
+                return html
+        return self._take_paragraph()
+
+    def _take_heading(self) -> Markup | None:
+        """A line with a line of signs under it, or over it too; a line of signs alone is a rule."""
+        bare, index = self.bare, self.index
+        if _ADORNMENT.match(bare[index]):
+            self.writer.skip(self.lines[index])
+            is_over = index + 2 < len(bare) and _ADORNMENT.match(bare[index + 2])
+            if not (is_over and bare[index + 1].strip()):
+                self.index += 1
+                return Markup("<hr>") if self.blocks and self.index < len(bare) else Markup()
+            self.index += 1
+            return self._write_heading()
+        is_under = index + 1 < len(bare) and _ADORNMENT.match(bare[index + 1])
+        return self._write_heading() if is_under else None
+
+    def _write_heading(self) -> Markup:
+        html = Markup('<p class="heading">{}</p>').format(
+            self._inline(self.lines[self.index].strip())
+        )
+        self.index += 2
+        return html
+
+    def _take_simple_table(self) -> Markup | None:
+        """A table of `====` borders. A chunk may begin below the first border or end before one."""
+        ahead = self.bare[self.index : self.index + 2]
+        place = next((n for n, line in enumerate(ahead) if _SIMPLE_BORDER.match(line)), None)
+        if place is None:
+            return None
+        borders = [self.index] if place == 0 else [self.index - 1, self.index + 1]
+        end = self.index + place + 1
+        while end < len(self.bare):
+            if _SIMPLE_BORDER.match(self.bare[end]):
+                borders.append(end)
+                if end + 1 == len(self.bare) or not self.bare[end + 1].strip():
+                    break
+            end += 1
+        starts = [found.start() for found in re.finditer("=+", ahead[place])]
+        rows: list[list[str]] = []
+        for number in range(self.index, min(end + 1, len(self.lines))):
+            if number in borders or re.fullmatch(r"[-\s]*", self.bare[number]):
+                continue
+            cells = _slice_columns(self.lines[number], starts)
+            if rows and not remove_signs(cells[0]).strip():
+                rows[-1] = [_join(*pair) for pair in zip(rows[-1], cells, strict=True)]
+            else:
+                rows.append(cells)
+        self.index = end + 1
+        return self._write_rows(rows, has_header=len(borders) > 2)
+
+    def _take_columns(self) -> Markup | None:
+        """Lines of a table whose borders are in other chunks: as many wide gaps in each."""
+        end = self.index
+        count = len(_GAP.split(self.bare[end]))
+        while end < len(self.bare) and count > 1 and len(_GAP.split(self.bare[end])) == count:
+            end += 1
+        is_closed = end < len(self.bare) and _SIMPLE_BORDER.match(self.bare[end])
+        is_alone = end == len(self.bare) or not self.bare[end].strip()
+        if end - self.index < 2 or not (is_closed or is_alone):
+            return None
+        rows = [_GAP.split(line.strip()) for line in self.lines[self.index : end]]
+        self.index = end + 1 if is_closed else end
+        return self._write_rows(rows, has_header=False)
+
+    def _take_grid_table(self) -> Markup | None:
+        if not _GRID_BORDER.match(self.bare[self.index]):
+            return None
+        end = self.index
+        while end < len(self.bare) and self.bare[end].lstrip()[:1] in ("+", "|"):
+            end += 1
+        border = self.bare[self.index]
+        lines = range(self.index, end)
+        if any(_GRID_BORDER.match(self.bare[n]) and _shape(self.bare[n]) != _shape(border)
+               for n in lines):  # fmt: skip
+            return self._take_listing(end)  # cells that span others
+        starts = [place + 1 for place, sign in enumerate(border) if sign == "+"][:-1]
+        rows: list[list[str]] = []
+        has_header = False
+        is_new = True
+        for number in lines:
+            if _GRID_BORDER.match(self.bare[number]):
+                has_header |= "=" in self.bare[number]
+                is_new = True
+                continue
+            cells = [_strip_cell(cell) for cell in _slice_columns(self.lines[number], starts)]
+            if is_new:
+                rows.append(cells)
+            else:
+                rows[-1] = [_join(*pair) for pair in zip(rows[-1], cells, strict=True)]
+            is_new = False
+        self.index = end
+        return self._write_rows(rows, has_header=has_header)
+
+    def _write_rows(self, rows: Sequence[Sequence[str]], *, has_header: bool) -> Markup:
+        return write_table(rows, self.writer, has_header=has_header, write_cell=self._inline)
+
+    def _take_explicit(self) -> Markup | None:
+        """Take `.. `: a directive, a note's text, a link's target or a comment."""
+        line = self.bare[self.index]
+        if line.startswith("__ "):
+            return self._hide(self._end_of_indented(self.index + 1))
+        if not re.match(r"\.\.(?:\s|$)", line):
+            return None
+        end = self._end_of_indented(self.index + 1)
+        directive, note = _DIRECTIVE.match(line), _NOTE.match(line)
+        if directive:
+            return self._take_directive(directive.group(1).lower(), directive.end(), end)
+        if note:
+            body = [cut_signed(self.lines[self.index], note.end())]
+            body += self.lines[self.index + 1 : end]
+            self.index = end
+            label = note.group(1)
+            return Markup('<div class="footnote"><span>{}</span> {}</div>').format(
+                label, self._nested(_dedent(body))
+            )
+        return self._hide(end)
+
+    def _take_directive(self, name: str, argument: int, end: int) -> Markup:
+        rest = cut_signed(self.lines[self.index], argument)
+        body = self.index + 1
+        options = []
+        while body < end and _OPTION.match(self.bare[body]):
+            options.append(self.bare[body].strip())
+            body += 1
+        if name in _HIDDEN:
+            return self._hide(end)
+        if name in _PICTURES:
+            alt = next((one.removeprefix(":alt:") for one in options if one[:5] == ":alt:"), rest)
+            picture = Markup("<p>{}</p>").format(write_picture(self.writer.write(alt.strip())))
+            caption = _dedent(self.lines[body:end])
+            self.index = end
+            return picture + self._nested(caption)
+        if name in _LISTINGS:
+            self.index = body
+            return self._take_listing(end)
+        lines = _dedent(self.lines[body:end])
+        self.index = end
+        inner = self._nested([rest, *lines] if remove_signs(rest).strip() else lines)
+        if name in _NOTES:
+            return Markup('<div class="aside"><p class="heading">{}</p>{}</div>').format(
+                name.capitalize(), inner
+            )
+        return inner
+
+    def _take_fields(self) -> Markup | None:
+        """`:name: value` lines; or three and more `Name: value` lines that begin a document."""
+        pattern = _FIELD
+        if not _FIELD.match(self.bare[self.index]):
+            pattern = _HEADER
+            ahead = self.bare[self.index : self.index + 3]
+            is_header = len(ahead) == 3 and all(
+                _HEADER.match(line) or (n and line[:1].isspace()) for n, line in enumerate(ahead)
+            )
+            if self.index or self.depth or not is_header:
+                return None
+        written = Markup()
+        while self.index < len(self.lines) and (found := pattern.match(self.bare[self.index])):
+            end = self._end_of_item(self.index + 1)
+            value = [cut_signed(self.lines[self.index], found.end()).strip()]
+            value += [line.strip() for line in self.lines[self.index + 1 : end]]
+            written += Markup("<div><dt>{}</dt><dd>{}</dd></div>").format(
+                found.group(1), self._inline(" ".join(value))
+            )
+            self.index = end
+            self._skip_blank()
+        return Markup('<dl class="facts">{}</dl>').format(written)
+
+    def _take_bullets(self) -> Markup | None:
+        return self._take_items(_BULLET, lambda _mark: "<ul>", "</ul>")
+
+    def _take_numbers(self) -> Markup | None:
+        return self._take_items(_NUMBER, _open_numbers, "</ol>")
+
+    def _take_items(
+        self, pattern: re.Pattern[str], opening: Callable[[str], str], closing: str
+    ) -> Markup | None:
+        found = pattern.match(self.bare[self.index])
+        if found is None or self._is_sentence(pattern):
+            return None
+        written = Markup(opening(found.group()))  # noqa: S704  a tag with a number
+        while self.index < len(self.lines) and (found := pattern.match(self.bare[self.index])):
+            end = self._end_of_indented(self.index + 1)
+            first = cut_signed(self.lines[self.index], found.end())
+            item = [first, *_dedent(self.lines[self.index + 1 : end], found.end())]
+            self.index = end
+            written += Markup("<li>{}</li>").format(self._nested(item))
+            self._skip_blank()
+        return written + Markup(closing)  # noqa: S704  a tag
+
+    def _is_sentence(self, pattern: re.Pattern[str]) -> bool:
+        """Whether it only looks like a list: `A. Smith wrote`, with more of it not indented."""
+        if pattern is not _NUMBER or self.index + 1 >= len(self.bare):
+            return False
+        below = self.bare[self.index + 1]
+        return bool(below) and not below[0].isspace() and not _NUMBER.match(below)
+
+    def _take_doctest(self) -> Markup | None:
+        if not _DOCTEST.match(self.bare[self.index]):
+            return None
+        end = self.index
+        while end < len(self.bare) and self.bare[end].strip():
+            end += 1
+        return self._take_listing(end)
+
+    def _take_lines(self) -> Markup | None:
+        """A line block: each line begins with `| ` and stays a line."""
+        written = []
+        while self.index < len(self.lines) and re.match(r"\|(?: |$)", self.bare[self.index]):
+            written.append(self._inline(cut_signed(self.lines[self.index], 2)))
+            self.index += 1
+        if not written:
+            return None
+        return Markup("<p>{}</p>").format(Markup("<br>").join(written))
+
+    def _take_definition(self) -> Markup | None:
+        """A term with its indented text right below. A chunk may begin inside an item instead."""
+        below = self.index + 1
+        is_term = below < len(self.bare) and self.bare[below][:1].isspace()
+        if not is_term or self.bare[self.index].endswith("::") or not self.index:
+            return None
+        if not self.bare[below].strip():
+            return None
+        term = self._inline(self.lines[self.index].strip())
+        end = self._end_of_indented(below)
+        self.index = end
+        return Markup("<dl><dt>{}</dt><dd>{}</dd></dl>").format(
+            term, self._nested(_dedent(self.lines[below:end]))
+        )
+
+    def _take_indented(self) -> Markup:
+        """Lines that are indented without a listing above them: a quotation, or code."""
+        end = self._end_of_indented(self.index)
+        stop = self.index
+        while stop < end and self.bare[stop].strip():
+            stop += 1
+        lines = [line for line in self.bare[self.index : stop] if line.strip()]
+        if 2 * sum(bool(_CODE_LINE.match(line)) for line in lines) >= len(lines):
+            return self._take_listing(end)
+        body = _dedent(self.lines[self.index : end])
+        self.index = end
+        return Markup("<blockquote>{}</blockquote>").format(self._nested(body))
+
+    def _take_listing(self, end: int | None = None) -> Markup:
+        end = self._end_of_indented(self.index) if end is None else end
+        body = _dedent(self.lines[self.index : end])
+        self.index = end
+        while body and not remove_signs(body[-1]).strip():
+            self.writer.skip(body.pop())
+        while body and not remove_signs(body[0]).strip():
+            self.writer.skip(body.pop(0))
+        return write_code("\n".join(body), self.writer) if body else Markup()
+
+    def _take_paragraph(self) -> Markup:
+        first = self.index
+        self.index += 1
+        while self.index < len(self.lines) and self.bare[self.index].strip():
+            if self.bare[self.index - 1].endswith("::") and self.bare[self.index][:1].isspace():
+                break
+            if _ADORNMENT.match(self.bare[min(self.index + 1, len(self.bare) - 1)]) and (
+                self.index + 1 < len(self.bare)
+            ):
+                break
+            self.index += 1
+        lines = [line.strip() for line in self.lines[first : self.index]]
+        bare = self.bare[self.index - 1].strip()
+        if bare.endswith("::"):
+            self.is_literal_next = True
+            lines[-1] = _drop_colons(lines[-1])
+        shown = self._inline("\n".join(lines))
+        return Markup("<p>{}</p>").format(shown) if shown.strip() else shown
+
+    def _hide(self, end: int) -> Markup:
+        for line in self.lines[self.index : end]:
+            self.writer.skip(line)
+        self.index = end
+        return Markup()
+
+    def _skip_blank(self) -> None:
+        while self.index < len(self.lines) and not self.bare[self.index].strip():
+            self.writer.skip(self.lines[self.index])
+            self.index += 1
+
+    def _end_of_indented(self, index: int) -> int:
+        """The first line from `index` on that is text at the margin; blank ones before it count."""
+        end = index
+        while index < len(self.bare):
+            if self.bare[index].strip():
+                if not self.bare[index][0].isspace():
+                    break
+                end = index + 1
+            index += 1
+        return end
+
+    def _end_of_item(self, index: int) -> int:
+        while index < len(self.bare) and self.bare[index][:1].isspace():
+            index += 1
+        return index
+
+    def _inline(self, text: str) -> Markup:
+        return write_inline(text, self.targets, self.writer)
+
+    def _nested(self, lines: Sequence[str]) -> Markup:
+        """The blocks of an item or a body; one paragraph alone needs no element."""
+        if self.depth >= DEEPEST:
+            return self._inline("\n".join(lines))
+        reader = _BlockReader(lines, self.targets, self.writer, self.depth + 1)
+        return Markup("\n").join(block.html for block in reader.read())
+
+    _TAKERS = (
+        _take_simple_table,
+        _take_columns,
+        _take_grid_table,
+        _take_heading,
+        _take_explicit,
+        _take_fields,
+        _take_bullets,
+        _take_numbers,
+        _take_doctest,
+        _take_lines,
+        _take_definition,
+    )
+
+
+def _open_numbers(mark: str) -> str:
+    sign = mark.strip("(.) \t")
+    if sign.isdigit():
+        return f'<ol start="{int(sign)}">'
+    if sign == "#":
+        return "<ol>"
+    kind = "a" if sign.islower() else "A"
+    return f'<ol type="{kind}" start="{ord(sign.lower()) - ord("a") + 1}">'
+
+
+def _slice_columns(line: str, starts: Sequence[int]) -> list[str]:
+    """The cells of a marked line, each from its column's start to the next column's."""
+    cells, rest, position = [], line, 0
+    for bound in starts[1:]:
+        cell = _take_visible(rest, bound - position)
+        cells.append(cell.strip())
+        rest, position = rest[len(cell) :], bound
+    return [*cells, rest.strip()]
+
+
+def _take_visible(text: str, count: int) -> str:
+    """The beginning of a marked text with so many characters, signs not counted."""
+    position = 0
+    while count > 0 and position < len(text):
+        if remove_signs(text[position]):
+            count -= 1
+        position += 1
+    while position < len(text) and not remove_signs(text[position]):
+        position += 1
+    return text[:position]
+
+
+def _strip_cell(cell: str) -> str:
+    return cell.strip().removesuffix("|").removeprefix("|").strip()
+
+
+def _join(first: str, second: str) -> str:
+    return f"{first} {second}" if first and second else first or second
+
+
+def _shape(border: str) -> str:
+    return border.strip().replace("=", "-")
+
+
+def _dedent(lines: Sequence[str], least: int | None = None) -> list[str]:
+    """Lines without the indentation that they share, at most `least` of it."""
+    widths = [
+        len(bare) - len(bare.lstrip()) for line in lines if (bare := remove_signs(line)).strip()
+    ]
+    shared = min(widths, default=0)
+    shared = shared if least is None else min(shared, least)
+    return [cut_signed(line, min(shared, _indent_of(line))) for line in lines]
+
+
+def _indent_of(line: str) -> int:
+    bare = remove_signs(line)
+    return len(bare) - len(bare.lstrip())
+
+
+def _drop_colons(line: str) -> str:
+    """The last line of a paragraph before a listing: `text::` is shown as `text:`."""
+    bare = remove_signs(line)
+    kept = "" if bare in ("::", "") else line.rstrip()[:-1]
+    return kept.removesuffix(" :") if kept.endswith(" :") else kept
