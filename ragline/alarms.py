@@ -108,7 +108,7 @@ def raise_alarm(
         severity=severity,
         collection=collection,
         source=source,
-        documents=list(documents[:NAMED_DOCUMENTS]),
+        documents=list(dict.fromkeys(documents))[:NAMED_DOCUMENTS],
         cause=cause,
         remedy=remedy,
         since=since,

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 def prove(configuration: Configuration, sources: tuple[str, ...], *, as_json: bool) -> None:
     """Compare SOURCES, or all of them, with ledger and index; exit status 1 where they differ.
 
-    What differs is named and put back to work; the next sync mends it.
+    What differs is named and put back to work; the next sync repairs it. What the source changed
+    since it was last synced is named too, and is no fault.
     """
     names = list(sources) or [source.name for source in configuration.sources]
     for name in names:
@@ -54,7 +55,14 @@ def _describe(proof: SyncProof) -> dict[str, object]:
         "hashed_documents": proof.hashed_documents,
         "entries": proof.entries,
         "largest_unseen_ratio": proof.largest_unseen_ratio,
-        "differences": proof.differences,
+        "differences": [
+            {
+                "document_id": difference.document_id,
+                "what": difference.what,
+                "is_fault": difference.is_fault,
+            }
+            for difference in proof.differences
+        ],
         "source_error": proof.source_error,
         "seconds": proof.seconds,
     }
@@ -62,11 +70,14 @@ def _describe(proof: SyncProof) -> dict[str, object]:
 
 def _print(proof: SyncProof) -> None:
     for difference in proof.differences:
-        click.echo(f"{proof.source}: {difference.document_id}: {difference.what}")
+        why = "" if difference.is_fault else " (changed since the last sync, no fault)"
+        click.echo(f"{proof.source}: {difference.document_id}: {difference.what}{why}")
     if proof.source_error is not None:
         click.echo(f"{proof.source}: not listed: {proof.source_error}")
+    changed = len(proof.differences) - len(proof.faults)
     click.echo(
         f"{proof.source}: {count(proof.documents, 'document')}, {proof.hashed_documents:,} of them "
         f"hashed, {count(proof.entries, 'entry', 'entries')}: "
-        f"{count(len(proof.differences), 'difference')}"
+        f"{count(len(proof.faults), 'difference')}"
+        + (f", {changed:,} changed since the last sync" if changed else "")
     )

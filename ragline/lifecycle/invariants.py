@@ -1,7 +1,7 @@
 """What must always hold between the ledger and the entries of a generation.
 
 Each invariant is a statement that returns the documents breaking it; an empty answer is the
-proof. Comparing with the source itself is `sync_proof`, which also has the differences mended.
+proof. Comparing with the source itself is `sync_proof`, which also has the differences repaired.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ragline.lifecycle.generations import Generation, open_generations
+from ragline.lifecycle.generations import Generation, list_generations
 from ragline.lifecycle.workshop import Workshop
 from ragline.storage.generation_tables import load_generation_statement
 
@@ -100,7 +100,8 @@ def check_invariants(
     row as it has parts see every document.
     """
     settings = workshop.configuration.source(source_name)
-    generations = open_generations(workshop, settings.collection)
+    with workshop.database.connect() as connection:
+        generations = list_generations(connection, settings.collection)
     return [
         Verdict(
             invariant,

@@ -1,7 +1,10 @@
 """The sync proof: source, ledger and index hold the same documents, by id and by hash.
 
-Differences are named and put back to work at once; the next run mends them. What must hold
-between ledger and index alone is `invariants`.
+A difference is a fault when nothing explains it; faults are named, fail the check and raise an
+alarm. What the source may have changed since it was listed, and what a sync that runs beside the
+proof has under way, is named and is no fault, unless it is still there after another sync. All of
+it is put back to work at once; the next run repairs it. What must hold between ledger and index
+alone is `invariants`.
 """
 
 from __future__ import annotations
@@ -9,19 +12,19 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 
-from sqlalchemy import Connection, RowMapping
+from sqlalchemy import Connection, Row, RowMapping
 
 from ragline.errors import SourceUnavailableError
 from ragline.fingerprints import hash_bytes
-from ragline.lifecycle.generations import list_generations, open_generations
+from ragline.lifecycle.generations import list_generations
 from ragline.lifecycle.invariants import Verdict, check_invariants
 from ragline.lifecycle.ledger import register_source
 from ragline.lifecycle.listing import load_listed
 from ragline.lifecycle.workshop import Workshop
-from ragline.sources.protocol import FetchedDocument, ListedDocument, Source
+from ragline.sources.protocol import FetchedDocument, ListedDocument, ProbesListing, Source
 from ragline.sources.registry import KINDS
 from ragline.storage.generation_tables import load_generation_statement
 from ragline.storage.statements import load_statement
@@ -38,10 +41,16 @@ OTHER_BYTES = "other bytes in the source"
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A document that source, ledger and index do not agree on, and how they differ."""
+    """A document that source, ledger and index do not agree on, and how they differ.
+
+    Without `is_fault` the source has changed since it was listed, or a sync is at work on it.
+    `versions` says what was compared: a fault is the same difference after another sync.
+    """
 
     document_id: str
     what: str
+    is_fault: bool = True
+    versions: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +75,13 @@ class SyncProof:
     seconds: float
 
     @property
+    def faults(self) -> list[Difference]:
+        """The differences that no change of the source and no sync explains."""
+        return [difference for difference in self.differences if difference.is_fault]
+
+    @property
     def holds(self) -> bool:
-        return not self.differences and self.source_error is None
+        return not self.faults and self.source_error is None
 
 
 def prove_source(
@@ -78,7 +92,8 @@ def prove_source(
     `in_full` asks the source in any case and looks at every entry. Without it, a source whose
     listing is dear is not asked, and a large index is looked at in part, by `turn`.
 
-    A source that cannot be listed to its end leaves the proof open: its error stands in it.
+    A source that cannot be listed to its end leaves the proof open: `source_error` says why. The
+    proof waits for no sync and keeps none waiting.
     """
     started = perf_counter()
     settings = workshop.configuration.source(source_name)
@@ -89,8 +104,8 @@ def prove_source(
         comparison.try_source(workshop.open_source(source_name))
     verdicts = check_invariants(workshop, source_name, turn=turn, in_full=in_full)
     comparison.add_verdicts(verdicts)
-    comparison.add_unmended()
-    comparison.reopen()
+    comparison.add_unrepaired()
+    comparison.conclude()
     documents, entries = _count(workshop, settings.collection, source_id)
     proof = SyncProof(
         source=source_name,
@@ -110,14 +125,23 @@ def prove_source(
 
 
 class _Comparison:
-    """The differences of one source as they are found, and the keys that they are mended by."""
+    """The differences of one source as they are found, and the keys that they are repaired by."""
 
     def __init__(self, workshop: Workshop, source_name: str, source_id: int) -> None:
         self._workshop = workshop
         self._source_name = source_name
-        self._source_id = source_id
+        self._parameters = {"source_id": source_id}
+        # A run that has just synced the source proves it before it gives the source back.
+        self._is_own = workshop.holds_source(source_name)
+        self._kind = KINDS[workshop.configuration.source(source_name).kind]
         self._misplaced: set[int] = set()
-        self._unread: set[int] = set()
+        self._unread: dict[str, int] = {}
+        self._is_source_unchanged = False
+        with workshop.database.connect() as connection:
+            self._activity = self._read_activity(connection)
+        # Kept apart: entries are ours alone, a listing changes with the source.
+        self._of_index: list[Difference] = []
+        self._of_source: list[Difference] = []
         self.differences: list[Difference] = []
         self.hashed = 0
         self.largest_unseen_ratio = 1.0
@@ -136,45 +160,123 @@ class _Comparison:
     def compare_source(self, source: Source) -> None:
         """Hold the source's listing, and the bytes of all or some documents, to the ledger."""
         listed = list(source.list_documents())
-        parameters = {"source_id": self._source_id}
+        differing, hashes = self._compare_listing(listed)
+        self._of_source = [*differing, *self._compare_bytes(source, listed, hashes)]
+        if self._of_source and self._kind.is_listed_cheaply:
+            self._look_again(source)
+
+    def _look_again(self, source: Source) -> None:
+        """Leave out what was seen while the source was changing; see whether it has changed."""
+        differing, hashes = self._compare_listing(list(source.list_documents()))
+        same_version = {row["document_id"] for row in hashes}
+        self._of_source = [
+            found
+            for found in self._of_source
+            if (
+                found.document_id in same_version
+                if found.what == OTHER_BYTES
+                else found in differing
+            )
+        ]
+        probe = source.probe_listing() if isinstance(source, ProbesListing) else source.probe()
+        self._is_source_unchanged = (
+            self._kind.is_probe_complete and probe == self._activity.listed_probe
+        )
+
+    def _compare_listing(
+        self, listed: Sequence[ListedDocument]
+    ) -> tuple[list[Difference], Sequence[RowMapping]]:
+        """What listing and ledger do not agree on, and the hashes of what they agree on."""
         with self._workshop.database.begin() as connection:
             load_listed(connection, listed)
-            rows = connection.execute(load_statement("checks/compare_listing"), parameters)
-            self.differences += [Difference(row.document_id, row.what) for row in rows]
-            known = connection.execute(load_statement("checks/select_hashes"), parameters)
+            rows = connection.execute(load_statement("checks/compare_listing"), self._parameters)
+            found = [Difference(**row, is_fault=False) for row in rows.mappings()]
+            known = connection.execute(load_statement("checks/select_hashes"), self._parameters)
             hashes = known.mappings().all()
-        self._compare_bytes(source, listed, hashes)
+        return found, hashes
 
     def add_verdicts(self, verdicts: Sequence[Verdict]) -> None:
         """Take over what breaks an invariant."""
         for verdict in verdicts:
             words = verdict.invariant.name.replace("_", " ")
             for broken in verdict.broken:
-                self.differences.append(Difference(broken.document_id, words))
+                self._of_index.append(Difference(broken.document_id, words))
                 self._misplaced.add(broken.document_key)
 
-    def add_unmended(self) -> None:
-        """Take over what the last proof found and no sync has mended since."""
-        named = {difference.document_id for difference in self.differences}
+    def add_unrepaired(self) -> None:
+        """Take over the faults of the last proof that no sync has repaired since."""
+        named = {found.document_id for found in (*self._of_index, *self._of_source)}
         with self._workshop.database.connect() as connection:
-            rows = connection.execute(
-                load_statement("checks/select_unmended"), {"source_id": self._source_id}
-            )
-            self.differences += [
+            rows = connection.execute(load_statement("checks/select_unmended"), self._parameters)
+            self._of_index += [
                 Difference(**row) for row in rows.mappings() if row["document_id"] not in named
             ]
 
-    def reopen(self) -> None:
-        """Put back to work what differs. Entries that stand for nothing at all go at once."""
+    def conclude(self) -> None:
+        """Tell faults from what is under way, and put back to work what differs.
+
+        Beside a sync nothing is touched: it proves its own work when it ends. Entries that belong
+        to no document go at once.
+        """
         with self._workshop.database.begin() as connection:
-            self._reopen(connection, self._misplaced - self._unread, is_reread=False)
-            self._reopen(connection, self._unread, is_reread=True)
-            self._delete_orphans(connection)
-            if self.differences:
-                # No probe shows them: whoever watches the source shall start a sync all the same.
-                connection.execute(
-                    load_statement("checks/forget_listed_probe"), {"source_id": self._source_id}
-                )
+            is_settled = self._is_settled(connection)
+            before = self._read_findings(connection)
+            of_source = [
+                replace(found, is_fault=is_settled and self._is_unexplained(found, before))
+                for found in self._of_source
+            ]
+            of_index = [replace(found, is_fault=is_settled) for found in self._of_index]
+            self.differences = [*of_source, *of_index]
+            if is_settled and self.differences:
+                self._repair(connection)
+
+    def _is_settled(self, connection: Connection) -> bool:
+        """Whether the last sync did all its stages, and none was at work beside this proof."""
+        if self._is_own:
+            return True
+        is_free = connection.execute(
+            load_statement("checks/try_source_lock"), {"source": self._source_name}
+        ).scalar_one()
+        return bool(
+            is_free
+            and not self._activity.is_unfinished
+            and self._read_activity(connection) == self._activity
+        )
+
+    def _is_unexplained(self, found: Difference, before: dict[tuple[str, str], bool]) -> bool:
+        """Whether the source was the same when it was listed, or a sync since changed nothing."""
+        is_kept = found.what == OTHER_BYTES and self._kind.is_listed_cheaply
+        return (
+            self._is_source_unchanged
+            or is_kept
+            or before.get((found.document_id, found.versions), False)
+        )
+
+    def _read_findings(self, connection: Connection) -> dict[tuple[str, str], bool]:
+        """The last proof's differences, and whether one of them that is still there is a fault."""
+        row = connection.execute(
+            load_statement("checks/select_last_findings"), self._parameters
+        ).first()
+        if row is None:
+            return {}
+        return {
+            (document_id, versions): is_fault or row.is_synced_since
+            for document_id, versions, is_fault in row.findings
+        }
+
+    def _read_activity(self, connection: Connection) -> Row[tuple[object, ...]]:
+        return connection.execute(
+            load_statement("checks/select_sync_activity"), self._parameters
+        ).one()
+
+    def _repair(self, connection: Connection) -> None:
+        changed = {found.document_id for found in self._of_source if found.what == OTHER_BYTES}
+        unread = {key for name, key in self._unread.items() if name in changed}
+        self._reopen(connection, self._misplaced - unread, is_reread=False)
+        self._reopen(connection, unread, is_reread=True)
+        self._delete_orphans(connection)
+        # No probe shows them: whoever watches the source shall start a sync all the same.
+        connection.execute(load_statement("checks/forget_listed_probe"), self._parameters)
 
     def _reopen(self, connection: Connection, keys: set[int], *, is_reread: bool) -> None:
         if keys:
@@ -193,18 +295,22 @@ class _Comparison:
 
     def _compare_bytes(
         self, source: Source, listed: Sequence[ListedDocument], hashes: Sequence[RowMapping]
-    ) -> None:
+    ) -> list[Difference]:
         sizes = {document.document_id: document.size_bytes or 0 for document in listed}
         chosen = _choose_documents(hashes, sizes)
+        differing = []
         for fetched in source.fetch_documents(list(chosen)):
             if not isinstance(fetched, FetchedDocument):
                 continue
             self.hashed += 1
             known = chosen[fetched.document_id]
-            if hash_bytes(fetched.content).hex() != known["content_hash"]:
-                self.differences.append(Difference(fetched.document_id, OTHER_BYTES))
-                self._unread.add(known["document_key"])
+            found = hash_bytes(fetched.content).hex()
+            if found != known["content_hash"]:
+                versions = json.dumps([known["version"], found])
+                differing.append(Difference(fetched.document_id, OTHER_BYTES, versions=versions))
+                self._unread[fetched.document_id] = known["document_key"]
         self.largest_unseen_ratio = bound_unseen(self.hashed, len(hashes))
+        return differing
 
 
 def _choose_documents(hashes: Sequence[RowMapping], sizes: dict[str, int]) -> dict[str, RowMapping]:
@@ -235,18 +341,22 @@ def bound_unseen(sampled: int, total: int) -> float:
 
 
 def _count(workshop: Workshop, collection: str, source_id: int) -> tuple[int, int]:
-    target = open_generations(workshop, collection)[-1]
+    """Documents of the source, and its entries in the newest generation."""
     with workshop.database.connect() as connection:
+        generations = list_generations(connection, collection)
         row = connection.execute(
             load_statement("checks/count_source_entries"),
-            {"source_id": source_id, "generation_id": target.id},
+            {"source_id": source_id, "generation_id": generations[-1].id if generations else 0},
         ).one()
     return row.documents, row.entries
 
 
 def _keep(workshop: Workshop, source_id: int, proof: SyncProof) -> None:
     differences = [
-        [difference.document_id, difference.what]
+        [difference.document_id, difference.what] for difference in proof.faults[:KEPT_DIFFERENCES]
+    ]
+    findings = [
+        [difference.document_id, difference.versions, difference.is_fault]
         for difference in proof.differences[:KEPT_DIFFERENCES]
     ]
     parameters = {
@@ -257,8 +367,9 @@ def _keep(workshop: Workshop, source_id: int, proof: SyncProof) -> None:
         "hashed_documents": proof.hashed_documents,
         "entries": proof.entries,
         "largest_unseen_ratio": proof.largest_unseen_ratio,
-        "difference_count": len(proof.differences),
+        "difference_count": len(proof.faults),
         "differences": json.dumps(differences),
+        "findings": json.dumps(findings),
         "source_error": proof.source_error,
         "seconds": proof.seconds,
     }

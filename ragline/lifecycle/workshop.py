@@ -88,6 +88,10 @@ class Workshop:
         if name not in self._locks:
             self._locks[name] = SourceLock(self.database, name, self.run_id)
 
+    def holds_source(self, name: str) -> bool:
+        """Whether this run has a source to itself."""
+        return name in self._locks
+
     def embedder(self, model: str) -> Embedder:
         """The embedder of a model, loaded at the first call."""
         if model not in self._embedders:

@@ -475,8 +475,10 @@ sync_proofs = Table(
     Column("largest_unseen_ratio", Double, nullable=False),
     Column("difference_count", BigInteger, nullable=False),
     Column("source_error", Text, nullable=True),
+    # The faults alone; `findings` are all differences, as they are compared with the next proof's.
     Column("differences", JSONB, nullable=False),
     Column("seconds", Double, nullable=False),
+    Column("findings", JSONB, nullable=False, server_default=text("'[]'::jsonb")),
     Index("sync_proofs_source_id_proven_at_idx", "source_id", "proven_at"),
 )
 

@@ -1,4 +1,4 @@
-"""The sync proof finds every planted fault by name, and the next sync mends it."""
+"""The sync proof finds every planted fault by name, and the next sync repairs it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,11 @@ import pytest
 from lifecycle_doubles import HashEmbedder, TreeSource, TreeWorkshop, make_workshop, sync
 from sqlalchemy import text
 
+from ragline.alarms import Alarm
+from ragline.lifecycle.chunks import build_chunks
+from ragline.lifecycle.documents import sync_documents
+from ragline.lifecycle.embeddings import embed_chunks
+from ragline.lifecycle.entries import apply_entries
 from ragline.lifecycle.generations import list_generations
 from ragline.lifecycle.invariants import ENTRIES_PER_PART, check_invariants, count_parts
 from ragline.lifecycle.sync_proof import SyncProof, bound_unseen, prove_source
@@ -43,6 +48,11 @@ def execute(workshop: TreeWorkshop, statement: str) -> None:
 
 def found(proof: SyncProof) -> set[tuple[str, str]]:
     return {(difference.document_id, difference.what) for difference in proof.differences}
+
+
+def alarms(workshop: TreeWorkshop) -> list[Alarm]:
+    (source,) = read_status(workshop.database).sources
+    return source.alarm_details
 
 
 def read_words(workshop: TreeWorkshop) -> tuple[dict[str, int], dict[str, int], tuple[int, int]]:
@@ -178,6 +188,11 @@ def test_differences_are_kept_for_the_status(workshop):
     assert not source.proof.holds
     assert "bert.md" in {name for name, _ in source.proof.differences}
     assert any("differences between source, ledger and index" in a for a in source.alarms)
+    (alarm,) = source.alarm_details
+    assert (alarm.name, alarm.documents) == ("proof_differs", ["bert.md"])
+    sync(workshop)
+    prove(workshop)
+    assert alarms(workshop) == []
 
 
 def test_fault_in_the_source_alone_costs_one_read_and_no_embedding(workshop, tree):
@@ -199,15 +214,115 @@ def test_source_that_is_away_leaves_the_proof_open(workshop, tree):
     assert proof.differences == []
 
 
-def test_unsynced_change_shows_as_a_difference(workshop, tree):
+def test_change_since_the_last_listing_is_named_and_is_no_fault(workshop, tree):
     tree.write("bert.md", "Something else.")
     tree.write("new.md", "Something new.")
-    assert found(prove(workshop)) == {
+    del tree.documents["dora.md"]
+    proof = prove(workshop)
+    assert found(proof) == {
         ("bert.md", "another version in the source"),
         ("new.md", "not in the ledger"),
+        ("dora.md", "gone from the source"),
     }
+    assert proof.holds
+    assert proof.faults == []
+    assert alarms(workshop) == []
+    sync(workshop)
+    assert prove(workshop).differences == []
+
+
+def test_change_in_the_middle_of_a_run_is_no_fault_of_its_proof(workshop, tree):
+    sync_documents(workshop, "tree")
+    tree.write("bert.md", "Something else.")
+    del tree.documents["dora.md"]
+    for stage in (build_chunks, embed_chunks, apply_entries):
+        stage(workshop, "tree")
+    proof = prove(workshop)
+    assert len(proof.differences) == 2
+    assert proof.holds
+    # Each time at another version: what changes with every run is never a fault.
+    for number in range(3):
+        sync_documents(workshop, "tree")
+        tree.write("bert.md", f"Something else, {number}.")
+        for stage in (build_chunks, embed_chunks, apply_entries):
+            stage(workshop, "tree")
+        assert prove(workshop).holds
+    assert alarms(workshop) == []
+
+
+def test_difference_that_another_sync_leaves_is_a_fault(workshop, tree):
+    """A source that always changes has no probe to compare by."""
+    execute(
+        workshop,
+        "update ragline.documents set version = 'lost' where document_id = 'bert.md'",
+    )
+    tree.write("busy.md", "Always something new.")
+    assert prove(workshop).holds
+    with workshop.database.begin() as connection:
+        connection.execute(
+            text(
+                "insert into ragline.source_syncs (run_id, source_id, finished_at) "
+                "select 'blind', id, now() from ragline.sources"
+            )
+        )
+    proof = prove(workshop)
+    assert [fault.document_id for fault in proof.faults] == ["bert.md", "busy.md"]
+    assert [alarm.name for alarm in alarms(workshop)] == ["proof_differs"]
     sync(workshop)
     assert prove(workshop).holds
+    assert alarms(workshop) == []
+
+
+def test_proof_beside_a_sync_waits_for_nothing_and_finds_no_fault(workshop, tree):
+    tree.write("bert.md", "Something else.")
+    del tree.documents["dora.md"]
+    other = make_workshop(
+        workshop.database, workshop.configuration.home, tree, HashEmbedder(), run_id="other"
+    )
+    # In between, what is gone is still served, and what has changed is served as it was.
+    sync_documents(other, "tree")
+    try:
+        beside = prove(workshop)
+        assert ("dora.md", "entries of gone documents") in found(beside)
+        assert beside.holds
+    finally:
+        other.close()
+    # The run died there; the proof has nothing to say about work that is still to be done.
+    assert prove(workshop).holds
+    assert alarms(workshop) == []
+    sync(workshop)
+    assert prove(workshop).differences == []
+
+
+def test_sync_that_ends_while_a_proof_is_made_is_no_fault(workshop, tree):
+    tree.write("bert.md", "Something else.")
+    del tree.documents["dora.md"]
+
+    class Interrupted(TreeSource):
+        def list_documents(self):
+            yield from list(tree.list_documents())
+            if self.breaks_after is None:
+                self.breaks_after = 0
+                other = make_workshop(
+                    workshop.database, workshop.configuration.home, tree, HashEmbedder()
+                )
+                sync(other)
+
+    workshop.tree = Interrupted(tree.documents)
+    assert prove(workshop).holds
+    assert alarms(workshop) == []
+
+
+def test_file_that_is_written_while_its_source_is_proven_is_no_fault(workshop, tree):
+    class Busy(TreeSource):
+        def fetch_documents(self, document_ids):
+            tree.write("bert.md", "Written just now.")
+            return tree.fetch_documents(document_ids)
+
+    workshop.tree = Busy(tree.documents)
+    proof = prove(workshop)
+    assert ("bert.md", "other bytes in the source") not in found(proof)
+    assert proof.holds
 
 
 def test_large_live_index_is_looked_at_in_parts_that_cover_it(workshop):

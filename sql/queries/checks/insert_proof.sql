@@ -1,7 +1,7 @@
 -- Keeps one sync proof of a source.
 insert into ragline.sync_proofs (
   source_id, run_id, is_listed, documents, hashed_documents, entries, largest_unseen_ratio,
-  difference_count, differences, source_error, seconds
+  difference_count, differences, findings, source_error, seconds
 )
 values (
   cast(:source_id as bigint),
@@ -13,6 +13,7 @@ values (
   cast(:largest_unseen_ratio as double precision),
   cast(:difference_count as bigint),
   cast(:differences as jsonb),
+  cast(:findings as jsonb),
   cast(:source_error as text),
   cast(:seconds as double precision)
 )

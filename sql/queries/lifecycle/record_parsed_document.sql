@@ -1,8 +1,10 @@
 -- Records that a document was read and which parse its bytes gave. Attempts are forgotten when
--- it is other content; else only once it is served.
+-- it is other content; else only once it is served. What waited for nothing until now (it was
+-- served, or refused) waits from now on: another reader is no change of the source's.
 update ragline.documents
 set
   state = 'pending',
+  noticed_at = case when state in ('pending', 'failed') then noticed_at else now() end,
   read_version = version,
   read_by = cast(:read_by as text),
   attempts = case

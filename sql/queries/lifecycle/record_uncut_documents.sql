@@ -7,7 +7,8 @@ set
   error_name = cast(:error_name as text),
   error = cast(:error as text),
   attempts = t.attempts,
-  next_attempt_at = now() + t.retry_after
+  next_attempt_at = now() + t.retry_after,
+  clock_started_at = case when t.state = 'failed' then d.clock_started_at end
 from unnest(
   cast(:ids as bigint[]), cast(:states as text[]), cast(:attempts as integer[]),
   cast(:retry_after as interval[])

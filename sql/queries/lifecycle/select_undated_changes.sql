@@ -1,6 +1,8 @@
--- The ids of documents that this listing made pending and that have no time of change, in order.
+-- The ids of documents that this listing made pending and that have no time of change, in order;
+-- none at the first listing, where no clock runs.
 select d.document_id
 from ragline.documents as d
+join ragline.sources as s on s.id = d.source_id and s.first_listed_at is not null
 where
   d.source_id = cast(:source_id as bigint)
   and d.state = 'pending'

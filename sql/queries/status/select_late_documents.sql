@@ -24,6 +24,7 @@ from (
     and d.state in ('pending', 'failed', 'missing')
     and (
       d.state = 'missing'
+      or d.clock_started_at is not null
       or d.visible_at is not null
       or d.noticed_at > coalesce(s.first_listed_at, '-infinity')
     )

@@ -39,7 +39,8 @@ cross join lateral (
       where
         d.state in ('pending', 'failed')
         and (
-          d.visible_at is not null
+          d.clock_started_at is not null
+          or d.visible_at is not null
           or d.noticed_at > coalesce(s.first_listed_at, '-infinity')
         )
     ) as waiting_since,

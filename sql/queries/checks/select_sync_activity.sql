@@ -1,0 +1,16 @@
+-- One row: what the syncs of a source have done until now: the probe of the last listing, when it
+-- ended, when the last sync began, and whether that one has not ended (it runs, or it failed).
+select
+  s.listed_probe,
+  s.listed_at,
+  last.started_at as last_started_at,
+  last.run_id is not null and last.finished_at is null as is_unfinished
+from ragline.sources as s
+left join lateral (
+  select r.run_id, r.started_at, r.finished_at
+  from ragline.source_syncs as r
+  where r.source_id = s.id
+  order by r.started_at desc
+  limit 1
+) as last on true
+where s.id = cast(:source_id as bigint)

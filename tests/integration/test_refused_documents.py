@@ -1,0 +1,130 @@
+"""What a document that cannot be read does to the clock of its source, and which alarm names it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from lifecycle_doubles import HashEmbedder, TreeSource, TreeWorkshop, make_workshop, sync
+from sqlalchemy import text
+
+from ragline.errors import (
+    EncryptedDocumentError,
+    ParserTimeoutError,
+    UnsupportedFormatError,
+)
+from ragline.lifecycle.documents import sync_documents
+from ragline.status import SourceStatus, read_status
+
+REFUSED = (EncryptedDocumentError("a password"), UnsupportedFormatError("no reader for .xyz"))
+
+
+@pytest.fixture
+def tree() -> TreeSource:
+    tree = TreeSource()
+    for name in ("anna", "bert"):
+        tree.write(f"{name}.md", f"What {name} has to say about refusals.")
+    return tree
+
+
+@pytest.fixture
+def workshop(database, tmp_path, tree) -> TreeWorkshop:
+    return make_workshop(database, tmp_path, tree, HashEmbedder())
+
+
+def later(workshop: TreeWorkshop, **span: float) -> SourceStatus:
+    """The status as it will be, with the source looked at until then."""
+    moment = datetime.now(UTC) + timedelta(**span)
+    with workshop.database.begin() as connection:
+        connection.execute(
+            text("update ragline.sources set proven_at = :moment"), {"moment": moment}
+        )
+    (source,) = read_status(workshop.database, now=moment).sources
+    return source
+
+
+def execute(workshop: TreeWorkshop, statement: str) -> None:
+    with workshop.database.begin() as connection:
+        assert connection.execute(text(statement)).rowcount > 0
+
+
+@pytest.mark.parametrize("error", REFUSED, ids=["quarantined", "unsupported"])
+def test_refused_change_is_not_waited_for(workshop, tree, error):
+    sync(workshop)
+    tree.write("anna.md", "Something that nobody can read.")
+    tree.documents["anna.md"].error = error
+    sync(workshop)
+    seen = later(workshop, days=2)
+    assert (seen.visible.state, seen.visible.waiting_seconds) == ("kept", 0)
+    assert seen.is_fresh
+    assert seen.alarms == []
+    assert [failure.document_id for failure in seen.failures] == ["anna.md"]
+
+
+@pytest.mark.parametrize("error", [*REFUSED, ParserTimeoutError("too slow")])
+def test_document_of_the_first_listing_is_not_waited_for(workshop, tree, error):
+    tree.documents["anna.md"].error = error
+    sync(workshop)
+    seen = later(workshop, days=2)
+    assert seen.visible.state == "kept"
+    assert seen.alarms == []
+
+
+def test_first_listing_that_takes_long_makes_no_clock_late(workshop, tree):
+    for document in tree.documents.values():
+        document.changed_at = datetime.now(UTC) - timedelta(days=30)
+    sync_documents(workshop, "tree")
+    assert later(workshop, hours=3).visible.state == "kept"
+    workshop.close()
+
+
+def test_document_that_is_tried_again_is_an_alarm_only_when_its_clock_is_over(workshop, tree):
+    sync(workshop)
+    tree.write("anna.md", "Something else.")
+    tree.documents["anna.md"].error = ParserTimeoutError("reading took longer than 60 s")
+    sync(workshop)
+    assert later(workshop, minutes=9).alarms == []
+    seen = later(workshop, minutes=11)
+    (alarm,) = seen.alarm_details
+    assert (alarm.name, alarm.severity) == ("documents_failed", "warning")
+    assert alarm.documents == ["anna.md"]
+    assert "ParserTimeoutError: reading took longer than 60 s" in alarm.text
+    assert "next attempt at 20" in alarm.text
+    assert seen.visible.state == "late"
+    # It can be read again: everything is over without a person.
+    tree.documents["anna.md"].error = None
+    execute(workshop, "update ragline.documents set next_attempt_at = now() where state = 'failed'")
+    sync(workshop)
+    assert later(workshop, minutes=30).is_fresh
+
+
+def test_document_that_becomes_readable_waits_from_then_on(workshop, tree):
+    sync(workshop)
+    tree.write("anna.md", "Something else.")
+    tree.documents["anna.md"].error = REFUSED[1]
+    sync(workshop)
+    execute(
+        workshop,
+        "update ragline.documents set noticed_at = now() - interval '3 days', "
+        "next_attempt_at = now() where state = 'unsupported'",
+    )
+    tree.documents["anna.md"].error = None
+    sync(workshop)
+    readings = later(workshop, minutes=1).visible.readings
+    assert readings.late == 0
+    assert readings.max_seconds < 60
+
+
+def test_another_reader_is_no_change_that_has_waited_for_days(workshop):
+    sync(workshop)
+    execute(
+        workshop,
+        "update ragline.documents set noticed_at = now() - interval '3 days', read_by = 'older'",
+    )
+    execute(
+        workshop,
+        "update ragline.sources set first_listed_at = now() - interval '4 days'",
+    )
+    sync(workshop)
+    readings = later(workshop, minutes=1).visible.readings
+    assert (readings.late, readings.max_seconds or 0.0) == (0, pytest.approx(0.0, abs=60))
