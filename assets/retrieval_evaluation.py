@@ -23,8 +23,10 @@ from assets.tables import make_table
 from ragline.configuration import CollectionSettings
 from ragline.evaluation import Evaluation, evaluate, record_evaluation
 from ragline.fingerprints import fingerprint
+from ragline.golden_documents import find_unknown_documents, refuse_foreign_golden_set
 from ragline.golden_set import GoldenSet, read_golden_set
 from ragline.lifecycle.workshop import Workshop
+from ragline.models import ModelCache
 from ragline.search.messages import MODES
 from ragline.search.searcher import Searcher
 from ragline.storage.statements import load_statement
@@ -107,7 +109,9 @@ def _find_scores(context: AssetExecutionContext, target: str) -> RawMetadataMapp
 def _score(
     workshop: Workshop, settings: CollectionSettings, golden: GoldenSet, target: str
 ) -> RawMetadataMapping:
-    searcher = Searcher(workshop.database, workshop.configuration)
+    unknown = find_unknown_documents(workshop.database, settings.name, golden)
+    refuse_foreign_golden_set(unknown, settings.name)
+    searcher = _make_searcher(workshop, settings)
     show = workshop.progress
     runs = [evaluate(searcher, settings.name, golden, mode=mode, progress=show) for mode in MODES]
     runs.append(evaluate(searcher, settings.name, golden, rerank=True, progress=show))
@@ -116,9 +120,18 @@ def _score(
             record_evaluation(connection, run, workshop.run_id)
     return {
         **describe_scores(runs),
+        "unknown_documents": len(unknown.document_ids),
+        **({"lacking": unknown.describe(settings.name)} if unknown.document_ids else {}),
         "evaluated_in_run": MetadataValue.dagster_run(workshop.run_id),
         "target": MetadataValue.text(target),
     }
+
+
+def _make_searcher(workshop: Workshop, settings: CollectionSettings) -> Searcher:
+    """A searcher with the model that the run has loaded already."""
+    models = ModelCache(workshop.model_cache)
+    models.keep_embedder(settings.embedding_model, workshop.embedder(settings.embedding_model))
+    return Searcher(workshop.database, workshop.configuration, models=models)
 
 
 def describe_scores(runs: list[Evaluation]) -> RawMetadataMapping:

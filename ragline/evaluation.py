@@ -7,7 +7,7 @@ goes through `ragline.search`, as a user's would.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from time import perf_counter
 
 import ir_measures
@@ -25,14 +25,28 @@ MEASURES = {"ndcg@10": nDCG @ 10, "recall@10": R @ 10, "recall@100": R @ 100, "m
 # Chunks asked for, so that a hundred documents remain once each counts by its best chunk.
 EVALUATED_HITS = 200
 
+# A query is missed when none of so many documents is relevant.
+SHOWN_DOCUMENTS = 10
+
 Run = dict[str, dict[str, float]]
 
 
 @dataclass(frozen=True, slots=True)
-class Evaluation:
-    """The mean of each measure over all judged queries, and how it was come by.
+class MissedQuery:
+    """A query with none of its relevant documents among the first ten, and the first one found."""
 
-    `failed` queries count as zero in every mean.
+    id: str
+    query: str
+    relevant: tuple[str, ...]
+    first_found: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """The mean of each measure over all judged queries, and how it was computed.
+
+    `failed` queries count as zero in every mean. `missed` are those without a relevant document
+    among the first ten.
     """
 
     collection: str
@@ -44,6 +58,7 @@ class Evaluation:
     failed: int
     seconds: float
     golden_hash: str
+    missed: tuple[MissedQuery, ...] = ()
 
 
 def evaluate(
@@ -83,8 +98,21 @@ def evaluate(
     seconds = perf_counter() - started
     return Evaluation(
         collection, generation, mode, rerank, measures, len(golden.queries), failed, seconds,
-        golden.content_hash,
+        golden.content_hash, find_missed(golden, run),
     )  # fmt: skip
+
+
+def find_missed(golden: GoldenSet, run: Run) -> tuple[MissedQuery, ...]:
+    """The queries whose first ten documents hold none that is relevant, in order of the set."""
+    missed = []
+    for key, query in golden.queries.items():
+        relevant = {name for name, grade in golden.judgements[key].items() if grade > 0}
+        scores = run.get(key, {})
+        ranked = sorted(scores, key=lambda name: (-scores[name], name))
+        if relevant and relevant.isdisjoint(ranked[:SHOWN_DOCUMENTS]):
+            first = ranked[0] if ranked else None
+            missed.append(MissedQuery(key, query, tuple(sorted(relevant)), first))
+    return tuple(missed)
 
 
 def score_documents(answer: SearchAnswer) -> dict[str, float]:
@@ -104,7 +132,7 @@ def measure_run(judgements: Judgements, run: Run) -> dict[str, float]:
 
 def record_evaluation(connection: Connection, evaluation: Evaluation, run_id: str | None) -> None:
     """Keep an evaluation, so that scores can be followed over time."""
-    values = asdict(evaluation) | {
+    values = asdict(replace(evaluation, missed=())) | {
         "run_id": run_id,
         "measures": json.dumps(evaluation.measures),
     }

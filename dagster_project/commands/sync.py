@@ -45,15 +45,21 @@ def sync(configuration: Configuration, sources: tuple[str, ...], *, as_json: boo
             "there is no source to sync; add one under sources", path=configuration.path
         )
     missing = _missing_paths(configuration, names)
-    if missing and not (configuration.database_url or configuration.home.exists()):
-        raise missing[0]
+    collections = dict.fromkeys(configuration.source(name).collection for name in names)
     # Dagster takes a second to import: a mistake of the file is told before.
+    from ragline.lifecycle.settings_refusal import refuse_unserved
+
+    if not (configuration.database_url or configuration.home.exists()):
+        refuse_unserved(configuration, collections, database=None)
+        if missing:
+            raise missing[0]
     from dagster_project.syncing import run_sync
     from ragline.progress import TerminalProgress
     from ragline.status import read_status
     from ragline.storage.database import open_database
 
     with open_database(configuration) as database:
+        refuse_unserved(configuration, collections, database)
         _refuse_never_synced(database, missing, configuration)
         outcome = run_sync(configuration, database, names, TerminalProgress())
         statuses = [row for row in read_status(database).sources if row.source in names]

@@ -35,6 +35,7 @@ from ragline.errors import (
 GROUP = "ragline.commands"
 # Shown without importing a command, so that `ragline --help` is quick.
 SUMMARIES = {
+    "check": "Check the configuration without a run.",
     "collect": "Delete for good what was kept long enough.",
     "confirm-removals": "Forget what is held because it was too much at once.",
     "demo": "Index the sample corpus and search it.",

@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 import click
 
 from ragline.commands import configured, json_option, print_json
 from ragline.configuration import Configuration
+from ragline.errors import ConfigurationError
 from ragline.evaluation import Evaluation, evaluate
+from ragline.golden_documents import find_unknown_documents, refuse_foreign_golden_set
 from ragline.golden_set import read_golden_set
 from ragline.progress import TerminalProgress
 from ragline.search.messages import MODES, Mode
 from ragline.search.searcher import Searcher
 from ragline.storage.database import open_database
 
+SHOWN_MISSES = 20
+SHOWN_RELEVANT = 3
+
 
 @click.command(name="eval")
 @click.argument("collection")
 @click.option(
     "--golden",
-    required=True,
     type=click.Path(path_type=Path, file_okay=False),
-    help="Folder in the BEIR layout: queries.jsonl and qrels/SPLIT.tsv.",
+    help="Folder in the BEIR layout: queries.jsonl and qrels/SPLIT.tsv; else the collection's own.",
 )
 @click.option("--split", default="test", show_default=True)
 @click.option("--mode", default="hybrid", show_default=True, type=click.Choice(MODES))
@@ -32,7 +37,7 @@ from ragline.storage.database import open_database
 def evaluate_command(
     configuration: Configuration,
     collection: str,
-    golden: Path,
+    golden: Path | None,
     split: str,
     mode: Mode,
     *,
@@ -40,20 +45,44 @@ def evaluate_command(
     as_json: bool,
 ) -> None:
     """Score COLLECTION on the queries of a golden set."""
-    queries = read_golden_set(golden, split)
+    queries = read_golden_set(golden or _configured_golden(configuration, collection), split)
     with open_database(configuration) as database:
         searcher = Searcher(database, configuration)
+        # Before the documents are compared: a collection without an index says so itself.
+        searcher.live_generation(collection)
+        unknown = find_unknown_documents(database, collection, queries)
+        refuse_foreign_golden_set(unknown, collection)
         evaluation = evaluate(
             searcher, collection, queries, mode=mode, rerank=rerank, progress=TerminalProgress()
         )
+    if unknown.document_ids:
+        click.echo(f"warning: {unknown.describe(collection)}", err=True)
     if as_json:
-        print_json(flatten_evaluation(evaluation))
+        print_json(flatten_evaluation(evaluation) | {"unknown_documents": unknown.document_ids})
     else:
         _print_evaluation(evaluation)
 
 
+def _configured_golden(configuration: Configuration, collection: str) -> Path:
+    """The golden set that the collection names.
+
+    Raises:
+        UnknownCollectionError: there is no such collection.
+        ConfigurationError: it names no golden set.
+    """
+    settings = configuration.collection(collection)
+    if settings.golden is None:
+        raise ConfigurationError(
+            f"collection {collection} names no golden set; add golden: FOLDER to it, or call "
+            f"`ragline eval {collection} --golden FOLDER`",
+            path=configuration.path,
+            line=configuration.line_of("collections", collection),
+        )
+    return settings.golden
+
+
 def flatten_evaluation(evaluation: Evaluation) -> dict[str, object]:
-    """An evaluation as the contract shows it: the measures beside the counts."""
+    """An evaluation as the contract shows it: the measures beside the counts and the misses."""
     return {
         "collection": evaluation.collection,
         "generation": evaluation.generation,
@@ -63,10 +92,19 @@ def flatten_evaluation(evaluation: Evaluation) -> dict[str, object]:
         "queries": evaluation.queries,
         "failed": evaluation.failed,
         "seconds": evaluation.seconds,
+        "missed_queries": [asdict(missed) for missed in evaluation.missed],
     }
 
 
 def _print_evaluation(evaluation: Evaluation) -> None:
+    for missed in evaluation.missed[:SHOWN_MISSES]:
+        wanted = ", ".join(missed.relevant[:SHOWN_RELEVANT])
+        click.echo(
+            f"missed {missed.id} {missed.query!r}: wanted {wanted}; first was "
+            f"{missed.first_found or 'nothing'}"
+        )
+    if len(evaluation.missed) > SHOWN_MISSES:
+        click.echo(f"missed {len(evaluation.missed) - SHOWN_MISSES:,} more; --json names them all")
     for name, value in evaluation.measures.items():
         click.echo(f"{name:<11}{value:.4f}")
     click.echo(

@@ -1,14 +1,19 @@
 """Embedding: a text to a vector, and a text to its number of tokens.
 
 The same code serves indexing and search. Storing vectors is `ragline.lifecycle`; comparing
-them is `ragline.search`.
+them is `ragline.search`. Names are imported at their first use: finding a model's files needs
+neither numpy nor a tokenizer.
 """
 
 from __future__ import annotations
 
-from ragline.embedder.embedder import Embedder, load_embedder
-from ragline.embedder.space import EmbeddingSpace
-from ragline.embedder.tokenizer import ModelTokenizer, TokenCounter, load_tokenizer
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ragline.embedder.embedder import Embedder, load_embedder
+    from ragline.embedder.space import EmbeddingSpace
+    from ragline.embedder.tokenizer import ModelTokenizer, TokenCounter, load_tokenizer
 
 __all__ = [
     "Embedder",
@@ -18,3 +23,18 @@ __all__ = [
     "load_embedder",
     "load_tokenizer",
 ]
+
+_MODULES = {
+    "Embedder": "embedder",
+    "EmbeddingSpace": "space",
+    "ModelTokenizer": "tokenizer",
+    "TokenCounter": "tokenizer",
+    "load_embedder": "embedder",
+    "load_tokenizer": "tokenizer",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

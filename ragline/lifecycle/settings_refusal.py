@@ -6,12 +6,24 @@ own. One that never was is refused. How a setting is judged is `configuration_ch
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from ragline.configuration_check import Fault, ModelShape, find_collection_faults
+from ragline.configuration import Configuration
+from ragline.configuration_check import (
+    POSTGRES_LANGUAGES,
+    Fault,
+    ModelShape,
+    find_collection_faults,
+)
 from ragline.errors import ConfigurationError, DatabaseUnavailableError
-from ragline.lifecycle.workshop import Workshop
+from ragline.lifecycle.languages import list_languages
 from ragline.storage.statements import load_statement
+
+if TYPE_CHECKING:
+    from ragline.lifecycle.workshop import Workshop
+    from ragline.storage.database import Database
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +56,36 @@ def check_settings(workshop: Workshop, collection_name: str) -> None:
         ConfigurationError: names each fault with its line; nothing was written.
     """
     refusal = find_refusal(workshop, collection_name)
-    if refusal is not None and not _is_served(workshop, collection_name):
+    if refusal is not None and not _is_served(workshop.database, collection_name):
         raise refusal.error
+
+
+def refuse_unserved(
+    configuration: Configuration, collections: Iterable[str], database: Database | None
+) -> None:
+    """Refuse before a run what it could not do, for collections that are not served yet.
+
+    Looks at files and names only; loads no model. Without a database no collection is served.
+
+    Raises:
+        ConfigurationError: names each fault with its line; nothing was written.
+    """
+    faults = []
+    for name in collections:
+        if database is not None and _is_served(database, name):
+            continue
+        languages = POSTGRES_LANGUAGES if database is None else list_languages(database)
+        settings = configuration.collection(name)
+        faults += find_collection_faults(configuration, settings, languages)
+    errors = [fault for fault in faults if fault.severity == "error"]
+    if errors:
+        raise _refuse(errors).error
 
 
 def _find_faults(workshop: Workshop, collection_name: str) -> list[Fault]:
     configuration = workshop.configuration
     settings = configuration.collection(collection_name)
-    with workshop.database.connect() as connection:
-        rows = connection.execute(load_statement("lifecycle/select_languages"))
-        languages = [row.language for row in rows]
+    languages = list_languages(workshop.database)
     try:
         shape = _load_shape(workshop, settings.embedding_model)
     except DatabaseUnavailableError:
@@ -85,7 +117,7 @@ def _refuse(faults: list[Fault]) -> Refusal:
     return Refusal(said, any(fault.is_lasting for fault in faults))
 
 
-def _is_served(workshop: Workshop, collection_name: str) -> bool:
+def _is_served(database: Database, collection_name: str) -> bool:
     statement = load_statement("lifecycle/has_live_generation")
-    with workshop.database.connect() as connection:
+    with database.connect() as connection:
         return bool(connection.execute(statement, {"collection": collection_name}).scalar_one())

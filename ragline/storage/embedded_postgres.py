@@ -79,6 +79,14 @@ def embedded_postgres(home: Path) -> Iterator[str]:
                 _leave(server, users)
 
 
+def find_running_server(home: Path) -> str | None:
+    """The address of the embedded server of a home, if one takes connections now; starts none."""
+    server = _Server(home.resolve())
+    if not (server.data / "postmaster.pid").is_file() or server.ping() is not Ping.OK:
+        return None
+    return server.url
+
+
 @contextmanager
 def _named_errors(home: Path) -> Iterator[None]:
     """Say what to do when the folder cannot be used: no right, no space, not writable."""
@@ -177,7 +185,7 @@ class _Server:
             self._initialise()
         began_at = self._log_size()
         deadline = time.monotonic() + START_TIMEOUT_S
-        while (answer := self._ping()) is not Ping.OK:
+        while (answer := self.ping()) is not Ping.OK:
             if time.monotonic() > deadline:
                 raise self._error("does not answer", began_at)
             if self._process() is None:
@@ -204,7 +212,7 @@ class _Server:
     def _programs(self) -> PostgresPrograms:
         return PostgresPrograms(self.data, needed=(self.log, self.sockets))
 
-    def _ping(self) -> Ping:
+    def ping(self) -> Ping:
         """Whether the server takes connections, as it says itself; needs no user or password."""
         address = make_conninfo(
             host=str(self.sockets),

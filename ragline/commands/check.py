@@ -1,0 +1,142 @@
+"""`ragline check`: whether the configuration can be used here, without a run.
+
+Imports neither a model's runtime nor Dagster, and starts no database: it asks one that runs.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ragline.commands import json_option, print_json
+from ragline.configuration import Configuration, load_configuration
+from ragline.configuration_check import POSTGRES_LANGUAGES, Fault, find_faults
+from ragline.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from ragline.storage.database import Database
+
+
+@click.command()
+@click.option(
+    "--config",
+    "config_path",
+    type=click.Path(path_type=Path),
+    help="Configuration file; else RAGLINE_CONFIG, else ./ragline.yaml.",
+)
+@json_option
+def check(config_path: Path | None, *, as_json: bool) -> None:
+    """Check the configuration and what it names: models, languages, paths, golden sets.
+
+    Exit status 0 when it can be used, 2 otherwise, with a line for each fault. Warnings alone
+    leave it at 0.
+    """
+    is_database_asked = False
+    try:
+        configuration = load_configuration(config_path)
+    except ConfigurationError as error:
+        faults = _read_error(error)
+        path = error.path
+    else:
+        path = configuration.path
+        faults, is_database_asked = _find_faults(configuration)
+    is_usable = all(fault.severity == "warning" for fault in faults)
+    if as_json:
+        print_json(
+            {
+                "ok": is_usable,
+                "path": path,
+                "is_database_asked": is_database_asked,
+                "faults": [_describe(fault) for fault in faults],
+            }
+        )
+    else:
+        _print_faults(faults, path, is_database_asked=is_database_asked)
+    sys.exit(0 if is_usable else 2)
+
+
+def _print_faults(faults: list[Fault], path: Path | None, *, is_database_asked: bool) -> None:
+    for fault in faults:
+        prefix = "warning: " if fault.severity == "warning" else ""
+        click.echo(f"{prefix}{fault.text}", err=True)
+    if not any(fault.severity == "error" for fault in faults):
+        asked = "" if is_database_asked else "; no database answers, so only files were checked"
+        click.echo(f"{path} can be used{asked}")
+
+
+def _find_faults(configuration: Configuration) -> tuple[list[Fault], bool]:
+    """What is wrong, and whether a database was asked too."""
+    with _reach_database(configuration) as database:
+        if database is None:
+            return find_faults(configuration, POSTGRES_LANGUAGES), False
+        from ragline.golden_documents import find_golden_faults
+        from ragline.lifecycle.languages import list_languages
+
+        faults = find_faults(configuration, list_languages(database))
+        return [*faults, *find_golden_faults(configuration, database)], True
+
+
+@contextmanager
+def _reach_database(configuration: Configuration) -> Iterator[Database | None]:
+    """The database if it answers and has our tables; None otherwise. Starts and migrates none."""
+    from ragline.storage.database import connect_database
+    from ragline.storage.embedded_postgres import find_running_server
+
+    address = configuration.database_url or find_running_server(configuration.home)
+    if address is None:
+        yield None
+        return
+    database = connect_database(address)
+    try:
+        yield database if _is_answering(database) else None
+    finally:
+        database.engine.dispose()
+
+
+def _is_answering(database: Database) -> bool:
+    try:
+        with database.connect() as connection:
+            connection.exec_driver_sql("select from ragline.documents limit 0")
+    except Exception:  # noqa: BLE001  no answer, no tables, no right to read them
+        return False
+    return True
+
+
+def _read_error(error: ConfigurationError) -> list[Fault]:
+    """The faults of a file that cannot be loaded, a line each."""
+    faults = []
+    for number, line in enumerate(str(error).splitlines()):
+        place, message = _split_place(line) if error.path is not None else ("", line)
+        faults.append(
+            Fault(
+                setting="",
+                message=message,
+                path=error.path,
+                line=int(place) if place else (error.line if number == 0 else None),
+            )
+        )
+    return faults
+
+
+def _split_place(line: str) -> tuple[str, str]:
+    match = re.match(r"^.*?:(\d+): (.*)$", line)
+    return (match[1], match[2]) if match else ("", line)
+
+
+def _describe(fault: Fault) -> dict[str, Any]:
+    return {
+        "severity": fault.severity,
+        "path": fault.path,
+        "line": fault.line,
+        "collection": fault.collection,
+        "source": fault.source,
+        "setting": fault.setting or None,
+        "message": fault.message,
+        "text": fault.text,
+    }

@@ -1,0 +1,11 @@
+-- Document ids of a collection that may be meant by others: those of the same file names first,
+-- then any, in order of id.
+select d.document_id
+from ragline.documents as d
+join ragline.sources as s on s.id = d.source_id
+join ragline.collections as c on c.id = s.collection_id
+where c.name = cast(:collection as text) and d.state not in ('missing', 'removed')
+order by
+  substring(d.document_id from '[^/]*$') = any(cast(:file_names as text[])) desc,
+  d.document_id
+limit cast(:limit as integer)
