@@ -120,7 +120,7 @@ def blend_scores(
     """(1 - weight) of the fused score and `weight` of the reranker's, each scaled to 0…1.
 
     The scale runs from the least to the greatest of the candidates given; where all are equal
-    they count as 1. The default is the best of DESIGN section 4's seven collections.
+    they count as 1. The default was the best over seven collections.
 
     Raises:
         ValueError: the lists differ in length.

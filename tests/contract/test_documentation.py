@@ -178,21 +178,6 @@ def test_shown_command_exists_with_its_options(page, line):
     assert options <= known, f"{page}: ragline {line}"
 
 
-def find_anchors(page: Path) -> set[str]:
-    """What a link may name behind `#`: the headings, as GitHub spells them."""
-    headings = re.findall(r"^#+ (.*)$", page.read_text("utf-8"), re.MULTILINE)
-    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
-
-
-def test_links_between_pages_lead_somewhere():
-    for page in PAGES:
-        for link in re.findall(r"\]\((?!https?:)([^)]+)\)", page.read_text("utf-8")):
-            target, _, anchor = link.partition("#")
-            place = page.parent / target if target else page
-            assert place.exists(), f"{page.name}: {link}"
-            assert not anchor or anchor in find_anchors(place), f"{page.name}: {link}"
-
-
 def name_endpoint(text: str) -> str:
     """A method with its path, whatever the parameters are called."""
     return re.sub(r"\{[^}]*\}", "{}", text)
