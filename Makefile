@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 PYTHON ?= python3
 T ?= tests
 WORKERS ?= auto
+# Whole modules to a worker, which then takes over from the other; the slowest tests are named.
+SHARES := --dist worksteal --durations=10 --durations-min=1
 STAMP := $(VENV)/.installed
 LITELLM := .venv-litellm
 
@@ -37,7 +39,7 @@ dev: setup ## Dagster UI on port 3000, retrieval API on port 8000, until Ctrl-C.
 	@exec $(BIN)/ragline dev --config examples/ragline.yaml
 
 test: setup ## Run the tests; one: make test T=tests/unit/test_chunking.py
-	@$(BIN)/pytest -n $(WORKERS) $(T)
+	@$(BIN)/pytest -n $(WORKERS) $(SHARES) $(T)
 
 check: setup lint types imports test ## Format, lint, types, import contracts, tests.
 
@@ -62,8 +64,8 @@ bench: setup ## Measure speed and quality; figures go to benchmarks/README.md.
 	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python "$$file" || exit 1; done
 	@echo "== benchmarks/churn"; $(BIN)/python -m benchmarks.churn examples/peps --system ragline
 
-soak: setup ## The long runs: property tests with many examples.
-	@RAGLINE_SOAK=1 $(BIN)/pytest -n $(WORKERS) tests
+soak: setup ## The tests with many more examples, and over the data outside.
+	@RAGLINE_SOAK=1 $(BIN)/pytest -n $(WORKERS) $(SHARES) $(T)
 
 litellm: setup $(LITELLM)/.installed ## Test Ragline behind LiteLLM's proxy, in an environment of its own.
 	@RAGLINE_LITELLM=$(LITELLM)/bin/python $(BIN)/pytest tests/acceptance/test_litellm_proxy.py

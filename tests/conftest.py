@@ -18,6 +18,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from hypothesis import settings
 from naughty_strings import list_naughty_strings
 from repetition import IS_SOAK
 from sqlalchemy import make_url
@@ -35,6 +36,11 @@ from ragline.storage.embedded_postgres import embedded_postgres
 
 DEFAULT_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 REPOSITORY = Path(__file__).parent.parent
+
+
+settings.register_profile("soak", max_examples=2_000, deadline=None)
+if IS_SOAK:
+    settings.load_profile("soak")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -2,14 +2,13 @@
 
 What is killed: the syncing process, a parser's process, Postgres as a whole or one backend of
 it. Moments come from a seed and the length of an undisturbed sync. RAGLINE_SOAK kills each of
-them twenty times; the ordinary run, a few times.
+them twenty times; the ordinary run, once.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-import os
 import random
 import re
 import signal
@@ -26,6 +25,7 @@ import psutil
 import psycopg
 import pytest
 from ragline_home import Home, count_made
+from repetition import choose_count
 
 from ragline.configuration import load_configuration
 from ragline.lifecycle.ledger import register_source
@@ -36,7 +36,6 @@ from ragline.storage.embedded_postgres import embedded_postgres
 
 # The figures of each kill: pytest -rP --log-level=INFO.
 LOG = logging.getLogger(__name__)
-IS_SOAK = bool(os.environ.get("RAGLINE_SOAK"))
 CONFIGURATION = """\
 collections:
   - name: notes
@@ -56,7 +55,7 @@ PARSER = "ragline.parsing.parser_process"
 
 
 def seeds(ordinary: int) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize("seed", range(20 if IS_SOAK else ordinary))
+    return pytest.mark.parametrize("seed", range(choose_count(ordinary, 20)))
 
 
 @dataclass(frozen=True)
@@ -171,7 +170,7 @@ def make_embedded_home(tmp_path: Path, prepared_folder: Path) -> MakeHome:
     return make
 
 
-@seeds(2)
+@seeds(1)
 def test_killed_sync_ends_in_the_index_of_an_undisturbed_one(
     make_home: MakeHome, undisturbed: Undisturbed, seed: int
 ):
@@ -190,7 +189,7 @@ def test_killed_sync_ends_in_the_index_of_an_undisturbed_one(
     check_next_sync(home, undisturbed, server_url(home))
 
 
-@seeds(2)
+@seeds(1)
 def test_killed_parser_costs_no_more_than_another_attempt(
     make_home: MakeHome, undisturbed: Undisturbed, seed: int
 ):

@@ -1,13 +1,12 @@
 """Any sequence of changes, crashes and half listings, against a dictionary that says what is so.
 
 Driven below Dagster on real Postgres, with a source in memory and an embedder that hashes. With
-RAGLINE_SOAK set, thousands of sequences instead of hundreds.
+RAGLINE_SOAK set, thousands of sequences instead of a hundred.
 """
 
 from __future__ import annotations
 
 import itertools
-import os
 import threading
 from collections.abc import Callable
 from contextlib import contextmanager
@@ -24,6 +23,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 from lifecycle_doubles import HashEmbedder, TreeSource, TreeWorkshop, make_workshop, sync
+from repetition import choose_count
 from sqlalchemy import event, text
 
 from ragline.chunking import chunk_document
@@ -37,7 +37,7 @@ from ragline.lifecycle.sync_proof import prove_source
 from ragline.sources.protocol import FetchedDocument
 from ragline.storage.database import Database
 
-EXAMPLES = 5_000 if os.environ.get("RAGLINE_SOAK") else 300
+EXAMPLES = choose_count(100, 5_000)
 STEPS = 12
 NAMES = st.sampled_from([f"{folder}{letter}" for folder in ("", "sub/") for letter in "abcd"])
 # Sentences that stand in several documents, so that equal text meets itself.

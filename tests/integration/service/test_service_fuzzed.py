@@ -8,11 +8,11 @@ same in every run; RAGLINE_SOAK makes more of the first sort.
 from __future__ import annotations
 
 import json
-import os
 from typing import Any
 
 import httpx2
 import schemathesis
+from repetition import IS_SOAK, choose_count
 from running_service import RunningService
 from schemathesis import Case
 from schemathesis.config import SchemathesisConfig
@@ -20,8 +20,7 @@ from schemathesis.config import SchemathesisConfig
 from ragline.configuration import Configuration
 from retrieval_api.app import build_app
 
-IS_SOAK = bool(os.environ.get("RAGLINE_SOAK"))
-EXAMPLES = 500 if IS_SOAK else 30
+EXAMPLES = choose_count(12, 500)
 DEADLINE_S = 30
 # A longer one is no HTTP request to the server's parser: 400 in plain text, as the document says.
 LONGEST_ADDRESS_CHARS = 65_535

@@ -7,7 +7,6 @@ alone.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -19,6 +18,7 @@ from uuid import uuid4
 
 import httpx2
 import pytest
+from repetition import choose_count
 from running_service import run_service, wait_until
 from sqlalchemy import Engine, event, text
 
@@ -36,7 +36,7 @@ from retrieval_api.access.callers import Caller
 
 TENANTS = 20
 # A share of what RAGLINE_SOAK asks.
-SEARCHES = 10_000 if os.environ.get("RAGLINE_SOAK") else 400
+SEARCHES = choose_count(200, 10_000)
 # The same words everywhere, so that only the walls keep them apart.
 TEXTS = ("the secret plan of {}", "how the harbour of {} is defended", "salaries at {}")
 

@@ -8,12 +8,12 @@ than the place before it, and with RAGLINE_SOAK all of them.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterator
 from urllib.parse import quote
 
 import httpx2
 import pytest
+from repetition import choose_count
 from running_service import RunningService
 
 from retrieval_api.problems import MEDIA_TYPE
@@ -27,7 +27,7 @@ STORE = "/v1/vector_stores/handbook/search"
 # A client sends none of these in a header.
 UNSENDABLE = frozenset(map(chr, [*range(32), 0x7F, 0xD800, 0xDFFF]))
 
-STEP = 1 if os.environ.get("RAGLINE_SOAK") else 8
+STEP = choose_count(8, 1)
 
 Send = Callable[[httpx2.Client, str], httpx2.Response]
 

@@ -14,6 +14,7 @@ from uuid import UUID
 
 import httpx2
 import pytest
+from repetition import choose_count
 from running_service import RunningService
 
 from ragline.search.searcher import Searcher
@@ -179,7 +180,7 @@ def hostile(naughty_strings: list[str]) -> list[str]:
 def test_no_query_makes_the_service_fail(
     client: httpx2.Client, hostile: list[str], mode: str
 ) -> None:
-    for query in hostile:
+    for query in hostile[:: choose_count(3, 1)]:
         body = {"collection": "handbook", "query": query, "mode": mode}
         answer = client.post("/v1/search", json=body)
         if query.strip():
