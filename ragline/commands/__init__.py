@@ -27,6 +27,7 @@ from ragline.errors import (
     ConfigurationError,
     RaglineError,
     UnknownCollectionError,
+    UnknownDocumentError,
     UnknownKeyError,
     UnknownSourceError,
     UnsuitableDocumentError,
@@ -42,6 +43,7 @@ SUMMARIES = {
     "dev": "Run the Dagster UI, the sensors and the retrieval API until Ctrl-C.",
     "documents": "List the documents of a source with their states.",
     "eval": "Score a collection on the queries of a golden set.",
+    "explain": "Say why a document is a hit of a search, or is not.",
     "export": "Write a collection's live index to a file.",
     "keys": "Make, list or revoke the keys of the retrieval API.",
     "prove": "Compare sources, ledger and index, and name every difference.",
@@ -58,6 +60,7 @@ SUMMARIES = {
 UNKNOWN_NAMES = (
     UnknownSourceError,
     UnknownCollectionError,
+    UnknownDocumentError,
     UnknownKeyError,
     UnsuitableDocumentError,
 )

@@ -6,6 +6,7 @@ reranking what comes out is `searcher`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from math import inf
@@ -35,6 +36,13 @@ UNBOUND = 2**62
 DEFAULT_TIMEOUT_MS = 10_000
 FILTER = "true /* filter */"
 ALL = Condition("true", {})
+EVERY_ENTRY = 2**31 - 1
+ADMITTED = """\
+(
+  cast(:asked_principals as text[]) is null
+  or e.principals is null
+  or e.principals && cast(:asked_principals as text[])
+)"""
 
 Vector = NDArray[np.float32]
 
@@ -56,7 +64,8 @@ class LiveGeneration:
 class Candidate:
     """An entry that was fetched: its fused score, and score and rank in each leg that found it.
 
-    The parts are what each leg gave to the fused score; they add up to it.
+    The parts are what each leg gave to the fused score; they add up to it. `rank` is that by the
+    fused score, of one wording.
     """
 
     id: int
@@ -67,6 +76,7 @@ class Candidate:
     keyword_rank: int | None
     vector_part: float | None = None
     keyword_part: float | None = None
+    rank: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +150,7 @@ def _select_filtered(
     connection: Connection, retrieval: Retrieval, condition: Condition
 ) -> list[int]:
     """The entries that satisfy a condition, up to one more than FEW_ENTRIES."""
-    statement = _aim("search/select_filtered", retrieval.generation.id, condition.sql)
+    statement = aim_statement("search/select_filtered", retrieval.generation.id, condition.sql)
     parameters = {
         **condition.values,
         "principals": _list_principals(retrieval),
@@ -186,11 +196,7 @@ def _run(
         candidates, count = _execute(connection, retrieval, planned, query, vector)
         weight = retrieval.settings.feedback_weight
         if weight > 0 and vector is not None and candidates:
-            first = [candidate.id for candidate in candidates[:FEEDBACK_HITS]]
-            statement = load_generation_statement("search/mean_embedding", retrieval.generation.id)
-            retrieval.deadline.limit_statements(connection)
-            mean = connection.execute(statement, {"ids": first}).scalar_one()
-            moved = vector + weight * mean.to_numpy()
+            moved = _move_vector(connection, retrieval, vector, candidates)
             candidates, count = _execute(connection, retrieval, planned, query, moved)
         wanted = min(retrieval.depth, retrieval.generation.entry_count)
         is_short |= planned.plan.vector == "index" and count < wanted
@@ -200,6 +206,71 @@ def _run(
                 found[candidate.id] = candidate
     ordered = sorted(found.values(), key=_by_score)
     return ordered[: retrieval.limit], is_short
+
+
+def _move_vector(
+    connection: Connection, retrieval: Retrieval, vector: Vector, candidates: Sequence[Candidate]
+) -> Vector:
+    """A query's vector and a share of the mean vector of its first hits."""
+    first = [candidate.id for candidate in candidates[:FEEDBACK_HITS]]
+    statement = load_generation_statement("search/mean_embedding", retrieval.generation.id)
+    retrieval.deadline.limit_statements(connection)
+    mean = connection.execute(statement, {"ids": first}).scalar_one()
+    moved: Vector = vector + retrieval.settings.feedback_weight * mean.to_numpy()
+    return moved
+
+
+@dataclass(frozen=True, slots=True)
+class RankedEntries:
+    """The entries of a document with their ranks among all entries, best first.
+
+    `before_feedback` is what the first pass gives; equal to `fused` without feedback.
+    """
+
+    fused: tuple[Candidate, ...]
+    before_feedback: tuple[Candidate, ...]
+
+
+def rank_document(connection: Connection, retrieval: Retrieval, document_key: int) -> RankedEntries:
+    """The exact ranks and scores of a document's entries, also behind the last candidate.
+
+    They are among the entries that the search may answer with; the document itself is let in
+    whatever the condition and the principals say. Of several wordings each entry has the scores
+    and ranks of its best one. Looks at every entry, so it takes longer than a search.
+    """
+    planned = _choose_plan(connection, retrieval)
+    _configure_session(connection, retrieval, planned.plan)
+    whole = _let_in(retrieval, document_key)
+    scan = _PlannedFilter(replace(planned.plan, vector="scan"), whole.condition or ALL)
+    first: list[Candidate] = []
+    second: list[Candidate] = []
+    for query, vector in zip(retrieval.queries, retrieval.vectors, strict=True):
+        found, _ = _execute(connection, whole, scan, query, vector, document_key)
+        first += found
+        if retrieval.settings.feedback_weight > 0 and vector is not None:
+            candidates, _ = _execute(connection, retrieval, planned, query, vector)
+            if candidates:
+                moved = _move_vector(connection, retrieval, vector, candidates)
+                found, _ = _execute(connection, whole, scan, query, moved, document_key)
+        second += found
+    return RankedEntries(_keep_best(second), _keep_best(first))
+
+
+def _let_in(retrieval: Retrieval, document_key: int) -> Retrieval:
+    """The same search to the last entry, to which one document is admitted in any case."""
+    asked = ALL if retrieval.condition is None else retrieval.condition
+    sql = f"(({ADMITTED}) and ({asked.sql}) or e.document_key = cast(:explained_key as bigint))"
+    own = {"asked_principals": _list_principals(retrieval), "explained_key": document_key}
+    condition = Condition(sql, {**asked.values, **own})
+    return replace(retrieval, condition=condition, principals=None, limit=EVERY_ENTRY)
+
+
+def _keep_best(candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
+    """Each entry with the best of its wordings, best first."""
+    found: dict[int, Candidate] = {}
+    for candidate in sorted(candidates, key=_by_score):
+        found.setdefault(candidate.id, candidate)
+    return tuple(found.values())
 
 
 def _by_score(candidate: Candidate) -> tuple[float, float, int]:
@@ -213,11 +284,19 @@ def _execute(
     planned: _PlannedFilter,
     query: str,
     vector: Vector | None,
+    document_key: int | None = None,
 ) -> tuple[list[Candidate], int]:
-    """One wording's candidates, best first, and how many the vector leg found."""
+    """One wording's candidates, best first, and how many the vector leg found.
+
+    With a document's key, its entries alone, with their ranks among all.
+    """
     generation = retrieval.generation
-    statement = _aim("search/select_candidates", generation.id, planned.condition.sql)
-    parameters = {**_parameters(retrieval, planned.plan, query, vector), **planned.condition.values}
+    statement = aim_statement("search/select_candidates", generation.id, planned.condition.sql)
+    parameters = {
+        **_parameters(retrieval, planned.plan, query, vector),
+        **planned.condition.values,
+        "document_keys": None if document_key is None else [document_key],
+    }
     # One limit for all of them: what is left of it shrinks from one statement to the next.
     retrieval.deadline.limit_statements(connection)
     rows = connection.execute(statement, parameters).mappings().all()
@@ -227,7 +306,7 @@ def _execute(
 
 
 @lru_cache(maxsize=512)
-def _aim(name: str, generation_id: int, condition: str) -> TextClause:
+def aim_statement(name: str, generation_id: int, condition: str) -> TextClause:
     """A statement over one generation's entries that satisfy a condition.
 
     The condition is `Condition.sql`: no part of it is a value or comes from a caller.

@@ -70,6 +70,21 @@ def compile_filter(filter_: Json) -> Condition:
     return Condition(_write_filter(filter_, "filter", writer, 0), writer.values)
 
 
+def split_filter(filter_: Json, place: str = "filter") -> list[tuple[str, Json]]:
+    """The conditions of a filter that must all hold, each as a filter with its place."""
+    parts: list[tuple[str, Json]] = []
+    for key, value in filter_.items():
+        here = f"{place}.{key}"
+        if key == "and":
+            for index, part in enumerate(value):
+                parts += split_filter(part, f"{here}.{index}")
+        elif key not in ("or", "not") and isinstance(value, Mapping):
+            parts += [(f"{here}.{name}", {key: {name: test}}) for name, test in value.items()]
+        else:
+            parts.append((here, {key: value}))
+    return parts
+
+
 def _write_filter(filter_: object, place: str, writer: _Writer, depth: int) -> str:
     if depth > DEEPEST:
         raise InvalidFilterError(place, f"is nested deeper than {DEEPEST}")

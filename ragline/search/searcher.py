@@ -119,7 +119,7 @@ class Searcher:
         started = perf_counter()
         deadline = Deadline(self._timeout_ms)
         settings = self._settings(request.collection)
-        condition = _read_condition(request)
+        condition = read_condition(request)
         generation = self.live_generation(request.collection, request.tenant, deadline)
         note(generation=generation.id)
         if request.min_generation is not None and generation.id < request.min_generation:
@@ -130,24 +130,13 @@ class Searcher:
         found = perf_counter()
         vectors = self._embed(generation, request, deadline)
         embedded = perf_counter()
-        retrieval = Retrieval(
-            generation=generation,
-            settings=settings.search,
-            mode=request.mode,
-            queries=request.queries,
-            vectors=vectors,
-            limit=_count_wanted(request, settings),
-            principals=request.principals,
-            condition=condition,
-            exact=request.exact,
-            deadline=deadline,
-        )
+        retrieval = _plan_retrieval(request, settings, condition, generation, vectors, deadline)
         entries, plan = self._retrieve(retrieval, request.tenant)
         retrieved = perf_counter()
         if request.rerank:
             entries = self._rerank(request, settings, generation, entries, deadline)
         reranked = perf_counter()
-        chosen = _choose(entries, request)
+        chosen = choose_hits(entries, request)
         extras = self._read_extras(request, generation, chosen, deadline)
         hits = make_hits(chosen, generation, request, extras)
         ended = perf_counter()
@@ -166,6 +155,37 @@ class Searcher:
             took,
             plan if request.explain else None,
         )
+
+    def prepare(self, request: SearchRequest) -> Retrieval:
+        """How a request is retrieved, with its vectors. `min_generation` does not count here.
+
+        Raises:
+            As `search`.
+        """
+        deadline = Deadline(self._timeout_ms)
+        condition = read_condition(request)
+        generation = self.live_generation(request.collection, request.tenant, deadline)
+        vectors = self._embed(generation, request, deadline)
+        settings = self._settings(request.collection)
+        return _plan_retrieval(request, settings, condition, generation, vectors, deadline)
+
+    def rank(self, request: SearchRequest, retrieval: Retrieval) -> list[Entry]:
+        """The candidates of a prepared request in the order in which they are answered.
+
+        More than `top_k` where more were looked at, and all chunks of each document.
+        """
+        entries, _ = self._retrieve(retrieval, request.tenant)
+        if not request.rerank:
+            return entries
+        settings = self._settings(request.collection)
+        return self._rerank(request, settings, retrieval.generation, entries, retrieval.deadline)
+
+    @contextmanager
+    def read(self, retrieval: Retrieval, tenant: str | None) -> Iterator[Connection]:
+        """A transaction that sees what a tenant may see, within the time limit of a search."""
+        with self._named_timeout(), self._enter(tenant).begin() as connection:
+            retrieval.deadline.limit_statements(connection)
+            yield connection
 
     def embedder(self, model: str, deadline: Deadline | None = None) -> Embedder:
         """The embedder of a model, loaded once."""
@@ -321,7 +341,29 @@ class Searcher:
         return reordered + behind
 
 
-def _read_condition(request: SearchRequest) -> Condition | None:
+def _plan_retrieval(
+    request: SearchRequest,
+    settings: CollectionSettings,
+    condition: Condition | None,
+    generation: LiveGeneration,
+    vectors: tuple[Vector | None, ...],
+    deadline: Deadline,
+) -> Retrieval:
+    return Retrieval(
+        generation=generation,
+        settings=settings.search,
+        mode=request.mode,
+        queries=request.queries,
+        vectors=vectors,
+        limit=_count_wanted(request, settings),
+        principals=request.principals,
+        condition=condition,
+        exact=request.exact,
+        deadline=deadline,
+    )
+
+
+def read_condition(request: SearchRequest) -> Condition | None:
     """Which entries a request wants, without those that its caller may not see anyway."""
     conditions = []
     if request.filter:
@@ -354,7 +396,7 @@ def _name_reranker(request: SearchRequest, settings: CollectionSettings) -> str:
     return settings.reranker
 
 
-def _choose(entries: Sequence[Entry], request: SearchRequest) -> list[Entry]:
+def choose_hits(entries: Sequence[Entry], request: SearchRequest) -> list[Entry]:
     """The first `top_k`, with no more of one document than is allowed."""
     if request.max_per_document is None:
         return list(entries[: request.top_k])

@@ -73,3 +73,17 @@ def test_filter_that_cannot_be_read_is_refused(tmp_path, database_url, filter_, 
     home.run("search", "notes", "quay", "--filter", filter_, status=2)
     assert said in home.errors
     assert "Traceback" not in home.errors
+
+
+def test_explain_says_why_a_document_is_not_a_hit(home: Home):
+    found = home.read("explain", "notes", "ferry", "lamp.md", "--mode", "keyword")
+    assert (found["is_hit"], found["reason"], found["missing_words"]) == (
+        False,
+        "no_word",
+        ["ferry"],
+    )
+    shown = home.run("explain", "notes", "quay", "harbour.md", "--filter", '{"source": "x"}')
+    assert "filter.source" in shown.splitlines()[0]
+    assert "words it lacks: none" in shown
+    home.run("explain", "notes", "quay", "nobody.md", status=2)
+    assert "nobody.md" in home.errors

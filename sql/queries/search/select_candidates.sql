@@ -1,7 +1,8 @@
 -- The whole hybrid search: entries of a generation by fused score, best first, ties by id.
 -- Rows: id, score, vector_score (cosine), keyword_score (BM25), the rank in each leg, the part of the
 -- score that each leg gave, and how many candidates the vector leg found. A search's filter takes
--- the place of the marked condition.
+-- the place of the marked condition. With :document_keys, only the entries of these documents are
+-- answered, with the rank that they have among all.
 --
 -- Each leg's scores are scaled to 0…1 between the first and the :scale_depth-th candidate and
 -- added with their weights (convex fusion; Bruch, Gai and Ingber, "An Analysis of Fusion
@@ -105,18 +106,41 @@ scaled as (
     end as share
   from ranked as r
   join scales as s on s.leg = r.leg
+),
+fused as (
+  select
+    id,
+    sum(share) as score,
+    max(score) filter (where leg = 'vector') as vector_score,
+    max(score) filter (where leg = 'keyword') as keyword_score,
+    max(rank) filter (where leg = 'vector') as vector_rank,
+    max(rank) filter (where leg = 'keyword') as keyword_rank,
+    max(share) filter (where leg = 'vector') as vector_part,
+    max(share) filter (where leg = 'keyword') as keyword_part,
+    row_number() over (
+      order by sum(share) desc, max(score) filter (where leg = 'vector') desc nulls last, id
+    ) as rank
+  from scaled
+  group by id
 )
 select
-  id,
-  sum(share) as score,
-  max(score) filter (where leg = 'vector') as vector_score,
-  max(score) filter (where leg = 'keyword') as keyword_score,
-  max(rank) filter (where leg = 'vector') as vector_rank,
-  max(rank) filter (where leg = 'keyword') as keyword_rank,
-  max(share) filter (where leg = 'vector') as vector_part,
-  max(share) filter (where leg = 'keyword') as keyword_part,
+  f.id,
+  f.score,
+  f.vector_score,
+  f.keyword_score,
+  f.vector_rank,
+  f.keyword_rank,
+  f.vector_part,
+  f.keyword_part,
+  f.rank,
   (select count(*) from vector_leg) as vector_found
-from scaled
-group by id
-order by sum(share) desc, max(score) filter (where leg = 'vector') desc nulls last, id
+from fused as f
+where
+  cast(:document_keys as bigint[]) is null
+  or f.id in (
+    select e.id
+    from ragline.entries_generation as e
+    where e.document_key = any(cast(:document_keys as bigint[]))
+  )
+order by f.rank
 limit cast(:limit as integer)

@@ -33,6 +33,7 @@ KNOWN = {
     "body.collection": ["handbook", "pushed", "unsynced"],
     "query.collection": ["handbook", "pushed", "unsynced"],
     "path.document_id": ["leave", "hours", "pushed"],
+    "body.document_id": ["leave", "hours"],
     "query.source": ["handbook-articles", "inbox"],
 }
 

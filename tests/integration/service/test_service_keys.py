@@ -7,6 +7,7 @@ alone.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -171,6 +172,9 @@ def attack(walled: Walled, tenant: str, other: str) -> list[tuple[str, httpx2.Re
         ("search", walled.search(tenant, name)),
         ("search by filter", walled.search(tenant, name, filter={"metadata.owner": other})),
         ("search by exact scan", walled.search(tenant, name, exact=True, explain=True)),
+        ask("POST", "/v1/search/explain", json={
+            "collection": name, "query": "secret plan", "document_id": document
+        }),
         ask("GET", f"/v1/receipts/{receipt}"),
         ask("GET", f"/v1/collections/{name}"),
         ask("GET", f"/v1/collections/{name}/freshness"),
@@ -366,6 +370,60 @@ def test_principals_of_a_key_are_narrowed_and_never_widened(
     assert make_key().post("/v1/search", json={**BODY, "principals": ["x"]}).status_code == 403
     anybody = make_key(principals=["*"])
     assert anybody.post("/v1/search", json={**BODY, "principals": ["x"]}).status_code == 200
+
+
+@pytest.fixture
+def hidden(walled: Walled) -> Iterator[str]:
+    """A document of tenant00 that the principal `anna` alone may see."""
+    document, principals = "doc1", "array['anna']"
+    with walled.database.connect() as connection:
+        find = "select id from ragline.collections where name = 'of-tenant00'"
+        collection = connection.exec_driver_sql(find).scalar_one()
+        find = f"select id from ragline.generations where collection_id = {collection}"
+        generation = connection.exec_driver_sql(find).scalar_one()
+    keys = (
+        "select d.id from ragline.documents as d join ragline.sources as s on s.id = d.source_id "
+        f"where s.collection_id = {collection} and d.document_id = '{document}'"
+    )
+
+    def set_principals(value: str) -> None:
+        with walled.database.begin() as connection:
+            for table, key in (("documents", "id"), (f"entries_{generation}", "document_key")):
+                connection.exec_driver_sql(
+                    f"update ragline.{table} set principals = {value} where {key} in ({keys})"
+                )
+
+    set_principals(principals)
+    yield document
+    set_principals("null")
+
+
+def test_hidden_document_is_explained_to_those_alone_who_may_know_of_it(
+    make_key: Callable[..., httpx2.Client], hidden: str
+) -> None:
+    def ask(client: httpx2.Client, document: str, **more: Any) -> httpx2.Response:
+        body = {**BODY, "document_id": document, **more}
+        return client.post("/v1/search/explain", json=body)
+
+    answers, asked = [], []
+    nobody = make_key(scopes=("search",))
+    for document in (hidden, "unknown"):
+        with statements() as seen:
+            answers.append(ask(nobody, document))
+        # What is left of the time limit differs.
+        asked.append([re.sub(r"timeout = \d+", "", statement) for statement in seen])
+    assert {answer.status_code for answer in answers} == {404}
+    assert asked[0] == asked[1]
+    told = [answer.json()["detail"].replace(hidden, "unknown") for answer in answers]
+    assert told[0] == told[1]
+
+    anna = make_key(scopes=("search",), principals=["anna"])
+    assert ask(anna, hidden).json()["is_hit"]
+    assert ask(anna, hidden, principals=["eve"]).status_code == 403
+    administrator = make_key(scopes=("search", "admin"))
+    told = ask(administrator, hidden).json()
+    assert (told["is_hit"], told["reason"]) == (False, "principals")
+    assert ask(make_key(scopes=("push",)), hidden).status_code == 403
 
 
 def test_rate_limit_refuses_with_the_time_to_wait(make_key: Callable[..., httpx2.Client]) -> None:

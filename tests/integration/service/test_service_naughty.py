@@ -110,6 +110,28 @@ PLACES: dict[str, Send] = {
     "principal": search(principals=lambda said: [said]),
     "mode": search(mode=str),
     "alternative": search(query=lambda said: ["lunch", said]),
+    "explained document": post(
+        "/v1/search/explain",
+        lambda said: {"collection": "handbook", "query": "lunch", "document_id": said},
+    ),
+    "explained document's source": post(
+        "/v1/search/explain",
+        lambda said: {
+            "collection": "handbook",
+            "query": said,
+            "document_id": "leave",
+            "source": said,
+        },
+    ),
+    "explained filter": post(
+        "/v1/search/explain",
+        lambda said: {
+            "collection": "handbook",
+            "query": "lunch",
+            "document_id": "leave",
+            "filter": {f"metadata.{said}": said, "and": [{"title": {"prefix": said}}]},
+        },
+    ),
     "collection": get("/v1/collections/*"),
     "collection's freshness": get("/v1/collections/*/freshness"),
     "collection's documents": get("/v1/collections/*/documents"),

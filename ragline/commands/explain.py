@@ -1,0 +1,98 @@
+"""`ragline explain`: why a document is a hit of a search, or is not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.markup import escape
+
+from ragline.commands import configured, json_option, print_json
+from ragline.commands.search import filter_option
+from ragline.configuration import Configuration
+from ragline.search.document_explanation import DocumentExplanation, StageRank, explain_document
+from ragline.search.messages import MODES, Mode, SearchRequest
+from ragline.search.searcher import Searcher
+from ragline.storage.database import open_database
+
+UNITS = {"vector": "cosine", "keyword": "BM25"}
+NAMES = {"first_fusion": "before feedback", "fusion": "fused"}
+
+
+@click.command()
+@click.argument("collection")
+@click.argument("query")
+@click.argument("document_id")
+@click.option("--source", help="The document's source, where several have one of that id.")
+@click.option("--top-k", default=10, show_default=True, type=click.IntRange(1, 1000))
+@click.option("--mode", default="hybrid", show_default=True, type=click.Choice(MODES))
+@click.option("--rerank", is_flag=True, help="As in the search that is explained.")
+@click.option("--principal", "principals", multiple=True, help="Who asks; may be repeated.")
+@filter_option
+@json_option
+@configured
+def explain(
+    configuration: Configuration,
+    collection: str,
+    query: str,
+    document_id: str,
+    source: str | None,
+    top_k: int,
+    mode: Mode,
+    principals: tuple[str, ...],
+    filter_: dict[str, Any] | None,
+    *,
+    rerank: bool,
+    as_json: bool,
+) -> None:
+    """Explain why DOCUMENT_ID is a hit when COLLECTION is searched for QUERY, or is not."""
+    request = SearchRequest(collection, query, top_k, mode, rerank, principals, filter=filter_)
+    with open_database(configuration) as database:
+        found = explain_document(
+            Searcher(database, configuration), request, document_id, source, reveals_hidden=True
+        )
+    if as_json:
+        print_json(found)
+    else:
+        print_explanation(found, Console())
+
+
+def print_explanation(found: DocumentExplanation, console: Console) -> None:
+    """Show an explanation to a person: the sentence first, then what it follows from."""
+    lines = [f"[bold]{escape(found.answer)}[/bold]", f"state: {_describe_state(found)}"]
+    lines += [
+        f"kept out by {escape(obstacle.place or obstacle.limit)}: {escape(str(obstacle.condition))}"
+        for obstacle in found.obstacles
+        if obstacle.condition is not None
+    ]
+    lines += [_describe_stage(stage) for stage in found.stages]
+    if found.words:
+        words = [f"{word.word} ({word.entry_count})" for word in found.words if word.is_in_document]
+        lines.append(
+            f"words it has, and chunks that have them: {escape(', '.join(words) or 'none')}"
+        )
+        lines.append(f"words it lacks: {escape(', '.join(found.missing_words) or 'none')}")
+    if found.best_chunk is not None:
+        place = " › ".join(found.best_chunk.heading_path)
+        text = " ".join(found.best_chunk.text.split())[:240]
+        lines.append(escape(f"best chunk: {found.best_chunk.ordinal} {place}"))
+        lines.append(f"   {escape(text)}")
+    for line in lines:
+        console.print(line, highlight=False)
+
+
+def _describe_state(found: DocumentExplanation) -> str:
+    document = found.document
+    error = f"; {document.error_name}: {document.error}" if document.error_name else ""
+    return escape(f"{document.state}, {document.chunks} chunks served{error}")
+
+
+def _describe_stage(stage: StageRank) -> str:
+    name = NAMES.get(stage.stage, stage.stage)
+    if stage.rank is None or stage.score is None:
+        return f"{name}: not seen"
+    last = f" (the first {stage.last_rank} go on)" if stage.last_rank else ""
+    part = "" if stage.part is None else f", {stage.part:.3f} of the score"
+    unit = UNITS.get(stage.stage, "score")
+    return f"{name}: rank {stage.rank}{last}, {unit} {stage.score:.3f}{part}"

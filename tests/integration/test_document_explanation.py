@@ -1,0 +1,197 @@
+"""Why a document is a hit, or is not: each reason on a real index, ranks against real searches."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ragline.configuration import Configuration
+from ragline.errors import AmbiguousDocumentError, UnknownDocumentError
+from ragline.lifecycle.workshop import Workshop
+from ragline.search.document_explanation import DocumentExplanation, explain_document
+from ragline.search.messages import SearchRequest
+from ragline.search.searcher import Searcher
+from ragline.storage.database import Database
+
+CONFIGURATION = """\
+collections:
+  - {name: notes, search: {candidates: 10, feedback_weight: 0.5}}
+sources:
+  - name: notes-files
+    collection: notes
+    kind: files
+    uri: ./notes
+  - name: records
+    collection: notes
+    kind: records
+    uri: ./records.jsonl
+    fields: {id: _id, text: text, principals: readers}
+"""
+Explain = Callable[..., DocumentExplanation]
+
+
+@pytest.fixture
+def configuration(configure: Callable[[str], Configuration], tmp_path: Path) -> Configuration:
+    notes = tmp_path / "notes"
+    notes.mkdir()
+    for number in range(25):
+        text = f"# Quay {number}\n\nThe lamp of quay {number} is tested on day {number}.\n"
+        (notes / f"quay-{number:02}.md").write_text(text, encoding="utf-8")
+    (notes / "bread.md").write_text("# Bread\n\nThe baker sells rye bread.\n", encoding="utf-8")
+    (notes / "broken.pdf").write_bytes(b"%PDF-1.7 and then nothing")
+    (notes / "empty.md").write_text("", encoding="utf-8")
+    records = [
+        {"_id": "secret", "text": "The lamp of the captain.", "readers": ["captain"], "year": 2020},
+        {"_id": "bread.md", "text": "Another bread.", "readers": None, "year": 2024},
+    ]
+    lines = [json.dumps(record) for record in records]
+    (tmp_path / "records.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return configure(CONFIGURATION)
+
+
+@pytest.fixture
+def searcher(
+    configuration: Configuration,
+    make_workshop: Callable[..., Workshop],
+    run_stages: Callable[[Workshop], dict[str, Any]],
+    database: Database,
+) -> Searcher:
+    run_stages(make_workshop(configuration))
+    return Searcher(database, configuration)
+
+
+@pytest.fixture
+def explain(searcher: Searcher) -> Explain:
+    def ask(document_id: str, query: str = "lamp of quay 7", **options: Any) -> DocumentExplanation:
+        source = options.pop("source", None)
+        reveals_hidden = options.pop("reveals_hidden", False)
+        request = SearchRequest("notes", query, **options)
+        return explain_document(
+            searcher, request, document_id, source, reveals_hidden=reveals_hidden
+        )
+
+    return ask
+
+
+def test_hit_is_explained_as_the_search_found_it(searcher: Searcher, explain: Explain):
+    for options in ({}, {"rerank": True}, {"mode": "keyword"}, {"mode": "vector"}):
+        request = SearchRequest("notes", "lamp of quay 7", explain=True, **options)
+        hits = searcher.search(request).hits
+        for hit in hits:
+            found = explain(hit.document_id, source=hit.source, **options)
+            assert (found.is_hit, found.reason, found.rank) == (True, "hit", hit.rank)
+            stages = {stage.stage: stage for stage in found.stages}
+            told = hit.explanation
+            assert stages["fusion"].rank == told.fused_rank
+            assert stages["fusion"].score == pytest.approx(told.fused_score)
+            assert stages["answer"].score == pytest.approx(hit.score)
+            for leg in ("vector", "keyword"):
+                if getattr(told, f"{leg}_rank") is not None:
+                    assert stages[leg].rank == getattr(told, f"{leg}_rank")
+                    assert stages[leg].score == pytest.approx(getattr(told, f"{leg}_score"))
+            if options.get("rerank"):
+                assert stages["reranking"].score == pytest.approx(told.rerank_score)
+
+
+def test_rank_behind_the_candidates_is_exact(searcher: Searcher, explain: Explain):
+    found = explain("bread.md", source="notes-files", top_k=3, mode="vector")
+    assert (found.is_hit, found.reason) == (False, "not_a_candidate")
+    everything = SearchRequest("notes", "lamp of quay 7", 100, "vector")
+    order = [(hit.source, hit.document_id) for hit in searcher.search(everything).hits]
+    rank = order.index(("notes-files", "bread.md")) + 1
+    stages = {stage.stage: stage for stage in found.stages}
+    assert stages["fusion"].rank == rank
+    assert rank > 10
+    assert f"top_k of {rank} or more" in found.answer
+    assert set(found.missing_words) == {"lamp", "quay", "7"}
+
+    shown = explain("bread.md", source="notes-files", top_k=rank, mode="vector")
+    assert shown.is_hit
+
+
+def test_rank_behind_top_k_names_the_top_k_that_would_show_it(explain: Explain):
+    ranks = {name: explain(f"quay-{name}.md", top_k=2).stages[-1].rank for name in ("07", "03")}
+    assert ranks["07"] == 1
+    found = explain("quay-03.md", top_k=2)
+    assert found.reason in ("top_k", "not_a_candidate")
+    rank = next(int(word) for word in found.answer.split() if word.isdigit() and int(word) > 2)
+    assert explain("quay-03.md", top_k=rank).is_hit
+
+
+def test_document_without_entries_is_explained_by_its_state(explain: Explain):
+    broken = explain("broken.pdf")
+    assert (broken.reason, broken.document.state) == ("not_indexed", "failed")
+    assert broken.document.error is not None
+    assert broken.document.error in broken.answer
+    assert "ragline retry notes-files broken.pdf" in broken.answer
+    assert broken.best_chunk is None
+    assert explain("empty.md").reason in ("no_text", "not_indexed")
+
+
+def test_condition_that_keeps_it_out_is_named(explain: Explain):
+    wanted = {"source": "notes-files", "metadata.year": {"gte": 2000}, "not": {"heading": "x"}}
+    found = explain("quay-07.md", filter=wanted)
+    assert (found.is_hit, found.reason) == (False, "filter")
+    assert [obstacle.place for obstacle in found.obstacles] == ["filter.metadata.year.gte"]
+    assert "filter.metadata.year.gte" in found.answer
+    stages = {stage.stage: stage for stage in found.stages}
+    assert stages["fusion"].rank == 1
+
+    nested = {"and": [{"document_id": "quay-07.md"}, {"source": "records"}]}
+    found = explain("quay-07.md", filter=nested)
+    assert [obstacle.place for obstacle in found.obstacles] == ["filter.and.1.source"]
+    assert explain("quay-07.md", filter={"source": "notes-files"}).is_hit
+
+
+def test_age_and_generation_that_keep_it_out_are_named(explain: Explain):
+    assert explain("quay-07.md", max_age=timedelta(microseconds=1)).reason == "max_age"
+    assert explain("quay-07.md", max_age=timedelta(days=1)).is_hit
+    found = explain("quay-07.md", min_generation=99)
+    assert (found.is_hit, found.reason) == (False, "min_generation")
+
+
+def test_hidden_document_is_unknown_unless_it_may_be_revealed(explain: Explain):
+    with pytest.raises(UnknownDocumentError) as hidden:
+        explain("secret")
+    with pytest.raises(UnknownDocumentError) as unknown:
+        explain("nobody")
+    assert str(hidden.value).replace("secret", "x") == str(unknown.value).replace("nobody", "x")
+    assert explain("secret", "captain", principals=("captain",)).is_hit
+
+    told = explain("secret", reveals_hidden=True)
+    assert (told.is_hit, told.reason) == (False, "principals")
+    assert told.best_chunk is not None
+
+
+def test_document_of_several_sources_needs_its_source(explain: Explain):
+    with pytest.raises(AmbiguousDocumentError, match="notes-files, records"):
+        explain("bread.md")
+    assert explain("bread.md", "rye", source="notes-files").source == "notes-files"
+
+
+def test_missing_words_are_those_of_the_query(explain: Explain):
+    found = explain("bread.md", "the rye lamp", source="notes-files", mode="keyword")
+    assert found.missing_words == ("lamp",)
+    assert [word.word for word in found.words] == ["rye", "lamp"]
+    none = explain("bread.md", "lamp", source="notes-files", mode="keyword")
+    assert (none.is_hit, none.reason) == (False, "no_word")
+
+
+def test_several_wordings_count_with_their_best(explain: Explain):
+    found = explain("bread.md", source="notes-files", alternatives=("rye bread",), top_k=1)
+    assert found.is_hit or found.stages[-1].rank is not None
+    assert found.missing_words == ("lamp", "quay", "7")
+
+
+def test_chunk_kept_out_by_max_per_document_is_counted(explain: Explain, searcher: Searcher):
+    request = SearchRequest("notes", "lamp of quay 7", max_per_document=1)
+    hits = searcher.search(request).hits
+    found = explain(hits[0].document_id, source=hits[0].source, max_per_document=1)
+    assert (found.is_hit, found.left_out_chunks) == (True, 0)
+    assert replace(request, max_per_document=None).top_k == found.top_k
