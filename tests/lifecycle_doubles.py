@@ -17,12 +17,17 @@ import numpy as np
 
 from ragline.configuration import CollectionSettings, Configuration
 from ragline.embedder.space import EmbeddingSpace
-from ragline.errors import DocumentError, DocumentUnreadableError, SourceUnavailableError
+from ragline.errors import (
+    DocumentError,
+    DocumentUnreadableError,
+    ModelUnavailableError,
+    SourceUnavailableError,
+)
 from ragline.lifecycle.chunks import build_chunks
 from ragline.lifecycle.documents import DocumentsReport, sync_documents
 from ragline.lifecycle.embeddings import EmbeddingsReport, embed_chunks
 from ragline.lifecycle.entries import EntriesReport, apply_entries
-from ragline.lifecycle.search_index import publish_index
+from ragline.lifecycle.search_index import IndexReport, publish_index
 from ragline.lifecycle.workshop import Workshop
 from ragline.sources.files import FilesSettings
 from ragline.sources.protocol import FailedFetch, FetchedDocument, ListedDocument
@@ -52,6 +57,7 @@ class HashEmbedder:
 
     embedded: Counter[str] = field(default_factory=Counter)
     encoder: str = "hash"
+    error: Exception | None = None
     space: EmbeddingSpace = field(
         default_factory=lambda: EmbeddingSpace("hash", "0" * 64, DIMENSION, 256)
     )
@@ -59,6 +65,8 @@ class HashEmbedder:
     def embed_batches(
         self, texts: Sequence[str], commit_size: int = 512
     ) -> Iterator[tuple[list[int], np.ndarray]]:
+        if self.error is not None:
+            raise self.error
         for start in range(0, len(texts), commit_size):
             indices = list(range(start, min(start + commit_size, len(texts))))
             self.embedded.update(texts[index] for index in indices)
@@ -140,7 +148,22 @@ class TreeSource:
         return {} if self.changed_at is None else dict.fromkeys(document_ids, self.changed_at)
 
 
-class TreeWorkshop(Workshop):
+class HashWorkshop(Workshop):
+    """A workshop whose models are those that it is given; every other name is of no model."""
+
+    models: Mapping[str, HashEmbedder]
+
+    def embedder(self, model: str) -> Any:
+        if model not in self.models:
+            raise ModelUnavailableError(f"model {model}: there is no such folder")
+        return self.models[model]
+
+    def tokenizer(self, model: str) -> Any:
+        self.embedder(model)
+        return WordTokenizer()
+
+
+class TreeWorkshop(HashWorkshop):
     """A workshop whose only source is a tree."""
 
     tree: TreeSource
@@ -157,22 +180,25 @@ def make_workshop(
     *,
     name: str = "tree",
     run_id: str = "run",
+    collection: Mapping[str, Any] | None = None,
+    models: Mapping[str, HashEmbedder] | None = None,
     **source: Any,
 ) -> TreeWorkshop:
-    """A workshop over a tree: source and collection of one name, chunks of MAX_TOKENS words."""
-    collection = CollectionSettings.model_validate(
-        {
-            "name": name,
-            "embedding_model": "hash",
-            "chunking": {"max_tokens": MAX_TOKENS, "overlap_tokens": 0},
-        }
-    )
+    """A workshop over a tree: source and collection of one name, chunks of MAX_TOKENS words.
+
+    `collection` overrides its settings; `models` are those there are, by default `embedder` alone.
+    """
+    stated = {
+        "name": name,
+        "embedding_model": "hash",
+        "chunking": {"max_tokens": MAX_TOKENS, "overlap_tokens": 0},
+    }
+    made = CollectionSettings.model_validate(stated | dict(collection or {}))
     settings = FilesSettings(name=name, collection=name, kind="files", uri="/nowhere", **source)
-    configuration = Configuration(collections=(collection,), sources=(settings,), home=home)
+    configuration = Configuration(collections=(made,), sources=(settings,), home=home)
     workshop = TreeWorkshop(configuration, database, run_id)
     workshop.tree = tree
-    workshop._embedders["hash"] = embedder  # type: ignore[assignment]
-    workshop._tokenizers["hash"] = WordTokenizer()
+    workshop.models = models or {"hash": embedder}
     return workshop
 
 
@@ -183,9 +209,10 @@ class Reports:
     documents: DocumentsReport
     embeddings: EmbeddingsReport
     entries: EntriesReport
+    index: IndexReport
 
 
-def sync(workshop: TreeWorkshop) -> Reports:
+def sync(workshop: Workshop) -> Reports:
     """All stages of one run; the locks are given back however it ends."""
     (source,) = workshop.configuration.sources
     try:
@@ -193,7 +220,7 @@ def sync(workshop: TreeWorkshop) -> Reports:
         build_chunks(workshop, source.name)
         embeddings = embed_chunks(workshop, source.name)
         entries = apply_entries(workshop, source.name)
-        publish_index(workshop, source.collection)
+        index = publish_index(workshop, source.collection)
     finally:
         workshop.close()
-    return Reports(documents, embeddings, entries)
+    return Reports(documents, embeddings, entries, index)

@@ -93,6 +93,10 @@ class _Cutter:
 
     def cut_all(self, advance: Callable[[int], None]) -> None:
         """Cut all that is left; nothing is where another generation has the same chunker."""
+        if self.count_left() == 0:
+            return
+        # Before the first transaction: whoever waits for its rows would wait for the load too.
+        self.workshop.tokenizer(self.generation.model)
         shown = 0
         for _ in drain(self.cut_batch, self.count_left):
             advance(self.chunks_made - shown)

@@ -14,10 +14,16 @@ from pathlib import Path
 from uuid import uuid4
 
 from sqlalchemy import Connection, Row
+from sqlalchemy.exc import DBAPIError
 
 from ragline.errors import UnknownSourceError
 from ragline.lifecycle.entries import withdraw_documents
-from ragline.lifecycle.generations import list_generations
+from ragline.lifecycle.generations import (
+    abandon_generations,
+    drop_generation,
+    list_abandoned,
+    list_generations,
+)
 from ragline.lifecycle.retention import forget_orphaned, mark_unreferenced
 from ragline.lifecycle.settling import settle_documents
 from ragline.lifecycle.source_lock import SourceLock
@@ -111,10 +117,24 @@ def _find_source(connection: Connection, name: str) -> Row[tuple[object, ...]]:
 
 
 def _withdraw(connection: Connection, collection: str, keys: list[int]) -> int:
-    return sum(
-        withdraw_documents(connection, generation.id, keys)
-        for generation in list_generations(connection, collection)
-    )
+    """Take documents out of every generation of a collection; how many entries that were.
+
+    One that searches do not see and that cannot forget is dropped, so that nothing stays in it; a
+    sync builds it again where the settings ask for it. What was abandoned goes as a whole.
+    """
+    for generation_id in list_abandoned(connection, collection):
+        drop_generation(connection, generation_id)
+    entries = 0
+    for generation in list_generations(connection, collection):
+        try:
+            with connection.begin_nested():
+                entries += withdraw_documents(connection, generation.id, keys)
+        except DBAPIError:
+            if generation.state == "live":
+                raise
+            abandon_generations(connection, [generation.id])
+            drop_generation(connection, generation.id)
+    return entries
 
 
 def _forget_source(

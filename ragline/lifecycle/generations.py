@@ -291,10 +291,7 @@ def _abandon(workshop: Workshop, collection_name: str, unwanted: Sequence[Genera
     """Take generations out of all work at once, and drop what was abandoned now or before."""
     if unwanted:
         with workshop.database.begin() as connection:
-            connection.execute(
-                load_statement("lifecycle/abandon_generations"),
-                {"ids": [generation.id for generation in unwanted]},
-            )
+            abandon_generations(connection, [generation.id for generation in unwanted])
     with workshop.database.connect() as connection:
         abandoned = list_abandoned(connection, collection_name)
     for generation_id in abandoned:
@@ -312,6 +309,13 @@ def try_drop(workshop: Workshop, generation_id: int) -> bool:
         logger.warning("generation %s is not dropped yet: %s", generation_id, error)
         return False
     return True
+
+
+def abandon_generations(connection: Connection, generation_ids: Sequence[int]) -> None:
+    """Take generations that are being built out of all work; others stay as they are."""
+    connection.execute(
+        load_statement("lifecycle/abandon_generations"), {"ids": list(generation_ids)}
+    )
 
 
 def list_abandoned(connection: Connection, collection_name: str) -> list[int]:

@@ -1,0 +1,387 @@
+"""What a setting, a model or a build that fails may not do: keep changes and removals away."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lifecycle_doubles import HashEmbedder, TreeSource, TreeWorkshop, make_workshop, sync
+from sqlalchemy import event, text
+
+from ragline.embedder.space import EmbeddingSpace
+from ragline.errors import ConfigurationError
+from ragline.lifecycle.chunks import build_chunks
+from ragline.lifecycle.documents import sync_documents
+from ragline.lifecycle.forgetting import remove_source
+from ragline.lifecycle.generation_states import GENERATION_TRANSITIONS, list_generation_pairs
+from ragline.lifecycle.search_index import COUNT_AGE, publish_index
+from ragline.storage.database import Database
+
+REPOSITORY = Path(__file__).parent.parent.parent
+LANGUAGE_FAULT = "no text search configuration 'englisch'; did you mean 'english'"
+
+Open = Callable[..., TreeWorkshop]
+
+
+@pytest.fixture
+def tree() -> TreeSource:
+    tree = TreeSource()
+    tree.write("harbour", "the ferry leaves at seven")
+    tree.write("garden", "tomatoes want sun and water")
+    return tree
+
+
+@pytest.fixture
+def models() -> dict[str, HashEmbedder]:
+    other = EmbeddingSpace("other", "1" * 64, 8, 256)
+    return {"hash": HashEmbedder(), "other": HashEmbedder(space=other)}
+
+
+@pytest.fixture
+def open_workshop(
+    database: Database, tmp_path: Path, tree: TreeSource, models: dict[str, HashEmbedder]
+) -> Open:
+    def open_with(**collection: Any) -> TreeWorkshop:
+        return make_workshop(
+            database, tmp_path, tree, HashEmbedder(), collection=collection, models=dict(models)
+        )
+
+    return open_with
+
+
+def query(database: Database, statement: str) -> list[Any]:
+    with database.begin() as connection:
+        return list(connection.execute(text(statement)).scalars())
+
+
+def served(database: Database) -> dict[str, str]:
+    """What searches see: the text of each document in the live generation."""
+    (live,) = query(database, "select id from ragline.generations where state = 'live'")
+    with database.connect() as connection:
+        rows = connection.execute(
+            text(
+                "select document_id, string_agg(text, ' ' order by ordinal) "
+                f"from ragline.entries_{live} group by document_id"
+            )
+        )
+        return {row[0]: row[1] for row in rows}
+
+
+def states(database: Database) -> list[str]:
+    return query(database, "select state from ragline.generations order by id")
+
+
+def plant_half_made(database: Database) -> None:
+    """A generation for a language that does not exist, as releases before 0.4 left it."""
+    with database.begin() as connection:
+        connection.execute(
+            text(
+                "insert into ragline.generations (collection_id, embedding_space_id, "
+                "chunker_fingerprint, chunking, language, state) select collection_id, "
+                "embedding_space_id, chunker_fingerprint, chunking, 'englisch', 'building' "
+                "from ragline.generations"
+            )
+        )
+        connection.execute(text("create table ragline.entries_2 (like ragline.entries_1)"))
+
+
+def change(tree: TreeSource) -> dict[str, str]:
+    """Delete, change and add a document; what is there afterwards."""
+    tree.documents.pop("harbour", None)
+    tree.write("garden", "tomatoes want more sun")
+    tree.write("roof", "the roof is red")
+    return {name: document.text for name, document in tree.documents.items()}
+
+
+REFUSED: list[tuple[Mapping[str, Any], str]] = [
+    ({"language": "englisch"}, LANGUAGE_FAULT),
+    ({"embedding_model": "gone"}, "ModelUnavailableError: model gone: there is no such folder"),
+    ({"chunking": {"max_tokens": 1_000}}, "more than the 256 tokens"),
+    ({"reranker": "late-interacton"}, "did you mean 'late-interaction'"),
+    ({"golden": "/nowhere"}, "/nowhere/queries.jsonl: there is no such file"),
+]
+
+
+@pytest.mark.parametrize(("wrong", "said"), REFUSED)
+def test_wrong_setting_stops_neither_changes_nor_removals(
+    database, tree, open_workshop, wrong, said
+):
+    sync(open_workshop())
+    now = change(tree)
+    report = sync(open_workshop(**wrong)).index
+    assert served(database) == now
+    assert (report.is_live, report.was_promoted) == (False, False)
+    assert said in str(report.reason)
+    assert isinstance(report.error, ConfigurationError)
+    assert states(database) == ["live"]
+    (kept,) = query(database, "select build_error from ragline.collections")
+    assert said in kept
+    # Everything is as before once the setting is right again.
+    tree.documents.pop("roof")
+    report = sync(open_workshop()).index
+    assert (report.is_live, report.reason, report.error) == (True, None, None)
+    assert served(database) == {"garden": "tomatoes want more sun"}
+    assert query(database, "select build_error from ragline.collections") == [None]
+    assert set(query(database, "select state from ragline.documents")) == {"ready", "removed"}
+
+
+@pytest.mark.parametrize(("wrong", "said"), REFUSED)
+def test_wrong_setting_of_a_collection_that_is_not_served_writes_nothing(
+    database, open_workshop, wrong, said
+):
+    with pytest.raises(ConfigurationError) as caught:
+        sync(open_workshop(**wrong))
+    assert said in str(caught.value)
+    for table in ("collections", "sources", "documents", "generations"):
+        assert query(database, f"select count(*) from ragline.{table}") == [0]
+    sync(open_workshop())
+    assert set(served(database)) == {"harbour", "garden"}
+
+
+def test_generation_that_an_older_release_left_half_made_is_dropped(database, tree, open_workshop):
+    """It inserted the generation before it looked at the language, and every run failed on it."""
+    sync(open_workshop())
+    plant_half_made(database)
+    now = change(tree)
+    sync(open_workshop(language="englisch"))
+    assert served(database) == now
+    sync(open_workshop())
+    assert states(database) == ["live", "dropped"]
+    assert query(database, "select to_regclass('ragline.entries_2')") == [None]
+
+
+def test_removal_does_not_wait_for_a_generation_whose_table_is_broken(
+    database, tree, open_workshop
+):
+    sync(open_workshop())
+    sync(open_workshop(language="german"))
+    with database.begin() as connection:
+        connection.execute(text("drop table ragline.entries_1"))
+    now = change(tree)
+    report = sync(open_workshop(language="german"))
+    assert served(database) == now
+    assert report.index.error is None
+    assert query(database, "select state from ragline.documents where document_id = 'harbour'") == [
+        "removed"
+    ]
+
+
+@pytest.mark.parametrize("first", ["german", "englisch"])
+def test_source_is_removed_beside_a_generation_that_cannot_forget(
+    database, tmp_path, open_workshop, first
+):
+    """A retired one whose table is broken, and one that an older release left half made."""
+    sync(open_workshop())
+    if first == "german":
+        sync(open_workshop(language="german"))
+        broken = 1
+    else:
+        plant_half_made(database)
+        broken = 2
+    with database.begin() as connection:
+        connection.execute(text(f"alter table ragline.entries_{broken} drop column tsv cascade"))
+    receipt = remove_source(database, "tree", tmp_path)
+    assert receipt.counts["documents"] == 2
+    assert "dropped" in states(database)
+    assert query(database, "select count(*) from ragline.placements") == [0]
+
+
+def test_retired_generation_whose_model_is_gone_fails_nothing(
+    database, tree, open_workshop, models
+):
+    sync(open_workshop())
+    sync(open_workshop(embedding_model="other"))
+    del models["hash"]
+    now = change(tree)
+    report = sync(open_workshop(embedding_model="other")).index
+    assert served(database) == now
+    assert (report.is_live, report.error) == (True, None)
+    assert "harbour" not in query(database, "select document_id from ragline.entries_1")
+
+
+def test_removal_reaches_the_index_when_the_live_model_is_gone(
+    database, tree, open_workshop, models
+):
+    sync(open_workshop())
+    del models["hash"]
+    change(tree)
+    report = sync(open_workshop()).index
+    assert "harbour" not in served(database)
+    assert "ModelUnavailableError" in str(report.error)
+    models["hash"] = HashEmbedder()
+    report = sync(open_workshop()).index
+    assert report.error is None
+    assert set(served(database)) == {"garden", "roof"}
+
+
+def test_generation_that_nothing_asks_for_any_more_is_dropped_half_made(
+    database, tree, open_workshop, models
+):
+    sync(open_workshop())
+    models["other"].error = OSError("the disk is full")
+    report = sync(open_workshop(embedding_model="other")).index
+    assert states(database) == ["live", "building"]
+    assert "the disk is full" in str(report.reason)
+    made = sum(models["other"].embedded.values())
+    now = change(tree)
+    sync(open_workshop())
+    assert states(database) == ["live", "dropped"]
+    assert query(database, "select to_regclass('ragline.entries_2')") == [None]
+    assert sum(models["other"].embedded.values()) == made
+    assert served(database) == now
+    assert query(database, "select count(*) from ragline.placements where generation_id = 2") == [0]
+
+
+def test_build_that_fails_is_tried_again_and_then_promoted(database, tree, open_workshop, models):
+    sync(open_workshop())
+    models["other"].error = OSError("the disk is full")
+    for _ in range(2):
+        now = change(tree)
+        report = sync(open_workshop(embedding_model="other")).index
+        assert served(database) == now
+        assert not report.is_live
+    since = query(database, "select build_error_since < build_error_at from ragline.collections")
+    assert since == [True]
+    models["other"].error = None
+    report = sync(open_workshop(embedding_model="other")).index
+    assert (report.is_live, report.was_promoted, report.error) == (True, True, None)
+    assert states(database) == ["retired", "live"]
+    assert query(database, "select build_error from ragline.collections") == [None]
+
+
+def test_vector_index_that_cannot_be_built_keeps_the_new_generation_back(
+    database, tree, open_workshop
+):
+    sync(open_workshop())
+
+    def refuse(_connection, _cursor, statement, *_more):
+        if "using hnsw" in statement:
+            raise OSError("No space left on device")
+
+    event.listen(database.engine, "before_cursor_execute", refuse)
+    now = change(tree)
+    report = sync(open_workshop(language="german", hnsw_from_entries=1)).index
+    event.remove(database.engine, "before_cursor_execute", refuse)
+    # The live one needs its index too; it is served without.
+    assert served(database) == now
+    assert (report.is_live, report.was_promoted) == (False, False)
+    assert "No space left on device" in str(report.reason)
+    report = sync(open_workshop(language="german", hnsw_from_entries=1)).index
+    assert (report.is_live, report.has_vector_index) == (True, True)
+
+
+def age(database: Database, interval: str) -> None:
+    """Let the time since a generation retired pass."""
+    query(
+        database,
+        f"update ragline.generations set retired_at = retired_at - interval '{interval}' "
+        "where retired_at is not null returning id",
+    )
+
+
+@pytest.mark.parametrize(("interval", "kept"), [("1 hour", True), ("25 hours", False)])
+def test_retired_generation_is_dropped_a_day_later(database, open_workshop, interval, kept):
+    sync(open_workshop())
+    sync(open_workshop(language="german"))
+    age(database, interval)
+    report = sync(open_workshop(language="german")).index
+    assert (report.dropped_generations == []) is kept
+    assert states(database) == ["retired" if kept else "dropped", "live"]
+
+
+@pytest.mark.parametrize("interval", ["1 hour", "25 hours"])
+def test_settings_that_return_find_their_generation_again(database, tree, open_workshop, interval):
+    sync(open_workshop())
+    sync(open_workshop(language="german"))
+    age(database, interval)
+    now = change(tree)
+    report = sync(open_workshop()).index
+    assert (report.generation, report.is_live, report.was_promoted) == (1, True, True)
+    assert report.dropped_generations == []
+    assert states(database) == ["live", "retired"]
+    assert served(database) == now
+
+
+def test_settings_that_return_while_their_build_fails_keep_their_generation(
+    database, tree, open_workshop, models
+):
+    sync(open_workshop(embedding_model="other"))
+    sync(open_workshop())
+    age(database, "25 hours")
+    lost = models.pop("other")
+    now = change(tree)
+    report = sync(open_workshop(embedding_model="other")).index
+    assert (report.is_live, report.dropped_generations) == (False, [])
+    assert served(database) == now
+    models["other"] = lost
+    assert sync(open_workshop(embedding_model="other")).index.generation == 1
+
+
+def test_model_is_loaded_outside_of_a_transaction(database, tree, open_workshop):
+    """Also that of a generation that the settings do not ask for."""
+    sync(open_workshop())
+    settings = {"embedding_model": "other", "chunking": {"max_tokens": 20, "overlap_tokens": 0}}
+    sync(open_workshop(**settings))
+    tree.write("roof", "the roof is red")
+    workshop = open_workshop(**settings)
+    open_connections: dict[str, int] = {}
+    load = workshop.embedder
+
+    def load_and_look(model: str) -> Any:
+        pool = database.engine.pool
+        open_connections.setdefault(model, pool.checkedout())  # type: ignore[attr-defined]
+        return load(model)
+
+    workshop.embedder = load_and_look  # type: ignore[method-assign]
+    sync_documents(workshop, "tree")
+    build_chunks(workshop, "tree")
+    workshop.close()
+    assert open_connections == {"other": 0, "hash": 0}
+
+
+def test_counts_are_compared_once_a_day_and_not_at_every_publish(database, open_workshop):
+    sync(open_workshop())
+    query(database, "update ragline.generations set entry_count = 99 returning id")
+    sync(open_workshop())
+    assert query(database, "select entry_count from ragline.generations") == [99]
+    query(
+        database,
+        "update ragline.generations set counted_at = counted_at - interval "
+        f"'{COUNT_AGE.total_seconds():.0f} seconds' returning id",
+    )
+    sync(open_workshop())
+    assert query(database, "select entry_count from ragline.generations") == [2]
+
+
+def test_counts_are_compared_after_a_proof_that_found_a_difference(database, open_workshop):
+    sync(open_workshop())
+    query(
+        database,
+        "insert into ragline.sync_proofs (source_id, is_listed, documents, hashed_documents, "
+        "entries, largest_unseen_ratio, difference_count, differences, seconds) "
+        "select id, true, 2, 2, 2, 0, 1, '[]', 0 from ragline.sources returning id",
+    )
+    query(database, "update ragline.generations set entry_count = 99 returning id")
+    with open_workshop() as workshop:
+        publish_index(workshop, "tree")
+    assert query(database, "select entry_count from ragline.generations") == [2]
+
+
+def test_states_of_a_generation_are_the_same_in_code_database_and_page(database):
+    with database.connect() as connection:
+        rows = connection.execute(
+            text("select from_state, to_state from ragline.generation_transitions")
+        )
+        assert {tuple(row) for row in rows} == list_generation_pairs()
+    page = (REPOSITORY / "docs" / "lifecycle.md").read_text(encoding="utf-8")
+    for rule in GENERATION_TRANSITIONS:
+        froms = ", ".join(f"`{state}`" for state in rule.from_states)
+        assert f"| {froms} | `{rule.to_state}` | {rule.when} |" in page
+
+
+def test_database_refuses_a_step_of_a_generation_that_is_no_transition(database, open_workshop):
+    sync(open_workshop())
+    with database.begin() as connection, pytest.raises(Exception, match="cannot go from"):
+        connection.execute(text("update ragline.generations set state = 'dropped'"))
