@@ -19,11 +19,12 @@ from ragline.sources.protocol import (
     ProbesListing,
     Source,
     find_change_times,
+    ignores_document,
 )
 from ragline.storage.database import copy_rows
 from ragline.storage.statements import load_statement
 
-# So many removals are never implausible, however small the source is.
+# So many removals are never implausible while something of the source is left.
 FREE_REMOVALS = 10
 LISTED_COLUMNS = (("document_id", "text"), ("version", "text"), ("changed_at", "timestamptz"))
 
@@ -56,11 +57,15 @@ class ListingCounts:
 
 @dataclass(frozen=True, slots=True)
 class _Unlisted:
-    """A document that the listing lacks; `is_moved` when a new one took its place."""
+    """A document that the listing lacks.
+
+    `is_moved` says that a new one took its path, `is_held` that its removal is held already.
+    """
 
     id: int
     document_id: str
     is_moved: bool
+    is_held: bool
 
 
 def read_listing(connection: Connection, source: Source) -> Listing:
@@ -84,9 +89,11 @@ def apply_listing(
 ) -> ListingCounts:
     """Note in the ledger what a complete listing shows, in the caller's transaction.
 
-    Removals beyond `max_ratio` of what the source had, and beyond FREE_REMOVALS, are held: the
-    documents stay as they are. A document that moved (the same version or file name is new
-    elsewhere in the source) is no removal in this count.
+    Removals beyond `max_ratio` of what the source had are held, if there are more than
+    FREE_REMOVALS or nothing is left of the source: the documents stay as they are. What is held
+    stays so until it is listed again or confirmed. A `max_ratio` of 1 holds nothing. A document
+    that moved (the same version or file name is new elsewhere in the source), or that the source
+    now ignores by a rule, is no removal in this count.
 
     Raises:
         SourceUnavailableError: the listing names a document twice; nothing was written.
@@ -101,7 +108,7 @@ def apply_listing(
     load_listed(connection, listing.documents)
     added = _note_listed(connection, place)
     unlisted = _select_unlisted(connection, parameters)
-    held = _choose_held(unlisted, known, max_ratio)
+    held = _choose_held(source, unlisted, known, max_ratio)
     removed = _note_unlisted(connection, place, source, unlisted, held)
     _date_changes(connection, place, source)
     connection.execute(
@@ -147,12 +154,25 @@ def _select_unlisted(connection: Connection, parameters: Mapping[str, object]) -
     return [_Unlisted(**row) for row in rows.mappings()]
 
 
-def _choose_held(unlisted: Sequence[_Unlisted], known: int, max_ratio: float) -> set[int]:
+def _choose_held(
+    source: Source, unlisted: Sequence[_Unlisted], known: int, max_ratio: float
+) -> set[int]:
     """The documents to keep because too many would go at once; none when it is plausible."""
-    unexplained = {document.id for document in unlisted if not document.is_moved}
-    if len(unexplained) > FREE_REMOVALS and len(unexplained) > max_ratio * known:
-        return unexplained
-    return set()
+    if max_ratio >= 1:
+        return set()
+    unexplained = [
+        document
+        for document in unlisted
+        if not document.is_moved and not ignores_document(source, document.document_id)
+    ]
+    held = {document.id for document in unexplained if document.is_held}
+    fresh = {document.id for document in unexplained if not document.is_held}
+    known -= sum(document.is_held for document in unlisted)
+    # A folder that is not mounted, an export without rows: nothing of the source is left.
+    is_whole = sum(not document.is_held for document in unlisted) == known
+    free = 0 if is_whole else FREE_REMOVALS
+    is_implausible = len(fresh) > free and len(fresh) > max_ratio * known
+    return held | fresh if is_implausible else held
 
 
 def _note_unlisted(

@@ -117,6 +117,19 @@ class DatesChanges(Protocol):
         """
 
 
+@runtime_checkable
+class IgnoresDocuments(Protocol):
+    """A source that leaves documents out by a rule on their ids."""
+
+    def ignores(self, document_id: str) -> bool:
+        """Whether a listing never names this id, whether the document is there or not."""
+
+
+def ignores_document(source: Source, document_id: str) -> bool:
+    """Whether the absence of a document from a listing is a rule of the source and no loss."""
+    return isinstance(source, IgnoresDocuments) and source.ignores(document_id)
+
+
 def find_change_times(source: Source, document_ids: Sequence[str]) -> Mapping[str, datetime]:
     """What a source can tell about the times of changes; empty when it cannot."""
     if document_ids and isinstance(source, DatesChanges):

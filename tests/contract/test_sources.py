@@ -13,8 +13,11 @@ from types import ModuleType
 import pytest
 
 from ragline.errors import SourceUnavailableError
+from ragline.lifecycle.ledger import register_source
+from ragline.lifecycle.listing import ListingCounts, apply_listing, read_listing
 from ragline.sources.protocol import FailedFetch, FetchedDocument, Source
 from ragline.sources.registry import KINDS, open_source
+from ragline.sources.settings import SourceSettings
 
 CASES = Path(__file__).parent / "source_cases"
 
@@ -33,18 +36,32 @@ class OpenCase:
 
     A case's `start(folder, database)` yields an object with `settings` (what the configuration
     says of it besides name, collection and kind), `edit()` (changes the document that holds
-    alpha, so that it holds gamma) and `go_away()` (the source cannot be reached any more).
+    alpha, so that it holds gamma), `empty()` (a listing that ends and names nothing), `restore()`
+    (all is as before) and `go_away()` (the source cannot be reached any more).
     """
 
     def __init__(self, kind: str, folder: Path, database, case) -> None:
         self.kind, self.folder, self.database, self.case = kind, folder, database, case
 
-    def open(self) -> Source:
-        """The source as a process opens it that was not there before."""
-        settings = KINDS[self.kind].settings.model_validate(
+    @property
+    def settings(self) -> SourceSettings:
+        return KINDS[self.kind].settings.model_validate(
             {"name": "s", "collection": "c", "kind": self.kind, **self.case.settings}
         )
-        return open_source(settings, self.folder / "home", self.database)
+
+    def open(self) -> Source:
+        """The source as a process opens it that was not there before."""
+        return open_source(self.settings, self.folder / "home", self.database)
+
+    def apply_listing(self) -> ListingCounts:
+        """What a listing changes in the ledger."""
+        source = self.open()
+        with self.database.connect() as connection:
+            listing = read_listing(connection, source)
+        with self.database.begin() as connection:
+            key = register_source(connection, self.settings)
+            ratio = self.settings.max_removal_ratio
+            return apply_listing(connection, key.id, source, listing, ratio)
 
 
 @pytest.fixture(params=sorted(KINDS))
@@ -126,3 +143,15 @@ def test_edit_shows_in_probe_version_and_text(case):
     changed = [name for name in after if after[name] != before[name]]
     assert len(changed) == 1
     assert "gamma" in fetch_text(case.open())[changed[0]]
+
+
+def test_whole_source_that_vanishes_at_once_is_held_and_released_by_itself(case):
+    assert case.apply_listing().added == 2
+    case.case.empty()
+    counts = case.apply_listing()
+    # Each deletion of a pushed document is a request of its own, and none of them is held.
+    removed, held = (2, 0) if case.kind == "push" else (0, 2)
+    assert (counts.listed, counts.removed, counts.held) == (0, removed, held)
+    case.case.restore()
+    counts = case.apply_listing()
+    assert (counts.listed, counts.added, counts.held) == (2, removed, 0)

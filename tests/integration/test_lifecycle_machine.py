@@ -172,7 +172,15 @@ class Machine(RuleBasedStateMachine):
     # How it is looked at.
 
     def _workshop(self) -> TreeWorkshop:
-        return make_workshop(self.database, self.home, self.tree, self.embedder, name=self.name)
+        return make_workshop(
+            self.database,
+            self.home,
+            self.tree,
+            self.embedder,
+            name=self.name,
+            # The index follows the tree; what is held is for test_removals.
+            max_removal_ratio=1.0,
+        )
 
     def _help(self, failures: list[BaseException]) -> None:
         """Another process that shares the run's work and takes no lock."""

@@ -78,12 +78,61 @@ def test_more_are_held_named_and_still_served(workshop, tree):
     assert any("confirm-removals tree" in alarm for alarm in status(workshop).alarms)
 
 
-def test_few_documents_of_a_small_source_are_never_held(workshop, tree):
-    for name in sorted(tree.documents)[10:]:
+def test_few_documents_of_a_small_source_are_not_held_while_one_is_left(workshop, tree):
+    for name in sorted(tree.documents)[11:]:
         del tree.documents[name]
     sync(workshop)
-    tree.documents.clear()
+    for name in sorted(tree.documents)[1:]:
+        del tree.documents[name]
     assert sync(workshop).documents.removed == 10
+    assert served(workshop) == {"notes/00.md"}
+
+
+@pytest.mark.parametrize("count", [1, 2, 4, 10, 11, 50])
+def test_source_that_vanishes_at_once_is_held_whatever_its_size(workshop, tree, count):
+    for name in sorted(tree.documents)[count:]:
+        del tree.documents[name]
+    sync(workshop)
+    kept = dict(tree.documents)
+    tree.documents.clear()
+    report = sync(workshop).documents
+    assert (report.removed, report.held) == (0, count)
+    assert served(workshop) == set(kept)
+    # It comes back by itself: nothing is held any more, and nothing is made a second time.
+    tree.documents = kept
+    report = sync(workshop)
+    assert (report.documents.removed, report.documents.held) == (0, 0)
+    assert report.embeddings.embeddings_made == 0
+    assert status(workshop).held is None
+
+
+def test_source_that_points_elsewhere_is_held_although_it_lists_other_documents(workshop, tree):
+    for name in sorted(tree.documents)[4:]:
+        del tree.documents[name]
+    sync(workshop)
+    kept = dict(tree.documents)
+    tree.documents.clear()
+    tree.write("photos/a0.md", "A file of the folder beside it.")
+    tree.write("photos/a1.md", "Another file of the folder beside it.")
+    assert sync(workshop).documents.held == 4
+    # What is held stays so, however often the wrong folder is listed and whatever it loses.
+    for number in range(20):
+        tree.write(f"photos/b{number}.md", f"One more file, number {number}.")
+        assert sync(workshop).documents.held == 4
+    del tree.documents["photos/a0.md"]
+    report = sync(workshop).documents
+    assert (report.removed, report.held) == (1, 4)
+    tree.documents = kept
+    sync(workshop)
+    assert set(kept) <= served(workshop)
+
+
+def test_last_document_of_a_source_that_holds_nothing_goes(database, tmp_path, tree, embedder):
+    workshop = make_workshop(database, tmp_path, tree, embedder, max_removal_ratio=1.0)
+    sync(workshop)
+    tree.documents.clear()
+    report = sync(workshop).documents
+    assert (report.removed, report.held) == (50, 0)
     assert served(workshop) == set()
 
 

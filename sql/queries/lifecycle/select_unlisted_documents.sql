@@ -1,8 +1,9 @@
--- Documents that a complete listing lacks: (id, document_id, is_moved), in order of document id.
+-- Documents that a complete listing lacks: (id, document_id, is_moved, is_held), in order of id.
 -- One is moved when a new document of the listing has its version or its file name; each new
 -- document explains one that is gone.
 with unlisted as (
-  select d.id, d.document_id, d.version, substring(d.document_id from '[^/]*$') as file_name
+  select d.id, d.document_id, d.version, substring(d.document_id from '[^/]*$') as file_name,
+    d.held_since is not null as is_held
   from ragline.documents as d
   where
     d.source_id = cast(:source_id as bigint)
@@ -39,6 +40,7 @@ select
     select
     from arrived as a
     where a.file_name = g.file_name and a.name_number = g.name_number
-  ) as is_moved
+  ) as is_moved,
+  g.is_held
 from gone as g
 order by g.document_id

@@ -21,6 +21,14 @@ class Case:
     def edit(self) -> None:
         (self.tree / "a.txt").write_text("gamma!", encoding="utf-8")
 
+    def empty(self) -> None:
+        self.tree.rename(self.tree.with_name("kept"))
+        self.tree.mkdir()
+
+    def restore(self) -> None:
+        self.tree.rmdir()
+        self.tree.with_name("kept").rename(self.tree)
+
     def go_away(self) -> None:
         self.tree.rename(self.tree.with_name("elsewhere"))
 

@@ -27,6 +27,13 @@ class Case:
     def edit(self) -> None:
         self._commit("gamma!")
 
+    def empty(self) -> None:
+        self._git("rm", "-r", "--quiet", ".")
+        self._git("commit", "--quiet", "--message", "nothing")
+
+    def restore(self) -> None:
+        self._git("revert", "--no-edit", "HEAD")
+
     def go_away(self) -> None:
         self.repository.rename(self.repository.with_name("elsewhere"))
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import text
 
-from ragline.sources.pushed_documents import push_documents, put_text
+from ragline.sources.pushed_documents import Delete, push_documents, put_text
 from ragline.storage.database import Database
 
 
@@ -21,6 +21,12 @@ class Case:
 
     def edit(self) -> None:
         push_documents(self.database, "s", [put_text("a", "gamma")])
+
+    def empty(self) -> None:
+        push_documents(self.database, "s", [Delete("a"), Delete("b")])
+
+    def restore(self) -> None:
+        push_documents(self.database, "s", [put_text("a", "alpha"), put_text("b", "beta")])
 
     def go_away(self) -> None:
         with self.database.begin() as connection:

@@ -19,6 +19,12 @@ class Case:
     def edit(self) -> None:
         self._write("gamma!")
 
+    def empty(self) -> None:
+        self.path.write_text("", encoding="utf-8")
+
+    def restore(self) -> None:
+        self._write("alpha")
+
     def go_away(self) -> None:
         self.path.unlink()
 

@@ -28,6 +28,12 @@ class Case:
     def edit(self) -> None:
         self._run("update public.pages set body = 'gamma', changed_at = now() where id = 1")
 
+    def empty(self) -> None:
+        self._run("delete from public.pages")
+
+    def restore(self) -> None:
+        self._run(INSERT)
+
     def go_away(self) -> None:
         self._run("drop table public.pages")
 

@@ -26,6 +26,13 @@ class Case:
     def edit(self) -> None:
         self._write("gamma")
 
+    def empty(self) -> None:
+        """Leave one page that says not to index it."""
+        self._server.pages["/"] = '<meta name="robots" content="noindex"><p>nothing</p>'
+
+    def restore(self) -> None:
+        self._write("alpha")
+
     def go_away(self) -> None:
         self._server.stop()
 
