@@ -101,6 +101,9 @@ class TreeSource:
     fetched: Counter[str] = field(default_factory=Counter)
     # When it lost documents, or changed those that it does not date; None when it cannot tell.
     changed_at: datetime | None = None
+    # Folders that it cannot read, and the ending of the names that it ignores.
+    unread: tuple[str, ...] = ()
+    ignored: str | None = None
     _clock: int = 0
 
     def write(self, name: str, text: str, principals: tuple[str, ...] | None = None) -> None:
@@ -143,6 +146,12 @@ class TreeSource:
 
     def probe(self) -> str:
         return ",".join(f"{d.document_id}={d.version}" for d in self.list_documents())
+
+    def unread_folders(self) -> Sequence[str]:
+        return self.unread
+
+    def ignores(self, document_id: str) -> bool:
+        return self.ignored is not None and document_id.endswith(self.ignored)
 
     def find_change_times(self, document_ids: Sequence[str]) -> Mapping[str, datetime]:
         return {} if self.changed_at is None else dict.fromkeys(document_ids, self.changed_at)

@@ -20,6 +20,7 @@ from ragline.sources.protocol import (
     Source,
     find_change_times,
     ignores_document,
+    unread_folders,
 )
 from ragline.storage.database import copy_rows
 from ragline.storage.statements import load_statement
@@ -105,7 +106,7 @@ def apply_listing(
     known = connection.execute(
         load_statement("lifecycle/count_known_documents"), parameters
     ).scalar_one()
-    load_listed(connection, listing.documents)
+    load_listed(connection, listing.documents, source, source_id)
     added = _note_listed(connection, place)
     unlisted = _select_unlisted(connection, parameters)
     held = _choose_held(source, unlisted, known, max_ratio)
@@ -118,8 +119,12 @@ def apply_listing(
     return ListingCounts(len(listing.documents), added, removed, len(held))
 
 
-def load_listed(connection: Connection, documents: Sequence[ListedDocument]) -> None:
+def load_listed(
+    connection: Connection, documents: Sequence[ListedDocument], source: Source, source_id: int
+) -> None:
     """Put a listing into the transaction's temporary table `listed`.
+
+    Documents that the source could not see this time are put beside it as the ledger has them.
 
     Raises:
         SourceUnavailableError: it names a document twice.
@@ -127,6 +132,10 @@ def load_listed(connection: Connection, documents: Sequence[ListedDocument]) -> 
     connection.execute(load_statement("lifecycle/create_listed"))
     rows = ((listed.document_id, listed.version, listed.changed_at) for listed in documents)
     copy_rows(connection, "listed", LISTED_COLUMNS, rows)
+    folders = unread_folders(source)
+    if folders:
+        parameters = {"source_id": source_id, "folders": list(folders)}
+        connection.execute(load_statement("lifecycle/insert_unseen_listed"), parameters)
     connection.execute(load_statement("lifecycle/analyze_listed"))
     repeated = connection.execute(load_statement("lifecycle/select_repeated_listed"))
     names = [row.document_id for row in repeated]

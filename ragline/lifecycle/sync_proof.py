@@ -160,14 +160,14 @@ class _Comparison:
     def compare_source(self, source: Source) -> None:
         """Hold the source's listing, and the bytes of all or some documents, to the ledger."""
         listed = list(source.list_documents())
-        differing, hashes = self._compare_listing(listed)
+        differing, hashes = self._compare_listing(source, listed)
         self._of_source = [*differing, *self._compare_bytes(source, listed, hashes)]
         if self._of_source and self._kind.is_listed_cheaply:
             self._look_again(source)
 
     def _look_again(self, source: Source) -> None:
         """Leave out what was seen while the source was changing; see whether it has changed."""
-        differing, hashes = self._compare_listing(list(source.list_documents()))
+        differing, hashes = self._compare_listing(source, list(source.list_documents()))
         same_version = {row["document_id"] for row in hashes}
         self._of_source = [
             found
@@ -184,11 +184,11 @@ class _Comparison:
         )
 
     def _compare_listing(
-        self, listed: Sequence[ListedDocument]
+        self, source: Source, listed: Sequence[ListedDocument]
     ) -> tuple[list[Difference], Sequence[RowMapping]]:
         """What listing and ledger do not agree on, and the hashes of what they agree on."""
         with self._workshop.database.begin() as connection:
-            load_listed(connection, listed)
+            load_listed(connection, listed, source, self._source_id)
             rows = connection.execute(load_statement("checks/compare_listing"), self._parameters)
             found = [Difference(**row, is_fault=False) for row in rows.mappings()]
             known = connection.execute(load_statement("checks/select_hashes"), self._parameters)

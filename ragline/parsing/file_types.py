@@ -19,6 +19,7 @@ from ragline.errors import (
     EncryptedDocumentError,
     UnsupportedFormatError,
 )
+from ragline.parsing.pointers import describe_pointer
 from ragline.parsing.text_encoding import decode_text, looks_like_text
 
 HEAD_BYTES = 4096
@@ -148,6 +149,9 @@ def detect_file_type(content: bytes, name: str) -> str:
     if not content.strip(b" \t\r\n\x00"):
         raise EmptyDocumentError("the file is empty")
     suffix = PurePosixPath(name).suffix.lower()
+    pointer = describe_pointer(content, suffix)
+    if pointer is not None:
+        raise UnsupportedFormatError(f"this is {pointer}")
     head = content[:HEAD_BYTES]
     if head.lstrip().startswith(b"%PDF-"):
         return "pdf"

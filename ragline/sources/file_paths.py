@@ -11,6 +11,8 @@ from urllib.parse import unquote_to_bytes
 
 from pathspec import GitIgnoreSpec
 
+from ragline.sources.ignored_files import IgnoredFiles
+
 EVERYTHING = ("**/*",)
 
 
@@ -20,10 +22,16 @@ class PathPatterns:
     Patterns are those of `.gitignore`: `**` crosses folders, and a pattern without a slash
     matches the name at any depth. A file is taken when an `include` pattern matches it and no
     `exclude` pattern does. Names that begin with a dot are left out unless an `include` pattern
-    itself names one.
+    itself names one. What is `ignored` is `ignored_files`.
     """
 
-    def __init__(self, include: Sequence[str], exclude: Sequence[str]) -> None:
+    def __init__(
+        self,
+        include: Sequence[str],
+        exclude: Sequence[str],
+        ignored: bool | Sequence[str] = True,
+    ) -> None:
+        self._ignored = IgnoredFiles(ignored, include)
         self._included = GitIgnoreSpec.from_lines(include)
         self._excluded = GitIgnoreSpec.from_lines(exclude)
         self._takes_all = tuple(include) == EVERYTHING
@@ -36,10 +44,19 @@ class PathPatterns:
         """Whether a file or folder of this name is left out with all that is in it."""
         return name.startswith(".") and not self._takes_hidden
 
+    def skips_folder(self, name: str) -> bool:
+        """Whether a folder of this name, which is not hidden, need not be looked into."""
+        return self._ignored.ignores_folder(name)
+
+    def ignores(self, path: str) -> bool:
+        """Whether a path is that of a file which tools leave for themselves."""
+        return self._ignored.ignores(path)
+
     def match(self, path: str) -> bool:
         """Whether the patterns take a path none of whose names is hidden."""
         is_included = self._takes_all or self._included.match_file(path)
-        return is_included and (self._excludes_none or not self._excluded.match_file(path))
+        is_taken = is_included and (self._excludes_none or not self._excluded.match_file(path))
+        return is_taken and not self._ignored.ignores(path)
 
     def take(self, path: str) -> bool:
         """Whether a path is taken, from its whole alone."""

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from pydantic import Field, JsonValue, field_validator
@@ -160,10 +162,27 @@ def open_stored_file(settings: StoredSettings) -> Iterator[BinaryIO]:
     """
     import fsspec
 
+    if settings.local_path is not None and settings.local_path.exists():
+        open_regular_file(settings.local_path).close()
     with os_errors():
         options = settings.storage_options
         with fsspec.open(settings.uri, "rb", compression="infer", **options) as file:
             yield cast("BinaryIO", file)
+
+
+def open_regular_file(path: Path) -> BinaryIO:
+    """A file of this machine, opened for reading.
+
+    Raises:
+        OSError: it cannot be read, or it is a folder, a pipe, a socket or a device: those may
+            never end, or keep the caller waiting for ever.
+    """
+    # O_NONBLOCK, as opening a pipe would wait for somebody who writes to it.
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(0, "it is not a regular file", str(path))
+    return open(descriptor, "rb")  # noqa: PTH123  the caller closes it
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from ragline.errors import DocumentTooLargeError, DocumentUnreadableError, Sourc
 from ragline.sources.file_paths import EVERYTHING, PathPatterns, encode_path
 from ragline.sources.git_mirror import ATTEMPTS, Blob, GitMirror, MirrorBrokenError
 from ragline.sources.git_program import GitCommandError, open_program
+from ragline.sources.ignored_files import IgnoredNames
 from ragline.sources.protocol import FailedFetch, FetchedDocument, ListedDocument, Surroundings
 from ragline.sources.settings import LocatedSettings, unrepeated_fault
 
@@ -28,6 +29,8 @@ from ragline.sources.settings import LocatedSettings, unrepeated_fault
 LISTED = "listed"
 # Reading the log of so many commits takes well under a second.
 DATED_COMMITS = 1000
+# The end of the year 9999: commits may say anything.
+LATEST_S = 253_402_300_799
 BRANCH_PATTERN = r"[^\s:?*\[\\^~-][^\s:?*\[\\^~]*"
 SSH_PLACE = r"[\w.-]+@[\w.-]+:[^:].*"
 
@@ -43,6 +46,7 @@ class GitSettings(LocatedSettings):
     branch: str | None = None
     include: tuple[str, ...] = EVERYTHING
     exclude: tuple[str, ...] = ()
+    ignore_files: IgnoredNames = True
 
     @field_validator("uri")
     @classmethod
@@ -90,7 +94,7 @@ class GitSource:
         self._settings = settings
         self._notes = surroundings.notes
         self._home = surroundings.home
-        self._patterns = PathPatterns(settings.include, settings.exclude)
+        self._patterns = PathPatterns(settings.include, settings.exclude, settings.ignore_files)
         self._blobs: dict[str, Blob] = {}
         self._changes: dict[str, datetime] = {}
 
@@ -143,6 +147,10 @@ class GitSource:
     def find_change_times(self, document_ids: Sequence[str]) -> Mapping[str, datetime]:
         """When the branch changed or removed each file, as far as the last listing saw it."""
         return {name: self._changes[name] for name in document_ids if name in self._changes}
+
+    def ignores(self, document_id: str) -> bool:
+        """Whether a file of this id is never listed, as tools leave it for themselves."""
+        return self._patterns.ignores(document_id)
 
     def _open_mirror(self) -> GitMirror:
         settings = self._settings
@@ -237,4 +245,5 @@ def _read_path(path: bytes) -> str:
 
 
 def _read_time(seconds: int) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)
+    """A commit's time; one that no calendar has becomes the nearest that there is."""
+    return datetime.fromtimestamp(min(max(seconds, 0), LATEST_S), UTC)

@@ -125,6 +125,23 @@ class IgnoresDocuments(Protocol):
         """Whether a listing never names this id, whether the document is there or not."""
 
 
+@runtime_checkable
+class ListsInPart(Protocol):
+    """A source that can come to the end of a listing without having seen all of it."""
+
+    def unread_folders(self) -> Sequence[str]:
+        """What the ids of those documents begin with that the last listing could not see.
+
+        Those that are known stay as they are. The listing itself names a document for each such
+        folder, which fails with the reason.
+        """
+
+
+def unread_folders(source: Source) -> Sequence[str]:
+    """The folders that the last listing of a source could not read; none for most kinds."""
+    return source.unread_folders() if isinstance(source, ListsInPart) else ()
+
+
 def ignores_document(source: Source, document_id: str) -> bool:
     """Whether the absence of a document from a listing is a rule of the source and no loss."""
     return isinstance(source, IgnoresDocuments) and source.ignores(document_id)

@@ -99,16 +99,20 @@ def ragline(
 
 @pytest.fixture
 def synced(ragline: CommandLine) -> CommandLine:
-    """After a sync of one document that is fine, one that is broken and one that is refused."""
+    """After a sync of two documents that are fine, one that is refused, and one that failed."""
     ragline.write("broken.pdf", BROKEN)
     ragline.write("empty.md", EMPTY)
     ragline.run("sync")
     assert ragline.states() == {
         "harbour.md": "ready",
-        "broken.pdf": "failed",
+        "broken.pdf": "quarantined",
         "empty.md": "quarantined",
         "tea.md": "ready",
     }
+    ragline.plant(
+        "update ragline.documents set state = 'failed', next_attempt_at = now() + interval '1 hour'"
+        " where document_id = 'broken.pdf'"
+    )
     return ragline
 
 

@@ -8,13 +8,21 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from lifecycle_doubles import HashEmbedder, TreeSource, TreeWorkshop, make_workshop, sync
+from lifecycle_doubles import (
+    HashEmbedder,
+    TreeDocument,
+    TreeSource,
+    TreeWorkshop,
+    make_workshop,
+    sync,
+)
 from sqlalchemy import make_url, text
 
 from ragline.configuration import RetentionSettings
-from ragline.errors import UnknownSourceError
+from ragline.errors import DocumentUnreadableError, UnknownSourceError
 from ragline.lifecycle.forgetting import confirm_removals, remove_source
 from ragline.lifecycle.retention import collect_expired
+from ragline.lifecycle.sync_proof import prove_source
 from ragline.status import SourceStatus, read_documents, read_status
 from ragline.storage.postgres_programs import PostgresPrograms
 
@@ -125,6 +133,43 @@ def test_source_that_points_elsewhere_is_held_although_it_lists_other_documents(
     tree.documents = kept
     sync(workshop)
     assert set(kept) <= served(workshop)
+
+
+def test_documents_of_a_folder_that_cannot_be_read_stay_and_it_is_named(workshop, tree):
+    for number in range(5):
+        tree.write(f"secret/{number}.md", f"Secret number {number}.")
+    sync(workshop)
+    kept = {name: tree.documents.pop(name) for name in list(tree.documents) if "secret/" in name}
+    tree.documents["secret/"] = TreeDocument(
+        "", 0, error=DocumentUnreadableError("Permission denied")
+    )
+    tree.unread = ("secret/",)
+    report = sync(workshop).documents
+    assert (report.removed, report.held) == (0, 0)
+    assert [failure.document_id for failure in report.failures] == ["secret/"]
+    assert set(kept) <= served(workshop)
+    assert prove_source(workshop, "tree").differences == []
+    # A file elsewhere goes as ever, and when the folder is back its losses go too.
+    del tree.documents["notes/00.md"]
+    assert sync(workshop).documents.removed == 1
+    del tree.documents["secret/"]
+    tree.unread = ()
+    tree.documents |= {name: kept[name] for name in sorted(kept)[1:]}
+    assert sync(workshop).documents.removed == 2
+    assert "secret/0.md" not in served(workshop)
+    assert "secret/1.md" in served(workshop)
+
+
+def test_documents_that_are_ignored_now_are_removed_without_a_hold(workshop, tree):
+    for number in range(60):
+        tree.write(f"notes/{number:02}.bak", f"An older version, number {number}.")
+    sync(workshop)
+    for number in range(60):
+        del tree.documents[f"notes/{number:02}.bak"]
+    tree.ignored = ".bak"
+    report = sync(workshop).documents
+    assert (report.removed, report.held) == (60, 0)
+    assert len(served(workshop)) == 50
 
 
 def test_last_document_of_a_source_that_holds_nothing_goes(database, tmp_path, tree, embedder):

@@ -354,6 +354,10 @@ def test_sync_by_hand_reports_an_absent_source_as_a_step_and_as_a_check(station:
 def test_retry_that_is_due_asks_for_a_run(station: Station):
     (station.notes / "broken.pdf").write_bytes(b"%PDF-1.7 and then nothing")
     station.sync()
+    station.execute(
+        "update ragline.documents set state = 'failed', "
+        "next_attempt_at = now() + interval '1 hour' where document_id = 'broken.pdf'"
+    )
     assert station.status.documents["failed"] == 1
     assert station.tick().skip_message == "nothing changed"
     station.execute(

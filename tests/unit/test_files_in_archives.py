@@ -103,3 +103,11 @@ def test_broken_member_costs_only_itself(archive):
     broken, whole = source.fetch_documents(["a.md", "deep/b.md"])
     assert isinstance(broken, FailedFetch)
     assert isinstance(whole, FetchedDocument)
+
+
+def test_what_tools_leave_in_an_archive_is_no_document(tmp_path):
+    path = tmp_path / "books.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in ["a.md", "__MACOSX/._a.md", "~$a.docx", "deep/Thumbs.db", "deep/b.md", "b.bak"]:
+            archive.writestr(name, name)
+    assert sorted(versions(open_archive(f"zip://::{path}"))) == ["a.md", "deep/b.md"]

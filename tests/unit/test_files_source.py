@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import socket
+import subprocess
 import sys
 from pathlib import Path
 
@@ -74,14 +76,177 @@ def test_missing_root_is_no_empty_source(tmp_path):
         list(open_tree(tmp_path / "gone").list_documents())
 
 
-@pytest.mark.skipif(os.getuid() == 0, reason="root may read every folder")
-def test_unreadable_folder_makes_the_listing_incomplete(tree):
-    (tree / "deep").chmod(0)
+def refuse(monkeypatch: pytest.MonkeyPatch, call: str, refused: Path, error: OSError) -> None:
+    """Let the operating system refuse one path, as root it would not."""
+    real = getattr(os, call)
+
+    def refusing(path, *arguments, **options):
+        if os.fspath(path) == os.fspath(refused):
+            raise error
+        return real(path, *arguments, **options)
+
+    monkeypatch.setattr(os, call, refusing)
+
+
+DENIED = PermissionError(13, "Permission denied")
+
+
+def test_folder_that_cannot_be_read_fails_by_name_and_costs_no_other(tree, monkeypatch):
+    refuse(monkeypatch, "scandir", tree / "deep", DENIED)
+    source = open_tree(tree)
+    assert ids(source) == ["a.md", "deep/"]
+    assert source.unread_folders() == ["deep/"]
+    (failed,) = source.fetch_documents(["deep/"])
+    assert isinstance(failed, FailedFetch)
+    assert "Permission denied" in str(failed.error)
+    monkeypatch.undo()
+    assert ids(source) == ["a.md", "deep/b.txt", "deep/er/c.md"]
+    assert source.unread_folders() == []
+
+
+def test_root_that_cannot_be_read_is_unavailable(tree, monkeypatch):
+    refuse(monkeypatch, "scandir", tree, DENIED)
+    with pytest.raises(SourceUnavailableError, match="Permission denied"):
+        ids(open_tree(tree))
+
+
+def test_file_that_cannot_be_opened_fails_alone(tree, monkeypatch):
+    refuse(monkeypatch, "open", tree / "a.md", DENIED)
+    failed, read = open_tree(tree).fetch_documents(["a.md", "deep/b.txt"])
+    assert isinstance(failed, FailedFetch)
+    assert "Permission denied" in str(failed.error)
+    assert isinstance(read, FetchedDocument)
+
+
+@pytest.mark.parametrize("vanished", ["a.md", "deep"])
+def test_what_vanishes_during_the_listing_is_not_listed(tree, monkeypatch, vanished):
+    real = os.scandir
+
+    class Vanishing:
+        """The entries of a folder, from which one is removed once they were read."""
+
+        def __init__(self, path) -> None:
+            self._entries = real(path)
+
+        def __enter__(self):
+            found = list(self._entries)
+            if (tree / "a.md").exists() and (tree / "deep").exists():
+                (tree / vanished).rename(tree.with_name("elsewhere"))
+            return iter(found)
+
+        def __exit__(self, *_: object) -> None:
+            self._entries.close()
+
+    monkeypatch.setattr(os, "scandir", Vanishing)
+    expected = {"a.md": ["deep/b.txt", "deep/er/c.md"], "deep": ["a.md"]}
+    assert ids(open_tree(tree)) == expected[vanished]
+
+
+@pytest.mark.timeout(30)
+def test_pipes_sockets_devices_and_circles_of_links_are_no_documents(tree, monkeypatch):
+    os.mkfifo(tree / "pipe.md")
+    with socket.socket(socket.AF_UNIX) as listener:
+        monkeypatch.chdir(tree)
+        listener.bind("socket.md")
+        (tree / "round.md").symlink_to(tree / "round.md")
+        (tree / "deep" / "up").symlink_to(tree)
+        source = open_tree(tree)
+        assert ids(source) == ["a.md", "deep/b.txt", "deep/er/c.md"]
+        # One that takes the path of a file between listing and reading keeps nobody waiting.
+        (failed,) = source.fetch_documents(["pipe.md"])
+    assert isinstance(failed, FailedFetch)
+    assert "not a regular file" in str(failed.error)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names are UTF-8")
+def test_name_that_is_spelled_as_another_fails_alone(tree):
+    (tree / "%FF.md").write_text("percent", encoding="utf-8")
+    Path(os.fsdecode(os.fsencode(tree) + b"/\xff.md")).write_bytes(b"bytes")
+    source = open_tree(tree, include=["*.md"])
+    listed = ids(source)
+    assert listed == ["%FF.md", "%FF.md (not UTF-8)", "a.md", "deep/er/c.md"]
+    read, failed = source.fetch_documents(listed[:2])
+    assert isinstance(read, FetchedDocument)
+    assert read.content == b"percent"
+    assert isinstance(failed, FailedFetch)
+
+
+@pytest.mark.timeout(60)
+def test_folders_nested_deeper_than_calls_are_walked(tree):
+    deep = os.open(tree, os.O_RDONLY)
+    for _ in range(1500):
+        os.mkdir("d", dir_fd=deep)
+        deeper = os.open("d", os.O_RDONLY, dir_fd=deep)
+        os.close(deep)
+        deep = deeper
+    os.close(os.open("bottom.md", os.O_CREAT | os.O_WRONLY, dir_fd=deep))
+    os.close(deep)
     try:
-        with pytest.raises(SourceUnavailableError):
-            list(open_tree(tree).list_documents())
+        listed = ids(open_tree(tree))
     finally:
-        (tree / "deep").chmod(0o755)
+        # pytest cannot remove it.
+        subprocess.run(["rm", "-rf", tree / "d"], check=True)
+    assert listed[0] == "a.md"
+    assert "d/" * 1500 + "bottom.md" in listed
+
+
+@pytest.mark.parametrize("moment", [-(2**40), 2**40, -1])
+def test_time_that_no_calendar_has_is_left_out(tree, moment):
+    os.utime(tree / "a.md", (moment, moment))
+    assert "a.md" in ids(open_tree(tree))
+
+
+LEFT_BY_TOOLS = [
+    "~$lease.docx", ".~lock.lease.odt#", "~WRL0001.tmp", "plain.md~", "#plain.md#", ".#plain.md",
+    "notes.bak", "NOTES.BAK", ".plain.md.swp", "plain.md.swp", "plain.md.orig", "Thumbs.db",
+    "thumbs.db", "desktop.ini", "Desktop.ini", ".DS_Store", "._lease.docx", "lease.tmp",
+    "film.part", "book.pdf.crdownload", "book.pdf.filepart", "a.partial", "Icon\r", "drawing.dwl",
+    "__MACOSX/lease.docx", "__MACOSX/deep/._x.md", "@eaDir/x.md", "$RECYCLE.BIN/x.md",
+    "System Volume Information/x.txt", "lost+found/x.md", "deep/er/~$lease.docx", ".git/config",
+]  # fmt: skip
+DOCUMENTS = [
+    "a.md", "lease.docx", "backup.md", "tmp.md", "~user.md", "poetry.lock", "README.old", "part.md",
+    "desktop.md", "C#.md", "notes.bak.md", "MACOSX/x.md", "parts/x.md", "my~file.md", "$x.md",
+]  # fmt: skip
+
+
+def plant(root: Path, names: list[str]) -> Path:
+    for name in names:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(name, encoding="utf-8")
+    return root
+
+
+@pytest.mark.parametrize("include", [["**/*"], ["**/*", ".*"]], ids=["visible", "hidden too"])
+def test_what_tools_leave_for_themselves_is_no_document(tmp_path, include):
+    plant(tmp_path, LEFT_BY_TOOLS + DOCUMENTS)
+    assert ids(open_tree(tmp_path, include=include)) == sorted(DOCUMENTS)
+
+
+def test_setting_changes_what_is_ignored(tmp_path):
+    plant(tmp_path, ["a.md", "a.bak", "a.old", "~$a.md", "attic/b.md"])
+    everything = ["a.bak", "a.md", "a.old", "attic/b.md", "~$a.md"]
+    assert ids(open_tree(tmp_path, ignore_files=False)) == everything
+    assert ids(open_tree(tmp_path, ignore_files=["*.OLD", "attic/"])) == ["a.bak", "a.md", "~$a.md"]
+    assert ids(open_tree(tmp_path)) == ["a.md", "a.old", "attic/b.md"]
+
+
+@pytest.mark.parametrize("name", ["*.bak", "/deep/*.bak", "notes.bak", "**/*.bak"])
+def test_include_that_names_such_a_file_takes_it(tmp_path, name):
+    plant(tmp_path, ["a.md", "deep/notes.bak", "deep/~$a.md", "__MACOSX/x.md"])
+    assert ids(open_tree(tmp_path, include=["*.md", name])) == ["a.md", "deep/notes.bak"]
+
+
+def test_include_that_names_a_folder_of_a_tool_takes_what_is_in_it(tmp_path):
+    plant(tmp_path, ["a.md", "__MACOSX/x.md", "@eaDir/y.md"])
+    assert ids(open_tree(tmp_path, include=["*.md", "__MACOSX/**"])) == ["__MACOSX/x.md", "a.md"]
+
+
+@pytest.mark.parametrize("pattern", ["a/b", "/", ""])
+def test_pattern_that_can_match_no_name_is_refused(tmp_path, pattern):
+    with pytest.raises(ValueError, match="not a pattern of a name"):
+        open_tree(tmp_path, ignore_files=[pattern])
 
 
 def test_link_out_of_the_tree_is_not_followed(tree, tmp_path):

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from pydantic import Field, JsonValue, ValidationInfo, field_validator
 
+from ragline.sources.ignored_files import IgnoredNames
 from ragline.sources.settings import Duration, SourceSettings, unrepeated_fault
 
 # The only connector that asks no other machine.
@@ -34,6 +35,7 @@ class ConnectorSettings(SourceSettings):
     connection: dict[str, JsonValue] = Field(default_factory=dict)
     index: dict[str, JsonValue] = Field(default_factory=dict)
     download: dict[str, JsonValue] = Field(default_factory=dict)
+    ignore_files: IgnoredNames = True
     use_permissions: bool = True
     list_every: Duration = timedelta(minutes=10)
 

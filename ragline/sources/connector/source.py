@@ -22,6 +22,7 @@ from ragline.sources.connector.file_data import (
     read_principals,
 )
 from ragline.sources.connector.settings import ConnectorSettings
+from ragline.sources.ignored_files import IgnoredFiles
 from ragline.sources.json_values import json_value
 from ragline.sources.protocol import FailedFetch, FetchedDocument, ListedDocument, Surroundings
 
@@ -40,6 +41,7 @@ class ConnectorSource:
         self._settings = settings
         self._home = surroundings.home
         self._notes = surroundings.notes
+        self._ignored = IgnoredFiles(settings.ignore_files)
 
     def list_documents(self) -> Iterator[ListedDocument]:
         """Yield every file, once the connector has come to its end.
@@ -79,12 +81,17 @@ class ConnectorSource:
             return _hash(self._list())
         return str(note["hash"])
 
+    def ignores(self, document_id: str) -> bool:
+        """Whether a file of this id is never listed, as tools leave it for themselves."""
+        return self._ignored.ignores(document_id)
+
     def _is_old(self, listed_at: str) -> bool:
         age = datetime.now(UTC) - datetime.fromisoformat(listed_at)
         return age >= self._settings.list_every
 
     def _list(self) -> list[ListedDocument]:
-        files = dict(name_files(Connection(self._settings).list_files()))
+        found = name_files(Connection(self._settings).list_files())
+        files = {name: file_data for name, file_data in found if not self.ignores(name)}
         use_permissions = self._settings.use_permissions
         listed = [
             describe_file(document_id, file_data, use_permissions=use_permissions)

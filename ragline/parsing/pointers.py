@@ -1,0 +1,52 @@
+"""Files that stand for a document elsewhere: placeholders, pointers, shortcuts.
+
+Their text is an address or a hash and never the document's, so it is not served. What reads real
+documents is `readers`; which files are no documents at all is `ragline.sources.ignored_files`.
+"""
+
+from __future__ import annotations
+
+import re
+
+_GOOGLE = "a pointer to a document in Google Drive; export it, or use the connector google_drive"
+_SHORTCUT = "a shortcut to something elsewhere; list what it leads to instead"
+_DOWNLOAD = "a placeholder of a file that is only in the cloud; download the file"
+_NAMED = {
+    suffix: kind
+    for kind, suffixes in {
+        _GOOGLE: "gdoc gsheet gslides gdraw gform gmap gsite gtable gjam gscript glink gnote gddoc",
+        _SHORTCUT: "url website webloc lnk desktop weblink gshortcut",
+        _DOWNLOAD: "icloud cloud cloudf rclonelink",
+        "a pointer to a Dropbox Paper document; export it as Word or Markdown": "paper papert",
+        "a pointer of DVC to a file; run `dvc pull`, and list the file": "dvc",
+    }.items()
+    for suffix in suffixes.split()
+}
+LARGEST_POINTER_BYTES = 16_384
+_STARTS = (
+    (
+        re.compile(rb"version https://(?:git-lfs\.github|hawser\.github)\.com/spec/v\d"),
+        "a pointer of Git LFS to a file that is not here; fetch it with `git lfs pull`",
+    ),
+    (
+        re.compile(rb"[./]*(?:\.git)?/annex/objects/\S+\s*$|/annex/objects/\S+\n"),
+        "a pointer of git-annex to a file that is not here; fetch it with `git annex get`",
+    ),
+    (re.compile(rb"\s*\[InternetShortcut(?:\.\w+)?\]\s*[\r\n]", re.IGNORECASE), _SHORTCUT),
+    (re.compile(rb"\s*\[Desktop Entry\]\s*[\r\n]"), _SHORTCUT),
+    (re.compile(rb"L\0\0\0\x01\x14\x02\0"), _SHORTCUT),
+    (re.compile(rb"(?:XSym\n\d{4}\n[0-9a-f]{32}\n|!<symlink>|IntxLNK\x01)"), _SHORTCUT),
+)
+
+
+def describe_pointer(content: bytes, suffix: str) -> str | None:
+    """What a file is that only points to a document; None for an ordinary file.
+
+    `suffix` is its name's, in lower case and with the dot.
+    """
+    if len(content) > LARGEST_POINTER_BYTES:
+        return None
+    named = _NAMED.get(suffix[1:])
+    if named is not None:
+        return named
+    return next((kind for start, kind in _STARTS if start.match(content)), None)
