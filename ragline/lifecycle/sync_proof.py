@@ -188,7 +188,7 @@ class _Comparison:
     ) -> tuple[list[Difference], Sequence[RowMapping]]:
         """What listing and ledger do not agree on, and the hashes of what they agree on."""
         with self._workshop.database.begin() as connection:
-            load_listed(connection, listed, source, self._source_id)
+            load_listed(connection, listed, source, self._parameters["source_id"])
             rows = connection.execute(load_statement("checks/compare_listing"), self._parameters)
             found = [Difference(**row, is_fault=False) for row in rows.mappings()]
             known = connection.execute(load_statement("checks/select_hashes"), self._parameters)
