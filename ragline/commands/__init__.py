@@ -25,6 +25,7 @@ import click
 
 from ragline.errors import (
     ConfigurationError,
+    InvalidSearchError,
     RaglineError,
     UnknownCollectionError,
     UnknownDocumentError,
@@ -56,8 +57,9 @@ SUMMARIES = {
     "sync": "Bring the index up to date with its sources.",
     "work": "Share the work of a sync that runs elsewhere.",
 }
-# What a call names by mistake: nothing was done.
-UNKNOWN_NAMES = (
+# What a call asks for or names by mistake: nothing was done.
+WRONG_CALLS = (
+    InvalidSearchError,
     UnknownSourceError,
     UnknownCollectionError,
     UnknownDocumentError,
@@ -128,7 +130,7 @@ def main() -> None:
         sys.exit(2)
     except RaglineError as error:
         click.echo(f"{type(error).__name__}: {error}", err=True)
-        sys.exit(2 if isinstance(error, UNKNOWN_NAMES) else 1)
+        sys.exit(2 if isinstance(error, WRONG_CALLS) else 1)
     except BrokenPipeError:
         # The reader of our output left; there is nobody to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -88,9 +88,11 @@ def search(
     as_json: bool,
 ) -> None:
     """Search COLLECTION for QUERY and show the hits with their receipts."""
+    from ragline.search.queries import refuse_empty
     from ragline.search.searcher import Searcher
     from ragline.storage.database import open_database
 
+    refuse_empty((query,))
     request = SearchRequest(
         collection, query, top_k, mode, rerank, principals, filter=filter_, explain=explain
     )

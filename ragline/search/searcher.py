@@ -38,6 +38,7 @@ from ragline.search.deadline import Deadline
 from ragline.search.filters import Condition, compile_filter
 from ragline.search.hits import Entry, Extras, make_hits, read_extras
 from ragline.search.messages import Plan, SearchAnswer, SearchRequest, StageTimes
+from ragline.search.queries import refuse_empty
 from ragline.search.reranking import LATE_INTERACTION, Reranker, split_blend
 from ragline.storage.database import Database
 from ragline.storage.generation_tables import load_generation_statement
@@ -104,7 +105,7 @@ class Searcher:
             IndexNotReadyError: it has no live index yet; sync it first.
             GenerationTooOldError: its live index is older than was asked for.
             InvalidFilterError: the filter is none.
-            InvalidSearchError: the collection has no such reranker.
+            InvalidSearchError: the query is empty, or the collection has no such reranker.
             ModelUnavailableError: a model that it needs cannot be loaded.
             ModelLoadingError: a model that it needs is not loaded yet.
             SearchTimeoutError: the search took longer than its time limit.
@@ -118,6 +119,7 @@ class Searcher:
     def _answer(self, request: SearchRequest) -> SearchAnswer:
         started = perf_counter()
         deadline = Deadline(self._timeout_ms)
+        refuse_empty(request.queries)
         settings = self._settings(request.collection)
         condition = read_condition(request)
         generation = self.live_generation(request.collection, request.tenant, deadline)

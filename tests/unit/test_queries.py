@@ -1,0 +1,19 @@
+"""A query must hold something to look for."""
+
+from __future__ import annotations
+
+import pytest
+
+from ragline.errors import InvalidSearchError
+from ragline.search.queries import refuse_empty
+
+
+@pytest.mark.parametrize("query", ["", " ", "\t\n\u2003", "?!", "...", "---", "«»", "\0", "\u200b"])
+def test_query_without_a_word_is_refused(query: str) -> None:
+    with pytest.raises(InvalidSearchError, match="query: holds nothing to look for"):
+        refuse_empty(["ferry", query])
+
+
+@pytest.mark.parametrize("query", ["a", "7", "ß", "船", "the of and", ":=", "€", "🚢", "C++", "é"])
+def test_query_with_a_word_a_number_or_a_symbol_is_taken(query: str) -> None:
+    refuse_empty([query])
