@@ -15,12 +15,14 @@ router = APIRouter(tags=["health"])
 
 
 # Asynchronous, so that it answers while every thread is busy with searches.
+@router.head("/healthz", include_in_schema=False)
 @router.get("/healthz", summary="Is the process alive?")
 async def answer_alive() -> health.Alive:
     """Always 200: the process runs. Restart it when this does not answer."""
     return health.Alive()
 
 
+@router.head("/readyz", include_in_schema=False)
 @router.get("/readyz", summary="Can searches be answered?", responses=may_answer(SERVICE_NOT_READY))
 def answer_ready(service: OpenService) -> health.Ready:
     """200 when the database answers and the models are loaded; else 503 naming what is missing."""

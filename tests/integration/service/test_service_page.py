@@ -590,3 +590,19 @@ def test_other_tenants_sources_are_not_shown(
     page = look(client, QUALITY)
     assert find(page, "source") == []
     assert "handbook" not in words(page)
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/", "/?q=lunch&collection=handbook", "/documents", "/freshness-and-quality", "/docs",
+     "/page/style.css", "/healthz", "/readyz", "/metrics", "/openapi.json"],
+)  # fmt: skip
+def test_page_answers_head_as_it_answers_get(client: httpx2.Client, path: str) -> None:
+    got, headed = client.get(path), client.head(path)
+    assert got.status_code == headed.status_code == 200
+    assert headed.content == b""
+    assert headed.headers["content-type"] == got.headers["content-type"]
+
+
+def test_head_of_what_is_not_there_is_404(client: httpx2.Client) -> None:
+    assert client.head("/nothing").status_code == 404
