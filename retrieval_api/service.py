@@ -62,7 +62,11 @@ class Service:
         self.recorder = Recorder()
         self.audit_log = AuditLog()
         self.rate_limits = RateLimits()
-        self.metrics = ServiceMetrics(self.recorder, lambda: self._database)
+        self.metrics = ServiceMetrics(
+            self.recorder,
+            lambda: self._database,
+            [source.name for source in configuration.sources],
+        )
         self._closing = Event()
         self._holder = Thread(target=self._hold_parts, name="service-parts", daemon=True)
         self._database: Database | None = None

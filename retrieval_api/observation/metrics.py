@@ -1,13 +1,14 @@
 """What Prometheus and OpenTelemetry are told: the one list of the service's metrics.
 
 Each app has a registry of its own. Labels are endpoints, statuses, modes, stages, collections and
-kinds of feedback: never a query, a document, a caller or a path that somebody made up.
+kinds of feedback: never a query, a document, a caller or a path that somebody made up. The state of
+the pipeline is `pipeline_metrics`.
 """
 
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from importlib.metadata import version
 from typing import cast
 
@@ -22,6 +23,7 @@ from ragline.search.messages import SearchAnswer, SearchRequest
 from ragline.search.recording import FeedbackKind, is_stale
 from ragline.storage.database import Database
 from ragline.telemetry import SCOPE
+from retrieval_api.observation.pipeline_metrics import PipelineMetrics
 from retrieval_api.records.recorder import Recorder
 
 STAGES = ("embed", "retrieve", "rerank", "total")
@@ -38,8 +40,14 @@ AGE_BUCKETS_S = (
 class ServiceMetrics:
     """The metrics of one app. Safe to use from several threads."""
 
-    def __init__(self, recorder: Recorder, find_database: Callable[[], Database | None]) -> None:
+    def __init__(
+        self,
+        recorder: Recorder,
+        find_database: Callable[[], Database | None],
+        configured_sources: Collection[str] = (),
+    ) -> None:
         self.registry = CollectorRegistry()
+        self.pipeline = PipelineMetrics(find_database, configured_sources)
         registry = self.registry
         self._requests = Counter(
             "ragline_http_requests_total",
@@ -85,6 +93,7 @@ class ServiceMetrics:
             {"version": version("ragline"), "python": platform.python_version()}
         )
         registry.register(_Standing(recorder, find_database))
+        registry.register(self.pipeline)
         self._exported = _Exported(recorder)
 
     def observe_request(self, endpoint: str, method: str, status: int, seconds: float) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from fastapi import APIRouter, Request
 from fastapi.responses import PlainTextResponse
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
@@ -9,17 +11,24 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_late
 from retrieval_api.access.callers import is_local, may
 from retrieval_api.service import OpenService
 
+# Prometheus gives up after ten seconds.
+LONGEST_WAIT_S = 3.0
+
 router = APIRouter(tags=["health"])
 
 
 # Asynchronous, so that it answers while every thread is busy with searches.
+@router.head("/metrics", include_in_schema=False)
 @router.get("/metrics", summary="Figures for Prometheus", response_class=PlainTextResponse)
 async def show_metrics(request: Request, service: OpenService) -> PlainTextResponse:
-    """The metrics of this process in Prometheus's text format.
+    """The metrics of this process, and the state of the pipeline, in Prometheus's text format.
 
     For this machine, and from elsewhere with a key of the scope `admin`: they name collections.
     """
     if not is_local(request):
         await may("admin")(request, service)
+    # A database that does not answer must not keep the other figures from Prometheus.
+    refreshing = asyncio.ensure_future(asyncio.to_thread(service.metrics.pipeline.refresh))
+    await asyncio.wait({refreshing}, timeout=LONGEST_WAIT_S)
     text = generate_latest(service.metrics.registry)
     return PlainTextResponse(text, media_type=CONTENT_TYPE_PLAIN_0_0_4)

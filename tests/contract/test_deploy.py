@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -14,6 +15,7 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from assets.retrieval_quality import LATENCY, STALE_HITS, ZERO_RESULTS
+from ragline.alarms import KINDS
 from retrieval_api.observation.metrics import ServiceMetrics
 from retrieval_api.records.recorder import Recorder
 
@@ -30,8 +32,13 @@ SUFFIXES = {
 
 def read_rules() -> dict[str, str]:
     """The expression of each alert, by its name."""
-    (group,) = yaml.safe_load((PROMETHEUS / "alerts.yml").read_text("utf-8"))["groups"]
-    return {rule["alert"]: rule["expr"] for rule in group["rules"]}
+    return {rule["alert"]: rule["expr"] for rule in list_rules()}
+
+
+def list_rules() -> list[dict[str, Any]]:
+    """All rules of all groups."""
+    groups = yaml.safe_load((PROMETHEUS / "alerts.yml").read_text("utf-8"))["groups"]
+    return [rule for group in groups for rule in group["rules"]]
 
 
 def read_panels() -> dict[str, str]:
@@ -71,6 +78,25 @@ def test_every_series_is_on_the_dashboard_or_in_an_alert(served: set[str]) -> No
     by_family = {re.sub(r"_(bucket|sum|count)$", "", name) for name in shown}
     families = {re.sub(r"_(bucket|sum|count)$", "", name) for name in served}
     assert families - by_family == set()
+
+
+def test_every_kind_of_alarm_has_an_alert() -> None:
+    named = set(re.findall(r'ragline_alarm\{name="(\w+)"\}', "\n".join(read_rules().values())))
+    assert named == set(KINDS)
+
+
+@pytest.mark.parametrize("rule", list_rules(), ids=lambda rule: rule["alert"])
+def test_alert_says_what_to_do_and_names_a_runbook(rule: dict[str, Any]) -> None:
+    notes = rule["annotations"]
+    assert notes["summary"]
+    assert notes["action"]
+    assert (DEPLOY.parent / notes["runbook"]).is_file()
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_alarm_and_its_alert_name_the_same_runbook(name: str) -> None:
+    (rule,) = (rule for rule in list_rules() if f'name="{name}"' in rule["expr"])
+    assert rule["annotations"]["runbook"] == f"docs/runbooks/{KINDS[name].runbook}.md"
 
 
 def test_alerts_and_checks_have_the_same_limits() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from threading import Event
 from typing import Any
 
 import httpx2
@@ -13,6 +15,9 @@ from running_service import RunningService, run_service, wait_until
 from sqlalchemy import text
 
 from ragline.configuration import Configuration
+from ragline.errors import DatabaseUnavailableError
+from ragline.storage.database import connect_database
+from retrieval_api.observation import pipeline_metrics
 
 Search = Callable[..., dict[str, Any]]
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
@@ -39,8 +44,8 @@ def read_samples(client: httpx2.Client) -> Samples:
     }
 
 
-def value(samples: Samples, name: str, **labels: str) -> float | None:
-    return samples.get((name, frozenset(labels.items())))
+def value(samples: Samples, metric: str, /, **labels: str) -> float | None:
+    return samples.get((metric, frozenset(labels.items())))
 
 
 def test_searches_and_feedback_are_counted(
@@ -148,3 +153,117 @@ def test_stale_hits_are_counted_and_recorded(
         ).one()
     assert stale.stale_count == 3
     assert all(hit["is_stale"] for hit in stale.hits)
+
+
+SOURCE = {"collection": "handbook", "source": "handbook-articles"}
+
+
+def test_state_of_the_pipeline_is_told(fresh: tuple[RunningService, httpx2.Client]) -> None:
+    _, client = fresh
+    samples = read_samples(client)
+    assert value(samples, "ragline_pipeline_status_readable") == 1
+    assert value(samples, "ragline_source_documents", **SOURCE, state="ready") == 10
+    assert value(samples, "ragline_source_documents", **SOURCE, state="failed") == 0
+    assert value(samples, "ragline_source_entries", **SOURCE) == 10
+    assert value(samples, "ragline_source_removals_held", **SOURCE) == 0
+    assert value(samples, "ragline_source_unreachable", **SOURCE) == 0
+    assert value(samples, "ragline_source_clock_limit_seconds", **SOURCE, clock="visible") == 21600
+    for state, expected in {"kept": 1, "late": 0, "unproven": 0}.items():
+        labels = {**SOURCE, "clock": "forgotten", "state": state}
+        assert value(samples, "ragline_source_clock_state", **labels) == expected
+    listed_at = value(samples, "ragline_source_listed_timestamp_seconds", **SOURCE)
+    assert listed_at is not None
+    assert 0 <= datetime.now(UTC).timestamp() - listed_at < 6 * 3600
+    assert value(samples, "ragline_collection_generation", collection="handbook") is not None
+    assert value(samples, "ragline_collection_build_failed", collection="handbook") == 0
+
+
+def test_trouble_of_a_source_is_an_alarm_and_ends_with_it(
+    fresh: tuple[RunningService, httpx2.Client], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running, client = fresh
+    monkeypatch.setattr("retrieval_api.observation.pipeline_metrics.KEPT_S", 0.0)
+    alarm = {**SOURCE, "name": "source_unreachable", "severity": "error"}
+    assert value(read_samples(client), "ragline_alarm", **alarm) is None
+    set_unreachable(running, "now()", "'connection refused'")
+    try:
+        samples = read_samples(client)
+        assert value(samples, "ragline_source_unreachable", **SOURCE) == 1
+        assert value(samples, "ragline_alarm", **alarm) == 1
+    finally:
+        set_unreachable(running, "null", "null")
+    samples = read_samples(client)
+    assert value(samples, "ragline_source_unreachable", **SOURCE) == 0
+    assert value(samples, "ragline_alarm", **alarm) is None
+
+
+def set_unreachable(running: RunningService, since: str, error: str) -> None:
+    with running.service.database.begin() as connection:
+        connection.exec_driver_sql(
+            f"update ragline.sources set unreachable_since = {since}, unreachable_error = {error}"
+        )
+
+
+def test_many_scrapes_read_the_status_once(
+    fresh: tuple[RunningService, httpx2.Client], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, client = fresh
+    reads: list[object] = []
+    read = pipeline_metrics.read_status
+
+    def count_and_read(*arguments: Any, **options: Any) -> Any:
+        reads.append(arguments)
+        return read(*arguments, **options)
+
+    monkeypatch.setattr(pipeline_metrics, "read_status", count_and_read)
+    for _ in range(10):
+        read_samples(client)
+    assert len(reads) == 1
+
+
+def test_database_that_is_away_is_told_and_nothing_old_is(
+    indexed_collection: Configuration, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline_metrics, "KEPT_S", 0.0)
+    url = "postgresql://nobody@127.0.0.1:1/nothing"
+    away = indexed_collection.model_copy(update={"database_url": url})
+    with run_service(away) as running, httpx2.Client(base_url=running.url) as client:
+        samples = read_samples(client)
+        assert value(samples, "ragline_pipeline_status_readable") == 0
+        assert value(samples, "ragline_source_unreachable", **SOURCE) is None
+
+
+def test_status_that_was_read_is_forgotten_when_the_database_goes_away(
+    fresh: tuple[RunningService, httpx2.Client], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running, client = fresh
+    assert value(read_samples(client), "ragline_pipeline_status_readable") == 1
+    monkeypatch.setattr(pipeline_metrics, "KEPT_S", 0.0)
+    gone = connect_database("postgresql://nobody@127.0.0.1:1/nothing")
+    monkeypatch.setattr(running.service, "_database", gone)
+    samples = read_samples(client)
+    assert value(samples, "ragline_pipeline_status_readable") == 0
+    assert value(samples, "ragline_source_entries", **SOURCE) is None
+
+
+def test_scrape_does_not_wait_for_a_database_that_hangs(
+    fresh: tuple[RunningService, httpx2.Client], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, client = fresh
+    hangs = Event()
+
+    def hang(*_arguments: Any, **_options: Any) -> Any:
+        hangs.wait(20)
+        raise DatabaseUnavailableError("it hung")
+
+    monkeypatch.setattr(pipeline_metrics, "read_status", hang)
+    monkeypatch.setattr("retrieval_api.routes.metrics.LONGEST_WAIT_S", 0.5)
+    try:
+        started = time.monotonic()
+        for _ in range(3):
+            samples = read_samples(client)
+            assert value(samples, "ragline_records_capacity") == 10_000
+            assert value(samples, "ragline_pipeline_status_readable") == 0
+        assert time.monotonic() - started < 5
+    finally:
+        hangs.set()
