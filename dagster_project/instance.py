@@ -18,7 +18,11 @@ SETTINGS = f"""\
 # Written by Ragline at each start; edit dagster_project/instance.py instead.
 telemetry: {{enabled: false}}
 nux: {{enabled: false}}
-storage: {{postgres: {{postgres_url: {{env: {URL_VARIABLE}}}}}}}
+storage:
+  custom:
+    module: dagster_project.pooled_storage
+    class: PooledStorage
+    config: {{postgres_url: {{env: {URL_VARIABLE}}}}}
 run_monitoring: {{enabled: true, poll_interval_seconds: 30}}
 sensors: {{use_threads: true, num_workers: 4}}
 """
