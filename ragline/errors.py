@@ -270,7 +270,7 @@ class ServiceProblemError(RaglineError):
 
 
 class ProcessError(RaglineError):
-    """A part of `ragline dev` could not start or ended by itself. Its output says why."""
+    """A part of `ragline dev` could not start or does not stay up. Its last lines follow."""
 
 
 class AddressUnavailableError(RaglineError):

@@ -215,7 +215,7 @@ class Service:
 
     def _open_database(self, resources: ExitStack) -> None:
         with ExitStack() as opened:
-            database = opened.enter_context(open_database(self.configuration))
+            database = opened.enter_context(open_database(self.configuration, is_supervised=True))
             self._prepare(database)
             self._searcher = Searcher(database, self.configuration, model_wait_s=MODEL_WAIT_S)
             self.recorder.start(database)

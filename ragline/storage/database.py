@@ -145,11 +145,14 @@ class TenantDatabase(Database):
 
 
 @contextmanager
-def open_database(configuration: DatabaseSettings, *, migrate: bool = True) -> Iterator[Database]:
+def open_database(
+    configuration: DatabaseSettings, *, migrate: bool = True, is_supervised: bool = False
+) -> Iterator[Database]:
     """The database of a configuration, ready for use; disposed of at the end of the block.
 
     Without a database URL the embedded server is started, or joined where it runs already, and
-    stopped by the last process that leaves. With `migrate`, the schema is brought up to date.
+    stopped by the last process that leaves; with `is_supervised` it is started again when it dies.
+    With `migrate`, the schema is brought up to date.
 
     Raises:
         DatabaseUnavailableError: it does not answer.
@@ -157,7 +160,10 @@ def open_database(configuration: DatabaseSettings, *, migrate: bool = True) -> I
         MissingExtensionError: it has no pgvector 0.8 and none can be created.
     """
     url = configuration.database_url
-    server = embedded_postgres(configuration.home) if url is None else nullcontext(url)
+    home = configuration.home
+    server = (
+        embedded_postgres(home, is_supervised=is_supervised) if url is None else nullcontext(url)
+    )
     with server as address:
         database = connect_database(address)
         try:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import logging
 import os
 import shlex
 import shutil
@@ -18,10 +19,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from threading import Event, Thread
 from typing import IO
 from urllib.parse import quote
 
@@ -33,6 +35,8 @@ from ragline.errors import DatabaseDiskFullError, DatabaseUnavailableError
 from ragline.storage.disk_errors import FULL, describe_full_disk
 from ragline.storage.postgres_programs import VERSION, PostgresPrograms
 
+logger = logging.getLogger(__name__)
+
 USER = "ragline"
 DATABASE = "ragline"
 # A socket's whole path may have 107 bytes on Linux, 103 elsewhere; its name needs up to 15.
@@ -42,6 +46,9 @@ START_TIMEOUT_S = 300
 STOP_TIMEOUT_S = 60
 # A server that just started has no socket yet, one that is stopping has none any more.
 SOCKET_PATIENCE_S = 20
+# How often a supervisor looks, and how long it waits at most after attempts in vain.
+SUPERVISION_S = 1.0
+LONGEST_WAIT_S = 30.0
 SETTINGS = """
 listen_addresses = ''
 shared_buffers = 256MB
@@ -58,8 +65,11 @@ log_timezone = 'UTC'
 
 
 @contextmanager
-def embedded_postgres(home: Path) -> Iterator[str]:
+def embedded_postgres(home: Path, *, is_supervised: bool = False) -> Iterator[str]:
     """The address of the server under `home`, which runs at least until the block ends.
+
+    With `is_supervised`, a thread starts it again when it dies within the block. That is for what
+    runs long; a process that forks calls `revive_embedded_postgres` itself.
 
     Raises:
         DatabaseUnavailableError: it cannot be started; the message says why and where its log is.
@@ -72,7 +82,8 @@ def embedded_postgres(home: Path) -> Iterator[str]:
             server.ensure_running()
             fcntl.flock(users, fcntl.LOCK_SH)
         try:
-            yield server.url
+            with _supervised(server.home) if is_supervised else nullcontext():
+                yield server.url
         finally:
             # A fork shares the lock; it is the parent's to give back.
             if os.getpid() == process:
@@ -85,6 +96,55 @@ def find_running_server(home: Path) -> str | None:
     if not (server.data / "postmaster.pid").is_file() or server.ping() is not Ping.OK:
         return None
     return server.url
+
+
+def revive_embedded_postgres(home: Path) -> bool:
+    """Start the server of `home` again if it died; True when it had. May be called by each user.
+
+    For those who are within `embedded_postgres`: nobody stops the server then, so one that does
+    not run was killed or crashed. While it runs this costs a millisecond.
+
+    Raises:
+        DatabaseUnavailableError: it cannot be started.
+    """
+    server = _Server(home.resolve())
+    if server.find_process() is not None:
+        return False
+    with _named_errors(home), server.exclusive():
+        # Another user may have been first.
+        server.ensure_running()
+    return True
+
+
+def find_server_process(home: Path) -> int | None:
+    """The process id of the server of `home`; None while it does not run."""
+    process = _Server(home.resolve()).find_process()
+    return None if process is None else process.pid
+
+
+@contextmanager
+def _supervised(home: Path) -> Iterator[None]:
+    is_over = Event()
+    thread = Thread(target=_supervise, args=(home, is_over), name="postgres-supervisor")
+    thread.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        thread.join()
+
+
+def _supervise(home: Path, is_over: Event) -> None:
+    wait_s = SUPERVISION_S
+    while not is_over.wait(wait_s):
+        try:
+            if revive_embedded_postgres(home):
+                logger.warning("the embedded Postgres had ended; it was started again")
+        except (DatabaseUnavailableError, OSError):
+            logger.exception("the embedded Postgres had ended and does not start; trying again")
+            wait_s = min(2 * wait_s, LONGEST_WAIT_S)
+        else:
+            wait_s = SUPERVISION_S
 
 
 @contextmanager
@@ -188,7 +248,7 @@ class _Server:
         while (answer := self.ping()) is not Ping.OK:
             if time.monotonic() > deadline:
                 raise self._error("does not answer", began_at)
-            if self._process() is None:
+            if self.find_process() is None:
                 self._start()
             elif answer is Ping.NO_RESPONSE and self._has_lost_its_socket():
                 self.stop()
@@ -197,7 +257,7 @@ class _Server:
 
     def stop(self) -> None:
         """Stop the server. One that will not stop goes on, and the next to leave tries again."""
-        if self._process() is None:
+        if self.find_process() is None:
             return
         with self.log.open("ab") as log:
             self._programs.run(
@@ -223,7 +283,7 @@ class _Server:
         )
         return Ping(PGconn.ping(address.encode()))
 
-    def _process(self) -> psutil.Process | None:
+    def find_process(self) -> psutil.Process | None:
         """The running server of this data folder.
 
         The pid in its file may belong to nobody, to a dead server that its parent has not
@@ -246,7 +306,7 @@ class _Server:
     def _has_lost_its_socket(self) -> bool:
         """Whether it stays without a socket, as after somebody cleaned up too much."""
         deadline = time.monotonic() + SOCKET_PATIENCE_S
-        while self._process() is not None and not self._socket.exists():
+        while self.find_process() is not None and not self._socket.exists():
             if time.monotonic() > deadline:
                 return True
             time.sleep(0.05)

@@ -8,11 +8,17 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 import urllib.request
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
 import pytest
+
+from dagster_project.processes import MOST_ENDS, Family, Program
+from ragline.errors import ProcessError
+from ragline.storage.embedded_postgres import find_server_process
 
 REPOSITORY = Path(__file__).parent.parent.parent
 
@@ -57,3 +63,133 @@ def test_dev_serves_until_it_is_stopped_and_leaves_nothing(tmp_path, database_ur
     _, alive = psutil.wait_procs(family, timeout=15)
     assert alive == []
     assert dev.returncode == 0
+
+
+class Dev:
+    """A running `ragline dev` with the embedded Postgres, and what it said."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.ui, self.api = free_port(), free_port()
+        self.log = folder / "log"
+        environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+        environment.pop("RAGLINE_DATABASE_URL", None)
+        with self.log.open("w") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "ragline", "dev",
+                 "--ui-port", str(self.ui), "--api-port", str(self.api)],
+                cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=log, text=True,
+            )  # fmt: skip
+        assert self.process.stdout is not None
+        self.banner = [self.process.stdout.readline() for _ in range(5)]
+
+    @property
+    def home(self) -> Path:
+        return self.folder / ".ragline"
+
+    def find(self, words: str) -> psutil.Process:
+        """The child whose command has these words."""
+        children = psutil.Process(self.process.pid).children()
+        return next(child for child in children if words in " ".join(child.cmdline()))
+
+    def wait_for(self, condition: Callable[[], bool], what: str) -> None:
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline:
+            assert self.process.poll() is None, self.log.read_text()
+            if condition():
+                return
+            time.sleep(0.2)
+        raise AssertionError(f"{what}\n{self.log.read_text()}")
+
+    def wait_for_line(self, words: str) -> None:
+        self.wait_for(lambda: words in self.log.read_text(), words)
+
+    def answers(self, port: int, path: str) -> bool:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+                return bool(answer.status == 200)
+        except OSError:
+            return False
+
+    def stop(self) -> list[psutil.Process]:
+        """Stop it; what is left running of it."""
+        family = family_of(self.process.pid)
+        self.process.send_signal(signal.SIGINT)
+        self.process.communicate(timeout=90)
+        _, alive = psutil.wait_procs(family, timeout=15)
+        return alive
+
+
+@pytest.fixture
+def dev(tmp_path: Path, model_cache: Path) -> Iterator[Dev]:
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "tea.md").write_text("# Tea\n\nTea is picked by hand.\n", "utf-8")
+    (tmp_path / "ragline.yaml").write_text(
+        "sources: [{name: note-files, collection: notes, kind: files, uri: ./notes}]\n", "utf-8"
+    )
+    (tmp_path / ".ragline").mkdir()
+    model_cache.mkdir(exist_ok=True)
+    (tmp_path / ".ragline" / "models").symlink_to(model_cache)
+    running = Dev(tmp_path)
+    yield running
+    assert running.stop() == []
+    assert find_server_process(running.home) is None
+
+
+@pytest.mark.slow
+def test_each_killed_program_is_started_again_and_said(dev: Dev):
+    said = "".join(dev.banner)
+    for name in (
+        str(dev.ui),
+        f"page           http://127.0.0.1:{dev.api}/",
+        str(dev.home / "logs"),
+    ):
+        assert name in said
+    dev.wait_for_line("note-files: 1 added")
+
+    postgres = find_server_process(dev.home)
+    assert postgres is not None
+    psutil.Process(postgres).kill()
+    dev.wait_for_line("the embedded Postgres had ended; it was started again")
+    dev.wait_for(lambda: dev.answers(dev.api, "/readyz"), "the service is ready")
+
+    killed = {}
+    for name, words in (("api", "ragline serve"), ("daemon", "dagster._daemon"),
+                        ("ui", "dagster_webserver"), ("code", "code-server")):  # fmt: skip
+        killed[name] = dev.find(words)
+        killed[name].kill()
+        dev.wait_for_line(f"{name} was killed by SIGKILL; it is started again")
+    for name in killed:
+        dev.wait_for_line(f"{name} answers again")
+    dev.wait_for(lambda: dev.answers(dev.ui, "/server_info"), "the UI answers")
+
+    (dev.folder / "notes" / "key.md").write_text("# Key\n\nBehind the blue door.\n", "utf-8")
+    dev.wait_for_line("(key.md), visible after")
+    lines = [line for line in dev.log.read_text().splitlines() if "| " not in line]
+    assert len(lines) < 40, lines
+
+
+@pytest.mark.slow
+def test_program_that_does_not_stay_up_ends_dev_with_its_last_lines(
+    tmp_path: Path,
+):
+    child = Program("broken", [sys.executable, "-c", "raise SystemExit('no such thing')"])
+    said: list[str] = []
+    with Family(dict(os.environ), tmp_path / "logs", said.append) as family:
+        family.start(child)
+        with pytest.raises(ProcessError, match=r"broken does not stay up.*5 times.*\n.*such thing"):
+            family.watch_until_stopped()
+    assert sum("started again" in line for line in said) == MOST_ENDS - 1
+
+
+def test_equal_ports_are_refused_at_once(tmp_path: Path):
+    (tmp_path / "ragline.yaml").write_text("collections: [{name: notes}]\n", encoding="utf-8")
+    port = str(free_port())
+    done = subprocess.run(
+        [sys.executable, "-m", "ragline", "dev", "--ui-port", port, "--api-port", port],
+        cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+        capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert f"--ui-port and --api-port are both {port}" in done.stderr
+    assert not (tmp_path / ".ragline").exists()

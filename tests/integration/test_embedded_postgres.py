@@ -23,7 +23,11 @@ from sqlalchemy import create_engine, text
 from ragline.errors import DatabaseUnavailableError
 from ragline.storage import embedded_postgres as module
 from ragline.storage.database import connect_database
-from ragline.storage.embedded_postgres import embedded_postgres
+from ragline.storage.embedded_postgres import (
+    embedded_postgres,
+    find_server_process,
+    revive_embedded_postgres,
+)
 
 is_root = os.geteuid() == 0
 only_root = pytest.mark.skipif(not is_root, reason="needs root, who may not run Postgres itself")
@@ -446,3 +450,71 @@ def test_ordinary_user_runs_the_server_as_itself(tmp_path: Path, start_user: Sta
     assert postmaster(home).uids().effective == daemon.pw_uid
     user.leave()
     assert not (home / "postgres" / "postmaster.pid").exists()
+
+
+def wait_for_postmaster(home: Path, other_than: int) -> int:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        pid = find_server_process(home)
+        if pid not in (None, other_than) and module._Server(home.resolve())._ping() is Ping.OK:
+            return int(pid or 0)
+        time.sleep(0.1)
+    raise AssertionError("the server was not started again")
+
+
+def test_supervised_server_is_started_again_after_a_kill(home: Path) -> None:
+    with embedded_postgres(home, is_supervised=True) as url:
+        killed = postmaster(home)
+        killed.kill()
+        wait_for_postmaster(home, killed.pid)
+        database = connect_database(url)
+        with database.connect() as connection:
+            assert connection.execute(text("select 1")).scalar_one() == 1
+        database.engine.dispose()
+    assert find_server_process(home) is None
+
+
+def test_several_supervisors_start_one_server(home: Path) -> None:
+    with (
+        embedded_postgres(home, is_supervised=True),
+        embedded_postgres(home, is_supervised=True),
+        embedded_postgres(home, is_supervised=True) as url,
+    ):
+        killed = postmaster(home)
+        killed.kill()
+        revived = wait_for_postmaster(home, killed.pid)
+        time.sleep(3 * module.SUPERVISION_S)
+        assert find_server_process(home) == revived
+        with connect_database(url).open_session() as session:
+            assert session.execute(text("select 1")).scalar_one() == 1
+    assert find_server_process(home) is None
+
+
+def test_supervisor_goes_on_trying_until_the_server_starts(
+    home: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(module, "SUPERVISION_S", 0.1)
+    settings = home / "postgres" / "postgresql.conf"
+    with embedded_postgres(home, is_supervised=True):
+        right = settings.read_text("utf-8")
+        settings.write_text(right + "max_connections = many\n", "utf-8")
+        killed = postmaster(home)
+        killed.kill()
+        deadline = time.monotonic() + 60
+        while "does not start" not in caplog.text and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert "max_connections" in caplog.text
+        settings.write_text(right, "utf-8")
+        wait_for_postmaster(home, killed.pid)
+
+
+def test_server_that_runs_is_not_revived(home: Path) -> None:
+    with embedded_postgres(home):
+        pid = find_server_process(home)
+        assert not revive_embedded_postgres(home)
+        assert find_server_process(home) == pid
+        killed = postmaster(home)
+        killed.kill()
+        psutil.wait_procs([killed], timeout=10)
+        assert revive_embedded_postgres(home)
+        assert find_server_process(home) not in (None, pid)
