@@ -166,6 +166,8 @@ class Family:
             _signal_group(child.process, signal.SIGKILL)
             child.process.wait()
             child.log.close()
+            if child.process.stdout is not None:
+                child.process.stdout.close()
         self._children.clear()
         self._outputs.close()
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from dagster_project.processes import MOST_ENDS, Family, Program
+from dagster_project.processes import MOST_ENDS, STOP_SIGNALS, Family, Program
 from ragline.errors import ProcessError
 from ragline.storage.embedded_postgres import find_server_process
 
@@ -169,7 +169,17 @@ def test_each_killed_program_is_started_again_and_said(dev: Dev):
     assert len(lines) < 40, lines
 
 
+@pytest.fixture
+def handlers() -> Iterator[None]:
+    """The signal handlers of this process, which `Family` replaces when it stops."""
+    kept = {number: signal.getsignal(number) for number in STOP_SIGNALS}
+    yield
+    for number, handler in kept.items():
+        signal.signal(number, handler)
+
+
 @pytest.mark.slow
+@pytest.mark.usefixtures("handlers")
 def test_program_that_does_not_stay_up_ends_dev_with_its_last_lines(
     tmp_path: Path,
 ):
