@@ -28,7 +28,7 @@ from ragline.storage.generation_tables import load_generation_statement
 from ragline.storage.statements import load_statement
 
 HIGHLIGHTED_CHUNKS = 300
-HIGHLIGHT_TIMEOUT_MS = 5_000
+READ_TIMEOUT_MS = 5_000
 RECEIPT_ID = re.compile(r"([0-9]{1,18})-([0-9]{1,18})")
 
 Principals = Sequence[str] | None
@@ -119,6 +119,15 @@ class ExplainedReceipt:
     page: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """The texts of the chunks before and after one, and its section's; None where there is none."""
+
+    before: str | None
+    after: str | None
+    section: str | None
+
+
 def explain_receipt(database: Database, receipt_id: str, viewer: Viewer) -> ExplainedReceipt:
     """What lies behind the hit of a receipt, as far as somebody may see it.
 
@@ -195,8 +204,28 @@ def highlight_chunks(
         return {}
     request = SearchRequest(document.collection, query, highlight=True, include=())
     with database.begin() as connection:
-        found = read_extras(connection, request, generation, ids, Deadline(HIGHLIGHT_TIMEOUT_MS))
+        found = read_extras(connection, request, generation, ids, Deadline(READ_TIMEOUT_MS))
     return found.highlights
+
+
+def read_around(database: Database, explained: ExplainedReceipt) -> Surroundings:
+    """What stands before and after an entry in its document, and under the same heading."""
+    request = SearchRequest(explained.collection, "", include=("neighbours", "section"))
+    entry_id = explained.receipt.entry_id
+    generation = LiveGeneration(
+        id=explained.receipt.generation,
+        language=explained.language,
+        entry_count=0,
+        chunker_fingerprint=explained.receipt.chunker,
+        space_fingerprint=explained.receipt.embedding_space,
+        model=explained.embedding_model,
+    )
+    with database.begin() as connection:
+        found = read_extras(connection, request, generation, [entry_id], Deadline(READ_TIMEOUT_MS))
+    row = found.surroundings.get(entry_id)
+    if row is None:
+        return Surroundings(None, None, None)
+    return Surroundings(row["before"], row["after"], row["section"])
 
 
 def list_documents(

@@ -58,7 +58,7 @@ def show_documents(request: Request, caller: Looking) -> Response:
 
 _NO_LIST: dict[str, Any] = {
     "collections": [], "collection": "", "documents": [], "next": None, "is_first": True,
-    "counts": {}, "state": "", "source": "", "part": "", "badges": BADGES,
+    "counts": {}, "state": "", "source": "", "part": ""
 }  # fmt: skip
 
 
@@ -96,7 +96,6 @@ def _show_list(
         state=state or "",
         source=source or "",
         part=part,
-        badges=BADGES,
     )
 
 

@@ -7,7 +7,7 @@ words in both places.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 from urllib.parse import parse_qsl, urlencode
@@ -17,12 +17,14 @@ from pydantic import ValidationError
 from starlette.requests import Request
 
 from retrieval_api.messages.search import LARGEST_TOP_K, SearchBody
+from retrieval_api.page.facet_groups import make_condition
 from retrieval_api.problem_handlers import describe_invalid_fields
 from retrieval_api.problems import FieldError
 
 MODES = ("hybrid", "vector", "keyword")
 RERANKERS = ("off", "configured", "late_interaction", "cross_encoder")
 DEFAULT_TOP_K = "10"
+MOST_FACETS = 20
 LARGEST_FORM_FIELDS = 10
 PERIODS_DAYS = (7, 30)
 _FIELDS = {"query": "q"}
@@ -31,7 +33,10 @@ _PLACES = ("collection", "q", "mode", "rerank", "filter", "top_k")
 
 @dataclass(frozen=True, slots=True)
 class SearchForm:
-    """The fields as they were sent, and by a field's name what is wrong with it."""
+    """The fields as they were sent, and by a field's name what is wrong with it.
+
+    `facets` are conditions that were chosen one by one; `filter` is JSON, for what they cannot say.
+    """
 
     collection: str
     q: str = ""
@@ -39,10 +44,11 @@ class SearchForm:
     rerank: str = RERANKERS[0]
     filter: str = ""
     top_k: str = DEFAULT_TOP_K
+    facets: tuple[str, ...] = ()
     faults: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def read(cls, given: Mapping[str, str], collection: str) -> Self:
+    def read(cls, given: Mapping[str, str], collection: str, facets: Sequence[str] = ()) -> Self:
         """The form of a query string; a field that is missing or blank has its default."""
         stated = {name: text for name, text in given.items() if text.strip()}
         return cls(
@@ -52,6 +58,7 @@ class SearchForm:
             rerank=stated.get("rerank", RERANKERS[0]),
             filter=stated.get("filter", ""),
             top_k=stated.get("top_k", DEFAULT_TOP_K),
+            facets=tuple(dict.fromkeys(one for one in facets if one.strip()))[:MOST_FACETS],
         )
 
     @property
@@ -63,18 +70,45 @@ class SearchForm:
     def largest_top_k(self) -> int:
         return LARGEST_TOP_K
 
-    def address_fields(self) -> dict[str, str]:
-        """The fields that make an address which asks the same again."""
-        plain = SearchForm(self.collection)
-        return {
-            name: getattr(self, name)
-            for name in _PLACES
-            if name == "collection" or getattr(self, name) != getattr(plain, name)
-        }
+    @property
+    def has_options(self) -> bool:
+        """Whether anything but the question and the collection was set, or is wrong."""
+        plain = SearchForm(self.collection, self.q, facets=self.facets, faults=self.faults)
+        return self != plain or bool(self.faults.keys() - {"q", "collection"})
 
-    def query_string(self) -> str:
+    def address_fields(self, **changes: Any) -> list[tuple[str, str]]:
+        """The fields that make an address which asks the same again, or with changes."""
+        form = replace(self, **changes)
+        plain = SearchForm(form.collection)
+        fields = [
+            (name, getattr(form, name))
+            for name in _PLACES
+            if name == "collection" or getattr(form, name) != getattr(plain, name)
+        ]
+        return fields + [("facet", facet) for facet in form.facets]
+
+    def query_string(self, **changes: Any) -> str:
         """The same as a query string."""
-        return urlencode(self.address_fields())
+        return urlencode(self.address_fields(**changes))
+
+    def with_facet(self, facet: str) -> str:
+        """The query string with one more facet chosen."""
+        return replace(self, facets=(*self.facets, facet)).query_string()
+
+    def without_facet(self, facet: str) -> str:
+        """The query string with a facet taken back."""
+        left = tuple(one for one in self.facets if one != facet)
+        return replace(self, facets=left).query_string()
+
+    def to_body(self) -> dict[str, Any]:
+        """The search as the API's body, without what is at its default.
+
+        Raises:
+            InvalidFieldError: a field is none that could be sent.
+        """
+        body = self._to_body()
+        defaults = {"mode": MODES[0], "rerank": RERANKERS[0]}
+        return {name: value for name, value in body.items() if defaults.get(name) != value}
 
     def check(self) -> tuple[SearchBody | None, Self]:
         """The question, explained and highlighted; if it is none, None and the form with faults."""
@@ -83,7 +117,7 @@ class SearchForm:
         except ValidationError as error:
             found = [{**fault, "loc": ("query", *fault["loc"])} for fault in error.errors()]
             return None, self.with_faults(describe_invalid_fields(found))
-        except _InvalidFieldError as error:
+        except InvalidFieldError as error:
             return None, self.with_faults([error.fault])
 
     def with_faults(self, errors: list[FieldError]) -> Self:
@@ -108,13 +142,19 @@ class SearchForm:
             "top_k": _read_number(self.top_k),
             "explain": True,
             "highlight": True,
+            "include": ["text", "neighbours"],
         }
-        if self.filter.strip():
-            body["filter"] = _read_json(self.filter)
+        stated = [_read_json(self.filter)] if self.filter.strip() else []
+        if self.facets:
+            stated.insert(0, _read_facets(self.facets))
+        if stated:
+            body["filter"] = stated[0] if len(stated) == 1 else {"and": stated}
         return body
 
 
-class _InvalidFieldError(Exception):
+class InvalidFieldError(Exception):
+    """A field holds what no search could be made of."""
+
     def __init__(self, fault: FieldError) -> None:
         super().__init__(fault.message)
         self.fault = fault
@@ -125,6 +165,14 @@ def _read_number(text: str) -> object:
     stripped = text.strip()
     is_number = stripped.isascii() and stripped.isdigit() and len(stripped) < 10
     return int(stripped) if is_number else text
+
+
+def _read_facets(facets: Sequence[str]) -> object:
+    try:
+        return make_condition(facets)
+    except ValueError:
+        message = "each facet must be a field and a value, such as source:handbook"
+    raise InvalidFieldError(FieldError(field="filter", message=message))
 
 
 def _read_json(text: str) -> object:
@@ -139,7 +187,7 @@ def _read_json(text: str) -> object:
         message = "not valid JSON: a number or its nesting is too large"
     else:
         return value
-    raise _InvalidFieldError(FieldError(field="filter", message=message))
+    raise InvalidFieldError(FieldError(field="filter", message=message))
 
 
 def read_text_fields(request: Request) -> dict[str, str]:

@@ -13,6 +13,7 @@ from starlette.responses import HTMLResponse
 
 from retrieval_api.access.callers import Caller
 from retrieval_api.page import names, words
+from retrieval_api.page.document_states import BADGES
 from retrieval_api.page.run_links import find_run_link
 
 ASSETS_PATH = "/page"
@@ -47,6 +48,7 @@ def render(
             root=root,
             assets=f"{root}{ASSETS_PATH}",
             caller=caller,
+            badges=BADGES,
             tab=template.removesuffix(".html"),
             **values,
         )
@@ -72,5 +74,6 @@ def load_environment() -> Environment:
         "moment": words.say_moment,
         "run_link": find_run_link,
         "score": words.say_score,
+        "sentence": words.say_sentence,
     }
     return environment

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -12,22 +13,38 @@ from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.staticfiles import StaticFiles
 from pydantic import ValidationError
-from sqlalchemy.exc import SQLAlchemyError
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from ragline.access.keys import find_key
-from ragline.errors import InvalidSearchError, RaglineError
 from ragline.quality.figures import Period, read_figures
 from ragline.quality.history import read_days, read_evaluations
-from ragline.search.inspection import explain_receipt
+from ragline.quality.unanswered import UnansweredQuery, read_unanswered
+from ragline.search.inspection import explain_receipt, read_around
 from ragline.search.messages import SearchAnswer
-from ragline.status import SourceStatus, read_status
+from ragline.search.sample_questions import read_sample_questions
 from retrieval_api.access.callers import Caller
 from retrieval_api.messages.feedback import FeedbackBody
-from retrieval_api.page import document_pages, entrance, plots, views
+from retrieval_api.page import (
+    comparison_pages,
+    document_pages,
+    entrance,
+    explanation_pages,
+    plots,
+    views,
+)
+from retrieval_api.page.answers import answer_form
+from retrieval_api.page.code_samples import write_samples
 from retrieval_api.page.collection_choice import first_collection, list_names
+from retrieval_api.page.collection_states import (
+    StatusMemory,
+    list_alarms,
+    list_sources,
+    make_overviews,
+    read_present_status,
+)
 from retrieval_api.page.entrance import FromHere, Judging, Looking
-from retrieval_api.page.failures import PageProblem, PageRoute, ask_for_key, find_problem
+from retrieval_api.page.facet_groups import FacetMemory, group_facets, label_facet
+from retrieval_api.page.failures import PageRoute, ask_for_key
 from retrieval_api.page.forms import (
     PERIODS_DAYS,
     SearchForm,
@@ -35,9 +52,7 @@ from retrieval_api.page.forms import (
     read_posted_fields,
 )
 from retrieval_api.page.rendering import ASSETS_PATH, render
-from retrieval_api.problems import FieldError
 from retrieval_api.routes.feedback import give_feedback
-from retrieval_api.routes.searches import answer_question
 from retrieval_api.service import OpenService
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
@@ -45,43 +60,67 @@ router = APIRouter(include_in_schema=False, route_class=PageRoute)
 Posted = Annotated[dict[str, str], Depends(read_posted_fields)]
 
 
-@router.get("/")
+@router.api_route("/", methods=["GET", "HEAD"])
 def show_search(request: Request, caller: Looking) -> Response:
-    """The search box and, once something is asked, the hits with all that is behind them."""
-    form = SearchForm.read(request.query_params, first_collection(caller))
-    answer, form, problem = _search(form, request, caller) if form.is_asked else (None, form, None)
-    status = problem.status if problem else 422 if form.faults else 200
+    """The hits of a question with all that is behind them; without one, where to begin."""
+    form = SearchForm.read(
+        request.query_params, first_collection(caller), request.query_params.getlist("facet")
+    )
+    if not form.is_asked:
+        return _show_home(request, caller, form)
+    answered = answer_form(form, request, caller)
+    form, answer = answered.form, answered.answer
     return render(
         request,
         "search.html",
         caller,
-        status=status,
-        headers=problem.headers if problem else None,
+        status=answered.status,
+        headers=answered.problem.headers if answered.problem else None,
         form=form,
         collections=list_names(caller, form.collection),
         answer=answer,
         hits=views.show_hits(answer) if answer else [],
-        problem=problem,
+        problem=answered.problem,
+        **_read_beside(request, caller, form, answer),
     )
 
 
-def _search(
-    form: SearchForm, request: Request, caller: Caller
-) -> tuple[SearchAnswer | None, SearchForm, PageProblem | None]:
-    """The answer; or the form with its faults; or what else went wrong."""
-    question, form = form.check()
-    if question is None:
-        return None, form, None
-    try:
-        return answer_question(question.to_request(), request, caller), form, None
-    except InvalidSearchError as error:
-        fault = FieldError(field=error.place, message=error.reason)
-        return None, form.with_faults([fault]), None
-    except (RaglineError, SQLAlchemyError) as error:
-        problem = find_problem(error, request)
-        if problem is None:
-            raise
-        return None, form, problem
+def _show_home(request: Request, caller: Caller, form: SearchForm) -> Response:
+    """The box, what the collections hold and how fresh they are, and questions to begin with."""
+    overviews = make_overviews(caller, read_present_status(caller))
+    chosen = next((one for one in overviews if one.name == form.collection), None)
+    return render(
+        request,
+        "home.html",
+        caller,
+        form=form,
+        collections=list_names(caller, form.collection),
+        overviews=overviews,
+        chosen=chosen,
+        samples={one.name: _read_samples(caller, one.name) for one in overviews if one.generation},
+    )
+
+
+def _read_samples(caller: Caller, collection: str) -> list[str]:
+    golden = caller.collection(collection).golden
+    return read_sample_questions(caller.database, collection, golden, caller.narrow(()))
+
+
+def _read_beside(
+    request: Request, caller: Caller, form: SearchForm, answer: SearchAnswer | None
+) -> dict[str, Any]:
+    """What stands beside an answer: alarms, facets and the search as code; empty without one."""
+    if answer is None:
+        return {"alarms": [], "groups": [], "samples": None, "label_facet": label_facet}
+    memory: PageMemory = request.app.state.page_memory
+    return {
+        "alarms": list_alarms(memory.status.read(caller), answer.collection),
+        "groups": group_facets(memory.facets.read(caller, answer.collection), form.facets),
+        "samples": write_samples(
+            form.to_body(), str(request.base_url), needs_key=caller.key is not None
+        ),
+        "label_facet": label_facet,
+    }
 
 
 @router.get("/receipts/{receipt_id}")
@@ -94,6 +133,7 @@ def show_receipt(receipt_id: str, request: Request, caller: Looking) -> Response
         caller,
         explained=explained,
         shown=views.show_receipt(explained),
+        around=views.show_around(explained, read_around(caller.database, explained)),
         metadata=views.list_values(explained.metadata),
         chunking=views.list_values(explained.chunking),
     )
@@ -109,6 +149,7 @@ def show_quality(request: Request, caller: Looking) -> Response:
     name = given.get("collection", "").replace("\0", "\ufffd") or first_collection(caller)
     collection = caller.collection(name).name if name else ""
     days = read_period_days(given.get("days"))
+    status = read_present_status(caller)
     may_see_plots = bool(collection) and caller.is_permitted("admin")
     return render(
         request,
@@ -118,19 +159,23 @@ def show_quality(request: Request, caller: Looking) -> Response:
         collection=collection,
         days=days,
         periods=PERIODS_DAYS,
-        sources=views.show_sources(_read_sources(caller)),
+        sources=views.show_sources(list_sources(caller, status)),
+        alarms=[
+            alarm
+            for one in make_overviews(caller, status)
+            for alarm in one.alarms
+            if alarm.source is None
+        ],
+        unanswered=_read_unanswered(caller, collection, days) if may_see_plots else [],
         may_see_plots=may_see_plots,
         plots=_draw_collection(caller, collection, days) if may_see_plots else [],
     )
 
 
-def _read_sources(caller: Caller) -> list[SourceStatus]:
-    """Sources of the caller's collections; without a key also those that are configured no more."""
-    status = read_status(caller.database)
-    if caller.key is None:
-        return status.sources
-    names = {settings.name for settings in caller.list_collections()}
-    return [source for source in status.sources if source.collection in names]
+def _read_unanswered(caller: Caller, collection: str, days: int) -> list[UnansweredQuery]:
+    last = datetime.now(UTC).date()
+    period = Period.of_days(last - timedelta(days=days - 1), last)
+    return read_unanswered(caller.database, period, collection)
 
 
 def _draw_collection(caller: Caller, collection: str, days: int) -> list[plots.Plot]:
@@ -195,7 +240,18 @@ def mount_page(app: FastAPI) -> None:
     """Serve the page with its style, script and icon."""
     app.include_router(router)
     app.include_router(document_pages.router)
+    app.include_router(comparison_pages.router)
+    app.include_router(explanation_pages.router)
+    app.state.page_memory = PageMemory(StatusMemory(), FacetMemory())
     app.mount(ASSETS_PATH, _Assets(directory=_assets_folder()))
+
+
+@dataclass(frozen=True, slots=True)
+class PageMemory:
+    """What the page reads seldom and shows often."""
+
+    status: StatusMemory
+    facets: FacetMemory
 
 
 class _Assets(StaticFiles):

@@ -7,7 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ragline.search.inspection import Chunk, ExplainedReceipt, ServedDocument
+from markupsafe import Markup
+
+from ragline.search.inspection import Chunk, ExplainedReceipt, ServedDocument, Surroundings
 from ragline.search.messages import Highlight, Hit, HitExplanation, SearchAnswer
 from ragline.status import SourceStatus
 from retrieval_api.page.chunk_text import ShownText, show_text
@@ -28,10 +30,12 @@ class ScoreBar:
 
 @dataclass(frozen=True, slots=True)
 class ShownHit:
-    """A hit with its rendered text and its scores by stage."""
+    """A hit with its rendered text, that of its neighbours, and its scores by stage."""
 
     hit: Hit
     text: ShownText
+    before: Markup
+    after: Markup
     bars: list[ScoreBar]
 
 
@@ -69,7 +73,16 @@ def show_sources(sources: Sequence[SourceStatus]) -> list[ShownSource]:
 def show_hits(answer: SearchAnswer) -> list[ShownHit]:
     """The hits of an answer that was asked for with highlights and explanations."""
     best = max((_keyword_score(hit) for hit in answer.hits), default=0.0)
-    return [ShownHit(hit, _show_hit_text(hit), _draw_bars(hit, best)) for hit in answer.hits]
+    return [
+        ShownHit(
+            hit,
+            _show_hit_text(hit),
+            _show_neighbour(hit.before, hit),
+            _show_neighbour(hit.after, hit),
+            _draw_bars(hit, best),
+        )
+        for hit in answer.hits
+    ]
 
 
 def _show_hit_text(hit: Hit) -> ShownText:
@@ -81,6 +94,12 @@ def _show_hit_text(hit: Hit) -> ShownText:
         highlights=hit.highlights or (),
         is_clamped=True,
     )
+
+
+def _show_neighbour(text: str | None, hit: Hit) -> Markup:
+    if text is None:
+        return Markup()
+    return show_text(text, hit.media_type, headings=hit.heading_path, title=hit.title).first
 
 
 def _keyword_score(hit: Hit) -> float:
@@ -151,6 +170,26 @@ def show_receipt(explained: ExplainedReceipt) -> ShownText:
         headings=explained.heading_path,
         title=explained.title,
     )
+
+
+def show_around(explained: ExplainedReceipt, around: Surroundings) -> list[tuple[str, Markup]]:
+    """What stands around the text of a receipt: a heading and the text, for each that there is."""
+    parts = [("Before", around.before), ("After", around.after), ("The section", around.section)]
+    if around.section == explained.text:
+        parts.pop()
+    return [
+        (
+            heading,
+            show_text(
+                text,
+                explained.media_type,
+                headings=explained.heading_path,
+                title=explained.title,
+            ).first,
+        )
+        for heading, text in parts
+        if text
+    ]
 
 
 def _repeated_chars(before: Chunk | None, chunk: Chunk) -> int:

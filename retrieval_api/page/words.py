@@ -22,6 +22,12 @@ def say_count(count: int, noun: str, plural: str | None = None) -> str:
     return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
 
 
+def say_sentence(clause: str) -> str:
+    """A clause as a sentence of its own."""
+    text = clause.strip()
+    return f"{text[:1].upper()}{text[1:]}" + ("" if text.endswith((".", "…")) else ".")
+
+
 def say_moment(moment: datetime | None) -> str:
     """A moment to the second in UTC; `never` for None."""
     if moment is None:

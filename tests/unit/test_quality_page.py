@@ -7,6 +7,7 @@ from typing import Any
 
 from lxml import html
 
+from ragline.alarms import raise_alarm
 from ragline.lifecycle.ledger import Failure
 from ragline.lifecycle.states import STATES
 from ragline.status import (
@@ -59,6 +60,7 @@ def show(*sources: SourceStatus, is_admin: bool = True) -> Any:
     text = load_environment().get_template("quality.html").render(
         root="", assets="/page", tab="quality", caller=Anybody(is_admin=is_admin),
         collections=["handbook"], collection="handbook", days=7, periods=PERIODS_DAYS,
+        alarms=[], unanswered=[],
         sources=show_sources(sources), may_see_plots=is_admin,
         plots=draw_plots(NOW.date() - timedelta(days=6), NOW.date(), None, [], []),
     )  # fmt: skip
@@ -82,6 +84,19 @@ def test_trouble_is_said_in_words() -> None:
     ):  # fmt: skip
         assert part in said
     assert len(source.find_class("over")) == 1
+
+
+def test_alarm_says_cause_remedy_and_runbook() -> None:
+    alarm = raise_alarm(
+        "source_unreachable", collection="handbook", source="wiki",
+        cause="source wiki cannot be reached: <away>", remedy="restore access",
+    )  # fmt: skip
+    page = show(make_source(alarms=[alarm.text], alarm_details=[alarm]))
+    (shown,) = page.find_class("alarms")
+    assert words(shown) == (
+        "Source wiki cannot be reached: <away>. Restore access. "
+        "Runbook: docs/runbooks/source-unreachable.md"
+    )
 
 
 def test_what_names_documents_and_addresses_is_for_administrators() -> None:

@@ -55,3 +55,21 @@ for (const link of document.querySelectorAll("a[data-entry]")) {
     say(form.action, fields).catch(() => {});
   });
 }
+
+// A button that copies a listing; where the browser permits none, the listing can be selected.
+for (const listing of document.querySelectorAll("pre[data-copy]")) {
+  if (!navigator.clipboard) break;
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "plain copy";
+  button.textContent = "Copy";
+  button.addEventListener("click", async () => {
+    try {
+      await navigator.clipboard.writeText(listing.textContent);
+      button.textContent = "Copied";
+    } catch {
+      button.textContent = "Select it to copy";
+    }
+  });
+  listing.before(button);
+}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -81,6 +83,53 @@ def test_first_page_has_a_box_with_the_focus_and_a_label_for_every_control(
     assert find(page, "hit") == []
 
 
+def test_first_page_says_what_the_collections_hold_and_what_could_be_asked(
+    client: httpx2.Client,
+) -> None:
+    page = look(client, "/")
+    cards = {words(card.xpath(".//h3")[0]): words(card) for card in find(page, "card")}
+    assert set(cards) == {"handbook", "unsynced"}
+    assert "10 documents in 10 chunks" in cards["handbook"]
+    assert "1 source" in cards["handbook"]
+    assert "fresh" in cards["handbook"]
+    assert "no index yet" in cards["unsynced"]
+    samples = find(page, "samples")[0].xpath(".//a")
+    titles = {words(link) for link in look(client, "/documents").xpath("//tbody//a")}
+    assert {words(link) for link in samples} <= titles
+    found = look(client, samples[0].get("href"))
+    assert words(find(found, "hit")[0].xpath(".//h3")[0]) == words(samples[0])
+
+
+def test_samples_are_those_of_the_golden_set_and_never_what_people_asked(
+    client: httpx2.Client, running: RunningService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client.get("/", params={"q": "a secret of a person"})
+    wait_until(lambda: running.service.recorder.waiting_count == 0, 10)
+    lines = [json.dumps({"_id": str(n), "text": f"golden question {n}"}) for n in range(9)]
+    (tmp_path / "queries.jsonl").write_text("\n".join(lines), "utf-8")
+    settings = [
+        one.model_copy(update={"golden": tmp_path})
+        for one in running.service.configuration.collections
+    ]
+    configuration = running.service.configuration.model_copy(
+        update={"collections": tuple(settings)}
+    )
+    monkeypatch.setattr(running.service, "configuration", configuration)
+    page = look(client, "/", collection="handbook")
+    samples = [words(link) for link in find(page, "samples")[0].xpath(".//a")]
+    assert samples == [f"golden question {n}" for n in (0, 2, 4, 6)]
+    assert "secret" not in words(page)
+    (tmp_path / "queries.jsonl").write_text("no JSON", "utf-8")
+    page = look(client, "/", collection="handbook")
+    assert "golden" not in words(page)
+    assert find(page, "samples")
+
+
+def test_head_is_answered_like_get(client: httpx2.Client) -> None:
+    assert client.head("/").status_code == 200
+    assert client.head("/").text == ""
+
+
 def test_hits_are_shown_with_marks_scores_and_receipts(client: httpx2.Client) -> None:
     page = look(client, "/", q="parental leave", collection="handbook")
     first = find(page, "hit")[0]
@@ -111,7 +160,8 @@ def test_options_are_used_and_stay_in_the_form(client: httpx2.Client) -> None:
     assert words(hit.xpath(".//h3")[0]) == "Sick leave"
     assert "rerank" in words(find(hit, "scores")[0])
     assert page.xpath("//select[@name='mode']/option[@selected]/@value") == ["keyword"]
-    assert page.xpath("//input[@name='filter']/@value") == ['{"metadata.topic": "sick"}']
+    (form,) = page.xpath("//form[@role='search' and @action='/']")
+    assert form.xpath(".//input[@name='filter']/@value") == ['{"metadata.topic": "sick"}']
 
 
 @pytest.mark.parametrize(
@@ -139,6 +189,203 @@ def test_faults_stand_beside_their_field(client: httpx2.Client, field: str, valu
     assert fault.get("id") == f"fault-{field}"
     (control,) = page.xpath(f"//*[@name='{field}']")
     assert control.get("aria-describedby") == f"fault-{field}"
+
+
+def test_options_are_folded_away_until_one_is_set_or_wrong(client: httpx2.Client) -> None:
+    for parameters, is_open in (
+        ({"q": "leave"}, False),
+        ({"q": "leave", "mode": "keyword"}, True),
+        ({"q": "leave", "top_k": "0"}, True),
+    ):
+        page = read(client.get("/", params=parameters))
+        (options,) = find(page, "options")
+        assert ("open" in options.attrib) is is_open
+        assert options.xpath(".//select[@name='mode']")
+
+
+def test_facets_are_filters_in_the_address(client: httpx2.Client) -> None:
+    page = look(client, "/", q="leave", collection="handbook")
+    links = {words(link): link.get("href") for link in find(page, "facets")[0].iter("a")}
+    assert "sick 1" in links
+    narrowed = look(client, links["sick 1"])
+    (hit,) = find(narrowed, "hit")
+    assert words(hit.xpath(".//h3")[0]) == "Sick leave"
+    assert narrowed.xpath("//form[@role='search']//input[@name='facet']/@value") == [
+        'metadata.topic:"sick"'
+    ]
+    links = {words(link): link.get("href") for link in find(narrowed, "facets")[0].iter("a")}
+    both = look(client, links["leave 1"])
+    assert {words(hit.xpath(".//h3")[0]) for hit in find(both, "hit")} == {
+        "Sick leave", "Parental leave",
+    }  # fmt: skip
+    removing = {words(link): link.get("href") for link in find(both, "remove")}
+    assert set(removing) == {"topic: sick ×", "topic: leave ×"}
+    again = look(client, removing["topic: sick ×"])
+    assert [words(hit.xpath(".//h3")[0]) for hit in find(again, "hit")] == ["Parental leave"]
+
+
+@pytest.mark.parametrize("facet", ["sick", ":", "colour:red", 'metadata.topic:"', "page:true"])
+def test_facet_that_is_none_is_a_fault_or_finds_nothing(client: httpx2.Client, facet: str) -> None:
+    answer = client.get("/", params={"q": "leave", "facet": facet})
+    assert answer.status_code in (200, 422)
+    assert bool(find(read(answer), "fault")) is (answer.status_code == 422)
+    assert find(read(answer), "hit") == []
+
+
+def test_search_can_be_copied_as_a_command_and_as_a_program(
+    running: RunningService, client: httpx2.Client
+) -> None:
+    page = look(
+        client, "/", q="who's ill <today>", mode="vector", facet='metadata.topic:"sick"', top_k="3"
+    )
+    curl, python = (listing.text_content() for listing in find(page, "code-samples")[0].iter("pre"))
+    for command in (["bash", "-c", curl], [sys.executable, "-c", python]):
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+        assert "sick" in done.stdout, (command, done)
+    assert running.url in curl
+    assert "Authorization" not in curl + python
+
+
+def test_samples_of_code_hold_a_placeholder_for_the_key(client: httpx2.Client, locked: str) -> None:
+    sign_in(client, locked)
+    page = look(client, "/", q="leave")
+    code = find(page, "code-samples")[0].text_content()
+    assert "Bearer YOUR_KEY" in code
+    assert locked not in code
+
+
+def test_neighbours_of_a_hit_and_its_section_are_shown(client: httpx2.Client) -> None:
+    page = look(client, "/", q="parental leave")
+    # A document of one chunk has no neighbours.
+    assert find(page, "around") == []
+
+
+def test_two_settings_are_compared_side_by_side(client: httpx2.Client) -> None:
+    page = look(client, "/", q="parental leave", top_k="3")
+    (form,) = page.xpath("//form[@action='/compare']")
+    asked = {**dict(form.form_values()), "other_mode": "keyword"}
+    compared = look(client, "/compare", **asked)
+    left, right = find(compared, "sides")[0].xpath("section")
+    assert (words(left.xpath("h2")[0]), words(right.xpath("h2")[0])) == ("hybrid", "keyword")
+    assert words(find(left, "hit")[0].xpath(".//h3")[0]) == "Parental leave"
+    changes = {words(badge) for badge in find(compared, "badge")}
+    assert "same rank" in changes
+    assert changes - {"same rank"} <= {"only here", "there #1", "there #2", "there #3"}
+
+
+def test_missing_document_is_explained(client: httpx2.Client) -> None:
+    page = look(client, "/", q="parental leave", top_k="1", mode="keyword")
+    (form,) = page.xpath("//form[@action='/explain']")
+    asked = {**dict(form.form_values()), "expected": "sick"}
+    explained = look(client, "/explain", **asked)
+    assert "Why is it not a hit?" in words(explained.xpath("//h1")[0])
+    assert "has rank 2" in words(find(explained, "verdict-of")[0])
+    stages = [words(row.xpath("th")[0]) for row in explained.xpath("(//tbody)[1]/tr")]
+    assert stages == ["keyword leg", "fusion", "answer"]
+    assert "Sick leave" in words(find(explained, "why")[0])
+    hit = look(client, "/explain", q="parental leave", expected="leave", document_id="leave")
+    assert "It is hit 1" in words(hit)
+
+
+def test_document_to_explain_is_chosen_by_part_of_its_name(client: httpx2.Client) -> None:
+    page = look(client, "/explain", q="leave", expected="lea")
+    links = {words(link): link.get("href") for link in find(page, "samples")[0].iter("a")}
+    assert set(links) == {"Parental leave", "Sick leave"}
+    chosen = look(client, links["Sick leave"])
+    assert "Sick leave" in words(find(chosen, "why")[0])
+    nothing = look(client, "/explain", q="leave", expected="zeppelin")
+    assert "has no document with “zeppelin”" in words(nothing)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "status"),
+    [
+        ({"expected": "sick", "top_k": "many"}, 422),
+        ({"document_id": "nothing of the kind"}, 404),
+        ({"expected": "sick", "collection": "nowhere"}, 404),
+        ({"expected": "sick", "collection": "unsynced"}, 200),
+        ({"expected": "\0"}, 200),
+        ({}, 200),
+    ],
+)
+def test_explanation_says_what_is_wrong(
+    client: httpx2.Client, parameters: dict[str, str], status: int
+) -> None:
+    answer = client.get("/explain", params={"q": "leave", **parameters})
+    assert answer.status_code == status, answer.text
+
+
+def test_explanation_hides_what_the_caller_may_not_see(
+    running: RunningService, client: httpx2.Client, locked: str
+) -> None:
+    assert locked
+    key = create_key(running.service.database, name="reader", tenant="other", scopes=("search",))
+    sign_in(client, key)
+    answer = client.get("/explain", params={"q": "leave", "expected": "sick"})
+    assert "Sick leave" not in answer.text
+
+
+@pytest.mark.usefixtures("no_records")
+def test_questions_without_a_hit_are_for_administrators(
+    running: RunningService, client: httpx2.Client, locked: str
+) -> None:
+    sign_in(client, locked)
+    for _ in range(2):
+        client.get("/", params={"q": "zzzzqq <b>", "mode": "keyword"})
+    client.get("/", params={"q": "leave", "mode": "keyword"})
+    wait_until(lambda: running.service.recorder.waiting_count == 0, 10)
+    assert "zzzzqq" not in words(look(client, QUALITY))
+    admin = create_key(
+        running.service.database, name="chief", tenant="default", scopes=("search", "admin")
+    )
+    sign_in(client, admin)
+    page = look(client, QUALITY, collection="handbook")
+    (row,) = page.xpath("//section[@aria-labelledby='unanswered']//tbody/tr")
+    assert [words(cell) for cell in row[:2]] == ["zzzzqq <b>", "2"]
+
+
+def test_search_has_a_banner_while_its_source_is_unreachable(
+    running: RunningService, client: httpx2.Client
+) -> None:
+    def set_unreachable(since: str | None, error: str | None) -> None:
+        with running.service.database.begin() as connection:
+            connection.execute(
+                text(
+                    "update ragline.sources set unreachable_since = cast(:since as timestamptz), "
+                    "unreachable_error = cast(:error as text)"
+                ),
+                {"since": since, "error": error},
+            )
+
+    def has_banner(path: str) -> bool:
+        return "no route to <host>" in words(look(client, path))
+
+    assert not has_banner("/?q=leave")
+    set_unreachable("2026-03-01T00:00:00Z", "no route to <host>")
+    try:
+        wait_until(lambda: has_banner("/?q=leave"), 10)
+        (banner,) = find(look(client, "/", q="leave"), "alarms")
+        assert "1 alarm in handbook" in words(banner)
+        assert "docs/runbooks/source-unreachable.md" in words(banner)
+        assert has_banner("/")
+        assert has_banner(QUALITY)
+    finally:
+        set_unreachable(None, None)
+    wait_until(lambda: not has_banner("/?q=leave"), 10)
+    assert not has_banner("/")
+
+
+@pytest.mark.parametrize(
+    ("parameters", "status"),
+    [({"collection": "nowhere"}, 200), ({"other_mode": "psychic"}, 200), ({"q": ""}, 200)],
+)
+def test_comparison_says_what_is_wrong_with_a_side(
+    client: httpx2.Client, parameters: dict[str, str], status: int
+) -> None:
+    answer = client.get("/compare", params={"q": "leave", **parameters})
+    assert answer.status_code == status
+    page = read(answer)
+    assert find(page, "fault") or find(page, "notice")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,49 @@
+"""A search form answered: the hits, or what is wrong with the form, or what went wrong."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fastapi import Request
+from sqlalchemy.exc import SQLAlchemyError
+
+from ragline.errors import InvalidSearchError, RaglineError
+from ragline.search.messages import SearchAnswer
+from retrieval_api.access.callers import Caller
+from retrieval_api.page.failures import PageProblem, find_problem
+from retrieval_api.page.forms import SearchForm
+from retrieval_api.problems import FieldError
+from retrieval_api.routes.searches import answer_question
+
+
+@dataclass(frozen=True, slots=True)
+class AnsweredForm:
+    """A form with its answer. Without one, the form has faults or there is a problem."""
+
+    form: SearchForm
+    answer: SearchAnswer | None = None
+    problem: PageProblem | None = None
+
+    @property
+    def status(self) -> int:
+        """The status of a page that shows it."""
+        if self.problem is not None:
+            return self.problem.status
+        return 422 if self.form.faults else 200
+
+
+def answer_form(form: SearchForm, request: Request, caller: Caller) -> AnsweredForm:
+    """Ask what a form says. The search is recorded, like every other."""
+    question, form = form.check()
+    if question is None:
+        return AnsweredForm(form)
+    try:
+        return AnsweredForm(form, answer_question(question.to_request(), request, caller))
+    except InvalidSearchError as error:
+        fault = FieldError(field=error.place, message=error.reason)
+        return AnsweredForm(form.with_faults([fault]))
+    except (RaglineError, SQLAlchemyError) as error:
+        problem = find_problem(error, request)
+        if problem is None:
+            raise
+        return AnsweredForm(form, problem=problem)

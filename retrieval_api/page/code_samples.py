@@ -1,0 +1,56 @@
+"""The present search as a command and as a program. A key is never written into them."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pprint import pformat
+from typing import Any
+
+PLACEHOLDER = "YOUR_KEY"
+# What the page asks for its own display.
+_OF_THE_PAGE = frozenset(["explain", "highlight", "include"])
+
+_PYTHON = """\
+import json
+import urllib.request
+
+body = {body}
+request = urllib.request.Request(
+    {url!r},
+    json.dumps(body).encode(),
+    {headers},
+)
+with urllib.request.urlopen(request) as answer:
+    for hit in json.load(answer)["hits"]:
+        print(hit["rank"], hit["score"], hit["document_id"], hit["title"])
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class CodeSamples:
+    """A search as a line for a shell and as a Python program without further packages."""
+
+    curl: str
+    python: str
+
+
+def write_samples(body: Mapping[str, Any], base_url: str, *, needs_key: bool) -> CodeSamples:
+    """The search of a body, as a caller of the API makes it."""
+    asked = {name: value for name, value in body.items() if name not in _OF_THE_PAGE}
+    url = f"{base_url.rstrip('/')}/v1/search"
+    headers = {"Content-Type": "application/json"}
+    if needs_key:
+        headers["Authorization"] = f"Bearer {PLACEHOLDER}"
+    options = "".join(
+        f" \\\n  -H {shlex.quote(f'{name}: {value}')}" for name, value in headers.items()
+    )
+    data = shlex.quote(json.dumps(asked, ensure_ascii=False))
+    return CodeSamples(
+        curl=f"curl -s {shlex.quote(url)}{options} \\\n  -d {data}",
+        python=_PYTHON.format(
+            body=pformat(asked, sort_dicts=False, width=80), url=url, headers=headers
+        ),
+    )

@@ -1,0 +1,115 @@
+"""What the page says of collections and their sources: counts, clocks and alarms."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from threading import Lock
+from time import monotonic
+
+from ragline.alarms import Alarm
+from ragline.status import SourceStatus, Status, read_status
+from retrieval_api.access.callers import Caller
+from retrieval_api.page.document_states import BADGES
+
+# A search does not read the state of every source again that one a moment ago read.
+KEPT_S = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionOverview:
+    """A collection in a few figures. `states` are those that any document is in.
+
+    `listed_seconds` is how long ago its sources were listed, that of the one seen least lately.
+    """
+
+    name: str
+    documents: int
+    chunks: int
+    generation: int | None
+    states: list[tuple[str, int]]
+    sources: list[SourceStatus]
+    alarms: list[Alarm]
+    listed_seconds: float | None
+
+    @property
+    def clock(self) -> str:
+        """The worst clock of its sources: `late`, `unproven` or `kept`; `none` without a source."""
+        states = {
+            clock.state for source in self.sources for clock in (source.visible, source.forgotten)
+        }
+        return next((one for one in ("late", "unproven", "kept") if one in states), "none")
+
+
+class StatusMemory:
+    """The state of all sources, as it was at most three seconds ago. For several threads."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str | None, tuple[float, Status]] = {}
+        self._lock = Lock()
+
+    def read(self, caller: Caller) -> Status:
+        """The state that a caller's tenant has, of collections that the caller may not see too."""
+        with self._lock:
+            known = self._kept.get(caller.tenant)
+        if known is not None and monotonic() - known[0] < KEPT_S:
+            return known[1]
+        status = read_present_status(caller)
+        with self._lock:
+            self._kept[caller.tenant] = (monotonic(), status)
+        return status
+
+
+def read_present_status(caller: Caller) -> Status:
+    """The state of all sources now."""
+    configured = {source.name for source in caller.service.configuration.sources}
+    return read_status(caller.database, configured=configured or None)
+
+
+def list_sources(caller: Caller, status: Status) -> list[SourceStatus]:
+    """Sources of the caller's collections; without a key also those that are configured no more."""
+    if caller.key is None:
+        return status.sources
+    names = {settings.name for settings in caller.list_collections()}
+    return [source for source in status.sources if source.collection in names]
+
+
+def list_alarms(status: Status, collection: str) -> list[Alarm]:
+    """The alarms of a collection and of its sources, errors first."""
+    own = [
+        alarm
+        for one in status.collections
+        if one.collection == collection
+        for alarm in one.alarm_details
+    ]
+    of_sources = [
+        alarm
+        for source in status.sources
+        if source.collection == collection
+        for alarm in source.alarm_details
+    ]
+    return sorted([*own, *of_sources], key=lambda alarm: alarm.severity != "error")
+
+
+def make_overviews(caller: Caller, status: Status) -> list[CollectionOverview]:
+    """The collections that a caller may name, in order of name."""
+    return [_make_overview(settings.name, status) for settings in caller.list_collections()]
+
+
+def _make_overview(name: str, status: Status) -> CollectionOverview:
+    known = next((one for one in status.collections if one.collection == name), None)
+    sources = [source for source in status.sources if source.collection == name]
+    counts: Counter[str] = Counter()
+    for source in sources:
+        counts.update(source.documents)
+    ages = [source.age_seconds for source in sources if source.age_seconds is not None]
+    return CollectionOverview(
+        name=name,
+        documents=known.documents if known else 0,
+        chunks=known.entries if known else 0,
+        generation=known.generation if known else None,
+        states=[(state, counts[state]) for state in BADGES if counts[state]],
+        sources=sources,
+        alarms=list_alarms(status, name),
+        listed_seconds=max(ages, default=None),
+    )

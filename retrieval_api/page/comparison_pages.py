@@ -1,0 +1,89 @@
+"""One question with two settings, side by side."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from ragline.search.messages import Hit, SearchAnswer
+from retrieval_api.page.answers import answer_form
+from retrieval_api.page.chunk_text import show_text
+from retrieval_api.page.collection_choice import first_collection
+from retrieval_api.page.entrance import Looking
+from retrieval_api.page.failures import PageProblem, PageRoute
+from retrieval_api.page.forms import SearchForm
+from retrieval_api.page.rendering import render
+
+GLIMPSE_CHARS = 180
+
+router = APIRouter(include_in_schema=False, route_class=PageRoute)
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedHit:
+    """A hit with the rank that the other side gives to the same chunk; None where it has none."""
+
+    hit: Hit
+    other_rank: int | None
+
+    @property
+    def glimpse(self) -> str:
+        """The beginning of its text without markup."""
+        shown = show_text(
+            self.hit.text or "",
+            self.hit.media_type,
+            headings=self.hit.heading_path,
+            title=self.hit.title,
+        )
+        return shown.first.striptags()[:GLIMPSE_CHARS]
+
+    @property
+    def change(self) -> str:
+        """How the other side ranks it, in words."""
+        if self.other_rank is None:
+            return "only here"
+        if self.other_rank == self.hit.rank:
+            return "same rank"
+        return f"there #{self.other_rank}"
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedSide:
+    """One of the two searches: its settings, and its hits or what went wrong."""
+
+    form: SearchForm
+    answer: SearchAnswer | None
+    hits: list[ComparedHit]
+    problem: PageProblem | None
+
+
+@router.get("/compare")
+def show_comparison(request: Request, caller: Looking) -> Response:
+    """The hits of a question with the form's settings and with `other_mode`, `other_rerank`."""
+    given = request.query_params
+    form = SearchForm.read(given, first_collection(caller), given.getlist("facet"))
+    other = replace(
+        form,
+        mode=given.get("other_mode") or form.mode,
+        rerank=given.get("other_rerank") or form.rerank,
+    )
+    answered = [answer_form(one, request, caller) for one in (form, other)]
+    answers = [one.answer for one in answered]
+    sides = [
+        ComparedSide(one.form, one.answer, _compare(one.answer, against), one.problem)
+        for one, against in zip(answered, reversed(answers), strict=True)
+    ]
+    return render(request, "compare.html", caller, form=form, sides=sides, shared=_share(answers))
+
+
+def _compare(answer: SearchAnswer | None, against: SearchAnswer | None) -> list[ComparedHit]:
+    ranks = {hit.receipt.id: hit.rank for hit in against.hits} if against else {}
+    return [ComparedHit(hit, ranks.get(hit.receipt.id)) for hit in answer.hits] if answer else []
+
+
+def _share(answers: list[SearchAnswer | None]) -> int:
+    """How many chunks both sides have."""
+    found = [{hit.receipt.id for hit in answer.hits} if answer else set() for answer in answers]
+    return len(found[0] & found[1])

@@ -1,0 +1,149 @@
+"""Why a document is a hit of a search, or is not: chosen by part of its id, then explained."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from ragline.search.document_explanation import (
+    DocumentExplanation,
+    Obstacle,
+    StageRank,
+    explain_document,
+)
+from ragline.search.document_records import RecordedDocument, find_documents, list_records
+from retrieval_api.access.callers import Caller
+from retrieval_api.page.chunk_text import ShownText, show_text
+from retrieval_api.page.collection_choice import first_collection
+from retrieval_api.page.document_states import BADGES
+from retrieval_api.page.entrance import Looking
+from retrieval_api.page.failures import PageRoute
+from retrieval_api.page.forms import SearchForm, read_text_fields
+from retrieval_api.page.rendering import render
+
+OFFERED_DOCUMENTS = 20
+_STAGES = {
+    "vector": "vector leg",
+    "keyword": "keyword leg",
+    "first_fusion": "fusion before feedback",
+    "fusion": "fusion",
+    "reranking": "reranking",
+    "answer": "answer",
+}
+_LIMITS = {
+    "principals": "Its principals do not name who asks.",
+    "filter": "The filter keeps it out.",
+    "max_age": "Its source was not seen to hold it lately enough.",
+    "min_generation": "A newer generation was asked for.",
+}
+
+router = APIRouter(include_in_schema=False, route_class=PageRoute)
+
+
+@dataclass(frozen=True, slots=True)
+class ShownStage:
+    """A stage in words. `is_passed` is None where the stage has no last rank or saw nothing."""
+
+    name: str
+    stage: StageRank
+    is_passed: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class ShownExplanation:
+    """An explanation with its stages and limits in words and its best chunk rendered."""
+
+    found: DocumentExplanation
+    badge: str
+    stages: list[ShownStage]
+    limits: list[str]
+    chunk: ShownText | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    document_id: str
+    source: str | None
+    media_type: str | None
+
+
+@router.get("/explain")
+def show_explanation(request: Request, caller: Looking) -> Response:
+    """Explain the document that `expected` names or `document_id` is; of several, ask which."""
+    given = read_text_fields(request)
+    form = SearchForm.read(given, first_collection(caller), request.query_params.getlist("facet"))
+    expected = given.get("document_id") or given.get("expected", "").strip()
+    question, form = form.check()
+    explanation, offered = None, list[RecordedDocument]()
+    if question is not None and expected:
+        collection = caller.collection(form.collection).name
+        source = given.get("source") or None
+        is_exact = bool(given.get("document_id"))
+        chosen, offered = _choose(caller, collection, expected, source, is_exact=is_exact)
+        if chosen is not None:
+            found = explain_document(
+                caller.service.searcher,
+                caller.ask(question.to_request()),
+                chosen.document_id,
+                chosen.source,
+                reveals_hidden=caller.is_permitted("admin"),
+            )
+            explanation = _show(found, chosen.media_type)
+    return render(
+        request,
+        "explain.html",
+        caller,
+        status=422 if form.faults else 200,
+        form=form,
+        expected=expected,
+        explanation=explanation,
+        offered=offered,
+    )
+
+
+def _choose(
+    caller: Caller, collection: str, expected: str, source: str | None, *, is_exact: bool
+) -> tuple[_Chosen | None, list[RecordedDocument]]:
+    """The one document that is meant; else those that it could be."""
+    principals = caller.narrow(())
+    exact = find_documents(caller.database, collection, expected, principals, source)
+    if len(exact) == 1 or (is_exact and not exact):
+        if not exact:
+            return _Chosen(expected, source, None), []
+        return _Chosen(expected, exact[0].source, exact[0].media_type), []
+    found = list_records(
+        caller.database, collection, principals, part=expected, limit=OFFERED_DOCUMENTS + 1
+    )
+    if len(found) == 1:
+        return _Chosen(found[0].document_id, found[0].source, found[0].media_type), []
+    return None, found
+
+
+def _show(found: DocumentExplanation, media_type: str | None) -> ShownExplanation:
+    chunk = found.best_chunk
+    return ShownExplanation(
+        found=found,
+        badge=BADGES.get(found.document.state, ""),
+        stages=[ShownStage(_STAGES[one.stage], one, _is_passed(one)) for one in found.stages],
+        limits=[_say_limit(one) for one in found.obstacles],
+        chunk=None
+        if chunk is None
+        else show_text(chunk.text, media_type, headings=chunk.heading_path, title=found.title),
+    )
+
+
+def _is_passed(stage: StageRank) -> bool | None:
+    if stage.rank is None:
+        return False
+    return None if stage.last_rank is None else stage.rank <= stage.last_rank
+
+
+def _say_limit(obstacle: Obstacle) -> str:
+    said = _LIMITS[obstacle.limit]
+    if obstacle.limit != "filter" or obstacle.condition is None:
+        return said
+    condition = json.dumps(obstacle.condition, ensure_ascii=False, default=str)
+    return f"{said} None of its chunks satisfies {condition}."

@@ -1,0 +1,131 @@
+"""Facets as the page offers them: groups of values, each a filter that an address can hold."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from threading import Lock
+from time import monotonic
+from typing import Any
+
+from ragline.search.facets import Facet, FacetValue, read_facets
+from retrieval_api.access.callers import Caller
+from retrieval_api.page.names import name_media_type
+
+KEPT_S = 30.0
+KEPT_CALLERS = 200
+OFFERED_GROUPS = 8
+_NAMES = {"source": "Source", "media_type": "Format"}
+
+
+@dataclass(frozen=True, slots=True)
+class OfferedValue:
+    """A value of a facet: what the address says for it, what people read, and its count."""
+
+    facet: str
+    label: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class FacetGroup:
+    """A field by which documents differ. `documents` is how many were counted."""
+
+    name: str
+    values: list[OfferedValue]
+    documents: int
+
+
+class FacetMemory:
+    """The facets of each kind of caller, kept for half a minute. Safe to use from several threads.
+
+    Callers share them where they see the same documents.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[object, ...], tuple[float, list[Facet]]] = {}
+        self._lock = Lock()
+
+    def read(self, caller: Caller, collection: str) -> list[Facet]:
+        """The facets of a collection as a caller may see them."""
+        principals = caller.narrow(())
+        key = (collection, caller.tenant, principals)
+        with self._lock:
+            known = self._kept.get(key)
+        if known is not None and monotonic() - known[0] < KEPT_S:
+            return known[1]
+        facets = read_facets(caller.database, collection, principals)
+        with self._lock:
+            if len(self._kept) >= KEPT_CALLERS:
+                self._kept.clear()
+            self._kept[key] = (monotonic(), facets)
+        return facets
+
+
+def write_facet(field: str, value: FacetValue) -> str:
+    """A condition as one word of an address: `metadata.topic:"sick"`."""
+    return f"{field}:{json.dumps(value, ensure_ascii=False)}"
+
+
+def read_facet(facet: str) -> tuple[str, Any]:
+    """The field and value of such a word; what is no JSON is a text.
+
+    Raises:
+        ValueError: there is no field.
+    """
+    field, separator, written = facet.partition(":")
+    if not separator or not field:
+        raise ValueError
+    try:
+        value = json.loads(written)
+    except (ValueError, RecursionError):
+        value = written
+    return field, value if isinstance(value, str | int | float | bool) else written
+
+
+def make_condition(facets: Sequence[str]) -> dict[str, Any]:
+    """The filter of chosen facets: one of the values of each field.
+
+    Raises:
+        ValueError: one is no facet.
+    """
+    chosen: dict[str, list[Any]] = {}
+    for facet in facets:
+        field, value = read_facet(facet)
+        chosen.setdefault(field, []).append(value)
+    return {field: of[0] if len(of) == 1 else {"in": of} for field, of in chosen.items()}
+
+
+def group_facets(facets: Sequence[Facet], chosen: Sequence[str]) -> list[FacetGroup]:
+    """What can be chosen besides what is chosen already; groups that begin alike stay in order."""
+    groups = []
+    for facet in sorted(facets, key=lambda one: one.field not in _NAMES)[:OFFERED_GROUPS]:
+        values = [
+            OfferedValue(write_facet(facet.field, value), label_value(facet.field, value), count)
+            for value, count in facet.values
+            if write_facet(facet.field, value) not in chosen
+        ]
+        if values:
+            groups.append(FacetGroup(label_field(facet.field), values, facet.documents))
+    return groups
+
+
+def label_facet(facet: str) -> str:
+    """A chosen facet in words: `topic: sick`."""
+    try:
+        field, value = read_facet(facet)
+    except ValueError:
+        return facet
+    return f"{label_field(field)}: {label_value(field, value)}"
+
+
+def label_field(field: str) -> str:
+    """A field in words, a key of the metadata as it is."""
+    return _NAMES.get(field, field.removeprefix("metadata."))
+
+
+def label_value(field: str, value: object) -> str:
+    """A value in words, texts as they are."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return name_media_type(text) or text if field == "media_type" else text
