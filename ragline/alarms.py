@@ -181,6 +181,40 @@ def judge_source(facts: SourceFacts, now: datetime) -> list[Alarm]:
     return alarms or ([unwatched] if unwatched is not None else [])
 
 
+def judge_collection(
+    collection: str, *, build_error: str | None, is_refused: bool, since: datetime | None
+) -> list[Alarm]:
+    """The alarms of a collection as a whole: what its settings ask for cannot be built."""
+    if build_error is None:
+        return []
+    if is_refused:
+        alarm = raise_alarm(
+            "settings_refused",
+            collection=collection,
+            cause=f"the settings of collection {collection} cannot be satisfied: {build_error}",
+            remedy=(
+                "correct ragline.yaml (ragline check finds all faults); the index that is live is "
+                "served and kept up to date meanwhile"
+            ),
+            since=since,
+        )
+    else:
+        alarm = raise_alarm(
+            "generation_build_failed",
+            collection=collection,
+            cause=(
+                f"the index that the settings of collection {collection} ask for cannot be built: "
+                f"{build_error}"
+            ),
+            remedy=(
+                "fix what the message names (docs/errors.md); the next sync tries again, and the "
+                "index that is live is served and kept up to date meanwhile"
+            ),
+            since=since,
+        )
+    return [alarm]
+
+
 def _judge_unconfigured(facts: SourceFacts) -> Alarm:
     return raise_alarm(
         "source_not_configured",

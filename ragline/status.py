@@ -9,7 +9,8 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, RowMapping
 
-from ragline.alarms import Alarm, LateDocument, SourceFacts, judge_source
+from ragline.alarms import Alarm, LateDocument, SourceFacts, judge_collection, judge_source
+from ragline.errors import ConfigurationError
 from ragline.lifecycle.ledger import Failure, list_failures
 from ragline.lifecycle.states import STATES
 from ragline.storage.database import Database
@@ -120,7 +121,10 @@ class SourceStatus:
 
 @dataclass(frozen=True, slots=True)
 class CollectionStatus:
-    """One collection and its live generation; None stands for one that was never published."""
+    """One collection and its live generation; None stands for one that was never published.
+
+    `build_error` is why what the settings ask for could not be opened or built at the last try.
+    """
 
     collection: str
     embedding_model: str | None
@@ -130,6 +134,9 @@ class CollectionStatus:
     promoted_at: datetime | None
     building: int
     retired: int
+    build_error_name: str | None = None
+    build_error: str | None = None
+    build_error_since: datetime | None = None
     alarms: list[str] = field(default_factory=list)
     alarm_details: list[Alarm] = field(default_factory=list)
 
@@ -337,7 +344,18 @@ def _collect_facts(
 
 def _read_collections(connection: Connection) -> list[CollectionStatus]:
     rows = connection.execute(load_statement("status/select_collection_states")).mappings()
-    return [
-        CollectionStatus(**{**row, "entries": row["entries"] or 0})  # no generation, no entries
-        for row in rows
-    ]
+    return [_describe_collection(row) for row in rows]
+
+
+def _describe_collection(row: RowMapping) -> CollectionStatus:
+    alarms = judge_collection(
+        row["collection"],
+        build_error=row["build_error"],
+        is_refused=row["build_error_name"] == ConfigurationError.__name__,
+        since=row["build_error_since"],
+    )
+    return CollectionStatus(
+        **{**row, "entries": row["entries"] or 0},  # no generation, no entries
+        alarms=[alarm.text for alarm in alarms],
+        alarm_details=alarms,
+    )

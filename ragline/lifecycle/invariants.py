@@ -100,8 +100,7 @@ def check_invariants(
     row as it has parts see every document.
     """
     settings = workshop.configuration.source(source_name)
-    with workshop.database.connect() as connection:
-        generations = list_generations(connection, settings.collection)
+    generations = _choose_generations(workshop, source_name, settings.collection)
     return [
         Verdict(
             invariant,
@@ -119,6 +118,18 @@ def check_invariants(
         )
         for invariant in INVARIANTS
     ]
+
+
+def _choose_generations(workshop: Workshop, source_name: str, collection: str) -> list[Generation]:
+    """What searches see; in a run also what it has just worked on.
+
+    One that failed in this run is incomplete, and must not hold back what is served.
+    """
+    with workshop.database.connect() as connection:
+        generations = list_generations(connection, collection)
+    if workshop.holds_source(source_name):
+        return [one for one in generations if one.id not in workshop.failures]
+    return [one for one in generations if one.state == "live"]
 
 
 def _find_broken(

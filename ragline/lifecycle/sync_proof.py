@@ -341,9 +341,10 @@ def bound_unseen(sampled: int, total: int) -> float:
 
 
 def _count(workshop: Workshop, collection: str, source_id: int) -> tuple[int, int]:
-    """Documents of the source, and its entries in the newest generation."""
+    """Documents of the source, and its entries in what searches see, else in the newest."""
     with workshop.database.connect() as connection:
         generations = list_generations(connection, collection)
+        generations.sort(key=lambda generation: generation.state == "live")
         row = connection.execute(
             load_statement("checks/count_source_entries"),
             {"source_id": source_id, "generation_id": generations[-1].id if generations else 0},

@@ -1,4 +1,5 @@
--- One row a collection: its live generation and how many more are kept.
+-- One row a collection: its live generation, how many more are kept, and why what its settings ask
+-- for could not be built.
 select
   c.name as collection,
   g.id as generation,
@@ -19,7 +20,10 @@ select
     select count(*)
     from ragline.generations as other
     where other.collection_id = c.id and other.state = 'retired'
-  ) as retired
+  ) as retired,
+  c.build_error_name,
+  c.build_error,
+  c.build_error_since
 from ragline.collections as c
 left join ragline.generations as g on g.id = c.live_generation_id
 left join ragline.embedding_spaces as e on e.id = g.embedding_space_id
