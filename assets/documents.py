@@ -39,6 +39,8 @@ def build_documents(settings: SourceSettings) -> AssetsDefinition:
         owners=OWNERS,
         kinds={settings.kind, "postgres"},
         tags={"stage": "documents"},
+        # Without an output what follows is skipped, which is not failed.
+        output_required=False,
         # Another parser, or one more package that it can use: what was read may read differently.
         code_version=parser_fingerprint(),
         check_specs=[
@@ -69,8 +71,10 @@ def build_documents(settings: SourceSettings) -> AssetsDefinition:
         try:
             report = sync_documents(workshop, settings.name)
         except SourceUnavailableError as error:
+            # The run goes on with other sources; nothing of this one is red but this check.
             yield judge_reachability(settings.name, str(error))
-            raise
+            yield judge_removals(settings.name, _read_held(workshop, settings.name))
+            return
         yield MaterializeResult(metadata=describe(report))
         yield judge_reachability(settings.name, None)
         yield judge_removals(settings.name, _read_held(workshop, settings.name))

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Mapping
 
 from dagster import (
     AssetsDefinition,
-    FreshnessPolicy,
     MaterializeResult,
     MetadataValue,
     ResourceParam,
@@ -19,12 +18,14 @@ from ragline.lifecycle.workshop import Workshop
 from ragline.sources.settings import SourceSettings
 
 CODE_VERSION = "1"
-# Dagster's policies know nothing shorter.
-SHORTEST_WINDOW = timedelta(seconds=60)
 
 
 def build_entries(settings: SourceSettings) -> AssetsDefinition:
-    """The fourth stage of a source as an asset; it carries the source's clock."""
+    """The fourth stage of a source as an asset; the checks of its clocks are on it.
+
+    It has no freshness policy: Dagster's measure the time since the last materialisation, and a
+    source without a change is not materialised.
+    """
 
     @asset(
         key=source_key(settings.name, "entries"),
@@ -34,9 +35,6 @@ def build_entries(settings: SourceSettings) -> AssetsDefinition:
         kinds={"postgres", "pgvector"},
         tags={"stage": "entries"},
         code_version=CODE_VERSION,
-        freshness_policy=FreshnessPolicy.time_window(
-            fail_window=max(settings.visible_within, SHORTEST_WINDOW)
-        ),
         description=(
             f"The chunks of `{settings.name}` with text, vector, term weights and the keys of "
             "their receipts, one row each. Documents are exchanged whole; removed ones leave "
@@ -48,7 +46,7 @@ def build_entries(settings: SourceSettings) -> AssetsDefinition:
         return MaterializeResult(
             metadata={
                 "dagster/row_count": report.entries,
-                "document_states": MetadataValue.json(report.states),
+                "document_states": MetadataValue.json(describe_states(report.states)),
                 "inserted": report.inserted,
                 "refreshed": report.refreshed,
                 "deleted": report.deleted,
@@ -58,3 +56,15 @@ def build_entries(settings: SourceSettings) -> AssetsDefinition:
         )
 
     return entries
+
+
+def describe_states(states: Mapping[str, int]) -> dict[str, int]:
+    """Documents by state, without zeros.
+
+    Before there is a live generation none can be `ready`: what is placed waits for the search
+    index to be published, which is the next step.
+    """
+    shown = {state: count for state, count in states.items() if count}
+    if "pending" in shown and "ready" not in shown:
+        shown["placed, ready once published"] = shown.pop("pending")
+    return shown

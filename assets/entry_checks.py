@@ -32,6 +32,9 @@ PROOF = "sync_proof"
 FULL_PROOF = "full_sync_proof"
 VISIBLE = "changes_are_visible_in_time"
 FORGOTTEN = "removals_are_forgotten_in_time"
+SYNCED = "source_is_synced"
+# The alarms that no other check of the source stands for.
+SYNC_ALARMS = ("sync_failed", "source_not_watched", "source_never_synced")
 SHOWN_DIFFERENCES = 50
 
 
@@ -145,12 +148,21 @@ def build_clock_checks(settings: SourceSettings) -> AssetChecksDefinition:
                 "to be forgotten. How long removals took is shown beside it."
             ),
         ),
+        AssetCheckSpec(
+            SYNCED,
+            asset=key,
+            description=(
+                f"Syncs of `{settings.name}` do not fail again and again, and somebody looks for "
+                "its changes."
+            ),
+        ),
     ]
 
     @multi_asset_check(name=f"{group_of(settings.name)}_clocks", specs=specs)
     def clocks(workshop: ResourceParam[Workshop]) -> Iterator[AssetCheckResult]:
         sources = read_status(workshop.database).sources
         status = next(source for source in sources if source.source == settings.name)
+        yield judge_syncs(status)
         for result in judge_clocks(status):
             clock = "visible" if result.check_name == VISIBLE else "forgotten"
             seconds = _read_seconds(workshop.database, settings.name, clock)
@@ -166,6 +178,35 @@ def judge_clocks(status: SourceStatus) -> list[AssetCheckResult]:
         _judge_clock(status.source, VISIBLE, status.visible),
         _judge_clock(status.source, FORGOTTEN, status.forgotten),
     ]
+
+
+def judge_syncs(status: SourceStatus) -> AssetCheckResult:
+    """Whether a source's syncs run and end well; by the alarms that no other check stands for."""
+    found = [alarm for alarm in status.alarm_details if alarm.name in SYNC_ALARMS]
+    return AssetCheckResult(
+        asset_key=source_key(status.source, "entries"),
+        check_name=SYNCED,
+        passed=not found,
+        severity=(
+            AssetCheckSeverity.ERROR
+            if any(alarm.severity == "error" for alarm in found)
+            else AssetCheckSeverity.WARN
+        ),
+        metadata={alarm.name: alarm.text for alarm in found},
+    )
+
+
+def judge_kept_proof(status: SourceStatus) -> AssetCheckResult:
+    """The last proof of a source, by whoever made it, as the check of full proofs shows it."""
+    proof = status.proof
+    differences = [] if proof is None else proof.differences[:SHOWN_DIFFERENCES]
+    return AssetCheckResult(
+        asset_key=source_key(status.source, "entries"),
+        check_name=FULL_PROOF,
+        passed=proof is None or not proof.difference_count,
+        severity=AssetCheckSeverity.ERROR,
+        metadata={"differing_documents": make_table(["document", "difference"], differences)},
+    )
 
 
 def _judge_clock(source: str, check_name: str, clock: Clock) -> AssetCheckResult:

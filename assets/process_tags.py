@@ -11,7 +11,8 @@ import socket
 
 import psutil
 
-PROCESS_TAG = "ragline/process"
+# The prefix hides it in the UI's list of runs.
+PROCESS_TAG = ".dagster/ragline_process"
 
 
 def process_tags() -> dict[str, str]:

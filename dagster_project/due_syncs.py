@@ -9,6 +9,7 @@ import json
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 
+from ragline.errors import SourceUnavailableError
 from ragline.sources.settings import SourceSettings
 from ragline.storage.database import Database
 from ragline.storage.statements import load_statement
@@ -30,19 +31,20 @@ LONGEST_RETRY_S = 600.0
 @dataclass(frozen=True, slots=True)
 class Memory:
     """What a sensor remembers: how many runs it asked for, and how many of the last ones were
-    attempts to make up for a failed one.
+    attempts to make up for a failed one; whether the last probe met an absent source.
 
     Which probe was seen is not among it: what counts is what the listing saw (`Known`).
     """
 
     number: int = 0
     attempts: int = 0
+    is_away: bool = False
 
     @classmethod
     def read(cls, cursor: str | None) -> Memory:
         """The memory kept in a cursor."""
         kept = json.loads(cursor) if cursor else {}
-        return cls(kept.get("number", 0), kept.get("attempts", 0))
+        return cls(kept.get("number", 0), kept.get("attempts", 0), kept.get("is_away", False))
 
     def write(self) -> str:
         """The cursor that keeps this memory."""
@@ -69,7 +71,8 @@ class LastSync:
 class Known:
     """What the database knows of a source: the probe of its last listing, whether a run has it
     now (a person's too), and the work that no probe shows: retries that are due, documents to
-    place anew, removals under way.
+    place again, removals under way. `failed_at` is when the last run began, whoever made it, if it
+    did not do all its stages, in seconds since 1970; `failure` is its error.
     """
 
     listed_probe: str | None = None
@@ -77,6 +80,15 @@ class Known:
     retries: int = 0
     reopened: int = 0
     leaving: int = 0
+    failed_at: float | None = None
+    failure: str | None = None
+
+    @property
+    def is_unlistable(self) -> bool:
+        """Whether the last run could not list the source, though a probe may succeed."""
+        return self.failed_at is not None and (self.failure or "").startswith(
+            SourceUnavailableError.__name__
+        )
 
     @property
     def has_work(self) -> bool:
@@ -114,7 +126,15 @@ def read_known(database: Database, source: str, since: float | None) -> Known:
         row = connection.execute(
             load_statement("lifecycle/select_due_work"), {"source": source, "since": moment}
         ).one()
-    return Known(row.listed_probe, row.is_locked, row.retries, row.reopened, row.leaving)
+    return Known(
+        row.listed_probe,
+        row.is_locked,
+        row.retries,
+        row.reopened,
+        row.leaving,
+        None if row.failed_at is None else row.failed_at.timestamp(),
+        row.failure,
+    )
 
 
 def decide(
@@ -132,8 +152,11 @@ def decide(
     """
     if last.is_unfinished or known.is_locked:
         return "its sync is running or waiting to run"
-    if last.has_failed:
-        wait = (last.ended_at or 0.0) + retry_seconds(memory.attempts) - now
+    if last.has_failed or known.failed_at is not None:
+        ended_at = max(
+            last.ended_at if last.has_failed and last.ended_at else 0.0, known.failed_at or 0.0
+        )
+        wait = ended_at + retry_seconds(memory.attempts) - now
         if wait > 0:
             return f"its last sync failed; the next attempt is in {wait:.0f} s"
         return Memory(memory.number + 1, memory.attempts + 1)

@@ -40,6 +40,9 @@ run_coordinator:
 # A run on somebody's terminal starts at once, and its output is theirs: capturing it would turn
 # the bars into lines and cost two processes a step.
 IN_PROCESS = """\
+instance_class:
+  module: dagster_project.command_instance
+  class: CommandInstance
 compute_logs:
   module: dagster._core.storage.noop_compute_log_manager
   class: NoOpComputeLogManager

@@ -21,6 +21,8 @@ PROOF_JOB = "prove_everything"
 RETENTION_JOB = "collect_expired"
 # Which source a run is for: at most one run of a source at a time (see instance.py).
 SOURCE_TAG = "ragline/source"
+# The sources of a run of the command line, with commas between them.
+SOURCES_TAG = "ragline/sources"
 
 
 def sync_job_name(source: str) -> str:

@@ -1,4 +1,4 @@
-"""Sensors: one a source, which starts its sync; one for the clocks; one that logs failed runs.
+"""Sensors: one a source, which starts its sync; one for the alarms; one for failed runs.
 
 When a sync is due is decided in `due_syncs`.
 """
@@ -6,13 +6,17 @@ When a sync is due is decided in `due_syncs`.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from time import time
 
 from dagster import (
     AssetCheckEvaluation,
+    AssetCheckKey,
     AssetCheckResult,
     DagsterInstance,
+    DagsterRun,
     DagsterRunStatus,
     DefaultSensorStatus,
     RunFailureSensorContext,
@@ -28,7 +32,7 @@ from dagster import (
 from dagster._core.definitions.metadata import normalize_metadata
 
 from assets.documents import judge_reachability, judge_removals
-from assets.entry_checks import judge_clocks
+from assets.entry_checks import judge_clocks, judge_kept_proof, judge_syncs
 from assets.keys import group_of, source_key
 from dagster_project.due_syncs import (
     NOTHING_CHANGED,
@@ -39,10 +43,12 @@ from dagster_project.due_syncs import (
     proof_seconds,
     read_known,
 )
-from dagster_project.jobs import SOURCE_TAG, sync_job_name
+from dagster_project.jobs import PROOF_JOB, SOURCE_TAG, SOURCES_TAG, sync_job_name
+from ragline.alarms import Alarm
 from ragline.configuration import Configuration
 from ragline.errors import SourceUnavailableError
 from ragline.lifecycle.ledger import record_reachable, record_unreachable
+from ragline.lifecycle.source_syncs import record_run_error
 from ragline.sources.registry import KINDS, open_source
 from ragline.sources.settings import SourceSettings
 from ragline.status import SourceStatus, read_status
@@ -50,7 +56,7 @@ from ragline.storage.database import Database, open_database
 
 CLOCKS_INTERVAL_S = 30
 PASSED = "passed"
-# Seconds that a probe proves nothing for: a source that is probed needs no sync to prove it.
+# No age limit: a complete probe replaces the periodic sync.
 FOREVER = float("inf")
 ENDED = (DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED)
 
@@ -58,7 +64,7 @@ ENDED = (DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatus.CA
 def build_sensors(configuration: Configuration) -> list[SensorDefinition]:
     """A change sensor for each source, one for all clocks, and one that logs failed runs."""
     sensors = [_build_change_sensor(configuration, source) for source in configuration.sources]
-    return [*sensors, _build_clock_sensor(configuration), _build_failure_sensor()]
+    return [*sensors, _build_clock_sensor(configuration), _build_failure_sensor(configuration)]
 
 
 def read_last_sync(instance: DagsterInstance, source: str) -> LastSync:
@@ -109,15 +115,11 @@ def _report_unreachable(
     settings: SourceSettings,
     error: SourceUnavailableError,
 ) -> SensorResult | SkipReason:
-    """Not reached is not removed: an alert and a failing check, once, and no sync."""
+    """Not reached is not removed: an alarm and a failing check, once, and no sync."""
     is_news = record_unreachable(database, settings, str(error))
-    if not is_news:
-        return SkipReason(str(error))
-    context.log.error("source %s cannot be reached: %s", settings.name, error)
-    return SensorResult(
-        skip_reason=str(error),
-        asset_events=[_evaluate(judge_reachability(settings.name, str(error)))],
-    )
+    cursor = replace(Memory.read(context.cursor), is_away=True).write()
+    events = [_evaluate(judge_reachability(settings.name, str(error)))] if is_news else []
+    return SensorResult(skip_reason=str(error), asset_events=events, cursor=cursor)
 
 
 def _answer_probe(
@@ -134,14 +136,18 @@ def _answer_probe(
     memory = Memory.read(context.cursor)
     due = decide(memory, probe, last, known, proof_age=age, now=time())
     is_quiet = due == NOTHING_CHANGED and is_complete
-    was_away = record_reachable(database, settings.name, looked_at if is_quiet else None)
+    was_away = False
+    # A source that answers and cannot be listed stays unreachable until a listing succeeds.
+    if memory.is_away or not known.is_unlistable:
+        was_away = record_reachable(database, settings.name, looked_at if is_quiet else None)
     events = [_evaluate(judge_reachability(settings.name, None))] if was_away else []
+    cursor = replace(due if isinstance(due, Memory) else memory, is_away=False).write()
     if isinstance(due, str):
-        if events:
-            return SensorResult(skip_reason=due, asset_events=events)
+        if events or memory.is_away:
+            return SensorResult(skip_reason=due, asset_events=events, cursor=cursor)
         return SkipReason(due)
     return SensorResult(
-        run_requests=[RunRequest(run_key=due.run_key)], cursor=due.write(), asset_events=events
+        run_requests=[RunRequest(run_key=due.run_key)], cursor=cursor, asset_events=events
     )
 
 
@@ -151,42 +157,78 @@ def _build_clock_sensor(configuration: Configuration) -> SensorDefinition:
         minimum_interval_seconds=CLOCKS_INTERVAL_S,
         default_status=DefaultSensorStatus.RUNNING,
         description=(
-            "Holds what waits now to the declared times, also while nothing runs; logs each "
-            "alarm once, and reports the checks whose verdict has changed."
+            "Judges clocks, syncs, removals and proofs as the status and the API do, also while "
+            "nothing runs; logs each alarm once, and reports the checks that show something else."
         ),
     )
     def clocks(context: SensorEvaluationContext) -> SensorResult | SkipReason:
         names = {source.name for source in configuration.sources}
         with open_database(configuration) as database:
-            sources = [s for s in read_status(database).sources if s.source in names]
-        before = json.loads(context.cursor or "{}")
-        now = {source.source: source.alarms for source in sources}
-        for name, alarms in now.items():
-            for alarm in alarms:
-                if alarm not in before.get("alarms", {}).get(name, []):
-                    context.log.error("source %s: %s", name, alarm)
-        results = [result for source in sources for result in _judge_waiting(source)]
-        verdicts = {_name_check(result): _name_verdict(result) for result in results}
+            status = read_status(database, configured=names)
+        sources = [source for source in status.sources if source.source in names]
+        alarms = [alarm for source in sources for alarm in source.alarm_details]
+        alarms += [alarm for one in status.collections for alarm in one.alarm_details]
+        cursor = _log_alarms(context, alarms)
+        results = [result for source in sources for result in judge_source_checks(source)]
+        shown = read_shown(context.instance, results)
         changed = [
             _evaluate(result)
             for result in results
-            if before.get("verdicts", {}).get(_name_check(result), PASSED) != _name_verdict(result)
+            if shown.get(_key_of(result), PASSED) != _name_verdict(result)
         ]
-        cursor = json.dumps({"alarms": now, "verdicts": verdicts})
         return SensorResult(
-            skip_reason=f"{sum(map(len, now.values()))} alarms", asset_events=changed, cursor=cursor
+            skip_reason=f"{len(alarms)} alarms", asset_events=changed, cursor=cursor
         )
 
     return clocks
 
 
-def _judge_waiting(source: SourceStatus) -> list[AssetCheckResult]:
-    return [*judge_clocks(source), judge_removals(source.source, source.held)]
+def _log_alarms(context: SensorEvaluationContext, alarms: Sequence[Alarm]) -> str:
+    """Log each alarm when it begins, once more when it becomes an error; the cursor to keep."""
+    kept = json.loads(context.cursor or "{}").get("alarms")
+    before: dict[str, str] = kept if isinstance(kept, dict) else {}
+    for alarm in alarms:
+        if before.get(alarm.key) in (alarm.severity, "error"):
+            continue
+        log = context.log.error if alarm.severity == "error" else context.log.warning
+        log("alarm %s: %s (%s)", alarm.name, alarm.text, alarm.runbook)
+    now = {alarm.key: alarm.severity for alarm in alarms}
+    for key in before.keys() - now.keys():
+        context.log.info("alarm over: %s", key)
+    return json.dumps({"alarms": now})
 
 
-def _name_check(result: AssetCheckResult) -> str:
+def judge_source_checks(source: SourceStatus) -> list[AssetCheckResult]:
+    """Every check of a source that its status alone decides."""
+    error = source.unreachable_error if source.unreachable_since is not None else None
+    return [
+        judge_reachability(source.source, error),
+        judge_removals(source.source, source.held),
+        *judge_clocks(source),
+        judge_syncs(source),
+        judge_kept_proof(source),
+    ]
+
+
+def read_shown(
+    instance: DagsterInstance, results: Sequence[AssetCheckResult]
+) -> dict[AssetCheckKey, str]:
+    """The verdicts that the UI shows of these checks now; a run that broke off gave none."""
+    storage = instance.event_log_storage
+    records = storage.get_latest_asset_check_execution_by_key([_key_of(one) for one in results])
+    shown = {}
+    for key, record in records.items():
+        event = None if record.event is None else record.event.dagster_event
+        evaluation = None if event is None else event.event_specific_data
+        if isinstance(evaluation, AssetCheckEvaluation):
+            shown[key] = PASSED if evaluation.passed else evaluation.severity.value
+    return shown
+
+
+def _key_of(result: AssetCheckResult) -> AssetCheckKey:
     assert result.asset_key is not None
-    return f"{result.asset_key.to_user_string()}:{result.check_name}"
+    assert result.check_name is not None
+    return AssetCheckKey(result.asset_key, result.check_name)
 
 
 def _name_verdict(result: AssetCheckResult) -> str:
@@ -196,29 +238,68 @@ def _name_verdict(result: AssetCheckResult) -> str:
 
 def _evaluate(result: AssetCheckResult) -> AssetCheckEvaluation:
     """A check's result as an event of its own, outside any run."""
-    assert result.asset_key is not None
-    assert result.check_name is not None
+    key = _key_of(result)
     return AssetCheckEvaluation(
-        asset_key=result.asset_key,
-        check_name=result.check_name,
+        asset_key=key.asset_key,
+        check_name=key.name,
         passed=result.passed,
         severity=result.severity,
         metadata=normalize_metadata(dict(result.metadata or {})),
     )
 
 
-def _build_failure_sensor() -> SensorDefinition:
+def _build_failure_sensor(configuration: Configuration) -> SensorDefinition:
     @run_failure_sensor(
         name="failed_runs",
         default_status=DefaultSensorStatus.RUNNING,
-        description="Logs each failed run with its reason; the place for an alert of your own.",
+        description=(
+            "Keeps why a source's run failed, for its alarm; logs a failed run of another kind as "
+            "an error, once in a row. The place for an alert of your own."
+        ),
     )
     def failed_runs(context: RunFailureSensorContext) -> None:
-        context.log.error(
-            "run %s of %s failed: %s",
-            context.dagster_run.run_id,
-            context.dagster_run.job_name,
-            context.failure_event.message,
-        )
+        run, message = context.dagster_run, context.failure_event.message or "no reason given"
+        said = f"run {run.run_id} of {run.job_name} failed: {message}"
+        names = list_sources(run)
+        if names:
+            # The next attempt follows by itself; what lasts raises an alarm, which is logged.
+            context.log.warning(said)
+            record = context.instance.get_run_record_by_id(run.run_id)
+            started_at = None if record is None else record.start_time
+            reason = _read_reason(context) or message
+            with open_database(configuration) as database:
+                record_run_error(database, run.run_id, names, reason, started_at)
+        elif _has_failed_before(context.instance, run):
+            context.log.warning("%s; so did the run before it", said)
+        else:
+            context.log.error(said)
 
     return failed_runs
+
+
+def list_sources(run: DagsterRun) -> list[str]:
+    """The sources that a run syncs; none of a run of another kind."""
+    if run.job_name == PROOF_JOB:
+        return []
+    named = run.tags.get(SOURCE_TAG) or run.tags.get(SOURCES_TAG) or ""
+    return [name for name in named.split(",") if name]
+
+
+def _read_reason(context: RunFailureSensorContext) -> str | None:
+    """What the first step that failed said, in one line."""
+    for event in context.get_step_failure_events():
+        error = event.step_failure_data.error
+        while error is not None and error.cause is not None:
+            error = error.cause
+        if error is not None:
+            return f"{event.step_key}: {error.message.strip().splitlines()[0]}"
+    return None
+
+
+def _has_failed_before(instance: DagsterInstance, run: DagsterRun) -> bool:
+    """Whether the run of the same job before this one failed too."""
+    records = instance.get_run_records(RunsFilter(job_name=run.job_name), limit=20)
+    ids = [record.dagster_run.run_id for record in records]
+    earlier = records[ids.index(run.run_id) + 1 :] if run.run_id in ids else []
+    ended = [record.dagster_run.status for record in earlier if record.dagster_run.status in ENDED]
+    return bool(ended) and ended[0] is DagsterRunStatus.FAILURE

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,11 +23,11 @@ from dagster_postgres.utils import DagsterPostgresException
 from dagster_shared.error import SerializableErrorInfo
 
 from assets.entry_checks import blocking_keys
-from assets.keys import index_key, source_key
+from assets.keys import group_of, index_key, source_key
 from assets.process_tags import process_tags
 from dagster_project.definitions import build_definitions
 from dagster_project.instance import open_instance
-from dagster_project.jobs import SYNC_JOB, list_collection_keys, list_keys
+from dagster_project.jobs import SOURCES_TAG, SYNC_JOB, list_collection_keys, list_keys
 from dagster_project.unfinished_runs import end_dead_runs
 from ragline.configuration import Configuration
 from ragline.errors import DatabaseUnavailableError
@@ -101,7 +101,7 @@ class _Bench:
 
     def run(self, keys: Iterable[AssetKey]) -> ExecuteInProcessResult:
         """One run over some assets and their checks; a failed asset stops what stands on it."""
-        tags = {"ragline/sources": ",".join(self.names), **process_tags()}
+        tags = {SOURCES_TAG: ",".join(self.names), **process_tags()}
         return self.job.execute_in_process(
             asset_selection=list(keys),
             instance=self.instance,
@@ -190,12 +190,13 @@ def _share(
 
 
 def _describe(bench: _Bench, runs: Sequence[ExecuteInProcessResult], seconds: float) -> SyncOutcome:
-    failed = [step for run in runs for step in _list_failed_steps(run)]
     checks = [check for run in runs for check in run.get_asset_check_evaluations()]
     reports = read_sync_reports(bench.database, runs[0].run_id)
+    failed = [step for run in runs for step in _list_failed_steps(run)]
+    failed += _list_unlisted(reports, runs[0])
     return SyncOutcome(
         run_id=runs[0].run_id,
-        ok=all(run.success for run in runs),
+        ok=not failed and all(run.success for run in runs),
         seconds=seconds,
         sources={
             name: reports.get(name) or _never_begun(bench.configuration, name, failed)
@@ -212,11 +213,30 @@ def _describe(bench: _Bench, runs: Sequence[ExecuteInProcessResult], seconds: fl
     )
 
 
+def _list_unlisted(
+    reports: Mapping[str, SourceSync], run: ExecuteInProcessResult
+) -> list[FailedStep]:
+    """The first stages of the sources that could not be listed: to Dagster they are skipped."""
+    made = _list_materialized(run)
+    return [
+        FailedStep(_name_first_step(name), report.error)
+        for name, report in reports.items()
+        if report.error is not None and source_key(name, "documents") not in made
+        if not any(step.step == _name_first_step(name) for step in _list_failed_steps(run))
+    ]
+
+
+def _name_first_step(source: str) -> str:
+    return f"{group_of(source)}__documents"
+
+
 def _never_begun(
     configuration: Configuration, name: str, failed: Sequence[FailedStep]
 ) -> SourceSync:
     """The report of a source whose first stage failed before it could write one."""
-    error = failed[0].error if failed else "its first stage did not run"
+    first = _name_first_step(name)
+    error = next((step.error for step in failed if step.step == first), None)
+    error = error or "its first stage did not run"
     now = datetime.now(UTC)
     return SourceSync(
         name, configuration.source(name).collection, now, None, error,

@@ -249,9 +249,10 @@ def _judge_unreachable(facts: SourceFacts) -> Alarm | None:
 
 
 def _judge_failing(facts: SourceFacts) -> Alarm | None:
-    """The syncs fail; with something late already the first failure counts."""
+    """The syncs fail; with something late already, one that failed for a known reason counts."""
     waiting = facts.list_late("pending", "missing")
-    if not facts.failures or (facts.failures < ALARMING_FAILURES and not waiting):
+    is_cause = bool(facts.failures and waiting and facts.last_error)
+    if facts.failures < ALARMING_FAILURES and not is_cause:
         return None
     times = "once" if facts.failures == 1 else f"{facts.failures} times in a row"
     reason = facts.last_error or "the run ended before its last stage"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import func, update
@@ -56,6 +57,27 @@ def record_finish(workshop: Workshop, source_id: int) -> None:
 def record_error(workshop: Workshop, source_id: int, error: Exception) -> None:
     """Note what stopped a run at a source; the error itself is the caller's to raise."""
     _write(workshop, source_id, 0.0, {"error": f"{type(error).__name__}: {error}"})
+
+
+def record_run_error(
+    database: Database, run_id: str, names: Sequence[str], error: str, started_at: float | None
+) -> None:
+    """Note why a run failed, with those of its sources that it did not finish.
+
+    What a stage has noted of its own error stays. `started_at` is in seconds since 1970.
+    """
+    statement = load_statement("lifecycle/record_run_error")
+    moment = None if started_at is None else datetime.fromtimestamp(started_at, UTC)
+    with database.begin() as connection:
+        connection.execute(
+            statement,
+            {
+                "run_id": run_id,
+                "sources": list(names),
+                "error": error,
+                "started_at": moment,
+            },
+        )
 
 
 def read_sync_reports(database: Database, run_id: str) -> dict[str, SourceSync]:

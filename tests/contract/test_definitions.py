@@ -49,10 +49,14 @@ def test_every_asset_says_what_it_is_and_whose(repository):
         assert node.group_name in ("handbook", "peps", "service"), key
 
 
-def test_entries_carry_the_declared_clock(repository):
+def test_clocks_are_checks_and_no_policy_that_a_quiet_source_breaks(repository):
     graph = repository.asset_graph
     for key in graph.get_all_asset_keys():
-        assert (graph.get(key).freshness_policy is not None) == (key.path[-1] == "entries")
+        assert graph.get(key).freshness_policy is None
+        names = {check.name for check in graph.asset_check_keys if check.asset_key == key}
+        is_last = key.path[-1] == "entries"
+        assert ("changes_are_visible_in_time" in names) == is_last
+        assert ("source_is_synced" in names) == is_last
 
 
 def test_checks_hold_back_the_index_where_serving_would_be_wrong(repository):

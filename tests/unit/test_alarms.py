@@ -47,6 +47,7 @@ TROUBLES = {
     "one failed run": ({**FAILING, "failures": 1}, []),
     "three failed runs": (FAILING, ["sync_failed"]),
     "one failed run, and late": ({**FAILING, "failures": 1, "late": [LATE]}, ["sync_failed"]),
+    "one run ended early, and late": ({"failures": 1, "late": [LATE]}, ["change_late"]),
     "failing, and therefore different": ({**FAILING, "difference_count": 2}, ["sync_failed"]),
     "a late change": ({"late": [LATE]}, ["change_late"]),
     "a late removal": ({"late": [GONE]}, ["removal_late"]),

@@ -1,9 +1,9 @@
 -- One row: what waits for the next run of a source: listed_probe, is_locked (a run of any kind
--- has it now), and, since a moment, counts of
--- retries that are due, documents to place anew, and removals under way.
+-- has it now), failed_at and failure (when the last run of any kind began, if it did not do all its
+-- stages, and its error), and, since a moment, counts of retries that are due, documents to place
+-- again, and removals under way.
 select
-  (select s.listed_probe from ragline.sources as s where s.name = cast(:source as text))
-    as listed_probe,
+  source.listed_probe,
   exists (
     select
     from pg_locks as l
@@ -14,23 +14,33 @@ select
       and l.classid = 7267003
       and l.objid::bigint = (hashtext(cast(:source as text))::bigint & 4294967295)
   ) as is_locked,
-  count(*) filter (
-    where d.state in ('failed', 'unsupported') and d.next_attempt_at <= now()
-  ) as retries,
-  count(*) filter (
-    where
-      d.state = 'pending'
-      and (
-        cast(:since as timestamptz) is null or d.noticed_at > cast(:since as timestamptz)
-      )
-  ) as reopened,
-  count(*) filter (
-    where
-      d.state = 'missing'
-      and (
-        cast(:since as timestamptz) is null or d.missing_since > cast(:since as timestamptz)
-      )
-  ) as leaving
-from ragline.documents as d
-join ragline.sources as s on s.id = d.source_id
-where s.name = cast(:source as text) and d.state <> 'ready'
+  case when last.finished_at is null then last.started_at end as failed_at,
+  case when last.finished_at is null then last.error end as failure,
+  work.*
+from (select 1 as one) as always
+left join ragline.sources as source on source.name = cast(:source as text)
+left join lateral (
+  select r.started_at, r.finished_at, r.error
+  from ragline.source_syncs as r
+  where r.source_id = source.id and coalesce(r.error, '') not like 'SyncInProgressError%'
+  order by r.started_at desc
+  limit 1
+) as last on true
+cross join lateral (
+  select
+    count(*) filter (
+      where d.state in ('failed', 'unsupported') and d.next_attempt_at <= now()
+    ) as retries,
+    count(*) filter (
+      where
+        d.state = 'pending'
+        and (cast(:since as timestamptz) is null or d.noticed_at > cast(:since as timestamptz))
+    ) as reopened,
+    count(*) filter (
+      where
+        d.state = 'missing'
+        and (cast(:since as timestamptz) is null or d.missing_since > cast(:since as timestamptz))
+    ) as leaving
+  from ragline.documents as d
+  where d.source_id = source.id and d.state <> 'ready'
+) as work
