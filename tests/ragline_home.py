@@ -31,7 +31,7 @@ class Home:
 
     def run(self, *arguments: str, status: int = 0) -> str:
         process = self.start(*arguments)
-        out, err = process.communicate(timeout=280)
+        out, err = process.communicate(timeout=900)
         assert process.returncode == status, err or out
         self.errors = err
         return out

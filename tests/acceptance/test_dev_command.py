@@ -52,15 +52,15 @@ def test_dev_serves_until_it_is_stopped_and_leaves_nothing(tmp_path, database_ur
         assert dev.stdout is not None
         said = [dev.stdout.readline() for _ in range(2)]
         assert str(ui) in said[0], (tmp_path / "log").read_text()
-        with urllib.request.urlopen(f"http://127.0.0.1:{ui}/server_info", timeout=30) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{ui}/server_info", timeout=120) as answer:
             assert "dagster_version" in json.load(answer)
-        with urllib.request.urlopen(f"http://127.0.0.1:{api}/healthz", timeout=30) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{api}/healthz", timeout=120) as answer:
             assert answer.status == 200
         family = family_of(dev.pid)
         assert len(family) > 4
         dev.send_signal(stop)
-        dev.communicate(timeout=60)
-    _, alive = psutil.wait_procs(family, timeout=15)
+        dev.communicate(timeout=180)
+    _, alive = psutil.wait_procs(family, timeout=60)
     assert alive == []
     assert dev.returncode == 0
 

@@ -20,6 +20,8 @@ CONFIGURATION = """\
 sources:
   - {name: handbook-files, collection: handbook, kind: files, uri: ./examples/handbook}
 """
+# Each is a dozen processes that start: minutes on a busy machine.
+pytestmark = pytest.mark.timeout(1_200)
 RULE = "A removal is held when a listing lacks more than a fifth of what its source had.\n"
 
 
@@ -74,7 +76,7 @@ def port(home: Path, database_url: str) -> Iterator[int]:
             yield port
         finally:
             dev.send_signal(signal.SIGINT)
-            dev.communicate(timeout=60)
+            dev.communicate(timeout=180)
 
 
 @pytest.mark.slow
@@ -101,7 +103,7 @@ def run(block: str, home: Path, port: int) -> str:
         env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
         capture_output=True,
         text=True,
-        timeout=150,
+        timeout=600,
         check=False,
     )
     assert done.returncode == 0, f"{block}\n{done.stdout}\n{done.stderr}"

@@ -13,6 +13,8 @@ import httpx2
 import pytest
 from ragline_home import Home
 
+# Each is a dozen processes that start: minutes on a busy machine.
+pytestmark = pytest.mark.timeout(1_200)
 FILES = 60
 LOST = 40
 CONFIGURATION = """\
@@ -83,7 +85,7 @@ def serve(home: Home) -> Iterator[Service]:
     process = home.start("serve", "--port", str(port))
     try:
         service = Service(port)
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 300
         while not service.is_ready():
             assert process.poll() is None, process.communicate()
             assert time.monotonic() < deadline, "the service does not become ready"
@@ -91,7 +93,7 @@ def serve(home: Home) -> Iterator[Service]:
         yield service
     finally:
         process.terminate()
-        process.communicate(timeout=60)
+        process.communicate(timeout=180)
 
 
 @pytest.mark.slow

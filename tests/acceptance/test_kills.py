@@ -34,6 +34,8 @@ from ragline.lifecycle.workshop import Workshop
 from ragline.storage.database import connect_database, prepare_database
 from ragline.storage.embedded_postgres import embedded_postgres
 
+# Each is a dozen processes that start: minutes on a busy machine.
+pytestmark = pytest.mark.timeout(1_200)
 # The figures of each kill: pytest -rP --log-level=INFO.
 LOG = logging.getLogger(__name__)
 CONFIGURATION = """\
@@ -181,7 +183,7 @@ def test_killed_sync_ends_in_the_index_of_an_undisturbed_one(
         time.sleep(moment)
         family = psutil.Process(process.pid).children(recursive=True)
         process.kill()
-        _, alive = psutil.wait_procs(family, timeout=10)
+        _, alive = psutil.wait_procs(family, timeout=60)
         assert alive == [], "a reader's process outlived its sync"
         return process.wait() == -signal.SIGKILL
 
@@ -287,7 +289,7 @@ def test_sync_after_a_killed_one_starts_at_once(make_home: MakeHome):
     process.communicate()
     killed_at = time.monotonic()
     while has_lock(server_url(home)):
-        assert time.monotonic() < killed_at + 2, "the lock outlived its holder"
+        assert time.monotonic() < killed_at + 20, "the lock outlived its holder"
         time.sleep(0.02)
     assert list_run_states(server_url(home)) == ["STARTED"]
     assert home.read("sync", "facts")["ok"]
@@ -349,7 +351,7 @@ def disturb(
 
 
 def wait_for_end(process: subprocess.Popen[str]) -> Ending:
-    out, err = process.communicate(timeout=200)
+    out, err = process.communicate(timeout=600)
     return Ending(process.returncode, out, out + err)
 
 

@@ -86,8 +86,17 @@ def make_home(folder: Path, model_cache: Path) -> Home:
 
 
 def wait_until_ready(url: str) -> None:
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
     while httpx2.get(f"{url}/readyz").status_code != 200:
+        assert time.monotonic() < deadline, "timed out"
+        time.sleep(0.2)
+
+
+def wait_until_recorded(url: str) -> None:
+    """Until the searches that were answered are on record."""
+    deadline = time.monotonic() + 60
+    time.sleep(0.3)
+    while "ragline_records_waiting 0.0" not in httpx2.get(f"{url}/metrics").text:
         assert time.monotonic() < deadline, "timed out"
         time.sleep(0.2)
 
@@ -191,11 +200,11 @@ def test_verdict_is_noted_without_leaving_the_page(page: Page) -> None:
 
 def test_opened_hit_is_a_click_on_record(page: Page, url: str) -> None:
     page.goto(TABS["search"])
-    time.sleep(1)  # until the search is on record
+    wait_until_recorded(url)
     clicks = count_clicks(url)
     page.locator("h3 a").first.click()
     expect(page.locator(".chunk:target")).to_be_in_viewport()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while count_clicks(url) == clicks:
         assert time.monotonic() < deadline, "timed out"
         time.sleep(0.1)
@@ -221,7 +230,7 @@ def test_chunks_show_what_they_repeat(page: Page) -> None:
 
 def test_clocks_and_plots(page: Page, url: str) -> None:
     httpx2.get(url + TABS["search"])
-    time.sleep(1)  # until the search is on record
+    wait_until_recorded(url)
     page.goto(TABS["quality"])
     expect(page.locator(".source")).to_have_count(2)
     expect(page.locator(".timed")).to_have_count(4)

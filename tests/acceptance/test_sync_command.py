@@ -11,8 +11,12 @@ import psycopg
 import pytest
 from ragline_home import Home, count_made
 
-# More than the one record beside the files has, so that a batch of the files is among them.
+# Each is a dozen processes that start: minutes on a busy machine.
+pytestmark = pytest.mark.timeout(1_200)
+# More than the files have, so that a batch of the facts is among them.
 FIRST_BATCH = 100
+# So many that a good part is left to embed when the first thousand is kept.
+FACTS = 1_800
 CONFIGURATION = """\
 collections:
   - name: notes
@@ -122,9 +126,9 @@ def test_unknown_names_are_refused_with_the_known_ones(home: Home):
 
 
 def test_killed_sync_ends_in_the_index_of_an_undisturbed_one(home: Home, make_database_url):
-    for number in range(700):
-        text = f"# Note {number}\n\n" + f"Subject {number} has its own story to tell. " * 12
-        (home.folder / "notes" / f"{number:03}.md").write_text(text, encoding="utf-8")
+    facts = [{"_id": str(number), "text": f"Fact {number} holds."} for number in range(FACTS)]
+    lines = "".join(f"{json.dumps(fact)}\n" for fact in facts)
+    (home.folder / "facts.jsonl").write_text(lines, encoding="utf-8")
     killed_url = home.environment["RAGLINE_DATABASE_URL"]
     kill_while_embedding(home, killed_url)
     kept = count_embeddings(killed_url)

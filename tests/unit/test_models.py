@@ -6,7 +6,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +59,7 @@ def test_loading_one_model_keeps_nobody_from_another(cache: ModelCache, loader: 
         time.sleep(0.01)
     started = time.monotonic()
     assert cache.embedder("quick") == "embedder of quick"
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < 5
     assert not cache.is_loaded("slow")
     loader.release.set()
     thread.join(10)
@@ -88,20 +88,23 @@ def test_few_wait_for_a_model_and_the_others_are_answered_at_once(
 ) -> None:
     with ThreadPoolExecutor(10) as pool:
         asked = [pool.submit(cache.embedder, "slow", 8.0) for _ in range(10)]
-        time.sleep(0.5)
-        refused = [future for future in asked if future.done()]
+        deadline = time.monotonic() + 6
+        refused: list[Future[object]] = []
+        while len(refused) < 10 - models.MOST_WAITING and time.monotonic() < deadline:
+            time.sleep(0.02)
+            refused = [future for future in asked if future.done()]
         assert len(refused) == 10 - models.MOST_WAITING
         loader.release.set()
     assert all(isinstance(future.exception(), ModelLoadingError) for future in refused)
 
 
 def test_failed_load_is_named_remembered_and_tried_again(loader: Loader, tmp_path: Path) -> None:
-    cache = ModelCache(tmp_path, retry_s=0.2)
+    cache = ModelCache(tmp_path, retry_s=1.5)
     for _ in range(3):
         with pytest.raises(ModelUnavailableError, match=r"embedding model broken.*no space"):
             cache.embedder("broken")
     assert loader.calls["broken"] == 1
-    time.sleep(0.25)
+    time.sleep(1.6)
     loader.broken.clear()
     assert cache.embedder("broken") == "embedder of broken"
     assert loader.calls["broken"] == 2

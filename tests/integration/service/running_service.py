@@ -41,7 +41,7 @@ class RunningService:
         return service
 
 
-def wait_until(is_true: Callable[[], bool], timeout_s: float = 60.0) -> None:
+def wait_until(is_true: Callable[[], bool], timeout_s: float = 180.0) -> None:
     """Return when the condition holds; fail when it does not in time."""
     deadline = time.monotonic() + timeout_s
     while not is_true():
