@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 
 from ragline.errors import ConfigurationError, IndexNotReadyError, UnknownCollectionError
 from ragline.storage.database import Database
+from ragline.storage.disk_errors import writing_to
 from ragline.storage.generation_tables import load_generation_statement
 from ragline.storage.statements import load_statement
 
@@ -43,13 +44,14 @@ def export_collection(
     Raises:
         ConfigurationError: another ending.
         UnknownCollectionError, IndexNotReadyError: there is nothing to export.
+        DiskFullError: there is no space for the file.
     """
     writers = {".jsonl": _write_lines, ".parquet": _write_parquet}
     if path.suffix not in writers:
         raise ConfigurationError(f"cannot export to {path}: the ending must be .jsonl or .parquet")
     unfinished = path.with_name(f".{path.name}.unfinished")
     try:
-        with database.begin() as connection:
+        with writing_to(path), database.begin() as connection:
             batches = _select_entries(connection, collection, has_vectors=has_vectors)
             count = writers[path.suffix](unfinished, batches)
         unfinished.replace(path)

@@ -9,6 +9,7 @@ What all commands share is here: --config, --json, exit statuses, logging.
 from __future__ import annotations
 
 import dataclasses
+import errno
 import functools
 import json
 import logging
@@ -25,6 +26,7 @@ import click
 
 from ragline.errors import (
     ConfigurationError,
+    DiskFullError,
     InvalidSearchError,
     RaglineError,
     UnknownCollectionError,
@@ -66,6 +68,7 @@ WRONG_CALLS = (
     UnknownKeyError,
     UnsuitableDocumentError,
 )
+FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
 # No library reports to anybody or fetches anything by itself.
 QUIET = {
     "DO_NOT_TRACK": "1",
@@ -117,7 +120,7 @@ def main() -> None:
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
     try:
-        ragline(standalone_mode=False)
+        _run_command()
     except click.exceptions.Exit as stop:
         sys.exit(stop.exit_code)
     except click.ClickException as error:
@@ -135,6 +138,20 @@ def main() -> None:
         # The reader of our output left; there is nobody to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+
+
+def _run_command() -> None:
+    try:
+        ragline(standalone_mode=False)
+    except OSError as error:
+        if error.errno not in FULL_DISK:
+            raise
+        # A write that names no path was to one of these.
+        path = error.filename or "the standard output, of RAGLINE_HOME or of the temporary folder"
+        raise DiskFullError(
+            f"no space left on the disk of {path}; free space there, then run the command again "
+            "(docs/runbooks/disk-full.md)"
+        ) from error
 
 
 def configured(command: Callable[..., None]) -> Callable[..., None]:

@@ -17,7 +17,12 @@ from urllib.parse import urlsplit
 
 from pydantic import ValidationInfo, field_validator, model_validator
 
-from ragline.errors import DocumentTooLargeError, DocumentUnreadableError, SourceUnavailableError
+from ragline.errors import (
+    DiskFullError,
+    DocumentTooLargeError,
+    DocumentUnreadableError,
+    SourceUnavailableError,
+)
 from ragline.sources.file_paths import EVERYTHING, PathPatterns, encode_path
 from ragline.sources.git_mirror import ATTEMPTS, Blob, GitMirror, MirrorBrokenError
 from ragline.sources.git_program import GitCommandError, open_program
@@ -227,7 +232,7 @@ class GitSource:
     def _named_errors(self) -> Iterator[None]:
         try:
             yield
-        except (GitCommandError, OSError) as error:
+        except (GitCommandError, DiskFullError, OSError) as error:
             raise SourceUnavailableError(
                 f"source {self._settings.name}: {self._settings.address} cannot be read: {error}"
             ) from error

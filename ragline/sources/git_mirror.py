@@ -18,7 +18,9 @@ from typing import IO, NamedTuple, TypeVar
 
 from filelock import FileLock
 
+from ragline.errors import DiskFullError
 from ragline.sources.git_program import GitCommandError, GitProgram
+from ragline.storage.disk_errors import NO_SPACE, describe_full_disk, writing_to
 
 T = TypeVar("T")
 KEPT = "refs/ragline/branch"
@@ -83,11 +85,13 @@ class GitMirror:
 
         Raises:
             GitCommandError: the repository does not answer, or has no such branch.
+            DiskFullError: there is no space for the mirror.
             OSError: the folder cannot be written to.
         """
         commit = self.find_commit()
-        self.home.mkdir(parents=True, exist_ok=True)
-        with FileLock(self.home / "mirror.lock", timeout=FETCHING_S):
+        with writing_to(self.home):
+            self.home.mkdir(parents=True, exist_ok=True)
+        with writing_to(self.home), FileLock(self.home / "mirror.lock", timeout=FETCHING_S):
             is_mistrusted = mistrusted is not None and mistrusted == self.read_name()
             if is_mistrusted or not self._try_fetch(commit):
                 self._make()
@@ -190,12 +194,17 @@ class GitMirror:
         return True
 
     def _fetch(self, folder: Path) -> None:
-        self.program.run(
-            *("--git-dir", os.fspath(folder), "fetch", "--quiet", "--force", "--no-tags"),
-            *("--no-write-fetch-head", "--no-recurse-submodules"),
-            *("--", self.uri, f"+{self._ref}:{KEPT}"),
-            timeout_s=FETCHING_S,
-        )
+        try:
+            self.program.run(
+                *("--git-dir", os.fspath(folder), "fetch", "--quiet", "--force", "--no-tags"),
+                *("--no-write-fetch-head", "--no-recurse-submodules"),
+                *("--", self.uri, f"+{self._ref}:{KEPT}"),
+                timeout_s=FETCHING_S,
+            )
+        except GitCommandError as error:
+            if NO_SPACE in str(error):
+                raise DiskFullError(describe_full_disk(folder)) from error
+            raise
 
     def _make(self) -> None:
         """Fetch into a new folder and put it in place; readers of the old one keep their files."""

@@ -10,6 +10,8 @@ from pathlib import Path
 from ragline.errors import DiskFullError
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
+# How other programs say it.
+NO_SPACE = "No space left on device"
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib.resources import files
+from time import monotonic, sleep
 
 from alembic import command
 from alembic.config import Config
@@ -26,14 +27,20 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util.exc import CommandError
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import OperationalError
 
-from ragline.errors import DatabaseTooNewError
+from ragline.errors import DatabaseTooNewError, DatabaseUnavailableError
 from ragline.storage.schema import SCHEMA
 
 # Any constant will do that nothing else in the database uses.
 MIGRATION_LOCK = 7_267_002
 APPLIED_TABLE = "schema_revisions"
 BREAKING_TABLE = "alembic_version"
+# A process of the previous release may be working on the tables that a migration changes.
+LOCK_MS = 1_000
+PAUSE_S = 1.0
+LONGEST_BLOCKED_S = 300.0
+LOCK_NOT_AVAILABLE = "55P03"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,18 +57,39 @@ def migrate_schema(engine: Engine) -> None:
     A database with additive migrations of a newer release is left as it is.
 
     Raises:
+        DatabaseUnavailableError: other sessions have locked the tables for minutes.
         DatabaseTooNewError: the database has a breaking migration that this code does not know.
     """
     scripts = ScriptDirectory.from_config(alembic_config())
     with engine.connect() as connection:
         if _is_up_to_date(scripts, read_revision(connection)):
             return
-    with engine.begin() as connection:
-        connection.exec_driver_sql(f"select pg_advisory_xact_lock({MIGRATION_LOCK})")
-        # Another process may have migrated while this one waited.
-        found = read_revision(connection)
-        if not _is_up_to_date(scripts, found):
-            _upgrade(connection, scripts, found)
+    deadline = monotonic() + LONGEST_BLOCKED_S
+    while not _try_migrating(engine, scripts):
+        if monotonic() > deadline:
+            raise DatabaseUnavailableError(
+                "the schema could not be migrated: other sessions have held locks on its tables "
+                f"for {LONGEST_BLOCKED_S:.0f} s; wait for the syncs and exports that run, or end "
+                "them, then start again"
+            )
+        sleep(PAUSE_S)
+
+
+def _try_migrating(engine: Engine, scripts: ScriptDirectory) -> bool:
+    """Migrate, unless a table is locked: whoever waits for its lock makes others wait behind it."""
+    try:
+        with engine.begin() as connection:
+            connection.exec_driver_sql(f"select pg_advisory_xact_lock({MIGRATION_LOCK})")
+            connection.exec_driver_sql(f"set local lock_timeout = {LOCK_MS:d}")
+            # Another process may have migrated while this one waited.
+            found = read_revision(connection)
+            if not _is_up_to_date(scripts, found):
+                _upgrade(connection, scripts, found)
+    except OperationalError as error:
+        if getattr(error.orig, "sqlstate", None) != LOCK_NOT_AVAILABLE:
+            raise
+        return False
+    return True
 
 
 def read_revision(connection: Connection) -> SchemaRevision:

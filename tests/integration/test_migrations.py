@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +17,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import event, text
 
-from ragline.errors import DatabaseTooNewError
+from ragline.errors import DatabaseTooNewError, DatabaseUnavailableError
 from ragline.storage import migrations
 from ragline.storage.database import Database, connect_database, prepare_database, read_url
 from ragline.storage.migrations import (
@@ -177,6 +178,45 @@ def test_additive_migration_of_the_next_release_does_not_stop_this_one(
     migrate_schema(database.engine)
     with database.connect() as connection:
         assert read_revision(connection) == SchemaRevision("9001", last_breaking())
+
+
+def test_migration_that_waits_for_a_table_makes_nobody_wait_for_long(
+    database: Database,
+    release_next: Callable[[Database, bool], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(migrations, "LOCK_MS", 200)
+    monkeypatch.setattr(migrations, "PAUSE_S", 0.5)
+    thread = threading.Thread(target=release_next, args=[database, False])
+    with database.begin() as connection:
+        connection.execute(text("select from ragline.collections"))
+        thread.start()
+        # Without a limit to its waiting, each of these would wait behind the migration.
+        longest = 0.0
+        for _ in range(20):
+            started = time.monotonic()
+            with database.connect() as other:
+                other.execute(text("select from ragline.collections"))
+            longest = max(longest, time.monotonic() - started)
+            time.sleep(0.1)
+        assert longest < 1.5
+        assert thread.is_alive()
+    thread.join(60)
+    with database.connect() as connection:
+        assert read_revision(connection).applied == "9001"
+
+
+def test_tables_that_stay_locked_are_named_as_the_reason(
+    database: Database,
+    release_next: Callable[[Database, bool], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, value in {"LOCK_MS": 50, "PAUSE_S": 0.05, "LONGEST_BLOCKED_S": 0.3}.items():
+        monkeypatch.setattr(migrations, name, value)
+    with database.begin() as connection:
+        connection.execute(text("select from ragline.collections"))
+        with pytest.raises(DatabaseUnavailableError, match="locks on its tables"):
+            release_next(database, False)
 
 
 def test_breaking_migration_of_the_next_release_stops_this_one(

@@ -12,6 +12,7 @@ from pathlib import Path
 from tempfile import SpooledTemporaryFile
 
 from ragline.sources.protocol import FailedFetch, FetchedDocument
+from ragline.storage.disk_errors import writing_to
 
 MAX_MEMORY_BYTES = 64 * 1024**2
 
@@ -30,10 +31,11 @@ class KeptPages:
     def keep(self, document: FetchedDocument | FailedFetch) -> None:
         """Keep a document until it is taken; one before it under the same id is gone."""
         if isinstance(document, FetchedDocument):
-            # The file is made when the bound is reached, by when the folder may be gone.
-            self._folder.mkdir(parents=True, exist_ok=True)
-            start = self._file.seek(0, 2)
-            self._file.write(document.content)
+            with writing_to(self._folder):
+                # The file is made when the bound is reached, by when the folder may be gone.
+                self._folder.mkdir(parents=True, exist_ok=True)
+                start = self._file.seek(0, 2)
+                self._file.write(document.content)
             self._places[document.document_id] = (start, len(document.content))
             document = replace(document, content=b"")
         self._described[document.document_id] = document

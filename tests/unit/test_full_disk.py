@@ -1,0 +1,71 @@
+"""A full disk is an error of its own that names the path. /dev/full has no space, ever."""
+
+from __future__ import annotations
+
+import errno
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ragline.embedder.model_cache import write_atomically
+from ragline.errors import DatabaseUnavailableError, DiskFullError
+from ragline.storage.disk_errors import writing_to
+from ragline.storage.embedded_postgres import embedded_postgres
+
+pytestmark = pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+
+
+def refuse(*_arguments: object, **_options: object) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_write_without_space_names_the_path_and_what_to_do() -> None:
+    path = Path("/somewhere/file")
+    with (
+        pytest.raises(DiskFullError, match=r"disk of /somewhere/file.*free space.*disk-full\.md"),
+        writing_to(path),
+        Path("/dev/full").open("w") as file,
+    ):
+        file.write("text")
+
+
+def test_other_faults_of_a_write_stay_what_they_are(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError), writing_to(tmp_path):
+        (tmp_path / "nothing" / "file").write_text("text")
+
+
+def test_kept_file_of_a_model_names_its_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "fsync", refuse)
+    with pytest.raises(DiskFullError, match=r"tokenizer\.json"):
+        write_atomically(tmp_path / "tokenizer.json", b"{}")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_home_without_space_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    with (
+        pytest.raises(DiskFullError, match=str(tmp_path)) as caught,
+        embedded_postgres(tmp_path / "home"),
+    ):
+        pass
+    # Whoever waits for the database treats it as one that is away.
+    assert isinstance(caught.value, DatabaseUnavailableError)
+
+
+def test_command_names_a_full_disk_that_nothing_else_named() -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "ragline", "--help"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "no space left" in done.stderr
