@@ -180,6 +180,12 @@ class DocumentUnreadableError(DocumentError):
     """The source listed the document and failed to hand over its bytes. It is tried again."""
 
 
+class DocumentUnavailableError(DocumentUnreadableError):
+    """The source fails on this document for now. It is retried; the version before is served."""
+
+    is_own_fault = False
+
+
 class PermissionsUnavailableError(DocumentError):
     """The source could not say who may read the document. Mend its access to permissions."""
 

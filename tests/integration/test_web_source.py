@@ -12,6 +12,7 @@ from page_server import PageServer, Reply, serve_pages
 
 from ragline.errors import (
     DocumentTooLargeError,
+    DocumentUnavailableError,
     DocumentUnreadableError,
     EmptyDocumentError,
     SourceUnavailableError,
@@ -376,29 +377,207 @@ class TestPace:
 
     def test_host_that_is_away_is_not_asked_for_every_page(self, host, open_web):
         names = [f"/{number}" for number in range(50)]
-        host.pages["/"] = page(PARAGRAPH, *names)
-        host.pages |= {name: Reply(status=500) for name in names}
-        with pytest.raises(SourceUnavailableError, match=r"50 of 51 pages .* and 45 more"):
+        starts = iter([Reply(page(PARAGRAPH, *names).encode())])
+        host.pages = {name: Reply(status=500) for name in names}
+        host.pages["/"] = lambda: next(starts, Reply(status=503))
+        with pytest.raises(SourceUnavailableError, match=r"/9: 500 .* failed to answer 10 times"):
             list(open_web(attempts=1).list_documents())
-        assert len(host.requests) == 2 + 10
+        assert len(host.requests) == 2 + 10 + 1
+
+    def test_many_pages_that_fail_are_no_host_that_is_away(self, host, open_web):
+        names = [f"/{number}" for number in range(25)]
+        host.pages = {name: Reply(status=500) for name in names}
+        host.pages |= {"/": page(PARAGRAPH, *names, "/good"), "/good": page("good")}
+        listed = list_paths(open_web(), host)
+        assert sorted(listed) == sorted(["/", "/good", *names])
+        # After ten in a row each page is tried once, and the start page shows that the host is up.
+        assert len(host.requests) == 3 + 10 * 2 + 15 + 2
+
+    def test_page_that_wants_to_be_left_alone_fails_alone(self, host, open_web):
+        host.pages = {"/": page(PARAGRAPH, "/a", "/b"), "/b": page("b")}
+        host.pages["/a"] = Reply(status=503, headers={"Retry-After": "86400"})
+        assert sorted(list_paths(open_web(), host)) == ["/", "/a", "/b"]
+
+
+REFRESHES = [
+    '<meta http-equiv="refresh" content="0; url=latest/">',
+    "<meta http-equiv='Refresh' content='0;URL=latest/'>",
+    """<meta http-equiv="refresh" content="0; url='latest/'">""",
+    """<meta http-equiv="REFRESH" content='0;url="latest/"'>""",
+    '<meta http-equiv=refresh content="0,url=./latest/">',
+    '<meta http-equiv="refresh" content="0 latest/">',
+    '<meta http-equiv="refresh" content="3; url = latest/#top">',
+    '<meta http-equiv="refresh" content="0.5; url=/latest/">',
+    '<meta content="0; url=latest/?utm_source=x" http-equiv="refresh">',
+    '<base href="/latest/"><meta http-equiv="refresh" content="0; url=.">',
+    '<noscript><meta http-equiv="refresh" content="1; url=latest/"></noscript>',
+    '<meta http-equiv="refresh" content="0"><meta http-equiv="refresh" content="0;url=latest/">',
+    '<meta name="robots" content="noindex"><meta http-equiv="refresh" content="0;url=latest/">',
+]
+SENT_ON = "<p>Redirecting to <a href='latest/'>latest/</a> ...</p>"
+
+
+class TestRefresh:
+    @pytest.mark.parametrize("head", REFRESHES)
+    def test_start_page_that_sends_on_is_followed_like_a_redirect(self, host, open_web, head):
+        host.pages["/"] = f"<html><head>{head}</head><body>{SENT_ON}</body></html>"
+        host.pages |= {"/latest/": page(PARAGRAPH, "a.html"), "/latest/a.html": page("a")}
+        assert list_paths(open_web(), host) == ["/latest/", "/latest/a.html"]
+        assert open_web().probe() == open_web().probe()
+
+    def test_header_sends_on_too(self, host, open_web):
+        host.pages["/"] = Reply(SENT_ON.encode(), headers={"Refresh": "0; url=/latest/"})
+        host.pages["/latest/"] = page()
+        assert list_paths(open_web(), host) == ["/latest/"]
+
+    @pytest.mark.parametrize("head", REFRESHES)
+    def test_page_that_only_points_elsewhere_is_not_indexed(self, host, open_web, head):
+        host.pages["/"] = page(PARAGRAPH, "/old/")
+        host.pages["/old/"] = f"<html><head>{head}</head><body>{SENT_ON}</body></html>"
+        host.pages |= {"/latest/": page("new"), "/old/latest/": page("new below")}
+        listed = list_paths(open_web(), host)
+        assert len(listed) == 2
+        assert listed[0] == "/"
+        assert listed[1].endswith("latest/")
+
+    @pytest.mark.parametrize(
+        "head",
+        [
+            '<meta http-equiv="refresh" content="300">',
+            '<meta http-equiv="refresh" content="5; url=/">',
+            '<meta http-equiv="refresh" content="300; url=/other">',
+            '<meta http-equiv="refresh" content="">',
+            '<meta http-equiv="refresh" content="soon; url=/other">',
+            '<meta name="refresh" content="0; url=/other">',
+        ],
+    )
+    def test_page_that_loads_itself_again_or_is_shown_for_long_is_a_page(
+        self, host, open_web, head
+    ):
+        host.pages["/"] = page(PARAGRAPH, head=head)
+        assert list_paths(open_web(), host) == ["/"]
+
+    def test_page_with_text_for_people_without_scripts_is_a_page(self, host, open_web):
+        head = '<noscript><meta http-equiv="refresh" content="0; url=/nojs"></noscript>'
+        host.pages["/"] = page(PARAGRAPH * 20, head=head)
+        assert list_paths(open_web(), host) == ["/"]
+
+    def test_start_page_that_sends_to_another_host_says_so(self, host, open_web):
+        host.pages["/"] = '<meta http-equiv="refresh" content="0; url=https://elsewhere.example/">'
+        with pytest.raises(SourceUnavailableError, match=r"elsewhere.example/, which is not on"):
+            list_paths(open_web(), host)
+
+    def test_page_that_sends_to_another_host_is_not_listed(self, host, open_web):
+        host.pages["/"] = page(PARAGRAPH, "/out")
+        host.pages["/out"] = (
+            '<meta http-equiv="refresh" content="0; url=https://elsewhere.example/">' + SENT_ON
+        )
+        assert list_paths(open_web(), host) == ["/"]
+
+    def test_pages_that_send_to_each_other_end_by_name(self, host, open_web):
+        host.pages["/"] = page(PARAGRAPH, "/a")
+        host.pages["/a"] = '<meta http-equiv="refresh" content="0; url=/b">'
+        host.pages["/b"] = Reply(status=301, headers={"Location": "/a"})
+        assert list_paths(open_web(), host) == ["/", "/a"]
+        host.pages["/"] = '<meta http-equiv="refresh" content="0; url=/a">'
+        with pytest.raises(SourceUnavailableError, match="redirects in a circle"):
+            list_paths(open_web(), host)
+
+    def test_stub_that_was_noted_as_a_page_is_asked_for_in_full(self, host, open_web, database):
+        host.pages["/"] = page(PARAGRAPH, "/old")
+        host.pages["/old"] = '<meta http-equiv="refresh" content="0; url=/new">' + SENT_ON
+        host.pages["/new"] = page("new")
+        key = f"page {host.url}/old"
+        note = {
+            "validators": {"etag": "whatever", "last_modified": None}, "version": "1",
+            "size_bytes": 1, "changed_at": None, "is_indexed": True, "links": [], "canonical": None,
+        }  # fmt: skip
+        SourceNotes(database, "s").write(key, note)
+        assert list_paths(open_web(), host) == ["/", "/new"]
+        (request,) = [one for one in host.requests if one.path == "/old"]
+        assert "if-none-match" not in request.headers
+
+
+def fail_with(host: PageServer, reply: Reply | Callable[[], Reply]) -> dict[str, Reply]:
+    """A host with a page that fails between two that do not."""
+    host.pages = {"/": page(PARAGRAPH, "/a", "/b"), "/a": page("a", "/behind"), "/b": page("b")}
+    host.pages["/behind"] = page("behind")
+    return {"/a": reply}
+
+
+FAILING = {
+    "500": Reply(status=500),
+    "502": Reply(status=502),
+    "broken encoding": Reply(b"no gzip", headers={"Content-Encoding": "gzip"}),
+    "cut": Reply(b"<p>x</p>", headers={"Content-Length": "999", "Connection": "close"}),
+    "circle": Reply(status=302, headers={"Location": "/a"}),
+}
+REFUSED = {"401": Reply(status=401), "403": Reply(status=403), "429": Reply(status=429)}
 
 
 class TestProof:
-    def test_page_that_fails_makes_the_listing_fail_at_its_end(self, host, open_web):
-        host.pages = {"/": page(PARAGRAPH, "/a", "/b"), "/a": page("a"), "/b": page("b")}
-        list(open_web().list_documents())
-        host.pages["/a"] = Reply(status=500)
-        listing = open_web().list_documents()
-        assert [next(listing).document_id, next(listing).document_id] == [
-            f"{host.url}/",
-            f"{host.url}/b",
-        ]
-        with pytest.raises(SourceUnavailableError, match=r"source s: 1 of 3 pages .*/a: 500"):
-            next(listing)
-        host.pages["/a"] = page("a")
-        host.requests.clear()
-        assert len(list(open_web().list_documents())) == 3
-        assert host.body_bytes == 0
+    @pytest.mark.parametrize("reply", FAILING.values(), ids=FAILING)
+    def test_page_that_never_was_readable_fails_by_name_alone(self, host, open_web, reply):
+        failing = fail_with(host, reply)
+        host.pages |= failing
+        source = open_web(attempts=1, timeout="1s")
+        listed = list_paths(source, host)
+        assert sorted(listed) == ["/", "/a", "/b"]
+        fetched = {answer.document_id: answer for answer in source.fetch_documents(
+            [f"{host.url}{path}" for path in listed]
+        )}  # fmt: skip
+        failed = fetched.pop(f"{host.url}/a")
+        assert isinstance(failed, FailedFetch)
+        assert isinstance(failed.error, DocumentUnreadableError)
+        assert "/a: " in str(failed.error)
+        assert all(isinstance(answer, FetchedDocument) for answer in fetched.values())
+        # It is the same as long as it fails, and a page like any other when it does not.
+        before = list_versions(open_web(attempts=1, timeout="1s"))
+        assert before == list_versions(open_web(attempts=1, timeout="1s"))
+        host.pages["/a"] = page("a at last")
+        after = list_versions(open_web())
+        assert after.keys() == before.keys()
+        assert after[f"{host.url}/a"] != before[f"{host.url}/a"]
+
+    @pytest.mark.parametrize(
+        "reply", [*FAILING.values(), *REFUSED.values()], ids=[*FAILING, *REFUSED]
+    )
+    def test_page_that_was_readable_fails_by_name_and_proves_nothing(self, host, open_web, reply):
+        failing = fail_with(host, reply)
+        known = list_versions(open_web())
+        assert len(known) == 4
+        host.pages |= failing
+        source = open_web(attempts=1, timeout="1s")
+        found = list_versions(source)
+        assert found.keys() == known.keys()
+        assert {name for name in known if found[name] != known[name]} == {f"{host.url}/a"}
+        for opened in (source, open_web(attempts=1, timeout="1s")):
+            (failed,) = opened.fetch_documents([f"{host.url}/a"])
+            assert isinstance(failed, FailedFetch)
+            if reply.status != 302:
+                assert isinstance(failed.error, DocumentUnavailableError)
+        host.pages["/a"] = page("a", "/behind")
+        assert list_versions(open_web()) == known
+
+    def test_host_of_which_no_page_can_be_had_is_unavailable(self, host, open_web):
+        host.pages = {"/sitemap.xml": sitemap(host, "/a", "/b"), "/a": page("a"), "/b": page("b")}
+        settings = {"sitemaps": [f"{host.url}/sitemap.xml"], "attempts": 1}
+        assert len(list_versions(open_web(**settings))) == 2
+        host.pages |= {"/a": Reply(status=401), "/b": Reply(status=500)}
+        with pytest.raises(SourceUnavailableError, match="none of 2 pages could be had: "):
+            list_versions(open_web(**settings))
+
+    def test_address_in_a_sitemap_that_is_none_fails_alone(self, host, open_web):
+        host.pages = {"/a": page("a"), "/s.xml": sitemap(host, "/a")}
+        host.pages["/s.xml"] = sitemap(host, "/a").replace(
+            "</urlset>", "<url><loc>javascript:void(0)</loc></url></urlset>"
+        )
+        source = open_web(sitemaps=[f"{host.url}/s.xml"])
+        assert list_paths(source, host) == ["/a", "/s.xml#javascript:void(0)"]
+        for opened in (source, open_web(sitemaps=[f"{host.url}/s.xml"])):
+            (failed,) = opened.fetch_documents([f"{host.url}/s.xml#javascript:void(0)"])
+            assert isinstance(failed, FailedFetch)
+            assert "no web page" in str(failed.error)
 
     @pytest.mark.parametrize("status", [404, 410])
     def test_gone_page_is_not_listed(self, host, open_web, status):
@@ -407,23 +586,12 @@ class TestProof:
         host.pages["/a"] = Reply(status=status)
         assert list_paths(open_web(), host) == ["/"]
 
-    @pytest.mark.parametrize(
-        "reply",
-        [Reply(status=403), Reply(status=401), redirect("/a")],
-        ids=["403", "401", "circle"],
-    )
-    def test_page_that_was_readable_and_is_refused_proves_nothing(self, host, open_web, reply):
-        host.pages = {"/": page(PARAGRAPH, "/a"), "/a": page("a")}
-        list(open_web().list_documents())
-        host.pages["/a"] = reply
-        with pytest.raises(SourceUnavailableError, match="/a: "):
-            list(open_web().list_documents())
-
     def test_page_that_never_was_readable_does_not_stop_the_others(self, host, open_web):
         host.pages = {"/": page(PARAGRAPH, "/secret", "/circle", "/a"), "/a": page("a")}
         host.pages |= {"/secret": Reply(status=403), "/circle": redirect("/circle2")}
         host.pages["/circle2"] = redirect("/circle")
-        assert list_paths(open_web(), host) == ["/", "/a"]
+        # What is refused may be for others; a circle is a fault, named once.
+        assert list_paths(open_web(), host) == ["/", "/a", "/circle"]
 
     @pytest.mark.parametrize(
         "reply", [Reply(status=404), Reply(status=403), redirect("/")], ids=["404", "403", "circle"]
@@ -467,7 +635,7 @@ class TestProof:
         with pytest.raises(SourceUnavailableError, match="more than 2 pages; raise max_pages"):
             list(open_web(max_pages=2).list_documents())
 
-    def test_server_that_says_nothing_is_unavailable(self, host, open_web):
+    def test_page_that_says_nothing_fails_alone(self, host, open_web):
         has_given_up = threading.Event()
 
         def wait() -> Reply:
@@ -476,9 +644,11 @@ class TestProof:
 
         host.pages = {"/": page(PARAGRAPH, "/slow"), "/slow": wait}
         source = open_web(attempts=1, timeout=timedelta(seconds=0.3))
-        with pytest.raises(SourceUnavailableError, match=r"/slow: no answer within 0.3 s"):
-            list(source.list_documents())
+        assert list_paths(source, host) == ["/", "/slow"]
+        (failed,) = source.fetch_documents([f"{host.url}/slow"])
         has_given_up.set()
+        assert isinstance(failed, FailedFetch)
+        assert "no answer within 0.3 s" in str(failed.error)
 
     def test_body_that_breaks_off_is_not_taken_for_the_page(self, host, open_web):
         headers = {"Content-Length": "100000", "Connection": "close"}

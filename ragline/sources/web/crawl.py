@@ -10,10 +10,11 @@ import logging
 from collections import deque
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from itertools import chain
 
 from pathspec import GitIgnoreSpec
 
-from ragline.errors import SourceUnavailableError
+from ragline.errors import RaglineError, SourceUnavailableError
 from ragline.sources.web.addresses import normalise_stated, path_of
 from ragline.sources.web.media_types import may_be_document
 from ragline.sources.web.page_notes import (
@@ -23,9 +24,10 @@ from ragline.sources.web.page_notes import (
     page_key,
     sitemap_key,
 )
+from ragline.sources.web.polite_client import PageFailedError
 from ragline.sources.web.robots import RobotsRules
 from ragline.sources.web.settings import ALL_PAGES, WebSettings
-from ragline.sources.web.site import Site, Visit
+from ragline.sources.web.site import Site, Visit, fail_visit
 
 logger = logging.getLogger(__name__)
 
@@ -49,40 +51,48 @@ class Crawl:
         self._found: set[str] = set()
         self._waiting: deque[str] = deque()
         self._starts: set[str] = set()
-        self._redirects: dict[str, str] = {}
-        self._must_end: list[str] = []
+        # Where pages lead on, and what was noted of them when they did not yet.
+        self._redirects: dict[str, tuple[str, PageNote | None]] = {}
         self._noted: set[str] = set()
-        self._unreachable: list[str] = []
+        self._faults: list[str] = []
+        self._sitemap_faults: list[tuple[str, str]] = []
+        self._has_answer = False
 
     def list_pages(self) -> Iterator[Visit]:
         """Yield each page that is to be listed, once; those with an original elsewhere last.
 
+        A page that cannot be had is yielded too, and fails by itself.
+
         Raises:
-            SourceUnavailableError: a page or sitemap could not be had, or there are more pages
-                than `max_pages`. Nothing that was not yielded is gone then.
+            SourceUnavailableError: a start page, a sitemap or every page could not be had, or
+                there are more pages than `max_pages`. Nothing that was not yielded is gone then.
         """
         for url in self._settings.start:
             self._find_start(normalise_stated(url))
         self._read_sitemaps()
         listed: set[str] = set()
         copies: list[tuple[Visit, str]] = []
-        for visit, note in self._visit_all():
+        for visit, note in chain(self._visit_all(), self._visit_circles()):
             if note.canonical is not None:
                 copies.append((visit, note.canonical))
             elif note.is_indexed:
                 listed.add(visit.url)
                 yield visit
         yield from _without_original(copies, listed)
-        self._require_completeness()
+        for sitemap, location in self._sitemap_faults:
+            reason = f"the sitemap {sitemap} names {location!r}, which is no web page"
+            yield fail_visit(f"{sitemap}#{location}", None, reason)
+        self._require_an_answer()
         self._notes.keep_only(self._noted)
 
     def _visit_all(self) -> Iterator[tuple[Visit, PageNote]]:
         """Yield the pages that patterns take, and follow what they lead to."""
         while self._waiting:
             visit = self._visit(self._waiting.popleft())
-            if visit is None or visit.note is None:
+            if visit.note is None:
                 continue
-            self._note(page_key(visit.url), visit.note, is_new=visit.document is not None)
+            is_new = visit.document is not None and not visit.is_failing
+            self._note(page_key(visit.url), visit.note, is_new=is_new)
             if visit.note.canonical is not None:
                 self._find([visit.note.canonical])
             if self._settings.start:
@@ -90,30 +100,40 @@ class Crawl:
             if self._scope.takes(visit.url):
                 yield visit, visit.note
 
-    def _visit(self, url: str) -> Visit | None:
-        """Ask for a page; keep in mind why there is none."""
+    def _visit(self, url: str) -> Visit:
+        """Ask for a page; one that has no answer is a visit that failed."""
         try:
             visit = self._site.visit(url)
-        except SourceUnavailableError as error:
-            self._unreachable.append(str(error))
-            return None
+        except PageFailedError as error:
+            return self._fail(url, str(error))
+        except RaglineError:
+            raise
+        except Exception as error:
+            logger.exception("%s: %s cannot be read", self._settings.name, url)
+            return self._fail(url, f"{url}: cannot be read: {type(error).__name__}: {error}")
         if visit.target is not None:
-            self._redirects[url] = visit.target
-            if visit.noted is not None or url in self._starts:
-                self._must_end.append(url)
+            self._redirects[url] = (visit.target, visit.noted)
             self._find_target(url, visit.target)
         elif visit.lack is not None:
-            self._miss(visit, visit.lack)
+            return self._miss(visit, visit.lack)
+        self._has_answer = True
         return visit
 
-    def _miss(self, visit: Visit, lack: str) -> None:
+    def _fail(self, url: str, reason: str) -> Visit:
+        if url in self._starts:
+            raise SourceUnavailableError(f"the start page cannot be had: {reason}")
+        self._faults.append(reason)
+        return fail_visit(url, self._notes.read_page(url), reason)
+
+    def _miss(self, visit: Visit, lack: str) -> Visit:
         if visit.url in self._starts:
             raise SourceUnavailableError(f"the start page {visit.url} is not there: {lack}")
         # What was readable and is refused now may be back tomorrow.
         if visit.noted is not None and not visit.is_gone:
-            self._unreachable.append(f"{visit.url}: {lack}")
-        else:
-            logger.info("%s: not listed: %s: %s", self._settings.name, visit.url, lack)
+            return self._fail(visit.url, f"{visit.url}: {lack}")
+        logger.info("%s: not listed: %s: %s", self._settings.name, visit.url, lack)
+        self._has_answer |= visit.is_gone
+        return visit
 
     def _find_start(self, url: str) -> None:
         if not self._rules.allows(url):
@@ -158,6 +178,7 @@ class Crawl:
             sitemap = self._site.read_sitemap(url)
             self._note(sitemap_key(url), sitemap, is_new=True)
             self._take_pages(url, sitemap)
+            self._sitemap_faults += [(url, location) for location in sitemap.faults]
             further = [nested for nested in sitemap.sitemaps if nested not in known]
             self._check_nested(url, further, len(known))
             known.update(further)
@@ -193,24 +214,61 @@ class Crawl:
         if is_new:
             self._notes.write(key, note)
 
-    def _require_completeness(self) -> None:
-        circles = [url for url in self._must_end if self._goes_in_circles(url)]
-        faults = self._unreachable + [f"{url}: redirects in a circle" for url in circles]
-        if not faults:
+    def _visit_circles(self) -> Iterator[tuple[Visit, PageNote]]:
+        """Yield what redirects in a circle, and the pages that are found behind it.
+
+        Raises:
+            SourceUnavailableError: a start page does.
+        """
+        named: set[str] = set()
+        while fresh := [visit for visit in self._list_circles() if visit.url not in named]:
+            for visit in fresh:
+                named.add(visit.url)
+                if visit.note is not None:
+                    self._noted.add(page_key(visit.url))
+                    self._find(visit.note.links if self._settings.start else ())
+                    yield visit, visit.note
+            yield from self._visit_all()
+
+    def _list_circles(self) -> Iterator[Visit]:
+        """Yield the pages that redirect in a circle: those that were read before, else one.
+
+        Raises:
+            SourceUnavailableError: a start page does.
+        """
+        circles: dict[frozenset[str], list[str]] = {}
+        for url in self._redirects:
+            circle = self._find_circle(url)
+            if circle:
+                circles.setdefault(circle, []).append(url)
+        for urls in circles.values():
+            start = next((url for url in urls if url in self._starts), None)
+            if start is not None:
+                raise SourceUnavailableError(f"the start page {start} redirects in a circle")
+            known = [url for url in urls if self._redirects[url][1] is not None]
+            for url in known or urls[:1]:
+                if self._scope.takes(url):
+                    noted = self._redirects[url][1]
+                    yield fail_visit(url, noted, f"{url}: redirects in a circle")
+
+    def _find_circle(self, url: str) -> frozenset[str]:
+        """The pages of the circle that a page's redirects end in; none where they end."""
+        passed: dict[str, int] = {}
+        while url in self._redirects and url not in passed:
+            passed[url] = len(passed)
+            url = self._redirects[url][0]
+        first = passed.get(url)
+        return frozenset() if first is None else frozenset(list(passed)[first:])
+
+    def _require_an_answer(self) -> None:
+        if self._has_answer or not self._faults:
             return
-        more = len(faults) - NAMED_PAGES
+        more = len(self._faults) - NAMED_PAGES
         rest = f"; and {more} more" if more > 0 else ""
         raise SourceUnavailableError(
-            f"{len(faults)} of {len(self._found)} pages could not be had: "
-            f"{'; '.join(faults[:NAMED_PAGES])}{rest}"
+            f"none of {len(self._found)} pages could be had: "
+            f"{'; '.join(self._faults[:NAMED_PAGES])}{rest}"
         )
-
-    def _goes_in_circles(self, url: str) -> bool:
-        passed: set[str] = set()
-        while url in self._redirects and url not in passed:
-            passed.add(url)
-            url = self._redirects[url]
-        return url in passed
 
 
 class _Scope:

@@ -20,6 +20,7 @@ from ragline.parsing.document_text import one_line, storable
 from ragline.parsing.text_encoding import decode_text
 from ragline.sources.web.addresses import normalise_url
 from ragline.sources.web.origins import origin_of
+from ragline.sources.web.refreshes import Refresh, find_page_refresh
 
 # What the extractor and the parser below it raise on pages that break them.
 _FAULTS = (
@@ -65,7 +66,8 @@ class ExtractedPage:
     """A page as it is listed and read. `content` is empty where there is no main text.
 
     `links` lead to pages of the same host, each once, in the page's order; `directives` are
-    those of its robots element, in lower case.
+    those of its robots element, in lower case. Of a page that only points to another one,
+    `refresh` says to which, and the rest is empty.
     """
 
     content: bytes
@@ -74,6 +76,7 @@ class ExtractedPage:
     links: tuple[str, ...]
     canonical: str | None
     directives: frozenset[str]
+    refresh: Refresh | None = None
 
 
 def extract_page(body: bytes, content_type: str, url: str) -> ExtractedPage:
@@ -86,6 +89,9 @@ def extract_page(body: bytes, content_type: str, url: str) -> ExtractedPage:
         page = _parse(_decode(body, content_type))
         if page is None:
             return ExtractedPage(b"", "", None, (), None, frozenset())
+        refresh = find_page_refresh(page, url, _base(page, url))
+        if refresh is not None:
+            return ExtractedPage(b"", "", None, (), None, frozenset(), refresh)
         facts = (_language(page), _links(page, url), _canonical(page, url), _directives(page))
         title = one_line(storable(trafilatura.extract_metadata(page).title or ""))
         return ExtractedPage(_main_content(page, title, url), title, *facts)

@@ -15,6 +15,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from ragline.sources.notes import SourceNotes
 
 ROBOTS_KEY = "robots"
+# Raise it whenever the same page may be noted differently: it is then asked for in full.
+READING = 2
 
 
 class Validators(BaseModel):
@@ -51,6 +53,11 @@ class PageNote(BaseModel):
     is_indexed: bool
     links: tuple[str, ...]
     canonical: str | None
+    reading: int = 1
+
+    def conditions(self) -> dict[str, str]:
+        """The request headers that ask for the page only if it is not as it was noted."""
+        return self.validators.conditions() if self.reading == READING else {}
 
 
 class SitemapNote(BaseModel):
@@ -61,6 +68,7 @@ class SitemapNote(BaseModel):
     validators: Validators
     pages: dict[str, datetime | None]
     sitemaps: tuple[str, ...]
+    faults: tuple[str, ...] = ()
 
 
 class RobotsNote(BaseModel):

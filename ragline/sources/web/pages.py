@@ -20,8 +20,9 @@ from ragline.sources.moments import read_moment
 from ragline.sources.protocol import FailedFetch, FetchedDocument
 from ragline.sources.web.media_types import PAGE_TYPES, is_document_type, media_type_of, name_file
 from ragline.sources.web.page_extraction import ExtractedPage, extract_page
-from ragline.sources.web.page_notes import PageNote, Validators
+from ragline.sources.web.page_notes import READING, PageNote, Validators
 from ragline.sources.web.polite_client import Answer
+from ragline.sources.web.refreshes import LONGEST_DELAY_S, find_refresh
 
 # A page is parsed in this process, which has no limits of its own; it takes some 3 s a MiB.
 MAX_PAGE_BYTES = 8 * 1024**2
@@ -36,6 +37,13 @@ class ReadPage:
     document: FetchedDocument | FailedFetch
 
 
+@dataclass(frozen=True, slots=True)
+class Redirection:
+    """A page that sends its reader to another one; `target` is None where that is no web page."""
+
+    target: str | None
+
+
 def limit_body(headers: Mapping[str, str], max_document_bytes: int) -> int:
     """How much of an answer is worth reading: nothing of what can be no document."""
     media_type = media_type_of(headers.get("content-type", ""))
@@ -45,8 +53,12 @@ def limit_body(headers: Mapping[str, str], max_document_bytes: int) -> int:
     return min(largest, max_document_bytes)
 
 
-def read_answer(answer: Answer, max_document_bytes: int) -> ReadPage | None:
+def read_answer(answer: Answer, max_document_bytes: int) -> ReadPage | Redirection | None:
     """The document in an answer with a body; None when its type is that of no document."""
+    stated = answer.headers.get("refresh")
+    refresh = None if stated is None else find_refresh(stated, answer.url)
+    if refresh is not None and refresh.delay_s <= LONGEST_DELAY_S:
+        return Redirection(refresh.target)
     media_type = media_type_of(answer.headers.get("content-type", ""))
     if not is_document_type(media_type):
         return None
@@ -57,11 +69,13 @@ def read_answer(answer: Answer, max_document_bytes: int) -> ReadPage | None:
     return _read_file(answer, name_file(answer.url, media_type))
 
 
-def _read_page(answer: Answer) -> ReadPage:
+def _read_page(answer: Answer) -> ReadPage | Redirection:
     try:
         page = extract_page(answer.body, answer.headers.get("content-type", ""), answer.url)
     except BrokenDocumentError as error:
         return _failed(answer, hash_bytes(answer.body).hex(), error)
+    if page.refresh is not None:
+        return Redirection(page.refresh.target)
     directives = page.directives | _header_directives(answer)
     if not page.content:
         empty = EmptyDocumentError("the page has no main text; it may be made by a script")
@@ -117,6 +131,7 @@ def _note(
         is_indexed=directives.isdisjoint({"noindex", "none"}),
         links=page.links if page and has_links else (),
         canonical=page.canonical if page else None,
+        reading=READING,
     )
 
 

@@ -29,7 +29,7 @@ LONGEST_BACKOFF_S = 30.0
 LONGEST_RETRY_AFTER_S = 60.0
 # A body may take this many timeouts in all: each wait for bytes may take one.
 BODY_TIMEOUTS = 10
-# So many URLs in a row without an answer: the host is away, and the rest need not be tried.
+# After so many URLs in a row without an answer, the host is asked whether it is there at all.
 FAILURES_IN_A_ROW = 10
 
 # How many bytes of an answer are wanted, by its headers.
@@ -56,12 +56,19 @@ class Answer:
         return normalise_url(self.headers.get("location", ""), self.url)
 
 
+class PageFailedError(SourceUnavailableError):
+    """One URL has no answer that can be used; the host itself may be well."""
+
+
 class _NoAnswerError(Exception):
     """A try that may go better the next time, after `after_s` where the server said so."""
 
-    def __init__(self, reason: str, after_s: float | None = None) -> None:
+    def __init__(
+        self, reason: str, after_s: float | None = None, *, is_of_host: bool = False
+    ) -> None:
         super().__init__(reason)
         self.after_s = after_s
+        self.is_of_host = is_of_host
 
 
 class PoliteClient:
@@ -85,6 +92,7 @@ class PoliteClient:
             timeout=self._timeout_s,
             follow_redirects=False,
         )
+        self._entry = settings.entries[-1]
         self._failures = 0
         self._given_up: str | None = None
 
@@ -103,17 +111,20 @@ class PoliteClient:
         """Ask for a URL of the origin, with headers that make the request conditional.
 
         Raises:
-            SourceUnavailableError: no answer, or 429 or 5xx, after all attempts.
+            PageFailedError: no answer, or 429 or 5xx, after all attempts.
+            SourceUnavailableError: the same, and the host does not answer at all.
         """
         if origin_of(url) != self.origin:
             raise ValueError(f"{url} is not on {self.origin}")
         if self._given_up is not None:
-            raise SourceUnavailableError(f"{url}: not requested, {self._given_up}")
+            raise SourceUnavailableError(f"{url}: not requested; {self._given_up}")
         try:
             answer = self._retrying()(self._ask, url, limit, conditions or {})
         except _NoAnswerError as error:
             self._note_failure(error)
-            raise SourceUnavailableError(f"{url}: {error}") from error
+            if self._given_up is None:
+                raise PageFailedError(f"{url}: {error}") from error
+            raise SourceUnavailableError(f"{url}: {error}; {self._given_up}") from error
         self._failures = 0
         return answer
 
@@ -128,7 +139,9 @@ class PoliteClient:
 
     def _should_stop(self, state: RetryCallState) -> bool:
         after_s = _wished_pause(state) or 0
-        return after_s > LONGEST_RETRY_AFTER_S or stop_after_attempt(self._attempts)(state)
+        # Where many pages in a row fail, trying each of them often costs hours.
+        attempts = 1 if self._failures >= FAILURES_IN_A_ROW else self._attempts
+        return after_s > LONGEST_RETRY_AFTER_S or stop_after_attempt(attempts)(state)
 
     def _ask(self, url: str, limit: Limit, conditions: Mapping[str, str]) -> Answer:
         self._pace.wait()
@@ -162,15 +175,25 @@ class PoliteClient:
 
     def _note_failure(self, error: _NoAnswerError) -> None:
         self._failures += 1
-        if (error.after_s or 0) > LONGEST_RETRY_AFTER_S:
-            self._given_up = f"as the host wants no request for {error.after_s:g} s"
-        elif self._failures >= FAILURES_IN_A_ROW:
-            self._given_up = f"as the host failed to answer {FAILURES_IN_A_ROW} times in a row"
+        wants_pause = (error.after_s or 0) > LONGEST_RETRY_AFTER_S
+        if wants_pause and (error.is_of_host or not self._is_there()):
+            self._given_up = f"the host wants no request for {error.after_s:g} s"
+        elif self._failures % FAILURES_IN_A_ROW == 0 and not self._is_there():
+            self._given_up = f"the host failed to answer {FAILURES_IN_A_ROW} times in a row"
+
+    def _is_there(self) -> bool:
+        """Whether the host answers where the settings begin."""
+        try:
+            self._ask(self._entry, lambda _: 0, {})
+        except _NoAnswerError:
+            return False
+        return True
 
 
 def _refusal(response: httpx2.Response) -> _NoAnswerError:
     reason = f"{response.status_code} {response.reason_phrase}".strip()
-    return _NoAnswerError(reason, _read_retry_after(response.headers.get("retry-after")))
+    after_s = _read_retry_after(response.headers.get("retry-after"))
+    return _NoAnswerError(reason, after_s, is_of_host=response.status_code == 429)
 
 
 def _read_retry_after(value: str | None) -> float | None:

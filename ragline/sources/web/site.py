@@ -9,14 +9,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 
-from ragline.errors import SourceUnavailableError
+from ragline.errors import (
+    DocumentUnavailableError,
+    DocumentUnreadableError,
+    SourceUnavailableError,
+)
 from ragline.sources.protocol import FailedFetch, FetchedDocument
 from ragline.sources.web.page_notes import PageNote, SitemapNote, Validators, WebNotes
-from ragline.sources.web.pages import limit_body, read_answer
+from ragline.sources.web.pages import Redirection, limit_body, read_answer
 from ragline.sources.web.polite_client import Answer, PoliteClient
 from ragline.sources.web.sitemaps import MAX_SITEMAP_BYTES, read_sitemap
 
 GONE = frozenset({404, 410})
+# The version of a page that cannot be had, before the one that it had.
+FAILING = "unavailable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +30,10 @@ class Visit:
     """What asking for one page came to; of `note`, `target` and `lack` one is there.
 
     `document` is there when the page came with a body. `target` is where it redirects to on
-    the same host. `lack` says why there is no page, and `is_gone` that this proves it removed.
-    `noted` is what there was at the last listing.
+    the same host, by HTTP or by itself. `lack` says why there is no page, and `is_gone` that this
+    proves it removed. `noted` is what there was at the last listing. A page that `is_failing` has
+    a note all the same: that of the last listing or an empty one, under another version, and a
+    failed document.
     """
 
     url: str
@@ -35,6 +43,7 @@ class Visit:
     target: str | None = None
     lack: str | None = None
     is_gone: bool = False
+    is_failing: bool = False
 
     @property
     def has_news(self) -> bool:
@@ -42,6 +51,28 @@ class Visit:
         return self.note is not None and (
             self.noted is None or self.noted.version != self.note.version
         )
+
+
+def fail_visit(url: str, noted: PageNote | None, reason: str) -> Visit:
+    """A page that cannot be had for now: it is named, and what was read before is kept.
+
+    Where a page links to is known from before too, so nothing behind it looks removed.
+    """
+    if noted is None:
+        note = PageNote(
+            validators=Validators(),
+            version=FAILING,
+            size_bytes=0,
+            changed_at=None,
+            is_indexed=True,
+            links=(),
+            canonical=None,
+        )
+        error: DocumentUnreadableError = DocumentUnreadableError(reason)
+    else:
+        note = noted.model_copy(update={"version": f"{FAILING} {noted.version}"})
+        error = DocumentUnavailableError(reason)
+    return Visit(url, noted, note, FailedFetch(url, error), is_failing=True)
 
 
 class Site:
@@ -60,20 +91,25 @@ class Site:
         """Ask for a page: for its body only if it changed, unless it `must_have_body`.
 
         Raises:
+            PageFailedError: the page has no answer that can be used.
             SourceUnavailableError: the host does not answer.
         """
         noted = self._notes.read_page(url)
-        conditions = {} if noted is None or must_have_body else noted.validators.conditions()
+        conditions = {} if noted is None or must_have_body else noted.conditions()
         limit = partial(limit_body, max_document_bytes=self._max_document_bytes)
         answer = self._client.get(url, limit, conditions)
         if answer.status == 304 and noted is not None:
             return Visit(url, noted, note=noted)
         if answer.is_redirect:
-            return self._redirect(answer, noted)
+            return self._redirect(answer.url, answer.target, noted)
         if not 200 <= answer.status < 300:
             lack, is_gone = f"status {answer.status}", answer.status in GONE
             return Visit(url, noted, lack=lack, is_gone=is_gone)
         return self._read(answer, noted)
+
+    def read_note(self, url: str) -> PageNote | None:
+        """What the last listing noted of a page."""
+        return self._notes.read_page(url)
 
     def read_sitemap(self, url: str) -> SitemapNote:
         """What a sitemap names now.
@@ -97,20 +133,23 @@ class Site:
         return SitemapNote(
             validators=Validators.of(answer.headers),
             pages=found.pages,
+            faults=tuple(found.faults),
             sitemaps=tuple(found.sitemaps),
         )
 
-    def _redirect(self, answer: Answer, noted: PageNote | None) -> Visit:
-        if answer.target is not None and answer.target.startswith(f"{self.origin}/"):
-            return Visit(answer.url, noted, target=answer.target)
-        lack = f"leads to {answer.target}, which is not on this host"
-        return Visit(answer.url, noted, lack=lack, is_gone=True)
+    def _redirect(self, url: str, target: str | None, noted: PageNote | None) -> Visit:
+        if target is not None and target.startswith(f"{self.origin}/"):
+            return Visit(url, noted, target=target)
+        lack = f"leads to {target or 'no web page'}, which is not on this host"
+        return Visit(url, noted, lack=lack, is_gone=True)
 
     def _read(self, answer: Answer, noted: PageNote | None) -> Visit:
         read = read_answer(answer, self._max_document_bytes)
         if read is None:
             lack = f"{answer.headers.get('content-type')} is no document"
             return Visit(answer.url, noted, lack=lack, is_gone=True)
+        if isinstance(read, Redirection):
+            return self._redirect(answer.url, read.target, noted)
         note = read.note
         if noted is not None and noted.version == note.version:
             # The server dates the file anew; the text is as old as it was.

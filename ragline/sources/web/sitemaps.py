@@ -18,21 +18,28 @@ from ragline.sources.web.addresses import normalise_url
 
 # The protocol allows 50 MiB, uncompressed.
 MAX_SITEMAP_BYTES = 64 * 1024**2
+LONGEST_FAULT = 300
 _GZIP = b"\x1f\x8b"
 
 
 @dataclass
 class Sitemap:
-    """What a sitemap names, in its order: pages with their time of change, further sitemaps."""
+    """What a sitemap names, in its order: pages with their time of change, further sitemaps.
+
+    `faults` are the addresses that it names as pages and that are none.
+    """
 
     pages: dict[str, datetime | None] = field(default_factory=dict)
     sitemaps: list[str] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
 
     def add(self, kind: str, location: str, changed: str, where: str | None) -> None:
         url = normalise_url(location, where)
-        if url is None:
+        if url is None and kind == "url":
+            self.faults.append(location[:LONGEST_FAULT])
+        elif url is None:
             raise ValueError(f"it names {location!r}, which is no web page")
-        if kind == "url":
+        elif kind == "url":
             self.pages[url] = read_moment(changed)
         else:
             self.sitemaps.append(url)
@@ -44,7 +51,13 @@ def read_sitemap(content: bytes, where: str) -> Sitemap:
     Raises:
         ValueError: it is damaged, cut, too large, or something else altogether.
     """
-    content = _unpack(content)
+    sitemap = _read(_unpack(content), where)
+    if sitemap.faults and not sitemap.pages:
+        raise ValueError(f"it names {sitemap.faults[0]!r}, which is no web page")
+    return sitemap
+
+
+def _read(content: bytes, where: str) -> Sitemap:
     if not content.strip():
         raise ValueError("it is empty")
     if content.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"<":

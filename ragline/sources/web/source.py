@@ -12,7 +12,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ragline.errors import DocumentUnreadableError, SourceUnavailableError
+from ragline.errors import (
+    DocumentUnavailableError,
+    DocumentUnreadableError,
+    SourceUnavailableError,
+)
 from ragline.sources.protocol import FailedFetch, FetchedDocument, ListedDocument, Surroundings
 from ragline.sources.web.kept_pages import KeptPages
 from ragline.sources.web.origins import origin_of
@@ -22,13 +26,22 @@ from ragline.sources.web.settings import WebSettings
 
 if TYPE_CHECKING:
     from ragline.sources.web.robots import RobotsRules
-    from ragline.sources.web.site import Site
+    from ragline.sources.web.site import Site, Visit
 
 
 @dataclass(frozen=True, slots=True)
 class _Host:
     site: Site
     rules: RobotsRules
+
+    def visit(self, url: str) -> Visit:
+        """A page with its body; one that cannot be had fails by itself."""
+        from ragline.sources.web.site import fail_visit  # as in `_ask_host`
+
+        try:
+            return self.site.visit(url, must_have_body=True)
+        except SourceUnavailableError as error:
+            return fail_visit(url, self.site.read_note(url), str(error))
 
 
 class WebSource:
@@ -49,8 +62,8 @@ class WebSource:
         What had to be read for it is kept for `fetch_documents`.
 
         Raises:
-            SourceUnavailableError: robots.txt, a sitemap or a page could not be had, or there
-                are too many pages. The message names them.
+            SourceUnavailableError: robots.txt, a sitemap, a start page or every page could not be
+                had, or there are too many pages. The message names them.
         """
         self._kept.clear()
         with self._ask_host(may_be_noted=False) as host:
@@ -128,14 +141,17 @@ class WebSource:
         """Request a page that was listed. It may have gone since, or be another one now."""
         if not document_id.startswith(f"{host.site.origin}/"):
             reason = f"it is no page of {host.site.origin}"
+        elif "#" in document_id:
+            reason = "it is no web page"
         elif not host.rules.allows(document_id):
             reason = "robots.txt forbids it"
         else:
-            try:
-                visit = host.site.visit(document_id, must_have_body=True)
-            except SourceUnavailableError as error:
-                return FailedFetch(document_id, DocumentUnreadableError(str(error)))
+            visit = host.visit(document_id)
             if visit.document is not None:
                 return visit.document
             reason = visit.lack or f"it leads to {visit.target} now"
+            if visit.noted is not None and not visit.is_gone and visit.target is None:
+                # It was readable: what is served stays until it is again.
+                unavailable = DocumentUnavailableError(f"{document_id}: {reason}")
+                return FailedFetch(document_id, unavailable)
         return FailedFetch(document_id, DocumentUnreadableError(f"{document_id}: {reason}"))
