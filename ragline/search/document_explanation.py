@@ -28,6 +28,7 @@ from ragline.search.messages import SearchRequest
 from ragline.search.searcher import CONFIRMED, Searcher, choose_hits
 from ragline.storage.generation_tables import load_generation_statement
 from ragline.storage.statements import load_statement
+from ragline.text_analysis import analyze_text
 
 MOST_WORDS = 200
 SHOWN_WORDS = 8
@@ -297,13 +298,17 @@ def _read_words(
     """The words of all wordings, each once, without those that the language leaves out."""
     if chunk is None:
         return ()
-    texts = " ".join(retrieval.queries).replace("\0", " ").split()
-    words = list(dict.fromkeys(texts))[:MOST_WORDS]
+    generation = retrieval.generation
+    words = list(dict.fromkeys(" ".join(retrieval.queries).split()))[:MOST_WORDS]
+    analysed = [
+        analyze_text(word, generation.language, generation.analysis_version) for word in words
+    ]
     statement = load_generation_statement("search/select_query_words", retrieval.generation.id)
     parameters = {
-        "generation_id": retrieval.generation.id,
-        "language": retrieval.generation.language,
-        "words": words,
+        "generation_id": generation.id,
+        "language": generation.language,
+        "words": [one.main for one in analysed],
+        "forms": [one.added for one in analysed],
         "document_key": document_key,
         "entry_id": chunk.entry_id,
     }
