@@ -6,7 +6,6 @@ administer. Ranks are exact, also behind the last candidate. Searching itself is
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -22,7 +21,7 @@ from ragline.search.candidates import (
     aim_statement,
     rank_document,
 )
-from ragline.search.filters import Condition, compile_filter, split_filter
+from ragline.search.filters import Condition, compile_filter, list_forms, split_filter
 from ragline.search.hits import Entry
 from ragline.search.messages import SearchRequest
 from ragline.search.searcher import CONFIRMED, Searcher, choose_hits
@@ -185,12 +184,9 @@ def _find_document(
     reveals_hidden: bool,
 ) -> RowMapping:
     exact = document_id.replace("\0", "\ufffd")
-    forms = dict.fromkeys(
-        [exact, unicodedata.normalize("NFC", exact), unicodedata.normalize("NFD", exact)]
-    )
     parameters = {
         "collection": request.collection,
-        "document_ids": list(forms),
+        "document_ids": list_forms(exact),
         "source": source,
         "generation_id": retrieval.generation.id,
         "chunker_fingerprint": retrieval.generation.chunker_fingerprint,
