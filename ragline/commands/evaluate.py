@@ -115,7 +115,8 @@ def _print_evaluation(evaluation: Evaluation) -> None:
     for name, value in evaluation.measures.items():
         click.echo(f"{name:<11}{value:.4f}")
     click.echo(
-        f"{count(evaluation.queries, 'query', 'queries')} ({evaluation.failed} failed) in {evaluation.seconds:.1f} s, "
+        f"{count(evaluation.queries, 'query', 'queries')} ({evaluation.failed} failed) in "
+        f"{evaluation.seconds:.1f} s, "
         f"mode {evaluation.mode}{', reranked' if evaluation.rerank else ''}, "
         f"generation {evaluation.generation}"
     )
