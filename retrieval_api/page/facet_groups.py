@@ -76,7 +76,7 @@ def read_facet(facet: str) -> tuple[str, Any]:
     """
     field, separator, written = facet.partition(":")
     if not separator or not field:
-        raise ValueError
+        raise ValueError(f"{facet!r} names no field")
     try:
         value = json.loads(written)
     except (ValueError, RecursionError):

@@ -38,6 +38,10 @@ NOTES = {
     "hours.md": "# Quiet hours\n\nFrom ten in the evening it is quiet in the harbour.",
 }
 TABS = {
+    "home": "/?collection=notes",
+    "explain": "/explain?collection=notes&q=when+does+the+gate+open&expected=hours",
+    "compare": "/compare?collection=notes&q=when+does+the+gate+open&other_mode=keyword",
+    "list": "/documents?collection=notes",
     "search": "/?collection=notes&q=when+does+the+harbour+master+open+the+gate",
     "documents": "/documents?collection=notes&document_id=harbour.md",
     "quality": "/freshness-and-quality?collection=notes",
@@ -145,6 +149,35 @@ def test_tab_is_drawn(page: Page, tmp_path: Path, tab: str, scheme: str, width: 
     assert lightness < 200 if scheme == "dark" else lightness > 600
 
 
+def test_first_hit_is_in_view_on_a_phone(page: Page) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(TABS["search"])
+    expect(page.locator(".hit").first.locator("h3")).to_be_in_viewport(ratio=1)
+    expect(page.locator(".hit").first.locator(".text")).to_be_in_viewport()
+    expect(page.locator("#mode")).to_be_hidden()
+    page.locator(".options summary").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#mode")).to_be_visible()
+
+
+def test_missing_document_is_explained_by_keyboard(page: Page) -> None:
+    page.goto(TABS["search"])
+    page.get_by_text("Missing a document?").focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    page.keyboard.type("hours")
+    page.keyboard.press("Enter")
+    expect(page.locator(".why")).to_contain_text("hours.md")
+
+
+def test_copy_button_is_made_by_the_script(page: Page) -> None:
+    page.goto(TABS["search"])
+    page.get_by_text("Use in code").click()
+    button = page.locator(".code-samples button").first
+    button.click()
+    expect(button).to_have_text(re.compile("Copied|Select it to copy"))
+
+
 def test_search_has_marked_hits_with_scores_and_receipts(page: Page) -> None:
     page.goto(TABS["search"])
     first = page.locator(".hit").first
@@ -153,7 +186,7 @@ def test_search_has_marked_hits_with_scores_and_receipts(page: Page) -> None:
     expect(first.locator("svg.bar").first).to_be_visible()
     receipt = first.get_by_text("SHA-256 of the bytes")
     expect(receipt).to_be_hidden()
-    first.locator("summary").click()
+    first.locator("summary", has_text="Receipt").click()
     expect(receipt).to_be_visible()
 
 

@@ -604,7 +604,11 @@ def check_nothing_foreign(answer: httpx2.Response) -> None:
         == []
     )
     assert page.xpath("//@*[starts-with(name(), 'on')]") == []
-    assert page.xpath("//a[not(starts-with(@href, '/') or starts-with(@href, '#'))]") == []
+    for link in page.xpath(
+        "//a[@href and not(starts-with(@href, '/') or starts-with(@href, '#'))]"
+    ):
+        assert re.match(r"(https?://[^/]|mailto:)", link.get("href")), link.get("href")
+        assert "noopener" in link.get("rel")
 
 
 @pytest.fixture
