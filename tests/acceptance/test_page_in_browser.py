@@ -11,6 +11,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Thread
 
 import httpx2
 import pytest
@@ -64,11 +65,13 @@ def url(tmp_path_factory: pytest.TempPathFactory, model_cache: Path) -> Iterator
         assert process.stderr is not None
         found = re.search(r"http://127\.0\.0\.1:\d+", process.stderr.readline())
         assert found is not None
+        # A log that nobody reads would stop the service when the pipe is full.
+        Thread(target=process.stderr.read, daemon=True).start()
         wait_until_ready(found[0])
         yield found[0]
     finally:
         process.kill()
-        process.communicate()
+        process.wait()
 
 
 def make_home(folder: Path, model_cache: Path) -> Home:
