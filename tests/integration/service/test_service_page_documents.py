@@ -250,7 +250,7 @@ def test_history_names_the_changes_and_their_runs(
 def test_run_leads_to_dagster_where_its_address_is_known(
     client: httpx2.Client, monkeypatch: pytest.MonkeyPatch, address: str, links: list[str]
 ) -> None:
-    monkeypatch.setenv("RAGLINE_DAGSTER_UI", address)
+    monkeypatch.setenv("RAGLINE_DAGSTER_URL", address)
     page = look(client, "/documents", document_id="gates/late.md")
     assert page.xpath("//li[@class='chunk']//a[contains(@href, '/runs/')]/@href") == links
     first = look(client, "/documents", document_id="gates/south.md")
