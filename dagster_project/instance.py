@@ -13,8 +13,7 @@ from ragline.configuration import Configuration
 from ragline.storage.database import Database
 from ragline.storage.disk_errors import writing_to
 
-# Not RAGLINE_DAGSTER_URL: that is the address of the UI, which the page shows.
-URL_VARIABLE = "RAGLINE_DAGSTER_STORAGE_URL"
+URL_VARIABLE = "RAGLINE_DAGSTER_URL"
 SETTINGS = f"""\
 # Written by Ragline at each start; edit dagster_project/instance.py instead.
 telemetry: {{enabled: false}}

@@ -5,15 +5,18 @@ that hashes, and a workshop that uses both over a real database.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from sqlalchemy import event
 
 from ragline.configuration import CollectionSettings, Configuration
 from ragline.embedder.space import EmbeddingSpace
@@ -233,3 +236,23 @@ def sync(workshop: Workshop) -> Reports:
     finally:
         workshop.close()
     return Reports(documents, embeddings, entries, index)
+
+
+class Crash(BaseException):
+    """The process ends here; nothing after this statement happened."""
+
+
+@contextmanager
+def crash_at(database: Database, statement: int) -> Iterator[None]:
+    """End the process at the n-th statement from now: the transaction is lost."""
+    left = itertools.count(statement, -1)
+
+    def count_down(*_arguments: object) -> None:
+        if next(left) <= 0:
+            raise Crash
+
+    event.listen(database.engine, "before_cursor_execute", count_down)
+    try:
+        yield
+    finally:
+        event.remove(database.engine, "before_cursor_execute", count_down)

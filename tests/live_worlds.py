@@ -118,6 +118,7 @@ class WebWorld:
 
     def __init__(self, server: PageServer) -> None:
         self.server = server
+        self.address = server.url
         self.settings: dict[str, Any] = {
             "start": [server.url],
             "requests_per_second": 1000,

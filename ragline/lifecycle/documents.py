@@ -144,6 +144,8 @@ def _list_source(
                 connection, source_id, source, listing, settings.max_removal_ratio
             )
             _renew_attributes(connection, source_id, settings)
+            limit = {"source_id": source_id, "max_document_bytes": settings.max_document_bytes}
+            connection.execute(load_statement("lifecycle/raise_size_limit"), limit)
     except SourceUnavailableError as error:
         ledger.record_unreachable(workshop.database, settings, str(error))
         raise

@@ -139,9 +139,10 @@ class _Worker:
 
 def _name_encoder(workshop: Workshop, generation: Generation) -> str | None:
     """How this machine computes a generation's vectors; None when its model is gone."""
-    if generation.id in workshop.failures:
+    try:
+        return workshop.embedder(generation.model).encoder
+    except Exception:  # noqa: BLE001  where vectors are needed, the failure is recorded
         return None
-    return workshop.embedder(generation.model).encoder
 
 
 def _embed(

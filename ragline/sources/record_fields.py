@@ -7,15 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from ragline.errors import BrokenDocumentError, DocumentTooLargeError, EmptyDocumentError
 from ragline.fingerprints import fingerprint
 from ragline.sources.json_values import json_value, storable_text
 from ragline.sources.moments import read_moment
 from ragline.sources.protocol import FetchedDocument
+
+Column = Annotated[str, Field(min_length=1)]
 
 
 class RecordFields(BaseModel):
@@ -26,11 +28,11 @@ class RecordFields(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    id: str = "_id"
-    title: str | None = "title"
-    text: str = "text"
-    principals: str | None = None
-    changed_at: str | None = None
+    id: Column = "_id"
+    title: Column | None = "title"
+    text: Column = "text"
+    principals: Column | None = None
+    changed_at: Column | None = None
 
     @property
     def stated(self) -> tuple[str, ...]:

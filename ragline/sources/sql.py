@@ -26,7 +26,7 @@ from ragline.fingerprints import fingerprint, hash_bytes
 from ragline.sources.json_values import spell_values, storable_text
 from ragline.sources.moments import read_moment
 from ragline.sources.protocol import FailedFetch, FetchedDocument, ListedDocument
-from ragline.sources.record_fields import RecordFields
+from ragline.sources.record_fields import Column, RecordFields
 from ragline.sources.settings import SourceSettings, Variable, unrepeated_fault
 from ragline.sources.sql_connection import (
     BATCH_ROWS,
@@ -43,7 +43,7 @@ from ragline.sources.sql_connection import (
 class RowFields(RecordFields):
     """Which columns of a row are what."""
 
-    id: str = "id"
+    id: Column = "id"
 
 
 class SqlSettings(SourceSettings):

@@ -9,7 +9,6 @@ from __future__ import annotations
 import itertools
 import threading
 from collections.abc import Callable
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -22,9 +21,17 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from lifecycle_doubles import HashEmbedder, TreeSource, TreeWorkshop, make_workshop, sync
+from lifecycle_doubles import (
+    Crash,
+    HashEmbedder,
+    TreeSource,
+    TreeWorkshop,
+    crash_at,
+    make_workshop,
+    sync,
+)
 from repetition import choose_count
-from sqlalchemy import event, text
+from sqlalchemy import text
 
 from ragline.chunking import chunk_document
 from ragline.errors import SourceUnavailableError
@@ -43,10 +50,6 @@ NAMES = st.sampled_from([f"{folder}{letter}" for folder in ("", "sub/") for lett
 # Sentences that stand in several documents, so that equal text meets itself.
 SENTENCES = st.lists(st.integers(0, 12), min_size=1, max_size=5)
 READERS = st.sampled_from([None, (), ("red",), ("red", "blue")])
-
-
-class Crash(BaseException):
-    """The process ends here; nothing after this statement happened."""
 
 
 class Machine(RuleBasedStateMachine):
@@ -261,22 +264,6 @@ class Machine(RuleBasedStateMachine):
             document = self.tree.documents.get(name)
             if document is not None and document.text == content:
                 assert index[name][0] == content
-
-
-@contextmanager
-def crash_at(database: Database, statement: int):
-    """End the process at the n-th statement from now: the transaction is lost."""
-    left = itertools.count(statement, -1)
-
-    def count_down(*_arguments: object) -> None:
-        if next(left) <= 0:
-            raise Crash
-
-    event.listen(database.engine, "before_cursor_execute", count_down)
-    try:
-        yield
-    finally:
-        event.remove(database.engine, "before_cursor_execute", count_down)
 
 
 @pytest.mark.slow

@@ -1,11 +1,10 @@
 -- Notes which chunking of each document a generation now holds.
 insert into ragline.placements (
-  generation_id, document_key, chunking_id, content_hash, attributes_hash, entry_count, placed_at,
-  analysis_version
+  generation_id, document_key, chunking_id, content_hash, attributes_hash, entry_count, placed_at
 )
 select
   cast(:generation_id as bigint), d.id, k.id, d.parsed_content_hash, d.attributes_hash,
-  k.chunk_count, clock_timestamp(), cast(:analysis_version as text)
+  k.chunk_count, clock_timestamp()
 from unnest(cast(:document_keys as bigint[]), cast(:chunking_ids as bigint[]))
   as t (document_key, chunking_id)
 join ragline.documents as d on d.id = t.document_key

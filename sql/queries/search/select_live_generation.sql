@@ -2,8 +2,7 @@
 -- collection has none yet; no row when there is no such collection.
 select
   g.id,
-  rtrim(g.language) as language,
-  g.analysis_version,
+  g.language,
   g.entry_count,
   g.chunker_fingerprint,
   e.fingerprint as space_fingerprint,

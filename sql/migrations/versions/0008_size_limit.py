@@ -1,4 +1,4 @@
-"""The version of the text analysis that a generation was built with."""
+"""The limit that a source's documents were last read with."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ down_revision = "0007"
 
 
 def upgrade() -> None:
-    path = files("sql") / "migrations" / "versions" / "0008_text_analysis.sql"
+    path = files("sql") / "migrations" / "versions" / "0008_size_limit.sql"
     op.get_bind().exec_driver_sql(path.read_text(encoding="utf-8"))
