@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?= python3
 T ?= tests
+UI_PORT ?= 3000
+API_PORT ?= 8000
 WORKERS ?= auto
 # Whole modules to a worker, which then takes over from the other; the slowest tests are named.
 SHARES := --dist worksteal --durations=10 --durations-min=1
@@ -27,16 +29,19 @@ setup: $(STAMP) ## Create .venv with the locked dependencies.
 $(STAMP): requirements.lock pyproject.toml
 	@test -d $(VENV) || $(PYTHON) -m venv $(VENV)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Ragline needs Python 3.11 or newer; name one with PYTHON=…"; exit 2; }
-	$(BIN)/pip install --quiet --disable-pip-version-check torch==2.13.0 $(TORCH_INDEX)
-	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.lock
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@echo "setup, step 1 of 3: PyTorch, 0.8 GB on disk; a minute or two"
+	@$(BIN)/pip install --quiet --disable-pip-version-check torch==2.13.0 $(TORCH_INDEX)
+	@echo "setup, step 2 of 3: the packages of requirements.lock, 2 GB on disk; two to five minutes"
+	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.lock
+	@echo "setup, step 3 of 3: Ragline itself; seconds"
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
 demo: setup ## Index the sample corpus with Dagster and search it.
 	@$(BIN)/ragline demo --config examples/ragline.yaml
 
-dev: setup ## Dagster UI on port 3000, retrieval API on port 8000, until Ctrl-C.
-	@exec $(BIN)/ragline dev --config examples/ragline.yaml
+dev: setup ## Dagster UI, page and API until Ctrl-C; other ports: make dev UI_PORT=3100 API_PORT=8100
+	@exec $(BIN)/ragline dev --config examples/ragline.yaml --ui-port $(UI_PORT) --api-port $(API_PORT)
 
 test: setup ## Run the tests; one: make test T=tests/unit/test_chunking.py
 	@$(BIN)/pytest -n $(WORKERS) $(SHARES) $(T)

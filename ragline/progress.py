@@ -79,7 +79,7 @@ class TerminalProgress:
     def _lines(self, name: str, total: int | None, unit: str) -> Iterator[Advance]:
         lines = _Lines(name, total, unit)
         yield lines.advance
-        lines.print()
+        lines.finish()
 
 
 class _RateColumn(ProgressColumn):
@@ -101,13 +101,20 @@ class _Lines:
         self._name, self._total, self._unit = name, total, unit
         self._started = self._printed = time.monotonic()
         self._done = 0
+        self._shown: int | None = None
 
     def advance(self, count: int) -> None:
         self._done += count
         if time.monotonic() - self._printed >= LINE_INTERVAL_S:
             self.print()
 
+    def finish(self) -> None:
+        """Print the last line, unless it is there already."""
+        if self._shown != self._done:
+            self.print()
+
     def print(self) -> None:
+        self._shown = self._done
         self._printed = time.monotonic()
         seconds = self._printed - self._started
         rate = self._done / seconds if seconds else 0.0
