@@ -112,14 +112,12 @@ class PipelineWatch:
     def _show_alarms(self) -> None:
         configured = {source.name for source in self._configuration.sources}
         state = read_status(self._database, configured=configured)
-        alarms = {
-            f"{part}: {alarm}": f"{part}: {alarm}"
-            for source in state.sources
-            for part, alarm in ((source.source, text) for text in source.alarms)
-        }
-        for key in alarms.keys() - self._alarms.keys():
+        raised = [alarm for source in state.sources for alarm in source.alarm_details]
+        raised += [alarm for each in state.collections for alarm in each.alarm_details]
+        alarms = {alarm.key: alarm.text for alarm in raised}
+        for key in sorted(alarms.keys() - self._alarms.keys()):
             self._show(f"ALARM {alarms[key]}")
-        for key in self._alarms.keys() - alarms.keys():
+        for key in sorted(self._alarms.keys() - alarms.keys()):
             self._show(f"alarm ended: {self._alarms[key]}")
         self._alarms = alarms
 

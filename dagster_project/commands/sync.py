@@ -122,7 +122,7 @@ def print_outcome(outcome: SyncOutcome, statuses: list[SourceStatus], console: C
         console.print(f"[bold]{name}[/bold]: {describe_source_sync(sync)}")
     for status in statuses:
         for alarm in status.alarms:
-            console.print(f"[red]{status.source}[/red]: {escape(alarm)}")
+            console.print(f"[red]alarm[/red]: {escape(alarm)}")
         for failure in status.failures:
             console.print(
                 f"[yellow]{failure.state}[/yellow] {escape(status.source)}: "

@@ -52,6 +52,8 @@ def print_status(state: Status, console: Console) -> None:
     for collection in state.collections:
         console.print(f"[bold]collection {collection.collection}[/bold]")
         print_fields(console, _describe_collection(collection))
+        for alarm in collection.alarms:
+            print_indented(console, f"[red]alarm[/red]: {escape(alarm)}", 2)
     for source in state.sources:
         _print_source(source, console)
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
-from dagster import AssetCheckSeverity
+from dagster import AssetCheckSeverity, PathMetadataValue
 from sqlalchemy import text
 
 from assets.expectations import Expected, Suite, evaluate_suite
 from assets.suite_checks import to_check
 from assets.suite_evaluations import Evaluation
+from assets.suite_report import write_report
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 SECRET = "the launch code is 0000"
@@ -52,8 +54,24 @@ def test_verdicts_say_what_passed_what_failed_and_what_crashed(verdicts, tmp_pat
     }
     assert (verdicts["bodies_are_known"].rows, verdicts["bodies_are_known"].unexpected) == (2, 1)
     assert {name for name, verdict in verdicts.items() if verdict.crash} == {"colours_are_known"}
+    report_shows_all_without_a_network(verdicts, tmp_path)
     checks_say_how_grave(verdicts, tmp_path)
     docs_show_no_text_of_the_rows(tmp_path)
+
+
+def report_shows_all_without_a_network(verdicts, tmp_path):
+    evaluation = Evaluation("t", "run-1", datetime.now(UTC), list(verdicts.values()))
+    write_report(tmp_path / "docs", SUITE, evaluation)
+    page = (tmp_path / "docs" / "summary.html").read_text("utf-8")
+    assert "Expectations on letters" in page
+    assert "2 passed, 3 did not" in page
+    assert all(each.description in page for each in SUITE.expected)
+    assert "//" not in page.replace("<!doctype", "")
+    check = to_check(SUITE.expected[0], verdicts["ids_are_unique"], evaluation, tmp_path / "docs")
+    report = check.metadata["report"]
+    assert isinstance(report, PathMetadataValue)
+    assert Path(report.path or "") == tmp_path / "docs" / "summary.html"
+    assert "file://" not in str(check.metadata)
 
 
 def checks_say_how_grave(verdicts, tmp_path):
