@@ -16,6 +16,7 @@ from sqlalchemy import URL, Connection, NullPool, Select, TextualSelect, make_ur
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.sql.selectable import Subquery
 
+from ragline.sources.undecoded_values import keep_undecoded
 from ragline.storage.database import DEFAULTS
 
 # Rows that are held at once.
@@ -107,6 +108,7 @@ def connect_reading(url: URL) -> Iterator[Connection]:
     engine = sqlalchemy.create_engine(
         _open_for_reading(url), poolclass=NullPool, hide_parameters=True, connect_args=arguments
     )
+    sqlalchemy.event.listen(engine, "connect", lambda raw, _record: keep_undecoded(raw))
     with engine.connect() as connection:
         yield connection.execution_options(postgresql_readonly=True) if is_postgres else connection
 

@@ -193,6 +193,165 @@ def test_id_that_names_no_row_leaves_the_listing_incomplete(fields, id_, said):
         fetch(source, "7")
 
 
+@BOTH_WAYS
+def test_row_without_an_id_of_its_own_costs_no_other(pages, fields):
+    for key in range(3, 6):
+        pages.insert(key, f"text {key}")
+    ids = "case id when 3 then null when 4 then '5' else cast(id as text) end"
+    source = open_rows(query=QUERY.replace("select id", f"select {ids} as id"), fields=fields)
+    assert sorted(versions(source)) == ["(no id)", "1", "2", "5"]
+    for opened in (source, open_rows(query=source._settings.query, fields=fields)):
+        found = fetch(opened, "1", "2", "5", "(no id)")
+        assert isinstance(found["1"], FetchedDocument)
+        assert "more than once" in str(found["5"].error)
+        assert "null or empty" in str(found["(no id)"].error)
+
+
+BAD_VALUES = {
+    "infinity": "'infinity'::timestamptz",
+    "infinite date": "'-infinity'::date",
+    "far year": "'24989-01-01'::timestamp",
+    "before Christ": "'0044-03-15 BC'::date",
+    "time 24:00": "'24:00'::time",
+    "interval": "'3000000 years'::interval",
+    "list of times": "array['infinity'::timestamptz]",
+    "range of dates": "daterange('2020-01-01', '24989-01-01')",
+    "huge number in JSON": "('[' || repeat('9', 5000) || ']')::jsonb",
+}
+ORDERED = list(BAD_VALUES.values())[:6]
+GOOD_VALUES = {
+    "huge number": "repeat('9', 5000)::numeric",
+    "no number": "'NaN'::numeric",
+    "infinite number": "'infinity'::numeric",
+    "infinite float": "'-infinity'::float8",
+    "interval": "'3 days'::interval",
+    "deep JSON": "(repeat('[', 100) || repeat(']', 100))::json",
+}
+
+
+@pytest.mark.parametrize("pages", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("value", BAD_VALUES.values(), ids=BAD_VALUES)
+@BOTH_WAYS
+def test_value_that_the_driver_cannot_read_costs_its_row_alone(pages, fields, value):
+    pages.insert(3, "gamma")
+    for column in ("note", "title", "changed_at", "acl", "text"):
+        kept = [name for name in ("title", "changed_at", "acl", "note") if name != column]
+        body = "body as text, " if column != "text" else ""
+        query = (
+            f"select id, {body}{', '.join(kept)}, case when id = 3 then {value} end as {column} "
+            "from pages"
+        )
+        if column == "text":
+            query = query.replace("as text", "as odd").replace(", case", ", body as text, case")
+        source = open_rows(query=query, fields={**fields, "principals": "acl"})
+        assert sorted(versions(source)) == ["1", "2", "3"], column
+        for opened in (source, open_rows(query=query, fields={**fields, "principals": "acl"})):
+            found = fetch(opened, "1", "2", "3")
+            assert isinstance(found["1"], FetchedDocument), column
+            assert isinstance(found["3"], FailedFetch), column
+            assert isinstance(found["3"].error, BrokenDocumentError)
+            assert "cannot be read" in str(found["3"].error)
+        if value in ORDERED:
+            assert open_rows(query=query, fields=fields).probe()
+
+
+@pytest.mark.parametrize("pages", ["postgresql"], indirect=True)
+@pytest.mark.usefixtures("pages")
+def test_id_that_the_driver_cannot_read_costs_its_row_alone():
+    values = "('2020-01-01'::date, 'a'), ('infinity', 'b'), ('0044-03-15 BC', 'c')"
+    query = f"select at as id, text from (values {values}) as t (at, text)"
+    source = open_rows(query=query)
+    # A date is no id at all; cast to a text it is one, and infinity with it.
+    with pytest.raises(SourceUnavailableError, match="cannot be read"):
+        versions(source)
+    assert sorted(versions(open_rows(query=query.replace("at as id", "at::text as id")))) == [
+        "0044-03-15 BC", "2020-01-01", "infinity",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("pages", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("value", GOOD_VALUES.values(), ids=GOOD_VALUES)
+def test_odd_value_that_can_be_read_costs_nothing(pages, value):
+    pages.insert(3, "gamma")
+    query = f"select id, title, body as text, {value} as odd from pages"
+    found = fetch(open_rows(query=query), "1", "2", "3")
+    assert all(isinstance(one, FetchedDocument) for one in found.values()), found
+
+
+FAILING_EXPRESSIONS = {
+    "postgresql": ["cast(note as timestamptz)", "1 / length(note)", "note::json"],
+    "sqlite": ["json_extract(note, '$.a')"],
+}
+
+
+@BOTH_WAYS
+def test_expression_that_fails_on_a_row_costs_that_row_alone(pages, fields):
+    for key in range(3, 600):
+        pages.insert(key, f"text {key}", note=None if key != 377 else "")
+    for expression in FAILING_EXPRESSIONS[pages.engine.dialect.name]:
+        query = f"select id, title, body as text, changed_at, {expression} as odd from pages"
+        source = open_rows(query=query, fields=fields)
+        assert len(versions(source)) == 599, expression
+        for opened in (source, open_rows(query=query, fields=fields)):
+            found = fetch(opened, *map(str, range(370, 380)))
+            failed = found.pop("377")
+            assert isinstance(failed, FailedFetch), expression
+            assert isinstance(failed.error, BrokenDocumentError)
+            assert all(isinstance(one, FetchedDocument) for one in found.values())
+        assert open_rows(query=query, fields=fields).probe()
+
+
+@pytest.mark.parametrize("pages", ["postgresql"], indirect=True)
+def test_expression_that_fails_on_every_row_is_a_fault_of_the_query(pages):
+    for key in range(3, 300):
+        pages.insert(key, "text", note="")
+    query = "select id, title, body as text, 1 / length(note) as odd from pages where id > 2"
+    with pytest.raises(SourceUnavailableError, match="division by zero"):
+        versions(open_rows(query=query))
+
+
+@pytest.mark.parametrize("pages", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("column", ["id", "title", "body", "changed_at", "note"])
+@BOTH_WAYS
+def test_text_of_sqlite_that_is_not_utf8_costs_its_row_alone(pages, fields, column):
+    pages.run("create table loose (id text, title text, body text, changed_at, acl, note)")
+    pages.run(
+        "insert into loose select cast(id as text), title, body, changed_at, acl, note from pages"
+    )
+    pages.run("insert into loose values ('3', 't', 'gamma', '2024-05-03', null, 'n')")
+    pages.run(f"update loose set {column} = cast(x'636166e9' as text) where id = '3'")
+    query = QUERY.replace("pages", "loose")
+    source = open_rows(query=query, fields=fields)
+    name = "caf\\xe9" if column == "id" else "3"
+    assert sorted(versions(source)) == sorted(["1", "2", name])
+    for opened in (source, open_rows(query=query, fields=fields)):
+        found = fetch(opened, "1", name)
+        assert isinstance(found["1"], FetchedDocument)
+        assert isinstance(found[name], FailedFetch)
+        assert "not UTF-8" in str(found[name].error)
+    assert open_rows(query=query, fields=fields).probe()
+
+
+@pytest.mark.parametrize("pages", ["sqlite"], indirect=True)
+def test_id_of_sqlite_of_another_type_costs_its_row_alone(pages):
+    pages.run("create table loose (id, body text)")
+    pages.run(
+        "insert into loose values (1, 'a'), ('two', 'b'), (2.5, 'c'), (x'00ff', 'd'), (null, 'e')"
+    )
+    source = open_rows(query="select id, body as text from loose")
+    assert sorted(versions(source)) == ["(no id)", "00ff", "1", "2.5", "two"]
+    found = fetch(source, "(no id)", "00ff", "1", "2.5", "two")
+    assert {name for name, one in found.items() if isinstance(one, FetchedDocument)} == {"1", "two"}
+
+
+def test_nul_in_a_text_is_replaced(pages):
+    if pages.engine.dialect.name == "sqlite":
+        pages.run("insert into pages values (3, null, 'a' || char(0) || 'b', null, null, null)")
+        (found,) = fetch(open_rows(), "3").values()
+        assert isinstance(found, FetchedDocument)
+        assert found.text == "a\ufffdb"
+
+
 def test_readers_are_a_list_or_parted_by_semicolons(pages):
     acl: object = ["u1", "group:a"] if pages.engine.dialect.name == "postgresql" else "u1; group:a"
     pages.insert(3, "for some", acl=acl)
