@@ -6,7 +6,6 @@ declared in that kind's module.
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Iterator
 from datetime import timedelta
@@ -28,6 +27,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from ragline.access.tenants import DEFAULT_TENANT
+from ragline.configuration_wording import say_fault, say_unknown_key, say_unknown_kind
 from ragline.errors import (
     ConfigurationError,
     NoPushSourceError,
@@ -37,7 +37,6 @@ from ragline.errors import (
 from ragline.sources.registry import KINDS
 from ragline.sources.settings import (
     NAME_PATTERN,
-    UNREPEATED,
     LocatedSettings,
     SourceSettings,
     read_duration,
@@ -317,7 +316,7 @@ def _refuse_repeated_keys(path: Path, node: yaml.Node) -> None:
 def _refuse_unknown_top(path: Path, root: yaml.Node, values: dict[str, Any]) -> None:
     for key in values:
         if key not in TOP_KEYS:
-            _fail(path, [(_line_of(root, (key,)), _unknown_key(str(key), TOP_KEYS))])
+            _fail(path, [(_line_of(root, (key,)), say_unknown_key(str(key), TOP_KEYS))])
     for key in ("collections", "sources"):
         if not isinstance(values.get(key) or [], list):
             _fail(path, [(_line_of(root, (key,)), f"{key} must be a list, each item with a dash")])
@@ -331,7 +330,7 @@ def _validate(path: Path, root: yaml.Node, values: dict[str, Any]) -> Configurat
     shapeless = [*_shapeless(root, "collections", stated), *_shapeless(root, "sources", sources)]
     if shapeless:
         _fail(path, shapeless)
-    names = {item.get("name") for item in stated}
+    names = {str(item.get("name")) for item in stated}
     implied = list(dict.fromkeys(_collection_names(sources)))
     everything = {
         "collections": [*stated, *({"name": name} for name in implied if name not in names)],
@@ -362,10 +361,11 @@ def _shapeless(root: yaml.Node, area: str, items: list[Any]) -> Iterator[tuple[i
     for index, item in enumerate(items):
         if not isinstance(item, dict):
             yield _line_of(root, (area, index)), f"{area}[{index}] must be a mapping with a name"
-        elif area == "sources" and item.get("kind") not in KINDS:
-            stated = f"unknown kind {item['kind']!r}" if "kind" in item else "kind is missing"
-            line = _line_of(root, (area, index, "kind"))
-            yield line, f"sources[{index}].kind: {stated}; allowed: {', '.join(KINDS)}"
+        elif area == "sources" and str(item.get("kind")) not in KINDS:
+            said = f"kind is missing; allowed: {', '.join(KINDS)}"
+            if "kind" in item:
+                said = say_unknown_kind(item["kind"], tuple(KINDS))
+            yield _line_of(root, (area, index, "kind")), f"sources[{index}].kind: {said}"
 
 
 def _setting_lines(root: yaml.Node) -> Iterator[tuple[str, int]]:
@@ -451,17 +451,10 @@ def _describe(
     if fault["type"] == "extra_forbidden":
         above, key = fault["loc"][:-1], str(fault["loc"][-1])
         allowed = _allowed_keys(above, sources)
-        return line, f"{place.removesuffix('.' + key)}: {_unknown_key(key, allowed)}"
+        return line, f"{place.removesuffix('.' + key)}: {say_unknown_key(key, allowed)}"
     if fault["type"] == "missing":
         return line, f"{place} is missing; it must be given"
-    if fault["type"] == "string_pattern_mismatch":
-        return line, (
-            f"{place}: {fault['input']!r} is not allowed; allowed: lower-case letters, digits, "
-            "- and _, beginning with a letter or digit, at most 63 characters"
-        )
-    if fault["type"] == UNREPEATED:
-        return line, f"{place}: {fault['msg']}"
-    return line, f"{place}: {fault['msg'].removeprefix('Value error, ')} (is {fault['input']!r})"
+    return line, f"{place}: {say_fault(fault)}"
 
 
 def _allowed_keys(above: tuple[int | str, ...], sources: list[dict[str, Any]]) -> tuple[str, ...]:
@@ -479,12 +472,6 @@ def _allowed_keys(above: tuple[int | str, ...], sources: list[dict[str, Any]]) -
         assert issubclass(nested, BaseModel)
         model = nested
     return tuple(model.model_fields)
-
-
-def _unknown_key(key: str, allowed: tuple[str, ...]) -> str:
-    close = difflib.get_close_matches(key, allowed, n=1)
-    hint = f" (did you mean {close[0]!r}?)" if close else ""
-    return f"unknown key {key!r}{hint}; allowed: {', '.join(allowed)}"
 
 
 def _fail(path: Path, faults: list[tuple[int, str]]) -> NoReturn:

@@ -151,7 +151,7 @@ class SearchTimeoutError(RaglineError):
 
 
 class GoldenSetError(RaglineError):
-    """A golden set is not in the BEIR layout. Mend the file and line that the message names."""
+    """A golden set is not in the BEIR layout or judges other documents. Fix what is named."""
 
 
 class SyncInProgressError(RaglineError):

@@ -6,14 +6,16 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import yaml
 
-from ragline.configuration import check_local_paths, load_configuration
+from ragline.configuration import CollectionSettings, check_local_paths, load_configuration
 from ragline.errors import (
     ConfigurationError,
     NoPushSourceError,
     UnknownCollectionError,
     UnknownSourceError,
 )
+from ragline.sources.registry import KINDS
 
 GOOD = """\
 collections:
@@ -165,3 +167,89 @@ def test_local_paths_that_do_not_exist_are_faults_with_lines(tmp_path):
     (fault,) = check_local_paths(configuration)
     assert fault.line == 8
     assert "corpus.jsonl does not exist" in str(fault)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (
+            "uri: ./handbook",
+            "uri: ./handbook\n    include: .md",
+            "include: must be a list; write [",
+        ),
+        ("name: handbook\n", "name: handbook\n    golden: [a]\n", "golden: must be a path"),
+        (
+            "name: handbook\n",
+            "name: handbook\n    hnsw_from_entries: few\n",
+            "hnsw_from_entries: must be a whole number (is 'few')",
+        ),
+        (
+            "name: handbook\n",
+            "name: handbook\n    hnsw_from_entries: -1\n",
+            "at least 0 is allowed (is -1)",
+        ),
+        (
+            "name: handbook\n",
+            "name: handbook\n    search: {vector_weight: half}\n",
+            "search.vector_weight: must be a number (is 'half')",
+        ),
+        (
+            "name: handbook\n",
+            "name: handbook\n    search: {vector_weight: 2}\n",
+            "at most 1.0 is allowed (is 2)",
+        ),
+        (
+            "name: handbook\n",
+            "name: handbook\n    search: 5\n",
+            "search: must be a mapping of keys",
+        ),
+        (
+            "name: handbook\n",
+            "name: handbook\n    language:\n",
+            "language: has no value; must be text",
+        ),
+        (
+            "name: handbook\n",
+            "name: handbook\n    language: English\n",
+            "allowed: lower-case letters and _, as in english (is 'English')",
+        ),
+        (
+            "name: handbook\n",
+            "name: handbook\n    query_text: hased\n",
+            "allowed: full, hashed, none (did you mean 'hashed'?)",
+        ),
+        ("kind: files", "kind: file", "unknown kind 'file' (did you mean 'files'?)"),
+        ("kind: files", "kind: [files]", "unknown kind ['files']"),
+        ("name: handbook\n", "name: [handbook]\n", "collections[0].name: must be text"),
+    ],
+)
+def test_fault_is_said_in_plain_words(tmp_path, old, new, said):
+    assert old in GOOD
+    assert said in str(fault_of(tmp_path, GOOD.replace(old, new, 1)))
+
+
+VALUES = (None, [], {}, [1], {"a": 1}, 1.5, -1, True, "", "x y", [[]], {"a": {"b": []}})
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_no_value_of_a_setting_is_answered_in_the_words_of_a_library(tmp_path, kind):
+    """A fault is a ConfigurationError in plain words, whatever stands in the place of a value."""
+    source = {"name": "s", "collection": "c", "kind": kind}
+    stated = [("collections", name) for name in CollectionSettings.model_fields]
+    stated += [("sources", name) for name in KINDS[kind].settings.model_fields]
+    for area, name in stated:
+        for value in VALUES:
+            items = {"collections": {"name": "c"}, "sources": dict(source)}
+            items[area][name] = value
+            content = {"collections": [items["collections"]], "sources": [items["sources"]]}
+            said = say_whether_loaded(write(tmp_path, yaml.safe_dump(content)))
+            for foreign in ("Input should", "valid tuple", "pydantic", "unable to parse"):
+                assert foreign not in said, (name, value)
+
+
+def say_whether_loaded(path: Path) -> str:
+    try:
+        load_configuration(path)
+    except ConfigurationError as error:
+        return str(error)
+    return "loaded"

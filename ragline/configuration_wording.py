@@ -1,0 +1,107 @@
+"""How faults of the configuration are said: what is wrong and what is allowed, in plain words.
+
+Finding a fault's line is `configuration`; what settings mean is declared there and with each kind
+of source.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic_core import ErrorDetails
+
+from ragline.sources.settings import NAME_PATTERN, UNREPEATED
+
+LONGEST_VALUE_CHARS = 80
+
+# Kinds of faults that pydantic tells apart, by what people have to know.
+_SAID = {
+    "list": "must be a list; write [one, two], or each item on its own line after a dash",
+    "tuple": "must be a list; write [one, two], or each item on its own line after a dash",
+    "bool": "must be true or false",
+    "int": "must be a whole number",
+    "float": "must be a number",
+    "finite": "must be a number",
+    "string": "must be text; put it in quotes",
+    "dict": "must be a mapping of keys and values; write {key: value}",
+    "mapping": "must be a mapping of keys and values; write {key: value}",
+    "model": "must be a mapping of keys and values; write {key: value}",
+    "path": "must be a path; put it in quotes",
+}
+_BOUNDS = {
+    "greater_than_equal": ("ge", "at least {} is allowed"),
+    "greater_than": ("gt", "more than {} is allowed"),
+    "less_than_equal": ("le", "at most {} is allowed"),
+    "less_than": ("lt", "less than {} is allowed"),
+}
+
+
+def say_fault(fault: ErrorDetails) -> str:
+    """What is wrong with a value and what is allowed; a value that may be secret is not shown."""
+    kind, value, context = fault["type"], fault["input"], fault.get("ctx") or {}
+    if kind == UNREPEATED:
+        return fault["msg"]
+    if kind == "missing":
+        return "must be given"
+    said = _say_kind(kind, context, value) or fault["msg"].removeprefix("Value error, ")
+    return f"has no value; {said}" if value is None else f"{said} (is {show_value(value)})"
+
+
+def say_unknown_key(key: str, allowed: Sequence[str]) -> str:
+    """That there is no such key, which one may be meant, and which there are."""
+    return f"unknown key {key!r}{_hint(key, allowed)}; allowed: {', '.join(allowed)}"
+
+
+def say_unknown_kind(kind: object, allowed: Sequence[str]) -> str:
+    """That there is no such kind of source, which one may be meant, and which there are."""
+    return f"unknown kind {kind!r}{_hint(str(kind), allowed)}; allowed: {', '.join(allowed)}"
+
+
+def show_value(value: Any) -> str:
+    """A value as the file may spell it, shortened."""
+    if isinstance(value, str):
+        shown = repr(value)
+    else:
+        shown = json.dumps(value, ensure_ascii=False, default=str)
+    if len(shown) <= LONGEST_VALUE_CHARS:
+        return shown
+    return f"{shown[:LONGEST_VALUE_CHARS]}…"
+
+
+def _say_kind(kind: str, context: dict[str, Any], value: Any) -> str:
+    if kind == "string_pattern_mismatch":
+        return _say_pattern(str(context.get("pattern")))
+    if kind == "literal_error":
+        return _say_choices(str(context["expected"]), value)
+    if kind in _BOUNDS:
+        name, said = _BOUNDS[kind]
+        return said.format(f"{context[name]:,}")
+    if kind in ("string_too_short", "too_short"):
+        return "must not be empty"
+    if kind in ("string_too_long", "too_long"):
+        return f"at most {context['max_length']:,} are allowed"
+    return _SAID.get(kind.partition("_")[0], "")
+
+
+def _say_pattern(pattern: str) -> str:
+    if pattern == NAME_PATTERN:
+        return (
+            "allowed: lower-case letters, digits, - and _, beginning with a letter or digit, at "
+            "most 63 characters"
+        )
+    if pattern == "^[a-z_]+$":
+        return "allowed: lower-case letters and _, as in english"
+    return f"allowed: text of the form {pattern}"
+
+
+def _say_choices(expected: str, value: Any) -> str:
+    choices = [choice.strip("' ") for choice in expected.replace(" or ", ",").split(",")]
+    return f"allowed: {', '.join(choices)}{_hint(str(value), choices)}"
+
+
+def _hint(value: str, allowed: Sequence[str]) -> str:
+    close = difflib.get_close_matches(value, allowed, n=1)
+    return f" (did you mean {close[0]!r}?)" if close else ""
