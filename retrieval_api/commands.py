@@ -5,16 +5,17 @@ from __future__ import annotations
 import signal
 import socket
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import click
-import uvicorn
 
 from ragline.commands import configured
-from ragline.configuration import Configuration
 from ragline.errors import AddressUnavailableError
-from retrieval_api.app import build_app
-from retrieval_api.observation.log_format import configure_logging
-from retrieval_api.observation.telemetry import exported_telemetry
+
+if TYPE_CHECKING:
+    import uvicorn
+
+    from ragline.configuration import Configuration
 
 # What a request that is being answered gets when the service is told to stop.
 GRACE_S = 10
@@ -33,6 +34,10 @@ _STOPPING = (signal.SIGINT, signal.SIGTERM)
 @configured
 def serve(configuration: Configuration, host: str, port: int) -> None:
     """Answer searches over HTTP until SIGINT or SIGTERM."""
+    # FastAPI and the models' libraries take seconds to import: a mistake is told before.
+    from retrieval_api.observation.log_format import configure_logging
+    from retrieval_api.observation.telemetry import exported_telemetry
+
     configure_logging()
     with _listen(host, port) as listener:
         address = listener.getsockname()
@@ -45,6 +50,10 @@ def serve(configuration: Configuration, host: str, port: int) -> None:
 
 def build_server(configuration: Configuration) -> uvicorn.Server:
     """The server around the app; the app keeps the log of requests."""
+    import uvicorn
+
+    from retrieval_api.app import build_app
+
     return uvicorn.Server(
         uvicorn.Config(
             build_app(configuration),

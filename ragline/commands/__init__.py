@@ -19,7 +19,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 from uuid import UUID
 
 import click
@@ -69,6 +69,7 @@ WRONG_CALLS = (
     UnsuitableDocumentError,
 )
 FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
+OWN_PACKAGES = ("ragline", "assets", "dagster_project", "retrieval_api", "sql")
 # No library reports to anybody or fetches anything by itself.
 QUIET = {
     "DO_NOT_TRACK": "1",
@@ -89,6 +90,16 @@ class EntryPointGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         point = next((point for point in _points() if point.name == cmd_name), None)
         return None if point is None else _load(point)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; a package that it lacks is named with what to install."""
+        try:
+            return super().invoke(ctx)
+        except ModuleNotFoundError as error:
+            names = (point for point in _points() if point.name == ctx.invoked_subcommand)
+            if (point := next(names, None)) is None:
+                raise
+            _refuse_missing_package(point, error)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         rows = [(name, SUMMARIES.get(name, "")) for name in self.list_commands(ctx)]
@@ -207,12 +218,16 @@ def _load(point: EntryPoint) -> click.Command:
     try:
         command = point.load()
     except ModuleNotFoundError as error:
-        if error.name is None or error.name.partition(".")[0] in ("ragline", "assets"):
-            raise
-        extra = "service" if point.value.startswith("retrieval_api") else "pipeline"
-        raise click.ClickException(
-            f"`ragline {point.name}` needs the package {error.name}, which is not installed; "
-            f"install ragline[{extra}]"
-        ) from error
+        _refuse_missing_package(point, error)
     assert isinstance(command, click.Command)
     return command
+
+
+def _refuse_missing_package(point: EntryPoint, error: ModuleNotFoundError) -> NoReturn:
+    if error.name is None or error.name.partition(".")[0] in OWN_PACKAGES:
+        raise error
+    extra = "service" if point.value.startswith("retrieval_api") else "pipeline"
+    raise click.ClickException(
+        f"`ragline {point.name}` needs the package {error.name}, which is not installed; "
+        f"install ragline[{extra}]"
+    ) from error

@@ -52,10 +52,7 @@ def list_imported(folder: Path, *arguments: str, status: int, url: str = "") -> 
     return set(done.stdout.splitlines()[-1].removeprefix("imported: ").split())
 
 
-@pytest.mark.parametrize(
-    "command",
-    [name for name in COMMANDS if name not in ("init", "serve", "eval", "dev", "check", "explain")],
-)
+@pytest.mark.parametrize("command", [name for name in COMMANDS if name != "init"])
 def test_mistake_in_the_configuration_is_told_before_anything_heavy_is_imported(
     command: str, tmp_path: Path
 ) -> None:
@@ -75,3 +72,29 @@ def test_search_imports_no_library_for_training_and_none_of_the_pipeline(
     (tmp_path / "ragline.yaml").write_text("collections: [{name: notes}]\n", "utf-8")
     imported = list_imported(tmp_path, "search", "notes", "tea", status=1, url=database_url)
     assert imported & TRAINING == set()
+
+
+@pytest.mark.parametrize(
+    ("command", "package", "extra"),
+    [
+        ("sync", "dagster", "pipeline"),
+        ("serve", "fastapi", "service"),
+        ("demo", "dagster", "pipeline"),
+    ],
+)
+def test_package_that_is_not_installed_is_named_with_its_extra(
+    command: str, package: str, extra: str, tmp_path: Path
+) -> None:
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "ragline.yaml").write_text(
+        "sources: [{name: a, collection: a, kind: files, uri: ./notes}]\n", "utf-8"
+    )
+    program = f"import sys; sys.modules[{package!r}] = None\n" + REPORT
+    done = subprocess.run(
+        [sys.executable, "-c", program, command],
+        cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert f"`ragline {command}` needs the package {package}" in done.stderr
+    assert f"install ragline[{extra}]" in done.stderr
+    assert "Traceback" not in done.stderr
