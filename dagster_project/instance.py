@@ -13,7 +13,8 @@ from ragline.configuration import Configuration
 from ragline.storage.database import Database
 from ragline.storage.disk_errors import writing_to
 
-URL_VARIABLE = "RAGLINE_DAGSTER_URL"
+# Not RAGLINE_DAGSTER_URL: that is the address of the UI, which the page shows.
+URL_VARIABLE = "RAGLINE_DAGSTER_STORAGE_URL"
 SETTINGS = f"""\
 # Written by Ragline at each start; edit dagster_project/instance.py instead.
 telemetry: {{enabled: false}}

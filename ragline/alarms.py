@@ -255,13 +255,15 @@ def _judge_failing(facts: SourceFacts) -> Alarm | None:
     if facts.failures < ALARMING_FAILURES and not is_cause:
         return None
     times = "once" if facts.failures == 1 else f"{facts.failures} times in a row"
+    named = [document.document_id for document in waiting]
+    late = f" while {_name(named, len(named))} waits" if waiting else ""
     reason = facts.last_error or "the run ended before its last stage"
     return raise_alarm(
         "sync_failed",
         collection=facts.collection,
         source=facts.source,
-        documents=[document.document_id for document in waiting],
-        cause=f"the sync of source {facts.source} failed {times}: {reason}",
+        documents=named,
+        cause=f"the sync of source {facts.source} failed {times}{late}: {reason}",
         remedy=(
             "fix what the message names (docs/errors.md); the source's sensor tries again within "
             f"10 minutes, ragline sync {facts.source} at once"

@@ -279,5 +279,9 @@ class ProcessError(RaglineError):
     """A part of `ragline dev` could not start or does not stay up. Its last lines follow."""
 
 
+class FileNotWrittenError(RaglineError):
+    """A file could not be written to its end; nothing of it is left. Make room, or name another."""
+
+
 class AddressUnavailableError(RaglineError):
     """The service cannot listen where it was told to. Stop what does, or name another port."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,23 +12,33 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from sqlalchemy import Connection
 
-from ragline.errors import ConfigurationError, IndexNotReadyError, UnknownCollectionError
+from ragline.errors import (
+    ConfigurationError,
+    FileNotWrittenError,
+    IndexNotReadyError,
+    UnknownCollectionError,
+)
 from ragline.storage.database import Database
 from ragline.storage.disk_errors import writing_to
 from ragline.storage.generation_tables import load_generation_statement
 from ragline.storage.statements import load_statement
+from ragline.unknown_names import describe_unknown
 
 BATCH_ROWS = 1_000
+ENDINGS = (".jsonl", ".parquet")
 SCHEMA = pa.schema(
     [
+        ("source", pa.string()),
         ("document_id", pa.string()),
         ("ordinal", pa.int32()),
+        ("title", pa.string()),
         ("text", pa.string()),
         ("heading_path", pa.list_(pa.string())),
         ("page", pa.int32()),
         ("char_start", pa.int32()),
         ("char_end", pa.int32()),
         ("metadata", pa.string()),
+        ("model", pa.string()),
         ("vector", pa.list_(pa.float32())),
     ]
 )
@@ -39,25 +50,48 @@ def export_collection(
     """Write every entry of the live generation, by document id and ordinal; return how many.
 
     The ending of `path` decides: `.jsonl` or `.parquet`. The file appears whole or not at all.
-    In Parquet, metadata is a JSON string.
+    In Parquet, metadata is a JSON string. `model` is the embedding model of the vectors.
 
     Raises:
-        ConfigurationError: another ending.
+        ConfigurationError: another ending, or a folder that is not there or takes no file.
+        FileNotWrittenError: the file could not be written to its end.
         UnknownCollectionError, IndexNotReadyError: there is nothing to export.
         DiskFullError: there is no space for the file.
     """
+    check_path(path)
     writers = {".jsonl": _write_lines, ".parquet": _write_parquet}
-    if path.suffix not in writers:
-        raise ConfigurationError(f"cannot export to {path}: the ending must be .jsonl or .parquet")
     unfinished = path.with_name(f".{path.name}.unfinished")
     try:
         with writing_to(path), database.begin() as connection:
             batches = _select_entries(connection, collection, has_vectors=has_vectors)
             count = writers[path.suffix](unfinished, batches)
         unfinished.replace(path)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise FileNotWrittenError(f"{path} could not be written: {reason}") from error
     finally:
         unfinished.unlink(missing_ok=True)
     return count
+
+
+def check_path(path: Path) -> None:
+    """Refuse a path that cannot be exported to, before anything is read.
+
+    Raises:
+        ConfigurationError: its ending is another one, or its folder is not there or takes no file.
+    """
+    folder = path.absolute().parent
+    fault = None
+    if path.suffix not in ENDINGS:
+        fault = f"the ending must be {' or '.join(ENDINGS)}"
+    elif path.is_dir():
+        fault = "it is a folder; name a file"
+    elif not folder.is_dir():
+        fault = f"there is no folder {folder}; create it, or name another file"
+    elif not os.access(folder, os.W_OK | os.X_OK):
+        fault = f"the folder {folder} may not be written; name another one"
+    if fault is not None:
+        raise ConfigurationError(f"cannot export to {path}: {fault}")
 
 
 def _select_entries(
@@ -68,11 +102,15 @@ def _select_entries(
         {"collection": collection, "tenant": None},
     ).first()
     if live is None:
-        raise UnknownCollectionError(f"unknown collection {collection!r}")
+        rows = connection.execute(load_statement("search/select_collections"), {"tenant": None})
+        names = [row.name for row in rows]
+        raise UnknownCollectionError(describe_unknown("collection", collection, names))
     if live.id is None:
-        raise IndexNotReadyError(f"collection {collection} has no live index yet")
+        raise IndexNotReadyError(
+            f"collection {collection} has no live index yet; run `ragline sync` first"
+        )
     rows = connection.execution_options(yield_per=BATCH_ROWS).execute(
-        load_generation_statement("export/select_entries", live.id)
+        load_generation_statement("export/select_entries", live.id), {"model": live.model}
     )
     for batch in rows.mappings().partitions():
         yield [_read_entry(dict(row), has_vectors=has_vectors) for row in batch]

@@ -6,9 +6,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 from fastapi.concurrency import run_in_threadpool
-from fastapi.routing import APIRoute
 from starlette.middleware import Middleware
 
 from ragline.configuration import Configuration
@@ -18,13 +17,11 @@ from retrieval_api.agents.mcp_server import McpEndpoint
 from retrieval_api.observation.access_log import AccessLog
 from retrieval_api.observation.requests import Observation
 from retrieval_api.openapi import DESCRIPTION, TITLE, describe_app
-from retrieval_api.page import routes as page
 from retrieval_api.page.routes import mount_page
 from retrieval_api.problem_handlers import FailureBoundary, add_problem_handlers
 from retrieval_api.records.audit import Audit
 from retrieval_api.routes import (
     collections,
-    documentation,
     documents,
     embeddings,
     feedback,
@@ -73,8 +70,6 @@ def build_app(configuration: Configuration) -> FastAPI:
     )
     app.state.service = service
     add_problem_handlers(app)
-    for pages in (documentation, page):
-        _answer_head(pages.router)
     for routes in (
         searches,
         reranking,
@@ -94,16 +89,6 @@ def build_app(configuration: Configuration) -> FastAPI:
     mount_documentation(app)
     mount_page(app)
     return app
-
-
-def _answer_head(router: APIRouter) -> None:
-    """Let pages be asked for their head; FastAPI's routes answer GET alone. May run twice.
-
-    The server sends no body, whatever the route gives.
-    """
-    for route in router.routes:
-        if isinstance(route, APIRoute) and route.methods and "GET" in route.methods:
-            route.methods.add("HEAD")
 
 
 @asynccontextmanager

@@ -47,9 +47,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Leave out what reads the collections outside, unless they were asked for."""
     if IS_SOAK or ("RAGLINE_TEST_DATA" in os.environ and _find_outside_data()):
         return
-    left_out = [item for item in items if item.get_closest_marker("outside_data")]
+    left_out = [item for item in items if _reads_outside_data(item)]
     config.hook.pytest_deselected(items=left_out)
-    items[:] = [item for item in items if item not in left_out]
+    items[:] = [item for item in items if not _reads_outside_data(item)]
 
 
 @pytest.fixture(autouse=True)
@@ -196,6 +196,11 @@ def run_stages() -> Callable[[Workshop], dict[str, object]]:
         return reports
 
     return run
+
+
+def _reads_outside_data(item: pytest.Item) -> bool:
+    asked = getattr(item, "fixturenames", ())
+    return "outside_data" in asked or item.get_closest_marker("outside_data") is not None
 
 
 def _find_outside_data() -> Path | None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 CODE_PORT_STEP = 1000
 PORT = click.IntRange(1, 64_000)
 # Where the page finds the Dagster UI, to link runs to it.
-UI_VARIABLE = "RAGLINE_DAGSTER_UI"
+UI_VARIABLE = "RAGLINE_DAGSTER_URL"
 
 
 @click.command()

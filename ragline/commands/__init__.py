@@ -48,6 +48,7 @@ SUMMARIES = {
     "eval": "Score a collection on the queries of a golden set.",
     "explain": "Say why a document is a hit of a search, or is not.",
     "export": "Write a collection's live index to a file.",
+    "init": "Write a first ragline.yaml for the documents in a folder.",
     "keys": "Make, list or revoke the keys of the retrieval API.",
     "prove": "Compare sources, ledger and index, and name every difference.",
     "quarantine": "List the quarantined documents, or release them.",

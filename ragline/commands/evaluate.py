@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from ragline.commands import configured, json_option, print_json
-from ragline.configuration import Configuration
+from ragline.commands.output import count
 from ragline.errors import ConfigurationError
-from ragline.evaluation import Evaluation, evaluate
-from ragline.golden_documents import find_unknown_documents, refuse_foreign_golden_set
-from ragline.golden_set import read_golden_set
-from ragline.progress import TerminalProgress
 from ragline.search.messages import MODES, Mode
-from ragline.search.searcher import Searcher
-from ragline.storage.database import open_database
+
+if TYPE_CHECKING:
+    from ragline.configuration import Configuration
+    from ragline.evaluation import Evaluation
 
 SHOWN_MISSES = 20
 SHOWN_RELEVANT = 3
@@ -45,7 +44,15 @@ def evaluate_command(
     as_json: bool,
 ) -> None:
     """Score COLLECTION on the queries of a golden set."""
+    from ragline.golden_set import read_golden_set
+
     queries = read_golden_set(golden or _configured_golden(configuration, collection), split)
+    from ragline.evaluation import evaluate
+    from ragline.golden_documents import find_unknown_documents, refuse_foreign_golden_set
+    from ragline.progress import TerminalProgress
+    from ragline.search.searcher import Searcher
+    from ragline.storage.database import open_database
+
     with open_database(configuration) as database:
         searcher = Searcher(database, configuration)
         # Before the documents are compared: a collection without an index says so itself.
@@ -108,7 +115,8 @@ def _print_evaluation(evaluation: Evaluation) -> None:
     for name, value in evaluation.measures.items():
         click.echo(f"{name:<11}{value:.4f}")
     click.echo(
-        f"{evaluation.queries} queries ({evaluation.failed} failed) in {evaluation.seconds:.1f} s, "
+        f"{count(evaluation.queries, 'query', 'queries')} ({evaluation.failed} failed) in "
+        f"{evaluation.seconds:.1f} s, "
         f"mode {evaluation.mode}{', reranked' if evaluation.rerank else ''}, "
         f"generation {evaluation.generation}"
     )

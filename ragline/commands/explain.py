@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
 from rich.markup import escape
 
 from ragline.commands import configured, json_option, print_json
+from ragline.commands.output import open_console
 from ragline.commands.search import filter_option
-from ragline.configuration import Configuration
-from ragline.search.document_explanation import DocumentExplanation, StageRank, explain_document
 from ragline.search.messages import MODES, Mode, SearchRequest
-from ragline.search.searcher import Searcher
-from ragline.storage.database import open_database
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from ragline.configuration import Configuration
+    from ragline.search.document_explanation import DocumentExplanation, StageRank
 
 UNITS = {"vector": "cosine", "keyword": "BM25"}
 NAMES = {"first_fusion": "before feedback", "fusion": "fused"}
@@ -47,6 +49,10 @@ def explain(
     as_json: bool,
 ) -> None:
     """Explain why DOCUMENT_ID is a hit when COLLECTION is searched for QUERY, or is not."""
+    from ragline.search.document_explanation import explain_document
+    from ragline.search.searcher import Searcher
+    from ragline.storage.database import open_database
+
     request = SearchRequest(collection, query, top_k, mode, rerank, principals, filter=filter_)
     with open_database(configuration) as database:
         found = explain_document(
@@ -55,7 +61,7 @@ def explain(
     if as_json:
         print_json(found)
     else:
-        print_explanation(found, Console())
+        print_explanation(found, open_console())
 
 
 def print_explanation(found: DocumentExplanation, console: Console) -> None:
@@ -79,7 +85,7 @@ def print_explanation(found: DocumentExplanation, console: Console) -> None:
         lines.append(escape(f"best chunk: {found.best_chunk.ordinal} {place}"))
         lines.append(f"   {escape(text)}")
     for line in lines:
-        console.print(line, highlight=False)
+        console.print(line)
 
 
 def _describe_state(found: DocumentExplanation) -> str:

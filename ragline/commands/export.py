@@ -29,9 +29,10 @@ def export(
     configuration: Configuration, collection: str, out: Path, *, no_vectors: bool, as_json: bool
 ) -> None:
     """Write every entry of COLLECTION's live index to a file."""
-    from ragline.export import export_collection
+    from ragline.export import check_path, export_collection
     from ragline.storage.database import open_database
 
+    check_path(out)
     with open_database(configuration) as database:
         written = export_collection(database, collection, out, has_vectors=not no_vectors)
     if as_json:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -26,6 +27,7 @@ from ragline.lifecycle.source_syncs import record_counts, record_finish
 from ragline.lifecycle.workshop import Workshop
 from ragline.storage.generation_tables import load_generation_statement
 from ragline.storage.statements import load_statement
+from ragline.text_analysis import RAW, analyze_text
 
 # A transaction holds about this many entries, so that readers and vacuum never wait long.
 COMMIT_ENTRIES = 1_000
@@ -180,6 +182,7 @@ class _Placer:
             "generation_id": self.generation.id,
             "chunker_fingerprint": self.generation.chunker_fingerprint,
             "embedding_space_id": self.generation.embedding_space_id,
+            "analysis_version": self.generation.analysis_version,
             **more,
         }
 
@@ -210,8 +213,10 @@ class _Placer:
             "chunking_ids": [document.chunking_id for document in wanted],
             "embedding_space_id": self.generation.embedding_space_id,
             "language": self.generation.language,
+            "analysis_version": self.generation.analysis_version,
             "run_id": self.workshop.run_id,
         }
+        place |= _analyze_chunks(connection, self.generation, place)
         locked = lock_generation(connection, self.generation.id)
         place["average_length"] = locked["weighted_length"] or _fix_length(connection, place)
         inserted = _execute(connection, "lifecycle/insert_entries", self.generation, place)
@@ -249,6 +254,23 @@ def _execute(
 ) -> int:
     statement = load_generation_statement(name, generation.id)
     return int(connection.execute(statement, parameters).scalar_one())
+
+
+def _analyze_chunks(
+    connection: Connection, generation: Generation, place: dict[str, object]
+) -> dict[str, list[Any]]:
+    """The analysed texts of the chunks that some documents get, where they are not the raw ones."""
+    analysed: dict[str, list[Any]] = {"chunk_ids": [], "mains": [], "addeds": []}
+    if generation.analysis_version == RAW:
+        return analysed
+    for row in connection.execute(load_statement("lifecycle/select_chunk_texts"), place):
+        text = analyze_text(row.text, generation.language, generation.analysis_version)
+        main = None if text.main == row.text else text.main
+        if main is not None or text.added:
+            analysed["chunk_ids"].append(row.id)
+            analysed["mains"].append(main)
+            analysed["addeds"].append(text.added or None)
+    return analysed
 
 
 def _fix_length(connection: Connection, place: dict[str, object]) -> float:

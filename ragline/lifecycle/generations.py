@@ -1,4 +1,4 @@
-"""Generations: one built index of a collection, by (embedding space, chunker, language).
+"""Generations: one built index of a collection, by (embedding space, chunker, language, analysis).
 
 Opens the generation that the configuration asks for, says which ones receive changes and in which
 order, abandons what nothing asks for any more, and promotes, retires and drops. What is in one is
@@ -27,6 +27,7 @@ from ragline.lifecycle.settings_refusal import Refusal, find_refusal
 from ragline.lifecycle.workshop import Workshop
 from ragline.storage.generation_tables import create_entries_table, drop_entries_table
 from ragline.storage.statements import load_statement
+from ragline.text_analysis import VERSION
 
 logger = logging.getLogger(__name__)
 
@@ -49,6 +50,7 @@ class Generation:
     chunker_fingerprint: str
     chunking: ChunkingSettings
     language: str
+    analysis_version: str | None
     entry_count: int
     lexeme_count: int
     weighted_length: float | None
@@ -131,8 +133,9 @@ def is_wanted(
         return generation.id == target.id
     if refusal is not None and refusal.is_lasting:
         return False
-    asked = (settings.embedding_model, settings.chunking, settings.language)
-    return (generation.model, generation.chunking, generation.language) == asked
+    asked = (settings.embedding_model, settings.chunking, settings.language, VERSION)
+    has = (generation.model, generation.chunking, generation.language, generation.analysis_version)
+    return has == asked
 
 
 def work_on_each(
@@ -217,7 +220,7 @@ def _register_generation(
 ) -> Generation:
     collection_id = register_collection(connection, settings.name)
     space_id = _register_space(connection, space)
-    wanted = (space_id, fingerprint, settings.language)
+    wanted = (space_id, fingerprint, settings.language, VERSION)
     found = _find_generation(connection, settings.name, wanted)
     if found is not None and found.state == "abandoned":
         reopen = load_statement("lifecycle/reopen_generation")
@@ -233,13 +236,14 @@ def _register_generation(
 
 
 def _find_generation(
-    connection: Connection, collection_name: str, wanted: tuple[int, str, str]
+    connection: Connection, collection_name: str, wanted: tuple[int, str, str, str]
 ) -> Generation | None:
     for generation in _list_tables(connection, collection_name):
         target = (
             generation.embedding_space_id,
             generation.chunker_fingerprint,
             generation.language,
+            generation.analysis_version,
         )
         if target == wanted:
             return generation
@@ -380,7 +384,9 @@ def _insert_generation(
         "chunker_fingerprint": fingerprint,
         "chunking": settings.chunking.model_dump_json(),
         "language": settings.language,
+        "analysis_version": VERSION,
     }
+    connection.execute(load_statement("lifecycle/make_room_for_generation"), parameters)
     made = connection.execute(load_statement("lifecycle/insert_generation"), parameters)
     generation_id = made.scalar_one_or_none()
     if generation_id is not None:

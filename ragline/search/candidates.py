@@ -24,6 +24,7 @@ from ragline.search.filters import Condition
 from ragline.search.messages import Mode, Plan
 from ragline.storage.generation_tables import load_generation_statement
 from ragline.storage.statements import load_statement
+from ragline.text_analysis import VERSION, analyze_text
 
 # pgvector refuses a larger ef_search.
 LARGEST_EF_SEARCH = 1_000
@@ -58,6 +59,7 @@ class LiveGeneration:
     space_fingerprint: str
     model: str
     has_vector_index: bool = False
+    analysis_version: str | None = VERSION
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,12 +325,15 @@ def _parameters(
     vector_weight = weights[retrieval.mode]
     # Among few entries every word may lead to one; the bound is for the whole index.
     bound = UNBOUND if plan.filter == "entries" else settings.keyword_bound
+    generation = retrieval.generation
+    # As the entries were analysed, whatever this release makes of new ones.
+    analysed = analyze_text(query, generation.language, generation.analysis_version)
     return {
-        "generation_id": retrieval.generation.id,
-        "language": retrieval.generation.language,
+        "generation_id": generation.id,
+        "language": generation.language,
         "entry_count": retrieval.generation.entry_count,
-        # PostgreSQL's text cannot hold U+0000.
-        "query": query.replace("\0", " "),
+        "query": analysed.main,
+        "query_forms": analysed.added,
         "embedding": None if vector is None else HalfVector(vector).to_text(),
         "vector_weight": vector_weight,
         "keyword_weight": 1.0 - vector_weight,

@@ -6,7 +6,6 @@ administer. Ranks are exact, also behind the last candidate. Searching itself is
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -22,12 +21,13 @@ from ragline.search.candidates import (
     aim_statement,
     rank_document,
 )
-from ragline.search.filters import Condition, compile_filter, split_filter
+from ragline.search.filters import Condition, compile_filter, list_forms, split_filter
 from ragline.search.hits import Entry
 from ragline.search.messages import SearchRequest
 from ragline.search.searcher import CONFIRMED, Searcher, choose_hits
 from ragline.storage.generation_tables import load_generation_statement
 from ragline.storage.statements import load_statement
+from ragline.text_analysis import analyze_text
 
 MOST_WORDS = 200
 SHOWN_WORDS = 8
@@ -184,12 +184,9 @@ def _find_document(
     reveals_hidden: bool,
 ) -> RowMapping:
     exact = document_id.replace("\0", "\ufffd")
-    forms = dict.fromkeys(
-        [exact, unicodedata.normalize("NFC", exact), unicodedata.normalize("NFD", exact)]
-    )
     parameters = {
         "collection": request.collection,
-        "document_ids": list(forms),
+        "document_ids": list_forms(exact),
         "source": source,
         "generation_id": retrieval.generation.id,
         "chunker_fingerprint": retrieval.generation.chunker_fingerprint,
@@ -297,13 +294,17 @@ def _read_words(
     """The words of all wordings, each once, without those that the language leaves out."""
     if chunk is None:
         return ()
-    texts = " ".join(retrieval.queries).replace("\0", " ").split()
-    words = list(dict.fromkeys(texts))[:MOST_WORDS]
+    generation = retrieval.generation
+    words = list(dict.fromkeys(" ".join(retrieval.queries).split()))[:MOST_WORDS]
+    analysed = [
+        analyze_text(word, generation.language, generation.analysis_version) for word in words
+    ]
     statement = load_generation_statement("search/select_query_words", retrieval.generation.id)
     parameters = {
-        "generation_id": retrieval.generation.id,
-        "language": retrieval.generation.language,
-        "words": words,
+        "generation_id": generation.id,
+        "language": generation.language,
+        "words": [one.main for one in analysed],
+        "forms": [one.added for one in analysed],
         "document_key": document_key,
         "entry_id": chunk.entry_id,
     }

@@ -16,6 +16,7 @@ from __future__ import annotations
 import json
 import math
 import operator as operator_module
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -34,6 +35,7 @@ MOST_VALUES = 1_000
 LONGEST_VALUE_CHARS = 4_096
 # What each operator is in jsonpath, which compares as docs/filters.md says; in SQL alike.
 COMPARISONS = {"eq": "==", "gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
+_SIGNS = COMPARISONS | {"eq": "="}
 NEGATIONS = {"ne": "eq", "nin": "in"}
 ORDERED = ("gt", "gte", "lt", "lte")
 OPERATORS = ("eq", "ne", "in", "nin", "gt", "gte", "lt", "lte", "prefix", "exists")
@@ -199,31 +201,58 @@ def _find_field(name: str, place: str) -> _WriteTest:
         if not all(steps):
             raise InvalidFilterError(place, "names no key; write metadata.<key>")
         _check_text(name, place)
-        path = "$" + "".join(f".{json.dumps(step)}" for step in steps)
-        return _in_metadata(path)
+        return _in_metadata([_write_path(form) for form in list_forms(name)])
     if name not in FIELDS:
         allowed = ", ".join([*FIELDS, "metadata.<key>", "and", "or", "not"])
         raise InvalidFilterError(place, f"is no field; allowed: {allowed}")
     return FIELDS[name]
 
 
-def _in_metadata(path: str) -> _WriteTest:
-    """Tests over a value in the metadata, as jsonpath, whose lax mode looks into lists."""
+def list_forms(text: str) -> list[str]:
+    """A text as it is, composed and decomposed: equal to a reader, and different to Postgres.
+
+    One form for nearly every text, so that the condition stays as short as it can be.
+    """
+    composed, decomposed = (unicodedata.normalize(form, text) for form in ("NFC", "NFD"))
+    return list(dict.fromkeys([text, composed, decomposed]))
+
+
+def _list_values(values: Sequence[Any]) -> list[Any]:
+    """Values with all forms of those that are texts."""
+    return [form for one in values for form in (list_forms(one) if isinstance(one, str) else [one])]
+
+
+def _write_path(name: str) -> str:
+    """The jsonpath of metadata.<key>."""
+    steps = name.removeprefix(METADATA).split(".")
+    return "$" + "".join(f".{json.dumps(step)}" for step in steps)
+
+
+def _in_metadata(paths: Sequence[str]) -> _WriteTest:
+    """Tests over a value in the metadata, as jsonpath, whose lax mode looks into lists.
+
+    The paths are the forms of one key.
+    """
 
     def write(operator: str, wanted: Any, _place: str, writer: _Writer) -> str:
         if operator == "exists":
-            found = f"e.metadata @? {writer.bind(path, 'jsonpath')}"
+            found = _find(paths, writer)
             return found if wanted else f"not ({found})"
-        if operator == "in":
-            tests = [f"@ == {json.dumps(one)}" for one in wanted] or ["1 == 0"]
-            test = " || ".join(tests)
+        if operator in ("eq", "in"):
+            values = _list_values(wanted if operator == "in" else [wanted])
+            tests = [f"@ == {json.dumps(one)}" for one in values] or ["1 == 0"]
         elif operator == "prefix":
-            test = f"@ starts with {json.dumps(wanted)}"
+            tests = [f"@ starts with {json.dumps(form)}" for form in list_forms(wanted)]
         else:
-            test = f"@ {COMPARISONS[operator]} {json.dumps(wanted)}"
-        return f"e.metadata @? {writer.bind(f'{path} ? ({test})', 'jsonpath')}"
+            tests = [f"@ {COMPARISONS[operator]} {json.dumps(wanted)}"]
+        return _find([f"{path} ? ({' || '.join(tests)})" for path in paths], writer)
 
     return write
+
+
+def _find(paths: Sequence[str], writer: _Writer) -> str:
+    """Whether the metadata has something at one of some jsonpaths."""
+    return _join([f"e.metadata @? {writer.bind(path, 'jsonpath')}" for path in paths], "or", "")
 
 
 def _text(column: str) -> _WriteTest:
@@ -233,15 +262,18 @@ def _text(column: str) -> _WriteTest:
         if operator == "exists":
             return f"{column} is {'not ' if wanted else ''}null"
         if operator == "in":
-            texts = [one for one in wanted if isinstance(one, str)]
+            texts = _list_values([one for one in wanted if isinstance(one, str)])
             return f"coalesce({column} = any({writer.bind(texts, 'text[]')}), false)"
         if not isinstance(wanted, str):
             return "false"
-        bound = writer.bind(wanted, "text")
-        if operator == "prefix":
-            return f"coalesce(starts_with({column}, {bound}), false)"
-        sign = "=" if operator == "eq" else COMPARISONS[operator]
-        return f'coalesce({column} collate "C" {sign} {bound}, false)'
+        forms = list_forms(wanted) if operator in ("eq", "prefix") else [wanted]
+        tests = [
+            f"starts_with({column}, {writer.bind(form, 'text')})"
+            if operator == "prefix"
+            else f'{column} collate "C" {_SIGNS[operator]} {writer.bind(form, "text")}'
+            for form in forms
+        ]
+        return f"coalesce({_join(tests, 'or', '')}, false)"
 
     return write
 

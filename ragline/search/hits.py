@@ -13,6 +13,8 @@ from ragline.search.deadline import Deadline
 from ragline.search.media_types import media_type_of
 from ragline.search.messages import Highlight, Hit, HitExplanation, Receipt, SearchRequest
 from ragline.storage.generation_tables import load_generation_statement
+from ragline.storage.statements import load_statement
+from ragline.text_analysis import TracedText, analyze_text, trace_text
 
 LONGEST_SECTION_CHARS = 20_000
 OPENING, CLOSING = "\x02", "\x03"
@@ -43,26 +45,67 @@ def read_extras(
     connection: Connection,
     request: SearchRequest,
     generation: LiveGeneration,
-    ids: Sequence[int],
+    entries: Sequence[Entry],
     deadline: Deadline,
 ) -> Extras:
     """What a request wants to see around some entries, and which words of the query they hold."""
     deadline.limit_statements(connection)
     surroundings: dict[int, RowMapping] = {}
     if {"neighbours", "section"} & {*request.include}:
-        statement = load_generation_statement("search/select_surroundings", generation.id)
-        parameters = {"ids": list(ids), "longest": LONGEST_SECTION_CHARS}
-        rows = connection.execute(statement, parameters).mappings()
-        surroundings = {row["id"]: row for row in rows}
+        ids = [entry.row["id"] for entry in entries]
+        surroundings = read_surroundings(connection, generation.id, ids)
     highlights: dict[int, tuple[Highlight, ...]] = {}
     if request.highlight:
         deadline.limit_statements(connection)
-        statement = load_generation_statement("search/select_highlights", generation.id)
-        query = " ".join(request.queries).replace("\0", " ")
-        parameters = {"ids": list(ids), "language": generation.language, "query": query}
-        rows = connection.execute(statement, parameters).mappings()
-        highlights = {row["id"]: read_highlights(row["marked"]) for row in rows}
+        texts = {entry.row["id"]: entry.row["text"] for entry in entries}
+        highlights = find_highlights(connection, generation, request.queries, texts)
     return Extras(surroundings, highlights)
+
+
+def read_surroundings(
+    connection: Connection, generation_id: int, ids: Sequence[int]
+) -> dict[int, RowMapping]:
+    """What stands around some entries in their documents, by the entry's id."""
+    statement = load_generation_statement("search/select_surroundings", generation_id)
+    parameters = {"ids": list(ids), "longest": LONGEST_SECTION_CHARS}
+    rows = connection.execute(statement, parameters).mappings()
+    return {row["id"]: row for row in rows}
+
+
+def find_highlights(
+    connection: Connection,
+    generation: LiveGeneration,
+    queries: Sequence[str],
+    texts: Mapping[int, str],
+) -> dict[int, tuple[Highlight, ...]]:
+    """Where the words of a query stand in texts as they are stored; both by the entry's id.
+
+    They are looked for in the analysed texts, which have the same lexemes as the index.
+    """
+    language, version = generation.language, generation.analysis_version
+    query = analyze_text(" ".join(queries), language, version)
+    traced = {one: trace_text(text, language, version) for one, text in texts.items()}
+    parameters = {
+        "ids": list(traced),
+        "texts": [one.text for one in traced.values()],
+        "language": language,
+        "query": query.main,
+        "query_forms": query.added,
+    }
+    rows = connection.execute(load_statement("search/select_highlights"), parameters).mappings()
+    return {row["id"]: _trace_marks(row["marked"], traced[row["id"]]) for row in rows}
+
+
+def _trace_marks(marked: str, traced: TracedText) -> tuple[Highlight, ...]:
+    """The highlights of an analysed text as places of the original; overlapping ones as one."""
+    spans = sorted(traced.find_span(one.start, one.end) for one in read_highlights(marked))
+    merged: list[Highlight] = []
+    for start, end in spans:
+        if merged and start < merged[-1].end:
+            merged[-1] = Highlight(merged[-1].start, max(merged[-1].end, end))
+        else:
+            merged.append(Highlight(start, end))
+    return tuple(merged)
 
 
 def read_highlights(marked: str) -> tuple[Highlight, ...]:

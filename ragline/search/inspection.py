@@ -20,9 +20,9 @@ from ragline.errors import (
 )
 from ragline.search.candidates import LiveGeneration
 from ragline.search.deadline import Deadline
-from ragline.search.hits import make_receipt, read_extras
+from ragline.search.hits import find_highlights, make_receipt, read_surroundings
 from ragline.search.media_types import media_type_of
-from ragline.search.messages import Highlight, Receipt, SearchRequest
+from ragline.search.messages import Highlight, Receipt
 from ragline.storage.database import Database
 from ragline.storage.generation_tables import load_generation_statement
 from ragline.storage.statements import load_statement
@@ -199,30 +199,22 @@ def highlight_chunks(
     database: Database, generation: LiveGeneration, document: ServedDocument, query: str
 ) -> Mapping[int, tuple[Highlight, ...]]:
     """The places of a query's words in a document's first HIGHLIGHTED_CHUNKS, by entry id."""
-    ids = [chunk.receipt.entry_id for chunk in document.chunks[:HIGHLIGHTED_CHUNKS]]
-    if not query.strip() or not ids:
+    chunks = document.chunks[:HIGHLIGHTED_CHUNKS]
+    if not query.strip() or not chunks:
         return {}
-    request = SearchRequest(document.collection, query, highlight=True, include=())
+    texts = {chunk.receipt.entry_id: chunk.text for chunk in chunks}
     with database.begin() as connection:
-        found = read_extras(connection, request, generation, ids, Deadline(READ_TIMEOUT_MS))
-    return found.highlights
+        Deadline(READ_TIMEOUT_MS).limit_statements(connection)
+        return find_highlights(connection, generation, [query], texts)
 
 
 def read_around(database: Database, explained: ExplainedReceipt) -> Surroundings:
     """What stands before and after an entry in its document, and under the same heading."""
-    request = SearchRequest(explained.collection, "", include=("neighbours", "section"))
     entry_id = explained.receipt.entry_id
-    generation = LiveGeneration(
-        id=explained.receipt.generation,
-        language=explained.language,
-        entry_count=0,
-        chunker_fingerprint=explained.receipt.chunker,
-        space_fingerprint=explained.receipt.embedding_space,
-        model=explained.embedding_model,
-    )
     with database.begin() as connection:
-        found = read_extras(connection, request, generation, [entry_id], Deadline(READ_TIMEOUT_MS))
-    row = found.surroundings.get(entry_id)
+        Deadline(READ_TIMEOUT_MS).limit_statements(connection)
+        found = read_surroundings(connection, explained.receipt.generation, [entry_id])
+    row = found.get(entry_id)
     if row is None:
         return Surroundings(None, None, None)
     return Surroundings(row["before"], row["after"], row["section"])

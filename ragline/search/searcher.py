@@ -288,9 +288,8 @@ class Searcher:
         """What a request asks for beside the hits themselves."""
         if not entries or not (request.highlight or {"neighbours", "section"} & {*request.include}):
             return Extras()
-        ids = [entry.row["id"] for entry in entries]
         with self._named_timeout(), self._enter(request.tenant).begin() as connection:
-            return read_extras(connection, request, generation, ids, deadline)
+            return read_extras(connection, request, generation, entries, deadline)
 
     @contextmanager
     def _named_timeout(self) -> Iterator[None]:

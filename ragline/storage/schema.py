@@ -115,6 +115,8 @@ generations = Table(
     Column("chunker_fingerprint", Text, nullable=False),
     Column("chunking", JSONB, nullable=False),
     Column("language", Text, nullable=False),
+    # Null: the raw text went to Postgres, as it did before there was an analysis.
+    Column("analysis_version", Text, nullable=True),
     Column("state", Text, nullable=False),
     # BM25 needs the entry count and the average length; both are kept with the entries.
     _count("entry_count"),
@@ -320,6 +322,7 @@ placements = Table(
     Column("entry_count", Integer, nullable=False),
     Column("placed_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     Column("attributes_hash", Text, nullable=False, server_default=text("''")),
+    Column("analysis_version", Text, nullable=True),
     Index(None, "document_key"),
 )
 

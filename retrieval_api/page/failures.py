@@ -69,7 +69,15 @@ def _make(kind: ProblemKind, detail: str, *, retry_after_s: int | None = None) -
 
 
 class PageRoute(APIRoute):
-    """A route whose failures are pages. Who needs a key is asked for it."""
+    """A route whose failures are pages. Who needs a key is asked for it.
+
+    Where GET is answered HEAD is too, which FastAPI's own routes refuse; the server sends no body.
+    """
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        super().__init__(path, endpoint, **options)
+        if self.methods and "GET" in self.methods:
+            self.methods.add("HEAD")
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """FastAPI's own handler, which also runs the dependencies, with failures made pages."""

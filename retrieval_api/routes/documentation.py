@@ -19,6 +19,7 @@ ASSETS_PATH = "/docs/assets"
 router = APIRouter(include_in_schema=False)
 
 
+@router.head("/docs")
 @router.get("/docs")
 async def show_documentation(request: Request) -> HTMLResponse:
     """Swagger UI over this service's OpenAPI document."""

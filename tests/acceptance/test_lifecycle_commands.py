@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 import sys
 from io import StringIO
 from pathlib import Path
@@ -312,3 +313,42 @@ def test_status_names_a_source_that_left_the_configuration(synced: CommandLine):
     said = synced.run("status")
     assert "is not configured any more" in said
     assert "ragline remove note-files" in said
+
+
+def test_export_has_source_title_and_model_and_is_whole_or_absent(synced: CommandLine):
+    synced.run("export", "notes", "--out", "notes.jsonl")
+    rows = [json.loads(line) for line in Path("notes.jsonl").read_text("utf-8").splitlines()]
+    assert [(row["source"], row["document_id"], row["title"]) for row in rows] == [
+        ("note-files", "harbour.md", "Harbour"),
+        ("note-files", "tea.md", "Tea"),
+    ]
+    assert {row["model"] for row in rows} == {"sentence-transformers/all-MiniLM-L6-v2"}
+
+    synced.run("export", "notez", "--out", "other.jsonl", status=2)
+    assert synced.errors == (
+        "UnknownCollectionError: unknown collection 'notez'; known: notes (did you mean 'notes'?)\n"
+    )
+    # A limit on the size of files is met as a full disk is.
+    command = f"ulimit -f 1; exec {sys.executable} -m ragline export notes --out full.jsonl"
+    full = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert (full.returncode, full.stdout) == (1, "")
+    assert full.stderr == ("FileNotWrittenError: full.jsonl could not be written: File too large\n")
+    assert (
+        not list(Path().glob("*other*")) + list(Path().glob("*full*")) + list(Path().glob(".*un*"))
+    )
+
+
+@pytest.mark.parametrize(
+    ("out", "said"),
+    [
+        ("nodir/x.jsonl", "cannot export to nodir/x.jsonl: there is no folder "),
+        ("x.csv", "cannot export to x.csv: the ending must be .jsonl or .parquet"),
+        ("notes", "is a directory"),
+    ],
+)
+def test_path_that_cannot_be_exported_to_is_one_line_and_nothing_is_started(
+    ragline: CommandLine, out: str, said: str
+):
+    assert ragline.run("export", "notes", "--out", out, status=2) == ""
+    assert said in ragline.errors
+    assert "Traceback" not in ragline.errors

@@ -15,6 +15,18 @@ import httpx2
 import pytest
 from ragline_home import Home
 
+from ragline.configuration import load_configuration
+from ragline.embedder.embedder import Embedder
+from ragline.lifecycle.chunks import build_chunks
+from ragline.lifecycle.documents import sync_documents
+from ragline.lifecycle.embeddings import embed_chunks
+from ragline.lifecycle.entries import apply_entries
+from ragline.lifecycle.search_index import publish_index
+from ragline.lifecycle.workshop import Workshop
+from ragline.storage.database import open_database
+
+# The machine may be doing other things.
+pytestmark = pytest.mark.timeout(900)
 RUNBOOKS = Path(__file__).parents[2] / "docs" / "runbooks"
 CONFIGURATION = """\
 collections:
@@ -42,7 +54,7 @@ COMMANDS = sorted({line for page in RUNBOOKS.glob("*.md") for line in list_comma
 
 @pytest.fixture(scope="module")
 def served(
-    tmp_path_factory: pytest.TempPathFactory, model_cache: Path
+    tmp_path_factory: pytest.TempPathFactory, model_cache: Path, embedder: Embedder
 ) -> Iterator[tuple[Home, str]]:
     """A synced home on an embedded Postgres of its own, and the address of its service."""
     folder = tmp_path_factory.mktemp("runbooks")
@@ -57,6 +69,7 @@ def served(
     (folder / ".ragline" / "models").symlink_to(model_cache)
     home = Home(folder, None)
     home.environment.pop("RAGLINE_DATABASE_URL", None)
+    sync_once(folder, embedder)
     process = home.start("serve", "--port", "0")
     try:
         assert process.stderr is not None
@@ -64,12 +77,24 @@ def served(
         assert address is not None
         # Nobody reads its log, and a full pipe would stop it.
         Thread(target=process.stderr.read, daemon=True).start()
-        home.run("sync")
         wait_until_ready(address[0])
         yield home, address[0]
     finally:
         process.terminate()
         process.wait(60)
+
+
+def sync_once(folder: Path, embedder: Embedder) -> None:
+    """All stages in this process: a run of Dagster takes longer and is among the commands."""
+    configuration = load_configuration(folder / "ragline.yaml")
+    with (
+        open_database(configuration) as database,
+        Workshop(configuration, database, "run-1") as workshop,
+    ):
+        workshop._embedders[embedder.space.model] = embedder
+        for stage in (sync_documents, build_chunks, embed_chunks, apply_entries):
+            stage(workshop, "handbook-files")
+        publish_index(workshop, "handbook")
 
 
 def wait_until_ready(address: str) -> None:
@@ -97,8 +122,8 @@ def test_command_of_a_runbook_works(served: tuple[Home, str], line: str) -> None
         env=home.environment,
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=800,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.strip() or words[2:4] == ["ragline", "quarantine"]
+    assert done.stdout.strip() or "quarantine" in words

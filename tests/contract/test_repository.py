@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -75,6 +78,40 @@ def test_repository_speaks_of_the_project_alone(what: str) -> None:
         if pattern.search(line)
     ]
     assert found == []
+
+
+def test_tests_find_what_they_read_in_the_repository() -> None:
+    """Only the fixture knows of the data outside, so that it alone decides what is left out."""
+    pattern = re.compile(r"RAGLINE_TEST_DATA|\"shared\"|shared/data")
+    found = [
+        name
+        for name in OURS
+        if re.fullmatch(r"tests/.*\.py", name) and pattern.search("\n".join(read_lines(name)))
+    ]
+    assert found == ["tests/conftest.py"]
+
+
+@pytest.mark.parametrize(
+    ("environment", "counts"),
+    [
+        ({"RAGLINE_TEST_DATA": "/nonexistent"}, "2/4 tests collected (2 deselected)"),
+        ({"RAGLINE_TEST_DATA": "/nonexistent", "RAGLINE_SOAK": "1"}, "4 tests collected"),
+    ],
+)
+def test_what_reads_the_data_outside_is_selected_on_demand(
+    environment: dict[str, str], counts: str
+) -> None:
+    others = {name: value for name, value in os.environ.items() if name != "RAGLINE_SOAK"}
+    path = "tests/acceptance/test_peps_replay.py"
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "--collect-only", "-q", "-n", "0", path],
+        cwd=REPOSITORY,
+        env={**others, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert counts in done.stdout, done.stdout + done.stderr
 
 
 def find_anchors(page: Path) -> set[str]:

@@ -57,7 +57,7 @@ def test_instance_of_the_daemon_has_the_same_storage(
     configuration: Configuration, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with open_instance(configuration, database):
-        monkeypatch.setenv("RAGLINE_DAGSTER_URL", database.dagster_url)
+        monkeypatch.setenv("RAGLINE_DAGSTER_STORAGE_URL", database.dagster_url)
         folder = str(configuration.home / "dagster")
         with DagsterInstance.from_config(folder) as instance:
             assert instance.get_ref().storage_data.class_name == PooledStorage.__name__

@@ -28,6 +28,7 @@ where
           and (
             p.content_hash is distinct from d.parsed_content_hash
             or p.attributes_hash is distinct from d.attributes_hash
+            or p.analysis_version is distinct from cast(:analysis_version as text)
           )
         )
     else p.document_key is not null

@@ -1,5 +1,5 @@
 -- Puts the chunks of some documents into a generation, and their terms into the counts.
--- Returns one row: inserted.
+-- The analysed texts are those that differ from the chunks' own. Returns one row: inserted.
 with wanted as (
   select
     d.id as document_key,
@@ -17,7 +17,9 @@ with wanted as (
     d.metadata,
     d.principals,
     e.embedding,
-    to_tsvector(cast(:language as regconfig), c.header || c.text) as tsv,
+    ragline.make_lexemes(
+      cast(:language as regconfig), coalesce(a.main, c.header || c.text), a.added
+    ) as tsv,
     c.text_hash,
     d.parsed_content_hash,
     d.read_version,
@@ -29,6 +31,10 @@ with wanted as (
   join ragline.sources as s on s.id = d.source_id
   join ragline.parses as p on p.id = d.parse_id
   join ragline.chunks as c on c.chunking_id = t.chunking_id
+  left join unnest(
+    cast(:chunk_ids as bigint[]), cast(:mains as text[]), cast(:addeds as text[])
+  ) as a (chunk_id, main, added)
+    on a.chunk_id = c.id
   join ragline.embeddings as e
     on e.embedding_space_id = cast(:embedding_space_id as bigint) and e.text_hash = c.text_hash
 ),

@@ -1,6 +1,6 @@
 -- Opens a generation of a collection. One row: id; no row when it exists already.
 insert into ragline.generations (
-  collection_id, embedding_space_id, chunker_fingerprint, chunking, language, state
+  collection_id, embedding_space_id, chunker_fingerprint, chunking, language, analysis_version, state
 )
 values (
   cast(:collection_id as bigint),
@@ -8,6 +8,7 @@ values (
   cast(:chunker_fingerprint as text),
   cast(:chunking as jsonb),
   cast(:language as text),
+  cast(:analysis_version as text),
   'building'
 )
 on conflict (collection_id, embedding_space_id, chunker_fingerprint, language)

@@ -6,7 +6,11 @@ select
   d.id,
   k.id as chunking_id,
   coalesce(k.chunk_count, 0) as chunk_count,
-  coalesce(p.chunking_id = k.id, false) as has_same_chunks
+  coalesce(
+    p.chunking_id = k.id
+    and p.analysis_version is not distinct from cast(:analysis_version as text),
+    false
+  ) as has_same_chunks
 from ragline.documents as d
 left join ragline.chunkings as k
   on k.parse_id = d.parse_id
@@ -34,6 +38,7 @@ where
           and (
             p.content_hash is distinct from d.parsed_content_hash
             or p.attributes_hash is distinct from d.attributes_hash
+            or p.analysis_version is distinct from cast(:analysis_version as text)
           )
         )
     else p.document_key is not null

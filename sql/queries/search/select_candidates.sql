@@ -16,7 +16,11 @@ with terms as materialized (
     ragline.bm25_idf(cast(:entry_count as bigint), l.document_frequency) as idf,
     sum(l.document_frequency) over (order by l.document_frequency, l.lexeme) as summed,
     row_number() over (order by l.document_frequency, l.lexeme) as rarity
-  from unnest(to_tsvector(cast(:language as regconfig), cast(:query as text))) as q
+  from unnest(
+    ragline.make_lexemes(
+      cast(:language as regconfig), cast(:query as text), cast(:query_forms as text)
+    )
+  ) as q
   join ragline.lexemes as l
     on l.generation_id = cast(:generation_id as bigint) and l.lexeme = q.lexeme
   where l.document_frequency > 0

@@ -1,16 +1,20 @@
--- The texts of some entries with marks around the words of a query: (id, marked). Marks are the
--- characters U+0002 and U+0003.
+-- The analysed texts of some entries with marks around the words of a query: (id, marked). Marks are
+-- the characters U+0002 and U+0003.
 select
-  e.id,
+  t.id,
   ts_headline(
     cast(:language as regconfig),
-    e.text,
+    t.text,
     q.any_word,
     'HighlightAll=true, StartSel=' || chr(2) || ', StopSel=' || chr(3)
   ) as marked
-from ragline.entries_generation as e
+from unnest(cast(:ids as bigint[]), cast(:texts as text[])) as t (id, text)
 cross join (
   select string_agg(quote_literal(w.lexeme), ' | ')::tsquery as any_word
-  from unnest(to_tsvector(cast(:language as regconfig), cast(:query as text))) as w
+  from unnest(
+    ragline.make_lexemes(
+      cast(:language as regconfig), cast(:query as text), cast(:query_forms as text)
+    )
+  ) as w
 ) as q
-where e.id = any(cast(:ids as bigint[])) and q.any_word is not null
+where q.any_word is not null

@@ -2,7 +2,8 @@
 -- collection has none yet; no row when there is no such collection.
 select
   g.id,
-  g.language,
+  rtrim(g.language) as language,
+  g.analysis_version,
   g.entry_count,
   g.chunker_fingerprint,
   e.fingerprint as space_fingerprint,

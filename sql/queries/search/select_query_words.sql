@@ -20,12 +20,13 @@ select
     from ragline.entries_generation as e
     where e.id = cast(:entry_id as bigint) and e.tsv @@ q.any_lexeme
   ) as is_in_chunk
-from unnest(cast(:words as text[])) with ordinality as w (word, position)
+from unnest(cast(:words as text[]), cast(:forms as text[]))
+  with ordinality as w (word, forms, position)
 cross join lateral (
   select
     array_agg(t.lexeme) as lexemes,
     string_agg(quote_literal(t.lexeme), ' | ')::tsquery as any_lexeme
-  from unnest(to_tsvector(cast(:language as regconfig), w.word)) as t
+  from unnest(ragline.make_lexemes(cast(:language as regconfig), w.word, w.forms)) as t
 ) as q
 where q.any_lexeme is not null
 order by w.position

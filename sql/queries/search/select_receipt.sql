@@ -6,7 +6,7 @@ select
   g.id as generation_id,
   g.state as generation_state,
   g.chunking,
-  g.language,
+  rtrim(g.language) as language,
   g.chunker_fingerprint,
   g.promoted_at,
   m.model,

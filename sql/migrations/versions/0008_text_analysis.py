@@ -1,4 +1,4 @@
-"""The limit that a source's documents were last read with."""
+"""The version of the text analysis that a generation was built with."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ down_revision = "0007"
 
 
 def upgrade() -> None:
-    path = files("sql") / "migrations" / "versions" / "0008_size_limit.sql"
+    path = files("sql") / "migrations" / "versions" / "0008_text_analysis.sql"
     op.get_bind().exec_driver_sql(path.read_text(encoding="utf-8"))

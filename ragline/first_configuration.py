@@ -1,0 +1,233 @@
+"""A first `ragline.yaml`: what lies in a folder, written down as sources with comments.
+
+What is found: files in the folder and in folders below it, files of records (JSON lines), and a
+Git repository whose commits hold documents. What every setting means is docs/configuration.md.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from ragline.sources.file_paths import EVERYTHING, PathPatterns
+
+# What people keep documents in. Code and data of programs are left for people to name.
+DOCUMENT_SUFFIXES = (
+    ".md", ".markdown", ".mdx", ".rst", ".txt", ".org", ".html", ".htm", ".pdf", ".docx", ".doc",
+    ".pptx", ".ppt", ".xlsx", ".xls", ".odt", ".rtf", ".epub", ".eml", ".msg", ".csv", ".tsv",
+)  # fmt: skip
+RECORD_SUFFIXES = (".jsonl", ".ndjson")
+# Folders of programs: what lies there is not what a person wrote for others to read.
+PROGRAM_FOLDERS = ("node_modules", "venv", "site-packages", "build", "dist", "target", "vendor")
+# Tried in this order; then whatever a record has that suits.
+ID_COLUMNS = ("_id", "id", "doc_id", "document_id", "uuid", "key", "slug", "url")
+TITLE_COLUMNS = ("title", "name", "headline", "subject")
+TEXT_COLUMNS = ("text", "body", "content", "contents", "abstract", "description", "answer")
+# A folder with more is listed this far: what there is is known by then.
+MOST_FILES = 20_000
+LONGEST_LINE_BYTES = 1_000_000
+NAME_CHARS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class FoundSource:
+    """A source as it is written into the file: its settings line by line, and what it holds."""
+
+    name: str
+    kind: str
+    settings: tuple[str, ...]
+    holds: str
+
+
+@dataclass(frozen=True, slots=True)
+class FirstConfiguration:
+    """A configuration file's text, its collection, and the sources in it."""
+
+    collection: str
+    sources: tuple[FoundSource, ...]
+    text: str
+
+
+def propose_configuration(folder: Path) -> FirstConfiguration:
+    """What to write into the `ragline.yaml` of a folder. Reads names, and a line of each records.
+
+    Without documents there is one source all the same: the folder itself.
+    """
+    folder = folder.resolve()
+    collection = _make_name(folder.name, taken=())
+    sources: list[FoundSource] = []
+    for found in [*_find_files(folder), *_find_records(folder)]:
+        taken = [source.name for source in sources]
+        sources.append(
+            FoundSource(_make_name(found.name, taken), found.kind, found.settings, found.holds)
+        )
+    return FirstConfiguration(collection, tuple(sources), _write(collection, sources))
+
+
+def _find_files(folder: Path) -> Iterator[FoundSource]:
+    """The documents in Git's commits where there are any, else those on disk, a source a folder."""
+    committed = _list_committed(folder)
+    if committed:
+        yield _describe_repository(committed)
+        return
+    paths = list(_list_files(folder))
+    here = [path for path in paths if len(path.parts) == 1]
+    if here or not paths:
+        patterns = _quote(f"/*{suffix}" for suffix in _list_suffixes(here) or DOCUMENT_SUFFIXES[:3])
+        settings = ("uri: .", f"include: [{patterns}]")
+        yield FoundSource("files", "files", settings, _count_kinds(here))
+    for name in dict.fromkeys(path.parts[0] for path in paths if len(path.parts) > 1):
+        within = [path for path in paths if path.parts[0] == name and len(path.parts) > 1]
+        patterns = _quote(f"*{suffix}" for suffix in _list_suffixes(within))
+        settings = (f"uri: {json.dumps(f'./{name}', ensure_ascii=False)}", f"include: [{patterns}]")
+        yield FoundSource(name, "files", settings, _count_kinds(within))
+
+
+def _describe_repository(committed: list[PurePosixPath]) -> FoundSource:
+    patterns = _quote(f"*{suffix}" for suffix in _list_suffixes(committed))
+    return FoundSource(
+        "repository",
+        "git",
+        (
+            "# Reads the commits of the current branch. To read the files as they lie in the",
+            "# folder, committed or not, write `kind: files`.",
+            "uri: .",
+            f"include: [{patterns}]",
+        ),
+        _count_kinds(committed),
+    )
+
+
+def _find_records(folder: Path) -> Iterator[FoundSource]:
+    for path in sorted(folder.iterdir()):
+        if path.suffix.lower() in RECORD_SUFFIXES and path.is_file():
+            fields = _guess_fields(path)
+            if fields:
+                uri = json.dumps(f"./{path.name}", ensure_ascii=False)
+                settings = (f"uri: {uri}", f"fields: {{{fields}}}")
+                yield FoundSource(path.stem, "records", settings, "one record a line")
+
+
+def _guess_fields(path: Path) -> str | None:
+    """Which columns of the first record are its id, title and text; None when it has no text."""
+    with path.open("rb") as file:
+        line = file.readline(LONGEST_LINE_BYTES)
+    try:
+        record = json.loads(line)
+    except ValueError:
+        return None
+    if not isinstance(record, dict):
+        return None
+    texts = {str(key): value for key, value in record.items() if isinstance(value, str) and value}
+    longest = max(texts, key=lambda key: len(texts[key]), default=None)
+    text = next((name for name in TEXT_COLUMNS if name in texts), longest)
+    key = next((name for name in ID_COLUMNS if record.get(name) not in (None, "")), None)
+    if text is None or key is None:
+        return None
+    title = next((name for name in TITLE_COLUMNS if name in texts and name != text), None)
+    columns = {"id": key, "title": title, "text": text}
+    return ", ".join(
+        f"{name}: {json.dumps(column, ensure_ascii=False)}"
+        for name, column in columns.items()
+        if column is not None
+    )
+
+
+def _list_files(folder: Path) -> Iterator[PurePosixPath]:
+    """The documents on disk, sorted, without what is hidden or belongs to programs."""
+    patterns = PathPatterns(EVERYTHING, ())
+    seen = 0
+    for root, folders, names in os.walk(folder):
+        folders[:] = sorted(
+            name
+            for name in folders
+            if not patterns.hides(name)
+            and not patterns.skips_folder(name)
+            and name not in PROGRAM_FOLDERS
+        )
+        for name in sorted(names):
+            path = PurePosixPath((Path(root) / name).relative_to(folder).as_posix())
+            if path.suffix.lower() in DOCUMENT_SUFFIXES and patterns.take(str(path)):
+                yield path
+        seen += len(names)
+        if seen > MOST_FILES:
+            return
+
+
+def _list_committed(folder: Path) -> list[PurePosixPath]:
+    """The documents in the last commit of the repository that the folder is; none without one."""
+    if not (folder / ".git").exists():
+        return []
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(folder), "ls-tree", "-r", "-z", "--name-only", "HEAD"],
+            check=False, capture_output=True, timeout=30,
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired):
+        return []
+    patterns = PathPatterns(EVERYTHING, ())
+    names = done.stdout.decode(errors="replace").split("\0") if done.returncode == 0 else []
+    paths = [PurePosixPath(name) for name in names if name and patterns.take(name)]
+    return [path for path in paths if path.suffix.lower() in DOCUMENT_SUFFIXES]
+
+
+def _list_suffixes(paths: Iterable[PurePosixPath]) -> list[str]:
+    """The endings of names, as they are written, the most frequent first."""
+    counted = Counter(path.suffix for path in paths)
+    return [suffix for suffix, _ in sorted(counted.items(), key=lambda item: (-item[1], item[0]))]
+
+
+def _count_kinds(paths: list[PurePosixPath]) -> str:
+    if not paths:
+        return "no documents yet"
+    kinds = Counter(path.suffix.lower().removeprefix(".") for path in paths)
+    shown = ", ".join(f"{number:,} {kind}" for kind, number in kinds.most_common())
+    return f"{len(paths):,} document{'' if len(paths) == 1 else 's'}: {shown}"
+
+
+def _quote(patterns: Iterable[str]) -> str:
+    return ", ".join(json.dumps(pattern, ensure_ascii=False) for pattern in patterns)
+
+
+def _make_name(text: str, taken: Iterable[str]) -> str:
+    """A name that the configuration allows and that is not taken: - and _ count as equal."""
+    plain = re.sub(r"[^a-z0-9]+", "-", text.lower())[:NAME_CHARS].strip("-") or "documents"
+    number, name = 1, plain
+    while name in taken:
+        number += 1
+        name = f"{plain}-{number}"
+    return name
+
+
+def _write(collection: str, sources: Iterable[FoundSource]) -> str:
+    blocks = "".join(_write_source(source, collection) for source in sources)
+    return f"""\
+# What Ragline indexes. `ragline check` checks this file, `ragline sync` brings the index up to
+# date, `ragline search {collection} "a question"` searches it. Paths are relative to this file; all
+# settings are in docs/configuration.md.
+collections:
+  # What is searched together, with one model. Several sources may feed it.
+  - name: {collection}
+    # Of the keyword search: english, german, french, ..., or simple for any language.
+    language: english
+sources:
+{blocks}"""
+
+
+def _write_source(source: FoundSource, collection: str) -> str:
+    settings = "".join(f"    {line}\n" for line in source.settings)
+    return f"""\
+  # {source.holds.capitalize()}.
+  - name: {source.name}
+    collection: {collection}
+    kind: {source.kind}
+{settings}    # How long a change may take until searches show it, and a removal until they do not.
+    visible_within: 10m
+    forgotten_within: 10m
+"""

@@ -1,0 +1,21 @@
+-- The version of the text analysis that a generation was built with; null before there was one.
+
+alter table ragline.generations add column if not exists analysis_version text;
+
+-- With which analysis a document's entries were made. A release that knows none writes null, and its
+-- entries are then made again.
+alter table ragline.placements add column if not exists analysis_version text;
+
+-- The lexemes of an analysed text (ragline/text_analysis.py): those of its main part, and those
+-- that only the added forms of its words give.
+create or replace function ragline.make_lexemes(language regconfig, main text, added text)
+returns tsvector
+language sql immutable parallel safe
+return (
+  select
+    case
+      when coalesce(added, '') = '' then m.tsv
+      else m.tsv || ts_delete(to_tsvector(language, added), tsvector_to_array(m.tsv))
+    end
+  from (select to_tsvector(language, coalesce(main, '')) as tsv) as m
+);

@@ -1,0 +1,728 @@
+"""Thirty planted troubles: each raises one alarm, is seen everywhere, and ends by itself.
+
+The table is also in docs/alarms.md, which a test compares. Seen means: in the status, in the
+freshness of the API, and as a Dagster check, judged by the functions that the sensor uses. What
+shall raise no alarm is in the second table.
+"""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import os
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from lifecycle_doubles import HashEmbedder, TreeSource, TreeWorkshop, make_workshop, sync
+from sqlalchemy import text
+
+from assets.documents import PLAUSIBLE, REACHABLE
+from assets.entry_checks import FORGOTTEN, FULL_PROOF, SYNCED, VISIBLE
+from dagster_project.sensors import judge_source_checks
+from ragline.alarms import Alarm
+from ragline.configuration import CollectionSettings, Configuration
+from ragline.errors import (
+    DocumentTooLargeError,
+    DocumentUnreadableError,
+    EmptyDocumentError,
+    EncryptedDocumentError,
+    ParserMemoryError,
+    ParserTimeoutError,
+    PermissionsUnavailableError,
+    RaglineError,
+    SourceUnavailableError,
+    UnsupportedFormatError,
+)
+from ragline.lifecycle.documents import sync_documents
+from ragline.lifecycle.forgetting import confirm_removals
+from ragline.lifecycle.ledger import record_reachable, record_unreachable
+from ragline.lifecycle.source_lock import SourceLock
+from ragline.lifecycle.source_syncs import record_run_error
+from ragline.lifecycle.sync_proof import prove_source
+from ragline.sources.files import FilesSettings
+from ragline.sources.git import GitSettings
+from ragline.sources.records import RecordsSettings
+from ragline.sources.registry import open_source
+from ragline.sources.settings import SourceSettings
+from ragline.sources.sql import SqlSettings
+from ragline.sources.web.settings import WebSettings
+from ragline.status import Status, read_status
+from retrieval_api.access.callers import Caller
+from retrieval_api.routes.collections import show_freshness
+
+ALARMS = Path(__file__).parents[2] / "docs" / "alarms.md"
+NAMES = ("anna", "bert", "cleo", "dora")
+
+
+@dataclass
+class Bench:
+    """A collection with a live index, its source, and the moment at which somebody looks."""
+
+    database: Any
+    home: Path
+    tree: TreeSource
+    workshop: TreeWorkshop
+    settings: SourceSettings | None = None
+    configured: set[str] = field(default_factory=lambda: {"tree"})
+    ahead: timedelta = timedelta(0)
+    is_watched: bool = True
+    undo: list[Callable[[], object]] = field(default_factory=list)
+
+    def sync(self) -> None:
+        sync(self.workshop)
+
+    def try_sync(self, run_id: str) -> None:
+        self.workshop.run_id = run_id
+        with suppress(RaglineError, OSError):
+            self.sync()
+
+    def prove(self) -> None:
+        try:
+            prove_source(self.workshop, "tree")
+        finally:
+            self.workshop.close()
+
+    def execute(self, statement: str) -> None:
+        with self.database.begin() as connection:
+            connection.execute(text(statement))
+
+    def stages(self, *stages: Callable[..., object]) -> None:
+        """Some stages of a run, which ends then."""
+        try:
+            for stage in stages:
+                stage(self.workshop, "tree")
+        finally:
+            self.workshop.close()
+
+    def settle(self, **changes: Any) -> None:
+        """Give the collection other settings."""
+        (collection,) = self.workshop.configuration.collections
+        stated = CollectionSettings.model_validate({**collection.model_dump(), **changes})
+        self.workshop.configuration = self.workshop.configuration.model_copy(
+            update={"collections": (stated,)}
+        )
+        self.workshop.refusals.clear()
+
+    def probe(self) -> None:
+        """Look at the source in its own kind, as its sensor does."""
+        assert self.settings is not None
+        try:
+            open_source(self.settings, self.home, self.database).probe()
+        except SourceUnavailableError as error:
+            record_unreachable(self.database, self.settings, str(error))
+        else:
+            record_reachable(self.database, self.settings.name, datetime.now(UTC))
+
+    def read(self) -> Status:
+        moment = datetime.now(UTC) + self.ahead
+        if self.is_watched:
+            with self.database.begin() as connection:
+                connection.execute(
+                    text("update ragline.sources set proven_at = :moment"), {"moment": moment}
+                )
+        return read_status(self.database, configured=self.configured, now=moment)
+
+    def list_alarms(self) -> list[Alarm]:
+        status = self.read()
+        return [
+            alarm for one in (*status.sources, *status.collections) for alarm in one.alarm_details
+        ]
+
+    def read_api(self) -> dict[str, Any]:
+        """The freshness that the API answers, at the present moment of the database."""
+        sources = self.workshop.configuration.sources
+        named = tuple(one for one in sources if one.name in self.configured)
+        other = FilesSettings(name="other", collection="tree", kind="files", uri="/nowhere")
+        configuration = Configuration(
+            collections=self.workshop.configuration.collections,
+            sources=(*named, other),
+            home=self.home,
+        )
+        service: Any = SimpleNamespace(configuration=configuration, database=self.database)
+        return show_freshness("tree", Caller(service, None)).model_dump()
+
+    def read_failed_checks(self) -> list[str]:
+        """The checks that the sensor would show as failed."""
+        return [
+            str(result.check_name)
+            for source in self.read().sources
+            for result in judge_source_checks(source)
+            if not result.passed
+        ]
+
+
+@pytest.fixture
+def bench(database, tmp_path) -> Iterator[Bench]:
+    tree = TreeSource()
+    for name in NAMES:
+        tree.write(f"{name}.md", f"What {name} has to say about troubles, in a few words. " * 4)
+    workshop = make_workshop(database, tmp_path, tree, HashEmbedder())
+    made = Bench(database, tmp_path, tree, workshop)
+    made.sync()
+    yield made
+    for undo in made.undo:
+        undo()
+
+
+# What is planted, and what ends it.
+
+Act = Callable[[Bench], object]
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """A trouble, the one alarm that it raises, the check that fails, and how it is over.
+
+    `beside` is a second check that fails, where the trouble is of two parts.
+    """
+
+    what: str
+    alarm: str
+    check: str | None
+    plant: Act
+    cure: Act
+    documents: tuple[str, ...] = ()
+    beside: str | None = None
+
+
+def away(
+    make: Callable[[Bench], tuple[SourceSettings, Callable[[], object], Callable[[], object]]],
+):
+    """A source of a kind of its own that goes away, and comes back."""
+
+    def plant(bench: Bench) -> None:
+        bench.settings, lose, restore = make(bench)
+        bench.undo.append(restore)
+        bench.probe()
+        assert bench.list_alarms() == []
+        lose()
+        bench.probe()
+
+    def cure(bench: Bench) -> None:
+        bench.undo.pop()()
+        bench.probe()
+
+    return plant, cure
+
+
+def folder(bench: Bench):
+    notes, elsewhere = bench.home / "notes", bench.home / "elsewhere"
+    notes.mkdir()
+    (notes / "a.md").write_text("A note.\n", "utf-8")
+    settings = FilesSettings(name="tree", collection="tree", kind="files", uri=str(notes))
+    return settings, lambda: notes.rename(elsewhere), lambda: elsewhere.rename(notes)
+
+
+def record_file(bench: Bench):
+    path, elsewhere = bench.home / "rows.jsonl", bench.home / "elsewhere"
+    path.write_text('{"_id": "1", "text": "A row."}\n', "utf-8")
+    settings = RecordsSettings(name="tree", collection="tree", kind="records", uri=str(path))
+    return settings, lambda: path.rename(elsewhere), lambda: elsewhere.rename(path)
+
+
+def git_remote(bench: Bench):
+    remote, elsewhere = bench.home / "remote", bench.home / "elsewhere"
+    remote.mkdir()
+    (remote / "a.md").write_text("A page.\n", "utf-8")
+    git = ["git", "-C", str(remote), "-c", "user.name=t", "-c", "user.email=t@example.org"]
+    subprocess.run(["git", "init", "-q", "-b", "main", str(remote)], check=True)
+    subprocess.run([*git, "add", "."], check=True)
+    subprocess.run([*git, "commit", "-q", "-m", "one"], check=True)
+    settings = GitSettings(name="tree", collection="tree", kind="git", uri=str(remote))
+    return settings, lambda: remote.rename(elsewhere), lambda: elsewhere.rename(remote)
+
+
+class Pages(http.server.BaseHTTPRequestHandler):
+    """A site of one page."""
+
+    def do_GET(self) -> None:
+        content = b"<html><body><p>A page about troubles.</p></body></html>"
+        self.send_response(404 if self.path == "/robots.txt" else 200)
+        self.send_header("Content-Type", "text/html")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@contextmanager
+def serve_pages(port: int = 0) -> Iterator[int]:
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Pages)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+    thread.start()
+    try:
+        yield server.server_address[1]
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def web_host(bench: Bench):
+    first = serve_pages()
+    port = first.__enter__()
+    again = serve_pages(port)
+    settings = WebSettings(
+        name="tree", collection="tree", kind="web", start=(f"http://127.0.0.1:{port}/",), attempts=1
+    )
+    lose = functools.partial(first.__exit__, None, None, None)
+
+    def restore() -> None:
+        again.__enter__()
+        bench.undo.append(functools.partial(again.__exit__, None, None, None))
+
+    return settings, lose, restore
+
+
+def sql_table(bench: Bench):
+    bench.execute("create table public.pages (id text primary key, body text)")
+    bench.execute("insert into public.pages values ('1', 'A page.')")
+    settings = SqlSettings(
+        name="tree", collection="tree", kind="sql", url_variable="TROUBLE_URL",
+        query="select id, body as text from public.pages",
+    )  # fmt: skip
+    return (
+        settings,
+        lambda: bench.execute("alter table public.pages rename to old_pages"),
+        lambda: bench.execute("alter table public.old_pages rename to pages"),
+    )
+
+
+def sql_variable(bench: Bench):
+    settings, *_ = sql_table(bench)
+    url = os.environ["TROUBLE_URL"]
+    return (
+        settings,
+        lambda: os.environ.pop("TROUBLE_URL"),
+        lambda: os.environ.update({"TROUBLE_URL": url}),
+    )
+
+
+def change(bench: Bench, *, error: Exception | None = None) -> None:
+    """A document changes; it cannot be read where there is an error."""
+    bench.tree.write("anna.md", "Something else altogether.")
+    bench.tree.documents["anna.md"].error = error  # type: ignore[assignment]
+
+
+def plant_late_failure(error: Exception) -> Act:
+    def plant(bench: Bench) -> None:
+        change(bench, error=error)
+        bench.sync()
+        assert bench.list_alarms() == []
+        bench.ahead = timedelta(minutes=11)
+
+    return plant
+
+
+def cure_failure(bench: Bench) -> None:
+    bench.tree.documents["anna.md"].error = None
+    bench.execute("update ragline.documents set next_attempt_at = now() where state = 'failed'")
+    bench.sync()
+
+
+def plant_late_change(bench: Bench) -> None:
+    change(bench)
+    bench.stages(sync_documents)
+    bench.ahead = timedelta(minutes=11)
+
+
+def plant_late_removal(bench: Bench) -> None:
+    del bench.tree.documents["bert.md"]
+    bench.stages(sync_documents)
+    bench.ahead = timedelta(minutes=25)
+
+
+def plant_unwatched(bench: Bench) -> None:
+    bench.is_watched = False
+    bench.ahead = timedelta(hours=3)
+
+
+def cure_unwatched(bench: Bench) -> None:
+    bench.ahead = timedelta(0)
+    bench.sync()
+
+
+def plant_never_synced(bench: Bench) -> None:
+    plant_unwatched(bench)
+    bench.execute(
+        "update ragline.sources set listed_at = null, first_listed_at = null, proven_at = null"
+    )
+
+
+def lose_many(bench: Bench) -> None:
+    for number in range(40):
+        bench.tree.write(f"{number:02}.md", f"Note {number}.")
+    bench.sync()
+    for number in range(40):
+        del bench.tree.documents[f"{number:02}.md"]
+    bench.sync()
+
+
+def lose_all(bench: Bench) -> None:
+    bench.undo.append(functools.partial(bench.tree.documents.update, dict(bench.tree.documents)))
+    bench.tree.documents.clear()
+    bench.sync()
+
+
+def restore_all(bench: Bench) -> None:
+    bench.undo.pop()()
+    bench.sync()
+
+
+def fail_three_times(bench: Bench) -> None:
+    class Broken(TreeSource):
+        def list_documents(self):
+            raise OSError(5, "Input/output error")
+
+    bench.workshop.tree = Broken()
+    for number in range(3):
+        assert bench.list_alarms() == []
+        bench.try_sync(f"broken-{number}")
+
+
+def restore_tree(bench: Bench) -> None:
+    bench.workshop.tree = bench.tree
+    bench.workshop.run_id = "whole"
+    bench.sync()
+
+
+def kill_three_times(bench: Bench) -> None:
+    for number in range(3):
+        bench.execute(
+            "insert into ragline.source_syncs (run_id, source_id) "
+            f"select 'killed-{number}', id from ragline.sources"
+        )
+
+
+def fail_while_late(bench: Bench) -> None:
+    plant_late_change(bench)
+    record_run_error(bench.database, "full", ["tree"], "embed: DiskFull: no space left", None)
+
+
+def repeat_name(bench: Bench) -> None:
+    class Repeating(TreeSource):
+        def list_documents(self):
+            yield from super().list_documents()
+            yield from super().list_documents()
+
+    bench.workshop.tree = Repeating(bench.tree.documents)
+    bench.try_sync("repeated")
+
+
+def break_off(bench: Bench) -> None:
+    bench.tree.breaks_after = 2
+    bench.try_sync("broken off")
+
+
+def cure_listing(bench: Bench) -> None:
+    bench.tree.breaks_after = None
+    restore_tree(bench)
+
+
+def plant_difference(statement: str) -> Act:
+    def plant(bench: Bench) -> None:
+        bench.execute(statement)
+        bench.prove()
+
+    return plant
+
+
+def cure_difference(bench: Bench) -> None:
+    bench.sync()
+    bench.prove()
+
+
+def refuse(**changes: Any) -> tuple[Act, Act]:
+    def plant(bench: Bench) -> None:
+        (collection,) = bench.workshop.configuration.collections
+        before = {name: getattr(collection, name) for name in changes}
+        bench.undo.append(functools.partial(bench.settle, **before))
+        bench.settle(**changes)
+        bench.sync()
+
+    def cure(bench: Bench) -> None:
+        bench.undo.pop()()
+        bench.sync()
+
+    return plant, cure
+
+
+def fill_disk(bench: Bench) -> None:
+    bench.execute(
+        "create function public.fill() returns trigger language plpgsql as "
+        "$$ begin raise exception using errcode = '53100', "
+        "message = 'could not extend file: No space left on device'; end $$"
+    )
+    bench.execute(
+        "create trigger full_disk before insert on ragline.generations "
+        "for each row execute function public.fill()"
+    )
+    bench.settle(chunking={"max_tokens": 16, "overlap_tokens": 0})
+    bench.sync()
+
+
+def free_disk(bench: Bench) -> None:
+    bench.execute("drop trigger full_disk on ragline.generations")
+    bench.sync()
+
+
+def unconfigure(bench: Bench) -> None:
+    bench.configured = {"other"}
+
+
+def configure_again(bench: Bench) -> None:
+    bench.configured = {"tree"}
+
+
+DELETE_ENTRY = "delete from ragline.entries_1 where document_id = 'bert.md' and ordinal = 0"
+ZERO = "update ragline.entries_1 set embedding = '[0,0,0,0,0,0,0,0]' where document_id = 'dora.md'"
+OTHER_TEXT = "update ragline.entries_1 set text = 'lies' where document_id = 'cleo.md'"
+OTHER_READERS = "update ragline.entries_1 set principals = '{eve}' where document_id = 'dora.md'"
+NO_VECTOR = (
+    "delete from ragline.embeddings where text_hash in "
+    "(select text_hash from ragline.entries_1 where document_id = 'dora.md')"
+)
+OTHER_HASH = "update ragline.documents set content_hash = 'old' where document_id = 'cleo.md'"
+
+TROUBLES = [
+    Trouble("the folder of a source is gone", "source_unreachable", REACHABLE, *away(folder)),
+    Trouble("a file of records is gone", "source_unreachable", REACHABLE, *away(record_file)),
+    Trouble("a git remote is gone", "source_unreachable", REACHABLE, *away(git_remote)),
+    Trouble("a web host is down", "source_unreachable", REACHABLE, *away(web_host)),
+    Trouble(
+        "the variable of a secret is unset", "source_unreachable", REACHABLE, *away(sql_variable)
+    ),
+    Trouble("a table of a database is renamed", "source_unreachable", REACHABLE, *away(sql_table)),
+    Trouble(
+        "a listing breaks off", "source_unreachable", REACHABLE, break_off, cure_listing
+    ),
+    Trouble(
+        "a listing names a document twice", "source_unreachable", REACHABLE, repeat_name,
+        restore_tree,
+    ),
+    Trouble(
+        "most documents vanish at once", "removals_held", PLAUSIBLE, lose_many,
+        lambda bench: confirm_removals(bench.database, "tree"), ("00.md", "01.md"),
+    ),
+    Trouble(
+        "a whole small source vanishes", "removals_held", PLAUSIBLE, lose_all, restore_all,
+        ("anna.md", "bert.md"),
+    ),
+    Trouble(
+        "a change is listed, and nobody goes on", "change_late", VISIBLE, plant_late_change,
+        Bench.sync, ("anna.md",),
+    ),
+    Trouble(
+        "a removal is listed, and nobody goes on", "removal_late", FORGOTTEN, plant_late_removal,
+        Bench.sync, ("bert.md",),
+    ),
+    Trouble("the daemon is off", "source_not_watched", SYNCED, plant_unwatched, cure_unwatched),
+    Trouble(
+        "a first listing never ends", "source_never_synced", SYNCED, plant_never_synced,
+        cure_unwatched,
+    ),
+    Trouble("syncs fail three times", "sync_failed", SYNCED, fail_three_times, restore_tree),
+    Trouble("runs are killed three times", "sync_failed", SYNCED, kill_three_times, restore_tree),
+    Trouble(
+        "a sync fails on a full disk while a change waits", "sync_failed", SYNCED,
+        fail_while_late, restore_tree, ("anna.md",), beside=VISIBLE,
+    ),
+    Trouble(
+        "a changed document takes too long to read", "documents_failed", VISIBLE,
+        plant_late_failure(ParserTimeoutError("reading took longer than 60 s")), cure_failure,
+        ("anna.md",),
+    ),
+    Trouble(
+        "a changed document needs too much memory", "documents_failed", VISIBLE,
+        plant_late_failure(ParserMemoryError("reading needed over 2 GiB")), cure_failure,
+        ("anna.md",),
+    ),
+    Trouble(
+        "a changed document is not handed over", "documents_failed", VISIBLE,
+        plant_late_failure(DocumentUnreadableError("permission denied")), cure_failure,
+        ("anna.md",),
+    ),
+    Trouble(
+        "nobody says who may read a changed document", "documents_failed", VISIBLE,
+        plant_late_failure(PermissionsUnavailableError("403 on its permissions")), cure_failure,
+        ("anna.md",),
+    ),
+    Trouble(
+        "an entry is deleted by hand", "proof_differs", FULL_PROOF, plant_difference(DELETE_ENTRY),
+        cure_difference, ("bert.md",),
+    ),
+    Trouble(
+        "a vector is zeroed", "proof_differs", FULL_PROOF, plant_difference(ZERO),
+        cure_difference, ("dora.md",),
+    ),
+    Trouble(
+        "a text of the index is changed by hand", "proof_differs", FULL_PROOF,
+        plant_difference(OTHER_TEXT), cure_difference, ("cleo.md",),
+    ),
+    Trouble(
+        "the readers of an entry are changed by hand", "proof_differs", FULL_PROOF,
+        plant_difference(OTHER_READERS), cure_difference, ("dora.md",),
+    ),
+    Trouble(
+        "stored vectors are lost", "proof_differs", FULL_PROOF, plant_difference(NO_VECTOR),
+        cure_difference, ("dora.md",),
+    ),
+    Trouble(
+        "the ledger has another hash than the source", "proof_differs", FULL_PROOF,
+        plant_difference(OTHER_HASH), cure_difference, ("cleo.md",),
+    ),
+    Trouble(
+        "the language of a collection is unknown", "settings_refused", None,
+        *refuse(language="englisch"),
+    ),
+    Trouble(
+        "the embedding model is gone", "settings_refused", None,
+        *refuse(embedding_model="./no-such-model"),
+    ),
+    Trouble(
+        "chunks are larger than the model reads", "settings_refused", None,
+        *refuse(chunking={"max_tokens": 4_000, "overlap_tokens": 0}),
+    ),
+    Trouble(
+        "the disk is full where a new index is built", "generation_build_failed", None, fill_disk,
+        free_disk,
+    ),
+    Trouble(
+        "a source is taken out of the configuration", "source_not_configured", None, unconfigure,
+        configure_again,
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("trouble", TROUBLES, ids=lambda trouble: trouble.what)
+def test_trouble_raises_one_alarm_everywhere_until_it_is_over(bench, trouble, monkeypatch):
+    monkeypatch.setenv("TROUBLE_URL", bench.database.url)
+    assert bench.list_alarms() == []
+    trouble.plant(bench)
+    # In the status: one alarm, with all that a person needs.
+    (alarm,) = bench.list_alarms()
+    assert alarm.name == trouble.alarm
+    assert alarm.collection == "tree"
+    assert alarm.cause
+    assert alarm.remedy
+    assert all(part in alarm.text for part in (alarm.source or "tree", *trouble.documents))
+    assert set(trouble.documents) <= set(alarm.documents)
+    assert (ALARMS.parents[1] / alarm.runbook).is_file()
+    # In Dagster: one check of the source, or the step that publishes, which fails.
+    failed = bench.read_failed_checks()
+    assert failed == [name for name in (trouble.beside, trouble.check) if name is not None]
+    # In the API, where its clock is the present one.
+    if bench.ahead == timedelta(0):
+        answer = bench.read_api()
+        found = [*answer["alarm_details"], *answer["sources"][0]["alarm_details"]]
+        assert [one["name"] for one in found] == [trouble.alarm]
+        assert [*answer["alarms"], *answer["sources"][0]["alarms"]] == [alarm.text]
+    # It is over by itself.
+    trouble.cure(bench)
+    assert bench.list_alarms() == []
+    assert bench.read_failed_checks() == []
+
+
+def hold_lock(bench: Bench) -> None:
+    """A process that holds the lock and dies gives it back with its connection."""
+    SourceLock(bench.database, "tree", "dead").release()
+
+
+def refused(error: Exception) -> Act:
+    def plant(bench: Bench) -> None:
+        change(bench, error=error)
+        bench.sync()
+        bench.ahead = timedelta(days=2)
+
+    return plant
+
+
+def first_listing(bench: Bench) -> None:
+    bench.execute("update ragline.documents set visible_at = null where document_id = 'anna.md'")
+    bench.execute(
+        "update ragline.documents set state = 'failed', error_name = 'ParserTimeoutError', "
+        "error = 'slow', noticed_at = (select first_listed_at from ragline.sources), "
+        "clock_started_at = null where document_id = 'anna.md'"
+    )
+    bench.ahead = timedelta(days=2)
+
+
+def change_after_listing(bench: Bench) -> None:
+    change(bench)
+    del bench.tree.documents["bert.md"]
+    bench.prove()
+
+
+def fail_once(bench: Bench) -> None:
+    bench.execute(
+        "insert into ragline.source_syncs (run_id, source_id, error) "
+        "select 'once', id, 'OSError: a moment' from ragline.sources"
+    )
+
+
+def slow_listing(bench: Bench) -> None:
+    bench.is_watched = False
+    bench.ahead = timedelta(minutes=25)
+
+
+def late_once(bench: Bench) -> None:
+    """A change that was late is over; what it took stays in the readings."""
+    bench.execute(
+        "insert into ragline.clock_readings (source_id, document_id, clock, started_at, "
+        "noticed_at, stopped_at) select id, 'anna.md', 'visible', now() - interval '9 hours', "
+        "now(), now() from ragline.sources"
+    )
+
+
+def find_run_in_progress(bench: Bench) -> None:
+    for number in range(4):
+        bench.execute(
+            "insert into ragline.source_syncs (run_id, source_id, error) select "
+            f"'second-{number}', id, 'SyncInProgressError: by another run' from ragline.sources"
+        )
+
+
+ORDINARY = {
+    "a changed document gets a password": refused(EncryptedDocumentError("a password")),
+    "a changed document becomes empty": refused(EmptyDocumentError("no text")),
+    "a changed document grows too large": refused(DocumentTooLargeError("over 100 MB")),
+    "a changed document has a format without a reader": refused(UnsupportedFormatError("xyz")),
+    "a document of the first listing fails": first_listing,
+    "changes land after the listing": change_after_listing,
+    "a sync fails once": fail_once,
+    "a listing takes longer than the clock": slow_listing,
+    "a change was late last week": late_once,
+    "syncs were started while one ran": find_run_in_progress,
+    "a process died and held a lock": hold_lock,
+}
+
+
+@pytest.mark.parametrize("what", ORDINARY)
+def test_ordinary_operation_raises_no_alarm_and_fails_no_check(bench, what):
+    ORDINARY[what](bench)
+    assert bench.list_alarms() == []
+    assert bench.read_failed_checks() == []
+
+
+def test_there_are_thirty_troubles_and_the_documentation_has_them_all():
+    assert len(TROUBLES) >= 30
+    assert len({trouble.what for trouble in TROUBLES}) == len(TROUBLES)
+    rows = [
+        f"| {trouble.what} | `{trouble.alarm}` | {f'`{trouble.check}`' if trouble.check else '–'} |"
+        for trouble in TROUBLES
+    ]
+    page = ALARMS.read_text("utf-8")
+    missing = [row for row in rows if row not in page]
+    assert missing == []
+    for what in ORDINARY:
+        assert f"- {what}" in page
