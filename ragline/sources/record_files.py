@@ -16,6 +16,7 @@ from typing import Any, BinaryIO, Literal
 
 from ragline.sources.file_paths import is_unicode
 from ragline.sources.json_values import spell_values
+from ragline.sources.record_shapes import open_checked
 
 Format = Literal["jsonl", "parquet", "csv"]
 COMPRESSIONS = (".gz", ".bz2", ".xz", ".zst", ".zip")
@@ -54,12 +55,13 @@ def read_rows(file: BinaryIO, name: Format, columns: Sequence[str], limit: int) 
     """Yield the rows in the file's order. The first of the `columns` is the id.
 
     Raises:
-        ValueError: the file lacks a column, or is none of this format.
+        ValueError: the file lacks a column, or is in another format.
         OSError, EOFError: it cannot be read to its end.
     """
-    if name == "csv":
-        return _read_csv(file, columns, limit)
-    return _read_parquet(file, columns) if name == "parquet" else _read_json(file, columns[0])
+    if name == "parquet":
+        return _read_parquet(file, columns)
+    checked = open_checked(file, name, columns[0])
+    return _read_csv(checked, columns, limit) if name == "csv" else _read_json(checked, columns[0])
 
 
 def _read_json(file: BinaryIO, key: str) -> Iterator[Row]:
@@ -180,6 +182,16 @@ def _require_columns(header: Sequence[str], columns: Sequence[str]) -> None:
         raise ValueError("there is no header; its first line must name the columns")
     for name in columns:
         if name not in header:
-            raise ValueError(f"there is no column {name!r}; there are: {', '.join(header)}")
+            raise ValueError(
+                f"there is no column {name!r}; there are: {', '.join(header)}{_advise(header)}"
+            )
     if len(set(header)) < len(header):
         raise ValueError(f"a column's name is there twice: {', '.join(header)}")
+
+
+def _advise(header: Sequence[str]) -> str:
+    """What to do about a header that is parted by something else than commas."""
+    for mark, name in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")):
+        if len(header) == 1 and mark in header[0]:
+            return f"; its columns are parted by {name}, write commas"
+    return ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import sys
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -68,6 +69,107 @@ def test_broken_line_costs_one_document_named_by_its_number(tmp_path, line, said
     assert set(fetched) == {"1", "line:2", "3"}
     assert said in str(fetched["line:2"].error)
     assert fetched["1"].text == "a"
+
+
+TWO = [{"_id": 1, "title": "A", "text": "petrels"}, {"_id": 2, "text": "shearwaters"}]
+SHAPES = {
+    "array": (json.dumps(TWO), "JSON array"),
+    "pretty array": (json.dumps(TWO, indent=2), "JSON array"),
+    "array of lines": ('[\n {"_id": 1, "text": "a"},\n {"_id": 2, "text": "b"}\n]\n', "JSON array"),
+    "array behind a mark": ("\ufeff" + json.dumps(TWO, indent=1), "JSON array"),
+    "long array": (json.dumps(TWO * 4000, indent=1), "JSON array"),
+    "empty array": ("[]", "JSON array"),
+    "pretty object": (json.dumps(TWO[0], indent=2), "over several lines"),
+    "pretty objects": ("\n".join(json.dumps(one, indent=2) for one in TWO), "over several lines"),
+    "wrapped list": (json.dumps({"count": 2, "items": TWO}), "'items' is a list of records"),
+    "pretty wrapped list": (json.dumps({"items": TWO}, indent=2), "over several lines"),
+    "long wrapped list": (json.dumps({"items": TWO * 4000}, indent=2), "over several lines"),
+    "objects in a row": ("".join(map(json.dumps, TWO)), "several JSON objects on one line"),
+    "objects with commas": (",\n".join(map(json.dumps, TWO * 2)) + ",", "JSON object"),
+    "csv": ("_id,title,text\n1,A,petrels\n2,B,shearwaters\n", "set format: csv"),
+    "html": ("<html>\n<body>\nnot found\n</body>\n</html>\n", "no line that is a JSON object"),
+    "text": ("Dear reader\nthis is a letter\n", "no line that is a JSON object"),
+    "pointer": ("version https://git-lfs.github.com/spec/v1\noid sha256:4d\nsize 9\n", "Git LFS"),
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_file_of_another_shape_is_refused_as_a_whole_with_one_message(tmp_path, shape):
+    content, said = SHAPES[shape]
+    for name in ("records.json", "records.jsonl"):
+        (tmp_path / name).write_text(content, encoding="utf-8")
+        with pytest.raises(SourceUnavailableError, match=said) as caught:
+            list(open_records(tmp_path / name).list_documents())
+        assert name in str(caught.value)
+        assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("name", ["r.jsonl", "r.csv"])
+def test_file_that_is_not_utf8_at_all_is_refused_with_one_message(tmp_path, encoding, name):
+    content = '{"_id": 1, "text": "a"}\n' if name == "r.jsonl" else "_id,text\n1,a\n"
+    (tmp_path / name).write_bytes(content.encode(encoding))
+    with pytest.raises(SourceUnavailableError, match=r"UTF-16.*UTF-8"):
+        list(open_records(tmp_path / name).list_documents())
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"PAR1", "format: parquet"),
+        (b"\x1f\x8b\x08", "let its name end in .gz"),
+        (b"PK\x03\x04", "Office file"),
+        (b"SQLite format 3\0", "kind sql"),
+    ],
+)
+def test_binary_file_is_refused_and_says_what_it_is(tmp_path, content, said):
+    (tmp_path / "r.jsonl").write_bytes(content + bytes(100))
+    with pytest.raises(SourceUnavailableError, match=said):
+        list(open_records(tmp_path / "r.jsonl").list_documents())
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ('{"_id": 1, "text": "a"}\n', "set format: jsonl"),
+        ("_id;text\n1;a\n", "parted by semicolons, write commas"),
+        ("_id\ttext\n1\ta\n", "parted by tabs, write commas"),
+    ],
+)
+def test_other_files_given_as_csv_say_what_to_write(tmp_path, content, said):
+    (tmp_path / "r.csv").write_text(content, encoding="utf-8")
+    with pytest.raises(SourceUnavailableError, match=said):
+        list(open_records(tmp_path / "r.csv").list_documents())
+
+
+@pytest.mark.parametrize("first", ["[1, 2]", "{broken", "plain", '{"_id": 0, "text": "z"}{}', ""])
+def test_one_broken_line_at_the_start_costs_one_document(tmp_path, first):
+    lines = [first, *(json.dumps(one) for one in TWO)]
+    found = fetch_all(open_records(write(tmp_path / "r.jsonl", *lines)))
+    assert isinstance(found["1"], FetchedDocument)
+    assert isinstance(found["2"], FetchedDocument)
+    assert len(found) == (3 if first else 2)
+
+
+def test_mark_before_the_first_record_is_no_part_of_it(tmp_path):
+    for name, content in {"r.jsonl": json.dumps(TWO[0]), "r.csv": "_id,text\n1,petrels\n"}.items():
+        (tmp_path / name).write_text(content, encoding="utf-8-sig")
+        (found,) = fetch_all(open_records(tmp_path / name)).values()
+        assert isinstance(found, FetchedDocument)
+        assert (found.document_id, found.text) == ("1", "petrels")
+
+
+def test_record_longer_than_what_is_looked_at_is_read(tmp_path):
+    long = {"_id": 1, "text": "petrel " * 30_000}
+    path = write(tmp_path / "r.jsonl", *map(json.dumps, (long, TWO[1])))
+    assert all(isinstance(one, FetchedDocument) for one in fetch_all(open_records(path)).values())
+
+
+@pytest.mark.timeout(30)
+def test_pipe_in_place_of_a_file_keeps_nobody_waiting(tmp_path):
+    os.mkfifo(tmp_path / "r.jsonl")
+    with pytest.raises(SourceUnavailableError, match="not a regular file"):
+        list(open_records(tmp_path / "r.jsonl").list_documents())
 
 
 @pytest.mark.parametrize(

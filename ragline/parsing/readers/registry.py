@@ -7,6 +7,7 @@ document errors of `ragline.errors`, with a message for the person who owns the 
 from __future__ import annotations
 
 import dataclasses
+import errno
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import PurePosixPath
@@ -15,6 +16,7 @@ from ragline.errors import (
     BrokenDocumentError,
     DocumentError,
     EmptyDocumentError,
+    ParserCrashedError,
     ParserMemoryError,
     UnsupportedFormatError,
 )
@@ -53,6 +55,12 @@ _FUNCTIONS = {
 }
 # What a folder of documentation is made of; the others are imported at their first document.
 COMMON_TYPES = ("txt", "md", "rst")
+
+
+# Errors of the operating system that say nothing about the document.
+_OURS = frozenset(
+    {errno.EAGAIN, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC}
+)
 
 
 class ReaderRegistry:
@@ -97,6 +105,8 @@ class ReaderRegistry:
         except (DocumentError, MemoryError, RecursionError):
             raise
         except Exception as error:
+            if isinstance(error, OSError) and error.errno in _OURS:
+                raise ParserCrashedError(f"the reader failed on its own files: {error}") from error
             reason = " ".join(f"{type(error).__name__}: {error}".split())
             raise BrokenDocumentError(
                 f"the file breaks the format {file_type} ({reason})"
