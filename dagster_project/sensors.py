@@ -9,7 +9,6 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from time import time
 
 from dagster import (
     AssetCheckEvaluation,
@@ -130,16 +129,8 @@ def _answer_probe(
     looked_at: datetime,
 ) -> SensorResult | SkipReason:
     last = read_last_sync(context.instance, settings.name)
-    known = read_known(database, settings.name, last.started_at)
-    is_complete = KINDS[settings.kind].is_probe_complete
-    age = FOREVER if is_complete and last.entries_made_at else proof_seconds(settings)
     memory = Memory.read(context.cursor)
-    due = decide(memory, probe, last, known, proof_age=age, now=time())
-    is_quiet = due == NOTHING_CHANGED and is_complete
-    was_away = False
-    # A source that answers and cannot be listed stays unreachable until a listing succeeds.
-    if memory.is_away or not known.is_unlistable:
-        was_away = record_reachable(database, settings.name, looked_at if is_quiet else None)
+    due, was_away = judge_probe(database, settings, memory, last, probe, looked_at)
     events = [_evaluate(judge_reachability(settings.name, None))] if was_away else []
     cursor = replace(due if isinstance(due, Memory) else memory, is_away=False).write()
     if isinstance(due, str):
@@ -149,6 +140,27 @@ def _answer_probe(
     return SensorResult(
         run_requests=[RunRequest(run_key=due.run_key)], cursor=cursor, asset_events=events
     )
+
+
+def judge_probe(
+    database: Database,
+    settings: SourceSettings,
+    memory: Memory,
+    last: LastSync,
+    probe: str,
+    looked_at: datetime,
+) -> tuple[Memory | str, bool]:
+    """What `decide` makes of a probe that succeeded, noted; and whether the source was away."""
+    known = read_known(database, settings.name, last.started_at)
+    is_complete = KINDS[settings.kind].is_probe_complete
+    age = FOREVER if is_complete and last.entries_made_at else proof_seconds(settings)
+    due = decide(memory, probe, last, known, proof_age=age, now=looked_at.timestamp())
+    # A source that answers and cannot be listed stays unreachable until a listing succeeds.
+    if known.is_unlistable and not memory.is_away:
+        return due, False
+    is_quiet = due == NOTHING_CHANGED and is_complete
+    proven_at = looked_at if is_quiet else None
+    return due, record_reachable(database, settings.name, proven_at)
 
 
 def _build_clock_sensor(configuration: Configuration) -> SensorDefinition:
