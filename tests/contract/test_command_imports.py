@@ -52,10 +52,7 @@ def list_imported(folder: Path, *arguments: str, status: int, url: str = "") -> 
     return set(done.stdout.splitlines()[-1].removeprefix("imported: ").split())
 
 
-@pytest.mark.parametrize(
-    "command",
-    [name for name in COMMANDS if name not in ("init", "serve")],
-)
+@pytest.mark.parametrize("command", [name for name in COMMANDS if name != "init"])
 def test_mistake_in_the_configuration_is_told_before_anything_heavy_is_imported(
     command: str, tmp_path: Path
 ) -> None:
