@@ -9,7 +9,10 @@ from time import monotonic
 from sqlalchemy import Connection
 
 from ragline.errors import SearchTimeoutError
-from ragline.storage.database import limit_statements
+from ragline.storage.database import cut_off_after, limit_statements
+
+# The server ends a statement at its limit; its answer may take this long to come.
+GRACE_S = 1.0
 
 
 class Deadline:
@@ -37,6 +40,13 @@ class Deadline:
             SearchTimeoutError: the end is reached already.
         """
         limit_statements(connection, self.remaining_ms())
+
+    @contextmanager
+    def enforce(self, connection: Connection) -> Iterator[None]:
+        """Let the block end soon after the limit, even when the server says nothing at all."""
+        self.limit_statements(connection)
+        with cut_off_after(connection, self.remaining_ms() / 1e3 + GRACE_S):
+            yield
 
     @contextmanager
     def suspended(self) -> Iterator[None]:

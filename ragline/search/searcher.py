@@ -185,8 +185,11 @@ class Searcher:
     @contextmanager
     def read(self, retrieval: Retrieval, tenant: str | None) -> Iterator[Connection]:
         """A transaction that sees what a tenant may see, within the time limit of a search."""
-        with self._named_timeout(), self._enter(tenant).begin() as connection:
-            retrieval.deadline.limit_statements(connection)
+        with (
+            self._named_timeout(),
+            self._enter(tenant).begin() as connection,
+            retrieval.deadline.enforce(connection),
+        ):
             yield connection
 
     def embedder(self, model: str, deadline: Deadline | None = None) -> Embedder:
@@ -233,8 +236,11 @@ class Searcher:
         limit = deadline or Deadline(self._timeout_ms)
         statement = load_statement("search/select_live_generation")
         parameters = {"collection": collection, "tenant": tenant}
-        with self._named_timeout(), self._enter(tenant).connect() as connection:
-            limit.limit_statements(connection)
+        with (
+            self._named_timeout(),
+            self._enter(tenant).connect() as connection,
+            limit.enforce(connection),
+        ):
             row = connection.execute(statement, parameters).mappings().first()
             if row is None:
                 self._refuse_unknown(connection, collection, tenant)
@@ -273,7 +279,11 @@ class Searcher:
 
     @staged("retrieve")
     def _retrieve(self, retrieval: Retrieval, tenant: str | None) -> tuple[list[Entry], Plan]:
-        with self._named_timeout(), self._enter(tenant).begin() as connection:
+        with (
+            self._named_timeout(),
+            self._enter(tenant).begin() as connection,
+            retrieval.deadline.enforce(connection),
+        ):
             candidates, plan = retrieve_candidates(connection, retrieval)
             retrieval.deadline.limit_statements(connection)
             return _select_entries(connection, retrieval.generation, candidates), plan
@@ -288,7 +298,11 @@ class Searcher:
         """What a request asks for beside the hits themselves."""
         if not entries or not (request.highlight or {"neighbours", "section"} & {*request.include}):
             return Extras()
-        with self._named_timeout(), self._enter(request.tenant).begin() as connection:
+        with (
+            self._named_timeout(),
+            self._enter(request.tenant).begin() as connection,
+            deadline.enforce(connection),
+        ):
             return read_extras(connection, request, generation, entries, deadline)
 
     @contextmanager

@@ -27,6 +27,7 @@ from ragline.storage.database_errors import describe_reason, name_error, named_e
 from ragline.storage.embedded_postgres import embedded_postgres
 from ragline.storage.schema_head import is_at_head
 from ragline.storage.statements import load_statement
+from ragline.storage.watchdog import Watchdog
 
 SCHEMAS = ("ragline", "dagster")
 OLDEST_POSTGRES = (15,)
@@ -52,6 +53,9 @@ SESSION_DEFAULTS = (
 SEARCH_PATH = "ragline,public,extensions"
 # In an address's `options`, a backslash keeps a space from ending the value.
 STATED_SEARCH_PATH = re.compile(r"search_path=((?:\\.|[^\s\\])+)")
+# An answer takes well under a millisecond; beyond this the server is frozen.
+LONGEST_PING_S = 3.0
+_watchdog = Watchdog()
 # Any constant will do that nothing else in the database uses.
 PREPARATION_LOCK = 7_267_001
 
@@ -117,6 +121,18 @@ class Database:
 def limit_statements(connection: Connection, milliseconds: int) -> None:
     """Let no statement of this transaction run for longer; Postgres cancels it with 57014."""
     connection.exec_driver_sql(f"set local statement_timeout = {milliseconds:d}")
+
+
+@contextmanager
+def cut_off_after(connection: Connection, seconds: float) -> Iterator[None]:
+    """Break the connection when the block takes longer, as a frozen server makes it.
+
+    Raises:
+        OperationalError: it was broken; `Database` makes a DatabaseUnavailableError of it.
+    """
+    driver = cast("PsycopgConnection[Any]", connection.connection.driver_connection)
+    with _watchdog.watch(driver.fileno(), seconds):
+        yield
 
 
 @dataclass(frozen=True)
@@ -187,6 +203,7 @@ def connect_database(address: str) -> Database:
         url, pool_pre_ping=True, pool_size=10, max_overflow=50, **settings
     )
     event.listen(engine, "connect", _register_types)
+    _limit_ping(engine)
     sessions = sqlalchemy.create_engine(
         url, poolclass=NullPool, isolation_level="AUTOCOMMIT", **settings
     )
@@ -288,6 +305,17 @@ def copy_rows(
             copy.write_row(row)
             count += 1
     return count
+
+
+def _limit_ping(engine: Engine) -> None:
+    """Wait only briefly to learn whether a connection of the pool is alive."""
+    ping = engine.dialect.do_ping
+
+    def ping_briefly(driver: Any) -> bool:
+        with _watchdog.watch(driver.fileno(), LONGEST_PING_S):
+            return ping(driver)
+
+    engine.dialect.do_ping = ping_briefly  # type: ignore[method-assign,assignment]
 
 
 def _register_types(driver: PsycopgConnection[Any], _record: object) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import event, text
 
 from ragline.configuration import Configuration
 from ragline.embedder.embedder import Embedder
-from ragline.errors import SearchTimeoutError
+from ragline.errors import DatabaseUnavailableError, SearchTimeoutError
 from ragline.lifecycle.workshop import Workshop
 from ragline.search.deadline import Deadline
 from ragline.search.messages import SearchRequest
@@ -123,3 +123,18 @@ def test_limit_counts_down_and_can_be_suspended() -> None:
     time.sleep(0.9)
     with pytest.raises(SearchTimeoutError):
         deadline.remaining_ms()
+
+
+def test_statement_without_an_answer_is_cut_off(
+    searcher: Searcher, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The server's own limit does not end it, as where its answer is lost on the way.
+    monkeypatch.setattr(Deadline, "limit_statements", lambda *_: None)
+    with database.begin() as connection:
+        connection.execute(text("lock table ragline.entries_1 in access exclusive mode"))
+        started = time.monotonic()
+        with pytest.raises(DatabaseUnavailableError):
+            searcher.search(SearchRequest("notes", "harbour"))
+        assert LIMIT_MS / 1e3 < time.monotonic() - started < LIMIT_MS / 1e3 + 3
+    monkeypatch.undo()
+    assert searcher.search(SearchRequest("notes", "harbour")).hits

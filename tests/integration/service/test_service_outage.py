@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx2
+import psutil
 import pytest
 from running_service import RunningService, run_service, wait_until
 from sqlalchemy import make_url
@@ -140,3 +141,33 @@ def test_service_that_cannot_write_leaves_no_connection_open(
         with running.service.database.connect() as connection:
             statement = "select count(*) from pg_stat_activity where application_name = 'refused'"
             assert connection.exec_driver_sql(statement).scalar_one() <= 2
+
+
+@contextmanager
+def frozen_postgres(home: Path) -> Iterator[None]:
+    """The embedded server of a home is there and says nothing within the block."""
+    postmaster = _Server(home.resolve())._process()
+    assert postmaster is not None
+    processes = [postmaster, *postmaster.children()]
+    for process in processes:
+        process.suspend()
+    try:
+        yield
+    finally:
+        for process in reversed(processes):
+            with suppress(psutil.NoSuchProcess):
+                process.resume()
+
+
+def test_search_ends_in_time_although_the_database_is_frozen(
+    running: RunningService, client: httpx2.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert client.post("/v1/search", json=QUESTION).status_code == 200
+    monkeypatch.setattr(running.service.searcher, "_timeout_ms", 2_000)
+    with frozen_postgres(running.configuration.home):
+        for _ in range(3):
+            started = time.monotonic()
+            check_away(client.post("/v1/search", json=QUESTION))
+            # The ping of a kept connection, then the attempt to make a new one.
+            assert time.monotonic() - started < 10
+    wait_until(lambda: client.post("/v1/search", json=QUESTION).status_code == 200, 30)
