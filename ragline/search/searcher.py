@@ -165,6 +165,7 @@ class Searcher:
             As `search`.
         """
         deadline = Deadline(self._timeout_ms)
+        refuse_empty(request.queries)
         condition = read_condition(request)
         generation = self.live_generation(request.collection, request.tenant, deadline)
         vectors = self._embed(generation, request, deadline)

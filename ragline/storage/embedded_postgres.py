@@ -425,7 +425,10 @@ class _Server:
 
     def _error(self, what: str, began_at: int) -> DatabaseUnavailableError:
         said = "\n".join(self._log_since(began_at).strip().splitlines()[-10:])
-        message = f"the embedded Postgres {what}; its log is {self.log}"
+        message = (
+            f"the embedded Postgres {what}; its log is {self.log}, and "
+            "docs/runbooks/postgres-killed.md says what to do"
+        )
         if NO_SPACE in said:
             message = f"{message}: {describe_full_disk(self.home)}"
             return DatabaseDiskFullError(f"{message}\n{said}".strip())
