@@ -131,7 +131,7 @@ def test_statement_without_an_answer_is_cut_off(
     # The server's own limit does not end it, as where its answer is lost on the way.
     monkeypatch.setattr(Deadline, "limit_statements", lambda *_: None)
     with database.begin() as connection:
-        connection.execute(text("lock table ragline.entries_1 in access exclusive mode"))
+        connection.execute(text("lock table ragline.collections in access exclusive mode"))
         started = time.monotonic()
         with pytest.raises(DatabaseUnavailableError):
             searcher.search(SearchRequest("notes", "harbour"))

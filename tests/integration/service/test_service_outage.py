@@ -25,11 +25,13 @@ QUESTION = {"collection": "handbook", "query": "lunch"}
 def stopped_postgres(home: Path) -> Iterator[None]:
     """The embedded server of a home is down within the block."""
     server = _Server(home.resolve())
-    server.stop()
-    try:
-        yield
-    finally:
-        server.ensure_running()
+    # Whoever wants to start it again waits for this lock: a service does within a second.
+    with server.exclusive():
+        server.stop()
+        try:
+            yield
+        finally:
+            server.ensure_running()
 
 
 def check_away(answer: httpx2.Response) -> None:
@@ -146,7 +148,7 @@ def test_service_that_cannot_write_leaves_no_connection_open(
 @contextmanager
 def frozen_postgres(home: Path) -> Iterator[None]:
     """The embedded server of a home is there and says nothing within the block."""
-    postmaster = _Server(home.resolve())._process()
+    postmaster = _Server(home.resolve()).find_process()
     assert postmaster is not None
     processes = [postmaster, *postmaster.children()]
     for process in processes:
