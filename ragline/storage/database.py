@@ -54,7 +54,7 @@ SEARCH_PATH = "ragline,public,extensions"
 # In an address's `options`, a backslash keeps a space from ending the value.
 STATED_SEARCH_PATH = re.compile(r"search_path=((?:\\.|[^\s\\])+)")
 # An answer takes well under a millisecond; beyond this the server is frozen.
-LONGEST_PING_S = 3.0
+LONGEST_PING_S = 2.0
 _watchdog = Watchdog()
 # Any constant will do that nothing else in the database uses.
 PREPARATION_LOCK = 7_267_001

@@ -71,17 +71,20 @@ def served(
     home.environment.pop("RAGLINE_DATABASE_URL", None)
     sync_once(folder, embedder)
     process = home.start("serve", "--port", "0")
-    try:
-        assert process.stderr is not None
-        address = re.search(r"127\.0\.0\.1:\d+", process.stderr.readline())
-        assert address is not None
-        # Nobody reads its log, and a full pipe would stop it.
-        Thread(target=process.stderr.read, daemon=True).start()
-        wait_until_ready(address[0])
-        yield home, address[0]
-    finally:
-        process.terminate()
-        process.wait(60)
+    assert process.stdout is not None
+    assert process.stderr is not None
+    with process, process.stdout, process.stderr as log:
+        address = re.search(r"127\.0\.0\.1:\d+", log.readline())
+        # A full pipe would stop it.
+        reader = Thread(target=log.read)
+        reader.start()
+        try:
+            assert address is not None
+            wait_until_ready(address[0])
+            yield home, address[0]
+        finally:
+            process.terminate()
+            reader.join(60)
 
 
 def sync_once(folder: Path, embedder: Embedder) -> None:

@@ -170,6 +170,7 @@ def test_search_ends_in_time_although_the_database_is_frozen(
         for _ in range(3):
             started = time.monotonic()
             check_away(client.post("/v1/search", json=QUESTION))
-            # The ping of a kept connection, then the attempt to make a new one.
-            assert time.monotonic() - started < 10
+            # The ping of a kept connection, then the attempt to make a new one: once to look for
+            # keys, once for the search.
+            assert time.monotonic() - started < 16
     wait_until(lambda: client.post("/v1/search", json=QUESTION).status_code == 200, 30)
