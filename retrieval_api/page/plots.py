@@ -13,7 +13,7 @@ from ragline.quality.figures import QualityFigures
 from ragline.quality.history import DayOfSearches, Half95, KeptEvaluation
 from ragline.status import Clock, SourceStatus
 from retrieval_api.page.charts import Chart, Series, draw_bars, draw_clock, draw_lines
-from retrieval_api.page.words import say_age
+from retrieval_api.page.words import say_age, say_count
 
 STAGES = ("embed", "retrieve", "rerank", "total")
 LEAST_RANKS, MOST_RANKS = 3, 10
@@ -53,7 +53,8 @@ def _show_clock(id_: str, name: str, clock: Clock) -> ShownClock:
     usual = None
     if readings.p95_seconds is not None:
         usual = readings.p95_seconds / clock.within_seconds
-        text += f"; p95 of {readings.count} changes in 30 days {say_age(readings.p95_seconds)}"
+        changes = say_count(readings.count, "change")
+        text += f"; p95 of {changes} in 30 days {say_age(readings.p95_seconds)}"
         text += f", {readings.late} too late" if readings.late else ""
     bar = draw_clock(id_, f"Time to {name}", clock.overrun, usual, text)
     return ShownClock(name, clock.state, bar, text)
@@ -183,7 +184,7 @@ def _draw_scores(evaluations: Sequence[KeptEvaluation]) -> Plot:
     way = f"{latest.mode}, reranked" if latest.is_reranked else latest.mode
     chart = draw_lines(
         "golden",
-        f"{title}: {latest.queries} queries, {way}",
+        f"{title}: {say_count(latest.queries, 'query', 'queries')}, {way}",
         [f"{one.evaluated_at:%d %b}" for one in alike],
         [
             Series(measure, [one.measures.get(measure) for one in alike])

@@ -60,7 +60,7 @@ router = APIRouter(include_in_schema=False, route_class=PageRoute)
 Posted = Annotated[dict[str, str], Depends(read_posted_fields)]
 
 
-@router.api_route("/", methods=["GET", "HEAD"])
+@router.get("/")
 def show_search(request: Request, caller: Looking) -> Response:
     """The hits of a question with all that is behind them; without one, where to begin."""
     form = SearchForm.read(

@@ -6,6 +6,7 @@ the package fastapi-offline.
 
 from __future__ import annotations
 
+from html import escape
 from importlib.resources import as_file, files
 from pathlib import Path
 
@@ -16,6 +17,12 @@ from fastapi.staticfiles import StaticFiles
 
 ASSETS_PATH = "/docs/assets"
 
+# Swagger UI knows nothing of the page that led to it.
+_BACK = (
+    '<p style="margin: 1rem auto; max-width: 1420px; padding: 0 20px; font-family: sans-serif">'
+    '<a href="{root}/">Back to the page</a></p>'
+)
+
 router = APIRouter(include_in_schema=False)
 
 
@@ -24,7 +31,7 @@ router = APIRouter(include_in_schema=False)
 async def show_documentation(request: Request) -> HTMLResponse:
     """Swagger UI over this service's OpenAPI document."""
     root = request.scope.get("root_path", "")
-    return get_swagger_ui_html(
+    page = get_swagger_ui_html(
         openapi_url=f"{root}/openapi.json",
         title="Ragline",
         swagger_js_url=f"{root}{ASSETS_PATH}/swagger-ui-bundle.js",
@@ -33,6 +40,8 @@ async def show_documentation(request: Request) -> HTMLResponse:
         # Its validator is a badge from another host.
         swagger_ui_parameters={"validatorUrl": None, "tryItOutEnabled": True},
     )
+    back = _BACK.format(root=escape(root))
+    return HTMLResponse(bytes(page.body).decode().replace("<body>", f"<body>{back}", 1))
 
 
 def mount_documentation(app: FastAPI) -> None:

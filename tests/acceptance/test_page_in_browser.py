@@ -61,17 +61,20 @@ def url(tmp_path_factory: pytest.TempPathFactory, model_cache: Path) -> Iterator
     home = make_home(folder, model_cache)
     home.run("sync")
     process = home.start("serve", "--port", "0")
+    assert process.stderr is not None
+    # A log that nobody reads would stop the service when the pipe is full.
+    reader = Thread(target=process.stderr.read)
     try:
-        assert process.stderr is not None
         found = re.search(r"http://127\.0\.0\.1:\d+", process.stderr.readline())
         assert found is not None
-        # A log that nobody reads would stop the service when the pipe is full.
-        Thread(target=process.stderr.read, daemon=True).start()
+        reader.start()
         wait_until_ready(found[0])
         yield found[0]
     finally:
         process.kill()
-        process.wait()
+        if reader.ident is not None:
+            reader.join()
+        process.communicate()
 
 
 def make_home(folder: Path, model_cache: Path) -> Home:
@@ -156,7 +159,7 @@ def test_first_hit_is_in_view_on_a_phone(page: Page) -> None:
     page.set_viewport_size({"width": 390, "height": 844})
     page.goto(TABS["search"])
     expect(page.locator(".hit").first.locator("h3")).to_be_in_viewport(ratio=1)
-    expect(page.locator(".hit").first.locator(".text")).to_be_in_viewport()
+    expect(page.locator(".hit").first.locator(".text").first).to_be_in_viewport()
     expect(page.locator("#mode")).to_be_hidden()
     page.locator(".options summary").focus()
     page.keyboard.press("Enter")

@@ -23,6 +23,8 @@ from ragline.lifecycle.workshop import Workshop
 
 PAGES = (
     "/",
+    "/explain?q=leave&expected=sick",
+    "/compare?q=leave&other_mode=keyword",
     "/?q=parental+leave",
     "/documents",
     "/documents?document_id=leave",
@@ -125,9 +127,9 @@ def test_samples_are_those_of_the_golden_set_and_never_what_people_asked(
     assert find(page, "samples")
 
 
-def test_head_is_answered_like_get(client: httpx2.Client) -> None:
-    assert client.head("/").status_code == 200
-    assert client.head("/").text == ""
+def test_documentation_leads_back_to_the_page(client: httpx2.Client) -> None:
+    page = html.fromstring(client.get("/docs").text)
+    assert "/" in page.xpath("//a/@href")
 
 
 def test_hits_are_shown_with_marks_scores_and_receipts(client: httpx2.Client) -> None:
