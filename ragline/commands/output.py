@@ -30,6 +30,17 @@ def print_indented(console: Console, text: str, indent: int) -> None:
         console.print(Padding(render(text, emoji=False), (0, 0, 0, indent)))
 
 
+def print_headline(console: Console, text: str, indent: int) -> None:
+    """Show a line with markup; where it is wrapped, what follows is indented."""
+    if console.soft_wrap:
+        console.print(text)
+        return
+    first, *others = render(text, emoji=False).wrap(console, max(console.width - indent, 20))
+    console.print(first)
+    for line in others:
+        console.print(Padding(line, (0, 0, 0, indent)))
+
+
 def print_fields(console: Console, fields: Sequence[tuple[str, str]]) -> None:
     """Show labelled texts below each other; a text with markup wraps in its own column."""
     if console.soft_wrap:

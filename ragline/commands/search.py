@@ -9,7 +9,7 @@ import click
 from rich.markup import escape
 
 from ragline.commands import configured, json_option, print_json
-from ragline.commands.output import count, open_console, print_indented
+from ragline.commands.output import count, open_console, print_headline, print_indented
 from ragline.errors import InvalidFilterError
 from ragline.search.filters import compile_filter
 from ragline.search.messages import (
@@ -107,7 +107,7 @@ def search(
 def print_answer(answer: SearchAnswer, console: Console) -> None:
     """Show an answer to a person: a few lines a hit, and where each came from."""
     for hit in answer.hits:
-        console.print(_headline(hit))
+        print_headline(console, _headline(hit), 3)
         print_indented(console, escape(_shorten(hit.text or "")), 3)
         if hit.explanation is not None:
             print_indented(console, escape(describe_score(hit.explanation)), 3)

@@ -29,6 +29,7 @@ from ragline.lifecycle.settling import settle_documents
 from ragline.lifecycle.source_lock import SourceLock
 from ragline.storage.database import Database
 from ragline.storage.statements import load_statement
+from ragline.unknown_names import describe_unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +111,10 @@ def remove_source(database: Database, source_name: str, home: Path) -> RemovalRe
 def _find_source(connection: Connection, name: str) -> Row[tuple[object, ...]]:
     row = connection.execute(load_statement("forgetting/select_source"), {"source": name}).first()
     if row is None:
-        raise UnknownSourceError(
-            f"the database knows no source {name!r}; `ragline status` lists those it knows"
-        )
+        known = [
+            each.name for each in connection.execute(load_statement("status/select_source_names"))
+        ]
+        raise UnknownSourceError(describe_unknown("source", name, known))
     return row
 
 
