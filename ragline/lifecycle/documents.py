@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from time import perf_counter
+from typing import Any
 
 from sqlalchemy import Connection, RowMapping
 from sqlalchemy.exc import DataError
@@ -29,6 +30,7 @@ from ragline.lifecycle.listing import ListingCounts, apply_listing, read_listing
 from ragline.lifecycle.settings_refusal import check_settings
 from ragline.lifecycle.source_syncs import record_counts, record_error
 from ragline.lifecycle.workshop import Workshop
+from ragline.parsing.front_matter import read_metadata
 from ragline.parsing.parsed_document import Element, ParsedDocument
 from ragline.parsing.parser_pool import parser_fingerprint
 from ragline.sources.answers import fetch_answers
@@ -334,15 +336,16 @@ class _Reader:
         read_by = self.parser if fetched.text is None else GIVEN
         if isinstance(outcome.result, ParsedDocument):
             ledger.store_parse(connection, parse, read_by, outcome.result)
+        metadata = {**_own_metadata(fetched), **fetched.metadata}
         ledger.record_parsed(
             connection,
             outcome.document,
             content_hash=content_hash,
             fingerprint=parse,
             read_by=read_by,
-            fetched=fetched,
+            fetched=replace(fetched, metadata=metadata),
             attributes=describe_document(
-                self.settings, fetched.document_id, fetched.metadata, fetched.principals
+                self.settings, fetched.document_id, metadata, fetched.principals
             ),
         )
 
@@ -404,6 +407,11 @@ class _Batch:
             result = EmptyDocumentError("the document holds no text")
         document = self.waiting.pop(fetched.document_id)
         return _Outcome(document, fetched, self._hashes.pop(fetched.document_id), result)
+
+
+def _own_metadata(fetched: FetchedDocument) -> dict[str, Any]:
+    """What a file says of itself, beside its text. What the source says of it wins."""
+    return {} if fetched.text is not None else read_metadata(fetched.content, fetched.name)
 
 
 def _given_text(fetched: FetchedDocument) -> ParsedDocument:

@@ -22,7 +22,7 @@ from ragline.parsing.parser_child import ParserChild, ParserLimits
 from ragline.sources.protocol import FetchedDocument
 
 # Raise it whenever the same bytes may be read differently than before.
-PARSER_VERSION = 1
+PARSER_VERSION = 2
 _PACKAGES = (
     "unstructured",
     "en-core-web-sm",

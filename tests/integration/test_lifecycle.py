@@ -235,3 +235,21 @@ def test_export_holds_what_is_served(workshop, run_stages, tmp_path):
         original = (tmp_path / "notes" / row["document_id"]).read_text(encoding="utf-8")
         assert row["text"] == original[row["char_start"] : row["char_end"]]
         assert sum(value * value for value in row["vector"]) == pytest.approx(1, abs=0.01)
+
+
+def test_front_matter_becomes_metadata_also_of_a_copy(workshop, run_stages, notes):
+    text = "---\ntitle: Tea\ntags: [green]\n---\n# Leaves\n\nTea is drunk warm.\n"
+    (notes / "tea.md").write_text(text, encoding="utf-8")
+    run_stages(workshop)
+    (notes / "copy.md").write_text(text, encoding="utf-8")
+    run_stages(workshop)
+    statement = (
+        "select d.document_id, d.metadata, p.title, p.text from ragline.documents as d "
+        "join ragline.parses as p on p.id = d.parse_id where d.document_id in ('tea.md', 'copy.md')"
+    )
+    with workshop.database.connect() as connection:
+        rows = connection.exec_driver_sql(statement).all()
+    assert len(rows) == 2
+    for row in rows:
+        assert row.metadata["tags"] == ["green"]
+        assert (row.title, row.text) == ("Tea", "# Leaves\n\nTea is drunk warm.\n")

@@ -1,4 +1,7 @@
-"""Markdown: the text stays as it is in the file, and CommonMark's block structure lies over it."""
+"""Markdown: the text stays as it is in the file, and CommonMark's block structure lies over it.
+
+Front matter is no part of the text; what it says is read by `front_matter`.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +12,11 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from ragline.parsing.document_text import SourceText
+from ragline.parsing.front_matter import find_block, find_front_matter
 from ragline.parsing.parsed_document import Category, ParsedDocument
 from ragline.parsing.readers.source_lines import Line, split_lines, wiki_heading
 from ragline.parsing.text_encoding import decode_text
 
-_FRONT_MATTER_MARKS = ("---", "+++")
-_FRONT_MATTER_TITLE = re.compile(r"title\s*[:=]\s*(['\"]?)(.+?)\1\s*")
-MAX_FRONT_MATTER_LINES = 200
 _HEADING_MARK = re.compile(r"[\s>]*(?:(?:[-*+]|\d+[.)])\s+)*#{1,6}[ \t]+")
 _CLOSING_MARK = re.compile(r"[ \t]+#+[ \t]*$")
 _TAG = re.compile(r"<!--.*?-->|<[^>]*>", re.DOTALL)
@@ -23,8 +24,12 @@ _CODE = frozenset(("fence", "code_block"))
 
 
 def read_markdown(content: bytes, file_type: str) -> ParsedDocument:
-    source = SourceText(decode_text(content))
-    return _MarkdownMarker(source).mark(file_type)
+    text = decode_text(content)
+    front = find_front_matter(text)
+    if front is None:
+        return _MarkdownMarker(SourceText(text)).mark(file_type)
+    source = SourceText(text[front.end :].lstrip("\r\n"))
+    return _MarkdownMarker(source).mark(file_type, front.title)
 
 
 class _MarkdownMarker:
@@ -35,9 +40,9 @@ class _MarkdownMarker:
         self._lines = split_lines(source.text)
         self._list_depth = 0
 
-    def mark(self, file_type: str) -> ParsedDocument:
-        title, first = self._mark_front_matter()
-        # An early blank line for each line of front matter keeps the line numbers right.
+    def mark(self, file_type: str, title: str | None = None) -> ParsedDocument:
+        first = 0 if title else self._mark_unread_front_matter()
+        # A blank line for each line of front matter keeps the line numbers right.
         rest = "\n" * first + self._source.text[self._start_of(first) :]
         tokens = MarkdownIt("commonmark").enable(["table", "strikethrough"]).parse(rest)
         for index, token in enumerate(tokens):
@@ -97,20 +102,13 @@ class _MarkdownMarker:
             first, behind = first + 1, behind - 1 if is_closed else behind
         self._add("code", first, behind)
 
-    def _mark_front_matter(self) -> tuple[str | None, int]:
-        """The title in the front matter, and the first line behind it."""
-        if not self._lines or self._lines[0].text.strip() not in _FRONT_MATTER_MARKS:
-            return None, 0
-        mark = self._lines[0].text.strip()
-        for index in range(1, min(len(self._lines), MAX_FRONT_MATTER_LINES)):
-            if self._lines[index].text.strip() == mark:
-                self._add("text", 1, index)
-                return self._front_matter_title(index), index + 1
-        return None, 0
-
-    def _front_matter_title(self, behind: int) -> str | None:
-        titles = (_FRONT_MATTER_TITLE.fullmatch(line.text) for line in self._lines[1:behind])
-        return next((found.group(2) for found in titles if found), None)
+    def _mark_unread_front_matter(self) -> int:
+        """Mark what looks like front matter and cannot be read as text; the line behind it."""
+        block = find_block(self._source.text)
+        if block is None:
+            return 0
+        self._add("text", 1, len(block) - 1)
+        return len(block)
 
     def _start_of(self, index: int) -> int:
         return self._lines[index].start if index < len(self._lines) else len(self._source.text)

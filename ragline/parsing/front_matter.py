@@ -1,0 +1,116 @@
+"""The fields above the text of a Markdown file: YAML between `---`, TOML between `+++`.
+
+They say something of the document and are not its text: its title, and metadata. What cannot be
+read, is too large, or is of no type that JSON has, stays text, so that nothing is lost.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, time
+from math import isfinite
+from typing import Any
+
+import yaml
+
+from ragline.parsing.document_text import storable
+from ragline.parsing.readers.source_lines import Line, split_lines
+from ragline.parsing.text_encoding import decode_text
+
+MARKS = {"---": ("---", "..."), "+++": ("+++",)}
+MAX_LINES = 200
+MAX_CHARS = 16_384
+MAX_FIELDS = 100
+MAX_DEPTH = 4
+SUFFIXES = (".md", ".markdown", ".mdown", ".mkd", ".mdx", ".qmd")
+
+
+@dataclass(frozen=True, slots=True)
+class FrontMatter:
+    """The fields of a document but its title, and where the text behind them begins."""
+
+    metadata: dict[str, Any]
+    title: str | None
+    end: int
+
+
+def find_front_matter(text: str) -> FrontMatter | None:
+    """The front matter that a text begins with; None where there is none that can be read.
+
+    None too where no text follows: then the fields are all that the document says.
+    """
+    block = find_block(text)
+    if block is None:
+        return None
+    inner = "".join(f"{line.text}\n" for line in block[1:-1])
+    fields = _read_fields(inner, block[0].text.rstrip())
+    end = block[-1].end
+    if fields is None or not text[end:].strip():
+        return None
+    title = fields.get("title")
+    has_title = isinstance(title, str) and bool(title.strip())
+    metadata = {name: value for name, value in fields.items() if name != "title" or not has_title}
+    return FrontMatter(metadata, title if has_title else None, end)
+
+
+def find_block(text: str) -> list[Line] | None:
+    """The lines that look like front matter, with their marks; None where there are none."""
+    lines = split_lines(text[: MAX_CHARS + 16])[: MAX_LINES + 2]
+    ends = MARKS.get(lines[0].text.rstrip(), ()) if lines else ()
+    last = next((place for place, line in enumerate(lines[1:], 1) if line.text.rstrip() in ends), 0)
+    return lines[: last + 1] if last else None
+
+
+def read_metadata(content: bytes, name: str) -> dict[str, Any]:
+    """The fields of a Markdown file that become metadata; of every other file none."""
+    if not name.lower().endswith(SUFFIXES) or content.lstrip(b"\xef\xbb\xbf")[:3] not in _STARTS:
+        return {}
+    # Enough for the longest front matter and some text behind it, in any encoding.
+    found = find_front_matter(decode_text(content[: 8 * MAX_CHARS]))
+    return {} if found is None else found.metadata
+
+
+_STARTS = (b"---", b"+++")
+
+
+def _read_fields(block: str, mark: str) -> dict[str, Any] | None:
+    """The fields as JSON; None when they cannot be read."""
+    try:
+        read = tomllib.loads(block) if mark == "+++" else yaml.load(block, _Loader)  # noqa: S506
+        if not isinstance(read, Mapping) or not 0 < len(read) <= MAX_FIELDS:
+            return None
+        return {storable(str(name)): _plain(value, 1) for name, value in read.items()}
+    except (ValueError, TypeError, ArithmeticError, RecursionError, yaml.YAMLError):
+        return None
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML without aliases, with which a few lines can stand for gigabytes."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("aliases are not read")
+        return super().compose_node(parent, index)
+
+
+def _plain(value: Any, depth: int) -> Any:
+    """A value as JSON has it.
+
+    Raises:
+        ValueError: it is of another type, or nested too deeply.
+    """
+    if value is None or isinstance(value, bool | int):
+        return value
+    if isinstance(value, str):
+        return storable(value)
+    if isinstance(value, float):
+        return value if isfinite(value) else str(value)
+    if isinstance(value, date | time):
+        return value.isoformat()
+    if depth < MAX_DEPTH and isinstance(value, list):
+        return [_plain(item, depth + 1) for item in value]
+    if depth < MAX_DEPTH and isinstance(value, Mapping):
+        return {storable(str(key)): _plain(item, depth + 1) for key, item in value.items()}
+    raise ValueError("it is of no type that JSON has")
