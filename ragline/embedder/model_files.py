@@ -298,10 +298,10 @@ def _refuse_unreachable_hub(name: str) -> None:
 
 def _unavailable(name: str, reason: str) -> ModelUnavailableError:
     close = difflib.get_close_matches(name, list_known_models(), n=1)
-    hint = f"; did you mean {close[0]!r}?" if close else ""
+    hint = f" (did you mean {close[0]!r}?)" if close else ""
     return ModelUnavailableError(
-        f"model {name} is neither a folder nor in the Hugging Face cache, and cannot be "
-        f"downloaded ({reason}){hint}. Connect once and run again, or name a folder that holds it"
+        f"model {name}{hint} is neither a folder nor in the Hugging Face cache, and cannot be "
+        f"downloaded ({reason}). Connect once and run again, or name a folder that holds it"
     )
 
 
