@@ -188,3 +188,27 @@ def test_check_imports_no_runtime_of_models_and_no_dagster():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert answer.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("language: english", "language: englisch", ":6: collection notes: language: "),
+        ("all-MiniLM-L6-v2", "all-MiniLM-L6-v3", ":3: collection notes: embedding_model: "),
+        ("./golden", "./goldn", ":8: collection notes: golden: "),
+    ],
+)
+def test_first_sync_is_refused_before_anything_is_written(folder, old, new, said):
+    assert faults_of(folder, GOOD.replace(old, new))
+    answer = subprocess.run(
+        [sys.executable, "-m", "ragline", "sync"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert answer.returncode == 2
+    assert said in answer.stderr
+    assert len(answer.stderr.splitlines()) == 1
+    assert not (folder / ".ragline").exists()
