@@ -29,6 +29,9 @@ from ragline.text_analysis import VERSION, analyze_text
 # pgvector refuses a larger ef_search.
 LARGEST_EF_SEARCH = 1_000
 FEEDBACK_HITS = 3
+# What another form of a query's word counts beside the word; source: benchmarks/README.md,
+# "Forms of words".
+FORM_WEIGHT = 0.2
 # Up to so many entries behind a filter are scored one by one; source: benchmarks/README.md,
 # "Filters". Of more, the vector index meets one often enough.
 FEW_ENTRIES = 5_000
@@ -334,6 +337,7 @@ def _parameters(
         "entry_count": retrieval.generation.entry_count,
         "query": analysed.main,
         "query_forms": analysed.added,
+        "form_weight": FORM_WEIGHT,
         "embedding": None if vector is None else HalfVector(vector).to_text(),
         "vector_weight": vector_weight,
         "keyword_weight": 1.0 - vector_weight,

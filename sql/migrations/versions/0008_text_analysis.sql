@@ -6,8 +6,8 @@ alter table ragline.generations add column if not exists analysis_version text;
 -- entries are then made again.
 alter table ragline.placements add column if not exists analysis_version text;
 
--- The lexemes of an analysed text (ragline/text_analysis.py): those of its main part, and those
--- that only the added forms of its words give.
+-- The lexemes of an analysed text (ragline/text_analysis.py): those of its main part, and, marked
+-- with the weight A, those that only the added forms of its words give.
 create or replace function ragline.make_lexemes(language regconfig, main text, added text)
 returns tsvector
 language sql immutable parallel safe
@@ -15,7 +15,18 @@ return (
   select
     case
       when coalesce(added, '') = '' then m.tsv
-      else m.tsv || ts_delete(to_tsvector(language, added), tsvector_to_array(m.tsv))
+      else m.tsv
+        || setweight(ts_delete(to_tsvector(language, added), tsvector_to_array(m.tsv)), 'A')
     end
   from (select to_tsvector(language, coalesce(main, '')) as tsv) as m
+);
+
+-- The number of lexeme occurrences in a text, which BM25 takes for its length. Other forms of its
+-- words do not make a text longer.
+create or replace function ragline.lexeme_count(tsv tsvector)
+returns integer
+language sql immutable strict parallel safe
+return (
+  select coalesce(sum(cardinality(array_positions(weights, 'D'))), 0)::integer
+  from unnest(tsv)
 );

@@ -8,22 +8,37 @@
 -- added with their weights (convex fusion; Bruch, Gai and Ingber, "An Analysis of Fusion
 -- Functions for Hybrid Retrieval", 2023). A mode with one leg has weight 0 on the other, which
 -- is then not run. The keyword leg's candidates hold at least one of the rarest query terms,
--- as many of them as have :keyword_bound entries together; all terms count for the score. What
+-- as many of them as have :keyword_bound entries together; all terms count for the score. Other
+-- forms of the query's words count :form_weight, and in full where a word is nowhere in the index. What
 -- names its readers is seen by those :principals alone; null sees everything.
-with terms as materialized (
+with asked as materialized (
   select
-    l.lexeme,
-    ragline.bm25_idf(cast(:entry_count as bigint), l.document_frequency) as idf,
-    sum(l.document_frequency) over (order by l.document_frequency, l.lexeme) as summed,
-    row_number() over (order by l.document_frequency, l.lexeme) as rarity
+    q.lexeme,
+    q.weights[1] = 'A' as is_added,
+    coalesce(l.document_frequency, 0) as document_frequency
   from unnest(
     ragline.make_lexemes(
       cast(:language as regconfig), cast(:query as text), cast(:query_forms as text)
     )
   ) as q
-  join ragline.lexemes as l
+  left join ragline.lexemes as l
     on l.generation_id = cast(:generation_id as bigint) and l.lexeme = q.lexeme
-  where l.document_frequency > 0
+),
+terms as materialized (
+  select
+    a.lexeme,
+    ragline.bm25_idf(cast(:entry_count as bigint), a.document_frequency) * case
+      when a.is_added and not w.is_missing then cast(:form_weight as double precision)
+      else 1
+    end as idf,
+    sum(a.document_frequency) over (order by a.document_frequency, a.lexeme) as summed,
+    row_number() over (order by a.document_frequency, a.lexeme) as rarity
+  from asked as a
+  cross join (
+    select coalesce(bool_or(document_frequency = 0 and not is_added), false) as is_missing
+    from asked
+  ) as w
+  where a.document_frequency > 0
 ),
 weights as materialized (
   select ('{' || string_agg(dimension || ':' || idf, ',' order by dimension) || '}/268435456')
