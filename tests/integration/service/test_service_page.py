@@ -256,9 +256,8 @@ def test_samples_of_code_hold_a_placeholder_for_the_key(client: httpx2.Client, l
     assert locked not in code
 
 
-def test_neighbours_of_a_hit_and_its_section_are_shown(client: httpx2.Client) -> None:
+def test_document_of_one_chunk_has_no_neighbours(client: httpx2.Client) -> None:
     page = look(client, "/", q="parental leave")
-    # A document of one chunk has no neighbours.
     assert find(page, "around") == []
 
 

@@ -36,7 +36,8 @@ sources:
 """
 NOTES = {
     "gates/north.md": "# The north gate\n\nIt opens *at seven* and closes at nine, see `gate()`.",
-    "gates/south.md": "The south gate is closed in winter.",
+    "gates/south.md": "The south gate is closed in winter.\n\n"
+    + "\n\n".join(f"Rule {n}: " + "boats wait for the signal of the gate. " * 12 for n in range(6)),
     "gates/50%_off <sale>.md": "Prices of the harbour.",
     "quarantined.txt": " \n",
     "failed.md": "A note about the old crane.",
@@ -211,6 +212,18 @@ def test_text_is_rendered_with_the_words_of_the_search(client: httpx2.Client) ->
     assert {"opens", "gate"} & marks
     document = look(client, first.xpath(".//h3/a/@href")[0])
     assert {words(mark).lower() for mark in document.iter("mark")} == marks
+
+
+def test_neighbours_and_section_of_a_hit_are_shown(client: httpx2.Client) -> None:
+    page = look(client, "/", q="closed in winter", mode="keyword")
+    first = page.find_class("hit")[0]
+    (around,) = first.find_class("around")
+    assert [words(heading) for heading in around.iter("h4")] == ["After"]
+    assert "Rule" in words(around)
+    receipt = look(client, around.xpath(".//a/@href")[0])
+    summaries = [words(one) for one in receipt.xpath("//div[@id='section']//summary")]
+    assert summaries == ["After", "The section"]
+    assert "Rule 5" in words(receipt.get_element_by_id("section"))
 
 
 def test_document_without_a_title_is_called_by_its_file(client: httpx2.Client) -> None:
