@@ -24,6 +24,7 @@ from dagster import (
     InitResourceContext,
     ResourceDefinition,
     RunRequest,
+    build_run_status_sensor_context,
     build_schedule_context,
     build_sensor_context,
 )
@@ -596,3 +597,35 @@ def test_clocks_turn_the_full_proof_green_when_the_next_sync_has_repaired_it(sta
     assert station.status.alarm_details == []
     station.tick("clocks")
     assert read_red(station) == set()
+
+
+def test_failed_run_leaves_its_reason_for_the_alarm_and_a_run_makes_up_for_it(station: Station):
+    station.sync()
+    (station.notes / "late.md").write_text("# Late\n\nIt is late.\n", "utf-8")
+
+    def fill_disk() -> None:
+        raise OSError(28, "No space left on device", "/var/lib/notes")
+
+    station.interruption.stage_name = f"{SOURCE}: read"
+    station.interruption.act = fill_disk
+    run = station.sync()
+    assert not run.success
+    events_of_run = [e for e in run.all_events if e.event_type_value == "PIPELINE_FAILURE"]
+    context = build_run_status_sensor_context(
+        sensor_name="failed_runs",
+        dagster_instance=station.instance,
+        dagster_run=run.dagster_run,
+        dagster_event=events_of_run[0],
+    ).for_run_failure()
+    station.definitions.resolve_sensor_def("failed_runs")(context)
+    assert "No space left on device" in str(station.status.last_error)
+    # One failed run is no alarm yet; it is repeated within seconds.
+    assert station.status.alarms == []
+    station.interruption.act = lambda: None
+    station.execute(
+        "update ragline.source_syncs set started_at = started_at - interval '11 seconds'"
+    )
+    assert "its last sync failed" in str(station.tick().skip_message)
+    station.sync()
+    assert station.status.last_error is None
+    assert station.tick().skip_message == "nothing changed"
