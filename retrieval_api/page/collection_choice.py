@@ -6,7 +6,7 @@ from retrieval_api.access.callers import Caller
 
 
 def list_names(caller: Caller, chosen: str) -> list[str]:
-    """The names for a select box, with the chosen one even where it is none of them."""
+    """The names for a select box, with the chosen one even where it is not among them."""
     names = [one.name for one in caller.list_collections()]
     return names if chosen in names or not chosen else [*names, chosen]
 

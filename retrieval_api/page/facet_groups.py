@@ -69,10 +69,10 @@ def write_facet(field: str, value: FacetValue) -> str:
 
 
 def read_facet(facet: str) -> tuple[str, Any]:
-    """The field and value of such a word; what is no JSON is a text.
+    """The field and value of such a word; a value that is not JSON is a text.
 
     Raises:
-        ValueError: there is no field.
+        ValueError: the word names no field.
     """
     field, separator, written = facet.partition(":")
     if not separator or not field:
@@ -88,7 +88,7 @@ def make_condition(facets: Sequence[str]) -> dict[str, Any]:
     """The filter of chosen facets: one of the values of each field.
 
     Raises:
-        ValueError: one is no facet.
+        ValueError: one of them names no field.
     """
     chosen: dict[str, list[Any]] = {}
     for facet in facets:

@@ -104,7 +104,7 @@ class SearchForm:
         """The search as the API's body, without what is at its default.
 
         Raises:
-            InvalidFieldError: a field is none that could be sent.
+            InvalidFieldError: a field holds what no search could be made of.
         """
         body = self._to_body()
         defaults = {"mode": MODES[0], "rerank": RERANKERS[0]}

@@ -2,7 +2,7 @@
 
 A place is written into the text as characters that no document may hold (Unicode noncharacters);
 a renderer takes them for letters. `TextWriter` escapes the rendered pieces and turns the marks
-into elements. Which places are marked, is the caller's.
+into elements. The caller says which places are marked.
 """
 
 from __future__ import annotations
