@@ -13,6 +13,8 @@ import psutil
 
 # The prefix hides it in the UI's list of runs.
 PROCESS_TAG = ".dagster/ragline_process"
+# What runs of releases up to 0.3.0 have.
+FORMER_PROCESS_TAG = "ragline/process"
 
 
 def process_tags() -> dict[str, str]:
