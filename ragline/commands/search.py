@@ -117,8 +117,8 @@ def _load_ahead(models: ModelCache, configuration: Configuration, collection: st
     What goes wrong with it goes wrong in the search again, which says so.
     """
     names = {each.name: each.embedding_model for each in configuration.collections}
-    if collection not in names:
-        return
+    if collection not in names or not (configuration.home / "models").is_dir():
+        return  # nothing was embedded here yet: making a model ready would take seconds in vain
 
     def load() -> None:
         with suppress(ModelUnavailableError):
