@@ -162,18 +162,22 @@ class DocumentError(RaglineError):
     """What is wrong with one document. Its neighbours are not affected.
 
     `is_permanent` says that trying again cannot help until the document changes: the document
-    is quarantined at once and not retried. `is_own_fault` says that the content is at fault or
-    may be; where it is not, the document is retried for as long as the fault lasts.
+    is quarantined at once and not retried. `is_refusal` says that the content itself is refused:
+    nobody waits for it to be visible, so it makes no clock late. `is_own_fault` says that the
+    content is at fault or may be; where it is not, the document is retried for as long as the
+    fault lasts.
     """
 
     is_permanent = False
+    is_refusal = False
     is_own_fault = True
 
 
 class BrokenDocumentError(DocumentError):
     """The content breaks its own format and no reader made sense of it. Repair or replace it."""
 
-    is_permanent = True
+    # It is retried all the same: a file may have been caught while it was being written.
+    is_refusal = True
 
 
 class DocumentUnreadableError(DocumentError):

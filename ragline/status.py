@@ -10,7 +10,7 @@ from typing import Any, Literal
 from sqlalchemy import Connection, RowMapping
 
 from ragline.alarms import Alarm, LateDocument, SourceFacts, judge_collection, judge_source
-from ragline.errors import ConfigurationError
+from ragline.errors import BrokenDocumentError, ConfigurationError
 from ragline.lifecycle.ledger import Failure, list_failures
 from ragline.lifecycle.states import STATES
 from ragline.storage.database import Database
@@ -21,6 +21,8 @@ from ragline.storage.statements import load_statement
 ClockState = Literal["kept", "late", "unproven"]
 CLOCK_DAYS = 30
 NAMED_DOCUMENTS = 20
+# Errors of documents that are retried and yet not waited for: their content is refused.
+REFUSALS = [BrokenDocumentError.__name__]
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +164,9 @@ def read_status(
     """
     moment = now or datetime.now(UTC)
     with database.connect() as connection:
-        rows = connection.execute(load_statement("status/select_source_states")).mappings()
+        rows = connection.execute(
+            load_statement("status/select_source_states"), {"refusals": REFUSALS}
+        ).mappings()
         sources = [_read_source(connection, row, moment, configured) for row in rows.all()]
         collections = _read_collections(connection)
     return Status(sources, collections)
@@ -305,7 +309,7 @@ def _read_proof(connection: Connection, source_id: int) -> ProofStatus | None:
 def _read_late(connection: Connection, source_id: int, now: datetime) -> list[LateDocument]:
     rows = connection.execute(
         load_statement("status/select_late_documents"),
-        {"source_id": source_id, "now": now, "limit": NAMED_DOCUMENTS},
+        {"source_id": source_id, "now": now, "limit": NAMED_DOCUMENTS, "refusals": REFUSALS},
     )
     return [LateDocument(**row) for row in rows.mappings()]
 

@@ -194,6 +194,7 @@ def record_failure(
         "error": str(error),
         "attempts": attempts,
         "retry_after": next_attempt_delay(state, attempts),
+        "is_refusal": error.is_refusal,
     }
     connection.execute(load_statement("lifecycle/record_failed_document"), parameters)
 

@@ -100,20 +100,16 @@ def ragline(
 
 @pytest.fixture
 def synced(ragline: CommandLine) -> CommandLine:
-    """After a sync of two documents that are fine, one that is refused, and one that failed."""
+    """After a sync of two documents that are fine, one that is damaged and one that is refused."""
     ragline.write("broken.pdf", BROKEN)
     ragline.write("empty.md", EMPTY)
     ragline.run("sync")
     assert ragline.states() == {
         "harbour.md": "ready",
-        "broken.pdf": "quarantined",
+        "broken.pdf": "failed",
         "empty.md": "quarantined",
         "tea.md": "ready",
     }
-    ragline.plant(
-        "update ragline.documents set state = 'failed', next_attempt_at = now() + interval '1 hour'"
-        " where document_id = 'broken.pdf'"
-    )
     return ragline
 
 

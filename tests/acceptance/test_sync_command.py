@@ -58,7 +58,7 @@ def test_sync_search_and_the_reports_keep_the_contract(home: Home):
     assert report["ok"]
     assert report["sources"]["note-files"].keys() >= COUNTS
     assert report["sources"]["note-files"]["listed"] == 2
-    assert report["sources"]["note-files"]["quarantined"] == 1
+    assert report["sources"]["note-files"]["failed"] == 1
 
     answer = home.read("search", "notes", "when does the ferry leave", "--top-k", "3")
     first = answer["hits"][0]
@@ -73,7 +73,7 @@ def test_sync_search_and_the_reports_keep_the_contract(home: Home):
 
     rows = [json.loads(line) for line in home.run("documents").splitlines()]
     states = {row["document_id"]: row["state"] for row in rows}
-    assert states == {"harbour.md": "ready", "broken.pdf": "quarantined", "tea": "ready"}
+    assert states == {"harbour.md": "ready", "broken.pdf": "failed", "tea": "ready"}
     assert next(row for row in rows if row["document_id"] == "broken.pdf")["error"]
 
     status = home.read("status")

@@ -126,10 +126,10 @@ def test_rank_behind_top_k_names_the_top_k_that_would_show_it(explain: Explain):
 
 def test_document_without_entries_is_explained_by_its_state(explain: Explain):
     broken = explain("broken.pdf")
-    assert (broken.reason, broken.document.state) == ("not_indexed", "quarantined")
+    assert (broken.reason, broken.document.state) == ("not_indexed", "failed")
     assert broken.document.error is not None
     assert broken.document.error in broken.answer
-    assert "ragline quarantine release notes-files broken.pdf" in broken.answer
+    assert "ragline retry notes-files broken.pdf" in broken.answer
     assert broken.best_chunk is None
     assert explain("empty.md").reason in ("no_text", "not_indexed")
 

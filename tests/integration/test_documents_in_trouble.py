@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -118,23 +119,38 @@ def test_retry_waits_for_its_time_unless_somebody_asks(workshop, tree):
 
 
 @pytest.mark.parametrize(
-    "error",
+    ("error", "state"),
     [
-        BrokenDocumentError("it is damaged"),
-        EmptyDocumentError("it holds no text"),
-        EncryptedDocumentError("it has a password"),
-        DocumentTooLargeError("it is too large"),
+        (BrokenDocumentError("it is damaged"), "failed"),
+        (EmptyDocumentError("it holds no text"), "quarantined"),
+        (EncryptedDocumentError("it has a password"), "quarantined"),
+        (DocumentTooLargeError("it is too large"), "quarantined"),
     ],
-    ids=lambda error: type(error).__name__,
+    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
 )
-def test_refused_content_is_quarantined_at_once_and_never_makes_the_source_late(
-    workshop, tree, error
+@pytest.mark.parametrize("is_first_listing", [True, False])
+def test_refused_content_never_makes_the_source_late(
+    workshop, tree, error, state, is_first_listing
 ):
+    if not is_first_listing:
+        sync(workshop)
+        tree.write("bad.md", "Something else about storks.")
     tree.documents["bad.md"].error = error
     sync(workshop)
-    assert states(workshop) == {"good.md": "ready", "bad.md": "quarantined"}
-    (source,) = read_status(workshop.database).sources
-    assert source.visible.waiting_seconds == 0
+    assert states(workshop) == {"good.md": "ready", "bad.md": state}
+    later = datetime.now(UTC) + timedelta(hours=5)
+    (source,) = read_status(workshop.database, now=later).sources
+    assert (source.visible.waiting_seconds, source.visible.state) == (0, "unproven")
+    assert not [alarm for alarm in source.alarm_details if alarm.name != "source_not_watched"]
+    assert [failure.document_id for failure in source.failures] == ["bad.md"]
+
+
+def test_damaged_file_keeps_its_last_good_text_until_it_is_whole_again(workshop, tree):
+    sync(workshop)
+    tree.write("bad.md", "Half a fi")
+    tree.documents["bad.md"].error = BrokenDocumentError("it is cut off")
+    sync(workshop)
+    assert "storks" in served(workshop)["bad.md"]
     tree.write("bad.md", "It is whole again, about storks.")
     sync(workshop)
     assert states(workshop)["bad.md"] == "ready"
@@ -276,7 +292,7 @@ def test_text_that_cannot_be_cut_costs_one_document(workshop, monkeypatch):
 def test_what_no_database_can_store_costs_one_document(workshop, tree):
     tree.documents["bad.md"].principals = ("nul\0byte",)
     sync(workshop)
-    assert states(workshop) == {"good.md": "ready", "bad.md": "quarantined"}
+    assert states(workshop) == {"good.md": "ready", "bad.md": "failed"}
 
 
 def test_change_of_readers_rewrites_rows_and_embeds_nothing(workshop, tree):

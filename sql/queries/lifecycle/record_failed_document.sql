@@ -1,6 +1,6 @@
 -- Records why a document could not be read. While it may still be retried, its last good
--- parse stays; content that is refused takes the old text with it, and its clock stops: nobody
--- waits for it to be visible.
+-- parse stays; a quarantined one takes the old text with it. The clock of content that is refused
+-- stops: nobody waits for it to be visible.
 update ragline.documents
 set
   state = cast(:state as text),
@@ -13,5 +13,7 @@ set
   error = cast(:error as text),
   attempts = cast(:attempts as integer),
   next_attempt_at = now() + cast(:retry_after as interval),
-  clock_started_at = case when cast(:state as text) = 'failed' then clock_started_at end
+  clock_started_at = case
+    when cast(:state as text) = 'failed' and not cast(:is_refusal as boolean) then clock_started_at
+  end
 where id = cast(:id as bigint)

@@ -1,6 +1,7 @@
 -- The documents of a source that wait at the moment :now for longer than its clocks allow, the
 -- longest waits first, at most :limit in each state: (document_id, state, waiting_since, error,
--- next_attempt_at). What the source had when it was first listed is no change.
+-- next_attempt_at). What the source had when it was first listed is not a change, and
+-- content that one of the errors :refusals refuses is not waited for.
 select w.document_id, w.state, w.waiting_since, w.error, w.next_attempt_at
 from (
   select
@@ -22,6 +23,7 @@ from (
   where
     d.source_id = cast(:source_id as bigint)
     and d.state in ('pending', 'failed', 'missing')
+    and not (d.state = 'failed' and d.error_name = any(cast(:refusals as text[])))
     and (
       d.state = 'missing'
       or d.clock_started_at is not null

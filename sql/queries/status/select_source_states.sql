@@ -1,5 +1,6 @@
 -- One row a source: its clocks, counts by state, the oldest change not visible yet (what the source
--- had when it was first listed is no change), the oldest removal not forgotten yet, what is held,
+-- had when it was first listed is not a change, and content that one of the errors :refusals
+-- refuses is not waited for), the oldest removal not forgotten yet, what is held,
 -- its last sync, and how many syncs failed since the last one that did not; one that is running
 -- has not failed, nor has one that found another at work.
 select
@@ -38,6 +39,7 @@ cross join lateral (
     min(coalesce(d.clock_started_at, d.noticed_at)) filter (
       where
         d.state in ('pending', 'failed')
+        and not (d.state = 'failed' and d.error_name = any(cast(:refusals as text[])))
         and (
           d.clock_started_at is not null
           or d.visible_at is not null
