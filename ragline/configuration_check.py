@@ -69,7 +69,8 @@ class Fault:
             owner = f"source {self.source}: "
         else:
             owner = "" if self.collection is None else f"collection {self.collection}: "
-        message = f"{owner}{self.setting}: {self.message}"
+        setting = f"{self.setting}: " if self.setting else ""
+        message = f"{owner}{setting}{self.message}"
         return ConfigurationError(message, path=self.path, line=self.line)
 
 

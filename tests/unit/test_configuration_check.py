@@ -176,6 +176,7 @@ def test_check_reports_a_file_that_cannot_be_loaded_line_by_line(folder):
     faults = json.loads(answer.stdout)["faults"]
     assert [fault["line"] for fault in faults] == [13]
     assert "did you mean" in faults[0]["message"] or "allowed:" in faults[0]["message"]
+    assert faults[0]["text"] == f"{folder / 'ragline.yaml'}:13: {faults[0]['message']}"
 
 
 def test_check_imports_no_runtime_of_models_and_no_dagster():
