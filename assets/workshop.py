@@ -9,7 +9,7 @@ from pathlib import Path
 from dagster import ConfigurableResource, InitResourceContext
 
 from assets.process_tags import process_tags
-from ragline.configuration import load_configuration
+from ragline.kept_configuration import load_or_keep
 from ragline.lifecycle.workshop import Workshop
 from ragline.storage.database import open_database
 
@@ -21,13 +21,18 @@ class WorkshopResource(ConfigurableResource[Workshop]):
 
     @contextmanager
     def yield_for_execution(self, context: InitResourceContext) -> Iterator[Workshop]:
-        """Open the database for one run; models are loaded when a stage needs them."""
-        configuration = load_configuration(Path(self.config_path))
+        """Open the database for one run; models are loaded when a stage needs them.
+
+        While the file has a fault, a run goes on with the last configuration that loaded.
+        """
+        configuration, fault = load_or_keep(Path(self.config_path))
         assert context.run is not None
         assert context.instance is not None
         context.instance.add_run_tags(context.run.run_id, process_tags())
         with (
             open_database(configuration) as database,
-            Workshop(configuration, database, context.run.run_id) as workshop,
+            Workshop(
+                configuration, database, context.run.run_id, configuration_fault=fault
+            ) as workshop,
         ):
             yield workshop

@@ -12,7 +12,8 @@ from assets.workshop import WorkshopResource
 from dagster_project.jobs import build_jobs
 from dagster_project.schedules import build_schedules
 from dagster_project.sensors import build_sensors
-from ragline.configuration import Configuration, load_configuration
+from ragline.configuration import Configuration
+from ragline.kept_configuration import load_or_keep
 
 
 def build_definitions(
@@ -38,5 +39,9 @@ def build_definitions(
 
 @dagster.definitions
 def defs() -> dagster.Definitions:
-    """The definitions of the configuration that RAGLINE_CONFIG or the working directory names."""
-    return build_definitions(load_configuration())
+    """The definitions of the configuration that RAGLINE_CONFIG or the working directory names.
+
+    Each run loads them in a process of its own, also while somebody edits the file.
+    """
+    configuration, _ = load_or_keep()
+    return build_definitions(configuration)

@@ -66,6 +66,13 @@ class LastSync:
     ended_at: float | None = None
     entries_made_at: float | None = None
 
+    @property
+    def has_made_entries(self) -> bool:
+        """Whether it did what it had to for the source: what failed is the collection's."""
+        if self.started_at is None or self.entries_made_at is None:
+            return False
+        return self.entries_made_at >= self.started_at
+
 
 @dataclass(frozen=True, slots=True)
 class Known:
@@ -152,7 +159,11 @@ def decide(
     """
     if last.is_unfinished or known.is_locked:
         return "its sync is running or waiting to run"
+    is_changed = probe != known.listed_probe or known.has_work
     if last.has_failed or known.failed_at is not None:
+        if last.has_made_entries and known.failed_at is None and is_changed:
+            # It serves changes while the settings or a build fail; none waits for the repair.
+            return Memory(memory.number + 1, memory.attempts)
         ended_at = max(
             last.ended_at if last.has_failed and last.ended_at else 0.0, known.failed_at or 0.0
         )
@@ -161,6 +172,6 @@ def decide(
             return f"its last sync failed; the next attempt is in {wait:.0f} s"
         return Memory(memory.number + 1, memory.attempts + 1)
     is_old = last.entries_made_at is None or now - last.entries_made_at > proof_age
-    if probe != known.listed_probe or is_old or known.has_work:
+    if is_changed or is_old:
         return Memory(memory.number + 1)
     return NOTHING_CHANGED

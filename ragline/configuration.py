@@ -234,16 +234,47 @@ def load_configuration(path: Path | None = None) -> Configuration:
     Raises:
         ConfigurationError: a line for each fault, with file, line and what is allowed.
     """
-    chosen = _find_file(path)
-    root = _compose(chosen)
-    _refuse_repeated_keys(chosen, root)
-    values = yaml.safe_load(chosen.read_text(encoding="utf-8"))
+    chosen = find_configuration(path)
+    return parse_configuration(read_configuration(chosen), chosen)
+
+
+def parse_configuration(content: str, path: Path) -> Configuration:
+    """The configuration that the content of the file `path` says.
+
+    Raises:
+        ConfigurationError: a line for each fault, with file, line and what is allowed.
+    """
+    root = _compose(content, path)
+    _refuse_repeated_keys(path, root)
+    values = yaml.safe_load(content)
     if not isinstance(values, dict):
         raise ConfigurationError(
-            f"the file is no mapping; allowed keys: {', '.join(TOP_KEYS)}", path=chosen, line=1
+            f"the file is no mapping; allowed keys: {', '.join(TOP_KEYS)}", path=path, line=1
         )
-    _refuse_unknown_top(chosen, root, values)
-    return _validate(chosen, root, values)
+    _refuse_unknown_top(path, root, values)
+    return _validate(path, root, values)
+
+
+def name_configuration(path: Path | None = None) -> Path:
+    """The file that is read: `path`, else RAGLINE_CONFIG, else ragline.yaml right here."""
+    named = path or (Path(value) if (value := os.environ.get("RAGLINE_CONFIG")) else None)
+    return (named or Path(DEFAULT_FILE)).absolute()
+
+
+def read_configuration(path: Path) -> str:
+    """The content of a configuration file.
+
+    Raises:
+        ConfigurationError: it cannot be read.
+    """
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ConfigurationError("the file is not UTF-8", path=path, line=1) from error
+    except OSError as error:
+        raise ConfigurationError(
+            f"the file cannot be read: {error.strerror}; let this user read it", path=path
+        ) from error
 
 
 def check_local_paths(configuration: Configuration) -> list[ConfigurationError]:
@@ -266,9 +297,13 @@ def check_local_paths(configuration: Configuration) -> list[ConfigurationError]:
     ]
 
 
-def _find_file(path: Path | None) -> Path:
-    named = path or (Path(value) if (value := os.environ.get("RAGLINE_CONFIG")) else None)
-    chosen = (named or Path(DEFAULT_FILE)).absolute()
+def find_configuration(path: Path | None = None) -> Path:
+    """The file that `name_configuration` names.
+
+    Raises:
+        ConfigurationError: there is no such file.
+    """
+    chosen = name_configuration(path)
     if not chosen.is_file():
         raise ConfigurationError(
             f"{chosen}: there is no such file; name the configuration with --config FILE or "
@@ -277,11 +312,9 @@ def _find_file(path: Path | None) -> Path:
     return chosen
 
 
-def _compose(path: Path) -> yaml.Node:
+def _compose(content: str, path: Path) -> yaml.Node:
     try:
-        root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
-    except UnicodeDecodeError as error:
-        raise ConfigurationError("the file is not UTF-8", path=path, line=1) from error
+        root = yaml.compose(content, Loader=yaml.SafeLoader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = None if mark is None else mark.line + 1
@@ -337,7 +370,7 @@ def _validate(path: Path, root: yaml.Node, values: dict[str, Any]) -> Configurat
         "sources": sources,
         "retention": values.get("retention") or {},
         "path": path,
-        "home": _home(path),
+        "home": home_of(path),
         "database_url": os.environ.get("RAGLINE_DATABASE_URL") or None,
         "source_lines": {
             str(item.get("name")): _line_of(root, ("sources", index))
@@ -397,7 +430,8 @@ def _collection_names(sources: list[dict[str, Any]]) -> Iterator[str]:
             yield source["collection"]
 
 
-def _home(path: Path) -> Path:
+def home_of(path: Path) -> Path:
+    """The folder of what Ragline keeps for a configuration file: RAGLINE_HOME, else beside it."""
     stated = os.environ.get("RAGLINE_HOME")
     return Path(stated).expanduser().absolute() if stated else path.parent / ".ragline"
 

@@ -41,8 +41,11 @@ class Refusal:
 def find_refusal(workshop: Workshop, collection_name: str) -> Refusal | None:
     """Why the settings of a collection are refused; None when all can be satisfied.
 
-    Asked once a run; a run sees the settings as they were at its beginning.
+    Asked once a run; a run sees the settings as they were at its beginning. While the file itself
+    has a fault, nobody knows what any collection asks for: nothing is built, and nothing given up.
     """
+    if workshop.configuration_fault is not None:
+        return Refusal(workshop.configuration_fault, is_lasting=False)
     if collection_name not in workshop.refusals:
         faults = [f for f in _find_faults(workshop, collection_name) if f.severity == "error"]
         workshop.refusals[collection_name] = _refuse(faults) if faults else None

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Self
 from ragline.configuration import Configuration
 from ragline.embedder.embedder import Embedder, load_embedder
 from ragline.embedder.tokenizer import TokenCounter, load_tokenizer
+from ragline.errors import ConfigurationError
 from ragline.lifecycle.source_lock import SourceLock
 from ragline.parsing.parser_pool import ParserPool
 from ragline.progress import Progress, SilentProgress
@@ -35,6 +36,8 @@ class Workshop:
     run_id: str
     progress: Progress = field(default_factory=SilentProgress)
     backend: str = "auto"
+    # Why the file was not used; then `configuration` is the last one that loaded.
+    configuration_fault: ConfigurationError | None = None
     # Why settings are refused, by collection, and what failed in this run, by generation.
     refusals: dict[str, Refusal | None] = field(default_factory=dict, repr=False)
     failures: dict[int, Exception] = field(default_factory=dict, repr=False)

@@ -89,6 +89,19 @@ def test_attempts_wait_longer_and_longer():
     assert retry_seconds(40) == LONGEST_RETRY_S
 
 
+def test_change_does_not_wait_for_the_repair_of_what_the_collection_lacks():
+    """The run listed the source and made its entries; only publishing failed."""
+    failed = LastSync(
+        has_failed=True, started_at=NOW - 20, ended_at=NOW - 11, entries_made_at=NOW - 12
+    )
+    tried_often = Memory(6, attempts=9)
+    assert judge(tried_often, "b", failed) == Memory(7, 9)
+    assert judge(tried_often, "a", failed, Known("a", leaving=1)) == Memory(7, 9)
+    assert "next attempt is in 589 s" in str(judge(tried_often, "a", failed))
+    unlisted = Known("a", failed_at=NOW - 20)
+    assert "next attempt" in str(judge(tried_often, "b", failed, unlisted))
+
+
 def test_success_forgets_the_attempts():
     assert judge(Memory(6, attempts=2), "b", FRESH) == Memory(7, 0)
 
