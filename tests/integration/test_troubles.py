@@ -30,6 +30,7 @@ from dagster_project.sensors import judge_source_checks
 from ragline.alarms import Alarm
 from ragline.configuration import CollectionSettings, Configuration
 from ragline.errors import (
+    BrokenDocumentError,
     DocumentTooLargeError,
     DocumentUnreadableError,
     EmptyDocumentError,
@@ -693,6 +694,7 @@ def find_run_in_progress(bench: Bench) -> None:
 
 
 ORDINARY = {
+    "a changed document is damaged": refused(BrokenDocumentError("it is cut off")),
     "a changed document gets a password": refused(EncryptedDocumentError("a password")),
     "a changed document becomes empty": refused(EmptyDocumentError("no text")),
     "a changed document grows too large": refused(DocumentTooLargeError("over 100 MB")),
