@@ -87,7 +87,7 @@ class PipelineMetrics(Collector):
         families = {
             name: GaugeMetricFamily(name, about, labels=labels) for name, about, labels in GAUGES
         }
-        samples = _describe(status) if status is not None and is_readable else iter(())
+        samples = describe_status(status) if status is not None and is_readable else iter(())
         families["ragline_pipeline_status_readable"].add_metric((), float(is_readable))
         for name, labels, value in samples:
             families[name].add_metric(labels, value)
@@ -107,7 +107,8 @@ class PipelineMetrics(Collector):
         self._read_at = monotonic()
 
 
-def _describe(status: Status) -> Iterator[Sample]:
+def describe_status(status: Status) -> Iterator[Sample]:
+    """Every gauge of a status but the one that says that it could be read: name, labels, value."""
     for source in status.sources:
         yield from _describe_source(source)
         yield from _describe_clocks(source)

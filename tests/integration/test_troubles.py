@@ -57,6 +57,8 @@ from ragline.sources.sql import SqlSettings
 from ragline.sources.web.settings import WebSettings
 from ragline.status import Status, read_status
 from retrieval_api.access.callers import Caller
+from retrieval_api.observation.pipeline_metrics import describe_status
+from retrieval_api.page.collection_states import list_alarms
 from retrieval_api.routes.collections import show_freshness
 
 ALARMS = Path(__file__).parents[2] / "docs" / "alarms.md"
@@ -628,6 +630,11 @@ def test_trouble_raises_one_alarm_everywhere_until_it_is_over(bench, trouble, mo
         found = [*answer["alarm_details"], *answer["sources"][0]["alarm_details"]]
         assert [one["name"] for one in found] == [trouble.alarm]
         assert [*answer["alarms"], *answer["sources"][0]["alarms"]] == [alarm.text]
+    # In the metrics, and in what the page shows above its hits.
+    samples = describe_status(bench.read())
+    told = [labels for name, labels, _ in samples if name == "ragline_alarm"]
+    assert told == [("tree", alarm.source or "", trouble.alarm, alarm.severity)]
+    assert [one.text for one in list_alarms(bench.read(), "tree")] == [alarm.text]
     # It is over by itself.
     trouble.cure(bench)
     assert bench.list_alarms() == []
