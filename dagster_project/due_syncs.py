@@ -78,8 +78,9 @@ class LastSync:
 class Known:
     """What the database knows of a source: the probe of its last listing, whether a run has it
     now (a person's too), and the work that no probe shows: retries that are due, documents to
-    place again, removals under way. `failed_at` is when the last run began, whoever made it, if it
-    did not do all its stages, in seconds since 1970; `failure` is its error.
+    place again, removals under way, documents that the last run left of a build. `failed_at` is
+    when the last run began, whoever made it, if it did not do all its stages, in seconds since
+    1970; `failure` is its error.
     """
 
     listed_probe: str | None = None
@@ -89,6 +90,7 @@ class Known:
     leaving: int = 0
     failed_at: float | None = None
     failure: str | None = None
+    build_left: int | None = None
 
     @property
     def is_unlistable(self) -> bool:
@@ -99,7 +101,7 @@ class Known:
 
     @property
     def has_work(self) -> bool:
-        return bool(self.retries or self.reopened or self.leaving)
+        return bool(self.retries or self.reopened or self.leaving or self.build_left)
 
 
 def interval_seconds(settings: SourceSettings) -> int:
@@ -141,6 +143,7 @@ def read_known(database: Database, source: str, since: float | None) -> Known:
         row.leaving,
         None if row.failed_at is None else row.failed_at.timestamp(),
         row.failure,
+        row.build_left,
     )
 
 

@@ -31,7 +31,7 @@ from dagster_project.jobs import SOURCES_TAG, SYNC_JOB, list_collection_keys, li
 from dagster_project.unfinished_runs import end_dead_runs
 from ragline.configuration import Configuration
 from ragline.errors import DatabaseUnavailableError
-from ragline.lifecycle.source_syncs import SourceSync, read_sync_reports
+from ragline.lifecycle.source_syncs import SourceSync, merge_syncs, read_sync_reports
 from ragline.lifecycle.workshop import Workshop
 from ragline.progress import Progress
 from ragline.storage.database import Database
@@ -117,7 +117,8 @@ def run_sync(
     """Materialise the pipeline of the named sources as one run that the UI shows too.
 
     A source that fails does not stop the others. Where it held back the index that it shares
-    with them, that is published by a second run.
+    with them, that is published by a second run. Where a run left a build for changes that came
+    meanwhile, the next run serves them and goes on with it.
 
     Raises:
         DatabaseUnavailableError: Dagster could not note down what happened.
@@ -131,6 +132,8 @@ def run_sync(
         job = definitions.resolve_job_def(SYNC_JOB)
         bench = _Bench(configuration, database, instance, names, job)
         runs = [bench.run(list_keys(configuration, names))]
+        while left := _list_paused(bench, runs[-1]):
+            runs.append(bench.run(list_keys(configuration, left)))
         late = find_held_back(configuration, names, runs[0])
         if late:
             runs.append(bench.run(late))
@@ -147,6 +150,14 @@ def _named_errors() -> Iterator[None]:
         lost = error.__cause__ if isinstance(error, DagsterPostgresException) else error
         said = str(getattr(lost, "orig", lost)).strip().splitlines() or [type(error).__name__]
         raise DatabaseUnavailableError(f"Postgres does not answer: {said[0]}") from error
+
+
+def _list_paused(bench: _Bench, run: ExecuteInProcessResult) -> list[str]:
+    """The sources of which a run that ended well left a build to the next one."""
+    if not run.success:
+        return []
+    reports = read_sync_reports(bench.database, run.run_id)
+    return [name for name in bench.names if name in reports and reports[name].build_left]
 
 
 def find_held_back(
@@ -190,8 +201,11 @@ def _share(
 
 
 def _describe(bench: _Bench, runs: Sequence[ExecuteInProcessResult], seconds: float) -> SyncOutcome:
-    checks = [check for run in runs for check in run.get_asset_check_evaluations()]
-    reports = read_sync_reports(bench.database, runs[0].run_id)
+    # Of a check that several runs made, the last verdict counts.
+    checks = {
+        check.asset_check_key: check for run in runs for check in run.get_asset_check_evaluations()
+    }.values()
+    reports = merge_syncs([read_sync_reports(bench.database, run.run_id) for run in runs])
     failed = [step for run in runs for step in _list_failed_steps(run)]
     failed += _list_unlisted(reports, runs[0])
     return SyncOutcome(

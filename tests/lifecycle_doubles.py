@@ -107,6 +107,9 @@ class TreeSource:
     # Folders that it cannot read, and the ending of the names that it ignores.
     unread: tuple[str, ...] = ()
     ignored: str | None = None
+    # Whether it looks changed at each look.
+    is_restless: bool = False
+    _looks: int = 0
     _clock: int = 0
 
     def write(self, name: str, text: str, principals: tuple[str, ...] | None = None) -> None:
@@ -148,7 +151,10 @@ class TreeSource:
                 )
 
     def probe(self) -> str:
-        return ",".join(f"{d.document_id}={d.version}" for d in self.list_documents())
+        self._looks += self.is_restless
+        return f"{self._looks} " + ",".join(
+            f"{d.document_id}={d.version}" for d in self.list_documents()
+        )
 
     def unread_folders(self) -> Sequence[str]:
         return self.unread

@@ -12,9 +12,16 @@ from sqlalchemy import Connection, Row
 from ragline.chunking import Chunk, chunk_document
 from ragline.errors import ChunkingError
 from ragline.fingerprints import hash_text
+from ragline.lifecycle.build_slices import begin_slice
 from ragline.lifecycle.claims import Turn, drain
-from ragline.lifecycle.generations import Generation, open_collection, work_on_each
+from ragline.lifecycle.generations import (
+    Generation,
+    count_chunks,
+    open_collection,
+    work_on_each,
+)
 from ragline.lifecycle.ledger import record_uncut, register_source
+from ragline.lifecycle.live_service import serve_live
 from ragline.lifecycle.source_syncs import record_counts
 from ragline.lifecycle.workshop import Workshop
 from ragline.parsing.parsed_document import Element, ParsedDocument
@@ -51,8 +58,9 @@ class ChunksReport:
 def build_chunks(workshop: Workshop, source_name: str) -> ChunksReport:
     """Cut every parse of a source that an open generation's chunker has not cut yet.
 
-    What searches see comes first. A generation that fails, its tokenizer gone, fails alone: its
-    error is in `workshop.failures`.
+    What searches see comes first: where others follow, the live generation is served to the end
+    before. A generation that fails, its tokenizer gone, fails alone: its error is in
+    `workshop.failures`.
     """
     started = perf_counter()
     settings = workshop.configuration.source(source_name)
@@ -62,23 +70,23 @@ def build_chunks(workshop: Workshop, source_name: str) -> ChunksReport:
     cutters = {
         generation.id: _Cutter(workshop, source_id, generation) for generation in opened.in_order
     }
-    with workshop.progress.stage(f"{source_name}: chunk", total=None, unit="chunks") as advance:
-        work_on_each(
-            workshop, opened.in_order, lambda generation: cutters[generation.id].cut_all(advance)
-        )
+
+    def cut(generation: Generation) -> None:
+        is_over = begin_slice(workshop, source_name, opened, generation)
+        name = f"{source_name}: chunk"
+        with workshop.progress.stage(name, total=None, unit="chunks") as advance:
+            cutters[generation.id].cut_all(advance, is_over)
+
+    first, *others = opened.in_order
+    work_on_each(workshop, [first], cut)
+    if others and first.state == "live":
+        serve_live(workshop, source_name, source_id, first)
+    work_on_each(workshop, others, cut)
     made = sum(cutter.chunks_made for cutter in cutters.values())
     documents, chunks = count_chunks(workshop, source_id, opened.reported)
     report = ChunksReport(documents, chunks, made, perf_counter() - started)
     record_counts(workshop, source_id, report, report.seconds)
     return report
-
-
-def count_chunks(workshop: Workshop, source_id: int, generation: Generation) -> tuple[int, int]:
-    """How many documents and chunks of a source a generation wants."""
-    parameters = {"source_id": source_id, "chunker_fingerprint": generation.chunker_fingerprint}
-    with workshop.database.connect() as connection:
-        row = connection.execute(load_statement("lifecycle/count_chunks"), parameters).one()
-    return row.documents, row.chunks
 
 
 @dataclass
@@ -91,14 +99,14 @@ class _Cutter:
     chunks_made: int = 0
     _turn: Turn[Row[Any], int] = field(default_factory=lambda: Turn(0, lambda parse: parse.id))
 
-    def cut_all(self, advance: Callable[[int], None]) -> None:
+    def cut_all(self, advance: Callable[[int], None], is_over: Callable[[], bool]) -> None:
         """Cut all that is left; nothing is where another generation has the same chunker."""
         if self.count_left() == 0:
             return
         # Before the first transaction: whoever waits for its rows would wait for the load too.
         self.workshop.tokenizer(self.generation.model)
         shown = 0
-        for _ in drain(self.cut_batch, self.count_left):
+        for _ in drain(self.cut_batch, self.count_left, is_over):
             advance(self.chunks_made - shown)
             shown = self.chunks_made
 

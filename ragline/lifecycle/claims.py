@@ -40,16 +40,22 @@ class Turn(Generic[Row, Key]):
 WAIT_S = 0.2
 
 
-def drain(work: Callable[[], int], count_left: Callable[[], int]) -> Iterator[int]:
-    """Work until nothing is left, by us or by anybody else.
+def drain(
+    work: Callable[[], int],
+    count_left: Callable[[], int],
+    is_over: Callable[[], bool] = lambda: False,
+) -> Iterator[int]:
+    """Work until nothing is left, by us or by anybody else, or until the time for it is over.
 
     `work` claims a batch and does it, and returns how many units that were; 0 when there was
     nothing to claim. `count_left` also counts what others have claimed: they may die yet.
-    Yields the units of each batch of ours.
+    Yields the units of each batch of ours; `is_over` is asked after each, so one is always done.
     """
     while True:
         while done := work():
             yield done
-        if count_left() == 0:
+            if is_over():
+                return
+        if count_left() == 0 or is_over():
             return
         sleep(WAIT_S)

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from time import perf_counter
 
 import numpy as np
 from pgvector import HalfVector
 from sqlalchemy import Connection
 
-from ragline.lifecycle.chunks import count_chunks
+from ragline.lifecycle.build_slices import begin_slice
 from ragline.lifecycle.claims import drain
 from ragline.lifecycle.generations import (
     Generation,
     check_space,
+    count_chunks,
     open_collection,
     work_on_each,
 )
@@ -26,6 +27,10 @@ from ragline.storage.statements import load_statement
 
 # Texts embedded between two commits: what a crash makes the next run embed again.
 COMMIT_TEXTS = 1_024
+# Beside a live generation as many as take about so long: a change waits for no more.
+BUILD_BATCH_S = 5.0
+FIRST_BUILD_TEXTS = 64
+LEAST_BUILD_TEXTS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +60,20 @@ def embed_chunks(workshop: Workshop, source_name: str) -> EmbeddingsReport:
     with workshop.database.begin() as connection:
         source_id = register_source(connection, settings).id
     workers = {
-        generation.id: _Worker(workshop, source_id, generation) for generation in opened.in_order
+        generation.id: _Worker(
+            workshop, source_id, generation, is_beside_live=opened.is_beside_live(generation)
+        )
+        for generation in opened.in_order
     }
     work_on_each(
         workshop,
         opened.in_order,
-        lambda generation: workers[generation.id].embed_all(source_name),
+        lambda generation: workers[generation.id].embed_all(
+            source_name, begin_slice(workshop, source_name, opened, generation)
+        ),
     )
-    made = sum(worker.made for worker in workers.values())
+    made = workshop.early.pop((source_name, "embeddings_made"), 0)
+    made += sum(worker.made for worker in workers.values())
     _, chunks = count_chunks(workshop, source_id, opened.reported)
     seconds = perf_counter() - started
     report = EmbeddingsReport(
@@ -77,20 +88,34 @@ def embed_chunks(workshop: Workshop, source_name: str) -> EmbeddingsReport:
     return report
 
 
+def embed_early(
+    workshop: Workshop, source_name: str, source_id: int, generation: Generation
+) -> None:
+    """Embed what a source's documents lack in the live generation, before its stage."""
+    worker = _Worker(workshop, source_id, generation)
+    try:
+        worker.embed_all(source_name, lambda: False)
+    finally:
+        workshop.early[source_name, "embeddings_made"] += worker.made
+
+
 @dataclass
 class _Worker:
     """One worker's embedding for one generation, COMMIT_TEXTS at a time.
 
     The queue belongs to the embedding space: a worker also takes what another source asked for,
-    and finds its own done by somebody else.
+    and finds its own done by somebody else. Only the live generation's takes nothing that a build
+    asked for: there may be hours of it.
     """
 
     workshop: Workshop
     source_id: int
     generation: Generation
+    is_beside_live: bool = False
     made: int = 0
+    _batch_texts: int = field(default_factory=lambda: FIRST_BUILD_TEXTS)
 
-    def embed_all(self, source_name: str) -> None:
+    def embed_all(self, source_name: str, is_over: Callable[[], bool]) -> None:
         """Embed what the source's documents lack in this generation."""
         missing = self.request()
         if not missing:
@@ -98,7 +123,7 @@ class _Worker:
         check_space(self.workshop, self.generation)
         name = f"{source_name}: embed"
         with self.workshop.progress.stage(name, total=missing, unit="chunks") as advance:
-            for count in drain(self.embed_batch, self.count_left):
+            for count in drain(self.embed_batch, self.count_left, is_over):
                 advance(count)
 
     def request(self) -> int:
@@ -111,15 +136,20 @@ class _Worker:
 
     def embed_batch(self) -> int:
         """Take requests from the queue and keep their vectors; how many were taken."""
+        started = perf_counter()
+        is_live = self.generation.state == "live"
+        limit = self._batch_texts if self.is_beside_live else COMMIT_TEXTS
         with self.workshop.database.begin() as connection:
             rows = connection.execute(
                 load_statement("lifecycle/take_embedding_requests"),
-                self._parameters(limit=COMMIT_TEXTS),
+                self._parameters(limit=limit, is_own_only=is_live),
             ).all()
             wanted = [(row.text_hash, row.text) for row in rows if row.text is not None]
             for hashes, vectors in _embed(self.workshop, self.generation, wanted):
                 _store_embeddings(connection, self.generation, hashes, vectors)
                 self.made += len(hashes)
+        pace = len(rows) / (perf_counter() - started)
+        self._batch_texts = min(max(int(pace * BUILD_BATCH_S), LEAST_BUILD_TEXTS), COMMIT_TEXTS)
         return len(rows)
 
     def count_left(self) -> int:

@@ -6,7 +6,7 @@ was or as it is, never half of it. What may be served is decided in `search_inde
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
@@ -14,9 +14,11 @@ from typing import Any
 from sqlalchemy import Connection
 
 from ragline.errors import MissingEmbeddingError
+from ragline.lifecycle.build_slices import begin_slice, count_build_left
 from ragline.lifecycle.claims import Turn, drain
 from ragline.lifecycle.generations import (
     Generation,
+    OpenGenerations,
     lock_generation,
     open_collection,
     work_on_each,
@@ -32,6 +34,7 @@ from ragline.text_analysis import RAW, analyze_text
 # A transaction holds about this many entries, so that readers and vacuum never wait long.
 COMMIT_ENTRIES = 1_000
 CLAIM_DOCUMENTS = 500
+EARLY = ("inserted", "refreshed", "deleted", "ready")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,9 @@ class EntriesReport:
     """Entries written, rewritten in place and taken out by this run over all open generations.
 
     `entries` is what the target generation holds afterwards; `documents_made_ready` counts the
-    documents that became visible to searches in this stage, `states` all of the source.
+    documents that became visible to searches in this run, `states` all of the source.
+    `build_left` counts the documents that a generation which is being built lacks, where this run
+    left it to the next one.
     """
 
     inserted: int
@@ -49,6 +54,7 @@ class EntriesReport:
     documents_made_ready: int
     states: dict[str, int]
     seconds: float
+    build_left: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,34 +83,56 @@ def apply_entries(workshop: Workshop, source_name: str) -> EntriesReport:
     with workshop.database.begin() as connection:
         source_id = register_source(connection, settings).id
     placers = [_Placer(workshop, source_id, generation) for generation in opened.in_order]
-    ready = _serve(workshop, source_name, placers)
+    ready = _serve(workshop, source_name, opened, placers)
     with workshop.database.begin() as connection:
         entries = connection.execute(
             load_statement("lifecycle/count_placed_entries"),
             {"source_id": source_id, "generation_id": opened.reported.id},
         ).scalar_one()
         states = count_states(connection, source_id)
+    early = {name: workshop.early.pop((source_name, name), 0) for name in EARLY}
     report = EntriesReport(
-        inserted=sum(placer.inserted for placer in placers),
-        refreshed=sum(placer.refreshed for placer in placers),
-        deleted=sum(placer.deleted for placer in placers),
+        inserted=early["inserted"] + sum(placer.inserted for placer in placers),
+        refreshed=early["refreshed"] + sum(placer.refreshed for placer in placers),
+        deleted=early["deleted"] + sum(placer.deleted for placer in placers),
         entries=entries,
-        documents_made_ready=ready,
+        documents_made_ready=early["ready"] + ready,
         states=states,
         seconds=perf_counter() - started,
+        build_left=count_build_left(workshop, source_name, source_id),
     )
     record_counts(workshop, source_id, report, report.seconds)
     record_finish(workshop, source_id)
     return report
 
 
-def _serve(workshop: Workshop, source_name: str, placers: Sequence[_Placer]) -> int:
+def place_early(
+    workshop: Workshop, source_name: str, source_id: int, generation: Generation
+) -> None:
+    """Bring the live generation up to the ledger, before its stage."""
+    placer = _Placer(workshop, source_id, generation)
+    try:
+        placer.place_all(source_name, lambda: False)
+        with workshop.database.begin() as connection:
+            ready = settle_documents(connection, source_id, workshop.run_id)
+        workshop.early[source_name, "ready"] += ready
+    finally:
+        for name in ("inserted", "refreshed", "deleted"):
+            workshop.early[source_name, name] += getattr(placer, name)
+
+
+def _serve(
+    workshop: Workshop,
+    source_name: str,
+    opened: OpenGenerations,
+    placers: Sequence[_Placer],
+) -> int:
     """Bring each generation up to the ledger; how many documents searches see since then."""
     by_id = {placer.generation.id: placer for placer in placers}
 
     def serve(generation: Generation) -> int:
         placer = by_id[generation.id]
-        placer.place_all(source_name)
+        placer.place_all(source_name, begin_slice(workshop, source_name, opened, generation))
         if generation.state != "live":
             return 0
         # At once: the others may take hours, or fail.
@@ -141,7 +169,7 @@ class _Placer:
     refreshed: int = 0
     deleted: int = 0
 
-    def place_all(self, source_name: str) -> None:
+    def place_all(self, source_name: str, is_over: Callable[[], bool]) -> None:
         misplaced = self.count_left()
         if misplaced == 0:
             return
@@ -151,8 +179,12 @@ class _Placer:
         # What is gone must be forgotten first: it costs little, and its clock runs too.
         turns = [_Turn(is_withdrawal=True), _Turn(is_withdrawal=False)]
         with stage as advance:
+            while done := self.place_batch(turns[0]):
+                advance(done)
             for count in drain(
-                lambda: next(filter(None, map(self.place_batch, turns)), 0), self.count_left
+                lambda: next(filter(None, map(self.place_batch, turns)), 0),
+                self.count_left,
+                is_over,
             ):
                 advance(count)
 

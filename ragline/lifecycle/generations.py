@@ -81,6 +81,10 @@ class OpenGenerations:
         first = (self.live, self.target, *self.others)
         return list({one.id: one for one in first if one is not None}.values())
 
+    def is_beside_live(self, generation: Generation) -> bool:
+        """Whether searches see another one while this one is worked on."""
+        return self.live is not None and generation.id != self.live.id
+
     @property
     def reported(self) -> Generation:
         """The one that a report is about: the target, else the live one."""
@@ -172,6 +176,14 @@ def check_space(workshop: Workshop, generation: Generation) -> None:
             f"the files of {generation.model} have changed since generation {generation.id} was "
             "built with them; the generation that the settings ask for replaces it"
         )
+
+
+def count_chunks(workshop: Workshop, source_id: int, generation: Generation) -> tuple[int, int]:
+    """How many documents and chunks of a source a generation wants."""
+    parameters = {"source_id": source_id, "chunker_fingerprint": generation.chunker_fingerprint}
+    with workshop.database.connect() as connection:
+        row = connection.execute(load_statement("lifecycle/count_chunks"), parameters).one()
+    return row.documents, row.chunks
 
 
 def lock_generation(connection: Connection, generation_id: int) -> RowMapping:

@@ -123,12 +123,14 @@ def check_invariants(
 def _choose_generations(workshop: Workshop, source_name: str, collection: str) -> list[Generation]:
     """What searches see; in a run also what it has just worked on.
 
-    One that failed in this run is incomplete, and must not hold back what is served.
+    One that failed in this run, or was left to the next one, is incomplete, and must not hold back
+    what is served.
     """
     with workshop.database.connect() as connection:
         generations = list_generations(connection, collection)
     if workshop.holds_source(source_name):
-        return [one for one in generations if one.id not in workshop.failures]
+        paused = {key for name, key in workshop.paused if name == source_name}
+        return [one for one in generations if one.id not in paused | workshop.failures.keys()]
     return [one for one in generations if one.state == "live"]
 
 

@@ -76,7 +76,12 @@ def publish_index(workshop: Workshop, collection_name: str) -> IndexReport:
     """
     started = perf_counter()
     opened = open_collection(workshop, collection_name)
-    served = [one for one in opened.in_order if one in (opened.live, opened.target)]
+    paused = {key for _, key in workshop.paused}
+    served = [
+        one
+        for one in opened.in_order
+        if one == opened.live or (one == opened.target and one.id not in paused)
+    ]
     work_on_each(workshop, served, lambda one: _prepare(workshop, collection_name, one))
     unplaced = 0
     if opened.target is not None and opened.target.id not in workshop.failures:
@@ -85,6 +90,8 @@ def publish_index(workshop: Workshop, collection_name: str) -> IndexReport:
     error = _find_error(workshop, collection_name, opened)
     _record_error(workshop, collection_name, error)
     reason = f"{unplaced} readable documents are not in it yet" if unplaced else None
+    if opened.target is not None and opened.target.id in paused:
+        reason = f"{reason}; {_describe_build(workshop, collection_name, opened.target)}"
     if error is not None:
         reason = describe_error(error)
     seconds = perf_counter() - started
@@ -114,6 +121,22 @@ def _promote_complete(workshop: Workshop, collection_name: str, target: Generati
         if unplaced == 0 and target.state != "live":
             _promote(workshop, connection, collection_name, target)
     return unplaced
+
+
+def _describe_build(workshop: Workshop, collection_name: str, target: Generation) -> str:
+    """How far a build has come that was left to the next run."""
+    with workshop.database.begin() as connection:
+        parameters = {
+            "collection_id": register_collection(connection, collection_name),
+            "chunker_fingerprint": target.chunker_fingerprint,
+            "embedding_space_id": target.embedding_space_id,
+        }
+        statement = load_statement("lifecycle/count_embedded_chunks")
+        row = connection.execute(statement, parameters).one()
+    return (
+        f"{row.embedded:,} of {row.chunks:,} chunks are embedded; changes of the source come "
+        "first, and the next sync goes on"
+    )
 
 
 def _find_error(

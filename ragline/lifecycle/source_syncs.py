@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,6 +21,7 @@ class SourceSync:
 
     `chunks` = `embeddings_made` + `embeddings_reused`: every chunk of the source needs a
     vector, and a vector is made once for a text. `seconds` is the time spent in its stages.
+    `build_left` counts the documents that a new generation lacks which the run left to the next.
     """
 
     source: str
@@ -41,6 +42,7 @@ class SourceSync:
     embeddings_made: int
     embeddings_reused: int
     seconds: float
+    build_left: int | None = None
 
 
 def record_counts(workshop: Workshop, source_id: int, counts: Any, seconds: float) -> None:
@@ -87,6 +89,31 @@ def read_sync_reports(database: Database, run_id: str) -> dict[str, SourceSync]:
             load_statement("lifecycle/select_source_syncs"), {"run_id": run_id}
         )
         return {row["source"]: SourceSync(**row) for row in rows.mappings()}
+
+
+def merge_syncs(runs: Sequence[dict[str, SourceSync]]) -> dict[str, SourceSync]:
+    """What runs in a row did, by source: sums of what each did, and how the last left it."""
+    merged: dict[str, SourceSync] = {}
+    for reports in runs:
+        for name, last in reports.items():
+            merged[name] = _merge(merged[name], last) if name in merged else last
+    return merged
+
+
+def _merge(first: SourceSync, last: SourceSync) -> SourceSync:
+    added, changed = first.added + last.added, first.changed + last.changed
+    made = first.embeddings_made + last.embeddings_made
+    return replace(
+        last,
+        started_at=first.started_at,
+        added=added,
+        changed=changed,
+        unchanged=max(last.listed - added - changed, 0),
+        removed=first.removed + last.removed,
+        embeddings_made=made,
+        embeddings_reused=max(last.chunks - made, 0),
+        seconds=first.seconds + last.seconds,
+    )
 
 
 _COUNTS = frozenset(SourceSync.__dataclass_fields__) - {"source", "collection", "error", "seconds"}

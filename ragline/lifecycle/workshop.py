@@ -7,6 +7,7 @@ them.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -41,6 +42,10 @@ class Workshop:
     # Why settings are refused, by collection, and what failed in this run, by generation.
     refusals: dict[str, Refusal | None] = field(default_factory=dict, repr=False)
     failures: dict[int, Exception] = field(default_factory=dict, repr=False)
+    # Builds that were left to the next run, by source and generation; and what was done for the
+    # live generation before its stage, by source and count.
+    paused: set[tuple[str, int]] = field(default_factory=set, repr=False)
+    early: Counter[tuple[str, str]] = field(default_factory=Counter, repr=False)
     _embedders: dict[str, Embedder] = field(default_factory=dict, repr=False)
     _tokenizers: dict[str, TokenCounter] = field(default_factory=dict, repr=False)
     _locks: dict[str, SourceLock] = field(default_factory=dict, repr=False)
@@ -61,6 +66,8 @@ class Workshop:
         """End the parser processes, give every lock back, forget failures. May run twice."""
         self.refusals.clear()
         self.failures.clear()
+        self.paused.clear()
+        self.early.clear()
         if self._parsers is not None:
             self._parsers.close()
             self._parsers = None
@@ -90,6 +97,11 @@ class Workshop:
         """
         if name not in self._locks:
             self._locks[name] = SourceLock(self.database, name, self.run_id)
+
+    @property
+    def held_sources(self) -> list[str]:
+        """The sources that this run has to itself."""
+        return list(self._locks)
 
     def holds_source(self, name: str) -> bool:
         """Whether this run has a source to itself."""

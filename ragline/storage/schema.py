@@ -352,6 +352,7 @@ source_syncs = Table(
         )
     ),
     Column("seconds", Double, nullable=False, server_default=text("0")),
+    Column("build_left", Integer, nullable=True),
     Index(None, "source_id", "started_at"),
 )
 

@@ -1,7 +1,7 @@
 -- One row: what waits for the next run of a source: listed_probe, is_locked (a run of any kind
--- has it now), failed_at and failure (when the last run of any kind began, if it did not do all its
--- stages, and its error), and, since a moment, counts of retries that are due, documents to place
--- again, and removals under way.
+-- has it now), build_left (documents that the last run left of a build), failed_at and failure
+-- (when the last run of any kind began, if it did not do all its stages, and its error), and, since
+-- a moment, counts of retries that are due, documents to place again, and removals under way.
 select
   source.listed_probe,
   exists (
@@ -14,13 +14,14 @@ select
       and l.classid = 7267003
       and l.objid::bigint = (hashtext(cast(:source as text))::bigint & 4294967295)
   ) as is_locked,
+  last.build_left,
   case when last.finished_at is null then last.started_at end as failed_at,
   case when last.finished_at is null then last.error end as failure,
   work.*
 from (select 1 as one) as always
 left join ragline.sources as source on source.name = cast(:source as text)
 left join lateral (
-  select r.started_at, r.finished_at, r.error
+  select r.started_at, r.finished_at, r.error, r.build_left
   from ragline.source_syncs as r
   where r.source_id = source.id and coalesce(r.error, '') not like 'SyncInProgressError%'
   order by r.started_at desc

@@ -17,7 +17,8 @@ select
   r.chunks,
   r.embeddings_made,
   r.embeddings_reused,
-  r.seconds
+  r.seconds,
+  r.build_left
 from ragline.source_syncs as r
 join ragline.sources as s on s.id = r.source_id
 join ragline.collections as c on c.id = s.collection_id
