@@ -1,4 +1,4 @@
-"""What can be searched for: a query that holds a word, a number or a symbol."""
+"""What can be searched for: a query that is more than white space and punctuation."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from collections.abc import Iterable
 
 from ragline.errors import InvalidSearchError
 
-# Unicode's categories of letters, the marks on them, numbers, and symbols such as = or an emoji.
-MEANINGFUL = ("L", "M", "N", "S")
+# Unicode's categories of punctuation and separators. Control characters are not among them: clients
+# send odd strings, and were always answered.
+MEANINGLESS = ("P", "Z")
 
 
 def refuse_empty(queries: Iterable[str]) -> None:
@@ -29,5 +30,7 @@ def refuse_empty(queries: Iterable[str]) -> None:
 
 
 def holds_something(query: str) -> bool:
-    """Whether a query has a letter, a number or a symbol."""
-    return any(unicodedata.category(sign)[0] in MEANINGFUL for sign in query)
+    """Whether a query has a letter, a number, a symbol or anything else that is not skipped."""
+    return any(
+        not sign.isspace() and unicodedata.category(sign)[0] not in MEANINGLESS for sign in query
+    )

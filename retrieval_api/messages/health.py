@@ -20,6 +20,7 @@ class Ready(Answer):
 
     status: Literal["ready"] = "ready"
     parts: dict[str, Literal["ready"]] = Field(examples=[{"database": "ready", "model": "ready"}])
-    failed_model_count: int = Field(
-        default=0, description="Embedding models that could not be loaded; the log says which."
+    failed_model_count: int | None = Field(
+        default=None,
+        description="Embedding models that could not be loaded, if any; the log says which.",
     )

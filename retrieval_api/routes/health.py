@@ -23,7 +23,12 @@ async def answer_alive() -> health.Alive:
 
 
 @router.head("/readyz", include_in_schema=False)
-@router.get("/readyz", summary="Can searches be answered?", responses=may_answer(SERVICE_NOT_READY))
+@router.get(
+    "/readyz",
+    summary="Can searches be answered?",
+    responses=may_answer(SERVICE_NOT_READY),
+    response_model_exclude_none=True,
+)
 def answer_ready(service: OpenService) -> health.Ready:
     """200 when the database answers and the models are loaded; else 503 naming what is missing."""
     unready = service.list_unready_parts()
@@ -31,4 +36,4 @@ def answer_ready(service: OpenService) -> health.Ready:
         reasons = "; ".join(f"{part}: {reason}" for part, reason in unready.items())
         raise ServiceNotReadyError(f"Not ready: {reasons}.")
     parts: dict[str, Literal["ready"]] = {"database": "ready", "model": "ready"}
-    return health.Ready(parts=parts, failed_model_count=service.count_failed_models())
+    return health.Ready(parts=parts, failed_model_count=service.count_failed_models() or None)

@@ -447,8 +447,12 @@ def test_folder_of_the_local_connector_is_relative_to_the_configuration(tmp_path
 
 
 def test_package_is_not_loaded_before_it_is_needed():
+    program = (
+        "import sys, ragline.configuration, ragline.sources.connector.source;"
+        "print(sorted(sys.modules))"
+    )
     told = subprocess.run(
-        [sys.executable, "-c", "import sys, ragline.configuration; print(sorted(sys.modules))"],
+        [sys.executable, "-c", program],
         capture_output=True,
         text=True,
         check=True,

@@ -456,7 +456,7 @@ def wait_for_postmaster(home: Path, other_than: int) -> int:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         pid = find_server_process(home)
-        if pid not in (None, other_than) and module._Server(home.resolve())._ping() is Ping.OK:
+        if pid not in (None, other_than) and module._Server(home.resolve()).ping() is Ping.OK:
             return int(pid or 0)
         time.sleep(0.1)
     raise AssertionError("the server was not started again")

@@ -45,7 +45,7 @@ def test_documentation_page_needs_no_other_host(client: httpx2.Client) -> None:
     assert page.status_code == 200
     assert not OUTSIDE.search(page.text)
     links = re.findall(r"""(?:src|href)=["']([^"']+)["']""", page.text)
-    assert len(links) == 3
+    assert len(links) == 4
     for link in links:
         assert client.get(link).status_code == 200, link
     assert "SwaggerUIBundle" in client.get(links[-1]).text
@@ -61,6 +61,7 @@ def test_openapi_document_tells_every_endpoint_and_its_problems(client: httpx2.C
     document = client.get("/openapi.json").json()
     assert set(document["paths"]) == {
         "/v1/search",
+        "/v1/search/explain",
         "/v1/rerank",
         "/v2/rerank",
         "/v1/vector_stores",
