@@ -11,8 +11,9 @@ MOST_BYTES = 5_000_000
 LAST_LINES = 10
 # As the service's JSON, Dagster's own lines and Python's tracebacks say it.
 ERROR = re.compile(r'"level": "(?:error|critical)"|\b(?:ERROR|CRITICAL)\b|^Traceback ')
-# One failed step is told once, not again for each that waits for it and for the run.
-REPEATED = re.compile(r"Dependencies for step .* Not executing|- RUN_FAILURE -")
+# One failed step is told once, not again for each that waits for it and for the run; an alarm is a
+# line of `ragline dev` itself.
+REPEATED = re.compile(r"Dependencies for step .* Not executing|- RUN_FAILURE -|- clocks - alarm ")
 
 
 class ChildLog:

@@ -77,6 +77,7 @@ def test_trouble_that_was_there_before_is_not_told_again():
         ("2026-11-29 10:08:57 +0000 - dagster - ERROR - sync - STEP_FAILURE - failed.", True),
         ("2026-11-29 10:08:57 +0000 - dagster - ERROR - x - RUN_FAILURE - Execution", False),
         ("dagster - ERROR - x - Dependencies for step b failed: ['a']. Not executing.", False),
+        ("dagster - ERROR - __repository__ - clocks - alarm source_unreachable: x", False),
         ('{"at": "2026", "level": "error", "message": "x"}', True),
         ('{"at": "2026", "level": "info", "message": "an error"}', False),
         ("2026-11-29 - dagster.daemon - INFO - Checking for errors", False),
