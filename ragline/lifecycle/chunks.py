@@ -68,7 +68,10 @@ def build_chunks(workshop: Workshop, source_name: str) -> ChunksReport:
     with workshop.database.begin() as connection:
         source_id = register_source(connection, settings).id
     cutters = {
-        generation.id: _Cutter(workshop, source_id, generation) for generation in opened.in_order
+        generation.id: _Cutter(
+            workshop, source_id, generation, is_beside_live=opened.is_beside_live(generation)
+        )
+        for generation in opened.in_order
     }
 
     def cut(generation: Generation) -> None:
@@ -91,16 +94,26 @@ def build_chunks(workshop: Workshop, source_name: str) -> ChunksReport:
 
 @dataclass
 class _Cutter:
-    """One worker's cutting of a source for one chunker, COMMIT_PARSES at a time."""
+    """One worker's cutting of a source for one chunker, COMMIT_PARSES at a time.
+
+    A parse that cannot be cut is its documents' fault where searches see the generation or will see
+    it first. Beside a live one it is the build's: the documents are served, and stay so.
+    """
 
     workshop: Workshop
     source_id: int
     generation: Generation
+    is_beside_live: bool = False
     chunks_made: int = 0
+    _refused: dict[int, ChunkingError] = field(default_factory=dict)
     _turn: Turn[Row[Any], int] = field(default_factory=lambda: Turn(0, lambda parse: parse.id))
 
     def cut_all(self, advance: Callable[[int], None], is_over: Callable[[], bool]) -> None:
-        """Cut all that is left; nothing is where another generation has the same chunker."""
+        """Cut all that is left; nothing is where another generation has the same chunker.
+
+        Raises:
+            ChunkingError: beside a live generation, documents cannot be cut; the others are.
+        """
         if self.count_left() == 0:
             return
         # Before the first transaction: whoever waits for its rows would wait for the load too.
@@ -109,6 +122,8 @@ class _Cutter:
         for _ in drain(self.cut_batch, self.count_left, is_over):
             advance(self.chunks_made - shown)
             shown = self.chunks_made
+        if self._refused:
+            raise self._describe_refused()
 
     def cut_batch(self) -> int:
         """Claim, cut and store some parses; how many."""
@@ -123,9 +138,22 @@ class _Cutter:
             made = {key: chunks for key, chunks in cut.items() if isinstance(chunks, list)}
             self.chunks_made += _store_chunks(connection, self.generation, made)
             for key, error in cut.items():
-                if isinstance(error, ChunkingError):
+                if isinstance(error, ChunkingError) and self.is_beside_live:
+                    self._refused[key] = error
+                elif isinstance(error, ChunkingError):
                     record_uncut(connection, key, error)
         return len(parses)
+
+    def _describe_refused(self) -> ChunkingError:
+        key, error = next(iter(self._refused.items()))
+        statement = load_statement("lifecycle/select_documents_of_parse")
+        with self.workshop.database.begin() as connection:
+            rows = connection.execute(statement, {"parse_id": key}).all()
+        name = rows[0].document_id if rows else "a document that has left the source"
+        return ChunkingError(
+            f"{len(self._refused)} documents cannot be cut as the settings ask for, first {name}: "
+            f"{error}; they are served as they were cut before"
+        )
 
     def count_left(self) -> int:
         statement = load_statement("lifecycle/count_unchunked_parses")
@@ -143,6 +171,7 @@ class _Cutter:
         return {
             "source_id": self.source_id,
             "chunker_fingerprint": self.generation.chunker_fingerprint,
+            "refused": list(self._refused),
             **more,
         }
 

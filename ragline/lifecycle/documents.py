@@ -13,7 +13,7 @@ from time import perf_counter
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping
-from sqlalchemy.exc import DataError
+from sqlalchemy.exc import DBAPIError
 
 from ragline.access.tenants import assign_tenant
 from ragline.errors import (
@@ -38,11 +38,10 @@ from ragline.sources.attributes import attributes_fingerprint, describe_document
 from ragline.sources.protocol import FailedFetch, FetchedDocument, Source
 from ragline.sources.registry import KINDS
 from ragline.sources.settings import SourceSettings
+from ragline.storage.database_errors import is_unstorable
 from ragline.storage.statements import load_statement
 
 GIVEN = "given"
-# Text that is no Unicode, or a number that no type holds.
-UNSTORABLE = (DataError, UnicodeEncodeError)
 ATTRIBUTE_ROWS = 5_000
 
 
@@ -301,7 +300,9 @@ class _Reader:
             with connection.begin_nested():
                 for outcome in outcomes:
                     self._record(connection, outcome)
-        except UNSTORABLE:
+        except (DBAPIError, UnicodeEncodeError) as error:
+            if not is_unstorable(error):
+                raise
             for outcome in outcomes:
                 self._record_alone(connection, outcome)
 
@@ -309,7 +310,9 @@ class _Reader:
         try:
             with connection.begin_nested():
                 self._record(connection, outcome)
-        except UNSTORABLE as error:
+        except (DBAPIError, UnicodeEncodeError) as error:
+            if not is_unstorable(error):
+                raise
             refused = BrokenDocumentError(f"it holds what no database can store ({error})")
             self._record(connection, replace(outcome, result=refused))
 

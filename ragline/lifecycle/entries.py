@@ -12,8 +12,9 @@ from time import perf_counter
 from typing import Any
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 
-from ragline.errors import MissingEmbeddingError
+from ragline.errors import BrokenDocumentError, MissingEmbeddingError
 from ragline.lifecycle.build_slices import begin_slice, count_build_left
 from ragline.lifecycle.claims import Turn, drain
 from ragline.lifecycle.generations import (
@@ -23,10 +24,11 @@ from ragline.lifecycle.generations import (
     open_collection,
     work_on_each,
 )
-from ragline.lifecycle.ledger import count_states, register_source
+from ragline.lifecycle.ledger import count_states, record_unwritten, register_source
 from ragline.lifecycle.settling import settle_documents
 from ragline.lifecycle.source_syncs import record_counts, record_finish
 from ragline.lifecycle.workshop import Workshop
+from ragline.storage.database_errors import describe_reason, is_unstorable
 from ragline.storage.generation_tables import load_generation_statement
 from ragline.storage.statements import load_statement
 from ragline.text_analysis import RAW, analyze_text
@@ -65,6 +67,7 @@ class Misplaced:
     """
 
     id: int
+    document_id: str
     chunking_id: int | None
     chunk_count: int
     has_same_chunks: bool
@@ -82,7 +85,10 @@ def apply_entries(workshop: Workshop, source_name: str) -> EntriesReport:
     opened = open_collection(workshop, settings.collection)
     with workshop.database.begin() as connection:
         source_id = register_source(connection, settings).id
-    placers = [_Placer(workshop, source_id, generation) for generation in opened.in_order]
+    placers = [
+        _Placer(workshop, source_id, one, is_beside_live=opened.is_beside_live(one))
+        for one in opened.in_order
+    ]
     ready = _serve(workshop, source_name, opened, placers)
     with workshop.database.begin() as connection:
         entries = connection.execute(
@@ -160,16 +166,28 @@ class _Turn:
 
 @dataclass
 class _Placer:
-    """One worker's placing of a source's documents in one generation, in whole documents."""
+    """One worker's placing of a source's documents in one generation, in whole documents.
+
+    A document that the database refuses an entry of fails alone. Beside a live generation that is
+    the build's fault: the document is served, and stays so.
+    """
 
     workshop: Workshop
     source_id: int
     generation: Generation
+    is_beside_live: bool = False
     inserted: int = 0
     refreshed: int = 0
     deleted: int = 0
+    _refused: dict[int, BrokenDocumentError] = field(default_factory=dict)
 
     def place_all(self, source_name: str, is_over: Callable[[], bool]) -> None:
+        """Place all that is left, and withdraw what is gone first.
+
+        Raises:
+            BrokenDocumentError: beside a live generation, documents are refused; the others are
+                placed.
+        """
         misplaced = self.count_left()
         if misplaced == 0:
             return
@@ -187,14 +205,50 @@ class _Placer:
                 is_over,
             ):
                 advance(count)
+        if self._refused:
+            raise next(iter(self._refused.values()))
 
     def place_batch(self, turn: _Turn) -> int:
         """Claim some documents and exchange their entries; how many documents."""
         with self.workshop.database.begin() as connection:
             batch = turn.keys.take(lambda after: self._claim(connection, turn, after))
             if batch:
-                self._exchange(connection, batch)
+                self._exchange_all(connection, batch)
         return len(batch)
+
+    def _exchange_all(self, connection: Connection, batch: Sequence[Misplaced]) -> None:
+        """Exchange a batch; what the database refuses of one document costs that document alone."""
+        counts = self.inserted, self.refreshed, self.deleted
+        try:
+            with connection.begin_nested():
+                self._exchange(connection, batch)
+        except (DBAPIError, UnicodeEncodeError) as error:
+            if not is_unstorable(error):
+                raise
+            self.inserted, self.refreshed, self.deleted = counts
+            for document in batch:
+                self._exchange_alone(connection, document)
+
+    def _exchange_alone(self, connection: Connection, document: Misplaced) -> None:
+        counts = self.inserted, self.refreshed, self.deleted
+        try:
+            with connection.begin_nested():
+                self._exchange(connection, [document])
+        except (DBAPIError, UnicodeEncodeError) as error:
+            if not is_unstorable(error):
+                raise
+            self.inserted, self.refreshed, self.deleted = counts
+            self._refuse(connection, document, error)
+
+    def _refuse(self, connection: Connection, document: Misplaced, error: Exception) -> None:
+        said = describe_reason(error) if isinstance(error, DBAPIError) else str(error)
+        refused = BrokenDocumentError(
+            f"document {document.document_id}: the index cannot hold an entry of it ({said})"
+        )
+        if self.is_beside_live:
+            self._refused[document.id] = refused
+        else:
+            record_unwritten(connection, document.id, refused)
 
     def _claim(self, connection: Connection, turn: _Turn, after: int) -> list[Misplaced]:
         rows = connection.execute(
@@ -215,6 +269,7 @@ class _Placer:
             "chunker_fingerprint": self.generation.chunker_fingerprint,
             "embedding_space_id": self.generation.embedding_space_id,
             "analysis_version": self.generation.analysis_version,
+            "refused": list(self._refused),
             **more,
         }
 

@@ -217,6 +217,19 @@ def record_uncut(connection: Connection, parse_id: int, error: DocumentError) ->
     connection.execute(load_statement("lifecycle/record_uncut_documents"), parameters)
 
 
+def record_unwritten(connection: Connection, document_key: int, error: DocumentError) -> None:
+    """Quarantine a document of which the index cannot hold an entry."""
+    parameters = {
+        "ids": [document_key],
+        "states": ["quarantined"],
+        "attempts": [1],
+        "retry_after": [None],
+        "error_name": type(error).__name__,
+        "error": str(error),
+    }
+    connection.execute(load_statement("lifecycle/record_uncut_documents"), parameters)
+
+
 def choose_failure_state(error: DocumentError, attempts: int) -> str:
     """The state of a document after its `attempts`-th failure in a row."""
     if isinstance(error, UnsupportedFormatError):

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import URL
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, OperationalError
 
 from ragline.errors import (
     DatabaseDiskFullError,
@@ -35,6 +35,8 @@ REFUSALS = {
 }
 # 08: the connection broke; 57P: the server went away; 53: it lacks a resource; 58: its files.
 LOST = ("08", "57P", "53", "58")
+# 22: the value is not what its type holds; 54: it is more than Postgres keeps in one place.
+UNSTORABLE = ("22", "54")
 READ_ONLY_ADVICE = (
     "it takes no writes: it is a standby, is set to default_transaction_read_only, or protects "
     "itself from a full disk; name the primary server in RAGLINE_DATABASE_URL"
@@ -69,6 +71,16 @@ def name_error(error: DBAPIError, url: URL) -> DatabaseUnavailableError | None:
     if state is not None and not error.connection_invalidated and not state.startswith(LOST):
         return None
     return _name_lost(state, url, reason)
+
+
+def is_unstorable(error: Exception) -> bool:
+    """Whether a value is at fault: text that is no Unicode, a number that no type holds, too much
+    for one value or for a row of an index.
+    """
+    if isinstance(error, UnicodeEncodeError | DataError):
+        return True
+    state = getattr(getattr(error, "orig", None), "sqlstate", None) or ""
+    return isinstance(error, DBAPIError) and state.startswith(UNSTORABLE)
 
 
 def describe_reason(error: DBAPIError) -> str:

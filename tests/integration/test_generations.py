@@ -10,13 +10,16 @@ import pytest
 from lifecycle_doubles import HashEmbedder, TreeSource, TreeWorkshop, make_workshop, sync
 from sqlalchemy import event, text
 
+from ragline.configuration import ChunkingSettings
 from ragline.embedder.space import EmbeddingSpace
 from ragline.errors import ConfigurationError
+from ragline.lifecycle import chunks
 from ragline.lifecycle.chunks import build_chunks
 from ragline.lifecycle.documents import sync_documents
 from ragline.lifecycle.forgetting import remove_source
 from ragline.lifecycle.generation_states import GENERATION_TRANSITIONS, list_generation_pairs
 from ragline.lifecycle.search_index import COUNT_AGE, publish_index
+from ragline.parsing.parsed_document import ParsedDocument
 from ragline.storage.database import Database
 
 REPOSITORY = Path(__file__).parent.parent.parent
@@ -385,3 +388,126 @@ def test_database_refuses_a_step_of_a_generation_that_is_no_transition(database,
     sync(open_workshop())
     with database.begin() as connection, pytest.raises(Exception, match="cannot go from"):
         connection.execute(text("update ragline.generations set state = 'dropped'"))
+
+
+def refuse_long_chunks(monkeypatch: pytest.MonkeyPatch, *, at: int) -> None:
+    """A chunker that fails on one document with chunks of `at` tokens."""
+    plain = chunks.chunk_document
+
+    def chunk(document: ParsedDocument, settings: ChunkingSettings, tokenizer: Any) -> Any:
+        if "tomatoes" in document.text and settings.max_tokens == at:
+            raise RecursionError("too deep")
+        return plain(document, settings, tokenizer)
+
+    monkeypatch.setattr(chunks, "chunk_document", chunk)
+
+
+OTHER_CHUNKS = {"chunking": {"max_tokens": 20, "overlap_tokens": 0}}
+
+
+def test_document_that_a_new_chunker_cannot_cut_is_served_as_before(
+    database, tree, open_workshop, monkeypatch
+):
+    sync(open_workshop())
+    refuse_long_chunks(monkeypatch, at=20)
+    # More often than a document may fail.
+    for number in range(7):
+        tree.write("roof", f"the roof is red {number}")
+        report = sync(open_workshop(**OTHER_CHUNKS)).index
+        assert served(database) == {name: one.text for name, one in tree.documents.items()}
+        assert not report.is_live
+        assert "1 documents cannot be cut as the settings ask for, first garden" in str(
+            report.reason
+        )
+    assert query(database, "select distinct state from ragline.documents") == ["ready"]
+    # The rest of the build was made, and is not made again.
+    assert query(database, "select count(*) from ragline.placements where generation_id = 2") == [2]
+    monkeypatch.undo()
+    report = sync(open_workshop(**OTHER_CHUNKS)).index
+    assert (report.is_live, report.error) == (True, None)
+
+
+def test_document_that_the_first_chunker_cannot_cut_fails_alone(
+    database, open_workshop, monkeypatch
+):
+    refuse_long_chunks(monkeypatch, at=24)
+    report = sync(open_workshop()).index
+    assert (report.is_live, report.error) == (True, None)
+    assert set(served(database)) == {"harbour"}
+    assert query(
+        database, "select error_name from ragline.documents where document_id = 'garden'"
+    ) == ["ChunkingError"]
+
+
+def refuse_entries(database: Database, generation: int, code: str) -> None:
+    """Let the database refuse the entries of one document, as it does a value that is too much."""
+    with database.begin() as connection:
+        connection.execute(
+            text(
+                "create or replace function public.refuse() returns trigger language plpgsql as $$ "
+                "begin if new.document_id = 'garden' then raise exception 'it is too much' "
+                f"using errcode = '{code}'; end if; return new; end $$"
+            )
+        )
+        connection.execute(
+            text(
+                f"create trigger refuse before insert on ragline.entries_{generation} "
+                "for each row execute function public.refuse()"
+            )
+        )
+
+
+@pytest.mark.parametrize("code", ["22000", "22P05", "54000"])
+def test_entry_that_cannot_be_written_fails_its_document_alone(database, tree, open_workshop, code):
+    sync(open_workshop())
+    refuse_entries(database, 1, code)
+    tree.write("garden", "tomatoes want more sun")
+    tree.write("harbour", "the ferry leaves at eight")
+    tree.write("roof", "the roof is red")
+    report = sync(open_workshop())
+    assert report.index.error is None
+    assert report.entries.inserted == 2
+    assert served(database) == {
+        "harbour": "the ferry leaves at eight",
+        "roof": "the roof is red",
+    }
+    assert query(
+        database,
+        "select state || ' ' || error_name || ' ' || error from ragline.documents "
+        "where document_id = 'garden'",
+    ) == [
+        (
+            "quarantined BrokenDocumentError document garden: the index cannot hold an entry of it "
+            "(it is too much CONTEXT: PL/pgSQL function refuse() line 1 at RAISE)"
+        )
+    ]
+
+
+def test_entry_that_a_new_generation_cannot_hold_leaves_the_live_one_as_it_is(
+    database, tree, open_workshop, models
+):
+    sync(open_workshop())
+    models["other"].error = OSError("the disk is full")
+    sync(open_workshop(embedding_model="other"))
+    models["other"].error = None
+    refuse_entries(database, 2, "54000")
+    for number in range(7):
+        tree.write("roof", f"the roof is red {number}")
+        report = sync(open_workshop(embedding_model="other")).index
+        assert served(database) == {name: one.text for name, one in tree.documents.items()}
+        assert "document garden: the index cannot hold an entry of it" in str(report.reason)
+    assert states(database) == ["live", "building"]
+    with database.begin() as connection:
+        connection.execute(text("drop trigger refuse on ragline.entries_2"))
+    assert sync(open_workshop(embedding_model="other")).index.is_live
+
+
+def test_fault_of_a_table_is_no_documents_fault(database, tree, open_workshop):
+    sync(open_workshop())
+    refuse_entries(database, 1, "42501")
+    tree.write("garden", "tomatoes want more sun")
+    report = sync(open_workshop()).index
+    assert report.error is not None
+    assert query(database, "select state from ragline.documents where document_id = 'garden'") == [
+        "pending"
+    ]

@@ -182,7 +182,12 @@ class Machine(RuleBasedStateMachine):
         self.gone = set()
         for embedder in self.known.values():
             embedder.error = None
+        # Each sequence meets each kind of end, whatever steps were drawn.
+        self.build_while_the_source_changes("other", 16)
+        self.settings = {**RIGHT, "language": "englisch"}
+        self.sync()
         self.settings = dict(RIGHT)
+        self.crash(20)
         self.sync()
         again = sync(self._workshop())
         assert (again.entries.inserted, again.entries.refreshed, again.entries.deleted) == (0, 0, 0)

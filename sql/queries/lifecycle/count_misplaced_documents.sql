@@ -1,5 +1,6 @@
 -- One row: misplaced, the documents of a source whose entries in a generation differ from what
--- the ledger wants, also those that somebody places now, but for those that lack a vector.
+-- the ledger wants, also those that somebody places now, but for those that lack a vector
+-- and :refused.
 select count(*) as misplaced
 from ragline.documents as d
 left join ragline.chunkings as k
@@ -10,6 +11,7 @@ left join ragline.placements as p
   on p.document_key = d.id and p.generation_id = cast(:generation_id as bigint)
 where
   d.source_id = cast(:source_id as bigint)
+  and d.id <> all(cast(:refused as bigint[]))
   and case
     when k.id is not null
       then (

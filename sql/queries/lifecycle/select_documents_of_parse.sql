@@ -1,5 +1,5 @@
--- The documents that stand on a parse: (id, attempts), in order of id, held until the commit.
-select id, attempts
+-- The documents that stand on a parse: (id, document_id, attempts), in order of id, held until the commit.
+select id, document_id, attempts
 from ragline.documents
 where parse_id = cast(:parse_id as bigint) and state not in ('missing', 'removed')
 order by id

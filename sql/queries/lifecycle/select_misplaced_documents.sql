@@ -1,9 +1,10 @@
 -- Claims documents of a source whose entries in a generation differ from what the ledger wants.
--- Rows: id, chunking_id (null: withdraw its entries), chunk_count, has_same_chunks (only what
+-- Rows: id, document_id, chunking_id (null: withdraw its entries), chunk_count, has_same_chunks (only what
 -- stands beside the text differs); in order of id, those after :after, withdrawals or the others.
--- One that still lacks a vector is left to whoever makes it.
+-- One that still lacks a vector is left to whoever makes it; :refused are left out.
 select
   d.id,
+  d.document_id,
   k.id as chunking_id,
   coalesce(k.chunk_count, 0) as chunk_count,
   coalesce(
@@ -20,6 +21,7 @@ left join ragline.placements as p
   on p.document_key = d.id and p.generation_id = cast(:generation_id as bigint)
 where
   d.source_id = cast(:source_id as bigint)
+  and d.id <> all(cast(:refused as bigint[]))
   and case
     when k.id is not null
       then (
