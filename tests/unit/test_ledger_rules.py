@@ -40,7 +40,6 @@ def test_fault_of_ours_never_quarantines_a_document():
 @pytest.mark.parametrize(
     "error",
     [
-        BrokenDocumentError("x"),
         DocumentTooLargeError("x"),
         EmptyDocumentError("x"),
         EncryptedDocumentError("x"),
@@ -49,6 +48,12 @@ def test_fault_of_ours_never_quarantines_a_document():
 )
 def test_refused_content_is_quarantined_at_once(error):
     assert choose_failure_state(error, 1) == "quarantined"
+
+
+def test_damaged_content_is_tried_again_before_it_is_quarantined():
+    """A file may have been caught while it was being written."""
+    assert choose_failure_state(BrokenDocumentError("x"), 1) == "failed"
+    assert choose_failure_state(BrokenDocumentError("x"), MAX_ATTEMPTS) == "quarantined"
 
 
 def test_unsupported_format_keeps_its_own_state_however_often_it_is_met():
