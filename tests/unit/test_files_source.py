@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -308,7 +309,7 @@ def test_storage_whose_package_is_missing_names_the_extra(monkeypatch, scheme, e
     for package in ("gcsfs", "s3fs", "adlfs"):
         monkeypatch.setitem(sys.modules, package, None)
     # It keeps the classes that another test had it load.
-    monkeypatch.setattr(sys.modules["fsspec.registry"], "registry", {})
+    monkeypatch.setattr(import_module("fsspec.registry"), "registry", {})
     source = FilesSource(FilesSettings(name="s", collection="c", kind="files", uri=f"{scheme}://b"))
     with pytest.raises(SourceUnavailableError, match=rf"pip install 'ragline\[{extra}\]'"):
         list(source.list_documents())
