@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal, NamedTuple
 
 from ragline.durations import say_duration
+from ragline.errors import ConfigurationError
 
 Severity = Literal["error", "warning"]
 NAMED_DOCUMENTS = 5
@@ -45,7 +46,8 @@ KINDS = {
         "change-late", "nobody listed or probed a source for twice its clock and an hour"
     ),
     "sync_failed": AlarmKind(
-        "sync-failed", "a source's sync failed 3 times in a row, or failed while a clock is late"
+        "sync-failed",
+        "a source's sync failed 3 times in a row, or once while a clock is late or by its settings",
     ),
     "change_late": AlarmKind("change-late", "a change waits longer than `visible_within`"),
     "removal_late": AlarmKind("removal-late", "a removal waits longer than `forgotten_within`"),
@@ -252,7 +254,9 @@ def _judge_failing(facts: SourceFacts) -> Alarm | None:
     """The syncs fail; with something late already, one that failed for a known reason counts."""
     waiting = facts.list_late("pending", "missing")
     is_cause = bool(facts.failures and waiting and facts.last_error)
-    if facts.failures < ALARMING_FAILURES and not is_cause:
+    # Trying again changes no configuration.
+    is_lasting = (facts.last_error or "").startswith(ConfigurationError.__name__)
+    if facts.failures < ALARMING_FAILURES and not (is_cause or (facts.failures and is_lasting)):
         return None
     times = "once" if facts.failures == 1 else f"{facts.failures} times in a row"
     named = [document.document_id for document in waiting]

@@ -18,6 +18,7 @@ from sqlalchemy.exc import DBAPIError
 from ragline.access.tenants import assign_tenant
 from ragline.errors import (
     BrokenDocumentError,
+    ConfigurationError,
     DocumentError,
     EmptyDocumentError,
     SourceUnavailableError,
@@ -28,7 +29,7 @@ from ragline.lifecycle.claims import Turn, drain
 from ragline.lifecycle.ledger import Failure, UnreadDocument
 from ragline.lifecycle.listing import ListingCounts, apply_listing, read_listing
 from ragline.lifecycle.settings_refusal import check_settings
-from ragline.lifecycle.source_syncs import record_counts, record_error
+from ragline.lifecycle.source_syncs import record_counts, record_error, record_run_error
 from ragline.lifecycle.workshop import Workshop
 from ragline.parsing.front_matter import read_metadata
 from ragline.parsing.parsed_document import Element, ParsedDocument
@@ -84,14 +85,21 @@ def sync_documents(workshop: Workshop, source_name: str) -> DocumentsReport:
     read is recorded with its reason and costs nothing but itself.
 
     Raises:
-        ConfigurationError: the collection's settings cannot be satisfied, and it is not served.
+        ConfigurationError: the collection's settings cannot be satisfied, and it is not served; or
+            the source was synced into another collection.
         SourceUnavailableError: the source could not be listed to its end; nothing was removed.
         SyncInProgressError: another run is syncing this source.
     """
     started = perf_counter()
     settings = workshop.configuration.source(source_name)
-    check_settings(workshop, settings.collection)
-    source_id = _register_source(workshop, settings)
+    try:
+        check_settings(workshop, settings.collection)
+        source_id = _register_source(workshop, settings)
+    except ConfigurationError as error:
+        # On the report of a source that is known; of one that never was, nothing is written.
+        said = f"{type(error).__name__}: {error}"
+        record_run_error(workshop.database, workshop.run_id, [source_name], said, None)
+        raise
     try:
         workshop.lock_source(source_name)
         source = workshop.open_source(source_name)

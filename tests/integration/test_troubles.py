@@ -31,6 +31,7 @@ from ragline.alarms import Alarm
 from ragline.configuration import CollectionSettings, Configuration
 from ragline.errors import (
     BrokenDocumentError,
+    ConfigurationError,
     DocumentTooLargeError,
     DocumentUnreadableError,
     EmptyDocumentError,
@@ -393,6 +394,19 @@ def fail_three_times(bench: Bench) -> None:
         bench.try_sync(f"broken-{number}")
 
 
+def move_collection(bench: Bench) -> None:
+    """The file names another collection for a source that was synced before."""
+    configuration = bench.workshop.configuration
+    moved = tuple(one.model_copy(update={"collection": "wood"}) for one in configuration.sources)
+    (tree,) = configuration.collections
+    changes = {"sources": moved, "collections": (tree, tree.model_copy(update={"name": "wood"}))}
+    bench.workshop.configuration = configuration.model_copy(update=changes)
+    bench.workshop.run_id = "moved"
+    with pytest.raises(ConfigurationError, match="was synced into another collection than wood"):
+        bench.stages(sync_documents)
+    bench.workshop.configuration = configuration
+
+
 def restore_tree(bench: Bench) -> None:
     bench.workshop.tree = bench.tree
     bench.workshop.run_id = "whole"
@@ -536,6 +550,10 @@ TROUBLES = [
     ),
     Trouble("syncs fail three times", "sync_failed", SYNCED, fail_three_times, restore_tree),
     Trouble("runs are killed three times", "sync_failed", SYNCED, kill_three_times, restore_tree),
+    Trouble(
+        "a source is given another collection", "sync_failed", SYNCED, move_collection,
+        restore_tree,
+    ),
     Trouble(
         "a sync fails on a full disk while a change waits", "sync_failed", SYNCED,
         fail_while_late, restore_tree, ("anna.md",), beside=VISIBLE,
