@@ -2,13 +2,14 @@
 
 Dagster's own storage makes a connection for each statement, 960 in a sync of the sample corpus
 that finds nothing to do: a third of the time of that sync, and a new server process each. Here
-each of the three stores keeps one. A connection that was not used for a while is checked before it
-is used again, so that a restarted server is met with a new one.
+each of the three stores keeps one. A connection that the server has closed, or that was not used for
+a while, is checked before it is used again, so that a restarted server is met with a new one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import select
+from collections.abc import Callable, Mapping
 from functools import cache
 from time import monotonic
 from typing import Any
@@ -38,6 +39,7 @@ class PooledStorage(DagsterPostgresStorage):
         super().__init__(postgres_url, should_autocreate_tables, inst_data)
         for storage in (self._run_storage, self._event_log_storage, self._schedule_storage):
             storage._engine = _open_pool(postgres_url)  # noqa: SLF001 - there is no other way
+            _check_after_optimizing(storage)
         events: Any = self._event_log_storage
         # Asked for each event. The tables are there: `should_autocreate_tables` made them.
         events.has_table = cache(events.has_table)
@@ -53,11 +55,28 @@ def _open_pool(url: str) -> Engine:
     engine = create_pg_engine(
         url, isolation_level="AUTOCOMMIT", pool_size=1, max_overflow=MOST_CONNECTIONS
     )
+    _check_connections(engine)
+    return engine
+
+
+def _check_after_optimizing(storage: Any) -> None:
+    """Let the engine that Dagster's webserver makes for itself check its connections too."""
+    optimize: Callable[..., None] = storage.optimize_for_webserver
+
+    def optimize_and_check(*arguments: Any, **options: Any) -> None:
+        optimize(*arguments, **options)
+        _check_connections(storage._engine)  # noqa: SLF001 - there is no other way
+
+    storage.optimize_for_webserver = optimize_and_check
+
+
+def _check_connections(engine: Engine) -> None:
+    """Replace a connection that was lost when it is taken from the pool."""
 
     @event.listens_for(engine, "checkout")
     def check(driver: Any, record: Any, _proxy: object) -> None:
         now = monotonic()
-        if now - record.info.get("used_at", now) > UNCHECKED_S:
+        if now - record.info.get("used_at", now) > UNCHECKED_S or _has_unread(driver):
             try:
                 with driver.cursor() as cursor:
                     cursor.execute("select 1")
@@ -65,4 +84,11 @@ def _open_pool(url: str) -> Engine:
                 raise DisconnectionError from error
         record.info["used_at"] = now
 
-    return engine
+
+def _has_unread(driver: Any) -> bool:
+    """Whether the server said something unasked, as it does before it closes a connection."""
+    if driver.closed:
+        return True
+    waiting = select.poll()
+    waiting.register(driver.fileno(), select.POLLIN)
+    return bool(waiting.poll(0))
