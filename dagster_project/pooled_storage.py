@@ -2,8 +2,8 @@
 
 Dagster's own storage makes a connection for each statement, 960 in a sync of the sample corpus
 that finds nothing to do: a third of the time of that sync, and a new server process each. Here
-each of the three stores keeps one. A connection that the server has closed, or that was not used for
-a while, is checked before it is used again, so that a restarted server is met with a new one.
+each of the three stores keeps one. A connection that the server has closed, or that was not used
+for a while, is checked before it is used again, so that a restarted server is met with a new one.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -38,6 +39,8 @@ from ragline.storage.database import Database
 
 # How an error's class is named when a server went away, whichever library met it.
 LOST_SERVER = ("OperationalError", "InterfaceError", "AdminShutdown", "DagsterPostgresException")
+# What an error is listed under in docs/errors.md has no module before it.
+OWN_MODULE = re.compile(r"^(?:ragline|assets|dagster_project|retrieval_api)(?:\.\w+)*\.(?=[A-Z])")
 # Its events go to the storage and the UI; the terminal is for the progress.
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
@@ -317,5 +320,5 @@ def _name_error(error: SerializableErrorInfo | None) -> str:
     # Great Expectations puts its traceback behind its message.
     said = error.message.strip().splitlines()[0].partition("Traceback: ")[0].strip()
     if error.cls_name not in LOST_SERVER and "OperationalError" not in said:
-        return said
+        return OWN_MODULE.sub("", said)
     return f"{DatabaseUnavailableError.__name__}: Postgres does not answer: {said}"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +14,9 @@ from ragline.errors import DiskFullError
 FULL = (errno.ENOSPC, errno.EDQUOT)
 # How other programs say it.
 NO_SPACE = "No space left on device"
+
+# Postgres writes its log in files of 16 MiB, and ends without room for the next one.
+LEAST_FREE_BYTES = 20 * 1024**2
 
 
 @contextmanager
@@ -35,3 +40,24 @@ def describe_full_disk(path: Path) -> str:
         f"no space left on the disk of {path}, which could not be written; free space there, then "
         "run the command again (docs/runbooks/disk-full.md)"
     )
+
+
+def is_full(folder: Path) -> bool:
+    """Whether Postgres and Ragline lack the room that they need on the disk of a folder."""
+    disk = os.statvfs(folder)
+    if disk.f_bavail * disk.f_frsize < LEAST_FREE_BYTES:
+        return True
+    try:  # a quota shows only when something is written
+        with tempfile.TemporaryFile(dir=folder, buffering=0) as probe:
+            probe.write(b"0" * 65_536)
+    except OSError as error:
+        return error.errno in FULL
+    return False
+
+
+def find_mount(folder: Path) -> Path:
+    """Where the disk of a folder is mounted."""
+    mount = folder.resolve()
+    while not mount.is_mount():
+        mount = mount.parent
+    return mount

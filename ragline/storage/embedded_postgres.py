@@ -32,7 +32,7 @@ from psycopg.conninfo import make_conninfo
 from psycopg.pq import PGconn, Ping
 
 from ragline.errors import DatabaseDiskFullError, DatabaseUnavailableError
-from ragline.storage.disk_errors import FULL, NO_SPACE, describe_full_disk
+from ragline.storage.disk_errors import FULL, NO_SPACE, describe_full_disk, is_full
 from ragline.storage.postgres_programs import VERSION, PostgresPrograms
 
 logger = logging.getLogger(__name__)
@@ -425,11 +425,11 @@ class _Server:
 
     def _error(self, what: str, began_at: int) -> DatabaseUnavailableError:
         said = "\n".join(self._log_since(began_at).strip().splitlines()[-10:])
-        message = (
-            f"the embedded Postgres {what}; its log is {self.log}, and "
-            "docs/runbooks/postgres-killed.md says what to do"
-        )
-        if NO_SPACE in said:
-            message = f"{message}: {describe_full_disk(self.home)}"
-            return DatabaseDiskFullError(f"{message}\n{said}".strip())
+        message = f"the embedded Postgres {what}; its log is {self.log}"
+        # A full disk has no room for that log either.
+        if NO_SPACE in said or is_full(self.home):
+            return DatabaseDiskFullError(
+                f"{message}: {describe_full_disk(self.home)}\n{said}".strip()
+            )
+        message = f"{message}, and docs/runbooks/postgres-killed.md says what to do"
         return DatabaseUnavailableError(f"{message}\n{said}".strip())
