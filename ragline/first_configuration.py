@@ -13,8 +13,9 @@ import subprocess
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 
+from ragline.configuration import home_of
 from ragline.sources.file_paths import EVERYTHING, PathPatterns
 
 # What people keep documents in. Code and data of programs are left for people to name.
@@ -24,7 +25,18 @@ DOCUMENT_SUFFIXES = (
 )  # fmt: skip
 RECORD_SUFFIXES = (".jsonl", ".ndjson")
 # Folders of programs: what lies there is not what a person wrote for others to read.
-PROGRAM_FOLDERS = ("node_modules", "venv", "site-packages", "build", "dist", "target", "vendor")
+PROGRAM_FOLDERS = (
+    ".venv", "venv", "node_modules", "site-packages", "build", "dist", "target", "vendor",
+)  # fmt: skip
+# Files of programs. One of them makes a folder one of a program, except where pages have them too.
+PAGE_SUFFIXES = (".css", ".js", ".mjs")
+PROGRAM_SUFFIXES = (
+    ".c", ".cc", ".cpp", ".cs", ".go", ".h", ".hpp", ".java", ".jsx", ".kt", ".lua", ".php", ".pl",
+    ".py", ".pyi", ".r", ".rb", ".rs", ".scala", ".scss", ".sh", ".sql", ".swift", ".ts", ".tsx",
+    ".vue", *PAGE_SUFFIXES,
+)  # fmt: skip
+# What Ragline keeps in the folder of its configuration file.
+OWN_PATHS = ("/ragline.yaml", "/.ragline/")
 # Tried in this order; then whatever a record has that suits.
 ID_COLUMNS = ("_id", "id", "doc_id", "document_id", "uuid", "key", "slug", "url")
 TITLE_COLUMNS = ("title", "name", "headline", "subject")
@@ -46,6 +58,14 @@ class FoundSource:
 
 
 @dataclass(frozen=True, slots=True)
+class FoundRecords:
+    """A file of records, which is a source of its own."""
+
+    file: PurePath
+    found: FoundSource
+
+
+@dataclass(frozen=True, slots=True)
 class FirstConfiguration:
     """A configuration file's text, its collection, and the sources in it."""
 
@@ -61,8 +81,10 @@ def propose_configuration(folder: Path) -> FirstConfiguration:
     """
     folder = folder.resolve()
     collection = _make_name(folder.name, taken=())
+    records = list(_find_records(folder))
+    own = [*OWN_PATHS, *_list_home(folder), *(_anchor(source.file) for source in records)]
     sources: list[FoundSource] = []
-    for found in [*_find_files(folder), *_find_records(folder)]:
+    for found in [_find_files(folder, own), *(source.found for source in records)]:
         taken = [source.name for source in sources]
         sources.append(
             FoundSource(_make_name(found.name, taken), found.kind, found.settings, found.holds)
@@ -70,48 +92,63 @@ def propose_configuration(folder: Path) -> FirstConfiguration:
     return FirstConfiguration(collection, tuple(sources), _write(collection, sources))
 
 
-def _find_files(folder: Path) -> Iterator[FoundSource]:
-    """The documents in Git's commits where there are any, else those on disk, a source a folder."""
+def _find_files(folder: Path, own: list[str]) -> FoundSource:
+    """The documents in Git's commits where there are any, else the folder on disk, as a whole."""
     committed = _list_committed(folder)
-    if committed:
-        yield _describe_repository(committed)
-        return
-    paths = list(_list_files(folder))
-    here = [path for path in paths if len(path.parts) == 1]
-    if here or not paths:
-        patterns = _quote(f"/*{suffix}" for suffix in _list_suffixes(here) or DOCUMENT_SUFFIXES[:3])
-        settings = ("uri: .", f"include: [{patterns}]")
-        yield FoundSource("files", "files", settings, _count_kinds(here))
-    for name in dict.fromkeys(path.parts[0] for path in paths if len(path.parts) > 1):
-        within = [path for path in paths if path.parts[0] == name and len(path.parts) > 1]
-        patterns = _quote(f"*{suffix}" for suffix in _list_suffixes(within))
-        settings = (f"uri: {json.dumps(f'./{name}', ensure_ascii=False)}", f"include: [{patterns}]")
-        yield FoundSource(name, "files", settings, _count_kinds(within))
-
-
-def _describe_repository(committed: list[PurePosixPath]) -> FoundSource:
-    patterns = _quote(f"*{suffix}" for suffix in _list_suffixes(committed))
-    return FoundSource(
-        "repository",
-        "git",
-        (
+    if any(map(_is_document, committed)):
+        branch = (
             "# Reads the commits of the current branch. To read the files as they lie in the",
             "# folder, committed or not, write `kind: files`.",
-            "uri: .",
-            f"include: [{patterns}]",
-        ),
-        _count_kinds(committed),
+        )
+        return _describe_folder("repository", "git", branch, committed, own)
+    return _describe_folder("files", "files", (), list(_list_files(folder)), own)
+
+
+def _describe_folder(
+    name: str, kind: str, notes: tuple[str, ...], paths: list[PurePosixPath], own: list[str]
+) -> FoundSource:
+    """A source without `include`: a format or folder that comes later is found too."""
+    left_out = [*own, *_list_program_patterns(paths)]
+    settings = (
+        *notes,
+        "uri: .",
+        "# Every file is taken, new formats and subfolders too; what no reader reads is listed as",
+        "# unsupported. Names that begin with a dot are left out, and what matches these patterns",
+        "# (as in .gitignore): Ragline's own files, and what belongs to programs.",
+        "exclude:",
+        *(f"  - {json.dumps(pattern, ensure_ascii=False)}" for pattern in left_out),
     )
+    return FoundSource(name, kind, settings, _count_kinds([*filter(_is_document, paths)]))
 
 
-def _find_records(folder: Path) -> Iterator[FoundSource]:
+def _list_program_patterns(paths: list[PurePosixPath]) -> list[str]:
+    """Folders of tools and endings of program files, in a folder that holds a program."""
+    counted = Counter(path.suffix for path in paths if path.suffix.lower() in PROGRAM_SUFFIXES)
+    endings = [f"*{suffix}" for suffix in sorted(counted)]
+    is_program = any(suffix.lower() not in PAGE_SUFFIXES for suffix in counted)
+    return [*(f"{name}/" for name in PROGRAM_FOLDERS), *endings] if is_program else endings
+
+
+def _list_home(folder: Path) -> list[str]:
+    """The folder of what Ragline keeps, where it lies in the folder of documents."""
+    home = home_of(folder / "ragline.yaml").resolve()
+    return [f"{_anchor(home.relative_to(folder))}/"] if folder in home.parents else []
+
+
+def _anchor(path: PurePath) -> str:
+    """A pattern that matches one path below the source's root."""
+    return "/" + re.sub(r"([\\*?\[\]])", r"\\\1", path.as_posix())
+
+
+def _find_records(folder: Path) -> Iterator[FoundRecords]:
     for path in sorted(folder.iterdir()):
         if path.suffix.lower() in RECORD_SUFFIXES and path.is_file():
             fields = _guess_fields(path)
             if fields:
                 uri = json.dumps(f"./{path.name}", ensure_ascii=False)
                 settings = (f"uri: {uri}", f"fields: {{{fields}}}")
-                yield FoundSource(path.stem, "records", settings, "one record a line")
+                found = FoundSource(path.stem, "records", settings, "one record a line")
+                yield FoundRecords(PurePath(path.name), found)
 
 
 def _guess_fields(path: Path) -> str | None:
@@ -140,7 +177,7 @@ def _guess_fields(path: Path) -> str | None:
 
 
 def _list_files(folder: Path) -> Iterator[PurePosixPath]:
-    """The documents on disk, sorted, without what is hidden or belongs to programs."""
+    """The files on disk, sorted, without what is hidden and folders of programs."""
     patterns = PathPatterns(EVERYTHING, ())
     seen = 0
     for root, folders, names in os.walk(folder):
@@ -153,7 +190,7 @@ def _list_files(folder: Path) -> Iterator[PurePosixPath]:
         )
         for name in sorted(names):
             path = PurePosixPath((Path(root) / name).relative_to(folder).as_posix())
-            if path.suffix.lower() in DOCUMENT_SUFFIXES and patterns.take(str(path)):
+            if patterns.take(str(path)):
                 yield path
         seen += len(names)
         if seen > MOST_FILES:
@@ -161,7 +198,7 @@ def _list_files(folder: Path) -> Iterator[PurePosixPath]:
 
 
 def _list_committed(folder: Path) -> list[PurePosixPath]:
-    """The documents in the last commit of the repository that the folder is; none without one."""
+    """The files in the last commit of the repository that the folder is; none without one."""
     if not (folder / ".git").exists():
         return []
     try:
@@ -173,14 +210,11 @@ def _list_committed(folder: Path) -> list[PurePosixPath]:
         return []
     patterns = PathPatterns(EVERYTHING, ())
     names = done.stdout.decode(errors="replace").split("\0") if done.returncode == 0 else []
-    paths = [PurePosixPath(name) for name in names if name and patterns.take(name)]
-    return [path for path in paths if path.suffix.lower() in DOCUMENT_SUFFIXES]
+    return [PurePosixPath(name) for name in names if name and patterns.take(name)]
 
 
-def _list_suffixes(paths: Iterable[PurePosixPath]) -> list[str]:
-    """The endings of names, as they are written, the most frequent first."""
-    counted = Counter(path.suffix for path in paths)
-    return [suffix for suffix, _ in sorted(counted.items(), key=lambda item: (-item[1], item[0]))]
+def _is_document(path: PurePosixPath) -> bool:
+    return path.suffix.lower() in DOCUMENT_SUFFIXES
 
 
 def _count_kinds(paths: list[PurePosixPath]) -> str:
@@ -189,10 +223,6 @@ def _count_kinds(paths: list[PurePosixPath]) -> str:
     kinds = Counter(path.suffix.lower().removeprefix(".") for path in paths)
     shown = ", ".join(f"{number:,} {kind}" for kind, number in kinds.most_common())
     return f"{len(paths):,} document{'' if len(paths) == 1 else 's'}: {shown}"
-
-
-def _quote(patterns: Iterable[str]) -> str:
-    return ", ".join(json.dumps(pattern, ensure_ascii=False) for pattern in patterns)
 
 
 def _make_name(text: str, taken: Iterable[str]) -> str:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import subprocess
 from pathlib import Path
+from typing import cast
 
 import pytest
 import yaml
 
 from ragline.configuration import load_configuration
 from ragline.first_configuration import propose_configuration
+from ragline.sources.registry import open_source
+from ragline.storage.database import Database
 from tests.ragline_home import Home
 
 GIT = ["git", "-c", "user.name=a", "-c", "user.email=a@example.org"]
@@ -32,22 +35,41 @@ def list_sources(folder: Path) -> list[tuple[str, str]]:
     return [(source.name, source.kind) for source in sources]
 
 
+def list_ids(folder: Path) -> list[str]:
+    """What the proposed source of files lists."""
+    list_sources(folder)
+    configuration = load_configuration(folder / "ragline.yaml")
+    settings = next(one for one in configuration.sources if one.kind == "files")
+    source = open_source(settings, folder, cast("Database", None))  # files need none
+    return sorted(listed.document_id for listed in source.list_documents())
+
+
 @pytest.mark.parametrize(
-    ("names", "sources"),
+    ("names", "listed"),
     [
-        ([], [("files", "files")]),
-        (["docs/a.md", "docs/b/c.pdf"], [("docs", "files")]),
-        (["a.md", "Team Wiki/b.md"], [("files", "files"), ("team-wiki", "files")]),
-        (["docs/a.md", "src/b.py", "node_modules/c/readme.md"], [("docs", "files")]),
-        (["a_b/x.md", "a-b/x.md"], [("a-b", "files"), ("a-b-2", "files")]),
-        (["docs/~$lock.docx", "docs/.hidden.md", "docs/a.md"], [("docs", "files")]),
-        (["Änderungen/a.md"], [("nderungen", "files")]),
+        ([], []),
+        (["docs/a.md", "docs/b/c.pdf"], ["docs/a.md", "docs/b/c.pdf"]),
+        (["a.md", "Team Wiki/b.html"], ["Team Wiki/b.html", "a.md"]),
+        (["docs/a.md", "src/b.py", "src/c.css", "node_modules/c/readme.md"], ["docs/a.md"]),
+        (["a.html", "a_files/b.js", "build/plan.md"], ["a.html", "build/plan.md"]),
+        (["docs/~$lock.docx", "docs/.hidden.md", "docs/a.md"], ["docs/a.md"]),
+        ([".ragline/models/readme.md", ".venv/b.md", "picture.png"], ["picture.png"]),
     ],
 )
-def test_each_folder_with_documents_is_a_source(tmp_path: Path, names, sources):
+def test_folder_is_one_source_without_what_belongs_to_programs(tmp_path: Path, names, listed):
     for name in names:
         write(tmp_path, name)
-    assert list_sources(tmp_path) == sources
+    assert list_sources(tmp_path) == [("files", "files")]
+    assert list_ids(tmp_path) == listed
+
+
+def test_home_and_files_of_records_are_no_documents_of_the_folder(tmp_path: Path, monkeypatch):
+    monkeypatch.setenv("RAGLINE_HOME", str(tmp_path / "kept"))
+    write(tmp_path, "kept/postgres.log")
+    write(tmp_path, "faq [1].jsonl", '{"id": 1, "text": "x"}\n')
+    write(tmp_path, "a.md")
+    assert list_sources(tmp_path) == [("files", "files"), ("faq-1", "records")]
+    assert list_ids(tmp_path) == ["a.md"]
 
 
 def test_repository_with_documents_in_its_commits_is_read_from_them(tmp_path: Path):
@@ -61,7 +83,8 @@ def test_repository_without_committed_documents_is_read_as_files(tmp_path: Path)
     write(tmp_path, "src/main.py", "print()\n")
     commit(tmp_path)
     write(tmp_path, "docs/a.md")
-    assert list_sources(tmp_path) == [("docs", "files")]
+    assert list_sources(tmp_path) == [("files", "files")]
+    assert list_ids(tmp_path) == ["docs/a.md"]
 
 
 @pytest.mark.parametrize(
@@ -99,11 +122,19 @@ def test_written_file_passes_check_and_sync_and_is_not_overwritten(
     (folder / ".ragline" / "models").symlink_to(model_cache)
     home = Home(folder, database_url)
     written = home.read("init")
-    assert (written["collection"], len(written["sources"])) == ("my-handbook", 3)
+    assert (written["collection"], len(written["sources"])) == ("my-handbook", 2)
     assert home.read("check")["ok"]
     assert home.read("sync")["ok"]
     hits = home.read("search", "my-handbook", "where is the key")["hits"]
-    assert {hit["source"] for hit in hits} == {"docs", "faq", "files"}
+    assert {hit["source"] for hit in hits} == {"faq", "files"}
+
+    write(folder, "docs/page.html", "<p>A hedgehog sleeps under the ferry.</p>")
+    write(folder, "new/w.md", "The wombat digs.\n")
+    write(folder, "later.txt", "The heron waits.\n")
+    report = home.read("sync")
+    assert report["sources"]["files"]["added"] == 3
+    listed = home.run("documents", "files")
+    assert "ragline.yaml" not in listed
 
     mine = "sources: []\n"
     (folder / "ragline.yaml").write_text(mine, "utf-8")
@@ -120,11 +151,19 @@ def test_repository_is_synced_as_it_was_proposed(
     tmp_path: Path, database_url: str, model_cache: Path
 ):
     write(tmp_path, "docs/tea.md")
+    write(tmp_path, "src/main.py", "print()\n")
+    write(tmp_path, "build/readme.md")
+    write(tmp_path, "ragline.yaml", "sources: []\n")
     commit(tmp_path)
     (tmp_path / ".ragline").mkdir()
     model_cache.mkdir(exist_ok=True)
     (tmp_path / ".ragline" / "models").symlink_to(model_cache)
     home = Home(tmp_path, database_url)
-    home.run("init")
+    home.run("init", "--force")
+    report = home.read("sync")
+    assert report["sources"]["repository"]["added"] == 1
+
+    write(tmp_path, "guides/page.html", "<p>A hedgehog sleeps.</p>")
+    commit(tmp_path)
     report = home.read("sync")
     assert report["sources"]["repository"]["added"] == 1
