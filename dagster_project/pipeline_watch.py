@@ -115,8 +115,9 @@ class PipelineWatch:
         raised = [alarm for source in state.sources for alarm in source.alarm_details]
         raised += [alarm for each in state.collections for alarm in each.alarm_details]
         alarms = {alarm.key: alarm.text for alarm in raised}
+        runbooks = {alarm.key: alarm.runbook for alarm in raised}
         for key in sorted(alarms.keys() - self._alarms.keys()):
-            self._show(f"ALARM {alarms[key]}")
+            self._show(f"ALARM {alarms[key]} (see {runbooks[key]})")
         for key in sorted(self._alarms.keys() - alarms.keys()):
             self._show(f"alarm ended: {self._alarms[key]}")
         self._alarms = alarms

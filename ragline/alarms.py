@@ -8,6 +8,7 @@ the database by `status`; nothing here keeps state, so an alarm ends when its fa
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -240,7 +241,7 @@ def _judge_unreachable(facts: SourceFacts) -> Alarm | None:
         source=facts.source,
         cause=(
             f"source {facts.source} cannot be reached since {_say_moment(since)}: "
-            f"{facts.unreachable_error}"
+            f"{_unname(facts.unreachable_error or '', facts.source)}"
         ),
         remedy=(
             "restore access as the message says; what the source had is served meanwhile, and "
@@ -261,7 +262,7 @@ def _judge_failing(facts: SourceFacts) -> Alarm | None:
     times = "once" if facts.failures == 1 else f"{facts.failures} times in a row"
     named = [document.document_id for document in waiting]
     late = f" while {_name(named, len(named))} waits" if waiting else ""
-    reason = facts.last_error or "the run ended before its last stage"
+    reason = _unname(facts.last_error or "the run ended before its last stage", facts.source)
     return raise_alarm(
         "sync_failed",
         collection=facts.collection,
@@ -426,6 +427,11 @@ def _name(named: Sequence[str], count: int) -> str:
     """The first few names, and whether there are more."""
     shown = ", ".join(named[:NAMED_DOCUMENTS])
     return f"{shown}, …" if count > NAMED_DOCUMENTS else shown
+
+
+def _unname(error: str, source: str) -> str:
+    """An error without the name of its source at the beginning, for a text that names it before."""
+    return re.sub(rf"^(\w+: )?source {re.escape(source)}: ", r"\1", error)
 
 
 def _say_limit(limit: timedelta) -> str:

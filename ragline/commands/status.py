@@ -21,6 +21,7 @@ from ragline.lifecycle.states import STATES
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from ragline.alarms import Alarm
     from ragline.configuration import Configuration
     from ragline.status import Clock, CollectionStatus, SourceStatus, Status
 
@@ -52,8 +53,8 @@ def print_status(state: Status, console: Console) -> None:
     for collection in state.collections:
         console.print(f"[bold]collection {collection.collection}[/bold]")
         print_fields(console, _describe_collection(collection))
-        for alarm in collection.alarms:
-            print_indented(console, f"[red]alarm[/red]: {escape(alarm)}", 2)
+        for alarm in collection.alarm_details:
+            print_alarm(alarm, console)
     for source in state.sources:
         _print_source(source, console)
 
@@ -61,13 +62,19 @@ def print_status(state: Status, console: Console) -> None:
 def _print_source(source: SourceStatus, console: Console) -> None:
     console.print(f"[bold]source {source.source}[/bold], collection {source.collection}")
     print_fields(console, _describe_source(source))
-    for alarm in source.alarms:
-        print_indented(console, f"[red]alarm[/red]: {escape(alarm)}", 2)
+    for alarm in source.alarm_details:
+        print_alarm(alarm, console)
     for failure in source.failures:
         text = f"{source.source}: {escape(failure.document_id)}: {escape(failure.error)}"
         print_indented(console, f"[yellow]{failure.state}[/yellow] {text}", 2)
     if source.last_error is not None:
         print_indented(console, f"[red]last sync failed[/red]: {escape(source.last_error)}", 2)
+
+
+def print_alarm(alarm: Alarm, console: Console) -> None:
+    """Show an alarm and, in a line below, the page that says what to do."""
+    print_indented(console, f"[red]alarm[/red]: {escape(alarm.text)}", 2)
+    print_indented(console, f"see {alarm.runbook}", 4)
 
 
 def _describe_source(source: SourceStatus) -> list[tuple[str, str]]:

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from ragline.alarms import KINDS, LateDocument, SourceFacts, judge_source
+from ragline.commands.output import open_console
+from ragline.commands.status import print_alarm
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 CLOCK = timedelta(minutes=10)
@@ -106,3 +108,28 @@ def test_long_list_of_documents_is_cut_short():
 def test_kind_has_a_runbook_and_says_when_it_is_raised(name):
     assert Path(KINDS[name].runbook).name == KINDS[name].runbook
     assert KINDS[name].when
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {**AWAY, "unreachable_error": "source wiki: /srv/wiki cannot be listed: away"},
+        {
+            **FAILING,
+            "last_error": "SourceUnavailableError: source wiki: /srv/wiki cannot be listed",
+        },
+    ],
+)
+def test_alarm_names_its_source_once(facts):
+    (alarm,) = judge_source(replace(QUIET, **facts), NOW)
+    assert alarm.cause.count("source wiki") == 1
+    assert ": /srv/wiki cannot be listed" in alarm.cause
+
+
+def test_status_shows_the_runbook_below_its_alarm(capsys):
+    (alarm,) = judge_source(replace(QUIET, **AWAY), NOW)
+    print_alarm(alarm, open_console())
+    shown = capsys.readouterr().out.splitlines()
+    assert shown[0] == f"  alarm: {alarm.text}"
+    assert shown[1].strip() == "see docs/runbooks/source-unreachable.md"
+    assert "runbooks" not in alarm.text
