@@ -6,10 +6,12 @@ No Dagster object is made here; the sensors themselves are `sensors`.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from ragline.errors import SourceUnavailableError
+from ragline.fingerprints import hash_bytes
 from ragline.sources.settings import SourceSettings
 from ragline.storage.database import Database
 from ragline.storage.statements import load_statement
@@ -26,12 +28,16 @@ PROOF_SHARE = 0.2
 PROOF_MARGIN = timedelta(seconds=30)
 FIRST_RETRY_S = 10.0
 LONGEST_RETRY_S = 600.0
+# Where only the collection's settings or a build kept a run from ending, its source is served: the
+# run is repeated as if so many attempts had been made before.
+SERVED_ATTEMPTS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Memory:
     """What a sensor remembers: how many runs it asked for, and how many of the last ones were
-    attempts to make up for a failed one; whether the last probe met an absent source.
+    attempts to make up for a failed one; whether the last probe met an absent source; and which
+    content of the configuration file the last run was asked for, by its hash.
 
     Which probe was seen is not among it: what counts is what the listing saw (`Known`).
     """
@@ -39,12 +45,18 @@ class Memory:
     number: int = 0
     attempts: int = 0
     is_away: bool = False
+    settings: str | None = None
 
     @classmethod
     def read(cls, cursor: str | None) -> Memory:
         """The memory kept in a cursor."""
         kept = json.loads(cursor) if cursor else {}
-        return cls(kept.get("number", 0), kept.get("attempts", 0), kept.get("is_away", False))
+        return cls(
+            kept.get("number", 0),
+            kept.get("attempts", 0),
+            kept.get("is_away", False),
+            kept.get("settings"),
+        )
 
     def write(self) -> str:
         """The cursor that keeps this memory."""
@@ -155,26 +167,42 @@ def decide(
     *,
     proof_age: float,
     now: float,
+    settings: str | None = None,
 ) -> Memory | str:
     """What to remember when a run is due now; the reason when none is.
 
     `proof_age` is how old the last sync may become, in seconds, when the probe shows nothing.
+    `settings` is the hash of the configuration file as it is now: another content starts a run,
+    which tells a fault in it at once, or that it is corrected.
     """
     if last.is_unfinished or known.is_locked:
         return "its sync is running or waiting to run"
+    asked = replace(
+        memory, number=memory.number + 1, attempts=0, settings=settings or memory.settings
+    )
+    if memory.settings is not None and asked.settings != memory.settings:
+        return asked
     is_changed = probe != known.listed_probe or known.has_work
     if last.has_failed or known.failed_at is not None:
-        if last.has_made_entries and known.failed_at is None and is_changed:
+        is_served = last.has_made_entries and known.failed_at is None
+        if is_served and is_changed:
             # It serves changes while the settings or a build fail; none waits for the repair.
-            return Memory(memory.number + 1, memory.attempts)
+            return replace(asked, attempts=memory.attempts)
         ended_at = max(
             last.ended_at if last.has_failed and last.ended_at else 0.0, known.failed_at or 0.0
         )
-        wait = ended_at + retry_seconds(memory.attempts) - now
+        attempts = memory.attempts + (SERVED_ATTEMPTS if is_served else 0)
+        wait = ended_at + retry_seconds(attempts) - now
         if wait > 0:
             return f"its last sync failed; the next attempt is in {wait:.0f} s"
-        return Memory(memory.number + 1, memory.attempts + 1)
+        return replace(asked, attempts=memory.attempts + 1)
     is_old = last.entries_made_at is None or now - last.entries_made_at > proof_age
-    if is_changed or is_old:
-        return Memory(memory.number + 1)
-    return NOTHING_CHANGED
+    return asked if is_changed or is_old else NOTHING_CHANGED
+
+
+def hash_settings(path: Path) -> str | None:
+    """The hash of a configuration file's content; None when it cannot be read."""
+    try:
+        return hash_bytes(path.read_bytes()).hex()
+    except OSError:
+        return None

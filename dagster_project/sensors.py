@@ -38,6 +38,7 @@ from dagster_project.due_syncs import (
     LastSync,
     Memory,
     decide,
+    hash_settings,
     interval_seconds,
     proof_seconds,
     read_known,
@@ -103,7 +104,8 @@ def _build_change_sensor(
                 probe = open_source(settings, configuration.home, database).probe()
             except SourceUnavailableError as error:
                 return _report_unreachable(context, database, settings, error)
-            return _answer_probe(context, database, settings, probe, looked_at)
+            content = hash_settings(configuration.path)
+            return _answer_probe(context, database, settings, probe, looked_at, content)
 
     return changes
 
@@ -127,14 +129,16 @@ def _answer_probe(
     settings: SourceSettings,
     probe: str,
     looked_at: datetime,
+    content: str | None,
 ) -> SensorResult | SkipReason:
     last = read_last_sync(context.instance, settings.name)
     memory = Memory.read(context.cursor)
-    due, was_away = judge_probe(database, settings, memory, last, probe, looked_at)
+    due, was_away = judge_probe(database, settings, memory, last, probe, looked_at, content)
     events = [_evaluate(judge_reachability(settings.name, None))] if was_away else []
-    cursor = replace(due if isinstance(due, Memory) else memory, is_away=False).write()
+    kept = due if isinstance(due, Memory) else memory
+    cursor = replace(kept, is_away=False, settings=kept.settings or content).write()
     if isinstance(due, str):
-        if events or memory.is_away:
+        if events or cursor != context.cursor:
             return SensorResult(skip_reason=due, asset_events=events, cursor=cursor)
         return SkipReason(due)
     return SensorResult(
@@ -149,12 +153,18 @@ def judge_probe(
     last: LastSync,
     probe: str,
     looked_at: datetime,
+    content: str | None = None,
 ) -> tuple[Memory | str, bool]:
-    """What `decide` makes of a probe that succeeded, noted; and whether the source was away."""
+    """What `decide` makes of a probe that succeeded, noted; and whether the source was away.
+
+    `content` is the hash of the configuration file.
+    """
     known = read_known(database, settings.name, last.started_at)
     is_complete = KINDS[settings.kind].is_probe_complete
     age = FOREVER if is_complete and last.entries_made_at else proof_seconds(settings)
-    due = decide(memory, probe, last, known, proof_age=age, now=looked_at.timestamp())
+    due = decide(
+        memory, probe, last, known, proof_age=age, now=looked_at.timestamp(), settings=content
+    )
     # A source that answers and cannot be listed stays unreachable until a listing succeeds.
     if known.is_unlistable and not memory.is_away:
         return due, False

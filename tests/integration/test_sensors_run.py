@@ -488,6 +488,15 @@ def test_nightly_collection_reports_what_it_deleted(station: Station):
 UNSURE = {"note-files/documents:language_is_known", "note-files/chunks:chunks_are_rarely_tiny"}
 
 
+def test_another_content_of_the_configuration_file_starts_one_sync(station: Station):
+    station.sync()
+    assert "nothing changed" in str(station.tick().skip_message)
+    path = station.configuration.path
+    path.write_text(f"{path.read_text('utf-8')}# a remark\n", "utf-8")
+    assert len(station.tick().run_requests or []) == 1
+    assert "nothing changed" in str(station.tick().skip_message)
+
+
 def read_red(station: Station) -> set[str]:
     """What the UI shows in red: the assets whose last run failed and the checks that failed."""
     keys = station.definitions.resolve_asset_graph().materializable_asset_keys

@@ -102,6 +102,30 @@ def test_change_does_not_wait_for_the_repair_of_what_the_collection_lacks():
     assert "next attempt" in str(judge(tried_often, "b", failed, unlisted))
 
 
+def test_run_that_only_the_collection_kept_from_ending_is_not_repeated_soon():
+    served = LastSync(
+        has_failed=True, started_at=NOW - 20, ended_at=NOW - 11, entries_made_at=NOW - 12
+    )
+    assert "next attempt is in 69 s" in str(judge(Memory(6), "a", served))
+
+
+def test_another_content_of_the_configuration_starts_a_sync_at_once():
+    failed = LastSync(has_failed=True, ended_at=NOW - 1, entries_made_at=NOW - 100)
+    remembered = Memory(6, attempts=9, settings="old")
+
+    def look(memory, last, content):
+        return decide(memory, "a", last, SEEN, proof_age=PROOF_AGE, now=NOW, settings=content)
+
+    for last in (FRESH, failed):
+        assert look(remembered, last, "new") == Memory(7, settings="new")
+    running = LastSync(is_unfinished=True)
+    assert "running" in str(look(remembered, running, "new"))
+    # Nothing to compare with, an unreadable file, or the same content: no reason for a run.
+    assert look(Memory(6), FRESH, "new") == "nothing changed"
+    assert look(remembered, FRESH, None) == "nothing changed"
+    assert look(remembered, FRESH, "old") == "nothing changed"
+
+
 def test_success_forgets_the_attempts():
     assert judge(Memory(6, attempts=2), "b", FRESH) == Memory(7, 0)
 
