@@ -115,6 +115,17 @@ class TracedText:
 
 
 @dataclass(frozen=True, slots=True)
+class WordForms:
+    """What a word of a query may be written as, and the parts that it has, as it is written.
+
+    `equal` are the forms of the word itself that are words of their own in an analysed text.
+    """
+
+    equal: tuple[str, ...]
+    parts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class _Form:
     """Another form of a part of a text, and where that part is."""
 
@@ -159,6 +170,99 @@ def trace_text(text: str, language: str, version: str | None = VERSION) -> Trace
         starts += [starts[form.start]] * (len(form.text) + 1)
         ends += [ends[form.end - 1]] * (len(form.text) + 1)
     return TracedText("".join(parts), starts, ends)
+
+
+def list_word_forms(word: str, language: str) -> WordForms:
+    """The forms of one word without blanks: ERR-4021 is err4021, and has the parts ERR and 4021."""
+    name, main = _read_name(language), _CLUSTER.sub(_replace_cluster, word)
+    segments = _SEGMENT.findall(main)
+    equal = _list_equal_forms(segments[0], name) if len(segments) == 1 else []
+    parts = segments if len(segments) > 1 else []
+    for segment in segments:
+        words = _list_own_words(segment, name)
+        parts = parts + (words if len(words) > 1 else [])
+        for one in words:
+            found = _list_parts(one, 0, len(one), shortest=1)
+            parts += [one[part.start : part.end] for part in found]
+            parts += [pair.text for pair in _list_pairs(one, 0, len(one))]
+        for number in _NUMBER.findall(segment):
+            parts += [form.text for form in _list_beginnings(0, number)]
+    known = {text.lower() for text in (main, *equal)}
+    return WordForms(
+        tuple(equal), tuple(part for part in dict.fromkeys(parts) if part.lower() not in known)
+    )
+
+
+def is_written_in(word: str, text: str, language: str) -> bool:
+    """Whether a text has a word whole, wherever either of them has blanks and separators."""
+    name = _read_name(language)
+    texts = _join_all(_CLUSTER.sub(_replace_cluster, text), name)
+    main = _CLUSTER.sub(_replace_cluster, word)
+    wanted = {
+        " ".join(" ".join(_list_own_words(one, name)) for one in _SEGMENT.findall(writing))
+        for writing in (main, unquote(main, errors="replace"))
+    }
+    sought = {joined for one in wanted for joined in _join_all(one, name) if joined}
+    return any(
+        _has_between(joined, bounds, one) for joined, bounds in texts.items() for one in sought
+    )
+
+
+def _has_between(joined: str, bounds: set[int], sought: str) -> bool:
+    at = joined.find(sought)
+    while at >= 0:
+        if at in bounds and at + len(sought) in bounds:
+            return True
+        at = joined.find(sought, at + 1)
+    return False
+
+
+def _join_all(main: str, language: str) -> dict[str, set[int]]:
+    """The letters and digits of a text, as they may be written, and the bounds of its parts."""
+    pieces = [
+        piece.lower()
+        for part in _PART.findall(main)
+        for piece in (part if _UNSPACED_RUN.match(part) else [part])
+    ]
+    found: dict[str, set[int]] = {}
+    for writing in range(len(_list_plain_writings("", language))):
+        bounds, length, texts = {0}, 0, []
+        for piece in pieces:
+            texts.append(_list_plain_writings(piece, language)[writing])
+            length += len(texts[-1])
+            bounds.add(length)
+        found["".join(texts)] = bounds
+    return found
+
+
+def _list_plain_writings(text: str, language: str) -> list[str]:
+    """A word without accents, with one letter and with two for an umlaut; always as many."""
+    texts = [_strip_accents(text), _strip_accents(text.translate(_TWO_LETTERS))]
+    if language == "german":
+        texts.append(_UMLAUT_PAIRS.sub(r"\1", texts[1]))
+    return texts
+
+
+def _list_equal_forms(segment: str, language: str) -> list[str]:
+    words = _list_own_words(segment, language)
+    if len(words) == 1:
+        forms = [_Form(words[0].lower(), 0, 0)]
+    elif _NUMBER.fullmatch(segment):
+        forms = [_Form(segment, 0, 0)]
+    else:
+        forms = _join_words(segment, 0, language)
+    return [form.text for one in forms for form in _add_plain_forms(one, language)]
+
+
+def _list_own_words(segment: str, language: str) -> list[str]:
+    """The words of a compound, without an elided article and what English puts behind one."""
+    words = _WORD.findall(segment)
+    if len(words) > 1 and "'" in segment:
+        if words[-1].lower() in _ENDINGS:
+            return words[:-1]
+        if language in _ELIDING and _ELIDED.match(words[0]):
+            return words[1:]
+    return words
 
 
 def _read_name(language: str) -> str:
@@ -224,7 +328,7 @@ def _expand_segment(chunk: str, match: re.Match[str], language: str) -> list[_Fo
     return found
 
 
-def _list_parts(chunk: str, start: int, end: int) -> list[_Form]:
+def _list_parts(chunk: str, start: int, end: int, shortest: int = 2) -> list[_Form]:
     """The parts of a word that is written with capitals or digits inside, such as HttpRequest."""
     word = chunk[start:end]
     parts = list(_PART.finditer(word))
@@ -233,7 +337,7 @@ def _list_parts(chunk: str, start: int, end: int) -> list[_Form]:
     return [
         _Form(part.group().lower(), start + part.start(), start + part.end())
         for part in parts
-        if len(part.group()) > 1
+        if len(part.group()) >= shortest
     ]
 
 

@@ -79,6 +79,8 @@ def print_explanation(found: DocumentExplanation, console: Console) -> None:
             f"words it has, and chunks that have them: {escape(', '.join(words) or 'none')}"
         )
         lines.append(f"words it lacks: {escape(', '.join(found.missing_words) or 'none')}")
+        if partial := found.list_partial_words():
+            lines.append(f"of these it has parts: {escape('; '.join(partial))}")
     if found.best_chunk is not None:
         place = " › ".join(found.best_chunk.heading_path)
         text = " ".join(found.best_chunk.text.split())[:240]

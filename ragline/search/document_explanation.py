@@ -24,12 +24,11 @@ from ragline.search.candidates import (
 from ragline.search.filters import Condition, compile_filter, list_forms, split_filter
 from ragline.search.hits import Entry
 from ragline.search.messages import SearchRequest
+from ragline.search.query_words import QueryWord, list_partial_words, read_query_words
 from ragline.search.searcher import CONFIRMED, Searcher, choose_hits
 from ragline.storage.generation_tables import load_generation_statement
 from ragline.storage.statements import load_statement
-from ragline.text_analysis import analyze_text
 
-MOST_WORDS = 200
 SHOWN_WORDS = 8
 Limit = Literal["principals", "filter", "max_age", "min_generation"]
 Reason = Literal[
@@ -100,16 +99,6 @@ class StageRank:
 
 
 @dataclass(frozen=True, slots=True)
-class QueryWord:
-    """A word of the query, and who has it. `entry_count` is of the whole index."""
-
-    word: str
-    entry_count: int
-    is_in_document: bool
-    is_in_chunk: bool
-
-
-@dataclass(frozen=True, slots=True)
 class DocumentExplanation:
     """Why a document is a hit, or is not. `answer` says it in one sentence, with what to change.
 
@@ -135,6 +124,10 @@ class DocumentExplanation:
     top_k: int
     last_hit_score: float | None
     left_out_chunks: int
+
+    def list_partial_words(self) -> list[str]:
+        """The words of which it has only parts, each with these parts."""
+        return list_partial_words(self.words)
 
 
 def explain_document(
@@ -170,7 +163,11 @@ def explain_document(
     ids = [] if hidden else [one["id"] for one in seen]
     with searcher.read(retrieval, request.tenant) as connection:
         chunk = _read_chunk(connection, retrieval, case.choose_entry(ids))
-        words = _read_words(connection, retrieval, row["id"], chunk)
+        words: tuple[QueryWord, ...] = ()
+        if chunk is not None:
+            words = read_query_words(
+                connection, retrieval.generation, retrieval.queries, row["id"], chunk.entry_id
+            )
     return case.explain(chunk, words)
 
 
@@ -288,37 +285,6 @@ def _read_chunk(
     )
 
 
-def _read_words(
-    connection: Connection, retrieval: Retrieval, document_key: int, chunk: BestChunk | None
-) -> tuple[QueryWord, ...]:
-    """The words of all wordings, each once, without those that the language leaves out."""
-    if chunk is None:
-        return ()
-    generation = retrieval.generation
-    words = list(dict.fromkeys(" ".join(retrieval.queries).split()))[:MOST_WORDS]
-    analysed = [
-        analyze_text(word, generation.language, generation.analysis_version) for word in words
-    ]
-    statement = load_generation_statement("search/select_query_words", retrieval.generation.id)
-    parameters = {
-        "generation_id": generation.id,
-        "language": generation.language,
-        "words": [one.main for one in analysed],
-        "forms": [one.added for one in analysed],
-        "document_key": document_key,
-        "entry_id": chunk.entry_id,
-    }
-    return tuple(
-        QueryWord(
-            words[row.position - 1].strip(".,;:!?\"'()[]{}«»„“”"),
-            row.entry_count,
-            row.is_in_document,
-            row.is_in_chunk,
-        )
-        for row in connection.execute(statement, parameters)
-    )
-
-
 @dataclass(frozen=True, slots=True)
 class _Case:
     """What is known of one document in one search."""
@@ -357,7 +323,7 @@ class _Case:
             is_hit=rank is not None,
             rank=rank,
             reason=reason,
-            answer=self._say(reason, rank, missing),
+            answer=self._say(reason, rank, words),
             document=_read_state(row),
             obstacles=self.obstacles,
             best_chunk=chunk,
@@ -391,7 +357,7 @@ class _Case:
             return "no_text" if is_empty else "not_indexed"
         if self.obstacles:
             return self.obstacles[0].limit
-        if self.request.mode == "keyword" and not any(word.is_in_document for word in words):
+        if self.request.mode == "keyword" and not any(word.is_matched for word in words):
             return "no_word"
         own = self._own_entries()
         if chunk is None or not own:
@@ -445,11 +411,14 @@ class _Case:
                 return StageRank("answer", rank, entry.score, last_rank=self.request.top_k)
         return StageRank("answer", None, None, last_rank=self.request.top_k)
 
-    def _say(self, reason: Reason, rank: int | None, missing: Sequence[str]) -> str:
+    def _say(self, reason: Reason, rank: int | None, words: Sequence[QueryWord]) -> str:
         name = f"Document {self.row['document_id']!r}"
-        lacking = f" It lacks: {_join(missing)}." if missing else ""
+        partial = list_partial_words(words)
+        partly = f" It has only parts of: {_join(partial)}." if partial else ""
         if reason == "hit":
-            return f"{name} is hit {rank} of this search."
+            return f"{name} is hit {rank} of this search.{partly}"
+        missing = [word.word for word in words if not word.is_matched]
+        lacking = (f" It lacks: {_join(missing)}." if missing else "") + partly
         if reason in ("not_indexed", "no_text"):
             return f"{name} {_say_state(self.row)}"
         if self.obstacles:

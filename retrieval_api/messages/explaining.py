@@ -71,8 +71,11 @@ class QueryWord(Answer):
 
     word: str
     entry_count: int = Field(description="How many chunks of the index have it.")
-    is_in_document: bool
+    is_in_document: bool = Field(description="It has the word itself, in one of its forms.")
     is_in_chunk: bool
+    parts: list[str] = Field(
+        [], description="Parts that the document has of a word that it does not have itself."
+    )
 
 
 class DocumentExplanation(Answer):

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,15 @@ def explain(searcher: Searcher) -> Explain:
         )
 
     return ask
+
+
+@pytest.fixture
+def explain_partly(tmp_path: Path, request: pytest.FixtureRequest) -> Explain:
+    """As `explain`, in mode keyword, of notes with a document of identifiers."""
+    request.getfixturevalue("configuration")
+    (tmp_path / "notes" / "partly.md").write_text(f"# Note\n\n{PARTLY}\n", encoding="utf-8")
+    explain: Explain = request.getfixturevalue("explain")
+    return partial(explain, mode="keyword")
 
 
 def test_hit_is_explained_as_the_search_found_it(searcher: Searcher, explain: Explain):
@@ -181,6 +191,49 @@ def test_missing_words_are_those_of_the_query(explain: Explain):
     assert [word.word for word in found.words] == ["rye", "lamp"]
     none = explain("bread.md", "lamp", source="notes-files", mode="keyword")
     assert (none.is_hit, none.reason) == (False, "no_word")
+
+
+PARTLY = (
+    "Part P-200 and zebrafish7 need Python 3.11; fault ERR-4021, fault err 4022, Herr Müller, "
+    "O'Brien's café, HttpRequestHandler, /etc/lamp/lamp.conf, 東京都, "
+    "see https://wiki.quay.example/start."
+)
+
+EQUAL = (
+    "zebrafish7 zebrafish P-200 p200 3.11 ERR-4021 ERR4021 err_4021 4021 ERR-4022 err4022 "
+    "Mueller Muller O\u2019Brien obrien cafe httprequesthandler http-request-handler Http "
+    "/etc/lamp/lamp.conf lamp.conf lamp wiki.quay.example wiki 東京 faults lamps' "
+    "https://wiki.quay.example/start"
+)
+
+
+def test_part_of_a_word_is_told_as_a_part(explain_partly: Explain):
+    expected = {
+        "zebrafish6": ("zebrafish",),
+        "zebrafish77777": ("zebrafish",),
+        "P-900": ("P",),
+        "X-200": ("200",),
+        "3.11.7": ("3.11",),
+        "https://wiki.quay.example/display/OPS": ("https", "wiki.quay.example"),
+        "HttpResponse": ("Http",),
+        "/etc/lamp/pump.conf": ("etc", "lamp", "conf"),
+        "東京大学": ("東京",),
+        "lamp7.txt": ("lamp",),
+    }
+    for word, parts in expected.items():
+        found = explain_partly("partly.md", word)
+        [one] = found.words
+        assert (one.word, one.is_in_document, one.is_in_chunk) == (word, False, False)
+        assert (one.entry_count, one.parts) == (0, parts)
+        assert found.missing_words == (word,)
+        assert f"It has only parts of: {word} ({', '.join(parts)})." in found.answer
+
+
+def test_word_in_an_equal_form_is_had(explain_partly: Explain):
+    for word in EQUAL.split():
+        [found] = explain_partly("partly.md", word).words
+        assert (found.is_in_document, found.is_in_chunk, found.parts) == (True, True, ()), word
+        assert found.entry_count > 0, word
 
 
 def test_several_wordings_count_with_their_best(explain: Explain):

@@ -1,32 +1,55 @@
--- For each of some words, in their order: how many entries of a generation have it, and whether a
--- document and one of its entries do. A word that the language leaves out has no row.
+-- For each of some words, in their order: how many entries of a generation have it, whether a
+-- document and one of its entries do, and whether the document has any of its forms, be it a part.
+-- A word is had in one of its :equal forms; one without such a form is counted by its rarest lexeme.
+-- A word that the language leaves out has no row.
 select
   w.position::integer as position,
   coalesce(
     (
       select max(l.document_frequency)
       from ragline.lexemes as l
-      where l.generation_id = cast(:generation_id as bigint) and l.lexeme = any(q.lexemes)
+      where l.generation_id = cast(:generation_id as bigint) and l.lexeme = any(q.equal)
+    ),
+    (
+      select min(coalesce(l.document_frequency, 0))
+      from unnest(q.main) as m (lexeme)
+      left join ragline.lexemes as l
+        on l.generation_id = cast(:generation_id as bigint) and l.lexeme = m.lexeme
+      where q.equal = '{}'
     ),
     0
-  ) as entry_count,
+  )::bigint as entry_count,
   exists (
     select
     from ragline.entries_generation as e
-    where e.document_key = cast(:document_key as bigint) and e.tsv @@ q.any_lexeme
+    where
+      e.document_key = cast(:document_key as bigint)
+      and e.tsv @@ q.any_equal
   ) as is_in_document,
   exists (
     select
     from ragline.entries_generation as e
-    where e.id = cast(:entry_id as bigint) and e.tsv @@ q.any_lexeme
-  ) as is_in_chunk
-from unnest(cast(:words as text[]), cast(:forms as text[]))
-  with ordinality as w (word, forms, position)
+    where e.id = cast(:entry_id as bigint) and e.tsv @@ q.any_equal
+  ) as is_in_chunk,
+  exists (
+    select
+    from ragline.entries_generation as e
+    where e.document_key = cast(:document_key as bigint) and e.tsv @@ q.any_lexeme
+  ) as is_matched
+from unnest(cast(:words as text[]), cast(:forms as text[]), cast(:equal as text[]))
+  with ordinality as w (word, forms, equal, position)
 cross join lateral (
   select
-    array_agg(t.lexeme) as lexemes,
-    string_agg(quote_literal(t.lexeme), ' | ')::tsquery as any_lexeme
-  from unnest(ragline.make_lexemes(cast(:language as regconfig), w.word, w.forms)) as t
+    (
+      select string_agg(quote_literal(t.lexeme), ' | ')::tsquery
+      from unnest(ragline.make_lexemes(cast(:language as regconfig), w.word, w.forms)) as t
+    ) as any_lexeme,
+    (
+      select string_agg(quote_literal(t.lexeme), ' | ')::tsquery
+      from unnest(to_tsvector(cast(:language as regconfig), w.equal)) as t
+    ) as any_equal,
+    tsvector_to_array(to_tsvector(cast(:language as regconfig), w.word)) as main,
+    tsvector_to_array(to_tsvector(cast(:language as regconfig), w.equal)) as equal
 ) as q
 where q.any_lexeme is not null
 order by w.position
