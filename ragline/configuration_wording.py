@@ -6,7 +6,6 @@ of source.
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 from pydantic_core import ErrorDetails
 
 from ragline.sources.settings import NAME_PATTERN, UNREPEATED
+from ragline.unknown_names import find_nearest
 
 LONGEST_VALUE_CHARS = 80
 
@@ -103,5 +103,5 @@ def _say_choices(expected: str, value: Any) -> str:
 
 
 def _hint(value: str, allowed: Sequence[str]) -> str:
-    close = difflib.get_close_matches(value, allowed, n=1)
-    return f" (did you mean {close[0]!r}?)" if close else ""
+    close = find_nearest(value, allowed)
+    return f" (did you mean {close!r}?)" if close else ""

@@ -9,7 +9,7 @@ from rich.markup import escape
 
 from ragline.commands import configured, json_option, print_json
 from ragline.commands.output import open_console
-from ragline.commands.search import filter_option
+from ragline.commands.search import SearchCommand, filter_option
 from ragline.search.messages import MODES, Mode, SearchRequest
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ UNITS = {"vector": "cosine", "keyword": "BM25"}
 NAMES = {"first_fusion": "before feedback", "fusion": "fused"}
 
 
-@click.command()
+@click.command(cls=SearchCommand)
 @click.argument("collection")
 @click.argument("query")
 @click.argument("document_id")

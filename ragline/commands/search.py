@@ -32,6 +32,27 @@ if TYPE_CHECKING:
 SHOWN_CHARS = 240
 EXAMPLE = '\'{"source": "handbook"}\''
 
+# What other tools call an option, by names that are not spelled like ours.
+OTHER_NAMES = {
+    **dict.fromkeys(("--limit", "--top", "--k", "--n", "--count", "--size", "-k", "-n"), "--top-k"),
+    **dict.fromkeys(("--where", "--only"), "--filter"),
+    **dict.fromkeys(("--user", "--group", "--as"), "--principal"),
+}
+
+
+class SearchCommand(click.Command):
+    """A command with the options of a search, which names the one that was probably meant."""
+
+    def parse_args(self, context: click.Context, arguments: list[str]) -> list[str]:
+        try:
+            return super().parse_args(context, arguments)
+        except click.NoSuchOption as error:
+            name = error.option_name
+            meant = OTHER_NAMES.get(name, "")
+            if not any(meant in parameter.opts for parameter in self.params):
+                raise
+            raise click.NoSuchOption(name, possibilities=[meant], ctx=context) from error
+
 
 def read_filter(
     _context: click.Context, _parameter: click.Parameter, value: str | None
@@ -61,7 +82,7 @@ filter_option = click.option(
 )
 
 
-@click.command()
+@click.command(cls=SearchCommand)
 @click.argument("collection")
 @click.argument("query")
 @click.option("--top-k", default=10, show_default=True, type=click.IntRange(1, 1000))

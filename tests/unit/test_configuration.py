@@ -80,6 +80,12 @@ def test_file_is_found_by_argument_then_environment_then_working_directory(tmp_p
     [
         ("collections:", "colections:", 1, "did you mean 'collections'"),
         ("    uri: ./handbook", "    uri: ./handbook\n    includ: []", 8, "did you mean 'include'"),
+        (
+            "name: handbook\n",
+            "name: handbook\n    model: a/b\n",
+            3,
+            "did you mean 'embedding_model'?",
+        ),
         ("kind: files", "kind: folder", 6, "allowed: connector, files, "),
         ("1h30m", "soon", 12, "write 30s, 10m, 2h, 7d or 1h30m"),
         ("1h30m", "0s", 12, "longer than 0s"),

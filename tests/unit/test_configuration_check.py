@@ -166,6 +166,14 @@ def test_check_answers_by_exit_status_and_json_and_starts_nothing(folder):
     assert not (folder / ".ragline").exists()
 
 
+def test_check_says_what_a_database_that_is_not_running_leaves_unchecked(folder, monkeypatch):
+    monkeypatch.delenv("RAGLINE_DATABASE_URL", raising=False)
+    assert faults_of(folder, GOOD) == []
+    said = run_check(folder).stdout
+    assert "can be used; the database is not running or was never synced into" in said
+    assert "the ids of golden sets not against documents" in said
+
+
 def test_check_reports_a_file_that_cannot_be_loaded_line_by_line(folder):
     broken = GOOD.replace("language:", "langage:").replace("kind: files", "kind: file")
     (folder / "ragline.yaml").write_text(broken, encoding="utf-8")
