@@ -47,11 +47,10 @@ class SearchCommand(click.Command):
         try:
             return super().parse_args(context, arguments)
         except click.NoSuchOption as error:
-            name = error.option_name
-            meant = OTHER_NAMES.get(name, "")
+            meant = OTHER_NAMES.get(error.option_name, "")
             if not any(meant in parameter.opts for parameter in self.params):
                 raise
-            raise click.NoSuchOption(name, possibilities=[meant], ctx=context) from error
+            raise click.UsageError(f"{error.message} Did you mean {meant!r}?", context) from error
 
 
 def read_filter(

@@ -173,8 +173,11 @@ WRONG_CALLS = {
     "confirmation without a source": (("confirm-removals",), "Missing argument 'SOURCE'"),
     "collect of a name": (("collect", "note-files"), "unexpected extra argument"),
     "an option that is none": (("retry", "--everything"), "No such option"),
-    "an option of other tools": (("search", "notes", "tea", "--limit", "3"), "mean '--top-k'?"),
-    "a short option": (("explain", "notes", "tea", "a.md", "-k", "3"), "mean '--top-k'?"),
+    "an option of other tools": (
+        ("search", "notes", "tea", "--limit", "3"),
+        "Did you mean '--top-k'?",
+    ),
+    "a short option": (("explain", "notes", "tea", "a.md", "-k", "3"), "Did you mean '--top-k'?"),
 }
 
 
