@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections import deque
 from pathlib import Path
@@ -17,14 +18,19 @@ REPEATED = re.compile(r"Dependencies for step .* Not executing|- RUN_FAILURE -|-
 
 
 class ChildLog:
-    """What one program writes, in a file of its own. Lines are whole; the last few are kept."""
+    """What one program writes, in a file of its own. Lines are whole; the last few are kept.
+
+    Lines that cannot be written, as on a full disk, are dropped, and the next ones are tried: a log
+    must not end what it tells of. An empty line is where some are missing.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.last_lines: deque[str] = deque(maxlen=LAST_LINES)
         self._unfinished = b""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = path.open("ab")
+        self._file: io.FileIO | None = None
+        # Why the last lines were dropped.
+        self.fault: OSError | None = None
 
     def write(self, content: bytes) -> list[str]:
         """Add what the program wrote; return the lines that it completed."""
@@ -32,20 +38,32 @@ class ChildLog:
         lines = [line.decode(errors="replace").rstrip() for line in complete]
         if lines:
             self.last_lines.extend(lines)
-            self._file.write("".join(f"{line}\n" for line in lines).encode())
-            self._file.flush()
-            if self._file.tell() > MOST_BYTES:
-                self._rotate()
+            try:
+                self._add("".join(f"{line}\n" for line in lines).encode())
+            except OSError as error:
+                self.fault = error
+            else:
+                self.fault = None
         return lines
 
     def close(self) -> None:
         """Close the file."""
-        self._file.close()
+        if self._file is not None:
+            self._file.close()
+            self._file = None
 
-    def _rotate(self) -> None:
-        self._file.close()
-        self.path.replace(self.path.with_name(f"{self.path.name}.1"))
-        self._file = self.path.open("ab")
+    def _add(self, content: bytes) -> None:
+        """Write through to the file: what a buffer holds would fail later, and elsewhere."""
+        if self._file is None:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = self.path.open("ab", buffering=0)
+        if self.fault is not None:
+            content = b"\n" + content
+        while content:
+            content = content[self._file.write(content) :]
+        if self._file.tell() > MOST_BYTES:
+            self.close()
+            self.path.replace(self.path.with_name(f"{self.path.name}.1"))
 
 
 def is_error(line: str) -> bool:

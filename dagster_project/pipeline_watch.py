@@ -22,6 +22,9 @@ from ragline.storage.statements import load_statement
 
 SYNCS_S = 1.0
 ALARMS_S = 5.0
+# How long a server that cannot be started is left alone, at first and at most.
+FIRST_WAIT_S = 1.0
+LONGEST_WAIT_S = 15.0
 DONE = ("added", "changed", "removed", "held")
 TROUBLES = ("failed", "quarantined")
 
@@ -41,6 +44,8 @@ class PipelineWatch:
         self._troubles: dict[str, tuple[int, ...]] = {}
         self._alarms: dict[str, str] = {}
         self._next_syncs = self._next_alarms = 0.0
+        self._next_revival = 0.0
+        self._revival_wait_s = FIRST_WAIT_S
 
     def look(self) -> None:
         """Show what happened since the last call; most calls find that it is too early."""
@@ -81,7 +86,16 @@ class PipelineWatch:
         if self._configuration.database_url is not None:
             return
         began = time.monotonic()
-        revive_embedded_postgres(self._configuration.home)
+        if began < self._next_revival:
+            return
+        try:
+            revive_embedded_postgres(self._configuration.home)
+        except RaglineError:
+            # As on a full disk, for as long as it is full.
+            self._next_revival = time.monotonic() + self._revival_wait_s
+            self._revival_wait_s = min(2 * self._revival_wait_s, LONGEST_WAIT_S)
+            raise
+        self._revival_wait_s = FIRST_WAIT_S
         found = self._find_server()
         # The service watches over it too and may have been first.
         if found != self._server and found is not None:

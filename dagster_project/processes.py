@@ -21,7 +21,9 @@ from types import FrameType
 from typing import NoReturn, Self
 
 from dagster_project.child_logs import ChildLog, is_error
+from dagster_project.disk_watch import DiskWatch
 from ragline.errors import ProcessError
+from ragline.storage.disk_errors import FULL
 
 HOST = "127.0.0.1"
 GRACE_S = 10.0
@@ -29,6 +31,8 @@ GRACE_S = 10.0
 MOST_ENDS = 5
 ENDS_WITHIN_S = 60.0
 FIRST_WAIT_S = 0.5
+# How long it waits at most while a full disk is why it ends; such ends do not count.
+LONGEST_WAIT_S = 15.0
 # So many lines of errors of a child are shown within ENDS_WITHIN_S; all are in its log.
 MOST_ERRORS = 5
 START_TIMEOUT_S = 120.0
@@ -73,6 +77,8 @@ class _Child:
     process: subprocess.Popen[bytes]
     log: ChildLog
     ended_at: deque[float] = field(default_factory=deque)
+    # How often in a row it ended for want of room.
+    excused: int = 0
     # When it is started again, and since when it has not answered after that.
     restart_at: float | None = None
     errors_at: deque[float] = field(default_factory=deque)
@@ -87,6 +93,7 @@ class Family:
     parent that was killed with -9 is told by the kernel. What a child writes goes to a file in
     `logs`; `show` gets one line for each end, each restart and each error, with everything else
     where `is_verbose`. `may_start` says whether there is any use in starting a child again now.
+    A full disk under `logs` ends nothing here: a child that it ends is started again and again.
 
     There are no threads here: what runs between fork and exec must not find a lock held.
     """
@@ -96,8 +103,13 @@ class Family:
     show: Callable[[str], None]
     is_verbose: bool = False
     may_start: Callable[[], bool] = lambda: True
+    _disk: DiskWatch = field(init=False)
     _children: list[_Child] = field(default_factory=list)
     _outputs: selectors.BaseSelector = field(default_factory=selectors.DefaultSelector)
+
+    def __post_init__(self) -> None:
+        self.logs.mkdir(parents=True, exist_ok=True)
+        self._disk = DiskWatch(self.logs, self.show)
 
     def __enter__(self) -> Self:
         return self
@@ -133,6 +145,7 @@ class Family:
             ProcessError: a child ended MOST_ENDS times within ENDS_WITHIN_S.
         """
         self._pass_on(seconds)
+        self._disk.look()
         now = time.monotonic()
         for child in self._children:
             if child.restart_at is None and child.process.poll() is not None:
@@ -146,10 +159,18 @@ class Family:
                 child.away_since = None
 
     def watch_until_stopped(self, look: Callable[[], None] = lambda: None) -> NoReturn:
-        """Watch without end, and call `look` about twice a second; a signal or an error ends it."""
+        """Watch without end, and call `look` about twice a second; a signal or an error ends it.
+
+        A write for which there is no room is no such error: the next turn tries again.
+        """
         while True:
-            self.watch(0.5)
-            look()
+            try:
+                self.watch(0.5)
+                look()
+            except OSError as error:
+                if error.errno not in FULL:
+                    raise
+                self._disk.look_closely()
 
     def stop(self) -> None:
         """Ask every child to stop, and kill with its group what is left after GRACE_S."""
@@ -192,20 +213,30 @@ class Family:
         # What it started itself would keep its port.
         _signal_group(child.process, signal.SIGKILL)
         self._pass_on(0.1)
-        child.ended_at.append(now)
-        while now - child.ended_at[0] > ENDS_WITHIN_S:
-            child.ended_at.popleft()
         name, how = child.program.name, _describe_end(child.process.returncode)
-        if len(child.ended_at) >= MOST_ENDS:
-            said = "\n".join(child.log.last_lines)
-            raise ProcessError(
-                f"{name} does not stay up: it {how}, {MOST_ENDS} times within "
-                f"{ENDS_WITHIN_S:.0f} s; its log is {child.log.path} and ends with\n{said}"
-            )
-        wait_s = FIRST_WAIT_S * 2 ** (len(child.ended_at) - 1)
+        if self._disk.explains_end():
+            wait_s = min(FIRST_WAIT_S * 2**child.excused, LONGEST_WAIT_S)
+            child.excused += 1
+        else:
+            wait_s = self._count_end(child, now)
         child.restart_at = now + wait_s
         child.away_since = child.away_since or now
         self.show(f"{name} {how}; it is started again in {wait_s:.1f} s (log: {child.log.path})")
+
+    def _count_end(self, child: _Child, now: float) -> float:
+        """How long to wait before a child that ended is started again."""
+        child.excused = 0
+        child.ended_at.append(now)
+        while now - child.ended_at[0] > ENDS_WITHIN_S:
+            child.ended_at.popleft()
+        if len(child.ended_at) >= MOST_ENDS:
+            said = "\n".join(child.log.last_lines)
+            raise ProcessError(
+                f"{child.program.name} does not stay up: it "
+                f"{_describe_end(child.process.returncode)}, {MOST_ENDS} times within "
+                f"{ENDS_WITHIN_S:.0f} s; its log is {child.log.path} and ends with\n{said}"
+            )
+        return FIRST_WAIT_S * 2.0 ** (len(child.ended_at) - 1)
 
     def _restart(self, child: _Child) -> None:
         if child.process.stdout is not None and not child.process.stdout.closed:
@@ -228,7 +259,11 @@ class Family:
                 return
 
     def _write(self, child: _Child, content: bytes) -> None:
-        for line in child.log.write(content):
+        before = child.log.fault
+        lines = child.log.write(content)
+        if before is None and child.log.fault is not None and not self._disk.look_closely():
+            self.show(f"lines of {child.log.path} are lost: {child.log.fault}")
+        for line in lines:
             if self.is_verbose or (is_error(line) and self._may_show_error(child)):
                 self.show(f"{child.program.name:<6}| {line}")
 

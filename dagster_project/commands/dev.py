@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -139,8 +140,9 @@ def _start(family: Family, programs: list[Program]) -> None:
 
 
 def _show(line: str) -> None:
-    """Tell a person; a terminal that went away must not end what runs."""
-    click.echo(f"{datetime.now():%H:%M:%S} {line}", err=True)  # noqa: DTZ005 - the person's own clock
+    """Tell a person; a terminal that went away, or its full disk, must not end what runs."""
+    with suppress(OSError):
+        click.echo(f"{datetime.now():%H:%M:%S} {line}", err=True)  # noqa: DTZ005 - the person's own clock
 
 
 def _module(name: str, *arguments: str) -> list[str]:

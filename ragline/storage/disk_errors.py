@@ -42,12 +42,20 @@ def describe_full_disk(path: Path) -> str:
     )
 
 
-def is_full(folder: Path) -> bool:
-    """Whether Postgres and Ragline lack the room that they need on the disk of a folder."""
-    disk = os.statvfs(folder)
-    if disk.f_bavail * disk.f_frsize < LEAST_FREE_BYTES:
+def has_room(folder: Path, least: int = LEAST_FREE_BYTES) -> bool:
+    """Whether so many bytes are free on the disk of a folder."""
+    try:
+        disk = os.statvfs(folder)
+    except OSError:  # the folder is gone: another fault
         return True
-    try:  # a quota shows only when something is written
+    return disk.f_bavail * disk.f_frsize >= least
+
+
+def is_full(folder: Path, least: int = LEAST_FREE_BYTES) -> bool:
+    """Whether Postgres and Ragline lack the room that they need; a quota shows when one writes."""
+    if not has_room(folder, least):
+        return True
+    try:
         with tempfile.TemporaryFile(dir=folder, buffering=0) as probe:
             probe.write(b"0" * 65_536)
     except OSError as error:

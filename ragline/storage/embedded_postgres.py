@@ -136,15 +136,20 @@ def _supervised(home: Path) -> Iterator[None]:
 
 def _supervise(home: Path, is_over: Event) -> None:
     wait_s = SUPERVISION_S
+    told = ""
     while not is_over.wait(wait_s):
         try:
             if revive_embedded_postgres(home):
                 logger.warning("the embedded Postgres had ended; it was started again")
-        except (DatabaseUnavailableError, OSError):
-            logger.exception("the embedded Postgres had ended and does not start; trying again")
+        except (DatabaseUnavailableError, OSError) as error:
+            # The lines after the first are the server's own, with its times.
+            first_line = str(error).partition("\n")[0]
+            if first_line != told:
+                logger.error("the embedded Postgres had ended; trying again: %s", error)  # noqa: TRY400
+            told = first_line
             wait_s = min(2 * wait_s, LONGEST_WAIT_S)
         else:
-            wait_s = SUPERVISION_S
+            wait_s, told = SUPERVISION_S, ""
 
 
 @contextmanager

@@ -504,6 +504,8 @@ def test_supervisor_goes_on_trying_until_the_server_starts(
         while "does not start" not in caplog.text and time.monotonic() < deadline:
             time.sleep(0.1)
         assert "max_connections" in caplog.text
+        time.sleep(2)
+        assert caplog.text.count("does not start") == 1
         settings.write_text(right, "utf-8")
         wait_for_postmaster(home, killed.pid)
 

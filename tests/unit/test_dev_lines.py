@@ -100,3 +100,18 @@ def test_log_is_bounded_and_lines_are_whole(tmp_path: Path, monkeypatch: pytest.
     assert files == ["api.log", "api.log.1"]
     assert sum(path.stat().st_size for path in (tmp_path / "logs").iterdir()) < 3_000
     assert len(log.last_lines) == child_logs.LAST_LINES
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+def test_log_without_room_loses_lines_and_goes_on(tmp_path: Path):
+    log = ChildLog(tmp_path / "api.log")
+    log.path.symlink_to("/dev/full")
+    assert log.write(b"one\n") == ["one"]
+    assert log.fault is not None
+    assert list(log.last_lines) == ["one"]
+    log.close()
+    log.path.unlink()
+    assert log.write(b"two\n") == ["two"]
+    assert log.fault is None
+    log.close()
+    assert log.path.read_text() == "\ntwo\n"

@@ -1,0 +1,117 @@
+"""`ragline dev`'s programs outlive a full disk: a small file system that the test fills."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from dagster_project import processes
+from dagster_project.disk_watch import DiskWatch
+from dagster_project.processes import MOST_ENDS, Family, Program
+
+# Says one long line a moment, or ends, as a program does that needs a file.
+CHATTY = "import time\nwhile True: print('a line ' * 500, flush=True); time.sleep(0.02)"
+NEEDY = """
+import sys, time
+try:
+    open(sys.argv[1], "wb", buffering=0).write(b"0" * 65536)
+except OSError:
+    sys.exit("no room")
+time.sleep(600)
+"""
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 64 MiB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    try:
+        done = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", str(folder)],
+            check=False, capture_output=True, text=True,
+        )  # fmt: skip
+    except FileNotFoundError:
+        pytest.skip("there is no program `mount` here")
+    if done.returncode != 0:
+        pytest.skip(f"no file system can be mounted here: {done.stderr.strip()}")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def fill(disk: Path) -> Path:
+    ballast = disk / "ballast"
+    with ballast.open("wb", buffering=0) as file:
+        for size in (65_536, 1):
+            try:
+                while True:
+                    file.write(b"0" * size)
+            except OSError:
+                continue
+    return ballast
+
+
+def watch_until(family: Family, condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+        family.watch(0.1)
+
+
+def test_programs_outlive_a_full_disk(disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "LONGEST_WAIT_S", 0.2)
+    said: list[str] = []
+    needed = disk / "needed"
+    ends = lambda: sum("needy ended" in line for line in said)  # noqa: E731
+    with Family(dict(os.environ), disk / "logs", said.append) as family:
+        family.start(Program("chatty", [sys.executable, "-c", CHATTY]))
+        log = disk / "logs" / "chatty.log"
+        watch_until(family, log.exists)
+        ballast = fill(disk)
+        family.start(Program("needy", [sys.executable, "-c", NEEDY, str(needed)]))
+        # More often than ends a family whose programs break for another reason.
+        watch_until(family, lambda: ends() > MOST_ENDS + 1)
+        full = [line for line in said if "is full" in line]
+        assert len(full) == 1
+        assert f"mounted at {disk}" in full[0]
+        size = log.stat().st_size
+        ballast.unlink()
+        watch_until(family, lambda: any("there is room again" in line for line in said))
+        watch_until(family, lambda: log.stat().st_size > size)
+        watch_until(family, lambda: needed.exists() and needed.stat().st_size > 0)
+        before = ends()
+        family.watch(1)
+        assert ends() == before
+        assert sum("is full" in line for line in said) == 1
+
+
+def test_look_that_finds_no_room_ends_nothing(disk: Path) -> None:
+    said: list[str] = []
+    turns = iter(range(3))
+
+    def look() -> None:
+        if next(turns) == 2:
+            raise KeyboardInterrupt
+        (disk / "file").write_bytes(b"0" * 65_536)
+
+    with Family(dict(os.environ), disk / "logs", said.append) as family:
+        fill(disk)
+        with pytest.raises(KeyboardInterrupt):
+            family.watch_until_stopped(look)
+    assert sum("is full" in line for line in said) == 1
+
+
+def test_disk_without_room_for_a_log_of_postgres_is_full(disk: Path) -> None:
+    said: list[str] = []
+    watch = DiskWatch(disk, said.append)
+    assert not watch.look()
+    (disk / "ballast").write_bytes(b"0" * 50 * 1024**2)
+    assert watch.look_closely()
+    assert watch.explains_end()
+    assert len(said) == 1
