@@ -176,11 +176,11 @@ def list_word_forms(word: str, language: str) -> WordForms:
     """The forms of one word without blanks: ERR-4021 is err4021, and has the parts ERR and 4021."""
     name, main = _read_name(language), _CLUSTER.sub(_replace_cluster, word)
     segments = _SEGMENT.findall(main)
-    equal = _list_equal_forms(segments[0], name) if len(segments) == 1 else []
-    parts = segments if len(segments) > 1 else []
+    equal = _list_equal_forms(segments, name)
+    parts = list(segments) if len(segments) > 1 else []
     for segment in segments:
         words = _list_own_words(segment, name)
-        parts = parts + (words if len(words) > 1 else [])
+        parts += words if len(words) > 1 else []
         for one in words:
             found = _list_parts(one, 0, len(one), shortest=1)
             parts += [one[part.start : part.end] for part in found]
@@ -191,6 +191,23 @@ def list_word_forms(word: str, language: str) -> WordForms:
     return WordForms(
         tuple(equal), tuple(part for part in dict.fromkeys(parts) if part.lower() not in known)
     )
+
+
+def list_whole_forms(text: str, language: str) -> str:
+    """The forms of a text's words that are the words themselves, and no parts of identifiers.
+
+    What a sign joins are words too, as in input/output, unless there is a digit among them.
+    """
+    name, main = _read_name(language), _CLUSTER.sub(_replace_cluster, text)
+    chunks = _GERMAN_CHUNK if name == "german" else _CHUNK
+    found: list[str] = []
+    for chunk in chunks.findall(main):
+        segments = _SEGMENT.findall(chunk)
+        found += _list_equal_forms(segments, name)
+        if not any(sign.isdigit() for sign in chunk):
+            for word in _WORD.findall(chunk):
+                found += [one.text for one in _add_plain_forms(_Form(word.lower(), 0, 0), name)]
+    return " ".join(found)
 
 
 def is_written_in(word: str, text: str, language: str) -> bool:
@@ -243,7 +260,11 @@ def _list_plain_writings(text: str, language: str) -> list[str]:
     return texts
 
 
-def _list_equal_forms(segment: str, language: str) -> list[str]:
+def _list_equal_forms(segments: list[str], language: str) -> list[str]:
+    """The forms of a whole word; none of one such as an address, which has several segments."""
+    if len(segments) != 1:
+        return []
+    [segment] = segments
     words = _list_own_words(segment, language)
     if len(words) == 1:
         forms = [_Form(words[0].lower(), 0, 0)]

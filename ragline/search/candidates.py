@@ -24,13 +24,13 @@ from ragline.search.filters import Condition
 from ragline.search.messages import Mode, Plan
 from ragline.storage.generation_tables import load_generation_statement
 from ragline.storage.statements import load_statement
-from ragline.text_analysis import VERSION, analyze_text
+from ragline.text_analysis import VERSION, analyze_text, list_whole_forms
 
 # pgvector refuses a larger ef_search.
 LARGEST_EF_SEARCH = 1_000
 FEEDBACK_HITS = 3
-# What another form of a query's word counts beside the word; source: benchmarks/README.md,
-# "Forms of words".
+# What a part of a query's word counts, and another form of it beside the word; source:
+# benchmarks/README.md, "Forms of words".
 FORM_WEIGHT = 0.2
 # Up to so many entries behind a filter are scored one by one; source: benchmarks/README.md,
 # "Filters". Of more, the vector index meets one often enough.
@@ -337,6 +337,7 @@ def _parameters(
         "entry_count": retrieval.generation.entry_count,
         "query": analysed.main,
         "query_forms": analysed.added,
+        "whole_forms": list_whole_forms(query, generation.language) if analysed.added else "",
         "form_weight": FORM_WEIGHT,
         "embedding": None if vector is None else HalfVector(vector).to_text(),
         "vector_weight": vector_weight,

@@ -153,6 +153,24 @@ def test_exact_form_ranks_first(index: Callable[..., Find]):
     assert [hit.document_id for hit in find("ERR-4021")] == ["whole.md", "parts.md"]
 
 
+def test_part_of_an_identifier_that_is_nowhere_counts_less_than_a_word(index: Callable[..., Find]):
+    find = index({
+        "seven.md": "The zebrafish7 gauge.", "eight.md": "The zebrafish8 gauge.",
+        "manual.md": "The manual of the zzz pump.", "accent.md": "Herr Mueller.",
+    })  # fmt: skip
+
+    def score(query: str) -> float:
+        return find(query)[0].score
+
+    whole, part = score("zebrafish7"), score("zebrafish77777")
+    assert find("zebrafish7")[0].document_id == "seven.md"
+    assert 0 < part < 0.3 * whole
+    assert find("zebrafish77777 manual")[0].document_id == "manual.md"
+    # What is the same word counts in full, also where its own writing is nowhere.
+    assert score("Müller") == pytest.approx(score("Mueller"))
+    assert score("quay/pump") == pytest.approx(score("pump"))
+
+
 @pytest.mark.parametrize(
     ("query", "name", "marked"),
     [

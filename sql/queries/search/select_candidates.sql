@@ -8,13 +8,19 @@
 -- added with their weights (convex fusion; Bruch, Gai and Ingber, "An Analysis of Fusion
 -- Functions for Hybrid Retrieval", 2023). A mode with one leg has weight 0 on the other, which
 -- is then not run. The keyword leg's candidates hold at least one of the rarest query terms,
--- as many of them as have :keyword_bound entries together; all terms count for the score. Other
--- forms of the query's words count :form_weight, and in full where a word is nowhere in the index. What
--- names its readers is seen by those :principals alone; null sees everything.
+-- as many of them as have :keyword_bound entries together; all terms count for the score. Parts and
+-- other forms of the query's words count :form_weight; where a word is nowhere in the index, its
+-- :whole_forms count in full. What names its readers is seen by those :principals alone; null sees
+-- everything.
 with asked as materialized (
   select
     q.lexeme,
     q.weights[1] = 'A' as is_added,
+    q.lexeme = any(
+      tsvector_to_array(
+        to_tsvector(cast(:language as regconfig), cast(:whole_forms as text))
+      )
+    ) as is_whole,
     coalesce(l.document_frequency, 0) as document_frequency
   from unnest(
     ragline.make_lexemes(
@@ -28,7 +34,7 @@ terms as materialized (
   select
     a.lexeme,
     ragline.bm25_idf(cast(:entry_count as bigint), a.document_frequency) * case
-      when a.is_added and not w.is_missing then cast(:form_weight as double precision)
+      when a.is_added and not (w.is_missing and a.is_whole) then cast(:form_weight as double precision)
       else 1
     end as idf,
     sum(a.document_frequency) over (order by a.document_frequency, a.lexeme) as summed,
