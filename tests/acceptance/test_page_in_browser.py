@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Thread
+from urllib.parse import urlencode
 
 import httpx2
 import pytest
@@ -164,6 +165,19 @@ def test_first_hit_is_in_view_on_a_phone(page: Page) -> None:
     page.locator(".options summary").focus()
     page.keyboard.press("Enter")
     expect(page.locator("#mode")).to_be_visible()
+
+
+def test_wide_table_shows_that_it_scrolls_and_does_by_keyboard(page: Page) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    asked = {"collection": "notes", "q": "hours", "document_id": next(iter(NOTES))}
+    page.goto(f"/explain?{urlencode({**asked, 'expected': asked['document_id']})}")
+    table = page.locator(".scrolled").first
+    assert table.evaluate("box => box.scrollWidth > box.clientWidth")
+    assert "gradient" in table.evaluate("box => getComputedStyle(box).backgroundImage")
+    table.focus()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_timeout(500)
+    assert table.evaluate("box => box.scrollLeft") > 0
 
 
 def test_missing_document_is_explained_by_keyboard(page: Page) -> None:
