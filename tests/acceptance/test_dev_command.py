@@ -11,6 +11,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -120,20 +121,41 @@ class Dev:
         return alive
 
 
-@pytest.fixture
-def dev(tmp_path: Path, model_cache: Path) -> Iterator[Dev]:
+def start_dev(tmp_path: Path, model_cache: Path) -> Dev:
     (tmp_path / "notes").mkdir()
     (tmp_path / "notes" / "tea.md").write_text("# Tea\n\nTea is picked by hand.\n", "utf-8")
     (tmp_path / "ragline.yaml").write_text(
         "sources: [{name: note-files, collection: notes, kind: files, uri: ./notes}]\n", "utf-8"
     )
-    (tmp_path / ".ragline").mkdir()
+    (tmp_path / ".ragline").mkdir(exist_ok=True)
     model_cache.mkdir(exist_ok=True)
     (tmp_path / ".ragline" / "models").symlink_to(model_cache)
-    running = Dev(tmp_path)
+    return Dev(tmp_path)
+
+
+@pytest.fixture
+def dev(tmp_path: Path, model_cache: Path) -> Iterator[Dev]:
+    running = start_dev(tmp_path, model_cache)
     yield running
     assert running.stop() == []
     assert find_server_process(running.home) is None
+
+
+@pytest.fixture
+def dev_on_small_disk(tmp_path: Path, model_cache: Path) -> Iterator[Dev]:
+    """A `ragline dev` whose RAGLINE_HOME is a disk of 300 MiB."""
+    home = tmp_path / ".ragline"
+    home.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=300m", "tmpfs", str(home)]
+    if os.geteuid() != 0 or subprocess.run(command, check=False).returncode != 0:
+        pytest.skip("no file system can be mounted here")
+    try:
+        running = start_dev(tmp_path, model_cache)
+        yield running
+        assert running.stop() == []
+        assert find_server_process(running.home) is None
+    finally:
+        subprocess.run(["umount", "-l", str(home)], check=True)
 
 
 @pytest.mark.slow
@@ -152,6 +174,8 @@ def test_each_killed_program_is_started_again_and_said(dev: Dev):
     psutil.Process(postgres).kill()
     dev.wait_for_line("the embedded Postgres had ended; it was started again")
     dev.wait_for(lambda: dev.answers(dev.api, "/readyz"), "the service is ready")
+    # The first request to it since then.
+    assert dev.answers(dev.ui, "/"), dev.log.read_text()
 
     killed = {}
     for name, words in (("api", "ragline serve"), ("daemon", "dagster._daemon"),
@@ -167,6 +191,32 @@ def test_each_killed_program_is_started_again_and_said(dev: Dev):
     dev.wait_for_line("(key.md), visible after")
     lines = [line for line in dev.log.read_text().splitlines() if "| " not in line]
     assert len(lines) < 40, lines
+
+
+@pytest.mark.slow
+def test_full_disk_does_not_end_dev(dev_on_small_disk: Dev):
+    dev = dev_on_small_disk
+    dev.wait_for_line("note-files: 1 added")
+    ballast = dev.home / "ballast"
+    with ballast.open("wb", buffering=0) as file, suppress(OSError):
+        while True:
+            file.write(b"0" * 65_536)
+    dev.wait_for_line("is full; free space there")
+    postgres = find_server_process(dev.home)
+    assert postgres is not None
+    psutil.Process(postgres).kill()
+    dev.wait_for_line("the database does not answer")
+    # Long enough for several attempts in vain.
+    time.sleep(10)
+    assert dev.process.poll() is None, dev.log.read_text()
+
+    ballast.unlink()
+    dev.wait_for_line("there is room again")
+    dev.wait_for_line("the database answers again")
+    dev.wait_for(lambda: dev.answers(dev.api, "/readyz"), "the service is ready")
+    (dev.folder / "notes" / "key.md").write_text("# Key\n\nBehind the blue door.\n", "utf-8")
+    dev.wait_for_line("(key.md), visible after")
+    assert dev.log.read_text().count("is full; free space there") == 1
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -13,7 +14,7 @@ import pytest
 
 from dagster_project import processes
 from dagster_project.disk_watch import DiskWatch
-from dagster_project.processes import MOST_ENDS, Family, Program
+from dagster_project.processes import MOST_ENDS, STOP_SIGNALS, Family, Program
 
 # Says one long line a moment, or ends, as a program does that needs a file.
 CHATTY = "import time\nwhile True: print('a line ' * 500, flush=True); time.sleep(0.02)"
@@ -43,6 +44,15 @@ def disk(tmp_path: Path) -> Iterator[Path]:
         pytest.skip(f"no file system can be mounted here: {done.stderr.strip()}")
     yield folder
     subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+@pytest.fixture(autouse=True)
+def handlers() -> Iterator[None]:
+    """The signal handlers of this process, which `Family` replaces when it stops."""
+    kept = {number: signal.getsignal(number) for number in STOP_SIGNALS}
+    yield
+    for number, handler in kept.items():
+        signal.signal(number, handler)
 
 
 def fill(disk: Path) -> Path:
