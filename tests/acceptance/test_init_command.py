@@ -8,12 +8,12 @@ from typing import cast
 
 import pytest
 import yaml
+from ragline_home import Home
 
 from ragline.configuration import load_configuration
 from ragline.first_configuration import propose_configuration
 from ragline.sources.registry import open_source
 from ragline.storage.database import Database
-from tests.ragline_home import Home
 
 GIT = ["git", "-c", "user.name=a", "-c", "user.email=a@example.org"]
 

@@ -12,9 +12,9 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
+from ragline_home import Home
 
 from ragline.commands import GROUP
-from tests.ragline_home import Home
 
 COMMANDS = sorted(point.name for point in entry_points(group=GROUP))
 NEEDS = {"search": ["a", "b"], "eval": ["a"], "export": ["a", "--out", "a.jsonl"],
