@@ -21,7 +21,7 @@ NOT_OURS = (
     "tests/contract/test_repository.py",
 )
 FOREIGN = {
-    "a folder of one machine": r"/work/\w|/home/(?!me/|you/)\w+/|/Users/(?!me/|you/)\w+/",
+    "a folder of one machine": r"/w[o]rk/\w|/home/(?!me/|you/)\w+/|/Users/(?!me/|you/)\w+/",
     "a host of packages": r"(?:pypi|pythonhosted|anaconda|pytorch)\.org|artifactory|jfrog",
     "how it was written": r"(?i)\b(?:claude|anthropic|chatgpt|copilot|subagents?)\b",
     "papers beside it": r"\b(?:REVIEW|STYLE|NOTES|BRIEF|PEERS|DESIGN)(?:\.md| section)",
