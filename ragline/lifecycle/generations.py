@@ -297,12 +297,6 @@ def _list_tables(connection: Connection, collection_name: str) -> list[Generatio
     return [_read_generation(row) for row in rows.mappings()]
 
 
-def open_generations(workshop: Workshop, collection_name: str) -> list[Generation]:
-    """Every generation that receives changes; the one that reports are about is last."""
-    opened = open_collection(workshop, collection_name)
-    return sorted(opened.in_order, key=lambda one: one.id == opened.reported.id)
-
-
 def _abandon(workshop: Workshop, collection_name: str, unwanted: Sequence[Generation]) -> None:
     """Take generations out of all work at once, and drop what was abandoned now or before."""
     if unwanted:
