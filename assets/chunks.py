@@ -10,7 +10,7 @@ from ragline.chunking.chunks import CHUNKER_VERSION
 from ragline.configuration import CollectionSettings
 from ragline.fingerprints import fingerprint
 from ragline.lifecycle.chunks import build_chunks, read_token_counts
-from ragline.lifecycle.workshop import Workshop
+from ragline.lifecycle.run_context import RunContext
 from ragline.sources.settings import SourceSettings
 
 
@@ -35,9 +35,9 @@ def build_chunks_asset(
             "the embedding model reads whole. A parse that was cut before is not cut again."
         ),
     )
-    def chunks(workshop: ResourceParam[Workshop]) -> MaterializeResult[None]:
-        report = build_chunks(workshop, settings.name)
-        counts = read_token_counts(workshop, settings.name)
+    def chunks(run_context: ResourceParam[RunContext]) -> MaterializeResult[None]:
+        report = build_chunks(run_context, settings.name)
+        counts = read_token_counts(run_context, settings.name)
         return MaterializeResult(
             metadata={
                 "dagster/row_count": report.chunks,

@@ -20,7 +20,7 @@ from assets.keys import OWNERS, group_of, source_key
 from assets.tables import failure_table, make_table
 from ragline.errors import SourceUnavailableError
 from ragline.lifecycle.documents import DocumentsReport, sync_documents
-from ragline.lifecycle.workshop import Workshop
+from ragline.lifecycle.run_context import RunContext
 from ragline.parsing.parser_pool import parser_fingerprint
 from ragline.sources.settings import SourceSettings
 from ragline.status import HeldRemovals, read_status
@@ -66,18 +66,18 @@ def build_documents(settings: SourceSettings) -> AssetsDefinition:
         metadata={"dagster/uri": settings.address, "visible_within": str(settings.visible_within)},
     )
     def documents(
-        workshop: ResourceParam[Workshop],
+        run_context: ResourceParam[RunContext],
     ) -> Iterator[MaterializeResult[None] | AssetCheckResult]:
         try:
-            report = sync_documents(workshop, settings.name)
+            report = sync_documents(run_context, settings.name)
         except SourceUnavailableError as error:
             # The run goes on with other sources; nothing of this one is red but this check.
             yield judge_reachability(settings.name, str(error))
-            yield judge_removals(settings.name, _read_held(workshop, settings.name))
+            yield judge_removals(settings.name, _read_held(run_context, settings.name))
             return
         yield MaterializeResult(metadata=describe(report))
         yield judge_reachability(settings.name, None)
-        yield judge_removals(settings.name, _read_held(workshop, settings.name))
+        yield judge_removals(settings.name, _read_held(run_context, settings.name))
 
     return documents
 
@@ -112,8 +112,8 @@ def judge_removals(source: str, held: HeldRemovals | None) -> AssetCheckResult:
     )
 
 
-def _read_held(workshop: Workshop, name: str) -> HeldRemovals | None:
-    sources = read_status(workshop.database).sources
+def _read_held(run_context: RunContext, name: str) -> HeldRemovals | None:
+    sources = read_status(run_context.database).sources
     return next(source.held for source in sources if source.source == name)
 
 

@@ -8,7 +8,7 @@ from assets.keys import OWNERS, group_of, source_key
 from ragline.configuration import CollectionSettings
 from ragline.fingerprints import fingerprint
 from ragline.lifecycle.embeddings import embed_chunks
-from ragline.lifecycle.workshop import Workshop
+from ragline.lifecycle.run_context import RunContext
 from ragline.sources.settings import SourceSettings
 
 
@@ -28,8 +28,8 @@ def build_embeddings(settings: SourceSettings, collection: CollectionSettings) -
             "was embedded before, here or in another document, is not embedded again."
         ),
     )
-    def embeddings(workshop: ResourceParam[Workshop]) -> MaterializeResult[None]:
-        report = embed_chunks(workshop, settings.name)
+    def embeddings(run_context: ResourceParam[RunContext]) -> MaterializeResult[None]:
+        report = embed_chunks(run_context, settings.name)
         return MaterializeResult(
             metadata={
                 "dagster/row_count": report.chunks,

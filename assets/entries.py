@@ -14,7 +14,7 @@ from dagster import (
 
 from assets.keys import OWNERS, group_of, source_key
 from ragline.lifecycle.entries import apply_entries
-from ragline.lifecycle.workshop import Workshop
+from ragline.lifecycle.run_context import RunContext
 from ragline.sources.settings import SourceSettings
 
 CODE_VERSION = "1"
@@ -41,8 +41,8 @@ def build_entries(settings: SourceSettings) -> AssetsDefinition:
             f"here. A change must be visible within {settings.visible_within}."
         ),
     )
-    def entries(workshop: ResourceParam[Workshop]) -> MaterializeResult[None]:
-        report = apply_entries(workshop, settings.name)
+    def entries(run_context: ResourceParam[RunContext]) -> MaterializeResult[None]:
+        report = apply_entries(run_context, settings.name)
         return MaterializeResult(
             metadata={
                 "dagster/row_count": report.entries,

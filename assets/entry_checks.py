@@ -21,8 +21,8 @@ from assets.plots import plot_histogram
 from assets.tables import make_table
 from ragline.alarms import ERROR_FACTOR
 from ragline.lifecycle.invariants import INVARIANTS
+from ragline.lifecycle.run_context import RunContext
 from ragline.lifecycle.sync_proof import SyncProof, prove_source
-from ragline.lifecycle.workshop import Workshop
 from ragline.sources.settings import SourceSettings
 from ragline.status import Clock, SourceStatus, read_status
 from ragline.storage.database import Database
@@ -55,10 +55,10 @@ def build_proof_checks(settings: SourceSettings) -> AssetChecksDefinition:
     )
 
     @multi_asset_check(name=f"{group_of(settings.name)}_proof", specs=[*specs, proof_spec])
-    def proof(workshop: ResourceParam[Workshop]) -> Iterator[AssetCheckResult]:
+    def proof(run_context: ResourceParam[RunContext]) -> Iterator[AssetCheckResult]:
         # A large index is looked at in parts: each run another one.
-        turn = crc32(workshop.run_id.encode())
-        found = prove_source(workshop, settings.name, turn=turn, in_full=False)
+        turn = crc32(run_context.run_id.encode())
+        found = prove_source(run_context, settings.name, turn=turn, in_full=False)
         for verdict in found.verdicts:
             yield AssetCheckResult(
                 check_name=f"no_{verdict.invariant.name}",
@@ -85,8 +85,8 @@ def build_full_proof_check(settings: SourceSettings) -> AssetChecksDefinition:
             "costs."
         ),
     )
-    def full_sync_proof(workshop: ResourceParam[Workshop]) -> AssetCheckResult:
-        return judge_proof(FULL_PROOF, prove_source(workshop, settings.name))
+    def full_sync_proof(run_context: ResourceParam[RunContext]) -> AssetCheckResult:
+        return judge_proof(FULL_PROOF, prove_source(run_context, settings.name))
 
     return full_sync_proof
 
@@ -159,13 +159,13 @@ def build_clock_checks(settings: SourceSettings) -> AssetChecksDefinition:
     ]
 
     @multi_asset_check(name=f"{group_of(settings.name)}_clocks", specs=specs)
-    def clocks(workshop: ResourceParam[Workshop]) -> Iterator[AssetCheckResult]:
-        sources = read_status(workshop.database).sources
+    def clocks(run_context: ResourceParam[RunContext]) -> Iterator[AssetCheckResult]:
+        sources = read_status(run_context.database).sources
         status = next(source for source in sources if source.source == settings.name)
         yield judge_syncs(status)
         for result in judge_clocks(status):
             clock = "visible" if result.check_name == VISIBLE else "forgotten"
-            seconds = _read_seconds(workshop.database, settings.name, clock)
+            seconds = _read_seconds(run_context.database, settings.name, clock)
             plot = {"readings": plot_histogram(seconds, f"seconds until {clock}")}
             yield result._replace(metadata={**result.metadata, **plot})
 

@@ -6,7 +6,7 @@ from dagster import AssetKey, AssetsDefinition, MaterializeResult, ResourceParam
 
 from assets.keys import OWNERS
 from ragline.lifecycle.retention import collect_expired
-from ragline.lifecycle.workshop import Workshop
+from ragline.lifecycle.run_context import RunContext
 
 KEY = AssetKey("retention_report")
 CODE_VERSION = "1"
@@ -27,8 +27,8 @@ def build_retention_report() -> AssetsDefinition:
             "parses and vectors that nothing needs, old searches, readings and reports."
         ),
     )
-    def retention_report(workshop: ResourceParam[Workshop]) -> MaterializeResult[None]:
-        report = collect_expired(workshop.database, workshop.configuration.retention)
+    def retention_report(run_context: ResourceParam[RunContext]) -> MaterializeResult[None]:
+        report = collect_expired(run_context.database, run_context.configuration.retention)
         return MaterializeResult(
             metadata={
                 "dagster/row_count": sum(report.deleted.values()),

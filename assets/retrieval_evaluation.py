@@ -25,7 +25,7 @@ from ragline.evaluation import Evaluation, evaluate, record_evaluation
 from ragline.fingerprints import fingerprint
 from ragline.golden_documents import find_unknown_documents, refuse_foreign_golden_set
 from ragline.golden_set import GoldenSet, read_golden_set
-from ragline.lifecycle.workshop import Workshop
+from ragline.lifecycle.run_context import RunContext
 from ragline.models import ModelCache
 from ragline.search.messages import MODES
 from ragline.search.searcher import Searcher
@@ -59,11 +59,11 @@ def build_retrieval_evaluation(settings: CollectionSettings) -> AssetsDefinition
         metadata={"dagster/uri": str(settings.golden)},
     )
     def retrieval_evaluation(
-        context: AssetExecutionContext, workshop: ResourceParam[Workshop]
+        context: AssetExecutionContext, run_context: ResourceParam[RunContext]
     ) -> Iterator[MaterializeResult[None] | AssetCheckResult]:
         golden = read_golden(settings)
-        target = name_target(workshop, settings, golden)
-        scores = _find_scores(context, target) or _score(workshop, settings, golden, target)
+        target = name_target(run_context, settings, golden)
+        scores = _find_scores(context, target) or _score(run_context, settings, golden, target)
         yield MaterializeResult(metadata=scores)
         yield check_thresholds(settings, scores)
 
@@ -81,10 +81,10 @@ def read_golden(settings: CollectionSettings) -> GoldenSet:
     return read_golden_set(settings.golden)
 
 
-def name_target(workshop: Workshop, settings: CollectionSettings, golden: GoldenSet) -> str:
+def name_target(run_context: RunContext, settings: CollectionSettings, golden: GoldenSet) -> str:
     """What an evaluation is of: the index, the golden set, how is searched, by which version."""
     statement = load_statement("quality/fingerprint_generation")
-    with workshop.database.connect() as connection:
+    with run_context.database.connect() as connection:
         index = connection.execute(statement, {"collection": settings.name}).scalar_one_or_none()
     return fingerprint(
         {
@@ -107,31 +107,31 @@ def _find_scores(context: AssetExecutionContext, target: str) -> RawMetadataMapp
 
 
 def _score(
-    workshop: Workshop, settings: CollectionSettings, golden: GoldenSet, target: str
+    run_context: RunContext, settings: CollectionSettings, golden: GoldenSet, target: str
 ) -> RawMetadataMapping:
-    unknown = find_unknown_documents(workshop.database, settings.name, golden)
+    unknown = find_unknown_documents(run_context.database, settings.name, golden)
     refuse_foreign_golden_set(unknown, settings.name)
-    searcher = _make_searcher(workshop, settings)
-    show = workshop.progress
+    searcher = _make_searcher(run_context, settings)
+    show = run_context.progress
     runs = [evaluate(searcher, settings.name, golden, mode=mode, progress=show) for mode in MODES]
     runs.append(evaluate(searcher, settings.name, golden, rerank=True, progress=show))
-    with workshop.database.begin() as connection:
+    with run_context.database.begin() as connection:
         for run in runs:
-            record_evaluation(connection, run, workshop.run_id)
+            record_evaluation(connection, run, run_context.run_id)
     return {
         **describe_scores(runs),
         "unknown_documents": len(unknown.document_ids),
         **({"lacking": unknown.describe(settings.name)} if unknown.document_ids else {}),
-        "evaluated_in_run": MetadataValue.dagster_run(workshop.run_id),
+        "evaluated_in_run": MetadataValue.dagster_run(run_context.run_id),
         "target": MetadataValue.text(target),
     }
 
 
-def _make_searcher(workshop: Workshop, settings: CollectionSettings) -> Searcher:
+def _make_searcher(run_context: RunContext, settings: CollectionSettings) -> Searcher:
     """A searcher with the model that the run has loaded already."""
-    models = ModelCache(workshop.model_cache)
-    models.keep_embedder(settings.embedding_model, workshop.embedder(settings.embedding_model))
-    return Searcher(workshop.database, workshop.configuration, models=models)
+    models = ModelCache(run_context.model_cache)
+    models.keep_embedder(settings.embedding_model, run_context.embedder(settings.embedding_model))
+    return Searcher(run_context.database, run_context.configuration, models=models)
 
 
 def describe_scores(runs: list[Evaluation]) -> RawMetadataMapping:

@@ -26,7 +26,7 @@ from dagster._core.definitions.metadata import RawMetadataMapping
 from assets.keys import OWNERS
 from assets.plots import plot_histograms
 from assets.tables import make_table
-from ragline.lifecycle.workshop import Workshop
+from ragline.lifecycle.run_context import RunContext
 from ragline.quality.daily import DailyFigures, measure_day
 from ragline.quality.drift import Drift
 from ragline.quality.figures import Period, read_hit_ages, read_latencies
@@ -119,12 +119,14 @@ def build_retrieval_quality() -> AssetsDefinition:
         ),
     )
     def retrieval_quality(
-        context: AssetExecutionContext, workshop: ResourceParam[Workshop]
+        context: AssetExecutionContext, run_context: ResourceParam[RunContext]
     ) -> Iterator[MaterializeResult[None] | AssetCheckResult]:
         day = date.fromisoformat(context.partition_key)
-        measured = measure_day(workshop.database, workshop.configuration, day, workshop.run_id)
+        measured = measure_day(
+            run_context.database, run_context.configuration, day, run_context.run_id
+        )
         yield MaterializeResult(
-            metadata={**describe_day(measured), **plot_day(workshop, day, measured)}
+            metadata={**describe_day(measured), **plot_day(run_context, day, measured)}
         )
         yield from check_figures(measured)
 
@@ -140,10 +142,12 @@ def describe_day(measured: Sequence[DailyFigures]) -> RawMetadataMapping:
     }
 
 
-def plot_day(workshop: Workshop, day: date, measured: Sequence[DailyFigures]) -> RawMetadataMapping:
+def plot_day(
+    run_context: RunContext, day: date, measured: Sequence[DailyFigures]
+) -> RawMetadataMapping:
     """The pictures: how long searches took, how old hits were, which ranks were clicked."""
     period = Period.of_days(day, day)
-    ages = read_hit_ages(workshop.database, period)
+    ages = read_hit_ages(run_context.database, period)
     hours = {name: [age / HOUR_S for age in values] for name, values in ages.items()}
     clicked_ranks = {
         row.figures.collection: [
@@ -153,7 +157,7 @@ def plot_day(workshop: Workshop, day: date, measured: Sequence[DailyFigures]) ->
     }
     return {
         "latency": plot_histograms(
-            read_latencies(workshop.database, period), "milliseconds per search"
+            read_latencies(run_context.database, period), "milliseconds per search"
         ),
         "hit_ages": plot_histograms(hours, "age of hits in hours"),
         "clicks_by_rank": plot_histograms(clicked_ranks, "ranks of clicked hits"),

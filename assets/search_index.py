@@ -17,8 +17,8 @@ from dagster._core.definitions.metadata import RawMetadataMapping
 
 from assets.keys import OWNERS, group_of, index_key, source_key
 from ragline.configuration import CollectionSettings
+from ragline.lifecycle.run_context import RunContext
 from ragline.lifecycle.search_index import IndexReport, publish_index
-from ragline.lifecycle.workshop import Workshop
 from ragline.sources.settings import SourceSettings
 
 CODE_VERSION = "1"
@@ -54,9 +54,9 @@ def build_search_index(
         ),
     )
     def search_index(
-        workshop: ResourceParam[Workshop],
+        run_context: ResourceParam[RunContext],
     ) -> Iterator[MaterializeResult[None] | AssetCheckResult]:
-        report = publish_index(workshop, settings.name)
+        report = publish_index(run_context, settings.name)
         yield MaterializeResult(
             metadata={**describe_index(report), "embedding_model": settings.embedding_model}
         )

@@ -21,7 +21,7 @@ from assets import suite_report
 from assets.expectations import Expected, Suite, Verdict, evaluate_suite
 from assets.keys import group_of, source_key
 from assets.suite_evaluations import Evaluation, keep_evaluation, name_target, read_evaluation
-from ragline.lifecycle.workshop import Workshop
+from ragline.lifecycle.run_context import RunContext
 from ragline.sources.settings import SourceSettings
 from ragline.storage.statements import load_statement
 
@@ -33,10 +33,12 @@ def build_suite_checks(
     specs = check_specs(source_key(settings.name, stage), expected)
 
     @multi_asset_check(name=f"{group_of(settings.name)}_{stage}_expectations", specs=specs)
-    def expectations(workshop: ResourceParam[Workshop]) -> Iterator[AssetCheckResult]:
+    def expectations(run_context: ResourceParam[RunContext]) -> Iterator[AssetCheckResult]:
         suite = Suite(f"{settings.name} {stage}", write_query(stage, settings.name), expected)
-        docs = workshop.configuration.home / "data_docs" / settings.name / stage
-        evaluation = evaluate_or_reuse(workshop, suite, read_rows(workshop, stage, settings), docs)
+        docs = run_context.configuration.home / "data_docs" / settings.name / stage
+        evaluation = evaluate_or_reuse(
+            run_context, suite, read_rows(run_context, stage, settings), docs
+        )
         for each, verdict in zip(expected, evaluation.verdicts, strict=True):
             yield to_check(each, verdict, evaluation, docs)
 
@@ -67,14 +69,14 @@ def write_query(stage: str, source: str) -> str:
     return statement[statement.index("select\n") :].replace(":source", f"'{source}'")
 
 
-def read_rows(workshop: Workshop, stage: str, settings: SourceSettings) -> str:
+def read_rows(run_context: RunContext, stage: str, settings: SourceSettings) -> str:
     """A fingerprint of the rows of a stage: equal as long as a suite would see the same."""
     statement = load_statement(f"checks/fingerprint_{stage}")
-    with workshop.database.connect() as connection:
+    with run_context.database.connect() as connection:
         return str(connection.execute(statement, {"source": settings.name}).scalar_one())
 
 
-def evaluate_or_reuse(workshop: Workshop, suite: Suite, rows: str, docs: Path) -> Evaluation:
+def evaluate_or_reuse(run_context: RunContext, suite: Suite, rows: str, docs: Path) -> Evaluation:
     """The last evaluation where it still holds, else a new one."""
     now = datetime.now(UTC)
     target = name_target(suite, rows)
@@ -83,8 +85,8 @@ def evaluate_or_reuse(workshop: Workshop, suite: Suite, rows: str, docs: Path) -
         if not (docs / suite_report.FILE).exists():  # made by an older release
             suite_report.write_report(docs, suite, kept)
         return kept
-    verdicts = evaluate_suite(suite, workshop.database.url, docs)
-    evaluation = Evaluation(target, workshop.run_id, now, verdicts)
+    verdicts = evaluate_suite(suite, run_context.database.url, docs)
+    evaluation = Evaluation(target, run_context.run_id, now, verdicts)
     keep_evaluation(docs, evaluation)
     suite_report.write_report(docs, suite, evaluation)
     return evaluation

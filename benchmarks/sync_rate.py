@@ -26,14 +26,14 @@ from ragline.lifecycle.chunks import build_chunks
 from ragline.lifecycle.documents import sync_documents
 from ragline.lifecycle.embeddings import embed_chunks
 from ragline.lifecycle.entries import apply_entries
+from ragline.lifecycle.run_context import RunContext
 from ragline.lifecycle.search_index import publish_index
-from ragline.lifecycle.workshop import Workshop
 from ragline.progress import TerminalProgress
 from ragline.storage.database import open_database
 
 REPOSITORY = Path(__file__).parent.parent
 TEST_DATA = Path(os.environ.get("RAGLINE_TEST_DATA", REPOSITORY.parent / "shared" / "data"))
-Stage = Callable[[Workshop, str], object]
+Stage = Callable[[RunContext, str], object]
 STAGES: tuple[Stage, ...] = (sync_documents, build_chunks, embed_chunks, apply_entries)
 # The forward pass is timed on every fifth text.
 SAMPLE = 5
@@ -47,30 +47,30 @@ def main() -> None:
             f"sources: [{{name: files, collection: bench, kind: files, uri: '{folder}'}}]\n",
             encoding="utf-8",
         )
-        measure(Workshop, path)
+        measure(RunContext, path)
 
 
-def measure(make: type[Workshop], path: Path) -> None:
+def measure(make: type[RunContext], path: Path) -> None:
     configuration = load_configuration(path)
     model = configuration.collections[0].embedding_model
     with open_database(configuration) as database:
-        workshop = make(configuration, database, "bench", TerminalProgress())
+        run_context = make(configuration, database, "bench", TerminalProgress())
         # Exporting the model is done once for a machine and is no part of a sync's rate.
-        workshop.embedder(model).embed_query("warm")
-        seconds = run_stages(workshop, STAGES[:2])
+        run_context.embedder(model).embed_query("warm")
+        seconds = run_stages(run_context, STAGES[:2])
         with database.connect() as connection:
             statement = "select distinct on (text_hash) header || text from ragline.chunks"
             texts = list(connection.execute(text(statement)).scalars())
-        forward = forward_passes(workshop.embedder(model), texts[::SAMPLE])
+        forward = forward_passes(run_context.embedder(model), texts[::SAMPLE])
         before = time_call(forward)
-        seconds |= run_stages(workshop, STAGES[2:])
-        seconds["publish_index"] = time_call(lambda: publish_index(workshop, "bench"))
+        seconds |= run_stages(run_context, STAGES[2:])
+        seconds["publish_index"] = time_call(lambda: publish_index(run_context, "bench"))
         after = time_call(forward)
     report(seconds, len(texts), SAMPLE * (before + after) / 2)
 
 
-def run_stages(workshop: Workshop, stages: tuple[Stage, ...]) -> dict[str, float]:
-    return {stage.__name__: time_call(lambda s=stage: s(workshop, "files")) for stage in stages}
+def run_stages(run_context: RunContext, stages: tuple[Stage, ...]) -> dict[str, float]:
+    return {stage.__name__: time_call(lambda s=stage: s(run_context, "files")) for stage in stages}
 
 
 def time_call(call: Callable[[], object]) -> float:

@@ -8,18 +8,18 @@ from __future__ import annotations
 import dagster
 
 from assets.factory import build_assets, build_checks
-from assets.workshop import WorkshopResource
+from assets.run_context import RunContextResource
 from dagster_project.jobs import build_jobs
 from dagster_project.schedules import build_schedules
 from dagster_project.sensors import build_sensors
 from ragline.configuration import Configuration
-from ragline.kept_configuration import load_or_keep
+from ragline.last_valid_configuration import load_last_valid
 
 
 def build_definitions(
-    configuration: Configuration, *, workshop: dagster.ResourceDefinition | None = None
+    configuration: Configuration, *, run_context: dagster.ResourceDefinition | None = None
 ) -> dagster.Definitions:
-    """The definitions of a configuration; a test may bring its own workshop.
+    """The definitions of a configuration; a test may bring its own run_context.
 
     Runs are executed in one process: the model is loaded once, and a small change is not slower
     than its work.
@@ -31,7 +31,7 @@ def build_definitions(
         schedules=build_schedules(configuration),
         sensors=build_sensors(configuration),
         resources={
-            "workshop": workshop or WorkshopResource(config_path=str(configuration.path)),
+            "run_context": run_context or RunContextResource(config_path=str(configuration.path)),
         },
         executor=dagster.in_process_executor,
     )
@@ -43,5 +43,5 @@ def defs() -> dagster.Definitions:
 
     Each run loads them in a process of its own, also while somebody edits the file.
     """
-    configuration, _ = load_or_keep()
+    configuration, _ = load_last_valid()
     return build_definitions(configuration)

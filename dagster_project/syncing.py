@@ -32,8 +32,8 @@ from dagster_project.jobs import SOURCES_TAG, SYNC_JOB, list_collection_keys, li
 from dagster_project.unfinished_runs import end_dead_runs
 from ragline.configuration import Configuration
 from ragline.errors import DatabaseUnavailableError
+from ragline.lifecycle.run_context import RunContext
 from ragline.lifecycle.source_syncs import SourceSync, merge_syncs, read_sync_reports
-from ragline.lifecycle.workshop import Workshop
 from ragline.progress import Progress
 from ragline.storage.database import Database
 
@@ -128,7 +128,7 @@ def run_sync(
     """
     started = perf_counter()
     definitions = build_definitions(
-        configuration, workshop=_share(configuration, database, progress)
+        configuration, run_context=_share(configuration, database, progress)
     )
     with _named_errors(), open_instance(configuration, database) as instance:
         end_dead_runs(instance)
@@ -192,15 +192,15 @@ def find_held_back(
 def _share(
     configuration: Configuration, database: Database, progress: Progress
 ) -> ResourceDefinition:
-    """The workshop of a run that uses the open database and shows its progress here."""
+    """The run_context of a run that uses the open database and shows its progress here."""
 
     @contextmanager
-    def open_workshop(context: InitResourceContext) -> Iterator[Workshop]:
+    def open_run_context(context: InitResourceContext) -> Iterator[RunContext]:
         assert context.run is not None
-        with Workshop(configuration, database, context.run.run_id, progress) as workshop:
-            yield workshop
+        with RunContext(configuration, database, context.run.run_id, progress) as run_context:
+            yield run_context
 
-    return ResourceDefinition(open_workshop)
+    return ResourceDefinition(open_run_context)
 
 
 def _describe(bench: _Bench, runs: Sequence[ExecuteInProcessResult], seconds: float) -> SyncOutcome:

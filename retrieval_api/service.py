@@ -30,9 +30,9 @@ from ragline.storage.statements import load_statement
 from ragline.telemetry import note
 from retrieval_api.access.rate_limits import RateLimits
 from retrieval_api.observation.metrics import ServiceMetrics
-from retrieval_api.records.askers import identify_asker
 from retrieval_api.records.audit import AuditLog
 from retrieval_api.records.recorder import Recorder
+from retrieval_api.records.request_origin import find_request_origin
 
 logger = logging.getLogger(__name__)
 
@@ -140,7 +140,7 @@ class Service:
         """
         self.metrics.observe_search(question, answer)
         kept = self._query_text_of(answer.collection)
-        record = make_record(answer, question, identify_asker(request), query_text=kept)
+        record = make_record(answer, question, find_request_origin(request), query_text=kept)
         self.recorder.record(record)
         note(
             collection=answer.collection,

@@ -29,8 +29,8 @@ from ragline.lifecycle.chunks import build_chunks
 from ragline.lifecycle.documents import sync_documents
 from ragline.lifecycle.embeddings import embed_chunks
 from ragline.lifecycle.entries import apply_entries
+from ragline.lifecycle.run_context import RunContext
 from ragline.lifecycle.search_index import publish_index
-from ragline.lifecycle.workshop import Workshop
 from ragline.storage.database import Database, connect_database, prepare_database, read_url
 from ragline.storage.embedded_postgres import embedded_postgres
 
@@ -169,30 +169,30 @@ def configure(
 
 
 @pytest.fixture
-def make_workshop(database: Database, embedder: Embedder) -> Callable[..., Workshop]:
-    """A workshop over the test's database, with the real model at hand."""
+def make_run_context(database: Database, embedder: Embedder) -> Callable[..., RunContext]:
+    """A run_context over the test's database, with the real model at hand."""
 
-    def make(configuration: Configuration, run_id: str = "test-run") -> Workshop:
-        workshop = Workshop(configuration, database, run_id)
-        workshop._embedders[DEFAULT_MODEL] = embedder
-        return workshop
+    def make(configuration: Configuration, run_id: str = "test-run") -> RunContext:
+        run_context = RunContext(configuration, database, run_id)
+        run_context._embedders[DEFAULT_MODEL] = embedder
+        return run_context
 
     return make
 
 
 @pytest.fixture
-def run_stages() -> Callable[[Workshop], dict[str, object]]:
+def run_stages() -> Callable[[RunContext], dict[str, object]]:
     """All stages of all sources and collections, without Dagster; the reports by name."""
 
-    def run(workshop: Workshop) -> dict[str, object]:
+    def run(run_context: RunContext) -> dict[str, object]:
         reports: dict[str, object] = {}
-        for source in workshop.configuration.sources:
+        for source in run_context.configuration.sources:
             for stage in (sync_documents, build_chunks, embed_chunks, apply_entries):
-                reports[f"{source.name}/{stage.__name__}"] = stage(workshop, source.name)
-        for collection in workshop.configuration.collections:
-            reports[collection.name] = publish_index(workshop, collection.name)
-        # The run ends here: another workshop may have the sources now.
-        workshop.close()
+                reports[f"{source.name}/{stage.__name__}"] = stage(run_context, source.name)
+        for collection in run_context.configuration.collections:
+            reports[collection.name] = publish_index(run_context, collection.name)
+        # The run ends here: another run_context may have the sources now.
+        run_context.close()
         return reports
 
     return run

@@ -1,5 +1,5 @@
 """Doubles that make a step of the lifecycle cost milliseconds: a source in memory, an embedder
-that hashes, and a workshop that uses both over a real database.
+that hashes, and a run context that uses both over a real database.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ from ragline.lifecycle.chunks import build_chunks
 from ragline.lifecycle.documents import DocumentsReport, sync_documents
 from ragline.lifecycle.embeddings import EmbeddingsReport, embed_chunks
 from ragline.lifecycle.entries import EntriesReport, apply_entries
+from ragline.lifecycle.run_context import RunContext
 from ragline.lifecycle.search_index import IndexReport, publish_index
-from ragline.lifecycle.workshop import Workshop
 from ragline.sources.files import FilesSettings
 from ragline.sources.protocol import FailedFetch, FetchedDocument, ListedDocument
 from ragline.storage.database import Database
@@ -166,8 +166,8 @@ class TreeSource:
         return {} if self.changed_at is None else dict.fromkeys(document_ids, self.changed_at)
 
 
-class HashWorkshop(Workshop):
-    """A workshop whose models are those that it is given; every other name is of no model."""
+class HashRunContext(RunContext):
+    """A run_context whose models are those that it is given; every other name is of no model."""
 
     models: Mapping[str, HashEmbedder]
 
@@ -181,8 +181,8 @@ class HashWorkshop(Workshop):
         return WordTokenizer()
 
 
-class TreeWorkshop(HashWorkshop):
-    """A workshop whose only source is a tree."""
+class TreeRunContext(HashRunContext):
+    """A run_context whose only source is a tree."""
 
     tree: TreeSource
 
@@ -190,7 +190,7 @@ class TreeWorkshop(HashWorkshop):
         return self.tree
 
 
-def make_workshop(
+def make_run_context(
     database: Database,
     home: Path,
     tree: TreeSource,
@@ -201,8 +201,8 @@ def make_workshop(
     collection: Mapping[str, Any] | None = None,
     models: Mapping[str, HashEmbedder] | None = None,
     **source: Any,
-) -> TreeWorkshop:
-    """A workshop over a tree: source and collection of one name, chunks of MAX_TOKENS words.
+) -> TreeRunContext:
+    """A run_context over a tree: source and collection of one name, chunks of MAX_TOKENS words.
 
     `collection` overrides its settings; `models` are those there are, by default `embedder` alone.
     """
@@ -214,10 +214,10 @@ def make_workshop(
     made = CollectionSettings.model_validate(stated | dict(collection or {}))
     settings = FilesSettings(name=name, collection=name, kind="files", uri="/nowhere", **source)
     configuration = Configuration(collections=(made,), sources=(settings,), home=home)
-    workshop = TreeWorkshop(configuration, database, run_id)
-    workshop.tree = tree
-    workshop.models = models or {"hash": embedder}
-    return workshop
+    run_context = TreeRunContext(configuration, database, run_id)
+    run_context.tree = tree
+    run_context.models = models or {"hash": embedder}
+    return run_context
 
 
 @dataclass(frozen=True)
@@ -230,17 +230,17 @@ class Reports:
     index: IndexReport
 
 
-def sync(workshop: Workshop) -> Reports:
+def sync(run_context: RunContext) -> Reports:
     """All stages of one run; the locks are given back however it ends."""
-    (source,) = workshop.configuration.sources
+    (source,) = run_context.configuration.sources
     try:
-        documents = sync_documents(workshop, source.name)
-        build_chunks(workshop, source.name)
-        embeddings = embed_chunks(workshop, source.name)
-        entries = apply_entries(workshop, source.name)
-        index = publish_index(workshop, source.collection)
+        documents = sync_documents(run_context, source.name)
+        build_chunks(run_context, source.name)
+        embeddings = embed_chunks(run_context, source.name)
+        entries = apply_entries(run_context, source.name)
+        index = publish_index(run_context, source.collection)
     finally:
-        workshop.close()
+        run_context.close()
     return Reports(documents, embeddings, entries, index)
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @configured
 def confirm_removals_command(configuration: Configuration, source: str, *, as_json: bool) -> None:
     """Forget the documents of SOURCE whose removal is held. No search finds them afterwards."""
-    from ragline.lifecycle.forgetting import confirm_removals
+    from ragline.lifecycle.removals import confirm_removals
     from ragline.storage.database import open_database
 
     with open_database(configuration) as database:

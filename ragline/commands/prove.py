@@ -29,15 +29,15 @@ def prove(configuration: Configuration, sources: tuple[str, ...], *, as_json: bo
     names = list(sources) or [source.name for source in configuration.sources]
     for name in names:
         configuration.source(name)
+    from ragline.lifecycle.run_context import RunContext
     from ragline.lifecycle.sync_proof import prove_source
-    from ragline.lifecycle.workshop import Workshop
     from ragline.storage.database import open_database
 
     with (
         open_database(configuration) as database,
-        Workshop(configuration, database, f"prove-{uuid4()}") as workshop,
+        RunContext(configuration, database, f"prove-{uuid4()}") as run_context,
     ):
-        proofs = [prove_source(workshop, name) for name in names]
+        proofs = [prove_source(run_context, name) for name in names]
     if as_json:
         print_json({"proofs": [_describe(proof) for proof in proofs]})
     else:

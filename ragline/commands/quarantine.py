@@ -25,7 +25,7 @@ def quarantine() -> None:
 def list_command(configuration: Configuration, source: str | None, *, as_json: bool) -> None:
     """List the quarantined documents of SOURCE, or of all sources, with the reason."""
     from ragline.commands.sources import check_source
-    from ragline.lifecycle.second_chances import list_quarantined
+    from ragline.lifecycle.retries import list_quarantined
     from ragline.storage.database import open_database
 
     with open_database(configuration) as database:
@@ -61,7 +61,7 @@ def release_command(
     if bool(document_ids) == is_all:
         raise click.UsageError("name the documents to release, or give --all and no names")
     from ragline.commands.sources import check_source
-    from ragline.lifecycle.second_chances import release_documents
+    from ragline.lifecycle.retries import release_documents
     from ragline.storage.database import open_database
 
     with open_database(configuration) as database:

@@ -23,7 +23,7 @@ def remove(configuration: Configuration, source: str, *, yes: bool, as_json: boo
         if as_json:
             raise click.UsageError("nobody is asked with --json; give --yes with it")
         click.confirm(f"forget all documents of {source} for good?", abort=True)
-    from ragline.lifecycle.forgetting import remove_source
+    from ragline.lifecycle.removals import remove_source
     from ragline.storage.database import open_database
 
     with open_database(configuration) as database:

@@ -27,7 +27,7 @@ def retry(
 ) -> None:
     """Try failed documents again in the next sync: DOCUMENT_IDS of SOURCE, all of it, or all."""
     from ragline.commands.sources import check_source
-    from ragline.lifecycle.second_chances import retry_documents
+    from ragline.lifecycle.retries import retry_documents
     from ragline.storage.database import open_database
 
     with open_database(configuration) as database:

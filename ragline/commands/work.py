@@ -13,7 +13,7 @@ from ragline.commands.output import count
 
 if TYPE_CHECKING:
     from ragline.configuration import Configuration
-    from ragline.lifecycle.workshop import Workshop
+    from ragline.lifecycle.run_context import RunContext
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +39,15 @@ def work(configuration: Configuration, sources: tuple[str, ...], *, as_json: boo
     names = list(sources) or [source.name for source in configuration.sources]
     for name in names:
         configuration.source(name)
-    from ragline.lifecycle.workshop import Workshop
+    from ragline.lifecycle.run_context import RunContext
     from ragline.progress import TerminalProgress
     from ragline.storage.database import open_database
 
     with (
         open_database(configuration) as database,
-        Workshop(configuration, database, f"work-{uuid4()}", TerminalProgress()) as workshop,
+        RunContext(configuration, database, f"work-{uuid4()}", TerminalProgress()) as run_context,
     ):
-        done = [_share(workshop, name) for name in names]
+        done = [_share(run_context, name) for name in names]
     if as_json:
         print_json({"sources": [asdict(one) for one in done]})
         return
@@ -60,7 +60,7 @@ def work(configuration: Configuration, sources: tuple[str, ...], *, as_json: boo
         )
 
 
-def _share(workshop: Workshop, name: str) -> SharedWork:
+def _share(run_context: RunContext, name: str) -> SharedWork:
     from ragline.lifecycle.chunks import build_chunks
     from ragline.lifecycle.documents import read_documents
     from ragline.lifecycle.embeddings import embed_chunks
@@ -68,8 +68,8 @@ def _share(workshop: Workshop, name: str) -> SharedWork:
 
     return SharedWork(
         source=name,
-        documents_read=read_documents(workshop, name).documents,
-        chunks_made=build_chunks(workshop, name).chunks_made,
-        embeddings_made=embed_chunks(workshop, name).embeddings_made,
-        entries_inserted=apply_entries(workshop, name).inserted,
+        documents_read=read_documents(run_context, name).documents,
+        chunks_made=build_chunks(run_context, name).chunks_made,
+        embeddings_made=embed_chunks(run_context, name).embeddings_made,
+        entries_inserted=apply_entries(run_context, name).inserted,
     )

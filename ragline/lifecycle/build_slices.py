@@ -12,7 +12,7 @@ from datetime import timedelta
 from time import monotonic
 
 from ragline.lifecycle.generations import Generation, OpenGenerations
-from ragline.lifecycle.workshop import Workshop
+from ragline.lifecycle.run_context import RunContext
 from ragline.sources.registry import KINDS
 from ragline.sources.settings import SourceSettings
 from ragline.storage.statements import load_statement
@@ -30,7 +30,7 @@ LEAST_LISTING_AGE = timedelta(seconds=60)
 
 
 def begin_slice(
-    workshop: Workshop, source_name: str, opened: OpenGenerations, generation: Generation
+    run_context: RunContext, source_name: str, opened: OpenGenerations, generation: Generation
 ) -> Callable[[], bool]:
     """Whether a stage has to leave a generation's build to the next run; asked after each batch.
 
@@ -38,52 +38,52 @@ def begin_slice(
     """
     if not opened.is_beside_live(generation):
         return lambda: False
-    return _Slice(workshop, source_name, generation).is_over
+    return _Slice(run_context, source_name, generation).is_over
 
 
-def count_build_left(workshop: Workshop, source_name: str, source_id: int) -> int | None:
+def count_build_left(run_context: RunContext, source_name: str, source_id: int) -> int | None:
     """The documents of a source that a build lacks which was left to the next run; else None.
 
     A build that was finished all the same counts as not left.
     """
     left = {}
-    for name, generation_id in sorted(workshop.paused):
+    for name, generation_id in sorted(run_context.paused):
         if name == source_name:
             parameters = {"source_id": source_id, "generation_id": generation_id}
-            with workshop.database.connect() as connection:
+            with run_context.database.connect() as connection:
                 row = connection.execute(load_statement("lifecycle/count_build_left"), parameters)
                 left[name, generation_id] = int(row.scalar_one())
-    workshop.paused -= {one for one, count in left.items() if count == 0}
+    run_context.paused -= {one for one, count in left.items() if count == 0}
     return max(left.values(), default=0) or None
 
 
 class _Slice:
     """A stage's time for one generation of one source."""
 
-    def __init__(self, workshop: Workshop, source_name: str, generation: Generation) -> None:
-        self._workshop = workshop
+    def __init__(self, run_context: RunContext, source_name: str, generation: Generation) -> None:
+        self._run_context = run_context
         self._key = (source_name, generation.id)
         self._is_over = False
         self._next_look = monotonic()
-        if self._key not in workshop.paused:
-            settings = workshop.configuration.source(source_name)
+        if self._key not in run_context.paused:
+            settings = run_context.configuration.source(source_name)
             self._next_look += min(PATIENCE_S, PATIENCE_SHARE * _shorter_clock(settings))
 
     def is_over(self) -> bool:
         if not self._is_over and monotonic() >= self._next_look:
-            held = self._workshop.held_sources
-            self._is_over = any(_has_news(self._workshop, name) for name in held)
-            waits = [_look_seconds(self._workshop.configuration.source(name)) for name in held]
+            held = self._run_context.held_sources
+            self._is_over = any(_has_news(self._run_context, name) for name in held)
+            waits = [_look_seconds(self._run_context.configuration.source(name)) for name in held]
             self._next_look = monotonic() + min(waits, default=0.0)
         if self._is_over:
-            self._workshop.paused.add(self._key)
+            self._run_context.paused.add(self._key)
         return self._is_over
 
 
-def _has_news(workshop: Workshop, source_name: str) -> bool:
+def _has_news(run_context: RunContext, source_name: str) -> bool:
     """Whether a source has to be synced again, as far as can be told without listing it."""
-    settings = workshop.configuration.source(source_name)
-    with workshop.database.connect() as connection:
+    settings = run_context.configuration.source(source_name)
+    with run_context.database.connect() as connection:
         row = connection.execute(
             load_statement("lifecycle/select_news"), {"source": source_name}
         ).one()
@@ -95,7 +95,7 @@ def _has_news(workshop: Workshop, source_name: str) -> bool:
     ):
         return True
     try:
-        probe = workshop.open_source(source_name).probe()
+        probe = run_context.open_source(source_name).probe()
     except Exception:  # noqa: BLE001  whatever it is, it is no reason to stop building
         return False
     return bool(probe != row.listed_probe)

@@ -22,8 +22,8 @@ from ragline.lifecycle.generations import (
 )
 from ragline.lifecycle.ledger import record_uncut, register_source
 from ragline.lifecycle.live_service import serve_live
+from ragline.lifecycle.run_context import RunContext
 from ragline.lifecycle.source_syncs import record_counts
-from ragline.lifecycle.workshop import Workshop
 from ragline.parsing.parsed_document import Element, ParsedDocument
 from ragline.storage.database import copy_rows
 from ragline.storage.statements import load_statement
@@ -55,40 +55,40 @@ class ChunksReport:
     seconds: float
 
 
-def build_chunks(workshop: Workshop, source_name: str) -> ChunksReport:
+def build_chunks(run_context: RunContext, source_name: str) -> ChunksReport:
     """Cut every parse of a source that an open generation's chunker has not cut yet.
 
     What searches see comes first: where others follow, the live generation is served to the end
     before. A generation that fails, its tokenizer gone, fails alone: its error is in
-    `workshop.failures`.
+    `run_context.failures`.
     """
     started = perf_counter()
-    settings = workshop.configuration.source(source_name)
-    opened = open_collection(workshop, settings.collection)
-    with workshop.database.begin() as connection:
+    settings = run_context.configuration.source(source_name)
+    opened = open_collection(run_context, settings.collection)
+    with run_context.database.begin() as connection:
         source_id = register_source(connection, settings).id
     cutters = {
         generation.id: _Cutter(
-            workshop, source_id, generation, is_beside_live=opened.is_beside_live(generation)
+            run_context, source_id, generation, is_beside_live=opened.is_beside_live(generation)
         )
         for generation in opened.in_order
     }
 
     def cut(generation: Generation) -> None:
-        is_over = begin_slice(workshop, source_name, opened, generation)
+        is_over = begin_slice(run_context, source_name, opened, generation)
         name = f"{source_name}: chunk"
-        with workshop.progress.stage(name, total=None, unit="chunks") as advance:
+        with run_context.progress.stage(name, total=None, unit="chunks") as advance:
             cutters[generation.id].cut_all(advance, is_over)
 
     first, *others = opened.in_order
-    work_on_each(workshop, [first], cut)
+    work_on_each(run_context, [first], cut)
     if others and first.state == "live":
-        serve_live(workshop, source_name, source_id, first)
-    work_on_each(workshop, others, cut)
+        serve_live(run_context, source_name, source_id, first)
+    work_on_each(run_context, others, cut)
     made = sum(cutter.chunks_made for cutter in cutters.values())
-    documents, chunks = count_chunks(workshop, source_id, opened.reported)
+    documents, chunks = count_chunks(run_context, source_id, opened.reported)
     report = ChunksReport(documents, chunks, made, perf_counter() - started)
-    record_counts(workshop, source_id, report, report.seconds)
+    record_counts(run_context, source_id, report, report.seconds)
     return report
 
 
@@ -100,7 +100,7 @@ class _Cutter:
     it first. Beside a live one it is the build's: the documents are served, and stay so.
     """
 
-    workshop: Workshop
+    run_context: RunContext
     source_id: int
     generation: Generation
     is_beside_live: bool = False
@@ -117,7 +117,7 @@ class _Cutter:
         if self.count_left() == 0:
             return
         # Before the first transaction: whoever waits for its rows would wait for the load too.
-        self.workshop.tokenizer(self.generation.model)
+        self.run_context.tokenizer(self.generation.model)
         shown = 0
         for _ in drain(self.cut_batch, self.count_left, is_over):
             advance(self.chunks_made - shown)
@@ -127,7 +127,7 @@ class _Cutter:
 
     def cut_batch(self) -> int:
         """Claim, cut and store some parses; how many."""
-        with self.workshop.database.begin() as connection:
+        with self.run_context.database.begin() as connection:
             statement = load_statement("lifecycle/select_unchunked_parses")
             parses = self._turn.take(
                 lambda after: connection.execute(
@@ -147,7 +147,7 @@ class _Cutter:
     def _describe_refused(self) -> ChunkingError:
         key, error = next(iter(self._refused.items()))
         statement = load_statement("lifecycle/select_documents_of_parse")
-        with self.workshop.database.begin() as connection:
+        with self.run_context.database.begin() as connection:
             rows = connection.execute(statement, {"parse_id": key}).all()
         name = rows[0].document_id if rows else "a document that has left the source"
         return ChunkingError(
@@ -157,11 +157,11 @@ class _Cutter:
 
     def count_left(self) -> int:
         statement = load_statement("lifecycle/count_unchunked_parses")
-        with self.workshop.database.connect() as connection:
+        with self.run_context.database.connect() as connection:
             return int(connection.execute(statement, self._parameters()).scalar_one())
 
     def _cut(self, parse: Row[tuple[object, ...]]) -> list[Chunk] | ChunkingError:
-        tokenizer = self.workshop.tokenizer(self.generation.model)
+        tokenizer = self.run_context.tokenizer(self.generation.model)
         try:
             return chunk_document(read_parse(parse), self.generation.chunking, tokenizer)
         except Exception as error:  # noqa: BLE001  whatever it is, it is this document's
@@ -210,11 +210,11 @@ def _chunk_row(chunking_id: int, chunk: Chunk) -> tuple[object, ...]:
     )
 
 
-def read_token_counts(workshop: Workshop, source_name: str) -> list[int]:
+def read_token_counts(run_context: RunContext, source_name: str) -> list[int]:
     """The token counts of a source's chunks in the target generation, at most 20,000 of them."""
-    settings = workshop.configuration.source(source_name)
-    reported = open_collection(workshop, settings.collection).reported
+    settings = run_context.configuration.source(source_name)
+    reported = open_collection(run_context, settings.collection).reported
     parameters = {"source": source_name, "chunker_fingerprint": reported.chunker_fingerprint}
-    with workshop.database.connect() as connection:
+    with run_context.database.connect() as connection:
         rows = connection.execute(load_statement("lifecycle/select_token_counts"), parameters)
         return [row.token_count for row in rows]

@@ -28,9 +28,9 @@ from ragline.lifecycle import ledger
 from ragline.lifecycle.claims import Turn, drain
 from ragline.lifecycle.ledger import Failure, UnreadDocument
 from ragline.lifecycle.listing import ListingCounts, apply_listing, read_listing
+from ragline.lifecycle.run_context import RunContext
 from ragline.lifecycle.settings_refusal import check_settings
 from ragline.lifecycle.source_syncs import record_counts, record_error, record_run_error
-from ragline.lifecycle.workshop import Workshop
 from ragline.parsing.front_matter import read_metadata
 from ragline.parsing.parsed_document import Element, ParsedDocument
 from ragline.parsing.parser_pool import parser_fingerprint
@@ -78,7 +78,7 @@ class ReadingCounts:
     bytes_read: int
 
 
-def sync_documents(workshop: Workshop, source_name: str) -> DocumentsReport:
+def sync_documents(run_context: RunContext, source_name: str) -> DocumentsReport:
     """Bring the ledger and the parses of one source up to what the source lists now.
 
     Running it again reads only what a former run did not finish. A document that cannot be
@@ -91,64 +91,64 @@ def sync_documents(workshop: Workshop, source_name: str) -> DocumentsReport:
         SyncInProgressError: another run is syncing this source.
     """
     started = perf_counter()
-    settings = workshop.configuration.source(source_name)
+    settings = run_context.configuration.source(source_name)
     try:
-        check_settings(workshop, settings.collection)
-        source_id = _register_source(workshop, settings)
+        check_settings(run_context, settings.collection)
+        source_id = _register_source(run_context, settings)
     except ConfigurationError as error:
         # On the report of a source that is known; of one that never was, nothing is written.
         said = f"{type(error).__name__}: {error}"
-        record_run_error(workshop.database, workshop.run_id, [source_name], said, None)
+        record_run_error(run_context.database, run_context.run_id, [source_name], said, None)
         raise
     try:
-        workshop.lock_source(source_name)
-        source = workshop.open_source(source_name)
-        listing = _list_source(workshop, source_id, source, settings)
-        reading = read_documents(workshop, source_name, source)
+        run_context.lock_source(source_name)
+        source = run_context.open_source(source_name)
+        listing = _list_source(run_context, source_id, source, settings)
+        reading = read_documents(run_context, source_name, source)
     except Exception as error:
-        record_error(workshop, source_id, error)
+        record_error(run_context, source_id, error)
         raise
-    report = _report(workshop, source_id, listing, reading, perf_counter() - started)
-    record_counts(workshop, source_id, report, report.seconds)
+    report = _report(run_context, source_id, listing, reading, perf_counter() - started)
+    record_counts(run_context, source_id, report, report.seconds)
     return report
 
 
 def read_documents(
-    workshop: Workshop, source_name: str, source: Source | None = None
+    run_context: RunContext, source_name: str, source: Source | None = None
 ) -> ReadingCounts:
     """Read what the ledger wants read of a source, together with whoever else does it now."""
-    settings = workshop.configuration.source(source_name)
-    source_id = _register_source(workshop, settings)
+    settings = run_context.configuration.source(source_name)
+    source_id = _register_source(run_context, settings)
     parser = parser_fingerprint()
-    with workshop.database.connect() as connection:
+    with run_context.database.connect() as connection:
         unread = ledger.count_unread(connection, source_id, parser)
     if unread == 0:
         return ReadingCounts(0, 0, 0)
-    opened = source or workshop.open_source(source_name)
-    reader = _Reader(workshop, settings, source_id, opened, parser)
-    stage = workshop.progress.stage(f"{source_name}: read", total=unread, unit="documents")
+    opened = source or run_context.open_source(source_name)
+    reader = _Reader(run_context, settings, source_id, opened, parser)
+    stage = run_context.progress.stage(f"{source_name}: read", total=unread, unit="documents")
     with stage as advance:
         for count in drain(reader.read_batch, reader.count_left):
             advance(count)
     return ReadingCounts(reader.documents, reader.changed, reader.bytes_read)
 
 
-def _register_source(workshop: Workshop, settings: SourceSettings) -> int:
+def _register_source(run_context: RunContext, settings: SourceSettings) -> int:
     """Make the source and its collection known; return the source's id."""
-    collection = workshop.configuration.collection(settings.collection)
-    with workshop.database.begin() as connection:
+    collection = run_context.configuration.collection(settings.collection)
+    with run_context.database.begin() as connection:
         source_id = ledger.register_source(connection, settings).id
         assign_tenant(connection, collection.name, collection.tenant)
     return source_id
 
 
 def _list_source(
-    workshop: Workshop, source_id: int, source: Source, settings: SourceSettings
+    run_context: RunContext, source_id: int, source: Source, settings: SourceSettings
 ) -> ListingCounts:
     try:
-        with workshop.database.connect() as connection:
+        with run_context.database.connect() as connection:
             listing = read_listing(connection, source)
-        with workshop.database.begin() as connection:
+        with run_context.database.begin() as connection:
             counts = apply_listing(
                 connection, source_id, source, listing, settings.max_removal_ratio
             )
@@ -156,7 +156,7 @@ def _list_source(
             limit = {"source_id": source_id, "max_document_bytes": settings.max_document_bytes}
             connection.execute(load_statement("lifecycle/raise_size_limit"), limit)
     except SourceUnavailableError as error:
-        ledger.record_unreachable(workshop.database, settings, str(error))
+        ledger.record_unreachable(run_context.database, settings, str(error))
         raise
     return counts
 
@@ -206,13 +206,13 @@ def _update_attributes(
 
 
 def _report(
-    workshop: Workshop,
+    run_context: RunContext,
     source_id: int,
     listing: ListingCounts,
     reading: ReadingCounts,
     seconds: float,
 ) -> DocumentsReport:
-    with workshop.database.connect() as connection:
+    with run_context.database.connect() as connection:
         states = ledger.count_states(connection, source_id)
         failures = ledger.list_failures(connection, source_id)
     return DocumentsReport(
@@ -255,7 +255,7 @@ class _Outcome:
 class _Reader:
     """One worker's reading of a source, a claim at a time; each claim is one transaction."""
 
-    workshop: Workshop
+    run_context: RunContext
     settings: SourceSettings
     source_id: int
     source: Source
@@ -268,14 +268,14 @@ class _Reader:
     )
 
     def count_left(self) -> int:
-        with self.workshop.database.connect() as connection:
+        with self.run_context.database.connect() as connection:
             return ledger.count_unread(connection, self.source_id, self.parser)
 
     def read_batch(self) -> int:
         """Claim, read and record some documents; how many."""
         limit = KINDS[self.settings.kind].claim_documents
         broke_off = None
-        with self.workshop.database.begin() as connection:
+        with self.run_context.database.begin() as connection:
             claimed = self._turn.take(
                 lambda after: ledger.claim_unread(
                     connection, self.source_id, self.parser, after, limit
@@ -378,7 +378,7 @@ class _Batch:
         Where the source went away, `broke_off` is its error, and those that it did not answer
         are left out.
         """
-        parsers = self.reader.workshop.parsers
+        parsers = self.reader.run_context.parsers
         for fetched, result in parsers.parse_documents(self._fetch()):
             yield from self._take_unparsed()
             yield self._conclude(fetched, result)

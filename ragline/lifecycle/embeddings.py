@@ -20,8 +20,8 @@ from ragline.lifecycle.generations import (
     work_on_each,
 )
 from ragline.lifecycle.ledger import register_source
+from ragline.lifecycle.run_context import RunContext
 from ragline.lifecycle.source_syncs import record_counts
-from ragline.lifecycle.workshop import Workshop
 from ragline.storage.database import copy_rows
 from ragline.storage.statements import load_statement
 
@@ -47,34 +47,34 @@ class EmbeddingsReport:
     encoder: str | None
 
 
-def embed_chunks(workshop: Workshop, source_name: str) -> EmbeddingsReport:
+def embed_chunks(run_context: RunContext, source_name: str) -> EmbeddingsReport:
     """Embed the texts of a source's chunks that have no vector yet, in every open generation.
 
     Each COMMIT_TEXTS vectors are kept at once, so a run that dies loses no more than those. What
     searches see comes first. A generation that fails, its model gone, fails alone: its error is in
-    `workshop.failures`.
+    `run_context.failures`.
     """
     started = perf_counter()
-    settings = workshop.configuration.source(source_name)
-    opened = open_collection(workshop, settings.collection)
-    with workshop.database.begin() as connection:
+    settings = run_context.configuration.source(source_name)
+    opened = open_collection(run_context, settings.collection)
+    with run_context.database.begin() as connection:
         source_id = register_source(connection, settings).id
     workers = {
         generation.id: _Worker(
-            workshop, source_id, generation, is_beside_live=opened.is_beside_live(generation)
+            run_context, source_id, generation, is_beside_live=opened.is_beside_live(generation)
         )
         for generation in opened.in_order
     }
     work_on_each(
-        workshop,
+        run_context,
         opened.in_order,
         lambda generation: workers[generation.id].embed_all(
-            source_name, begin_slice(workshop, source_name, opened, generation)
+            source_name, begin_slice(run_context, source_name, opened, generation)
         ),
     )
-    made = workshop.early.pop((source_name, "embeddings_made"), 0)
+    made = run_context.early.pop((source_name, "embeddings_made"), 0)
     made += sum(worker.made for worker in workers.values())
-    _, chunks = count_chunks(workshop, source_id, opened.reported)
+    _, chunks = count_chunks(run_context, source_id, opened.reported)
     seconds = perf_counter() - started
     report = EmbeddingsReport(
         embeddings_made=made,
@@ -82,21 +82,21 @@ def embed_chunks(workshop: Workshop, source_name: str) -> EmbeddingsReport:
         chunks=chunks,
         seconds=seconds,
         texts_per_second=made / seconds,
-        encoder=_name_encoder(workshop, opened.reported),
+        encoder=_name_encoder(run_context, opened.reported),
     )
-    record_counts(workshop, source_id, report, seconds)
+    record_counts(run_context, source_id, report, seconds)
     return report
 
 
 def embed_early(
-    workshop: Workshop, source_name: str, source_id: int, generation: Generation
+    run_context: RunContext, source_name: str, source_id: int, generation: Generation
 ) -> None:
     """Embed what a source's documents lack in the live generation, before its stage."""
-    worker = _Worker(workshop, source_id, generation)
+    worker = _Worker(run_context, source_id, generation)
     try:
         worker.embed_all(source_name, lambda: False)
     finally:
-        workshop.early[source_name, "embeddings_made"] += worker.made
+        run_context.early[source_name, "embeddings_made"] += worker.made
 
 
 @dataclass
@@ -108,7 +108,7 @@ class _Worker:
     asked for: there may be hours of it.
     """
 
-    workshop: Workshop
+    run_context: RunContext
     source_id: int
     generation: Generation
     is_beside_live: bool = False
@@ -120,15 +120,15 @@ class _Worker:
         missing = self.request()
         if not missing:
             return
-        check_space(self.workshop, self.generation)
+        check_space(self.run_context, self.generation)
         name = f"{source_name}: embed"
-        with self.workshop.progress.stage(name, total=missing, unit="chunks") as advance:
+        with self.run_context.progress.stage(name, total=missing, unit="chunks") as advance:
             for count in drain(self.embed_batch, self.count_left, is_over):
                 advance(count)
 
     def request(self) -> int:
         """Ask for every vector that the source's documents lack; how many texts wait now."""
-        with self.workshop.database.begin() as connection:
+        with self.run_context.database.begin() as connection:
             connection.execute(
                 load_statement("lifecycle/insert_embedding_requests"), self._parameters()
             )
@@ -139,13 +139,13 @@ class _Worker:
         started = perf_counter()
         is_live = self.generation.state == "live"
         limit = self._batch_texts if self.is_beside_live else COMMIT_TEXTS
-        with self.workshop.database.begin() as connection:
+        with self.run_context.database.begin() as connection:
             rows = connection.execute(
                 load_statement("lifecycle/take_embedding_requests"),
                 self._parameters(limit=limit, is_own_only=is_live),
             ).all()
             wanted = [(row.text_hash, row.text) for row in rows if row.text is not None]
-            for hashes, vectors in _embed(self.workshop, self.generation, wanted):
+            for hashes, vectors in _embed(self.run_context, self.generation, wanted):
                 _store_embeddings(connection, self.generation, hashes, vectors)
                 self.made += len(hashes)
         pace = len(rows) / (perf_counter() - started)
@@ -154,7 +154,7 @@ class _Worker:
 
     def count_left(self) -> int:
         statement = load_statement("lifecycle/count_unembedded_texts")
-        with self.workshop.database.connect() as connection:
+        with self.run_context.database.connect() as connection:
             return int(connection.execute(statement, self._parameters()).scalar_one())
 
     def _parameters(self, **more: int) -> dict[str, object]:
@@ -167,20 +167,20 @@ class _Worker:
         }
 
 
-def _name_encoder(workshop: Workshop, generation: Generation) -> str | None:
+def _name_encoder(run_context: RunContext, generation: Generation) -> str | None:
     """How this machine computes a generation's vectors; None when its model is gone."""
     try:
-        return workshop.embedder(generation.model).encoder
+        return run_context.embedder(generation.model).encoder
     except Exception:  # noqa: BLE001  where vectors are needed, the failure is recorded
         return None
 
 
 def _embed(
-    workshop: Workshop, generation: Generation, wanted: list[tuple[bytes, str]]
+    run_context: RunContext, generation: Generation, wanted: list[tuple[bytes, str]]
 ) -> Iterator[tuple[list[bytes], np.ndarray]]:
     if not wanted:
         return
-    embedder = workshop.embedder(generation.model)
+    embedder = run_context.embedder(generation.model)
     texts = [text for _, text in wanted]
     for indices, vectors in embedder.embed_batches(texts, commit_size=COMMIT_TEXTS):
         yield [wanted[index][0] for index in indices], vectors

@@ -24,10 +24,14 @@ from ragline.lifecycle.generations import (
     open_collection,
     work_on_each,
 )
-from ragline.lifecycle.ledger import count_states, record_unwritten, register_source
-from ragline.lifecycle.settling import settle_documents
+from ragline.lifecycle.ledger import (
+    count_states,
+    finish_documents,
+    record_unwritten,
+    register_source,
+)
+from ragline.lifecycle.run_context import RunContext
 from ragline.lifecycle.source_syncs import record_counts, record_finish
-from ragline.lifecycle.workshop import Workshop
 from ragline.storage.database_errors import describe_reason, is_unstorable
 from ragline.storage.generation_tables import load_generation_statement
 from ragline.storage.statements import load_statement
@@ -73,7 +77,7 @@ class Misplaced:
     has_same_chunks: bool
 
 
-def apply_entries(workshop: Workshop, source_name: str) -> EntriesReport:
+def apply_entries(run_context: RunContext, source_name: str) -> EntriesReport:
     """Bring the entries of a source up to the ledger in every open generation.
 
     Running it again changes nothing. Removed documents leave the index here, and only then
@@ -81,22 +85,22 @@ def apply_entries(workshop: Workshop, source_name: str) -> EntriesReport:
     model. A generation that fails fails alone, and no removal waits for it.
     """
     started = perf_counter()
-    settings = workshop.configuration.source(source_name)
-    opened = open_collection(workshop, settings.collection)
-    with workshop.database.begin() as connection:
+    settings = run_context.configuration.source(source_name)
+    opened = open_collection(run_context, settings.collection)
+    with run_context.database.begin() as connection:
         source_id = register_source(connection, settings).id
     placers = [
-        _Placer(workshop, source_id, one, is_beside_live=opened.is_beside_live(one))
+        _Placer(run_context, source_id, one, is_beside_live=opened.is_beside_live(one))
         for one in opened.in_order
     ]
-    ready = _serve(workshop, source_name, opened, placers)
-    with workshop.database.begin() as connection:
+    ready = _serve(run_context, source_name, opened, placers)
+    with run_context.database.begin() as connection:
         entries = connection.execute(
             load_statement("lifecycle/count_placed_entries"),
             {"source_id": source_id, "generation_id": opened.reported.id},
         ).scalar_one()
         states = count_states(connection, source_id)
-    early = {name: workshop.early.pop((source_name, name), 0) for name in EARLY}
+    early = {name: run_context.early.pop((source_name, name), 0) for name in EARLY}
     report = EntriesReport(
         inserted=early["inserted"] + sum(placer.inserted for placer in placers),
         refreshed=early["refreshed"] + sum(placer.refreshed for placer in placers),
@@ -105,30 +109,30 @@ def apply_entries(workshop: Workshop, source_name: str) -> EntriesReport:
         documents_made_ready=early["ready"] + ready,
         states=states,
         seconds=perf_counter() - started,
-        build_left=count_build_left(workshop, source_name, source_id),
+        build_left=count_build_left(run_context, source_name, source_id),
     )
-    record_counts(workshop, source_id, report, report.seconds)
-    record_finish(workshop, source_id)
+    record_counts(run_context, source_id, report, report.seconds)
+    record_finish(run_context, source_id)
     return report
 
 
 def place_early(
-    workshop: Workshop, source_name: str, source_id: int, generation: Generation
+    run_context: RunContext, source_name: str, source_id: int, generation: Generation
 ) -> None:
     """Bring the live generation up to the ledger, before its stage."""
-    placer = _Placer(workshop, source_id, generation)
+    placer = _Placer(run_context, source_id, generation)
     try:
         placer.place_all(source_name, lambda: False)
-        with workshop.database.begin() as connection:
-            ready = settle_documents(connection, source_id, workshop.run_id)
-        workshop.early[source_name, "ready"] += ready
+        with run_context.database.begin() as connection:
+            ready = finish_documents(connection, source_id, run_context.run_id)
+        run_context.early[source_name, "ready"] += ready
     finally:
         for name in ("inserted", "refreshed", "deleted"):
-            workshop.early[source_name, name] += getattr(placer, name)
+            run_context.early[source_name, name] += getattr(placer, name)
 
 
 def _serve(
-    workshop: Workshop,
+    run_context: RunContext,
     source_name: str,
     opened: OpenGenerations,
     placers: Sequence[_Placer],
@@ -138,21 +142,21 @@ def _serve(
 
     def serve(generation: Generation) -> int:
         placer = by_id[generation.id]
-        placer.place_all(source_name, begin_slice(workshop, source_name, opened, generation))
+        placer.place_all(source_name, begin_slice(run_context, source_name, opened, generation))
         if generation.state != "live":
             return 0
         # At once: the others may take hours, or fail.
-        with workshop.database.begin() as connection:
-            return settle_documents(connection, placer.source_id, workshop.run_id)
+        with run_context.database.begin() as connection:
+            return finish_documents(connection, placer.source_id, run_context.run_id)
 
     generations = [placer.generation for placer in placers]
-    ready = sum(work_on_each(workshop, generations, serve))
-    with workshop.database.begin() as connection:
-        return ready + settle_documents(
+    ready = sum(work_on_each(run_context, generations, serve))
+    with run_context.database.begin() as connection:
+        return ready + finish_documents(
             connection,
             placers[0].source_id,
-            workshop.run_id,
-            is_live_only=bool(workshop.failures),
+            run_context.run_id,
+            is_live_only=bool(run_context.failures),
         )
 
 
@@ -172,7 +176,7 @@ class _Placer:
     the build's fault: the document is served, and stays so.
     """
 
-    workshop: Workshop
+    run_context: RunContext
     source_id: int
     generation: Generation
     is_beside_live: bool = False
@@ -191,7 +195,7 @@ class _Placer:
         misplaced = self.count_left()
         if misplaced == 0:
             return
-        stage = self.workshop.progress.stage(
+        stage = self.run_context.progress.stage(
             f"{source_name}: index", total=misplaced, unit="documents"
         )
         # What is gone must be forgotten first: it costs little, and its clock runs too.
@@ -210,7 +214,7 @@ class _Placer:
 
     def place_batch(self, turn: _Turn) -> int:
         """Claim some documents and exchange their entries; how many documents."""
-        with self.workshop.database.begin() as connection:
+        with self.run_context.database.begin() as connection:
             batch = turn.keys.take(lambda after: self._claim(connection, turn, after))
             if batch:
                 self._exchange_all(connection, batch)
@@ -259,7 +263,7 @@ class _Placer:
 
     def count_left(self) -> int:
         statement = load_statement("lifecycle/count_misplaced_documents")
-        with self.workshop.database.connect() as connection:
+        with self.run_context.database.connect() as connection:
             return int(connection.execute(statement, self._parameters()).scalar_one())
 
     def _parameters(self, **more: int) -> dict[str, object]:
@@ -289,7 +293,7 @@ class _Placer:
         place = {
             "generation_id": self.generation.id,
             "document_keys": keys,
-            "run_id": self.workshop.run_id,
+            "run_id": self.run_context.run_id,
         }
         self.refreshed += _execute(connection, "lifecycle/refresh_entries", self.generation, place)
 
@@ -301,7 +305,7 @@ class _Placer:
             "embedding_space_id": self.generation.embedding_space_id,
             "language": self.generation.language,
             "analysis_version": self.generation.analysis_version,
-            "run_id": self.workshop.run_id,
+            "run_id": self.run_context.run_id,
         }
         place |= _analyze_chunks(connection, self.generation, place)
         locked = lock_generation(connection, self.generation.id)

@@ -23,8 +23,8 @@ from ragline.configuration import ChunkingSettings, CollectionSettings
 from ragline.embedder.space import EmbeddingSpace
 from ragline.errors import DatabaseUnavailableError, GenerationGoneError, ModelUnavailableError
 from ragline.lifecycle.ledger import register_collection
+from ragline.lifecycle.run_context import RunContext
 from ragline.lifecycle.settings_refusal import Refusal, find_refusal
-from ragline.lifecycle.workshop import Workshop
 from ragline.storage.generation_tables import create_entries_table, drop_entries_table
 from ragline.storage.statements import load_statement
 from ragline.text_analysis import VERSION
@@ -93,7 +93,7 @@ class OpenGenerations:
         return chosen
 
 
-def open_collection(workshop: Workshop, collection_name: str) -> OpenGenerations:
+def open_collection(run_context: RunContext, collection_name: str) -> OpenGenerations:
     """The generations that a stage has to serve, after abandoning what nothing asks for.
 
     The one that the configuration asks for is made when it does not exist yet. May run twice, and
@@ -102,21 +102,21 @@ def open_collection(workshop: Workshop, collection_name: str) -> OpenGenerations
     Raises:
         ConfigurationError: the settings cannot be satisfied and the collection is not served.
     """
-    refusal = find_refusal(workshop, collection_name)
-    with workshop.database.connect() as connection:
+    refusal = find_refusal(run_context, collection_name)
+    with run_context.database.connect() as connection:
         live = _find_live(list_generations(connection, collection_name))
-    target, error = _open_target(workshop, collection_name, refusal)
+    target, error = _open_target(run_context, collection_name, refusal)
     if error is not None and live is None:
         raise error
-    with workshop.database.connect() as connection:
+    with run_context.database.connect() as connection:
         generations = list_generations(connection, collection_name)
-    settings = workshop.configuration.collection(collection_name)
+    settings = run_context.configuration.collection(collection_name)
     unwanted = [
         one
         for one in generations
         if one.state == "building" and not is_wanted(one, settings, target, refusal)
     ]
-    _abandon(workshop, collection_name, unwanted)
+    _abandon(run_context, collection_name, unwanted)
     kept = [_name_model(one, target) for one in generations if one not in unwanted]
     return OpenGenerations(
         live=_find_live(kept),
@@ -143,11 +143,11 @@ def is_wanted(
 
 
 def work_on_each(
-    workshop: Workshop, generations: Sequence[Generation], work: Callable[[Generation], Result]
+    run_context: RunContext, generations: Sequence[Generation], work: Callable[[Generation], Result]
 ) -> list[Result]:
     """Do a stage's work for one generation after the other; one that fails fails alone.
 
-    Its error is kept in `workshop.failures` and reported when the index is published.
+    Its error is kept in `run_context.failures` and reported when the index is published.
 
     Raises:
         DatabaseUnavailableError: the database is away, and no generation can be worked on.
@@ -157,20 +157,20 @@ def work_on_each(
         try:
             results.append(work(generation))
         except Exception as error:  # noqa: BLE001  whatever it is, it is this generation's
-            _refuse_lost_database(workshop, error)
+            _refuse_lost_database(run_context, error)
             logger.warning("generation %s (%s): %s", generation.id, generation.state, error)
-            workshop.failures.setdefault(generation.id, error)
+            run_context.failures.setdefault(generation.id, error)
     return results
 
 
-def check_space(workshop: Workshop, generation: Generation) -> None:
+def check_space(run_context: RunContext, generation: Generation) -> None:
     """Refuse to embed for a generation with a model whose files are others by now.
 
     Raises:
         ModelUnavailableError: the model is gone, or its vectors would not compare with those that
             the generation holds.
     """
-    space = workshop.embedder(generation.model).space
+    space = run_context.embedder(generation.model).space
     if space.fingerprint != generation.space_fingerprint:
         raise ModelUnavailableError(
             f"the files of {generation.model} have changed since generation {generation.id} was "
@@ -178,10 +178,12 @@ def check_space(workshop: Workshop, generation: Generation) -> None:
         )
 
 
-def count_chunks(workshop: Workshop, source_id: int, generation: Generation) -> tuple[int, int]:
+def count_chunks(
+    run_context: RunContext, source_id: int, generation: Generation
+) -> tuple[int, int]:
     """How many documents and chunks of a source a generation wants."""
     parameters = {"source_id": source_id, "chunker_fingerprint": generation.chunker_fingerprint}
-    with workshop.database.connect() as connection:
+    with run_context.database.connect() as connection:
         row = connection.execute(load_statement("lifecycle/count_chunks"), parameters).one()
     return row.documents, row.chunks
 
@@ -207,22 +209,22 @@ def lock_generation(connection: Connection, generation_id: int) -> RowMapping:
 
 
 def _open_target(
-    workshop: Workshop, collection_name: str, refusal: Refusal | None
+    run_context: RunContext, collection_name: str, refusal: Refusal | None
 ) -> tuple[Generation | None, Exception | None]:
     """The generation that the configuration asks for, or why it could not be opened."""
     if refusal is not None:
         return None, refusal.error
-    settings = workshop.configuration.collection(collection_name)
+    settings = run_context.configuration.collection(collection_name)
     # Before the transaction: loading a model takes seconds, and others wait for what it locks.
     fingerprint = chunker_fingerprint(
-        settings.chunking, workshop.tokenizer(settings.embedding_model)
+        settings.chunking, run_context.tokenizer(settings.embedding_model)
     )
-    space = workshop.embedder(settings.embedding_model).space
+    space = run_context.embedder(settings.embedding_model).space
     try:
-        with workshop.database.begin() as connection:
+        with run_context.database.begin() as connection:
             found = _register_generation(connection, settings, space, fingerprint)
     except Exception as error:  # noqa: BLE001  what is served goes on whatever this is
-        _refuse_lost_database(workshop, error)
+        _refuse_lost_database(run_context, error)
         return None, error
     return replace(found, model=settings.embedding_model), None
 
@@ -273,10 +275,10 @@ def _name_model(generation: Generation, target: Generation | None) -> Generation
     return replace(generation, model=target.model)
 
 
-def _refuse_lost_database(workshop: Workshop, error: Exception) -> None:
+def _refuse_lost_database(run_context: RunContext, error: Exception) -> None:
     """Raise the error when the database does not answer: then it is nobody's own."""
     if isinstance(error, DatabaseUnavailableError | DBAPIError):
-        with workshop.database.connect() as connection:
+        with run_context.database.connect() as connection:
             connection.exec_driver_sql("select 1")
 
 
@@ -297,25 +299,25 @@ def _list_tables(connection: Connection, collection_name: str) -> list[Generatio
     return [_read_generation(row) for row in rows.mappings()]
 
 
-def _abandon(workshop: Workshop, collection_name: str, unwanted: Sequence[Generation]) -> None:
+def _abandon(run_context: RunContext, collection_name: str, unwanted: Sequence[Generation]) -> None:
     """Take generations out of all work at once, and drop what was abandoned now or before."""
     if unwanted:
-        with workshop.database.begin() as connection:
+        with run_context.database.begin() as connection:
             abandon_generations(connection, [generation.id for generation in unwanted])
-    with workshop.database.connect() as connection:
+    with run_context.database.connect() as connection:
         abandoned = list_abandoned(connection, collection_name)
     for generation_id in abandoned:
-        try_drop(workshop, generation_id)
+        try_drop(run_context, generation_id)
 
 
-def try_drop(workshop: Workshop, generation_id: int) -> bool:
+def try_drop(run_context: RunContext, generation_id: int) -> bool:
     """Drop a generation unless somebody still works on its table; the next run tries again."""
     try:
-        with workshop.database.begin() as connection:
+        with run_context.database.begin() as connection:
             connection.exec_driver_sql(f"set local lock_timeout = '{DROP_WAIT}'")
             drop_generation(connection, generation_id)
     except (DBAPIError, DatabaseUnavailableError) as error:
-        _refuse_lost_database(workshop, error)
+        _refuse_lost_database(run_context, error)
         logger.warning("generation %s is not dropped yet: %s", generation_id, error)
         return False
     return True

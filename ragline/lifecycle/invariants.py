@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ragline.lifecycle.generations import Generation, list_generations
-from ragline.lifecycle.workshop import Workshop
+from ragline.lifecycle.run_context import RunContext
 from ragline.storage.generation_tables import load_generation_statement
 
 NAMED_DOCUMENTS = 20
@@ -92,15 +92,15 @@ def count_parts(generation: Generation, *, in_full: bool = False) -> int:
 
 
 def check_invariants(
-    workshop: Workshop, source_name: str, *, turn: int = 0, in_full: bool = True
+    run_context: RunContext, source_name: str, *, turn: int = 0, in_full: bool = True
 ) -> list[Verdict]:
     """Hold every invariant against one source's entries, in the order of INVARIANTS.
 
     Without `in_full` a large live generation is looked at in part, by `turn`: as many turns in a
     row as it has parts see every document.
     """
-    settings = workshop.configuration.source(source_name)
-    generations = _choose_generations(workshop, source_name, settings.collection)
+    settings = run_context.configuration.source(source_name)
+    generations = _choose_generations(run_context, source_name, settings.collection)
     return [
         Verdict(
             invariant,
@@ -108,7 +108,7 @@ def check_invariants(
                 broken
                 for generation in generations
                 for broken in _find_broken(
-                    workshop,
+                    run_context,
                     source_name,
                     invariant,
                     generation,
@@ -120,22 +120,24 @@ def check_invariants(
     ]
 
 
-def _choose_generations(workshop: Workshop, source_name: str, collection: str) -> list[Generation]:
+def _choose_generations(
+    run_context: RunContext, source_name: str, collection: str
+) -> list[Generation]:
     """What searches see; in a run also what it has just worked on.
 
     One that failed in this run, or was left to the next one, is incomplete, and must not hold back
     what is served.
     """
-    with workshop.database.connect() as connection:
+    with run_context.database.connect() as connection:
         generations = list_generations(connection, collection)
-    if workshop.holds_source(source_name):
-        paused = {key for name, key in workshop.paused if name == source_name}
-        return [one for one in generations if one.id not in paused | workshop.failures.keys()]
+    if run_context.holds_source(source_name):
+        paused = {key for name, key in run_context.paused if name == source_name}
+        return [one for one in generations if one.id not in paused | run_context.failures.keys()]
     return [one for one in generations if one.state == "live"]
 
 
 def _find_broken(
-    workshop: Workshop,
+    run_context: RunContext,
     source_name: str,
     invariant: Invariant,
     generation: Generation,
@@ -149,5 +151,5 @@ def _find_broken(
         "parts": parts,
         "part": turn % parts,
     }
-    with workshop.database.connect() as connection:
+    with run_context.database.connect() as connection:
         return [Broken(**row) for row in connection.execute(statement, parameters).mappings()]

@@ -1,7 +1,7 @@
 """The ledger: one row a document, and what reading it does to that row.
 
-The states and the steps between them are `states`; what a listing does is `listing`; how a
-document becomes ready or removed is `settling`.
+It also ends a change: a document becomes ready or removed, and its clock is read. The states and
+the transitions between them are `states`; what a listing does is `listing`.
 """
 
 from __future__ import annotations
@@ -286,3 +286,21 @@ def record_reachable(
     with database.begin() as connection:
         row = connection.execute(load_statement("lifecycle/record_reachable"), parameters).first()
     return row is not None and bool(row.was_unreachable)
+
+
+def finish_documents(
+    connection: Connection, source_id: int, run_id: str | None, *, is_live_only: bool = False
+) -> int:
+    """Make ready what the live generation holds, and end what no generation holds any more.
+
+    With `is_live_only` a removal does not wait for generations that searches do not see: one of
+    them has failed.
+    Keeps a reading of the clock for each change that became visible and each removal that is
+    forgotten. Returns how many documents became ready. May run twice.
+    """
+    parameters = {"source_id": source_id, "run_id": run_id}
+    connection.execute(
+        load_statement("lifecycle/finish_removals"), {**parameters, "is_live_only": is_live_only}
+    )
+    finished = connection.execute(load_statement("lifecycle/finish_documents"), parameters)
+    return int(finished.scalar_one())

@@ -2,7 +2,7 @@
 
 A removal needs proof: only a listing that was read to its end removes anything, and one that
 would remove an implausible share is held until somebody confirms it. What becomes of a listed
-document afterwards is `documents`; how a removal reaches the index is `entries` and `forgetting`.
+document afterwards is `documents`; how a removal reaches the index is `entries` and `removals`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Forgetting by time: what nothing refers to any more is deleted for good after a stated while.
 
 How long each thing is kept is the configuration's `retention`. Forgetting on somebody's word is
-`forgetting`.
+`removals`.
 """
 
 from __future__ import annotations
@@ -37,16 +37,16 @@ def collect_expired(database: Database, kept: RetentionSettings) -> RetentionRep
     started = perf_counter()
     deleted: dict[str, int] = {}
     aged = (
-        ("tombstones", "forgetting/delete_tombstones", kept.removed_documents),
-        ("pushed_tombstones", "forgetting/delete_pushed_tombstones", kept.removed_documents),
-        ("requests", "forgetting/delete_requests", kept.requests),
-        ("quality_figures", "forgetting/delete_quality_figures", kept.requests),
-        ("client_salts", "forgetting/delete_client_salts", SALT_AGE),
-        ("audit_events", "forgetting/delete_audit_events", kept.audit),
-        ("clock_readings", "forgetting/delete_clock_readings", kept.history),
-        ("proofs", "forgetting/delete_proofs", kept.history),
-        ("source_syncs", "forgetting/delete_source_syncs", kept.history),
-        ("notes", "forgetting/delete_notes", kept.removed_documents),
+        ("tombstones", "removals/delete_tombstones", kept.removed_documents),
+        ("pushed_tombstones", "removals/delete_pushed_tombstones", kept.removed_documents),
+        ("requests", "removals/delete_requests", kept.requests),
+        ("quality_figures", "removals/delete_quality_figures", kept.requests),
+        ("client_salts", "removals/delete_client_salts", SALT_AGE),
+        ("audit_events", "removals/delete_audit_events", kept.audit),
+        ("clock_readings", "removals/delete_clock_readings", kept.history),
+        ("proofs", "removals/delete_proofs", kept.history),
+        ("source_syncs", "removals/delete_source_syncs", kept.history),
+        ("notes", "removals/delete_notes", kept.removed_documents),
     )
     for name, statement, age in aged:
         with database.begin() as connection:
@@ -59,8 +59,8 @@ def collect_expired(database: Database, kept: RetentionSettings) -> RetentionRep
 
 def mark_unreferenced(connection: Connection) -> None:
     """Note since when nothing has needed a parse or a vector."""
-    connection.execute(load_statement("forgetting/mark_unreferenced_parses"))
-    connection.execute(load_statement("forgetting/mark_unreferenced_embeddings"))
+    connection.execute(load_statement("removals/mark_unreferenced_parses"))
+    connection.execute(load_statement("removals/mark_unreferenced_embeddings"))
 
 
 def forget_orphaned(connection: Connection) -> dict[str, int]:
@@ -68,7 +68,7 @@ def forget_orphaned(connection: Connection) -> dict[str, int]:
 
     Those that `mark_unreferenced` noted before keep the rest of their time. Counts by kind.
     """
-    connection.execute(load_statement("forgetting/mark_unreferenced_parses"))
+    connection.execute(load_statement("removals/mark_unreferenced_parses"))
     return _delete_unreferenced(connection, NOTHING, NOTHING, is_only_new=True)
 
 
@@ -76,15 +76,15 @@ def _delete_unreferenced(
     connection: Connection, parses: timedelta, embeddings: timedelta, *, is_only_new: bool
 ) -> dict[str, int]:
     age = {"seconds": parses.total_seconds(), "is_only_new": is_only_new}
-    gone = connection.execute(load_statement("forgetting/delete_parses"), age).one()
+    gone = connection.execute(load_statement("removals/delete_parses"), age).one()
     cut = 0
     if not is_only_new:
-        cut = connection.execute(load_statement("forgetting/delete_chunkings"), age).one().chunks
+        cut = connection.execute(load_statement("removals/delete_chunkings"), age).one().chunks
     # The chunks that went just now may have been the last of their texts.
-    connection.execute(load_statement("forgetting/mark_unreferenced_embeddings"))
+    connection.execute(load_statement("removals/mark_unreferenced_embeddings"))
     age = {"seconds": embeddings.total_seconds(), "is_only_new": is_only_new}
-    vectors = connection.execute(load_statement("forgetting/delete_embeddings"), age)
-    requests = connection.execute(load_statement("forgetting/delete_embedding_requests"))
+    vectors = connection.execute(load_statement("removals/delete_embeddings"), age)
+    requests = connection.execute(load_statement("removals/delete_embedding_requests"))
     return {
         "parses": gone.parses,
         "chunks": gone.chunks + cut,

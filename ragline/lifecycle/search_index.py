@@ -26,10 +26,9 @@ from ragline.lifecycle.generations import (
     try_drop,
     work_on_each,
 )
-from ragline.lifecycle.ledger import register_collection, register_source
+from ragline.lifecycle.ledger import finish_documents, register_collection, register_source
+from ragline.lifecycle.run_context import RunContext
 from ragline.lifecycle.settings_refusal import find_refusal
-from ragline.lifecycle.settling import settle_documents
-from ragline.lifecycle.workshop import Workshop
 from ragline.storage.generation_tables import has_vector_index, load_generation_statement
 from ragline.storage.statements import load_statement
 
@@ -64,7 +63,7 @@ class IndexReport:
     error: Exception | None = None
 
 
-def publish_index(workshop: Workshop, collection_name: str) -> IndexReport:
+def publish_index(run_context: RunContext, collection_name: str) -> IndexReport:
     """Prepare what is served and the target for searching; promote the target when it is complete.
 
     Running it again promotes nothing twice. Prepared means: term weights made with the
@@ -75,27 +74,27 @@ def publish_index(workshop: Workshop, collection_name: str) -> IndexReport:
         ConfigurationError: the settings cannot be satisfied and the collection is not served.
     """
     started = perf_counter()
-    opened = open_collection(workshop, collection_name)
-    paused = {key for _, key in workshop.paused}
+    opened = open_collection(run_context, collection_name)
+    paused = {key for _, key in run_context.paused}
     served = [
         one
         for one in opened.in_order
         if one == opened.live or (one == opened.target and one.id not in paused)
     ]
-    work_on_each(workshop, served, lambda one: _prepare(workshop, collection_name, one))
+    work_on_each(run_context, served, lambda one: _prepare(run_context, collection_name, one))
     unplaced = 0
-    if opened.target is not None and opened.target.id not in workshop.failures:
-        unplaced = _promote_complete(workshop, collection_name, opened.target)
-    dropped = _drop_expired(workshop, collection_name, opened)
-    error = _find_error(workshop, collection_name, opened)
-    _record_error(workshop, collection_name, error)
+    if opened.target is not None and opened.target.id not in run_context.failures:
+        unplaced = _promote_complete(run_context, collection_name, opened.target)
+    dropped = _drop_expired(run_context, collection_name, opened)
+    error = _find_error(run_context, collection_name, opened)
+    _record_error(run_context, collection_name, error)
     reason = f"{unplaced} readable documents are not in it yet" if unplaced else None
     if opened.target is not None and opened.target.id in paused:
-        reason = f"{reason}; {_describe_build(workshop, collection_name, opened.target)}"
+        reason = f"{reason}; {_describe_build(run_context, collection_name, opened.target)}"
     if error is not None:
         reason = describe_error(error)
     seconds = perf_counter() - started
-    return _report(workshop, collection_name, opened, (reason, error), dropped, seconds)
+    return _report(run_context, collection_name, opened, (reason, error), dropped, seconds)
 
 
 def describe_error(error: Exception) -> str:
@@ -105,27 +104,27 @@ def describe_error(error: Exception) -> str:
     return said if name == "ConfigurationError" else f"{name}: {said}"
 
 
-def _prepare(workshop: Workshop, collection_name: str, generation: Generation) -> None:
-    with workshop.database.begin() as connection:
+def _prepare(run_context: RunContext, collection_name: str, generation: Generation) -> None:
+    with run_context.database.begin() as connection:
         if _is_count_due(connection, generation):
             recount_entries(connection, generation)
         weigh_terms(connection, generation)
-    _build_vector_index(workshop, collection_name, generation)
-    _analyze(workshop, generation)
+    _build_vector_index(run_context, collection_name, generation)
+    _analyze(run_context, generation)
 
 
-def _promote_complete(workshop: Workshop, collection_name: str, target: Generation) -> int:
+def _promote_complete(run_context: RunContext, collection_name: str, target: Generation) -> int:
     """Promote the target unless it lacks a document; how many it lacks."""
-    with workshop.database.begin() as connection:
+    with run_context.database.begin() as connection:
         unplaced = _count_unplaced(connection, collection_name, target)
         if unplaced == 0 and target.state != "live":
-            _promote(workshop, connection, collection_name, target)
+            _promote(run_context, connection, collection_name, target)
     return unplaced
 
 
-def _describe_build(workshop: Workshop, collection_name: str, target: Generation) -> str:
+def _describe_build(run_context: RunContext, collection_name: str, target: Generation) -> str:
     """How far a build has come that was left to the next run."""
-    with workshop.database.begin() as connection:
+    with run_context.database.begin() as connection:
         parameters = {
             "collection_id": register_collection(connection, collection_name),
             "chunker_fingerprint": target.chunker_fingerprint,
@@ -140,25 +139,25 @@ def _describe_build(workshop: Workshop, collection_name: str, target: Generation
 
 
 def _find_error(
-    workshop: Workshop, collection_name: str, opened: OpenGenerations
+    run_context: RunContext, collection_name: str, opened: OpenGenerations
 ) -> Exception | None:
     """What kept the target from being opened or built, else what is wrong with the live one.
 
     What failed of a generation that is neither served nor asked for is nobody's concern.
     """
-    with workshop.database.connect() as connection:
+    with run_context.database.connect() as connection:
         live = [g.id for g in list_generations(connection, collection_name) if g.state == "live"]
     target = [opened.target.id] if opened.target is not None else []
-    failed = [workshop.failures[one] for one in target + live if one in workshop.failures]
+    failed = [run_context.failures[one] for one in target + live if one in run_context.failures]
     return opened.error or next(iter(failed), None)
 
 
-def _record_error(workshop: Workshop, collection_name: str, error: Exception | None) -> None:
+def _record_error(run_context: RunContext, collection_name: str, error: Exception | None) -> None:
     statement = "lifecycle/clear_build_error" if error is None else "lifecycle/record_build_error"
     parameters = {"collection": collection_name}
     if error is not None:
         parameters |= {"error_name": type(error).__name__, "error": describe_error(error)}
-    with workshop.database.begin() as connection:
+    with run_context.database.begin() as connection:
         connection.execute(load_statement(statement), parameters)
 
 
@@ -206,17 +205,19 @@ def recount_entries(connection: Connection, generation: Generation) -> bool:
     return not is_equal
 
 
-def _build_vector_index(workshop: Workshop, collection_name: str, generation: Generation) -> None:
-    threshold = workshop.configuration.collection(collection_name).hnsw_from_entries
+def _build_vector_index(
+    run_context: RunContext, collection_name: str, generation: Generation
+) -> None:
+    threshold = run_context.configuration.collection(collection_name).hnsw_from_entries
     if generation.entry_count < threshold or generation.dimension > LARGEST_INDEXED_DIMENSION:
         return
-    with workshop.database.connect() as connection:
+    with run_context.database.connect() as connection:
         if has_vector_index(connection, generation.id):
             return
     name = f"{collection_name}: build the vector index"
     with (
-        workshop.progress.stage(name, total=None, unit="entries") as advance,
-        workshop.database.engine.connect() as opened,
+        run_context.progress.stage(name, total=None, unit="entries") as advance,
+        run_context.database.engine.connect() as opened,
     ):
         # An index is built beside its readers and writers only outside a transaction.
         connection = opened.execution_options(isolation_level="AUTOCOMMIT")
@@ -228,8 +229,8 @@ def _build_vector_index(workshop: Workshop, collection_name: str, generation: Ge
         advance(generation.entry_count)
 
 
-def _analyze(workshop: Workshop, generation: Generation) -> None:
-    with workshop.database.begin() as connection:
+def _analyze(run_context: RunContext, generation: Generation) -> None:
+    with run_context.database.begin() as connection:
         connection.execute(load_generation_statement("lifecycle/analyze_entries", generation.id))
 
 
@@ -243,26 +244,28 @@ def _count_unplaced(connection: Connection, collection_name: str, generation: Ge
 
 
 def _promote(
-    workshop: Workshop, connection: Connection, collection_name: str, generation: Generation
+    run_context: RunContext, connection: Connection, collection_name: str, generation: Generation
 ) -> None:
     collection_id = register_collection(connection, collection_name)
     promote_generation(connection, collection_id, generation.id)
-    for settings in workshop.configuration.sources_of(collection_name):
-        settle_documents(connection, register_source(connection, settings).id, workshop.run_id)
+    for settings in run_context.configuration.sources_of(collection_name):
+        finish_documents(connection, register_source(connection, settings).id, run_context.run_id)
 
 
-def _drop_expired(workshop: Workshop, collection_name: str, opened: OpenGenerations) -> list[int]:
+def _drop_expired(
+    run_context: RunContext, collection_name: str, opened: OpenGenerations
+) -> list[int]:
     """Drop what retired a day ago, by the database's clock, unless the settings ask for it."""
-    settings = workshop.configuration.collection(collection_name)
-    refusal = find_refusal(workshop, collection_name)
+    settings = run_context.configuration.collection(collection_name)
+    refusal = find_refusal(run_context, collection_name)
     wanted = {one.id for one in opened.in_order if is_wanted(one, settings, opened.target, refusal)}
-    with workshop.database.connect() as connection:
+    with run_context.database.connect() as connection:
         expired = list_expired(connection, collection_name, GRACE)
-    return [one for one in expired if one not in wanted and try_drop(workshop, one)]
+    return [one for one in expired if one not in wanted and try_drop(run_context, one)]
 
 
 def _report(
-    workshop: Workshop,
+    run_context: RunContext,
     collection_name: str,
     opened: OpenGenerations,
     outcome: tuple[str | None, Exception | None],
@@ -271,7 +274,7 @@ def _report(
 ) -> IndexReport:
     reason, error = outcome
     before = opened.reported
-    with workshop.database.connect() as connection:
+    with run_context.database.connect() as connection:
         listed = list_generations(connection, collection_name)
         # Another run, with other settings, may have dropped it meanwhile.
         now = next((one for one in listed if one.id == before.id), before)

@@ -22,7 +22,7 @@ from ragline.lifecycle.languages import list_languages
 from ragline.storage.statements import load_statement
 
 if TYPE_CHECKING:
-    from ragline.lifecycle.workshop import Workshop
+    from ragline.lifecycle.run_context import RunContext
     from ragline.storage.database import Database
 
 
@@ -38,28 +38,28 @@ class Refusal:
     is_lasting: bool
 
 
-def find_refusal(workshop: Workshop, collection_name: str) -> Refusal | None:
+def find_refusal(run_context: RunContext, collection_name: str) -> Refusal | None:
     """Why the settings of a collection are refused; None when all can be satisfied.
 
     Asked once a run; a run sees the settings as they were at its beginning. While the file itself
     has a fault, nobody knows what any collection asks for: nothing is built, and nothing given up.
     """
-    if workshop.configuration_fault is not None:
-        return Refusal(workshop.configuration_fault, is_lasting=False)
-    if collection_name not in workshop.refusals:
-        faults = [f for f in _find_faults(workshop, collection_name) if f.severity == "error"]
-        workshop.refusals[collection_name] = _refuse(faults) if faults else None
-    return workshop.refusals[collection_name]
+    if run_context.configuration_fault is not None:
+        return Refusal(run_context.configuration_fault, is_lasting=False)
+    if collection_name not in run_context.refusals:
+        faults = [f for f in _find_faults(run_context, collection_name) if f.severity == "error"]
+        run_context.refusals[collection_name] = _refuse(faults) if faults else None
+    return run_context.refusals[collection_name]
 
 
-def check_settings(workshop: Workshop, collection_name: str) -> None:
+def check_settings(run_context: RunContext, collection_name: str) -> None:
     """Refuse settings that cannot be satisfied, unless the collection is served already.
 
     Raises:
         ConfigurationError: names each fault with its line; nothing was written.
     """
-    refusal = find_refusal(workshop, collection_name)
-    if refusal is not None and not _is_served(workshop.database, collection_name):
+    refusal = find_refusal(run_context, collection_name)
+    if refusal is not None and not _is_served(run_context.database, collection_name):
         raise refusal.error
 
 
@@ -85,12 +85,12 @@ def refuse_unserved(
         raise _refuse(errors).error
 
 
-def _find_faults(workshop: Workshop, collection_name: str) -> list[Fault]:
-    configuration = workshop.configuration
+def _find_faults(run_context: RunContext, collection_name: str) -> list[Fault]:
+    configuration = run_context.configuration
     settings = configuration.collection(collection_name)
-    languages = list_languages(workshop.database)
+    languages = list_languages(run_context.database)
     try:
-        shape = _load_shape(workshop, settings.embedding_model)
+        shape = _load_shape(run_context, settings.embedding_model)
     except DatabaseUnavailableError:
         raise
     except Exception as error:  # noqa: BLE001  whatever a library says of a model's files
@@ -106,9 +106,9 @@ def _find_faults(workshop: Workshop, collection_name: str) -> list[Fault]:
     return find_collection_faults(configuration, settings, languages, shape)
 
 
-def _load_shape(workshop: Workshop, model: str) -> ModelShape:
-    tokenizer = workshop.tokenizer(model)
-    return ModelShape(tokenizer.max_tokens, workshop.embedder(model).space.dimension)
+def _load_shape(run_context: RunContext, model: str) -> ModelShape:
+    tokenizer = run_context.tokenizer(model)
+    return ModelShape(tokenizer.max_tokens, run_context.embedder(model).space.dimension)
 
 
 def _refuse(faults: list[Fault]) -> Refusal:

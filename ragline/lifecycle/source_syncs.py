@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import func, update
 
-from ragline.lifecycle.workshop import Workshop
+from ragline.lifecycle.run_context import RunContext
 from ragline.storage.database import Database
 from ragline.storage.schema import source_syncs
 from ragline.storage.statements import load_statement
@@ -45,20 +45,20 @@ class SourceSync:
     build_left: int | None = None
 
 
-def record_counts(workshop: Workshop, source_id: int, counts: Any, seconds: float) -> None:
+def record_counts(run_context: RunContext, source_id: int, counts: Any, seconds: float) -> None:
     """Write the counts of one stage (a report's fields of the same names) and add its time."""
     known = {name: value for name, value in asdict(counts).items() if name in _COUNTS}
-    _write(workshop, source_id, seconds, known)
+    _write(run_context, source_id, seconds, known)
 
 
-def record_finish(workshop: Workshop, source_id: int) -> None:
+def record_finish(run_context: RunContext, source_id: int) -> None:
     """Note that a run has done all its stages for a source."""
-    _write(workshop, source_id, 0.0, {"finished_at": func.clock_timestamp()})
+    _write(run_context, source_id, 0.0, {"finished_at": func.clock_timestamp()})
 
 
-def record_error(workshop: Workshop, source_id: int, error: Exception) -> None:
+def record_error(run_context: RunContext, source_id: int, error: Exception) -> None:
     """Note what stopped a run at a source; the error itself is the caller's to raise."""
-    _write(workshop, source_id, 0.0, {"error": f"{type(error).__name__}: {error}"})
+    _write(run_context, source_id, 0.0, {"error": f"{type(error).__name__}: {error}"})
 
 
 def record_run_error(
@@ -119,13 +119,13 @@ def _merge(first: SourceSync, last: SourceSync) -> SourceSync:
 _COUNTS = frozenset(SourceSync.__dataclass_fields__) - {"source", "collection", "error", "seconds"}
 
 
-def _write(workshop: Workshop, source_id: int, seconds: float, values: dict[str, Any]) -> None:
-    parameters = {"run_id": workshop.run_id, "source_id": source_id}
-    with workshop.database.begin() as connection:
+def _write(run_context: RunContext, source_id: int, seconds: float, values: dict[str, Any]) -> None:
+    parameters = {"run_id": run_context.run_id, "source_id": source_id}
+    with run_context.database.begin() as connection:
         connection.execute(load_statement("lifecycle/upsert_source_sync"), parameters)
         connection.execute(
             update(source_syncs)
-            .where(source_syncs.c.run_id == workshop.run_id)
+            .where(source_syncs.c.run_id == run_context.run_id)
             .where(source_syncs.c.source_id == source_id)
             .values(seconds=source_syncs.c.seconds + seconds, **values)
         )

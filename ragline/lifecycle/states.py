@@ -2,7 +2,7 @@
 
 docs/lifecycle.md shows this table, the database refuses every other step (the trigger
 `documents_transition`), and tests compare the three. Who takes a step is `listing` (what the
-source says), `ledger` (what reading gave), `settling` (what the index holds) and the commands.
+source says), `ledger` (what reading gave), `ledger` (what the index holds) and the commands.
 """
 
 from __future__ import annotations

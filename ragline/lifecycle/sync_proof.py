@@ -23,7 +23,7 @@ from ragline.lifecycle.generations import list_generations
 from ragline.lifecycle.invariants import Verdict, check_invariants
 from ragline.lifecycle.ledger import register_source
 from ragline.lifecycle.listing import load_listed
-from ragline.lifecycle.workshop import Workshop
+from ragline.lifecycle.run_context import RunContext
 from ragline.sources.protocol import FetchedDocument, ListedDocument, ProbesListing, Source
 from ragline.sources.registry import KINDS
 from ragline.storage.generation_tables import load_generation_statement
@@ -85,7 +85,7 @@ class SyncProof:
 
 
 def prove_source(
-    workshop: Workshop, source_name: str, *, turn: int = 0, in_full: bool = True
+    run_context: RunContext, source_name: str, *, turn: int = 0, in_full: bool = True
 ) -> SyncProof:
     """Compare a source, its ledger and its entries; put what differs back to work; keep the proof.
 
@@ -96,20 +96,20 @@ def prove_source(
     proof waits for no sync and keeps none waiting.
     """
     started = perf_counter()
-    settings = workshop.configuration.source(source_name)
-    with workshop.database.begin() as connection:
+    settings = run_context.configuration.source(source_name)
+    with run_context.database.begin() as connection:
         source_id = register_source(connection, settings).id
-    comparison = _Comparison(workshop, source_name, source_id)
+    comparison = _Comparison(run_context, source_name, source_id)
     if in_full or KINDS[settings.kind].is_listed_cheaply:
-        comparison.try_source(workshop.open_source(source_name))
-    verdicts = check_invariants(workshop, source_name, turn=turn, in_full=in_full)
+        comparison.try_source(run_context.open_source(source_name))
+    verdicts = check_invariants(run_context, source_name, turn=turn, in_full=in_full)
     comparison.add_verdicts(verdicts)
     comparison.add_unrepaired()
     comparison.conclude()
-    documents, entries = _count(workshop, settings.collection, source_id)
+    documents, entries = _count(run_context, settings.collection, source_id)
     proof = SyncProof(
         source=source_name,
-        run_id=workshop.run_id,
+        run_id=run_context.run_id,
         is_listed=comparison.is_listed,
         documents=documents,
         hashed_documents=comparison.hashed,
@@ -120,24 +120,24 @@ def prove_source(
         verdicts=verdicts,
         seconds=perf_counter() - started,
     )
-    _keep(workshop, source_id, proof)
+    _keep(run_context, source_id, proof)
     return proof
 
 
 class _Comparison:
     """The differences of one source as they are found, and the keys that they are repaired by."""
 
-    def __init__(self, workshop: Workshop, source_name: str, source_id: int) -> None:
-        self._workshop = workshop
+    def __init__(self, run_context: RunContext, source_name: str, source_id: int) -> None:
+        self._run_context = run_context
         self._source_name = source_name
         self._parameters = {"source_id": source_id}
         # A run that has just synced the source proves it before it gives the source back.
-        self._is_own = workshop.holds_source(source_name)
-        self._kind = KINDS[workshop.configuration.source(source_name).kind]
+        self._is_own = run_context.holds_source(source_name)
+        self._kind = KINDS[run_context.configuration.source(source_name).kind]
         self._misplaced: set[int] = set()
         self._unread: dict[str, int] = {}
         self._is_source_unchanged = False
-        with workshop.database.connect() as connection:
+        with run_context.database.connect() as connection:
             self._activity = self._read_activity(connection)
         # Kept apart: entries are ours alone, a listing changes with the source.
         self._of_index: list[Difference] = []
@@ -187,7 +187,7 @@ class _Comparison:
         self, source: Source, listed: Sequence[ListedDocument]
     ) -> tuple[list[Difference], Sequence[RowMapping]]:
         """What listing and ledger do not agree on, and the hashes of what they agree on."""
-        with self._workshop.database.begin() as connection:
+        with self._run_context.database.begin() as connection:
             load_listed(connection, listed, source, self._parameters["source_id"])
             rows = connection.execute(load_statement("checks/compare_listing"), self._parameters)
             found = [Difference(**row, is_fault=False) for row in rows.mappings()]
@@ -206,7 +206,7 @@ class _Comparison:
     def add_unrepaired(self) -> None:
         """Take over the faults of the last proof that no sync has repaired since."""
         named = {found.document_id for found in (*self._of_index, *self._of_source)}
-        with self._workshop.database.connect() as connection:
+        with self._run_context.database.connect() as connection:
             rows = connection.execute(load_statement("checks/select_unmended"), self._parameters)
             self._of_index += [
                 Difference(**row) for row in rows.mappings() if row["document_id"] not in named
@@ -218,7 +218,7 @@ class _Comparison:
         Beside a sync nothing is touched: it proves its own work when it ends. Entries that belong
         to no document go at once.
         """
-        with self._workshop.database.begin() as connection:
+        with self._run_context.database.begin() as connection:
             is_settled = self._is_settled(connection)
             before = self._read_findings(connection)
             of_source = [
@@ -288,7 +288,7 @@ class _Comparison:
     def _delete_orphans(self, connection: Connection) -> None:
         if not self._misplaced:
             return
-        collection = self._workshop.configuration.source(self._source_name).collection
+        collection = self._run_context.configuration.source(self._source_name).collection
         for generation in list_generations(connection, collection):
             statement = load_generation_statement("checks/delete_orphans", generation.id)
             connection.execute(statement, {"document_keys": sorted(self._misplaced)})
@@ -340,9 +340,9 @@ def bound_unseen(sampled: int, total: int) -> float:
     return 1.0 - float((1.0 - CONFIDENCE) ** (1.0 / sampled))
 
 
-def _count(workshop: Workshop, collection: str, source_id: int) -> tuple[int, int]:
+def _count(run_context: RunContext, collection: str, source_id: int) -> tuple[int, int]:
     """Documents of the source, and its entries in what searches see, else in the newest."""
-    with workshop.database.connect() as connection:
+    with run_context.database.connect() as connection:
         generations = list_generations(connection, collection)
         generations.sort(key=lambda generation: generation.state == "live")
         row = connection.execute(
@@ -352,7 +352,7 @@ def _count(workshop: Workshop, collection: str, source_id: int) -> tuple[int, in
     return row.documents, row.entries
 
 
-def _keep(workshop: Workshop, source_id: int, proof: SyncProof) -> None:
+def _keep(run_context: RunContext, source_id: int, proof: SyncProof) -> None:
     differences = [
         [difference.document_id, difference.what] for difference in proof.faults[:KEPT_DIFFERENCES]
     ]
@@ -374,5 +374,5 @@ def _keep(workshop: Workshop, source_id: int, proof: SyncProof) -> None:
         "source_error": proof.source_error,
         "seconds": proof.seconds,
     }
-    with workshop.database.begin() as connection:
+    with run_context.database.begin() as connection:
         connection.execute(load_statement("checks/insert_proof"), parameters)

@@ -55,7 +55,7 @@ class DailyFigures:
 
 
 @dataclass(frozen=True, slots=True)
-class KeptFigures:
+class StoredFigures:
     """A day's dear figures as they are on record, as plain values."""
 
     collection: str
@@ -85,13 +85,13 @@ def measure_day(
 
 def read_latest(
     database: Database, until: date, collection: str | None = None
-) -> dict[str, KeptFigures]:
+) -> dict[str, StoredFigures]:
     """Each collection's latest kept figures up to a day, by collection."""
     parameters = {"until": until, "collection": collection}
     with database.connect() as connection:
         rows = connection.execute(load_statement("quality/select_latest_figures"), parameters)
         return {
-            row.collection: KeptFigures(
+            row.collection: StoredFigures(
                 collection=row.collection,
                 day=row.day,
                 measured_at=row.measured_at,

@@ -183,7 +183,7 @@ def _make_figures(
     asked: Sequence[Mapping[str, Any]],
 ) -> QualityFigures:
     requests, verdicts = row["requests"], row["useful"] + row["not_useful"]
-    queries = [AskedQuery(q["asker"], q["requested_at"], q["query"]) for q in asked]
+    queries = [AskedQuery(q["client"], q["requested_at"], q["query"]) for q in asked]
     return QualityFigures(
         collection=row["collection"],
         requests=requests,

@@ -17,7 +17,7 @@ MOST_EVALUATIONS = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Half95:
+class LatencyPercentiles:
     """Half of the values, and 95 of 100, are at most this."""
 
     p50: float
@@ -25,16 +25,16 @@ class Half95:
 
 
 @dataclass(frozen=True, slots=True)
-class DayOfSearches:
+class DailySearchStats:
     """One day (UTC) on which a collection was searched. Times are None where no search had them."""
 
     day: date
     requests: int
     zero_results: int
-    total_ms: Half95
-    embed_ms: Half95 | None
-    retrieve_ms: Half95
-    rerank_ms: Half95 | None
+    total_ms: LatencyPercentiles
+    embed_ms: LatencyPercentiles | None
+    retrieve_ms: LatencyPercentiles
+    rerank_ms: LatencyPercentiles | None
 
     @property
     def zero_result_ratio(self) -> float:
@@ -42,7 +42,7 @@ class DayOfSearches:
 
 
 @dataclass(frozen=True, slots=True)
-class KeptEvaluation:
+class StoredEvaluation:
     """A run over a golden set, as it is on record; `golden_hash` names the set."""
 
     generation: int
@@ -55,7 +55,7 @@ class KeptEvaluation:
     evaluated_at: datetime
 
 
-def read_days(database: Database, period: Period, collection: str) -> list[DayOfSearches]:
+def read_days(database: Database, period: Period, collection: str) -> list[DailySearchStats]:
     """The days of a period with searches of a collection, the first one first.
 
     Raises:
@@ -71,20 +71,20 @@ def read_days(database: Database, period: Period, collection: str) -> list[DayOf
         limit_statements(connection, LONGEST_READ_MS)
         rows = connection.execute(load_statement("quality/summarize_days"), parameters).all()
     return [
-        DayOfSearches(
+        DailySearchStats(
             day=row.day,
             requests=row.requests,
             zero_results=row.zero_results,
-            total_ms=Half95(*row.total_ms),
-            embed_ms=_half95(row.embed_ms),
-            retrieve_ms=Half95(*row.retrieve_ms),
-            rerank_ms=_half95(row.rerank_ms),
+            total_ms=LatencyPercentiles(*row.total_ms),
+            embed_ms=_latency_percentiles(row.embed_ms),
+            retrieve_ms=LatencyPercentiles(*row.retrieve_ms),
+            rerank_ms=_latency_percentiles(row.rerank_ms),
         )
         for row in rows
     ]
 
 
-def read_evaluations(database: Database, period: Period, collection: str) -> list[KeptEvaluation]:
+def read_evaluations(database: Database, period: Period, collection: str) -> list[StoredEvaluation]:
     """The evaluations of a collection in a period, the oldest first, at most the newest 500."""
     parameters = {
         "start": period.start,
@@ -95,7 +95,7 @@ def read_evaluations(database: Database, period: Period, collection: str) -> lis
     with database.connect() as connection:
         rows = connection.execute(load_statement("quality/select_evaluations"), parameters)
         return [
-            KeptEvaluation(
+            StoredEvaluation(
                 generation=row.generation_id,
                 golden_hash=row.golden_hash,
                 mode=row.mode,
@@ -109,5 +109,5 @@ def read_evaluations(database: Database, period: Period, collection: str) -> lis
         ]
 
 
-def _half95(values: Sequence[float] | None) -> Half95 | None:
-    return None if values is None or values[0] is None else Half95(*values)
+def _latency_percentiles(values: Sequence[float] | None) -> LatencyPercentiles | None:
+    return None if values is None or values[0] is None else LatencyPercentiles(*values)

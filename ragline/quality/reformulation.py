@@ -26,7 +26,7 @@ _TOKEN = re.compile(r"\w+")
 class AskedQuery:
     """A query, when it was asked, and by which caller."""
 
-    asker: str
+    client: str
     requested_at: datetime
     query: str
 
@@ -49,7 +49,7 @@ def _is_reformulated(
     first = asked[index]
     for later in range(index + 1, min(index + 1 + MOST_FOLLOWERS, len(asked))):
         following = asked[later]
-        if following.asker != first.asker or following.requested_at - first.requested_at > WITHIN:
+        if following.client != first.client or following.requested_at - first.requested_at > WITHIN:
             return False
         if features[index].is_similar_but_different(features[later]):
             return True

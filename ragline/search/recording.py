@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 from ragline.configuration import QueryText
 from ragline.errors import UnknownHitError, UnknownRequestError
 from ragline.fingerprints import hash_bytes
-from ragline.search.clients import ClientHashes
+from ragline.search.client_hashes import ClientHashes
 from ragline.search.messages import Hit, SearchAnswer, SearchRequest
 from ragline.storage.statements import load_statement
 
@@ -28,7 +28,7 @@ VERDICTS: dict[FeedbackKind, bool] = {"useful": True, "not_useful": False}
 
 
 @dataclass(frozen=True, slots=True)
-class Asker:
+class RequestOrigin:
     """Who asked and in which trace. `client` is a key or an address; only its hash is written.
 
     `trace_id` is that of W3C Trace Context: 32 hexadecimal digits.
@@ -63,7 +63,7 @@ class GivenFeedback:
 def make_record(
     answer: SearchAnswer,
     request: SearchRequest,
-    asker: Asker | None = None,
+    origin: RequestOrigin | None = None,
     requested_at: datetime | None = None,
     query_text: QueryText = "full",
 ) -> SearchRecord:
@@ -72,7 +72,7 @@ def make_record(
     Neither the texts of the hits nor the query's vector are kept; of the query itself what
     `query_text` says. `requested_at` is now without it.
     """
-    asker = asker or Asker()
+    origin = origin or RequestOrigin()
     requested_at = requested_at or datetime.now(UTC)
     hits = [_describe_hit(hit) for hit in answer.hits]
     row = {
@@ -90,11 +90,11 @@ def make_record(
         "rerank_ms": answer.took_ms.rerank,
         "total_ms": answer.took_ms.total,
         "hits": hits,
-        "trace_id": asker.trace_id,
-        "tenant": None if asker.tenant is None else _writable(asker.tenant),
+        "trace_id": origin.trace_id,
+        "tenant": None if origin.tenant is None else _writable(origin.tenant),
         "stale_count": sum("is_stale" in hit for hit in hits),
     }
-    return SearchRecord(answer.request_id, requested_at, asker.client, row)
+    return SearchRecord(answer.request_id, requested_at, origin.client, row)
 
 
 def keep_query(query: str, how: QueryText) -> str:

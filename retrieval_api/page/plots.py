@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from ragline.durations import say_duration
 from ragline.quality.figures import QualityFigures
-from ragline.quality.history import DayOfSearches, Half95, KeptEvaluation
+from ragline.quality.history import DailySearchStats, LatencyPercentiles, StoredEvaluation
 from ragline.status import Clock, SourceStatus
 from retrieval_api.page.charts import Chart, Series, draw_bars, draw_clock, draw_lines
 from retrieval_api.page.words import say_age, say_count
@@ -64,8 +64,8 @@ def draw_plots(
     first: date,
     last: date,
     figures: QualityFigures | None,
-    days: Sequence[DayOfSearches],
-    evaluations: Sequence[KeptEvaluation],
+    days: Sequence[DailySearchStats],
+    evaluations: Sequence[StoredEvaluation],
 ) -> list[Plot]:
     """All plots of a collection's period, both days included."""
     found = {day.day: day for day in days}
@@ -81,7 +81,7 @@ def draw_plots(
     ]
 
 
-def _draw_zero_results(places: Sequence[str], days: Sequence[DayOfSearches | None]) -> Plot:
+def _draw_zero_results(places: Sequence[str], days: Sequence[DailySearchStats | None]) -> Plot:
     title = "Searches without a hit"
     values = [None if day is None else 100 * day.zero_result_ratio for day in days]
     empty = "Nobody searched in these days. The first search of each day makes a point."
@@ -98,11 +98,11 @@ def _draw_zero_results(places: Sequence[str], days: Sequence[DayOfSearches | Non
     return Plot(title, chart, empty)
 
 
-def _draw_latencies(places: Sequence[str], days: Sequence[DayOfSearches | None]) -> list[Plot]:
-    def p50(times: Half95) -> float:
+def _draw_latencies(places: Sequence[str], days: Sequence[DailySearchStats | None]) -> list[Plot]:
+    def p50(times: LatencyPercentiles) -> float:
         return times.p50
 
-    def p95(times: Half95) -> float:
+    def p95(times: LatencyPercentiles) -> float:
         return times.p95
 
     return [
@@ -113,9 +113,9 @@ def _draw_latencies(places: Sequence[str], days: Sequence[DayOfSearches | None])
 
 def _draw_latency(
     name: str,
-    pick: Callable[[Half95], float],
+    pick: Callable[[LatencyPercentiles], float],
     places: Sequence[str],
-    days: Sequence[DayOfSearches | None],
+    days: Sequence[DailySearchStats | None],
 ) -> Plot:
     title = f"Time of a search, {name}"
     empty = "Nobody searched in these days. Each search leaves the time of each of its stages."
@@ -168,7 +168,7 @@ def _pick_unit(seconds: float) -> tuple[str, float]:
     return "seconds", 1.0
 
 
-def _draw_scores(evaluations: Sequence[KeptEvaluation]) -> Plot:
+def _draw_scores(evaluations: Sequence[StoredEvaluation]) -> Plot:
     title = "Golden set"
     empty = "No evaluation in these days. Name a golden set in ragline.yaml, or run ragline eval."
     if not evaluations:

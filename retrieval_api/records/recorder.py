@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from ragline.errors import RaglineError
-from ragline.search.clients import ClientHashes
+from ragline.search.client_hashes import ClientHashes
 from ragline.search.recording import SearchRecord, record_requests
 from retrieval_api.records.batch_writer import CAPACITY, BatchWriter
 

@@ -30,7 +30,7 @@ from repetition import choose_count
 from ragline.configuration import load_configuration
 from ragline.lifecycle.ledger import register_source
 from ragline.lifecycle.listing import apply_listing, read_listing
-from ragline.lifecycle.workshop import Workshop
+from ragline.lifecycle.run_context import RunContext
 from ragline.storage.database import connect_database, prepare_database
 from ragline.storage.embedded_postgres import embedded_postgres
 
@@ -503,9 +503,11 @@ def has_rows(database_url: str | None, table: str) -> bool:
 def list_sources(home: Home) -> None:
     """What a sync does before workers can share its reading."""
     database = connect_database(server_url(home))
-    with Workshop(load_configuration(home.folder / "ragline.yaml"), database, "list") as workshop:
-        for settings in workshop.configuration.sources:
-            source = workshop.open_source(settings.name)
+    with RunContext(
+        load_configuration(home.folder / "ragline.yaml"), database, "list"
+    ) as run_context:
+        for settings in run_context.configuration.sources:
+            source = run_context.open_source(settings.name)
             with database.connect() as connection:
                 listing = read_listing(connection, source)
             with database.begin() as connection:

@@ -16,8 +16,8 @@ from lifecycle_doubles import HashEmbedder, WordTokenizer, sync
 from sqlalchemy import text
 
 from ragline.configuration import CollectionSettings, Configuration
+from ragline.lifecycle.run_context import RunContext
 from ragline.lifecycle.sync_proof import prove_source
-from ragline.lifecycle.workshop import Workshop
 from ragline.sources.files import FilesSettings
 from ragline.status import read_documents
 
@@ -54,23 +54,23 @@ class Replay:
         return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
 
     def sync(self) -> None:
-        with self._workshop() as workshop:
-            self.reports = sync(workshop)
+        with self._run_context() as run_context:
+            self.reports = sync(run_context)
 
     def prove(self):
-        with self._workshop() as workshop:
-            return prove_source(workshop, "peps")
+        with self._run_context() as run_context:
+            return prove_source(run_context, "peps")
 
-    def _workshop(self) -> Workshop:
+    def _run_context(self) -> RunContext:
         collection = CollectionSettings(name="peps", embedding_model="hash")
         source = FilesSettings(name="peps", collection="peps", kind="files", uri=str(self.tree))
         configuration = Configuration(
             collections=(collection,), sources=(source,), home=self.home / ".ragline"
         )
-        workshop = Workshop(configuration, self.database, "replay")
-        workshop._embedders["hash"] = self.embedder
-        workshop._tokenizers["hash"] = WordTokenizer()
-        return workshop
+        run_context = RunContext(configuration, self.database, "replay")
+        run_context._embedders["hash"] = self.embedder
+        run_context._tokenizers["hash"] = WordTokenizer()
+        return run_context
 
     def ledger(self) -> dict[str, str]:
         return {

@@ -21,8 +21,8 @@ from ragline.lifecycle.chunks import build_chunks
 from ragline.lifecycle.documents import sync_documents
 from ragline.lifecycle.embeddings import embed_chunks
 from ragline.lifecycle.entries import apply_entries
+from ragline.lifecycle.run_context import RunContext
 from ragline.lifecycle.search_index import publish_index
-from ragline.lifecycle.workshop import Workshop
 from ragline.storage.database import open_database
 
 # The machine may be doing other things.
@@ -92,12 +92,12 @@ def sync_once(folder: Path, embedder: Embedder) -> None:
     configuration = load_configuration(folder / "ragline.yaml")
     with (
         open_database(configuration) as database,
-        Workshop(configuration, database, "run-1") as workshop,
+        RunContext(configuration, database, "run-1") as run_context,
     ):
-        workshop._embedders[embedder.space.model] = embedder
+        run_context._embedders[embedder.space.model] = embedder
         for stage in (sync_documents, build_chunks, embed_chunks, apply_entries):
-            stage(workshop, "handbook-files")
-        publish_index(workshop, "handbook")
+            stage(run_context, "handbook-files")
+        publish_index(run_context, "handbook")
 
 
 def wait_until_ready(address: str) -> None:

@@ -14,7 +14,7 @@ from ragline.lifecycle.chunks import build_chunks
 from ragline.lifecycle.documents import sync_documents
 from ragline.lifecycle.embeddings import embed_chunks
 from ragline.lifecycle.entries import apply_entries
-from ragline.lifecycle.workshop import Workshop
+from ragline.lifecycle.run_context import RunContext
 from ragline.search.messages import SearchRequest
 from ragline.search.searcher import Searcher
 from ragline.storage.database import Database
@@ -39,7 +39,7 @@ on conflict (collection_id, embedding_space_id, chunker_fingerprint, language)
   where state <> 'dropped' do nothing
 returning id
 """
-Stages = Callable[[Workshop], dict[str, Any]]
+Stages = Callable[[RunContext], dict[str, Any]]
 
 
 class Upgraded:
@@ -71,7 +71,7 @@ class Upgraded:
 @pytest.fixture
 def upgraded(
     configure: Callable[[str], Configuration],
-    make_workshop: Callable[..., Workshop],
+    make_run_context: Callable[..., RunContext],
     run_stages: Stages,
     database: Database,
     tmp_path: Path,
@@ -84,7 +84,7 @@ def upgraded(
     configuration = configure(CONFIGURATION)
     with monkeypatch.context() as older:
         older.setattr(generations, "VERSION", RAW)
-        run_stages(make_workshop(configuration, "older"))
+        run_stages(make_run_context(configuration, "older"))
     made = Upgraded(database, configuration, folder)
     assert made.list_generations() == [("live", RAW)]
     assert made.find("4021") == []
@@ -92,14 +92,14 @@ def upgraded(
 
 
 def test_upgrade_serves_all_along_and_embeds_nothing_again(
-    upgraded: Upgraded, make_workshop: Callable[..., Workshop], run_stages: Stages
+    upgraded: Upgraded, make_run_context: Callable[..., RunContext], run_stages: Stages
 ):
     (upgraded.folder / "gone.md").unlink()
-    workshop = make_workshop(upgraded.configuration, "newer")
-    sync_documents(workshop, "docs")
-    build_chunks(workshop, "docs")
-    embedded = embed_chunks(workshop, "docs")
-    apply_entries(workshop, "docs")
+    run_context = make_run_context(upgraded.configuration, "newer")
+    sync_documents(run_context, "docs")
+    build_chunks(run_context, "docs")
+    embedded = embed_chunks(run_context, "docs")
+    apply_entries(run_context, "docs")
     # Both are there, the older one is live and answers with its own analysis.
     assert upgraded.list_generations() == [("live", RAW), ("building", VERSION)]
     assert embedded.embeddings_made == 0
@@ -109,8 +109,8 @@ def test_upgrade_serves_all_along_and_embeds_nothing_again(
     assert upgraded.find("café") == ["cafe.md"]
     assert upgraded.find("lamp") == []
 
-    workshop.close()
-    reports = run_stages(make_workshop(upgraded.configuration, "newest"))
+    run_context.close()
+    reports = run_stages(make_run_context(upgraded.configuration, "newest"))
     assert reports["docs"].was_promoted
     assert upgraded.list_generations() == [("retired", RAW), ("live", VERSION)]
     for query in ("4021", "ERR4021", "-4021", "ERR-4021"):
@@ -121,15 +121,15 @@ def test_upgrade_serves_all_along_and_embeds_nothing_again(
     embeddings = upgraded.read("select count(*) from ragline.embeddings")[0][0]
     assert embeddings == len(TEXTS)
 
-    again = run_stages(make_workshop(upgraded.configuration, "last"))
+    again = run_stages(make_run_context(upgraded.configuration, "last"))
     assert not again["docs"].was_promoted
     assert again["docs/apply_entries"].inserted == 0
 
 
 def test_queries_of_an_older_release_find_its_words_in_the_new_generation(
-    upgraded: Upgraded, make_workshop: Callable[..., Workshop], run_stages: Stages
+    upgraded: Upgraded, make_run_context: Callable[..., RunContext], run_stages: Stages
 ):
-    run_stages(make_workshop(upgraded.configuration))
+    run_stages(make_run_context(upgraded.configuration))
     generation = upgraded.searcher.live_generation("docs")
     # What Postgres makes of raw text: all that an older release asks for, or writes.
     raw = upgraded.read(
@@ -141,25 +141,25 @@ def test_queries_of_an_older_release_find_its_words_in_the_new_generation(
 
 
 def test_entries_that_an_older_release_wrote_are_made_again(
-    upgraded: Upgraded, make_workshop: Callable[..., Workshop], run_stages: Stages
+    upgraded: Upgraded, make_run_context: Callable[..., RunContext], run_stages: Stages
 ):
-    run_stages(make_workshop(upgraded.configuration))
+    run_stages(make_run_context(upgraded.configuration))
     generation = upgraded.searcher.live_generation("docs").id
     upgraded.write(
         f"update ragline.entries_{generation} set tsv = to_tsvector('english', header || text)"
     )
     upgraded.write("update ragline.placements set analysis_version = null")
     assert upgraded.find("4021") == []
-    reports = run_stages(make_workshop(upgraded.configuration, "next"))
+    reports = run_stages(make_run_context(upgraded.configuration, "next"))
     assert reports["docs/apply_entries"].inserted == len(TEXTS)
     assert upgraded.find("4021") == ["err.md"]
-    assert run_stages(make_workshop(upgraded.configuration))["docs/apply_entries"].inserted == 0
+    assert run_stages(make_run_context(upgraded.configuration))["docs/apply_entries"].inserted == 0
 
 
 def test_older_release_shares_the_target_and_may_open_others(
-    upgraded: Upgraded, make_workshop: Callable[..., Workshop], run_stages: Stages
+    upgraded: Upgraded, make_run_context: Callable[..., RunContext], run_stages: Stages
 ):
-    run_stages(make_workshop(upgraded.configuration))
+    run_stages(make_run_context(upgraded.configuration))
     find = "select chunker_fingerprint from ragline.generations where state = 'live'"
     chunker = upgraded.read(find)[0][0]
     assert upgraded.write(OLDER_INSERT.format(chunker=chunker)) == []

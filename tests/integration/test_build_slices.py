@@ -14,9 +14,9 @@ import pytest
 from lifecycle_doubles import (
     HashEmbedder,
     Reports,
+    TreeRunContext,
     TreeSource,
-    TreeWorkshop,
-    make_workshop,
+    make_run_context,
     sync,
 )
 from sqlalchemy import text
@@ -67,9 +67,9 @@ class Site:
     slow: SlowEmbedder = field(default_factory=SlowEmbedder)
     runs: int = 0
 
-    def open(self, model: str, **collection: Any) -> TreeWorkshop:
+    def open(self, model: str, **collection: Any) -> TreeRunContext:
         self.runs += 1
-        return make_workshop(
+        return make_run_context(
             self.database,
             self.home,
             self.tree,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from lifecycle_doubles import HashEmbedder, TreeSource, TreeWorkshop, make_workshop, sync
+from lifecycle_doubles import HashEmbedder, TreeRunContext, TreeSource, make_run_context, sync
 from sqlalchemy import text
 
 from ragline.lifecycle.ledger import record_reachable
@@ -23,18 +23,18 @@ def tree() -> TreeSource:
 
 
 @pytest.fixture
-def workshop(database, tmp_path, tree) -> TreeWorkshop:
-    return make_workshop(database, tmp_path, tree, HashEmbedder())
+def run_context(database, tmp_path, tree) -> TreeRunContext:
+    return make_run_context(database, tmp_path, tree, HashEmbedder())
 
 
-def status(workshop: TreeWorkshop) -> SourceStatus:
-    (source,) = read_status(workshop.database).sources
+def status(run_context: TreeRunContext) -> SourceStatus:
+    (source,) = read_status(run_context.database).sources
     return source
 
 
-def prove_before(workshop: TreeWorkshop, seconds: float) -> None:
+def prove_before(run_context: TreeRunContext, seconds: float) -> None:
     """Let the last look at the source be so long ago."""
-    with workshop.database.begin() as connection:
+    with run_context.database.begin() as connection:
         connection.execute(
             text("update ragline.sources set proven_at = now() - make_interval(secs => :seconds)"),
             {"seconds": seconds},
@@ -45,78 +45,78 @@ def ago(seconds: float) -> datetime:
     return datetime.now(UTC) - timedelta(seconds=seconds)
 
 
-def test_what_a_source_had_when_it_was_first_listed_is_no_change(workshop):
-    sync(workshop)
-    seen = status(workshop)
+def test_what_a_source_had_when_it_was_first_listed_is_no_change(run_context):
+    sync(run_context)
+    seen = status(run_context)
     assert seen.visible.readings.count == 0
     assert seen.visible_max_seconds is not None
     assert seen.visible_max_seconds < 60
 
 
-def test_change_is_measured_from_the_time_that_the_source_tells(workshop, tree):
-    sync(workshop)
-    prove_before(workshop, 500)
+def test_change_is_measured_from_the_time_that_the_source_tells(run_context, tree):
+    sync(run_context)
+    prove_before(run_context, 500)
     tree.write("anna.md", "Something else.")
     tree.documents["anna.md"].changed_at = ago(120)
-    sync(workshop)
-    readings = status(workshop).visible.readings
+    sync(run_context)
+    readings = status(run_context).visible.readings
     assert readings.count == 1
     assert 120 <= readings.max_seconds < 180
 
 
-def test_change_is_not_measured_from_before_the_source_was_seen_unchanged(workshop, tree):
-    sync(workshop)
-    prove_before(workshop, 30)
+def test_change_is_not_measured_from_before_the_source_was_seen_unchanged(run_context, tree):
+    sync(run_context)
+    prove_before(run_context, 30)
     # Moved here just now, with the time that it had elsewhere.
     tree.write("cleo.md", "An old letter.")
     tree.documents["cleo.md"].changed_at = ago(86_400)
-    sync(workshop)
-    assert 30 <= status(workshop).visible.readings.max_seconds < 90
+    sync(run_context)
+    assert 30 <= status(run_context).visible.readings.max_seconds < 90
 
 
-def test_change_without_a_time_is_never_measured_too_short(workshop, tree):
-    sync(workshop)
-    prove_before(workshop, 200)
+def test_change_without_a_time_is_never_measured_too_short(run_context, tree):
+    sync(run_context)
+    prove_before(run_context, 200)
     tree.write("anna.md", "Something else.")
-    sync(workshop)
-    assert 200 <= status(workshop).visible.readings.max_seconds < 260
+    sync(run_context)
+    assert 200 <= status(run_context).visible.readings.max_seconds < 260
 
 
-def test_probe_that_shows_no_change_moves_the_proof_on(workshop, tree):
-    sync(workshop)
-    prove_before(workshop, 200)
-    record_reachable(workshop.database, "tree", ago(10))
+def test_probe_that_shows_no_change_moves_the_proof_on(run_context, tree):
+    sync(run_context)
+    prove_before(run_context, 200)
+    record_reachable(run_context.database, "tree", ago(10))
     tree.write("anna.md", "Something else.")
-    sync(workshop)
-    assert 10 <= status(workshop).visible.readings.max_seconds < 70
+    sync(run_context)
+    assert 10 <= status(run_context).visible.readings.max_seconds < 70
 
 
-def test_removal_is_measured_from_when_the_source_lost_the_document(workshop, tree):
-    sync(workshop)
-    prove_before(workshop, 900)
+def test_removal_is_measured_from_when_the_source_lost_the_document(run_context, tree):
+    sync(run_context)
+    prove_before(run_context, 900)
     del tree.documents["anna.md"]
     tree.changed_at = ago(100)
-    sync(workshop)
-    readings = status(workshop).forgotten.readings
+    sync(run_context)
+    readings = status(run_context).forgotten.readings
     assert readings.count == 1
     assert 100 <= readings.max_seconds < 160
 
 
-def test_late_change_is_counted_as_late(workshop, tree):
-    sync(workshop)
-    prove_before(workshop, 5_000)
+def test_late_change_is_counted_as_late(run_context, tree):
+    sync(run_context)
+    prove_before(run_context, 5_000)
     tree.write("anna.md", "Something else.")
     tree.documents["anna.md"].changed_at = ago(3_000)
-    sync(workshop)
-    assert status(workshop).visible.readings.late == 1
+    sync(run_context)
+    assert status(run_context).visible.readings.late == 1
 
 
-def test_change_that_waits_is_late_while_it_waits(workshop, tree):
-    sync(workshop)
-    prove_before(workshop, 5_000)
+def test_change_that_waits_is_late_while_it_waits(run_context, tree):
+    sync(run_context)
+    prove_before(run_context, 5_000)
     tree.write("anna.md", "Something else.")
     tree.documents["anna.md"].changed_at = ago(3_000)
-    with workshop.database.begin() as connection:
+    with run_context.database.begin() as connection:
         connection.execute(
             text(
                 "update ragline.documents set state = 'pending', clock_started_at = :since "
@@ -124,16 +124,16 @@ def test_change_that_waits_is_late_while_it_waits(workshop, tree):
             ),
             {"since": ago(3_000)},
         )
-    clock = status(workshop).visible
+    clock = status(run_context).visible
     assert clock.state == "late"
     assert clock.overrun == pytest.approx(5, rel=0.1)
 
 
-def test_touched_file_is_no_change_and_no_reading(workshop, tree):
-    sync(workshop)
+def test_touched_file_is_no_change_and_no_reading(run_context, tree):
+    sync(run_context)
     tree.touch("anna.md")
-    sync(workshop)
-    assert status(workshop).visible.readings.count == 0
+    sync(run_context)
+    assert status(run_context).visible.readings.count == 0
 
 
 def test_folder_dates_the_removal_of_its_files(tmp_path):

@@ -14,7 +14,7 @@ import pytest
 
 from ragline.configuration import Configuration
 from ragline.errors import AmbiguousDocumentError, UnknownDocumentError
-from ragline.lifecycle.workshop import Workshop
+from ragline.lifecycle.run_context import RunContext
 from ragline.search.document_explanation import DocumentExplanation, explain_document
 from ragline.search.messages import SearchRequest
 from ragline.search.searcher import Searcher
@@ -59,11 +59,11 @@ def configuration(configure: Callable[[str], Configuration], tmp_path: Path) -> 
 @pytest.fixture
 def searcher(
     configuration: Configuration,
-    make_workshop: Callable[..., Workshop],
-    run_stages: Callable[[Workshop], dict[str, Any]],
+    make_run_context: Callable[..., RunContext],
+    run_stages: Callable[[RunContext], dict[str, Any]],
     database: Database,
 ) -> Searcher:
-    run_stages(make_workshop(configuration))
+    run_stages(make_run_context(configuration))
     return Searcher(database, configuration)
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from lifecycle_doubles import HashEmbedder, TreeSource, TreeWorkshop, make_workshop, sync
+from lifecycle_doubles import HashEmbedder, TreeRunContext, TreeSource, make_run_context, sync
 from sqlalchemy import text
 
 import ragline.lifecycle.chunks
@@ -18,7 +18,7 @@ from ragline.errors import (
     EncryptedDocumentError,
     SourceUnavailableError,
 )
-from ragline.lifecycle.second_chances import (
+from ragline.lifecycle.retries import (
     list_quarantined,
     release_documents,
     retry_documents,
@@ -41,22 +41,22 @@ def tree() -> TreeSource:
 
 
 @pytest.fixture
-def workshop(database, tmp_path, tree) -> TreeWorkshop:
-    return make_workshop(database, tmp_path, tree, HashEmbedder())
+def run_context(database, tmp_path, tree) -> TreeRunContext:
+    return make_run_context(database, tmp_path, tree, HashEmbedder())
 
 
-def states(workshop: TreeWorkshop) -> dict[str, str]:
-    return {row["document_id"]: row["state"] for row in read_documents(workshop.database)}
+def states(run_context: TreeRunContext) -> dict[str, str]:
+    return {row["document_id"]: row["state"] for row in read_documents(run_context.database)}
 
 
-def served(workshop: TreeWorkshop) -> dict[str, str]:
-    with workshop.database.connect() as connection:
+def served(run_context: TreeRunContext) -> dict[str, str]:
+    with run_context.database.connect() as connection:
         rows = connection.execute(text("select document_id, text from ragline.entries_1"))
         return dict(rows.all())
 
 
-def make_due(workshop: TreeWorkshop) -> None:
-    with workshop.database.begin() as connection:
+def make_due(run_context: TreeRunContext) -> None:
+    with run_context.database.begin() as connection:
         connection.execute(
             text("update ragline.documents set next_attempt_at = now() - interval '1 second'")
         )
@@ -75,15 +75,18 @@ def test_states_of_code_database_and_page_are_the_same(database):
         assert f"{row} {rule.when} |" in page
 
 
-def test_database_refuses_a_step_that_is_no_transition(workshop):
-    sync(workshop)
-    with workshop.database.begin() as connection, pytest.raises(Exception, match="cannot go from"):
+def test_database_refuses_a_step_that_is_no_transition(run_context):
+    sync(run_context)
+    with (
+        run_context.database.begin() as connection,
+        pytest.raises(Exception, match="cannot go from"),
+    ):
         connection.execute(text("update ragline.documents set state = 'removed'"))
 
 
-def test_version_before_this_one_may_still_end_its_missing_documents(workshop):
-    sync(workshop)
-    with workshop.database.begin() as connection:
+def test_version_before_this_one_may_still_end_its_missing_documents(run_context):
+    sync(run_context)
+    with run_context.database.begin() as connection:
         connection.execute(
             text("update ragline.documents set missing_since = now() where document_id = 'bad.md'")
         )
@@ -92,29 +95,29 @@ def test_version_before_this_one_may_still_end_its_missing_documents(workshop):
         )
 
 
-def test_failed_document_keeps_its_last_good_text_and_is_retried_on_its_outcome(workshop, tree):
-    sync(workshop)
+def test_failed_document_keeps_its_last_good_text_and_is_retried_on_its_outcome(run_context, tree):
+    sync(run_context)
     tree.write("bad.md", "New text about cranes.")
     tree.documents["bad.md"].error = DocumentUnreadableError("the disk hums")
-    assert sync(workshop).documents.failed == 1
-    assert states(workshop) == {"good.md": "ready", "bad.md": "failed"}
-    assert "storks" in served(workshop)["bad.md"]
+    assert sync(run_context).documents.failed == 1
+    assert states(run_context) == {"good.md": "ready", "bad.md": "failed"}
+    assert "storks" in served(run_context)["bad.md"]
     # Nothing changed in the source; it is mended, and the retry is due.
     tree.documents["bad.md"].error = None
-    assert sync(workshop).documents.failed == 1
-    make_due(workshop)
-    assert sync(workshop).documents.failed == 0
-    assert "cranes" in served(workshop)["bad.md"]
+    assert sync(run_context).documents.failed == 1
+    make_due(run_context)
+    assert sync(run_context).documents.failed == 0
+    assert "cranes" in served(run_context)["bad.md"]
 
 
-def test_retry_waits_for_its_time_unless_somebody_asks(workshop, tree):
+def test_retry_waits_for_its_time_unless_somebody_asks(run_context, tree):
     tree.documents["bad.md"].error = DocumentUnreadableError("the disk hums")
-    sync(workshop)
+    sync(run_context)
     tree.fetched.clear()
-    sync(workshop)
+    sync(run_context)
     assert tree.fetched == {}
-    assert [d.document_id for d in retry_documents(workshop.database, "tree")] == ["bad.md"]
-    sync(workshop)
+    assert [d.document_id for d in retry_documents(run_context.database, "tree")] == ["bad.md"]
+    sync(run_context)
     assert tree.fetched == {"bad.md": 1}
 
 
@@ -130,30 +133,30 @@ def test_retry_waits_for_its_time_unless_somebody_asks(workshop, tree):
 )
 @pytest.mark.parametrize("is_first_listing", [True, False])
 def test_refused_content_never_makes_the_source_late(
-    workshop, tree, error, state, is_first_listing
+    run_context, tree, error, state, is_first_listing
 ):
     if not is_first_listing:
-        sync(workshop)
+        sync(run_context)
         tree.write("bad.md", "Something else about storks.")
     tree.documents["bad.md"].error = error
-    sync(workshop)
-    assert states(workshop) == {"good.md": "ready", "bad.md": state}
+    sync(run_context)
+    assert states(run_context) == {"good.md": "ready", "bad.md": state}
     later = datetime.now(UTC) + timedelta(hours=5)
-    (source,) = read_status(workshop.database, now=later).sources
+    (source,) = read_status(run_context.database, now=later).sources
     assert (source.visible.waiting_seconds, source.visible.state) == (0, "unproven")
     assert not [alarm for alarm in source.alarm_details if alarm.name != "source_not_watched"]
     assert [failure.document_id for failure in source.failures] == ["bad.md"]
 
 
-def test_damaged_file_keeps_its_last_good_text_until_it_is_whole_again(workshop, tree):
-    sync(workshop)
+def test_damaged_file_keeps_its_last_good_text_until_it_is_whole_again(run_context, tree):
+    sync(run_context)
     tree.write("bad.md", "Half a fi")
     tree.documents["bad.md"].error = BrokenDocumentError("it is cut off")
-    sync(workshop)
-    assert "storks" in served(workshop)["bad.md"]
+    sync(run_context)
+    assert "storks" in served(run_context)["bad.md"]
     tree.write("bad.md", "It is whole again, about storks.")
-    sync(workshop)
-    assert states(workshop)["bad.md"] == "ready"
+    sync(run_context)
+    assert states(run_context)["bad.md"] == "ready"
 
 
 class MisbehavingTree(TreeSource):
@@ -180,11 +183,11 @@ class MisbehavingTree(TreeSource):
 
 
 @pytest.fixture
-def misbehaving(database, tmp_path, tree) -> TreeWorkshop:
+def misbehaving(database, tmp_path, tree) -> TreeRunContext:
     for number in range(20):
         tree.write(f"heron-{number:02}.md", f"Heron number {number}.")
     source = MisbehavingTree(documents=tree.documents)
-    return make_workshop(database, tmp_path, source, HashEmbedder())
+    return make_run_context(database, tmp_path, source, HashEmbedder())
 
 
 @pytest.mark.parametrize(
@@ -241,33 +244,33 @@ def _leave(tree: TreeSource, answers):
         raise
 
 
-def test_fifth_failure_is_quarantine_until_it_is_released(workshop, tree):
+def test_fifth_failure_is_quarantine_until_it_is_released(run_context, tree):
     tree.documents["bad.md"].error = DocumentUnreadableError("the disk hums")
     for _ in range(5):
-        sync(workshop)
-        make_due(workshop)
-    assert states(workshop)["bad.md"] == "quarantined"
-    (quarantined,) = list_quarantined(workshop.database)
+        sync(run_context)
+        make_due(run_context)
+    assert states(run_context)["bad.md"] == "quarantined"
+    (quarantined,) = list_quarantined(run_context.database)
     assert (quarantined.document_id, quarantined.attempts) == ("bad.md", 5)
-    assert retry_documents(workshop.database, "tree") == []
+    assert retry_documents(run_context.database, "tree") == []
     tree.documents["bad.md"].error = None
-    sync(workshop)
-    assert states(workshop)["bad.md"] == "quarantined"
-    assert len(release_documents(workshop.database, "tree", ["bad.md"])) == 1
-    sync(workshop)
-    assert states(workshop)["bad.md"] == "ready"
+    sync(run_context)
+    assert states(run_context)["bad.md"] == "quarantined"
+    assert len(release_documents(run_context.database, "tree", ["bad.md"])) == 1
+    sync(run_context)
+    assert states(run_context)["bad.md"] == "ready"
 
 
-def test_refused_content_leaves_the_index(workshop, tree):
-    sync(workshop)
+def test_refused_content_leaves_the_index(run_context, tree):
+    sync(run_context)
     tree.write("bad.md", "far too much")
     tree.documents["bad.md"].error = DocumentTooLargeError("the file is larger than 3 bytes")
-    sync(workshop)
-    assert states(workshop)["bad.md"] == "quarantined"
-    assert served(workshop).keys() == {"good.md"}
+    sync(run_context)
+    assert states(run_context)["bad.md"] == "quarantined"
+    assert served(run_context).keys() == {"good.md"}
 
 
-def test_text_that_cannot_be_cut_costs_one_document(workshop, monkeypatch):
+def test_text_that_cannot_be_cut_costs_one_document(run_context, monkeypatch):
     cut = ragline.lifecycle.chunks.chunk_document
 
     def stumble(document, *arguments):
@@ -277,40 +280,40 @@ def test_text_that_cannot_be_cut_costs_one_document(workshop, monkeypatch):
 
     monkeypatch.setattr(ragline.lifecycle.chunks, "chunk_document", stumble)
     for attempt in range(1, 6):
-        sync(workshop)
-        rows = {row["document_id"]: row for row in read_documents(workshop.database)}
+        sync(run_context)
+        rows = {row["document_id"]: row for row in read_documents(run_context.database)}
         assert rows["good.md"]["state"] == "ready"
         assert rows["bad.md"]["state"] == ("failed" if attempt < 5 else "quarantined")
         assert "ChunkingError" in rows["bad.md"]["error"]
-        make_due(workshop)
+        make_due(run_context)
     monkeypatch.undo()
-    release_documents(workshop.database, "tree")
-    sync(workshop)
-    assert states(workshop)["bad.md"] == "ready"
+    release_documents(run_context.database, "tree")
+    sync(run_context)
+    assert states(run_context)["bad.md"] == "ready"
 
 
-def test_what_no_database_can_store_costs_one_document(workshop, tree):
+def test_what_no_database_can_store_costs_one_document(run_context, tree):
     tree.documents["bad.md"].principals = ("nul\0byte",)
-    sync(workshop)
-    assert states(workshop) == {"good.md": "ready", "bad.md": "failed"}
+    sync(run_context)
+    assert states(run_context) == {"good.md": "ready", "bad.md": "failed"}
 
 
-def test_change_of_readers_rewrites_rows_and_embeds_nothing(workshop, tree):
-    sync(workshop)
+def test_change_of_readers_rewrites_rows_and_embeds_nothing(run_context, tree):
+    sync(run_context)
     tree.write("bad.md", tree.documents["bad.md"].text, ("bob",))
-    report = sync(workshop)
+    report = sync(run_context)
     assert report.embeddings.embeddings_made == 0
     assert (report.entries.inserted, report.entries.refreshed) == (0, 1)
-    with workshop.database.connect() as connection:
+    with run_context.database.connect() as connection:
         rows = connection.execute(text("select document_id, principals from ragline.entries_1"))
         assert dict(rows.all()) == {"good.md": None, "bad.md": ["bob"]}
 
 
 def test_change_of_the_configured_attributes_reads_nothing(database, tmp_path, tree):
     embedder = HashEmbedder()
-    sync(make_workshop(database, tmp_path, tree, embedder))
+    sync(make_run_context(database, tmp_path, tree, embedder))
     tree.fetched.clear()
-    other = make_workshop(
+    other = make_run_context(
         database,
         tmp_path,
         tree,
@@ -333,12 +336,12 @@ def test_change_of_the_configured_attributes_reads_nothing(database, tmp_path, t
     assert sync(other).entries.refreshed == 0
 
 
-def test_search_shows_what_names_its_readers_to_those_alone(workshop, tree):
+def test_search_shows_what_names_its_readers_to_those_alone(run_context, tree):
     tree.write("open.md", "Herons and storks for everybody.")
     tree.write("bad.md", tree.documents["bad.md"].text, ("bob",))
     tree.write("shut.md", "Storks for nobody at all.", ())
-    sync(workshop)
-    searcher = Searcher(workshop.database, workshop.configuration)
+    sync(run_context)
+    searcher = Searcher(run_context.database, run_context.configuration)
 
     def find(principals: tuple[str, ...] | None) -> set[str]:
         request = SearchRequest("tree", "storks", mode="keyword", principals=principals)

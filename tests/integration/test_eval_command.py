@@ -25,12 +25,12 @@ sources:
 
 
 @pytest.fixture
-def folder(tmp_path: Path, configure, make_workshop, run_stages, database) -> Path:  # noqa: ARG001
+def folder(tmp_path: Path, configure, make_run_context, run_stages, database) -> Path:  # noqa: ARG001
     (tmp_path / "notes" / "sea").mkdir(parents=True)
     (tmp_path / "notes" / "sea" / "harbour.md").write_text("The ferry leaves at seven.")
     (tmp_path / "notes" / "garden.md").write_text("Tomatoes want sun and water.")
     write_golden(tmp_path, {"q1": ("ferry", "sea/harbour.md"), "q2": ("sun", "garden.md")})
-    run_stages(make_workshop(configure(CONFIGURATION)))
+    run_stages(make_run_context(configure(CONFIGURATION)))
     return tmp_path
 
 

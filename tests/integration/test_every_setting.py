@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import pytest
 import yaml
-from lifecycle_doubles import HashEmbedder, HashWorkshop, sync
+from lifecycle_doubles import HashEmbedder, HashRunContext, sync
 from live_worlds import start_world
 from pydantic import BaseModel
 from repetition import IS_SOAK
@@ -22,7 +22,7 @@ from sqlalchemy import text
 
 from ragline.configuration import CollectionSettings, load_configuration
 from ragline.errors import ConfigurationError, RaglineError, SourceUnavailableError
-from ragline.lifecycle.forgetting import confirm_removals, remove_source
+from ragline.lifecycle.removals import confirm_removals, remove_source
 from ragline.parsing.parser_pool import ParserPool
 from ragline.sources.registry import KINDS
 from ragline.sources.settings import SourceSettings
@@ -198,7 +198,7 @@ def list_loadable() -> list[Any]:
     return cases
 
 
-class SharedWorkshop(HashWorkshop):
+class SharedRunContext(HashRunContext):
     """Its parser processes outlive it: starting them takes longer than a sync."""
 
     shared: ParserPool
@@ -231,10 +231,10 @@ class Live:
 
     def sync(self) -> None:
         configuration = load_configuration(self.folder / "ragline.yaml")
-        workshop = SharedWorkshop(configuration, self.database, "run")
-        workshop.models = {"hash": self.embedder}
-        workshop.shared = self.parsers
-        sync(workshop)
+        run_context = SharedRunContext(configuration, self.database, "run")
+        run_context.models = {"hash": self.embedder}
+        run_context.shared = self.parsers
+        sync(run_context)
 
     def _without_address(self, entry: str) -> str:
         """A row without the parts that differ each time: a server's port, the test's folder."""

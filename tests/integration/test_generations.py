@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lifecycle_doubles import HashEmbedder, TreeSource, TreeWorkshop, make_workshop, sync
+from lifecycle_doubles import HashEmbedder, TreeRunContext, TreeSource, make_run_context, sync
 from sqlalchemy import event, text
 
 from ragline.configuration import ChunkingSettings
@@ -16,8 +16,8 @@ from ragline.errors import ConfigurationError
 from ragline.lifecycle import chunks
 from ragline.lifecycle.chunks import build_chunks
 from ragline.lifecycle.documents import sync_documents
-from ragline.lifecycle.forgetting import remove_source
 from ragline.lifecycle.generation_states import GENERATION_TRANSITIONS, list_generation_pairs
+from ragline.lifecycle.removals import remove_source
 from ragline.lifecycle.search_index import COUNT_AGE, publish_index
 from ragline.parsing.parsed_document import ParsedDocument
 from ragline.storage.database import Database
@@ -25,7 +25,7 @@ from ragline.storage.database import Database
 REPOSITORY = Path(__file__).parent.parent.parent
 LANGUAGE_FAULT = "no text search configuration 'englisch'; did you mean 'english'"
 
-Open = Callable[..., TreeWorkshop]
+Open = Callable[..., TreeRunContext]
 
 
 @pytest.fixture
@@ -43,11 +43,11 @@ def models() -> dict[str, HashEmbedder]:
 
 
 @pytest.fixture
-def open_workshop(
+def open_run_context(
     database: Database, tmp_path: Path, tree: TreeSource, models: dict[str, HashEmbedder]
 ) -> Open:
-    def open_with(**collection: Any) -> TreeWorkshop:
-        return make_workshop(
+    def open_with(**collection: Any) -> TreeRunContext:
+        return make_run_context(
             database, tmp_path, tree, HashEmbedder(), collection=collection, models=dict(models)
         )
 
@@ -109,11 +109,11 @@ REFUSED: list[tuple[Mapping[str, Any], str]] = [
 
 @pytest.mark.parametrize(("wrong", "said"), REFUSED)
 def test_wrong_setting_stops_neither_changes_nor_removals(
-    database, tree, open_workshop, wrong, said
+    database, tree, open_run_context, wrong, said
 ):
-    sync(open_workshop())
+    sync(open_run_context())
     now = change(tree)
-    report = sync(open_workshop(**wrong)).index
+    report = sync(open_run_context(**wrong)).index
     assert served(database) == now
     assert (report.is_live, report.was_promoted) == (False, False)
     assert said in str(report.reason)
@@ -123,7 +123,7 @@ def test_wrong_setting_stops_neither_changes_nor_removals(
     assert said in kept
     # Everything is as before once the setting is right again.
     tree.documents.pop("roof")
-    report = sync(open_workshop()).index
+    report = sync(open_run_context()).index
     assert (report.is_live, report.reason, report.error) == (True, None, None)
     assert served(database) == {"garden": "tomatoes want more sun"}
     assert query(database, "select build_error from ragline.collections") == [None]
@@ -132,38 +132,40 @@ def test_wrong_setting_stops_neither_changes_nor_removals(
 
 @pytest.mark.parametrize(("wrong", "said"), REFUSED)
 def test_wrong_setting_of_a_collection_that_is_not_served_writes_nothing(
-    database, open_workshop, wrong, said
+    database, open_run_context, wrong, said
 ):
     with pytest.raises(ConfigurationError) as caught:
-        sync(open_workshop(**wrong))
+        sync(open_run_context(**wrong))
     assert said in str(caught.value)
     for table in ("collections", "sources", "documents", "generations"):
         assert query(database, f"select count(*) from ragline.{table}") == [0]
-    sync(open_workshop())
+    sync(open_run_context())
     assert set(served(database)) == {"harbour", "garden"}
 
 
-def test_generation_that_an_older_release_left_half_made_is_dropped(database, tree, open_workshop):
+def test_generation_that_an_older_release_left_half_made_is_dropped(
+    database, tree, open_run_context
+):
     """It inserted the generation before it looked at the language, and every run failed on it."""
-    sync(open_workshop())
+    sync(open_run_context())
     plant_half_made(database)
     now = change(tree)
-    sync(open_workshop(language="englisch"))
+    sync(open_run_context(language="englisch"))
     assert served(database) == now
-    sync(open_workshop())
+    sync(open_run_context())
     assert states(database) == ["live", "dropped"]
     assert query(database, "select to_regclass('ragline.entries_2')") == [None]
 
 
 def test_removal_does_not_wait_for_a_generation_whose_table_is_broken(
-    database, tree, open_workshop
+    database, tree, open_run_context
 ):
-    sync(open_workshop())
-    sync(open_workshop(language="german"))
+    sync(open_run_context())
+    sync(open_run_context(language="german"))
     with database.begin() as connection:
         connection.execute(text("drop table ragline.entries_1"))
     now = change(tree)
-    report = sync(open_workshop(language="german"))
+    report = sync(open_run_context(language="german"))
     assert served(database) == now
     assert report.index.error is None
     assert query(database, "select state from ragline.documents where document_id = 'harbour'") == [
@@ -173,12 +175,12 @@ def test_removal_does_not_wait_for_a_generation_whose_table_is_broken(
 
 @pytest.mark.parametrize("first", ["german", "englisch"])
 def test_source_is_removed_beside_a_generation_that_cannot_forget(
-    database, tmp_path, open_workshop, first
+    database, tmp_path, open_run_context, first
 ):
     """A retired one whose table is broken, and one that an older release left half made."""
-    sync(open_workshop())
+    sync(open_run_context())
     if first == "german":
-        sync(open_workshop(language="german"))
+        sync(open_run_context(language="german"))
         broken = 1
     else:
         plant_half_made(database)
@@ -192,44 +194,44 @@ def test_source_is_removed_beside_a_generation_that_cannot_forget(
 
 
 def test_retired_generation_whose_model_is_gone_fails_nothing(
-    database, tree, open_workshop, models
+    database, tree, open_run_context, models
 ):
-    sync(open_workshop())
-    sync(open_workshop(embedding_model="other"))
+    sync(open_run_context())
+    sync(open_run_context(embedding_model="other"))
     del models["hash"]
     now = change(tree)
-    report = sync(open_workshop(embedding_model="other")).index
+    report = sync(open_run_context(embedding_model="other")).index
     assert served(database) == now
     assert (report.is_live, report.error) == (True, None)
     assert "harbour" not in query(database, "select document_id from ragline.entries_1")
 
 
 def test_removal_reaches_the_index_when_the_live_model_is_gone(
-    database, tree, open_workshop, models
+    database, tree, open_run_context, models
 ):
-    sync(open_workshop())
+    sync(open_run_context())
     del models["hash"]
     change(tree)
-    report = sync(open_workshop()).index
+    report = sync(open_run_context()).index
     assert "harbour" not in served(database)
     assert "ModelUnavailableError" in str(report.error)
     models["hash"] = HashEmbedder()
-    report = sync(open_workshop()).index
+    report = sync(open_run_context()).index
     assert report.error is None
     assert set(served(database)) == {"garden", "roof"}
 
 
 def test_generation_that_nothing_asks_for_any_more_is_dropped_half_made(
-    database, tree, open_workshop, models
+    database, tree, open_run_context, models
 ):
-    sync(open_workshop())
+    sync(open_run_context())
     models["other"].error = OSError("the disk is full")
-    report = sync(open_workshop(embedding_model="other")).index
+    report = sync(open_run_context(embedding_model="other")).index
     assert states(database) == ["live", "building"]
     assert "the disk is full" in str(report.reason)
     made = sum(models["other"].embedded.values())
     now = change(tree)
-    sync(open_workshop())
+    sync(open_run_context())
     assert states(database) == ["live", "dropped"]
     assert query(database, "select to_regclass('ragline.entries_2')") == [None]
     assert sum(models["other"].embedded.values()) == made
@@ -237,27 +239,29 @@ def test_generation_that_nothing_asks_for_any_more_is_dropped_half_made(
     assert query(database, "select count(*) from ragline.placements where generation_id = 2") == [0]
 
 
-def test_build_that_fails_is_tried_again_and_then_promoted(database, tree, open_workshop, models):
-    sync(open_workshop())
+def test_build_that_fails_is_tried_again_and_then_promoted(
+    database, tree, open_run_context, models
+):
+    sync(open_run_context())
     models["other"].error = OSError("the disk is full")
     for _ in range(2):
         now = change(tree)
-        report = sync(open_workshop(embedding_model="other")).index
+        report = sync(open_run_context(embedding_model="other")).index
         assert served(database) == now
         assert not report.is_live
     since = query(database, "select build_error_since < build_error_at from ragline.collections")
     assert since == [True]
     models["other"].error = None
-    report = sync(open_workshop(embedding_model="other")).index
+    report = sync(open_run_context(embedding_model="other")).index
     assert (report.is_live, report.was_promoted, report.error) == (True, True, None)
     assert states(database) == ["retired", "live"]
     assert query(database, "select build_error from ragline.collections") == [None]
 
 
 def test_vector_index_that_cannot_be_built_keeps_the_new_generation_back(
-    database, tree, open_workshop
+    database, tree, open_run_context
 ):
-    sync(open_workshop())
+    sync(open_run_context())
 
     def refuse(_connection, _cursor, statement, *_more):
         if "using hnsw" in statement:
@@ -265,13 +269,13 @@ def test_vector_index_that_cannot_be_built_keeps_the_new_generation_back(
 
     event.listen(database.engine, "before_cursor_execute", refuse)
     now = change(tree)
-    report = sync(open_workshop(language="german", hnsw_from_entries=1)).index
+    report = sync(open_run_context(language="german", hnsw_from_entries=1)).index
     event.remove(database.engine, "before_cursor_execute", refuse)
     # The live one needs its index too; it is served without.
     assert served(database) == now
     assert (report.is_live, report.was_promoted) == (False, False)
     assert "No space left on device" in str(report.reason)
-    report = sync(open_workshop(language="german", hnsw_from_entries=1)).index
+    report = sync(open_run_context(language="german", hnsw_from_entries=1)).index
     assert (report.is_live, report.has_vector_index) == (True, True)
 
 
@@ -285,22 +289,24 @@ def age(database: Database, interval: str) -> None:
 
 
 @pytest.mark.parametrize(("interval", "kept"), [("1 hour", True), ("25 hours", False)])
-def test_retired_generation_is_dropped_a_day_later(database, open_workshop, interval, kept):
-    sync(open_workshop())
-    sync(open_workshop(language="german"))
+def test_retired_generation_is_dropped_a_day_later(database, open_run_context, interval, kept):
+    sync(open_run_context())
+    sync(open_run_context(language="german"))
     age(database, interval)
-    report = sync(open_workshop(language="german")).index
+    report = sync(open_run_context(language="german")).index
     assert (report.dropped_generations == []) is kept
     assert states(database) == ["retired" if kept else "dropped", "live"]
 
 
 @pytest.mark.parametrize("interval", ["1 hour", "25 hours"])
-def test_settings_that_return_find_their_generation_again(database, tree, open_workshop, interval):
-    sync(open_workshop())
-    sync(open_workshop(language="german"))
+def test_settings_that_return_find_their_generation_again(
+    database, tree, open_run_context, interval
+):
+    sync(open_run_context())
+    sync(open_run_context(language="german"))
     age(database, interval)
     now = change(tree)
-    report = sync(open_workshop()).index
+    report = sync(open_run_context()).index
     assert (report.generation, report.is_live, report.was_promoted) == (1, True, True)
     assert report.dropped_generations == []
     assert states(database) == ["live", "retired"]
@@ -308,58 +314,58 @@ def test_settings_that_return_find_their_generation_again(database, tree, open_w
 
 
 def test_settings_that_return_while_their_build_fails_keep_their_generation(
-    database, tree, open_workshop, models
+    database, tree, open_run_context, models
 ):
-    sync(open_workshop(embedding_model="other"))
-    sync(open_workshop())
+    sync(open_run_context(embedding_model="other"))
+    sync(open_run_context())
     age(database, "25 hours")
     lost = models.pop("other")
     now = change(tree)
-    report = sync(open_workshop(embedding_model="other")).index
+    report = sync(open_run_context(embedding_model="other")).index
     assert (report.is_live, report.dropped_generations) == (False, [])
     assert served(database) == now
     models["other"] = lost
-    assert sync(open_workshop(embedding_model="other")).index.generation == 1
+    assert sync(open_run_context(embedding_model="other")).index.generation == 1
 
 
-def test_model_is_loaded_outside_of_a_transaction(database, tree, open_workshop):
+def test_model_is_loaded_outside_of_a_transaction(database, tree, open_run_context):
     """Also that of a generation that the settings do not ask for."""
-    sync(open_workshop())
+    sync(open_run_context())
     settings = {"embedding_model": "other", "chunking": {"max_tokens": 20, "overlap_tokens": 0}}
-    sync(open_workshop(**settings))
+    sync(open_run_context(**settings))
     tree.write("roof", "the roof is red")
-    workshop = open_workshop(**settings)
+    run_context = open_run_context(**settings)
     open_connections: dict[str, int] = {}
-    load = workshop.embedder
+    load = run_context.embedder
 
     def load_and_look(model: str) -> Any:
         pool = database.engine.pool
         open_connections.setdefault(model, pool.checkedout())  # type: ignore[attr-defined]
         return load(model)
 
-    workshop.embedder = load_and_look  # type: ignore[method-assign]
-    sync_documents(workshop, "tree")
-    build_chunks(workshop, "tree")
-    workshop.close()
+    run_context.embedder = load_and_look  # type: ignore[method-assign]
+    sync_documents(run_context, "tree")
+    build_chunks(run_context, "tree")
+    run_context.close()
     assert open_connections == {"other": 0, "hash": 0}
 
 
-def test_counts_are_compared_once_a_day_and_not_at_every_publish(database, open_workshop):
-    sync(open_workshop())
+def test_counts_are_compared_once_a_day_and_not_at_every_publish(database, open_run_context):
+    sync(open_run_context())
     query(database, "update ragline.generations set entry_count = 99 returning id")
-    sync(open_workshop())
+    sync(open_run_context())
     assert query(database, "select entry_count from ragline.generations") == [99]
     query(
         database,
         "update ragline.generations set counted_at = counted_at - interval "
         f"'{COUNT_AGE.total_seconds():.0f} seconds' returning id",
     )
-    sync(open_workshop())
+    sync(open_run_context())
     assert query(database, "select entry_count from ragline.generations") == [2]
 
 
-def test_counts_are_compared_after_a_proof_that_found_a_difference(database, open_workshop):
-    sync(open_workshop())
+def test_counts_are_compared_after_a_proof_that_found_a_difference(database, open_run_context):
+    sync(open_run_context())
     query(
         database,
         "insert into ragline.sync_proofs (source_id, is_listed, documents, hashed_documents, "
@@ -367,8 +373,8 @@ def test_counts_are_compared_after_a_proof_that_found_a_difference(database, ope
         "select id, true, 2, 2, 2, 0, 1, '[]', 0 from ragline.sources returning id",
     )
     query(database, "update ragline.generations set entry_count = 99 returning id")
-    with open_workshop() as workshop:
-        publish_index(workshop, "tree")
+    with open_run_context() as run_context:
+        publish_index(run_context, "tree")
     assert query(database, "select entry_count from ragline.generations") == [2]
 
 
@@ -384,8 +390,8 @@ def test_states_of_a_generation_are_the_same_in_code_database_and_page(database)
         assert f"| {froms} | `{rule.to_state}` | {rule.when} |" in page
 
 
-def test_database_refuses_a_step_of_a_generation_that_is_no_transition(database, open_workshop):
-    sync(open_workshop())
+def test_database_refuses_a_step_of_a_generation_that_is_no_transition(database, open_run_context):
+    sync(open_run_context())
     with database.begin() as connection, pytest.raises(Exception, match="cannot go from"):
         connection.execute(text("update ragline.generations set state = 'dropped'"))
 
@@ -406,14 +412,14 @@ OTHER_CHUNKS = {"chunking": {"max_tokens": 20, "overlap_tokens": 0}}
 
 
 def test_document_that_a_new_chunker_cannot_cut_is_served_as_before(
-    database, tree, open_workshop, monkeypatch
+    database, tree, open_run_context, monkeypatch
 ):
-    sync(open_workshop())
+    sync(open_run_context())
     refuse_long_chunks(monkeypatch, at=20)
     # More often than a document may fail.
     for number in range(7):
         tree.write("roof", f"the roof is red {number}")
-        report = sync(open_workshop(**OTHER_CHUNKS)).index
+        report = sync(open_run_context(**OTHER_CHUNKS)).index
         assert served(database) == {name: one.text for name, one in tree.documents.items()}
         assert not report.is_live
         assert "1 documents cannot be cut as the settings ask for, first garden" in str(
@@ -423,15 +429,15 @@ def test_document_that_a_new_chunker_cannot_cut_is_served_as_before(
     # The rest of the build was made, and is not made again.
     assert query(database, "select count(*) from ragline.placements where generation_id = 2") == [2]
     monkeypatch.undo()
-    report = sync(open_workshop(**OTHER_CHUNKS)).index
+    report = sync(open_run_context(**OTHER_CHUNKS)).index
     assert (report.is_live, report.error) == (True, None)
 
 
 def test_document_that_the_first_chunker_cannot_cut_fails_alone(
-    database, open_workshop, monkeypatch
+    database, open_run_context, monkeypatch
 ):
     refuse_long_chunks(monkeypatch, at=24)
-    report = sync(open_workshop()).index
+    report = sync(open_run_context()).index
     assert (report.is_live, report.error) == (True, None)
     assert set(served(database)) == {"harbour"}
     assert query(
@@ -458,13 +464,15 @@ def refuse_entries(database: Database, generation: int, code: str) -> None:
 
 
 @pytest.mark.parametrize("code", ["22000", "22P05", "54000"])
-def test_entry_that_cannot_be_written_fails_its_document_alone(database, tree, open_workshop, code):
-    sync(open_workshop())
+def test_entry_that_cannot_be_written_fails_its_document_alone(
+    database, tree, open_run_context, code
+):
+    sync(open_run_context())
     refuse_entries(database, 1, code)
     tree.write("garden", "tomatoes want more sun")
     tree.write("harbour", "the ferry leaves at eight")
     tree.write("roof", "the roof is red")
-    report = sync(open_workshop())
+    report = sync(open_run_context())
     assert report.index.error is None
     assert report.entries.inserted == 2
     assert served(database) == {
@@ -484,29 +492,29 @@ def test_entry_that_cannot_be_written_fails_its_document_alone(database, tree, o
 
 
 def test_entry_that_a_new_generation_cannot_hold_leaves_the_live_one_as_it_is(
-    database, tree, open_workshop, models
+    database, tree, open_run_context, models
 ):
-    sync(open_workshop())
+    sync(open_run_context())
     models["other"].error = OSError("the disk is full")
-    sync(open_workshop(embedding_model="other"))
+    sync(open_run_context(embedding_model="other"))
     models["other"].error = None
     refuse_entries(database, 2, "54000")
     for number in range(7):
         tree.write("roof", f"the roof is red {number}")
-        report = sync(open_workshop(embedding_model="other")).index
+        report = sync(open_run_context(embedding_model="other")).index
         assert served(database) == {name: one.text for name, one in tree.documents.items()}
         assert "document garden: the index cannot hold an entry of it" in str(report.reason)
     assert states(database) == ["live", "building"]
     with database.begin() as connection:
         connection.execute(text("drop trigger refuse on ragline.entries_2"))
-    assert sync(open_workshop(embedding_model="other")).index.is_live
+    assert sync(open_run_context(embedding_model="other")).index.is_live
 
 
-def test_fault_of_a_table_is_no_documents_fault(database, tree, open_workshop):
-    sync(open_workshop())
+def test_fault_of_a_table_is_no_documents_fault(database, tree, open_run_context):
+    sync(open_run_context())
     refuse_entries(database, 1, "42501")
     tree.write("garden", "tomatoes want more sun")
-    report = sync(open_workshop()).index
+    report = sync(open_run_context()).index
     assert report.error is not None
     assert query(database, "select state from ragline.documents where document_id = 'garden'") == [
         "pending"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ragline.configuration import Configuration
-from ragline.lifecycle.workshop import Workshop
+from ragline.lifecycle.run_context import RunContext
 from ragline.search.messages import Hit, SearchRequest
 from ragline.search.searcher import Searcher
 from ragline.storage.database import Database
@@ -48,8 +48,8 @@ Find = Callable[..., list[Hit]]
 @pytest.fixture
 def index(
     configure: Callable[[str], Configuration],
-    make_workshop: Callable[..., Workshop],
-    run_stages: Callable[[Workshop], dict[str, Any]],
+    make_run_context: Callable[..., RunContext],
+    run_stages: Callable[[RunContext], dict[str, Any]],
     database: Database,
     tmp_path: Path,
 ) -> Callable[..., Find]:
@@ -62,7 +62,7 @@ def index(
             f"collections:\n  - {{name: docs, language: {language}}}\n"
             "sources:\n  - {name: docs, collection: docs, kind: files, uri: ./docs}\n"
         )
-        run_stages(make_workshop(configuration))
+        run_stages(make_run_context(configuration))
         searcher = Searcher(database, configuration)
 
         def find(query: str, **options: Any) -> list[Hit]:

@@ -40,31 +40,31 @@ def notes(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def workshop(notes, configure, make_workshop):  # noqa: ARG001 - the folder has to exist
-    return make_workshop(configure(CONFIGURATION))
+def run_context(notes, configure, make_run_context):  # noqa: ARG001 - the folder has to exist
+    return make_run_context(configure(CONFIGURATION))
 
 
-def states(workshop) -> dict[str, str]:
-    return {row["document_id"]: row["state"] for row in read_documents(workshop.database)}
+def states(run_context) -> dict[str, str]:
+    return {row["document_id"]: row["state"] for row in read_documents(run_context.database)}
 
 
-def found(workshop, query: str) -> list[str]:
-    searcher = Searcher(workshop.database, workshop.configuration)
+def found(run_context, query: str) -> list[str]:
+    searcher = Searcher(run_context.database, run_context.configuration)
     answer = searcher.search(SearchRequest("notes", query, mode="keyword"))
     return [hit.document_id for hit in answer.hits]
 
 
-def test_listed_documents_become_ready_and_are_found(workshop, run_stages):
-    reports = run_stages(workshop)
-    assert states(workshop) == {"garden.md": "ready", "harbour.md": "ready"}
-    assert found(workshop, "when does the ferry leave")[0] == "harbour.md"
+def test_listed_documents_become_ready_and_are_found(run_context, run_stages):
+    reports = run_stages(run_context)
+    assert states(run_context) == {"garden.md": "ready", "harbour.md": "ready"}
+    assert found(run_context, "when does the ferry leave")[0] == "harbour.md"
     assert reports["note-files/sync_documents"].added == 2
     assert reports["notes"].was_promoted
 
 
-def test_second_sync_does_nothing(workshop, run_stages):
-    run_stages(workshop)
-    again = run_stages(workshop)
+def test_second_sync_does_nothing(run_context, run_stages):
+    run_stages(run_context)
+    again = run_stages(run_context)
     documents = again["note-files/sync_documents"]
     assert (documents.listed, documents.unchanged, documents.bytes_read) == (2, 2, 0)
     assert again["note-files/build_chunks"].chunks_made == 0
@@ -73,91 +73,93 @@ def test_second_sync_does_nothing(workshop, run_stages):
     assert not again["notes"].was_promoted
 
 
-def test_removed_document_is_no_longer_found(workshop, run_stages, notes):
-    run_stages(workshop)
+def test_removed_document_is_no_longer_found(run_context, run_stages, notes):
+    run_stages(run_context)
     (notes / "harbour.md").unlink()
-    reports = run_stages(workshop)
+    reports = run_stages(run_context)
     assert reports["note-files/sync_documents"].removed == 1
-    assert states(workshop)["harbour.md"] == "removed"
-    assert "harbour.md" not in found(workshop, "ferry island")
+    assert states(run_context)["harbour.md"] == "removed"
+    assert "harbour.md" not in found(run_context, "ferry island")
 
 
-def test_document_that_comes_back_is_found_again_without_embedding(workshop, run_stages, notes):
-    run_stages(workshop)
+def test_document_that_comes_back_is_found_again_without_embedding(run_context, run_stages, notes):
+    run_stages(run_context)
     (notes / "harbour.md").unlink()
-    run_stages(workshop)
+    run_stages(run_context)
     (notes / "harbour.md").write_text(HARBOUR, encoding="utf-8")
-    reports = run_stages(workshop)
-    assert states(workshop)["harbour.md"] == "ready"
-    assert found(workshop, "ferry island") == ["harbour.md"]
+    reports = run_stages(run_context)
+    assert states(run_context)["harbour.md"] == "ready"
+    assert found(run_context, "ferry island") == ["harbour.md"]
     assert reports["note-files/embed_chunks"].embeddings_made == 0
     assert reports["note-files/sync_documents"].added == 1
 
 
-def test_renamed_document_costs_no_embedding(workshop, run_stages, notes):
-    run_stages(workshop)
+def test_renamed_document_costs_no_embedding(run_context, run_stages, notes):
+    run_stages(run_context)
     (notes / "harbour.md").rename(notes / "port.md")
-    reports = run_stages(workshop)
+    reports = run_stages(run_context)
     assert reports["note-files/embed_chunks"].embeddings_made == 0
-    assert found(workshop, "ferry island") == ["port.md"]
+    assert found(run_context, "ferry island") == ["port.md"]
 
 
-def test_touched_document_is_read_and_nothing_else(workshop, run_stages, notes):
-    run_stages(workshop)
+def test_touched_document_is_read_and_nothing_else(run_context, run_stages, notes):
+    run_stages(run_context)
     (notes / "garden.md").touch()
-    reports = run_stages(workshop)
+    reports = run_stages(run_context)
     documents = reports["note-files/sync_documents"]
     assert documents.bytes_read == len(GARDEN.encode())
     assert (documents.changed, documents.unchanged) == (0, 2)
     assert reports["note-files/apply_entries"].inserted == 0
-    assert states(workshop)["garden.md"] == "ready"
+    assert states(run_context)["garden.md"] == "ready"
 
 
-def test_shortened_document_leaves_no_tail(workshop, run_stages, notes):
-    run_stages(workshop)
-    assert found(workshop, "cats") == ["garden.md"]
+def test_shortened_document_leaves_no_tail(run_context, run_stages, notes):
+    run_stages(run_context)
+    assert found(run_context, "cats") == ["garden.md"]
     (notes / "garden.md").write_text("# Garden\n\nTomatoes want sun.\n", encoding="utf-8")
-    reports = run_stages(workshop)
+    reports = run_stages(run_context)
     assert reports["note-files/sync_documents"].changed == 1
-    assert found(workshop, "cats") == []
-    assert found(workshop, "tomatoes") == ["garden.md"]
+    assert found(run_context, "cats") == []
+    assert found(run_context, "tomatoes") == ["garden.md"]
 
 
-def test_equal_text_in_two_documents_is_two_entries_and_one_embedding(workshop, run_stages, notes):
+def test_equal_text_in_two_documents_is_two_entries_and_one_embedding(
+    run_context, run_stages, notes
+):
     (notes / "copy.md").write_text(HARBOUR, encoding="utf-8")
-    reports = run_stages(workshop)
+    reports = run_stages(run_context)
     embeddings = reports["note-files/embed_chunks"]
     assert embeddings.embeddings_made + 1 == embeddings.chunks
-    assert sorted(found(workshop, "ferry island")) == ["copy.md", "harbour.md"]
+    assert sorted(found(run_context, "ferry island")) == ["copy.md", "harbour.md"]
     (notes / "copy.md").unlink()
-    run_stages(workshop)
-    assert found(workshop, "ferry island") == ["harbour.md"]
+    run_stages(run_context)
+    assert found(run_context, "ferry island") == ["harbour.md"]
 
 
-def test_broken_document_costs_one_document(workshop, run_stages, notes):
+def test_broken_document_costs_one_document(run_context, run_stages, notes):
     (notes / "empty.md").write_text(" \n", encoding="utf-8")
     (notes / "picture.xyz").write_bytes(bytes(range(256)) * 8)
-    run_stages(workshop)
-    rows = {row["document_id"]: row for row in read_documents(workshop.database)}
+    run_stages(run_context)
+    rows = {row["document_id"]: row for row in read_documents(run_context.database)}
     assert rows["empty.md"]["state"] == "quarantined"
     assert "empty" in rows["empty.md"]["error"]
     assert rows["picture.xyz"]["state"] == "unsupported"
     assert rows["garden.md"]["state"] == rows["harbour.md"]["state"] == "ready"
 
 
-def test_refused_content_takes_the_old_text_with_it(workshop, run_stages, notes):
-    run_stages(workshop)
+def test_refused_content_takes_the_old_text_with_it(run_context, run_stages, notes):
+    run_stages(run_context)
     (notes / "harbour.md").write_text("   ", encoding="utf-8")
-    run_stages(workshop)
-    assert states(workshop)["harbour.md"] == "quarantined"
-    assert found(workshop, "ferry island") == []
+    run_stages(run_context)
+    assert states(run_context)["harbour.md"] == "quarantined"
+    assert found(run_context, "ferry island") == []
 
 
 def test_other_chunk_size_builds_a_second_generation_without_the_source(
-    workshop, run_stages, configure, make_workshop
+    run_context, run_stages, configure, make_run_context
 ):
-    run_stages(workshop)
-    other = make_workshop(configure(CONFIGURATION.replace("64", "32")), "second-run")
+    run_stages(run_context)
+    other = make_run_context(configure(CONFIGURATION.replace("64", "32")), "second-run")
     reports = run_stages(other)
     assert reports["note-files/sync_documents"].bytes_read == 0
     assert reports["notes"].was_promoted
@@ -167,26 +169,26 @@ def test_other_chunk_size_builds_a_second_generation_without_the_source(
 
 
 def test_retired_generation_keeps_receiving_changes(
-    workshop, run_stages, notes, configure, make_workshop
+    run_context, run_stages, notes, configure, make_run_context
 ):
-    run_stages(workshop)
-    run_stages(make_workshop(configure(CONFIGURATION.replace("64", "32")), "second-run"))
+    run_stages(run_context)
+    run_stages(make_run_context(configure(CONFIGURATION.replace("64", "32")), "second-run"))
     (notes / "harbour.md").unlink()
-    run_stages(make_workshop(configure(CONFIGURATION.replace("64", "32")), "third-run"))
-    back = make_workshop(configure(CONFIGURATION), "fourth-run")
+    run_stages(make_run_context(configure(CONFIGURATION.replace("64", "32")), "third-run"))
+    back = make_run_context(configure(CONFIGURATION), "fourth-run")
     reports = run_stages(back)
     assert reports["note-files/apply_entries"].inserted == 0
     assert reports["notes"].was_promoted
     assert "harbour.md" not in found(back, "ferry island")
 
 
-def test_lexeme_counts_equal_a_count_of_the_entries(workshop, run_stages, notes):
-    run_stages(workshop)
+def test_lexeme_counts_equal_a_count_of_the_entries(run_context, run_stages, notes):
+    run_stages(run_context)
     (notes / "garden.md").write_text(GARDEN + "\nThe ferry again.\n", encoding="utf-8")
-    run_stages(workshop)
+    run_stages(run_context)
     (notes / "harbour.md").unlink()
-    run_stages(workshop)
-    with workshop.database.connect() as connection:
+    run_stages(run_context)
+    with run_context.database.connect() as connection:
         generation = list_generations(connection, "notes")[-1]
         kept = connection.execute(
             text(
@@ -209,26 +211,26 @@ def test_lexeme_counts_equal_a_count_of_the_entries(workshop, run_stages, notes)
     assert (generation.entry_count, generation.lexeme_count) == tuple(lengths)
 
 
-def test_invariants_hold_and_a_planted_fault_is_named(workshop, run_stages):
-    run_stages(workshop)
-    assert all(verdict.holds for verdict in check_invariants(workshop, "note-files"))
-    with workshop.database.begin() as connection:
+def test_invariants_hold_and_a_planted_fault_is_named(run_context, run_stages):
+    run_stages(run_context)
+    assert all(verdict.holds for verdict in check_invariants(run_context, "note-files"))
+    with run_context.database.begin() as connection:
         generation = list_generations(connection, "notes")[-1]
         connection.execute(
             text(f"delete from ragline.entries_{generation.id} where document_id = 'garden.md'")
         )
     broken = {
         verdict.invariant.name: verdict.documents
-        for verdict in check_invariants(workshop, "note-files")
+        for verdict in check_invariants(run_context, "note-files")
         if not verdict.holds
     }
     assert broken["ready_documents_without_entries"] == ["garden.md"]
     assert broken["miscounted_placements"] == ["garden.md"]
 
 
-def test_export_holds_what_is_served(workshop, run_stages, tmp_path):
-    run_stages(workshop)
-    count = export_collection(workshop.database, "notes", tmp_path / "out.jsonl")
+def test_export_holds_what_is_served(run_context, run_stages, tmp_path):
+    run_stages(run_context)
+    count = export_collection(run_context.database, "notes", tmp_path / "out.jsonl")
     rows = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
     assert len(rows) == count >= 2
     for row in rows:
@@ -237,17 +239,17 @@ def test_export_holds_what_is_served(workshop, run_stages, tmp_path):
         assert sum(value * value for value in row["vector"]) == pytest.approx(1, abs=0.01)
 
 
-def test_front_matter_becomes_metadata_also_of_a_copy(workshop, run_stages, notes):
+def test_front_matter_becomes_metadata_also_of_a_copy(run_context, run_stages, notes):
     text = "---\ntitle: Tea\ntags: [green]\n---\n# Leaves\n\nTea is drunk warm.\n"
     (notes / "tea.md").write_text(text, encoding="utf-8")
-    run_stages(workshop)
+    run_stages(run_context)
     (notes / "copy.md").write_text(text, encoding="utf-8")
-    run_stages(workshop)
+    run_stages(run_context)
     statement = (
         "select d.document_id, d.metadata, p.title, p.text from ragline.documents as d "
         "join ragline.parses as p on p.id = d.parse_id where d.document_id in ('tea.md', 'copy.md')"
     )
-    with workshop.database.connect() as connection:
+    with run_context.database.connect() as connection:
         rows = connection.exec_driver_sql(statement).all()
     assert len(rows) == 2
     for row in rows:

@@ -24,10 +24,10 @@ from hypothesis.stateful import (
 from lifecycle_doubles import (
     Crash,
     HashEmbedder,
+    TreeRunContext,
     TreeSource,
-    TreeWorkshop,
     crash_at,
-    make_workshop,
+    make_run_context,
     sync,
 )
 from repetition import choose_count
@@ -111,7 +111,7 @@ class Machine(RuleBasedStateMachine):
     def sync(self) -> None:
         before = sum(self.embedder.embedded.values())
         needed = self._count_needed()
-        sync(self._workshop())
+        sync(self._run_context())
         self.served = {
             name: (document.text, document.principals)
             for name, document in self.tree.documents.items()
@@ -123,7 +123,7 @@ class Machine(RuleBasedStateMachine):
     def sync_of_a_partial_listing(self, count: int) -> None:
         self.tree.breaks_after = count
         with pytest.raises(SourceUnavailableError):
-            sync(self._workshop())
+            sync(self._run_context())
         self.tree.breaks_after = None
         self._check_whole_versions()
 
@@ -131,7 +131,7 @@ class Machine(RuleBasedStateMachine):
     def sync_of_a_source_that_is_away(self) -> None:
         self.tree.is_away = True
         with pytest.raises(SourceUnavailableError):
-            sync(self._workshop())
+            sync(self._run_context())
         self.tree.is_away = False
         self._check_whole_versions()
 
@@ -139,7 +139,7 @@ class Machine(RuleBasedStateMachine):
     def crash(self, statement: int) -> None:
         with crash_at(self.database, statement):
             try:
-                sync(self._workshop())
+                sync(self._run_context())
             except Crash:
                 self.crashes += 1
         self._check_whole_versions()
@@ -149,10 +149,10 @@ class Machine(RuleBasedStateMachine):
         failures: list[BaseException] = []
         helper = threading.Thread(target=self._help, args=(failures,))
         helper.start()
-        sync(self._workshop())
+        sync(self._run_context())
         helper.join()
         assert failures == []
-        sync(self._workshop())
+        sync(self._run_context())
         self.served = {
             name: (document.text, document.principals)
             for name, document in self.tree.documents.items()
@@ -163,10 +163,10 @@ class Machine(RuleBasedStateMachine):
         if not hasattr(self, "tree"):
             return
         self.sync()
-        again = sync(self._workshop())
+        again = sync(self._run_context())
         assert (again.entries.inserted, again.entries.refreshed, again.entries.deleted) == (0, 0, 0)
-        with self._workshop() as workshop:
-            proof = prove_source(workshop, self.name)
+        with self._run_context() as run_context:
+            proof = prove_source(run_context, self.name)
         assert proof.differences == []
         assert proof.hashed_documents == len(self.tree.documents)
         # Only what was under way in a crash is embedded more than once.
@@ -174,8 +174,8 @@ class Machine(RuleBasedStateMachine):
 
     # How it is looked at.
 
-    def _workshop(self) -> TreeWorkshop:
-        return make_workshop(
+    def _run_context(self) -> TreeRunContext:
+        return make_run_context(
             self.database,
             self.home,
             self.tree,
@@ -188,10 +188,10 @@ class Machine(RuleBasedStateMachine):
     def _help(self, failures: list[BaseException]) -> None:
         """Another process that shares the run's work and takes no lock."""
         try:
-            with self._workshop() as workshop:
-                read_documents(workshop, self.name)
+            with self._run_context() as run_context:
+                read_documents(run_context, self.name)
                 for stage in (build_chunks, embed_chunks, apply_entries):
-                    stage(workshop, self.name)
+                    stage(run_context, self.name)
         except BaseException as error:  # noqa: BLE001  shown where the test looks
             failures.append(error)
 
@@ -211,15 +211,15 @@ class Machine(RuleBasedStateMachine):
 
     def _count_needed(self) -> int:
         """The distinct chunk texts of the tree that have no vector yet."""
-        workshop = self._workshop()
-        budget = workshop.configuration.collection(self.name).chunking
+        run_context = self._run_context()
+        budget = run_context.configuration.collection(self.name).chunking
         texts = {
             chunk.embedded_text
             for name, document in self.tree.documents.items()
             for chunk in chunk_document(
                 _given_text(FetchedDocument(name, b"", name, text=document.text)),
                 budget,
-                workshop.tokenizer("hash"),
+                run_context.tokenizer("hash"),
             )
         }
         hashed = {entry for entry in texts if not self._has_vector(entry)}

@@ -123,13 +123,13 @@ def test_time_of_a_change_and_of_a_deletion_are_known(database):
 
 
 def test_pushed_document_is_found_after_a_sync_and_not_after_its_deletion(
-    configure, database, make_workshop, run_stages
+    configure, database, make_run_context, run_stages
 ):
     configuration = configure("sources: [{name: inbox, collection: c, kind: push}]")
     searcher = Searcher(database, configuration)
 
     def sync_and_find(query: str) -> list[tuple[str, str | None]]:
-        run_stages(make_workshop(configuration))
+        run_stages(make_run_context(configuration))
         hits = searcher.search(SearchRequest("c", query)).hits
         return [(hit.document_id, hit.title) for hit in hits]
 

@@ -18,7 +18,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from lifecycle_doubles import HashEmbedder, TreeSource, TreeWorkshop, make_workshop
+from lifecycle_doubles import HashEmbedder, TreeRunContext, TreeSource, make_run_context
 from sqlalchemy import make_url, text
 
 from dagster_project.due_syncs import LastSync, Memory
@@ -111,8 +111,8 @@ class Watched:
     last: LastSync = field(default_factory=LastSync)
     runs: int = 0
 
-    def open(self, run_id: str) -> TreeWorkshop:
-        workshop = make_workshop(
+    def open(self, run_id: str) -> TreeRunContext:
+        run_context = make_run_context(
             self.database, self.home, self.tree, self.embedder, name=self.name, run_id=run_id
         )
         if self.is_web:
@@ -121,14 +121,14 @@ class Watched:
                 visible_within=timedelta(hours=1), forgotten_within=timedelta(hours=1),
             )  # fmt: skip
             changed = {"sources": (web,)}
-            workshop.configuration = workshop.configuration.model_copy(update=changed)
-        return workshop
+            run_context.configuration = run_context.configuration.model_copy(update=changed)
+        return run_context
 
     def probe(self) -> None:
         """One tick of the sensor, and the run that it asks for."""
         self.counts["probes"] += 1
-        workshop = self.open("probe")
-        (settings,) = workshop.configuration.sources
+        run_context = self.open("probe")
+        (settings,) = run_context.configuration.sources
         probe, now = self.tree.probe(), self.clock.now()
         due, _ = judge_probe(self.database, settings, self.memory, self.last, probe, now)
         if isinstance(due, Memory):
@@ -141,18 +141,18 @@ class Watched:
         self.counts["runs"] += 1
         started = self.clock.now().timestamp()
         has_failed = self.chance.random() < 0.02
-        with self.open(f"{self.name}-{self.runs}") as workshop:
+        with self.open(f"{self.name}-{self.runs}") as run_context:
             stages = (sync_documents, build_chunks, embed_chunks, apply_entries)
             for number, stage in enumerate(stages):
                 if has_failed and number == 2:
                     self.counts["failed runs"] += 1
                     break
-                stage(workshop, self.name)
+                stage(run_context, self.name)
                 self.pass_time()
             if not has_failed:
-                prove_source(workshop, self.name, turn=self.runs, in_full=False)
+                prove_source(run_context, self.name, turn=self.runs, in_full=False)
                 self.counts["proofs"] += 1
-                publish_index(workshop, self.name)
+                publish_index(run_context, self.name)
         ended = self.clock.now().timestamp()
         self.last = LastSync(
             has_failed=has_failed,
@@ -173,8 +173,8 @@ class Watched:
 
     def prove(self) -> None:
         """The hourly proof, or a person's."""
-        with self.open("proof") as workshop:
-            prove_source(workshop, self.name)
+        with self.open("proof") as run_context:
+            prove_source(run_context, self.name)
         self.counts["proofs"] += 1
 
     def change(self) -> None:
@@ -210,11 +210,11 @@ class Watched:
 
     def finish(self) -> None:
         """The last changes are synced, and nothing is left to say."""
-        with self.open("last") as workshop:
+        with self.open("last") as run_context:
             for stage in (sync_documents, build_chunks, embed_chunks, apply_entries):
-                stage(workshop, self.name)
-            publish_index(workshop, self.name)
-            assert prove_source(workshop, self.name).differences == []
+                stage(run_context, self.name)
+            publish_index(run_context, self.name)
+            assert prove_source(run_context, self.name).differences == []
 
 
 def is_working_hour(moment: datetime) -> bool:

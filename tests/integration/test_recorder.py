@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import text
 
 from ragline.search.messages import SearchAnswer, SearchRequest, StageTimes
-from ragline.search.recording import Asker, SearchRecord, make_record
+from ragline.search.recording import RequestOrigin, SearchRecord, make_record
 from ragline.storage.database import Database, connect_database
 from retrieval_api.records.recorder import Recorder, RecordPendingError
 
@@ -22,7 +22,7 @@ NOWHERE = "postgresql://nobody@127.0.0.1:1/nothing"
 
 def make(query: str = "leave", **row: object) -> SearchRecord:
     answer = SearchAnswer(uuid4(), "handbook", 1, (), StageTimes(1.0, 2.0, 0.0, 3.0))
-    record = make_record(answer, SearchRequest("handbook", query), Asker(client="somebody"))
+    record = make_record(answer, SearchRequest("handbook", query), RequestOrigin(client="somebody"))
     return replace(record, row={**record.row, **row})
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, text
 
 from ragline.configuration import RetentionSettings
 from ragline.lifecycle.retention import collect_expired
-from ragline.search.clients import ClientHashes
+from ragline.search.client_hashes import ClientHashes
 from ragline.search.recording import record_feedback
 from ragline.storage.database import Database
 from ragline.storage.statements import load_statement

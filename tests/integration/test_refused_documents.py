@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from lifecycle_doubles import HashEmbedder, TreeSource, TreeWorkshop, make_workshop, sync
+from lifecycle_doubles import HashEmbedder, TreeRunContext, TreeSource, make_run_context, sync
 from sqlalchemy import text
 
 from ragline.errors import (
@@ -28,33 +28,33 @@ def tree() -> TreeSource:
 
 
 @pytest.fixture
-def workshop(database, tmp_path, tree) -> TreeWorkshop:
-    return make_workshop(database, tmp_path, tree, HashEmbedder())
+def run_context(database, tmp_path, tree) -> TreeRunContext:
+    return make_run_context(database, tmp_path, tree, HashEmbedder())
 
 
-def later(workshop: TreeWorkshop, **span: float) -> SourceStatus:
+def later(run_context: TreeRunContext, **span: float) -> SourceStatus:
     """The status as it will be, with the source looked at until then."""
     moment = datetime.now(UTC) + timedelta(**span)
-    with workshop.database.begin() as connection:
+    with run_context.database.begin() as connection:
         connection.execute(
             text("update ragline.sources set proven_at = :moment"), {"moment": moment}
         )
-    (source,) = read_status(workshop.database, now=moment).sources
+    (source,) = read_status(run_context.database, now=moment).sources
     return source
 
 
-def execute(workshop: TreeWorkshop, statement: str) -> None:
-    with workshop.database.begin() as connection:
+def execute(run_context: TreeRunContext, statement: str) -> None:
+    with run_context.database.begin() as connection:
         assert connection.execute(text(statement)).rowcount > 0
 
 
 @pytest.mark.parametrize("error", REFUSED, ids=["quarantined", "unsupported"])
-def test_refused_change_is_not_waited_for(workshop, tree, error):
-    sync(workshop)
+def test_refused_change_is_not_waited_for(run_context, tree, error):
+    sync(run_context)
     tree.write("anna.md", "Something that nobody can read.")
     tree.documents["anna.md"].error = error
-    sync(workshop)
-    seen = later(workshop, days=2)
+    sync(run_context)
+    seen = later(run_context, days=2)
     assert (seen.visible.state, seen.visible.waiting_seconds) == ("kept", 0)
     assert seen.is_fresh
     assert seen.alarms == []
@@ -62,29 +62,29 @@ def test_refused_change_is_not_waited_for(workshop, tree, error):
 
 
 @pytest.mark.parametrize("error", [*REFUSED, ParserTimeoutError("too slow")])
-def test_document_of_the_first_listing_is_not_waited_for(workshop, tree, error):
+def test_document_of_the_first_listing_is_not_waited_for(run_context, tree, error):
     tree.documents["anna.md"].error = error
-    sync(workshop)
-    seen = later(workshop, days=2)
+    sync(run_context)
+    seen = later(run_context, days=2)
     assert seen.visible.state == "kept"
     assert seen.alarms == []
 
 
-def test_first_listing_that_takes_long_makes_no_clock_late(workshop, tree):
+def test_first_listing_that_takes_long_makes_no_clock_late(run_context, tree):
     for document in tree.documents.values():
         document.changed_at = datetime.now(UTC) - timedelta(days=30)
-    sync_documents(workshop, "tree")
-    assert later(workshop, hours=3).visible.state == "kept"
-    workshop.close()
+    sync_documents(run_context, "tree")
+    assert later(run_context, hours=3).visible.state == "kept"
+    run_context.close()
 
 
-def test_document_that_is_tried_again_is_an_alarm_only_when_its_clock_is_over(workshop, tree):
-    sync(workshop)
+def test_document_that_is_tried_again_is_an_alarm_only_when_its_clock_is_over(run_context, tree):
+    sync(run_context)
     tree.write("anna.md", "Something else.")
     tree.documents["anna.md"].error = ParserTimeoutError("reading took longer than 60 s")
-    sync(workshop)
-    assert later(workshop, minutes=9).alarms == []
-    seen = later(workshop, minutes=11)
+    sync(run_context)
+    assert later(run_context, minutes=9).alarms == []
+    seen = later(run_context, minutes=11)
     (alarm,) = seen.alarm_details
     assert (alarm.name, alarm.severity) == ("documents_failed", "warning")
     assert alarm.documents == ["anna.md"]
@@ -93,38 +93,40 @@ def test_document_that_is_tried_again_is_an_alarm_only_when_its_clock_is_over(wo
     assert seen.visible.state == "late"
     # It can be read again: everything is over without a person.
     tree.documents["anna.md"].error = None
-    execute(workshop, "update ragline.documents set next_attempt_at = now() where state = 'failed'")
-    sync(workshop)
-    assert later(workshop, minutes=30).is_fresh
+    execute(
+        run_context, "update ragline.documents set next_attempt_at = now() where state = 'failed'"
+    )
+    sync(run_context)
+    assert later(run_context, minutes=30).is_fresh
 
 
-def test_document_that_becomes_readable_waits_from_then_on(workshop, tree):
-    sync(workshop)
+def test_document_that_becomes_readable_waits_from_then_on(run_context, tree):
+    sync(run_context)
     tree.write("anna.md", "Something else.")
     tree.documents["anna.md"].error = REFUSED[1]
-    sync(workshop)
+    sync(run_context)
     execute(
-        workshop,
+        run_context,
         "update ragline.documents set noticed_at = now() - interval '3 days', "
         "next_attempt_at = now() where state = 'unsupported'",
     )
     tree.documents["anna.md"].error = None
-    sync(workshop)
-    readings = later(workshop, minutes=1).visible.readings
+    sync(run_context)
+    readings = later(run_context, minutes=1).visible.readings
     assert readings.late == 0
     assert readings.max_seconds < 60
 
 
-def test_another_reader_is_no_change_that_has_waited_for_days(workshop):
-    sync(workshop)
+def test_another_reader_is_no_change_that_has_waited_for_days(run_context):
+    sync(run_context)
     execute(
-        workshop,
+        run_context,
         "update ragline.documents set noticed_at = now() - interval '3 days', read_by = 'older'",
     )
     execute(
-        workshop,
+        run_context,
         "update ragline.sources set first_listed_at = now() - interval '4 days'",
     )
-    sync(workshop)
-    readings = later(workshop, minutes=1).visible.readings
+    sync(run_context)
+    readings = later(run_context, minutes=1).visible.readings
     assert (readings.late, readings.max_seconds or 0.0) == (0, pytest.approx(0.0, abs=60))

@@ -11,16 +11,16 @@ import pytest
 from lifecycle_doubles import (
     HashEmbedder,
     TreeDocument,
+    TreeRunContext,
     TreeSource,
-    TreeWorkshop,
-    make_workshop,
+    make_run_context,
     sync,
 )
 from sqlalchemy import make_url, text
 
 from ragline.configuration import RetentionSettings
 from ragline.errors import DocumentUnreadableError, UnknownSourceError
-from ragline.lifecycle.forgetting import confirm_removals, remove_source
+from ragline.lifecycle.removals import confirm_removals, remove_source
 from ragline.lifecycle.retention import collect_expired
 from ragline.lifecycle.sync_proof import prove_source
 from ragline.status import SourceStatus, read_documents, read_status
@@ -49,257 +49,259 @@ def embedder() -> HashEmbedder:
 
 
 @pytest.fixture
-def workshop(database, tmp_path, tree, embedder) -> TreeWorkshop:
-    return make_workshop(database, tmp_path, tree, embedder)
+def run_context(database, tmp_path, tree, embedder) -> TreeRunContext:
+    return make_run_context(database, tmp_path, tree, embedder)
 
 
-def status(workshop: TreeWorkshop) -> SourceStatus:
-    (source,) = read_status(workshop.database).sources
+def status(run_context: TreeRunContext) -> SourceStatus:
+    (source,) = read_status(run_context.database).sources
     return source
 
 
-def served(workshop: TreeWorkshop) -> set[str]:
-    with workshop.database.connect() as connection:
+def served(run_context: TreeRunContext) -> set[str]:
+    with run_context.database.connect() as connection:
         rows = connection.execute(text("select distinct document_id from ragline.entries_1"))
         return {row.document_id for row in rows}
 
 
-def test_a_fifth_of_the_documents_may_go_at_once(workshop, tree):
-    sync(workshop)
+def test_a_fifth_of_the_documents_may_go_at_once(run_context, tree):
+    sync(run_context)
     for number in range(10):
         del tree.documents[f"notes/{number:02}.md"]
-    assert sync(workshop).documents.removed == 10
-    assert len(served(workshop)) == 40
-    assert status(workshop).held is None
+    assert sync(run_context).documents.removed == 10
+    assert len(served(run_context)) == 40
+    assert status(run_context).held is None
 
 
-def test_more_are_held_named_and_still_served(workshop, tree):
-    sync(workshop)
+def test_more_are_held_named_and_still_served(run_context, tree):
+    sync(run_context)
     for number in range(11):
         del tree.documents[f"notes/{number:02}.md"]
-    report = sync(workshop).documents
+    report = sync(run_context).documents
     assert (report.removed, report.held) == (0, 11)
-    assert len(served(workshop)) == 50
-    held = status(workshop).held
+    assert len(served(run_context)) == 50
+    held = status(run_context).held
     assert held is not None
     assert (held.count, held.documents[0]) == (11, "notes/00.md")
-    assert any("confirm-removals tree" in alarm for alarm in status(workshop).alarms)
+    assert any("confirm-removals tree" in alarm for alarm in status(run_context).alarms)
 
 
-def test_few_documents_of_a_small_source_are_not_held_while_one_is_left(workshop, tree):
+def test_few_documents_of_a_small_source_are_not_held_while_one_is_left(run_context, tree):
     for name in sorted(tree.documents)[11:]:
         del tree.documents[name]
-    sync(workshop)
+    sync(run_context)
     for name in sorted(tree.documents)[1:]:
         del tree.documents[name]
-    assert sync(workshop).documents.removed == 10
-    assert served(workshop) == {"notes/00.md"}
+    assert sync(run_context).documents.removed == 10
+    assert served(run_context) == {"notes/00.md"}
 
 
 @pytest.mark.parametrize("count", [1, 2, 4, 10, 11, 50])
-def test_source_that_vanishes_at_once_is_held_whatever_its_size(workshop, tree, count):
+def test_source_that_vanishes_at_once_is_held_whatever_its_size(run_context, tree, count):
     for name in sorted(tree.documents)[count:]:
         del tree.documents[name]
-    sync(workshop)
+    sync(run_context)
     kept = dict(tree.documents)
     tree.documents.clear()
-    report = sync(workshop).documents
+    report = sync(run_context).documents
     assert (report.removed, report.held) == (0, count)
-    assert served(workshop) == set(kept)
+    assert served(run_context) == set(kept)
     # It comes back by itself: nothing is held any more, and nothing is made a second time.
     tree.documents = kept
-    report = sync(workshop)
+    report = sync(run_context)
     assert (report.documents.removed, report.documents.held) == (0, 0)
     assert report.embeddings.embeddings_made == 0
-    assert status(workshop).held is None
+    assert status(run_context).held is None
 
 
-def test_source_that_points_elsewhere_is_held_although_it_lists_other_documents(workshop, tree):
+def test_source_that_points_elsewhere_is_held_although_it_lists_other_documents(run_context, tree):
     for name in sorted(tree.documents)[4:]:
         del tree.documents[name]
-    sync(workshop)
+    sync(run_context)
     kept = dict(tree.documents)
     tree.documents.clear()
     tree.write("photos/a0.md", "A file of the folder beside it.")
     tree.write("photos/a1.md", "Another file of the folder beside it.")
-    assert sync(workshop).documents.held == 4
+    assert sync(run_context).documents.held == 4
     # What is held stays so, however often the wrong folder is listed and whatever it loses.
     for number in range(20):
         tree.write(f"photos/b{number}.md", f"One more file, number {number}.")
-        assert sync(workshop).documents.held == 4
+        assert sync(run_context).documents.held == 4
     del tree.documents["photos/a0.md"]
-    report = sync(workshop).documents
+    report = sync(run_context).documents
     assert (report.removed, report.held) == (1, 4)
     tree.documents = kept
-    sync(workshop)
-    assert set(kept) <= served(workshop)
+    sync(run_context)
+    assert set(kept) <= served(run_context)
 
 
-def test_documents_of_a_folder_that_cannot_be_read_stay_and_it_is_named(workshop, tree):
+def test_documents_of_a_folder_that_cannot_be_read_stay_and_it_is_named(run_context, tree):
     for number in range(5):
         tree.write(f"secret/{number}.md", f"Secret number {number}.")
-    sync(workshop)
+    sync(run_context)
     kept = {name: tree.documents.pop(name) for name in list(tree.documents) if "secret/" in name}
     tree.documents["secret/"] = TreeDocument(
         "", 0, error=DocumentUnreadableError("Permission denied")
     )
     tree.unread = ("secret/",)
-    report = sync(workshop).documents
+    report = sync(run_context).documents
     assert (report.removed, report.held) == (0, 0)
     assert [failure.document_id for failure in report.failures] == ["secret/"]
-    assert set(kept) <= served(workshop)
-    assert prove_source(workshop, "tree").differences == []
+    assert set(kept) <= served(run_context)
+    assert prove_source(run_context, "tree").differences == []
     # A file elsewhere goes as ever, and when the folder is back its losses go too.
     del tree.documents["notes/00.md"]
-    assert sync(workshop).documents.removed == 1
+    assert sync(run_context).documents.removed == 1
     del tree.documents["secret/"]
     tree.unread = ()
     tree.documents |= {name: kept[name] for name in sorted(kept)[1:]}
-    assert sync(workshop).documents.removed == 2
-    assert "secret/0.md" not in served(workshop)
-    assert "secret/1.md" in served(workshop)
+    assert sync(run_context).documents.removed == 2
+    assert "secret/0.md" not in served(run_context)
+    assert "secret/1.md" in served(run_context)
 
 
-def test_documents_that_are_ignored_now_are_removed_without_a_hold(workshop, tree):
+def test_documents_that_are_ignored_now_are_removed_without_a_hold(run_context, tree):
     for number in range(60):
         tree.write(f"notes/{number:02}.bak", f"An older version, number {number}.")
-    sync(workshop)
+    sync(run_context)
     for number in range(60):
         del tree.documents[f"notes/{number:02}.bak"]
     tree.ignored = ".bak"
-    report = sync(workshop).documents
+    report = sync(run_context).documents
     assert (report.removed, report.held) == (60, 0)
-    assert len(served(workshop)) == 50
+    assert len(served(run_context)) == 50
 
 
 def test_last_document_of_a_source_that_holds_nothing_goes(database, tmp_path, tree, embedder):
-    workshop = make_workshop(database, tmp_path, tree, embedder, max_removal_ratio=1.0)
-    sync(workshop)
+    run_context = make_run_context(database, tmp_path, tree, embedder, max_removal_ratio=1.0)
+    sync(run_context)
     tree.documents.clear()
-    report = sync(workshop).documents
+    report = sync(run_context).documents
     assert (report.removed, report.held) == (50, 0)
-    assert served(workshop) == set()
+    assert served(run_context) == set()
 
 
 def test_share_is_a_setting_of_the_source(database, tmp_path, tree, embedder):
-    workshop = make_workshop(database, tmp_path, tree, embedder, max_removal_ratio=0.5)
-    sync(workshop)
+    run_context = make_run_context(database, tmp_path, tree, embedder, max_removal_ratio=0.5)
+    sync(run_context)
     for number in range(25):
         del tree.documents[f"notes/{number:02}.md"]
-    assert sync(workshop).documents.held == 0
-    assert len(served(workshop)) == 25
+    assert sync(run_context).documents.held == 0
+    assert len(served(run_context)) == 25
 
 
-def test_held_documents_that_come_back_are_no_longer_held(workshop, tree):
-    sync(workshop)
+def test_held_documents_that_come_back_are_no_longer_held(run_context, tree):
+    sync(run_context)
     kept = dict(tree.documents)
     tree.documents = {"notes/00.md": kept["notes/00.md"]}
-    sync(workshop)
-    assert status(workshop).held is not None
+    sync(run_context)
+    assert status(run_context).held is not None
     tree.documents = kept
-    report = sync(workshop)
-    assert status(workshop).held is None
+    report = sync(run_context)
+    assert status(run_context).held is None
     assert report.embeddings.embeddings_made == 0
-    assert len(served(workshop)) == 50
+    assert len(served(run_context)) == 50
 
 
-def test_what_is_held_waits_on_the_clock(workshop, tree):
-    sync(workshop)
+def test_what_is_held_waits_on_the_clock(run_context, tree):
+    sync(run_context)
     tree.documents.clear()
-    sync(workshop)
-    with workshop.database.begin() as connection:
+    sync(run_context)
+    with run_context.database.begin() as connection:
         connection.execute(
             text("update ragline.documents set held_since = held_since - interval '11 minutes'")
         )
-    assert status(workshop).forgotten.state == "late"
+    assert status(run_context).forgotten.state == "late"
 
 
-def test_confirming_forgets_at_once_and_names_what_went(workshop, tree):
-    sync(workshop)
+def test_confirming_forgets_at_once_and_names_what_went(run_context, tree):
+    sync(run_context)
     tree.documents = {"notes/00.md": tree.documents["notes/00.md"]}
-    sync(workshop)
-    confirmed = confirm_removals(workshop.database, "tree")
+    sync(run_context)
+    confirmed = confirm_removals(run_context.database, "tree")
     assert len(confirmed.documents) == 49
     assert confirmed.entries == 49
-    assert served(workshop) == {"notes/00.md"}
-    assert status(workshop).held is None
-    assert confirm_removals(workshop.database, "tree").documents == []
-    assert sync(workshop).documents.removed == 0
+    assert served(run_context) == {"notes/00.md"}
+    assert status(run_context).held is None
+    assert confirm_removals(run_context.database, "tree").documents == []
+    assert sync(run_context).documents.removed == 0
 
 
-def test_a_folder_that_was_renamed_is_not_held(workshop, tree, embedder):
-    sync(workshop)
+def test_a_folder_that_was_renamed_is_not_held(run_context, tree, embedder):
+    sync(run_context)
     before = sum(embedder.embedded.values())
     for name in sorted(tree.documents):
         moved = tree.documents.pop(name)
         tree.write(f"moved/{name}", moved.text)
-    report = sync(workshop)
+    report = sync(run_context)
     assert (report.documents.removed, report.documents.held) == (50, 0)
     assert sum(embedder.embedded.values()) == before
-    assert served(workshop) == {f"moved/{name}" for name in [f"notes/{n:02}.md" for n in range(50)]}
+    assert served(run_context) == {
+        f"moved/{name}" for name in [f"notes/{n:02}.md" for n in range(50)]
+    }
 
 
-def test_one_new_file_explains_one_that_is_gone(workshop, tree):
+def test_one_new_file_explains_one_that_is_gone(run_context, tree):
     for number in range(40):
         tree.write(f"part{number}/readme.md", f"Part {number} has a readme of its own.")
-    sync(workshop)
+    sync(run_context)
     for number in range(40):
         del tree.documents[f"part{number}/readme.md"]
     tree.write("elsewhere/readme.md", "One readme for all the parts.")
-    assert sync(workshop).documents.held == 39
+    assert sync(run_context).documents.held == 39
 
 
-def test_a_listing_that_breaks_off_removes_nothing(workshop, tree):
-    sync(workshop)
+def test_a_listing_that_breaks_off_removes_nothing(run_context, tree):
+    sync(run_context)
     tree.breaks_after = 3
     with pytest.raises(Exception, match="broke off"):
-        sync(workshop)
-    assert len(served(workshop)) == 50
-    seen = status(workshop)
+        sync(run_context)
+    assert len(served(run_context)) == 50
+    seen = status(run_context)
     assert seen.unreachable_error == "the listing broke off"
     assert any("cannot be reached" in alarm for alarm in seen.alarms)
     tree.breaks_after = None
-    sync(workshop)
-    assert status(workshop).unreachable_since is None
+    sync(run_context)
+    assert status(run_context).unreachable_since is None
 
 
-def test_removal_is_measured_and_leaves_a_tombstone_only(workshop, tree):
-    sync(workshop)
+def test_removal_is_measured_and_leaves_a_tombstone_only(run_context, tree):
+    sync(run_context)
     del tree.documents["notes/07.md"]
-    sync(workshop)
-    readings = status(workshop).forgotten.readings
+    sync(run_context)
+    readings = status(run_context).forgotten.readings
     assert readings.count == 1
     assert 0 <= readings.max_seconds < 60
-    (row,) = [r for r in read_documents(workshop.database) if r["state"] == "removed"]
+    (row,) = [r for r in read_documents(run_context.database) if r["state"] == "removed"]
     assert (row["document_id"], row["title"], row["chunks"]) == ("notes/07.md", None, 0)
 
 
-def test_source_that_left_the_configuration_has_an_alarm(workshop):
-    sync(workshop)
-    (source,) = read_status(workshop.database, configured={"other"}).sources
+def test_source_that_left_the_configuration_has_an_alarm(run_context):
+    sync(run_context)
+    (source,) = read_status(run_context.database, configured={"other"}).sources
     assert any("ragline remove tree" in alarm for alarm in source.alarms)
-    (source,) = read_status(workshop.database, configured={"tree"}).sources
+    (source,) = read_status(run_context.database, configured={"tree"}).sources
     assert source.alarms == []
 
 
-def test_unknown_source_cannot_be_removed(workshop):
+def test_unknown_source_cannot_be_removed(run_context):
     with pytest.raises(UnknownSourceError):
-        remove_source(workshop.database, "nothing", workshop.configuration.home)
+        remove_source(run_context.database, "nothing", run_context.configuration.home)
 
 
 def test_removing_a_source_gives_a_receipt_and_leaves_the_others(
-    workshop, database, tmp_path, tree, embedder
+    run_context, database, tmp_path, tree, embedder
 ):
     other_tree = TreeSource()
     other_tree.write("same.md", tree.documents["notes/01.md"].text)
-    other = make_workshop(database, tmp_path, other_tree, embedder, name="other")
-    sync(workshop)
+    other = make_run_context(database, tmp_path, other_tree, embedder, name="other")
+    sync(run_context)
     sync(other)
     receipt = remove_source(database, "tree", tmp_path)
     assert receipt.counts["documents"] == receipt.counts["entries"] == 50
     # The text that both had keeps its vector.
     assert receipt.counts["embeddings"] == 49
-    assert served(workshop) == set()
+    assert served(run_context) == set()
     assert [source.source for source in read_status(database).sources] == ["other"]
     assert sync(other).embeddings.embeddings_made == 0
 
@@ -325,44 +327,44 @@ def dump(address: str) -> str:
     return done.stdout
 
 
-def test_what_is_deleted_for_good_is_in_no_table(workshop, tree, database_url):
+def test_what_is_deleted_for_good_is_in_no_table(run_context, tree, database_url):
     tree.write("secret/plan.md", "The xylophone is hidden under the quincunx stairs.", ("bob",))
-    sync(workshop)
+    sync(run_context)
     assert "xylophon" in dump(database_url)
     del tree.documents["secret/plan.md"]
-    sync(workshop)
+    sync(run_context)
     # Already no search finds it; the tombstone, the parse and the vector wait for their time.
-    collect_expired(workshop.database, AT_ONCE)
+    collect_expired(run_context.database, AT_ONCE)
     left = dump(database_url)
     for trace in ("xylophon", "quincunx", "secret/plan", "bob"):
         assert trace not in left
     assert "zebra7" in left
 
 
-def test_what_was_replaced_is_in_no_table_either(workshop, tree, database_url):
+def test_what_was_replaced_is_in_no_table_either(run_context, tree, database_url):
     tree.write("plan.md", "The xylophone is under the stairs.")
-    sync(workshop)
+    sync(run_context)
     tree.write("plan.md", "Nothing is under the stairs.")
-    sync(workshop)
-    collect_expired(workshop.database, AT_ONCE)
+    sync(run_context)
+    collect_expired(run_context.database, AT_ONCE)
     left = dump(database_url)
     assert "xylophon" not in left
     assert "plan.md" in left
 
 
-def test_removed_source_is_in_no_table(workshop, tmp_path, database_url):
-    sync(workshop)
-    remove_source(workshop.database, "tree", tmp_path)
+def test_removed_source_is_in_no_table(run_context, tmp_path, database_url):
+    sync(run_context)
+    remove_source(run_context.database, "tree", tmp_path)
     assert "zebra" not in dump(database_url)
 
 
-def test_retention_times_are_kept(workshop, tree):
-    sync(workshop)
+def test_retention_times_are_kept(run_context, tree):
+    sync(run_context)
     del tree.documents["notes/07.md"]
-    sync(workshop)
-    kept = collect_expired(workshop.database, RetentionSettings())
+    sync(run_context)
+    kept = collect_expired(run_context.database, RetentionSettings())
     assert not any(kept.deleted.values())
-    with workshop.database.begin() as connection:
+    with run_context.database.begin() as connection:
         connection.execute(
             text("update ragline.documents set removed_at = removed_at - interval '31 days'")
         )
@@ -373,7 +375,7 @@ def test_retention_times_are_kept(workshop, tree):
                     "unreferenced_since - interval '8 days'"
                 )
             )
-    deleted = collect_expired(workshop.database, RetentionSettings()).deleted
+    deleted = collect_expired(run_context.database, RetentionSettings()).deleted
     assert (deleted["tombstones"], deleted["parses"], deleted["chunks"]) == (1, 1, 1)
     # A vector is kept longer than a parse.
     assert deleted["embeddings"] == 0

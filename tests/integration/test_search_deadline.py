@@ -12,7 +12,7 @@ from sqlalchemy import event, text
 from ragline.configuration import Configuration
 from ragline.embedder.embedder import Embedder
 from ragline.errors import DatabaseUnavailableError, SearchTimeoutError
-from ragline.lifecycle.workshop import Workshop
+from ragline.lifecycle.run_context import RunContext
 from ragline.search.deadline import Deadline
 from ragline.search.messages import SearchRequest
 from ragline.search.searcher import Searcher
@@ -35,17 +35,17 @@ WORDINGS = tuple(f"harbour number {number}" for number in range(16))
 @pytest.fixture
 def searcher(
     configure: Callable[[str], Configuration],
-    make_workshop: Callable[..., Workshop],
-    run_stages: Callable[[Workshop], object],
+    make_run_context: Callable[..., RunContext],
+    run_stages: Callable[[RunContext], object],
     embedder: Embedder,
     tmp_path: Path,
 ) -> Searcher:
     (tmp_path / "notes").mkdir()
     for number in range(8):
         (tmp_path / "notes" / f"{number}.md").write_text(f"# Harbour {number}\n\nA ferry.", "utf-8")
-    workshop = make_workshop(configure(CONFIGURATION))
-    run_stages(workshop)
-    searcher = Searcher(workshop.database, workshop.configuration)
+    run_context = make_run_context(configure(CONFIGURATION))
+    run_stages(run_context)
+    searcher = Searcher(run_context.database, run_context.configuration)
     searcher.models.keep_embedder(embedder.space.model, embedder)
     # The first search prepares its statements, which takes its time on a busy machine.
     searcher.search(SearchRequest("notes", "harbour"))

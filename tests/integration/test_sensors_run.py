@@ -42,8 +42,8 @@ from dagster_project.jobs import PROOF_JOB, RETENTION_JOB, list_keys
 from dagster_project.syncing import run_sync
 from ragline.configuration import Configuration
 from ragline.embedder.embedder import Embedder
+from ragline.lifecycle.run_context import RunContext
 from ragline.lifecycle.source_lock import SourceLock
-from ragline.lifecycle.workshop import Workshop
 from ragline.progress import Advance, SilentProgress
 from ragline.status import SourceStatus, read_status
 from ragline.storage.database import Database
@@ -176,14 +176,14 @@ def station(
     interruption = Interruption()
 
     @contextmanager
-    def open_workshop(context: InitResourceContext) -> Iterator[Workshop]:
+    def open_run_context(context: InitResourceContext) -> Iterator[RunContext]:
         assert context.run is not None
         run_id = context.run.run_id
-        with Workshop(configuration, database, run_id, interruption) as workshop:
-            workshop._embedders[MODEL] = embedder
-            yield workshop
+        with RunContext(configuration, database, run_id, interruption) as run_context:
+            run_context._embedders[MODEL] = embedder
+            yield run_context
 
-    definitions = build_definitions(configuration, workshop=ResourceDefinition(open_workshop))
+    definitions = build_definitions(configuration, run_context=ResourceDefinition(open_run_context))
     with open_instance(configuration, database) as instance:
         yield Station(configuration, database, instance, definitions, notes, interruption)
 

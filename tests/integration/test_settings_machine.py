@@ -26,10 +26,10 @@ from hypothesis.stateful import (
 from lifecycle_doubles import (
     Crash,
     HashEmbedder,
+    TreeRunContext,
     TreeSource,
-    TreeWorkshop,
     crash_at,
-    make_workshop,
+    make_run_context,
     sync,
 )
 from repetition import choose_count
@@ -172,7 +172,7 @@ class Machine(RuleBasedStateMachine):
     def crash(self, statement: int) -> None:
         with crash_at(self.database, statement):
             try:
-                sync(self._workshop())
+                sync(self._run_context())
             except (Crash, ConfigurationError, OSError):
                 self.counts["crashes"] += 1
 
@@ -189,7 +189,7 @@ class Machine(RuleBasedStateMachine):
         self.settings = dict(RIGHT)
         self.crash(20)
         self.sync()
-        again = sync(self._workshop())
+        again = sync(self._run_context())
         assert (again.entries.inserted, again.entries.refreshed, again.entries.deleted) == (0, 0, 0)
         assert self._read_index() == self._read_tree()
         assert self._read("select build_error from ragline.collections where name = :name") == [
@@ -206,7 +206,7 @@ class Machine(RuleBasedStateMachine):
     def _sync_to_the_end(self) -> IndexReport:
         """As the sensor does: the next run begins at once while a build is left."""
         for _ in range(MOST_SLICES):
-            reports = sync(self._workshop())
+            reports = sync(self._run_context())
             if not reports.entries.build_left or reports.index.error is not None:
                 return reports.index
             self.counts["slices"] += 1
@@ -252,14 +252,14 @@ class Machine(RuleBasedStateMachine):
         stated = self.settings
         return stated["embedding_model"], stated["language"], stated["max_tokens"]
 
-    def _workshop(self) -> TreeWorkshop:
+    def _run_context(self) -> TreeRunContext:
         collection = {
             "embedding_model": self.settings["embedding_model"],
             "language": self.settings["language"],
             "chunking": {"max_tokens": self.settings["max_tokens"], "overlap_tokens": 0},
         }
         models = {name: self.known[name] for name in self.known.keys() - self.gone}
-        return make_workshop(
+        return make_run_context(
             self.database,
             self.home,
             self.tree,

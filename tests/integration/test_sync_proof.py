@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from lifecycle_doubles import HashEmbedder, TreeSource, TreeWorkshop, make_workshop, sync
+from lifecycle_doubles import HashEmbedder, TreeRunContext, TreeSource, make_run_context, sync
 from sqlalchemy import text
 
 from ragline.alarms import Alarm
@@ -28,21 +28,21 @@ def tree() -> TreeSource:
 
 
 @pytest.fixture
-def workshop(database, tmp_path, tree) -> TreeWorkshop:
-    workshop = make_workshop(database, tmp_path, tree, HashEmbedder())
-    sync(workshop)
-    return workshop
+def run_context(database, tmp_path, tree) -> TreeRunContext:
+    run_context = make_run_context(database, tmp_path, tree, HashEmbedder())
+    sync(run_context)
+    return run_context
 
 
-def prove(workshop: TreeWorkshop) -> SyncProof:
+def prove(run_context: TreeRunContext) -> SyncProof:
     try:
-        return prove_source(workshop, "tree")
+        return prove_source(run_context, "tree")
     finally:
-        workshop.close()
+        run_context.close()
 
 
-def execute(workshop: TreeWorkshop, statement: str) -> None:
-    with workshop.database.begin() as connection:
+def execute(run_context: TreeRunContext, statement: str) -> None:
+    with run_context.database.begin() as connection:
         assert connection.execute(text(statement)).rowcount > 0
 
 
@@ -50,14 +50,16 @@ def found(proof: SyncProof) -> set[tuple[str, str]]:
     return {(difference.document_id, difference.what) for difference in proof.differences}
 
 
-def alarms(workshop: TreeWorkshop) -> list[Alarm]:
-    (source,) = read_status(workshop.database).sources
+def alarms(run_context: TreeRunContext) -> list[Alarm]:
+    (source,) = read_status(run_context.database).sources
     return source.alarm_details
 
 
-def read_words(workshop: TreeWorkshop) -> tuple[dict[str, int], dict[str, int], tuple[int, int]]:
+def read_words(
+    run_context: TreeRunContext,
+) -> tuple[dict[str, int], dict[str, int], tuple[int, int]]:
     """The kept counts of words, the counts of the entries, and both counts of entries."""
-    with workshop.database.connect() as connection:
+    with run_context.database.connect() as connection:
         kept = dict(
             connection.execute(text("select lexeme, document_frequency from ragline.lexemes")).all()
         )
@@ -71,8 +73,8 @@ def read_words(workshop: TreeWorkshop) -> tuple[dict[str, int], dict[str, int], 
     return kept, counted, (generation.entry_count, entries)
 
 
-def test_proof_holds_over_an_undisturbed_index(workshop):
-    proof = prove(workshop)
+def test_proof_holds_over_an_undisturbed_index(run_context):
+    proof = prove(run_context)
     assert proof.holds
     assert (proof.documents, proof.hashed_documents, proof.is_listed) == (4, 4, True)
     assert proof.largest_unseen_ratio == 0.0
@@ -164,61 +166,62 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_planted_fault_is_named_and_mended_by_the_next_sync(workshop, fault):
+def test_planted_fault_is_named_and_mended_by_the_next_sync(run_context, fault):
     statement, expected = FAULTS[fault]
-    execute(workshop, statement)
-    proof = prove(workshop)
+    execute(run_context, statement)
+    proof = prove(run_context)
     assert not proof.holds
     assert expected in found(proof)
     # Not mended yet, if under another name; but an entry that stands for nothing goes at once.
-    again = {difference.document_id for difference in prove(workshop).differences}
+    again = {difference.document_id for difference in prove(run_context).differences}
     assert expected[0] in again or (fault == "an orphan entry" and not again)
-    sync(workshop)
-    assert prove(workshop).differences == []
-    kept, counted, counts = read_words(workshop)
+    sync(run_context)
+    assert prove(run_context).differences == []
+    kept, counted, counts = read_words(run_context)
     assert kept == counted
     assert counts[0] == counts[1]
 
 
-def test_differences_are_kept_for_the_status(workshop):
-    execute(workshop, "delete from ragline.entries_1 where document_id = 'bert.md'")
-    prove(workshop)
-    (source,) = read_status(workshop.database).sources
+def test_differences_are_kept_for_the_status(run_context):
+    execute(run_context, "delete from ragline.entries_1 where document_id = 'bert.md'")
+    prove(run_context)
+    (source,) = read_status(run_context.database).sources
     assert source.proof is not None
     assert not source.proof.holds
     assert "bert.md" in {name for name, _ in source.proof.differences}
     assert any("differences between source, ledger and index" in a for a in source.alarms)
     (alarm,) = source.alarm_details
     assert (alarm.name, alarm.documents) == ("proof_differs", ["bert.md"])
-    sync(workshop)
-    prove(workshop)
-    assert alarms(workshop) == []
+    sync(run_context)
+    prove(run_context)
+    assert alarms(run_context) == []
 
 
-def test_fault_in_the_source_alone_costs_one_read_and_no_embedding(workshop, tree):
+def test_fault_in_the_source_alone_costs_one_read_and_no_embedding(run_context, tree):
     execute(
-        workshop, "update ragline.documents set content_hash = 'old' where document_id = 'cleo.md'"
+        run_context,
+        "update ragline.documents set content_hash = 'old' where document_id = 'cleo.md'",
     )
-    prove(workshop)
+    prove(run_context)
     tree.fetched.clear()
-    report = sync(workshop)
+    report = sync(run_context)
     assert tree.fetched == {"cleo.md": 1}
     assert report.embeddings.embeddings_made == 0
 
 
-def test_source_that_is_away_leaves_the_proof_open(workshop, tree):
+def test_source_that_is_away_leaves_the_proof_open(run_context, tree):
     tree.is_away = True
-    proof = prove(workshop)
+    proof = prove(run_context)
     assert not proof.holds
     assert (proof.is_listed, proof.source_error) == (False, "the tree is away")
     assert proof.differences == []
 
 
-def test_change_since_the_last_listing_is_named_and_is_no_fault(workshop, tree):
+def test_change_since_the_last_listing_is_named_and_is_no_fault(run_context, tree):
     tree.write("bert.md", "Something else.")
     tree.write("new.md", "Something new.")
     del tree.documents["dora.md"]
-    proof = prove(workshop)
+    proof = prove(run_context)
     assert found(proof) == {
         ("bert.md", "another version in the source"),
         ("new.md", "not in the ledger"),
@@ -226,75 +229,75 @@ def test_change_since_the_last_listing_is_named_and_is_no_fault(workshop, tree):
     }
     assert proof.holds
     assert proof.faults == []
-    assert alarms(workshop) == []
-    sync(workshop)
-    assert prove(workshop).differences == []
+    assert alarms(run_context) == []
+    sync(run_context)
+    assert prove(run_context).differences == []
 
 
-def test_change_in_the_middle_of_a_run_is_no_fault_of_its_proof(workshop, tree):
-    sync_documents(workshop, "tree")
+def test_change_in_the_middle_of_a_run_is_no_fault_of_its_proof(run_context, tree):
+    sync_documents(run_context, "tree")
     tree.write("bert.md", "Something else.")
     del tree.documents["dora.md"]
     for stage in (build_chunks, embed_chunks, apply_entries):
-        stage(workshop, "tree")
-    proof = prove(workshop)
+        stage(run_context, "tree")
+    proof = prove(run_context)
     assert len(proof.differences) == 2
     assert proof.holds
     # Each time at another version: what changes with every run is never a fault.
     for number in range(3):
-        sync_documents(workshop, "tree")
+        sync_documents(run_context, "tree")
         tree.write("bert.md", f"Something else, {number}.")
         for stage in (build_chunks, embed_chunks, apply_entries):
-            stage(workshop, "tree")
-        assert prove(workshop).holds
-    assert alarms(workshop) == []
+            stage(run_context, "tree")
+        assert prove(run_context).holds
+    assert alarms(run_context) == []
 
 
-def test_difference_that_another_sync_leaves_is_a_fault(workshop, tree):
+def test_difference_that_another_sync_leaves_is_a_fault(run_context, tree):
     """A source that always changes has no probe to compare by."""
     execute(
-        workshop,
+        run_context,
         "update ragline.documents set version = 'lost' where document_id = 'bert.md'",
     )
     tree.write("busy.md", "Always something new.")
-    assert prove(workshop).holds
-    with workshop.database.begin() as connection:
+    assert prove(run_context).holds
+    with run_context.database.begin() as connection:
         connection.execute(
             text(
                 "insert into ragline.source_syncs (run_id, source_id, finished_at) "
                 "select 'blind', id, now() from ragline.sources"
             )
         )
-    proof = prove(workshop)
+    proof = prove(run_context)
     assert [fault.document_id for fault in proof.faults] == ["bert.md", "busy.md"]
-    assert [alarm.name for alarm in alarms(workshop)] == ["proof_differs"]
-    sync(workshop)
-    assert prove(workshop).holds
-    assert alarms(workshop) == []
+    assert [alarm.name for alarm in alarms(run_context)] == ["proof_differs"]
+    sync(run_context)
+    assert prove(run_context).holds
+    assert alarms(run_context) == []
 
 
-def test_proof_beside_a_sync_waits_for_nothing_and_finds_no_fault(workshop, tree):
+def test_proof_beside_a_sync_waits_for_nothing_and_finds_no_fault(run_context, tree):
     tree.write("bert.md", "Something else.")
     del tree.documents["dora.md"]
-    other = make_workshop(
-        workshop.database, workshop.configuration.home, tree, HashEmbedder(), run_id="other"
+    other = make_run_context(
+        run_context.database, run_context.configuration.home, tree, HashEmbedder(), run_id="other"
     )
     # In between, what is gone is still served, and what has changed is served as it was.
     sync_documents(other, "tree")
     try:
-        beside = prove(workshop)
+        beside = prove(run_context)
         assert ("dora.md", "entries of gone documents") in found(beside)
         assert beside.holds
     finally:
         other.close()
     # The run died there; the proof has nothing to say about work that is still to be done.
-    assert prove(workshop).holds
-    assert alarms(workshop) == []
-    sync(workshop)
-    assert prove(workshop).differences == []
+    assert prove(run_context).holds
+    assert alarms(run_context) == []
+    sync(run_context)
+    assert prove(run_context).differences == []
 
 
-def test_sync_that_ends_while_a_proof_is_made_is_no_fault(workshop, tree):
+def test_sync_that_ends_while_a_proof_is_made_is_no_fault(run_context, tree):
     tree.write("bert.md", "Something else.")
     del tree.documents["dora.md"]
 
@@ -303,31 +306,31 @@ def test_sync_that_ends_while_a_proof_is_made_is_no_fault(workshop, tree):
             yield from list(tree.list_documents())
             if self.breaks_after is None:
                 self.breaks_after = 0
-                other = make_workshop(
-                    workshop.database, workshop.configuration.home, tree, HashEmbedder()
+                other = make_run_context(
+                    run_context.database, run_context.configuration.home, tree, HashEmbedder()
                 )
                 sync(other)
 
-    workshop.tree = Interrupted(tree.documents)
-    assert prove(workshop).holds
-    assert alarms(workshop) == []
+    run_context.tree = Interrupted(tree.documents)
+    assert prove(run_context).holds
+    assert alarms(run_context) == []
 
 
-def test_file_that_is_written_while_its_source_is_proven_is_no_fault(workshop, tree):
+def test_file_that_is_written_while_its_source_is_proven_is_no_fault(run_context, tree):
     class Busy(TreeSource):
         def fetch_documents(self, document_ids):
             tree.write("bert.md", "Written just now.")
             return tree.fetch_documents(document_ids)
 
-    workshop.tree = Busy(tree.documents)
-    proof = prove(workshop)
+    run_context.tree = Busy(tree.documents)
+    proof = prove(run_context)
     assert ("bert.md", "other bytes in the source") not in found(proof)
     assert proof.holds
 
 
-def test_large_live_index_is_looked_at_in_parts_that_cover_it(workshop):
-    execute(workshop, "update ragline.entries_1 set content_hash = 'old'")
-    with workshop.database.begin() as connection:
+def test_large_live_index_is_looked_at_in_parts_that_cover_it(run_context):
+    execute(run_context, "update ragline.entries_1 set content_hash = 'old'")
+    with run_context.database.begin() as connection:
         connection.execute(
             text("update ragline.generations set entry_count = :count"),
             {"count": 2 * ENTRIES_PER_PART + 1},
@@ -337,7 +340,7 @@ def test_large_live_index_is_looked_at_in_parts_that_cover_it(workshop):
     seen = [
         {broken.document_id for verdict in verdicts for broken in verdict.broken}
         for verdicts in (
-            check_invariants(workshop, "tree", turn=turn, in_full=False) for turn in range(3)
+            check_invariants(run_context, "tree", turn=turn, in_full=False) for turn in range(3)
         )
     ]
     assert all(len(part) < 4 for part in seen)

@@ -21,7 +21,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from lifecycle_doubles import HashEmbedder, TreeSource, TreeWorkshop, make_workshop, sync
+from lifecycle_doubles import HashEmbedder, TreeRunContext, TreeSource, make_run_context, sync
 from sqlalchemy import text
 
 from assets.documents import PLAUSIBLE, REACHABLE
@@ -44,8 +44,8 @@ from ragline.errors import (
     UnsupportedFormatError,
 )
 from ragline.lifecycle.documents import sync_documents
-from ragline.lifecycle.forgetting import confirm_removals
 from ragline.lifecycle.ledger import record_reachable, record_unreachable
+from ragline.lifecycle.removals import confirm_removals
 from ragline.lifecycle.source_lock import SourceLock
 from ragline.lifecycle.source_syncs import record_run_error
 from ragline.lifecycle.sync_proof import prove_source
@@ -73,7 +73,7 @@ class Bench:
     database: Any
     home: Path
     tree: TreeSource
-    workshop: TreeWorkshop
+    run_context: TreeRunContext
     settings: SourceSettings | None = None
     configured: set[str] = field(default_factory=lambda: {"tree"})
     ahead: timedelta = timedelta(0)
@@ -81,18 +81,18 @@ class Bench:
     undo: list[Callable[[], object]] = field(default_factory=list)
 
     def sync(self) -> None:
-        sync(self.workshop)
+        sync(self.run_context)
 
     def try_sync(self, run_id: str) -> None:
-        self.workshop.run_id = run_id
+        self.run_context.run_id = run_id
         with suppress(RaglineError, OSError):
             self.sync()
 
     def prove(self) -> None:
         try:
-            prove_source(self.workshop, "tree")
+            prove_source(self.run_context, "tree")
         finally:
-            self.workshop.close()
+            self.run_context.close()
 
     def execute(self, statement: str) -> None:
         with self.database.begin() as connection:
@@ -102,18 +102,18 @@ class Bench:
         """Some stages of a run, which ends then."""
         try:
             for stage in stages:
-                stage(self.workshop, "tree")
+                stage(self.run_context, "tree")
         finally:
-            self.workshop.close()
+            self.run_context.close()
 
     def settle(self, **changes: Any) -> None:
         """Give the collection other settings."""
-        (collection,) = self.workshop.configuration.collections
+        (collection,) = self.run_context.configuration.collections
         stated = CollectionSettings.model_validate({**collection.model_dump(), **changes})
-        self.workshop.configuration = self.workshop.configuration.model_copy(
+        self.run_context.configuration = self.run_context.configuration.model_copy(
             update={"collections": (stated,)}
         )
-        self.workshop.refusals.clear()
+        self.run_context.refusals.clear()
 
     def probe(self) -> None:
         """Look at the source in its own kind, as its sensor does."""
@@ -142,11 +142,11 @@ class Bench:
 
     def read_api(self) -> dict[str, Any]:
         """The freshness that the API answers, at the present moment of the database."""
-        sources = self.workshop.configuration.sources
+        sources = self.run_context.configuration.sources
         named = tuple(one for one in sources if one.name in self.configured)
         other = FilesSettings(name="other", collection="tree", kind="files", uri="/nowhere")
         configuration = Configuration(
-            collections=self.workshop.configuration.collections,
+            collections=self.run_context.configuration.collections,
             sources=(*named, other),
             home=self.home,
         )
@@ -168,8 +168,8 @@ def bench(database, tmp_path) -> Iterator[Bench]:
     tree = TreeSource()
     for name in NAMES:
         tree.write(f"{name}.md", f"What {name} has to say about troubles, in a few words. " * 4)
-    workshop = make_workshop(database, tmp_path, tree, HashEmbedder())
-    made = Bench(database, tmp_path, tree, workshop)
+    run_context = make_run_context(database, tmp_path, tree, HashEmbedder())
+    made = Bench(database, tmp_path, tree, run_context)
     made.sync()
     yield made
     for undo in made.undo:
@@ -388,7 +388,7 @@ def fail_three_times(bench: Bench) -> None:
         def list_documents(self):
             raise OSError(5, "Input/output error")
 
-    bench.workshop.tree = Broken()
+    bench.run_context.tree = Broken()
     for number in range(3):
         assert bench.list_alarms() == []
         bench.try_sync(f"broken-{number}")
@@ -396,20 +396,20 @@ def fail_three_times(bench: Bench) -> None:
 
 def move_collection(bench: Bench) -> None:
     """The file names another collection for a source that was synced before."""
-    configuration = bench.workshop.configuration
+    configuration = bench.run_context.configuration
     moved = tuple(one.model_copy(update={"collection": "wood"}) for one in configuration.sources)
     (tree,) = configuration.collections
     changes = {"sources": moved, "collections": (tree, tree.model_copy(update={"name": "wood"}))}
-    bench.workshop.configuration = configuration.model_copy(update=changes)
-    bench.workshop.run_id = "moved"
+    bench.run_context.configuration = configuration.model_copy(update=changes)
+    bench.run_context.run_id = "moved"
     with pytest.raises(ConfigurationError, match="was synced into another collection than wood"):
         bench.stages(sync_documents)
-    bench.workshop.configuration = configuration
+    bench.run_context.configuration = configuration
 
 
 def restore_tree(bench: Bench) -> None:
-    bench.workshop.tree = bench.tree
-    bench.workshop.run_id = "whole"
+    bench.run_context.tree = bench.tree
+    bench.run_context.run_id = "whole"
     bench.sync()
 
 
@@ -432,7 +432,7 @@ def repeat_name(bench: Bench) -> None:
             yield from super().list_documents()
             yield from super().list_documents()
 
-    bench.workshop.tree = Repeating(bench.tree.documents)
+    bench.run_context.tree = Repeating(bench.tree.documents)
     bench.try_sync("repeated")
 
 
@@ -461,7 +461,7 @@ def cure_difference(bench: Bench) -> None:
 
 def refuse(**changes: Any) -> tuple[Act, Act]:
     def plant(bench: Bench) -> None:
-        (collection,) = bench.workshop.configuration.collections
+        (collection,) = bench.run_context.configuration.collections
         before = {name: getattr(collection, name) for name in changes}
         bench.undo.append(functools.partial(bench.settle, **before))
         bench.settle(**changes)

@@ -1,10 +1,10 @@
 -- The newest :most searches between :start and :end of callers that can be told apart, by
 -- collection, caller and time.
-select collection, asker, requested_at, query
+select collection, client, requested_at, query
 from (
   select
     collection,
-    concat(tenant, '/', client) as asker,
+    concat(tenant, '/', client) as client,
     requested_at,
     query
   from ragline.search_requests
@@ -18,4 +18,4 @@ from (
   order by requested_at desc
   limit cast(:most as integer)
 ) as newest
-order by collection, asker, requested_at
+order by collection, client, requested_at

@@ -17,8 +17,8 @@ from ragline.lifecycle.chunks import build_chunks
 from ragline.lifecycle.documents import sync_documents
 from ragline.lifecycle.embeddings import embed_chunks
 from ragline.lifecycle.entries import apply_entries
+from ragline.lifecycle.run_context import RunContext
 from ragline.lifecycle.search_index import publish_index
-from ragline.lifecycle.workshop import Workshop
 from ragline.storage.database import open_database
 
 CONFIGURATION = """
@@ -54,13 +54,13 @@ def sync_everything(configuration: Configuration, embedder: Embedder) -> None:
     """Bring the indexes of a configuration up to date, without Dagster."""
     with (
         open_database(configuration) as database,
-        Workshop(configuration, database, "run-1") as workshop,
+        RunContext(configuration, database, "run-1") as run_context,
     ):
-        workshop._embedders[embedder.space.model] = embedder
+        run_context._embedders[embedder.space.model] = embedder
         for source in configuration.sources:
             for stage in (sync_documents, build_chunks, embed_chunks, apply_entries):
-                stage(workshop, source.name)
-        publish_index(workshop, "handbook")
+                stage(run_context, source.name)
+        publish_index(run_context, "handbook")
 
 
 @pytest.fixture(scope="session")

@@ -13,8 +13,8 @@ from running_service import RunningService
 from sqlalchemy import text
 
 from ragline.lifecycle.ledger import record_reachable, record_unreachable
+from ragline.lifecycle.run_context import RunContext
 from ragline.lifecycle.sync_proof import prove_source
-from ragline.lifecycle.workshop import Workshop
 
 SOURCE = "handbook-articles"
 CLOCK_FIELDS = {"within_seconds", "waiting_seconds", "state", "readings"}
@@ -177,5 +177,5 @@ def test_last_proof_is_told_with_what_it_found(freshness, running: RunningServic
 
 
 def prove(running: RunningService, run_id: str) -> None:
-    with Workshop(running.configuration, running.service.database, run_id) as workshop:
-        assert prove_source(workshop, SOURCE).holds
+    with RunContext(running.configuration, running.service.database, run_id) as run_context:
+        assert prove_source(run_context, SOURCE).holds

@@ -30,8 +30,8 @@ from ragline.lifecycle.chunks import build_chunks
 from ragline.lifecycle.documents import sync_documents
 from ragline.lifecycle.embeddings import embed_chunks
 from ragline.lifecycle.entries import apply_entries
+from ragline.lifecycle.run_context import RunContext
 from ragline.lifecycle.search_index import publish_index
-from ragline.lifecycle.workshop import Workshop
 from ragline.storage.database import Database, TenantDatabase, connect_database
 from retrieval_api.access.callers import Caller
 
@@ -126,13 +126,13 @@ def make_database(server: str, template: str) -> str:
 
 
 def index(configuration: Configuration, database: Database, embedder: Embedder) -> None:
-    with Workshop(configuration, database, "run-1") as workshop:
-        workshop._embedders[embedder.space.model] = embedder
+    with RunContext(configuration, database, "run-1") as run_context:
+        run_context._embedders[embedder.space.model] = embedder
         for source in configuration.sources:
             for stage in (sync_documents, build_chunks, embed_chunks, apply_entries):
-                stage(workshop, source.name)
+                stage(run_context, source.name)
         for settings in configuration.collections:
-            publish_index(workshop, settings.name)
+            publish_index(run_context, settings.name)
 
 
 def attack(walled: Walled, tenant: str, other: str) -> list[tuple[str, httpx2.Response]]:

@@ -19,7 +19,7 @@ from sqlalchemy import text
 
 from ragline.access.keys import create_key, list_keys, revoke_key
 from ragline.configuration import Configuration
-from ragline.lifecycle.workshop import Workshop
+from ragline.lifecycle.run_context import RunContext
 
 PAGES = (
     "/",
@@ -563,8 +563,8 @@ def test_naughty_documents_are_shown_as_they_are_and_do_nothing(
     naughty_strings: list[str],
     tmp_path: Path,
     configure: Callable[[str], Configuration],
-    make_workshop: Callable[[Configuration], Workshop],
-    run_stages: Callable[[Workshop], dict[str, object]],
+    make_run_context: Callable[[Configuration], RunContext],
+    run_stages: Callable[[RunContext], dict[str, object]],
 ) -> None:
     rows = [
         json.dumps({"_id": f"{number}{naughty}", "title": naughty, "text": naughty, "key": naughty})
@@ -572,7 +572,7 @@ def test_naughty_documents_are_shown_as_they_are_and_do_nothing(
     ]
     (tmp_path / "handbook.jsonl").write_text("\n".join(rows), "utf-8")
     configuration = configure(CONFIGURATION)
-    run_stages(make_workshop(configuration))
+    run_stages(make_run_context(configuration))
     with run_service(configuration) as running:
         wait_until(lambda: httpx2.get(f"{running.url}/readyz").status_code == 200)
         with httpx2.Client(base_url=running.url, timeout=60) as client:

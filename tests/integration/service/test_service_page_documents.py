@@ -19,9 +19,9 @@ from ragline.lifecycle.chunks import build_chunks
 from ragline.lifecycle.documents import sync_documents
 from ragline.lifecycle.embeddings import embed_chunks
 from ragline.lifecycle.entries import apply_entries
+from ragline.lifecycle.run_context import RunContext
 from ragline.lifecycle.search_index import publish_index
 from ragline.lifecycle.states import STATES
-from ragline.lifecycle.workshop import Workshop
 from ragline.storage.database import open_database
 
 CONFIGURATION = """
@@ -84,12 +84,12 @@ def harbour(
 def sync(configuration: Configuration, embedder: Embedder, run_id: str) -> None:
     with (
         open_database(configuration) as database,
-        Workshop(configuration, database, run_id) as workshop,
+        RunContext(configuration, database, run_id) as run_context,
     ):
-        workshop._embedders[embedder.space.model] = embedder
+        run_context._embedders[embedder.space.model] = embedder
         for stage in (sync_documents, build_chunks, embed_chunks, apply_entries):
-            stage(workshop, "note-files")
-        publish_index(workshop, "notes")
+            stage(run_context, "note-files")
+        publish_index(run_context, "notes")
 
 
 def put_into(running: RunningService, document_id: str, state: str, **values: object) -> None:

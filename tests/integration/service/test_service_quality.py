@@ -15,7 +15,7 @@ from sqlalchemy import text
 
 from assets.retrieval_quality import THRESHOLDS, build_retrieval_quality
 from ragline.embedder.embedder import Embedder
-from ragline.lifecycle.workshop import Workshop
+from ragline.lifecycle.run_context import RunContext
 from ragline.quality.daily import measure_day
 from ragline.quality.index_recall import measure_recall
 from ragline.search.messages import SearchAnswer, SearchRequest
@@ -161,13 +161,13 @@ def test_daily_asset_makes_the_dear_figures_and_the_service_shows_them(
     day = asked_on(running)
     with (
         open_database(running.configuration) as database,
-        Workshop(running.configuration, database, "run-7") as workshop,
+        RunContext(running.configuration, database, "run-7") as run_context,
     ):
-        workshop._embedders[embedder.space.model] = embedder
+        run_context._embedders[embedder.space.model] = embedder
         run = materialize(
             [build_retrieval_quality()],
             partition_key=day,
-            resources={"workshop": workshop},
+            resources={"run_context": run_context},
         )
     assert run.success
     (event,) = run.asset_materializations_for_node("retrieval_quality")

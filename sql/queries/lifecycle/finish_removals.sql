@@ -1,7 +1,7 @@
 -- Ends the missing documents that no generation holds any more; nothing but the tombstone stays
 -- of them. With :is_live_only the others do not count: one of them has failed, and it forgets
 -- them when it is worked on again or dropped. Notes how long it took to forget each that had been
--- visible. One row: settled.
+-- visible. One row: finished.
 with gone as (
   select
     d.id,
@@ -57,5 +57,5 @@ measured as (
   from gone as g
   where g.was_visible
 )
-select count(*) as settled
+select count(*) as finished
 from gone

@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 FOLDER = "last-valid"
 
 
-def load_or_keep(path: Path | None = None) -> tuple[Configuration, ConfigurationError | None]:
+def load_last_valid(path: Path | None = None) -> tuple[Configuration, ConfigurationError | None]:
     """The configuration of a file; while it has a fault, the last one that loaded, and the fault.
 
     The file is chosen as `load_configuration` chooses it.

@@ -23,7 +23,7 @@ from dagster_project.instance import open_instance
 from ragline.alarms import Alarm
 from ragline.configuration import Configuration, load_configuration
 from ragline.errors import ConfigurationError
-from ragline.kept_configuration import load_or_keep, name_kept_file
+from ragline.last_valid_configuration import load_last_valid, name_kept_file
 from ragline.status import read_status
 from ragline.storage.database import Database
 
@@ -138,7 +138,7 @@ def test_sensors_and_schedules_go_on_while_the_file_has_a_fault(location: Locati
 def test_build_that_was_begun_is_kept_while_the_file_has_a_fault(location: Location):
     location.sync()
     location.write(CONFIGURATION.replace("notes\ns", "notes\n    language: german\ns").encode())
-    load_or_keep(location.path)
+    load_last_valid(location.path)
     location.write(FAULTS["yaml"][0])
     location.sync()
     states = text("select state from ragline.generations order by id")
@@ -160,7 +160,7 @@ def test_fault_is_refused_where_no_configuration_ever_loaded(
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(ConfigurationError) as caught:
-        load_or_keep(path)
+        load_last_valid(path)
     assert said in str(caught.value)
     assert not (tmp_path / "home").exists()
 
@@ -169,11 +169,11 @@ def test_file_with_a_secret_is_not_kept(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("RAGLINE_HOME", str(tmp_path / "home"))
     path = tmp_path / "ragline.yaml"
     path.write_text(CONFIGURATION, "utf-8")
-    load_or_keep(path)
+    load_last_valid(path)
     secret = "hunter2-of-the-harbour"
     stated = f"s3://notes, credentials: {{secret: {secret}}}"
     path.write_text(CONFIGURATION.replace("./notes", stated), "utf-8")
-    configuration, fault = load_or_keep(path)
+    configuration, fault = load_last_valid(path)
     assert fault is not None
     assert secret not in str(fault)
     assert configuration.source("note-files").name == "note-files"
@@ -187,13 +187,13 @@ def test_kept_configuration_is_of_its_file_alone(tmp_path: Path, monkeypatch: py
         (tmp_path / name).mkdir()
         path = tmp_path / name / "ragline.yaml"
         path.write_text(CONFIGURATION.replace("note-files", name), "utf-8")
-        load_or_keep(path)
+        load_last_valid(path)
         mode = stat.S_IMODE(name_kept_file(path).stat().st_mode)
         assert mode == 0o600
     for name in ("one", "two"):
         path = tmp_path / name / "ragline.yaml"
         before = load_configuration(path)
         path.write_text("", "utf-8")
-        kept, fault = load_or_keep(path)
+        kept, fault = load_last_valid(path)
         assert fault is not None
         assert kept == before

@@ -1,5 +1,5 @@
 -- Makes ready the pending documents that the live generation holds as the ledger wants them, and
--- notes how long each change took that was placed since it was noticed. One row: settled.
+-- notes how long each change took that was placed since it was noticed. One row: finished.
 with waiting as (
   select
     d.id,
@@ -21,7 +21,7 @@ with waiting as (
     and k.parse_id = d.parse_id
   for no key update of d
 ),
-settled as (
+finished as (
   update ragline.documents as d
   set
     state = 'ready',
@@ -41,5 +41,5 @@ measured as (
   from waiting as w
   where w.visible_at >= w.noticed_at
 )
-select count(*) as settled
+select count(*) as finished
 from waiting

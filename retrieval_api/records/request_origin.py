@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.requests import Request
 
-from ragline.search.recording import Asker
+from ragline.search.recording import RequestOrigin
 
 # A service that asks for many people names each of them by an id of its own.
 CLIENT_HEADER = "X-Client-ID"
@@ -12,7 +12,7 @@ KEY_HEADERS = ("Authorization", "X-API-Key")
 LONGEST_CLIENT_CHARS = 4_096
 
 
-def identify_asker(request: Request) -> Asker:
+def find_request_origin(request: Request) -> RequestOrigin:
     """The trace, the tenant and the client of a request, as far as they are known.
 
     The client is the key that was sent, else the address, together with the X-Client-ID that the
@@ -25,7 +25,7 @@ def identify_asker(request: Request) -> Asker:
     named = request.headers.get(CLIENT_HEADER, "")
     client = f"{key or address}\n{named}"[:LONGEST_CLIENT_CHARS]
     state = request.state
-    return Asker(
+    return RequestOrigin(
         trace_id=getattr(state, "trace_id", None),
         tenant=getattr(state, "tenant", None),
         client=None if client == "\n" else client,

@@ -24,8 +24,8 @@ from ragline.lifecycle.generations import (
     list_abandoned,
     list_generations,
 )
+from ragline.lifecycle.ledger import finish_documents
 from ragline.lifecycle.retention import forget_orphaned, mark_unreferenced
-from ragline.lifecycle.settling import settle_documents
 from ragline.lifecycle.source_lock import SourceLock
 from ragline.storage.database import Database
 from ragline.storage.statements import load_statement
@@ -64,14 +64,14 @@ def confirm_removals(database: Database, source_name: str) -> ConfirmedRemovals:
         source = _find_source(connection, source_name)
         parameters = {"source_id": source.id}
         held = connection.execute(
-            load_statement("forgetting/select_held_documents"), parameters
+            load_statement("removals/select_held_documents"), parameters
         ).all()
         keys = [row.id for row in held]
         entries = _withdraw(connection, source.collection, keys)
         if keys:
-            marked = load_statement("forgetting/mark_confirmed_removals")
+            marked = load_statement("removals/mark_confirmed_removals")
             connection.execute(marked, {"ids": keys})
-            settle_documents(connection, source.id, None)
+            finish_documents(connection, source.id, None)
     return ConfirmedRemovals(source_name, [row.document_id for row in held], entries)
 
 
@@ -94,7 +94,7 @@ def remove_source(database: Database, source_name: str, home: Path) -> RemovalRe
             source = _find_source(connection, source_name)
             counts = _forget_source(connection, source, source_name)
             receipt = connection.execute(
-                load_statement("forgetting/insert_removal_receipt"),
+                load_statement("removals/insert_removal_receipt"),
                 {
                     "source": source_name,
                     "collection": source.collection,
@@ -109,7 +109,7 @@ def remove_source(database: Database, source_name: str, home: Path) -> RemovalRe
 
 
 def _find_source(connection: Connection, name: str) -> Row[tuple[object, ...]]:
-    row = connection.execute(load_statement("forgetting/select_source"), {"source": name}).first()
+    row = connection.execute(load_statement("removals/select_source"), {"source": name}).first()
     if row is None:
         known = [
             each.name for each in connection.execute(load_statement("status/select_source_names"))
@@ -143,20 +143,20 @@ def _forget_source(
     connection: Connection, source: Row[tuple[object, ...]], name: str
 ) -> dict[str, int]:
     parameters = {"source_id": source.id, "source": name, "collection": source.collection}
-    rows = connection.execute(load_statement("forgetting/select_document_keys"), parameters)
+    rows = connection.execute(load_statement("removals/select_document_keys"), parameters)
     keys = [row.id for row in rows]
-    ids = connection.execute(load_statement("forgetting/select_document_ids"), parameters)
+    ids = connection.execute(load_statement("removals/select_document_ids"), parameters)
     named = {**parameters, "document_ids": [row.document_id for row in ids]}
     counts = {"entries": _withdraw(connection, source.collection, keys)}
     for statement in (
-        "forgetting/delete_feedback",
-        "forgetting/delete_hit_feedback",
-        "forgetting/delete_recorded_hits",
-        "forgetting/delete_documents",
-        "forgetting/delete_pushed_documents",
+        "removals/delete_feedback",
+        "removals/delete_hit_feedback",
+        "removals/delete_recorded_hits",
+        "removals/delete_documents",
+        "removals/delete_pushed_documents",
     ):
-        table = statement.removeprefix("forgetting/delete_")
+        table = statement.removeprefix("removals/delete_")
         counts[table] = connection.execute(load_statement(statement), named).rowcount
-    connection.execute(load_statement("forgetting/delete_source"), parameters)
+    connection.execute(load_statement("removals/delete_source"), parameters)
     connection.execute(load_statement("sources/delete_other_notes"), {**parameters, "keys": []})
     return counts | forget_orphaned(connection)

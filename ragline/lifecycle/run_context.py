@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Workshop:
+class RunContext:
     """The tools of one run. `run_id` ends up in every receipt that the run makes."""
 
     configuration: Configuration
@@ -90,7 +90,7 @@ class Workshop:
         return open_source(self.configuration.source(name), self.configuration.home, self.database)
 
     def lock_source(self, name: str) -> None:
-        """Have a source to this run alone from now until the workshop is closed.
+        """Have a source to this run alone from now until the run context is closed.
 
         Raises:
             SyncInProgressError: another run has had it for too long.
