@@ -1,7 +1,7 @@
 """The models of one process: embedders, tokenizers and rerankers, each loaded once and kept.
 
 Each model has a lock of its own: whoever needs one that is loaded never waits for another that is
-being loaded. How a model is loaded is `ragline.embedder` and `ragline.search.reranking`.
+being loaded. How a model is loaded is `ragline.embedder` and `ragline.reranking`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any, cast
 from ragline.embedder.embedder import Embedder, load_embedder
 from ragline.embedder.tokenizer import TokenCounter, load_tokenizer
 from ragline.errors import ModelLoadingError, ModelUnavailableError
-from ragline.search.reranking import Reranker, load_reranker
+from ragline.reranking import Reranker, load_reranker
 
 # A model that could not be loaded is tried again by the first request after so long.
 RETRY_S = 30.0

@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 
 from ragline.parsing.document_text import storable
-from ragline.parsing.readers.source_lines import Line, split_lines
+from ragline.parsing.source_lines import Line, split_lines
 from ragline.parsing.text_encoding import decode_text
 
 MARKS = {"---": ("---", "..."), "+++": ("+++",)}

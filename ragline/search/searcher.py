@@ -26,6 +26,7 @@ from ragline.errors import (
     UnknownCollectionError,
 )
 from ragline.models import ModelCache
+from ragline.reranking import LATE_INTERACTION, Reranker, split_blend
 from ragline.search.candidates import (
     DEFAULT_TIMEOUT_MS,
     Candidate,
@@ -39,7 +40,6 @@ from ragline.search.filters import Condition, compile_filter
 from ragline.search.hits import Entry, Extras, make_hits, read_extras
 from ragline.search.messages import Plan, SearchAnswer, SearchRequest, StageTimes
 from ragline.search.queries import refuse_empty
-from ragline.search.reranking import LATE_INTERACTION, Reranker, split_blend
 from ragline.storage.database import Database
 from ragline.storage.generation_tables import load_generation_statement
 from ragline.storage.statements import load_statement

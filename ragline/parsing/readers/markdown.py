@@ -14,7 +14,7 @@ from markdown_it.token import Token
 from ragline.parsing.document_text import SourceText
 from ragline.parsing.front_matter import find_block, find_front_matter
 from ragline.parsing.parsed_document import Category, ParsedDocument
-from ragline.parsing.readers.source_lines import Line, split_lines, wiki_heading
+from ragline.parsing.source_lines import Line, split_lines, wiki_heading
 from ragline.parsing.text_encoding import decode_text
 
 _HEADING_MARK = re.compile(r"[\s>]*(?:(?:[-*+]|\d+[.)])\s+)*#{1,6}[ \t]+")

@@ -10,7 +10,7 @@ import re
 
 from ragline.parsing.document_text import SourceText
 from ragline.parsing.parsed_document import Category, ParsedDocument
-from ragline.parsing.readers.source_lines import (
+from ragline.parsing.source_lines import (
     Line,
     is_list_item,
     split_lines,

@@ -10,7 +10,7 @@ import re
 
 from ragline.parsing.parsed_document import ParsedDocument
 from ragline.parsing.readers.plain_text import PlainTextScanner
-from ragline.parsing.readers.source_lines import adornment, underlined_heading
+from ragline.parsing.source_lines import adornment, underlined_heading
 from ragline.parsing.text_encoding import decode_text
 
 _EXPLICIT = re.compile(r"\s*(?:\.\.(?:\s+(?P<rest>\S.*))?|__\s.*)$")
