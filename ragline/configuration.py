@@ -44,7 +44,7 @@ from ragline.sources.settings import (
 from ragline.unknown_names import describe_unknown
 
 if TYPE_CHECKING:
-    from ragline.sources.push import PushSettings
+    from ragline.sources.push.settings import PushSettings
 
 DEFAULT_FILE = "ragline.yaml"
 MEASURES = ("ndcg@10", "recall@10", "recall@100", "mrr@10")
@@ -216,7 +216,7 @@ class Configuration(_Settings):
             UnknownCollectionError: there is no such collection.
             NoPushSourceError: it has no such source.
         """
-        from ragline.sources.push import PushSettings  # needs the database's libraries
+        from ragline.sources.push.settings import PushSettings  # needs the database's libraries
 
         name = self.collection(collection).name
         for settings in self.sources_of(name):

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath, PurePosixPath
 
 from ragline.configuration import home_of
-from ragline.sources.file_paths import EVERYTHING, PathPatterns
+from ragline.sources.files.paths import EVERYTHING, PathPatterns
 
 # What people keep documents in. Code and data of programs are left for people to name.
 DOCUMENT_SUFFIXES = (

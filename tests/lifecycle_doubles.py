@@ -32,7 +32,7 @@ from ragline.lifecycle.embeddings import EmbeddingsReport, embed_chunks
 from ragline.lifecycle.entries import EntriesReport, apply_entries
 from ragline.lifecycle.run_context import RunContext
 from ragline.lifecycle.search_index import IndexReport, publish_index
-from ragline.sources.files import FilesSettings
+from ragline.sources.files.settings import FilesSettings
 from ragline.sources.protocol import FailedFetch, FetchedDocument, ListedDocument
 from ragline.storage.database import Database
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from page_server import PageServer, serve_pages
 
-from ragline.sources.pushed_documents import Delete, push_documents, put_text
+from ragline.sources.push.operations import Delete, push_documents, put_text
 from ragline.storage.database import Database
 
 PERSON = {"GIT_AUTHOR_NAME": "a", "GIT_AUTHOR_EMAIL": "a@localhost"}

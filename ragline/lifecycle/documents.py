@@ -34,8 +34,8 @@ from ragline.lifecycle.source_syncs import record_counts, record_error, record_r
 from ragline.parsing.front_matter import read_metadata
 from ragline.parsing.parsed_document import Element, ParsedDocument
 from ragline.parsing.parser_pool import parser_fingerprint
-from ragline.sources.answers import fetch_answers
 from ragline.sources.attributes import attributes_fingerprint, describe_document
+from ragline.sources.fetching import fetch_answers
 from ragline.sources.protocol import FailedFetch, FetchedDocument, Source
 from ragline.sources.registry import KINDS
 from ragline.sources.settings import SourceSettings

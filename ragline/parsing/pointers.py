@@ -1,7 +1,7 @@
 """Files that stand for a document elsewhere: placeholders, pointers, shortcuts.
 
 Their text is an address or a hash and never the document's, so it is not served. What reads real
-documents is `readers`; which files are no documents at all is `ragline.sources.ignored_files`.
+documents is `readers`; `ragline.sources.files.ignored_files` lists files that are not documents.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from ragline.errors import DocumentError
 
 if TYPE_CHECKING:
-    from ragline.sources.notes import SourceNotes
+    from ragline.sources.state import SourceState
     from ragline.storage.database import Database
 
 
@@ -61,7 +61,7 @@ class FailedFetch:
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class SourceContext:
     """What a source may use besides its settings.
 
     `home` is a folder of its own for what it keeps on disk (a clone, a download); it may be gone
@@ -70,7 +70,7 @@ class Surroundings:
     """
 
     home: Path
-    notes: SourceNotes
+    notes: SourceState
     database: Database
 
 

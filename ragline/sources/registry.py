@@ -12,7 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from ragline.sources.protocol import Source, Surroundings
+from ragline.sources.protocol import Source, SourceContext
 from ragline.sources.settings import SourceSettings
 
 if TYPE_CHECKING:
@@ -24,23 +24,21 @@ PARSED_CLAIM = 50
 GIVEN_CLAIM = 5_000
 
 # Calls the class of a source with what that needs beside its settings.
-Maker = Callable[[Callable[..., Source], Any, Surroundings], Source]
+Maker = Callable[[Callable[..., Source], Any, SourceContext], Source]
 
 
-def _make_alone(make: Callable[..., Source], settings: Any, _surroundings: Surroundings) -> Source:
+def _make_alone(make: Callable[..., Source], settings: Any, _surroundings: SourceContext) -> Source:
     return make(settings)
 
 
-def _make_surrounded(
-    make: Callable[..., Source], settings: Any, surroundings: Surroundings
-) -> Source:
-    return make(settings, surroundings)
+def _make_surrounded(make: Callable[..., Source], settings: Any, context: SourceContext) -> Source:
+    return make(settings, context)
 
 
 def _make_with_database(
-    make: Callable[..., Source], settings: Any, surroundings: Surroundings
+    make: Callable[..., Source], settings: Any, context: SourceContext
 ) -> Source:
-    return make(settings, surroundings.database)
+    return make(settings, context.database)
 
 
 @dataclass(frozen=True)
@@ -66,9 +64,9 @@ class Kind:
         """The class of the settings."""
         return cast("type[SourceSettings]", _load_class(self.settings_path))
 
-    def open(self, settings: Any, surroundings: Surroundings) -> Source:
+    def open(self, settings: Any, context: SourceContext) -> Source:
         """The source that the settings describe. Nothing is read yet."""
-        return self.make(_load_class(self.source_path), settings, surroundings)
+        return self.make(_load_class(self.source_path), settings, context)
 
 
 def _load_class(path: str) -> Any:
@@ -81,14 +79,16 @@ KINDS: dict[str, Kind] = {
         "connector.settings:ConnectorSettings", "connector.source:ConnectorSource",
         _make_surrounded, is_listed_cheaply=False, is_probe_complete=False,
     ),
-    "files": Kind("files:FilesSettings", "files:FilesSource"),
-    "git": Kind("git:GitSettings", "git:GitSource", _make_surrounded),
-    "push": Kind("push:PushSettings", "push:PushSource", _make_with_database),
+    "files": Kind("files.settings:FilesSettings", "files.source:FilesSource"),
+    "git": Kind("git.settings:GitSettings", "git.source:GitSource", _make_surrounded),
+    "push": Kind("push.settings:PushSettings", "push.source:PushSource", _make_with_database),
     "records": Kind(
-        "records:RecordsSettings", "records:RecordsSource", claim_documents=GIVEN_CLAIM
+        "records.settings:RecordsSettings", "records.source:RecordsSource",
+        claim_documents=GIVEN_CLAIM,
     ),
     "sql": Kind(
-        "sql:SqlSettings", "sql:SqlSource", claim_documents=GIVEN_CLAIM, is_probe_complete=False
+        "sql.settings:SqlSettings", "sql.source:SqlSource",
+        claim_documents=GIVEN_CLAIM, is_probe_complete=False,
     ),
     "web": Kind(
         "web.settings:WebSettings", "web.source:WebSource", _make_surrounded,
@@ -102,9 +102,9 @@ def open_source(settings: SourceSettings, home: Path, database: Database) -> Sou
 
     `home` is the configuration's: where sources may keep a folder of their own.
     """
-    from ragline.sources.notes import SourceNotes  # needs the database's libraries
+    from ragline.sources.state import SourceState  # needs the database's libraries
 
-    surroundings = Surroundings(
-        home / "sources" / settings.name, SourceNotes(database, settings.name), database
+    context = SourceContext(
+        home / "sources" / settings.name, SourceState(database, settings.name), database
     )
-    return KINDS[settings.kind].open(settings, surroundings)
+    return KINDS[settings.kind].open(settings, context)

@@ -18,7 +18,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from ragline.sources.pushed_documents import Delete, Put, put_text
+from ragline.sources.push.operations import Delete, Put, put_text
 from retrieval_api.messages.fields import Answer, Identifier, Question
 
 MOST_OPERATIONS = 1_000

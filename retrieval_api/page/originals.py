@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from ragline.sources.git import GitSettings
+from ragline.sources.git.settings import GitSettings
 from ragline.sources.settings import LocatedSettings, SourceSettings
 from retrieval_api.page.links import is_safe_link
 

@@ -14,8 +14,7 @@ from ragline.errors import (
     UnknownDocumentError,
     UnknownSourceError,
 )
-from ragline.sources.push import PushSettings
-from ragline.sources.pushed_documents import (
+from ragline.sources.push.operations import (
     Delete,
     Operation,
     Outcome,
@@ -23,6 +22,7 @@ from ragline.sources.pushed_documents import (
     check_size,
     push_documents,
 )
+from ragline.sources.push.settings import PushSettings
 from retrieval_api.access.callers import Pushing
 from retrieval_api.messages import pushing
 from retrieval_api.openapi import may_answer, must_send

@@ -20,8 +20,8 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Scope
 
 from ragline.configuration import Configuration
-from ragline.sources.push import PushSettings
-from ragline.sources.pushed_documents import Put, put_file
+from ragline.sources.push.operations import Put, put_file
+from ragline.sources.push.settings import PushSettings
 from retrieval_api.access.callers import Pushing
 from retrieval_api.messages import pushing
 

@@ -18,7 +18,7 @@ from sqlalchemy import text
 from ragline.configuration import CollectionSettings, Configuration
 from ragline.lifecycle.run_context import RunContext
 from ragline.lifecycle.sync_proof import prove_source
-from ragline.sources.files import FilesSettings
+from ragline.sources.files.settings import FilesSettings
 from ragline.status import read_documents
 
 HISTORY = Path(__file__).parents[1] / "data" / "peps"

@@ -9,7 +9,8 @@ from lifecycle_doubles import HashEmbedder, TreeRunContext, TreeSource, make_run
 from sqlalchemy import text
 
 from ragline.lifecycle.ledger import record_reachable
-from ragline.sources.files import FilesSettings, FilesSource
+from ragline.sources.files.settings import FilesSettings
+from ragline.sources.files.source import FilesSource
 from ragline.status import SourceStatus, read_status
 
 

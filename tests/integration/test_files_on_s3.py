@@ -15,7 +15,8 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 from werkzeug.serving import make_server
 
 from ragline.errors import DocumentTooLargeError, DocumentUnreadableError, SourceUnavailableError
-from ragline.sources.files import FilesSettings, FilesSource
+from ragline.sources.files.settings import FilesSettings
+from ragline.sources.files.source import FilesSource
 from ragline.sources.protocol import FailedFetch, FetchedDocument
 
 PAGE = 2

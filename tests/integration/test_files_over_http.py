@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from ragline.errors import SourceUnavailableError
-from ragline.sources.files import FilesSettings, FilesSource
+from ragline.sources.files.settings import FilesSettings
+from ragline.sources.files.source import FilesSource
 from ragline.sources.protocol import FailedFetch, FetchedDocument
 
 

@@ -18,10 +18,11 @@ from pathlib import Path
 import pytest
 
 from ragline.errors import DocumentTooLargeError, SourceUnavailableError
-from ragline.sources import git_mirror
-from ragline.sources.git import DATED_COMMITS, GitSettings, GitSource
-from ragline.sources.notes import SourceNotes
-from ragline.sources.protocol import FailedFetch, FetchedDocument, Surroundings
+from ragline.sources.git import mirror as git_mirror
+from ragline.sources.git.settings import GitSettings
+from ragline.sources.git.source import DATED_COMMITS, GitSource
+from ragline.sources.protocol import FailedFetch, FetchedDocument, SourceContext
+from ragline.sources.state import SourceState
 
 PASSWORD = "a-pass'w\\ord"
 
@@ -122,7 +123,7 @@ def open_git(tmp_path: Path, database) -> Callable[..., GitSource]:
 
     def open_source(uri: str | Path, **settings: object) -> GitSource:
         parsed = GitSettings(name="s", collection="c", kind="git", uri=str(uri), **settings)
-        around = Surroundings(tmp_path / "home", SourceNotes(database, "s"), database)
+        around = SourceContext(tmp_path / "home", SourceState(database, "s"), database)
         return GitSource(parsed, around)
 
     return open_source
@@ -259,7 +260,7 @@ def test_file_that_came_by_a_merge_is_dated_by_the_merge(address, author, open_g
 
 def test_dates_start_anew_after_many_commits(address, author, open_git, monkeypatch):
     assert DATED_COMMITS > 1
-    monkeypatch.setattr("ragline.sources.git.DATED_COMMITS", 1)
+    monkeypatch.setattr("ragline.sources.git.source.DATED_COMMITS", 1)
     source = open_git(address)
     versions(source)
     for day in (2, 3):

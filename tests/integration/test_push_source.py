@@ -12,8 +12,9 @@ from ragline.errors import DocumentTooLargeError, DocumentUnreadableError
 from ragline.search.messages import SearchRequest
 from ragline.search.searcher import Searcher
 from ragline.sources.protocol import FailedFetch, FetchedDocument
-from ragline.sources.push import FETCHED_AT_ONCE_BYTES, PushSettings, PushSource
-from ragline.sources.pushed_documents import Delete, push_documents, put_file, put_text
+from ragline.sources.push.operations import Delete, push_documents, put_file, put_text
+from ragline.sources.push.settings import PushSettings
+from ragline.sources.push.source import FETCHED_AT_ONCE_BYTES, PushSource
 from ragline.storage.database import Database
 from ragline.storage.statements import load_statement
 

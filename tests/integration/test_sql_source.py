@@ -18,8 +18,9 @@ from ragline.errors import (
     SourceUnavailableError,
 )
 from ragline.sources.protocol import FailedFetch, FetchedDocument
-from ragline.sources.sql import SqlSettings, SqlSource
-from ragline.sources.sql_connection import read_query
+from ragline.sources.sql.connection import read_query
+from ragline.sources.sql.settings import SqlSettings
+from ragline.sources.sql.source import SqlSource
 from ragline.storage.database import read_url
 
 QUERY = "select id, title, body as text, changed_at, acl, note from pages"

@@ -49,12 +49,12 @@ from ragline.lifecycle.removals import confirm_removals
 from ragline.lifecycle.source_lock import SourceLock
 from ragline.lifecycle.source_syncs import record_run_error
 from ragline.lifecycle.sync_proof import prove_source
-from ragline.sources.files import FilesSettings
-from ragline.sources.git import GitSettings
-from ragline.sources.records import RecordsSettings
+from ragline.sources.files.settings import FilesSettings
+from ragline.sources.git.settings import GitSettings
+from ragline.sources.records.settings import RecordsSettings
 from ragline.sources.registry import open_source
 from ragline.sources.settings import SourceSettings
-from ragline.sources.sql import SqlSettings
+from ragline.sources.sql.settings import SqlSettings
 from ragline.sources.web.settings import WebSettings
 from ragline.status import Status, read_status
 from retrieval_api.access.callers import Caller

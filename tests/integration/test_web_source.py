@@ -18,9 +18,9 @@ from ragline.errors import (
     SourceUnavailableError,
 )
 from ragline.parsing.readers.registry import ReaderRegistry
-from ragline.sources.notes import SourceNotes
-from ragline.sources.protocol import FailedFetch, FetchedDocument, Surroundings
-from ragline.sources.web.pace import Clock
+from ragline.sources.protocol import FailedFetch, FetchedDocument, SourceContext
+from ragline.sources.state import SourceState
+from ragline.sources.web.rate_limit import Clock
 from ragline.sources.web.settings import WebSettings
 from ragline.sources.web.source import WebSource
 
@@ -63,8 +63,8 @@ def open_web(host, database, tmp_path, clock) -> Callable[..., WebSource]:
         checked = WebSettings.model_validate(
             {"name": "s", "collection": "c", "kind": "web", "attempts": 2, **entries, **settings}
         )
-        notes = SourceNotes(database, "s")
-        return WebSource(checked, Surroundings(tmp_path / "s", notes, database), clock.clock)
+        notes = SourceState(database, "s")
+        return WebSource(checked, SourceContext(tmp_path / "s", notes, database), clock.clock)
 
     return open_source
 
@@ -492,7 +492,7 @@ class TestRefresh:
             "validators": {"etag": "whatever", "last_modified": None}, "version": "1",
             "size_bytes": 1, "changed_at": None, "is_indexed": True, "links": [], "canonical": None,
         }  # fmt: skip
-        SourceNotes(database, "s").write(key, note)
+        SourceState(database, "s").write(key, note)
         assert list_paths(open_web(), host) == ["/", "/new"]
         (request,) = [one for one in host.requests if one.path == "/old"]
         assert "if-none-match" not in request.headers

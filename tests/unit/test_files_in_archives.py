@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from ragline.errors import DocumentTooLargeError, SourceUnavailableError
-from ragline.sources.files import FilesSettings, FilesSource
+from ragline.sources.files.settings import FilesSettings
+from ragline.sources.files.source import FilesSource
 from ragline.sources.protocol import FailedFetch, FetchedDocument
 
 

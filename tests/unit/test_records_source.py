@@ -16,8 +16,9 @@ import pytest
 
 from ragline.errors import BrokenDocumentError, DocumentTooLargeError, SourceUnavailableError
 from ragline.sources.protocol import FailedFetch, FetchedDocument
-from ragline.sources.record_files import guess_format
-from ragline.sources.records import RecordsSettings, RecordsSource
+from ragline.sources.records.rows import guess_format
+from ragline.sources.records.settings import RecordsSettings
+from ragline.sources.records.source import RecordsSource
 
 
 def open_records(path: Path, **settings: object) -> RecordsSource:

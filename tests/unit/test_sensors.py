@@ -17,7 +17,7 @@ from dagster_project.due_syncs import (
     proof_seconds,
     retry_seconds,
 )
-from ragline.sources.files import FilesSettings
+from ragline.sources.files.settings import FilesSettings
 
 NOW = 1_000_000.0
 PROOF_AGE = 480.0

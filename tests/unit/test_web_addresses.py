@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ragline.sources.web.addresses import normalise_url, path_of
 from ragline.sources.web.media_types import may_be_document, media_type_of, name_file
+from ragline.sources.web.urls import normalise_url, path_of
 
 
 @pytest.mark.parametrize(

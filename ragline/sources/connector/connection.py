@@ -21,7 +21,7 @@ from pydantic import BaseModel, ValidationError
 
 from ragline.errors import DocumentUnreadableError, RaglineError, SourceUnavailableError
 from ragline.sources.connector.settings import LOCAL, ConnectorSettings
-from ragline.sources.file_storage import read_limited
+from ragline.sources.files.storage import read_limited
 
 if TYPE_CHECKING:
     from unstructured_ingest.data_types.file_data import FileData

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from ragline.errors import PermissionsUnavailableError
 from ragline.fingerprints import fingerprint
 from ragline.sources.json_values import json_value, storable_text
-from ragline.sources.moments import read_moment
 from ragline.sources.protocol import ListedDocument
+from ragline.sources.timestamps import read_timestamp
 
 if TYPE_CHECKING:
     from unstructured_ingest.data_types.file_data import FileData, FileDataSourceMetadata
@@ -50,7 +50,7 @@ def describe_file(
             {"content": _stamp(metadata), "readers": _spell_readers(file_data, use_permissions)}
         ),
         size_bytes=metadata.filesize_bytes,
-        changed_at=read_moment(metadata.date_modified),
+        changed_at=read_timestamp(metadata.date_modified),
     )
 
 

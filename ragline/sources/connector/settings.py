@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from pydantic import Field, JsonValue, ValidationInfo, field_validator
 
-from ragline.sources.ignored_files import IgnoredNames
+from ragline.sources.files.ignored_files import IgnoredNames
 from ragline.sources.settings import Duration, SourceSettings, unrepeated_fault
 
 # The only connector that asks no other machine.

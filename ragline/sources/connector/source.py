@@ -22,9 +22,9 @@ from ragline.sources.connector.file_data import (
     read_principals,
 )
 from ragline.sources.connector.settings import ConnectorSettings
-from ragline.sources.ignored_files import IgnoredFiles
+from ragline.sources.files.ignored_files import IgnoredFiles
 from ragline.sources.json_values import json_value
-from ragline.sources.protocol import FailedFetch, FetchedDocument, ListedDocument, Surroundings
+from ragline.sources.protocol import FailedFetch, FetchedDocument, ListedDocument, SourceContext
 
 if TYPE_CHECKING:
     from unstructured_ingest.data_types.file_data import FileData
@@ -37,10 +37,10 @@ DOCUMENT = "document:"
 class ConnectorSource:
     """The files that a connector of unstructured-ingest reaches."""
 
-    def __init__(self, settings: ConnectorSettings, surroundings: Surroundings) -> None:
+    def __init__(self, settings: ConnectorSettings, context: SourceContext) -> None:
         self._settings = settings
-        self._home = surroundings.home
-        self._notes = surroundings.notes
+        self._home = context.home
+        self._notes = context.notes
         self._ignored = IgnoredFiles(settings.ignore_files)
 
     def list_documents(self) -> Iterator[ListedDocument]:

@@ -15,19 +15,19 @@ from itertools import chain
 from pathspec import GitIgnoreSpec
 
 from ragline.errors import RaglineError, SourceUnavailableError
-from ragline.sources.web.addresses import normalise_stated, path_of
-from ragline.sources.web.media_types import may_be_document
-from ragline.sources.web.page_notes import (
+from ragline.sources.web.crawl_state import (
     PageNote,
     SitemapNote,
     WebNotes,
     page_key,
     sitemap_key,
 )
-from ragline.sources.web.polite_client import PageFailedError
+from ragline.sources.web.http_client import PageFailedError
+from ragline.sources.web.media_types import may_be_document
 from ragline.sources.web.robots import RobotsRules
 from ragline.sources.web.settings import ALL_PAGES, WebSettings
 from ragline.sources.web.site import Site, Visit, fail_visit
+from ragline.sources.web.urls import normalise_stated, path_of
 
 logger = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from mimetypes import MimeTypes
 from pathlib import PurePosixPath
 
-from ragline.sources.web.addresses import path_of
+from ragline.sources.web.urls import path_of
 
 PAGE_TYPES = frozenset({"text/html", "application/xhtml+xml"})
 # Nothing to read, or (feeds) what the pages say themselves.

@@ -18,9 +18,8 @@ from w3lib.encoding import html_body_declared_encoding, http_content_type_encodi
 from ragline.errors import BrokenDocumentError
 from ragline.parsing.document_text import one_line, storable
 from ragline.parsing.text_encoding import decode_text
-from ragline.sources.web.addresses import normalise_url
-from ragline.sources.web.origins import origin_of
-from ragline.sources.web.refreshes import Refresh, find_page_refresh
+from ragline.sources.web.refresh_redirects import Refresh, find_page_refresh
+from ragline.sources.web.urls import normalise_url, origin_of
 
 # What the extractor and the parser below it raise on pages that break them.
 _FAULTS = (

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from protego import Protego
 
 from ragline.errors import SourceUnavailableError
-from ragline.sources.web.page_notes import ROBOTS_KEY, RobotsNote, Validators, WebNotes
-from ragline.sources.web.polite_client import Answer, PoliteClient
+from ragline.sources.web.crawl_state import ROBOTS_KEY, RobotsNote, Validators, WebNotes
+from ragline.sources.web.http_client import Answer, PoliteClient
 
 # RFC 9309, 2.5: a crawler reads at least this much.
 MAX_ROBOTS_BYTES = 500 * 1024

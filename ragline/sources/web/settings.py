@@ -12,7 +12,7 @@ from typing import Literal
 from pydantic import Field, field_validator, model_validator
 
 from ragline.sources.settings import Duration, SourceSettings, Variable
-from ragline.sources.web.origins import origin_of
+from ragline.sources.web.urls import origin_of
 
 ALL_PAGES = ("**/*",)
 

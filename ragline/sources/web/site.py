@@ -15,9 +15,9 @@ from ragline.errors import (
     SourceUnavailableError,
 )
 from ragline.sources.protocol import FailedFetch, FetchedDocument
-from ragline.sources.web.page_notes import PageNote, SitemapNote, Validators, WebNotes
-from ragline.sources.web.pages import Redirection, limit_body, read_answer
-from ragline.sources.web.polite_client import Answer, PoliteClient
+from ragline.sources.web.crawl_state import PageNote, SitemapNote, Validators, WebNotes
+from ragline.sources.web.http_client import Answer, PoliteClient
+from ragline.sources.web.response_reading import Redirection, limit_body, read_answer
 from ragline.sources.web.sitemaps import MAX_SITEMAP_BYTES, read_sitemap
 
 GONE = frozenset({404, 410})

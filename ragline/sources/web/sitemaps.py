@@ -13,8 +13,8 @@ from datetime import datetime
 
 from lxml import etree
 
-from ragline.sources.moments import read_moment
-from ragline.sources.web.addresses import normalise_url
+from ragline.sources.timestamps import read_timestamp
+from ragline.sources.web.urls import normalise_url
 
 # The protocol allows 50 MiB, uncompressed.
 MAX_SITEMAP_BYTES = 64 * 1024**2
@@ -40,7 +40,7 @@ class Sitemap:
         elif url is None:
             raise ValueError(f"it names {location!r}, which is no web page")
         elif kind == "url":
-            self.pages[url] = read_moment(changed)
+            self.pages[url] = read_timestamp(changed)
         else:
             self.sitemaps.append(url)
 

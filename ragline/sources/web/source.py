@@ -17,12 +17,12 @@ from ragline.errors import (
     DocumentUnreadableError,
     SourceUnavailableError,
 )
-from ragline.sources.protocol import FailedFetch, FetchedDocument, ListedDocument, Surroundings
-from ragline.sources.web.kept_pages import KeptPages
-from ragline.sources.web.origins import origin_of
-from ragline.sources.web.pace import Clock, Pace
-from ragline.sources.web.page_notes import WebNotes
+from ragline.sources.protocol import FailedFetch, FetchedDocument, ListedDocument, SourceContext
+from ragline.sources.web.crawl_state import WebNotes
+from ragline.sources.web.page_cache import KeptPages
+from ragline.sources.web.rate_limit import Clock, Pace
 from ragline.sources.web.settings import WebSettings
+from ragline.sources.web.urls import origin_of
 
 if TYPE_CHECKING:
     from ragline.sources.web.robots import RobotsRules
@@ -48,11 +48,11 @@ class WebSource:
     """The pages of one host. A document's id is its URL in one normalised form."""
 
     def __init__(
-        self, settings: WebSettings, surroundings: Surroundings, clock: Clock | None = None
+        self, settings: WebSettings, context: SourceContext, clock: Clock | None = None
     ) -> None:
         self._settings = settings
-        self._notes = WebNotes(surroundings.notes)
-        self._kept = KeptPages(surroundings.home)
+        self._notes = WebNotes(context.notes)
+        self._kept = KeptPages(context.home)
         self._clock = clock or Clock()
         self._pace = Pace(settings.requests_per_second, self._clock)
 
@@ -105,7 +105,7 @@ class WebSource:
         One conditional request each. A page that changed behind them does not show.
         """
         with self._ask_host(may_be_noted=True) as host:
-            from ragline.sources.web.entry_states import read_entry_states  # as in `_ask_host`
+            from ragline.sources.web.entry_probe import read_entry_states  # as in `_ask_host`
 
             states = read_entry_states(self._settings, host.site, host.rules)
         return hashlib.sha256(json.dumps(states, sort_keys=True).encode()).hexdigest()
@@ -116,10 +116,10 @@ class WebSource:
         try:
             # They need the extra `web`, and a quarter of a second that processes which only
             # read the configuration need not pay.
-            from ragline.sources.web.addresses import normalise_stated
-            from ragline.sources.web.polite_client import PoliteClient
+            from ragline.sources.web.http_client import PoliteClient
             from ragline.sources.web.robots import read_rules
             from ragline.sources.web.site import Site
+            from ragline.sources.web.urls import normalise_stated
         except ImportError as error:
             raise SourceUnavailableError(
                 f"source {self._settings.name}: the kind web needs more: pip install "

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import text
 
-from ragline.sources.pushed_documents import Delete, push_documents, put_text
+from ragline.sources.push.operations import Delete, push_documents, put_text
 from ragline.storage.database import Database
 
 

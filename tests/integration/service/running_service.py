@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fastapi import FastAPI
 
 from ragline.configuration import Configuration
-from ragline.sources.push import PushSettings
+from ragline.sources.push.settings import PushSettings
 from retrieval_api.commands import build_server
 from retrieval_api.service import Service
 

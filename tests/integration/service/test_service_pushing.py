@@ -16,7 +16,7 @@ import pytest
 from running_service import INBOX, RunningService
 
 from ragline.sources.protocol import FetchedDocument
-from ragline.sources.push import PushSource
+from ragline.sources.push.source import PushSource
 from retrieval_api.problems import MEDIA_TYPE
 
 LIMIT_BYTES = INBOX.max_document_bytes

@@ -19,7 +19,7 @@ from typing import IO, NamedTuple, TypeVar
 from filelock import FileLock
 
 from ragline.errors import DiskFullError
-from ragline.sources.git_program import GitCommandError, GitProgram
+from ragline.sources.git.program import GitCommandError, GitProgram
 from ragline.storage.disk_errors import NO_SPACE, describe_full_disk, writing_to
 
 T = TypeVar("T")

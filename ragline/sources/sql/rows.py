@@ -16,8 +16,8 @@ from sqlalchemy import ColumnElement, Connection, Select, bindparam, false, sele
 from sqlalchemy.exc import DataError, DBAPIError, NotSupportedError
 from sqlalchemy.types import NullType
 
-from ragline.sources.sql_connection import BATCH_ROWS, explain_failure, stream_rows
-from ragline.sources.undecoded_values import Undecoded
+from ragline.sources.sql.connection import BATCH_ROWS, explain_failure, stream_rows
+from ragline.sources.sql.undecoded_values import Undecoded
 
 # More rows at fault are a fault of the query; each one costs several statements.
 MOST_FAILED_ROWS = 100

@@ -11,7 +11,7 @@ from urllib.parse import unquote_to_bytes
 
 from pathspec import GitIgnoreSpec
 
-from ragline.sources.ignored_files import IgnoredFiles
+from ragline.sources.files.ignored_files import IgnoredFiles
 
 EVERYTHING = ("**/*",)
 

@@ -11,7 +11,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 
-def read_moment(value: Any) -> datetime | None:
+def read_timestamp(value: Any) -> datetime | None:
     """A datetime, a date, seconds since 1970, ISO 8601, or the date of an HTTP header.
 
     One without a time zone is taken as UTC. What is none of these gives None. Digits alone are

@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import Field
 from sqlalchemy import Connection, Row
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -22,34 +21,14 @@ from ragline.errors import (
     SourceUnavailableError,
 )
 from ragline.sources.protocol import FailedFetch, FetchedDocument, ListedDocument
-from ragline.sources.pushed_documents import spell_content
-from ragline.sources.settings import SourceSettings
+from ragline.sources.push.operations import spell_content
+from ragline.sources.push.settings import PushSettings
 from ragline.storage.database import Database
 from ragline.storage.statements import load_statement
 
 LISTED_AT_ONCE = 1_000
 # Contents that are in memory at a time, unless a single one is larger.
 FETCHED_AT_ONCE_BYTES = 16 << 20
-
-
-class PushSettings(SourceSettings):
-    """Documents that callers put into the collection. Nothing has to be said of where they are.
-
-    Every deletion is somebody's explicit word, so by default none is held back.
-    """
-
-    kind: Literal["push"]
-    max_removal_ratio: float = Field(default=1.0, ge=0, le=1)
-
-    @property
-    def address(self) -> str:
-        """The route that takes the documents."""
-        return f"PUT /v1/collections/{self.collection}/documents/…"
-
-    @property
-    def is_local(self) -> bool:
-        """Always: the documents lie in Ragline's own database."""
-        return True
 
 
 class PushSource:

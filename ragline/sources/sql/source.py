@@ -6,7 +6,6 @@ What the columns mean is `record_fields`; how the database is reached is `sql_co
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,12 +13,10 @@ from datetime import datetime
 from decimal import Decimal
 from itertools import groupby, islice
 from operator import itemgetter
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID
 
-from pydantic import ValidationInfo, field_validator, model_validator
-from sqlalchemy import URL, Connection, Select, func, literal_column, select
+from sqlalchemy import Connection, Select, func, literal_column, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.selectable import Subquery
 
@@ -31,111 +28,28 @@ from ragline.errors import (
 )
 from ragline.fingerprints import fingerprint, hash_bytes
 from ragline.sources.json_values import spell_values, storable_text
-from ragline.sources.moments import read_moment
 from ragline.sources.protocol import FailedFetch, FetchedDocument, ListedDocument
-from ragline.sources.record_fields import Column, RecordFields
-from ragline.sources.settings import SourceSettings, Variable, unrepeated_fault
-from ragline.sources.sql_connection import (
+from ragline.sources.sql.connection import (
     BATCH_ROWS,
     FAILURES,
     connect_reading,
     explain_failure,
     make_rows,
-    read_address,
-    read_query,
     stream_rows,
 )
-from ragline.sources.sql_rows import (
+from ragline.sources.sql.rows import (
     VALUE_FAULTS,
     FailedRow,
     is_fault_of_row,
     read_rows,
     read_rows_of,
 )
-from ragline.sources.undecoded_values import Undecoded, find_undecoded
+from ragline.sources.sql.settings import SqlSettings
+from ragline.sources.sql.undecoded_values import Undecoded, find_undecoded
+from ragline.sources.timestamps import read_timestamp
 
 # The document that rows without an id become, all together.
 NO_ID = "(no id)"
-
-
-class RowFields(RecordFields):
-    """Which columns of a row are what."""
-
-    id: Column = "id"
-
-
-class SqlSettings(SourceSettings):
-    """A query whose rows are documents.
-
-    The database is at `url`, which holds no password, or at the URL that the environment
-    variable `url_variable` holds. `credentials` are a `username` and a `password`.
-    """
-
-    kind: Literal["sql"]
-    url: str | None = None
-    url_variable: Variable | None = None
-    query: str
-    fields: RowFields = RowFields()
-
-    @field_validator("url")
-    @classmethod
-    def _check_url(cls, text: str | None, info: ValidationInfo) -> str | None:
-        """A file of SQLite is relative to the configuration's folder."""
-        if text is None:
-            return None
-        try:
-            url = read_address(text)
-        except ValueError as error:
-            raise unrepeated_fault(str(error)) from None
-        if url.password is not None:
-            raise unrepeated_fault("holds a password; name its environment variable in credentials")
-        if url.get_backend_name() == "sqlite" and url.database:
-            folder = (info.context or {}).get("folder", Path.cwd())
-            url = url.set(database=str((folder / Path(url.database).expanduser()).resolve()))
-        return url.render_as_string()
-
-    @field_validator("query")
-    @classmethod
-    def _check_query(cls, text: str) -> str:
-        return read_query(text)
-
-    @model_validator(mode="after")
-    def _check_place(self) -> SqlSettings:
-        if (self.url is None) == (self.url_variable is None):
-            raise unrepeated_fault("exactly one of url and url_variable is needed")
-        for name in self.credentials:
-            if name not in ("username", "password"):
-                raise unrepeated_fault(
-                    f"credentials: unknown {name!r}; allowed: username, password"
-                )
-        return self
-
-    @property
-    def address(self) -> str:
-        """The URL without its password, or where it is kept."""
-        return self.url or f"the database of {self.url_variable}"
-
-    @property
-    def is_local(self) -> bool:
-        """Whether it is a file of this machine."""
-        return self.url is not None and read_address(self.url).get_backend_name() == "sqlite"
-
-    def read_url(self) -> URL:
-        """The database's URL with its password.
-
-        Raises:
-            SourceUnavailableError: the environment lacks it, or holds something else.
-        """
-        text = self.url or os.environ.get(self.url_variable or "")
-        try:
-            url = read_address(text or "")
-        except ValueError as error:
-            raise SourceUnavailableError(
-                f"source {self.name}: the environment variable {self.url_variable} {error}; set "
-                "it for every process that syncs"
-            ) from None
-        secrets = self.read_credentials()
-        return url.set(username=secrets.get("username"), password=secrets.get("password"))
 
 
 class SqlSource:
@@ -242,7 +156,7 @@ class SqlSource:
                 undated.add(document_id)
             else:
                 version = f"{_spell_change(change)} {self._reading}"
-                yield ListedDocument(document_id, version, changed_at=read_moment(change))
+                yield ListedDocument(document_id, version, changed_at=read_timestamp(change))
         if undated:
             yield from self._list_undated(connection, rows, undated)
 
@@ -420,5 +334,5 @@ def _refuse_undecoded(row: Mapping[str, Any]) -> None:
 
 def _spell_change(value: Any) -> str:
     """A value of `changed_at`, whatever the time zone of the session is."""
-    moment = read_moment(value) if isinstance(value, datetime) else None
+    moment = read_timestamp(value) if isinstance(value, datetime) else None
     return str(value) if moment is None else moment.isoformat()

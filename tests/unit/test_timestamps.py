@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
 
-from ragline.sources.moments import read_moment
+from ragline.sources.timestamps import read_timestamp
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
 
@@ -27,18 +27,18 @@ NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
     ],
 )
 def test_time_is_read_in_utc(value):
-    moment = read_moment(value)
+    moment = read_timestamp(value)
     assert moment == NOON
     assert moment.utcoffset() == timedelta()
 
 
 @pytest.mark.parametrize("value", [date(2024, 5, 1), "2024-05-01", "20240501"])
 def test_day_is_its_beginning(value):
-    assert read_moment(value) == NOON.replace(hour=0)
+    assert read_timestamp(value) == NOON.replace(hour=0)
 
 
 @pytest.mark.parametrize(
     "value", [None, "", "yesterday", True, 1e18, float("nan"), "1" * 30, [], b"2024-05-01"]
 )
 def test_what_is_no_time_is_none(value):
-    assert read_moment(value) is None
+    assert read_timestamp(value) is None

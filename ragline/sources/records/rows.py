@@ -14,9 +14,9 @@ from io import TextIOWrapper
 from pathlib import PurePosixPath
 from typing import Any, BinaryIO, Literal
 
-from ragline.sources.file_paths import is_unicode
+from ragline.sources.files.paths import is_unicode
 from ragline.sources.json_values import spell_values
-from ragline.sources.record_shapes import open_checked
+from ragline.sources.records.format_check import open_checked
 
 Format = Literal["jsonl", "parquet", "csv"]
 COMPRESSIONS = (".gz", ".bz2", ".xz", ".zst", ".zip")

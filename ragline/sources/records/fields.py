@@ -14,8 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from ragline.errors import BrokenDocumentError, DocumentTooLargeError, EmptyDocumentError
 from ragline.fingerprints import fingerprint
 from ragline.sources.json_values import json_value, storable_text
-from ragline.sources.moments import read_moment
 from ragline.sources.protocol import FetchedDocument
+from ragline.sources.timestamps import read_timestamp
 
 Column = Annotated[str, Field(min_length=1)]
 
@@ -47,7 +47,7 @@ class RecordFields(BaseModel):
 
     def read_changed_at(self, record: Mapping[str, Any]) -> datetime | None:
         """When the record says that it was changed; None when it says nothing of use."""
-        return None if self.changed_at is None else read_moment(record.get(self.changed_at))
+        return None if self.changed_at is None else read_timestamp(record.get(self.changed_at))
 
     def read_document(
         self,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from ragline.errors import SourceUnavailableError
-from ragline.sources.web.addresses import normalise_stated
-from ragline.sources.web.page_notes import PageNote
+from ragline.sources.web.crawl_state import PageNote
 from ragline.sources.web.robots import RobotsRules
 from ragline.sources.web.settings import WebSettings
 from ragline.sources.web.site import Site
+from ragline.sources.web.urls import normalise_stated
 
 MAX_REDIRECTS = 5
 

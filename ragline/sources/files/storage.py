@@ -15,16 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-from pydantic import Field, JsonValue, field_validator
-
 from ragline.errors import DocumentTooLargeError, SourceUnavailableError
 from ragline.fingerprints import hash_bytes
-from ragline.sources.settings import LocatedSettings, unrepeated_fault
+from ragline.sources.files.settings import StorageSettings, read_protocol
+from ragline.sources.settings import LocatedSettings
 
-# Options of which nobody would say that they are no secret.
-SECRET_OPTIONS = frozenset(
-    {"secret", "password", "client_secret", "account_key", "sas_token", "connection_string"}
-)
 # What storages call the value that changes with the content; one is enough, the best first.
 TAG_KEYS = ("ETag", "etag", "md5", "md5Hash", "content_md5", "Content-MD5", "Digest", "checksum")
 # What changes with most changes of the content: together with the size, the next best.
@@ -34,38 +29,6 @@ STAMP_KEYS = (*CHANGED_KEYS, "created", "date_time", "CRC")
 FLAT_PROTOCOLS = ("s3", "s3a")
 EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs", "http": "http", "https": "http"}
 EXTRAS |= dict.fromkeys(("az", "abfs", "abfss"), "azure")
-
-
-class StoredSettings(LocatedSettings):
-    """Files that lie anywhere fsspec reaches.
-
-    `storage` are fsspec's options of the storage that are no secrets, such as `endpoint_url` or
-    `anon`; those that are come from the environment, through `credentials`, under fsspec's names
-    for them. In a chained URL (`zip://::s3://…`) they belong to the last part.
-    """
-
-    storage: dict[str, JsonValue] = Field(default_factory=dict)
-
-    @field_validator("storage")
-    @classmethod
-    def _refuse_secrets(cls, storage: dict[str, JsonValue]) -> dict[str, JsonValue]:
-        for name in sorted(SECRET_OPTIONS & storage.keys()):
-            raise unrepeated_fault(
-                f"{name} is a secret; name its environment variable in credentials"
-            )
-        return storage
-
-    @property
-    def storage_options(self) -> dict[str, Any]:
-        """The keywords of fsspec for the whole chain of the `uri`, secrets included.
-
-        Raises:
-            SourceUnavailableError: the environment lacks a secret.
-        """
-        protocols = [_protocol(part) for part in self.uri.split("::")]
-        options: dict[str, Any] = {name: {"skip_instance_cache": True} for name in protocols}
-        options[protocols[-1]] |= {**self.storage, **self.read_credentials()}
-        return options
 
 
 @dataclass(frozen=True)
@@ -136,7 +99,7 @@ class FileStorage:
         return name[len(self.root.rstrip("/")) :].lstrip("/") if self.root else name
 
 
-def open_storage(settings: StoredSettings) -> FileStorage:
+def open_storage(settings: StorageSettings) -> FileStorage:
     """The storage of a source's `uri`, with nothing remembered.
 
     Raises:
@@ -150,11 +113,11 @@ def open_storage(settings: StoredSettings) -> FileStorage:
         file_system, root = fsspec.core.url_to_fs(settings.uri, **settings.storage_options)
     if "::" in settings.uri:
         root = root.removesuffix("*").rstrip("/")
-    return FileStorage(file_system, root, _protocol(settings.uri) in FLAT_PROTOCOLS)
+    return FileStorage(file_system, root, read_protocol(settings.uri) in FLAT_PROTOCOLS)
 
 
 @contextmanager
-def open_stored_file(settings: StoredSettings) -> Iterator[BinaryIO]:
+def open_stored_file(settings: StorageSettings) -> Iterator[BinaryIO]:
     """The one file of a source's `uri`, decompressed where its name says that it is compressed.
 
     Raises:
@@ -225,7 +188,7 @@ def unavailable(
     """The error that says of a source's `uri` what failed and why, without any secret."""
     place = getattr(error, "filename", None) or settings.uri
     reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    extra = EXTRAS.get(_protocol(settings.uri.rpartition("::")[2]))
+    extra = EXTRAS.get(read_protocol(settings.uri.rpartition("::")[2]))
     if isinstance(error, ImportError) and extra is not None:
         reason = f"a package is not installed; install the extra: pip install 'ragline[{extra}]'"
     message = f"source {settings.name}: {place} {failure}: {' '.join(reason.split())}"
@@ -236,7 +199,3 @@ def _without_secrets(settings: LocatedSettings, message: str) -> str:
     for secret in filter(None, map(os.environ.get, settings.credentials.values())):
         message = message.replace(secret, "***")
     return re.sub(r"://[^/@\s]*@", "://", message)
-
-
-def _protocol(url: str) -> str:
-    return url.partition("://")[0] if "://" in url else "file"

@@ -8,11 +8,9 @@ from __future__ import annotations
 import re
 from urllib.parse import unquote, urljoin, urlsplit
 
-from w3lib.url import canonicalize_url
-
 from ragline.errors import SourceUnavailableError
-from ragline.sources.web.origins import origin_of
 
+DEFAULT_PORTS = {"http": 80, "https": 443}
 # Only names that mean nothing but tracking: `source`, `ref` or `cid` tell pages apart elsewhere.
 _TRACKING = re.compile(
     r"utm_\w+|gclid|dclid|gbraid|wbraid|fbclid|msclkid|yclid|igshid|mc_cid|mc_eid|_ga|_gl",
@@ -20,11 +18,30 @@ _TRACKING = re.compile(
 )
 
 
+def origin_of(url: str) -> str:
+    """`scheme://host[:port]` in lower case, the port only where it is not the scheme's own.
+
+    Raises:
+        ValueError: no http or https URL, or one with a user or password in it.
+    """
+    parts = urlsplit(url)
+    scheme = parts.scheme.lower()
+    if scheme not in DEFAULT_PORTS or not parts.hostname:
+        raise ValueError(f"{url!r} is no http:// or https:// URL")
+    if "@" in parts.netloc:
+        raise ValueError("a URL must not hold a user or password; put it under credentials")
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    is_default = parts.port in {None, DEFAULT_PORTS[scheme]}
+    return f"{scheme}://{host}" if is_default else f"{scheme}://{host}:{parts.port}"
+
+
 def normalise_url(url: str, page: str | None = None) -> str | None:
     """A URL, or a link that stands on a page, in one form; None when it leads to no web page.
 
     Without fragment, tracking parameters and default port; the query in order of its names.
     """
+    from w3lib.url import canonicalize_url  # of the extra `web`
+
     try:
         joined = urljoin(page, url.strip()) if page else url.strip()
         origin_of(joined)

@@ -6,16 +6,10 @@ a file costs nothing. How the commits get here is `git_mirror`, how git is calle
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
-from typing import Literal
-from urllib.parse import urlsplit
-
-from pydantic import ValidationInfo, field_validator, model_validator
 
 from ragline.errors import (
     DiskFullError,
@@ -23,12 +17,11 @@ from ragline.errors import (
     DocumentUnreadableError,
     SourceUnavailableError,
 )
-from ragline.sources.file_paths import EVERYTHING, PathPatterns, encode_path
-from ragline.sources.git_mirror import ATTEMPTS, Blob, GitMirror, MirrorBrokenError
-from ragline.sources.git_program import GitCommandError, open_program
-from ragline.sources.ignored_files import IgnoredNames
-from ragline.sources.protocol import FailedFetch, FetchedDocument, ListedDocument, Surroundings
-from ragline.sources.settings import LocatedSettings, unrepeated_fault
+from ragline.sources.files.paths import PathPatterns, encode_path
+from ragline.sources.git.mirror import ATTEMPTS, Blob, GitMirror, MirrorBrokenError
+from ragline.sources.git.program import GitCommandError, open_program
+from ragline.sources.git.settings import GitSettings
+from ragline.sources.protocol import FailedFetch, FetchedDocument, ListedDocument, SourceContext
 
 # The note of the commit that was listed last, and of the one since which changes are dated.
 LISTED = "listed"
@@ -36,69 +29,15 @@ LISTED = "listed"
 DATED_COMMITS = 1000
 # The end of the year 9999: commits may say anything.
 LATEST_S = 253_402_300_799
-BRANCH_PATTERN = r"[^\s:?*\[\\^~-][^\s:?*\[\\^~]*"
-SSH_PLACE = r"[\w.-]+@[\w.-]+:[^:].*"
-
-
-class GitSettings(LocatedSettings):
-    """A branch of a repository. `include` and `exclude` are those of `PathPatterns`.
-
-    `credentials` are the `username` and `password` (or token) of an https URL. An ssh URL uses
-    the keys of the user who syncs.
-    """
-
-    kind: Literal["git"]
-    branch: str | None = None
-    include: tuple[str, ...] = EVERYTHING
-    exclude: tuple[str, ...] = ()
-    ignore_files: IgnoredNames = True
-
-    @field_validator("uri")
-    @classmethod
-    def _resolve(cls, uri: str, info: ValidationInfo) -> str:
-        """A path is relative to the configuration's folder; `user@host:path` is none."""
-        if "://" in uri and urlsplit(uri).password is not None:
-            raise unrepeated_fault("holds a password; name its environment variable in credentials")
-        return uri if re.fullmatch(SSH_PLACE, uri) else super()._resolve(uri, info)
-
-    @field_validator("branch")
-    @classmethod
-    def _check_branch(cls, branch: str | None) -> str | None:
-        if branch is not None and not re.fullmatch(BRANCH_PATTERN, branch):
-            raise ValueError("is no name of a branch; allowed: a name as git branch shows it")
-        return branch
-
-    @model_validator(mode="after")
-    def _check_credentials(self) -> GitSettings:
-        for name in self.credentials:
-            if name not in ("username", "password"):
-                raise unrepeated_fault(
-                    f"credentials: unknown {name!r}; allowed: username, password"
-                )
-        if self.credentials and not self.uri.startswith(("https://", "http://")):
-            raise unrepeated_fault(
-                "credentials: only an https URL takes any; ssh uses its own keys"
-            )
-        return self
-
-    @property
-    def local_path(self) -> Path | None:
-        """The path of a local `uri`; None for a remote one."""
-        return None if re.fullmatch(SSH_PLACE, self.uri) else super().local_path
-
-    @property
-    def is_local(self) -> bool:
-        """Whether the `uri` is a path of this machine."""
-        return self.local_path is not None
 
 
 class GitSource:
     """The files of one branch."""
 
-    def __init__(self, settings: GitSettings, surroundings: Surroundings) -> None:
+    def __init__(self, settings: GitSettings, context: SourceContext) -> None:
         self._settings = settings
-        self._notes = surroundings.notes
-        self._home = surroundings.home
+        self._notes = context.notes
+        self._home = context.home
         self._patterns = PathPatterns(settings.include, settings.exclude, settings.ignore_files)
         self._blobs: dict[str, Blob] = {}
         self._changes: dict[str, datetime] = {}

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from lxml import html
 
-from ragline.sources.web.addresses import normalise_url
+from ragline.sources.web.urls import normalise_url
 
 # A page that is shown for longer is meant to be read.
 LONGEST_DELAY_S = 30.0

@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 from ragline.errors import (
     BrokenDocumentError,
@@ -20,8 +20,7 @@ from ragline.errors import (
     SourceUnavailableError,
 )
 from ragline.fingerprints import fingerprint, hash_bytes
-from ragline.sources.file_storage import (
-    StoredSettings,
+from ragline.sources.files.storage import (
     open_storage,
     open_stored_file,
     read_version,
@@ -29,21 +28,8 @@ from ragline.sources.file_storage import (
 )
 from ragline.sources.json_values import storable_text
 from ragline.sources.protocol import FailedFetch, FetchedDocument, ListedDocument
-from ragline.sources.record_fields import RecordFields
-from ragline.sources.record_files import Format, Row, guess_format, read_rows
-
-
-class RecordsSettings(StoredSettings):
-    """A file of records. Its `format` is what its name says, unless stated."""
-
-    kind: Literal["records"]
-    fields: RecordFields = RecordFields()
-    format: Format | None = None
-
-    @property
-    def stated_format(self) -> Format:
-        """The format that the file is read as."""
-        return self.format or guess_format(self.uri)
+from ragline.sources.records.rows import Row, read_rows
+from ragline.sources.records.settings import RecordsSettings
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,39 +12,29 @@ import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from ragline.errors import DocumentError, DocumentUnreadableError, SourceUnavailableError
-from ragline.sources.file_paths import EVERYTHING, PathPatterns, decode_path, encode_path
-from ragline.sources.file_storage import (
+from ragline.sources.files.paths import PathPatterns, decode_path, encode_path
+from ragline.sources.files.settings import FilesSettings
+from ragline.sources.files.storage import (
     CHANGED_KEYS,
     FileStorage,
-    StoredSettings,
     open_regular_file,
     open_storage,
     read_limited,
     read_version,
     unavailable,
 )
-from ragline.sources.ignored_files import IgnoredNames
 from ragline.sources.json_values import storable_text
-from ragline.sources.moments import read_moment
 from ragline.sources.protocol import FailedFetch, FetchedDocument, ListedDocument
+from ragline.sources.timestamps import read_timestamp
 
 # What is no longer there when it is looked at.
 VANISHED = (FileNotFoundError, NotADirectoryError)
 # Behind the id of a file that is not UTF-8, where the spelling of its path is another file's name.
 UNSPELLED = " (not UTF-8)"
 LONGEST_FAULT = 300
-
-
-class FilesSettings(StoredSettings):
-    """A folder of files. `include` and `exclude` are those of `PathPatterns`."""
-
-    kind: Literal["files"]
-    include: tuple[str, ...] = EVERYTHING
-    exclude: tuple[str, ...] = ()
-    ignore_files: IgnoredNames = True
 
 
 class FilesSource:
@@ -194,7 +184,7 @@ class FilesSource:
             document_id=document_id,
             version=f"{status.st_size}-{status.st_mtime_ns}",
             size_bytes=status.st_size,
-            changed_at=read_moment(status.st_mtime),
+            changed_at=read_timestamp(status.st_mtime),
         )
 
     def _open_storage(self) -> FileStorage:
@@ -240,7 +230,7 @@ class FilesSource:
             version=read_version(details) or storage.hash(path, limit),
             size_bytes=size if isinstance(size, int) else None,
             changed_at=next(
-                (read_moment(details[key]) for key in CHANGED_KEYS if details.get(key)), None
+                (read_timestamp(details[key]) for key in CHANGED_KEYS if details.get(key)), None
             ),
         )
 
@@ -254,7 +244,7 @@ def _find_folder_change(root: Path, folder: str) -> datetime | None:
     while not path.is_dir() and path != root:
         path = path.parent
     try:
-        return read_moment(path.stat().st_mtime)
+        return read_timestamp(path.stat().st_mtime)
     except OSError:
         return None
 

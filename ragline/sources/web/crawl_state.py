@@ -1,6 +1,6 @@
 """What is remembered of a page, a sitemap and robots.txt, so that a 304 is all it costs.
 
-Notes live in `ragline.sources.notes`. One that is missing, or was written in another form, is
+Notes live in `ragline.sources.state`. One that is missing, or was written in another form, is
 taken for none: the page is then requested without a condition.
 """
 
@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from ragline.sources.notes import SourceNotes
+from ragline.sources.state import SourceState
 
 ROBOTS_KEY = "robots"
 # Raise it whenever the same page may be noted differently: it is then asked for in full.
@@ -87,7 +87,7 @@ Note = TypeVar("Note", PageNote, SitemapNote, RobotsNote)
 class WebNotes:
     """The notes of one source of kind `web`, by URL."""
 
-    def __init__(self, notes: SourceNotes) -> None:
+    def __init__(self, notes: SourceState) -> None:
         self._notes = notes
 
     def read_page(self, url: str) -> PageNote | None:

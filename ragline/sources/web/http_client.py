@@ -16,11 +16,10 @@ import httpx2
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
 
 from ragline.errors import SourceUnavailableError
-from ragline.sources.moments import read_moment
-from ragline.sources.web.addresses import normalise_url
-from ragline.sources.web.origins import origin_of
-from ragline.sources.web.pace import Clock, Pace
+from ragline.sources.timestamps import read_timestamp
+from ragline.sources.web.rate_limit import Clock, Pace
 from ragline.sources.web.settings import WebSettings
+from ragline.sources.web.urls import normalise_url, origin_of
 
 ACCEPTED = "text/html,application/xhtml+xml,application/pdf,text/*;q=0.9,*/*;q=0.5"
 FIRST_BACKOFF_S = 1.0
@@ -202,7 +201,7 @@ def _read_retry_after(value: str | None) -> float | None:
         return None
     if value.strip().isdecimal():
         return float(value)
-    moment = read_moment(value)
+    moment = read_timestamp(value)
     return None if moment is None else max((moment - datetime.now(UTC)).total_seconds(), 0)
 
 

@@ -16,7 +16,7 @@ from ragline.storage.statements import load_statement
 
 
 @dataclass(frozen=True, slots=True)
-class SourceNotes:
+class SourceState:
     """The notes of one source: JSON objects by key. Losing one costs work and nothing else."""
 
     database: Database

@@ -16,13 +16,13 @@ from ragline.errors import (
     EmptyDocumentError,
 )
 from ragline.fingerprints import hash_bytes, hash_text
-from ragline.sources.moments import read_moment
 from ragline.sources.protocol import FailedFetch, FetchedDocument
+from ragline.sources.timestamps import read_timestamp
+from ragline.sources.web.crawl_state import READING, PageNote, Validators
+from ragline.sources.web.http_client import Answer
 from ragline.sources.web.media_types import PAGE_TYPES, is_document_type, media_type_of, name_file
 from ragline.sources.web.page_extraction import ExtractedPage, extract_page
-from ragline.sources.web.page_notes import READING, PageNote, Validators
-from ragline.sources.web.polite_client import Answer
-from ragline.sources.web.refreshes import LONGEST_DELAY_S, find_refresh
+from ragline.sources.web.refresh_redirects import LONGEST_DELAY_S, find_refresh
 
 # A page is parsed in this process, which has no limits of its own; it takes some 3 s a MiB.
 MAX_PAGE_BYTES = 8 * 1024**2
@@ -127,7 +127,7 @@ def _note(
         validators=Validators.of(answer.headers),
         version=version,
         size_bytes=size_bytes,
-        changed_at=read_moment(answer.headers.get("last-modified")),
+        changed_at=read_timestamp(answer.headers.get("last-modified")),
         is_indexed=directives.isdisjoint({"noindex", "none"}),
         links=page.links if page and has_links else (),
         canonical=page.canonical if page else None,

@@ -16,7 +16,7 @@ from sqlalchemy import URL, Connection, NullPool, Select, TextualSelect, make_ur
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.sql.selectable import Subquery
 
-from ragline.sources.undecoded_values import keep_undecoded
+from ragline.sources.sql.undecoded_values import keep_undecoded
 from ragline.storage.database import DEFAULTS
 
 # Rows that are held at once.

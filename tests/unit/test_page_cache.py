@@ -8,7 +8,7 @@ import pytest
 
 from ragline.errors import EmptyDocumentError
 from ragline.sources.protocol import FailedFetch, FetchedDocument
-from ragline.sources.web.kept_pages import KeptPages
+from ragline.sources.web.page_cache import KeptPages
 
 
 def page(name: str, size: int = 100) -> FetchedDocument:

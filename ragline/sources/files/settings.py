@@ -1,0 +1,62 @@
+"""The settings of sources that are files: a folder of files, or one file, at any fsspec URL."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field, JsonValue, field_validator
+
+from ragline.sources.files.ignored_files import IgnoredNames
+from ragline.sources.files.paths import EVERYTHING
+from ragline.sources.settings import LocatedSettings, unrepeated_fault
+
+# Options of fsspec that are always secrets.
+SECRET_OPTIONS = frozenset(
+    {"secret", "password", "client_secret", "account_key", "sas_token", "connection_string"}
+)
+
+
+class StorageSettings(LocatedSettings):
+    """Files that lie anywhere fsspec reaches.
+
+    `storage` are fsspec's options of the storage that are no secrets, such as `endpoint_url` or
+    `anon`; those that are come from the environment, through `credentials`, under fsspec's names
+    for them. In a chained URL (`zip://::s3://…`) they belong to the last part.
+    """
+
+    storage: dict[str, JsonValue] = Field(default_factory=dict)
+
+    @field_validator("storage")
+    @classmethod
+    def _refuse_secrets(cls, storage: dict[str, JsonValue]) -> dict[str, JsonValue]:
+        for name in sorted(SECRET_OPTIONS & storage.keys()):
+            raise unrepeated_fault(
+                f"{name} is a secret; name its environment variable in credentials"
+            )
+        return storage
+
+    @property
+    def storage_options(self) -> dict[str, Any]:
+        """The keywords of fsspec for the whole chain of the `uri`, secrets included.
+
+        Raises:
+            SourceUnavailableError: the environment lacks a secret.
+        """
+        protocols = [read_protocol(part) for part in self.uri.split("::")]
+        options: dict[str, Any] = {name: {"skip_instance_cache": True} for name in protocols}
+        options[protocols[-1]] |= {**self.storage, **self.read_credentials()}
+        return options
+
+
+class FilesSettings(StorageSettings):
+    """A folder of files. `include` and `exclude` are those of `PathPatterns`."""
+
+    kind: Literal["files"]
+    include: tuple[str, ...] = EVERYTHING
+    exclude: tuple[str, ...] = ()
+    ignore_files: IgnoredNames = True
+
+
+def read_protocol(url: str) -> str:
+    """The protocol of a URL; `file` for a path."""
+    return url.partition("://")[0] if "://" in url else "file"

@@ -1,0 +1,69 @@
+"""The settings of a source of kind `git`."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+from pydantic import ValidationInfo, field_validator, model_validator
+
+from ragline.sources.files.ignored_files import IgnoredNames
+from ragline.sources.files.paths import EVERYTHING
+from ragline.sources.settings import LocatedSettings, unrepeated_fault
+
+BRANCH_PATTERN = r"[^\s:?*\[\\^~-][^\s:?*\[\\^~]*"
+SSH_ADDRESS = r"[\w.-]+@[\w.-]+:[^:].*"
+
+
+class GitSettings(LocatedSettings):
+    """A branch of a repository. `include` and `exclude` are those of `PathPatterns`.
+
+    `credentials` are the `username` and `password` (or token) of an https URL. An ssh URL uses
+    the keys of the user who syncs.
+    """
+
+    kind: Literal["git"]
+    branch: str | None = None
+    include: tuple[str, ...] = EVERYTHING
+    exclude: tuple[str, ...] = ()
+    ignore_files: IgnoredNames = True
+
+    @field_validator("uri")
+    @classmethod
+    def _resolve(cls, uri: str, info: ValidationInfo) -> str:
+        """A path is relative to the configuration's folder; `user@host:path` is none."""
+        if "://" in uri and urlsplit(uri).password is not None:
+            raise unrepeated_fault("holds a password; name its environment variable in credentials")
+        return uri if re.fullmatch(SSH_ADDRESS, uri) else super()._resolve(uri, info)
+
+    @field_validator("branch")
+    @classmethod
+    def _check_branch(cls, branch: str | None) -> str | None:
+        if branch is not None and not re.fullmatch(BRANCH_PATTERN, branch):
+            raise ValueError("is no name of a branch; allowed: a name as git branch shows it")
+        return branch
+
+    @model_validator(mode="after")
+    def _check_credentials(self) -> GitSettings:
+        for name in self.credentials:
+            if name not in ("username", "password"):
+                raise unrepeated_fault(
+                    f"credentials: unknown {name!r}; allowed: username, password"
+                )
+        if self.credentials and not self.uri.startswith(("https://", "http://")):
+            raise unrepeated_fault(
+                "credentials: only an https URL takes any; ssh uses its own keys"
+            )
+        return self
+
+    @property
+    def local_path(self) -> Path | None:
+        """The path of a local `uri`; None for a remote one."""
+        return None if re.fullmatch(SSH_ADDRESS, self.uri) else super().local_path
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the `uri` is a path of this machine."""
+        return self.local_path is not None

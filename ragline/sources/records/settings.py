@@ -1,0 +1,22 @@
+"""The settings of a source of kind `records`."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from ragline.sources.files.settings import StorageSettings
+from ragline.sources.records.fields import RecordFields
+from ragline.sources.records.rows import Format, guess_format
+
+
+class RecordsSettings(StorageSettings):
+    """A file of records. Its `format` is what its name says, unless stated."""
+
+    kind: Literal["records"]
+    fields: RecordFields = RecordFields()
+    format: Format | None = None
+
+    @property
+    def stated_format(self) -> Format:
+        """The format that the file is read as."""
+        return self.format or guess_format(self.uri)

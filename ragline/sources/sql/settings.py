@@ -1,0 +1,95 @@
+"""The settings of a source of kind `sql`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from pydantic import ValidationInfo, field_validator, model_validator
+from sqlalchemy import URL
+
+from ragline.errors import SourceUnavailableError
+from ragline.sources.records.fields import Column, RecordFields
+from ragline.sources.settings import SourceSettings, Variable, unrepeated_fault
+from ragline.sources.sql.connection import read_address, read_query
+
+
+class RowFields(RecordFields):
+    """Which columns of a row are what."""
+
+    id: Column = "id"
+
+
+class SqlSettings(SourceSettings):
+    """A query whose rows are documents.
+
+    The database is at `url`, which holds no password, or at the URL that the environment
+    variable `url_variable` holds. `credentials` are a `username` and a `password`.
+    """
+
+    kind: Literal["sql"]
+    url: str | None = None
+    url_variable: Variable | None = None
+    query: str
+    fields: RowFields = RowFields()
+
+    @field_validator("url")
+    @classmethod
+    def _check_url(cls, text: str | None, info: ValidationInfo) -> str | None:
+        """A file of SQLite is relative to the configuration's folder."""
+        if text is None:
+            return None
+        try:
+            url = read_address(text)
+        except ValueError as error:
+            raise unrepeated_fault(str(error)) from None
+        if url.password is not None:
+            raise unrepeated_fault("holds a password; name its environment variable in credentials")
+        if url.get_backend_name() == "sqlite" and url.database:
+            folder = (info.context or {}).get("folder", Path.cwd())
+            url = url.set(database=str((folder / Path(url.database).expanduser()).resolve()))
+        return url.render_as_string()
+
+    @field_validator("query")
+    @classmethod
+    def _check_query(cls, text: str) -> str:
+        return read_query(text)
+
+    @model_validator(mode="after")
+    def _check_place(self) -> SqlSettings:
+        if (self.url is None) == (self.url_variable is None):
+            raise unrepeated_fault("exactly one of url and url_variable is needed")
+        for name in self.credentials:
+            if name not in ("username", "password"):
+                raise unrepeated_fault(
+                    f"credentials: unknown {name!r}; allowed: username, password"
+                )
+        return self
+
+    @property
+    def address(self) -> str:
+        """The URL without its password, or where it is kept."""
+        return self.url or f"the database of {self.url_variable}"
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it is a file of this machine."""
+        return self.url is not None and read_address(self.url).get_backend_name() == "sqlite"
+
+    def read_url(self) -> URL:
+        """The database's URL with its password.
+
+        Raises:
+            SourceUnavailableError: the environment lacks it, or holds something else.
+        """
+        text = self.url or os.environ.get(self.url_variable or "")
+        try:
+            url = read_address(text or "")
+        except ValueError as error:
+            raise SourceUnavailableError(
+                f"source {self.name}: the environment variable {self.url_variable} {error}; set "
+                "it for every process that syncs"
+            ) from None
+        secrets = self.read_credentials()
+        return url.set(username=secrets.get("username"), password=secrets.get("password"))
