@@ -18,7 +18,7 @@ export UNSTRUCTURED_DISABLE_NOTICE := 1
 export GX_ANALYTICS_ENABLED := false
 export DAGSTER_DISABLE_TELEMETRY := 1
 
-.PHONY: help setup demo dev test check format lint types imports lock bench soak litellm clean
+.PHONY: help setup demo dev test check format lint types imports drawings lock bench soak litellm clean
 
 help: ## List the commands.
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -61,6 +61,9 @@ types: setup ## Check the types.
 
 imports: setup ## Check the direction of the imports.
 	@$(BIN)/lint-imports
+
+drawings: setup ## Draw the pictures of docs/architecture.md from its tables.
+	@$(BIN)/python scripts/draw_architecture.py
 
 lock: setup ## Make requirements.lock anew from pyproject.toml (needs uv).
 	@scripts/lock
