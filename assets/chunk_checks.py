@@ -1,4 +1,4 @@
-"""What is expected of `<source>/chunks`, by Great Expectations; no text leaves the database."""
+"""The expectations on `<source>_chunks`. Great Expectations reads no text of a chunk."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ CHUNKS = (
     ),
     Expected(
         "chunks_fit_the_model",
-        "No chunk has more tokens than the embedding model reads, which would cut it silently.",
+        "No chunk has more tokens than the embedding model reads; it would ignore the rest.",
         "ExpectColumnPairValuesAToBeGreaterThanB",
         {"column_A": "most_tokens", "column_B": "token_count", "or_equal": True},
         "critical",
     ),
     Expected(
         "chunks_are_numbered_once",
-        "No chunk of a document stands twice.",
+        "Each chunk number occurs once in a document.",
         "ExpectCompoundColumnsToBeUnique",
         {"column_list": ["document_key", "ordinal"]},
         "critical",
     ),
     Expected(
         "no_chunk_is_missing",
-        "Each document has as many chunks as it was cut into.",
+        "Each document has all the chunks that the chunker made of it.",
         "UnexpectedRowsExpectation",
         {
             "unexpected_rows_query": (
@@ -44,26 +44,26 @@ CHUNKS = (
     ),
     Expected(
         "offsets_enclose_the_text",
-        "A chunk's offsets are as far apart as its text is long.",
+        "The length of each chunk's text equals the difference of its offsets.",
         "ExpectColumnPairValuesToBeEqual",
         {"column_A": "offset_chars", "column_B": "text_chars"},
         "critical",
     ),
     Expected(
         "chunk_text_is_free_of_mojibake",
-        "At most one in a hundred chunks shows signs of a wrong encoding.",
+        "At most 1% of the chunks show signs of a wrong text encoding.",
         "ExpectColumnValuesToBeInSet",
         {"column": "mojibake", "value_set": ["no"], "mostly": 0.99},
     ),
     Expected(
         "chunks_are_rarely_repeated",
-        "At least half of the chunks stand only once in the source.",
+        "At least 50% of the chunks have a text that occurs once in the source.",
         "ExpectColumnValuesToBeUnique",
         {"column": "text_hash", "mostly": 0.5},
     ),
     Expected(
         "chunks_are_rarely_tiny",
-        "At least nine in ten chunks have eight tokens or more.",
+        "At least 90% of the chunks have eight tokens or more.",
         "ExpectColumnValuesToBeBetween",
         {"column": "token_count", "min_value": 8, "mostly": 0.9},
     ),
@@ -71,5 +71,5 @@ CHUNKS = (
 
 
 def build_chunk_checks(settings: SourceSettings) -> AssetChecksDefinition:
-    """The expectations on a source's chunks as asset checks."""
+    """The asset checks of `<source>_chunks`, one for each expectation."""
     return build_suite_checks(settings, "chunks", CHUNKS)

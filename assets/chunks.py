@@ -1,10 +1,10 @@
-"""`<source>/chunks`: the passages that a source's documents are cut into."""
+"""`<source>_chunks`: the chunks of a source's documents."""
 
 from __future__ import annotations
 
 from dagster import AssetsDefinition, MaterializeResult, ResourceParam, asset
 
-from assets.keys import OWNERS, group_of, source_key
+from assets.keys import OWNERS, source_key, to_dagster_name
 from assets.plots import plot_histogram
 from ragline.chunking.chunks import CHUNKER_VERSION
 from ragline.configuration import CollectionSettings
@@ -17,22 +17,23 @@ from ragline.sources.settings import SourceSettings
 def build_chunks_asset(
     settings: SourceSettings, collection: CollectionSettings
 ) -> AssetsDefinition:
-    """The second stage of a source as an asset."""
+    """The asset of a source's stage `chunk`."""
     model = collection.embedding_model
 
     @asset(
         key=source_key(settings.name, "chunks"),
         deps=[source_key(settings.name, "documents")],
-        group_name=group_of(settings.collection),
+        group_name=to_dagster_name(settings.collection),
         owners=OWNERS,
         kinds={"python", "postgres"},
-        tags={"stage": "chunks"},
+        tags={"stage": "chunk", "source": settings.name},
         code_version=fingerprint(
             {"chunker": CHUNKER_VERSION, **collection.chunking.model_dump(), "model": model}
         ),
         description=(
-            f"The documents of `{settings.name}`, cut by their own structure into chunks that "
-            "the embedding model reads whole. A parse that was cut before is not cut again."
+            f"The chunks of the documents of `{settings.name}`. Chunks follow the structure of "
+            "their document (headings, paragraphs, tables) and fit into the embedding model. "
+            "Each parse is chunked once."
         ),
     )
     def chunks(run_context: ResourceParam[RunContext]) -> MaterializeResult[None]:

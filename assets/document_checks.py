@@ -1,4 +1,4 @@
-"""What is expected of `<source>/documents`, by Great Expectations; no text leaves the database."""
+"""The expectations on `<source>_documents`. Great Expectations reads no text of a document."""
 
 from __future__ import annotations
 
@@ -11,46 +11,46 @@ from ragline.sources.settings import SourceSettings
 DOCUMENTS = (
     Expected(
         "document_ids_are_unique",
-        "No document is listed twice.",
+        "Each document id occurs once.",
         "ExpectColumnValuesToBeUnique",
         {"column": "document_id"},
         "critical",
     ),
     Expected(
         "read_documents_have_text",
-        "Every document that was read holds text.",
+        "Every parsed document has text.",
         "ExpectColumnValuesToBeBetween",
         {"column": "text_chars", "min_value": 1},
         "critical",
     ),
     Expected(
         "read_documents_have_a_hash",
-        "The bytes behind every parse are known by their SHA-256.",
+        "Every parsed document has the SHA-256 of its bytes.",
         "ExpectColumnValueLengthsToEqual",
         {"column": "parsed_content_hash", "value": 64},
         "critical",
     ),
     Expected(
         "most_documents_are_readable",
-        "At least nine in ten listed documents were read.",
+        "At least 90% of the documents are readable: not failed, quarantined or unsupported.",
         "ExpectColumnValuesToNotBeInSet",
         {"column": "state", "value_set": ["failed", "quarantined", "unsupported"], "mostly": 0.9},
     ),
     Expected(
         "text_is_free_of_mojibake",
-        "At most one in a hundred documents shows signs of a wrong encoding.",
+        "At most 1% of the documents show signs of a wrong text encoding.",
         "ExpectColumnValuesToBeInSet",
         {"column": "mojibake", "value_set": ["no"], "mostly": 0.99},
     ),
     Expected(
         "language_is_known",
-        "The language of at least half of the documents was recognised.",
+        "The language is known for at least 50% of the documents.",
         "ExpectColumnValuesToNotBeInSet",
         {"column": "language", "value_set": ["unknown"], "mostly": 0.5},
     ),
     Expected(
         "contents_are_rarely_repeated",
-        "At least eight in ten documents are no copies of another one.",
+        "At least 80% of the documents have a content of their own.",
         "ExpectColumnValuesToBeUnique",
         {"column": "content_hash", "mostly": 0.8},
     ),
@@ -58,5 +58,5 @@ DOCUMENTS = (
 
 
 def build_document_checks(settings: SourceSettings) -> AssetChecksDefinition:
-    """The expectations on a source's documents as asset checks."""
+    """The asset checks of `<source>_documents`, one for each expectation."""
     return build_suite_checks(settings, "documents", DOCUMENTS)

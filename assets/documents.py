@@ -1,4 +1,4 @@
-"""`<source>/documents`: the ledger of a source and the parse of each distinct content."""
+"""`<source>_documents`: the ledger of a source and the parse of each distinct content."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from dagster import (
 )
 from dagster._core.definitions.metadata import RawMetadataMapping, RawMetadataValue
 
-from assets.keys import OWNERS, group_of, source_key
+from assets.keys import OWNERS, source_key, to_dagster_name
 from assets.tables import failure_table, make_table
 from ragline.errors import SourceUnavailableError
 from ragline.lifecycle.documents import DocumentsReport, sync_documents
@@ -30,38 +30,24 @@ PLAUSIBLE = "removals_are_plausible"
 
 
 def build_documents(settings: SourceSettings) -> AssetsDefinition:
-    """The first stage of a source as an asset."""
+    """The asset of a source's stage `read`."""
     key = source_key(settings.name, "documents")
 
     @asset(
         key=key,
-        group_name=group_of(settings.collection),
+        group_name=to_dagster_name(settings.collection),
         owners=OWNERS,
         kinds={settings.kind, "postgres"},
-        tags={"stage": "documents"},
-        # Without an output what follows is skipped, which is not failed.
+        tags={"stage": "read", "source": settings.name},
+        # Without an output Dagster skips the later stages; it does not report them as failed.
         output_required=False,
-        # Another parser, or one more package that it can use: what was read may read differently.
+        # Another parser version, or another installed package that it uses, can change the text.
         code_version=parser_fingerprint(),
-        check_specs=[
-            AssetCheckSpec(
-                REACHABLE,
-                asset=key,
-                description="The source answers and can be listed to its end.",
-            ),
-            AssetCheckSpec(
-                PLAUSIBLE,
-                asset=key,
-                description=(
-                    "No removals are held because too many came at once; if they are right: "
-                    f"ragline confirm-removals {settings.name}"
-                ),
-            ),
-        ],
+        check_specs=_specify_checks(settings),
         description=(
-            f"Every document that the source `{settings.name}` lists, with its state, the hash "
-            "of its bytes and, where it could be read, its parse. Only new and changed "
-            "documents are read; one that cannot be read is listed below by name."
+            f"The documents of the source `{settings.name}`: the state of each, the hash of its "
+            "bytes, and its parse. A run reads only new and changed documents. The table "
+            "`failures` names the documents that could not be read."
         ),
         metadata={"dagster/uri": settings.address, "visible_within": str(settings.visible_within)},
     )
@@ -71,7 +57,7 @@ def build_documents(settings: SourceSettings) -> AssetsDefinition:
         try:
             report = sync_documents(run_context, settings.name)
         except SourceUnavailableError as error:
-            # The run goes on with other sources; nothing of this one is red but this check.
+            # The run continues with the other sources. Of this source only this check fails.
             yield judge_reachability(settings.name, str(error))
             yield judge_removals(settings.name, _read_held(run_context, settings.name))
             return
@@ -82,8 +68,27 @@ def build_documents(settings: SourceSettings) -> AssetsDefinition:
     return documents
 
 
+def _specify_checks(settings: SourceSettings) -> list[AssetCheckSpec]:
+    key = source_key(settings.name, "documents")
+    return [
+        AssetCheckSpec(
+            REACHABLE,
+            asset=key,
+            description="The source answers, and its listing is complete.",
+        ),
+        AssetCheckSpec(
+            PLAUSIBLE,
+            asset=key,
+            description=(
+                "No removals are held. Ragline holds removals when one listing lacks too many "
+                f"documents. To confirm them, run: ragline confirm-removals {settings.name}"
+            ),
+        ),
+    ]
+
+
 def judge_reachability(source: str, error: str | None) -> AssetCheckResult:
-    """Whether a source can be reached; with the reason why not."""
+    """The check of whether a source can be listed; `error` is the reason why it cannot."""
     return AssetCheckResult(
         asset_key=source_key(source, "documents"),
         check_name=REACHABLE,
@@ -94,7 +99,7 @@ def judge_reachability(source: str, error: str | None) -> AssetCheckResult:
 
 
 def judge_removals(source: str, held: HeldRemovals | None) -> AssetCheckResult:
-    """Whether removals are held, and the first of them by name."""
+    """The check of whether removals are held; it names the first documents."""
     metadata: dict[str, RawMetadataValue] = {"held": 0}
     if held is not None:
         metadata = {
@@ -118,7 +123,7 @@ def _read_held(run_context: RunContext, name: str) -> HeldRemovals | None:
 
 
 def describe(report: DocumentsReport) -> RawMetadataMapping:
-    """What a person reads about this stage in the UI."""
+    """The report of the stage as metadata of its materialization."""
     read = report.bytes_read / 1e6
     return {
         "dagster/row_count": report.listed,

@@ -1,10 +1,10 @@
-"""`<source>/embeddings`: one vector for each distinct text of a source's chunks."""
+"""`<source>_embeddings`: one embedding for each distinct text of a source's chunks."""
 
 from __future__ import annotations
 
 from dagster import AssetsDefinition, MaterializeResult, ResourceParam, asset
 
-from assets.keys import OWNERS, group_of, source_key
+from assets.keys import OWNERS, source_key, to_dagster_name
 from ragline.configuration import CollectionSettings
 from ragline.fingerprints import fingerprint
 from ragline.lifecycle.embeddings import embed_chunks
@@ -13,19 +13,19 @@ from ragline.sources.settings import SourceSettings
 
 
 def build_embeddings(settings: SourceSettings, collection: CollectionSettings) -> AssetsDefinition:
-    """The third stage of a source as an asset."""
+    """The asset of a source's stage `embed`."""
 
     @asset(
         key=source_key(settings.name, "embeddings"),
         deps=[source_key(settings.name, "chunks")],
-        group_name=group_of(settings.collection),
+        group_name=to_dagster_name(settings.collection),
         owners=OWNERS,
         kinds={"openvino", "postgres"},
-        tags={"stage": "embeddings"},
+        tags={"stage": "embed", "source": settings.name},
         code_version=fingerprint({"model": collection.embedding_model}),
         description=(
-            f"A vector for each distinct text in the chunks of `{settings.name}`. A text that "
-            "was embedded before, here or in another document, is not embedded again."
+            f"One embedding for each distinct text of the chunks of `{settings.name}`. Each text "
+            "is embedded once for each embedding space, whichever documents contain it."
         ),
     )
     def embeddings(run_context: ResourceParam[RunContext]) -> MaterializeResult[None]:

@@ -1,4 +1,4 @@
-"""`<source>/entries`: a source's chunks as they stand in the index, ready to be searched."""
+"""`<source>_entries`: the chunks of a source in the index of its collection."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dagster import (
     asset,
 )
 
-from assets.keys import OWNERS, group_of, source_key
+from assets.keys import OWNERS, source_key, to_dagster_name
 from ragline.lifecycle.entries import apply_entries
 from ragline.lifecycle.run_context import RunContext
 from ragline.sources.settings import SourceSettings
@@ -21,24 +21,25 @@ CODE_VERSION = "1"
 
 
 def build_entries(settings: SourceSettings) -> AssetsDefinition:
-    """The fourth stage of a source as an asset; the checks of its clocks are on it.
+    """The asset of a source's stage `index`; the checks of the source's clocks are on it.
 
-    It has no freshness policy: Dagster's measure the time since the last materialisation, and a
-    source without a change is not materialised.
+    It has no freshness policy. Dagster's policies measure the time since the last
+    materialization, and a source without changes is not materialized.
     """
 
     @asset(
         key=source_key(settings.name, "entries"),
         deps=[source_key(settings.name, "embeddings")],
-        group_name=group_of(settings.collection),
+        group_name=to_dagster_name(settings.collection),
         owners=OWNERS,
         kinds={"postgres", "pgvector"},
-        tags={"stage": "entries"},
+        tags={"stage": "index", "source": settings.name},
         code_version=CODE_VERSION,
         description=(
-            f"The chunks of `{settings.name}` with text, vector, term weights and the keys of "
-            "their receipts, one row each. Documents are exchanged whole; removed ones leave "
-            f"here. A change must be visible within {settings.visible_within}."
+            f"The index entries of `{settings.name}`: one row for each chunk, with its text, "
+            "vector, term weights and receipt keys. A run replaces all entries of a changed "
+            "document in one transaction and deletes the entries of removed documents. Changes "
+            f"must be visible within {settings.visible_within}."
         ),
     )
     def entries(run_context: ResourceParam[RunContext]) -> MaterializeResult[None]:
@@ -59,12 +60,12 @@ def build_entries(settings: SourceSettings) -> AssetsDefinition:
 
 
 def describe_states(states: Mapping[str, int]) -> dict[str, int]:
-    """Documents by state, without zeros.
+    """The number of documents in each state, without zeros.
 
-    Before there is a live generation none can be `ready`: what is placed waits for the search
-    index to be published, which is the next step.
+    Before a collection has a live generation, no document is `ready`. The next step publishes the
+    search index, and indexed documents become `ready` then.
     """
     shown = {state: count for state, count in states.items() if count}
     if "pending" in shown and "ready" not in shown:
-        shown["placed, ready once published"] = shown.pop("pending")
+        shown["indexed, ready once published"] = shown.pop("pending")
     return shown

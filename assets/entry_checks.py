@@ -1,4 +1,4 @@
-"""Checks of `<source>/entries`: the sync proof, and the two clocks."""
+"""Checks of `<source>_entries`: the sync proof, the two clocks, the syncs themselves."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from dagster import (
     multi_asset_check,
 )
 
-from assets.keys import group_of, source_key
+from assets.keys import source_key, to_dagster_name
 from assets.plots import plot_histogram
 from assets.tables import make_table
 from ragline.alarms import ERROR_FACTOR
@@ -33,13 +33,13 @@ FULL_PROOF = "full_sync_proof"
 VISIBLE = "changes_are_visible_in_time"
 FORGOTTEN = "removals_are_forgotten_in_time"
 SYNCED = "source_is_synced"
-# The alarms that no other check of the source stands for.
+# The alarms of a source that no other check reports.
 SYNC_ALARMS = ("sync_failed", "source_not_watched", "source_never_synced")
 SHOWN_DIFFERENCES = 50
 
 
 def build_proof_checks(settings: SourceSettings) -> AssetChecksDefinition:
-    """The proof after each run. What must hold between ledger and index holds back the index."""
+    """The sync proof of each run. The invariants block publishing; the comparison does not."""
     key = source_key(settings.name, "entries")
     specs = [
         AssetCheckSpec(f"no_{rule.name}", asset=key, description=rule.description, blocking=True)
@@ -49,14 +49,14 @@ def build_proof_checks(settings: SourceSettings) -> AssetChecksDefinition:
         PROOF,
         asset=key,
         description=(
-            f"The source `{settings.name}`, its ledger and the index hold the same documents, by "
-            "id and by hash. What differs is named, and the next run mends it."
+            f"The source `{settings.name}`, its ledger and the index contain the same documents "
+            "with the same hashes. The check names each difference; the next sync repairs it."
         ),
     )
 
-    @multi_asset_check(name=f"{group_of(settings.name)}_proof", specs=[*specs, proof_spec])
+    @multi_asset_check(name=f"{to_dagster_name(settings.name)}_proof", specs=[*specs, proof_spec])
     def proof(run_context: ResourceParam[RunContext]) -> Iterator[AssetCheckResult]:
-        # A large index is looked at in parts: each run another one.
+        # Of a large index each run checks one part; the run id selects it.
         turn = crc32(run_context.run_id.encode())
         found = prove_source(run_context, settings.name, turn=turn, in_full=False)
         for verdict in found.verdicts:
@@ -75,14 +75,13 @@ def build_proof_checks(settings: SourceSettings) -> AssetChecksDefinition:
 
 
 def build_full_proof_check(settings: SourceSettings) -> AssetChecksDefinition:
-    """The proof over everything, for a schedule and not for each run."""
+    """The sync proof over all entries. A schedule evaluates it, a sync does not."""
 
     @asset_check(
         asset=source_key(settings.name, "entries"),
         name=FULL_PROOF,
         description=(
-            f"As {PROOF}, over every entry, with a new listing of `{settings.name}` whatever it "
-            "costs."
+            f"The same as {PROOF}, over every entry and with a new listing of `{settings.name}`."
         ),
     )
     def full_sync_proof(run_context: ResourceParam[RunContext]) -> AssetCheckResult:
@@ -92,9 +91,9 @@ def build_full_proof_check(settings: SourceSettings) -> AssetChecksDefinition:
 
 
 def judge_proof(check_name: str, proof: SyncProof) -> AssetCheckResult:
-    """A proof as Dagster shows it."""
+    """The result of a sync proof as a check."""
     shown = [(found.document_id, found.what) for found in proof.faults[:SHOWN_DIFFERENCES]]
-    # A source that is away fails its own check alone; what could be compared was.
+    # An unreachable source fails its own check. The ledger and the index were compared.
     unproven = (
         {} if proof.source_error is None else {"not_compared_with_source": proof.source_error}
     )
@@ -124,41 +123,43 @@ def blocking_keys(source: str) -> list[AssetCheckKey]:
 
 
 def full_proof_key(source: str) -> AssetCheckKey:
-    """The key of the check that only the schedule evaluates."""
+    """The key of the full sync proof, which only a schedule evaluates."""
     return AssetCheckKey(source_key(source, "entries"), FULL_PROOF)
 
 
 def build_clock_checks(settings: SourceSettings) -> AssetChecksDefinition:
-    """Whether the source's changes are visible, and its removals forgotten, within their time."""
+    """The checks of a source's two clocks and of its syncs."""
     key = source_key(settings.name, "entries")
     specs = [
         AssetCheckSpec(
             VISIBLE,
             asset=key,
             description=(
-                f"No change in `{settings.name}` waits longer than {settings.visible_within} to "
-                "be visible. How long changes took is shown beside it."
+                f"No change in `{settings.name}` has waited longer than "
+                f"{settings.visible_within} to become visible. The metadata shows how long recent "
+                "changes took."
             ),
         ),
         AssetCheckSpec(
             FORGOTTEN,
             asset=key,
             description=(
-                f"No removal in `{settings.name}` waits longer than {settings.forgotten_within} "
-                "to be forgotten. How long removals took is shown beside it."
+                f"No removal in `{settings.name}` has waited longer than "
+                f"{settings.forgotten_within} to be forgotten. The metadata shows how long recent "
+                "removals took."
             ),
         ),
         AssetCheckSpec(
             SYNCED,
             asset=key,
             description=(
-                f"Syncs of `{settings.name}` do not fail again and again, and somebody looks for "
-                "its changes."
+                f"`{settings.name}` was synced, its syncs do not fail repeatedly, and its change "
+                "sensor runs."
             ),
         ),
     ]
 
-    @multi_asset_check(name=f"{group_of(settings.name)}_clocks", specs=specs)
+    @multi_asset_check(name=f"{to_dagster_name(settings.name)}_clocks", specs=specs)
     def clocks(run_context: ResourceParam[RunContext]) -> Iterator[AssetCheckResult]:
         sources = read_status(run_context.database).sources
         status = next(source for source in sources if source.source == settings.name)
@@ -173,7 +174,7 @@ def build_clock_checks(settings: SourceSettings) -> AssetChecksDefinition:
 
 
 def judge_clocks(status: SourceStatus) -> list[AssetCheckResult]:
-    """Both clocks of a source: a warning when one is over, an error when it is far over."""
+    """The checks of both clocks: a warning when one is late, an error when it is very late."""
     return [
         _judge_clock(status.source, VISIBLE, status.visible),
         _judge_clock(status.source, FORGOTTEN, status.forgotten),
@@ -181,7 +182,7 @@ def judge_clocks(status: SourceStatus) -> list[AssetCheckResult]:
 
 
 def judge_syncs(status: SourceStatus) -> AssetCheckResult:
-    """Whether a source's syncs run and end well; by the alarms that no other check stands for."""
+    """The check of a source's syncs, by the alarms that no other check reports."""
     found = [alarm for alarm in status.alarm_details if alarm.name in SYNC_ALARMS]
     return AssetCheckResult(
         asset_key=source_key(status.source, "entries"),
@@ -197,7 +198,7 @@ def judge_syncs(status: SourceStatus) -> AssetCheckResult:
 
 
 def judge_kept_proof(status: SourceStatus) -> AssetCheckResult:
-    """The last proof of a source, by whoever made it, as the check of full proofs shows it."""
+    """The last stored proof of a source, from any run or command, as the check of full proofs."""
     proof = status.proof
     differences = [] if proof is None else proof.differences[:SHOWN_DIFFERENCES]
     return AssetCheckResult(
@@ -210,7 +211,7 @@ def judge_kept_proof(status: SourceStatus) -> AssetCheckResult:
 
 
 def _judge_clock(source: str, check_name: str, clock: Clock) -> AssetCheckResult:
-    """By what waits now, as the status and the API judge; what changes took is shown beside it."""
+    """Pass or fail by what waits now, as the status and the API do; the readings are metadata."""
     readings = clock.readings
     times = {
         "p50_seconds": readings.p50_seconds,

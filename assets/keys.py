@@ -1,4 +1,8 @@
-"""How assets are named: `<source>/<stage>` and `<collection>/<noun>`, in one place."""
+"""Asset keys: `<source>_<stage>` and `<collection>_<noun>`, one component each.
+
+The asset graph labels a box with the last component of its key, so each box states its source and
+its stage. A step of a run has the same name as its asset.
+"""
 
 from __future__ import annotations
 
@@ -10,19 +14,22 @@ STAGES = ("documents", "chunks", "embeddings", "entries")
 
 def source_key(source: str, stage: str) -> AssetKey:
     """The key of one stage of a source."""
-    return AssetKey([source, stage])
+    return AssetKey(f"{to_dagster_name(source)}_{stage}")
 
 
 def index_key(collection: str) -> AssetKey:
-    """The key of what a collection's sources meet in."""
-    return AssetKey([collection, "search_index"])
+    """The key of a collection's search index, which all its sources feed."""
+    return AssetKey(f"{to_dagster_name(collection)}_search_index")
 
 
 def evaluation_key(collection: str) -> AssetKey:
     """The key of a collection's scores on its golden set."""
-    return AssetKey([collection, "retrieval_evaluation"])
+    return AssetKey(f"{to_dagster_name(collection)}_retrieval_evaluation")
 
 
-def group_of(collection: str) -> str:
-    """The group of a collection's assets; Dagster allows no dash in a group's name."""
-    return collection.replace("-", "_")
+def to_dagster_name(name: str) -> str:
+    """The name of a source or a collection in Dagster's form: letters, digits, underscores.
+
+    The configuration refuses two names that differ only in dashes and underscores.
+    """
+    return name.replace("-", "_")

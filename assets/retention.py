@@ -1,4 +1,4 @@
-"""`retention_report`: what was deleted for good today, because it was kept long enough."""
+"""`retention_report`: the rows that were deleted because their retention time has ended."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ CODE_VERSION = "1"
 
 
 def build_retention_report() -> AssetsDefinition:
-    """The daily collection of tombstones, unused parses and vectors, and old records."""
+    """The asset of the daily deletion of tombstones, unused parses and embeddings, and records."""
 
     @asset(
         key=KEY,
@@ -23,8 +23,9 @@ def build_retention_report() -> AssetsDefinition:
         tags={"stage": "retention"},
         code_version=CODE_VERSION,
         description=(
-            "How many rows of each kind were deleted for good: what is left of removed documents, "
-            "parses and vectors that nothing needs, old searches, readings and reports."
+            "The number of rows of each kind that were deleted: tombstones of removed documents, "
+            "parses and embeddings that no document uses, and old records of searches, clocks and "
+            "syncs."
         ),
     )
     def retention_report(run_context: ResourceParam[RunContext]) -> MaterializeResult[None]:

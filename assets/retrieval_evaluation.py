@@ -1,4 +1,4 @@
-"""`<collection>/retrieval_evaluation`: the live index's scores on the collection's golden set."""
+"""`<collection>_retrieval_evaluation`: the scores of a collection's index on its golden set."""
 
 # Without postponed annotations: Dagster compares the annotation of `context` as it stands.
 
@@ -18,7 +18,7 @@ from dagster import (
 )
 from dagster._core.definitions.metadata import RawMetadataMapping
 
-from assets.keys import OWNERS, evaluation_key, group_of, index_key
+from assets.keys import OWNERS, evaluation_key, index_key, to_dagster_name
 from assets.tables import make_table
 from ragline.configuration import CollectionSettings
 from ragline.evaluation import Evaluation, evaluate, record_evaluation
@@ -41,7 +41,7 @@ def build_retrieval_evaluation(settings: CollectionSettings) -> AssetsDefinition
     @asset(
         key=key,
         deps=[index_key(settings.name)],
-        group_name=group_of(settings.name),
+        group_name=to_dagster_name(settings.name),
         owners=OWNERS,
         kinds={"python"},
         tags={"stage": "retrieval_evaluation"},
@@ -52,9 +52,9 @@ def build_retrieval_evaluation(settings: CollectionSettings) -> AssetsDefinition
             )
         ],
         description=(
-            f"How well searches of `{settings.name}` answer its golden set, in each mode and "
-            "reranked, through the same code as the service. Scores are kept, so a fall shows. "
-            "While neither the index nor the golden set changes, the last scores stand."
+            f"The scores of searches of `{settings.name}` on its golden set, in each search mode "
+            "and with reranking. The searches use the same code as the service. While the index, "
+            "the golden set and the search settings are unchanged, the last scores are shown again."
         ),
         metadata={"dagster/uri": str(settings.golden)},
     )
@@ -180,4 +180,8 @@ def _read(value: object) -> float:
 
 def _describe_thresholds(settings: CollectionSettings) -> str:
     wanted = ", ".join(f"{name} ≥ {value}" for name, value in settings.thresholds.items())
-    return f"The hybrid search reaches: {wanted or 'no threshold is configured'}."
+    return (
+        f"The hybrid search reaches these thresholds: {wanted}."
+        if wanted
+        else "The configuration sets no thresholds, so this check passes."
+    )

@@ -1,4 +1,4 @@
-"""`retrieval_quality`: what a day's searches were like, from their records; no judge needed."""
+"""`retrieval_quality`: daily figures of searches, from their records, without judgements."""
 
 # Without postponed annotations: Dagster compares the annotation of `context` as it stands.
 
@@ -55,25 +55,31 @@ class Threshold:
 
 
 ZERO_RESULTS = Threshold(
-    "zero_result_ratio", 0.2, is_upper=True, description="At most 20% of searches find nothing."
+    "zero_result_ratio",
+    0.2,
+    is_upper=True,
+    description="At most 20% of the searches return no hit.",
 )
 LATENCY = Threshold(
-    "latency_p95", 500.0, is_upper=True, description="95 of 100 searches take at most 500 ms."
+    "latency_p95", 500.0, is_upper=True, description="95% of the searches take at most 500 ms."
 )
 FEEDBACK = Threshold(
-    "feedback_precision", 0.5, is_upper=False, description="At least 50% of verdicts are useful."
+    "feedback_precision",
+    0.5,
+    is_upper=False,
+    description="At least 50% of the feedback says that the hit is useful.",
 )
 STALE_HITS = Threshold(
     "stale_hit_ratio",
     0.05,
     is_upper=True,
-    description="At most 5% of hits are older than their source promises.",
+    description="At most 5% of the hits come from a source that was not fresh.",
 )
 REFORMULATION = Threshold(
     "reformulation_ratio",
     0.3,
     is_upper=True,
-    description="At most 30% of searches are asked again in other words within a minute.",
+    description="At most 30% of the searches are repeated in other words within a minute.",
 )
 # Source: two samples of one population of 500 differ by some 0.003, two of unlike topics by 0.1 to
 # 0.5; 500 queries are told from 500 of the same kind by chance once in a hundred days.
@@ -82,8 +88,8 @@ DRIFT = Threshold(
     0.05,
     is_upper=True,
     description=(
-        "Queries are those of the month before: the mean discrepancy of their vectors is at "
-        "most 0.05, or no more than chance (p at least 0.01)."
+        "The queries resemble those of the month before: the maximum mean discrepancy of their "
+        "vectors is at most 0.05, or it is not significant (p at least 0.01)."
     ),
 )
 LOWEST_P_VALUE = 0.01
@@ -91,13 +97,13 @@ RECALL = Threshold(
     "index_recall",
     0.9,
     is_upper=False,
-    description="The vector index returns at least 90% of the ten nearest entries.",
+    description="The vector index finds at least 90% of the ten nearest entries.",
 )
 THRESHOLDS = (ZERO_RESULTS, LATENCY, FEEDBACK, STALE_HITS, REFORMULATION, DRIFT, RECALL)
 
 
 def build_retrieval_quality() -> AssetsDefinition:
-    """The daily figures of all collections as an asset, with their thresholds as checks."""
+    """The asset of the daily figures of all collections; each threshold is a check."""
 
     @asset(
         key=KEY,
@@ -112,10 +118,10 @@ def build_retrieval_quality() -> AssetsDefinition:
             for threshold in THRESHOLDS
         ],
         description=(
-            "What each collection's searches were like on one day (UTC), from the records that "
-            "the service keeps: zero results, latency, score gaps, clicks, reformulation, ages, "
-            "drift of the queries against the month before, topics without an answer, and what "
-            "the vector index finds of what is nearest. `GET /v1/quality` shows the latest."
+            "The figures of each collection's searches on one day (UTC), from the records of the "
+            "service: zero results, latency, score gaps, clicks, reformulations, age of hits, "
+            "drift of the queries against the month before, topics without an answer, and recall "
+            "of the vector index. `GET /v1/quality` returns the latest figures."
         ),
     )
     def retrieval_quality(

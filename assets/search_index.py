@@ -1,4 +1,4 @@
-"""`<collection>/search_index`: the generation that searches of a collection see."""
+"""`<collection>_search_index`: the live generation of a collection, which searches use."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from dagster import (
 )
 from dagster._core.definitions.metadata import RawMetadataMapping
 
-from assets.keys import OWNERS, group_of, index_key, source_key
+from assets.keys import OWNERS, index_key, source_key, to_dagster_name
 from ragline.configuration import CollectionSettings
 from ragline.lifecycle.run_context import RunContext
 from ragline.lifecycle.search_index import IndexReport, publish_index
@@ -28,29 +28,29 @@ IS_LIVE = "serves_the_configured_generation"
 def build_search_index(
     settings: CollectionSettings, sources: Sequence[SourceSettings]
 ) -> AssetsDefinition:
-    """What the entries of a collection's sources meet in, as an asset."""
+    """The asset of a collection's stage `publish`."""
     key = index_key(settings.name)
 
     @asset(
         key=key,
         deps=[source_key(source.name, "entries") for source in sources],
-        group_name=group_of(settings.name),
+        group_name=to_dagster_name(settings.name),
         owners=OWNERS,
         kinds={"postgres", "pgvector"},
-        tags={"stage": "search_index"},
+        tags={"stage": "publish"},
         code_version=CODE_VERSION,
         check_specs=[
             AssetCheckSpec(
                 IS_LIVE,
                 asset=key,
-                description="Searches see the generation that the configuration asks for.",
+                description="Searches use the generation that the configuration describes.",
             )
         ],
         description=(
-            f"The live index of the collection `{settings.name}`. A new generation is promoted "
-            "when it holds every readable document and the blocking checks on the entries "
-            "passed; until then, and while settings or a build fail, the one before it keeps "
-            "serving and receiving changes."
+            f"The live index of the collection `{settings.name}`. A run promotes a new generation "
+            "when it contains every readable document and the blocking checks on the entries "
+            "pass. Until then, the previous generation serves searches and receives changes; so "
+            "it does when the settings are invalid or a build fails."
         ),
     )
     def search_index(
@@ -62,14 +62,14 @@ def build_search_index(
         )
         yield check_index(report)
         if report.error is not None:
-            # After the results: what is served was seen to all the same.
+            # Raised after the results: the live generation was published in any case.
             raise report.error
 
     return search_index
 
 
 def describe_index(report: IndexReport) -> RawMetadataMapping:
-    """What a person reads about an index in the UI."""
+    """The report of the stage as metadata of its materialization."""
     return {
         "dagster/row_count": report.entries,
         "documents": report.documents,
@@ -85,7 +85,7 @@ def describe_index(report: IndexReport) -> RawMetadataMapping:
 
 
 def check_index(report: IndexReport) -> AssetCheckResult:
-    """Whether the generation is served; while one is being built, the one before it is."""
+    """The check of whether searches use the configured generation."""
     return AssetCheckResult(
         check_name=IS_LIVE,
         passed=report.is_live,

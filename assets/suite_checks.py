@@ -19,7 +19,7 @@ from dagster import (
 
 from assets import suite_report
 from assets.expectations import Expected, Suite, Verdict, evaluate_suite
-from assets.keys import group_of, source_key
+from assets.keys import source_key, to_dagster_name
 from assets.suite_evaluations import Evaluation, keep_evaluation, name_target, read_evaluation
 from ragline.lifecycle.run_context import RunContext
 from ragline.sources.settings import SourceSettings
@@ -32,7 +32,7 @@ def build_suite_checks(
     """The expectations on one stage of a source; the critical ones hold back what follows."""
     specs = check_specs(source_key(settings.name, stage), expected)
 
-    @multi_asset_check(name=f"{group_of(settings.name)}_{stage}_expectations", specs=specs)
+    @multi_asset_check(name=f"{to_dagster_name(settings.name)}_{stage}_expectations", specs=specs)
     def expectations(run_context: ResourceParam[RunContext]) -> Iterator[AssetCheckResult]:
         suite = Suite(f"{settings.name} {stage}", write_query(stage, settings.name), expected)
         docs = run_context.configuration.home / "data_docs" / settings.name / stage

@@ -1,4 +1,4 @@
-"""Jobs: a sync of one source with what stands on it, a sync of all, a day's quality."""
+"""Jobs: the sync of one source, the sync of all, the full sync proof, and the daily jobs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dagster._core.definitions.unresolved_asset_job_definition import (
 )
 
 from assets.entry_checks import full_proof_key
-from assets.keys import STAGES, evaluation_key, group_of, index_key, source_key
+from assets.keys import STAGES, evaluation_key, index_key, source_key, to_dagster_name
 from assets.retention import KEY as RETENTION_KEY
 from assets.retrieval_quality import KEY as QUALITY_KEY
 from ragline.configuration import Configuration
@@ -19,19 +19,19 @@ SYNC_JOB = "sync_everything"
 QUALITY_JOB = "measure_retrieval_quality"
 PROOF_JOB = "prove_everything"
 RETENTION_JOB = "collect_expired"
-# Which source a run is for: at most one run of a source at a time (see instance.py).
+# The source of a run. Dagster runs at most one run of a source at a time (see instance.py).
 SOURCE_TAG = "ragline/source"
-# The sources of a run of the command line, with commas between them.
+# The sources of a run of `ragline sync`, separated by commas.
 SOURCES_TAG = "ragline/sources"
 
 
 def sync_job_name(source: str) -> str:
     """The name of the job that syncs one source."""
-    return f"sync_{group_of(source)}"
+    return f"sync_{to_dagster_name(source)}"
 
 
 def list_keys(configuration: Configuration, names: Iterable[str]) -> list[AssetKey]:
-    """The assets that a sync of some sources makes."""
+    """The assets that a sync of some sources materializes."""
     sources = [configuration.source(name) for name in names]
     keys = [source_key(source.name, stage) for source in sources for stage in STAGES]
     for name in dict.fromkeys(source.collection for source in sources):
@@ -40,25 +40,25 @@ def list_keys(configuration: Configuration, names: Iterable[str]) -> list[AssetK
 
 
 def list_collection_keys(configuration: Configuration, name: str) -> list[AssetKey]:
-    """What stands on the entries of a collection's sources."""
+    """The assets of a collection: its search index, and its evaluation if it has a golden set."""
     has_golden_set = configuration.collection(name).golden is not None
     return [index_key(name), *([evaluation_key(name)] if has_golden_set else [])]
 
 
 def select_sync(configuration: Configuration, names: Sequence[str]) -> AssetSelection:
-    """The assets of a sync with their checks, but for the proof that a schedule makes."""
+    """The assets of a sync with their checks, without the full sync proofs."""
     proofs = AssetSelection.checks(*map(full_proof_key, names))
     return AssetSelection.assets(*list_keys(configuration, names)) - proofs
 
 
 def build_jobs(configuration: Configuration) -> list[UnresolvedAssetJobDefinition]:
-    """A job for each source, one for all of them, and the daily one."""
+    """A job for each source, two for all sources, and the two daily jobs."""
     names = [source.name for source in configuration.sources]
     jobs = [
         define_asset_job(
             sync_job_name(name),
             select_sync(configuration, [name]),
-            description=f"Bring the index up to date with the source {name}.",
+            description=f"Sync the source {name}: update the index of its collection.",
             tags={SOURCE_TAG: name},
         )
         for name in names
@@ -68,24 +68,24 @@ def build_jobs(configuration: Configuration) -> list[UnresolvedAssetJobDefinitio
             define_asset_job(
                 SYNC_JOB,
                 select_sync(configuration, names),
-                description="Bring every index up to date with its sources.",
+                description="Sync all sources: update the index of every collection.",
             )
         )
         jobs.append(
             define_asset_job(
                 PROOF_JOB,
                 AssetSelection.checks(*map(full_proof_key, names)),
-                description="Compare every source, its ledger and its entries in full.",
+                description="Compare every source with its ledger and its index entries.",
             )
         )
     quality = define_asset_job(
         QUALITY_JOB,
         AssetSelection.assets(QUALITY_KEY),
-        description="Make the figures of one day's searches.",
+        description="Compute the figures of the searches of one day.",
     )
     retention = define_asset_job(
         RETENTION_JOB,
         AssetSelection.assets(RETENTION_KEY),
-        description="Delete for good what was kept long enough.",
+        description="Delete the rows whose retention time has ended.",
     )
     return [*jobs, quality, retention]

@@ -1,4 +1,4 @@
-"""Schedules: what happens every hour and every day whether anything changed or not."""
+"""Schedules: the hourly and daily jobs, which run whether or not a source changed."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from dagster_project.jobs import (
 from ragline.configuration import Configuration
 from ragline.sources.registry import KINDS
 
-# The hour (UTC) of the proofs of sources whose listing is dear: once a day is enough.
-DEAR_PROOF_HOUR = 3
+# The hour (UTC) of the daily proof of the sources whose listing is expensive.
+DAILY_PROOF_HOUR = 3
 
 
 def build_schedules(configuration: Configuration) -> list[ScheduleDefinition]:
-    """A full sync each night, so that a probe's blind spot lasts a day; proofs; daily figures."""
+    """All schedules. The nightly sync finds, within a day, a change that a probe did not report."""
     schedules: list[ScheduleDefinition] = [_build_quality_schedule(), _build_retention_schedule()]
     if configuration.sources:
         schedules.append(_build_nightly_schedule(configuration))
@@ -43,10 +43,10 @@ def _build_nightly_schedule(configuration: Configuration) -> ScheduleDefinition:
         job_name=SYNC_JOB,
         cron_schedule="15 2 * * *",
         default_status=DefaultScheduleStatus.RUNNING,
-        description="Sync every source at night (UTC), also where no sensor noticed a change.",
+        description="Sync every source each night (UTC), also if its sensor found no change.",
     )
     def nightly_sync(context: ScheduleEvaluationContext) -> list[RunRequest]:
-        # A run for each source: one that fails holds nobody else back.
+        # One run for each source: a failed run does not stop the others.
         day = context.scheduled_execution_time.date().isoformat()
         return [
             RunRequest(
@@ -67,20 +67,20 @@ def _build_proof_schedule(configuration: Configuration) -> ScheduleDefinition:
         cron_schedule="40 * * * *",
         default_status=DefaultScheduleStatus.RUNNING,
         description=(
-            "Compare each source, its ledger and its entries in full; where a listing is dear, "
-            "once a day."
+            "Compare each source with its ledger and its index entries. Sources that are "
+            "expensive to list are compared once a day."
         ),
     )
     def hourly_sync_proof(context: ScheduleEvaluationContext) -> list[RunRequest]:
-        moment = context.scheduled_execution_time
+        scheduled_at = context.scheduled_execution_time
         return [
             RunRequest(
-                run_key=f"{moment.isoformat()}:{source.name}",
+                run_key=f"{scheduled_at.isoformat()}:{source.name}",
                 asset_check_keys=[full_proof_key(source.name)],
                 asset_selection=[],
             )
             for source in configuration.sources
-            if KINDS[source.kind].is_listed_cheaply or moment.hour == DEAR_PROOF_HOUR
+            if KINDS[source.kind].is_listed_cheaply or scheduled_at.hour == DAILY_PROOF_HOUR
         ]
 
     return hourly_sync_proof
@@ -92,7 +92,7 @@ def _build_quality_schedule() -> ScheduleDefinition:
         job_name=QUALITY_JOB,
         cron_schedule="10 0 * * *",
         default_status=DefaultScheduleStatus.RUNNING,
-        description="Make yesterday's figures shortly after midnight (UTC).",
+        description="Compute the figures of yesterday's searches shortly after midnight (UTC).",
     )
     def daily_retrieval_quality(context: ScheduleEvaluationContext) -> RunRequest:
         day = (context.scheduled_execution_time - timedelta(days=1)).date().isoformat()
@@ -107,5 +107,5 @@ def _build_retention_schedule() -> ScheduleDefinition:
         job_name=RETENTION_JOB,
         cron_schedule="30 3 * * *",
         default_status=DefaultScheduleStatus.RUNNING,
-        description="Delete for good what was kept long enough, every night (UTC).",
+        description="Delete the rows whose retention time has ended, each night (UTC).",
     )

@@ -32,7 +32,7 @@ from dagster._core.definitions.metadata import normalize_metadata
 
 from assets.documents import judge_reachability, judge_removals
 from assets.entry_checks import judge_clocks, judge_kept_proof, judge_syncs
-from assets.keys import group_of, source_key
+from assets.keys import source_key, to_dagster_name
 from dagster_project.due_syncs import (
     NOTHING_CHANGED,
     LastSync,
@@ -88,13 +88,13 @@ def _build_change_sensor(
     configuration: Configuration, settings: SourceSettings
 ) -> SensorDefinition:
     @sensor(
-        name=f"{group_of(settings.name)}_changes",
+        name=f"{to_dagster_name(settings.name)}_changes",
         job_name=sync_job_name(settings.name),
         minimum_interval_seconds=interval_seconds(settings),
         default_status=DefaultSensorStatus.RUNNING,
         description=(
-            f"Looks for changes in `{settings.name}` and starts its sync; also for retries that "
-            "are due, before its clock runs out, and again after a failed run."
+            f"Probes `{settings.name}` and starts its sync when the source changed, when retries "
+            "are due, when its last sync is too old, and after a failed run."
         ),
     )
     def changes(context: SensorEvaluationContext) -> SensorResult | SkipReason:
@@ -179,8 +179,9 @@ def _build_clock_sensor(configuration: Configuration) -> SensorDefinition:
         minimum_interval_seconds=CLOCKS_INTERVAL_S,
         default_status=DefaultSensorStatus.RUNNING,
         description=(
-            "Judges clocks, syncs, removals and proofs as the status and the API do, also while "
-            "nothing runs; logs each alarm once, and reports the checks that show something else."
+            "Checks the clocks, syncs, removals and proofs of every source by the same rules as "
+            "the status and the API. Logs each alarm once, and reports each check whose result "
+            "changed."
         ),
     )
     def clocks(context: SensorEvaluationContext) -> SensorResult | SkipReason:
@@ -275,8 +276,8 @@ def _build_failure_sensor(configuration: Configuration) -> SensorDefinition:
         name="failed_runs",
         default_status=DefaultSensorStatus.RUNNING,
         description=(
-            "Keeps why a source's run failed, for its alarm; logs a failed run of another kind as "
-            "an error, once in a row. The place for an alert of your own."
+            "Stores why the sync of a source failed, for its alarm. Logs the first of several "
+            "failed runs of another job as an error. To send your own alerts, add them here."
         ),
     )
     def failed_runs(context: RunFailureSensorContext) -> None:

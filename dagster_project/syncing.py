@@ -24,7 +24,7 @@ from dagster_postgres.utils import DagsterPostgresException
 from dagster_shared.error import SerializableErrorInfo
 
 from assets.entry_checks import blocking_keys
-from assets.keys import group_of, index_key, source_key
+from assets.keys import index_key, source_key
 from assets.process_tags import process_tags
 from dagster_project.definitions import build_definitions
 from dagster_project.instance import open_instance
@@ -244,7 +244,7 @@ def _list_unlisted(
 
 
 def _name_first_step(source: str) -> str:
-    return f"{group_of(source)}__documents"
+    return source_key(source, "documents").path[0]
 
 
 def _never_begun(

@@ -109,7 +109,7 @@ def test_held_removals_are_told_everywhere_and_released_by_one_command(home: Hom
     assert (source["listed"], source["held"], source["removed"]) == (FILES - LOST, LOST, 0)
     assert report["checks"]["failed"] == [
         {
-            "asset": "note-files/documents",
+            "asset": "note_files_documents",
             "check": "removals_are_plausible",
             "severity": "ERROR",
         }

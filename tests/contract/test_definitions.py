@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from assets.keys import index_key, source_key
 from dagster_project.definitions import build_definitions
 from ragline.configuration import load_configuration
 
@@ -26,17 +27,23 @@ def test_assets_follow_source_and_stage(repository):
     keys = {key.to_user_string() for key in repository.asset_graph.get_all_asset_keys()}
     stages = {"documents", "chunks", "embeddings", "entries"}
     for source in ("handbook-files", "glossary", "pep-files"):
-        assert {f"{source}/{stage}" for stage in stages} <= keys
-    assert {"handbook/search_index", "peps/search_index", "peps/retrieval_evaluation"} <= keys
+        assert {f"{source.replace('-', '_')}_{stage}" for stage in stages} <= keys
+    assert {"handbook_search_index", "peps_search_index", "peps_retrieval_evaluation"} <= keys
     assert {"retrieval_quality", "retention_report"} <= keys
     assert len(keys) == 3 * 4 + 3 + 2
 
 
 def test_sources_of_a_collection_meet_in_its_index(repository):
     graph = repository.asset_graph
-    (index,) = [k for k in graph.get_all_asset_keys() if k.path == ["handbook", "search_index"]]
+    index = index_key("handbook")
     parents = {key.to_user_string() for key in graph.get(index).parent_keys}
-    assert parents == {"handbook-files/entries", "glossary/entries"}
+    assert parents == {"handbook_files_entries", "glossary_entries"}
+
+
+def test_each_box_of_the_graph_has_its_own_name(repository):
+    keys = repository.asset_graph.get_all_asset_keys()
+    # The box shows the last component of the key.
+    assert len({key.path[-1] for key in keys}) == len(keys)
 
 
 def test_every_asset_says_what_it_is_and_whose(repository):
@@ -54,7 +61,7 @@ def test_clocks_are_checks_and_no_policy_that_a_quiet_source_breaks(repository):
     for key in graph.get_all_asset_keys():
         assert graph.get(key).freshness_policy is None
         names = {check.name for check in graph.asset_check_keys if check.asset_key == key}
-        is_last = key.path[-1] == "entries"
+        is_last = key.path[-1].endswith("_entries")
         assert ("changes_are_visible_in_time" in names) == is_last
         assert ("source_is_synced" in names) == is_last
 
@@ -64,12 +71,12 @@ def test_checks_hold_back_the_index_where_serving_would_be_wrong(repository):
         (key.asset_key.to_user_string(), key.name): repository.asset_graph.get_check_spec(key)
         for key in repository.asset_graph.asset_check_keys
     }
-    assert checks["glossary/entries", "no_zero_vectors"].blocking
-    assert checks["glossary/entries", "no_entries_of_gone_documents"].blocking
-    assert checks["glossary/chunks", "chunks_fit_the_model"].blocking
-    assert not checks["glossary/documents", "text_is_free_of_mojibake"].blocking
-    assert not checks["glossary/entries", "sync_proof"].blocking
-    assert ("peps/retrieval_evaluation", "reaches_thresholds") in checks
+    assert checks["glossary_entries", "no_zero_vectors"].blocking
+    assert checks["glossary_entries", "no_entries_of_gone_documents"].blocking
+    assert checks["glossary_chunks", "chunks_fit_the_model"].blocking
+    assert not checks["glossary_documents", "text_is_free_of_mojibake"].blocking
+    assert not checks["glossary_entries", "sync_proof"].blocking
+    assert ("peps_retrieval_evaluation", "reaches_thresholds") in checks
     assert all(spec.description for spec in checks.values())
 
 
@@ -83,7 +90,7 @@ def test_every_source_has_a_sensor_and_a_job(repository):
 
 def test_sync_does_not_make_the_proof_that_a_schedule_makes(repository):
     keys = repository.get_job("sync_glossary").asset_layer.asset_graph.asset_check_keys
-    names = {key.name for key in keys if key.asset_key.path == ["glossary", "entries"]}
+    names = {key.name for key in keys if key.asset_key == source_key("glossary", "entries")}
     assert "sync_proof" in names
     assert "full_sync_proof" not in names
 

@@ -343,13 +343,11 @@ def test_sync_by_hand_reports_an_absent_source_as_a_step_and_as_a_check(station:
     station.go_away()
     outcome = run_sync(station.configuration, station.database, [SOURCE], SilentProgress())
     assert not outcome.ok
-    assert [step.step for step in outcome.failed_steps] == [
-        f"{SOURCE.replace('-', '_')}__documents"
-    ]
+    assert [step.step for step in outcome.failed_steps] == ["note_files_documents"]
     assert "no such folder" in outcome.failed_steps[0].error
     (check,) = outcome.checks_failed
     assert (check.asset, check.check, check.severity) == (
-        f"{SOURCE}/documents", REACHABLE, "ERROR",
+        "note_files_documents", REACHABLE, "ERROR",
     )  # fmt: skip
     assert "no such folder" in str(outcome.sources[SOURCE].error)
     assert station.status.documents["ready"] == 2
@@ -485,7 +483,7 @@ def test_nightly_collection_reports_what_it_deleted(station: Station):
 
 
 # What two notes of a line each break, as a warning.
-UNSURE = {"note-files/documents:language_is_known", "note-files/chunks:chunks_are_rarely_tiny"}
+UNSURE = {"note_files_documents:language_is_known", "note_files_chunks:chunks_are_rarely_tiny"}
 
 
 def test_another_content_of_the_configuration_file_starts_one_sync(station: Station):
@@ -528,7 +526,7 @@ def test_absent_source_leaves_one_check_red_and_its_return_none(station: Station
     assert read_red(station) == set()
     station.go_away()
     assert not run_sync(station.configuration, station.database, [SOURCE], SilentProgress()).ok
-    assert read_red(station) == {f"{SOURCE}/documents:{REACHABLE}"}
+    assert read_red(station) == {f"note_files_documents:{REACHABLE}"}
     station.tick()
     station.come_back()
     station.tick()
@@ -592,14 +590,14 @@ def test_first_sync_shows_no_document_as_neither_placed_nor_ready(station: Stati
         if event.asset_key == source_key(SOURCE, "entries")
     ]
     states = event.materialization.metadata["document_states"].value
-    assert states == {"placed, ready once published": 2}
+    assert states == {"indexed, ready once published": 2}
 
 
 def test_clocks_turn_the_full_proof_green_when_the_next_sync_has_repaired_it(station: Station):
     station.sync_in_full()
     station.execute("delete from ragline.entries_1 where document_id = 'tea.md'")
     prove(station)
-    assert read_red(station) == {f"{SOURCE}/entries:full_sync_proof"}
+    assert read_red(station) == {"note_files_entries:full_sync_proof"}
     assert [alarm.name for alarm in station.status.alarm_details] == ["proof_differs"]
     assert run_keys(station.tick())
     station.sync_in_full()
