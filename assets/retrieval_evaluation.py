@@ -26,7 +26,7 @@ from ragline.fingerprints import fingerprint
 from ragline.golden_documents import find_unknown_documents, refuse_foreign_golden_set
 from ragline.golden_set import GoldenSet, read_golden_set
 from ragline.lifecycle.run_context import RunContext
-from ragline.models import ModelCache
+from ragline.model_cache import ModelCache
 from ragline.search.messages import MODES
 from ragline.search.searcher import Searcher
 from ragline.storage.statements import load_statement
@@ -130,7 +130,7 @@ def _score(
 def _make_searcher(run_context: RunContext, settings: CollectionSettings) -> Searcher:
     """A searcher with the model that the run has loaded already."""
     models = ModelCache(run_context.model_cache)
-    models.keep_embedder(settings.embedding_model, run_context.embedder(settings.embedding_model))
+    models.add_embedder(settings.embedding_model, run_context.embedder(settings.embedding_model))
     return Searcher(run_context.database, run_context.configuration, models=models)
 
 

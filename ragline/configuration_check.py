@@ -22,11 +22,11 @@ from ragline.configuration import (
 from ragline.embedder.model_files import ModelFiles, find_model_files, find_model_folder
 from ragline.errors import ConfigurationError, GoldenSetError, ModelUnavailableError
 from ragline.golden_set import read_golden_set
+from ragline.rerankers import LATE_INTERACTION
 
 # What `halfvec` holds, and what an HNSW index over it takes. Source: the manual of pgvector 0.8.
 LARGEST_DIMENSION = 16_000
 LARGEST_INDEXED_DIMENSION = 4_000
-LATE_INTERACTION = "late-interaction"
 # The text search configurations that Postgres brings along (Estonian since version 18).
 POSTGRES_LANGUAGES = (
     "arabic", "armenian", "basque", "catalan", "danish", "dutch", "english", "estonian", "finnish",

@@ -16,7 +16,7 @@ from typing import ParamSpec, TypeVar
 from opentelemetry import trace
 from opentelemetry.trace import Status, StatusCode
 
-SCOPE = "ragline"
+INSTRUMENTATION_SCOPE = "ragline"
 
 Attribute = str | int | float | bool
 Given = ParamSpec("Given")
@@ -36,7 +36,7 @@ def span(name: str, **attributes: Attribute) -> Iterator[None]:
     token = _shared.set(shared)
     try:
         # Asked for each time: the provider may be set after this module was loaded.
-        with trace.get_tracer(SCOPE).start_as_current_span(
+        with trace.get_tracer(INSTRUMENTATION_SCOPE).start_as_current_span(
             name,
             attributes=_named(shared),
             record_exception=False,
@@ -51,7 +51,7 @@ def span(name: str, **attributes: Attribute) -> Iterator[None]:
         _shared.reset(token)
 
 
-def note(**attributes: Attribute) -> None:
+def set_span_attributes(**attributes: Attribute) -> None:
     """Add what is known by now to the current span and to those that it will hold."""
     shared = _shared.get()
     if shared is not None:
@@ -59,7 +59,7 @@ def note(**attributes: Attribute) -> None:
     trace.get_current_span().set_attributes(_named(attributes))
 
 
-def staged(name: str) -> Callable[[Callable[Given, Made]], Callable[Given, Made]]:
+def traced(name: str) -> Callable[[Callable[Given, Made]], Callable[Given, Made]]:
     """Make each call of a function a span: one stage of a search."""
 
     def decorate(stage: Callable[Given, Made]) -> Callable[Given, Made]:

@@ -27,7 +27,7 @@ from ragline.search.recording import make_record
 from ragline.search.searcher import Searcher
 from ragline.storage.database import Database, open_database
 from ragline.storage.statements import load_statement
-from ragline.telemetry import note
+from ragline.telemetry import set_span_attributes
 from retrieval_api.access.rate_limits import RateLimits
 from retrieval_api.observation.metrics import ServiceMetrics
 from retrieval_api.records.audit import AuditLog
@@ -142,7 +142,7 @@ class Service:
         kept = self._query_text_of(answer.collection)
         record = make_record(answer, question, find_request_origin(request), query_text=kept)
         self.recorder.record(record)
-        note(
+        set_span_attributes(
             collection=answer.collection,
             generation=answer.generation,
             mode=question.mode,

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from ragline.configuration import Configuration
-    from ragline.models import ModelCache
+    from ragline.model_cache import ModelCache
 
 SHOWN_CHARS = 240
 EXAMPLE = '\'{"source": "handbook"}\''
@@ -111,7 +111,7 @@ def search(
     as_json: bool,
 ) -> None:
     """Search COLLECTION for QUERY and show the hits with their receipts."""
-    from ragline.models import ModelCache
+    from ragline.model_cache import ModelCache
     from ragline.search.queries import refuse_empty
     from ragline.search.searcher import Searcher
     from ragline.storage.database import open_database

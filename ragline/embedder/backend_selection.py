@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
+from ragline.embedder.atomic_files import write_atomically
 from ragline.embedder.backend import Backend, Floats
 from ragline.embedder.encoding import encode_row
 from ragline.embedder.exported_model import PROBES, ExportedModel, export_model
-from ragline.embedder.model_cache import write_atomically
 from ragline.embedder.model_files import ModelFiles
 from ragline.embedder.tokenizer import ModelTokenizer
 from ragline.errors import ModelUnavailableError

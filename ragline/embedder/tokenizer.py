@@ -11,7 +11,7 @@ from typing import Protocol
 
 from tokenizers import Encoding, Tokenizer, normalizers
 
-from ragline.embedder.model_cache import write_atomically
+from ragline.embedder.atomic_files import write_atomically
 from ragline.embedder.model_files import ModelFiles, find_model_files
 from ragline.errors import TextTooLongError
 from ragline.fingerprints import fingerprint, hash_text

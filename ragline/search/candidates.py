@@ -155,7 +155,7 @@ def _select_filtered(
     connection: Connection, retrieval: Retrieval, condition: Condition
 ) -> list[int]:
     """The entries that satisfy a condition, up to one more than FEW_ENTRIES."""
-    statement = aim_statement("search/select_filtered", retrieval.generation.id, condition.sql)
+    statement = bind_filter("search/select_filtered", retrieval.generation.id, condition.sql)
     parameters = {
         **condition.values,
         "principals": _list_principals(retrieval),
@@ -296,7 +296,7 @@ def _execute(
     With a document's key, its entries alone, with their ranks among all.
     """
     generation = retrieval.generation
-    statement = aim_statement("search/select_candidates", generation.id, planned.condition.sql)
+    statement = bind_filter("search/select_candidates", generation.id, planned.condition.sql)
     parameters = {
         **_parameters(retrieval, planned.plan, query, vector),
         **planned.condition.values,
@@ -311,7 +311,7 @@ def _execute(
 
 
 @lru_cache(maxsize=512)
-def aim_statement(name: str, generation_id: int, condition: str) -> TextClause:
+def bind_filter(name: str, generation_id: int, condition: str) -> TextClause:
     """A statement over one generation's entries that satisfy a condition.
 
     The condition is `Condition.sql`: no part of it is a value or comes from a caller.

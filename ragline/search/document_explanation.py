@@ -18,7 +18,7 @@ from ragline.search.candidates import (
     Candidate,
     RankedEntries,
     Retrieval,
-    aim_statement,
+    bind_filter,
     rank_document,
 )
 from ragline.search.filters import Condition, compile_filter, list_forms, split_filter
@@ -218,9 +218,7 @@ def _read_entries(
 ) -> list[RowMapping]:
     """The entries of a document, and which of them the principals and a condition let through."""
     wanted = condition or retrieval.condition or Condition("true", {})
-    statement = aim_statement(
-        "search/select_explained_entries", retrieval.generation.id, wanted.sql
-    )
+    statement = bind_filter("search/select_explained_entries", retrieval.generation.id, wanted.sql)
     parameters = {
         **wanted.values,
         "principals": _list(request.principals),

@@ -34,39 +34,39 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Extras:
+class HitDetails:
     """What was asked for beside the entries themselves, by the entry's id."""
 
-    surroundings: Mapping[int, RowMapping] = field(default_factory=dict)
+    contexts: Mapping[int, RowMapping] = field(default_factory=dict)
     highlights: Mapping[int, tuple[Highlight, ...]] = field(default_factory=dict)
 
 
-def read_extras(
+def read_hit_details(
     connection: Connection,
     request: SearchRequest,
     generation: LiveGeneration,
     entries: Sequence[Entry],
     deadline: Deadline,
-) -> Extras:
+) -> HitDetails:
     """What a request wants to see around some entries, and which words of the query they hold."""
     deadline.limit_statements(connection)
-    surroundings: dict[int, RowMapping] = {}
+    contexts: dict[int, RowMapping] = {}
     if {"neighbours", "section"} & {*request.include}:
         ids = [entry.row["id"] for entry in entries]
-        surroundings = read_surroundings(connection, generation.id, ids)
+        contexts = select_hit_contexts(connection, generation.id, ids)
     highlights: dict[int, tuple[Highlight, ...]] = {}
     if request.highlight:
         deadline.limit_statements(connection)
         texts = {entry.row["id"]: entry.row["text"] for entry in entries}
         highlights = find_highlights(connection, generation, request.queries, texts)
-    return Extras(surroundings, highlights)
+    return HitDetails(contexts, highlights)
 
 
-def read_surroundings(
+def select_hit_contexts(
     connection: Connection, generation_id: int, ids: Sequence[int]
 ) -> dict[int, RowMapping]:
     """What stands around some entries in their documents, by the entry's id."""
-    statement = load_generation_statement("search/select_surroundings", generation_id)
+    statement = load_generation_statement("search/select_hit_contexts", generation_id)
     parameters = {"ids": list(ids), "longest": LONGEST_SECTION_CHARS}
     rows = connection.execute(statement, parameters).mappings()
     return {row["id"]: row for row in rows}
@@ -125,21 +125,24 @@ def read_highlights(marked: str) -> tuple[Highlight, ...]:
 
 
 def make_hits(
-    entries: Sequence[Entry], generation: LiveGeneration, request: SearchRequest, extras: Extras
+    entries: Sequence[Entry],
+    generation: LiveGeneration,
+    request: SearchRequest,
+    details: HitDetails,
 ) -> tuple[Hit, ...]:
     """The hits of an answer, in the order of the entries."""
     now = datetime.now(UTC)
     return tuple(
-        _make_hit(rank, entry, make_receipt(entry.row, generation, now), request, extras)
+        _make_hit(rank, entry, make_receipt(entry.row, generation, now), request, details)
         for rank, entry in enumerate(entries, start=1)
     )
 
 
 def _make_hit(
-    rank: int, entry: Entry, receipt: Receipt, request: SearchRequest, extras: Extras
+    rank: int, entry: Entry, receipt: Receipt, request: SearchRequest, details: HitDetails
 ) -> Hit:
     row = entry.row
-    around = extras.surroundings.get(row["id"])
+    around = details.contexts.get(row["id"])
     has_neighbours = around is not None and "neighbours" in request.include
     return Hit(
         rank=rank,
@@ -158,7 +161,7 @@ def _make_hit(
         before=around["before"] if around is not None and has_neighbours else None,
         after=around["after"] if around is not None and has_neighbours else None,
         section=around["section"] if around is not None and "section" in request.include else None,
-        highlights=extras.highlights.get(row["id"], ()) if request.highlight else None,
+        highlights=details.highlights.get(row["id"], ()) if request.highlight else None,
         explanation=_explain(entry) if request.explain else None,
     )
 

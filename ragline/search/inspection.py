@@ -20,7 +20,7 @@ from ragline.errors import (
 )
 from ragline.search.candidates import LiveGeneration
 from ragline.search.deadline import Deadline
-from ragline.search.hits import find_highlights, make_receipt, read_surroundings
+from ragline.search.hits import find_highlights, make_receipt, select_hit_contexts
 from ragline.search.media_types import media_type_of
 from ragline.search.messages import Highlight, Receipt
 from ragline.storage.database import Database
@@ -120,7 +120,7 @@ class ExplainedReceipt:
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class HitContext:
     """The texts of the chunks before and after one, and its section's; None where there is none."""
 
     before: str | None
@@ -208,16 +208,16 @@ def highlight_chunks(
         return find_highlights(connection, generation, [query], texts)
 
 
-def read_around(database: Database, explained: ExplainedReceipt) -> Surroundings:
+def read_hit_context(database: Database, explained: ExplainedReceipt) -> HitContext:
     """What stands before and after an entry in its document, and under the same heading."""
     entry_id = explained.receipt.entry_id
     with database.begin() as connection:
         Deadline(READ_TIMEOUT_MS).limit_statements(connection)
-        found = read_surroundings(connection, explained.receipt.generation, [entry_id])
+        found = select_hit_contexts(connection, explained.receipt.generation, [entry_id])
     row = found.get(entry_id)
     if row is None:
-        return Surroundings(None, None, None)
-    return Surroundings(row["before"], row["after"], row["section"])
+        return HitContext(None, None, None)
+    return HitContext(row["before"], row["after"], row["section"])
 
 
 def list_documents(

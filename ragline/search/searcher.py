@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import replace
 from time import perf_counter
 from uuid import uuid4
 
@@ -21,12 +20,11 @@ from ragline.embedder.embedder import Embedder
 from ragline.errors import (
     GenerationTooOldError,
     IndexNotReadyError,
-    InvalidSearchError,
     SearchTimeoutError,
     UnknownCollectionError,
 )
-from ragline.models import ModelCache
-from ragline.reranking import LATE_INTERACTION, Reranker, split_blend
+from ragline.model_cache import ModelCache
+from ragline.rerankers.reranker import Reranker
 from ragline.search.candidates import (
     DEFAULT_TIMEOUT_MS,
     Candidate,
@@ -37,13 +35,14 @@ from ragline.search.candidates import (
 )
 from ragline.search.deadline import Deadline
 from ragline.search.filters import Condition, compile_filter
-from ragline.search.hits import Entry, Extras, make_hits, read_extras
+from ragline.search.hits import Entry, HitDetails, make_hits, read_hit_details
 from ragline.search.messages import Plan, SearchAnswer, SearchRequest, StageTimes
 from ragline.search.queries import refuse_empty
+from ragline.search.rerank_stage import rerank_entries, resolve_reranker
 from ragline.storage.database import Database
 from ragline.storage.generation_tables import load_generation_statement
 from ragline.storage.statements import load_statement
-from ragline.telemetry import note, span, staged
+from ragline.telemetry import set_span_attributes, span, traced
 from ragline.unknown_names import describe_unknown
 
 # SQLSTATE of a statement that was cancelled, by its time limit or by a person.
@@ -113,7 +112,7 @@ class Searcher:
         """
         with span("search", collection=request.collection, mode=request.mode):
             answer = self._answer(request)
-            note(hits=len(answer.hits))
+            set_span_attributes(hits=len(answer.hits))
             return answer
 
     def _answer(self, request: SearchRequest) -> SearchAnswer:
@@ -123,7 +122,7 @@ class Searcher:
         settings = self._settings(request.collection)
         condition = read_condition(request)
         generation = self.live_generation(request.collection, request.tenant, deadline)
-        note(generation=generation.id)
+        set_span_attributes(generation=generation.id)
         if request.min_generation is not None and generation.id < request.min_generation:
             raise GenerationTooOldError(
                 f"collection {request.collection} is served from generation {generation.id}, and "
@@ -139,8 +138,8 @@ class Searcher:
             entries = self._rerank(request, settings, generation, entries, deadline)
         reranked = perf_counter()
         chosen = choose_hits(entries, request)
-        extras = self._read_extras(request, generation, chosen, deadline)
-        hits = make_hits(chosen, generation, request, extras)
+        details = self._read_details(request, generation, chosen, deadline)
+        hits = make_hits(chosen, generation, request, details)
         ended = perf_counter()
         took = StageTimes(
             embed=1e3 * (embedded - found),
@@ -265,7 +264,7 @@ class Searcher:
         if collection not in names:
             raise UnknownCollectionError(describe_unknown("collection", collection, sorted(names)))
 
-    @staged("embed")
+    @traced("embed")
     def _embed(
         self, generation: LiveGeneration, request: SearchRequest, deadline: Deadline
     ) -> tuple[Vector | None, ...]:
@@ -278,7 +277,7 @@ class Searcher:
             vectors.append(embedder.embed_query(query))
         return tuple(vectors)
 
-    @staged("retrieve")
+    @traced("retrieve")
     def _retrieve(self, retrieval: Retrieval, tenant: str | None) -> tuple[list[Entry], Plan]:
         with (
             self._named_timeout(),
@@ -289,22 +288,22 @@ class Searcher:
             retrieval.deadline.limit_statements(connection)
             return _select_entries(connection, retrieval.generation, candidates), plan
 
-    def _read_extras(
+    def _read_details(
         self,
         request: SearchRequest,
         generation: LiveGeneration,
         entries: Sequence[Entry],
         deadline: Deadline,
-    ) -> Extras:
+    ) -> HitDetails:
         """What a request asks for beside the hits themselves."""
         if not entries or not (request.highlight or {"neighbours", "section"} & {*request.include}):
-            return Extras()
+            return HitDetails()
         with (
             self._named_timeout(),
             self._enter(request.tenant).begin() as connection,
             deadline.enforce(connection),
         ):
-            return read_extras(connection, request, generation, entries, deadline)
+            return read_hit_details(connection, request, generation, entries, deadline)
 
     @contextmanager
     def _named_timeout(self) -> Iterator[None]:
@@ -317,7 +316,7 @@ class Searcher:
                 ) from error
             raise
 
-    @staged("rerank")
+    @traced("rerank")
     def _rerank(
         self,
         request: SearchRequest,
@@ -327,34 +326,8 @@ class Searcher:
         deadline: Deadline,
     ) -> list[Entry]:
         """Reorder the first candidates by the blend of both scores; the others stay behind."""
-        reranker = self.reranker(_name_reranker(request, settings), generation.model, deadline)
-        count = settings.search.rerank_candidates
-        first, rest = entries[:count], entries[count:]
-        if not first:
-            return entries
-        texts = [entry.row["header"] + entry.row["text"] for entry in first]
-        each = []
-        for query in request.queries:
-            deadline.remaining_ms()
-            each.append(reranker.score_texts(query, texts))
-        scores = [max(of_one) for of_one in zip(*each, strict=True)]
-        parts = split_blend([entry.score for entry in first], scores, settings.search.rerank_weight)
-        reordered = sorted(
-            (
-                replace(
-                    entry,
-                    score=fused + reranked,
-                    rerank_score=own,
-                    fused_part=fused,
-                    rerank_part=reranked,
-                )
-                for entry, own, (fused, reranked) in zip(first, scores, parts, strict=True)
-            ),
-            key=_by_score,
-        )
-        lowest = reordered[-1].score
-        behind = [replace(entry, score=lowest - rank) for rank, entry in enumerate(rest, start=1)]
-        return reordered + behind
+        reranker = self.reranker(resolve_reranker(request, settings), generation.model, deadline)
+        return rerank_entries(reranker, request, settings, entries, deadline)
 
 
 def _plan_retrieval(
@@ -402,16 +375,6 @@ def _count_wanted(request: SearchRequest, settings: CollectionSettings) -> int:
     return wanted
 
 
-def _name_reranker(request: SearchRequest, settings: CollectionSettings) -> str:
-    if request.reranker == "late_interaction":
-        return LATE_INTERACTION
-    if request.reranker == "cross_encoder" and settings.reranker == LATE_INTERACTION:
-        raise InvalidSearchError(
-            "rerank", f"collection {request.collection} names no cross-encoder in its settings"
-        )
-    return settings.reranker
-
-
 def choose_hits(entries: Sequence[Entry], request: SearchRequest) -> list[Entry]:
     """The first `top_k`, with no more of one document than is allowed."""
     if request.max_per_document is None:
@@ -423,10 +386,6 @@ def choose_hits(entries: Sequence[Entry], request: SearchRequest) -> list[Entry]
         if seen[entry.row["document_key"]] <= request.max_per_document:
             chosen.append(entry)
     return chosen[: request.top_k]
-
-
-def _by_score(entry: Entry) -> tuple[float, int]:
-    return -entry.score, entry.row["id"]
 
 
 def _select_entries(

@@ -22,7 +22,7 @@ from sqlalchemy import QueuePool
 from ragline.search.messages import SearchAnswer, SearchRequest
 from ragline.search.recording import FeedbackKind, is_stale
 from ragline.storage.database import Database
-from ragline.telemetry import SCOPE
+from ragline.telemetry import INSTRUMENTATION_SCOPE
 from retrieval_api.observation.pipeline_metrics import PipelineMetrics
 from retrieval_api.records.recorder import Recorder
 
@@ -183,7 +183,7 @@ class _Exported:
     """The same for OpenTelemetry, which goes nowhere unless its SDK was set up."""
 
     def __init__(self, recorder: Recorder) -> None:
-        meter = metrics.get_meter(SCOPE)
+        meter = metrics.get_meter(INSTRUMENTATION_SCOPE)
         self.requests = meter.create_histogram("http.server.request.duration", "s")
         self.stages = meter.create_histogram("ragline.search.stage.duration", "s")
         self.feedback = meter.create_counter("ragline.feedback")

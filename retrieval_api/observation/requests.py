@@ -15,7 +15,7 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ragline.telemetry import SCOPE, current_trace_id
+from ragline.telemetry import INSTRUMENTATION_SCOPE, current_trace_id
 from retrieval_api.observation.metrics import ServiceMetrics
 
 # Where no route took the request: its path is the caller's invention and no label.
@@ -73,7 +73,7 @@ def name_endpoint(scope: Scope) -> str:
 def _follow(scope: Scope, method: str) -> Iterator[trace.Span]:
     headers = Headers(scope=scope)
     parent = propagate.extract({name.lower(): value for name, value in headers.items()})
-    span = trace.get_tracer(SCOPE).start_span(
+    span = trace.get_tracer(INSTRUMENTATION_SCOPE).start_span(
         method, parent, SpanKind.SERVER, {"http.request.method": method}
     )
     token = otel_context.attach(_enter(span, parent))

@@ -19,7 +19,7 @@ from ragline.access.keys import find_key
 from ragline.quality.figures import Period, read_figures
 from ragline.quality.history import read_days, read_evaluations
 from ragline.quality.unanswered import UnansweredQuery, read_unanswered
-from ragline.search.inspection import explain_receipt, read_around
+from ragline.search.inspection import explain_receipt, read_hit_context
 from ragline.search.messages import SearchAnswer
 from ragline.search.sample_questions import read_sample_questions
 from retrieval_api.access.callers import Caller
@@ -133,7 +133,7 @@ def show_receipt(receipt_id: str, request: Request, caller: Looking) -> Response
         caller,
         explained=explained,
         shown=views.show_receipt(explained),
-        around=views.show_around(explained, read_around(caller.database, explained)),
+        around=views.show_around(explained, read_hit_context(caller.database, explained)),
         metadata=views.list_values(explained.metadata),
         chunking=views.list_values(explained.chunking),
     )

@@ -9,7 +9,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from ragline.search.inspection import Chunk, ExplainedReceipt, ServedDocument, Surroundings
+from ragline.search.inspection import Chunk, ExplainedReceipt, HitContext, ServedDocument
 from ragline.search.messages import Highlight, Hit, HitExplanation, SearchAnswer
 from ragline.status import SourceStatus
 from retrieval_api.page.chunk_text import ShownText, show_text
@@ -172,7 +172,7 @@ def show_receipt(explained: ExplainedReceipt) -> ShownText:
     )
 
 
-def show_around(explained: ExplainedReceipt, around: Surroundings) -> list[tuple[str, Markup]]:
+def show_around(explained: ExplainedReceipt, around: HitContext) -> list[tuple[str, Markup]]:
     """What stands around the text of a receipt: a heading and the text, for each that there is."""
     parts = [("Before", around.before), ("After", around.after), ("The section", around.section)]
     if around.section == explained.text:

@@ -8,7 +8,8 @@ from uuid import UUID
 from fastapi import APIRouter, Request
 
 from ragline.embedder.model_files import DEFAULT_MODEL
-from ragline.reranking import LATE_INTERACTION, Reranker
+from ragline.rerankers import LATE_INTERACTION
+from ragline.rerankers.reranker import Reranker
 from retrieval_api.access.callers import Caller, Searching
 from retrieval_api.messages import reranking
 from retrieval_api.openapi import may_answer

@@ -18,7 +18,9 @@ from ragline.embedder import load_embedder, load_tokenizer
 from ragline.embedder.exported_model import export_model
 from ragline.embedder.model_files import DEFAULT_MODEL, find_model_files
 from ragline.errors import ModelUnavailableError
-from ragline.reranking import CrossEncoderReranker, LateInteractionReranker, load_reranker
+from ragline.rerankers.cross_encoder import CrossEncoderReranker
+from ragline.rerankers.late_interaction import LateInteractionReranker
+from ragline.rerankers.reranker import load_reranker
 
 TEXTS = ["?", "wing", "a longer sentence about wings " * 3, "\U0001f600 naïve 東京"]
 LOAD = (

@@ -46,7 +46,7 @@ def searcher(
     run_context = make_run_context(configure(CONFIGURATION))
     run_stages(run_context)
     searcher = Searcher(run_context.database, run_context.configuration)
-    searcher.models.keep_embedder(embedder.space.model, embedder)
+    searcher.models.add_embedder(embedder.space.model, embedder)
     # The first search prepares its statements, which takes its time on a busy machine.
     searcher.search(SearchRequest("notes", "harbour"))
     searcher._timeout_ms = LIMIT_MS

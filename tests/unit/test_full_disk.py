@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ragline.embedder.model_cache import write_atomically
+from ragline.embedder.atomic_files import write_atomically
 from ragline.errors import DatabaseUnavailableError, DiskFullError
 from ragline.storage.disk_errors import writing_to
 from ragline.storage.embedded_postgres import embedded_postgres

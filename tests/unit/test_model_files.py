@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ragline.embedder.model_cache import write_atomically
+from ragline.embedder.atomic_files import write_atomically
 from ragline.embedder.model_files import (
     DEFAULT_MODEL,
     DEFAULT_WEIGHTS_SHA256,

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ragline.reranking import blend_scores, late_interaction_scores
+from ragline.rerankers.late_interaction import late_interaction_scores
+from ragline.search.rerank_stage import blend_scores
 
 SEEDS = st.integers(min_value=0, max_value=2**32 - 1)
 LENGTHS = st.lists(st.integers(min_value=0, max_value=12), min_size=1, max_size=8)

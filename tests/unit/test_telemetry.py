@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from ragline.telemetry import current_trace_id, note, span, staged
+from ragline.telemetry import current_trace_id, set_span_attributes, span, traced
 from retrieval_api.observation.telemetry import choose_exporter
 
 ENDPOINT = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318"}
@@ -70,9 +70,9 @@ def test_sdk_is_not_even_loaded_by_default() -> None:
 
 
 def test_spans_without_an_sdk_change_nothing() -> None:
-    @staged("stage")
+    @traced("stage")
     def double(value: int) -> int:
-        note(generation=1)
+        set_span_attributes(generation=1)
         return 2 * value
 
     with span("search", collection="c"):

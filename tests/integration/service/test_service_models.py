@@ -13,7 +13,7 @@ import pytest
 from running_service import RunningService, run_service, wait_until
 from sqlalchemy import text
 
-from ragline import models
+from ragline import model_cache
 from ragline.configuration import CollectionSettings, Configuration
 from ragline.embedder.embedder import Embedder, load_embedder
 from ragline.errors import ModelUnavailableError
@@ -41,7 +41,7 @@ class Loader:
 @pytest.fixture
 def loader(monkeypatch: pytest.MonkeyPatch) -> Iterator[Loader]:
     loader = Loader()
-    monkeypatch.setattr(models, "load_embedder", loader)
+    monkeypatch.setattr(model_cache, "load_embedder", loader)
     yield loader
     loader.release.set()
 

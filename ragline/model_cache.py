@@ -1,7 +1,10 @@
-"""The models of one process: embedders, tokenizers and rerankers, each loaded once and kept.
+"""The models of one process: embedders, tokenizers and rerankers, each loaded once.
 
-Each model has a lock of its own: whoever needs one that is loaded never waits for another that is
-being loaded. How a model is loaded is `ragline.embedder` and `ragline.reranking`.
+A run of the pipeline waits until a model is loaded. The service waits briefly and then refuses the
+request, so that its threads stay free for other models. Each model has its own lock: a request
+never waits for a model that it does not need.
+
+How a model is loaded is in `ragline.embedder` and `ragline.rerankers`.
 """
 
 from __future__ import annotations
@@ -14,26 +17,32 @@ from typing import Any, cast
 
 from ragline.embedder.embedder import Embedder, load_embedder
 from ragline.embedder.tokenizer import TokenCounter, load_tokenizer
-from ragline.errors import ModelLoadingError, ModelUnavailableError
-from ragline.reranking import Reranker, load_reranker
+from ragline.errors import DiskFullError, ModelLoadingError, ModelUnavailableError
+from ragline.rerankers.reranker import Reranker, load_reranker
 
-# A model that could not be loaded is tried again by the first request after so long.
+# How long a failed load is remembered. The first request after that time loads again.
 RETRY_S = 30.0
-# Of the requests that need a model while it is loaded, so many wait; the others are told to come
-# back, so that the threads that answer requests stay free for other models.
-MOST_WAITING = 2
+# How many requests may wait for one model that is being loaded. Further requests are refused at
+# once, so that the threads that answer requests stay free for other models.
+MAX_WAITING_REQUESTS = 2
 
 Key = tuple[str, ...]
 
 
 class ModelCache:
-    """Models by name, loaded at their first use. Safe to use from several threads.
+    """Models by name, loaded at first use. Safe to use from several threads.
 
-    A load that fails is remembered for `RETRY_S` and then tried again.
+    The methods that return a model take `wait_s`: how many seconds the caller waits while the model
+    is loaded. With None, the caller waits until the load ends, and the caller's own thread loads
+    the model; otherwise a background thread loads it.
     """
 
     def __init__(self, folder: Path, *, backend: str = "auto", retry_s: float = RETRY_S) -> None:
-        """`folder` keeps what is made from models; `backend` is as in `load_embedder`."""
+        """`folder` stores the files that are made from models; `backend` is as in `load_embedder`.
+
+        A load that failed is repeated by the first request after `retry_s`; until then, the same
+        error is raised again. With 0, each request loads again.
+        """
         self._folder = folder
         self._backend = backend
         self._retry_s = retry_s
@@ -44,8 +53,11 @@ class ModelCache:
         """The embedder of a model.
 
         Raises:
-            ModelUnavailableError: it cannot be loaded, or could not within the last `RETRY_S`.
-            ModelLoadingError: it was not loaded within `wait_s`; None waits to the end.
+            ModelUnavailableError: the model cannot be loaded, or the last load failed less than
+                `retry_s` ago.
+            ModelLoadingError: the model was not loaded within `wait_s`.
+            DiskFullError: there is no space for the files made from the model; only if `wait_s` is
+                None.
         """
         return cast("Embedder", self._get(("embedder", model), wait_s))
 
@@ -54,25 +66,25 @@ class ModelCache:
         return cast("TokenCounter", self._get(("tokenizer", model), wait_s))
 
     def reranker(self, setting: str, model: str, wait_s: float | None = None) -> Reranker:
-        """A reranker for texts of an embedding model. Raises as `embedder`."""
+        """The reranker of a setting, for texts of an embedding model. Raises as `embedder`."""
         self.embedder(model, wait_s)
         return cast("Reranker", self._get(("reranker", setting, model), wait_s))
 
-    def keep_embedder(self, model: str, embedder: Embedder) -> None:
-        """Take an embedder that is loaded already."""
-        self._keep(("embedder", model), embedder)
+    def add_embedder(self, model: str, embedder: Embedder) -> None:
+        """Store an embedder that is already loaded."""
+        self._add(("embedder", model), embedder)
 
-    def keep_tokenizer(self, model: str, tokenizer: TokenCounter) -> None:
-        """Take a tokenizer that is loaded already."""
-        self._keep(("tokenizer", model), tokenizer)
+    def add_tokenizer(self, model: str, tokenizer: TokenCounter) -> None:
+        """Store a tokenizer that is already loaded."""
+        self._add(("tokenizer", model), tokenizer)
 
     def is_loaded(self, model: str) -> bool:
-        """Whether the embedder of a model is there now."""
+        """Whether the embedder of a model is loaded now."""
         load = self._loads.get(("embedder", model))
         return load is not None and load.is_done
 
-    def _keep(self, key: Key, model: Any) -> None:
-        load = _Load(self._name(key), lambda: model)
+    def _add(self, key: Key, model: Any) -> None:
+        load = _Load(_describe(key), lambda: model)
         load.run()
         with self._lock:
             self._loads[key] = load
@@ -82,7 +94,7 @@ class ModelCache:
             load = self._loads.get(key)
             is_first = load is None or load.has_failed_before(monotonic() - self._retry_s)
             if load is None or is_first:
-                load = self._loads[key] = _Load(self._name(key), lambda: self._load(key))
+                load = self._loads[key] = _Load(_describe(key), lambda: self._load(key))
         if load.is_done:
             return load.model
         if is_first:
@@ -99,13 +111,14 @@ class ModelCache:
                 return load_reranker(setting, self.embedder(model))
         raise KeyError(key)
 
-    @staticmethod
-    def _name(key: Key) -> str:
-        return f"embedding model {key[1]}" if key[0] == "embedder" else f"{key[0]} {key[1]}"
+
+def _describe(key: Key) -> str:
+    """What a key names, for messages."""
+    return f"embedding model {key[1]}" if key[0] == "embedder" else f"{key[0]} {key[1]}"
 
 
 class _Load:
-    """One attempt to load one model, and those that wait for its end."""
+    """One attempt to load one model. Several callers may wait for its end."""
 
     def __init__(self, name: str, load: Callable[[], Any]) -> None:
         self.model: Any = None
@@ -118,46 +131,49 @@ class _Load:
         self._waiting = 0
         self._lock = Lock()
 
-    def has_failed_before(self, moment: float) -> bool:
-        """Whether it ended without a model at or before a moment of the monotonic clock."""
-        return self._error is not None and self._failed_at <= moment
+    def has_failed_before(self, time_s: float) -> bool:
+        """Whether it failed at or before a time of the monotonic clock."""
+        return self._error is not None and self._failed_at <= time_s
 
     def start(self, *, is_background: bool) -> None:
-        """Load, in a thread of its own where nobody waits to the end."""
+        """Load the model, in this thread or in a background thread."""
         if is_background:
             Thread(target=self.run, name="ragline-load", daemon=True).start()
         else:
             self.run()
 
     def run(self) -> None:
-        """Load; never raises: those that wait are told."""
+        """Load the model. Never raises: `wait` raises the error in each caller."""
         try:
             self.model = self._load()
             self.is_done = True
-        except Exception as error:  # noqa: BLE001  loaders raise what their libraries do
+        except Exception as error:  # noqa: BLE001  loaders raise the errors of several libraries
             self._failed_at = monotonic()
             self._error = error
         finally:
             self._ended.set()
 
     def wait(self, wait_s: float | None) -> Any:
+        """The model, when the load has ended. Raises as `ModelCache.embedder`."""
         if wait_s is None:
             self._ended.wait()
         else:
             self._wait_briefly(wait_s)
-        if self._error is not None:
-            # A new one for each: an exception that is raised twice collects both tracebacks.
-            raise ModelUnavailableError(self._say_failure(self._error)) from self._error
-        return self.model
+        if self._error is None:
+            return self.model
+        # A new error for each caller: an exception that is raised twice collects both tracebacks.
+        if isinstance(self._error, DiskFullError) and wait_s is None:
+            raise DiskFullError(str(self._error)) from self._error
+        raise ModelUnavailableError(self._describe_failure(self._error)) from self._error
 
-    def _say_failure(self, error: Exception) -> str:
+    def _describe_failure(self, error: Exception) -> str:
         if isinstance(error, ModelUnavailableError):
             return str(error)
         return f"{self._name} cannot be loaded: {type(error).__name__}: {error}"
 
     def _wait_briefly(self, wait_s: float) -> None:
         with self._lock:
-            is_crowded = self._waiting >= MOST_WAITING
+            is_crowded = self._waiting >= MAX_WAITING_REQUESTS
             self._waiting += not is_crowded
         try:
             has_ended = self._ended.wait(0.0 if is_crowded else wait_s)

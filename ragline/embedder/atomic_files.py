@@ -1,6 +1,6 @@
-"""Files made from a model once and kept: written whole or not at all.
+"""Writing files of the model cache: a file is written completely or not at all.
 
-What is made, and from what, is `exported_model` and `tokenizer`.
+Which files are made from a model is in `exported_model` and `tokenizer`.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ from ragline.storage.disk_errors import writing_to
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Put `content` at `path` in one step: a reader sees all of it or no file.
+    """Write `content` to `path` in one step: a reader sees the complete file or no file.
 
-    Two writers may race; the last one wins with the same content. A writer that is killed
-    leaves a file whose name starts with a dot and that nothing reads.
+    Two processes may write the same file at the same time: they write the same content, and the
+    last one wins. A process that is killed leaves a file whose name starts with a dot; no reader
+    opens it.
 
     Raises:
         DiskFullError: there is no space for it.
@@ -29,7 +30,7 @@ def _write_atomically(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
     try:
-        Path(name).chmod(0o644)  # mkstemp's 0600 would shut out another user of this cache
+        Path(name).chmod(0o644)  # mkstemp sets 0600: other users of this cache could not read it
         with os.fdopen(handle, "wb") as file:
             file.write(content)
             file.flush()

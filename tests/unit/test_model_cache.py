@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from ragline import models
+from ragline import model_cache
 from ragline.errors import ModelLoadingError, ModelUnavailableError
-from ragline.models import ModelCache
+from ragline.model_cache import ModelCache
 
 
 class Loader:
@@ -37,7 +37,7 @@ class Loader:
 @pytest.fixture
 def loader(monkeypatch: pytest.MonkeyPatch) -> Iterator[Loader]:
     loader = Loader()
-    monkeypatch.setattr(models, "load_embedder", loader)
+    monkeypatch.setattr(model_cache, "load_embedder", loader)
     yield loader
     loader.release.set()
 
@@ -90,10 +90,10 @@ def test_few_wait_for_a_model_and_the_others_are_answered_at_once(
         asked = [pool.submit(cache.embedder, "slow", 8.0) for _ in range(10)]
         deadline = time.monotonic() + 6
         refused: list[Future[object]] = []
-        while len(refused) < 10 - models.MOST_WAITING and time.monotonic() < deadline:
+        while len(refused) < 10 - model_cache.MAX_WAITING_REQUESTS and time.monotonic() < deadline:
             time.sleep(0.02)
             refused = [future for future in asked if future.done()]
-        assert len(refused) == 10 - models.MOST_WAITING
+        assert len(refused) == 10 - model_cache.MAX_WAITING_REQUESTS
         loader.release.set()
     assert all(isinstance(future.exception(), ModelLoadingError) for future in refused)
 

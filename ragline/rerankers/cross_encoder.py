@@ -1,0 +1,74 @@
+"""Reranking by a CrossEncoder: a second model that reads query and text together.
+
+sentence-transformers loads and runs the model.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ragline.embedder.model_files import find_model_folder
+from ragline.errors import ModelUnavailableError
+from ragline.rerankers import LATE_INTERACTION
+
+
+class CrossEncoderReranker:
+    """Scores by a CrossEncoder."""
+
+    def __init__(self, model: str, device: str | None = None) -> None:
+        """`device` is a device name of PyTorch; None uses the GPU if there is one.
+
+        Raises:
+            ModelUnavailableError: the model cannot be found or loaded, or has no trained
+                head: its scores would be noise.
+        """
+        self.name = model
+        folder = find_model_folder(model, organisation="cross-encoder")
+        self._model = _load_cross_encoder(model, folder, device)
+        # `predict` moves the model between devices and changes its tokenizer's state.
+        self._lock = threading.Lock()
+
+    def score_texts(self, query: str, texts: Sequence[str]) -> list[float]:
+        """The model's own scores; a text longer than the model's limit is truncated."""
+        if not texts:
+            return []
+        pairs = [(query, text) for text in texts]
+        with self._lock:
+            scores = self._model.predict(pairs, batch_size=16, show_progress_bar=False)
+        return [float(score) for score in scores]
+
+
+def _load_cross_encoder(model: str, folder: Path, device: str | None) -> Any:
+    # Imported here: torch takes seconds to import, and late interaction does not need it.
+    from sentence_transformers import CrossEncoder
+
+    from ragline.embedder.pytorch_backend import silent_loading
+
+    try:
+        with silent_loading():
+            _refuse_untrained(model, folder)
+            return CrossEncoder(str(folder), device=device, local_files_only=True)
+    except ModelUnavailableError:
+        raise
+    except Exception as error:
+        raise ModelUnavailableError(f"reranker {model} cannot be loaded: {error}") from error
+
+
+def _refuse_untrained(model: str, folder: Path) -> None:
+    from transformers import AutoConfig, AutoModelForSequenceClassification
+
+    architectures = AutoConfig.from_pretrained(folder).architectures or [""]
+    if architectures[0].endswith("ForCausalLM"):
+        return
+    # sentence-transformers fills a missing head with random weights and only logs it.
+    _, report = AutoModelForSequenceClassification.from_pretrained(folder, output_loading_info=True)
+    missing = sorted(report["missing_keys"])
+    if missing:
+        raise ModelUnavailableError(
+            f"reranker {model} is not a trained cross-encoder: it has no weights for "
+            f"{', '.join(missing)}, so its scores would be noise. Name a CrossEncoder, or "
+            f"{LATE_INTERACTION}"
+        )

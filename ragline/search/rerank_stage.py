@@ -1,0 +1,112 @@
+"""The rerank stage of a search: the first candidates are scored again and sorted by both scores.
+
+The rerankers are in `ragline.rerankers`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ragline.configuration import CollectionSettings
+from ragline.errors import InvalidSearchError
+from ragline.rerankers import LATE_INTERACTION
+from ragline.rerankers.reranker import Reranker
+from ragline.search.deadline import Deadline
+from ragline.search.hits import Entry
+from ragline.search.messages import SearchRequest
+
+
+def resolve_reranker(request: SearchRequest, settings: CollectionSettings) -> str:
+    """The setting of the reranker that a request asks for.
+
+    Raises:
+        InvalidSearchError: it asks for a cross-encoder, and the collection has none.
+    """
+    if request.reranker == "late_interaction":
+        return LATE_INTERACTION
+    if request.reranker == "cross_encoder" and settings.reranker == LATE_INTERACTION:
+        raise InvalidSearchError(
+            "rerank", f"collection {request.collection} names no cross-encoder in its settings"
+        )
+    return settings.reranker
+
+
+def rerank_entries(
+    reranker: Reranker,
+    request: SearchRequest,
+    settings: CollectionSettings,
+    entries: list[Entry],
+    deadline: Deadline,
+) -> list[Entry]:
+    """Sort the first `rerank_candidates` entries by the blend of both scores.
+
+    The other entries follow in their order, with lower scores. With several queries, the best
+    score of an entry counts.
+
+    Raises:
+        SearchTimeoutError: the deadline has passed.
+    """
+    count = settings.search.rerank_candidates
+    first, rest = entries[:count], entries[count:]
+    if not first:
+        return entries
+    texts = [entry.row["header"] + entry.row["text"] for entry in first]
+    scores_by_query = []
+    for query in request.queries:
+        deadline.remaining_ms()
+        scores_by_query.append(reranker.score_texts(query, texts))
+    scores = [max(of_text) for of_text in zip(*scores_by_query, strict=True)]
+    parts = split_blend([entry.score for entry in first], scores, settings.search.rerank_weight)
+    reranked = sorted(
+        (
+            replace(
+                entry,
+                score=fused_part + rerank_part,
+                rerank_score=score,
+                fused_part=fused_part,
+                rerank_part=rerank_part,
+            )
+            for entry, score, (fused_part, rerank_part) in zip(first, scores, parts, strict=True)
+        ),
+        key=_sort_key,
+    )
+    lowest = reranked[-1].score
+    behind = [replace(entry, score=lowest - rank) for rank, entry in enumerate(rest, start=1)]
+    return reranked + behind
+
+
+def blend_scores(
+    fused: Sequence[float], reranked: Sequence[float], weight: float = 0.5
+) -> list[float]:
+    """(1 - weight) of the fused score plus `weight` of the reranker's, each scaled to 0…1.
+
+    The scale runs from the lowest to the highest of the given scores; equal scores all count as 1.
+    The default weight had the best nDCG@10 over seven public collections.
+
+    Raises:
+        ValueError: the lists differ in length.
+    """
+    return [fused_part + part for fused_part, part in split_blend(fused, reranked, weight)]
+
+
+def split_blend(
+    fused: Sequence[float], reranked: Sequence[float], weight: float
+) -> list[tuple[float, float]]:
+    """The two parts of each score of `blend_scores`: the fused score's and the reranker's."""
+    pairs = zip(_scale(fused), _scale(reranked), strict=True)
+    return [(float((1 - weight) * first), float(weight * second)) for first, second in pairs]
+
+
+def _scale(scores: Sequence[float]) -> NDArray[np.float64]:
+    values = np.asarray(scores, dtype=np.float64)
+    spread = np.ptp(values) if len(values) else 0.0
+    return np.ones_like(values) if spread == 0 else (values - values.min()) / spread
+
+
+def _sort_key(entry: Entry) -> tuple[float, int]:
+    """By descending score, ties by id."""
+    return -entry.score, entry.row["id"]
