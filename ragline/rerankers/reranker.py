@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from importlib import import_module
+from typing import Protocol, cast
 
 from ragline.embedder.embedder import Embedder
-from ragline.rerankers import LATE_INTERACTION
+from ragline.rerankers import NAMED_RERANKERS
 from ragline.rerankers.cross_encoder import CrossEncoderReranker
-from ragline.rerankers.late_interaction import LateInteractionReranker
 
 
 class Reranker(Protocol):
@@ -26,11 +26,13 @@ class Reranker(Protocol):
 
 
 def load_reranker(setting: str, embedder: Embedder) -> Reranker:
-    """The reranker that a setting names: `late-interaction`, or the name of a CrossEncoder.
+    """The reranker that a setting names: one of `NAMED_RERANKERS`, or a CrossEncoder.
 
     Raises:
         ModelUnavailableError: the named CrossEncoder cannot be used.
     """
-    if setting == LATE_INTERACTION:
-        return LateInteractionReranker(embedder)
-    return CrossEncoderReranker(setting)
+    if setting not in NAMED_RERANKERS:
+        return CrossEncoderReranker(setting)
+    module, _, name = NAMED_RERANKERS[setting].partition(":")
+    make = getattr(import_module(f"ragline.rerankers.{module}"), name)
+    return cast("Reranker", make(embedder))

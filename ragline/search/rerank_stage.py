@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ragline.configuration import CollectionSettings
 from ragline.errors import InvalidSearchError
-from ragline.rerankers import LATE_INTERACTION
+from ragline.rerankers import LATE_INTERACTION, NAMED_RERANKERS
 from ragline.rerankers.reranker import Reranker
 from ragline.search.deadline import Deadline
 from ragline.search.hits import Entry
@@ -28,7 +28,7 @@ def resolve_reranker(request: SearchRequest, settings: CollectionSettings) -> st
     """
     if request.reranker == "late_interaction":
         return LATE_INTERACTION
-    if request.reranker == "cross_encoder" and settings.reranker == LATE_INTERACTION:
+    if request.reranker == "cross_encoder" and settings.reranker in NAMED_RERANKERS:
         raise InvalidSearchError(
             "rerank", f"collection {request.collection} names no cross-encoder in its settings"
         )
