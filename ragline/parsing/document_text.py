@@ -11,13 +11,13 @@ from collections.abc import Sequence
 
 from ragline.parsing.parsed_document import Category, Element, ParsedDocument
 from ragline.parsing.table_rows import Row, format_table
+from ragline.storable_text import clean_text
 
 BLANK_LINE = "\n\n"
 MAX_HEADING_CHARS = 200
 MAX_TITLE_CHARS = 300
 # A heading further down names a section and not the document.
 TITLE_WITHIN_ELEMENTS = 5
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 # What programs write where a title belongs: the file's name, or that there is none.
 _NO_TITLE = re.compile(
     r"untitled\b.*|microsoft \w+ - .*|(powerpoint presentation|document|slide) ?\d*|[\W_]*"
@@ -59,7 +59,7 @@ class Outline:
 
         Where several headings are on the highest level, each names a part and none the whole.
         """
-        named = one_line(storable(given or ""))[:MAX_TITLE_CHARS]
+        named = one_line(clean_text(given or ""))[:MAX_TITLE_CHARS]
         if named and not _NO_TITLE.fullmatch(named):
             return named
         if len(self._highest) == 1:
@@ -79,7 +79,7 @@ class ComposedText:
 
     def add(self, category: Category, text: str, *, page: int | None = None) -> None:
         """Add a block; one without visible characters is left out."""
-        text = storable(text).strip()
+        text = clean_text(text).strip()
         if not text:
             return
         if self._parts:
@@ -91,7 +91,7 @@ class ComposedText:
 
     def add_heading(self, text: str, level: int, *, page: int | None = None) -> None:
         """Add a heading; what follows stands below it until one of its level or higher."""
-        text = one_line(storable(text))
+        text = one_line(clean_text(text))
         if text:
             self._outline.close_sections(level)
             self.add("title", text, page=page)
@@ -118,7 +118,7 @@ class SourceText:
     """A file's own text with blocks marked in it, in the order of the text."""
 
     def __init__(self, text: str) -> None:
-        self.text = storable(text)
+        self.text = clean_text(text)
         self._elements: list[Element] = []
         self._outline = Outline()
 
@@ -160,8 +160,3 @@ class SourceText:
 def one_line(text: str) -> str:
     """A text with every run of white space as one blank."""
     return " ".join(text.split())
-
-
-def storable(text: str) -> str:
-    """A text of the same length that PostgreSQL can keep: no U+0000, no half of a pair."""
-    return _UNSTORABLE.sub("\ufffd", text)

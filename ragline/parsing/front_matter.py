@@ -15,9 +15,9 @@ from typing import Any
 
 import yaml
 
-from ragline.parsing.document_text import storable
 from ragline.parsing.source_lines import Line, split_lines
 from ragline.parsing.text_encoding import decode_text
+from ragline.storable_text import clean_text
 
 MARKS = {"---": ("---", "..."), "+++": ("+++",)}
 MAX_LINES = 200
@@ -81,7 +81,7 @@ def _read_fields(block: str, mark: str) -> dict[str, Any] | None:
         read = tomllib.loads(block) if mark == "+++" else yaml.load(block, _Loader)  # noqa: S506
         if not isinstance(read, Mapping) or not 0 < len(read) <= MAX_FIELDS:
             return None
-        return {storable(str(name)): _plain(value, 1) for name, value in read.items()}
+        return {clean_text(str(name)): _plain(value, 1) for name, value in read.items()}
     except (ValueError, TypeError, ArithmeticError, RecursionError, yaml.YAMLError):
         return None
 
@@ -104,7 +104,7 @@ def _plain(value: Any, depth: int) -> Any:
     if value is None or isinstance(value, bool | int):
         return value
     if isinstance(value, str):
-        return storable(value)
+        return clean_text(value)
     if isinstance(value, float):
         return value if isfinite(value) else str(value)
     if isinstance(value, date | time):
@@ -112,5 +112,5 @@ def _plain(value: Any, depth: int) -> Any:
     if depth < MAX_DEPTH and isinstance(value, list):
         return [_plain(item, depth + 1) for item in value]
     if depth < MAX_DEPTH and isinstance(value, Mapping):
-        return {storable(str(key)): _plain(item, depth + 1) for key, item in value.items()}
+        return {clean_text(str(key)): _plain(item, depth + 1) for key, item in value.items()}
     raise ValueError("it is of no type that JSON has")

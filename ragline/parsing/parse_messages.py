@@ -11,8 +11,8 @@ from typing import Any
 
 from ragline import errors
 from ragline.errors import BrokenDocumentError, DocumentError
-from ragline.parsing.document_text import storable
 from ragline.parsing.parsed_document import Element, ParsedDocument
+from ragline.storable_text import clean_text
 
 READY = b"ready"
 MAX_MESSAGE_CHARS = 500
@@ -21,7 +21,7 @@ MAX_MESSAGE_CHARS = 500
 def encode_result(result: ParsedDocument | DocumentError) -> bytes:
     """A parse or the reason there is none."""
     if isinstance(result, DocumentError):
-        message = storable(" ".join(str(result).split())[:MAX_MESSAGE_CHARS])
+        message = clean_text(" ".join(str(result).split())[:MAX_MESSAGE_CHARS])
         body: dict[str, Any] = {"error": type(result).__name__, "message": message}
     else:
         body = {

@@ -26,6 +26,7 @@ from ragline.search.hits import Entry
 from ragline.search.messages import SearchRequest
 from ragline.search.query_words import QueryWord, list_partial_words, read_query_words
 from ragline.search.searcher import CONFIRMED, Searcher, choose_hits
+from ragline.storable_text import clean_value
 from ragline.storage.generation_tables import load_generation_statement
 from ragline.storage.statements import load_statement
 
@@ -180,7 +181,7 @@ def _find_document(
     *,
     reveals_hidden: bool,
 ) -> RowMapping:
-    exact = document_id.replace("\0", "\ufffd")
+    exact = clean_value(document_id)
     parameters = {
         "collection": request.collection,
         "document_ids": list_forms(exact),

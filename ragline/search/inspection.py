@@ -23,6 +23,7 @@ from ragline.search.deadline import Deadline
 from ragline.search.hits import find_highlights, make_receipt, select_hit_contexts
 from ragline.search.media_types import media_type_of
 from ragline.search.messages import Highlight, Receipt
+from ragline.storable_text import clean_value
 from ragline.storage.database import Database
 from ragline.storage.generation_tables import load_generation_statement
 from ragline.storage.statements import load_statement
@@ -166,7 +167,7 @@ def read_document(
     statement = load_generation_statement("search/select_document_entries", generation.id)
     parameters = {
         "collection": collection,
-        "document_id": document_id.replace("\0", "\ufffd"),
+        "document_id": clean_value(document_id),
         "source": source,
         "principals": None if principals is None else list(principals),
     }

@@ -20,6 +20,7 @@ from ragline.errors import UnknownHitError, UnknownRequestError
 from ragline.fingerprints import hash_bytes
 from ragline.search.client_hashes import ClientHashes
 from ragline.search.messages import Hit, SearchAnswer, SearchRequest
+from ragline.storable_text import clean_value
 from ragline.storage.statements import load_statement
 
 FeedbackKind = Literal["click", "useful", "not_useful", "answer_used"]
@@ -91,7 +92,7 @@ def make_record(
         "total_ms": answer.took_ms.total,
         "hits": hits,
         "trace_id": origin.trace_id,
-        "tenant": None if origin.tenant is None else _writable(origin.tenant),
+        "tenant": None if origin.tenant is None else clean_value(origin.tenant),
         "stale_count": sum("is_stale" in hit for hit in hits),
     }
     return SearchRecord(answer.request_id, requested_at, origin.client, row)
@@ -103,7 +104,7 @@ def keep_query(query: str, how: QueryText) -> str:
         return ""
     if how == "hashed":
         return HASHED + hash_bytes(query.encode("utf-8", "replace")).hex()
-    return _writable(query)
+    return clean_value(query)
 
 
 def record_requests(
@@ -182,11 +183,6 @@ def _describe_hit(hit: Hit) -> dict[str, Any]:
 def is_stale(hit: Hit) -> bool:
     """Whether a hit's receipt says that it is older than its source promises."""
     return bool(getattr(hit.receipt, "stale", False))
-
-
-def _writable(text: str) -> str:
-    """The text without what Postgres cannot hold: U+0000, and halves of surrogate pairs."""
-    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
 
 
 def _unknown_hit(document_id: str | None, entry_id: int | None) -> UnknownHitError:

@@ -9,10 +9,7 @@ from datetime import date, time
 from decimal import Decimal
 from typing import Any
 
-
-def storable_text(text: str) -> str:
-    """Text that Postgres can keep: no U+0000, no half of a surrogate pair."""
-    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
+from ragline.storable_text import clean_value
 
 
 def json_value(value: Any) -> Any:
@@ -26,7 +23,7 @@ def json_value(value: Any) -> Any:
     if value is None or isinstance(value, bool | int):
         return value
     if isinstance(value, str):
-        return storable_text(value)
+        return clean_value(value)
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Decimal):
@@ -36,12 +33,12 @@ def json_value(value: Any) -> Any:
 
 def _json_collection(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {storable_text(str(key)): json_value(item) for key, item in value.items()}
+        return {clean_value(str(key)): json_value(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [json_value(item) for item in value]
     if isinstance(value, bytes | bytearray | memoryview):
         raise ValueError("holds bytes, which are no text")  # noqa: TRY004 - a fault of the data
-    return value.isoformat() if isinstance(value, date | time) else storable_text(str(value))
+    return value.isoformat() if isinstance(value, date | time) else clean_value(str(value))
 
 
 def _read_decimal(value: Decimal) -> int | float | str | None:

@@ -16,6 +16,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 from starlette.requests import Request
 
+from ragline.storable_text import clean_value
 from retrieval_api.messages.search import LARGEST_TOP_K, SearchBody
 from retrieval_api.page.facet_groups import make_condition
 from retrieval_api.problem_handlers import describe_invalid_fields
@@ -192,10 +193,7 @@ def _read_json(text: str) -> object:
 
 def read_text_fields(request: Request) -> dict[str, str]:
     """The fields of an address, each as a text that the database can hold."""
-    return {
-        name: text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
-        for name, text in request.query_params.items()
-    }
+    return {name: clean_value(text) for name, text in request.query_params.items()}
 
 
 def read_period_days(text: str | None) -> int:

@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ragline.storable_text import clean_value
 from ragline.storage.statements import load_statement
 from retrieval_api.records.batch_writer import BatchWriter
 
@@ -80,7 +81,7 @@ def describe_request(scope: Scope, status: int) -> AuditEvent:
         "key_id": logged.get("key"),
         "tenant": logged.get("tenant"),
         "method": scope["method"][:20],
-        "path": _writable(scope["path"][:LONGEST_PATH_CHARS]),
+        "path": clean_value(scope["path"][:LONGEST_PATH_CHARS]),
         "collection": logged.get("collection"),
         "generation_id": logged.get("generation"),
         "status": status,
@@ -90,8 +91,3 @@ def describe_request(scope: Scope, status: int) -> AuditEvent:
 
 def _is_uninteresting(path: str) -> bool:
     return path in UNINTERESTING or path.startswith(FILES)
-
-
-def _writable(text: str) -> str:
-    """Postgres has no U+0000 and no half of a surrogate pair."""
-    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()

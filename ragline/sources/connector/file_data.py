@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from ragline.errors import PermissionsUnavailableError
 from ragline.fingerprints import fingerprint
-from ragline.sources.json_values import json_value, storable_text
+from ragline.sources.json_values import json_value
 from ragline.sources.protocol import ListedDocument
 from ragline.sources.timestamps import read_timestamp
+from ragline.storable_text import clean_value
 
 if TYPE_CHECKING:
     from unstructured_ingest.data_types.file_data import FileData, FileDataSourceMetadata
@@ -36,7 +37,7 @@ def name_files(found: Iterable[FileData]) -> Iterator[tuple[str, FileData]]:
     counts = Counter(path for path, _ in paths)
     for path, file_data in paths:
         unique = path if counts[path] == 1 else f"{path} ({file_data.identifier})"
-        yield storable_text(unique), file_data
+        yield clean_value(unique), file_data
 
 
 def describe_file(
@@ -95,7 +96,7 @@ def read_principals(file_data: FileData) -> tuple[str, ...] | None:
         raise _unavailable(connector, "it comes in a form that is not understood")
     return tuple(
         sorted(
-            storable_text(f"{PREFIXES[bucket]}{principal}")
+            clean_value(f"{PREFIXES[bucket]}{principal}")
             for bucket, principals in readings[0].items()
             for principal in set(principals)
         )

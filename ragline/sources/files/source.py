@@ -26,9 +26,9 @@ from ragline.sources.files.storage import (
     read_version,
     unavailable,
 )
-from ragline.sources.json_values import storable_text
 from ragline.sources.protocol import FailedFetch, FetchedDocument, ListedDocument
 from ragline.sources.timestamps import read_timestamp
+from ragline.storable_text import clean_value
 
 # What is no longer there when it is looked at.
 VANISHED = (FileNotFoundError, NotADirectoryError)
@@ -216,7 +216,7 @@ class FilesSource:
                 except OSError as error:
                     if not storage.is_there():
                         raise
-                    listed = ListedDocument(storable_text(path), f"unread: {error}"[:LONGEST_FAULT])
+                    listed = ListedDocument(clean_value(path), f"unread: {error}"[:LONGEST_FAULT])
                 yield listed
 
     def _describe(self, storage: FileStorage, path: str, details: dict[str, Any]) -> ListedDocument:
@@ -226,7 +226,7 @@ class FilesSource:
         limit = self._settings.max_document_bytes
         size = details.get("size")
         return ListedDocument(
-            document_id=storable_text(path),
+            document_id=clean_value(path),
             version=read_version(details) or storage.hash(path, limit),
             size_bytes=size if isinstance(size, int) else None,
             changed_at=next(

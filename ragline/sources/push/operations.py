@@ -17,7 +17,8 @@ from sqlalchemy.exc import ProgrammingError
 from ragline.access.tenants import DEFAULT_TENANT
 from ragline.errors import DocumentTooLargeError, UnknownSourceError
 from ragline.fingerprints import hash_bytes
-from ragline.sources.json_values import json_value, storable_text
+from ragline.sources.json_values import json_value
+from ragline.storable_text import clean_value
 from ragline.storage.database import Database
 from ragline.storage.statements import load_statement
 
@@ -81,10 +82,10 @@ def put_text(
     """A document that is a text, and will not be parsed."""
     return Put(
         document_id=document_id,
-        content=storable_text(text).encode(),
+        content=clean_value(text).encode(),
         name=document_id,
         is_text=True,
-        title=storable_text(title) if title else None,
+        title=clean_value(title) if title else None,
         metadata=json_value(metadata or {}),
         principals=_in_order(principals),
     )
@@ -102,7 +103,7 @@ def put_file(
     return Put(
         document_id=document_id,
         content=content,
-        name=storable_text(name),
+        name=clean_value(name),
         is_text=False,
         metadata=json_value(metadata or {}),
         principals=_in_order(principals),

@@ -13,9 +13,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ragline.errors import BrokenDocumentError, DocumentTooLargeError, EmptyDocumentError
 from ragline.fingerprints import fingerprint
-from ragline.sources.json_values import json_value, storable_text
+from ragline.sources.json_values import json_value
 from ragline.sources.protocol import FetchedDocument
 from ragline.sources.timestamps import read_timestamp
+from ragline.storable_text import clean_value
 
 Column = Annotated[str, Field(min_length=1)]
 
@@ -74,7 +75,7 @@ class RecordFields(BaseModel):
             content=content,
             name=f"{document_id}.json",
             text=_read_text(record, self.text),
-            title=storable_text(title) if title else None,
+            title=clean_value(title) if title else None,
             metadata=self._read_metadata(record),
             principals=_read_principals(record, self.principals, separator),
         )
@@ -85,7 +86,7 @@ class RecordFields(BaseModel):
         for name, value in record.items():
             if name not in special:
                 try:
-                    metadata[storable_text(name)] = json_value(value)
+                    metadata[clean_value(name)] = json_value(value)
                 except ValueError as error:
                     raise BrokenDocumentError(f"{name!r} {error}; leave it out") from error
         return metadata
@@ -99,7 +100,7 @@ def _read_text(record: Mapping[str, Any], name: str) -> str:
         raise EmptyDocumentError(f"{name!r} is null")
     if not isinstance(text, str):
         raise BrokenDocumentError(f"{name!r} is not a string")
-    return storable_text(text)
+    return clean_value(text)
 
 
 def _read_title(record: Mapping[str, Any], name: str | None) -> str | None:
@@ -128,4 +129,4 @@ def _read_principals(
         raise BrokenDocumentError(
             f"{name!r} says who may read the record and has an item that is no text"
         )
-    return tuple(map(storable_text, value))
+    return tuple(map(clean_value, value))

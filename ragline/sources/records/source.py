@@ -26,10 +26,10 @@ from ragline.sources.files.storage import (
     read_version,
     unavailable,
 )
-from ragline.sources.json_values import storable_text
 from ragline.sources.protocol import FailedFetch, FetchedDocument, ListedDocument
 from ragline.sources.records.rows import Row, read_rows
 from ragline.sources.records.settings import RecordsSettings
+from ragline.storable_text import clean_value
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,7 @@ class RecordsSource:
         key, fault = row.key, row.fault
         if fault is None and not _is_id(key):
             fault = f"has no {self._settings.fields.id!r} that could be its id"
-        document_id = storable_text(str(key))
+        document_id = clean_value(str(key))
         if _is_id(key) and document_id not in seen:
             return _Record(document_id, row, fault)
         fault = fault or f"repeats the id {document_id!r}; the first one counts"

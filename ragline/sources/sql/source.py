@@ -27,7 +27,7 @@ from ragline.errors import (
     SourceUnavailableError,
 )
 from ragline.fingerprints import fingerprint, hash_bytes
-from ragline.sources.json_values import spell_values, storable_text
+from ragline.sources.json_values import spell_values
 from ragline.sources.protocol import FailedFetch, FetchedDocument, ListedDocument
 from ragline.sources.sql.connection import (
     BATCH_ROWS,
@@ -47,6 +47,7 @@ from ragline.sources.sql.rows import (
 from ragline.sources.sql.settings import SqlSettings
 from ragline.sources.sql.undecoded_values import Undecoded, find_undecoded
 from ragline.sources.timestamps import read_timestamp
+from ragline.storable_text import clean_value
 
 # The document that rows without an id become, all together.
 NO_ID = "(no id)"
@@ -259,7 +260,7 @@ class SqlSource:
         except BrokenDocumentError as error:
             spelling = key.hex() if isinstance(key, bytes) else str(key)
             has_no_id = key is None or key == ""
-            return NO_ID if has_no_id else storable_text(spelling), _Fault(error, has_id=False)
+            return NO_ID if has_no_id else clean_value(spelling), _Fault(error, has_id=False)
         if isinstance(found, FailedRow):
             return document_id, _Fault(BrokenDocumentError(found.reason))
         return document_id, found
@@ -306,7 +307,7 @@ def _spell_key(key: Any) -> str:
     if isinstance(key, bool) or not isinstance(key, str | int | UUID):
         kind = type(key).__name__
         raise BrokenDocumentError(f"an id is a {kind}; cast it to a text in the query")
-    return storable_text(str(key))
+    return clean_value(str(key))
 
 
 def _repeated(document_id: str) -> _Fault:

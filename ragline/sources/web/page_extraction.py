@@ -16,10 +16,11 @@ from lxml import etree, html
 from w3lib.encoding import html_body_declared_encoding, http_content_type_encoding
 
 from ragline.errors import BrokenDocumentError
-from ragline.parsing.document_text import one_line, storable
+from ragline.parsing.document_text import one_line
 from ragline.parsing.text_encoding import decode_text
 from ragline.sources.web.refresh_redirects import Refresh, find_page_refresh
 from ragline.sources.web.urls import normalise_url, origin_of
+from ragline.storable_text import clean_text
 
 # What the extractor and the parser below it raise on pages that break them.
 _FAULTS = (
@@ -92,7 +93,7 @@ def extract_page(body: bytes, content_type: str, url: str) -> ExtractedPage:
         if refresh is not None:
             return ExtractedPage(b"", "", None, (), None, frozenset(), refresh)
         facts = (_language(page), _links(page, url), _canonical(page, url), _directives(page))
-        title = one_line(storable(trafilatura.extract_metadata(page).title or ""))
+        title = one_line(clean_text(trafilatura.extract_metadata(page).title or ""))
         return ExtractedPage(_main_content(page, title, url), title, *facts)
     except _FAULTS as error:
         reason = str(error) or type(error).__name__
@@ -110,7 +111,7 @@ def _parse(text: str) -> html.HtmlElement | None:
         encoding="utf-8", huge_tree=True, remove_comments=True, remove_pis=True
     )
     try:
-        return html.document_fromstring(storable(text).encode(), parser=parser)
+        return html.document_fromstring(clean_text(text).encode(), parser=parser)
     except etree.ParserError:
         return None  # there is nothing in it
 
