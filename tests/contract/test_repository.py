@@ -1,4 +1,4 @@
-"""What holds for every file of the repository: links, commands, and what it does not speak of."""
+"""Rules for every file of the repository: links, names of files and modules, forbidden content."""
 
 from __future__ import annotations
 
@@ -6,89 +6,42 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from pathspec import GitIgnoreSpec
+from repository_files import PACKAGES, REPOSITORY, is_python, list_files, list_pages, read_text
 
-REPOSITORY = Path(__file__).parents[2]
-# Texts that others wrote, and this list.
-NOT_OURS = (
-    "examples/handbook/",
-    "examples/peps/",
-    "tests/data/",
-    "tests/contract/test_repository.py",
-)
-FOREIGN = {
+FILES = list_files()
+PAGES = list_pages()
+ROOT_FOLDERS = {name.split("/")[0] for name in FILES if "/" in name}
+# What only some development machines have, or what the project is not about.
+FORBIDDEN = {
     "a folder of one machine": r"/w[o]rk/\w|/home/(?!me/|you/)\w+/|/Users/(?!me/|you/)\w+/",
-    "a host of packages": r"(?:pypi|pythonhosted|anaconda|pytorch)\.org|artifactory|jfrog",
-    "how it was written": r"(?i)\b(?:claude|anthropic|chatgpt|copilot|subagents?)\b",
-    "papers beside it": r"\b(?:REVIEW|STYLE|NOTES|BRIEF|PEERS|DESIGN)(?:\.md| section)",
+    "a package host": r"(?:pyp[i]|pythonh[o]sted|anac[o]nda|pyt[o]rch)\.org|artifact[o]ry|jfr[o]g",
+    "how it was written": r"(?i)\b(?:cla[u]de|anthr[o]pic|chatg[p]t|copil[o]t|subag[e]nts?)\b",
+    "other documents": r"\b(?:REVIEW|STYLE|NOTES|BRIEF|PEERS|DESIGN)(?:\.md| section)",
     "numbers of a review": r"(?i)\b(?:defect|friction|field case|issue) #?[BF]?\d+\b",
 }
-# What a reader stumbles over, and the plain word.
-STUMBLES = {
-    "anew": "again",
-    "dear": "expensive",
-    "mends?|mended": "fix",
-    "is none": "say what it is",
-    "stands on": "uses",
-    "somebody's": "the owner's name",
-}
 
 
-def list_files() -> list[str]:
-    """The files that belong to the repository, by path."""
-    ignored = GitIgnoreSpec.from_lines(
-        [*(REPOSITORY / ".gitignore").read_text("utf-8").splitlines(), ".git", ".venv"]
-    )
-    return sorted(_walk(REPOSITORY, ignored))
-
-
-def _walk(folder: Path, ignored: GitIgnoreSpec) -> Iterator[str]:
-    for path in folder.iterdir():
-        name = path.relative_to(REPOSITORY).as_posix()
-        if path.is_dir() and not path.is_symlink():
-            if not ignored.match_file(f"{name}/"):
-                yield from _walk(path, ignored)
-        elif not ignored.match_file(name):
-            yield name
-
-
-def read_lines(name: str) -> list[str]:
-    """The lines of a text; other files have none."""
-    try:
-        return (REPOSITORY / name).read_text("utf-8").splitlines()
-    except UnicodeDecodeError:
-        return []
-
-
-OURS = [name for name in list_files() if not name.startswith(NOT_OURS)]
-PAGES = [name for name in OURS if name.endswith(".md")]
-
-
-@pytest.mark.parametrize("what", FOREIGN)
-def test_repository_speaks_of_the_project_alone(what: str) -> None:
-    pattern = re.compile(FOREIGN[what])
+@pytest.mark.parametrize("what", FORBIDDEN)
+def test_no_file_contains_what_is_forbidden(what: str) -> None:
+    pattern = re.compile(FORBIDDEN[what])
     found = [
         f"{name}:{number}: {line.strip()[:100]}"
-        for name in OURS
-        for number, line in enumerate(read_lines(name), start=1)
+        for name in FILES
+        for number, line in enumerate(read_text(name).splitlines(), start=1)
         if pattern.search(line)
     ]
     assert found == []
 
 
-def test_tests_find_what_they_read_in_the_repository() -> None:
-    """Only the fixture knows of the data outside, so that it alone decides what is left out."""
+def test_only_the_shared_fixture_names_outside_data() -> None:
+    """Only the fixture decides which tests read data outside the repository."""
     pattern = re.compile(r"RAGLINE_TEST_DATA|\"shared\"|shared/data")
-    found = [
-        name
-        for name in OURS
-        if re.fullmatch(r"tests/.*\.py", name) and pattern.search("\n".join(read_lines(name)))
-    ]
-    assert found == ["tests/conftest.py"]
+    names = [name for name in FILES if name.startswith("tests/") and is_python(name)]
+    found = {name for name in names if pattern.search(read_text(name))}
+    assert found == {"tests/conftest.py", "tests/contract/test_repository.py"}
 
 
 @pytest.mark.parametrize(
@@ -98,7 +51,7 @@ def test_tests_find_what_they_read_in_the_repository() -> None:
         ({"RAGLINE_TEST_DATA": "/nonexistent", "RAGLINE_SOAK": "1"}, "4 tests collected"),
     ],
 )
-def test_what_reads_the_data_outside_is_selected_on_demand(
+def test_tests_of_outside_data_are_selected_on_demand(
     environment: dict[str, str], counts: str
 ) -> None:
     others = {name: value for name, value in os.environ.items() if name != "RAGLINE_SOAK"}
@@ -115,13 +68,13 @@ def test_what_reads_the_data_outside_is_selected_on_demand(
 
 
 def find_anchors(page: Path) -> set[str]:
-    """What a link may name behind `#`: the headings, as GitHub spells them."""
+    """The anchors of a page's headings, as GitHub builds them."""
     headings = re.findall(r"^#+ (.*)$", page.read_text("utf-8"), re.MULTILINE)
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_links_of_a_page_lead_somewhere(name: str) -> None:
+def test_links_of_a_page_have_a_target(name: str) -> None:
     page = REPOSITORY / name
     for link in re.findall(r"\]\((?!\w+:)([^)\s]+)\)", page.read_text("utf-8")):
         target, _, anchor = link.partition("#")
@@ -131,46 +84,63 @@ def test_links_of_a_page_lead_somewhere(name: str) -> None:
 
 
 def test_targets_that_pages_name_are_in_the_makefile() -> None:
-    targets = set(
-        re.findall(r"^([a-z]+):", (REPOSITORY / "Makefile").read_text("utf-8"), re.MULTILINE)
-    )
+    targets = set(re.findall(r"^([a-z]+):", read_text("Makefile"), re.MULTILINE))
     named = {
         target: name
         for name in [*PAGES, ".ci/run"]
-        for target in re.findall(r"(?:`|^)make ([a-z]+)", "\n".join(read_lines(name)), re.MULTILINE)
+        for target in re.findall(r"(?:`|^)make ([a-z]+)", read_text(name), re.MULTILINE)
     }
     assert {"demo", "test", "dev", "check"} <= named.keys()
     assert named.keys() <= targets, named
 
 
-def test_files_that_pages_name_exist() -> None:
-    """A path in backquotes below one of our folders."""
-    folders = "|".join(sorted({name.split("/")[0] for name in OURS if "/" in name}))
-    missing = [
-        f"{name}: {path}"
-        for name in PAGES
+def list_quoted() -> list[tuple[str, str]]:
+    """Each text in backquotes on one line, with the file that contains it."""
+    quoting = [name for name in FILES if name.endswith((".md", ".py", ".sql", ".toml", ".html"))]
+    return [
+        (name, quoted)
+        for name in quoting
         if name != "CHANGELOG.md"
-        for path in re.findall(rf"`((?:{folders})/[\w./-]+\.\w+)`", "\n".join(read_lines(name)))
-        if not any((folder / path).exists() for folder in (REPOSITORY, (REPOSITORY / name).parent))
+        for quoted in re.findall(r"(?<!`)`([^`\n]+)`(?!`)", read_text(name))
     ]
-    assert missing == []
 
 
-def list_new_pages() -> dict[str, str]:
-    """The text of the runbooks and of the release that is being made."""
-    changes = (REPOSITORY / "CHANGELOG.md").read_text("utf-8")
-    unreleased = re.findall(r"^## 0\.4\.0 .*?(?=^## |\Z)", changes, re.MULTILINE | re.DOTALL)
-    runbooks = [name for name in PAGES if name.startswith("docs/runbooks/")]
-    return {
-        "CHANGELOG.md": "".join(unreleased),
-        **{name: "\n".join(read_lines(name)) for name in runbooks},
+def test_paths_that_are_named_exist() -> None:
+    """A path in backquotes is below a folder of the repository, or relative to its page."""
+    folders = "|".join(map(re.escape, sorted(ROOT_FOLDERS)))
+    pattern = re.compile(rf"(?:{folders})/[\w./-]*")
+    missing = {
+        f"{name}: {path}"
+        for name, path in list_quoted()
+        if pattern.fullmatch(path)
+        and not any((folder / path).exists() for folder in (REPOSITORY, (REPOSITORY / name).parent))
     }
+    assert missing == set()
 
 
-@pytest.mark.parametrize("word", STUMBLES)
-def test_new_pages_are_written_in_plain_words(word: str) -> None:
-    found = {
-        name: re.findall(rf".*\b(?:{word})\b.*", text, re.IGNORECASE)
-        for name, text in list_new_pages().items()
+def test_modules_that_are_named_exist() -> None:
+    """A dotted name in backquotes is a module, a name in a module, or a name in the database."""
+    pattern = re.compile(rf"(?:{'|'.join(PACKAGES)})(?:\.\w+)+")
+    statements = [read_text(name) for name in FILES if name.startswith("sql/")]
+    missing = {
+        f"{name}: {dotted}"
+        for name, dotted in list_quoted()
+        if pattern.fullmatch(dotted)
+        and dotted != "ragline.yaml"
+        and not is_defined(dotted)
+        and not any(dotted in statement for statement in statements)
     }
-    assert {name: lines for name, lines in found.items() if lines} == {}, STUMBLES[word]
+    assert missing == set()
+
+
+def is_defined(dotted: str) -> bool:
+    """Whether a module or package has this name, or its module defines the last part of it."""
+    path = REPOSITORY / dotted.replace(".", "/")
+    if path.is_dir() or path.with_suffix(".py").is_file():
+        return True
+    owner = path.parent if path.parent.is_dir() else path.parent.with_suffix(".py")
+    source = owner / "__init__.py" if owner.is_dir() else owner
+    if not source.is_file():
+        return False
+    definition = rf"^\s*(?:def |class |async def )?{path.name}\b\s*[:=(\[]"
+    return re.search(definition, source.read_text("utf-8"), re.MULTILINE) is not None

@@ -1,0 +1,132 @@
+"""The retired words of docs/glossary.md are in no file of the repository."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from functools import cache
+
+import pytest
+from repository_files import list_files, read_text
+
+GLOSSARY = "docs/glossary.md"
+# A migration is never edited. The glossary defines the retired words.
+EXEMPT = ("sql/migrations/", GLOSSARY, "requirements.lock", "LICENSE")
+# Folders that still contain retired words. A clean folder must leave this set.
+UNCLEAN: set[str] = {
+    "",
+    "assets",
+    "benchmarks",
+    "benchmarks/churn",
+    "dagster_project",
+    "dagster_project/commands",
+    "deploy/prometheus",
+    "docs",
+    "docs/decisions",
+    "docs/runbooks",
+    "examples",
+    "ragline",
+    "ragline/access",
+    "ragline/chunking",
+    "ragline/client",
+    "ragline/commands",
+    "ragline/embedder",
+    "ragline/lifecycle",
+    "ragline/parsing",
+    "ragline/quality",
+    "ragline/search",
+    "ragline/sources",
+    "ragline/storage",
+    "retrieval_api",
+    "retrieval_api/access",
+    "retrieval_api/agents",
+    "retrieval_api/messages",
+    "retrieval_api/observation",
+    "retrieval_api/page",
+    "retrieval_api/records",
+    "retrieval_api/routes",
+    "sql/queries",
+    "tests",
+    "tests/acceptance",
+    "tests/contract",
+    "tests/integration",
+    "tests/unit",
+}
+# A constant that is a bound is named by these two words.
+BOUNDS = {"MAX": ("LONGEST", "LARGEST", "MOST"), "MIN": ("FEWEST", "LOWEST", "SHORTEST")}
+# Between two words of a phrase: spaces, an underscore, or the end of a line of a comment.
+GAP = r"(?:[\s_]|\n\s*(?:#:?|--|//|\*)\s)+"
+
+
+def list_retired() -> dict[str, str]:
+    """Each retired word or phrase, with its replacement."""
+    _, _, table = read_text(GLOSSARY).partition("\n| retired | use instead |\n")
+    rows = [line.split("|")[1:3] for line in table.partition("\n\n")[0].splitlines()[1:]]
+    return {
+        phrase: replacement.strip()
+        for retired, replacement in rows
+        for phrase in re.findall(r"`([^`]+)`", retired)
+    }
+
+
+def build_pattern() -> re.Pattern[str]:
+    """Matches the retired words and phrases, and the retired names of bounds."""
+    phrases = [GAP.join(map(re.escape, phrase.split())) for phrase in list_retired()]
+    bounds = [f"(?-i:{word})_(?-i:[A-Z])" for words in BOUNDS.values() for word in words]
+    return re.compile(rf"(?i)(?<![^\W_])(?:{'|'.join(phrases)})(?![^\W_])|\b(?:{'|'.join(bounds)})")
+
+
+PATTERN = build_pattern()
+
+
+def find_retired(text: str) -> Iterator[tuple[int, str]]:
+    """The line and the text of each retired word; a class name counts as its words."""
+    # Python's comparison with None is not the phrase.
+    text = re.sub(r"\b(is|are) None\b", r"\1   \1", text)
+    text = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", text)
+    for match in PATTERN.finditer(text):
+        yield text.count("\n", 0, match.start()) + 1, " ".join(match.group().split())
+
+
+@cache
+def list_findings() -> dict[str, list[str]]:
+    """The retired words by folder, each with its file and line."""
+    findings = defaultdict(list)
+    for name in list_files():
+        if not name.startswith(EXEMPT):
+            folder = "/".join(name.split("/")[:-1][:2])
+            # The path counts as the first line.
+            for line, word in find_retired(f"{name}\n{read_text(name)}"):
+                findings[folder].append(f"{name}:{line - 1}: {word}")
+    return findings
+
+
+def test_retired_words_have_replacements() -> None:
+    assert len(list_retired()) > 50
+    assert [word for word, replacement in list_retired().items() if not replacement] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("SecondChances", ["Second_Chances"]),
+        ("# it is read once\n# more", ["once # more"]),
+        ("test_dear_events", ["dear"]),
+        ("if entry is None:", []),
+        ("if it is none of them", ["is none"]),
+        ("MOST_WAITING = 2", ["MOST_W"]),
+        ("the most waiting, an endearing settlement", []),
+    ],
+)
+def test_words_are_found_in_names_and_across_lines(text: str, found: list[str]) -> None:
+    assert [word for _, word in find_retired(text)] == found
+
+
+def test_no_file_contains_a_retired_word() -> None:
+    findings = {name: found for name, found in list_findings().items() if name not in UNCLEAN}
+    assert findings == {}, "docs/glossary.md names the replacements"
+
+
+def test_unclean_folders_contain_retired_words() -> None:
+    assert UNCLEAN - list_findings().keys() == set(), "remove these folders from UNCLEAN"
