@@ -1,0 +1,130 @@
+"""The size of functions and modules, and the private modules of Dagster."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from fnmatch import fnmatch
+
+import pytest
+from repository_files import list_source_files, read_text
+
+MAX_FUNCTION_LINES = 60
+LONG_FUNCTION_LINES = 30
+MAX_LONG_RATIO = 0.021
+MAX_MODULE_LINES = 400
+MIN_MODULE_LINES = 40
+# Modules that still are too long. A module that was split must leave this set.
+TOO_LONG = {
+    "ragline/alarms.py",
+    "ragline/configuration.py",
+    "ragline/lifecycle/documents.py",
+    "ragline/lifecycle/generations.py",
+    "ragline/search/document_explanation.py",
+    "ragline/search/searcher.py",
+    "ragline/storage/embedded_postgres.py",
+    "ragline/storage/schema.py",
+    "ragline/text_analysis.py",
+    "retrieval_api/page/restructured_text.py",
+}
+# Modules that still are too short. A module that was merged must leave this set.
+TOO_SHORT = {
+    "assets/process_tags.py",
+    "assets/tables.py",
+    "dagster_project/unfinished_runs.py",
+    "ragline/lifecycle/live_service.py",
+    "ragline/quality/unanswered.py",
+    "ragline/search/document_text.py",
+    "retrieval_api/page/collection_choice.py",
+    "retrieval_api/records/request_origin.py",
+}
+# Short modules by pattern, each with the reason why it is a module of its own.
+SHORT = {
+    "*/__init__.py": "names what the package contains",
+    "ragline/__main__.py": "lets `python -m ragline` run the commands",
+    "*/commands/*.py": "a command",
+    "ragline/*/settings.py": "each kind of source has its settings in this module",
+    "ragline/access/tenants.py": "keys and tenants are two concepts",
+    "ragline/client/hit_metadata.py": "the retrievers of both frameworks use it",
+    "ragline/durations.py": "the lowest layer: alarms and the page use it",
+    "ragline/embedder/backend.py": "the protocol of all backends",
+    "ragline/embedder/space.py": "the embedding space, without a model",
+    "ragline/fingerprints.py": "the lowest layer: all packages use it",
+    "ragline/lifecycle/*_states.py": "a test compares the table of states with the documentation",
+    "ragline/lifecycle/languages.py": "a command lists languages without the pipeline",
+    "ragline/parsing/languages.py": "detection of a language, without a reader",
+    "ragline/parsing/readers/*.py": "the reader of one format",
+    "ragline/rerankers/reranker.py": "the protocol of all rerankers",
+    "ragline/search/queries.py": "commands check a query without the search",
+    "ragline/storable_text.py": "the lowest layer: all packages use it",
+    "ragline/storage/schema_head.py": "does not import Alembic, which takes 0.4 s",
+    "ragline/storage/statements.py": "the only module that reads SQL files",
+    "ragline/unknown_names.py": "the lowest layer: all packages use it",
+    "ragline/sources/web/rate_limit.py": "the rate limit of one host",
+    "assets/keys.py": "all modules of assets and jobs use it",
+    "assets/run_context.py": "the one resource",
+    "retrieval_api/page/*links.py": "rules for the addresses that a page may contain",
+    "retrieval_api/messages/*.py": "the messages of one resource",
+    "retrieval_api/routes/*.py": "the routes of one resource",
+}
+# Private modules of Dagster may be imported here only.
+DAGSTER_ADAPTERS = {
+    "assets/documents.py",
+    "assets/retrieval_evaluation.py",
+    "assets/retrieval_quality.py",
+    "assets/search_index.py",
+    "dagster_project/command_instance.py",
+    "dagster_project/dagster_internals.py",
+    "dagster_project/jobs.py",
+    "dagster_project/pooled_storage.py",
+    "dagster_project/sensors.py",
+}
+
+SOURCES = {name: read_text(name) for name in list_source_files()}
+
+
+def list_functions() -> Iterator[tuple[str, int]]:
+    """Each function of the packages with its number of lines, without decorators."""
+    for name, source in SOURCES.items():
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                yield f"{name}:{node.lineno} {node.name}", node.end_lineno - node.lineno + 1
+
+
+def count_lines(name: str) -> int:
+    return SOURCES[name].count("\n")
+
+
+def test_no_function_is_too_long() -> None:
+    assert [name for name, lines in list_functions() if lines > MAX_FUNCTION_LINES] == []
+
+
+def test_few_functions_are_long() -> None:
+    functions = dict(list_functions())
+    long = {name: lines for name, lines in functions.items() if lines > LONG_FUNCTION_LINES}
+    assert len(long) / len(functions) < MAX_LONG_RATIO, long
+
+
+def test_no_module_is_too_long() -> None:
+    assert {name for name in SOURCES if count_lines(name) > MAX_MODULE_LINES} == TOO_LONG
+
+
+def is_short(name: str) -> bool:
+    return count_lines(name) < MIN_MODULE_LINES
+
+
+def test_short_modules_have_a_reason() -> None:
+    short = [name for name in SOURCES if is_short(name)]
+    assert {name for name in short if not any(fnmatch(name, known) for known in SHORT)} == TOO_SHORT
+
+
+@pytest.mark.parametrize("pattern", SHORT)
+def test_reason_is_about_a_short_module(pattern: str) -> None:
+    assert any(fnmatch(name, pattern) and is_short(name) for name in SOURCES)
+
+
+def test_only_the_adapter_imports_private_modules_of_dagster() -> None:
+    private = re.compile(r"^\s*(?:from|import) dagster\w*\._", re.MULTILINE)
+    found = {name for name, source in SOURCES.items() if private.search(source)}
+    assert found <= DAGSTER_ADAPTERS
