@@ -21,7 +21,7 @@ from assets.tables import failure_table, make_table
 from ragline.errors import SourceUnavailableError
 from ragline.lifecycle.documents import DocumentsReport, sync_documents
 from ragline.lifecycle.run_context import RunContext
-from ragline.parsing.parser_pool import parser_fingerprint
+from ragline.parsing.formats import parser_fingerprint
 from ragline.sources.settings import SourceSettings
 from ragline.status import HeldRemovals, read_status
 

@@ -118,7 +118,7 @@ def read_documents(folder: Path) -> dict[str, ParsedDocument]:
     """Parsed documents by name; the spans of questions count characters of the files."""
     documents = {}
     for path in sorted(folder.iterdir()):
-        parsed = ReaderRegistry().read_document(path.read_bytes(), path.name)
+        parsed = ReaderRegistry().parse_document(path.read_bytes(), path.name)
         assert parsed.text == path.read_bytes().decode(), f"{path}: the reader changed the text"
         documents[f"{folder.name}/{path.name}"] = parsed
     return documents
@@ -273,7 +273,7 @@ def read_corpus(path: Path) -> Iterator[tuple[str, ParsedDocument]]:
     for line in path.read_text(encoding="utf-8").splitlines():
         row = json.loads(line)
         if row["text"].strip():
-            parsed = ReaderRegistry().read_document(row["text"].encode(), "record.txt")
+            parsed = ReaderRegistry().parse_document(row["text"].encode(), "record.txt")
             yield row["_id"], dataclasses.replace(parsed, title=row.get("title"))
 
 

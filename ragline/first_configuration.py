@@ -16,13 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath, PurePosixPath
 
 from ragline.configuration import home_of
+from ragline.parsing.formats import FORMATS
 from ragline.sources.files.paths import EVERYTHING, PathPatterns
 
-# What people keep documents in. Code and data of programs are left for people to name.
-DOCUMENT_SUFFIXES = (
-    ".md", ".markdown", ".mdx", ".rst", ".txt", ".org", ".html", ".htm", ".pdf", ".docx", ".doc",
-    ".pptx", ".ppt", ".xlsx", ".xls", ".odt", ".rtf", ".epub", ".eml", ".msg", ".csv", ".tsv",
-)  # fmt: skip
+# Formats of documents. The data formats also hold data of programs, so they are not proposed.
+DOCUMENT_SUFFIXES = tuple(
+    suffix for row in FORMATS.values() if not row.is_data for suffix in row.suffixes
+)
 RECORD_SUFFIXES = (".jsonl", ".ndjson")
 # Folders of programs: what lies there is not what a person wrote for others to read.
 PROGRAM_FOLDERS = (

@@ -31,9 +31,9 @@ from ragline.lifecycle.listing import ListingCounts, apply_listing, read_listing
 from ragline.lifecycle.run_context import RunContext
 from ragline.lifecycle.settings_refusal import check_settings
 from ragline.lifecycle.source_syncs import record_counts, record_error, record_run_error
+from ragline.parsing.formats import parser_fingerprint
 from ragline.parsing.front_matter import read_metadata
 from ragline.parsing.parsed_document import Element, ParsedDocument
-from ragline.parsing.parser_pool import parser_fingerprint
 from ragline.sources.attributes import attributes_fingerprint, describe_document
 from ragline.sources.fetching import fetch_answers
 from ragline.sources.protocol import FailedFetch, FetchedDocument, Source

@@ -1,7 +1,7 @@
-"""Two ways to put a parsed document together, and the outline that both keep.
+"""Two builders of a parsed document, and the outline of headings that both use.
 
-`ComposedText` joins blocks into a new text; `SourceText` marks blocks inside a text that
-stays as it was in the file. What a block is, a reader decides; readers live in `readers`.
+`ComposedText` joins blocks to a new text; `SourceText` marks blocks in the unchanged text of the
+file. The readers in `readers` decide what a block is.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from ragline.storable_text import clean_text
 BLANK_LINE = "\n\n"
 MAX_HEADING_CHARS = 200
 MAX_TITLE_CHARS = 300
-# A heading further down names a section and not the document.
+# A heading after more elements names a section and not the document.
 TITLE_WITHIN_ELEMENTS = 5
-# What programs write where a title belongs: the file's name, or that there is none.
+# Titles that programs write by default: the file name, or a placeholder.
 _NO_TITLE = re.compile(
     r"untitled\b.*|microsoft \w+ - .*|(powerpoint presentation|document|slide) ?\d*|[\W_]*"
     r"|.*\.(docx?|pptx?|xlsx?|pdf|indd|tex|dvi|txt|rtf|od[tps]|html?|qxd|wpd|p65|fm|pmd)",
@@ -27,7 +27,7 @@ _NO_TITLE = re.compile(
 
 
 class Outline:
-    """The headings above the current place, outermost first, and the document's title."""
+    """The headings above the current position, outermost first, and the title of the document."""
 
     def __init__(self) -> None:
         self._levels: list[int] = []
@@ -39,37 +39,37 @@ class Outline:
         return tuple(self._headings)
 
     def close_sections(self, level: int) -> None:
-        """Leave every section of this level and deeper."""
+        """End every section of this level and of deeper levels."""
         while self._levels and self._levels[-1] >= level:
             self._levels.pop()
             self._headings.pop()
 
-    def open_section(self, heading: str, level: int, *, place: int) -> None:
-        """Go into a section. `place` is how many elements stand before its heading."""
+    def open_section(self, heading: str, level: int, *, element_index: int) -> None:
+        """Begin a section. `element_index` counts the elements before its heading."""
         self.close_sections(level)
         heading = one_line(heading)[:MAX_HEADING_CHARS]
         self._levels.append(level)
         self._headings.append(heading)
         if not self._highest or level <= self._highest[0][0]:
-            same = [one for one in self._highest if one[0] == level]
-            self._highest = [*same, (level, heading, place)][:2]
+            same = [entry for entry in self._highest if entry[0] == level]
+            self._highest = [*same, (level, heading, element_index)][:2]
 
-    def title(self, given: str | None) -> str | None:
-        """The title that the document gives itself, else the one heading above all others.
+    def title(self, stated: str | None) -> str | None:
+        """The title that the document states, else its only heading of the highest level.
 
-        Where several headings are on the highest level, each names a part and none the whole.
+        When several headings have the highest level, each names a part of the document.
         """
-        named = one_line(clean_text(given or ""))[:MAX_TITLE_CHARS]
-        if named and not _NO_TITLE.fullmatch(named):
-            return named
+        title = one_line(clean_text(stated or ""))[:MAX_TITLE_CHARS]
+        if title and not _NO_TITLE.fullmatch(title):
+            return title
         if len(self._highest) == 1:
-            _, heading, place = self._highest[0]
-            return heading if place < TITLE_WITHIN_ELEMENTS else None
+            _, heading, element_index = self._highest[0]
+            return heading if element_index < TITLE_WITHIN_ELEMENTS else None
         return None
 
 
 class ComposedText:
-    """A text made of blocks with a blank line between them, in the order of adding."""
+    """A new text: the added blocks in order, with a blank line between them."""
 
     def __init__(self) -> None:
         self._parts: list[str] = []
@@ -78,7 +78,7 @@ class ComposedText:
         self._outline = Outline()
 
     def add(self, category: Category, text: str, *, page: int | None = None) -> None:
-        """Add a block; one without visible characters is left out."""
+        """Add a block; a blank block is left out."""
         text = clean_text(text).strip()
         if not text:
             return
@@ -90,15 +90,15 @@ class ComposedText:
         self._elements.append(Element(category, start, self._length, self._outline.path, page))
 
     def add_heading(self, text: str, level: int, *, page: int | None = None) -> None:
-        """Add a heading; what follows stands below it until one of its level or higher."""
+        """Add a heading. Its section ends at the next heading of the same or a higher level."""
         text = one_line(clean_text(text))
         if text:
             self._outline.close_sections(level)
             self.add("title", text, page=page)
-            self._outline.open_section(text, level, place=len(self._elements) - 1)
+            self._outline.open_section(text, level, element_index=len(self._elements) - 1)
 
     def add_table(self, rows: Sequence[Row], *, page: int | None = None) -> None:
-        """Add a table, a long one as several blocks that each begin with its header row."""
+        """Add a table. A long table becomes several blocks that each begin with its header row."""
         for text in format_table(rows):
             self.add("table", text, page=page)
 
@@ -115,7 +115,7 @@ class ComposedText:
 
 
 class SourceText:
-    """A file's own text with blocks marked in it, in the order of the text."""
+    """The unchanged text of a file with marked blocks, in the order of the text."""
 
     def __init__(self, text: str) -> None:
         self.text = clean_text(text)
@@ -123,23 +123,23 @@ class SourceText:
         self._outline = Outline()
 
     def add(self, category: Category, start: int, end: int) -> None:
-        """Mark a block, less the white space at its ends; a blank one is left out."""
+        """Mark a block without the white space at its ends; a blank block is left out."""
         start, end = self._strip(start, end)
         if start < end:
             self._elements.append(Element(category, start, end, self._outline.path))
 
     def add_heading(self, start: int, end: int, level: int, *, heading: str | None = None) -> None:
-        """Mark a heading. `heading` is its text without markup, where that differs."""
+        """Mark a heading. `heading` is its text without markup, if different."""
         start, end = self._strip(start, end)
         heading = one_line(heading if heading is not None else self.text[start:end])
         if heading and start < end:
             self._outline.close_sections(level)
             self.add("title", start, end)
-            self._outline.open_section(heading, level, place=len(self._elements) - 1)
+            self._outline.open_section(heading, level, element_index=len(self._elements) - 1)
 
     def open_section(self, heading: str, level: int) -> None:
         """Begin a section whose heading is part of the text that follows."""
-        self._outline.open_section(heading, level, place=len(self._elements))
+        self._outline.open_section(heading, level, element_index=len(self._elements))
 
     def close_sections(self, level: int) -> None:
         self._outline.close_sections(level)
@@ -158,5 +158,5 @@ class SourceText:
 
 
 def one_line(text: str) -> str:
-    """A text with every run of white space as one blank."""
+    """The text with every run of white space replaced by one space."""
     return " ".join(text.split())

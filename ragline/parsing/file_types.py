@@ -1,7 +1,7 @@
-"""What kind of file a document is, from its content and its name together.
+"""Detection of the format of a file, from its content and its name.
 
-Content wins where it can say: a container is looked into, and a page of HTML is HTML
-whatever it is called. Among text formats that look alike the name decides.
+The content decides where it can: the members of a container are listed, and a page of HTML is HTML
+under any name. Between text formats that look alike the suffix decides.
 """
 
 from __future__ import annotations
@@ -19,59 +19,22 @@ from ragline.errors import (
     EncryptedDocumentError,
     UnsupportedFormatError,
 )
-from ragline.parsing.pointers import describe_pointer
+from ragline.parsing.formats import FORMATS
+from ragline.parsing.placeholders import describe_placeholder
 from ragline.parsing.text_encoding import decode_text, looks_like_text
 
 HEAD_BYTES = 4096
-MAX_LIST_BYTES = 4 * 1024 * 1024
+MAX_MEMBER_BYTES = 4 * 1024 * 1024
 
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
 _TYPES_BY_SUFFIX = {
-    suffix: file_type
-    for file_type, suffixes in {
-        "csv": ".csv",
-        "eml": ".eml .mht .mhtml .email",
-        "html": ".html .htm .xhtml .xht",
-        "json": ".json .geojson .ipynb .webmanifest",
-        "jsonl": ".jsonl .ndjson",
-        "md": ".md .markdown .mdown .mkd .mdx .qmd",
-        "org": ".org",
-        "rst": ".rst .rest",
-        "tsv": ".tsv .tab",
-        "xml": ".xml .xsd .xsl .xslt .rss .atom .svg .dita .docbook .dbk .wsdl .xliff .kml",
-        "yaml": ".yaml .yml",
-    }.items()
-    for suffix in suffixes.split()
+    suffix: row.name for row in FORMATS.values() if row.is_text for suffix in row.suffixes
 }
-# Files that are one of these and hold text instead hold something else, or are damaged.
+# A file with one of these suffixes that contains text is damaged, or is a text file.
 _BINARY_SUFFIXES = {
-    f".{name}"
-    for name in [
-        "pdf",
-        "docx",
-        "docm",
-        "dotx",
-        "xlsx",
-        "xlsm",
-        "pptx",
-        "pptm",
-        "ppsx",
-        "odt",
-        "ods",
-        "odp",
-        "epub",
-        "rtf",
-        "msg",
-        "doc",
-        "dot",
-        "xls",
-        "xlt",
-        "ppt",
-        "pps",
-        "pot",
-    ]
+    suffix for row in FORMATS.values() if not row.is_text for suffix in row.suffixes
 }
 _OFFICE_PARTS = {
     "wordprocessingml": "docx",
@@ -102,7 +65,7 @@ _OLE_STREAMS = {
     "PowerPoint Document": "ppt",
     "__properties_version1.0": "msg",
 }
-_FOREIGN = (
+_UNREADABLE = (
     (b"\x89PNG", "a PNG image"),
     (b"\xff\xd8\xff", "a JPEG image"),
     (b"GIF8", "a GIF image"),
@@ -138,29 +101,29 @@ _MAIL_HEADER = re.compile(
 
 
 def detect_file_type(content: bytes, name: str) -> str:
-    """The format's short name (`pdf`, `docx`, `txt` ...), the key of its reader.
+    """The name of the format (`pdf`, `docx`, `txt` …), a key of `ragline.parsing.formats`.
 
     Raises:
-        EmptyDocumentError: there are no bytes, or none but white space.
-        EncryptedDocumentError: a container that cannot be opened without a password.
-        BrokenDocumentError: a container that cannot be listed.
-        UnsupportedFormatError: no format that has a reader; the message says what it is.
+        EmptyDocumentError: the content is empty or white space.
+        EncryptedDocumentError: the container needs a password.
+        BrokenDocumentError: the container cannot be listed.
+        UnsupportedFormatError: the format has no reader; the message names the format.
     """
     if not content.strip(b" \t\r\n\x00"):
         raise EmptyDocumentError("the file is empty")
     suffix = PurePosixPath(name).suffix.lower()
-    pointer = describe_pointer(content, suffix)
-    if pointer is not None:
-        raise UnsupportedFormatError(f"this is {pointer}")
+    placeholder = describe_placeholder(content, suffix)
+    if placeholder is not None:
+        raise UnsupportedFormatError(f"this is {placeholder}")
     head = content[:HEAD_BYTES]
     if head.lstrip().startswith(b"%PDF-"):
         return "pdf"
     if suffix == ".pdf" and (b"%PDF-" in head or b"endobj" in content):
         return "pdf"
     if head.startswith(_ZIP):
-        return _look_into_zip(content, suffix)
+        return _detect_zip_type(content, suffix)
     if head.startswith(_OLE):
-        return _look_into_ole(content, suffix)
+        return _detect_ole_type(content, suffix)
     if head.lstrip().startswith(b"{\\rtf"):
         return "rtf"
     return _detect_text_type(content, suffix)
@@ -170,25 +133,25 @@ def _detect_text_type(content: bytes, suffix: str) -> str:
     if not looks_like_text(content):
         _refuse_binary(content, suffix)
     start = decode_text(content[:HEAD_BYTES])
-    named = _TYPES_BY_SUFFIX.get(suffix)
-    if _HTML_START.match(start) and named not in {"md", "html", "eml", "rst", "org"}:
+    by_suffix = _TYPES_BY_SUFFIX.get(suffix)
+    if _HTML_START.match(start) and by_suffix not in {"md", "html", "eml", "rst", "org"}:
         return "html"
-    if named:
-        return _correct_named_type(named, start)
+    if by_suffix:
+        return _correct_json_type(by_suffix, start)
     if suffix and suffix not in _BINARY_SUFFIXES:
         return "txt"
-    return _sniff_text_type(content, start)
+    return _guess_text_type(content, start)
 
 
-def _correct_named_type(named: str, start: str) -> str:
-    """A name ending in .json may hold one object a line."""
-    if named == "json" and _is_json_line(start):
+def _correct_json_type(file_type: str, start: str) -> str:
+    """The file type; `jsonl` when a file named .json has one object on each line."""
+    if file_type == "json" and _is_json_line(start):
         return "jsonl"
-    return named
+    return file_type
 
 
-def _sniff_text_type(content: bytes, start: str) -> str:
-    """For a file without a telling name."""
+def _guess_text_type(content: bytes, start: str) -> str:
+    """The type of a text file without the suffix of a text format."""
     if _XML_START.match(start):
         return "xml"
     first_header = _MAIL_HEADER.match(start)
@@ -206,7 +169,7 @@ def _sniff_text_type(content: bytes, start: str) -> str:
 
 
 def _is_json_line(start: str) -> bool:
-    """Whether the first line is a whole object and another one follows it."""
+    """Whether the first line is a complete object and another object follows."""
     first, _, rest = start.strip().partition("\n")
     if not (first.startswith("{") and rest.lstrip().startswith("{")):
         return False
@@ -218,22 +181,23 @@ def _is_json_line(start: str) -> bool:
 
 
 def _refuse_binary(content: bytes, suffix: str) -> NoReturn:
-    for start, kind in _FOREIGN:
+    for start, kind in _UNREADABLE:
         if content.startswith(start):
             raise UnsupportedFormatError(f"this is {kind}, which has no reader")
     if content[4:8] == b"ftyp":
         raise UnsupportedFormatError("this is a video or sound file, which has no reader")
     if suffix in _BINARY_SUFFIXES:
         raise BrokenDocumentError(
-            f"the file is named {suffix} but does not begin like one; it is damaged or misnamed"
+            f"the name ends in {suffix}, but the content has another format; the file is "
+            "damaged or has the wrong name"
         )
-    raise UnsupportedFormatError("the content is binary and of no format that has a reader")
+    raise UnsupportedFormatError("the content is binary, and its format has no reader")
 
 
-def _look_into_zip(content: bytes, suffix: str) -> str:
+def _detect_zip_type(content: bytes, suffix: str) -> str:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            return _type_of_package(archive)
+            return _detect_package_type(archive)
     except (zipfile.BadZipFile, OSError, ValueError, EOFError) as error:
         what = f"{suffix} file" if suffix in _BINARY_SUFFIXES else "ZIP container"
         raise BrokenDocumentError(f"the {what} is damaged and cannot be opened: {error}") from error
@@ -241,7 +205,7 @@ def _look_into_zip(content: bytes, suffix: str) -> str:
         raise EncryptedDocumentError("the ZIP container is protected by a password") from error
 
 
-def _type_of_package(archive: zipfile.ZipFile) -> str:
+def _detect_package_type(archive: zipfile.ZipFile) -> str:
     names = set(archive.namelist())
     if "mimetype" in names:
         mime = _read_start(archive, "mimetype").strip()
@@ -250,7 +214,7 @@ def _type_of_package(archive: zipfile.ZipFile) -> str:
             raise EncryptedDocumentError("the document is protected by a password")
         if found:
             return found
-    found = _type_by_parts(archive, names)
+    found = _detect_office_type(archive, names)
     if found is not None:
         return found
     if "xl/workbook.bin" in names:
@@ -260,8 +224,8 @@ def _type_of_package(archive: zipfile.ZipFile) -> str:
     raise UnsupportedFormatError("this is a ZIP archive; unpack it and list its files instead")
 
 
-def _type_by_parts(archive: zipfile.ZipFile, names: set[str]) -> str | None:
-    """The type of an Office package, by what it declares or else by what it holds."""
+def _detect_office_type(archive: zipfile.ZipFile, names: set[str]) -> str | None:
+    """The type of an Office package, from its declared parts or else from its members."""
     for kind in _MAIN_PART.findall(_read_start(archive, "[Content_Types].xml")):
         for part, file_type in _OFFICE_PARTS.items():
             if part in kind.lower():
@@ -270,15 +234,15 @@ def _type_by_parts(archive: zipfile.ZipFile, names: set[str]) -> str | None:
 
 
 def _read_start(archive: zipfile.ZipFile, name: str) -> str:
-    """The first characters of a member, "" where there is none. Never more, it may be a bomb."""
+    """The first characters of a member, "" when it is missing. Bounded, because of ZIP bombs."""
     if name not in archive.namelist():
         return ""
     with archive.open(name) as member:
-        return member.read(MAX_LIST_BYTES).decode("utf-8", "replace")
+        return member.read(MAX_MEMBER_BYTES).decode("utf-8", "replace")
 
 
-def _look_into_ole(content: bytes, suffix: str) -> str:
-    import olefile  # only old Office files need it
+def _detect_ole_type(content: bytes, suffix: str) -> str:
+    import olefile  # needed by old Office files only
 
     try:
         with olefile.OleFileIO(io.BytesIO(content)) as container:
@@ -292,5 +256,5 @@ def _look_into_ole(content: bytes, suffix: str) -> str:
     for stream, file_type in _OLE_STREAMS.items():
         if stream in streams:
             return file_type
-    named = f" ({suffix})" if suffix else ""
-    raise UnsupportedFormatError(f"this is an old Office container{named} that has no reader")
+    shown = f" ({suffix})" if suffix else ""
+    raise UnsupportedFormatError(f"this is an old Office container{shown}, which has no reader")

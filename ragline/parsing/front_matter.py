@@ -15,6 +15,7 @@ from typing import Any
 
 import yaml
 
+from ragline.parsing.formats import FORMATS
 from ragline.parsing.source_lines import Line, split_lines
 from ragline.parsing.text_encoding import decode_text
 from ragline.storable_text import clean_text
@@ -24,7 +25,7 @@ MAX_LINES = 200
 MAX_CHARS = 16_384
 MAX_FIELDS = 100
 MAX_DEPTH = 4
-SUFFIXES = (".md", ".markdown", ".mdown", ".mkd", ".mdx", ".qmd")
+SUFFIXES = FORMATS["md"].suffixes
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Which language a text is written in."""
+"""Detection of the language of a text."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _WORDS = re.compile(r"[^\W\d_]+")
 
 
 def detect_language(text: str) -> str | None:
-    """The ISO 639-1 code, the same at every call; None for a text too short or too mixed."""
+    """The ISO 639-1 code, the same at every call; None when the text is too short or mixed."""
     from langdetect import DetectorFactory, LangDetectException, detect_langs
 
     sample = " ".join(_WORDS.findall(text[: 4 * SAMPLE_CHARS]))[:SAMPLE_CHARS]
@@ -20,6 +20,6 @@ def detect_language(text: str) -> str | None:
     DetectorFactory.seed = 0
     try:
         best = detect_langs(sample)[0]
-    except LangDetectException:  # no feature of any language in it
+    except LangDetectException:  # the text has no features of a language
         return None
     return str(best.lang)[:2] if best.prob >= MIN_PROBABILITY else None

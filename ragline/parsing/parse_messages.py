@@ -1,7 +1,7 @@
-"""What the pool and a reader's process say to each other over their pipe.
+"""Messages from a parser process to its pool, sent through their pipe.
 
-Answers are JSON and never pickles: a document that takes over its reader's process must not
-be able to run code in the pool's.
+They are JSON and not pickles: a document that takes control of the parser process must not be
+able to run code in the process of the pool.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ MAX_MESSAGE_CHARS = 500
 
 
 def encode_result(result: ParsedDocument | DocumentError) -> bytes:
-    """A parse or the reason there is none."""
+    """A parse or an error as bytes."""
     if isinstance(result, DocumentError):
         message = clean_text(" ".join(str(result).split())[:MAX_MESSAGE_CHARS])
         body: dict[str, Any] = {"error": type(result).__name__, "message": message}
@@ -36,14 +36,19 @@ def encode_result(result: ParsedDocument | DocumentError) -> bytes:
 
 
 def decode_result(data: bytes) -> ParsedDocument | DocumentError:
+    """The parse or the error in a message.
+
+    Raises:
+        ValueError, TypeError, LookupError, AttributeError: the message is malformed.
+    """
     body = json.loads(data)
     if "error" in body:
-        return _named_error(body["error"])(body["message"])
+        return _find_error_class(body["error"])(body["message"])
     elements = tuple(Element.from_json(row) for row in body.pop("elements"))
     return ParsedDocument(elements=elements, **body)
 
 
-def _named_error(name: str) -> type[DocumentError]:
+def _find_error_class(name: str) -> type[DocumentError]:
     found = getattr(errors, name, None)
     if isinstance(found, type) and issubclass(found, DocumentError):
         return found

@@ -1,6 +1,6 @@
-"""What a reader makes of one document: its text, and the structure over that text.
+"""The result of parsing one document: its text, and the elements of that text.
 
-Readers live beside this module; cutting the text into chunks is `ragline.chunking`.
+The readers are in `readers`; `ragline.chunking` splits the text into chunks.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ Category = Literal["title", "text", "list_item", "table", "code"]
 
 @dataclass(frozen=True, slots=True)
 class Element:
-    """One block of a document: a heading, a paragraph, a list item, a table or a listing.
+    """One block of a document: a heading, a paragraph, a list item, a table or code.
 
     `text[start:end]` of the parsed document is the block's text. `heading_path` names the
     headings above the block, outermost first, without the block itself. `page` starts at 1
@@ -39,10 +39,10 @@ class Element:
 class ParsedDocument:
     """A document's text and its elements, in reading order, not overlapping.
 
-    Offsets count characters (code points) of `text`. `title` comes from the document itself
-    and never from its path, or a rename would cost embeddings. `language` is an ISO 639-1
-    code or None when it could not be told. The text never holds U+0000: PostgreSQL cannot
-    store it, so readers put U+FFFD in its place.
+    Offsets count characters (code points) of `text`. `title` comes from the document itself and
+    never from its path, because a renamed file would then need new embeddings. `language` is an
+    ISO 639-1 code, None when it is not known. The text contains no U+0000, which PostgreSQL cannot
+    store: readers replace it by U+FFFD.
     """
 
     text: str

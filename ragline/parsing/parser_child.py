@@ -1,6 +1,6 @@
-"""One reader's process as its pool sees it: start, hand over a document, watch, kill.
+"""Control of one parser process: start it, send it a document, enforce the limits, kill it.
 
-The process itself is `parser_process`; who hands out the work is `parser_pool`.
+`parser_process` is what runs inside the process; `parser_pool` distributes the documents.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
 from time import monotonic
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 import psutil
 
@@ -32,25 +32,34 @@ from ragline.errors import (
 )
 from ragline.parsing.parse_messages import READY, decode_result
 from ragline.parsing.parsed_document import ParsedDocument
-from ragline.sources.protocol import FetchedDocument
 
 PROCESS_MODULE = "ragline.parsing.parser_process"
 START_LIMIT_S = 120.0
 WATCH_EVERY_S = 0.1
-# Looking for the programs that a reader started walks all processes: milliseconds each time.
+# A search for the programs that a reader started visits all processes: milliseconds each time.
 WATCH_PROGRAMS_EVERY_S = 0.5
-# A process that stays this large after its document has memory it will not give back.
-RETIRE_ABOVE_SHARE = 0.5
-CRASH_BY_MEMORY_SHARE = 0.8
+# A process that is still this large after its document will not release the memory.
+MAX_IDLE_MEMORY_RATIO = 0.5
+CRASH_BY_MEMORY_RATIO = 0.8
 
 
 class _KilledAtStartError(ParserUnavailableError):
-    """The process was killed from outside before it could read anything."""
+    """Another program killed the process before it could parse a document."""
+
+
+class ParserInput(Protocol):
+    """A document to parse: its bytes, and a file name whose suffix helps to find the format."""
+
+    @property
+    def content(self) -> bytes: ...
+
+    @property
+    def name(self) -> str: ...
 
 
 @dataclass(frozen=True)
 class ParserLimits:
-    """What one document may use, its reader's process included."""
+    """What parsing one document may use. The memory includes the parser process itself."""
 
     time_s: float = 60.0
     memory_bytes: int = 1 << 30
@@ -62,10 +71,10 @@ class ParserLimits:
 
 @dataclass
 class ParserChild:
-    """A process that reads one document at a time. It is started at the first one.
+    """A process that parses one document at a time. It is started at the first document.
 
-    It may be used from one thread only: on Linux it dies with the thread that started it.
-    Setting `is_stopping` ends what it is doing; the document counts as not read.
+    Use it from one thread only: on Linux the process ends with the thread that started it.
+    Setting `is_stopping` interrupts the current document, which then counts as not parsed.
     """
 
     limits: ParserLimits
@@ -74,7 +83,7 @@ class ParserChild:
     _process: subprocess.Popen[bytes] | None = None
     _pipe: Connection | None = None
     _folder: tempfile.TemporaryDirectory[str] | None = None
-    _largest_bytes: int = 0
+    _peak_bytes: int = 0
 
     def __enter__(self) -> Self:
         return self
@@ -91,37 +100,37 @@ class ParserChild:
     def pid(self) -> int | None:
         return self._process.pid if self._process else None
 
-    def read_document(self, document: FetchedDocument) -> ParsedDocument | DocumentError:
-        """Its parse, or why there is none. A process that went too far is replaced.
+    def parse_document(self, document: ParserInput) -> ParsedDocument | DocumentError:
+        """The parse of a document, or its error. A process over its limits is replaced.
 
         Raises:
-            ParserUnavailableError: the process could not be started; no document is to blame.
+            ParserUnavailableError: the process could not be started, whatever the document.
         """
         try:
             process, pipe = self._started()
         except OSError as error:
-            raise ParserUnavailableError(
-                f"the process that reads documents did not start: {error}"
-            ) from error
-        self._largest_bytes = 0
+            raise ParserUnavailableError(f"the parser process did not start: {error}") from error
+        self._peak_bytes = 0
         deadline = monotonic() + self.limits.time_s
         try:
             pipe.send_bytes(document.name.encode("utf-8", "replace"))
             pipe.send_bytes(document.content)
             result = self._await_result(process, pipe, deadline)
         except (EOFError, OSError):
-            result = self._explain_death(process)
+            result = self._explain_exit(process)
         except (ValueError, TypeError, LookupError, AttributeError):
-            result = ParserCrashedError("the reader's process gave an answer that is no parse")
-        is_spoilt = isinstance(result, ParserTimeoutError | ParserMemoryError | ParserCrashedError)
-        if is_spoilt or self._is_swollen(process):
+            result = ParserCrashedError("the parser process returned a malformed result")
+        is_unusable = isinstance(
+            result, ParserTimeoutError | ParserMemoryError | ParserCrashedError
+        )
+        if is_unusable or self._is_too_large(process):
             self.kill()
         return result
 
     def kill(self) -> None:
-        """End the process and every program it started, and remove its temporary files."""
+        """End the process and all programs that it started, and remove its temporary files."""
         if self._process is not None:
-            # Its session is its own, so the group is the process and what it started.
+            # The process has its own session, so its group contains only what it started.
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
@@ -141,7 +150,7 @@ class ParserChild:
                 raise EOFError
             if now > deadline:
                 return ParserTimeoutError(
-                    f"reading it took longer than {self.limits.time_s:g} s and was stopped"
+                    f"parsing took longer than {self.limits.time_s:g} s and was stopped"
                 )
             if self._measure(process, with_programs=now > programs_at) > self.limits.memory_bytes:
                 return self._memory_error()
@@ -150,34 +159,34 @@ class ParserChild:
         return decode_result(pipe.recv_bytes())
 
     def _measure(self, process: subprocess.Popen[bytes], *, with_programs: bool) -> int:
-        """Resident bytes of the process, and of the programs that it runs."""
+        """Resident bytes of the process and, if asked, of the programs that it runs."""
         try:
-            watched = psutil.Process(process.pid)
-            family = watched.children(recursive=True) if with_programs else []
-            size = sum(_resident_bytes(one) for one in [watched, *family])
+            root = psutil.Process(process.pid)
+            descendants = root.children(recursive=True) if with_programs else []
+            size = sum(_resident_bytes(process) for process in [root, *descendants])
         except psutil.NoSuchProcess:
             return 0
-        self._largest_bytes = max(self._largest_bytes, size)
+        self._peak_bytes = max(self._peak_bytes, size)
         return size
 
-    def _is_swollen(self, process: subprocess.Popen[bytes]) -> bool:
+    def _is_too_large(self, process: subprocess.Popen[bytes]) -> bool:
         size = self._measure(process, with_programs=False)
-        return size > RETIRE_ABOVE_SHARE * self.limits.memory_bytes
+        return size > MAX_IDLE_MEMORY_RATIO * self.limits.memory_bytes
 
     def _memory_error(self) -> ParserMemoryError:
         return ParserMemoryError(
-            f"reading it needed more than {self.limits.memory_text} of memory and was stopped"
+            f"parsing needed more than {self.limits.memory_text} of memory and was stopped"
         )
 
-    def _explain_death(self, process: subprocess.Popen[bytes]) -> DocumentError:
+    def _explain_exit(self, process: subprocess.Popen[bytes]) -> DocumentError:
         try:
             code = process.wait(timeout=5)
         except subprocess.TimeoutExpired:
-            return ParserCrashedError("the reader's process stopped answering on this document")
-        if code < 0 and self._largest_bytes > CRASH_BY_MEMORY_SHARE * self.limits.memory_bytes:
+            return ParserCrashedError("the parser process stopped answering on this document")
+        if code < 0 and self._peak_bytes > CRASH_BY_MEMORY_RATIO * self.limits.memory_bytes:
             return self._memory_error()
-        how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with {code}"
-        return ParserCrashedError(f"the reader's process {how} while it read this document")
+        how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with {code}"
+        return ParserCrashedError(f"the parser process {how} while it parsed this document")
 
     def _started(self) -> tuple[subprocess.Popen[bytes], Connection]:
         if self._process is None or self._pipe is None or self._process.poll() is not None:
@@ -185,7 +194,7 @@ class ParserChild:
             try:
                 self._start()
             except _KilledAtStartError:
-                # From outside, perhaps for want of memory: neither we nor a document did it.
+                # Another program killed it, perhaps because memory was short. Try one more time.
                 self._start()
         assert self._process is not None
         assert self._pipe is not None
@@ -193,21 +202,21 @@ class ParserChild:
 
     def _start(self) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="ragline-parser-")
-        self._pipe, far_end = Pipe()
+        self._pipe, child_pipe = Pipe()
         options = {
-            "pipe": far_end.fileno(),
+            "pipe": child_pipe.fileno(),
             "parent_pid": os.getpid(),
             "readers": dict(self.own_readers),
             "memory_limit_bytes": self.limits.memory_bytes,
         }
         log = Path(self._folder.name) / "start.log"
-        with far_end, log.open("wb") as stderr:
+        with child_pipe, log.open("wb") as stderr:
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-m", PROCESS_MODULE, json.dumps(options)],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=stderr,
-                pass_fds=[far_end.fileno()],
+                pass_fds=[child_pipe.fileno()],
                 start_new_session=True,
                 cwd=self._folder.name,
                 env=_environment(self._folder.name),
@@ -218,8 +227,8 @@ class ParserChild:
                 _KilledAtStartError if self._was_killed(self._process) else ParserUnavailableError
             )
             self.kill()
-            reason = lines[-1] if lines else "it said nothing"
-            raise kind(f"the process that reads documents did not start: {reason}")
+            reason = lines[-1] if lines else "it wrote no message"
+            raise kind(f"the parser process did not start: {reason}")
 
     def _was_killed(self, process: subprocess.Popen[bytes]) -> bool:
         if self.is_stopping.is_set():
@@ -248,7 +257,7 @@ def _resident_bytes(process: psutil.Process) -> int:
 
 
 def _environment(folder: str) -> dict[str, str]:
-    """The parent's environment, with one thread a process and nothing reported to anybody."""
+    """The parent's environment, with one thread per process and without telemetry."""
     return os.environ | {
         "DO_NOT_TRACK": "1",
         "MALLOC_ARENA_MAX": "2",

@@ -1,7 +1,7 @@
-"""The process that reads documents: `python -m ragline.parsing.parser_process`.
+"""The process that parses documents: `python -m ragline.parsing.parser_process`.
 
-It takes one document after another from its pipe and answers each. Everything heavy is
-imported here and never in the process that owns the pool, `parser_pool`.
+It receives one document after another through its pipe and answers each. The libraries of the
+readers are imported here and never in the process that owns the pool (`parser_pool`).
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from ragline.parsing.readers.registry import ReaderRegistry
 
 
 def main() -> None:
-    """Serve the pipe named by the one argument until its other end is closed."""
+    """Serve the pipe that the argument names until its other end is closed."""
     options = json.loads(sys.argv[1])
     die_with_parent(options["parent_pid"])
     leave_network()
     connection = Connection(options["pipe"])
-    # Nothing that a reader starts may keep the pipe open.
+    # A program that a reader starts must not keep the pipe open.
     os.set_inheritable(options["pipe"], False)
 
     registry = ReaderRegistry(options["readers"])
@@ -45,11 +45,13 @@ def _serve(connection: Connection, registry: ReaderRegistry) -> None:
 
 def _answer(registry: ReaderRegistry, content: bytes, name: str) -> bytes:
     try:
-        return encode_result(registry.read_document(content, name))
+        return encode_result(registry.parse_document(content, name))
     except DocumentError as error:
         return encode_result(error)
     except MemoryError:
-        return encode_result(ParserMemoryError("its text needs more memory than one may have"))
+        return encode_result(
+            ParserMemoryError("its text needs more memory than the limit of one document")
+        )
 
 
 if __name__ == "__main__":

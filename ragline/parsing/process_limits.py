@@ -1,7 +1,7 @@
-"""What a reader's process must not do: outlive its parent, fill memory, reach the network.
+"""Limits of a parser process: it ends with its parent, and has bounded memory and no network.
 
-Each function works on the calling process and is inherited by the programs that it starts.
-Time is watched from outside, in `parser_child`.
+Each function applies to the calling process; the programs that it starts inherit the limit.
+`parser_child` enforces the time limit from outside.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _CLONE_NEWNET = 0x40000000
 def die_with_parent(parent_pid: int | None = None) -> None:
     """Ask the kernel to kill this process when the one that started it dies (Linux only).
 
-    With `parent_pid`, a parent that died before this call counts too.
+    With `parent_pid`, this process also ends when that parent died before this call.
     """
     if sys.platform != "linux":
         return
@@ -34,10 +34,10 @@ def die_with_parent(parent_pid: int | None = None) -> None:
 
 
 def limit_memory(limit_bytes: int) -> None:
-    """Let private memory grow until this process is `limit_bytes` large; then allocation fails.
+    """Let private memory grow until this process uses `limit_bytes`; then allocation fails.
 
-    Counted from what the process has now, so that its imports are not charged twice. Shared
-    and reserved memory is free, or the programs that reserve much of it could not start.
+    The limit counts from the current size, so imports are not counted twice. Shared and reserved
+    memory does not count: programs that reserve much memory could not start otherwise.
     """
     status = _read_status()
     if "VmData" not in status:
@@ -51,16 +51,16 @@ def limit_memory(limit_bytes: int) -> None:
 
 
 def leave_network() -> None:
-    """Cut this process off from every network.
+    """Disconnect this process from every network.
 
-    The kernel does it for good where it allows that; the library's own sockets are shut in
-    any case, since some systems keep network namespaces for the administrator.
+    Where the kernel permits it, the process enters an empty network namespace. Python's sockets
+    are disabled in any case, because some systems allow namespaces to the administrator only.
     """
     if sys.platform == "linux":
         _enter_empty_network()
-    socket.socket.connect = _refuse  # type: ignore[method-assign]
-    socket.socket.connect_ex = _refuse  # type: ignore[method-assign]
-    socket.getaddrinfo = _refuse
+    socket.socket.connect = _refuse_connection  # type: ignore[method-assign]
+    socket.socket.connect_ex = _refuse_connection  # type: ignore[method-assign]
+    socket.getaddrinfo = _refuse_connection
 
 
 def _enter_empty_network() -> None:
@@ -73,19 +73,19 @@ def _enter_empty_network() -> None:
 
 
 def _keep_user(user: int, group: int) -> None:
-    """Be the same user inside the new namespace. Refused: files are still ours by number."""
+    """Keep the same user in the new namespace. If it fails, files stay accessible by user id."""
     with contextlib.suppress(OSError):
         Path("/proc/self/setgroups").write_text("deny")
         Path("/proc/self/uid_map").write_text(f"{user} {user} 1")
         Path("/proc/self/gid_map").write_text(f"{group} {group} 1")
 
 
-def _refuse(*_args: Any, **_options: Any) -> NoReturn:
-    raise OSError("readers have no network")
+def _refuse_connection(*_args: Any, **_options: Any) -> NoReturn:
+    raise OSError("the parser process has no network")
 
 
 def _read_status() -> dict[str, int]:
-    """Sizes of this process in bytes by the names of /proc/self/status; empty elsewhere."""
+    """Sizes of this process in bytes, by their names in /proc/self/status; empty without it."""
     path = Path("/proc/self/status")
     if not path.exists():
         return {}

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from ragline.parsing.formats import media_type_of
 from ragline.search.inspection import Principals
-from ragline.search.media_types import media_type_of
 from ragline.storage.database import Database
 from ragline.storage.statements import load_statement
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from sqlalchemy import Row
 
+from ragline.parsing.formats import media_type_of
 from ragline.search.inspection import Principals
-from ragline.search.media_types import media_type_of
 from ragline.storage.database import Database
 from ragline.storage.statements import load_statement
 

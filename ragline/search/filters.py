@@ -24,7 +24,7 @@ from functools import partial
 from typing import Any
 
 from ragline.errors import InvalidFilterError
-from ragline.search.media_types import MEDIA_TYPES, UNKNOWN
+from ragline.parsing.formats import MEDIA_TYPES, UNKNOWN
 
 Json = Mapping[str, Any]
 

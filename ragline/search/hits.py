@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, RowMapping
 
+from ragline.parsing.formats import media_type_of
 from ragline.search.candidates import Candidate, LiveGeneration
 from ragline.search.deadline import Deadline
-from ragline.search.media_types import media_type_of
 from ragline.search.messages import Highlight, Hit, HitExplanation, Receipt, SearchRequest
 from ragline.storage.generation_tables import load_generation_statement
 from ragline.storage.statements import load_statement

@@ -18,10 +18,10 @@ from ragline.errors import (
     UnknownDocumentError,
     UnknownReceiptError,
 )
+from ragline.parsing.formats import media_type_of
 from ragline.search.candidates import LiveGeneration
 from ragline.search.deadline import Deadline
 from ragline.search.hits import find_highlights, make_receipt, select_hit_contexts
-from ragline.search.media_types import media_type_of
 from ragline.search.messages import Highlight, Receipt
 from ragline.storable_text import clean_value
 from ragline.storage.database import Database

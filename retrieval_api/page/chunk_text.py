@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from ragline.search.media_types import MEDIA_TYPES
+from ragline.parsing.formats import MEDIA_TYPES
 from ragline.search.messages import Highlight
 from retrieval_api.page.markdown_text import render_markdown
 from retrieval_api.page.marks import TextWriter, mark_text, remove_signs

@@ -4,36 +4,9 @@ from __future__ import annotations
 
 from urllib.parse import unquote, urlsplit
 
-from ragline.search.media_types import MEDIA_TYPES, UNKNOWN
+from ragline.parsing.formats import FORMATS, UNKNOWN
 
-_FORMATS = {
-    "csv": "CSV table",
-    "doc": "Word document",
-    "docx": "Word document",
-    "eml": "E-mail",
-    "epub": "EPUB book",
-    "html": "Web page",
-    "json": "JSON",
-    "jsonl": "JSON lines",
-    "md": "Markdown",
-    "msg": "Outlook message",
-    "odp": "OpenDocument presentation",
-    "ods": "OpenDocument spreadsheet",
-    "odt": "OpenDocument text",
-    "org": "Org document",
-    "pdf": "PDF",
-    "ppt": "PowerPoint presentation",
-    "pptx": "PowerPoint presentation",
-    "rst": "reStructuredText",
-    "rtf": "Rich text",
-    "tsv": "TSV table",
-    "txt": "Plain text",
-    "xls": "Excel workbook",
-    "xlsx": "Excel workbook",
-    "xml": "XML",
-    "yaml": "YAML",
-}
-_NAMES = {MEDIA_TYPES[file_type]: name for file_type, name in _FORMATS.items()}
+_NAMES = {row.media_type: row.label for row in FORMATS.values()}
 
 
 def name_document(title: str | None, document_id: str) -> str:

@@ -302,10 +302,10 @@ def test_every_broken_file_outside_ends_with_a_parse_or_a_reason(outside_data):
 def test_reader_killed_while_it_starts_is_started_once_more(kills: int):
     with ParserChild(ParserLimits()) as child, kill_starting(child, kills) as killed:
         if kills == 1:
-            assert isinstance(child.read_document(GOOD), ParsedDocument)
+            assert isinstance(child.parse_document(GOOD), ParsedDocument)
         else:
             with pytest.raises(ParserUnavailableError, match="did not start"):
-                child.read_document(GOOD)
+                child.parse_document(GOOD)
     assert len(killed) == kills
 
 

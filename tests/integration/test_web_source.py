@@ -668,7 +668,7 @@ class TestDocuments:
         (fetched,) = fetch_all(open_web()).values()
         assert isinstance(fetched, FetchedDocument)
         assert fetched.metadata == {"url": f"{host.url}/", "language": "de-DE"}
-        parsed = ReaderRegistry().read_document(fetched.content, fetched.name)
+        parsed = ReaderRegistry().parse_document(fetched.content, fetched.name)
         assert parsed.title == "Tea guide"
         blocks = [
             (element.category, element.heading_path[-1:], parsed.text[element.start : element.end])

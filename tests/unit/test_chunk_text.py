@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from lxml import html
 from markupsafe import Markup
 
-from ragline.search.media_types import MEDIA_TYPES
+from ragline.parsing.formats import MEDIA_TYPES
 from ragline.search.messages import Highlight
 from retrieval_api.page.chunk_text import show_text
 from retrieval_api.page.marks import SIGNS

@@ -37,7 +37,7 @@ name = "Ann"
 
 
 def read(text: str, name: str = "tea.md"):
-    return ReaderRegistry().read_document(text.encode(), name)
+    return ReaderRegistry().parse_document(text.encode(), name)
 
 
 @pytest.mark.parametrize("mark", ["", "\ufeff"])

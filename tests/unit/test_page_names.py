@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ragline.search.media_types import MEDIA_TYPES
+from ragline.parsing.formats import MEDIA_TYPES
 from ragline.sources.registry import KINDS
 from ragline.sources.settings import SourceSettings
 from retrieval_api.page.facet_groups import label_facet, make_condition, write_facet

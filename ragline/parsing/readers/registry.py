@@ -1,7 +1,7 @@
-"""Which format is read by which function, and what to install where it cannot be.
+"""Calls the reader of a document's format, and turns every failure into a document error.
 
-Everything that goes wrong with one document comes out of `read_document` as one of the
-document errors of `ragline.errors`, with a message for the person who owns the file.
+`ragline.parsing.formats` names the reader of each format. The message of an error addresses the
+owner of the file; it names the package to install when one is missing.
 """
 
 from __future__ import annotations
@@ -21,44 +21,16 @@ from ragline.errors import (
     UnsupportedFormatError,
 )
 from ragline.parsing.file_types import detect_file_type
+from ragline.parsing.formats import FORMATS
 from ragline.parsing.languages import detect_language
 from ragline.parsing.parsed_document import ParsedDocument
 
 Reader = Callable[[bytes, str], ParsedDocument]
 
-_FUNCTIONS = {
-    "csv": "spreadsheets:read_separated_values",
-    "doc": "old_office:read_old_office",
-    "docx": "word:read_docx",
-    "eml": "mail:read_eml",
-    "epub": "pandoc:read_with_pandoc",
-    "html": "html:read_html",
-    "json": "data:read_json",
-    "jsonl": "data:read_json_lines",
-    "md": "markdown:read_markdown",
-    "msg": "mail:read_msg",
-    "odp": "old_office:read_old_office",
-    "ods": "old_office:read_old_office",
-    "odt": "pandoc:read_with_pandoc",
-    "org": "pandoc:read_with_pandoc",
-    "pdf": "pdf:read_pdf",
-    "ppt": "old_office:read_old_office",
-    "pptx": "slides:read_pptx",
-    "rst": "restructured_text:read_restructured_text",
-    "rtf": "pandoc:read_with_pandoc",
-    "tsv": "spreadsheets:read_separated_values",
-    "txt": "plain_text:read_plain_text",
-    "xls": "spreadsheets:read_xls",
-    "xlsx": "spreadsheets:read_xlsx",
-    "xml": "data:read_xml",
-    "yaml": "data:read_yaml",
-}
-# What a folder of documentation is made of; the others are imported at their first document.
+# The usual formats of documentation. Other readers are imported at their first document.
 COMMON_TYPES = ("txt", "md", "rst")
-
-
-# Errors of the operating system that say nothing about the document.
-_OURS = frozenset(
+# Errors of the operating system that do not depend on the document.
+_SYSTEM_ERRORS = frozenset(
     {errno.EAGAIN, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC}
 )
 
@@ -70,32 +42,32 @@ class ReaderRegistry:
         own = own_readers or {}
         self._own_suffixes = frozenset(own)
         here = __name__.rpartition(".")[0]
-        self._targets = {name: f"{here}.{target}" for name, target in _FUNCTIONS.items()} | dict(
-            own
-        )
+        self._targets = {name: f"{here}.{row.reader}" for name, row in FORMATS.items()} | dict(own)
 
     def import_common_readers(self) -> None:
-        """Import what most documents need, so that the first one need not wait for it."""
+        """Import what most documents need, so that the first document does not wait for it."""
         for file_type in COMMON_TYPES:
             self._find(file_type)
         detect_language("These are some words, enough of them to load the language profiles.")
 
-    def read_document(self, content: bytes, name: str) -> ParsedDocument:
-        """Read one document.
+    def parse_document(self, content: bytes, name: str) -> ParsedDocument:
+        """Parse one document.
 
         Raises:
-            DocumentError: one of its kinds, whatever went wrong.
+            DocumentError: parsing failed; the class tells the cause.
         """
         try:
-            return self._read(content, name)
+            return self._parse(content, name)
         except DocumentError:
             raise
         except MemoryError as error:
-            raise ParserMemoryError("reading it needs more memory than one may have") from error
+            raise ParserMemoryError(
+                "parsing needs more memory than the limit of one document"
+            ) from error
         except RecursionError as error:
-            raise BrokenDocumentError("it is nested too deeply to be read") from error
+            raise BrokenDocumentError("it is nested too deeply") from error
 
-    def _read(self, content: bytes, name: str) -> ParsedDocument:
+    def _parse(self, content: bytes, name: str) -> ParsedDocument:
         suffix = PurePosixPath(name).suffix.lower()
         is_own = suffix in self._own_suffixes
         file_type = suffix if is_own else detect_file_type(content, name)
@@ -105,15 +77,15 @@ class ReaderRegistry:
         except (DocumentError, MemoryError, RecursionError):
             raise
         except Exception as error:
-            if isinstance(error, OSError) and error.errno in _OURS:
-                raise ParserCrashedError(f"the reader failed on its own files: {error}") from error
+            if isinstance(error, OSError) and error.errno in _SYSTEM_ERRORS:
+                raise ParserCrashedError(
+                    f"the reader could not use its temporary files: {error}"
+                ) from error
             reason = " ".join(f"{type(error).__name__}: {error}".split())
-            raise BrokenDocumentError(
-                f"the file breaks the format {file_type} ({reason})"
-            ) from error
+            raise BrokenDocumentError(f"the file is not valid {file_type} ({reason})") from error
         if not parsed.elements:
-            raise EmptyDocumentError("the document holds no text")
-        return dataclasses.replace(parsed, language=detect_language(_sample(parsed)))
+            raise EmptyDocumentError("the document contains no text")
+        return dataclasses.replace(parsed, language=detect_language(_select_sample(parsed)))
 
     def _find(self, file_type: str) -> Reader:
         module, _, function = self._targets[file_type].partition(":")
@@ -127,14 +99,14 @@ class ReaderRegistry:
         return reader
 
 
-def _sample(parsed: ParsedDocument) -> str:
-    """The first running text; headings, code and tables say little about the language."""
+def _select_sample(parsed: ParsedDocument) -> str:
+    """The first prose of a document; headings, code and tables tell little about the language."""
     prose = [e for e in parsed.elements if e.category in {"text", "list_item"}]
-    chosen: list[str] = []
+    sample: list[str] = []
     length = 0
     for element in prose or parsed.elements:
-        chosen.append(parsed.text[element.start : element.end][:2000])
-        length += len(chosen[-1])
+        sample.append(parsed.text[element.start : element.end][:2000])
+        length += len(sample[-1])
         if length > 6000:
             break
-    return "\n".join(chosen)
+    return "\n".join(sample)

@@ -11,7 +11,7 @@ import json
 from collections.abc import Sequence
 from typing import Any, BinaryIO
 
-from ragline.parsing.pointers import describe_pointer
+from ragline.parsing.placeholders import describe_placeholder
 
 HEAD_BYTES = 64 * 1024
 # Lines that are looked at where the first one is not JSON.
@@ -61,7 +61,7 @@ def open_checked(file: BinaryIO, name: str, key: str) -> io.BufferedReader:
 
 
 def _find_foreign(head: bytes) -> str | None:
-    pointer = describe_pointer(head, "")
+    pointer = describe_placeholder(head, "")
     if pointer is not None:
         return f"is {pointer}"
     found = next((what for start, what in _BINARY if head.startswith(start)), None)

@@ -1,6 +1,6 @@
-"""Which kinds of answer are documents, how much of them is read, and how a file is named.
+"""Which responses are documents, by their media type, and how a downloaded file is named.
 
-What is inside a file is found out by `ragline.parsing`; nothing here looks into one.
+`ragline.parsing` detects the format of a file by its content; this module does not read contents.
 """
 
 from __future__ import annotations
@@ -8,12 +8,13 @@ from __future__ import annotations
 from mimetypes import MimeTypes
 from pathlib import PurePosixPath
 
+from ragline.parsing.formats import FORMATS
 from ragline.sources.web.urls import path_of
 
-PAGE_TYPES = frozenset({"text/html", "application/xhtml+xml"})
-# Nothing to read, or (feeds) what the pages say themselves.
-_FOREIGN_MAIN_TYPES = frozenset({"audio", "font", "image", "video"})
-_FOREIGN_TYPES = frozenset(
+PAGE_TYPES = frozenset({FORMATS["html"].media_type, *FORMATS["html"].other_media_types})
+# These contain no text, or (feeds) repeat the text of the pages.
+_IGNORED_MAIN_TYPES = frozenset({"audio", "font", "image", "video"})
+_IGNORED_TYPES = frozenset(
     {
         "application/atom+xml",
         "application/gzip",
@@ -26,53 +27,37 @@ _FOREIGN_TYPES = frozenset(
         "text/javascript",
     }
 )
-_OFFICE = "application/vnd.openxmlformats-officedocument"
 _SUFFIXES = {
-    "application/epub+zip": ".epub",
-    "application/json": ".json",
-    "application/msword": ".doc",
-    "application/pdf": ".pdf",
-    "application/rtf": ".rtf",
-    "application/vnd.ms-excel": ".xls",
-    "application/vnd.ms-powerpoint": ".ppt",
-    "application/vnd.oasis.opendocument.presentation": ".odp",
-    "application/vnd.oasis.opendocument.spreadsheet": ".ods",
-    "application/vnd.oasis.opendocument.text": ".odt",
-    "application/xml": ".xml",
-    f"{_OFFICE}.presentationml.presentation": ".pptx",
-    f"{_OFFICE}.spreadsheetml.sheet": ".xlsx",
-    f"{_OFFICE}.wordprocessingml.document": ".docx",
-    "text/csv": ".csv",
-    "text/markdown": ".md",
-    "text/rtf": ".rtf",
-    "text/xml": ".xml",
+    media_type: row.suffixes
+    for row in FORMATS.values()
+    for media_type in (row.media_type, *row.other_media_types)
 }
-# No files of the machine are read, so that every machine knows the same types.
+# Without the files of this machine, so that every machine knows the same types.
 _KNOWN_TYPES = MimeTypes()
 
 
 def media_type_of(content_type: str) -> str:
-    """The type of a Content-Type header without its parameters; a page's when there is none."""
+    """The media type in a Content-Type header; `text/html` when the header is empty."""
     return content_type.partition(";")[0].strip().lower() or "text/html"
 
 
 def is_document_type(media_type: str) -> bool:
-    """Whether an answer of this type can be a document."""
+    """Whether a response of this type can be a document."""
     main = media_type.partition("/")[0]
-    return main not in _FOREIGN_MAIN_TYPES and media_type not in _FOREIGN_TYPES
+    return main not in _IGNORED_MAIN_TYPES and media_type not in _IGNORED_TYPES
 
 
 def may_be_document(url: str) -> bool:
-    """False for a URL whose name ends like a picture's, a sound's, a script's and so on."""
-    named, _ = _KNOWN_TYPES.guess_type(PurePosixPath(path_of(url)).name)
-    return named is None or is_document_type(named)
+    """False for a URL whose suffix is that of a picture, a sound, a script and so on."""
+    guessed, _ = _KNOWN_TYPES.guess_type(PurePosixPath(path_of(url)).name)
+    return guessed is None or is_document_type(guessed)
 
 
 def name_file(url: str, media_type: str) -> str:
-    """The last part of the URL's path, with the ending that the type asks for."""
+    """The last part of the URL's path, with a suffix of its media type."""
     name = PurePosixPath(path_of(url)).name or "file"
     suffix = PurePosixPath(name).suffix.lower()
-    if media_type == "text/plain":
+    if media_type == FORMATS["txt"].media_type:
         return name if suffix else f"{name}.txt"
-    expected = _SUFFIXES.get(media_type, suffix)
-    return name if suffix == expected else f"{name}{expected}"
+    suffixes = _SUFFIXES.get(media_type, (suffix,))
+    return name if suffix in suffixes else f"{name}{suffixes[0]}"

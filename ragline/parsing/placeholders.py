@@ -1,7 +1,7 @@
-"""Files that stand for a document elsewhere: placeholders, pointers, shortcuts.
+"""Recognises placeholder files: pointers and shortcuts to a document in another location.
 
-Their text is an address or a hash and never the document's, so it is not served. What reads real
-documents is `readers`; `ragline.sources.files.ignored_files` lists files that are not documents.
+Their content is an address or a hash and not the text of the document, so it is not indexed.
+`ragline.sources.files.ignored_files` names files that are not documents.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 
 _GOOGLE = "a pointer to a document in Google Drive; export it, or use the connector google_drive"
-_SHORTCUT = "a shortcut to something elsewhere; list what it leads to instead"
-_DOWNLOAD = "a placeholder of a file that is only in the cloud; download the file"
-_NAMED = {
+_SHORTCUT = "a shortcut to another location; list its target instead"
+_DOWNLOAD = "a placeholder of a file that is stored in the cloud only; download the file"
+_KINDS_BY_SUFFIX = {
     suffix: kind
     for kind, suffixes in {
         _GOOGLE: "gdoc gsheet gslides gdraw gform gmap gsite gtable gjam gscript glink gnote gddoc",
@@ -22,15 +22,15 @@ _NAMED = {
     }.items()
     for suffix in suffixes.split()
 }
-LARGEST_POINTER_BYTES = 16_384
+MAX_PLACEHOLDER_BYTES = 16_384
 _STARTS = (
     (
         re.compile(rb"version https://(?:git-lfs\.github|hawser\.github)\.com/spec/v\d"),
-        "a pointer of Git LFS to a file that is not here; fetch it with `git lfs pull`",
+        "a pointer of Git LFS to a file that is not downloaded; fetch it with `git lfs pull`",
     ),
     (
         re.compile(rb"[./]*(?:\.git)?/annex/objects/\S+\s*$|/annex/objects/\S+\n"),
-        "a pointer of git-annex to a file that is not here; fetch it with `git annex get`",
+        "a pointer of git-annex to a file that is not downloaded; fetch it with `git annex get`",
     ),
     (re.compile(rb"\s*\[InternetShortcut(?:\.\w+)?\]\s*[\r\n]", re.IGNORECASE), _SHORTCUT),
     (re.compile(rb"\s*\[Desktop Entry\]\s*[\r\n]"), _SHORTCUT),
@@ -39,14 +39,14 @@ _STARTS = (
 )
 
 
-def describe_pointer(content: bytes, suffix: str) -> str | None:
-    """What a file is that only points to a document; None for an ordinary file.
+def describe_placeholder(content: bytes, suffix: str) -> str | None:
+    """What kind of placeholder a file is, and what to do; None for an ordinary file.
 
-    `suffix` is its name's, in lower case and with the dot.
+    `suffix` is the suffix of the file name, in lower case and with the dot.
     """
-    if len(content) > LARGEST_POINTER_BYTES:
+    if len(content) > MAX_PLACEHOLDER_BYTES:
         return None
-    named = _NAMED.get(suffix[1:])
-    if named is not None:
-        return named
+    by_suffix = _KINDS_BY_SUFFIX.get(suffix[1:])
+    if by_suffix is not None:
+        return by_suffix
     return next((kind for start, kind in _STARTS if start.match(content)), None)

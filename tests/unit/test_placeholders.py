@@ -19,7 +19,7 @@ POINTERS = {
     "locked.pdf": (b"../.git/annex/objects/xx/yy/SHA256E-s5--ab.pdf/SHA256E-s5--ab.pdf", "annex"),
     "plan.gdoc": (GOOGLE, "Google Drive"),
     "plan.GSHEET": (GOOGLE, "Google Drive"),
-    ".plan.pdf.icloud": (b"bplist00\xd2", "only in the cloud"),
+    ".plan.pdf.icloud": (b"bplist00\xd2", "in the cloud only"),
     "wiki.url": (b"[InternetShortcut]\r\nURL=https://wiki.example/\r\n", "shortcut"),
     "wiki.txt": (b"[InternetShortcut]\r\nURL=https://wiki.example/\r\n", "shortcut"),
     "wiki.webloc": (b"<plist><dict><key>URL</key></dict></plist>", "shortcut"),

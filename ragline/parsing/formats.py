@@ -1,0 +1,179 @@
+"""The formats that Ragline reads: one row for each, with its reader, media type and suffixes.
+
+To add a format, add a row here and a function in `readers`. A format of binary files also needs a
+rule in `file_types`, which recognises formats by their content.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import metadata
+from shutil import which
+
+from ragline.fingerprints import fingerprint
+
+# Raise it when a reader gives another text or other elements for the same bytes: every document
+# is then parsed again.
+PARSER_VERSION = 2
+# A new version of one of these packages, or a new program, also parses every document again.
+_PACKAGES = (
+    "unstructured",
+    "en-core-web-sm",
+    "langdetect",
+    "lxml",
+    "markdown-it-py",
+    "openpyxl",
+    "pikepdf",
+    "pypandoc-binary",
+    "pypdfium2",
+    "python-docx",
+    "python-oxmsg",
+    "python-pptx",
+    "xlrd",
+)
+_PROGRAMS = ("pandoc", "soffice")
+
+_OFFICE = "application/vnd.openxmlformats-officedocument"
+_OPEN_DOCUMENT = "application/vnd.oasis.opendocument"
+UNKNOWN = "application/octet-stream"
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A format that has a reader.
+
+    `name` is the file type that is stored with a parse. `label` is shown to people. `reader` is
+    `module:function` in `ragline.parsing.readers`. The first of the `suffixes` is the usual one.
+    `other_media_types` are recognised in addition to `media_type`.
+
+    A file with `is_text` consists of characters, so its suffix decides between such formats. A
+    format with `is_data` usually holds the data of programs; `ragline init` does not propose it.
+    """
+
+    name: str
+    label: str
+    media_type: str
+    reader: str
+    suffixes: tuple[str, ...]
+    other_media_types: tuple[str, ...] = ()
+    is_text: bool = False
+    is_data: bool = False
+
+
+_FORMATS = (
+    Format(
+        "csv", "CSV table", "text/csv", "spreadsheets:read_separated_values", (".csv",),
+        is_text=True,
+    ),
+    Format(
+        "doc", "Word document", "application/msword", "old_office:read_old_office",
+        (".doc", ".dot"),
+    ),
+    Format(
+        "docx", "Word document", f"{_OFFICE}.wordprocessingml.document", "word:read_docx",
+        (".docx", ".docm", ".dotx"),
+    ),
+    Format(
+        "eml", "E-mail", "message/rfc822", "mail:read_eml", (".eml", ".mht", ".mhtml", ".email"),
+        is_text=True,
+    ),
+    Format("epub", "EPUB book", "application/epub+zip", "pandoc:read_with_pandoc", (".epub",)),
+    Format(
+        "html", "Web page", "text/html", "html:read_html", (".html", ".htm", ".xhtml", ".xht"),
+        other_media_types=("application/xhtml+xml",), is_text=True,
+    ),
+    Format(
+        "json", "JSON", "application/json", "data:read_json",
+        (".json", ".geojson", ".ipynb", ".webmanifest"), is_text=True, is_data=True,
+    ),
+    Format(
+        "jsonl", "JSON lines", "application/x-ndjson", "data:read_json_lines",
+        (".jsonl", ".ndjson"), is_text=True, is_data=True,
+    ),
+    Format(
+        "md", "Markdown", "text/markdown", "markdown:read_markdown",
+        (".md", ".markdown", ".mdown", ".mkd", ".mdx", ".qmd"), is_text=True,
+    ),
+    Format("msg", "Outlook message", "application/vnd.ms-outlook", "mail:read_msg", (".msg",)),
+    Format(
+        "odp", "OpenDocument presentation", f"{_OPEN_DOCUMENT}.presentation",
+        "old_office:read_old_office", (".odp",),
+    ),
+    Format(
+        "ods", "OpenDocument spreadsheet", f"{_OPEN_DOCUMENT}.spreadsheet",
+        "old_office:read_old_office", (".ods",),
+    ),
+    Format(
+        "odt", "OpenDocument text", f"{_OPEN_DOCUMENT}.text", "pandoc:read_with_pandoc",
+        (".odt",),
+    ),
+    Format("org", "Org document", "text/org", "pandoc:read_with_pandoc", (".org",), is_text=True),
+    Format("pdf", "PDF", "application/pdf", "pdf:read_pdf", (".pdf",)),
+    Format(
+        "ppt", "PowerPoint presentation", "application/vnd.ms-powerpoint",
+        "old_office:read_old_office", (".ppt", ".pps", ".pot"),
+    ),
+    Format(
+        "pptx", "PowerPoint presentation", f"{_OFFICE}.presentationml.presentation",
+        "slides:read_pptx", (".pptx", ".pptm", ".ppsx"),
+    ),
+    Format(
+        "rst", "reStructuredText", "text/x-rst", "restructured_text:read_restructured_text",
+        (".rst", ".rest"), is_text=True,
+    ),
+    Format(
+        "rtf", "Rich text", "application/rtf", "pandoc:read_with_pandoc", (".rtf",),
+        other_media_types=("text/rtf",),
+    ),
+    Format(
+        "tsv", "TSV table", "text/tab-separated-values", "spreadsheets:read_separated_values",
+        (".tsv", ".tab"), is_text=True,
+    ),
+    Format(
+        "txt", "Plain text", "text/plain", "plain_text:read_plain_text", (".txt",), is_text=True
+    ),
+    Format(
+        "xls", "Excel workbook", "application/vnd.ms-excel", "spreadsheets:read_xls",
+        (".xls", ".xlt"),
+    ),
+    Format(
+        "xlsx", "Excel workbook", f"{_OFFICE}.spreadsheetml.sheet", "spreadsheets:read_xlsx",
+        (".xlsx", ".xlsm"),
+    ),
+    Format(
+        "xml", "XML", "application/xml", "data:read_xml",
+        (
+            ".xml", ".xsd", ".xsl", ".xslt", ".rss", ".atom", ".svg", ".dita", ".docbook", ".dbk",
+            ".wsdl", ".xliff", ".kml",
+        ),
+        other_media_types=("text/xml",), is_text=True, is_data=True,
+    ),
+    Format(
+        "yaml", "YAML", "application/yaml", "data:read_yaml", (".yaml", ".yml"),
+        is_text=True, is_data=True,
+    ),
+)  # fmt: skip
+FORMATS = {row.name: row for row in _FORMATS}
+# The media type of each file type (source: IANA, "Media Types").
+MEDIA_TYPES = {row.name: row.media_type for row in _FORMATS}
+
+
+def media_type_of(file_type: str | None) -> str | None:
+    """The media type of a stored file type; None when the file type is not known."""
+    return None if file_type is None else MEDIA_TYPES.get(file_type, UNKNOWN)
+
+
+def parser_fingerprint() -> str:
+    """Changes when the same bytes may be parsed differently.
+
+    It also changes when a package or a program is installed, so that documents that could not be
+    read before are tried again.
+    """
+    parts: dict[str, object] = {"parser": PARSER_VERSION}
+    for package in _PACKAGES:
+        try:
+            parts[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            parts[package] = None
+    parts |= {program: which(program) is not None for program in _PROGRAMS}
+    return fingerprint(parts)
