@@ -14,8 +14,9 @@ from ragline.configuration import Configuration
 from retrieval_api.access.body_limit import BodyLimit
 from retrieval_api.access.load_limit import LoadLimit
 from retrieval_api.agents.mcp_server import McpEndpoint
+from retrieval_api.dependencies.pushed_bodies import find_push_limit
 from retrieval_api.observation.access_log import AccessLog
-from retrieval_api.observation.requests import Observation
+from retrieval_api.observation.tracing import Observation
 from retrieval_api.openapi import DESCRIPTION, TITLE, describe_app
 from retrieval_api.page.routes import mount_page
 from retrieval_api.problem_handlers import FailureBoundary, add_problem_handlers
@@ -34,7 +35,6 @@ from retrieval_api.routes import (
     vector_stores,
 )
 from retrieval_api.routes.documentation import mount_documentation
-from retrieval_api.routes.pushed_bodies import find_larger_limits
 from retrieval_api.service import Service
 
 
@@ -58,11 +58,11 @@ def build_app(configuration: Configuration) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        lifespan=_live,
+        lifespan=_run_lifespan,
         middleware=[
             Middleware(AccessLog),
             Middleware(Observation, metrics=service.metrics),
-            Middleware(BodyLimit, find_larger=find_larger_limits(configuration)),
+            Middleware(BodyLimit, find_larger_limit=find_push_limit(configuration)),
             Middleware(LoadLimit),
             Middleware(Audit, log=service.audit_log),
             Middleware(FailureBoundary),
@@ -92,7 +92,7 @@ def build_app(configuration: Configuration) -> FastAPI:
 
 
 @asynccontextmanager
-async def _live(app: FastAPI) -> AsyncIterator[None]:
+async def _run_lifespan(app: FastAPI) -> AsyncIterator[None]:
     service: Service = app.state.service
     mcp: McpEndpoint = app.state.mcp
     service.open()

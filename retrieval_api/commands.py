@@ -72,7 +72,7 @@ def run_server(server: uvicorn.Server, listener: socket.socket) -> None:
     uvicorn raises the signal again when it is done. A stop that was asked for is no failure,
     so that second one is swallowed.
     """
-    handlers = {number: signal.signal(number, _swallow) for number in _STOPPING}
+    handlers = {number: signal.signal(number, _ignore_signal) for number in _STOPPING}
     try:
         server.run(sockets=[listener])
     finally:
@@ -80,7 +80,7 @@ def run_server(server: uvicorn.Server, listener: socket.socket) -> None:
             signal.signal(number, handler)
 
 
-def _swallow(_number: int, _frame: FrameType | None) -> None:
+def _ignore_signal(_number: int, _frame: FrameType | None) -> None:
     pass
 
 

@@ -10,7 +10,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from retrieval_api.messages import pushing
+from retrieval_api.messages import pushed_documents
 from retrieval_api.problems import (
     FORBIDDEN,
     MEDIA_TYPE,
@@ -29,9 +29,9 @@ DESCRIPTION = (
 
 
 # What routes read by themselves and FastAPI does not know of.
-_OWN_BODIES: tuple[type[BaseModel], ...] = (
-    pushing.DocumentBody,
-    pushing.DocumentOperations,
+_UNDECLARED_BODIES: tuple[type[BaseModel], ...] = (
+    pushed_documents.DocumentBody,
+    pushed_documents.DocumentOperations,
 )
 _FASTAPI_PROBLEM = "HTTPValidationError"
 _REFERENCE = "#/components/schemas/{model}"
@@ -66,22 +66,22 @@ def describe_app(app: FastAPI) -> dict[str, Any]:
         )
         for path in document["paths"].values():
             for operation in path.values():
-                operation["responses"] = _mend_problems(operation["responses"])
-        document["components"]["schemas"] |= _describe_own_bodies()
+                operation["responses"] = _correct_problems(operation["responses"])
+        document["components"]["schemas"] |= _describe_undeclared_bodies()
         for unused in (_FASTAPI_PROBLEM, "ValidationError"):
             document["components"]["schemas"].pop(unused, None)
         app.openapi_schema = document
     return app.openapi_schema
 
 
-def _describe_own_bodies() -> dict[str, Any]:
+def _describe_undeclared_bodies() -> dict[str, Any]:
     _, described = models_json_schema(
-        [(model, "validation") for model in _OWN_BODIES], ref_template=_REFERENCE
+        [(model, "validation") for model in _UNDECLARED_BODIES], ref_template=_REFERENCE
     )
     return dict(described["$defs"])
 
 
-def _mend_problems(responses: dict[str, Any]) -> dict[str, Any]:
+def _correct_problems(responses: dict[str, Any]) -> dict[str, Any]:
     """FastAPI gives every answer of a route the media type of its success.
 
     To a route with a parameter it adds a 422 of its own shape, where ours is not declared because

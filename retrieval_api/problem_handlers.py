@@ -38,7 +38,7 @@ from ragline.errors import (
     UnknownReceiptError,
     UnknownRequestError,
 )
-from retrieval_api.observation.requests import METHODS
+from retrieval_api.observation.tracing import METHODS
 from retrieval_api.problems import (
     AMBIGUOUS_DOCUMENT,
     BODY_TOO_LARGE,
@@ -73,7 +73,7 @@ from retrieval_api.service import ServiceNotReadyError
 logger = logging.getLogger(__name__)
 
 # The message of these is written for the caller and goes out as it is.
-_SPOKEN: dict[type[Exception], ProblemKind] = {
+_PUBLIC: dict[type[Exception], ProblemKind] = {
     UnknownCollectionError: UNKNOWN_COLLECTION,
     UnknownRequestError: UNKNOWN_REQUEST,
     UnknownDocumentError: UNKNOWN_DOCUMENT,
@@ -107,7 +107,7 @@ WORDINGS = {
 # The message of these may name hosts, files or SQL: it goes to the log, and the caller gets
 # the sentence beside it.
 _TRY_AGAIN = "The database does not answer just now. Ask again in a few seconds."
-_SILENT: dict[type[Exception], tuple[ProblemKind, str]] = {
+_MASKED: dict[type[Exception], tuple[ProblemKind, str]] = {
     DatabaseUnavailableError: (DATABASE_UNAVAILABLE, _TRY_AGAIN),
     DatabaseTooNewError: (DATABASE_UNAVAILABLE, _TRY_AGAIN),
     MissingExtensionError: (DATABASE_UNAVAILABLE, _TRY_AGAIN),
@@ -123,8 +123,8 @@ _SILENT: dict[type[Exception], tuple[ProblemKind, str]] = {
 
 def add_problem_handlers(app: FastAPI) -> None:
     """Let every failure that a request can meet end as a problem."""
-    for error in (*_SPOKEN, *_SILENT):
-        app.exception_handler(error)(_answer_foreseen)
+    for error in (*_PUBLIC, *_MASKED):
+        app.exception_handler(error)(_answer_known_error)
     app.exception_handler(UnknownHitError)(_answer_unknown_hit)
     app.exception_handler(InvalidSearchError)(_answer_invalid_search)
     app.exception_handler(UnauthorizedError)(_answer_unauthorized)
@@ -172,10 +172,10 @@ def explain_failure(error: Exception, request_id: str) -> tuple[ProblemKind, str
     if isinstance(error, RateLimitError):
         return RATE_LIMITED, f"{error}; ask again in {ceil(error.retry_after_s)} s"
     for ancestor in type(error).__mro__:
-        if ancestor in _SPOKEN:
-            return _SPOKEN[ancestor], str(error)
-        if ancestor in _SILENT:
-            kind, detail = _SILENT[ancestor]
+        if ancestor in _PUBLIC:
+            return _PUBLIC[ancestor], str(error)
+        if ancestor in _MASKED:
+            kind, detail = _MASKED[ancestor]
             # SQLAlchemy's message repeats the statement's parameters, the query's text among them.
             reason = getattr(error, "orig", None) or error
             fields = {
@@ -189,16 +189,19 @@ def explain_failure(error: Exception, request_id: str) -> tuple[ProblemKind, str
 
 def describe_invalid_fields(errors: Sequence[Any]) -> list[FieldError]:
     """Pydantic's complaints as (dotted path within the body, message), in their order."""
-    return [FieldError(field=_name_field(e["loc"], e["type"]), message=_word(e)) for e in errors]
+    return [
+        FieldError(field=_format_location(e["loc"], e["type"]), message=_describe_fault(e))
+        for e in errors
+    ]
 
 
-def _name_field(location: Sequence[str | int], kind: str) -> str:
+def _format_location(location: Sequence[str | int], kind: str) -> str:
     if kind == "json_invalid":  # its location holds the offset of the mistake, not a field
         return "body"
     return ".".join(str(part) for part in location[1:]) or str(location[0])
 
 
-def _word(error: dict[str, Any]) -> str:
+def _describe_fault(error: dict[str, Any]) -> str:
     if error["type"] == "json_invalid":
         return f"not valid JSON: {error['ctx']['error']} at character {error['loc'][-1]}"
     if error["type"] in ("model_attributes_type", "model_type"):
@@ -260,7 +263,7 @@ def _list_methods(request: Request) -> str:
     )
 
 
-def _answer_foreseen(request: Request, error: Exception) -> ProblemResponse:
+def _answer_known_error(request: Request, error: Exception) -> ProblemResponse:
     explained = explain_failure(error, request.state.request_id)
     assert explained is not None
     return answer_problem(request.scope, *explained)

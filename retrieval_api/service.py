@@ -43,9 +43,9 @@ LOADING_S = 0.2
 # How long a search waits for its own model before it is told to come back.
 MODEL_WAIT_S = 5.0
 CLOSING_S = 10.0
-KEYS_KNOWN_S = 5.0
+KEYS_CACHE_S = 5.0
 # Callers of this machine may go on without the first key for so long.
-NO_KEYS_KNOWN_S = 1.0
+NO_KEYS_CACHE_S = 1.0
 
 ModelState = Literal["loading", "ready", "failed"]
 
@@ -68,21 +68,21 @@ class Service:
             [source.name for source in configuration.sources],
         )
         self._closing = Event()
-        self._holder = Thread(target=self._hold_parts, name="service-parts", daemon=True)
+        self._opener = Thread(target=self._run_opener, name="service-parts", daemon=True)
         self._database: Database | None = None
         self._searcher: Searcher | None = None
         self._models: dict[str, ModelState] = {}
         self._has_keys: bool | None = None
-        self._keys_seen_at = 0.0
+        self._keys_read_at = 0.0
 
     def open(self) -> None:
         """Begin to open everything; returns at once."""
-        self._holder.start()
+        self._opener.start()
 
     def close(self) -> None:
         """Give everything back. A part that is just being opened has ten seconds to finish."""
         self._closing.set()
-        self._holder.join(CLOSING_S)
+        self._opener.join(CLOSING_S)
 
     @property
     def database(self) -> Database:
@@ -107,18 +107,18 @@ class Service:
         return self._searcher
 
     @property
-    def is_sure_of_keys(self) -> bool:
+    def is_has_keys_cached(self) -> bool:
         """Whether `has_keys` answers without the database."""
-        known_s = KEYS_KNOWN_S if self._has_keys else NO_KEYS_KNOWN_S
-        return self._has_keys is not None and monotonic() - self._keys_seen_at <= known_s
+        known_s = KEYS_CACHE_S if self._has_keys else NO_KEYS_CACHE_S
+        return self._has_keys is not None and monotonic() - self._keys_read_at <= known_s
 
     def has_keys(self) -> bool:
         """Whether anybody needs a key, as the database said within the last seconds."""
-        if self._has_keys is not None and self.is_sure_of_keys:
+        if self._has_keys is not None and self.is_has_keys_cached:
             return self._has_keys
-        return self.look_for_keys()
+        return self.refresh_has_keys()
 
-    def look_for_keys(self) -> bool:
+    def refresh_has_keys(self) -> bool:
         """Whether anybody needs a key now; while the database is away, what it said last.
 
         Raises:
@@ -129,7 +129,7 @@ class Service:
         except DatabaseUnavailableError:
             if self._has_keys is None:
                 raise
-        self._keys_seen_at = monotonic()
+        self._keys_read_at = monotonic()
         return self._has_keys
 
     def record(self, request: Request, answer: SearchAnswer, question: SearchRequest) -> None:
@@ -192,16 +192,16 @@ class Service:
             return False
         return True
 
-    def _hold_parts(self) -> None:
+    def _run_opener(self) -> None:
         # One thread opens and closes, so nothing that is opened late is left open.
         with ExitStack() as resources:
-            self._open_database_in_time(resources)
+            self._open_database_with_retries(resources)
             while not self._closing.is_set():
                 self._load_models()
                 is_loading = "loading" in self._models.values()
                 self._closing.wait(LOADING_S if is_loading else MODELS_S)
 
-    def _open_database_in_time(self, resources: ExitStack) -> None:
+    def _open_database_with_retries(self, resources: ExitStack) -> None:
         while not self._closing.is_set():
             try:
                 self._open_database(resources)
@@ -236,7 +236,7 @@ class Service:
         if not has_tenant_role(database):
             logger.warning("no row-level security: docs/keys.md says how to make ragline_tenant")
         self._has_keys = has_keys(database)
-        self._keys_seen_at = monotonic()
+        self._keys_read_at = monotonic()
         if not self._has_keys:
             logger.warning("no key is configured: only this machine is answered")
 

@@ -10,35 +10,35 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from retrieval_api.problems import BODY_TOO_LARGE, answer_problem
 
-LARGEST_BODY_BYTES = 1 << 20
+MAX_BODY_BYTES = 1 << 20
 
 # A client that is still sending when the answer comes may see a broken connection instead of
 # the answer, so this much more is read and thrown away.
-_DRAINED_BYTES = 16 << 20
+_MAX_DISCARDED_BYTES = 16 << 20
 
 
 class BodyLimit:
     """Middleware that answers 413 to a body over the limit, whether its length is declared or not.
 
-    `find_larger` may name a larger limit for a request. FastAPI has a limit of its own; its
+    `find_larger_limit` may name a larger limit for a request. FastAPI has a limit of its own; its
     answer is plain text and not a problem.
     """
 
     def __init__(
         self,
         app: ASGIApp,
-        largest_bytes: int = LARGEST_BODY_BYTES,
-        find_larger: Callable[[Scope], int | None] = lambda _scope: None,
+        max_bytes: int = MAX_BODY_BYTES,
+        find_larger_limit: Callable[[Scope], int | None] = lambda _scope: None,
     ) -> None:
         self._app = app
-        self._largest_bytes = largest_bytes
-        self._find_larger = find_larger
+        self._max_bytes = max_bytes
+        self._find_larger_limit = find_larger_limit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        limit = max(self._largest_bytes, self._find_larger(scope) or 0)
+        limit = max(self._max_bytes, self._find_larger_limit(scope) or 0)
         if not _is_declared_too_large(scope, limit):
             try:
                 await self._app(scope, _limit(receive, limit), send)
@@ -46,7 +46,7 @@ class BodyLimit:
                 # Whoever read the body had not begun to answer.
                 await _refuse(scope, receive, send, limit)
             return
-        await _drain(receive)
+        await _discard_rest(receive)
         await _refuse(scope, receive, send, limit)
 
 
@@ -76,17 +76,17 @@ def _limit(receive: Receive, limit: int) -> Receive:
         received_bytes += len(message.get("body", b""))
         if received_bytes > limit:
             if message.get("more_body"):
-                await _drain(receive)
+                await _discard_rest(receive)
             raise _BodyTooLargeError(BODY_TOO_LARGE.status, _describe(limit))
         return message
 
     return receive_within_limit
 
 
-async def _drain(receive: Receive) -> None:
-    drained_bytes = 0
-    while drained_bytes < _DRAINED_BYTES:
+async def _discard_rest(receive: Receive) -> None:
+    discarded_bytes = 0
+    while discarded_bytes < _MAX_DISCARDED_BYTES:
         message = await receive()
-        drained_bytes += len(message.get("body", b""))
+        discarded_bytes += len(message.get("body", b""))
         if message["type"] != "http.request" or not message.get("more_body"):
             return

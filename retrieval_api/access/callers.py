@@ -23,7 +23,7 @@ from ragline.search.messages import SearchRequest
 from ragline.storage.database import Database
 from retrieval_api.service import OpenService, Service
 
-FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
+PROXY_HEADERS = ("forwarded", "x-forwarded-for", "x-real-ip")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +50,9 @@ class Caller:
     def list_collections(self) -> list[CollectionSettings]:
         """The configured collections that the caller may name, in order of name."""
         settings = self.service.configuration.collections
-        return sorted(filter(self.may_see, settings), key=lambda one: one.name)
+        return sorted(filter(self.can_access, settings), key=lambda one: one.name)
 
-    def may_see(self, settings: CollectionSettings) -> bool:
+    def can_access(self, settings: CollectionSettings) -> bool:
         """Whether a collection exists for the caller."""
         if self.key is None:
             return True
@@ -72,7 +72,7 @@ class Caller:
         known = ", ".join(settings.name for settings in visible) or "none"
         raise UnknownCollectionError(f"unknown collection {name!r}; known: {known}")
 
-    def ask(self, question: SearchRequest) -> SearchRequest:
+    def authorize_search(self, question: SearchRequest) -> SearchRequest:
         """A question as this caller may ask it.
 
         Raises:
@@ -82,10 +82,10 @@ class Caller:
         if self.key is None:
             return question
         self.collection(question.collection)
-        principals = self.narrow(question.principals or ())
+        principals = self.restrict_principals(question.principals or ())
         return replace(question, principals=principals, tenant=self.key.tenant)
 
-    def view(self, principals: Sequence[str]) -> Viewer:
+    def make_viewer(self, principals: Sequence[str]) -> Viewer:
         """The caller as somebody who looks behind hits.
 
         Raises:
@@ -93,9 +93,9 @@ class Caller:
         """
         if self.key is None:
             return Viewer(tuple(principals))
-        return Viewer(self.narrow(principals), self.key.tenant, self.key.collections)
+        return Viewer(self.restrict_principals(principals), self.key.tenant, self.key.collections)
 
-    def narrow(self, asked: Sequence[str]) -> tuple[str, ...]:
+    def restrict_principals(self, asked: Sequence[str]) -> tuple[str, ...]:
         """The principals of a search: those of the key, or some of them, and never others.
 
         Raises:
@@ -111,12 +111,12 @@ class Caller:
         return tuple(asked)
 
 
-def may(scope: Scope) -> Callable[..., Awaitable[Caller]]:
+def require_scope(scope: Scope) -> Callable[..., Awaitable[Caller]]:
     """A dependency: the caller of a request, who is permitted `scope`."""
 
     async def identify(request: Request, service: OpenService) -> Caller:
         token = read_token(request)
-        if service.is_sure_of_keys and not (token and is_key(token)):
+        if service.is_has_keys_cached and not (token and is_key(token)):
             return identify_caller(request, service, token, scope)
         return await run_in_threadpool(identify_caller, request, service, token, scope)
 
@@ -133,7 +133,7 @@ def identify_caller(request: Request, service: Service, token: str | None, scope
     """
     key = None if token is None else find_key(service.database, token)
     if key is None:
-        _refuse_strangers(request, service, token)
+        _require_local_caller(request, service, token)
         return Caller(service, None)
     request.state.tenant = key.tenant
     request.state.logged |= {"key": key.public_id, "tenant": key.tenant}
@@ -153,7 +153,7 @@ def read_token(request: Request) -> str | None:
 
 def is_local(request: Request) -> bool:
     """Whether a request comes from this machine and not by way of a proxy on it."""
-    if any(name in request.headers for name in FORWARDED):
+    if any(name in request.headers for name in PROXY_HEADERS):
         return False
     host = request.client.host if request.client else ""
     try:
@@ -162,7 +162,7 @@ def is_local(request: Request) -> bool:
         return False
 
 
-def _refuse_strangers(request: Request, service: Service, token: str | None) -> None:
+def _require_local_caller(request: Request, service: Service, token: str | None) -> None:
     """Let pass who needs no key: a caller of this machine, while there are no keys.
 
     A token that is none of ours does not matter then: some clients cannot do without one.
@@ -180,7 +180,7 @@ def _refuse_strangers(request: Request, service: Service, token: str | None) -> 
         )
 
 
-Searching = Annotated[Caller, Depends(may("search"))]
-Pushing = Annotated[Caller, Depends(may("push"))]
-GivingFeedback = Annotated[Caller, Depends(may("feedback"))]
-Administering = Annotated[Caller, Depends(may("admin"))]
+SearchCaller = Annotated[Caller, Depends(require_scope("search"))]
+PushCaller = Annotated[Caller, Depends(require_scope("push"))]
+FeedbackCaller = Annotated[Caller, Depends(require_scope("feedback"))]
+AdminCaller = Annotated[Caller, Depends(require_scope("admin"))]

@@ -19,16 +19,16 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from retrieval_api.problems import OVERLOADED, answer_problem
 
-LONGEST_WAIT_S = 3.0
+MAX_WAIT_S = 3.0
 # So many are always let in, whatever the last ones took.
-ALWAYS_ADMITTED = 8
+MIN_ADMITTED_REQUESTS = 8
 # Enough to use every core while others wait for the database.
-TURNS = 4 * (os.cpu_count() or 1)
+MAX_CONCURRENT_REQUESTS = 4 * (os.cpu_count() or 1)
 # The rate is that of the last so many answers; before the first one it is assumed.
-REMEMBERED_ANSWERS = 64
-ASSUMED_RATE = 20.0
+RATE_WINDOW_RESPONSES = 64
+INITIAL_RATE_PER_S = 20.0
 # What costs the processor or the database more than a moment.
-COSTLY = re.compile(
+EXPENSIVE_PATH = re.compile(
     r"/v[12]/(search|rerank|embeddings|vector_stores/[^/]+/search)|/mcp|/", re.DOTALL
 )
 
@@ -37,25 +37,25 @@ class Queue:
     """How many requests are under way, and how fast they are answered. Of one event loop."""
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
-        self.under_way = 0
+        self.in_progress_count = 0
         self._clock = clock
         self._busy_since = 0.0
         # Seconds of work from one answer to the next; idle time is none.
-        self._gaps: deque[float] = deque(maxlen=REMEMBERED_ANSWERS)
+        self._gaps: deque[float] = deque(maxlen=RATE_WINDOW_RESPONSES)
 
     def is_full(self) -> bool:
         """Whether one more would wait for too long."""
-        if self.under_way < ALWAYS_ADMITTED:
+        if self.in_progress_count < MIN_ADMITTED_REQUESTS:
             return False
-        return self.under_way > self._rate() * LONGEST_WAIT_S
+        return self.in_progress_count > self._rate() * MAX_WAIT_S
 
     def begin(self) -> None:
-        if self.under_way == 0:
+        if self.in_progress_count == 0:
             self._busy_since = self._clock()
-        self.under_way += 1
+        self.in_progress_count += 1
 
     def end(self) -> None:
-        self.under_way -= 1
+        self.in_progress_count -= 1
         now = self._clock()
         self._gaps.append(now - self._busy_since)
         self._busy_since = now
@@ -63,7 +63,7 @@ class Queue:
     def _rate(self) -> float:
         """Answers a second while there is work."""
         if not self._gaps:
-            return ASSUMED_RATE
+            return INITIAL_RATE_PER_S
         return len(self._gaps) / max(sum(self._gaps), 1e-6)
 
 
@@ -77,10 +77,10 @@ class LoadLimit:
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
         self._queue = Queue()
-        self._turns = Semaphore(TURNS)
+        self._slots = Semaphore(MAX_CONCURRENT_REQUESTS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or COSTLY.fullmatch(scope["path"]) is None:
+        if scope["type"] != "http" or EXPENSIVE_PATH.fullmatch(scope["path"]) is None:
             await self._app(scope, receive, send)
             return
         if self._queue.is_full():
@@ -98,8 +98,8 @@ class LoadLimit:
         with ExitStack() as held:
             self._queue.begin()
             held.callback(self._queue.end)
-            await self._turns.acquire()
-            held.callback(self._turns.release)
+            await self._slots.acquire()
+            held.callback(self._slots.release)
 
             async def send_and_let_go(message: Message) -> None:
                 held.close()
@@ -109,7 +109,7 @@ class LoadLimit:
 
 
 async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
-    detail = f"More is asked than can be answered within {LONGEST_WAIT_S:g} s."
+    detail = f"More is asked than can be answered within {MAX_WAIT_S:g} s."
     await answer_problem(scope, OVERLOADED, detail)(scope, receive, send)
 
 

@@ -125,7 +125,7 @@ def _call(
         caller = identify_caller(request, service, read_token(request), "search")
         result = tool.call(caller, tool.arguments.model_validate(arguments), request)
     except Exception as error:  # noqa: BLE001  whatever it is, the agent gets words for it
-        return _refuse(_word_failure(error, request.state.request_id))
+        return _refuse(_describe_failure(error, request.state.request_id))
     text = TextContent(type="text", text=result.model_dump_json())
     return CallToolResult(content=[text], structured_content=result.model_dump(mode="json"))
 
@@ -134,10 +134,12 @@ def _refuse(words: str) -> CallToolResult:
     return CallToolResult(content=[TextContent(type="text", text=words)], is_error=True)
 
 
-def _word_failure(error: Exception, request_id: str) -> str:
+def _describe_failure(error: Exception, request_id: str) -> str:
     """What a problem document would say, in one sentence or two."""
     if isinstance(error, ValidationError | RequestValidationError):
-        faults = [{**fault, "loc": ("body", *_place(fault["loc"]))} for fault in error.errors()]
+        faults = [
+            {**fault, "loc": ("body", *_location_in_body(fault["loc"]))} for fault in error.errors()
+        ]
         detail = "; ".join(f"{e.field}: {e.message}" for e in describe_invalid_fields(faults))
         return f"{INVALID_REQUEST.title}: {detail}"
     explained = explain_failure(error, request_id)
@@ -148,5 +150,5 @@ def _word_failure(error: Exception, request_id: str) -> str:
     return f"{kind.title}: {detail}"
 
 
-def _place(location: tuple[int | str, ...]) -> tuple[int | str, ...]:
+def _location_in_body(location: tuple[int | str, ...]) -> tuple[int | str, ...]:
     return location[1:] if location[:1] == ("body",) else location

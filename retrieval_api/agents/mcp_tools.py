@@ -6,7 +6,7 @@ tools find and read what everybody may read, or the key.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -21,16 +21,15 @@ from ragline.search.inspection import read_document
 from ragline.search.messages import SearchAnswer
 from retrieval_api.access.callers import Caller
 from retrieval_api.messages.collections import Freshness
-from retrieval_api.messages.fields import Identifier, Query, Question
-from retrieval_api.messages.questions import make_question
-from retrieval_api.routes.collections import show_freshness
-from retrieval_api.routes.searches import answer_question
+from retrieval_api.messages.fields import Identifier, Query, StrictModel
+from retrieval_api.operations.collections import describe_freshness
+from retrieval_api.operations.searches import answer_search, make_search
 
-LARGEST_TOP_K = 50
+MAX_TOP_K = 50
 CHUNKS_AT_ONCE = 50
 
 
-class _Arguments(Question):
+class _Arguments(StrictModel):
     """The arguments of a tool."""
 
 
@@ -43,7 +42,7 @@ class SearchArguments(_Arguments):
 
     collection: Identifier
     query: Query
-    top_k: int = Field(default=5, ge=1, le=LARGEST_TOP_K, description="The most passages to give.")
+    top_k: int = Field(default=5, ge=1, le=MAX_TOP_K, description="The most passages to give.")
     filter: dict[str, JsonValue] | None = Field(
         default=None,
         description="What passages must meet, such as "
@@ -122,13 +121,15 @@ class Tool:
     call: Callable[[Caller, Any, Request], BaseModel]
 
 
-def search(caller: Caller, arguments: SearchArguments, request: Request) -> Passages:
+def search_passages(caller: Caller, arguments: SearchArguments, request: Request) -> Passages:
     """The passages that answer a question."""
-    condition: Mapping[str, Any] | None = arguments.filter
-    question = make_question(
-        arguments.collection, [arguments.query], top_k=arguments.top_k, condition=condition
+    search = make_search(
+        arguments.collection,
+        [arguments.query],
+        top_k=arguments.top_k,
+        filter=arguments.filter,
     )
-    return describe_answer(answer_question(question, request, caller))
+    return describe_answer(answer_search(search, request, caller))
 
 
 def describe_answer(answer: SearchAnswer) -> Passages:
@@ -169,7 +170,7 @@ def get_document(caller: Caller, arguments: DocumentArguments, _request: Request
         generation,
         name,
         arguments.document_id,
-        caller.narrow(()),
+        caller.restrict_principals(()),
         arguments.source,
     )
     first, count = arguments.first_chunk, len(document.chunks)
@@ -197,7 +198,7 @@ def get_document(caller: Caller, arguments: DocumentArguments, _request: Request
 
 def freshness(caller: Caller, arguments: FreshnessArguments, _request: Request) -> Freshness:
     """How fresh a collection is."""
-    return show_freshness(arguments.collection, caller)
+    return describe_freshness(arguments.collection, caller)
 
 
 TOOLS = {
@@ -208,7 +209,7 @@ TOOLS = {
             "Find the passages of a collection that answer a question, best first.",
             SearchArguments,
             Passages,
-            search,
+            search_passages,
         ),
         Tool(
             "get_document",

@@ -7,10 +7,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from retrieval_api.messages.fields import Answer
+from retrieval_api.messages.fields import ResponseModel
 
 
-class SourceState(Answer):
+class SourceState(ResponseModel):
     """A source of a collection, how long ago it was read to its end, and its latest sync."""
 
     name: str
@@ -22,7 +22,7 @@ class SourceState(Answer):
     last_finished_at: datetime | None = Field(description="Null while it runs or if it failed.")
 
 
-class CollectionState(Answer):
+class CollectionState(ResponseModel):
     """A collection, and what its live index holds."""
 
     name: str
@@ -36,13 +36,13 @@ class CollectionState(Answer):
     sources: list[SourceState]
 
 
-class Collections(Answer):
+class Collections(ResponseModel):
     """Every collection that can be named in a search, by name."""
 
     collections: list[CollectionState]
 
 
-class ClockReadings(Answer):
+class ClockReadings(ResponseModel):
     """How long changes took in the last 30 days, from the source's change to its effect."""
 
     count: int
@@ -53,7 +53,7 @@ class ClockReadings(Answer):
     max_seconds: float | None
 
 
-class Clock(Answer):
+class Clock(ResponseModel):
     """A declared time, and whether it is kept."""
 
     within_seconds: float = Field(description="What the configuration declares.")
@@ -64,7 +64,7 @@ class Clock(Answer):
     readings: ClockReadings
 
 
-class HeldRemovals(Answer):
+class HeldRemovals(ResponseModel):
     """Removals that wait for somebody's word, because too many came at once."""
 
     count: int
@@ -72,7 +72,7 @@ class HeldRemovals(Answer):
     documents: list[str] = Field(description="The first of them, by id.")
 
 
-class SyncProof(Answer):
+class SyncProof(ResponseModel):
     """The last comparison of source, ledger and index."""
 
     proven_at: datetime
@@ -87,7 +87,7 @@ class SyncProof(Answer):
     difference_count: int
 
 
-class Alarm(Answer):
+class Alarm(ResponseModel):
     """Something that somebody has to look at: one for each trouble, gone when that is over."""
 
     name: str = Field(description="The kind of trouble, such as `source_unreachable`.")
@@ -102,7 +102,7 @@ class Alarm(Answer):
     text: str = Field(description="All of it in one sentence, as in `alarms`.")
 
 
-class SourceFreshness(Answer):
+class SourceFreshness(ResponseModel):
     """One source: when it was seen last, how its clocks stand, what is wrong."""
 
     source: str
@@ -117,7 +117,7 @@ class SourceFreshness(Answer):
     alarm_details: list[Alarm] = Field(description="The same, field by field.")
 
 
-class Freshness(Answer):
+class Freshness(ResponseModel):
     """How fresh a collection is. `alarms` are its own; those of a source stand with the source."""
 
     collection: str

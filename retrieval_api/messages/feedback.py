@@ -9,10 +9,10 @@ from pydantic import ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from ragline.search.recording import FeedbackKind
-from retrieval_api.messages.fields import Answer, Identifier, Question, RowId
+from retrieval_api.messages.fields import Identifier, ResponseModel, RowId, StrictModel
 
 
-class FeedbackBody(Question):
+class FeedbackBody(StrictModel):
     """What a person did with one hit of a search, or thought of it."""
 
     model_config = ConfigDict(
@@ -60,14 +60,14 @@ class FeedbackBody(Question):
         return self
 
     @property
-    def word(self) -> FeedbackKind:
+    def stated_kind(self) -> FeedbackKind:
         """What is said, whichever way it was written."""
         if "kind" in self.model_fields_set:
             return self.kind
         return "useful" if self.useful else "not_useful"
 
 
-class FeedbackKept(Answer):
+class RecordedFeedback(ResponseModel):
     """The feedback as it is on record now. What was written as `useful` is answered so."""
 
     request_id: UUID

@@ -18,12 +18,12 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
-LONGEST_QUERY_CHARS = 8_000
-LONGEST_ID_CHARS = 4_096
+MAX_QUERY_CHARS = 8_000
+MAX_ID_CHARS = 4_096
 # A name that is longer is no misspelt one.
-LONGEST_NAME_CHARS = 100
+MAX_NAME_CHARS = 100
 # Up to here every reader of JSON keeps a whole number exact.
-LARGEST_ID = 2**53 - 1
+MAX_ROW_ID = 2**53 - 1
 
 
 def refuse_blank(text: str) -> str:
@@ -39,20 +39,20 @@ def _refuse_nul(text: str) -> str:
     return text
 
 
-def _read_whole(value: object) -> object:
+def _read_whole_number(value: object) -> object:
     """To JSON, 18.0 is the same number as 18."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 # Bounds stand before it in an annotation: after it, the OpenAPI document would not tell of them.
-WHOLE = BeforeValidator(_read_whole)
-Count = Annotated[int, Field(ge=1), WHOLE]
-RowId = Annotated[int, Field(ge=1, le=LARGEST_ID), WHOLE]
+WHOLE_NUMBER = BeforeValidator(_read_whole_number)
+Count = Annotated[int, Field(ge=1), WHOLE_NUMBER]
+RowId = Annotated[int, Field(ge=1, le=MAX_ROW_ID), WHOLE_NUMBER]
 Query = Annotated[
     str,
     Field(
         min_length=1,
-        max_length=LONGEST_QUERY_CHARS,
+        max_length=MAX_QUERY_CHARS,
         description="What is looked for, in the words of a person. "
         "What the embedding model cannot read any more is cut off at its end.",
         examples=["how do I request parental leave?"],
@@ -63,14 +63,14 @@ Identifier = Annotated[
     str,
     Field(
         min_length=1,
-        max_length=LONGEST_ID_CHARS,
+        max_length=MAX_ID_CHARS,
         json_schema_extra={"pattern": r"^[^\u0000]*$"},
     ),
     AfterValidator(_refuse_nul),
 ]
 
 
-class Question(BaseModel):
+class StrictModel(BaseModel):
     """Strict: a number in quotes or a misspelt field is an error and not a guess.
 
     What is said of a field that there is not names the one that was probably meant.
@@ -108,12 +108,12 @@ def _reword(fault: ErrorDetails, known: Sequence[str]) -> InitErrorDetails:
 
 
 def _suggest(name: str, known: Sequence[str]) -> str:
-    close = difflib.get_close_matches(name.lower()[:LONGEST_NAME_CHARS], known, n=1)
+    close = difflib.get_close_matches(name.lower()[:MAX_NAME_CHARS], known, n=1)
     hint = f"; did you mean {close[0]}?" if close else ""
     return f"there is no such field{hint or '; there are: ' + ', '.join(known)}"
 
 
-class Answer(BaseModel):
+class ResponseModel(BaseModel):
     """Made of anything that has attributes of these names."""
 
     model_config = ConfigDict(from_attributes=True)

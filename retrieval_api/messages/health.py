@@ -6,16 +6,16 @@ from typing import Literal
 
 from pydantic import Field
 
-from retrieval_api.messages.fields import Answer
+from retrieval_api.messages.fields import ResponseModel
 
 
-class Alive(Answer):
+class Alive(ResponseModel):
     """The process answers."""
 
     status: Literal["alive"] = "alive"
 
 
-class Ready(Answer):
+class Ready(ResponseModel):
     """Searches can be answered; those that need a model that failed cannot."""
 
     status: Literal["ready"] = "ready"

@@ -7,11 +7,11 @@ from typing import Any
 
 from pydantic import Field
 
-from retrieval_api.messages.fields import Answer
+from retrieval_api.messages.fields import ResponseModel
 from retrieval_api.messages.search import Receipt
 
 
-class Chunk(Answer):
+class Chunk(ResponseModel):
     """One chunk of a document. Chunks may overlap; the offsets say how far."""
 
     ordinal: int = Field(description="From 0, in the document's order.")
@@ -23,7 +23,7 @@ class Chunk(Answer):
     receipt: Receipt
 
 
-class ServedDocument(Answer):
+class ServedDocument(ResponseModel):
     """A document as its collection serves it."""
 
     collection: str
@@ -35,7 +35,7 @@ class ServedDocument(Answer):
     chunks: list[Chunk]
 
 
-class ListedDocument(Answer):
+class ListedDocument(ResponseModel):
     """A document of a collection, as the ledger has it."""
 
     source: str
@@ -51,7 +51,7 @@ class ListedDocument(Answer):
     chunks: int = Field(description="How many are served.")
 
 
-class Documents(Answer):
+class Documents(ResponseModel):
     """A page of a collection's documents, by source and id."""
 
     collection: str
@@ -59,7 +59,7 @@ class Documents(Answer):
     next: str | None = Field(description="Send it as `after` for the next page; null at the end.")
 
 
-class ExplainedReceipt(Answer):
+class ExplainedReceipt(ResponseModel):
     """What lies behind a hit: the document, the run, and the settings that made it."""
 
     receipt: Receipt

@@ -13,10 +13,10 @@ from pydantic import ConfigDict, Field, model_validator
 from pydantic.config import JsonDict
 from pydantic_core import PydanticCustomError
 
-from retrieval_api.messages.fields import Identifier, Question
+from retrieval_api.messages.fields import Identifier, StrictModel
 
-MOST_CONDITIONS = 100
-MOST_VALUES = 1_000
+MAX_CONDITIONS = 100
+MAX_VALUES = 1_000
 METADATA_PREFIX = "metadata."
 OWN_FIELDS = frozenset(
     {
@@ -41,7 +41,7 @@ def _pair(operators: Sequence[str], *kinds: str) -> JsonDict:
     return {"properties": {"type": {"enum": [*operators]}, "value": {"type": [*kinds]}}}
 
 
-class _Part(Question):
+class _Part(StrictModel):
     model_config = ConfigDict(allow_inf_nan=False)
 
 
@@ -63,7 +63,7 @@ class Comparison(_Part):
         description="A key of the metadata, or one of " + ", ".join(sorted(OWN_FIELDS)) + ".",
         examples=["year"],
     )
-    value: Scalar | Annotated[list[Scalar], Field(max_length=MOST_VALUES)]
+    value: Scalar | Annotated[list[Scalar], Field(max_length=MAX_VALUES)]
 
     @model_validator(mode="after")
     def _check_value(self) -> Comparison:
@@ -81,7 +81,7 @@ class Compound(_Part):
     """Filters of which all must hold, or any."""
 
     type: Literal["and", "or"]
-    filters: list[Filter] = Field(min_length=1, max_length=MOST_CONDITIONS)
+    filters: list[Filter] = Field(min_length=1, max_length=MAX_CONDITIONS)
 
 
 Filter = Annotated[Comparison | Compound, Field(discriminator="type")]
@@ -91,10 +91,10 @@ def translate_filter(asked: Comparison | Compound) -> dict[str, Any]:
     """The same condition in the grammar of `filter` in `POST /v1/search`."""
     if isinstance(asked, Compound):
         return {asked.type: [translate_filter(part) for part in asked.filters]}
-    return {name_field(asked.key): {asked.type: asked.value}}
+    return {map_field(asked.key): {asked.type: asked.value}}
 
 
-def name_field(key: str) -> str:
+def map_field(key: str) -> str:
     """What an attribute is called in a search; a key that says `metadata.` is taken as it is."""
     is_whole = key in OWN_FIELDS or key.startswith(METADATA_PREFIX)
     return key if is_whole else METADATA_PREFIX + key

@@ -10,13 +10,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 
-from retrieval_api.messages.fields import WHOLE, Count, Query, Question
+from retrieval_api.messages.fields import WHOLE_NUMBER, Count, Query, StrictModel
 from retrieval_api.messages.openai_filters import Filter
 
-MOST_QUERIES = 16
-MOST_RESULTS = 50
-MOST_INPUTS = 2_048
-MOST_STORES = 100
+MAX_QUERIES = 16
+MAX_RESULTS = 50
+MAX_INPUTS = 2_048
+MAX_STORES = 100
 
 _IGNORED = "Taken for the sake of clients that send it, and not used."
 
@@ -31,7 +31,7 @@ def _texts_schema(most: int) -> WithJsonSchema:
     return WithJsonSchema({"anyOf": [text, texts]})
 
 
-class RankingOptions(Question):
+class RankingOptions(StrictModel):
     """How the results are put in order."""
 
     ranker: Literal["none", "auto", "default-2024-11-15", "default_2024_08_21"] | None = Field(
@@ -42,16 +42,16 @@ class RankingOptions(Question):
     )
 
 
-class VectorStoreSearchBody(Question):
+class VectorStoreSearchBody(StrictModel):
     """A question to a collection, in OpenAI's shape."""
 
     query: Annotated[
         list[Query],
-        Field(min_length=1, max_length=MOST_QUERIES),
+        Field(min_length=1, max_length=MAX_QUERIES),
         BeforeValidator(_as_list),
-        _texts_schema(MOST_QUERIES),
+        _texts_schema(MAX_QUERIES),
     ]
-    max_num_results: Annotated[int, Field(ge=1, le=MOST_RESULTS), WHOLE] | None = Field(
+    max_num_results: Annotated[int, Field(ge=1, le=MAX_RESULTS), WHOLE_NUMBER] | None = Field(
         default=None, description="10 without it."
     )
     filters: Filter | None = None
@@ -63,7 +63,7 @@ class VectorStoreSearchBody(Question):
         options = self.ranking_options
         return options is not None and options.ranker not in (None, "none")
 
-    def least_score(self) -> float | None:
+    def min_score(self) -> float | None:
         """The score that a result must have, if any is asked for."""
         return self.ranking_options.score_threshold if self.ranking_options else None
 
@@ -138,21 +138,21 @@ class VectorStores(BaseModel):
     has_more: bool
 
 
-class StorePage(BaseModel):
+class StorePageParameters(BaseModel):
     """Which page of the collections is asked for; other parameters are not looked at."""
 
-    limit: int = Field(default=20, ge=1, le=MOST_STORES)
+    limit: int = Field(default=20, ge=1, le=MAX_STORES)
     after: str | None = Field(default=None, description="The `last_id` of the page before.")
 
 
-class EmbeddingsBody(Question):
+class EmbeddingsBody(StrictModel):
     """Texts to turn into vectors, in OpenAI's shape."""
 
     input: Annotated[
         list[Annotated[str, Field(min_length=1)]],
-        Field(min_length=1, max_length=MOST_INPUTS),
+        Field(min_length=1, max_length=MAX_INPUTS),
         BeforeValidator(_as_list),
-        _texts_schema(MOST_INPUTS),
+        _texts_schema(MAX_INPUTS),
     ]
     model: str | None = Field(
         default=None,
@@ -194,6 +194,6 @@ class Embeddings(BaseModel):
     usage: EmbeddingUsage
 
 
-def keep_scalars(metadata: dict[str, Any]) -> dict[str, str | bool | int | float]:
+def select_scalars(metadata: dict[str, Any]) -> dict[str, str | bool | int | float]:
     """What of a document's metadata an attribute can hold: no lists, objects or nulls."""
     return {key: value for key, value in metadata.items() if isinstance(value, str | int | float)}

@@ -8,15 +8,15 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from retrieval_api.messages.fields import Answer, Identifier, Question
+from retrieval_api.messages.fields import Identifier, ResponseModel, StrictModel
 
-LONGEST_PERIOD_DAYS = 92
+MAX_PERIOD_DAYS = 92
 DEFAULT_PERIOD_DAYS = 7
 
 Day = Annotated[date, Field(ge=date(2000, 1, 1), le=date(2199, 12, 31))]
 
 
-class QualityParameters(Question):
+class QualityParameters(StrictModel):
     """Which searches the figures are about: whole days (UTC), the last one included."""
 
     # What stands in a query string is text.
@@ -33,11 +33,11 @@ class QualityParameters(Question):
     @model_validator(mode="after")
     def _check_period(self) -> QualityParameters:
         first, last = self.days
-        if not 0 <= (last - first).days < LONGEST_PERIOD_DAYS:
+        if not 0 <= (last - first).days < MAX_PERIOD_DAYS:
             raise PydanticCustomError(
                 "period",
                 "from must not be after to, and both at most {most} days apart",
-                {"most": LONGEST_PERIOD_DAYS - 1},
+                {"most": MAX_PERIOD_DAYS - 1},
             )
         return self
 
@@ -48,7 +48,7 @@ class QualityParameters(Question):
         return self.first or last - timedelta(days=DEFAULT_PERIOD_DAYS - 1), last
 
 
-class Percentiles(Answer):
+class Percentiles(ResponseModel):
     """Half, 95 and 99 of 100 values are at most this."""
 
     p50: float
@@ -56,7 +56,7 @@ class Percentiles(Answer):
     p99: float
 
 
-class ScoreGap(Answer):
+class ScoreGap(ResponseModel):
     """How far the first hit's score was above the second one's, in one way of searching."""
 
     mode: str
@@ -67,14 +67,14 @@ class ScoreGap(Answer):
     p90: float
 
 
-class RankedClicks(Answer):
+class RankedClicks(ResponseModel):
     """The clicks on hits at one rank."""
 
     rank: int
     clicks: int
 
 
-class Drift(Answer):
+class Drift(ResponseModel):
     """How far a day's queries are from those of the 30 days before."""
 
     queries: int
@@ -84,7 +84,7 @@ class Drift(Answer):
     length_psi: float = Field(description="Population stability index of the queries' lengths.")
 
 
-class IndexRecall(Answer):
+class IndexRecall(ResponseModel):
     """What the vector index finds of what is nearest."""
 
     generation: int
@@ -92,7 +92,7 @@ class IndexRecall(Answer):
     recall_at_10: float
 
 
-class Topic(Answer):
+class Topic(ResponseModel):
     """Queries about one thing without a good answer."""
 
     name: str = Field(description="The most frequent stems of their words.")
@@ -101,7 +101,7 @@ class Topic(Answer):
     examples: list[str]
 
 
-class DailyFigures(Answer):
+class DailyFigures(ResponseModel):
     """What is made once a day, for the latest day that has it."""
 
     day: date
@@ -111,7 +111,7 @@ class DailyFigures(Answer):
     unanswered_topics: list[Topic] = Field(description="Largest first.")
 
 
-class CollectionQuality(Answer):
+class CollectionQuality(ResponseModel):
     """One collection's searches. Null where nothing was counted."""
 
     collection: str
@@ -144,7 +144,7 @@ class CollectionQuality(Answer):
     daily: DailyFigures | None = None
 
 
-class Quality(Answer):
+class Quality(ResponseModel):
     """Figures about searches, by collection."""
 
     first_day: date

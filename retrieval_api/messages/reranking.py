@@ -9,9 +9,9 @@ from uuid import UUID
 from pydantic import BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from retrieval_api.messages.fields import WHOLE, Answer, Count, Query, Question
+from retrieval_api.messages.fields import WHOLE_NUMBER, Count, Query, ResponseModel, StrictModel
 
-MOST_DOCUMENTS = 1_000
+MAX_DOCUMENTS = 1_000
 JINA_MODELS = "jina-"
 
 _NOT_USED = "Taken and not used: a document is read to 16 times the model's length."
@@ -44,18 +44,18 @@ Passage = Annotated[
 ]
 
 
-class RerankBody(Question):
+class RerankBody(StrictModel):
     """Texts to put in order for a query. The shape is Cohere's, and Jina's."""
 
     query: Query
     documents: list[Passage] = Field(
         min_length=1,
-        max_length=MOST_DOCUMENTS,
+        max_length=MAX_DOCUMENTS,
         description="Strings, or objects with a `text`.",
         examples=[["Parental leave is 12 weeks.", {"text": "The office closes at 18:00."}]],
     )
     top_n: Count | None = Field(
-        default=None, description="Answer with the best so many; all without it."
+        default=None, description="The maximum number of results; without it, all of them."
     )
     model: str | None = Field(
         default=None,
@@ -69,23 +69,25 @@ class RerankBody(Question):
     )
     max_chunks_per_doc: Count | None = Field(default=None, description=_NOT_USED)
     max_tokens_per_doc: Count | None = Field(default=None, description=_NOT_USED)
-    priority: Annotated[int, WHOLE] | None = Field(default=None, description="Taken and not used.")
+    priority: Annotated[int, WHOLE_NUMBER] | None = Field(
+        default=None, description="Taken and not used."
+    )
     truncation: bool | None = Field(default=None, description=_NOT_USED)
 
-    def should_repeat(self) -> bool:
+    def should_return_documents(self) -> bool:
         """Whether the answer holds the texts. Cohere's default is no, and Jina's is yes."""
         if self.return_documents is not None:
             return self.return_documents
         return (self.model or "").startswith(JINA_MODELS)
 
 
-class RerankedDocument(Answer):
+class RerankedDocument(ResponseModel):
     """The text that was sent."""
 
     text: str
 
 
-class RerankResult(Answer):
+class RerankResult(ResponseModel):
     """One document's place in the order."""
 
     index: int = Field(ge=0, description="Where the document stands in the request, from 0.")
@@ -93,26 +95,26 @@ class RerankResult(Answer):
     document: RerankedDocument | None = None
 
 
-class ApiVersion(Answer):
+class ApiVersion(ResponseModel):
     """The version of the shape, not of the service."""
 
     version: Literal["1", "2"]
 
 
-class RerankMeta(Answer):
+class RerankMeta(ResponseModel):
     """What Cohere's clients expect beside the results."""
 
     api_version: ApiVersion
     model: str = Field(description="The embedding model whose token vectors gave the scores.")
 
 
-class RerankUsage(Answer):
+class RerankUsage(ResponseModel):
     """What Jina's clients expect beside the results."""
 
     total_tokens: int = Field(description="Of the query and of the texts, as the model counts.")
 
 
-class RerankResults(Answer):
+class RerankResults(ResponseModel):
     """The documents by relevance, most relevant first; ties stay in the order of the request."""
 
     id: UUID = Field(description="Names this request in the service's log.")

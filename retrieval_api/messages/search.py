@@ -19,37 +19,37 @@ from pydantic_core import PydanticCustomError
 
 from ragline.search.messages import Include, Mode, SearchRequest
 from retrieval_api.messages.fields import (
-    LONGEST_QUERY_CHARS,
-    WHOLE,
-    Answer,
+    MAX_QUERY_CHARS,
+    WHOLE_NUMBER,
     Identifier,
-    Question,
+    ResponseModel,
     RowId,
+    StrictModel,
     refuse_blank,
 )
 
-LARGEST_TOP_K = 100
-MOST_PRINCIPALS = 1_000
-MOST_QUERIES = 16
-LONGEST_AGE_S = 1e9
+MAX_TOP_K = 100
+MAX_PRINCIPALS = 1_000
+MAX_QUERIES = 16
+MAX_AGE_S = 1e9
 
-_QUERY_SCHEMA = {"type": "string", "minLength": 1, "maxLength": LONGEST_QUERY_CHARS}
+_QUERY_SCHEMA = {"type": "string", "minLength": 1, "maxLength": MAX_QUERY_CHARS}
 
 
 def _read_queries(value: object) -> tuple[str, ...]:
     """A query or a list of them. By hand, because a union's errors name its types to the caller."""
     queries = [value] if isinstance(value, str) else value
-    if not isinstance(queries, list) or not 0 < len(queries) <= MOST_QUERIES:
+    if not isinstance(queries, list) or not 0 < len(queries) <= MAX_QUERIES:
         raise PydanticCustomError(
-            "query", "must be a string or a list of 1 to {most} strings", {"most": MOST_QUERIES}
+            "query", "must be a string or a list of 1 to {most} strings", {"most": MAX_QUERIES}
         )
     for query in queries:
         if not isinstance(query, str):
             raise PydanticCustomError("query", "must hold nothing but strings")
         refuse_blank(query)
-        if len(query) > LONGEST_QUERY_CHARS:
+        if len(query) > MAX_QUERY_CHARS:
             raise PydanticCustomError(
-                "query", "must have at most {most} characters", {"most": LONGEST_QUERY_CHARS}
+                "query", "must have at most {most} characters", {"most": MAX_QUERY_CHARS}
             )
         if any("\ud800" <= sign <= "\udfff" for sign in query):
             raise PydanticCustomError("query", "must not hold half of a surrogate pair")
@@ -70,7 +70,7 @@ Queries = Annotated[
         {
             "anyOf": [
                 _QUERY_SCHEMA,
-                {"type": "array", "items": _QUERY_SCHEMA, "minItems": 1, "maxItems": MOST_QUERIES},
+                {"type": "array", "items": _QUERY_SCHEMA, "minItems": 1, "maxItems": MAX_QUERIES},
             ],
             "description": "What is looked for, in the words of a person; or several wordings of "
             "it, of which each hit counts with its best.",
@@ -85,11 +85,11 @@ Rerank = Annotated[
         {"anyOf": [{"type": "boolean"}, {"enum": ["off", "late_interaction", "cross_encoder"]}]}
     ),
 ]
-HitCount = Annotated[int, Field(ge=1, le=LARGEST_TOP_K), WHOLE]
+HitCount = Annotated[int, Field(ge=1, le=MAX_TOP_K), WHOLE_NUMBER]
 Milliseconds = Annotated[float, AfterValidator(partial(round, ndigits=3))]
 
 
-class SearchBody(Question):
+class SearchBody(StrictModel):
     """A question to one collection."""
 
     collection: Annotated[Identifier, Field(examples=["handbook"])]
@@ -111,7 +111,7 @@ class SearchBody(Question):
     max_age: float | None = Field(
         default=None,
         gt=0,
-        le=LONGEST_AGE_S,
+        le=MAX_AGE_S,
         description="Seconds. Leaves out what was not held against its source within that time.",
     )
     min_generation: RowId | None = Field(
@@ -133,7 +133,7 @@ class SearchBody(Question):
     highlight: bool = Field(default=False, description="Say where the query's words stand.")
     principals: list[Identifier] = Field(
         default=[],
-        max_length=MOST_PRINCIPALS,
+        max_length=MAX_PRINCIPALS,
         description="Who asks. Documents that name their readers are found by those alone; "
         "without principals, only documents that everybody may read.",
     )
@@ -160,7 +160,7 @@ class SearchBody(Question):
         )
 
 
-class Receipt(Answer):
+class Receipt(ResponseModel):
     """What produced a hit: enough to find the bytes, the settings and the run behind it."""
 
     id: str = Field(description="Names the receipt: GET /v1/receipts/{id} explains it.")
@@ -185,14 +185,14 @@ class Receipt(Answer):
     )
 
 
-class Highlight(Answer):
+class Highlight(ResponseModel):
     """Where a word of the query stands in the text: characters, the end exclusive."""
 
     start: int
     end: int
 
 
-class HitExplanation(Answer):
+class HitExplanation(ResponseModel):
     """A hit's rank, from 1, and score in each stage that saw it."""
 
     vector_rank: int | None
@@ -213,7 +213,7 @@ class HitExplanation(Answer):
     rerank_part: float | None = Field(description="What the reranker gave to the final score.")
 
 
-class Hit(Answer):
+class Hit(ResponseModel):
     """One chunk that answers."""
 
     rank: int = Field(description="Starts at 1.")
@@ -238,7 +238,7 @@ class Hit(Answer):
     explanation: HitExplanation | None = Field(description="With `explain`.")
 
 
-class StageTimes(Answer):
+class StageTimes(ResponseModel):
     """Milliseconds of each stage."""
 
     embed: Milliseconds = Field(description="Turning the query into a vector.")
@@ -247,7 +247,7 @@ class StageTimes(Answer):
     total: Milliseconds
 
 
-class Plan(Answer):
+class Plan(ResponseModel):
     """How the entries were found."""
 
     vector: Literal["index", "scan", "off"] = Field(
@@ -260,7 +260,7 @@ class Plan(Answer):
     depth: int = Field(description="How many candidates each leg gave at most.")
 
 
-class SearchResults(Answer):
+class SearchResults(ResponseModel):
     """The hits of one search, best first; none when nothing came near."""
 
     request_id: UUID = Field(description="Names this search; feedback refers to it.")

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 logger = logging.getLogger(__name__)
 
 REQUEST_ID_HEADER = "X-Request-ID"
-LONGEST_PATH_CHARS = 200
+MAX_PATH_CHARS = 200
 
 
 class AccessLog:
@@ -56,7 +56,7 @@ def _log_request(scope: Scope, status: int, duration_ms: float) -> None:
         "request_id": state.request_id,
         "trace_id": getattr(state, "trace_id", None),
         "method": scope["method"],
-        "path": scope["path"][:LONGEST_PATH_CHARS],
+        "path": scope["path"][:MAX_PATH_CHARS],
         "status": status,
         "duration_ms": round(duration_ms, 2),
         **state.logged,

@@ -92,7 +92,7 @@ class ServiceMetrics:
         Info("ragline_build", "What runs.", registry=registry).info(
             {"version": version("ragline"), "python": platform.python_version()}
         )
-        registry.register(_Standing(recorder, find_database))
+        registry.register(_CurrentState(recorder, find_database))
         registry.register(self.pipeline)
         self._exported = _Exported(recorder)
 
@@ -145,7 +145,7 @@ def _count(registry: CollectorRegistry, name: str, about: str, *labels: str) -> 
     return Counter(f"ragline_{name}_total", about, ("collection", *labels), registry=registry)
 
 
-class _Standing(Collector):
+class _CurrentState(Collector):
     """What is read when Prometheus asks: the buffer of records and the pool of connections."""
 
     def __init__(self, recorder: Recorder, find_database: Callable[[], Database | None]) -> None:

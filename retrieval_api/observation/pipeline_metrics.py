@@ -1,6 +1,6 @@
 """The state of the pipeline for Prometheus: clocks, documents, removals, proofs, sources, alarms.
 
-It is what `ragline status` shows, read from the database at most every `KEPT_S` and never by the
+It is what `ragline status` shows, read from the database at most every `CACHE_S` and never by the
 thread that answers the scrape. While the database is away there is one figure that says so and no
 other one: what was true a minute ago is not told as the present.
 """
@@ -24,10 +24,10 @@ from ragline.storage.database import Database
 
 logger = logging.getLogger(__name__)
 
-KEPT_S = 15.0
+CACHE_S = 15.0
 # What could not be read again for so long is not told any more.
-OUTDATED_S = 60.0
-OF_SOURCE = ("collection", "source")
+MAX_STATUS_AGE_S = 60.0
+SOURCE_LABELS = ("collection", "source")
 CLOCKS = ("visible", "forgotten")
 CLOCK_STATES = ("kept", "late", "unproven")
 BUILD_ALARMS = ("generation_build_failed", "settings_refused")
@@ -35,22 +35,26 @@ BUILD_ALARMS = ("generation_build_failed", "settings_refused")
 # Name, meaning, labels.
 GAUGES = (
     ("ragline_pipeline_status_readable", "1 while the state of the pipeline can be read.", ()),
-    ("ragline_source_clock_limit_seconds", "The declared limit.", (*OF_SOURCE, "clock")),
-    ("ragline_source_clock_waiting_seconds", "The longest wait now.", (*OF_SOURCE, "clock")),
-    ("ragline_source_clock_state", "1 for the state it is in.", (*OF_SOURCE, "clock", "state")),
-    ("ragline_source_documents", "Documents by state.", (*OF_SOURCE, "state")),
-    ("ragline_source_entries", "Entries that are served.", OF_SOURCE),
-    ("ragline_source_removals_held", "Removals that wait for a person.", OF_SOURCE),
-    ("ragline_source_unreachable", "1 while it cannot be listed or probed.", OF_SOURCE),
-    ("ragline_source_last_sync_failed", "1 when the last sync had an error.", OF_SOURCE),
-    ("ragline_source_listed_timestamp_seconds", "When it was last listed to its end.", OF_SOURCE),
-    ("ragline_source_proven_timestamp_seconds", "When it was last seen unchanged.", OF_SOURCE),
-    ("ragline_source_proof_timestamp_seconds", "When its last sync proof was made.", OF_SOURCE),
-    ("ragline_source_proof_differences", "Differences in its last sync proof.", OF_SOURCE),
+    ("ragline_source_clock_limit_seconds", "The declared limit.", (*SOURCE_LABELS, "clock")),
+    ("ragline_source_clock_waiting_seconds", "The longest wait now.", (*SOURCE_LABELS, "clock")),
+    ("ragline_source_clock_state", "1 for the state it is in.", (*SOURCE_LABELS, "clock", "state")),
+    ("ragline_source_documents", "Documents by state.", (*SOURCE_LABELS, "state")),
+    ("ragline_source_entries", "Entries that are served.", SOURCE_LABELS),
+    ("ragline_source_removals_held", "Removals that wait for a person.", SOURCE_LABELS),
+    ("ragline_source_unreachable", "1 while it cannot be listed or probed.", SOURCE_LABELS),
+    ("ragline_source_last_sync_failed", "1 when the last sync had an error.", SOURCE_LABELS),
+    (
+        "ragline_source_listed_timestamp_seconds",
+        "When it was last listed to its end.",
+        SOURCE_LABELS,
+    ),
+    ("ragline_source_proven_timestamp_seconds", "When it was last seen unchanged.", SOURCE_LABELS),
+    ("ragline_source_proof_timestamp_seconds", "When its last sync proof was made.", SOURCE_LABELS),
+    ("ragline_source_proof_differences", "Differences in its last sync proof.", SOURCE_LABELS),
     ("ragline_collection_generation", "The live generation.", ("collection",)),
     ("ragline_collection_generations", "Others, by state.", ("collection", "state")),
     ("ragline_collection_build_failed", "1 while its settings cannot be built.", ("collection",)),
-    ("ragline_alarm", "1 for each alarm.", (*OF_SOURCE, "name", "severity")),
+    ("ragline_alarm", "1 for each alarm.", (*SOURCE_LABELS, "name", "severity")),
 )
 
 Sample = tuple[str, tuple[str, ...], float]
@@ -70,8 +74,8 @@ class PipelineMetrics(Collector):
         self._reading = Lock()
 
     def refresh(self) -> None:
-        """Read the state again when it is older than `KEPT_S`; one thread at a time does."""
-        if monotonic() - self._read_at < KEPT_S and self._status is not None:
+        """Read the state again when it is older than `CACHE_S`; one thread at a time does."""
+        if monotonic() - self._read_at < CACHE_S and self._status is not None:
             return
         if not self._reading.acquire(blocking=False):
             return
@@ -83,7 +87,7 @@ class PipelineMetrics(Collector):
     def collect(self) -> Iterable[Metric]:
         """What was read last, unless that is too long ago. Waits for nothing."""
         status = self._status
-        is_readable = status is not None and monotonic() - self._read_at < OUTDATED_S
+        is_readable = status is not None and monotonic() - self._read_at < MAX_STATUS_AGE_S
         families = {
             name: GaugeMetricFamily(name, about, labels=labels) for name, about, labels in GAUGES
         }
@@ -131,12 +135,12 @@ def _describe_source(source: SourceStatus) -> Iterator[Sample]:
         "proven": source.proven_at,
         "proof": source.proof.proven_at if source.proof else None,
     }
-    yield from _describe_moments(labels, moments)
+    yield from _describe_timestamps(labels, moments)
     if source.proof is not None:
         yield "ragline_source_proof_differences", labels, source.proof.difference_count
 
 
-def _describe_moments(
+def _describe_timestamps(
     labels: tuple[str, ...], moments: dict[str, datetime | None]
 ) -> Iterator[Sample]:
     """What never happened has no time, and no sample."""

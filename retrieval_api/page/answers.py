@@ -10,10 +10,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from ragline.errors import InvalidSearchError, RaglineError
 from ragline.search.messages import SearchAnswer
 from retrieval_api.access.callers import Caller
-from retrieval_api.page.failures import PageProblem, find_problem
+from retrieval_api.operations.searches import answer_search
+from retrieval_api.page.error_pages import PageProblem, find_problem
 from retrieval_api.page.forms import SearchForm
 from retrieval_api.problems import FieldError
-from retrieval_api.routes.searches import answer_question
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +34,11 @@ class AnsweredForm:
 
 def answer_form(form: SearchForm, request: Request, caller: Caller) -> AnsweredForm:
     """Ask what a form says. The search is recorded, like every other."""
-    question, form = form.check()
-    if question is None:
+    search, form = form.check()
+    if search is None:
         return AnsweredForm(form)
     try:
-        return AnsweredForm(form, answer_question(question.to_request(), request, caller))
+        return AnsweredForm(form, answer_search(search.to_request(), request, caller))
     except InvalidSearchError as error:
         fault = FieldError(field=error.place, message=error.reason)
         return AnsweredForm(form.with_faults([fault]))

@@ -15,7 +15,7 @@ from markupsafe import Markup
 WIDTH, HEIGHT = 480, 220
 LEFT, RIGHT, TOP, BOTTOM = 50, 8, 30, 40
 TICKS = 4
-MOST_DAY_LABELS = 5
+MAX_DAY_LABELS = 5
 # A clock's rail shows up to this many times its limit.
 CLOCK_END = 1.25
 
@@ -62,7 +62,7 @@ def draw_lines(
     `name` must be unique on the page.
     """
     values = [value for line in lines for value in line.values if value is not None]
-    scale = top or find_nice_top(max(values, default=0.0))
+    scale = top or find_axis_end(max(values, default=0.0))
     inner = _draw_axes(scale, x_label, y_label) + _label_places(places)
     for number, line in enumerate(lines, start=1):
         inner += _draw_line(number, line.values, scale)
@@ -72,7 +72,7 @@ def draw_lines(
         legend=tuple(line.name for line in lines) if len(lines) > 1 else (),
         columns=(x_label, *(line.name for line in lines)),
         rows=tuple(
-            (place, *(say_number(line.values[index]) for line in lines))
+            (place, *(format_number(line.values[index]) for line in lines))
             for index, place in enumerate(places)
         ),
     )
@@ -88,7 +88,7 @@ def draw_bars(
     is_whole: bool = False,
 ) -> Chart:
     """Upright bars from 0, each over its label; `is_whole`: of counts. `name` must be unique."""
-    scale = find_nice_top(max((value for _, value in bars), default=0.0), is_whole=is_whole)
+    scale = find_axis_end(max((value for _, value in bars), default=0.0), is_whole=is_whole)
     inner = _draw_axes(scale, x_label, y_label)
     step = (WIDTH - LEFT - RIGHT) / max(len(bars), 1)
     wide = min(step * 0.6, 48)
@@ -103,10 +103,10 @@ def draw_bars(
             wide=_round(wide),
             tall=_round(HEIGHT - BOTTOM - y),
         )
-        inner += _text(middle, y - 5, say_number(value), "value", "middle")
+        inner += _text(middle, y - 5, format_number(value), "value", "middle")
         inner += _text(middle, HEIGHT - BOTTOM + 16, label, "tick", "middle")
-    text = "; ".join(f"{label}: {say_number(value)}" for label, value in bars)
-    rows = tuple((label, say_number(value)) for label, value in bars)
+    text = "; ".join(f"{label}: {format_number(value)}" for label, value in bars)
+    rows = tuple((label, format_number(value)) for label, value in bars)
     return Chart(title, _frame(name, title, text, inner), (), (x_label, y_label), rows)
 
 
@@ -134,7 +134,7 @@ def draw_clock(name: str, title: str, overrun: float, usual: float | None, text:
     ).format(name=name, title=title, text=text, inner=inner)
 
 
-def find_nice_top(largest: float, *, is_whole: bool = False) -> float:
+def find_axis_end(largest: float, *, is_whole: bool = False) -> float:
     """The end of an axis from 0 that is at least the largest value and has round ticks.
 
     A tick is 1, 2, 2.5 or 5 times a power of ten; with `is_whole` a whole number.
@@ -151,7 +151,7 @@ def find_nice_top(largest: float, *, is_whole: bool = False) -> float:
     )
 
 
-def say_number(value: float | None) -> str:
+def format_number(value: float | None) -> str:
     """A value in three significant digits, thousands apart; a dash for none."""
     if value is None:
         return "–"
@@ -170,7 +170,7 @@ def _describe(line: Series) -> str:
     values = [value for value in line.values if value is not None]
     if not values:
         return f"{line.name}: no values"
-    least, most, last = map(say_number, (min(values), max(values), values[-1]))
+    least, most, last = map(format_number, (min(values), max(values), values[-1]))
     return f"{line.name}: from {least} to {most}, last {last}"
 
 
@@ -181,12 +181,12 @@ def _draw_axes(scale: float, x_label: str, y_label: str) -> Markup:
         value = scale * tick / TICKS
         y = _height_of(value, scale)
         inner += _GRID.format(left=LEFT, right=WIDTH - RIGHT, y=y)
-        inner += _text(LEFT - 8, y + 4, say_number(value), "tick", "end")
+        inner += _text(LEFT - 8, y + 4, format_number(value), "tick", "end")
     return inner
 
 
 def _label_places(places: Sequence[str]) -> Markup:
-    every = max(ceil(len(places) / MOST_DAY_LABELS), 1)
+    every = max(ceil(len(places) / MAX_DAY_LABELS), 1)
     inner = Markup()
     for index in range(len(places) - 1, -1, -every):
         inner += _text(

@@ -15,14 +15,14 @@ from markupsafe import Markup
 from ragline.parsing.formats import MEDIA_TYPES
 from ragline.search.messages import Highlight
 from retrieval_api.page.markdown_text import render_markdown
-from retrieval_api.page.marks import TextWriter, mark_text, remove_signs
+from retrieval_api.page.markers import TextWriter, insert_markers, remove_markers
 from retrieval_api.page.plain_text import render_plain_text
 from retrieval_api.page.rendered_blocks import Block
 from retrieval_api.page.restructured_text import render_restructured_text
 
 # A hit shows about so many characters at once, and more only where the first mark is behind them.
 SHOWN_CHARS = 700
-MOST_SHOWN_CHARS = 1_500
+MAX_SHOWN_CHARS = 1_500
 _LIKE_RESTRUCTURED = re.compile(
     r"``[^`]+``|^\.\. [\w|_\[]|:[a-z]+:`|\w`?_\b|^[=\-~^]{4,}(?: +=+)*\s*$|::\s*$", re.MULTILINE
 )
@@ -31,7 +31,7 @@ _DECORATION = re.compile(r"[\s`*_#]+")
 
 
 @dataclass(frozen=True, slots=True)
-class ShownText:
+class RenderedText:
     """A rendered chunk: what is shown at once, and the rest of a long one.
 
     `path` are the headings above it, marked where the text began with one that was left out.
@@ -43,7 +43,7 @@ class ShownText:
     rest_chars: int
 
 
-def show_text(
+def render_text(
     text: str,
     media_type: str | None,
     *,
@@ -52,7 +52,7 @@ def show_text(
     highlights: Sequence[Highlight] = (),
     repeated_chars: int = 0,
     is_clamped: bool = False,
-) -> ShownText:
+) -> RenderedText:
     """A chunk's text without the headings that its path repeats.
 
     `repeated_chars` of its start also end the chunk before and are shown as that. With
@@ -67,10 +67,10 @@ def show_text(
         Highlight(one.start - start, one.end - start) for one in highlights if one.start >= start
     ]
     repeated = max(repeated_chars - start, 0)
-    marked = mark_text(text[start:], inside, repeated)
+    marked = insert_markers(text[start:], inside, repeated)
     blocks = _render(marked, media_type, TextWriter(is_repeated=repeated > 0))
     count = _count_shown(blocks) if is_clamped else len(blocks)
-    return ShownText(
+    return RenderedText(
         path=path,
         first=_join(blocks[:count]),
         rest=_join(blocks[count:]),
@@ -82,7 +82,7 @@ def _render(marked: str, media_type: str | None, writer: TextWriter) -> list[Blo
     if media_type == MEDIA_TYPES["md"]:
         return render_markdown(marked, writer)
     is_restructured = media_type == MEDIA_TYPES["rst"] or (
-        media_type == MEDIA_TYPES["txt"] and _LIKE_RESTRUCTURED.search(remove_signs(marked))
+        media_type == MEDIA_TYPES["txt"] and _LIKE_RESTRUCTURED.search(remove_markers(marked))
     )
     if is_restructured:
         return render_restructured_text(marked, writer)
@@ -126,7 +126,7 @@ def _write_heading(
         for one in highlights
         if start <= one.start and one.end <= end
     ]
-    return writer.write(mark_text(text[start:end], inside))
+    return writer.write(insert_markers(text[start:end], inside))
 
 
 def _plain(heading: str) -> str:
@@ -138,7 +138,7 @@ def _count_shown(blocks: Sequence[Block]) -> int:
     first_mark = next((n for n, block in enumerate(blocks) if block.is_marked), 0)
     shown = 0
     for number, block in enumerate(blocks):
-        wanted = MOST_SHOWN_CHARS if number <= first_mark else SHOWN_CHARS
+        wanted = MAX_SHOWN_CHARS if number <= first_mark else SHOWN_CHARS
         if number and shown + block.chars > wanted:
             is_small = sum(rest.chars for rest in blocks[number:]) < SHOWN_CHARS / 3
             return len(blocks) if is_small else number

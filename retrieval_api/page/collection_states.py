@@ -8,12 +8,13 @@ from threading import Lock
 from time import monotonic
 
 from ragline.alarms import Alarm
-from ragline.status import SourceStatus, Status, read_status
+from ragline.status import SourceStatus, Status
 from retrieval_api.access.callers import Caller
+from retrieval_api.operations.collections import read_current_status
 from retrieval_api.page.document_states import BADGES
 
 # A search does not read the state of every source again that one a moment ago read.
-KEPT_S = 3.0
+CACHE_S = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,29 +42,23 @@ class CollectionOverview:
         return next((one for one in ("late", "unproven", "kept") if one in states), "none")
 
 
-class StatusMemory:
+class StatusCache:
     """The state of all sources, as it was at most three seconds ago. For several threads."""
 
     def __init__(self) -> None:
-        self._kept: dict[str | None, tuple[float, Status]] = {}
+        self._cache: dict[str | None, tuple[float, Status]] = {}
         self._lock = Lock()
 
     def read(self, caller: Caller) -> Status:
         """The state that a caller's tenant has, of collections that the caller may not see too."""
         with self._lock:
-            known = self._kept.get(caller.tenant)
-        if known is not None and monotonic() - known[0] < KEPT_S:
+            known = self._cache.get(caller.tenant)
+        if known is not None and monotonic() - known[0] < CACHE_S:
             return known[1]
-        status = read_present_status(caller)
+        status = read_current_status(caller)
         with self._lock:
-            self._kept[caller.tenant] = (monotonic(), status)
+            self._cache[caller.tenant] = (monotonic(), status)
         return status
-
-
-def read_present_status(caller: Caller) -> Status:
-    """The state of all sources now."""
-    configured = {source.name for source in caller.service.configuration.sources}
-    return read_status(caller.database, configured=configured or None)
 
 
 def list_sources(caller: Caller, status: Status) -> list[SourceStatus]:
@@ -91,12 +86,12 @@ def list_alarms(status: Status, collection: str) -> list[Alarm]:
     return sorted([*own, *of_sources], key=lambda alarm: alarm.severity != "error")
 
 
-def make_overviews(caller: Caller, status: Status) -> list[CollectionOverview]:
+def build_overviews(caller: Caller, status: Status) -> list[CollectionOverview]:
     """The collections that a caller may name, in order of name."""
-    return [_make_overview(settings.name, status) for settings in caller.list_collections()]
+    return [_build_overview(settings.name, status) for settings in caller.list_collections()]
 
 
-def _make_overview(name: str, status: Status) -> CollectionOverview:
+def _build_overview(name: str, status: Status) -> CollectionOverview:
     known = next((one for one in status.collections if one.collection == name), None)
     sources = [source for source in status.sources if source.collection == name]
     counts: Counter[str] = Counter()

@@ -9,14 +9,14 @@ from starlette.responses import Response
 
 from ragline.search.messages import Hit, SearchAnswer
 from retrieval_api.page.answers import answer_form
-from retrieval_api.page.chunk_text import show_text
+from retrieval_api.page.chunk_text import render_text
 from retrieval_api.page.collection_choice import first_collection
-from retrieval_api.page.entrance import Looking
-from retrieval_api.page.failures import PageProblem, PageRoute
+from retrieval_api.page.error_pages import PageProblem, PageRoute
 from retrieval_api.page.forms import SearchForm
 from retrieval_api.page.rendering import render
+from retrieval_api.page.session import PageReader
 
-GLIMPSE_CHARS = 180
+PREVIEW_CHARS = 180
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
@@ -29,15 +29,15 @@ class ComparedHit:
     other_rank: int | None
 
     @property
-    def glimpse(self) -> str:
+    def preview(self) -> str:
         """The beginning of its text without markup."""
-        shown = show_text(
+        shown = render_text(
             self.hit.text or "",
             self.hit.media_type,
             headings=self.hit.heading_path,
             title=self.hit.title,
         )
-        return shown.first.striptags()[:GLIMPSE_CHARS]
+        return shown.first.striptags()[:PREVIEW_CHARS]
 
     @property
     def change(self) -> str:
@@ -60,7 +60,7 @@ class ComparedSide:
 
 
 @router.get("/compare")
-def show_comparison(request: Request, caller: Looking) -> Response:
+def show_comparison(request: Request, caller: PageReader) -> Response:
     """The hits of a question with the form's settings and with `other_mode`, `other_rerank`."""
     given = request.query_params
     form = SearchForm.read(given, first_collection(caller), given.getlist("facet"))

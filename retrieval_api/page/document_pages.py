@@ -24,15 +24,15 @@ from ragline.search.document_records import (
 from ragline.search.inspection import ServedDocument, highlight_chunks, read_document
 from ragline.sources.settings import SourceSettings
 from retrieval_api.access.callers import Caller
+from retrieval_api.operations.cursors import read_cursor, write_cursor
 from retrieval_api.page import views
 from retrieval_api.page.collection_choice import first_collection, list_names
 from retrieval_api.page.document_states import BADGES, advise
-from retrieval_api.page.entrance import Looking
-from retrieval_api.page.failures import PageRoute
+from retrieval_api.page.error_pages import PageRoute
 from retrieval_api.page.forms import read_text_fields
 from retrieval_api.page.originals import find_original
 from retrieval_api.page.rendering import render
-from retrieval_api.routes.inspection import read_cursor, write_cursor
+from retrieval_api.page.session import PageReader
 
 DOCUMENTS_A_PAGE = 50
 # What is left of a removed document is for those who look after the collection.
@@ -42,7 +42,7 @@ router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
 
 @router.get("/documents")
-def show_documents(request: Request, caller: Looking) -> Response:
+def show_documents(request: Request, caller: PageReader) -> Response:
     """One document; without its id, the documents of a collection, by state and part of the id."""
     given = read_text_fields(request)
     name = given.get("collection") or first_collection(caller)
@@ -67,7 +67,7 @@ def _show_list(
 ) -> Response:
     source, part = given.get("source") or None, given.get("part", "").strip()
     state = given.get("state") if given.get("state") in STATES else None
-    principals = caller.narrow(())
+    principals = caller.restrict_principals(())
     counts = count_documents(caller.database, collection, principals, source)
     if not caller.is_permitted("admin"):
         counts = {one: count for one, count in counts.items() if one not in _ADMIN_STATES}
@@ -140,7 +140,9 @@ def _show_document(
 def _find_record(
     caller: Caller, collection: str, document_id: str, source: str | None
 ) -> DocumentRecord:
-    records = find_documents(caller.database, collection, document_id, caller.narrow(()), source)
+    records = find_documents(
+        caller.database, collection, document_id, caller.restrict_principals(()), source
+    )
     if not caller.is_permitted("admin"):
         records = [one for one in records if one.state not in _ADMIN_STATES]
     if not records:
@@ -157,7 +159,7 @@ def _find_record(
 
 def _read_served(
     caller: Caller, record: DocumentRecord, query: str
-) -> tuple[ServedDocument | None, list[views.ShownChunk], Any]:
+) -> tuple[ServedDocument | None, list[views.ChunkView], Any]:
     """What searches see of a document: nothing while no index holds it."""
     searcher = caller.service.searcher
     try:
@@ -170,14 +172,18 @@ def _read_served(
             generation,
             record.collection,
             record.document_id,
-            caller.narrow(()),
+            caller.restrict_principals(()),
             record.source,
         )
     except UnknownDocumentError:
         return None, [], generation
     tokenizer = searcher.embedder(generation.model).tokenizer
     highlights = highlight_chunks(caller.database, generation, document, query)
-    return document, views.show_chunks(document, tokenizer.count_tokens, highlights), generation
+    return (
+        document,
+        views.build_chunk_views(document, tokenizer.count_tokens, highlights),
+        generation,
+    )
 
 
 def find_settings(caller: Caller, source: str) -> SourceSettings | None:

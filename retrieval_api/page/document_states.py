@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from ragline.search.document_records import DocumentRecord
-from retrieval_api.page.words import say_age, say_moment
+from retrieval_api.page.formatting import format_age, format_timestamp
 
 # States in the order in which people look for them, each with the colour of its badge.
 BADGES = {
@@ -22,7 +22,7 @@ BADGES = {
 # A caller without the scope admin is told what failed and not the message, which may name hosts.
 HIDDEN_CAUSE = "The whole message needs a key with the scope admin."
 
-_BRING_BACK = (
+_RESTORE_AT_SOURCE = (
     "Nothing, if it was deleted at its source. Else bring it back there; a sync reads it again."
 )
 
@@ -49,7 +49,7 @@ def advise(record: DocumentRecord, *, is_admin: bool, now: datetime | None = Non
     if record.held_since is not None:
         meaning += (
             f" The last listings of {record.source} lack it since "
-            f"{say_moment(record.held_since)}; its removal is held."
+            f"{format_timestamp(record.held_since)}; its removal is held."
         )
         remedy = "If the source really lost it, confirm the removals of this source."
         command = _command("confirm-removals", record.source)
@@ -92,7 +92,7 @@ def _advise_failed(record: DocumentRecord, now: datetime) -> _Advice:
     tried = f"after {record.attempts} attempt{'' if record.attempts == 1 else 's'}"
     return (
         f"It could not be read, {tried}. Trying again may help.{served}",
-        _say_next(record, now),
+        _describe_next_attempt(record, now),
         "Correct the cause. The next attempt comes by itself, or at once with this and a sync.",
         _command("retry", record.source, record.document_id),
     )
@@ -110,40 +110,40 @@ def _advise_quarantined(record: DocumentRecord, _now: datetime) -> _Advice:
 def _advise_unsupported(record: DocumentRecord, now: datetime) -> _Advice:
     return (
         "No reader for its format is installed. No search finds it.",
-        _say_next(record, now),
+        _describe_next_attempt(record, now),
         "Install what the cause names, then try again; or exclude the format in ragline.yaml.",
         _command("retry", record.source, record.document_id),
     )
 
 
 def _advise_missing(record: DocumentRecord, _now: datetime) -> _Advice:
-    since = say_moment(record.missing_since)
+    since = format_timestamp(record.missing_since)
     return (
         f"Its source does not list it since {since}. Its entries are leaving the index.",
         "None. The sync that is running, or the next one, removes what is left.",
-        _BRING_BACK,
+        _RESTORE_AT_SOURCE,
         _command("sync", record.source),
     )
 
 
 def _advise_removed(record: DocumentRecord, _now: datetime) -> _Advice:
-    since = say_moment(record.removed_at)
+    since = format_timestamp(record.removed_at)
     return (
         f"It was removed from its source. Nothing is left of it but this record, since {since}.",
         "None, until its source lists it again.",
-        _BRING_BACK,
+        _RESTORE_AT_SOURCE,
         None,
     )
 
 
-def _say_next(record: DocumentRecord, now: datetime) -> str:
+def _describe_next_attempt(record: DocumentRecord, now: datetime) -> str:
     if record.next_attempt_at is None:
         return "None is planned."
     seconds = (record.next_attempt_at - now).total_seconds()
-    when = say_moment(record.next_attempt_at)
+    when = format_timestamp(record.next_attempt_at)
     if seconds <= 0:
         return f"The next sync tries it again; it is due since {when}."
-    return f"The first sync after {when}, in {say_age(seconds)}."
+    return f"The first sync after {when}, in {format_age(seconds)}."
 
 
 def _command(*words: str) -> str:

@@ -16,15 +16,15 @@ from ragline.search.document_explanation import (
 )
 from ragline.search.document_records import RecordedDocument, find_documents, list_records
 from retrieval_api.access.callers import Caller
-from retrieval_api.page.chunk_text import ShownText, show_text
+from retrieval_api.page.chunk_text import RenderedText, render_text
 from retrieval_api.page.collection_choice import first_collection
 from retrieval_api.page.document_states import BADGES
-from retrieval_api.page.entrance import Looking
-from retrieval_api.page.failures import PageRoute
+from retrieval_api.page.error_pages import PageRoute
 from retrieval_api.page.forms import SearchForm, read_text_fields
 from retrieval_api.page.rendering import render
+from retrieval_api.page.session import PageReader
 
-OFFERED_DOCUMENTS = 20
+MAX_OFFERED_DOCUMENTS = 20
 _STAGES = {
     "vector": "vector leg",
     "keyword": "keyword leg",
@@ -44,7 +44,7 @@ router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
 
 @dataclass(frozen=True, slots=True)
-class ShownStage:
+class StageView:
     """A stage in words. `is_passed` is None where the stage has no last rank or saw nothing."""
 
     name: str
@@ -53,14 +53,14 @@ class ShownStage:
 
 
 @dataclass(frozen=True, slots=True)
-class ShownExplanation:
+class ExplanationView:
     """An explanation with its stages and limits in words and its best chunk rendered."""
 
     found: DocumentExplanation
     badge: str
-    stages: list[ShownStage]
+    stages: list[StageView]
     limits: list[str]
-    chunk: ShownText | None
+    chunk: RenderedText | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ class _Chosen:
 
 
 @router.get("/explain")
-def show_explanation(request: Request, caller: Looking) -> Response:
+def show_explanation(request: Request, caller: PageReader) -> Response:
     """Explain the document that `expected` names or `document_id` is; of several, ask which."""
     given = read_text_fields(request)
     form = SearchForm.read(given, first_collection(caller), request.query_params.getlist("facet"))
@@ -86,7 +86,7 @@ def show_explanation(request: Request, caller: Looking) -> Response:
         if chosen is not None:
             found = explain_document(
                 caller.service.searcher,
-                caller.ask(question.to_request()),
+                caller.authorize_search(question.to_request()),
                 chosen.document_id,
                 chosen.source,
                 reveals_hidden=caller.is_permitted("admin"),
@@ -108,30 +108,30 @@ def _choose(
     caller: Caller, collection: str, expected: str, source: str | None, *, is_exact: bool
 ) -> tuple[_Chosen | None, list[RecordedDocument]]:
     """The one document that is meant; else those that it could be."""
-    principals = caller.narrow(())
+    principals = caller.restrict_principals(())
     exact = find_documents(caller.database, collection, expected, principals, source)
     if len(exact) == 1 or (is_exact and not exact):
         if not exact:
             return _Chosen(expected, source, None), []
         return _Chosen(expected, exact[0].source, exact[0].media_type), []
     found = list_records(
-        caller.database, collection, principals, part=expected, limit=OFFERED_DOCUMENTS + 1
+        caller.database, collection, principals, part=expected, limit=MAX_OFFERED_DOCUMENTS + 1
     )
     if len(found) == 1:
         return _Chosen(found[0].document_id, found[0].source, found[0].media_type), []
     return None, found
 
 
-def _show(found: DocumentExplanation, media_type: str | None) -> ShownExplanation:
+def _show(found: DocumentExplanation, media_type: str | None) -> ExplanationView:
     chunk = found.best_chunk
-    return ShownExplanation(
+    return ExplanationView(
         found=found,
         badge=BADGES.get(found.document.state, ""),
-        stages=[ShownStage(_STAGES[one.stage], one, _is_passed(one)) for one in found.stages],
-        limits=[_say_limit(one) for one in found.obstacles],
+        stages=[StageView(_STAGES[one.stage], one, _is_passed(one)) for one in found.stages],
+        limits=[_describe_limit(one) for one in found.obstacles],
         chunk=None
         if chunk is None
-        else show_text(chunk.text, media_type, headings=chunk.heading_path, title=found.title),
+        else render_text(chunk.text, media_type, headings=chunk.heading_path, title=found.title),
     )
 
 
@@ -141,7 +141,7 @@ def _is_passed(stage: StageRank) -> bool | None:
     return None if stage.last_rank is None else stage.rank <= stage.last_rank
 
 
-def _say_limit(obstacle: Obstacle) -> str:
+def _describe_limit(obstacle: Obstacle) -> str:
     said = _LIMITS[obstacle.limit]
     if obstacle.limit != "filter" or obstacle.condition is None:
         return said

@@ -11,11 +11,11 @@ from typing import Any
 
 from ragline.search.facets import Facet, FacetValue, read_facets
 from retrieval_api.access.callers import Caller
-from retrieval_api.page.names import name_media_type
+from retrieval_api.page.display_names import format_media_type
 
-KEPT_S = 30.0
-KEPT_CALLERS = 200
-OFFERED_GROUPS = 8
+CACHE_S = 30.0
+MAX_CACHED_CALLERS = 200
+MAX_GROUPS = 8
 _NAMES = {"source": "Source", "media_type": "Format"}
 
 
@@ -37,29 +37,29 @@ class FacetGroup:
     documents: int
 
 
-class FacetMemory:
+class FacetCache:
     """The facets of each kind of caller, kept for half a minute. Safe to use from several threads.
 
     Callers share them where they see the same documents.
     """
 
     def __init__(self) -> None:
-        self._kept: dict[tuple[object, ...], tuple[float, list[Facet]]] = {}
+        self._cache: dict[tuple[object, ...], tuple[float, list[Facet]]] = {}
         self._lock = Lock()
 
     def read(self, caller: Caller, collection: str) -> list[Facet]:
         """The facets of a collection as a caller may see them."""
-        principals = caller.narrow(())
+        principals = caller.restrict_principals(())
         key = (collection, caller.tenant, principals)
         with self._lock:
-            known = self._kept.get(key)
-        if known is not None and monotonic() - known[0] < KEPT_S:
+            known = self._cache.get(key)
+        if known is not None and monotonic() - known[0] < CACHE_S:
             return known[1]
         facets = read_facets(caller.database, collection, principals)
         with self._lock:
-            if len(self._kept) >= KEPT_CALLERS:
-                self._kept.clear()
-            self._kept[key] = (monotonic(), facets)
+            if len(self._cache) >= MAX_CACHED_CALLERS:
+                self._cache.clear()
+            self._cache[key] = (monotonic(), facets)
         return facets
 
 
@@ -84,7 +84,7 @@ def read_facet(facet: str) -> tuple[str, Any]:
     return field, value if isinstance(value, str | int | float | bool) else written
 
 
-def make_condition(facets: Sequence[str]) -> dict[str, Any]:
+def build_condition(facets: Sequence[str]) -> dict[str, Any]:
     """The filter of chosen facets: one of the values of each field.
 
     Raises:
@@ -100,7 +100,7 @@ def make_condition(facets: Sequence[str]) -> dict[str, Any]:
 def group_facets(facets: Sequence[Facet], chosen: Sequence[str]) -> list[FacetGroup]:
     """What can be chosen besides what is chosen already; groups that begin alike stay in order."""
     groups = []
-    for facet in sorted(facets, key=lambda one: one.field not in _NAMES)[:OFFERED_GROUPS]:
+    for facet in sorted(facets, key=lambda one: one.field not in _NAMES)[:MAX_GROUPS]:
         values = [
             OfferedValue(write_facet(facet.field, value), label_value(facet.field, value), count)
             for value, count in facet.values
@@ -128,4 +128,4 @@ def label_field(field: str) -> str:
 def label_value(field: str, value: object) -> str:
     """A value in words, texts as they are."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return name_media_type(text) or text if field == "media_type" else text
+    return format_media_type(text) or text if field == "media_type" else text

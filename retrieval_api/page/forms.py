@@ -17,19 +17,19 @@ from pydantic import ValidationError
 from starlette.requests import Request
 
 from ragline.storable_text import clean_value
-from retrieval_api.messages.search import LARGEST_TOP_K, SearchBody
-from retrieval_api.page.facet_groups import make_condition
+from retrieval_api.messages.search import MAX_TOP_K, SearchBody
+from retrieval_api.page.facet_groups import build_condition
 from retrieval_api.problem_handlers import describe_invalid_fields
 from retrieval_api.problems import FieldError
 
 MODES = ("hybrid", "vector", "keyword")
 RERANKERS = ("off", "configured", "late_interaction", "cross_encoder")
 DEFAULT_TOP_K = "10"
-MOST_FACETS = 20
-LARGEST_FORM_FIELDS = 10
+MAX_FACETS = 20
+MAX_FORM_FIELDS = 10
 PERIODS_DAYS = (7, 30)
 _FIELDS = {"query": "q"}
-_PLACES = ("collection", "q", "mode", "rerank", "filter", "top_k")
+_ADDRESS_FIELDS = ("collection", "q", "mode", "rerank", "filter", "top_k")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class SearchForm:
             rerank=stated.get("rerank", RERANKERS[0]),
             filter=stated.get("filter", ""),
             top_k=stated.get("top_k", DEFAULT_TOP_K),
-            facets=tuple(dict.fromkeys(one for one in facets if one.strip()))[:MOST_FACETS],
+            facets=tuple(dict.fromkeys(one for one in facets if one.strip()))[:MAX_FACETS],
         )
 
     @property
@@ -69,7 +69,7 @@ class SearchForm:
 
     @property
     def largest_top_k(self) -> int:
-        return LARGEST_TOP_K
+        return MAX_TOP_K
 
     @property
     def has_options(self) -> bool:
@@ -83,7 +83,7 @@ class SearchForm:
         plain = SearchForm(form.collection)
         fields = [
             (name, getattr(form, name))
-            for name in _PLACES
+            for name in _ADDRESS_FIELDS
             if name == "collection" or getattr(form, name) != getattr(plain, name)
         ]
         return fields + [("facet", facet) for facet in form.facets]
@@ -170,7 +170,7 @@ def _read_number(text: str) -> object:
 
 def _read_facets(facets: Sequence[str]) -> object:
     try:
-        return make_condition(facets)
+        return build_condition(facets)
     except ValueError:
         message = "each facet must be a field and a value, such as source:handbook"
     raise InvalidFieldError(FieldError(field="filter", message=message))
@@ -213,7 +213,7 @@ async def read_posted_fields(request: Request) -> dict[str, str]:
     body = await request.body()
     try:
         text = body.decode("ascii")
-        return dict(parse_qsl(text, keep_blank_values=True, max_num_fields=LARGEST_FORM_FIELDS))
+        return dict(parse_qsl(text, keep_blank_values=True, max_num_fields=MAX_FORM_FIELDS))
     except ValueError:
         fault = {"type": "form", "loc": ("body",), "msg": "must be a form of this page"}
         raise RequestValidationError([fault]) from None

@@ -7,12 +7,12 @@ from urllib.parse import urlsplit
 from markupsafe import Markup
 
 _SCHEMES = frozenset(["http", "https", "mailto"])
-LONGEST_LINK_CHARS = 2_000
+MAX_LINK_CHARS = 2_000
 
 
 def is_safe_link(address: str) -> bool:
     """Whether a link may lead there. Addresses without a scheme are relative to the document."""
-    if len(address) > LONGEST_LINK_CHARS or not address.isprintable():
+    if len(address) > MAX_LINK_CHARS or not address.isprintable():
         return False
     try:
         parts = urlsplit(address)

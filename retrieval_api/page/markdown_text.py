@@ -15,10 +15,10 @@ from markdown_it.token import Token
 from markupsafe import Markup
 
 from retrieval_api.page.links import write_link
-from retrieval_api.page.marks import TextWriter, remove_signs
+from retrieval_api.page.markers import TextWriter, remove_markers
 from retrieval_api.page.rendered_blocks import Block, write_code, write_picture
 
-DEEPEST = 20
+MAX_DEPTH = 20
 _PLAIN_TAGS = {
     "paragraph": "p", "bullet_list": "ul", "list_item": "li", "blockquote": "blockquote",
     "table": "table", "thead": "thead", "tbody": "tbody", "tr": "tr", "th": "th", "td": "td",
@@ -38,7 +38,7 @@ _BREAKS = frozenset(["br", "hr"])
 
 @cache
 def _parser() -> MarkdownIt:
-    parser = MarkdownIt("commonmark", {"maxNesting": DEEPEST})
+    parser = MarkdownIt("commonmark", {"maxNesting": MAX_DEPTH})
     return parser.enable(["table", "strikethrough"])
 
 
@@ -96,7 +96,7 @@ def _open_list(token: Token, _writer: TextWriter) -> Markup:
 
 
 def _open_link(token: Token, _writer: TextWriter) -> Markup:
-    return write_link(remove_signs(str(token.attrs.get("href", ""))))
+    return write_link(remove_markers(str(token.attrs.get("href", ""))))
 
 
 def _write_image(token: Token, writer: TextWriter) -> Markup:
@@ -108,7 +108,7 @@ def _write_html(token: Token, writer: TextWriter) -> Markup:
     written, position = Markup(), 0
     for found in _TAG.finditer(token.content):
         name = (found.group(1) or "").lower()
-        if name and remove_signs(name) not in _TAGS:
+        if name and remove_markers(name) not in _TAGS:
             continue
         written += writer.write(token.content[position : found.start()])
         writer.skip(found.group())

@@ -9,7 +9,7 @@ from itertools import groupby
 from markupsafe import Markup
 
 from retrieval_api.page.links import write_link
-from retrieval_api.page.marks import TextWriter, remove_signs
+from retrieval_api.page.markers import TextWriter, remove_markers
 from retrieval_api.page.rendered_blocks import Block, write_table
 
 # How the readers of tables join cells: ragline.parsing.table_rows.
@@ -33,7 +33,7 @@ def write_with_links(text: str, writer: TextWriter) -> Markup:
     written, position = Markup(), 0
     for found in _LINK.finditer(text):
         written += writer.write(text[position : found.start()])
-        opening = write_link(remove_signs(found.group()))
+        opening = write_link(remove_markers(found.group()))
         written += Markup("{}{}</a>").format(opening, writer.write(found.group()))
         position = found.end()
     return written + writer.write(text[position:])
@@ -45,12 +45,12 @@ def _split(text: str) -> Iterator[tuple[bool, list[str]]]:
         for is_table, group in groupby(paragraph.splitlines(), _is_row):
             lines = list(group)
             # One row alone is rather a sentence with a bar in it.
-            is_few = len(lines) == 1 and remove_signs(lines[0]).count(_SEPARATOR) < 2
+            is_few = len(lines) == 1 and remove_markers(lines[0]).count(_SEPARATOR) < 2
             yield is_table and not is_few, lines
 
 
 def _is_row(line: str) -> bool:
-    bare = remove_signs(line)
+    bare = remove_markers(line)
     return _SEPARATOR in bare or bare.startswith("| ")
 
 
@@ -60,12 +60,12 @@ def _write_lines(lines: Sequence[str], writer: TextWriter) -> Markup:
 
 def _write_rows(lines: Sequence[str], writer: TextWriter) -> Markup:
     rows = [_split_row(line) for line in lines]
-    names = [remove_signs(cell) for cell in rows[0] if cell.strip()]
+    names = [remove_markers(cell) for cell in rows[0] if cell.strip()]
     has_header = len(rows) > 1 and len(names) > 1 and not any(map(_NUMBER.fullmatch, names))
     return write_table(rows, writer, has_header=has_header)
 
 
 def _split_row(line: str) -> list[str]:
     """The cells of a row. The first is empty where the row begins with a bar."""
-    bare = remove_signs(line)
+    bare = remove_markers(line)
     return (" " + line if bare.startswith("| ") else line).split(_SEPARATOR)

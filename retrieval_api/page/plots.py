@@ -13,10 +13,10 @@ from ragline.quality.figures import QualityFigures
 from ragline.quality.history import DailySearchStats, LatencyPercentiles, StoredEvaluation
 from ragline.status import Clock, SourceStatus
 from retrieval_api.page.charts import Chart, Series, draw_bars, draw_clock, draw_lines
-from retrieval_api.page.words import say_age, say_count
+from retrieval_api.page.formatting import format_age, format_count
 
 STAGES = ("embed", "retrieve", "rerank", "total")
-LEAST_RANKS, MOST_RANKS = 3, 10
+MIN_RANKS, MAX_RANKS = 3, 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Plot:
 
 
 @dataclass(frozen=True, slots=True)
-class ShownClock:
+class ClockView:
     """A source's clock as a bar and in words."""
 
     name: str
@@ -38,29 +38,31 @@ class ShownClock:
     text: str
 
 
-def show_clocks(source: SourceStatus, number: int) -> list[ShownClock]:
+def build_clock_views(source: SourceStatus, number: int) -> list[ClockView]:
     """The two clocks of a source; `number` tells sources of one page apart."""
     clocks = {"visible": source.visible, "forgotten": source.forgotten}
-    return [_show_clock(f"clock-{number}-{name}", name, clock) for name, clock in clocks.items()]
+    return [
+        _build_clock_view(f"clock-{number}-{name}", name, clock) for name, clock in clocks.items()
+    ]
 
 
-def _show_clock(id_: str, name: str, clock: Clock) -> ShownClock:
+def _build_clock_view(id_: str, name: str, clock: Clock) -> ClockView:
     waits = "nothing waits"
     if clock.waiting_seconds:
-        waits = f"a change waits for {say_age(clock.waiting_seconds)}"
+        waits = f"a change waits for {format_age(clock.waiting_seconds)}"
     text = f"{waits}; the limit is {say_duration(clock.within_seconds)}"
     readings = clock.readings
     usual = None
     if readings.p95_seconds is not None:
         usual = readings.p95_seconds / clock.within_seconds
-        changes = say_count(readings.count, "change")
-        text += f"; p95 of {changes} in 30 days {say_age(readings.p95_seconds)}"
+        changes = format_count(readings.count, "change")
+        text += f"; p95 of {changes} in 30 days {format_age(readings.p95_seconds)}"
         text += f", {readings.late} too late" if readings.late else ""
     bar = draw_clock(id_, f"Time to {name}", clock.overrun, usual, text)
-    return ShownClock(name, clock.state, bar, text)
+    return ClockView(name, clock.state, bar, text)
 
 
-def draw_plots(
+def build_plots(
     first: date,
     last: date,
     figures: QualityFigures | None,
@@ -139,7 +141,7 @@ def _draw_clicks(figures: QualityFigures | None) -> Plot:
     if figures is None or not figures.clicks_by_rank:
         return Plot(title, None, empty)
     clicks = {one.rank: one.clicks for one in figures.clicks_by_rank}
-    ranks = range(1, min(max(*clicks, LEAST_RANKS), MOST_RANKS) + 1)
+    ranks = range(1, min(max(*clicks, MIN_RANKS), MAX_RANKS) + 1)
     bars = [(str(rank), float(clicks.get(rank, 0))) for rank in ranks]
     return Plot(
         title,
@@ -184,7 +186,7 @@ def _draw_scores(evaluations: Sequence[StoredEvaluation]) -> Plot:
     way = f"{latest.mode}, reranked" if latest.is_reranked else latest.mode
     chart = draw_lines(
         "golden",
-        f"{title}: {say_count(latest.queries, 'query', 'queries')}, {way}",
+        f"{title}: {format_count(latest.queries, 'query', 'queries')}, {way}",
         [f"{one.evaluated_at:%d %b}" for one in alike],
         [
             Series(measure, [one.measures.get(measure) for one in alike])

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from retrieval_api.access.callers import Caller
-from retrieval_api.page import names, words
+from retrieval_api.page import display_names, formatting
 from retrieval_api.page.document_states import BADGES
 from retrieval_api.page.run_links import find_run_link
 
@@ -67,13 +67,13 @@ def load_environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "age": words.say_age,
-        "count": words.say_count,
-        "document_name": names.name_document,
-        "format_name": names.name_media_type,
-        "moment": words.say_moment,
+        "age": formatting.format_age,
+        "count": formatting.format_count,
+        "document_name": display_names.format_document_name,
+        "format_name": display_names.format_media_type,
+        "moment": formatting.format_timestamp,
         "run_link": find_run_link,
-        "score": words.say_score,
-        "sentence": words.say_sentence,
+        "score": formatting.format_score,
+        "sentence": formatting.format_sentence,
     }
     return environment

@@ -11,14 +11,14 @@ from collections.abc import Callable, Mapping
 from markupsafe import Markup
 
 from retrieval_api.page.links import write_link
-from retrieval_api.page.marks import SIGNS, TextWriter, remove_signs
+from retrieval_api.page.markers import MARKERS, TextWriter, remove_markers
 
 Targets = Mapping[str, str]
 
 _TARGET = re.compile(
     r"^[ \t]*\.\. _`?(?P<name>[^`:\n]+)`?:[ \t]*(?:\n[ \t]+)?(?P<link>\S+)[ \t]*$", re.MULTILINE
 )
-_S = f"[{SIGNS}]*"
+_S = f"[{MARKERS}]*"
 _INLINE = re.compile(
     rf"""
     ``(?P<literal>.{{1,1000}}?)``
@@ -30,7 +30,7 @@ _INLINE = re.compile(
     | (?<![\w*])\*(?P<emphasis>(?=[^\s*]).{{1,500}}?(?<=[^\s*]))\*(?![\w*])
     | \|(?P<substitution>[^|\s](?:[^|\n]{{0,100}}[^|\s])?)\|_?(?!\w)
     | (?P<url>https?://[^\s<>\"'`]{{1,2000}}[^\s<>\"'`.,;:!?)\]}}])
-    | (?<![\w_`.])(?P<word>[A-Za-z0-9{SIGNS}]+(?:[-.+][A-Za-z0-9{SIGNS}]+)*)_(?![\w`])
+    | (?<![\w_`.])(?P<word>[A-Za-z0-9{MARKERS}]+(?:[-.+][A-Za-z0-9{MARKERS}]+)*)_(?![\w`])
     | \\(?P<escaped>.|\n)
     """,
     re.VERBOSE | re.DOTALL,
@@ -61,13 +61,13 @@ def write_inline(text: str, targets: Targets, writer: TextWriter) -> Markup:
     written, position = Markup(), 0
     for found in _INLINE.finditer(text):
         written += writer.write(text[position : found.start()])
-        kind = found.lastgroup if found.lastgroup in _WRITERS else _name_kind(found)
+        kind = found.lastgroup if found.lastgroup in _WRITERS else _find_kind(found)
         written += _WRITERS[kind](found, targets, writer)
         position = found.end()
     return written + writer.write(text[position:])
 
 
-def _name_kind(found: re.Match[str]) -> str:
+def _find_kind(found: re.Match[str]) -> str:
     return next(kind for kind in _WRITERS if found[kind] is not None)
 
 
@@ -76,10 +76,10 @@ def _write_literal(found: re.Match[str], _targets: Targets, writer: TextWriter) 
 
 
 def _write_role(found: re.Match[str], _targets: Targets, writer: TextWriter) -> Markup:
-    role, text = remove_signs(found["role"]).lower(), found["interpreted"]
+    role, text = remove_markers(found["role"]).lower(), found["interpreted"]
     titled = _TITLED.fullmatch(text)
-    shown = titled["title"] if titled and remove_signs(titled["title"]).strip() else text
-    number = remove_signs(titled["target"] if titled else text).strip()
+    shown = titled["title"] if titled and remove_markers(titled["title"]).strip() else text
+    number = remove_markers(titled["target"] if titled else text).strip()
     name = role.rpartition(":")[2]
     if name in _NUMBERED and number.isascii() and number.isdigit() and len(number) < 6:
         prefix, address = _NUMBERED[name]
@@ -89,16 +89,16 @@ def _write_role(found: re.Match[str], _targets: Targets, writer: TextWriter) -> 
         )
     if name in _TEXT_ROLES:
         return writer.write(shown)
-    is_shortened = shown is text and remove_signs(text).startswith("~")
+    is_shortened = shown is text and remove_markers(text).startswith("~")
     if is_shortened:
         shown = text[text.index("~") + 1 :]
-        shown = shown[remove_signs(shown).rfind(".") + 1 :] if SIGNS[0] not in text else shown
+        shown = shown[remove_markers(shown).rfind(".") + 1 :] if MARKERS[0] not in text else shown
     return Markup("<code>{}</code>").format(writer.write(shown.lstrip("!")))
 
 
 def _write_named(found: re.Match[str], _targets: Targets, writer: TextWriter) -> Markup:
-    address = remove_signs(found["address"])
-    shown = found["named"] if remove_signs(found["named"]).strip() else found["address"]
+    address = remove_markers(found["address"])
+    shown = found["named"] if remove_markers(found["named"]).strip() else found["address"]
     if address.endswith("_"):
         return writer.write(shown)
     return Markup("{}{}</a>").format(write_link(address), writer.write(shown.strip()))
@@ -115,14 +115,14 @@ def _write_word(found: re.Match[str], targets: Targets, writer: TextWriter) -> M
 
 
 def _write_reference(text: str, targets: Targets, writer: TextWriter) -> Markup:
-    address = targets.get(" ".join(remove_signs(text).lower().split()))
+    address = targets.get(" ".join(remove_markers(text).lower().split()))
     if address is None:
         return writer.write(text)
     return Markup("{}{}</a>").format(write_link(address), writer.write(text))
 
 
 def _write_note(found: re.Match[str], _targets: Targets, writer: TextWriter) -> Markup:
-    return Markup("<sup>{}</sup>").format(writer.write(found["note"].rstrip(f"_{SIGNS}")))
+    return Markup("<sup>{}</sup>").format(writer.write(found["note"].rstrip(f"_{MARKERS}")))
 
 
 def _write_strong(found: re.Match[str], _targets: Targets, writer: TextWriter) -> Markup:
@@ -139,7 +139,7 @@ def _write_substitution(found: re.Match[str], _targets: Targets, writer: TextWri
 
 def _write_url(found: re.Match[str], _targets: Targets, writer: TextWriter) -> Markup:
     return Markup("{}{}</a>").format(
-        write_link(remove_signs(found["url"])), writer.write(found["url"])
+        write_link(remove_markers(found["url"])), writer.write(found["url"])
     )
 
 

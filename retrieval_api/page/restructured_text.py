@@ -14,11 +14,11 @@ from dataclasses import dataclass, field
 
 from markupsafe import Markup
 
-from retrieval_api.page.marks import TextWriter, cut_signed, remove_signs
+from retrieval_api.page.markers import TextWriter, remove_markers, skip_chars
 from retrieval_api.page.rendered_blocks import Block, write_code, write_picture, write_table
 from retrieval_api.page.restructured_inline import Targets, find_targets, write_inline
 
-DEEPEST = 12
+MAX_DEPTH = 12
 _ADORNMENT = re.compile(r"([=\-~^\"'`#*+:.<>_])\1{2,}\s*$")
 _BULLET = re.compile(r"[-*+•]\s+(?=\S)")
 _NUMBER = re.compile(r"\(?(\d{1,3}|#|[A-Za-z])[.)]\s+(?=\S)")
@@ -56,7 +56,7 @@ _HIDDEN = frozenset([
 def render_restructured_text(text: str, writer: TextWriter) -> list[Block]:
     """The blocks of a marked text, in order. Line ends may be of any system."""
     lines = text.expandtabs(8).splitlines()
-    reader = _BlockReader(lines, find_targets(remove_signs(text)), writer)
+    reader = _BlockReader(lines, find_targets(remove_markers(text)), writer)
     return reader.read()
 
 
@@ -73,7 +73,7 @@ class _BlockReader:
     blocks: list[Block] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.bare = [remove_signs(line).rstrip() for line in self.lines]
+        self.bare = [remove_markers(line).rstrip() for line in self.lines]
 
     def read(self) -> list[Block]:
         while self.index < len(self.lines):
@@ -142,7 +142,7 @@ class _BlockReader:
             if number in borders or re.fullmatch(r"[-\s]*", self.bare[number]):
                 continue
             cells = _slice_columns(self.lines[number], starts)
-            if rows and not remove_signs(cells[0]).strip():
+            if rows and not remove_markers(cells[0]).strip():
                 rows[-1] = [_join(*pair) for pair in zip(rows[-1], cells, strict=True)]
             else:
                 rows.append(cells)
@@ -207,7 +207,7 @@ class _BlockReader:
         if directive:
             return self._take_directive(directive.group(1).lower(), directive.end(), end)
         if note:
-            body = [cut_signed(self.lines[self.index], note.end())]
+            body = [skip_chars(self.lines[self.index], note.end())]
             body += self.lines[self.index + 1 : end]
             self.index = end
             label = note.group(1)
@@ -217,7 +217,7 @@ class _BlockReader:
         return self._hide(end)
 
     def _take_directive(self, name: str, argument: int, end: int) -> Markup:
-        rest = cut_signed(self.lines[self.index], argument)
+        rest = skip_chars(self.lines[self.index], argument)
         body = self.index + 1
         options = []
         while body < end and _OPTION.match(self.bare[body]):
@@ -236,7 +236,7 @@ class _BlockReader:
             return self._take_listing(end)
         lines = _dedent(self.lines[body:end])
         self.index = end
-        inner = self._nested([rest, *lines] if remove_signs(rest).strip() else lines)
+        inner = self._nested([rest, *lines] if remove_markers(rest).strip() else lines)
         if name in _NOTES:
             return Markup('<div class="aside"><p class="heading">{}</p>{}</div>').format(
                 name.capitalize(), inner
@@ -257,7 +257,7 @@ class _BlockReader:
         written = Markup()
         while self.index < len(self.lines) and (found := pattern.match(self.bare[self.index])):
             end = self._end_of_item(self.index + 1)
-            value = [cut_signed(self.lines[self.index], found.end()).strip()]
+            value = [skip_chars(self.lines[self.index], found.end()).strip()]
             value += [line.strip() for line in self.lines[self.index + 1 : end]]
             written += Markup("<div><dt>{}</dt><dd>{}</dd></div>").format(
                 found.group(1), self._inline(" ".join(value))
@@ -281,7 +281,7 @@ class _BlockReader:
         written = Markup(opening(found.group()))  # noqa: S704  a tag with a number
         while self.index < len(self.lines) and (found := pattern.match(self.bare[self.index])):
             end = self._end_of_indented(self.index + 1)
-            first = cut_signed(self.lines[self.index], found.end())
+            first = skip_chars(self.lines[self.index], found.end())
             item = [first, *_dedent(self.lines[self.index + 1 : end], found.end())]
             self.index = end
             written += Markup("<li>{}</li>").format(self._nested(item))
@@ -307,7 +307,7 @@ class _BlockReader:
         """A line block: each line begins with `| ` and stays a line."""
         written = []
         while self.index < len(self.lines) and re.match(r"\|(?: |$)", self.bare[self.index]):
-            written.append(self._inline(cut_signed(self.lines[self.index], 2)))
+            written.append(self._inline(skip_chars(self.lines[self.index], 2)))
             self.index += 1
         if not written:
             return None
@@ -345,9 +345,9 @@ class _BlockReader:
         end = self._end_of_indented(self.index) if end is None else end
         body = _dedent(self.lines[self.index : end])
         self.index = end
-        while body and not remove_signs(body[-1]).strip():
+        while body and not remove_markers(body[-1]).strip():
             self.writer.skip(body.pop())
-        while body and not remove_signs(body[0]).strip():
+        while body and not remove_markers(body[0]).strip():
             self.writer.skip(body.pop(0))
         return write_code("\n".join(body), self.writer) if body else Markup()
 
@@ -402,7 +402,7 @@ class _BlockReader:
 
     def _nested(self, lines: Sequence[str]) -> Markup:
         """The blocks of an item or a body; one paragraph alone needs no element."""
-        if self.depth >= DEEPEST:
+        if self.depth >= MAX_DEPTH:
             return self._inline("\n".join(lines))
         reader = _BlockReader(lines, self.targets, self.writer, self.depth + 1)
         return Markup("\n").join(block.html for block in reader.read())
@@ -446,10 +446,10 @@ def _take_visible(text: str, count: int) -> str:
     """The beginning of a marked text with so many characters, signs not counted."""
     position = 0
     while count > 0 and position < len(text):
-        if remove_signs(text[position]):
+        if remove_markers(text[position]):
             count -= 1
         position += 1
-    while position < len(text) and not remove_signs(text[position]):
+    while position < len(text) and not remove_markers(text[position]):
         position += 1
     return text[:position]
 
@@ -469,20 +469,20 @@ def _shape(border: str) -> str:
 def _dedent(lines: Sequence[str], least: int | None = None) -> list[str]:
     """Lines without the indentation that they share, at most `least` of it."""
     widths = [
-        len(bare) - len(bare.lstrip()) for line in lines if (bare := remove_signs(line)).strip()
+        len(bare) - len(bare.lstrip()) for line in lines if (bare := remove_markers(line)).strip()
     ]
     shared = min(widths, default=0)
     shared = shared if least is None else min(shared, least)
-    return [cut_signed(line, min(shared, _indent_of(line))) for line in lines]
+    return [skip_chars(line, min(shared, _indent_of(line))) for line in lines]
 
 
 def _indent_of(line: str) -> int:
-    bare = remove_signs(line)
+    bare = remove_markers(line)
     return len(bare) - len(bare.lstrip())
 
 
 def _drop_colons(line: str) -> str:
     """The last line of a paragraph before a listing: `text::` is shown as `text:`."""
-    bare = remove_signs(line)
+    bare = remove_markers(line)
     kept = "" if bare in ("::", "") else line.rstrip()[:-1]
     return kept.removesuffix(" :") if kept.endswith(" :") else kept

@@ -24,27 +24,27 @@ from ragline.search.messages import SearchAnswer
 from ragline.search.sample_questions import read_sample_questions
 from retrieval_api.access.callers import Caller
 from retrieval_api.messages.feedback import FeedbackBody
+from retrieval_api.operations.collections import read_current_status
+from retrieval_api.operations.feedback import store_feedback
 from retrieval_api.page import (
     comparison_pages,
     document_pages,
-    entrance,
     explanation_pages,
     plots,
+    session,
     views,
 )
 from retrieval_api.page.answers import answer_form
 from retrieval_api.page.code_samples import write_samples
 from retrieval_api.page.collection_choice import first_collection, list_names
 from retrieval_api.page.collection_states import (
-    StatusMemory,
+    StatusCache,
+    build_overviews,
     list_alarms,
     list_sources,
-    make_overviews,
-    read_present_status,
 )
-from retrieval_api.page.entrance import FromHere, Judging, Looking
-from retrieval_api.page.facet_groups import FacetMemory, group_facets, label_facet
-from retrieval_api.page.failures import PageRoute, ask_for_key
+from retrieval_api.page.error_pages import PageRoute, ask_for_key
+from retrieval_api.page.facet_groups import FacetCache, group_facets, label_facet
 from retrieval_api.page.forms import (
     PERIODS_DAYS,
     SearchForm,
@@ -52,7 +52,7 @@ from retrieval_api.page.forms import (
     read_posted_fields,
 )
 from retrieval_api.page.rendering import ASSETS_PATH, render
-from retrieval_api.routes.feedback import give_feedback
+from retrieval_api.page.session import PageFeedbackCaller, PageReader, SameOriginOnly
 from retrieval_api.service import OpenService
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
@@ -61,7 +61,7 @@ Posted = Annotated[dict[str, str], Depends(read_posted_fields)]
 
 
 @router.get("/")
-def show_search(request: Request, caller: Looking) -> Response:
+def show_search(request: Request, caller: PageReader) -> Response:
     """The hits of a question with all that is behind them; without one, where to begin."""
     form = SearchForm.read(
         request.query_params, first_collection(caller), request.query_params.getlist("facet")
@@ -79,15 +79,15 @@ def show_search(request: Request, caller: Looking) -> Response:
         form=form,
         collections=list_names(caller, form.collection),
         answer=answer,
-        hits=views.show_hits(answer) if answer else [],
+        hits=views.build_hit_views(answer) if answer else [],
         problem=answered.problem,
-        **_read_beside(request, caller, form, answer),
+        **_read_sidebar(request, caller, form, answer),
     )
 
 
 def _show_home(request: Request, caller: Caller, form: SearchForm) -> Response:
     """The box, what the collections hold and how fresh they are, and questions to begin with."""
-    overviews = make_overviews(caller, read_present_status(caller))
+    overviews = build_overviews(caller, read_current_status(caller))
     chosen = next((one for one in overviews if one.name == form.collection), None)
     return render(
         request,
@@ -103,16 +103,18 @@ def _show_home(request: Request, caller: Caller, form: SearchForm) -> Response:
 
 def _read_samples(caller: Caller, collection: str) -> list[str]:
     golden = caller.collection(collection).golden
-    return read_sample_questions(caller.database, collection, golden, caller.narrow(()))
+    return read_sample_questions(
+        caller.database, collection, golden, caller.restrict_principals(())
+    )
 
 
-def _read_beside(
+def _read_sidebar(
     request: Request, caller: Caller, form: SearchForm, answer: SearchAnswer | None
 ) -> dict[str, Any]:
     """What stands beside an answer: alarms, facets and the search as code; empty without one."""
     if answer is None:
         return {"alarms": [], "groups": [], "samples": None, "label_facet": label_facet}
-    memory: PageMemory = request.app.state.page_memory
+    memory: PageCaches = request.app.state.page_caches
     return {
         "alarms": list_alarms(memory.status.read(caller), answer.collection),
         "groups": group_facets(memory.facets.read(caller, answer.collection), form.facets),
@@ -124,23 +126,23 @@ def _read_beside(
 
 
 @router.get("/receipts/{receipt_id}")
-def show_receipt(receipt_id: str, request: Request, caller: Looking) -> Response:
+def show_receipt(receipt_id: str, request: Request, caller: PageReader) -> Response:
     """What lies behind a hit: the document, the run and the settings that made it."""
-    explained = explain_receipt(caller.database, receipt_id, caller.view(()))
+    explained = explain_receipt(caller.database, receipt_id, caller.make_viewer(()))
     return render(
         request,
         "receipt.html",
         caller,
         explained=explained,
         shown=views.show_receipt(explained),
-        around=views.show_around(explained, read_hit_context(caller.database, explained)),
+        around=views.render_context(explained, read_hit_context(caller.database, explained)),
         metadata=views.list_values(explained.metadata),
         chunking=views.list_values(explained.chunking),
     )
 
 
 @router.get("/freshness-and-quality")
-def show_quality(request: Request, caller: Looking) -> Response:
+def show_quality(request: Request, caller: PageReader) -> Response:
     """The clocks of each source that the caller may know of, and plots of one collection.
 
     Plots are made of everybody's searches, so they need the scope that /v1/quality needs.
@@ -149,7 +151,7 @@ def show_quality(request: Request, caller: Looking) -> Response:
     name = given.get("collection", "").replace("\0", "\ufffd") or first_collection(caller)
     collection = caller.collection(name).name if name else ""
     days = read_period_days(given.get("days"))
-    status = read_present_status(caller)
+    status = read_current_status(caller)
     may_see_plots = bool(collection) and caller.is_permitted("admin")
     return render(
         request,
@@ -159,10 +161,10 @@ def show_quality(request: Request, caller: Looking) -> Response:
         collection=collection,
         days=days,
         periods=PERIODS_DAYS,
-        sources=views.show_sources(list_sources(caller, status)),
+        sources=views.build_source_views(list_sources(caller, status)),
         alarms=[
             alarm
-            for one in make_overviews(caller, status)
+            for one in build_overviews(caller, status)
             for alarm in one.alarms
             if alarm.source is None
         ],
@@ -183,7 +185,7 @@ def _draw_collection(caller: Caller, collection: str, days: int) -> list[plots.P
     first = last - timedelta(days=days - 1)
     period = Period.of_days(first, last)
     figures = read_figures(caller.database, period, collection)
-    return plots.draw_plots(
+    return plots.build_plots(
         first,
         last,
         figures[0] if figures else None,
@@ -192,8 +194,8 @@ def _draw_collection(caller: Caller, collection: str, days: int) -> list[plots.P
     )
 
 
-@router.post("/feedback", dependencies=[FromHere])
-def keep_feedback(request: Request, posted: Posted, caller: Judging) -> Response:
+@router.post("/feedback", dependencies=[SameOriginOnly])
+def keep_feedback(request: Request, posted: Posted, caller: PageFeedbackCaller) -> Response:
     """Keep a verdict or a click. The script gets JSON, a browser without it a page to go back from.
 
     Raises:
@@ -206,7 +208,7 @@ def keep_feedback(request: Request, posted: Posted, caller: Judging) -> Response
         "kind": posted.get("kind", ""),
     }
     try:
-        kept = give_feedback(FeedbackBody.model_validate(body), caller)
+        kept = store_feedback(FeedbackBody.model_validate(body), caller)
     except ValidationError as error:
         faults = [{**fault, "loc": ("body", *fault["loc"])} for fault in error.errors()]
         raise RequestValidationError(faults) from None
@@ -215,24 +217,24 @@ def keep_feedback(request: Request, posted: Posted, caller: Judging) -> Response
     return render(request, "thanks.html", caller, kept=kept, back=posted.get("back", ""))
 
 
-@router.post("/sign-in", dependencies=[FromHere])
+@router.post("/sign-in", dependencies=[SameOriginOnly])
 def sign_in(request: Request, posted: Posted, service: OpenService) -> Response:
     """Keep a key that may be used, and go where it was asked for."""
     key = posted.get("key", "").strip()
     wanted = posted.get("wanted", "")
-    wanted = wanted if entrance.is_own_path(wanted) else "/"
+    wanted = wanted if session.is_local_path(wanted) else "/"
     if find_key(service.database, key) is None:
         return ask_for_key(request, is_wrong=True, wanted=wanted)
     answer = RedirectResponse(wanted, 303)
-    entrance.keep_key(request, answer, key)
+    session.set_key_cookie(request, answer, key)
     return answer
 
 
-@router.post("/sign-out", dependencies=[FromHere])
+@router.post("/sign-out", dependencies=[SameOriginOnly])
 async def sign_out(request: Request) -> Response:
     """Forget the key, and ask for one."""
     answer = RedirectResponse(f"{request.scope.get('root_path', '')}/", 303)
-    entrance.forget_key(request, answer)
+    session.delete_key_cookie(request, answer)
     return answer
 
 
@@ -242,16 +244,16 @@ def mount_page(app: FastAPI) -> None:
     app.include_router(document_pages.router)
     app.include_router(comparison_pages.router)
     app.include_router(explanation_pages.router)
-    app.state.page_memory = PageMemory(StatusMemory(), FacetMemory())
+    app.state.page_caches = PageCaches(StatusCache(), FacetCache())
     app.mount(ASSETS_PATH, _Assets(directory=_assets_folder()))
 
 
 @dataclass(frozen=True, slots=True)
-class PageMemory:
+class PageCaches:
     """What the page reads seldom and shows often."""
 
-    status: StatusMemory
-    facets: FacetMemory
+    status: StatusCache
+    facets: FacetCache
 
 
 class _Assets(StaticFiles):

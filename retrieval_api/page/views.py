@@ -12,8 +12,8 @@ from markupsafe import Markup
 from ragline.search.inspection import Chunk, ExplainedReceipt, HitContext, ServedDocument
 from ragline.search.messages import Highlight, Hit, HitExplanation, SearchAnswer
 from ragline.status import SourceStatus
-from retrieval_api.page.chunk_text import ShownText, show_text
-from retrieval_api.page.plots import ShownClock, show_clocks
+from retrieval_api.page.chunk_text import RenderedText, render_text
+from retrieval_api.page.plots import ClockView, build_clock_views
 
 CountTokens = Callable[[list[str]], list[int]]
 
@@ -29,64 +29,64 @@ class ScoreBar:
 
 
 @dataclass(frozen=True, slots=True)
-class ShownHit:
+class HitView:
     """A hit with its rendered text, that of its neighbours, and its scores by stage."""
 
     hit: Hit
-    text: ShownText
+    text: RenderedText
     before: Markup
     after: Markup
     bars: list[ScoreBar]
 
 
 @dataclass(frozen=True, slots=True)
-class ShownChunk:
+class ChunkView:
     """A chunk with its rendered text. `repeated_tokens` of its start also end the chunk before."""
 
     chunk: Chunk
-    text: ShownText
+    text: RenderedText
     repeated_tokens: int
 
 
 @dataclass(frozen=True, slots=True)
-class ShownSource:
+class SourceView:
     """A source with its clocks, and of its documents how many are in each state that any is in."""
 
     status: SourceStatus
-    clocks: list[ShownClock]
+    clocks: list[ClockView]
     states: list[tuple[str, int]]
 
 
-def show_sources(sources: Sequence[SourceStatus]) -> list[ShownSource]:
+def build_source_views(sources: Sequence[SourceStatus]) -> list[SourceView]:
     """Sources in their order, those first that somebody has to look at."""
     urgent = sorted(sources, key=lambda source: source.is_fresh)
     return [
-        ShownSource(
+        SourceView(
             source,
-            show_clocks(source, number),
+            build_clock_views(source, number),
             [(state, count) for state, count in source.documents.items() if count],
         )
         for number, source in enumerate(urgent)
     ]
 
 
-def show_hits(answer: SearchAnswer) -> list[ShownHit]:
+def build_hit_views(answer: SearchAnswer) -> list[HitView]:
     """The hits of an answer that was asked for with highlights and explanations."""
     best = max((_keyword_score(hit) for hit in answer.hits), default=0.0)
     return [
-        ShownHit(
+        HitView(
             hit,
-            _show_hit_text(hit),
-            _show_neighbour(hit.before, hit),
-            _show_neighbour(hit.after, hit),
+            _render_hit_text(hit),
+            _render_neighbour(hit.before, hit),
+            _render_neighbour(hit.after, hit),
             _draw_bars(hit, best),
         )
         for hit in answer.hits
     ]
 
 
-def _show_hit_text(hit: Hit) -> ShownText:
-    return show_text(
+def _render_hit_text(hit: Hit) -> RenderedText:
+    return render_text(
         hit.text or "",
         hit.media_type,
         headings=hit.heading_path,
@@ -96,10 +96,10 @@ def _show_hit_text(hit: Hit) -> ShownText:
     )
 
 
-def _show_neighbour(text: str | None, hit: Hit) -> Markup:
+def _render_neighbour(text: str | None, hit: Hit) -> Markup:
     if text is None:
         return Markup()
-    return show_text(text, hit.media_type, headings=hit.heading_path, title=hit.title).first
+    return render_text(text, hit.media_type, headings=hit.heading_path, title=hit.title).first
 
 
 def _keyword_score(hit: Hit) -> float:
@@ -114,7 +114,7 @@ def _draw_bars(hit: Hit, best_keyword: float) -> list[ScoreBar]:
     stages = [
         ("vector", found.vector_score, found.vector_rank, 1.0),
         ("keyword", found.keyword_score, found.keyword_rank, best_keyword),
-        ("fused", found.fused_score, found.fused_rank, _full_fused(found)),
+        ("fused", found.fused_score, found.fused_rank, _fused_bar_end(found)),
         ("rerank", found.rerank_score, None, 1.0),
     ]
     return [
@@ -124,7 +124,7 @@ def _draw_bars(hit: Hit, best_keyword: float) -> list[ScoreBar]:
     ]
 
 
-def _full_fused(found: HitExplanation) -> float:
+def _fused_bar_end(found: HitExplanation) -> float:
     """Fused scores end at 1; in one leg alone they are that leg's, and BM25 may be over it."""
     return max(1.0, found.fused_score)
 
@@ -133,11 +133,11 @@ def _width(score: float, full: float) -> float:
     return round(100 * min(max(score / full, 0.0), 1.0), 1) if full > 0 else 0.0
 
 
-def show_chunks(
+def build_chunk_views(
     document: ServedDocument,
     count_tokens: CountTokens,
     highlights: Mapping[int, Sequence[Highlight]],
-) -> list[ShownChunk]:
+) -> list[ChunkView]:
     """A document's chunks in order; `highlights` are by entry id."""
     repeated = [
         _repeated_chars(before, chunk)
@@ -146,9 +146,9 @@ def show_chunks(
     starts = [chunk.text[:length] for chunk, length in zip(document.chunks, repeated, strict=True)]
     tokens = count_tokens(starts)
     return [
-        ShownChunk(
+        ChunkView(
             chunk,
-            show_text(
+            render_text(
                 chunk.text,
                 document.media_type,
                 headings=chunk.heading_path,
@@ -162,9 +162,9 @@ def show_chunks(
     ]
 
 
-def show_receipt(explained: ExplainedReceipt) -> ShownText:
+def show_receipt(explained: ExplainedReceipt) -> RenderedText:
     """The text behind a receipt."""
-    return show_text(
+    return render_text(
         explained.text,
         explained.media_type,
         headings=explained.heading_path,
@@ -172,7 +172,7 @@ def show_receipt(explained: ExplainedReceipt) -> ShownText:
     )
 
 
-def show_around(explained: ExplainedReceipt, around: HitContext) -> list[tuple[str, Markup]]:
+def render_context(explained: ExplainedReceipt, around: HitContext) -> list[tuple[str, Markup]]:
     """What stands around the text of a receipt: a heading and the text, for each that there is."""
     parts = [("Before", around.before), ("After", around.after), ("The section", around.section)]
     if around.section == explained.text:
@@ -180,7 +180,7 @@ def show_around(explained: ExplainedReceipt, around: HitContext) -> list[tuple[s
     return [
         (
             heading,
-            show_text(
+            render_text(
                 text,
                 explained.media_type,
                 headings=explained.heading_path,
@@ -198,8 +198,8 @@ def _repeated_chars(before: Chunk | None, chunk: Chunk) -> int:
 
 def list_values(metadata: dict[str, Any]) -> list[tuple[str, str]]:
     """Metadata by key, each value as JSON but plain texts as they are."""
-    return [(key, _say_value(value)) for key, value in sorted(metadata.items())]
+    return [(key, _format_value(value)) for key, value in sorted(metadata.items())]
 
 
-def _say_value(value: object) -> str:
+def _format_value(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)

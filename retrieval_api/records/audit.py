@@ -20,11 +20,11 @@ from ragline.storable_text import clean_value
 from ragline.storage.statements import load_statement
 from retrieval_api.records.batch_writer import BatchWriter
 
-LONGEST_PATH_CHARS = 1_000
+MAX_PATH_CHARS = 1_000
 # Asked every few seconds by machines, and about nothing of anybody's.
-UNINTERESTING = frozenset({"/healthz", "/readyz", "/metrics", "/openapi.json", "/docs"})
+UNAUDITED_PATHS = frozenset({"/healthz", "/readyz", "/metrics", "/openapi.json", "/docs"})
 # The style, script and pictures of the page and of the documentation.
-FILES = ("/page/", "/docs/assets/")
+UNAUDITED_PREFIXES = ("/page/", "/docs/assets/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Audit:
         self._log = log
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or _is_uninteresting(scope["path"]):
+        if scope["type"] != "http" or _is_unaudited(scope["path"]):
             await self._app(scope, receive, send)
             return
 
@@ -81,7 +81,7 @@ def describe_request(scope: Scope, status: int) -> AuditEvent:
         "key_id": logged.get("key"),
         "tenant": logged.get("tenant"),
         "method": scope["method"][:20],
-        "path": clean_value(scope["path"][:LONGEST_PATH_CHARS]),
+        "path": clean_value(scope["path"][:MAX_PATH_CHARS]),
         "collection": logged.get("collection"),
         "generation_id": logged.get("generation"),
         "status": status,
@@ -89,5 +89,5 @@ def describe_request(scope: Scope, status: int) -> AuditEvent:
     return AuditEvent(uuid4(), row)
 
 
-def _is_uninteresting(path: str) -> bool:
-    return path in UNINTERESTING or path.startswith(FILES)
+def _is_unaudited(path: str) -> bool:
+    return path in UNAUDITED_PATHS or path.startswith(UNAUDITED_PREFIXES)

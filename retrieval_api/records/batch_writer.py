@@ -23,13 +23,13 @@ from ragline.storage.database import Database, limit_statements
 logger = logging.getLogger(__name__)
 
 CAPACITY = 10_000
-LARGEST_BATCH = 500
+MAX_BATCH_ROWS = 500
 # How long a row may lie before it is written.
-LONGEST_DELAY_S = 0.2
-LONGEST_WRITE_MS = 2_000
+MAX_DELAY_S = 0.2
+MAX_WRITE_MS = 2_000
 RETRY_S = 1.0
 # How long writing may go on when the service stops.
-LONGEST_FLUSH_S = 5.0
+MAX_FLUSH_S = 5.0
 # An outage is one line in the log and another one a minute.
 LOG_EVERY_S = 60.0
 
@@ -82,7 +82,7 @@ class BatchWriter(ABC, Generic[Row]):
             self._stopping_at = monotonic()
             self._condition.notify_all()
         if self._writer is not None:
-            self._writer.join(LONGEST_FLUSH_S + LONGEST_WRITE_MS / 1e3)
+            self._writer.join(MAX_FLUSH_S + MAX_WRITE_MS / 1e3)
 
     @abstractmethod
     def _insert(self, connection: Connection, batch: Sequence[Row]) -> None:
@@ -96,7 +96,7 @@ class BatchWriter(ABC, Generic[Row]):
     def _request_id(self, row: Row) -> str:
         """The request that a row tells of, as the service's log names it."""
 
-    def _forget(self) -> None:
+    def _reset_caches(self) -> None:
         """Let go of what was learnt in a transaction that failed."""
 
     def record(self, row: Row) -> None:
@@ -106,10 +106,10 @@ class BatchWriter(ABC, Generic[Row]):
                 self._waiting.append(row)
                 self._pending.add(self._key(row))
                 # The writer sleeps through all but the first and the last of a batch.
-                if len(self._waiting) in (1, LARGEST_BATCH):
+                if len(self._waiting) in (1, MAX_BATCH_ROWS):
                     self._condition.notify_all()
                 return
-        self._lose([row], "full" if self._stopping_at is None else "stopped", "no room")
+        self._count_lost([row], "full" if self._stopping_at is None else "stopped", "no room")
 
     def _write_until_stopped(self, database: Database) -> None:
         while batch := self._take_batch():
@@ -122,13 +122,13 @@ class BatchWriter(ABC, Generic[Row]):
         """The next records, once they are to be written; none when the recorder is to end."""
         with self._condition:
             self._condition.wait_for(lambda: self._waiting or self._stopping_at is not None)
-            self._condition.wait_for(self._is_due, LONGEST_DELAY_S)
+            self._condition.wait_for(self._is_due, MAX_DELAY_S)
             self._is_urgent = False
-            count = min(len(self._waiting), LARGEST_BATCH)
+            count = min(len(self._waiting), MAX_BATCH_ROWS)
             return [self._waiting.popleft() for _ in range(count)]
 
     def _is_due(self) -> bool:
-        is_full = len(self._waiting) >= LARGEST_BATCH
+        is_full = len(self._waiting) >= MAX_BATCH_ROWS
         return is_full or self._is_urgent or self._stopping_at is not None
 
     def _write(self, database: Database, batch: Sequence[Row]) -> None:
@@ -136,22 +136,22 @@ class BatchWriter(ABC, Generic[Row]):
         try:
             with database.begin() as connection:
                 # A lock must not hold the others for long: somebody may wait for them.
-                limit_statements(connection, LONGEST_WRITE_MS)
+                limit_statements(connection, MAX_WRITE_MS)
                 self._insert(connection, batch)
         except Exception as error:  # this thread has no caller: counted and logged, or raised
-            self._forget()
+            self._reset_caches()
             if _is_outage(error):
                 raise
             if len(batch) == 1:
-                self._settle(batch)
-                self._lose(batch, "refused", _describe(error))
+                self._mark_done(batch)
+                self._count_lost(batch, "refused", _describe(error))
                 return
             middle = len(batch) // 2
             self._write(database, batch[:middle])
             self._write(database, batch[middle:])
         else:
             self.written_count += len(batch)
-            self._settle(batch)
+            self._mark_done(batch)
 
     def _put_back(self, batch: Sequence[Row], error: Exception) -> None:
         """Keep a batch for the next try, or give all up when it is time to end."""
@@ -162,19 +162,19 @@ class BatchWriter(ABC, Generic[Row]):
             self._log(f"{self.what} wait", error=_describe(error), waiting=len(self._waiting))
             stopping_at = self._stopping_at
             self._condition.wait_for(lambda: self._stopping_at != stopping_at, RETRY_S)
-            if stopping_at is None or monotonic() < stopping_at + LONGEST_FLUSH_S:
+            if stopping_at is None or monotonic() < stopping_at + MAX_FLUSH_S:
                 return
             given_up = list(self._waiting)
             self._waiting.clear()
-        self._settle(given_up)
-        self._lose(given_up, "stopped", _describe(error))
+        self._mark_done(given_up)
+        self._count_lost(given_up, "stopped", _describe(error))
 
-    def _settle(self, batch: Sequence[Row]) -> None:
+    def _mark_done(self, batch: Sequence[Row]) -> None:
         with self._condition:
             self._pending.difference_update(map(self._key, batch))
             self._condition.notify_all()
 
-    def _lose(self, rows: Sequence[Row], loss: Loss, reason: str) -> None:
+    def _count_lost(self, rows: Sequence[Row], loss: Loss, reason: str) -> None:
         with self._condition:
             self.lost_counts[loss] += len(rows)
             self._log(

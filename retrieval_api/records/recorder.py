@@ -16,7 +16,7 @@ from ragline.search.client_hashes import ClientHashes
 from ragline.search.recording import SearchRecord, record_requests
 from retrieval_api.records.batch_writer import CAPACITY, BatchWriter
 
-LONGEST_WAIT_S = 2.0
+MAX_WAIT_S = 2.0
 
 
 class RecordPendingError(RaglineError):
@@ -45,9 +45,7 @@ class Recorder(BatchWriter[SearchRecord]):
                 return
             self._is_urgent = True
             self._condition.notify_all()
-            if not self._condition.wait_for(
-                lambda: request_id not in self._pending, LONGEST_WAIT_S
-            ):
+            if not self._condition.wait_for(lambda: request_id not in self._pending, MAX_WAIT_S):
                 raise RecordPendingError(f"search {request_id} is not on record yet; ask again")
 
     def _insert(self, connection: Connection, batch: Sequence[SearchRecord]) -> None:
@@ -59,5 +57,5 @@ class Recorder(BatchWriter[SearchRecord]):
     def _request_id(self, row: SearchRecord) -> str:
         return str(row.request_id)
 
-    def _forget(self) -> None:
+    def _reset_caches(self) -> None:
         self._clients.forget()

@@ -9,7 +9,7 @@ from ragline.search.recording import RequestOrigin
 # A service that asks for many people names each of them by an id of its own.
 CLIENT_HEADER = "X-Client-ID"
 KEY_HEADERS = ("Authorization", "X-API-Key")
-LONGEST_CLIENT_CHARS = 4_096
+MAX_CLIENT_CHARS = 4_096
 
 
 def find_request_origin(request: Request) -> RequestOrigin:
@@ -23,7 +23,7 @@ def find_request_origin(request: Request) -> RequestOrigin:
     key = getattr(request.state, "token", None) or next(keys, None)
     address = request.client.host if request.client else ""
     named = request.headers.get(CLIENT_HEADER, "")
-    client = f"{key or address}\n{named}"[:LONGEST_CLIENT_CHARS]
+    client = f"{key or address}\n{named}"[:MAX_CLIENT_CHARS]
     state = request.state
     return RequestOrigin(
         trace_id=getattr(state, "trace_id", None),

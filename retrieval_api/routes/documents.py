@@ -23,8 +23,10 @@ from ragline.sources.push.operations import (
     push_documents,
 )
 from ragline.sources.push.settings import PushSettings
-from retrieval_api.access.callers import Pushing
-from retrieval_api.messages import pushing
+from retrieval_api.access.callers import PushCaller
+from retrieval_api.dependencies.document_ids import DOCUMENT_PATH, DocumentIdInPath
+from retrieval_api.dependencies.pushed_bodies import PushedTo, WholeBody, read_json, read_put
+from retrieval_api.messages import pushed_documents
 from retrieval_api.openapi import may_answer, must_send
 from retrieval_api.problems import (
     BODY_TOO_LARGE,
@@ -35,25 +37,16 @@ from retrieval_api.problems import (
     UNKNOWN_DOCUMENT,
     kind_of_status,
 )
-from retrieval_api.routes.pushed_bodies import (
-    DocumentIdInPath,
-    PushedTo,
-    WholeBody,
-    read_json,
-    read_put,
-)
 
 router = APIRouter(tags=["documents"])
-
-DOCUMENT_PATH = "/v1/collections/{collection}/documents/{document_id:document_id}"
 
 
 @router.put(
     DOCUMENT_PATH,
     summary="Put a document into a collection",
-    openapi_extra=must_send(pushing.DocumentBody, or_any_file=True),
+    openapi_extra=must_send(pushed_documents.DocumentBody, or_any_file=True),
     responses={
-        201: {"description": "Created", "model": pushing.DocumentPut},
+        201: {"description": "Created", "model": pushed_documents.DocumentPut},
         **may_answer(
             UNKNOWN_COLLECTION,
             NO_PUSH_SOURCE,
@@ -67,23 +60,23 @@ DOCUMENT_PATH = "/v1/collections/{collection}/documents/{document_id:document_id
 def put_document(
     source: PushedTo,
     document_id: DocumentIdInPath,
-    parameters: Annotated[pushing.FileParameters, Query()],
+    parameters: Annotated[pushed_documents.FileParameters, Query()],
     body: WholeBody,
     request: Request,
     response: Response,
-    caller: Pushing,
-) -> pushing.DocumentPut:
-    """Keep a text, or a file of any type, until it is put anew or deleted.
+    caller: PushCaller,
+) -> pushed_documents.DocumentPut:
+    """Store a text, or a file of any type, until it is replaced or deleted.
 
-    Putting the same again changes nothing. Searches find the document once its source has been
-    synced, which begins within seconds of the change.
+    Putting the same document again changes nothing. Searches find the document after the next sync
+    of its source. The sync starts within seconds of the change.
     """
     put = read_put(request, document_id, parameters, body)
     check_size(put, source.max_document_bytes)
     (outcome,) = _push(caller, source, [put])
     response.status_code = 201 if outcome.status == "created" else 200
     _log(request, source, [outcome])
-    return pushing.DocumentPut.model_validate(
+    return pushed_documents.DocumentPut.model_validate(
         {**_describe(source, outcome), "visible_within_seconds": _visible_within_s(source)}
     )
 
@@ -96,19 +89,19 @@ def put_document(
     ),
 )
 def delete_document(
-    source: PushedTo, document_id: DocumentIdInPath, request: Request, caller: Pushing
-) -> pushing.DocumentDeleted:
-    """Forget a document that was put: its content at once, its text in searches after the sync.
+    source: PushedTo, document_id: DocumentIdInPath, request: Request, caller: PushCaller
+) -> pushed_documents.DocumentDeleted:
+    """Delete a pushed document: its content now, and its chunks in searches with the next sync.
 
     Deleting it again changes nothing.
     """
     (outcome,) = _push(caller, source, [Delete(document_id)])
     if outcome.status == "unknown":
         raise UnknownDocumentError(
-            f"no document {document_id!r} was ever put into the collection {source.collection!r}"
+            f"no document {document_id!r} was ever put into collection {source.collection!r}"
         )
     _log(request, source, [outcome])
-    return pushing.DocumentDeleted.model_validate(
+    return pushed_documents.DocumentDeleted.model_validate(
         {**_describe(source, outcome), "forgotten_within_seconds": _forgotten_within_s(source)}
     )
 
@@ -116,33 +109,35 @@ def delete_document(
 @router.post(
     "/v1/collections/{collection}/documents:bulk",
     summary="Put and delete many documents at once",
-    openapi_extra=must_send(pushing.DocumentOperations),
+    openapi_extra=must_send(pushed_documents.DocumentOperations),
     responses=may_answer(
         UNKNOWN_COLLECTION, NO_PUSH_SOURCE, BODY_TOO_LARGE, INVALID_REQUEST, DATABASE_UNAVAILABLE
     ),
 )
 def push_operations(
-    source: PushedTo, body: WholeBody, request: Request, caller: Pushing
-) -> pushing.OperationOutcomes:
-    """Carry out operations in their order, in one transaction.
+    source: PushedTo, body: WholeBody, request: Request, caller: PushCaller
+) -> pushed_documents.OperationOutcomes:
+    """Apply operations in the order of the list, in one transaction.
 
-    When one of them is not valid, its index is named and nothing is written.
+    When an operation is malformed, its index is reported and nothing is written.
     """
-    asked = read_json(body, pushing.DocumentOperations)
-    operations = [operation.to_operation() for operation in asked.operations]
+    message = read_json(body, pushed_documents.DocumentOperations)
+    operations = [operation.to_operation() for operation in message.operations]
     _check_sizes(operations, source.max_document_bytes)
     outcomes = _push(caller, source, operations)
     _log(request, source, outcomes)
-    return pushing.OperationOutcomes(
+    return pushed_documents.OperationOutcomes(
         collection=source.collection,
         source=source.name,
         visible_within_seconds=_visible_within_s(source),
         forgotten_within_seconds=_forgotten_within_s(source),
-        results=[pushing.OperationOutcome.model_validate(outcome) for outcome in outcomes],
+        results=[pushed_documents.OperationOutcome.model_validate(outcome) for outcome in outcomes],
     )
 
 
-def _push(caller: Pushing, source: PushSettings, operations: Sequence[Operation]) -> list[Outcome]:
+def _push(
+    caller: PushCaller, source: PushSettings, operations: Sequence[Operation]
+) -> list[Outcome]:
     tenant = caller.service.configuration.collection(source.collection).tenant
     try:
         return push_documents(caller.database, source.name, operations, tenant=tenant)
@@ -157,8 +152,8 @@ def _check_sizes(operations: Sequence[Operation], limit: int) -> None:
             if isinstance(operation, Put):
                 check_size(operation, limit)
         except DocumentTooLargeError as error:
-            place = ("body", "operations", index, "text")
-            faults.append({"type": "too_large", "loc": place, "msg": str(error)})
+            location = ("body", "operations", index, "text")
+            faults.append({"type": "too_large", "loc": location, "msg": str(error)})
     if faults:
         raise RequestValidationError(faults)
 

@@ -12,7 +12,7 @@ from ragline.embedder.backend import Floats
 from ragline.embedder.embedder import Embedder
 from ragline.embedder.model_files import DEFAULT_MODEL
 from ragline.errors import UnknownModelError
-from retrieval_api.access.callers import Caller, Searching
+from retrieval_api.access.callers import Caller, SearchCaller
 from retrieval_api.messages import openai_shapes
 from retrieval_api.openapi import may_answer
 from retrieval_api.problems import (
@@ -31,7 +31,7 @@ router = APIRouter(tags=["for OpenAI's clients"])
     responses=may_answer(UNKNOWN_MODEL, BODY_TOO_LARGE, INVALID_REQUEST, MODEL_UNAVAILABLE),
 )
 def embed(
-    body: openai_shapes.EmbeddingsBody, request: Request, caller: Searching
+    body: openai_shapes.EmbeddingsBody, request: Request, caller: SearchCaller
 ) -> openai_shapes.Embeddings:
     """The vectors that documents of these texts have in an index. Nothing is kept of them."""
     embedder = caller.service.searcher.embedder(choose_model(caller, body.model))

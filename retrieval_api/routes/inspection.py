@@ -1,28 +1,24 @@
-"""What lies behind hits: receipts explained, a collection's documents, and one with its chunks."""
+"""GET of receipts, of a collection's documents, and of one document with its chunks."""
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from fastapi.exceptions import RequestValidationError
 from pydantic import StringConstraints
 
-from ragline.search.document_records import RecordedDocument
 from ragline.search.inspection import (
     ExplainedReceipt,
-    ListedDocument,
     ServedDocument,
     explain_receipt,
     list_documents,
     read_document,
 )
-from retrieval_api.access.callers import Searching
+from retrieval_api.access.callers import SearchCaller
+from retrieval_api.dependencies.document_ids import DOCUMENT_PATH, DocumentIdInPath
 from retrieval_api.messages import fields, inspection
 from retrieval_api.openapi import may_answer
+from retrieval_api.operations.cursors import MAX_CURSOR_CHARS, read_cursor, write_cursor
 from retrieval_api.problems import (
     AMBIGUOUS_DOCUMENT,
     DATABASE_UNAVAILABLE,
@@ -32,19 +28,22 @@ from retrieval_api.problems import (
     UNKNOWN_DOCUMENT,
     UNKNOWN_RECEIPT,
 )
-from retrieval_api.routes.documents import DOCUMENT_PATH
-from retrieval_api.routes.pushed_bodies import DocumentIdInPath
 
 router = APIRouter(tags=["documents"])
 
 Principals = Annotated[
     list[fields.Identifier],
-    Query(alias="principal", max_length=100, description="Who asks; may be repeated."),
+    Query(
+        alias="principal",
+        max_length=100,
+        description="A principal of the person who searches; may be repeated.",
+    ),
 ]
-SourceName = Annotated[fields.Identifier | None, Query(description="Of this source alone.")]
-LARGEST_PAGE = 1_000
-LONGEST_CURSOR_CHARS = 8_000
-Cursor = Annotated[str, StringConstraints(max_length=LONGEST_CURSOR_CHARS)]
+SourceName = Annotated[
+    fields.Identifier | None, Query(description="Only documents of this source.")
+]
+MAX_PAGE_DOCUMENTS = 1_000
+Cursor = Annotated[str, StringConstraints(max_length=MAX_CURSOR_CHARS)]
 
 
 @router.get(
@@ -55,11 +54,11 @@ Cursor = Annotated[str, StringConstraints(max_length=LONGEST_CURSOR_CHARS)]
 )
 def show_receipt(
     receipt_id: str,
-    caller: Searching,
+    caller: SearchCaller,
     principals: Principals = [],  # noqa: B006  FastAPI copies it
 ) -> ExplainedReceipt:
-    """The source, the run and the settings behind a hit, by the `id` of its receipt."""
-    return explain_receipt(caller.database, receipt_id, caller.view(principals))
+    """The source, the run and the settings that produced a hit, by the `id` of its receipt."""
+    return explain_receipt(caller.database, receipt_id, caller.make_viewer(principals))
 
 
 @router.get(
@@ -69,18 +68,18 @@ def show_receipt(
 )
 def show_documents(
     collection: str,
-    caller: Searching,
+    caller: SearchCaller,
     principals: Principals = [],  # noqa: B006  FastAPI copies it
     source: SourceName = None,
-    after: Annotated[Cursor | None, Query(description="`next` of the page before.")] = None,
-    limit: Annotated[int, Query(ge=1, le=LARGEST_PAGE)] = 100,
+    after: Annotated[Cursor | None, Query(description="`next` of the previous page.")] = None,
+    limit: Annotated[int, Query(ge=1, le=MAX_PAGE_DOCUMENTS)] = 100,
 ) -> inspection.Documents:
-    """A page of documents with their states, by source and id."""
+    """A page of documents with their states, sorted by source and id."""
     name = caller.collection(collection).name
     found = list_documents(
         caller.database,
         name,
-        caller.narrow(principals),
+        caller.restrict_principals(principals),
         source=source,
         after=("", "") if after is None else read_cursor(after),
         limit=limit + 1,
@@ -109,39 +108,18 @@ def show_documents(
 def show_document(
     collection: str,
     document_id: DocumentIdInPath,
-    caller: Searching,
+    caller: SearchCaller,
     principals: Principals = [],  # noqa: B006  FastAPI copies it
     source: SourceName = None,
 ) -> ServedDocument:
-    """A document as searches see it: its chunks in order, each with its receipt."""
+    """A document as searches return it: its chunks in order, each with its receipt."""
     name = caller.collection(collection).name
     generation = caller.service.searcher.live_generation(name, caller.tenant)
     return read_document(
-        caller.database, generation, name, document_id, caller.narrow(principals), source
+        caller.database,
+        generation,
+        name,
+        document_id,
+        caller.restrict_principals(principals),
+        source,
     )
-
-
-def write_cursor(document: ListedDocument | RecordedDocument) -> str:
-    """Where a page ended, as a word that fits into an address."""
-    place = json.dumps([document.source, document.document_id])
-    return base64.urlsafe_b64encode(place.encode()).decode().rstrip("=")
-
-
-def read_cursor(cursor: str) -> tuple[str, str]:
-    """Where the page before ended.
-
-    Raises:
-        RequestValidationError: it is none of ours.
-    """
-    try:
-        padded = cursor + "=" * (-len(cursor) % 4)
-        source, document_id = json.loads(base64.urlsafe_b64decode(padded.encode("ascii")))
-        if not isinstance(source, str) or "\0" in source:
-            raise ValueError  # noqa: TRY301  as any other that is none
-        if not isinstance(document_id, str) or "\0" in document_id:
-            raise ValueError  # noqa: TRY301
-        (source + document_id).encode()
-    except (ValueError, TypeError, RecursionError, binascii.Error):
-        fault = {"type": "cursor", "loc": ("query", "after"), "msg": "is no `next` of a page"}
-        raise RequestValidationError([fault]) from None
-    return source, document_id

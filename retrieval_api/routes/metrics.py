@@ -8,11 +8,11 @@ from fastapi import APIRouter, Request
 from fastapi.responses import PlainTextResponse
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
-from retrieval_api.access.callers import is_local, may
+from retrieval_api.access.callers import is_local, require_scope
 from retrieval_api.service import OpenService
 
 # Prometheus gives up after ten seconds.
-LONGEST_WAIT_S = 3.0
+MAX_WAIT_S = 3.0
 
 router = APIRouter(tags=["health"])
 
@@ -26,9 +26,9 @@ async def show_metrics(request: Request, service: OpenService) -> PlainTextRespo
     For this machine, and from elsewhere with a key of the scope `admin`: they name collections.
     """
     if not is_local(request):
-        await may("admin")(request, service)
+        await require_scope("admin")(request, service)
     # A database that does not answer must not keep the other figures from Prometheus.
     refreshing = asyncio.ensure_future(asyncio.to_thread(service.metrics.pipeline.refresh))
-    await asyncio.wait({refreshing}, timeout=LONGEST_WAIT_S)
+    await asyncio.wait({refreshing}, timeout=MAX_WAIT_S)
     text = generate_latest(service.metrics.registry)
     return PlainTextResponse(text, media_type=CONTENT_TYPE_PLAIN_0_0_4)

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 
 from ragline.quality.daily import read_latest
 from ragline.quality.figures import Period, read_figures
-from retrieval_api.access.callers import Administering
+from retrieval_api.access.callers import AdminCaller
 from retrieval_api.messages import quality
 from retrieval_api.openapi import may_answer
 from retrieval_api.problems import DATABASE_UNAVAILABLE, INVALID_REQUEST, UNKNOWN_COLLECTION
@@ -22,7 +22,7 @@ router = APIRouter(tags=["quality"])
     responses=may_answer(UNKNOWN_COLLECTION, INVALID_REQUEST, DATABASE_UNAVAILABLE),
 )
 def show_quality(
-    parameters: Annotated[quality.QualityParameters, Query()], caller: Administering
+    parameters: Annotated[quality.QualityParameters, Query()], caller: AdminCaller
 ) -> quality.Quality:
     """Figures from the records of searches: latency, zero results, clicks, and more.
 

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request
 from ragline.embedder.model_files import DEFAULT_MODEL
 from ragline.rerankers import LATE_INTERACTION
 from ragline.rerankers.reranker import Reranker
-from retrieval_api.access.callers import Caller, Searching
+from retrieval_api.access.callers import Caller, SearchCaller
 from retrieval_api.messages import reranking
 from retrieval_api.openapi import may_answer
 from retrieval_api.problems import BODY_TOO_LARGE, INVALID_REQUEST, SERVICE_NOT_READY
@@ -28,7 +28,7 @@ router = APIRouter(tags=["rerank"])
     responses=may_answer(BODY_TOO_LARGE, INVALID_REQUEST, SERVICE_NOT_READY),
 )
 def rerank(
-    body: reranking.RerankBody, request: Request, caller: Searching
+    body: reranking.RerankBody, request: Request, caller: SearchCaller
 ) -> reranking.RerankResults:
     """The documents by relevance to a query, by late interaction. Nothing is kept of them."""
     return _rerank(body, request, caller, reranking.ApiVersion(version="1"))
@@ -41,7 +41,7 @@ def rerank(
     responses=may_answer(BODY_TOO_LARGE, INVALID_REQUEST, SERVICE_NOT_READY),
 )
 def rerank_v2(
-    body: reranking.RerankBody, request: Request, caller: Searching
+    body: reranking.RerankBody, request: Request, caller: SearchCaller
 ) -> reranking.RerankResults:
     """As `/v1/rerank`."""
     return _rerank(body, request, caller, reranking.ApiVersion(version="2"))
@@ -104,6 +104,6 @@ def order_results(scores: list[float], body: reranking.RerankBody) -> list[reran
 
 
 def _repeat(body: reranking.RerankBody, index: int) -> reranking.RerankedDocument | None:
-    if not body.should_repeat():
+    if not body.should_return_documents():
         return None
     return reranking.RerankedDocument(text=body.documents[index])

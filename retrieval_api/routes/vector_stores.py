@@ -10,13 +10,14 @@ from fastapi import APIRouter, Query, Request
 from ragline.errors import UnknownCollectionError
 from ragline.search.messages import Hit, SearchAnswer
 from ragline.status import SourceStatus, read_status
-from retrieval_api.access.callers import Caller, Searching
+from retrieval_api.access.callers import Caller, SearchCaller
 from retrieval_api.messages import openai_shapes
 from retrieval_api.messages.collections import CollectionState
 from retrieval_api.messages.fields import Identifier
 from retrieval_api.messages.openai_filters import translate_filter
-from retrieval_api.messages.questions import make_question
 from retrieval_api.openapi import may_answer
+from retrieval_api.operations.collections import describe_collections
+from retrieval_api.operations.searches import answer_search, make_search
 from retrieval_api.problems import (
     BODY_TOO_LARGE,
     DATABASE_UNAVAILABLE,
@@ -24,8 +25,6 @@ from retrieval_api.problems import (
     INVALID_REQUEST,
     UNKNOWN_COLLECTION,
 )
-from retrieval_api.routes.collections import describe_collections
-from retrieval_api.routes.searches import answer_question
 
 DEFAULT_RESULTS = 10
 
@@ -43,41 +42,46 @@ def search_vector_store(
     collection: Identifier,
     body: openai_shapes.VectorStoreSearchBody,
     request: Request,
-    caller: Searching,
+    caller: SearchCaller,
 ) -> openai_shapes.VectorStoreResults:
-    """The chunks of a collection that answer a query, best first, among what all may read."""
-    question = make_question(
+    """The chunks of a collection that match a query, best first.
+
+    Without principals of the key, only documents that every caller may read are searched.
+    """
+    search = make_search(
         collection,
         body.query,
         top_k=body.max_num_results or DEFAULT_RESULTS,
         rerank=body.is_reranked(),
-        condition=None if body.filters is None else translate_filter(body.filters),
+        filter=None if body.filters is None else translate_filter(body.filters),
     )
-    answer = answer_question(question, request, caller)
-    least = body.least_score()
+    answer = answer_search(search, request, caller)
+    min_score = body.min_score()
     return openai_shapes.VectorStoreResults(
         search_query=body.query,
         data=[
-            describe_hit(hit, answer) for hit in answer.hits if least is None or hit.score >= least
+            describe_hit(hit, answer)
+            for hit in answer.hits
+            if min_score is None or hit.score >= min_score
         ],
     )
 
 
 def describe_hit(hit: Hit, answer: SearchAnswer) -> openai_shapes.VectorStoreResult:
-    """A hit as a result. Attributes of Ragline's own win over metadata of the same name."""
-    own: dict[str, str | int | float | bool] = {
+    """A hit as a result. Ragline's attributes replace metadata of the same name."""
+    attributes: dict[str, str | int | float | bool] = {
         "source": hit.source,
         "document_id": hit.document_id,
         "generation": answer.generation,
         "request_id": str(answer.request_id),
     }
     if hit.title is not None:
-        own["title"] = hit.title
+        attributes["title"] = hit.title
     return openai_shapes.VectorStoreResult(
         file_id=hit.document_id,
         filename=hit.document_id.rstrip("/").rpartition("/")[2] or hit.document_id,
         score=hit.score,
-        attributes=openai_shapes.keep_scalars(hit.metadata) | own,
+        attributes=openai_shapes.select_scalars(hit.metadata) | attributes,
         content=[openai_shapes.TextContent(text=hit.text or "")],
     )
 
@@ -88,9 +92,9 @@ def describe_hit(hit: Hit, answer: SearchAnswer) -> openai_shapes.VectorStoreRes
     responses=may_answer(INVALID_REQUEST, DATABASE_UNAVAILABLE),
 )
 def list_vector_stores(
-    page: Annotated[openai_shapes.StorePage, Query()], caller: Searching
+    page: Annotated[openai_shapes.StorePageParameters, Query()], caller: SearchCaller
 ) -> openai_shapes.VectorStores:
-    """Every collection as a vector store, by name."""
+    """The collections as vector stores, sorted by name."""
     stores = [
         store for store in _read_stores(caller) if page.after is None or store.id > page.after
     ]
@@ -108,7 +112,7 @@ def list_vector_stores(
     summary="Show a collection, in OpenAI's shape",
     responses=may_answer(UNKNOWN_COLLECTION, INVALID_REQUEST, DATABASE_UNAVAILABLE),
 )
-def show_vector_store(collection: Identifier, caller: Searching) -> openai_shapes.VectorStore:
+def show_vector_store(collection: Identifier, caller: SearchCaller) -> openai_shapes.VectorStore:
     """One collection as a vector store."""
     stores = {store.id: store for store in _read_stores(caller)}
     if collection not in stores:

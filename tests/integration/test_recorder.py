@@ -168,7 +168,7 @@ def test_stopping_writes_what_waits(database: Database) -> None:
 def test_stopping_while_the_database_is_away_ends_and_counts(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("retrieval_api.records.batch_writer.LONGEST_FLUSH_S", 0.3)
+    monkeypatch.setattr("retrieval_api.records.batch_writer.MAX_FLUSH_S", 0.3)
     monkeypatch.setattr("retrieval_api.records.batch_writer.RETRY_S", 0.05)
     recorder = Recorder()
     with started(recorder, connect_database(NOWHERE)):
@@ -181,7 +181,7 @@ def test_stopping_while_the_database_is_away_ends_and_counts(
 def test_waiting_for_a_record_hurries_it(
     recorder: Recorder, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("retrieval_api.records.batch_writer.LONGEST_DELAY_S", 30.0)
+    monkeypatch.setattr("retrieval_api.records.batch_writer.MAX_DELAY_S", 30.0)
     record = make()
     recorder.record(record)
     recorder.wait_for(record.request_id)
@@ -189,7 +189,7 @@ def test_waiting_for_a_record_hurries_it(
 
 
 def test_waiting_for_a_record_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("retrieval_api.records.recorder.LONGEST_WAIT_S", 0.05)
+    monkeypatch.setattr("retrieval_api.records.recorder.MAX_WAIT_S", 0.05)
     recorder = Recorder()
     record = make()
     recorder.record(record)

@@ -59,8 +59,8 @@ from ragline.sources.web.settings import WebSettings
 from ragline.status import Status, read_status
 from retrieval_api.access.callers import Caller
 from retrieval_api.observation.pipeline_metrics import describe_status
+from retrieval_api.operations.collections import describe_freshness
 from retrieval_api.page.collection_states import list_alarms
-from retrieval_api.routes.collections import show_freshness
 
 ALARMS = Path(__file__).parents[2] / "docs" / "alarms.md"
 NAMES = ("anna", "bert", "cleo", "dora")
@@ -151,7 +151,7 @@ class Bench:
             home=self.home,
         )
         service: Any = SimpleNamespace(configuration=configuration, database=self.database)
-        return show_freshness("tree", Caller(service, None)).model_dump()
+        return describe_freshness("tree", Caller(service, None)).model_dump()
 
     def read_failed_checks(self) -> list[str]:
         """The checks that the sensor would show as failed."""

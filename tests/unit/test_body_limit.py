@@ -24,9 +24,7 @@ class Note(BaseModel):
 
 @pytest.fixture
 def client() -> TestClient:
-    app = FastAPI(
-        middleware=[Middleware(AccessLog), Middleware(BodyLimit, largest_bytes=LIMIT_BYTES)]
-    )
+    app = FastAPI(middleware=[Middleware(AccessLog), Middleware(BodyLimit, max_bytes=LIMIT_BYTES)])
     add_problem_handlers(app)
 
     @app.post("/notes")

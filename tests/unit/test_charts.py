@@ -18,8 +18,8 @@ from retrieval_api.page.charts import (
     draw_bars,
     draw_clock,
     draw_lines,
-    find_nice_top,
-    say_number,
+    find_axis_end,
+    format_number,
 )
 
 HOSTILE = "<script>alert('1')</script>\"&"
@@ -34,12 +34,12 @@ def parse(svg: str) -> Any:
     [(0, 1), (0.3, 0.4), (1, 1), (16, 20), (19.6, 20), (31, 40), (970, 1000), (1200, 2000)],
 )
 def test_axis_ends_at_a_round_number(largest: float, top: float) -> None:
-    assert find_nice_top(largest) == pytest.approx(top)
+    assert find_axis_end(largest) == pytest.approx(top)
 
 
 @given(st.floats(min_value=1e-6, max_value=1e9), st.booleans())
 def test_axis_is_long_enough_and_not_much_longer(largest: float, is_whole: bool) -> None:
-    top = find_nice_top(largest, is_whole=is_whole)
+    top = find_axis_end(largest, is_whole=is_whole)
     assert top >= largest * 0.999
     assert top <= max(largest * 2.6, TICKS)
     assert not is_whole or (top / TICKS).is_integer()
@@ -87,4 +87,4 @@ def test_names_cannot_leave_their_place() -> None:
     ("value", "said"), [(None, "–"), (0, "0"), (0.25, "0.25"), (12.345, "12.3"), (1234.5, "1,234")]
 )
 def test_numbers_are_short(value: float | None, said: str) -> None:
-    assert say_number(value) == said
+    assert format_number(value) == said

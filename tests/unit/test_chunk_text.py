@@ -12,8 +12,8 @@ from markupsafe import Markup
 
 from ragline.parsing.formats import MEDIA_TYPES
 from ragline.search.messages import Highlight
-from retrieval_api.page.chunk_text import show_text
-from retrieval_api.page.marks import SIGNS
+from retrieval_api.page.chunk_text import render_text
+from retrieval_api.page.markers import MARKERS
 
 MARKDOWN, RESTRUCTURED, PLAIN = MEDIA_TYPES["md"], MEDIA_TYPES["rst"], MEDIA_TYPES["txt"]
 TYPES = (MARKDOWN, RESTRUCTURED, PLAIN, MEDIA_TYPES["xlsx"], None)
@@ -29,7 +29,7 @@ def show(text: str, media_type: str | None, *words: str, **options: object) -> M
     """A text with the first place of each word marked."""
     places = sorted((text.index(word), len(word)) for word in words)
     highlights = [Highlight(start, start + length) for start, length in places]
-    shown = show_text(text, media_type, highlights=highlights, **options)  # type: ignore[arg-type]
+    shown = render_text(text, media_type, highlights=highlights, **options)  # type: ignore[arg-type]
     return shown.first + shown.rest
 
 
@@ -147,15 +147,15 @@ def test_heading_that_the_path_repeats_is_left_out() -> None:
         ("Sick `leave`\n^^^^^^^^^^^^\n\nCall early.", RESTRUCTURED),
         ("Sick `leave`\n\nCall early.", MARKDOWN),
     ):
-        shown = show_text(text, media_type, headings=["Leave", "Sick `leave`"])
+        shown = render_text(text, media_type, headings=["Leave", "Sick `leave`"])
         assert words_of(shown.first) == "Call early."
-    alone = show_text("Sick leave", PLAIN, headings=["Sick leave"])
+    alone = render_text("Sick leave", PLAIN, headings=["Sick leave"])
     assert words_of(alone.first) == "Sick leave"
 
 
 def test_mark_in_a_heading_that_is_left_out_is_in_the_path() -> None:
     text = "Sick leave\n\nCall early."
-    shown = show_text(
+    shown = render_text(
         text,
         PLAIN,
         headings=["All", "Sick leave"],
@@ -179,12 +179,12 @@ def test_mark_in_a_heading_that_is_left_out_is_in_the_path() -> None:
 def test_marks_outlive_the_rendering(media_type: str, text: str, words: list[str]) -> None:
     shown = show(text, media_type, *words)
     assert marked_in(shown) == sorted(words, key=text.index)
-    assert not re.search(f"[{SIGNS}]", shown)
+    assert not re.search(f"[{MARKERS}]", shown)
 
 
 def test_part_that_repeats_the_chunk_before_is_shown_as_that() -> None:
     text = "The end of it.\n\n- A new item"
-    shown = show_text(text, MARKDOWN, repeated_chars=16).first
+    shown = render_text(text, MARKDOWN, repeated_chars=16).first
     assert shown == (
         '<p><span class="repeated">The end of it.</span></p>\n<ul>\n<li>A new item\n</li>\n</ul>'
         .replace("\n<li>", "<li>").replace("\n</ul>", "</ul>")
@@ -193,14 +193,14 @@ def test_part_that_repeats_the_chunk_before_is_shown_as_that() -> None:
 
 def test_long_text_is_parted_between_blocks_and_shows_its_first_mark() -> None:
     text = "\n\n".join(f"Paragraph {number}. " + "word " * 40 for number in range(12))
-    plain = show_text(text, MARKDOWN, is_clamped=True)
+    plain = render_text(text, MARKDOWN, is_clamped=True)
     assert plain.rest
     assert "Paragraph 0." in plain.first
     assert plain.rest_chars > 1_000
     place = text.index("Paragraph 5")
-    marked = show_text(text, MARKDOWN, highlights=[Highlight(place, place + 9)], is_clamped=True)
+    marked = render_text(text, MARKDOWN, highlights=[Highlight(place, place + 9)], is_clamped=True)
     assert marked_in(marked.first) == ["Paragraph"]
-    assert not show_text("Short.", MARKDOWN, is_clamped=True).rest
+    assert not render_text("Short.", MARKDOWN, is_clamped=True).rest
 
 
 MARKUP = st.sampled_from(
@@ -220,7 +220,7 @@ def test_no_text_becomes_markup_of_its_own(
 ) -> None:
     ends = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=6, unique=True)))
     highlights = [Highlight(*pair) for pair in zip(ends[::2], ends[1::2], strict=False)]
-    shown = show_text(
+    shown = render_text(
         text,
         media_type,
         headings=["word"],
@@ -230,7 +230,7 @@ def test_no_text_becomes_markup_of_its_own(
     )
     for part in (shown.first, shown.rest):
         check_safe(part)
-        assert not re.search(f"[{SIGNS}]", part)
+        assert not re.search(f"[{MARKERS}]", part)
 
 
 @given(st.lists(st.sampled_from(["one", "two", " ", "\n", "\n\n", ", "]), max_size=30).map("".join))

@@ -9,11 +9,11 @@ import pytest
 from starlette.types import Message, Receive, Scope, Send
 
 from retrieval_api.access.load_limit import (
-    ALWAYS_ADMITTED,
-    ASSUMED_RATE,
-    COSTLY,
-    LONGEST_WAIT_S,
-    TURNS,
+    EXPENSIVE_PATH,
+    INITIAL_RATE_PER_S,
+    MAX_CONCURRENT_REQUESTS,
+    MAX_WAIT_S,
+    MIN_ADMITTED_REQUESTS,
     LoadLimit,
     Queue,
 )
@@ -31,12 +31,12 @@ def fill(queue: Queue) -> int:
     """How many are let in before one is refused."""
     while not queue.is_full():
         queue.begin()
-        assert queue.under_way < 10_000
-    return queue.under_way
+        assert queue.in_progress_count < 10_000
+    return queue.in_progress_count
 
 
 def test_before_the_first_answer_a_rate_is_assumed() -> None:
-    assert fill(Queue(Clock())) == pytest.approx(ASSUMED_RATE * LONGEST_WAIT_S, abs=1)
+    assert fill(Queue(Clock())) == pytest.approx(INITIAL_RATE_PER_S * MAX_WAIT_S, abs=1)
 
 
 @pytest.mark.parametrize("rate", [1, 5, 50, 400])
@@ -47,7 +47,7 @@ def test_as_many_are_let_in_as_can_be_answered_in_time(rate: int) -> None:
         queue.begin()
         clock.now += 1 / rate
         queue.end()
-    expected = max(rate * LONGEST_WAIT_S, ALWAYS_ADMITTED)
+    expected = max(rate * MAX_WAIT_S, MIN_ADMITTED_REQUESTS)
     assert fill(queue) == pytest.approx(expected, rel=0.25, abs=1)
 
 
@@ -59,7 +59,7 @@ def test_idle_time_is_no_slowness() -> None:
         queue.begin()
         clock.now += 0.02
         queue.end()
-    assert fill(queue) == pytest.approx(50 * LONGEST_WAIT_S, abs=1)
+    assert fill(queue) == pytest.approx(50 * MAX_WAIT_S, abs=1)
 
 
 def test_answers_side_by_side_count_together() -> None:
@@ -71,7 +71,7 @@ def test_answers_side_by_side_count_together() -> None:
         clock.now += 0.1
         queue.end()
         queue.end()
-    assert fill(queue) == pytest.approx(20 * LONGEST_WAIT_S, abs=1)
+    assert fill(queue) == pytest.approx(20 * MAX_WAIT_S, abs=1)
 
 
 def test_queue_is_open_again_when_it_is_empty() -> None:
@@ -95,7 +95,7 @@ def test_queue_is_open_again_when_it_is_empty() -> None:
     ],
 )
 def test_only_what_is_costly_is_ever_refused(path: str, is_costly: bool) -> None:
-    assert (COSTLY.fullmatch(path) is not None) == is_costly
+    assert (EXPENSIVE_PATH.fullmatch(path) is not None) == is_costly
 
 
 async def search(
@@ -133,12 +133,12 @@ def test_turns_are_given_in_the_order_of_coming_and_never_more_at_once() -> None
 
     async def ask_all() -> None:
         limit = LoadLimit(answer)
-        await asyncio.gather(*(ask(limit, number) for number in range(5 * TURNS)))
+        await asyncio.gather(*(ask(limit, number) for number in range(5 * MAX_CONCURRENT_REQUESTS)))
 
     asyncio.run(ask_all())
     assert began == sorted(began)
-    assert len(began) == 5 * TURNS
-    assert most == TURNS
+    assert len(began) == 5 * MAX_CONCURRENT_REQUESTS
+    assert most == MAX_CONCURRENT_REQUESTS
 
 
 @pytest.mark.parametrize("slow", ["to send", "to read"])
@@ -164,7 +164,10 @@ def test_slow_clients_have_no_turn(slow: str) -> None:
 
         slowly = (wait, note) if slow == "to send" else (receive_at_once, stay)
         async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
-            waiting = [tasks.create_task(search(limit, *slowly)) for _ in range(100 * TURNS)]
+            waiting = [
+                tasks.create_task(search(limit, *slowly))
+                for _ in range(100 * MAX_CONCURRENT_REQUESTS)
+            ]
             await asyncio.sleep(0)
             for _ in range(10):
                 await search(limit, receive_at_once, note)

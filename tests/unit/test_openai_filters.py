@@ -6,7 +6,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from ragline.search.filters import compile_filter
-from retrieval_api.messages.openai_filters import Filter, name_field, translate_filter
+from retrieval_api.messages.openai_filters import Filter, map_field, translate_filter
 
 FILTERS: TypeAdapter[object] = TypeAdapter(Filter)
 
@@ -46,7 +46,7 @@ def test_truth_stays_truth_and_one_stays_one():
     ],
 )
 def test_key_is_one_of_metadata_unless_every_document_has_it(key, field):
-    assert name_field(key) == field
+    assert map_field(key) == field
 
 
 def test_compounds_nest():

@@ -10,9 +10,9 @@ import pytest
 from ragline.parsing.formats import MEDIA_TYPES
 from ragline.sources.registry import KINDS
 from ragline.sources.settings import SourceSettings
-from retrieval_api.page.facet_groups import label_facet, make_condition, write_facet
+from retrieval_api.page.display_names import format_document_name, format_media_type
+from retrieval_api.page.facet_groups import build_condition, label_facet, write_facet
 from retrieval_api.page.links import is_safe_link
-from retrieval_api.page.names import name_document, name_media_type
 from retrieval_api.page.originals import find_original
 
 
@@ -32,16 +32,16 @@ from retrieval_api.page.originals import find_original
 def test_document_without_a_title_is_called_by_its_file(
     title: str | None, document_id: str, name: str
 ) -> None:
-    assert name_document(title, document_id) == name
+    assert format_document_name(title, document_id) == name
 
 
 def test_every_format_that_is_read_has_a_name() -> None:
     for file_type, media_type in MEDIA_TYPES.items():
-        name = name_media_type(media_type)
+        name = format_media_type(media_type)
         assert name, file_type
         assert "/" not in name
-    assert name_media_type(None) is None
-    assert name_media_type("image/png") == "image/png"
+    assert format_media_type(None) is None
+    assert format_media_type("image/png") == "image/png"
 
 
 def make_settings(kind: str, **stated: Any) -> SourceSettings:
@@ -124,14 +124,14 @@ def test_only_addresses_of_the_web_and_of_mail_are_links(address: str, *, is_saf
 )
 def test_facet_survives_the_address(field: str, value: Any, label: str) -> None:
     facet = write_facet(field, value)
-    assert make_condition([facet]) == {field: value}
+    assert build_condition([facet]) == {field: value}
     assert label_facet(facet) == label
 
 
 def test_facets_of_one_field_are_alternatives() -> None:
-    assert make_condition(['metadata.a:"x"', "metadata.a:2", "source:b"]) == {
+    assert build_condition(['metadata.a:"x"', "metadata.a:2", "source:b"]) == {
         "metadata.a": {"in": ["x", 2]},
         "source": "b",
     }
     with pytest.raises(ValueError, match="names no field"):
-        make_condition(["nothing"])
+        build_condition(["nothing"])

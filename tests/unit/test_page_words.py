@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from retrieval_api.page.entrance import is_own_path
+from retrieval_api.page.formatting import format_age, format_count
 from retrieval_api.page.forms import SearchForm, read_period_days
-from retrieval_api.page.words import say_age, say_count
+from retrieval_api.page.session import is_local_path
 
 
 @pytest.mark.parametrize(
@@ -19,13 +19,13 @@ from retrieval_api.page.words import say_age, say_count
     ],
 )  # fmt: skip
 def test_age_is_in_its_largest_unit(seconds: float | None, said: str) -> None:
-    assert say_age(seconds) == said
+    assert format_age(seconds) == said
 
 
 def test_counts_have_their_noun() -> None:
-    assert say_count(1, "hit") == "1 hit"
-    assert say_count(1024, "hit") == "1,024 hits"
-    assert say_count(0, "entry", "entries") == "0 entries"
+    assert format_count(1, "hit") == "1 hit"
+    assert format_count(1024, "hit") == "1,024 hits"
+    assert format_count(0, "entry", "entries") == "0 entries"
 
 
 def test_address_of_a_form_asks_the_same_again() -> None:
@@ -47,4 +47,4 @@ def test_period_is_one_of_those_offered(text: str | None, days: int) -> None:
     ],
 )  # fmt: skip
 def test_only_paths_of_this_host_are_followed(path: str, is_own: bool) -> None:
-    assert is_own_path(path) is is_own
+    assert is_local_path(path) is is_own

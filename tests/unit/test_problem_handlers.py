@@ -30,7 +30,7 @@ from ragline.errors import (
     UnknownHitError,
     UnknownRequestError,
 )
-from retrieval_api.messages.fields import Question
+from retrieval_api.messages.fields import StrictModel
 from retrieval_api.messages.reranking import RerankBody
 from retrieval_api.messages.search import SearchBody
 from retrieval_api.observation.access_log import AccessLog
@@ -239,7 +239,7 @@ def test_every_message_that_is_sent_suggests_fields() -> None:
         if model.model_config.get("extra") == "forbid"
     }
     assert len(strict) > 10
-    assert {model for model in strict if not issubclass(model, Question)} == set()
+    assert {model for model in strict if not issubclass(model, StrictModel)} == set()
 
 
 def _list_modules(package: ModuleType) -> Iterator[ModuleType]:

@@ -18,9 +18,9 @@ from ragline.status import (
     SourceStatus,
 )
 from retrieval_api.page.forms import PERIODS_DAYS
-from retrieval_api.page.plots import draw_plots
+from retrieval_api.page.plots import build_plots
 from retrieval_api.page.rendering import load_environment
-from retrieval_api.page.views import show_sources
+from retrieval_api.page.views import build_source_views
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -61,8 +61,8 @@ def show(*sources: SourceStatus, is_admin: bool = True) -> Any:
         root="", assets="/page", tab="quality", caller=Anybody(is_admin=is_admin),
         collections=["handbook"], collection="handbook", days=7, periods=PERIODS_DAYS,
         alarms=[], unanswered=[],
-        sources=show_sources(sources), may_see_plots=is_admin,
-        plots=draw_plots(NOW.date() - timedelta(days=6), NOW.date(), None, [], []),
+        sources=build_source_views(sources), may_see_plots=is_admin,
+        plots=build_plots(NOW.date() - timedelta(days=6), NOW.date(), None, [], []),
     )  # fmt: skip
     return html.fromstring(text)
 

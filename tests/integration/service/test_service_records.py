@@ -77,7 +77,7 @@ def test_search_that_cannot_be_recorded_is_answered_and_counted(
 def test_record_that_takes_too_long_is_tried_until_it_is_written(
     running: RunningService, search: Search, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("retrieval_api.records.batch_writer.LONGEST_WRITE_MS", 50)
+    monkeypatch.setattr("retrieval_api.records.batch_writer.MAX_WRITE_MS", 50)
     monkeypatch.setattr("retrieval_api.records.batch_writer.RETRY_S", 0.05)
     recorder = running.service.recorder
     failed_before = recorder.failure_count
@@ -113,7 +113,7 @@ def test_feedback_on_a_record_that_takes_too_long_may_be_sent_again(
     search: Search,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("retrieval_api.records.recorder.LONGEST_WAIT_S", 0.1)
+    monkeypatch.setattr("retrieval_api.records.recorder.MAX_WAIT_S", 0.1)
     with slow_records(running):
         request_id = search("train tickets")["request_id"]
         body = {"request_id": request_id, "document_id": "travel", "useful": True}

@@ -21,7 +21,7 @@ COOKIE = "ragline_key"
 LONGEST_KEY_CHARS = 200
 
 
-def may_see(scope: Scope) -> Callable[..., Caller]:
+def require_scope(scope: Scope) -> Callable[..., Caller]:
     """A dependency: who looks at the page and is permitted `scope`.
 
     The key comes from the cookie, else from the headers that the API reads.
@@ -35,7 +35,7 @@ def may_see(scope: Scope) -> Callable[..., Caller]:
     return identify
 
 
-def keep_key(request: Request, response: Response, key: str) -> None:
+def set_key_cookie(request: Request, response: Response, key: str) -> None:
     """Put a key where no script can read it and no other site can send it from."""
     response.set_cookie(
         COOKIE,
@@ -47,12 +47,12 @@ def keep_key(request: Request, response: Response, key: str) -> None:
     )
 
 
-def forget_key(request: Request, response: Response) -> None:
+def delete_key_cookie(request: Request, response: Response) -> None:
     """Take the key out of the browser."""
     response.delete_cookie(COOKIE, path=_path(request), httponly=True, samesite="strict")
 
 
-def is_own_path(path: str) -> bool:
+def is_local_path(path: str) -> bool:
     """Whether a path stays on this host: no scheme, no host, and nothing read as one.
 
     Browsers take a backslash for a slash and leave out tabs and line ends.
@@ -61,7 +61,7 @@ def is_own_path(path: str) -> bool:
     return is_plain and path.startswith("/") and not path.startswith("//")
 
 
-def refuse_other_sites(request: Request) -> None:
+def require_same_origin(request: Request) -> None:
     """Let pass only what a form or a script of this page sent.
 
     Browsers say so in Sec-Fetch-Site, older ones in Origin. What says neither is no browser, and
@@ -72,10 +72,12 @@ def refuse_other_sites(request: Request) -> None:
     """
     site = request.headers.get("sec-fetch-site")
     if site is None:
-        is_own = urlsplit(request.headers.get("origin", "")).netloc == request.headers.get("host")
+        is_same_origin = urlsplit(request.headers.get("origin", "")).netloc == request.headers.get(
+            "host"
+        )
     else:
-        is_own = site in ("same-origin", "none")
-    if not is_own:
+        is_same_origin = site in ("same-origin", "none")
+    if not is_same_origin:
         raise ForbiddenError("forms of this page are taken from this page alone")
 
 
@@ -83,6 +85,6 @@ def _path(request: Request) -> str:
     return request.scope.get("root_path", "") or "/"
 
 
-FromHere = Depends(refuse_other_sites)
-Looking = Annotated[Caller, Depends(may_see("search"))]
-Judging = Annotated[Caller, Depends(may_see("feedback"))]
+SameOriginOnly = Depends(require_same_origin)
+PageReader = Annotated[Caller, Depends(require_scope("search"))]
+PageFeedbackCaller = Annotated[Caller, Depends(require_scope("feedback"))]

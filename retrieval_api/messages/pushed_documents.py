@@ -19,32 +19,32 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from ragline.sources.push.operations import Delete, Put, put_text
-from retrieval_api.messages.fields import Answer, Identifier, Question
+from retrieval_api.messages.fields import Identifier, ResponseModel, StrictModel
 
-MOST_OPERATIONS = 1_000
+MAX_OPERATIONS = 1_000
 # An id is a part of keys, and Postgres refuses a key of more than a third of a page.
-LONGEST_DOCUMENT_ID_BYTES = 2_000
-LONGEST_TITLE_CHARS = 2_000
-LARGEST_METADATA_BYTES = 65_536
-MOST_READERS = 1_000
+MAX_DOCUMENT_ID_BYTES = 2_000
+MAX_TITLE_CHARS = 2_000
+MAX_METADATA_BYTES = 65_536
+MAX_READERS = 1_000
 
 
 def _refuse_long_id(document_id: str) -> str:
-    if len(document_id.encode()) > LONGEST_DOCUMENT_ID_BYTES:
+    if len(document_id.encode()) > MAX_DOCUMENT_ID_BYTES:
         raise PydanticCustomError(
-            "long_id", "must have at most {limit} bytes", {"limit": LONGEST_DOCUMENT_ID_BYTES}
+            "long_id", "must have at most {limit} bytes", {"limit": MAX_DOCUMENT_ID_BYTES}
         )
     return document_id
 
 
-def _refuse_unwritable(metadata: dict[str, Any]) -> dict[str, Any]:
+def _refuse_large_metadata(metadata: dict[str, Any]) -> dict[str, Any]:
     try:
         size_bytes = len(json.dumps(metadata, allow_nan=False))
     except ValueError:
         raise PydanticCustomError("number", "must hold no NaN and no infinite number") from None
-    if size_bytes > LARGEST_METADATA_BYTES:
+    if size_bytes > MAX_METADATA_BYTES:
         raise PydanticCustomError(
-            "large_metadata", "must have at most {limit} bytes", {"limit": LARGEST_METADATA_BYTES}
+            "large_metadata", "must have at most {limit} bytes", {"limit": MAX_METADATA_BYTES}
         )
     return metadata
 
@@ -60,17 +60,17 @@ DocumentId = Annotated[
     Identifier,
     Field(
         description="The document's name within its source: any text without U+0000, of at most "
-        f"{LONGEST_DOCUMENT_ID_BYTES:,} bytes.",
+        f"{MAX_DOCUMENT_ID_BYTES:,} bytes.",
         examples=["policies/leave.md"],
-        json_schema_extra={"maxLength": LONGEST_DOCUMENT_ID_BYTES},
+        json_schema_extra={"maxLength": MAX_DOCUMENT_ID_BYTES},
     ),
     AfterValidator(_refuse_long_id),
 ]
-Metadata = Annotated[dict[str, JsonValue], AfterValidator(_refuse_unwritable)]
+Metadata = Annotated[dict[str, JsonValue], AfterValidator(_refuse_large_metadata)]
 Readers = Annotated[
     list[Identifier],
     Field(
-        max_length=MOST_READERS,
+        max_length=MAX_READERS,
         description="Who may read the document; nobody when it is empty. "
         "Without it: whom the source's settings name.",
         examples=[["group:staff"]],
@@ -79,7 +79,7 @@ Readers = Annotated[
 Seconds = Annotated[float, Field(description="The time that the source's settings promise.")]
 
 
-class DocumentBody(Question):
+class DocumentBody(StrictModel):
     """A document that is a text, as it is to be from now on."""
 
     text: str = Field(
@@ -87,7 +87,7 @@ class DocumentBody(Question):
         description="What is indexed. U+0000 becomes U+FFFD.",
         examples=["Every parent may take twelve weeks of paid parental leave."],
     )
-    title: str | None = Field(default=None, max_length=LONGEST_TITLE_CHARS)
+    title: str | None = Field(default=None, max_length=MAX_TITLE_CHARS)
     metadata: Metadata = Field(
         default_factory=dict, description="Comes back with every hit; never embedded."
     )
@@ -111,13 +111,13 @@ class DocumentBody(Question):
         )
 
 
-class FileParameters(Question):
+class FileParameters(StrictModel):
     """What the query string says of a file that is the body."""
 
     name: str | None = Field(
         default=None,
         min_length=1,
-        max_length=LONGEST_TITLE_CHARS,
+        max_length=MAX_TITLE_CHARS,
         description="The file's name, whose ending helps to tell its type. "
         "Without it: the last part of the id.",
     )
@@ -138,7 +138,7 @@ class PutOperation(DocumentBody):
         return self.to_put(self.document_id)
 
 
-class DeleteOperation(Question):
+class DeleteOperation(StrictModel):
     """Delete the document of an id."""
 
     op: Literal["delete"]
@@ -149,15 +149,15 @@ class DeleteOperation(Question):
         return Delete(self.document_id)
 
 
-class DocumentOperations(Question):
+class DocumentOperations(StrictModel):
     """Operations that are carried out in their order, all of them or none."""
 
     operations: list[Annotated[PutOperation | DeleteOperation, Field(discriminator="op")]] = Field(
-        min_length=1, max_length=MOST_OPERATIONS
+        min_length=1, max_length=MAX_OPERATIONS
     )
 
 
-class DocumentPut(Answer):
+class DocumentPut(ResponseModel):
     """The document is kept. Searches find it once its source has been synced."""
 
     collection: str
@@ -171,7 +171,7 @@ class DocumentPut(Answer):
     visible_within_seconds: Seconds
 
 
-class DocumentDeleted(Answer):
+class DocumentDeleted(ResponseModel):
     """The content is gone from the source. Searches find it until that has been synced."""
 
     collection: str
@@ -184,7 +184,7 @@ class DocumentDeleted(Answer):
     forgotten_within_seconds: Seconds
 
 
-class OperationOutcome(Answer):
+class OperationOutcome(ResponseModel):
     """What became of one operation."""
 
     document_id: str
@@ -195,7 +195,7 @@ class OperationOutcome(Answer):
     content_hash: str | None
 
 
-class OperationOutcomes(Answer):
+class OperationOutcomes(ResponseModel):
     """An outcome for each operation, in their order."""
 
     collection: str

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field, JsonValue
 
-from retrieval_api.messages.fields import Answer, Identifier
+from retrieval_api.messages.fields import Identifier, ResponseModel
 from retrieval_api.messages.search import SearchBody
 
 
@@ -20,7 +20,7 @@ class ExplainBody(SearchBody):
     )
 
 
-class DocumentState(Answer):
+class DocumentState(ResponseModel):
     """A document as the ledger has it."""
 
     state: str
@@ -34,7 +34,7 @@ class DocumentState(Answer):
     visible_at: datetime | None
 
 
-class Obstacle(Answer):
+class Obstacle(ResponseModel):
     """A limit of the search that keeps all chunks of the document out."""
 
     limit: Literal["principals", "filter", "max_age", "min_generation"]
@@ -42,7 +42,7 @@ class Obstacle(Answer):
     condition: JsonValue = Field(description="What is not satisfied.")
 
 
-class BestChunk(Answer):
+class BestChunk(ResponseModel):
     """The chunk of the document that came furthest."""
 
     entry_id: int
@@ -54,7 +54,7 @@ class BestChunk(Answer):
     text: str
 
 
-class StageRank(Answer):
+class StageRank(ResponseModel):
     """The best chunk in one stage of the search."""
 
     stage: Literal["vector", "keyword", "first_fusion", "fusion", "reranking", "answer"]
@@ -66,7 +66,7 @@ class StageRank(Answer):
     last_rank: int | None = Field(description="The last rank that goes on to the next stage.")
 
 
-class QueryWord(Answer):
+class QueryWord(ResponseModel):
     """A word of the query, and who has it."""
 
     word: str
@@ -78,7 +78,7 @@ class QueryWord(Answer):
     )
 
 
-class DocumentExplanation(Answer):
+class DocumentExplanation(ResponseModel):
     """Why a document is a hit of a search, or is not."""
 
     collection: str

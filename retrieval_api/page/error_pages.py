@@ -14,12 +14,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ragline.errors import RateLimitError, UnauthorizedError, UnknownHitError
-from retrieval_api.page.entrance import COOKIE, forget_key
 from retrieval_api.page.rendering import render
+from retrieval_api.page.session import COOKIE, delete_key_cookie
 from retrieval_api.problem_handlers import describe_invalid_fields, explain_failure
 from retrieval_api.problems import INVALID_REQUEST, ProblemKind
 
-_HINTS = {
+_REMEDIES = {
     "index-not-ready": "Run ragline sync, then look again.",
     "unknown-document": "It may have been removed, or is not for you to see.",
     "unknown-receipt": "Search again for a receipt that still stands.",
@@ -63,7 +63,7 @@ def _make(kind: ProblemKind, detail: str, *, retry_after_s: int | None = None) -
         title=kind.title,
         detail=f"{detail[:1].upper()}{detail[1:].rstrip('.')}.",
         status=kind.status,
-        hint=_HINTS.get(kind.name),
+        hint=_REMEDIES.get(kind.name),
         retry_after_s=retry_after_s or kind.retry_after_s,
     )
 
@@ -111,7 +111,7 @@ def ask_for_key(request: Request, *, is_wrong: bool = False, wanted: str = "") -
         wanted=wanted or "/",
     )
     if was_kept:
-        forget_key(request, answer)
+        delete_key_cookie(request, answer)
     return answer
 
 

@@ -15,25 +15,25 @@ from markupsafe import Markup, escape
 from ragline.search.messages import Highlight
 
 MARK_START, MARK_END, REPEATED_END = "\ufdd0", "\ufdd1", "\ufdd2"
-SIGNS = f"{MARK_START}{MARK_END}{REPEATED_END}"
-_SIGN = re.compile(f"([{SIGNS}])")
-_FOREIGN = str.maketrans(dict.fromkeys(SIGNS, "\ufffd"))
-_REMOVED = str.maketrans(dict.fromkeys(SIGNS))
+MARKERS = f"{MARK_START}{MARK_END}{REPEATED_END}"
+_MARKER = re.compile(f"([{MARKERS}])")
+_REPLACED = str.maketrans(dict.fromkeys(MARKERS, "\ufffd"))
+_REMOVED = str.maketrans(dict.fromkeys(MARKERS))
 # A number or letter that is a list's mark is markup, and not marked.
-_LIST_MARK = re.compile(r"[ \t]*\(?(?:\d{1,3}|[A-Za-z#])[.)][ \t]")
+_LIST_NUMBER = re.compile(r"[ \t]*\(?(?:\d{1,3}|[A-Za-z#])[.)][ \t]")
 _MARKUP_LINE = re.compile(r"[ \t>]*(?:```|~~~|\.\. )|[^\w]*$")
 
 
-def mark_text(text: str, highlights: Sequence[Highlight] = (), repeated_chars: int = 0) -> str:
+def insert_markers(text: str, highlights: Sequence[Highlight] = (), repeated_chars: int = 0) -> str:
     """The text with a sign at each end of a highlight, and where its repeated start ends.
 
     Highlights are in order of their start; one that overlaps the one before is left out.
     """
-    clean = text.translate(_FOREIGN)
+    clean = text.translate(_REPLACED)
     signs: dict[int, str] = {}
     reached = 0
     for highlight in highlights:
-        if highlight.start < reached or _is_list_mark(clean, highlight.start):
+        if highlight.start < reached or _is_list_number(clean, highlight.start):
             continue
         signs[highlight.start] = signs.get(highlight.start, "") + MARK_START
         signs[highlight.end] = signs.get(highlight.end, "") + MARK_END
@@ -48,9 +48,9 @@ def mark_text(text: str, highlights: Sequence[Highlight] = (), repeated_chars: i
     return "".join([*parts, clean[position:]])
 
 
-def _is_list_mark(text: str, start: int) -> bool:
+def _is_list_number(text: str, start: int) -> bool:
     line_start = text.rfind("\n", 0, start) + 1
-    found = _LIST_MARK.match(text, line_start)
+    found = _LIST_NUMBER.match(text, line_start)
     return found is not None and start < found.end()
 
 
@@ -65,7 +65,7 @@ def _find_text_end(text: str, end: int) -> int:
     return 0
 
 
-def remove_signs(text: str) -> str:
+def remove_markers(text: str) -> str:
     """The text as it was before it was marked."""
     return text.translate(_REMOVED)
 
@@ -75,11 +75,11 @@ def has_highlight(text: str) -> bool:
     return MARK_START in text
 
 
-def cut_signed(text: str, length: int) -> str:
+def skip_chars(text: str, length: int) -> str:
     """A marked text without its first characters, signs not counted; the signs stay."""
     kept, position = "", 0
     while length > 0 and position < len(text):
-        if text[position] in SIGNS:
+        if text[position] in MARKERS:
             kept += text[position]
         else:
             length -= 1
@@ -97,7 +97,7 @@ class TextWriter:
     def write(self, text: str) -> Markup:
         """A piece as HTML. Between two pieces a mark is closed and opened again."""
         written = Markup()
-        for piece in _SIGN.split(text):
+        for piece in _MARKER.split(text):
             if piece == MARK_START:
                 self._is_marked = True
             elif piece == MARK_END:

@@ -49,7 +49,7 @@ class Observation:
                 status = message["status"]
             await send(message)
 
-        with _follow(scope, method) as span:
+        with _start_span(scope, method) as span:
             Request(scope).state.trace_id = current_trace_id()
             try:
                 await self._app(scope, receive, send_noting_status)
@@ -70,13 +70,13 @@ def name_endpoint(scope: Scope) -> str:
 
 
 @contextmanager
-def _follow(scope: Scope, method: str) -> Iterator[trace.Span]:
+def _start_span(scope: Scope, method: str) -> Iterator[trace.Span]:
     headers = Headers(scope=scope)
     parent = propagate.extract({name.lower(): value for name, value in headers.items()})
     span = trace.get_tracer(INSTRUMENTATION_SCOPE).start_span(
         method, parent, SpanKind.SERVER, {"http.request.method": method}
     )
-    token = otel_context.attach(_enter(span, parent))
+    token = otel_context.attach(_make_context(span, parent))
     try:
         yield span
     finally:
@@ -84,7 +84,7 @@ def _follow(scope: Scope, method: str) -> Iterator[trace.Span]:
         span.end()
 
 
-def _enter(span: trace.Span, parent: Context) -> Context:
+def _make_context(span: trace.Span, parent: Context) -> Context:
     """The context within a span; without SDK and caller's trace, within a trace made up here."""
     if not span.get_span_context().is_valid:
         made_up = trace.SpanContext(

@@ -9,7 +9,7 @@ from ragline.parsing.formats import FORMATS, UNKNOWN
 _NAMES = {row.media_type: row.label for row in FORMATS.values()}
 
 
-def name_document(title: str | None, document_id: str) -> str:
+def format_document_name(title: str | None, document_id: str) -> str:
     """The title of a document; of one without a title, the file name in its id, or the id."""
     if title and title.strip():
         return title
@@ -21,7 +21,7 @@ def name_document(title: str | None, document_id: str) -> str:
     return name if name.strip() else document_id
 
 
-def name_media_type(media_type: str | None) -> str | None:
+def format_media_type(media_type: str | None) -> str | None:
     """A media type in words: `PDF`, `Word document`; a record is a `Record`, others stay."""
     if media_type is None:
         return None

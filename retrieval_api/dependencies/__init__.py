@@ -1,0 +1,1 @@
+"""FastAPI dependencies that several route modules declare. The caller is in `access.callers`."""
