@@ -7,7 +7,7 @@ import re
 
 from retrieval_api.page.links import is_safe_link
 
-# `ragline dev` sets it for the service that it starts; docs/using.md.
+# `ragline dev` sets it for the service that it starts; docs/page.md.
 VARIABLE = "RAGLINE_DAGSTER_URL"
 _RUN_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 

@@ -158,7 +158,7 @@ def list_commands(group: click.Group) -> Iterator[str]:
 
 
 def test_every_command_is_shown():
-    shown = [line for page, line in shown_commands() if page == "using.md"]
+    shown = [line for page, line in shown_commands() if page == "commands.md"]
     missing = [
         name
         for name in list_commands(command_line)
@@ -186,7 +186,7 @@ def name_endpoint(text: str) -> str:
 def test_every_endpoint_is_listed():
     paths = build_app(load_configuration(EXAMPLE)).openapi()["paths"]
     served = {f"{method.upper()} {path}" for path, methods in paths.items() for method in methods}
-    listed = " ".join(row[0] for row in read_rows(read_page("using.md"), "endpoint"))
+    listed = " ".join(row[0] for row in read_rows(read_page("api.md"), "endpoint"))
     named = set(map(name_endpoint, re.findall(r"`([A-Z]+ /[^`]*)`", listed)))
     # The page that shows the document is not in it, and MCP describes itself.
     assert named == {*map(name_endpoint, served), "GET /docs", "POST /mcp"}
@@ -198,7 +198,7 @@ def definitions():
 
 
 def test_every_sensor_and_schedule_is_listed(definitions):
-    rows = [row[0] for row in read_rows(read_page("using.md"), "name")]
+    rows = [row[0] for row in read_rows(read_page("operating.md"), "name")]
     named = {
         name.replace("<source>", "pep_files") for row in rows for name in re.findall(r"`(.*)`", row)
     }
@@ -211,7 +211,7 @@ def test_every_sensor_and_schedule_is_listed(definitions):
 def test_checks_that_wake_somebody_exist(definitions):
     graph = definitions.get_repository_def().asset_graph
     known = {key.name for key in graph.asset_check_keys}
-    seen = [row[1] for row in read_rows(read_page("using.md"), "symptom")]
+    seen = [row[1] for row in read_rows(read_page("operating.md"), "symptom")]
     named = [
         name for cell in seen if cell.startswith("check") for name in re.findall(r"`(\w+)`", cell)
     ]

@@ -1,4 +1,4 @@
-"""The examples of docs/using.md for clients that people have do what they show."""
+"""The examples of docs/clients.md do what they show."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from running_service import RunningService
 
-PAGE = Path(__file__).parents[3] / "docs" / "using.md"
+PAGE = Path(__file__).parents[3] / "docs" / "clients.md"
 EXAMPLES = re.findall(r"```python\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
 SHOWN_URL = "http://localhost:8000"
 
