@@ -9,7 +9,7 @@ from pathlib import Path
 from dagster import ConfigurableResource, InitResourceContext
 
 from assets.process_tags import process_tags
-from ragline.last_valid_configuration import load_last_valid
+from ragline.configuration.last_valid import load_last_valid
 from ragline.lifecycle.run_context import RunContext
 from ragline.storage.database import open_database
 

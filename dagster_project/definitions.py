@@ -13,7 +13,7 @@ from dagster_project.jobs import build_jobs
 from dagster_project.schedules import build_schedules
 from dagster_project.sensors import build_sensors
 from ragline.configuration import Configuration
-from ragline.last_valid_configuration import load_last_valid
+from ragline.configuration.last_valid import load_last_valid
 
 
 def build_definitions(

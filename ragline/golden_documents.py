@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ragline.configuration import Configuration
-from ragline.configuration_check import Fault
+from ragline.configuration.checks import Fault
 from ragline.errors import GoldenSetError
 from ragline.golden_set import GoldenSet, read_golden_set
 from ragline.storage.database import Database

@@ -71,7 +71,7 @@ def sync(configuration: Configuration, sources: tuple[str, ...], *, as_json: boo
 
 
 def _missing_paths(configuration: Configuration, names: list[str]) -> list[ConfigurationError]:
-    from ragline.configuration import check_local_paths
+    from ragline.configuration.checks import check_local_paths
 
     chosen = [source for source in configuration.sources if source.name in names]
     return check_local_paths(configuration.model_copy(update={"sources": tuple(chosen)}))

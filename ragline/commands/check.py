@@ -16,7 +16,7 @@ import click
 
 from ragline.commands import json_option, print_json
 from ragline.configuration import Configuration, load_configuration
-from ragline.configuration_check import POSTGRES_LANGUAGES, Fault, find_faults
+from ragline.configuration.checks import POSTGRES_LANGUAGES, Fault, find_faults
 from ragline.errors import ConfigurationError
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ def init(folder: Path, *, force: bool, as_json: bool) -> None:
 
     Finds files of documents, a Git repository and files of JSON lines. Nothing is indexed.
     """
-    from ragline.first_configuration import propose_configuration
+    from ragline.configuration.proposal import propose_configuration
 
     path = folder.absolute() / "ragline.yaml"
     if not folder.is_dir():

@@ -13,7 +13,7 @@ from time import perf_counter
 
 from sqlalchemy import Connection
 
-from ragline.configuration_check import LARGEST_INDEXED_DIMENSION
+from ragline.configuration.checks import MAX_INDEXED_DIMENSION
 from ragline.lifecycle.generations import (
     Generation,
     OpenGenerations,
@@ -209,7 +209,7 @@ def _build_vector_index(
     run_context: RunContext, collection_name: str, generation: Generation
 ) -> None:
     threshold = run_context.configuration.collection(collection_name).hnsw_from_entries
-    if generation.entry_count < threshold or generation.dimension > LARGEST_INDEXED_DIMENSION:
+    if generation.entry_count < threshold or generation.dimension > MAX_INDEXED_DIMENSION:
         return
     with run_context.database.connect() as connection:
         if has_vector_index(connection, generation.id):

@@ -1,7 +1,7 @@
 """Whether a run can do what a collection's settings ask for; asked before anything is written.
 
 A collection that is served keeps being served from its live generation, which has settings of its
-own. One that never was is refused. How a setting is judged is `configuration_check`.
+own. One that never was is refused. Checks of one setting are in `configuration.checks`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ragline.configuration import Configuration
-from ragline.configuration_check import (
+from ragline.configuration.checks import (
     POSTGRES_LANGUAGES,
     Fault,
     ModelShape,

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ragline.configuration import CollectionSettings, check_local_paths, load_configuration
+from ragline.configuration import CollectionSettings, load_configuration
+from ragline.configuration.checks import check_local_paths
 from ragline.errors import (
     ConfigurationError,
     NoPushSourceError,
@@ -89,7 +90,7 @@ def test_file_is_found_by_argument_then_environment_then_working_directory(tmp_p
         ("kind: files", "kind: folder", 6, "allowed: connector, files, "),
         ("1h30m", "soon", 12, "write 30s, 10m, 2h, 7d or 1h30m"),
         ("1h30m", "0s", 12, "longer than 0s"),
-        ("name: articles", "name: handbook-files", 8, "'handbook-files' is taken"),
+        ("name: articles", "name: handbook-files", 8, "'handbook-files' is used twice"),
         ("name: articles", "name: handbook_files", 8, "- and _ count as equal"),
         ("name: handbook\n", "name: Hand Book\n", 2, "lower-case letters"),
         ("    uri: ./corpus.jsonl\n", "", 8, "uri is missing"),
@@ -125,7 +126,7 @@ def test_second_push_source_of_a_collection_is_refused_with_its_line(tmp_path):
     )
     error = fault_of(tmp_path, pushes)
     assert error.line == 10
-    assert "'inbox' takes what is pushed to the collection 'a' already" in str(error)
+    assert "'inbox' already accepts what is pushed to the collection 'a'" in str(error)
     assert "\n" not in str(error)
 
 

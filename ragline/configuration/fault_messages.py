@@ -1,7 +1,6 @@
-"""How faults of the configuration are said: what is wrong and what is allowed, in plain words.
+"""The messages of faults in a configuration file: what is wrong and what is allowed.
 
-Finding a fault's line is `configuration`; what settings mean is declared there and with each kind
-of source.
+The line of a fault is found by `yaml_lines`.
 """
 
 from __future__ import annotations
@@ -15,10 +14,10 @@ from pydantic_core import ErrorDetails
 from ragline.sources.settings import NAME_PATTERN, UNREPEATED
 from ragline.unknown_names import find_nearest
 
-LONGEST_VALUE_CHARS = 80
+MAX_VALUE_CHARS = 80
 
-# Kinds of faults that pydantic tells apart, by what people have to know.
-_SAID = {
+# Messages by the first word of a pydantic error type.
+_MESSAGES = {
     "list": "must be a list; write [one, two], or each item on its own line after a dash",
     "tuple": "must be a list; write [one, two], or each item on its own line after a dash",
     "bool": "must be true or false",
@@ -39,54 +38,56 @@ _BOUNDS = {
 }
 
 
-def say_fault(fault: ErrorDetails) -> str:
-    """What is wrong with a value and what is allowed; a value that may be secret is not shown."""
+def describe_invalid_value(fault: ErrorDetails) -> str:
+    """What is wrong with a value and what is allowed. A value that may be secret is not shown."""
     kind, value, context = fault["type"], fault["input"], fault.get("ctx") or {}
     if kind == UNREPEATED:
         return fault["msg"]
     if kind == "missing":
         return "must be given"
-    said = _say_kind(kind, context, value) or fault["msg"].removeprefix("Value error, ")
-    return f"has no value; {said}" if value is None else f"{said} (is {show_value(value)})"
+    message = _describe_type(kind, context, value) or fault["msg"].removeprefix("Value error, ")
+    if value is None:
+        return f"has no value; {message}"
+    return f"{message} (is {format_value(value)})"
 
 
-def say_unknown_key(key: str, allowed: Sequence[str]) -> str:
-    """That there is no such key, which one may be meant, and which there are."""
+def describe_unknown_key(key: str, allowed: Sequence[str]) -> str:
+    """An unknown key, the known key that is nearest, and all known keys."""
     return f"unknown key {key!r}{_hint(key, allowed)}; allowed: {', '.join(allowed)}"
 
 
-def say_unknown_kind(kind: object, allowed: Sequence[str]) -> str:
-    """That there is no such kind of source, which one may be meant, and which there are."""
+def describe_unknown_kind(kind: object, allowed: Sequence[str]) -> str:
+    """An unknown kind of source, the known kind that is nearest, and all known kinds."""
     return f"unknown kind {kind!r}{_hint(str(kind), allowed)}; allowed: {', '.join(allowed)}"
 
 
-def show_value(value: Any) -> str:
-    """A value as the file may spell it, shortened."""
+def format_value(value: Any) -> str:
+    """A value as YAML, shortened to MAX_VALUE_CHARS characters."""
     if isinstance(value, str):
         shown = repr(value)
     else:
         shown = json.dumps(value, ensure_ascii=False, default=str)
-    if len(shown) <= LONGEST_VALUE_CHARS:
+    if len(shown) <= MAX_VALUE_CHARS:
         return shown
-    return f"{shown[:LONGEST_VALUE_CHARS]}…"
+    return f"{shown[:MAX_VALUE_CHARS]}…"
 
 
-def _say_kind(kind: str, context: dict[str, Any], value: Any) -> str:
+def _describe_type(kind: str, context: dict[str, Any], value: Any) -> str:
     if kind == "string_pattern_mismatch":
-        return _say_pattern(str(context.get("pattern")))
+        return _describe_pattern(str(context.get("pattern")))
     if kind == "literal_error":
-        return _say_choices(str(context["expected"]), value)
+        return _describe_choices(str(context["expected"]), value)
     if kind in _BOUNDS:
-        name, said = _BOUNDS[kind]
-        return said.format(f"{context[name]:,}")
+        name, message = _BOUNDS[kind]
+        return message.format(f"{context[name]:,}")
     if kind in ("string_too_short", "too_short"):
         return "must not be empty"
     if kind in ("string_too_long", "too_long"):
         return f"at most {context['max_length']:,} are allowed"
-    return _SAID.get(kind.partition("_")[0], "")
+    return _MESSAGES.get(kind.partition("_")[0], "")
 
 
-def _say_pattern(pattern: str) -> str:
+def _describe_pattern(pattern: str) -> str:
     if pattern == NAME_PATTERN:
         return (
             "allowed: lower-case letters, digits, - and _, beginning with a letter or digit, at "
@@ -97,7 +98,7 @@ def _say_pattern(pattern: str) -> str:
     return f"allowed: text of the form {pattern}"
 
 
-def _say_choices(expected: str, value: Any) -> str:
+def _describe_choices(expected: str, value: Any) -> str:
     choices = [choice.strip("' ") for choice in expected.replace(" or ", ",").split(",")]
     return f"allowed: {', '.join(choices)}{_hint(str(value), choices)}"
 

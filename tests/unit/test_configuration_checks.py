@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from ragline.configuration import load_configuration
-from ragline.configuration_check import (
-    LARGEST_DIMENSION,
+from ragline.configuration.checks import (
+    MAX_DIMENSION,
     Fault,
+    check_dimension,
     find_faults,
-    judge_dimension,
 )
 from ragline.embedder.model_files import find_model_files
 from ragline.errors import ConfigurationError
@@ -128,10 +128,10 @@ def test_default_chunk_size_is_fitted_to_a_model_that_reads_less(folder):
 def test_vectors_that_postgres_cannot_keep_are_refused(folder):
     faults_of(folder, GOOD)
     settings = load_configuration(folder / "ragline.yaml").collection("notes")
-    assert list(judge_dimension(settings, 384)) == []
-    (unindexed,) = judge_dimension(settings, 4_096)
+    assert list(check_dimension(settings, 384)) == []
+    (unindexed,) = check_dimension(settings, 4_096)
     assert unindexed.severity == "warning"
-    (refused,) = judge_dimension(settings, LARGEST_DIMENSION + 1)
+    (refused,) = check_dimension(settings, MAX_DIMENSION + 1)
     assert refused.severity == "error"
     assert "allowed: at most 16,000" in refused.message
 

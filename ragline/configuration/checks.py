@@ -1,7 +1,7 @@
-"""Whether settings that are well-formed can be satisfied here: models, languages, golden sets.
+"""Settings that are valid but cannot be satisfied on this machine: models, languages, golden sets.
 
-What a file may say at all is `configuration`; what a run does with a setting that cannot be
-satisfied is `lifecycle.settings_refusal`. Loads no model and opens no database.
+What a file may say is `settings`; what a run does when a setting cannot be satisfied is
+`lifecycle.settings_refusal`. Nothing here loads a model or opens a database.
 """
 
 from __future__ import annotations
@@ -13,21 +13,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from ragline.configuration import (
-    ChunkingSettings,
-    CollectionSettings,
-    Configuration,
-    check_local_paths,
-)
+from ragline.configuration.settings import ChunkingSettings, CollectionSettings, Configuration
 from ragline.embedder.model_files import ModelFiles, find_model_files, find_model_folder
 from ragline.errors import ConfigurationError, GoldenSetError, ModelUnavailableError
 from ragline.golden_set import read_golden_set
 from ragline.rerankers import LATE_INTERACTION
+from ragline.sources.settings import LocatedSettings
 
-# What `halfvec` holds, and what an HNSW index over it takes. Source: the manual of pgvector 0.8.
-LARGEST_DIMENSION = 16_000
-LARGEST_INDEXED_DIMENSION = 4_000
-# The text search configurations that Postgres brings along (Estonian since version 18).
+# The limits of `halfvec`, and of an HNSW index over it. Source: the manual of pgvector 0.8.
+MAX_DIMENSION = 16_000
+MAX_INDEXED_DIMENSION = 4_000
+# The text search configurations built into Postgres (Estonian since version 18).
 POSTGRES_LANGUAGES = (
     "arabic", "armenian", "basque", "catalan", "danish", "dutch", "english", "estonian", "finnish",
     "french", "german", "greek", "hindi", "hungarian", "indonesian", "irish", "italian",
@@ -35,18 +31,18 @@ POSTGRES_LANGUAGES = (
     "spanish", "swedish", "tamil", "turkish", "yiddish",
 )  # fmt: skip
 
-# A name this near to `late-interaction` is a misspelling of it and not a model's.
-NEARLY_EQUAL = 0.75
+# A reranker whose name is more similar to `late-interaction` is a misspelling of it.
+MAX_MODEL_SIMILARITY = 0.75
 
 Severity = Literal["error", "warning"]
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A setting that cannot be satisfied: which, where it is written, why, what is allowed.
+    """A setting that cannot be satisfied: which, on which line, why, and what is allowed.
 
-    `is_lasting` tells a value that can never be satisfied from one that may be tomorrow, such as a
-    model folder on a disk that is away.
+    `is_lasting` marks a value that can never be satisfied. Other values may be satisfied later,
+    such as a model folder on a disk that is not mounted.
     """
 
     setting: str
@@ -60,11 +56,11 @@ class Fault:
 
     @property
     def text(self) -> str:
-        """The fault as one line, as a ConfigurationError says it."""
+        """The fault as one line, with the text of its ConfigurationError."""
         return str(self.as_error())
 
     def as_error(self) -> ConfigurationError:
-        """The error that a run raises which cannot go on with this fault."""
+        """The error of a run that cannot continue with this fault."""
         if self.source is not None:
             owner = f"source {self.source}: "
         else:
@@ -76,9 +72,9 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class ModelShape:
-    """What settings have to fit: tokens that a model reads, numbers in its vectors.
+    """The limits of a model: most tokens of a text, and numbers in a vector.
 
-    None where it is not known without loading the model.
+    None where the model must be loaded to know it.
     """
 
     max_tokens: int | None
@@ -97,7 +93,7 @@ def find_faults(
         for settings in configuration.collections
         for fault in find_collection_faults(configuration, settings, languages)
     ]
-    faults += [_path_fault(configuration, error) for error in check_local_paths(configuration)]
+    faults += _find_path_faults(configuration)
     faults += _find_missing_credentials(configuration)
     return sorted(faults, key=lambda fault: (fault.line or 0, fault.message))
 
@@ -108,19 +104,19 @@ def find_collection_faults(
     languages: Collection[str],
     shape: ModelShape | None = None,
 ) -> list[Fault]:
-    """What of a collection's settings cannot be satisfied.
+    """The settings of a collection that cannot be satisfied.
 
-    `shape` is that of its loaded model; without it the model's files are looked at.
+    `shape` is the shape of its loaded model; without it, the files of the model are read.
     """
-    found = [judge_language(settings.language, languages)]
+    found = [check_language(settings.language, languages)]
     try:
         known = shape or read_shape(settings.embedding_model)
     except ModelUnavailableError as error:
         found.append(_model_fault("embedding_model", error))
     else:
-        found.append(judge_chunk_size(settings.chunking, known.max_tokens))
-        found += judge_dimension(settings, known.dimension)
-    found += [judge_reranker(settings.reranker), judge_golden(settings)]
+        found.append(check_chunk_size(settings.chunking, known.max_tokens))
+        found += check_dimension(settings, known.dimension)
+    found += [check_reranker(settings.reranker), check_golden(settings)]
     return [
         replace(
             fault,
@@ -134,14 +130,14 @@ def find_collection_faults(
 
 
 def read_shape(model: str) -> ModelShape:
-    """The shape of a model from its files alone.
+    """The shape of a model, from its files.
 
     Raises:
-        ModelUnavailableError: it cannot be found, or its files are not those of a model.
+        ModelUnavailableError: the model is not found, or its files are not a model.
     """
     files = find_model_files(model)
     if not files.weight_files():
-        raise ModelUnavailableError(f"model {model}: {files.folder} holds no weights")
+        raise ModelUnavailableError(f"model {model}: {files.folder} has no weights")
     return ModelShape(_read_max_tokens(files), files.dimension)
 
 
@@ -149,7 +145,7 @@ def _read_max_tokens(files: ModelFiles) -> int | None:
     path = files.transformer_folder / "tokenizer.json"
     if not path.is_file():
         return None
-    # Imported here: a configuration without a stated chunk size needs no tokenizer.
+    # Imported here: only a model with this file needs the tokenizers library.
     from ragline.embedder.tokenizer import ModelTokenizer
 
     try:
@@ -158,8 +154,8 @@ def _read_max_tokens(files: ModelFiles) -> int | None:
         raise ModelUnavailableError(f"{path} is not a tokenizer: {error}") from error
 
 
-def judge_language(language: str, known: Collection[str]) -> Fault | None:
-    """Whether the database has this text search configuration."""
+def check_language(language: str, known: Collection[str]) -> Fault | None:
+    """A fault if the database lacks this text search configuration."""
     if language in known:
         return None
     hint = _did_you_mean(language, known)
@@ -171,8 +167,8 @@ def judge_language(language: str, known: Collection[str]) -> Fault | None:
     )
 
 
-def judge_chunk_size(chunking: ChunkingSettings, limit: int | None) -> Fault | None:
-    """Whether the model reads chunks of the stated size; the default is fitted to the model."""
+def check_chunk_size(chunking: ChunkingSettings, limit: int | None) -> Fault | None:
+    """A fault if a stated chunk size is over the model's limit; the default adapts to the model."""
     is_stated = "max_tokens" in chunking.model_fields_set
     if limit is None or not is_stated or chunking.max_tokens <= limit:
         return None
@@ -184,28 +180,28 @@ def judge_chunk_size(chunking: ChunkingSettings, limit: int | None) -> Fault | N
     )
 
 
-def judge_dimension(settings: CollectionSettings, dimension: int | None) -> Iterator[Fault]:
-    """Whether Postgres can keep and index vectors of this size."""
-    if dimension is None or dimension <= LARGEST_INDEXED_DIMENSION:
+def check_dimension(settings: CollectionSettings, dimension: int | None) -> Iterator[Fault]:
+    """A fault if Postgres cannot store or index vectors of this size."""
+    if dimension is None or dimension <= MAX_INDEXED_DIMENSION:
         return
     made = f"{settings.embedding_model} makes vectors of {dimension:,} numbers"
-    if dimension > LARGEST_DIMENSION:
-        message = f"{made}; allowed: at most {LARGEST_DIMENSION:,}"
+    if dimension > MAX_DIMENSION:
+        message = f"{made}; allowed: at most {MAX_DIMENSION:,}"
         yield Fault("embedding_model", message, is_lasting=True)
         return
     yield Fault(
         "embedding_model",
-        f"{made}; a vector index holds at most {LARGEST_INDEXED_DIMENSION:,}, so every search "
+        f"{made}; a vector index accepts at most {MAX_INDEXED_DIMENSION:,}, so each search "
         "compares all entries",
         severity="warning",
     )
 
 
-def judge_reranker(reranker: str) -> Fault | None:
-    """Whether the files of a cross-encoder can be found."""
+def check_reranker(reranker: str) -> Fault | None:
+    """A fault if the files of a cross-encoder are not found."""
     if reranker == LATE_INTERACTION:
         return None
-    if difflib.SequenceMatcher(None, reranker, LATE_INTERACTION).ratio() > NEARLY_EQUAL:
+    if difflib.SequenceMatcher(None, reranker, LATE_INTERACTION).ratio() > MAX_MODEL_SIMILARITY:
         message = f"{reranker!r} is not a reranker; did you mean {LATE_INTERACTION!r}?"
         return Fault("reranker", message)
     try:
@@ -214,16 +210,16 @@ def judge_reranker(reranker: str) -> Fault | None:
         return _model_fault("reranker", error)
     if (folder / "config.json").is_file():
         return None
-    missing = ModelUnavailableError(f"model {reranker}: {folder} holds no config.json")
+    missing = ModelUnavailableError(f"model {reranker}: {folder} has no config.json")
     return _model_fault("reranker", missing)
 
 
-def judge_golden(settings: CollectionSettings) -> Fault | None:
-    """Whether the golden set can be read, and thresholds have one to be measured on."""
+def check_golden(settings: CollectionSettings) -> Fault | None:
+    """A fault if the golden set cannot be read, or if thresholds have no golden set."""
     if settings.golden is None:
         if not settings.thresholds:
             return None
-        message = "nothing measures them: the collection names no golden set; add golden: FOLDER"
+        message = "they are not checked: the collection has no golden set; add golden: FOLDER"
         return Fault("thresholds", message, severity="warning")
     try:
         read_golden_set(settings.golden)
@@ -243,11 +239,35 @@ def _did_you_mean(value: str, known: Collection[str]) -> str:
     return f"; did you mean {close[0]!r}?" if close else ""
 
 
-def _path_fault(configuration: Configuration, error: ConfigurationError) -> Fault:
-    source = next(n for n, line in configuration.source_lines.items() if line == error.line)
-    message = str(error).rpartition(f"source {source}: uri: ")[2]
-    line = configuration.line_of("sources", source, "uri")
-    return Fault("uri", message, source=source, path=configuration.path, line=line)
+def check_local_paths(configuration: Configuration) -> list[ConfigurationError]:
+    """An error for each source whose local path does not exist, in the order of the file.
+
+    Loading a file does not check paths, so that the service starts while a disk is not mounted.
+    The first sync of a source checks its path.
+    """
+    return [
+        ConfigurationError(
+            f"source {source.name}: uri: {message}",
+            path=configuration.path,
+            line=configuration.source_lines.get(source.name),
+        )
+        for source, message in _find_missing_paths(configuration)
+    ]
+
+
+def _find_path_faults(configuration: Configuration) -> Iterator[Fault]:
+    for source, message in _find_missing_paths(configuration):
+        line = configuration.line_of("sources", source.name, "uri")
+        yield Fault("uri", message, source=source.name, path=configuration.path, line=line)
+
+
+def _find_missing_paths(configuration: Configuration) -> Iterator[tuple[LocatedSettings, str]]:
+    for source in configuration.sources:
+        if isinstance(source, LocatedSettings):
+            path = source.local_path
+            if path is not None and not path.exists():
+                item = "folder" if source.kind == "files" else "file"
+                yield source, f"{path} does not exist; name an existing {item}"
 
 
 def _find_missing_credentials(configuration: Configuration) -> Iterator[Fault]:

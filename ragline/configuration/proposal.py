@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePath, PurePosixPath
 
-from ragline.configuration import home_of
+from ragline.configuration.loading import home_of
 from ragline.parsing.formats import FORMATS
 from ragline.sources.files.paths import EVERYTHING, PathPatterns
 

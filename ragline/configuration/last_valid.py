@@ -1,0 +1,77 @@
+"""The last valid configuration, which the daemon uses while the file has a fault.
+
+A command fails at once when the file has a fault. A background process continues with the last
+valid content, so that changes and removals do not stop while a person edits the file. The stored
+content has no secrets: like the file, it has the names of environment variables only.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+
+from ragline.configuration.loading import (
+    choose_path,
+    find_configuration,
+    home_of,
+    parse_configuration,
+    read_configuration,
+)
+from ragline.configuration.settings import Configuration
+from ragline.errors import ConfigurationError
+from ragline.fingerprints import fingerprint
+
+logger = logging.getLogger(__name__)
+
+FOLDER = "last-valid"
+
+
+def load_last_valid(path: Path | None = None) -> tuple[Configuration, ConfigurationError | None]:
+    """The configuration of a file; if it has a fault, the last valid one and the fault.
+
+    The file is chosen as `load_configuration` chooses it.
+
+    Raises:
+        ConfigurationError: the file has a fault, and no valid content is stored.
+    """
+    chosen = choose_path(path)
+    stored = stored_path(chosen)
+    try:
+        content = read_configuration(find_configuration(chosen))
+        configuration = parse_configuration(content, chosen)
+    except ConfigurationError as error:
+        logger.warning("%s; the last valid configuration is used", error)
+        return _load_stored(stored, chosen, error), error
+    _store(stored, content)
+    return configuration, None
+
+
+def stored_path(path: Path) -> Path:
+    """The path of the last valid content of a configuration file.
+
+    Several configuration files may share a RAGLINE_HOME.
+    """
+    return home_of(path) / FOLDER / f"{fingerprint({'path': str(path)})}.yaml"
+
+
+def _load_stored(stored: Path, path: Path, error: ConfigurationError) -> Configuration:
+    try:
+        return parse_configuration(read_configuration(stored), path)
+    except ConfigurationError as unusable:
+        logger.warning("no valid configuration is stored: %s", unusable)
+        raise error from None
+
+
+def _store(stored: Path, content: str) -> None:
+    """Replace the stored content in one step. A failed write, as on a full disk, stops no run."""
+    try:
+        if stored.is_file() and stored.read_text(encoding="utf-8") == content:
+            return
+        stored.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = stored.with_name(f".{stored.name}.{os.getpid()}")
+        unfinished.write_text(content, encoding="utf-8")
+        unfinished.chmod(0o600)
+        unfinished.replace(stored)
+    except (OSError, UnicodeDecodeError) as error:
+        logger.warning("the configuration could not be stored in %s: %s", stored, error)

@@ -1,0 +1,83 @@
+"""Reading a configuration file: which file, its content, and where Ragline stores its data.
+
+What the content must be is `validation`.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from ragline.configuration.settings import DEFAULT_FILE, Configuration
+from ragline.configuration.validation import validate_content
+from ragline.errors import ConfigurationError
+
+
+def load_configuration(path: Path | None = None) -> Configuration:
+    """Read the configuration: `path`, else RAGLINE_CONFIG, else ragline.yaml in this folder.
+
+    Raises:
+        ConfigurationError: one line for each fault: file, line, cause, allowed values.
+    """
+    chosen = find_configuration(path)
+    return parse_configuration(read_configuration(chosen), chosen)
+
+
+def parse_configuration(content: str, path: Path) -> Configuration:
+    """The configuration in the content of the file `path`.
+
+    Raises:
+        ConfigurationError: one line for each fault: file, line, cause, allowed values.
+    """
+    return validate_content(
+        content,
+        path,
+        home=home_of(path),
+        database_url=os.environ.get("RAGLINE_DATABASE_URL") or None,
+    )
+
+
+def choose_path(path: Path | None = None) -> Path:
+    """The path of the file to read: `path`, else RAGLINE_CONFIG, else ragline.yaml here."""
+    named = path or (Path(value) if (value := os.environ.get("RAGLINE_CONFIG")) else None)
+    return (named or Path(DEFAULT_FILE)).absolute()
+
+
+def find_configuration(path: Path | None = None) -> Path:
+    """The path that `choose_path` returns, if a file is there.
+
+    Raises:
+        ConfigurationError: there is no such file.
+    """
+    chosen = choose_path(path)
+    if not chosen.is_file():
+        raise ConfigurationError(
+            f"{chosen}: there is no such file; name the configuration with --config FILE or "
+            f"RAGLINE_CONFIG, or run in the folder that has {DEFAULT_FILE}"
+        )
+    return chosen
+
+
+def read_configuration(path: Path) -> str:
+    """The content of a configuration file.
+
+    Raises:
+        ConfigurationError: the file cannot be read or is not UTF-8.
+    """
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ConfigurationError("the file is not UTF-8", path=path, line=1) from error
+    except OSError as error:
+        raise ConfigurationError(
+            f"the file cannot be read: {error.strerror}; let this user read it", path=path
+        ) from error
+
+
+def home_of(path: Path) -> Path:
+    """The folder of Ragline's data for a configuration file.
+
+    RAGLINE_HOME, else `.ragline` in the folder of the file.
+    """
+    stated = os.environ.get("RAGLINE_HOME")
+    return Path(stated).expanduser().absolute() if stated else path.parent / ".ragline"

@@ -1,0 +1,307 @@
+"""What a configuration file may say: collections, retention and the sources that feed them.
+
+The settings of each kind of source are in that kind's module in `ragline.sources`. Reading a file
+is `loading`.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SerializeAsAny,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from ragline.access.tenants import DEFAULT_TENANT
+from ragline.errors import NoPushSourceError, UnknownCollectionError, UnknownSourceError
+from ragline.sources.registry import KINDS
+from ragline.sources.settings import NAME_PATTERN, SourceSettings, read_duration
+from ragline.unknown_names import describe_unknown
+
+if TYPE_CHECKING:
+    from ragline.sources.push.settings import PushSettings
+
+DEFAULT_FILE = "ragline.yaml"
+MEASURES = ("ndcg@10", "recall@10", "recall@100", "mrr@10")
+
+
+def _read_age(value: Any) -> timedelta:
+    """A duration, or `0s` for no time at all."""
+    return timedelta(0) if str(value).strip() in ("0", "0s") else read_duration(value)
+
+
+Age = Annotated[timedelta, BeforeValidator(_read_age)]
+QueryText = Literal["full", "hashed", "none"]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ChunkingSettings(_Settings):
+    """How documents are split into chunks; counts are tokens of the embedding model.
+
+    Source of the defaults: benchmarks/README.md, "Chunking".
+    """
+
+    max_tokens: int = Field(
+        default=200,
+        ge=16,
+        le=8192,
+        description="Most tokens in a chunk, its headings included, counted by the tokenizer of "
+        "the embedding model. It may not be more than the model reads; the default is lowered to "
+        "that limit.",
+    )
+    overlap_tokens: int = Field(
+        default=20,
+        ge=0,
+        description="Tokens that a chunk repeats from the end of the chunk before it; at most "
+        "half of `max_tokens`.",
+    )
+
+    @model_validator(mode="after")
+    def _check_overlap(self) -> ChunkingSettings:
+        if self.overlap_tokens > self.max_tokens // 2:
+            raise ValueError(
+                f"overlap_tokens {self.overlap_tokens} is over half of max_tokens "
+                f"{self.max_tokens}; at most {self.max_tokens // 2} is allowed"
+            )
+        return self
+
+
+class SearchSettings(_Settings):
+    """How a collection is searched. Source of the defaults: benchmarks/README.md, "Search"."""
+
+    vector_weight: Share = Field(
+        default=0.5,
+        description="Share of the vector leg in the fused score; the keyword leg has the rest.",
+    )
+    candidates: int = Field(
+        default=100, ge=1, le=1000, description="Most candidates that each leg returns."
+    )
+    feedback_weight: Share = Field(
+        default=0.0,
+        description="Weight of the mean vector of the first hits in a second search of the vector "
+        "leg; 0 turns the second search off.",
+    )
+    keyword_bound: int = Field(
+        default=20_000,
+        ge=1,
+        description="Most entries with the rarest words of a query that the keyword leg scores.",
+    )
+    rerank_candidates: int = Field(
+        default=20, ge=1, le=200, description="How many of the first candidates are reranked."
+    )
+    rerank_weight: Share = Field(
+        default=0.5, description="Share of the reranker in the score of a reranked candidate."
+    )
+
+
+class CollectionSettings(_Settings):
+    """One collection: how its documents are chunked, embedded and searched."""
+
+    name: str = Field(
+        pattern=NAME_PATTERN,
+        description="Name of the collection: lower-case letters, digits, `-` and `_`. Searches, "
+        "assets and commands use it.",
+    )
+    tenant: str = Field(
+        default=DEFAULT_TENANT,
+        pattern=NAME_PATTERN,
+        description="Tenant that the collection belongs to. A key of another tenant cannot see "
+        "that the collection exists.",
+    )
+    embedding_model: str = Field(
+        default="sentence-transformers/all-MiniLM-L6-v2",
+        description="Name or folder of a sentence-transformers model. The default needs no "
+        "network. A change builds a new generation while the old one answers searches.",
+    )
+    chunking: ChunkingSettings = Field(
+        default=ChunkingSettings(),
+        description="How documents are split into chunks. A change builds a new generation.",
+    )
+    language: str = Field(
+        default="english",
+        pattern=r"^[a-z_]+$",
+        description="Text search configuration of Postgres for the keyword leg, such as `english` "
+        "or `german`; `simple` suits any language. A change builds a new generation.",
+    )
+    reranker: str = Field(
+        default="late-interaction",
+        description="`late-interaction`, which uses the embedding model, or the name or folder of "
+        "a cross-encoder.",
+    )
+    golden: Path | None = Field(
+        default=None,
+        description="Folder of a golden set in the BEIR layout. Its document ids are those that "
+        "`ragline documents` prints.",
+    )
+    thresholds: dict[str, Share] = Field(
+        default_factory=dict,
+        description="Lowest scores that pass the evaluation, by measure: `ndcg@10`, `recall@10`, "
+        "`recall@100`, `mrr@10`.",
+    )
+    hnsw_from_entries: int = Field(
+        default=20_000,
+        ge=0,
+        description="Number of entries from which the vector index is built; with fewer entries "
+        "the vector leg compares all of them.",
+    )
+    search: SearchSettings = Field(
+        default=SearchSettings(), description="How the collection is searched."
+    )
+    query_text: QueryText = Field(
+        default="full",
+        description="What is recorded of the text of a query: `full`; `hashed`, which only shows "
+        "that two queries are equal; or `none`. Topics and drift need the text.",
+    )
+
+    @field_validator("golden")
+    @classmethod
+    def _resolve_golden(cls, path: Path | None, info: ValidationInfo) -> Path | None:
+        return None if path is None else (_folder(info) / path.expanduser()).resolve()
+
+    @field_validator("embedding_model", "reranker")
+    @classmethod
+    def _resolve_model(cls, model: str, info: ValidationInfo) -> str:
+        """A path that begins with a dot is relative to the file; anything else is a name."""
+        if model.startswith(("./", "../")):
+            return str((_folder(info) / model).resolve())
+        return model
+
+    @field_validator("thresholds")
+    @classmethod
+    def _check_measures(cls, thresholds: dict[str, float]) -> dict[str, float]:
+        for name in thresholds:
+            if name not in MEASURES:
+                raise ValueError(f"unknown measure {name!r}; allowed: {', '.join(MEASURES)}")
+        return thresholds
+
+
+class RetentionSettings(_Settings):
+    """How long unused data is stored before it is deleted for good.
+
+    `parses` and `embeddings` count from when the last document stopped using them, `requests` and
+    `history` (clock readings, sync proofs, reports of syncs) from when they were written.
+    """
+
+    removed_documents: Age = Field(
+        default=timedelta(days=30),
+        description="How long the record of a removed document is stored after its removal, and "
+        "the saved state of a source after the source left the file.",
+    )
+    parses: Age = Field(
+        default=timedelta(days=7),
+        description="How long text and chunks are stored after the last document stopped using "
+        "them.",
+    )
+    embeddings: Age = Field(
+        default=timedelta(days=30),
+        description="How long an embedding is stored after the last chunk with its text went.",
+    )
+    requests: Age = Field(
+        default=timedelta(days=90),
+        description="How long recorded searches are stored, with their hits, feedback and daily "
+        "statistics.",
+    )
+    audit: Age = Field(
+        default=timedelta(days=365),
+        description="How long the audit log is stored: who asked what, without the text of "
+        "queries.",
+    )
+    history: Age = Field(
+        default=timedelta(days=90),
+        description="How long clock readings, sync proofs and reports of syncs are stored. The "
+        "last sync proof of each source is always stored.",
+    )
+
+
+def _folder(info: ValidationInfo) -> Path:
+    return Path((info.context or {}).get("folder", Path.cwd()))
+
+
+def _read_source(value: Any, info: ValidationInfo) -> SourceSettings:
+    """A source, validated by the settings of its kind."""
+    if isinstance(value, SourceSettings):
+        return value
+    return KINDS[value["kind"]].settings.model_validate(value, context=info.context)
+
+
+class Configuration(_Settings):
+    """All settings of a file, with defaults filled in and paths made absolute."""
+
+    collections: tuple[CollectionSettings, ...] = ()
+    sources: tuple[
+        Annotated[SerializeAsAny[SourceSettings], BeforeValidator(_read_source)], ...
+    ] = ()
+    retention: RetentionSettings = RetentionSettings()
+    path: Path = Path(DEFAULT_FILE)
+    home: Path = Path(".ragline")
+    database_url: str | None = None
+    source_lines: dict[str, int] = Field(default_factory=dict, repr=False)
+    setting_lines: dict[str, int] = Field(default_factory=dict, repr=False)
+
+    def line_of(self, area: str, name: str, setting: str = "") -> int | None:
+        """The line of a setting of a collection or source, else the line of the item itself.
+
+        `area` is `collections` or `sources`. None when the file does not mention the item.
+        """
+        known = self.setting_lines
+        return known.get(f"{area}/{name}/{setting}", known.get(f"{area}/{name}/"))
+
+    def collection(self, name: str) -> CollectionSettings:
+        """The settings of a collection.
+
+        Raises:
+            UnknownCollectionError: neither a collection nor a source has this name.
+        """
+        for settings in self.collections:
+            if settings.name == name:
+                return settings
+        known = (settings.name for settings in self.collections)
+        raise UnknownCollectionError(describe_unknown("collection", name, known))
+
+    def source(self, name: str) -> SourceSettings:
+        """The settings of a source.
+
+        Raises:
+            UnknownSourceError: no source has this name.
+        """
+        for settings in self.sources:
+            if settings.name == name:
+                return settings
+        known = (settings.name for settings in self.sources)
+        raise UnknownSourceError(describe_unknown("source", name, known))
+
+    def sources_of(self, collection: str) -> tuple[SourceSettings, ...]:
+        """The sources that feed a collection, in the order of the file."""
+        return tuple(source for source in self.sources if source.collection == collection)
+
+    def push_source_of(self, collection: str) -> PushSettings:
+        """The source that stores the documents that callers push to a collection.
+
+        Raises:
+            UnknownCollectionError: there is no collection with this name.
+            NoPushSourceError: the collection has no source of the kind push.
+        """
+        from ragline.sources.push.settings import PushSettings
+
+        name = self.collection(collection).name
+        for settings in self.sources_of(name):
+            if isinstance(settings, PushSettings):
+                return settings
+        raise NoPushSourceError(
+            f"collection {name!r} accepts no pushed documents; add to the sources in ragline.yaml: "
+            f"{{name: {name}-pushed, collection: {name}, kind: push}}, and restart all processes "
+            "of Ragline"
+        )
