@@ -36,7 +36,7 @@ def load_last_valid(path: Path | None = None) -> tuple[Configuration, Configurat
         ConfigurationError: the file has a fault, and no valid content is stored.
     """
     chosen = choose_path(path)
-    stored = stored_path(chosen)
+    stored = last_valid_path(chosen)
     try:
         content = read_configuration(find_configuration(chosen))
         configuration = parse_configuration(content, chosen)
@@ -47,7 +47,7 @@ def load_last_valid(path: Path | None = None) -> tuple[Configuration, Configurat
     return configuration, None
 
 
-def stored_path(path: Path) -> Path:
+def last_valid_path(path: Path) -> Path:
     """The path of the last valid content of a configuration file.
 
     Several configuration files may share a RAGLINE_HOME.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
@@ -23,12 +23,10 @@ from pydantic import (
 
 from ragline.access.tenants import DEFAULT_TENANT
 from ragline.errors import NoPushSourceError, UnknownCollectionError, UnknownSourceError
+from ragline.sources.push.settings import PushSettings
 from ragline.sources.registry import KINDS
 from ragline.sources.settings import NAME_PATTERN, SourceSettings, read_duration
 from ragline.unknown_names import describe_unknown
-
-if TYPE_CHECKING:
-    from ragline.sources.push.settings import PushSettings
 
 DEFAULT_FILE = "ragline.yaml"
 MEASURES = ("ndcg@10", "recall@10", "recall@100", "mrr@10")
@@ -294,8 +292,6 @@ class Configuration(_Settings):
             UnknownCollectionError: there is no collection with this name.
             NoPushSourceError: the collection has no source of the kind push.
         """
-        from ragline.sources.push.settings import PushSettings
-
         name = self.collection(collection).name
         for settings in self.sources_of(name):
             if isinstance(settings, PushSettings):

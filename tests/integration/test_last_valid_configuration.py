@@ -22,7 +22,7 @@ from dagster_project import definitions as code_location
 from dagster_project.instance import open_instance
 from ragline.alarms import Alarm
 from ragline.configuration import Configuration, load_configuration
-from ragline.configuration.last_valid import load_last_valid, stored_path
+from ragline.configuration.last_valid import last_valid_path, load_last_valid
 from ragline.errors import ConfigurationError
 from ragline.status import read_status
 from ragline.storage.database import Database
@@ -188,7 +188,7 @@ def test_kept_configuration_is_of_its_file_alone(tmp_path: Path, monkeypatch: py
         path = tmp_path / name / "ragline.yaml"
         path.write_text(CONFIGURATION.replace("note-files", name), "utf-8")
         load_last_valid(path)
-        mode = stat.S_IMODE(stored_path(path).stat().st_mode)
+        mode = stat.S_IMODE(last_valid_path(path).stat().st_mode)
         assert mode == 0o600
     for name in ("one", "two"):
         path = tmp_path / name / "ragline.yaml"

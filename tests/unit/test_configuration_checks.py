@@ -104,7 +104,7 @@ def test_setting_that_cannot_be_satisfied_is_named_with_its_line(
     ("old", "new", "said"),
     [
         ("NOTES_KEY", "OTHER_KEY", "the environment variable OTHER_KEY is not set"),
-        ("    golden: ./golden\n", "", "names no golden set"),
+        ("    golden: ./golden\n", "", "has no golden set"),
     ],
 )
 def test_what_may_still_come_is_a_warning(folder, old, new, said):
