@@ -15,7 +15,7 @@ GENERATION_TRANSITIONS = (
     Transition(
         ("building", "retired"),
         "live",
-        "it holds every readable document and the configuration asks for it",
+        "it contains every readable document and the configuration asks for it",
     ),
     Transition(("live",), "retired", "another generation became live"),
     Transition(("building",), "abandoned", "the configuration no longer asks for it"),

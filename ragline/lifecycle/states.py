@@ -21,17 +21,17 @@ class Transition(NamedTuple):
 
 
 TRANSITIONS = (
-    Transition(("pending",), "ready", "the live generation holds the version that was listed"),
+    Transition(("pending",), "ready", "the live generation contains the listed version"),
     Transition(
         ("ready", "failed", "quarantined", "unsupported"),
         "pending",
         "another version is listed; it is read again (a retry, another parser, a release); a "
-        "sync proof found its entries to differ",
+        "sync proof found a difference",
     ),
     Transition(
         ("pending", "ready", "quarantined", "unsupported"),
         "failed",
-        "it could not be read, and trying again may help",
+        "it could not be read, and another attempt may succeed",
     ),
     Transition(
         ("pending", "ready", "failed", "unsupported"),
@@ -49,7 +49,7 @@ TRANSITIONS = (
         "a complete listing lacks it, and the removal is not held",
     ),
     Transition(("missing", "removed"), "pending", "it is listed again"),
-    Transition(("missing",), "removed", "no generation holds an entry of it any more"),
+    Transition(("missing",), "removed", "no generation contains an entry of it any more"),
 )
 
 
