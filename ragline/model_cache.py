@@ -78,6 +78,10 @@ class ModelCache:
         """Store a tokenizer that is already loaded."""
         self._add(("tokenizer", model), tokenizer)
 
+    def add_reranker(self, setting: str, model: str, reranker: Reranker) -> None:
+        """Store a reranker that is already loaded, for texts of an embedding model."""
+        self._add(("reranker", setting, model), reranker)
+
     def is_loaded(self, model: str) -> bool:
         """Whether the embedder of a model is loaded now."""
         load = self._loads.get(("embedder", model))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from ragline.configuration import Configuration
-    from ragline.search.document_explanation import DocumentExplanation, StageRank
+    from ragline.search.explanation_messages import DocumentExplanation, StageRank
 
 UNITS = {"vector": "cosine", "keyword": "BM25"}
 NAMES = {"first_fusion": "before feedback", "fusion": "fused"}

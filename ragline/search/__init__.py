@@ -1,4 +1,5 @@
-"""Searching a collection's live generation, reranking, and keeping what was asked.
+"""Searching a collection's live generation, explaining the result, and recording searches.
 
-Building what is searched is `ragline.lifecycle`; speaking HTTP about it is `retrieval_api`.
+`searcher` is the entry point. The index is built by `ragline.lifecycle`; the HTTP API is
+`retrieval_api`.
 """

@@ -1,4 +1,4 @@
-"""The time limit of one search, shared by everything that the search does."""
+"""The time limit of one search, shared by all of its statements and model calls."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from sqlalchemy import Connection
 from ragline.errors import SearchTimeoutError
 from ragline.storage.database import cut_off_after, limit_statements
 
-# The server ends a statement at its limit; its answer may take this long to come.
+# The server cancels a statement at its limit; the error may arrive this much later.
 GRACE_S = 1.0
 
 
 class Deadline:
-    """When a search must be answered. Of one thread."""
+    """The time at which a search must end. For one thread."""
 
     def __init__(self, limit_ms: int) -> None:
         self.limit_ms = limit_ms
         self._ends_at = monotonic() + limit_ms / 1e3
 
     def remaining_ms(self) -> int:
-        """What is left, at least one millisecond.
+        """The milliseconds that are left, at least 1.
 
         Raises:
-            SearchTimeoutError: nothing is left.
+            SearchTimeoutError: no time is left.
         """
         remaining = int(1e3 * (self._ends_at - monotonic()))
         if remaining < 1:
@@ -34,23 +34,23 @@ class Deadline:
         return remaining
 
     def limit_statements(self, connection: Connection) -> None:
-        """Let no further statement of this transaction run past the end.
+        """Limit each further statement of this transaction to the time that is left.
 
         Raises:
-            SearchTimeoutError: the end is reached already.
+            SearchTimeoutError: no time is left.
         """
         limit_statements(connection, self.remaining_ms())
 
     @contextmanager
     def enforce(self, connection: Connection) -> Iterator[None]:
-        """Let the block end soon after the limit, even when the server says nothing at all."""
+        """End the block soon after the limit, even if the server does not answer."""
         self.limit_statements(connection)
         with cut_off_after(connection, self.remaining_ms() / 1e3 + GRACE_S):
             yield
 
     @contextmanager
     def suspended(self) -> Iterator[None]:
-        """What the block takes does not count."""
+        """The time in the block does not count."""
         started = monotonic()
         try:
             yield

@@ -1,30 +1,31 @@
-"""Documents as the ledger records them, in every state, and the history of one.
+"""Documents as the ledger records them, in every state, and the history of one document.
 
-What searches answer with, chunk by chunk, is `inspection`. What a caller may not see does not
-exist here.
+The chunks that searches return are in `inspection`. A document that the caller may not see is
+treated like one that does not exist.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from ragline.parsing.formats import media_type_of
+from ragline.search.candidates import list_principals
 from ragline.search.inspection import Principals
 from ragline.storage.database import Database
 from ragline.storage.statements import load_statement
 
-HISTORY_ENTRIES = 20
+MAX_HISTORY_ENTRIES = 20
 
 
 @dataclass(frozen=True, slots=True)
 class DocumentRecord:
-    """A document of a collection, served or not. `chunks` counts those that are served.
+    """A document of a collection in any state. `chunks` counts its entries in `generation`.
 
-    `error_name` and `error` say why it could not be read; `next_attempt_at` when a sync tries
-    again. `missing_since` is when a listing lacked it, `held_since` when its removal was held.
+    `error_name` and `error` say why it could not be read, `next_attempt_at` when a sync tries
+    again. `missing_since` is the time of the first listing without it, `held_since` the time since
+    which its removal is held.
     """
 
     collection: str
@@ -56,7 +57,7 @@ class DocumentRecord:
 
 @dataclass(frozen=True, slots=True)
 class RecordedDocument:
-    """A document in a list. `next_attempt_at` is set where a sync tries it again."""
+    """A document in a list. `next_attempt_at` is set if a sync will try to read it again."""
 
     source: str
     document_id: str
@@ -72,9 +73,10 @@ class RecordedDocument:
 
 @dataclass(frozen=True, slots=True)
 class DocumentChange:
-    """A change of a document that a sync finished: `clock` is `visible` or `forgotten`.
+    """A change of a document that a sync finished. `clock` is `visible` or `forgotten`.
 
-    From `started_at`, the source's own time of the change where it keeps one, to `stopped_at`.
+    `started_at` is the time of the change that the source states, else the time at which Ragline
+    noticed it. `stopped_at` is the time at which searches showed the change.
     """
 
     clock: str
@@ -85,7 +87,7 @@ class DocumentChange:
 
     @property
     def seconds(self) -> float:
-        """How long the change took."""
+        """The seconds from the change until searches showed it."""
         return max((self.stopped_at - self.started_at).total_seconds(), 0.0)
 
 
@@ -101,7 +103,7 @@ def find_documents(
         "collection": collection,
         "document_id": document_id,
         "source": source,
-        "principals": _list(principals),
+        "principals": list_principals(principals),
     }
     with database.connect() as connection:
         rows = connection.execute(load_statement("page/select_documents"), parameters).mappings()
@@ -119,17 +121,17 @@ def list_records(
     after: tuple[str, str] = ("", ""),
     limit: int = 100,
 ) -> list[RecordedDocument]:
-    """A collection's documents behind the (source, id) `after`, in that order.
+    """A collection's documents in order of (source, id), those after `after`, at most `limit`.
 
-    Of one `state`, or of every state but missing and removed; with `part`, those whose id or
-    title holds it.
+    Those of one `state`; without it, those of every state except missing and removed. With `part`,
+    those whose id or title contains it.
     """
     parameters = {
         "collection": collection,
         "source": source,
         "state": state,
         "part": part,
-        "principals": _list(principals),
+        "principals": list_principals(principals),
         "after_source": after[0],
         "after_id": after[1],
         "limit": limit,
@@ -145,27 +147,27 @@ def list_records(
 def count_documents(
     database: Database, collection: str, principals: Principals, source: str | None = None
 ) -> dict[str, int]:
-    """How many documents that `principals` may see are in each state that any is in."""
-    parameters = {"collection": collection, "source": source, "principals": _list(principals)}
+    """The number of documents that `principals` may see, by state; empty states are left out."""
+    parameters = {
+        "collection": collection,
+        "source": source,
+        "principals": list_principals(principals),
+    }
     with database.connect() as connection:
         rows = connection.execute(load_statement("page/count_documents"), parameters)
         return {row["state"]: row["count"] for row in rows.mappings()}
 
 
 def read_history(database: Database, record: DocumentRecord) -> list[DocumentChange]:
-    """The last changes of a document that syncs finished, newest first."""
+    """The last changes of a document that syncs finished, newest first, at most 20."""
     parameters = {
         "source": record.source,
         "document_id": record.document_id,
-        "limit": HISTORY_ENTRIES,
+        "limit": MAX_HISTORY_ENTRIES,
     }
     with database.connect() as connection:
         rows = connection.execute(load_statement("page/select_document_history"), parameters)
         return [DocumentChange(**row) for row in rows.mappings()]
-
-
-def _list(principals: Principals) -> Sequence[str] | None:
-    return None if principals is None else list(principals)
 
 
 def _make_record(collection: str, row: dict[str, Any]) -> DocumentRecord:

@@ -1,4 +1,4 @@
-"""The text of a document, put together again from the chunks that an index holds."""
+"""The text of a document, joined from the chunks of an index."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 
 def join_chunks(chunks: Sequence[tuple[int, int, str]]) -> str:
-    """Chunks as one text; each is (start, end, text), and what two of them share comes once.
+    """Chunks (start, end, text) as one text, without the text that two of them share.
 
-    What stood between two that do not touch is not indexed, mostly white space: a line end takes
-    the place of one character, a blank line that of more.
+    The text between two chunks that do not touch is not indexed; it is mostly white space. A line
+    break replaces one character, a blank line replaces more.
     """
     parts: list[str] = []
     reached: int | None = None

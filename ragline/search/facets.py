@@ -1,4 +1,4 @@
-"""The fields by which a collection's documents differ, with their most common values."""
+"""Facets: the metadata fields of a collection's documents, with their most frequent values."""
 
 from __future__ import annotations
 
@@ -10,24 +10,25 @@ from typing import Any
 from sqlalchemy import Row
 
 from ragline.parsing.formats import media_type_of
+from ragline.search.candidates import list_principals
 from ragline.search.inspection import Principals
 from ragline.storage.database import Database
 from ragline.storage.statements import load_statement
 
-# Counting so many documents takes a few hundredths of a second; of a larger collection the counts
-# are those of a sample.
-SAMPLED_DOCUMENTS = 10_000
-FACET_VALUES = 8
-LONGEST_VALUE_CHARS = 60
+# Counting this many documents takes a few hundredths of a second. In a larger collection, a sample
+# of this size is counted.
+MAX_COUNTED_DOCUMENTS = 10_000
+MAX_FACET_VALUES = 8
+MAX_VALUE_CHARS = 60
 
 FacetValue = str | int | float | bool
 
 
 @dataclass(frozen=True, slots=True)
 class Facet:
-    """A field of search filters with its most common values, each with its count of documents.
+    """A field of search filters with its most frequent values and their numbers of documents.
 
-    `documents` is how many were counted.
+    `documents` is the number of documents that were counted.
     """
 
     field: str
@@ -36,28 +37,29 @@ class Facet:
 
 
 def read_facets(database: Database, collection: str, principals: Principals) -> list[Facet]:
-    """The facets of what searches of a collection answer with, as `principals` may see it.
+    """The facets of a collection's live generation, in order of their field.
 
-    In order of name; none without a live index.
+    Only documents that `principals` may see are counted. Without a live generation the list is
+    empty.
     """
     parameters = {
         "collection": collection,
-        "principals": None if principals is None else list(principals),
-        "sample": SAMPLED_DOCUMENTS,
-        "most": FACET_VALUES,
-        "longest": LONGEST_VALUE_CHARS,
+        "principals": list_principals(principals),
+        "sample": MAX_COUNTED_DOCUMENTS,
+        "most": MAX_FACET_VALUES,
+        "longest": MAX_VALUE_CHARS,
     }
     with database.connect() as connection:
         rows = connection.execute(load_statement("page/select_facets"), parameters).all()
-    return [_make_facet(field, list(group)) for field, group in groupby(rows, _name_field)]
+    return [_make_facet(field, list(group)) for field, group in groupby(rows, _get_field)]
 
 
-def _name_field(row: Row[Any]) -> str:
+def _get_field(row: Row[Any]) -> str:
     return str(row.field)
 
 
 def _make_facet(field: str, rows: Sequence[Row[Any]]) -> Facet:
-    """A field as filters know it: the format of a file is its media type there."""
+    """The facet of a field. Filters have the field `media_type` in place of `file_type`."""
     documents = rows[0].documents
     if field == "file_type":
         types = [(media_type_of(row.value) or "", row.document_count) for row in rows]

@@ -1,4 +1,4 @@
-"""From entries to hits: receipts, explanations, and what stands around a hit in its document."""
+"""From entries to hits: receipts, explanations, context and highlights."""
 
 from __future__ import annotations
 
@@ -9,33 +9,22 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import Connection, RowMapping
 
 from ragline.parsing.formats import media_type_of
-from ragline.search.candidates import Candidate, LiveGeneration
 from ragline.search.deadline import Deadline
+from ragline.search.entries import Entry
+from ragline.search.highlights import find_highlights
+from ragline.search.live_generation import LiveGeneration
 from ragline.search.messages import Highlight, Hit, HitExplanation, Receipt, SearchRequest
 from ragline.storage.generation_tables import load_generation_statement
-from ragline.storage.statements import load_statement
-from ragline.text_analysis import TracedText, analyze_text, trace_text
 
-LONGEST_SECTION_CHARS = 20_000
-OPENING, CLOSING = "\x02", "\x03"
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A candidate with its row, and how it fared: `score` orders the answer."""
-
-    score: float
-    row: RowMapping
-    candidate: Candidate
-    fused_rank: int
-    rerank_score: float | None = None
-    fused_part: float | None = None
-    rerank_part: float | None = None
+MAX_SECTION_CHARS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
 class HitDetails:
-    """What was asked for beside the entries themselves, by the entry's id."""
+    """What a request asked for in addition to the entries, by the entry's id.
+
+    A row of `contexts` has the texts `before`, `after` and `section`.
+    """
 
     contexts: Mapping[int, RowMapping] = field(default_factory=dict)
     highlights: Mapping[int, tuple[Highlight, ...]] = field(default_factory=dict)
@@ -48,7 +37,7 @@ def read_hit_details(
     entries: Sequence[Entry],
     deadline: Deadline,
 ) -> HitDetails:
-    """What a request wants to see around some entries, and which words of the query they hold."""
+    """The contexts and the highlights of entries, as far as a request asks for them."""
     deadline.limit_statements(connection)
     contexts: dict[int, RowMapping] = {}
     if {"neighbours", "section"} & {*request.include}:
@@ -65,63 +54,11 @@ def read_hit_details(
 def select_hit_contexts(
     connection: Connection, generation_id: int, ids: Sequence[int]
 ) -> dict[int, RowMapping]:
-    """What stands around some entries in their documents, by the entry's id."""
+    """The neighbouring chunks and the section of entries, by the entry's id."""
     statement = load_generation_statement("search/select_hit_contexts", generation_id)
-    parameters = {"ids": list(ids), "longest": LONGEST_SECTION_CHARS}
+    parameters = {"ids": list(ids), "max_chars": MAX_SECTION_CHARS}
     rows = connection.execute(statement, parameters).mappings()
     return {row["id"]: row for row in rows}
-
-
-def find_highlights(
-    connection: Connection,
-    generation: LiveGeneration,
-    queries: Sequence[str],
-    texts: Mapping[int, str],
-) -> dict[int, tuple[Highlight, ...]]:
-    """Where the words of a query stand in texts as they are stored; both by the entry's id.
-
-    They are looked for in the analysed texts, which have the same lexemes as the index.
-    """
-    language, version = generation.language, generation.analysis_version
-    query = analyze_text(" ".join(queries), language, version)
-    traced = {one: trace_text(text, language, version) for one, text in texts.items()}
-    parameters = {
-        "ids": list(traced),
-        "texts": [one.text for one in traced.values()],
-        "language": language,
-        "query": query.main,
-        "query_forms": query.added,
-    }
-    rows = connection.execute(load_statement("search/select_highlights"), parameters).mappings()
-    return {row["id"]: _trace_marks(row["marked"], traced[row["id"]]) for row in rows}
-
-
-def _trace_marks(marked: str, traced: TracedText) -> tuple[Highlight, ...]:
-    """The highlights of an analysed text as places of the original; overlapping ones as one."""
-    spans = sorted(traced.find_span(one.start, one.end) for one in read_highlights(marked))
-    merged: list[Highlight] = []
-    for start, end in spans:
-        if merged and start < merged[-1].end:
-            merged[-1] = Highlight(merged[-1].start, max(merged[-1].end, end))
-        else:
-            merged.append(Highlight(start, end))
-    return tuple(merged)
-
-
-def read_highlights(marked: str) -> tuple[Highlight, ...]:
-    """The places between the marks of a text, counted without them; a stray mark is skipped."""
-    found: list[Highlight] = []
-    position, start = 0, None
-    for sign in marked:
-        if sign == OPENING:
-            start = position
-        elif sign == CLOSING:
-            if start is not None:
-                found.append(Highlight(start, position))
-            start = None
-        else:
-            position += 1
-    return tuple(found)
 
 
 def make_hits(
@@ -142,8 +79,9 @@ def _make_hit(
     rank: int, entry: Entry, receipt: Receipt, request: SearchRequest, details: HitDetails
 ) -> Hit:
     row = entry.row
-    around = details.contexts.get(row["id"])
-    has_neighbours = around is not None and "neighbours" in request.include
+    context = details.contexts.get(row["id"])
+    neighbours = context if "neighbours" in request.include else None
+    section = context if "section" in request.include else None
     return Hit(
         rank=rank,
         score=entry.score,
@@ -158,9 +96,9 @@ def _make_hit(
         media_type=media_type_of(row["file_type"]),
         metadata=row["metadata"],
         receipt=receipt,
-        before=around["before"] if around is not None and has_neighbours else None,
-        after=around["after"] if around is not None and has_neighbours else None,
-        section=around["section"] if around is not None and "section" in request.include else None,
+        before=None if neighbours is None else neighbours["before"],
+        after=None if neighbours is None else neighbours["after"],
+        section=None if section is None else section["section"],
         highlights=details.highlights.get(row["id"], ()) if request.highlight else None,
         explanation=_explain(entry) if request.explain else None,
     )
@@ -185,7 +123,7 @@ def _explain(entry: Entry) -> HitExplanation:
 
 
 def make_receipt(row: RowMapping, generation: LiveGeneration, now: datetime) -> Receipt:
-    """The receipt of an entry as `search/select_hits` reads it."""
+    """The receipt of a row of `search/select_hits`."""
     since = row["source_changed_at"] or row["indexed_at"]
     return Receipt(
         id=f"{generation.id}-{row['id']}",

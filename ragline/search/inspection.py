@@ -1,6 +1,6 @@
-"""Looking behind hits: a receipt explained, and documents as their collection serves them.
+"""Receipts explained, and documents as their collection serves them.
 
-What a caller may not see does not exist here, and is answered like what does not.
+A document that the caller may not see is treated like one that does not exist.
 """
 
 from __future__ import annotations
@@ -19,16 +19,19 @@ from ragline.errors import (
     UnknownReceiptError,
 )
 from ragline.parsing.formats import media_type_of
-from ragline.search.candidates import LiveGeneration
+from ragline.search.candidates import list_principals
 from ragline.search.deadline import Deadline
-from ragline.search.hits import find_highlights, make_receipt, select_hit_contexts
+from ragline.search.entries import select_hit_rows
+from ragline.search.highlights import find_highlights
+from ragline.search.hits import make_receipt, select_hit_contexts
+from ragline.search.live_generation import LiveGeneration
 from ragline.search.messages import Highlight, Receipt
 from ragline.storable_text import clean_value
 from ragline.storage.database import Database
 from ragline.storage.generation_tables import load_generation_statement
 from ragline.storage.statements import load_statement
 
-HIGHLIGHTED_CHUNKS = 300
+MAX_HIGHLIGHTED_CHUNKS = 300
 READ_TIMEOUT_MS = 5_000
 RECEIPT_ID = re.compile(r"([0-9]{1,18})-([0-9]{1,18})")
 
@@ -37,7 +40,10 @@ Principals = Sequence[str] | None
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """Who looks: for which principals, in which tenant's collections. None: without that limit."""
+    """What a reader may see: documents of these principals, collections of this tenant.
+
+    None in a field means no limit.
+    """
 
     principals: Principals = ()
     tenant: str | None = None
@@ -46,7 +52,7 @@ class Viewer:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """One chunk of a document, as it is served."""
+    """One chunk of a document in the live generation."""
 
     ordinal: int
     text: str
@@ -59,7 +65,7 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class ServedDocument:
-    """A document with its chunks in order. Chunks may overlap; offsets say how far."""
+    """A document with its chunks in order. Chunks may overlap, as their offsets show."""
 
     collection: str
     source: str
@@ -72,7 +78,7 @@ class ServedDocument:
 
 @dataclass(frozen=True, slots=True)
 class ListedDocument:
-    """A document of a collection. `chunks` counts those that are served."""
+    """A document of a collection. `chunks` counts its entries in the live generation."""
 
     source: str
     document_id: str
@@ -89,10 +95,10 @@ class ListedDocument:
 
 @dataclass(frozen=True, slots=True)
 class ExplainedReceipt:
-    """What lies behind a hit: the document, the run, and the settings that made it.
+    """The origin of a hit: the document, the run, and the settings of the generation.
 
-    `is_current` says that searches still answer with it and that it is what the source was last
-    seen to hold. Times of a run are None once its report was collected.
+    `is_current` says that the entry is in the live generation and has the version that the source
+    listed last. The times of the run are None when its report was deleted.
     """
 
     receipt: Receipt
@@ -122,7 +128,10 @@ class ExplainedReceipt:
 
 @dataclass(frozen=True, slots=True)
 class HitContext:
-    """The texts of the chunks before and after one, and its section's; None where there is none."""
+    """The texts around a chunk: the chunk before it, the chunk after it, and its section.
+
+    None for a text that does not exist.
+    """
 
     before: str | None
     after: str | None
@@ -130,22 +139,22 @@ class HitContext:
 
 
 def explain_receipt(database: Database, receipt_id: str, viewer: Viewer) -> ExplainedReceipt:
-    """What lies behind the hit of a receipt, as far as somebody may see it.
+    """The origin of the hit of a receipt.
 
     Raises:
-        UnknownReceiptError: there is no such entry, or not any more.
+        UnknownReceiptError: the entry does not exist or was deleted, or the viewer may not see it.
     """
     parts = RECEIPT_ID.fullmatch(receipt_id)
     if parts is None:
-        raise UnknownReceiptError(f"{receipt_id!r} names no receipt; one is such as 3-1024")
+        raise UnknownReceiptError(f"{receipt_id!r} is not a receipt's id; an example is 3-1024")
     generation_id, entry_id = int(parts[1]), int(parts[2])
     with database.connect() as connection:
-        found = _select_behind(connection, generation_id, entry_id, viewer)
-        rows = _select_entries(connection, generation_id, [entry_id]) if found else []
+        found = _select_receipt(connection, generation_id, entry_id, viewer)
+        rows = select_hit_rows(connection, generation_id, [entry_id]) if found else []
     if found is None or not rows:
         raise UnknownReceiptError(
-            f"no entry of receipt {receipt_id} is in an index; what was served under it has been "
-            "replaced or forgotten, or never was"
+            f"no index has the entry of receipt {receipt_id}; it was replaced or deleted, or never "
+            "existed"
         )
     return _explain(found, rows[0])
 
@@ -161,19 +170,19 @@ def read_document(
     """A document of a live generation with its chunks in order, as `principals` may see it.
 
     Raises:
-        UnknownDocumentError: nothing of that id is served.
-        AmbiguousDocumentError: several sources have one of that id, and none is named.
+        UnknownDocumentError: the generation has no entry of that document.
+        AmbiguousDocumentError: several sources have a document of that id, and `source` is None.
     """
     statement = load_generation_statement("search/select_document_entries", generation.id)
     parameters = {
         "collection": collection,
         "document_id": clean_value(document_id),
         "source": source,
-        "principals": None if principals is None else list(principals),
+        "principals": list_principals(principals),
     }
     with database.connect() as connection:
         found = connection.execute(statement, parameters).all()
-        rows = _select_entries(connection, generation.id, [row.id for row in found])
+        rows = select_hit_rows(connection, generation.id, [row.id for row in found])
     sources = sorted({row.source for row in found})
     if not rows:
         raise UnknownDocumentError(
@@ -199,8 +208,8 @@ def read_document(
 def highlight_chunks(
     database: Database, generation: LiveGeneration, document: ServedDocument, query: str
 ) -> Mapping[int, tuple[Highlight, ...]]:
-    """The places of a query's words in a document's first HIGHLIGHTED_CHUNKS, by entry id."""
-    chunks = document.chunks[:HIGHLIGHTED_CHUNKS]
+    """The highlights of a query in a document's first MAX_HIGHLIGHTED_CHUNKS, by entry id."""
+    chunks = document.chunks[:MAX_HIGHLIGHTED_CHUNKS]
     if not query.strip() or not chunks:
         return {}
     texts = {chunk.receipt.entry_id: chunk.text for chunk in chunks}
@@ -210,7 +219,7 @@ def highlight_chunks(
 
 
 def read_hit_context(database: Database, explained: ExplainedReceipt) -> HitContext:
-    """What stands before and after an entry in its document, and under the same heading."""
+    """The context of a hit: the neighbouring chunks and the section."""
     entry_id = explained.receipt.entry_id
     with database.begin() as connection:
         Deadline(READ_TIMEOUT_MS).limit_statements(connection)
@@ -230,11 +239,11 @@ def list_documents(
     after: tuple[str, str] = ("", ""),
     limit: int = 100,
 ) -> list[ListedDocument]:
-    """A collection's documents behind the (source, id) `after`, in that order."""
+    """A collection's documents in order of (source, id), those after `after`, at most `limit`."""
     parameters = {
         "collection": collection,
         "source": source,
-        "principals": None if principals is None else list(principals),
+        "principals": list_principals(principals),
         "after_source": after[0],
         "after_id": after[1],
         "limit": limit,
@@ -246,7 +255,7 @@ def list_documents(
         return [_make_listed(row) for row in rows]
 
 
-def _select_behind(
+def _select_receipt(
     connection: Connection, generation_id: int, entry_id: int, viewer: Viewer
 ) -> RowMapping | None:
     parameters: dict[str, Any] = {
@@ -258,19 +267,10 @@ def _select_behind(
         return None
     parameters |= {
         "entry_id": entry_id,
-        "principals": None if viewer.principals is None else list(viewer.principals),
+        "principals": list_principals(viewer.principals),
     }
     statement = load_generation_statement("search/select_receipt", generation_id)
     return connection.execute(statement, parameters).mappings().first()
-
-
-def _select_entries(
-    connection: Connection, generation_id: int, ids: Sequence[int]
-) -> list[RowMapping]:
-    """Entries as hits show them, in the order of the ids; what left meanwhile is left out."""
-    statement = load_generation_statement("search/select_hits", generation_id)
-    rows = {row["id"]: row for row in connection.execute(statement, {"ids": ids}).mappings()}
-    return [rows[one] for one in ids if one in rows]
 
 
 def _explain(found: RowMapping, row: RowMapping) -> ExplainedReceipt:

@@ -1,4 +1,4 @@
-"""What goes into a search and what comes out: plain values, the same for every caller."""
+"""The request and the answer of a search, as plain values."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from uuid import UUID
 
 Mode = Literal["hybrid", "vector", "keyword"]
 MODES: tuple[Mode, ...] = ("hybrid", "vector", "keyword")
-# configured: the one that the collection's settings name.
+# configured: the reranker of the collection's settings.
 RerankerKind = Literal["configured", "late_interaction", "cross_encoder"]
 Include = Literal["text", "neighbours", "section"]
 
 
 @dataclass(frozen=True, slots=True)
 class SearchRequest:
-    """A question to one collection. `top_k` counts hits, which are chunks of documents.
+    """A search of one collection. `top_k` counts hits, which are chunks of documents.
 
-    `principals` names who asks: documents that name their readers are found by those alone.
-    Without any, only documents that everybody may read are found; None sees everything, for
-    operators and evaluations, and never comes from a caller.
+    `principals` are the principals of the caller. A document that lists principals is found only
+    with one of them; with no principals, only documents without a list are found. None finds all
+    documents: for operators and evaluations, never for a caller of the service.
 
-    `alternatives` are other wordings: an entry counts with its best score. `filter` is the
-    grammar of `ragline.search.filters`. `max_age` leaves out what was not held against its source
-    within that time. `exact` scans every entry instead of the vector index. `tenant` says whose
-    collections there are; None: everybody's.
+    `alternatives` are further wordings of the query; an entry has its best score. `filter` is as in
+    `ragline.search.filters`. `max_age` excludes entries that their source did not confirm within
+    that time. `exact` scans all entries instead of using the vector index. `tenant` limits the
+    collections to those of one tenant; None means all tenants.
     """
 
     collection: str
@@ -54,13 +54,13 @@ class SearchRequest:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What produced a hit: enough to find the bytes, the settings and the run behind it.
+    """What produced a hit: source version, content, settings, generation and run.
 
-    `content_hash` is the SHA-256 of the document's bytes, `text_hash` that of the text given
-    to the model. `age_seconds` runs from the source's own change of the document, or from its
-    indexing where the source keeps no time of change. `confirmed_at` is when the source was last
-    seen to hold just this; `stale` says that it is known to hold something else by now, or that
-    nobody looked within its time-to-visible.
+    `content_hash` is the SHA-256 of the document's bytes, `text_hash` the SHA-256 of the text that
+    the model read. `age_seconds` is the time since the document changed in its source, or since it
+    was indexed if the source states no time. `confirmed_at` is the time at which Ragline last found
+    the source unchanged. `stale`: the source has another version by now, or Ragline did not check
+    the source within `visible_within`.
     """
 
     id: str
@@ -82,12 +82,12 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class HitExplanation:
-    """How a hit came to its place: its rank and score in each stage that saw it.
+    """The rank and the score of a hit in each stage. None: the stage did not have the hit.
 
-    Ranks start at 1. The vector score is the cosine, the keyword score BM25, the fused score
-    their convex fusion; of several wordings, those of the best one. The vector and the keyword
-    part are what each leg gave to the fused score: they add up to it. After reranking, the fused
-    and the rerank part add up to the final score; behind what was reranked there are none.
+    Ranks start at 1. The vector score is the cosine, the keyword score BM25, and the fused score
+    their convex fusion; with several queries, those of the best query. `vector_part` and
+    `keyword_part` add up to the fused score. After reranking, `fused_part` and `rerank_part` add up
+    to the final score; hits that were not reranked have no such parts.
     """
 
     vector_rank: int | None
@@ -106,7 +106,7 @@ class HitExplanation:
 
 @dataclass(frozen=True, slots=True)
 class Highlight:
-    """Where a word of the query stands in a hit's text: characters, the end exclusive."""
+    """The span of a query word in a hit's text, in characters; `end` is exclusive."""
 
     start: int
     end: int
@@ -114,12 +114,12 @@ class Highlight:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One chunk that answers. `rank` starts at 1; `score` is larger for better hits.
+    """One chunk that the search returns. `rank` starts at 1; `score` is larger for better hits.
 
     In mode `vector` the score is the cosine, in mode `keyword` BM25, in mode `hybrid` their
-    convex fusion in 0…1; after reranking it is the blend, comparable within one answer only.
-    `before` and `after` are the texts of the neighbouring chunks, `section` the text under the
-    same heading, where they were asked for.
+    convex fusion in 0…1. After reranking it is the blended score, which is comparable within one
+    answer only. `before` and `after` are the texts of the neighbouring chunks, `section` is the
+    text under the same heading; each is set only if the request asks for it.
     """
 
     rank: int
@@ -144,7 +144,7 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class StageTimes:
-    """Milliseconds spent embedding the query, in the database, reranking, and altogether."""
+    """Milliseconds spent on embedding, in the database, on reranking, and in total."""
 
     embed: float
     retrieve: float
@@ -154,12 +154,12 @@ class StageTimes:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How the entries were found.
+    """How the candidates were found.
 
-    `vector`: the index, a scan of every entry, or not at all. `filter`: none; `entries` when so
-    few satisfy it that they alone were looked at; else `condition`, tested along the way.
-    `matching` is how many satisfy the filter, where they were counted. `depth` is how many
-    candidates each leg gave at most.
+    `vector`: by the index, by a scan of all entries, or not at all. `filter`: `none`; `entries`
+    when few entries satisfy the filter and only those were scored; else `condition`, which was
+    tested during the search. `matching` is the number of entries that satisfy the filter, if it was
+    counted. `depth` is the maximum number of candidates of each leg.
     """
 
     vector: Literal["index", "scan", "off"]
@@ -170,7 +170,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class SearchAnswer:
-    """The hits of one search, best first, and which generation they came from."""
+    """The hits of one search, best first, and the generation that they come from."""
 
     request_id: UUID
     collection: str

@@ -1,4 +1,4 @@
-"""What can be searched for: a query that is more than white space and punctuation."""
+"""Empty queries: those without anything except white space and punctuation."""
 
 from __future__ import annotations
 
@@ -7,30 +7,32 @@ from collections.abc import Iterable
 
 from ragline.errors import InvalidSearchError
 
-# Unicode's categories of punctuation and separators. Control characters are not among them: clients
-# send odd strings, and were always answered.
-MEANINGLESS = ("P", "Z")
+# Unicode's categories of punctuation and separators. Control characters are not included: queries
+# of control characters were always answered, and clients may rely on that.
+IGNORED_CATEGORIES = ("P", "Z")
 
 
 def refuse_empty(queries: Iterable[str]) -> None:
-    """Refuse a question of which a wording holds nothing to look for.
+    """Refuse a request with an empty query.
 
-    A model has a vector for an empty text too, so its nearest chunks would be answered as hits.
+    The model computes a vector for an empty text too, so the search would return its nearest chunks
+    as hits.
 
     Raises:
-        InvalidSearchError: a wording is empty, or white space and punctuation only.
+        InvalidSearchError: a query is empty, or contains only white space and punctuation.
     """
     for query in queries:
-        if not holds_something(query):
+        if not has_content(query):
             raise InvalidSearchError(
                 "query",
-                "holds nothing to look for: it is empty, or only white space and punctuation; "
+                "contains nothing to search for: it is empty, or only white space and punctuation; "
                 "write at least one word or number",
             )
 
 
-def holds_something(query: str) -> bool:
-    """Whether a query has a letter, a number, a symbol or anything else that is not skipped."""
+def has_content(query: str) -> bool:
+    """Whether a query has a letter, a digit, a symbol or any other character that counts."""
     return any(
-        not sign.isspace() and unicodedata.category(sign)[0] not in MEANINGLESS for sign in query
+        not character.isspace() and unicodedata.category(character)[0] not in IGNORED_CATEGORIES
+        for character in query
     )

@@ -1,7 +1,8 @@
-"""The words of a query, and what a document has of each: the word itself, only parts, or nothing.
+"""The words of a query: whether a document contains the word itself, only parts of it, or nothing.
 
-A document has a word in any of its equal forms: ERR-4021 in `err 4021`, Müller in `Mueller`. The
-keyword leg also matches parts of an identifier; a part is told as a part.
+A document contains a word if it contains one of its equal forms: ERR-4021 is in `err 4021`, Müller
+in `Mueller`. The keyword leg also matches parts of an identifier; such a match is reported as a
+part.
 """
 
 from __future__ import annotations
@@ -11,19 +12,19 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
 
-from ragline.search.candidates import LiveGeneration
+from ragline.search.live_generation import LiveGeneration
 from ragline.storage.generation_tables import load_generation_statement
 from ragline.text_analysis import WordForms, analyze_text, is_written_in, list_word_forms
 
-MOST_WORDS = 200
-MOST_PARTS = 50
+MAX_WORDS = 200
+MAX_PARTS = 50
 
 
 @dataclass(frozen=True, slots=True)
 class QueryWord:
-    """A word of the query, and who has it. `entry_count` is of the whole index.
+    """A word of the query, and where it is. `entry_count` counts all entries of the index.
 
-    `parts` are those that the document has of a word that it does not have itself.
+    `parts` are the parts that the document contains of a word that it does not contain itself.
     """
 
     word: str
@@ -34,12 +35,12 @@ class QueryWord:
 
     @property
     def is_matched(self) -> bool:
-        """Whether the document has the word or a part of it."""
+        """Whether the document contains the word or a part of it."""
         return self.is_in_document or bool(self.parts)
 
 
 def list_partial_words(words: Sequence[QueryWord]) -> list[str]:
-    """The words of which a document has only parts, each with these parts."""
+    """The words of which a document contains only parts, each with these parts."""
     return [f"{word.word} ({', '.join(word.parts)})" for word in words if word.parts]
 
 
@@ -50,8 +51,8 @@ def read_query_words(
     document_key: int,
     entry_id: int,
 ) -> tuple[QueryWord, ...]:
-    """The words of all wordings, each once, without those that the language leaves out."""
-    words = list(dict.fromkeys(" ".join(queries).split()))[:MOST_WORDS]
+    """The words of all queries, each once, without the stop words of the language."""
+    words = list(dict.fromkeys(" ".join(queries).split()))[:MAX_WORDS]
     language = generation.language
     analysed = [analyze_text(word, language, generation.analysis_version) for word in words]
     forms = [list_word_forms(word, language) for word in words]
@@ -73,10 +74,10 @@ def read_query_words(
         one = QueryWord(shown, row.entry_count, row.is_in_document, row.is_in_chunk)
         if row.is_matched and not one.is_in_chunk:
             texts = _read_texts(connection, generation, document_key) if texts is None else texts
-            one = _find_written(one, texts, entry_id, language)
+            one = _find_in_texts(one, texts, entry_id, language)
         if row.is_matched and not one.is_in_document:
-            own = forms[row.position - 1]
-            one = replace(one, parts=_find_parts(connection, generation, own, document_key))
+            of_word = forms[row.position - 1]
+            one = replace(one, parts=_find_parts(connection, generation, of_word, document_key))
         found.append(one)
     return tuple(found)
 
@@ -89,32 +90,37 @@ def _read_texts(
     return {row.id: row.text for row in rows}
 
 
-def _find_written(
+def _find_in_texts(
     word: QueryWord, texts: dict[int, str], entry_id: int, language: str
 ) -> QueryWord:
-    """The word where the texts have it in a form that is no lexeme, such as `err 4021`."""
-    having = {id_ for id_, text in texts.items() if is_written_in(word.word, text, language)}
-    if not having:
+    """The word with what the texts show: they may have it in a form without a lexeme of its own.
+
+    An example is `err 4021` for ERR-4021.
+    """
+    ids = {id_ for id_, text in texts.items() if is_written_in(word.word, text, language)}
+    if not ids:
         return word
     return replace(
         word,
-        entry_count=max(word.entry_count, len(having)),
+        entry_count=max(word.entry_count, len(ids)),
         is_in_document=True,
-        is_in_chunk=entry_id in having,
+        is_in_chunk=entry_id in ids,
     )
 
 
 def _find_parts(
     connection: Connection, generation: LiveGeneration, forms: WordForms, document_key: int
 ) -> tuple[str, ...]:
-    """The parts that a document has, the longest ones: 3.11 and not 11 beside it."""
-    parts = forms.parts[:MOST_PARTS]
+    """The parts that a document contains, without parts of longer ones: 3.11 without 11."""
+    parts = forms.parts[:MAX_PARTS]
     equal = [list_word_forms(part, generation.language).equal for part in parts]
     parameters = {
         "forms": [" ".join(one) for one in equal],
         "document_key": document_key,
         "language": generation.language,
     }
-    statement = load_generation_statement("search/select_had_forms", generation.id)
-    had = [parts[row.position - 1] for row in connection.execute(statement, parameters)]
-    return tuple(part for part in had if not any(part != other and part in other for other in had))
+    statement = load_generation_statement("search/select_matching_forms", generation.id)
+    found = [parts[row.position - 1] for row in connection.execute(statement, parameters)]
+    return tuple(
+        part for part in found if not any(part != other and part in other for other in found)
+    )

@@ -1,7 +1,7 @@
-"""What is kept of each search, and what people say of its hits and do with them.
+"""Records of searches, and feedback about their hits.
 
-When records are written, and what becomes of them while the database is away, is the service's
-`recorder`. The figures made from these rows are `ragline.quality`.
+When records are written, and what happens while the database is unavailable, is in
+`retrieval_api.records.recorder`. The statistics of these rows are in `ragline.quality`.
 """
 
 from __future__ import annotations
@@ -24,15 +24,16 @@ from ragline.storable_text import clean_value
 from ragline.storage.statements import load_statement
 
 FeedbackKind = Literal["click", "useful", "not_useful", "answer_used"]
-HASHED = "sha256:"
+HASH_PREFIX = "sha256:"
 VERDICTS: dict[FeedbackKind, bool] = {"useful": True, "not_useful": False}
 
 
 @dataclass(frozen=True, slots=True)
 class RequestOrigin:
-    """Who asked and in which trace. `client` is a key or an address; only its hash is written.
+    """Where a request comes from: its trace, tenant and client.
 
-    `trace_id` is that of W3C Trace Context: 32 hexadecimal digits.
+    `client` is a key or an address; only its hash is written. `trace_id` is the trace id of W3C
+    Trace Context: 32 hexadecimal digits.
     """
 
     trace_id: str | None = None
@@ -42,7 +43,7 @@ class RequestOrigin:
 
 @dataclass(frozen=True, slots=True)
 class SearchRecord:
-    """A search as it is to be written: its row without the client, and the client apart."""
+    """A search to be written: `row` has all columns except `client`, which is still unhashed."""
 
     request_id: UUID
     requested_at: datetime
@@ -52,7 +53,7 @@ class SearchRecord:
 
 @dataclass(frozen=True, slots=True)
 class GivenFeedback:
-    """Feedback as it is on record, with the hit's place in the answer; ranks start at 1."""
+    """Feedback as it was recorded, with the rank of the hit; ranks start at 1."""
 
     request_id: UUID
     document_id: str
@@ -70,8 +71,8 @@ def make_record(
 ) -> SearchRecord:
     """The record of a search: stage times, and ranks, scores and ages of its hits.
 
-    Neither the texts of the hits nor the query's vector are kept; of the query itself what
-    `query_text` says. `requested_at` is now without it.
+    The texts of the hits and the query's vector are not recorded; `query_text` says what is
+    recorded of the query. `requested_at` is the current time by default.
     """
     origin = origin or RequestOrigin()
     requested_at = requested_at or datetime.now(UTC)
@@ -81,7 +82,7 @@ def make_record(
         "requested_at": requested_at.isoformat(),
         "collection": answer.collection,
         "generation_id": answer.generation,
-        "query": keep_query(request.query, query_text),
+        "query": make_recorded_query(request.query, query_text),
         "mode": request.mode,
         "top_k": request.top_k,
         "is_reranked": bool(request.rerank),
@@ -98,19 +99,19 @@ def make_record(
     return SearchRecord(answer.request_id, requested_at, origin.client, row)
 
 
-def keep_query(query: str, how: QueryText) -> str:
-    """What is kept of a query: its text, a hash that tells equal ones, or nothing."""
+def make_recorded_query(query: str, how: QueryText) -> str:
+    """What is recorded of a query: its text, a hash that is equal for equal queries, or nothing."""
     if how == "none":
         return ""
     if how == "hashed":
-        return HASHED + hash_bytes(query.encode("utf-8", "replace")).hex()
+        return HASH_PREFIX + hash_bytes(query.encode("utf-8", "replace")).hex()
     return clean_value(query)
 
 
 def record_requests(
     connection: Connection, records: Sequence[SearchRecord], clients: ClientHashes
 ) -> None:
-    """Write searches in one statement. Those that are on record already are left as they are."""
+    """Write searches in one statement. A search that is already recorded is not changed."""
     rows = []
     for record in records:
         client = record.client
@@ -129,13 +130,14 @@ def record_feedback(
     entry_id: int | None = None,
     tenant: str | None = None,
 ) -> GivenFeedback:
-    """Keep what a person did with one hit or thought of it; sent again, it changes nothing.
+    """Record feedback about one hit. Recording the same feedback again changes nothing.
 
-    A document stands for its first hit. `useful` and `not_useful` are verdicts: the last one on
-    a document, and on an entry that is named, stands. Clicks and used answers are kept beside.
+    A document without an entry means its first hit. `useful` and `not_useful` are verdicts: a new
+    verdict on a document, or on a named entry, replaces the previous one. `click` and `answer_used`
+    are recorded in addition.
 
     Raises:
-        UnknownRequestError: no such search is on record, or not of this tenant.
+        UnknownRequestError: no such search is recorded for this tenant.
         UnknownHitError: the search did not return that document or entry.
     """
     named = {
@@ -147,7 +149,7 @@ def record_feedback(
     found = connection.execute(load_statement("search/select_requested_hit"), named)
     row = found.one_or_none()
     if row is None:
-        raise UnknownRequestError(f"no search with request_id {request_id} is on record")
+        raise UnknownRequestError(f"no search with request_id {request_id} is recorded")
     if row.entry_id is None:
         raise _unknown_hit(document_id, entry_id)
     given = GivenFeedback(request_id, row.document_id, row.entry_id, row.rank, kind)
@@ -181,7 +183,7 @@ def _describe_hit(hit: Hit) -> dict[str, Any]:
 
 
 def is_stale(hit: Hit) -> bool:
-    """Whether a hit's receipt says that it is older than its source promises."""
+    """Whether a hit's receipt says that it is stale."""
     return bool(getattr(hit.receipt, "stale", False))
 
 

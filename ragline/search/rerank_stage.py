@@ -16,7 +16,7 @@ from ragline.errors import InvalidSearchError
 from ragline.rerankers import LATE_INTERACTION, NAMED_RERANKERS
 from ragline.rerankers.reranker import Reranker
 from ragline.search.deadline import Deadline
-from ragline.search.hits import Entry
+from ragline.search.entries import Entry
 from ragline.search.messages import SearchRequest
 
 

@@ -8,13 +8,9 @@ from dataclasses import dataclass
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from ragline.search.document_explanation import (
-    DocumentExplanation,
-    Obstacle,
-    StageRank,
-    explain_document,
-)
+from ragline.search.document_explanation import explain_document
 from ragline.search.document_records import RecordedDocument, find_documents, list_records
+from ragline.search.explanation_messages import DocumentExplanation, Exclusion, StageRank
 from retrieval_api.access.callers import Caller
 from retrieval_api.page.chunk_text import RenderedText, render_text
 from retrieval_api.page.collection_choice import first_collection
@@ -141,7 +137,7 @@ def _is_passed(stage: StageRank) -> bool | None:
     return None if stage.last_rank is None else stage.rank <= stage.last_rank
 
 
-def _describe_limit(obstacle: Obstacle) -> str:
+def _describe_limit(obstacle: Exclusion) -> str:
     said = _LIMITS[obstacle.limit]
     if obstacle.limit != "filter" or obstacle.condition is None:
         return said

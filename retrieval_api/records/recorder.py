@@ -58,4 +58,4 @@ class Recorder(BatchWriter[SearchRecord]):
         return str(row.request_id)
 
     def _reset_caches(self) -> None:
-        self._clients.forget()
+        self._clients.clear()

@@ -15,7 +15,8 @@ import pytest
 from ragline.configuration import Configuration
 from ragline.errors import AmbiguousDocumentError, UnknownDocumentError
 from ragline.lifecycle.run_context import RunContext
-from ragline.search.document_explanation import DocumentExplanation, explain_document
+from ragline.search.document_explanation import explain_document
+from ragline.search.explanation_messages import DocumentExplanation
 from ragline.search.messages import SearchRequest
 from ragline.search.searcher import Searcher
 from ragline.storage.database import Database

@@ -109,7 +109,7 @@ def test_reranking_ends_with_the_search(searcher: Searcher, embedder: Embedder) 
             time.sleep(0.3)
             return [0.0] * len(texts)
 
-    searcher.models._keep(("reranker", "late-interaction", embedder.space.model), SlowReranker())
+    searcher.models.add_reranker("late-interaction", embedder.space.model, SlowReranker())
     request = SearchRequest("notes", WORDINGS[0], alternatives=WORDINGS[1:], rerank=True)
     started = time.monotonic()
     with pytest.raises(SearchTimeoutError):

@@ -10,7 +10,7 @@ from ragline.search.queries import refuse_empty
 
 @pytest.mark.parametrize("query", ["", " ", "\t\n\u2003", "?!", "...", "---", "«»"])
 def test_query_without_a_word_is_refused(query: str) -> None:
-    with pytest.raises(InvalidSearchError, match="query: holds nothing to look for"):
+    with pytest.raises(InvalidSearchError, match="query: contains nothing to search for"):
         refuse_empty(["ferry", query])
 
 

@@ -1,6 +1,6 @@
 -- What stands around some entries: (id, before, after, section). The neighbours are
 -- the chunks before and after it; the section is what its document has under the same heading, at
--- most :longest characters of it around the entry.
+-- most :max_chars characters of it around the entry.
 select
   e.id,
   (
@@ -15,8 +15,8 @@ select
   ) as after,
   substring(
     p.text
-    from greatest(bounds.low, e.char_start - cast(:longest as integer) / 2) + 1
-    for least(bounds.high - bounds.low, cast(:longest as integer))
+    from greatest(bounds.low, e.char_start - cast(:max_chars as integer) / 2) + 1
+    for least(bounds.high - bounds.low, cast(:max_chars as integer))
   ) as section
 from ragline.entries_generation as e
 join ragline.chunks as c on c.id = e.chunk_id

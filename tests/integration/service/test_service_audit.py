@@ -11,7 +11,7 @@ import pytest
 from running_service import RunningService, wait_until
 from sqlalchemy import text
 
-from ragline.search.recording import keep_query
+from ragline.search.recording import make_recorded_query
 from retrieval_api.records.audit import AuditLog, describe_request
 
 
@@ -87,4 +87,4 @@ def test_lost_event_is_logged_under_its_request(caplog: pytest.LogCaptureFixture
     ],
 )
 def test_query_is_kept_as_its_collection_wants_it(how: Any, kept: str) -> None:
-    assert keep_query("who \0 is ill", how) == kept
+    assert make_recorded_query("who \0 is ill", how) == kept

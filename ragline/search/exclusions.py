@@ -1,0 +1,74 @@
+"""Which limits of a search exclude a document: principals, filter, `max_age`, `min_generation`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, RowMapping
+
+from ragline.search.candidates import NO_CONDITION, Retrieval, bind_filter, list_principals
+from ragline.search.explanation_messages import Exclusion
+from ragline.search.filters import Condition, compile_filter, split_filter
+from ragline.search.messages import SearchRequest
+from ragline.search.retrieval_plan import MAX_AGE_SQL
+
+
+def select_document_entries(
+    connection: Connection,
+    retrieval: Retrieval,
+    document_key: int,
+    condition: Condition | None = None,
+) -> list[RowMapping]:
+    """The entries of a document: (id, is_admitted, is_matching), in the document's order.
+
+    `is_admitted`: the principals of the search may read it. `is_matching`: it satisfies
+    `condition`, by default the condition of the search.
+    """
+    wanted = condition or retrieval.condition or NO_CONDITION
+    statement = bind_filter("search/select_explained_entries", retrieval.generation.id, wanted.sql)
+    parameters = {
+        **wanted.values,
+        "principals": list_principals(retrieval.principals),
+        "document_key": document_key,
+    }
+    return list(connection.execute(statement, parameters).mappings())
+
+
+def find_exclusions(
+    connection: Connection,
+    request: SearchRequest,
+    retrieval: Retrieval,
+    document: RowMapping,
+    entries: Sequence[RowMapping],
+) -> tuple[Exclusion, ...]:
+    """The limits of a search that exclude every entry of a document.
+
+    `document` is a row of `search/select_explained_documents`, `entries` are the rows of
+    `select_document_entries`.
+    """
+    found: list[Exclusion] = []
+    wanted = request.min_generation
+    if wanted is not None and retrieval.generation.id < wanted:
+        found.append(Exclusion("min_generation", condition=wanted))
+    if not document["is_admitted"] or (entries and not any(one["is_admitted"] for one in entries)):
+        found.append(Exclusion("principals"))
+    if not entries or any(one["is_matching"] for one in entries):
+        return tuple(found)
+
+    def is_satisfied(condition: Condition) -> bool:
+        rows = select_document_entries(connection, retrieval, document["id"], condition)
+        return any(one["is_matching"] for one in rows)
+
+    if request.filter and not is_satisfied(compile_filter(request.filter)):
+        parts = [
+            Exclusion("filter", path, part)
+            for path, part in split_filter(request.filter)
+            if not is_satisfied(compile_filter(part))
+        ]
+        # Without such a part, each part is satisfied by another chunk.
+        found += parts or [Exclusion("filter", "filter", dict(request.filter))]
+    if request.max_age is not None and not is_satisfied(
+        Condition(MAX_AGE_SQL, {"max_age": request.max_age})
+    ):
+        found.append(Exclusion("max_age", condition=request.max_age.total_seconds()))
+    return tuple(found) or (Exclusion("filter", "filter", dict(request.filter or {})),)

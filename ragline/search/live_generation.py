@@ -1,0 +1,63 @@
+"""The live generation of a collection: the one that searches use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from ragline.errors import IndexNotReadyError, UnknownCollectionError
+from ragline.storage.statements import load_statement
+from ragline.text_analysis import VERSION
+from ragline.unknown_names import describe_unknown
+
+
+@dataclass(frozen=True, slots=True)
+class LiveGeneration:
+    """The properties of a live generation that a search needs."""
+
+    id: int
+    language: str
+    entry_count: int
+    chunker_fingerprint: str
+    space_fingerprint: str
+    model: str
+    has_vector_index: bool = False
+    analysis_version: str | None = VERSION
+
+
+def read_live_generation(
+    connection: Connection,
+    collection: str,
+    tenant: str | None = None,
+    configured: Iterable[str] = (),
+) -> LiveGeneration:
+    """The live generation of a collection, as a tenant may see it; None means every tenant.
+
+    `configured` names further collections for the message of UnknownCollectionError: those that
+    are configured and were never synced.
+
+    Raises:
+        UnknownCollectionError: the tenant has no such collection.
+        IndexNotReadyError: the collection has no live generation yet.
+    """
+    statement = load_statement("search/select_live_generation")
+    parameters = {"collection": collection, "tenant": tenant}
+    row = connection.execute(statement, parameters).mappings().first()
+    if row is None:
+        _refuse_unknown(connection, collection, tenant, configured)
+    if row is None or row["id"] is None:
+        raise IndexNotReadyError(
+            f"collection {collection} has no live index yet; run `ragline sync` first"
+        )
+    return LiveGeneration(**row)
+
+
+def _refuse_unknown(
+    connection: Connection, collection: str, tenant: str | None, configured: Iterable[str]
+) -> None:
+    rows = connection.execute(load_statement("search/select_collections"), {"tenant": tenant})
+    names = {row.name for row in rows} | set(configured)
+    if collection not in names:
+        raise UnknownCollectionError(describe_unknown("collection", collection, sorted(names)))

@@ -1,0 +1,81 @@
+"""From a search request to its retrieval: which entries may be hits, and how many candidates."""
+
+from __future__ import annotations
+
+from ragline.configuration import CollectionSettings
+from ragline.search.candidates import Retrieval, Vector
+from ragline.search.deadline import Deadline
+from ragline.search.filters import Condition, compile_filter
+from ragline.search.live_generation import LiveGeneration
+from ragline.search.messages import SearchRequest
+
+# With `max_per_document`, some candidates are left out of the answer, so more of them are fetched.
+CANDIDATES_PER_HIT = 10
+MAX_CANDIDATES = 1_000
+# The condition of `max_age` on an entry `e`: the source confirmed the entry within that time, or
+# the change that replaces the entry is younger than that time.
+MAX_AGE_SQL = """\
+exists (
+  select
+  from ragline.documents as d
+  join ragline.sources as s on s.id = d.source_id
+  where
+    d.id = e.document_key
+    and s.proven_at >= now() - cast(:max_age as interval)
+    and (
+      (d.version = e.source_version and d.state not in ('missing', 'removed'))
+      or coalesce(d.clock_started_at, d.noticed_at) >= now() - cast(:max_age as interval)
+    )
+)"""
+
+
+def plan_retrieval(
+    request: SearchRequest,
+    settings: CollectionSettings,
+    condition: Condition | None,
+    generation: LiveGeneration,
+    vectors: tuple[Vector | None, ...],
+    deadline: Deadline,
+) -> Retrieval:
+    """How a request is retrieved from a generation."""
+    return Retrieval(
+        generation=generation,
+        settings=settings.search,
+        mode=request.mode,
+        queries=request.queries,
+        vectors=vectors,
+        limit=_limit_candidates(request, settings),
+        principals=request.principals,
+        condition=condition,
+        exact=request.exact,
+        deadline=deadline,
+    )
+
+
+def make_condition(request: SearchRequest) -> Condition | None:
+    """The condition of a request's filter and `max_age`; None when it has neither.
+
+    The condition on the principals is part of each statement.
+
+    Raises:
+        InvalidFilterError: the filter is malformed.
+    """
+    conditions = []
+    if request.filter:
+        conditions.append(compile_filter(request.filter))
+    if request.max_age is not None:
+        conditions.append(Condition(MAX_AGE_SQL, {"max_age": request.max_age}))
+    if not conditions:
+        return None
+    values = {name: value for one in conditions for name, value in one.values.items()}
+    return Condition(" and ".join(f"({one.sql})" for one in conditions), values)
+
+
+def _limit_candidates(request: SearchRequest, settings: CollectionSettings) -> int:
+    """How many candidates are fetched for `top_k` hits."""
+    wanted = request.top_k
+    if request.rerank:
+        wanted = max(wanted, settings.search.rerank_candidates)
+    if request.max_per_document is not None:
+        wanted = min(max(wanted, CANDIDATES_PER_HIT * request.top_k), MAX_CANDIDATES)
+    return wanted

@@ -1,0 +1,156 @@
+"""What a search found of one document: its entries in each stage, and the reason that follows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from sqlalchemy import RowMapping
+
+from ragline.search.candidates import Candidate, Retrieval
+from ragline.search.document_ranks import RankedEntries
+from ragline.search.entries import Entry, choose_hits
+from ragline.search.explanation_messages import BestChunk, Exclusion, Reason, StageRank
+from ragline.search.messages import SearchRequest
+from ragline.search.query_words import QueryWord
+
+# Rank, score and part.
+_LegFigures = tuple[int | None, float | None, float | None]
+_NOT_REACHED: _LegFigures = (None, None, None)
+
+
+@dataclass(frozen=True, slots=True)
+class SearchEvidence:
+    """One document in one search.
+
+    `document` is its row of `search/select_explained_documents`. `entries` are all candidates in
+    the order of the answer, without `top_k` and `max_per_document`.
+    """
+
+    request: SearchRequest
+    retrieval: Retrieval
+    document: RowMapping
+    exclusions: tuple[Exclusion, ...]
+    ranked: RankedEntries
+    entries: list[Entry]
+
+    def choose_best_entry(self, ids: Sequence[int]) -> int | None:
+        """The entry of the best chunk: the first in the answer, else the best after the fusion.
+
+        Without either, the first of `ids`.
+        """
+        own = self._list_own_entries()
+        if own and own[0].row["id"] in ids:
+            return int(own[0].row["id"])
+        for candidate in (*self.ranked.fused, *self.ranked.before_feedback):
+            return candidate.id
+        return ids[0] if ids else None
+
+    def list_hits(self) -> list[Entry]:
+        """The hits of the search, of all documents."""
+        return choose_hits(self.entries, self.request)
+
+    def find_hit_rank(self) -> int | None:
+        """The rank of the document's first hit; None when it has no hit."""
+        if any(one.limit == "min_generation" for one in self.exclusions):
+            return None
+        hits = enumerate(self.list_hits(), start=1)
+        return next((rank for rank, hit in hits if self._is_own(hit)), None)
+
+    def count_left_out(self) -> int:
+        """How many chunks of the document `max_per_document` leaves out of the answer."""
+        if self.request.max_per_document is None:
+            return 0
+        hits = self.list_hits()
+        unlimited = choose_hits(self.entries, replace(self.request, max_per_document=None))
+        return len([one for one in unlimited if self._is_own(one) and one not in hits])
+
+    def find_reason(
+        self, rank: int | None, chunk: BestChunk | None, words: Sequence[QueryWord]
+    ) -> Reason:
+        """Why the document is a hit or not; `rank` is that of its first hit."""
+        if rank is not None:
+            return "hit"
+        if self.document["entry_count"] == 0:
+            is_empty = self.document["state"] == "ready" and self.document["chunk_count"] == 0
+            return "no_text" if is_empty else "not_indexed"
+        if self.exclusions:
+            return self.exclusions[0].limit
+        if self.request.mode == "keyword" and not any(word.is_matched for word in words):
+            return "no_word"
+        own = self._list_own_entries()
+        if chunk is None or not own:
+            return "not_a_candidate"
+        return "reranked" if own[0].fused_rank <= self.request.top_k else "top_k"
+
+    def list_stages(self, entry_id: int) -> tuple[StageRank, ...]:
+        """The ranks of an entry: first the legs of the last pass, then each later stage."""
+        first_pass = _find(self.ranked.before_feedback, entry_id)
+        last_pass = _find(self.ranked.fused, entry_id)
+        own = next((one for one in self.entries if one.row["id"] == entry_id), None)
+        stages = self._list_legs(last_pass)
+        if self.retrieval.settings.feedback_weight > 0 and self.request.mode != "keyword":
+            rank, score = (first_pass.rank, first_pass.score) if first_pass else (None, None)
+            stages.append(StageRank("first_fusion", rank, score))
+        fused_rank = own.fused_rank if own else self.count_fused_rank(last_pass)
+        fused_score = last_pass.score if last_pass else None
+        limit = self.retrieval.limit
+        stages.append(StageRank("fusion", fused_rank, fused_score, last_rank=limit))
+        if self.request.rerank:
+            stages.append(self._describe_reranking(own))
+        stages.append(self._describe_answer(own))
+        return tuple(stages)
+
+    def count_fused_rank(self, candidate: Candidate | None) -> int | None:
+        """The rank of an entry that is not among the candidates.
+
+        With several queries it is at least the rank after the last candidate.
+        """
+        if candidate is None:
+            return None
+        if len(self.retrieval.queries) == 1:
+            return candidate.rank
+        return max(candidate.rank, len(self.entries) + 1)
+
+    def find_answer_rank(self) -> int | None:
+        """The rank of the document's best entry in an answer of unlimited length."""
+        return self._describe_answer(next(iter(self._list_own_entries()), None)).rank
+
+    def _list_legs(self, candidate: Candidate | None) -> list[StageRank]:
+        depth = self.retrieval.depth
+        stages = []
+        found: _LegFigures
+        if self.request.mode != "keyword":
+            found = _NOT_REACHED
+            if candidate:
+                found = candidate.vector_rank, candidate.vector_score, candidate.vector_part
+            stages.append(StageRank("vector", *found, last_rank=depth))
+        if self.request.mode != "vector":
+            found = _NOT_REACHED
+            if candidate:
+                found = candidate.keyword_rank, candidate.keyword_score, candidate.keyword_part
+            stages.append(StageRank("keyword", *found, last_rank=depth))
+        return stages
+
+    def _describe_reranking(self, own: Entry | None) -> StageRank:
+        if own is None or own.rerank_score is None:
+            return StageRank("reranking", None, None)
+        better = [one for one in self.entries if (one.rerank_score or -2.0) > own.rerank_score]
+        return StageRank("reranking", len(better) + 1, own.rerank_score, own.rerank_part)
+
+    def _describe_answer(self, own: Entry | None) -> StageRank:
+        unlimited = choose_hits(self.entries, replace(self.request, top_k=len(self.entries)))
+        for rank, entry in enumerate(unlimited, start=1):
+            if own is not None and entry.row["id"] == own.row["id"]:
+                return StageRank("answer", rank, entry.score, last_rank=self.request.top_k)
+        return StageRank("answer", None, None, last_rank=self.request.top_k)
+
+    def _is_own(self, entry: Entry) -> bool:
+        return bool(entry.row["document_key"] == self.document["id"])
+
+    def _list_own_entries(self) -> list[Entry]:
+        return [entry for entry in self.entries if self._is_own(entry)]
+
+
+def _find(candidates: Sequence[Candidate], entry_id: int) -> Candidate | None:
+    return next((one for one in candidates if one.id == entry_id), None)
