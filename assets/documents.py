@@ -20,6 +20,7 @@ from assets.keys import OWNERS, source_key, to_dagster_name
 from assets.tables import failure_table, make_table
 from ragline.errors import SourceUnavailableError
 from ragline.lifecycle.documents import DocumentsReport, sync_documents
+from ragline.lifecycle.moved_sources import refuse_moved_source
 from ragline.lifecycle.run_context import RunContext
 from ragline.parsing.formats import parser_fingerprint
 from ragline.sources.settings import SourceSettings
@@ -55,6 +56,7 @@ def build_documents(settings: SourceSettings) -> AssetsDefinition:
         run_context: ResourceParam[RunContext],
     ) -> Iterator[MaterializeResult[None] | AssetCheckResult]:
         try:
+            refuse_moved_source(run_context, settings.name)
             report = sync_documents(run_context, settings.name)
         except SourceUnavailableError as error:
             # The run continues with the other sources. Of this source only this check fails.

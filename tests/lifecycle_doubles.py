@@ -30,6 +30,7 @@ from ragline.lifecycle.chunks import build_chunks
 from ragline.lifecycle.documents import DocumentsReport, sync_documents
 from ragline.lifecycle.embeddings import EmbeddingsReport, embed_chunks
 from ragline.lifecycle.entries import EntriesReport, apply_entries
+from ragline.lifecycle.moved_sources import refuse_moved_source
 from ragline.lifecycle.run_context import RunContext
 from ragline.lifecycle.search_index import IndexReport, publish_index
 from ragline.sources.files.settings import FilesSettings
@@ -234,6 +235,7 @@ def sync(run_context: RunContext) -> Reports:
     """All stages of one run; the locks are given back however it ends."""
     (source,) = run_context.configuration.sources
     try:
+        refuse_moved_source(run_context, source.name)
         documents = sync_documents(run_context, source.name)
         build_chunks(run_context, source.name)
         embeddings = embed_chunks(run_context, source.name)

@@ -33,9 +33,10 @@ from ragline.storage.database import Database
 # served: the file can be loaded; what the source has now is served, the removal too.
 # forgotten: the same, but what the value decides differs in what is served; no removal survives.
 # kept: removals reach the index; what became damaged keeps its last good text.
+# reported: as served, and the run ends with an error that names the setting.
 # away: the source cannot be read; nothing is removed until it can.
 # any: the sync may fail in its own way; what counts is the end.
-Effect = Literal["refused", "served", "kept", "forgotten", "away", "any"]
+Effect = Literal["refused", "served", "reported", "kept", "forgotten", "away", "any"]
 
 QUICK_KINDS = ("records", "sql", "push")
 TALL = "the tall lighthouse stands on the northern cliff"
@@ -76,7 +77,7 @@ COLLECTION: dict[str, list[Wrong]] = {
 
 SOURCE: dict[str, list[Wrong]] = {
     "name": [Wrong("No Name", "refused"), Wrong("renamed", "any")],
-    "collection": [Wrong("No Name", "refused"), Wrong("other", "away")],
+    "collection": [Wrong("No Name", "refused"), Wrong("other", "reported")],
     "kind": [Wrong("recrods", "refused"), Wrong("git", "away")],
     "visible_within": [Wrong("soon", "refused"), Wrong("0s", "refused")],
     "forgotten_within": [Wrong("never", "refused")],
@@ -369,11 +370,15 @@ def sync_with_wrong_value(live: Live, effect: Effect) -> None:
             live.sync()
         assert live.read_served() >= set(FIRST.values())
         return
-    live.sync()
+    if effect == "reported":
+        with pytest.raises(ConfigurationError, match="s is stored in collection c and cannot move"):
+            live.sync()
+    else:
+        live.sync()
     assert "the quagga grazes" not in live.read_served()
     # A document that became damaged keeps its last good text.
     assert effect == "kept" or "an early draft" not in live.read_served()
-    if effect == "served":
+    if effect in ("served", "reported"):
         assert live.read_served() >= set(SECOND.values())
 
 

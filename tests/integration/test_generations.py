@@ -10,7 +10,7 @@ import pytest
 from lifecycle_doubles import HashEmbedder, TreeRunContext, TreeSource, make_run_context, sync
 from sqlalchemy import event, text
 
-from ragline.configuration import ChunkingSettings
+from ragline.configuration import ChunkingSettings, CollectionSettings
 from ragline.embedder.space import EmbeddingSpace
 from ragline.errors import ConfigurationError
 from ragline.lifecycle import chunks
@@ -141,6 +141,53 @@ def test_wrong_setting_of_a_collection_that_is_not_served_writes_nothing(
         assert query(database, f"select count(*) from ragline.{table}") == [0]
     sync(open_run_context())
     assert set(served(database)) == {"harbour", "garden"}
+
+
+def move(run_context: TreeRunContext, collection: str, **kept: Any) -> TreeRunContext:
+    """The source's settings with another collection; `kept` is stated of the one it is in."""
+    before = run_context.configuration
+    (source,) = before.sources
+    moved = source.model_copy(update={"collection": collection})
+    stated = [CollectionSettings(name=collection, embedding_model="hash", language="english")]
+    stated += [one.model_copy(update=kept) for one in before.collections if kept]
+    changes = {"sources": (moved,), "collections": tuple(stated)}
+    run_context.configuration = before.model_copy(update=changes)
+    return run_context
+
+
+@pytest.mark.parametrize("kept", [{}, {"hnsw_from_entries": 7}], ids=["unnamed", "named"])
+def test_source_with_another_collection_stays_in_its_own_and_is_refused(
+    database, tree, open_run_context, kept
+):
+    sync(open_run_context(tenant="acme"))
+    for text_of_garden in ("tomatoes want more sun", "tomatoes want less water"):
+        now = {**change(tree), "garden": text_of_garden}
+        tree.write("garden", text_of_garden)
+        with pytest.raises(ConfigurationError, match="cannot move to handbok; write `collection: "):
+            sync(move(open_run_context(tenant="acme"), "handbok", **kept))
+        assert served(database) == now
+        assert states(database) == ["live"]
+        # The wrong name made nothing, and the tenant keeps its collection.
+        assert query(database, "select name || ' ' || tenant from ragline.collections") == [
+            f"{query(database, 'select name from ragline.collections')[0]} acme"
+        ]
+        (error,) = query(
+            database, "select error from ragline.source_syncs order by started_at desc limit 1"
+        )
+        assert "cannot move to handbok" in error
+    tree.documents.pop("roof")
+    report = sync(open_run_context(tenant="acme"))
+    assert (report.index.is_live, report.index.reason) == (True, None)
+    assert served(database) == {"garden": "tomatoes want less water"}
+
+
+def test_source_that_moves_before_its_first_promotion_is_refused(open_run_context):
+    run_context = open_run_context()
+    sync_documents(run_context, run_context.configuration.sources[0].name)
+    run_context.close()
+    with pytest.raises(ConfigurationError, match="cannot move to handbok"):
+        sync(move(open_run_context(), "handbok"))
+    assert sync(open_run_context()).index.is_live
 
 
 def test_generation_that_an_older_release_left_half_made_is_dropped(

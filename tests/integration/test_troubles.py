@@ -45,6 +45,7 @@ from ragline.errors import (
 )
 from ragline.lifecycle.documents import sync_documents
 from ragline.lifecycle.ledger import record_reachable, record_unreachable
+from ragline.lifecycle.moved_sources import refuse_moved_source
 from ragline.lifecycle.removals import confirm_removals
 from ragline.lifecycle.source_lock import SourceLock
 from ragline.lifecycle.source_syncs import record_run_error
@@ -402,8 +403,8 @@ def move_collection(bench: Bench) -> None:
     changes = {"sources": moved, "collections": (tree, tree.model_copy(update={"name": "wood"}))}
     bench.run_context.configuration = configuration.model_copy(update=changes)
     bench.run_context.run_id = "moved"
-    with pytest.raises(ConfigurationError, match="was synced into another collection than wood"):
-        bench.stages(sync_documents)
+    with pytest.raises(ConfigurationError, match="is stored in collection tree and cannot move"):
+        bench.stages(refuse_moved_source)
     bench.run_context.configuration = configuration
 
 

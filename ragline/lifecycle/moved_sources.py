@@ -1,0 +1,106 @@
+"""A source whose configuration names another collection than the one that stores its documents.
+
+A synced source cannot move, and the new name is often a typing error. The run is refused, but
+only after the source was synced into the collection that stores it: changes and removals reach
+the live index while the file is wrong.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from copy import copy
+from dataclasses import dataclass
+
+from ragline.configuration import CollectionSettings, Configuration
+from ragline.errors import ConfigurationError
+from ragline.lifecycle.chunks import build_chunks
+from ragline.lifecycle.documents import sync_documents
+from ragline.lifecycle.embeddings import embed_chunks
+from ragline.lifecycle.entries import apply_entries
+from ragline.lifecycle.run_context import RunContext
+from ragline.lifecycle.settings_refusal import Refusal
+from ragline.lifecycle.source_syncs import record_run_error
+from ragline.sources.settings import SourceSettings
+from ragline.storage.database import Database
+from ragline.storage.statements import load_statement
+
+STAGES = (sync_documents, build_chunks, embed_chunks, apply_entries)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCollection:
+    """The collection that stores a source's documents, and the tenant that owns it."""
+
+    name: str
+    tenant: str
+
+
+def refuse_moved_source(run_context: RunContext, source_name: str) -> None:
+    """Refuse a source that is stored in another collection than its settings name.
+
+    Before that, syncs it into the collection that stores it. Does nothing for other sources. May
+    run twice.
+
+    Raises:
+        ConfigurationError: the source is stored in another collection. The error names it.
+        SourceUnavailableError: the source is stored in another collection and cannot be listed.
+    """
+    settings = run_context.configuration.source(source_name)
+    stored = _find_stored_collection(run_context.database, source_name)
+    if stored is None or stored.name == settings.collection:
+        return
+    error = _describe(run_context.configuration, settings, stored)
+    # Fails when the stored collection has no live generation: nothing has to be kept up to date.
+    with suppress(ConfigurationError):
+        _sync_stored(run_context, settings, stored, error)
+    said = f"{type(error).__name__}: {error}"
+    record_run_error(run_context.database, run_context.run_id, [source_name], said, None)
+    raise error
+
+
+def _find_stored_collection(database: Database, source_name: str) -> StoredCollection | None:
+    statement = load_statement("lifecycle/select_stored_collection")
+    with database.connect() as connection:
+        row = connection.execute(statement, {"source": source_name}).first()
+    return None if row is None else StoredCollection(row.name, row.tenant)
+
+
+def _describe(
+    configuration: Configuration, settings: SourceSettings, stored: StoredCollection
+) -> ConfigurationError:
+    error = ConfigurationError(
+        f"source {settings.name} is stored in collection {stored.name} and cannot move to "
+        f"{settings.collection}; write `collection: {stored.name}`, give the new source another "
+        f"name, or remove what is stored with `ragline remove {settings.name}`"
+    )
+    error.path = configuration.path
+    error.line = configuration.line_of("sources", settings.name, "collection")
+    return error
+
+
+def _sync_stored(
+    run_context: RunContext,
+    settings: SourceSettings,
+    stored: StoredCollection,
+    error: ConfigurationError,
+) -> None:
+    """Run the stages of one source with the collection that stores it.
+
+    Where the file no longer configures that collection, only its live generation is served, and
+    its tenant stays as it is stored.
+    """
+    configuration = run_context.configuration
+    source = settings.model_copy(update={"collection": stored.name})
+    collections = configuration.collections
+    refusals = dict(run_context.refusals)
+    if stored.name not in {one.name for one in collections}:
+        collections += (CollectionSettings(name=stored.name, tenant=stored.tenant),)
+        refusals[stored.name] = Refusal(error, is_lasting=False)
+    sources = tuple(source if one is settings else one for one in configuration.sources)
+    changes = {"sources": sources, "collections": collections}
+    run_context.parsers  # noqa: B018  created here, so that the run closes it
+    stored_context = copy(run_context)
+    stored_context.configuration = configuration.model_copy(update=changes)
+    stored_context.refusals = refusals
+    for stage in STAGES:
+        stage(stored_context, settings.name)
