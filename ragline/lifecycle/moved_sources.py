@@ -15,16 +15,15 @@ from ragline.configuration import CollectionSettings, Configuration
 from ragline.errors import ConfigurationError
 from ragline.lifecycle.chunks import build_chunks
 from ragline.lifecycle.documents import sync_documents
-from ragline.lifecycle.embeddings import embed_chunks
-from ragline.lifecycle.entries import apply_entries
+from ragline.lifecycle.generations import open_collection
+from ragline.lifecycle.ledger import register_source
+from ragline.lifecycle.live_service import serve_live
 from ragline.lifecycle.run_context import RunContext
 from ragline.lifecycle.settings_refusal import Refusal
 from ragline.lifecycle.source_syncs import record_run_error
 from ragline.sources.settings import SourceSettings
 from ragline.storage.database import Database
 from ragline.storage.statements import load_statement
-
-STAGES = (sync_documents, build_chunks, embed_chunks, apply_entries)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +83,7 @@ def _sync_stored(
     stored: StoredCollection,
     error: ConfigurationError,
 ) -> None:
-    """Run the stages of one source with the collection that stores it.
+    """Bring the live generation of the stored collection up to what the source lists now.
 
     Where the file no longer configures that collection, only its live generation is served, and
     its tenant stays as it is stored.
@@ -102,5 +101,10 @@ def _sync_stored(
     stored_context = copy(run_context)
     stored_context.configuration = configuration.model_copy(update=changes)
     stored_context.refusals = refusals
-    for stage in STAGES:
-        stage(stored_context, settings.name)
+    sync_documents(stored_context, settings.name)
+    build_chunks(stored_context, settings.name)
+    live = open_collection(stored_context, stored.name).live
+    if live is not None:
+        with stored_context.database.begin() as connection:
+            source_id = register_source(connection, source).id
+        serve_live(stored_context, settings.name, source_id, live)

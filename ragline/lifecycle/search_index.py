@@ -110,7 +110,7 @@ def _prepare(run_context: RunContext, collection_name: str, generation: Generati
             recount_entries(connection, generation)
         weigh_terms(connection, generation)
     _build_vector_index(run_context, collection_name, generation)
-    _analyze(run_context, generation)
+    _optimize(run_context, generation)
 
 
 def _promote_complete(run_context: RunContext, collection_name: str, target: Generation) -> int:
@@ -229,8 +229,10 @@ def _build_vector_index(
         advance(generation.entry_count)
 
 
-def _analyze(run_context: RunContext, generation: Generation) -> None:
+def _optimize(run_context: RunContext, generation: Generation) -> None:
     with run_context.database.begin() as connection:
+        merge = load_generation_statement("lifecycle/merge_pending_entries", generation.id)
+        connection.execute(merge)
         connection.execute(load_generation_statement("lifecycle/analyze_entries", generation.id))
 
 

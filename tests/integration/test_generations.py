@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from lifecycle_doubles import HashEmbedder, TreeRunContext, TreeSource, make_run_context, sync
@@ -152,6 +153,7 @@ def move(run_context: TreeRunContext, collection: str, **kept: Any) -> TreeRunCo
     stated += [one.model_copy(update=kept) for one in before.collections if kept]
     changes = {"sources": (moved,), "collections": tuple(stated)}
     run_context.configuration = before.model_copy(update=changes)
+    run_context.run_id = f"moved {uuid4()}"
     return run_context
 
 
@@ -566,3 +568,13 @@ def test_fault_of_a_table_is_no_documents_fault(database, tree, open_run_context
     assert query(database, "select state from ragline.documents where document_id = 'garden'") == [
         "pending"
     ]
+
+
+def test_publishing_leaves_no_pending_list_for_searches_to_read(database, tree, open_run_context):
+    for number in range(300):
+        tree.write(f"note-{number}", f"note {number} about the ferry and the garden")
+    sync(open_run_context())
+    (pages,) = query(
+        database, "select gin_clean_pending_list(to_regclass('ragline.entries_1_tsv_idx'))"
+    )
+    assert pages == 0

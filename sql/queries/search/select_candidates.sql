@@ -16,10 +16,13 @@ with asked as materialized (
   select
     q.lexeme,
     q.weights[1] = 'A' as is_added,
-    q.lexeme = any(
-      tsvector_to_array(
-        to_tsvector(cast(:language as regconfig), cast(:whole_forms as text))
-      )
+    q.lexeme in (
+      select
+        unnest(
+          tsvector_to_array(
+            to_tsvector(cast(:language as regconfig), cast(:whole_forms as text))
+          )
+        )
     ) as is_whole,
     coalesce(l.document_frequency, 0) as document_frequency
   from unnest(
