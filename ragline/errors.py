@@ -1,8 +1,8 @@
-"""Every failure a person can meet, by name.
+"""All errors that Ragline raises on purpose, in one tree of classes.
 
-One tree, so that a caller can act on a class and an operator can look a name up in
-docs/errors.md. Nothing here knows HTTP, Dagster or exit codes; those are chosen by
-`retrieval_api.problems`, `assets` and `ragline.commands`.
+A caller can catch a class, and an operator can find its name in docs/errors.md. HTTP statuses,
+Dagster's failures and exit statuses are in `retrieval_api.problems`, `assets` and
+`ragline.commands`.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from typing import Any
 
 
 class RaglineError(Exception):
-    """Base of all errors that Ragline raises on purpose. The message is for a person."""
+    """The base class of all errors that Ragline raises on purpose. The message is for a person."""
 
 
 class ConfigurationError(RaglineError):
-    """The configuration cannot be used. Mend the named line; nothing was written."""
+    """The configuration cannot be used. Correct the named line; nothing was written."""
 
     def __init__(self, message: str, *, path: Path | None = None, line: int | None = None) -> None:
-        place = "" if path is None else f"{path}: " if line is None else f"{path}:{line}: "
-        super().__init__(f"{place}{message}")
+        location = "" if path is None else f"{path}: " if line is None else f"{path}:{line}: "
+        super().__init__(f"{location}{message}")
         self.path = path
         self.line = line
 
@@ -30,7 +30,7 @@ class DatabaseUnavailableError(RaglineError):
 
 
 class DiskFullError(RaglineError):
-    """A disk has no space left. Free space where the message says, then run the command again."""
+    """A disk is full. Free space where the message says, then run the command again."""
 
 
 class DatabaseDiskFullError(DiskFullError, DatabaseUnavailableError):
@@ -38,7 +38,7 @@ class DatabaseDiskFullError(DiskFullError, DatabaseUnavailableError):
 
 
 class TooManyConnectionsError(DatabaseUnavailableError):
-    """Postgres has no connection to spare. End other clients, or raise max_connections."""
+    """Postgres has no free connection. End other clients, or raise max_connections."""
 
 
 class DatabaseStartingError(DatabaseUnavailableError):
@@ -46,43 +46,43 @@ class DatabaseStartingError(DatabaseUnavailableError):
 
 
 class ReadOnlyDatabaseError(DatabaseUnavailableError):
-    """Postgres takes no writes here. Name the primary server in RAGLINE_DATABASE_URL."""
+    """The database is read-only. Name the primary server in RAGLINE_DATABASE_URL."""
 
 
 class DatabaseTooNewError(RaglineError):
-    """The schema was made by a newer Ragline. Upgrade this one; nothing was written."""
+    """A newer Ragline made the schema. Upgrade this Ragline; nothing was written."""
 
 
 class MissingExtensionError(RaglineError):
-    """The database has no pgvector 0.8 or newer. Install it, or let a superuser create it."""
+    """The database lacks pgvector 0.8 or newer. Install it, or let a superuser create it."""
 
 
 class SourceUnavailableError(RaglineError):
-    """A source could not be listed to its end. Nothing was removed; mend access and sync again."""
+    """A source could not be listed completely. Restore access, then sync; nothing was removed."""
 
 
 class ModelUnavailableError(RaglineError):
-    """An embedding model or reranker cannot be loaded from here. Install or name another one."""
+    """An embedding model or a reranker cannot be loaded. Install it, or name another model."""
 
 
 class ModelLoadingError(RaglineError):
-    """A model that the request needs is still being loaded. Ask again in a moment."""
+    """A model that the request needs is still loading. Repeat the request in a few seconds."""
 
 
 class UnknownSourceError(RaglineError):
-    """No source of that name is known. The message says which are, or where to look."""
+    """No source has this name. The message lists the known sources, or says where to look."""
 
 
 class UnknownCollectionError(RaglineError):
-    """No collection of that name exists. The message lists those that do."""
+    """No collection has this name. The message lists the collections that exist."""
 
 
 class UnsuitableDocumentError(RaglineError):
-    """A named document is not one that the command is for. Nothing was changed; see the ledger."""
+    """The command does not apply to this document. Nothing was changed; see its state."""
 
 
 class InvalidSearchError(RaglineError):
-    """A search asks for what its collection cannot do. The message names the field."""
+    """A search asks for something that its collection cannot do. The message names the field."""
 
     def __init__(self, place: str, message: str) -> None:
         super().__init__(f"{place}: {message}")
@@ -91,35 +91,35 @@ class InvalidSearchError(RaglineError):
 
 
 class InvalidFilterError(InvalidSearchError):
-    """A search's filter is none. The message names the place in it and what is allowed there."""
+    """The filter of a search is malformed. The message names the part and what it may be."""
 
 
 class GenerationTooOldError(RaglineError):
-    """The live index is older than the search asks for. Wait for the switch, or ask for less."""
+    """The live index is older than the search requires. Wait for the promotion."""
 
 
 class GenerationGoneError(RaglineError):
-    """Another run has other settings and dropped the index that this one built. Sync again."""
+    """Another run with other settings dropped the index that this run built. Sync again."""
 
 
 class UnknownReceiptError(RaglineError):
-    """No entry of this receipt is in an index any more, or it was never there. Search again."""
+    """No entry in an index has this receipt. Search again for a current receipt."""
 
 
 class UnknownKeyError(RaglineError):
-    """No key of this public id is in use. `ragline keys list` shows those that there are."""
+    """No active key has this public id. `ragline keys list` shows all keys."""
 
 
 class UnauthorizedError(RaglineError):
-    """The request has no key, or one that is wrong, expired or revoked. Send another one."""
+    """The request has no key, or its key is wrong, expired or revoked. Send a valid key."""
 
 
 class ForbiddenError(RaglineError):
-    """The key does not permit this. The message says what is missing."""
+    """The key does not permit the request. The message names the missing permission."""
 
 
 class RateLimitError(RaglineError):
-    """The key has asked more often than it may. Wait as long as Retry-After says."""
+    """The key exceeded its number of requests. Wait as long as Retry-After says."""
 
     def __init__(self, message: str, retry_after_s: float) -> None:
         super().__init__(message)
@@ -127,19 +127,19 @@ class RateLimitError(RaglineError):
 
 
 class AmbiguousDocumentError(RaglineError):
-    """Several sources of the collection have a document of this id. Name the source too."""
+    """Several sources of the collection have a document with this id. Name the source too."""
 
 
 class NoPushSourceError(RaglineError):
-    """The collection takes no pushed documents. Add a source of the kind push to ragline.yaml."""
+    """The collection has no source of the kind push. Add one to ragline.yaml."""
 
 
 class UnknownDocumentError(RaglineError):
-    """The collection has no document of this id. Look at the id's encoding."""
+    """The collection has no document with this id. Check how the URL encodes the id."""
 
 
 class UnknownModelError(RaglineError):
-    """No collection is configured with an embedding model of that name. The message lists them."""
+    """No collection uses an embedding model with this name. The message lists the models."""
 
 
 class IndexNotReadyError(RaglineError):
@@ -147,7 +147,7 @@ class IndexNotReadyError(RaglineError):
 
 
 class SearchTimeoutError(RaglineError):
-    """A search was given up at its time limit. Ask for less, or look at the plan."""
+    """A search reached its time limit. Narrow the search, or examine the query plan."""
 
 
 class GoldenSetError(RaglineError):
@@ -155,17 +155,16 @@ class GoldenSetError(RaglineError):
 
 
 class SyncInProgressError(RaglineError):
-    """Another run is syncing this source. It goes on; wait for it, then sync again."""
+    """Another run is syncing this source and continues. Wait for it, then sync again."""
 
 
 class DocumentError(RaglineError):
-    """What is wrong with one document. Its neighbours are not affected.
+    """The base class of errors about one document. Other documents are not affected.
 
-    `is_permanent` says that trying again cannot help until the document changes: the document
-    is quarantined at once and not retried. `is_refusal` says that the content itself is refused:
-    nobody waits for it to be visible, so it makes no clock late. `is_own_fault` says that the
-    content is at fault or may be; where it is not, the document is retried for as long as the
-    fault lasts.
+    `is_permanent`: a retry cannot succeed until the document changes, so the document is
+    quarantined at once. `is_refusal`: the content itself is refused, so the document makes no
+    clock late. `is_own_fault`: the content is, or may be, the cause; otherwise the document is
+    retried until the cause is gone.
     """
 
     is_permanent = False
@@ -174,34 +173,34 @@ class DocumentError(RaglineError):
 
 
 class BrokenDocumentError(DocumentError):
-    """The content breaks its own format and no reader made sense of it. Repair or replace it."""
+    """The content breaks its own format and no reader can read it. Repair or replace it."""
 
-    # It is retried all the same: a file may have been caught while it was being written.
+    # It is still retried: the file may have been read while it was being written.
     is_refusal = True
 
 
 class DocumentUnreadableError(DocumentError):
-    """The source listed the document and failed to hand over its bytes. It is tried again."""
+    """The source listed the document but did not return its bytes. It is retried."""
 
 
 class DocumentUnavailableError(DocumentUnreadableError):
-    """The source fails on this document for now. It is retried; the version before is served."""
+    """The source cannot return the document now. It is retried; the old version is served."""
 
     is_own_fault = False
 
 
 class PermissionsUnavailableError(DocumentError):
-    """The source could not say who may read the document. Mend its access to permissions."""
+    """The source did not say who may read the document. Fix its access to permissions."""
 
 
 class EmptyDocumentError(DocumentError):
-    """The document holds no text to index. Give images a text layer (OCR), or exclude it."""
+    """The document has no text to index. Give images a text layer (OCR), or exclude it."""
 
     is_permanent = True
 
 
 class EncryptedDocumentError(DocumentError):
-    """The document is protected by a password. Supply an unprotected copy."""
+    """A password protects the document. Supply a copy without a password."""
 
     is_permanent = True
 
@@ -213,51 +212,51 @@ class DocumentTooLargeError(DocumentError):
 
 
 class UnsupportedFormatError(DocumentError):
-    """No reader for this format is installed here. The message says what to install."""
+    """No reader for this format is installed. The message says what to install."""
 
 
 class ParserTimeoutError(DocumentError):
-    """Reading the document took longer than its time limit and was stopped. Split it."""
+    """Reading the document reached its time limit and was stopped. Split the document."""
 
 
 class ParserMemoryError(DocumentError):
-    """Reading the document needed more memory than its limit and was stopped. Split it."""
+    """Reading the document reached its memory limit and was stopped. Split the document."""
 
 
 class ParserCrashedError(DocumentError):
-    """The reader's process died on this document. It is tried again; report it if that fails."""
+    """The reader's process died on this document. It is retried; report repeated crashes."""
 
 
 class ParserUnavailableError(DocumentError):
-    """The process that reads documents could not be started. It is retried; see the reason."""
+    """The process that reads documents did not start. It is retried; see the reason."""
 
     is_own_fault = False
 
 
 class ChunkingError(DocumentError):
-    """The document was read, but its text could not be cut into chunks. Report the message."""
+    """The text of the document could not be split into chunks. Report the message."""
 
 
 class TextTooLongError(RaglineError):
-    """A text has more tokens than its embedding model reads. Cut it into smaller chunks first."""
+    """A text has more tokens than its embedding model reads. Split it into smaller chunks."""
 
 
 class MissingEmbeddingError(RaglineError):
-    """A chunk has no vector when its entry is to be made. Run the embeddings stage again."""
+    """A chunk had no embedding when its entry was written. Run the embeddings stage again."""
 
 
 class SessionSettingError(RaglineError):
-    """The database did not take a setting of vector search. Check the pgvector version."""
+    """The database rejected a setting of the vector search. Check the version of pgvector."""
 
 
 class UnknownRequestError(RaglineError):
-    """No search with this request id is on record. Use the id that the search answered."""
+    """No recorded search has this request id. Use the id from the answer to the search."""
 
 
 class UnknownHitError(RaglineError):
-    """The document was not among the hits of that search. Name one of those that it answered.
+    """The document was not a hit of that search. Name a document from its answer.
 
-    `field` is what named it: `document_id` or `entry_id`.
+    `field` is the field of the request that named it: `document_id` or `entry_id`.
     """
 
     def __init__(self, message: str, *, field: str = "document_id") -> None:
@@ -266,13 +265,13 @@ class UnknownHitError(RaglineError):
 
 
 class ServiceProblemError(RaglineError):
-    """The service refused a request, failed on it, or could not be reached. The detail says why."""
+    """The service refused a request, failed, or was unreachable. The detail gives the cause."""
 
     def __init__(
         self, detail: str, *, status: int | None = None, problem: dict[str, Any] | None = None
     ) -> None:
-        """`status` is the HTTP status, None without an answer; `problem` is the answer (RFC 9457),
-        empty when it came from something else on the way.
+        """`status` is the HTTP status, None without an answer. `problem` is the problem document
+        (RFC 9457), empty when a proxy sent the answer.
         """
         super().__init__(detail)
         self.status = status
@@ -280,12 +279,12 @@ class ServiceProblemError(RaglineError):
 
 
 class ProcessError(RaglineError):
-    """A part of `ragline dev` could not start or does not stay up. Its last lines follow."""
+    """A process of `ragline dev` did not start or ended. Its last lines follow."""
 
 
 class FileNotWrittenError(RaglineError):
-    """A file could not be written to its end; nothing of it is left. Make room, or name another."""
+    """A file could not be written and was deleted. Free space, or name another file."""
 
 
 class AddressUnavailableError(RaglineError):
-    """The service cannot listen where it was told to. Stop what does, or name another port."""
+    """The service cannot listen on its address. Stop the other program, or name another port."""

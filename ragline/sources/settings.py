@@ -83,9 +83,19 @@ class Rule(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    match: str = Field(min_length=1)
-    metadata: Metadata = Field(default_factory=dict)
-    principals: Principals | None = None
+    match: str = Field(
+        min_length=1, description="Pattern of `.gitignore` that the id of a document must match."
+    )
+    metadata: Metadata = Field(
+        default_factory=dict,
+        description="Metadata that the matching documents have, merged key by key with what they "
+        "have already.",
+    )
+    principals: Principals | None = Field(
+        default=None,
+        description="Principals that may find the matching documents; they replace what the "
+        "documents have already.",
+    )
 
     @cached_property
     def _pattern(self) -> GitIgnoreSpec:
@@ -101,17 +111,61 @@ class SourceSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: str = Field(pattern=NAME_PATTERN)
-    collection: str = Field(pattern=NAME_PATTERN)
-    kind: str
-    visible_within: Duration = timedelta(minutes=10)
-    forgotten_within: Duration = timedelta(minutes=10)
-    max_removal_ratio: float = Field(default=0.2, ge=0, le=1)
-    max_document_bytes: int = Field(default=100 * 1024**2, gt=0)
-    metadata: Metadata = Field(default_factory=dict)
-    principals: Principals | None = None
-    rules: tuple[Rule, ...] = ()
-    credentials: dict[str, Variable] = Field(default_factory=dict)
+    name: str = Field(
+        pattern=NAME_PATTERN,
+        description="Name of the source: lower-case letters, digits, `-` and `_`. Hits, assets "
+        "and commands use it.",
+    )
+    collection: str = Field(
+        pattern=NAME_PATTERN,
+        description="Collection that the documents are searched in. A source that was synced "
+        "cannot move to another collection.",
+    )
+    kind: str = Field(
+        description="Kind of the source: `files`, `records`, `git`, `web`, `sql`, `push` or "
+        "`connector`."
+    )
+    visible_within: Duration = Field(
+        default=timedelta(minutes=10),
+        description="Limit of time-to-visible: how soon searches must show a change.",
+    )
+    forgotten_within: Duration = Field(
+        default=timedelta(minutes=10),
+        description="Limit of time-to-forget: how soon searches must no longer show a removed "
+        "document.",
+    )
+    max_removal_ratio: float = Field(
+        default=0.2,
+        ge=0,
+        le=1,
+        description="Share of the documents that one listing may remove. More removals are held "
+        "until an operator confirms them.",
+    )
+    max_document_bytes: int = Field(
+        default=100 * 1024**2,
+        gt=0,
+        description="Largest document that is read; a larger one is quarantined.",
+    )
+    metadata: Metadata = Field(
+        default_factory=dict,
+        description="Metadata that each document of the source has. It is in hits and exports and "
+        "is never embedded.",
+    )
+    principals: Principals | None = Field(
+        default=None,
+        description="Principals that may find the documents. Without this setting all callers "
+        "may; an empty list permits no caller.",
+    )
+    rules: tuple[Rule, ...] = Field(
+        default=(),
+        description="Metadata and principals for the documents whose id matches a pattern, "
+        "applied in this order.",
+    )
+    credentials: dict[str, Variable] = Field(
+        default_factory=dict,
+        description="Secrets of the source, each as the name of the environment variable that has "
+        "the secret.",
+    )
 
     @property
     def address(self) -> str:
@@ -141,7 +195,10 @@ class SourceSettings(BaseModel):
 class LocatedSettings(SourceSettings):
     """A source that lies at one URL or path."""
 
-    uri: str = Field(min_length=1)
+    uri: str = Field(
+        min_length=1,
+        description="Path or URL. A path is relative to the folder of the configuration file.",
+    )
 
     @field_validator("uri")
     @classmethod

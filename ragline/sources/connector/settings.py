@@ -31,13 +31,37 @@ class ConnectorSettings(SourceSettings):
     """
 
     kind: Literal["connector"]
-    connector: str = Field(min_length=1)
-    connection: dict[str, JsonValue] = Field(default_factory=dict)
-    index: dict[str, JsonValue] = Field(default_factory=dict)
-    download: dict[str, JsonValue] = Field(default_factory=dict)
-    ignore_files: IgnoredNames = True
-    use_permissions: bool = True
-    list_every: Duration = timedelta(minutes=10)
+    connector: str = Field(
+        min_length=1,
+        description="Type of the connector in unstructured-ingest, such as `confluence` or "
+        "`sharepoint`.",
+    )
+    connection: dict[str, JsonValue] = Field(
+        default_factory=dict,
+        description="Settings of the connection, under the connector's own names, without secrets.",
+    )
+    index: dict[str, JsonValue] = Field(
+        default_factory=dict,
+        description="Settings of the listing, under the connector's own names.",
+    )
+    download: dict[str, JsonValue] = Field(
+        default_factory=dict,
+        description="Settings of the download, under the connector's own names.",
+    )
+    ignore_files: IgnoredNames = Field(
+        default=True,
+        description="`true` leaves out the files that programs create for themselves; `false` "
+        "reads them; a list of name patterns replaces the built-in one.",
+    )
+    use_permissions: bool = Field(
+        default=True,
+        description="Whether the permissions that the connector reports become principals of the "
+        "documents.",
+    )
+    list_every: Duration = Field(
+        default=timedelta(minutes=10),
+        description="How often the source is listed, because a connector has no probe.",
+    )
 
     @field_validator("connection", "index", "download")
     @classmethod

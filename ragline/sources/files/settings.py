@@ -24,7 +24,11 @@ class StorageSettings(LocatedSettings):
     for them. In a chained URL (`zip://::s3://…`) they belong to the last part.
     """
 
-    storage: dict[str, JsonValue] = Field(default_factory=dict)
+    storage: dict[str, JsonValue] = Field(
+        default_factory=dict,
+        description="Options of fsspec for the storage that are not secrets, such as "
+        "`endpoint_url` or `anon`.",
+    )
 
     @field_validator("storage")
     @classmethod
@@ -52,9 +56,21 @@ class FilesSettings(StorageSettings):
     """A folder of files. `include` and `exclude` are those of `PathPatterns`."""
 
     kind: Literal["files"]
-    include: tuple[str, ...] = EVERYTHING
-    exclude: tuple[str, ...] = ()
-    ignore_files: IgnoredNames = True
+    include: tuple[str, ...] = Field(
+        default=EVERYTHING,
+        description="Patterns of `.gitignore`; a file must match one of them. Names that begin "
+        "with a dot need a pattern that names one.",
+    )
+    exclude: tuple[str, ...] = Field(
+        default=(),
+        description="Patterns of `.gitignore`; a file that matches one of them is left out.",
+    )
+    ignore_files: IgnoredNames = Field(
+        default=True,
+        description="`true` leaves out the files that programs create for themselves, such as "
+        "locks and backups; `false` reads them; a list of name patterns replaces the built-in "
+        "one.",
+    )
 
 
 def read_protocol(url: str) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from pydantic import ValidationInfo, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from ragline.sources.files.ignored_files import IgnoredNames
 from ragline.sources.files.paths import EVERYTHING
@@ -25,10 +25,21 @@ class GitSettings(LocatedSettings):
     """
 
     kind: Literal["git"]
-    branch: str | None = None
-    include: tuple[str, ...] = EVERYTHING
-    exclude: tuple[str, ...] = ()
-    ignore_files: IgnoredNames = True
+    branch: str | None = Field(
+        default=None, description="Branch to read; by default the branch of the repository's HEAD."
+    )
+    include: tuple[str, ...] = Field(
+        default=EVERYTHING, description="Patterns of `.gitignore`; a file must match one of them."
+    )
+    exclude: tuple[str, ...] = Field(
+        default=(),
+        description="Patterns of `.gitignore`; a file that matches one of them is left out.",
+    )
+    ignore_files: IgnoredNames = Field(
+        default=True,
+        description="`true` leaves out the files that programs create for themselves; `false` "
+        "reads them; a list of name patterns replaces the built-in one.",
+    )
 
     @field_validator("uri")
     @classmethod

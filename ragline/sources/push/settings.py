@@ -16,7 +16,13 @@ class PushSettings(SourceSettings):
     """
 
     kind: Literal["push"]
-    max_removal_ratio: float = Field(default=1.0, ge=0, le=1)
+    max_removal_ratio: float = Field(
+        default=1.0,
+        ge=0,
+        le=1,
+        description="Share of the documents that one listing may remove. The default holds none, "
+        "because each deletion is an explicit request.",
+    )
 
     @property
     def address(self) -> str:

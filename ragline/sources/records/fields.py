@@ -29,11 +29,20 @@ class RecordFields(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    id: Column = "_id"
-    title: Column | None = "title"
-    text: Column = "text"
-    principals: Column | None = None
-    changed_at: Column | None = None
+    id: Column = Field(default="_id", description="Column with the id of the document.")
+    title: Column | None = Field(
+        default="title", description="Column with the title; `null` for records without a title."
+    )
+    text: Column = Field(default="text", description="Column with the text that is embedded.")
+    principals: Column | None = Field(
+        default=None,
+        description="Column with the principals that may find the document: a list of texts; in "
+        "CSV separated by `;`.",
+    )
+    changed_at: Column | None = Field(
+        default=None,
+        description="Column with the time of the last change: ISO 8601, or seconds since 1970.",
+    )
 
     @property
     def stated(self) -> tuple[str, ...]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import Field
+
 from ragline.sources.files.settings import StorageSettings
 from ragline.sources.records.fields import RecordFields
 from ragline.sources.records.rows import Format, guess_format
@@ -13,8 +15,15 @@ class RecordsSettings(StorageSettings):
     """A file of records. Its `format` is what its name says, unless stated."""
 
     kind: Literal["records"]
-    fields: RecordFields = RecordFields()
-    format: Format | None = None
+    fields: RecordFields = Field(
+        default=RecordFields(),
+        description="Which columns are the id, the title and the text of a record.",
+    )
+    format: Format | None = Field(
+        default=None,
+        description="Format of the file: `jsonl`, `csv` or `parquet`. By default the name of the "
+        "file decides.",
+    )
 
     @property
     def stated_format(self) -> Format:

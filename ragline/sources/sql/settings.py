@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Literal
 
-from pydantic import ValidationInfo, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 from sqlalchemy import URL
 
 from ragline.errors import SourceUnavailableError
@@ -18,7 +18,7 @@ from ragline.sources.sql.connection import read_address, read_query
 class RowFields(RecordFields):
     """Which columns of a row are what."""
 
-    id: Column = "id"
+    id: Column = Field(default="id", description="Column with the id of the document.")
 
 
 class SqlSettings(SourceSettings):
@@ -29,10 +29,19 @@ class SqlSettings(SourceSettings):
     """
 
     kind: Literal["sql"]
-    url: str | None = None
-    url_variable: Variable | None = None
-    query: str
-    fields: RowFields = RowFields()
+    url: str | None = Field(
+        default=None, description="URL of the database as SQLAlchemy writes it, without a password."
+    )
+    url_variable: Variable | None = Field(
+        default=None,
+        description="Environment variable with the whole URL, password included; used when `url` "
+        "is absent.",
+    )
+    query: str = Field(description="The query, one `select`. Each row is a document.")
+    fields: RowFields = Field(
+        default=RowFields(),
+        description="Which columns are the id, the title and the text of a row.",
+    )
 
     @field_validator("url")
     @classmethod

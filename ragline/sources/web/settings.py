@@ -26,17 +26,52 @@ class WebSettings(SourceSettings):
     """
 
     kind: Literal["web"]
-    start: tuple[str, ...] = ()
-    sitemaps: tuple[str, ...] = ()
-    include: tuple[str, ...] = ALL_PAGES
-    exclude: tuple[str, ...] = ()
-    max_pages: int = Field(default=10_000, gt=0)
-    requests_per_second: float = Field(default=2.0, gt=0, le=1000)
-    timeout: Duration = timedelta(seconds=30)
-    attempts: int = Field(default=4, ge=1, le=10)
+    start: tuple[str, ...] = Field(
+        default=(),
+        description="URLs of the pages to start at. Their links are followed, and the links of "
+        "all pages found.",
+    )
+    sitemaps: tuple[str, ...] = Field(
+        default=(),
+        description="URLs of sitemaps: XML, an index of sitemaps, or one URL a line, also as "
+        "`.gz`. Without `start` no links are followed.",
+    )
+    include: tuple[str, ...] = Field(
+        default=ALL_PAGES,
+        description="Pages to request: patterns of `.gitignore` over the path of the URL, without "
+        "its first slash.",
+    )
+    exclude: tuple[str, ...] = Field(
+        default=(),
+        description="Pages to leave out: patterns of `.gitignore` over the path of the URL, "
+        "without its first slash.",
+    )
+    max_pages: int = Field(
+        default=10_000,
+        gt=0,
+        description="Most pages of the site. A site with more pages is an error.",
+    )
+    requests_per_second: float = Field(
+        default=2.0,
+        gt=0,
+        le=1000,
+        description="Most requests in a second. A slower `Crawl-delay` in robots.txt takes "
+        "precedence.",
+    )
+    timeout: Duration = Field(
+        default=timedelta(seconds=30),
+        description="Longest wait for the server. A body may take ten times as long.",
+    )
+    attempts: int = Field(
+        default=4,
+        ge=1,
+        le=10,
+        description="Attempts of a request, 1, 2, 4 … seconds apart, or as Retry-After says.",
+    )
     user_agent: str = Field(
         default_factory=lambda: f"ragline/{version('ragline')}",
         pattern=r"^[\x21-\x7e][\x20-\x7e]*$",
+        description="Value of the header `User-Agent`, also the name that robots.txt may address.",
     )
 
     @field_validator("credentials")
