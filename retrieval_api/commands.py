@@ -1,4 +1,4 @@
-"""`ragline serve`: the service on a port until it is told to stop."""
+"""`ragline serve`: the retrieval service on a port, until SIGINT or SIGTERM."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
     from ragline.configuration import Configuration
 
-# What a request that is being answered gets when the service is told to stop.
+# How long running requests may continue after the signal to stop.
 GRACE_S = 10
-# Longer than load balancers and pools of clients keep theirs, 60 s as a rule, so that they end a
-# connection and not we, just when a question is on its way.
+# Longer than the usual 60 s of load balancers and client pools, so that the client closes an idle
+# connection. If the service closed it, a request on its way would fail.
 KEEP_ALIVE_S = 75
 
 _STOPPING = (signal.SIGINT, signal.SIGTERM)
@@ -29,12 +29,16 @@ _STOPPING = (signal.SIGINT, signal.SIGTERM)
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
-    "--port", type=click.IntRange(0, 65_535), default=8000, show_default=True, help="0: any free."
+    "--port",
+    type=click.IntRange(0, 65_535),
+    default=8000,
+    show_default=True,
+    help="Port to listen on; 0 chooses a free port.",
 )
 @configured
 def serve(configuration: Configuration, host: str, port: int) -> None:
-    """Answer searches over HTTP until SIGINT or SIGTERM."""
-    # FastAPI and the models' libraries take seconds to import: a mistake is told before.
+    """Run the retrieval API and the search page until SIGINT or SIGTERM."""
+    # FastAPI and the models' libraries take seconds to import, so errors are found before.
     from retrieval_api.observation.log_format import configure_logging
     from retrieval_api.observation.telemetry import exported_telemetry
 
@@ -49,7 +53,7 @@ def serve(configuration: Configuration, host: str, port: int) -> None:
 
 
 def build_server(configuration: Configuration) -> uvicorn.Server:
-    """The server around the app; the app keeps the log of requests."""
+    """The server of the app. The app itself writes the log of requests."""
     import uvicorn
 
     from retrieval_api.app import build_app
@@ -67,10 +71,10 @@ def build_server(configuration: Configuration) -> uvicorn.Server:
 
 
 def run_server(server: uvicorn.Server, listener: socket.socket) -> None:
-    """Serve until SIGINT or SIGTERM, end what is being answered, and return.
+    """Serve until SIGINT or SIGTERM, finish the running requests, and return.
 
-    uvicorn raises the signal again when it is done. A stop that was asked for is no failure,
-    so that second one is swallowed.
+    uvicorn raises the signal again after it has stopped. A requested stop is not a failure, so
+    that second signal is ignored.
     """
     handlers = {number: signal.signal(number, _ignore_signal) for number in _STOPPING}
     try:

@@ -1,9 +1,9 @@
 """The command `ragline`: a group whose commands come from entry points.
 
-Each package keeps its own commands and an image of the service needs none of the pipeline's. The
-module of a command imports little: what is heavy is imported in its function, after the
-configuration is read, so that a mistake of a call or of the file is told within a second.
-What all commands share is here: --config, --json, exit statuses, logging.
+Each package has its own commands, so that an image of the service needs no code of the pipeline.
+The module of a command imports little. Its function imports the rest after it has read the
+configuration, so that a wrong call or a wrong file is reported within a second. The common parts
+of all commands are here: --config, --json, exit statuses, logging.
 """
 
 from __future__ import annotations
@@ -37,30 +37,31 @@ from ragline.errors import (
 )
 
 GROUP = "ragline.commands"
-# Shown without importing a command, so that `ragline --help` is quick.
+CONFIG_HELP = "Configuration file. Default: RAGLINE_CONFIG, then ./ragline.yaml."
+# Printed by `ragline --help` without importing a command, which would take seconds.
 SUMMARIES = {
     "check": "Check the configuration without a run.",
-    "collect": "Delete for good what was kept long enough.",
-    "confirm-removals": "Forget what is held because it was too much at once.",
-    "demo": "Index the sample corpus and search it.",
+    "collect": "Delete data whose retention time has ended.",
+    "confirm-removals": "Carry out the held removals of a source.",
+    "demo": "Index the sample corpus and search it three times.",
     "dev": "Run the Dagster UI, the sensors and the retrieval API until Ctrl-C.",
     "documents": "List the documents of a source with their states.",
     "eval": "Score a collection on the queries of a golden set.",
-    "explain": "Say why a document is a hit of a search, or is not.",
-    "export": "Write a collection's live index to a file.",
-    "init": "Write a first ragline.yaml for the documents in a folder.",
-    "keys": "Make, list or revoke the keys of the retrieval API.",
-    "prove": "Compare sources, ledger and index, and name every difference.",
-    "quarantine": "List the quarantined documents, or release them.",
-    "remove": "Forget a source for good, with a receipt.",
-    "retry": "Try failed documents again in the next sync.",
+    "explain": "Explain why a document is or is not a hit of a search.",
+    "export": "Write all entries of a live index to a file.",
+    "init": "Write a first ragline.yaml, for a folder or from a template.",
+    "keys": "Create, list or revoke keys of the retrieval API.",
+    "prove": "Compare sources, ledger and index, and list all differences.",
+    "quarantine": "List quarantined documents, or release them.",
+    "remove": "Delete a source and all its data, with a receipt.",
+    "retry": "Retry failed documents in the next sync.",
     "search": "Search a collection.",
     "serve": "Run the retrieval API.",
-    "status": "Show sources and collections: states, failures, ages, clocks.",
+    "status": "Show sources and collections: states, failures, clocks, alarms.",
     "sync": "Bring the index up to date with its sources.",
-    "work": "Share the work of a sync that runs elsewhere.",
+    "work": "Help with the work of a sync that another process runs.",
 }
-# What a call asks for or names by mistake: nothing was done.
+# Errors of a call: it names something unknown or unsuitable, and nothing was done.
 WRONG_CALLS = (
     InvalidSearchError,
     UnknownSourceError,
@@ -71,7 +72,7 @@ WRONG_CALLS = (
 )
 FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
 OWN_PACKAGES = ("ragline", "assets", "dagster_project", "retrieval_api", "sql")
-# No library reports to anybody or fetches anything by itself.
+# Switch off telemetry and downloads in all libraries.
 QUIET = {
     "DO_NOT_TRACK": "1",
     "SCARF_NO_ANALYTICS": "true",
@@ -83,7 +84,7 @@ QUIET = {
 
 
 class EntryPointGroup(click.Group):
-    """A group that finds its commands by entry point and imports one when it is called."""
+    """A group that finds its commands by entry point and imports a command when it is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         return sorted(point.name for point in _points())
@@ -93,7 +94,7 @@ class EntryPointGroup(click.Group):
         return None if point is None else _load(point)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; a package that it lacks is named with what to install."""
+        """Run the command. If a package is missing, the error says what to install."""
         try:
             return super().invoke(ctx)
         except ModuleNotFoundError as error:
@@ -110,11 +111,11 @@ class EntryPointGroup(click.Group):
 
 @click.group(cls=EntryPointGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="ragline")
-@click.option("--verbose", is_flag=True, help="Log what happens to standard error.")
+@click.option("--verbose", is_flag=True, help="Write the log to standard error.")
 def ragline(*, verbose: bool) -> None:
     """Fresh, complete, checked indexes over your documents, in Postgres."""
     handler = logging.StreamHandler(sys.stderr)
-    # On the handler: some libraries set the level of their own loggers.
+    # The handler has the level, because some libraries set the level of their own loggers.
     handler.setLevel(logging.INFO if verbose else logging.ERROR)
     logging.basicConfig(
         level=handler.level,
@@ -124,10 +125,10 @@ def ragline(*, verbose: bool) -> None:
 
 
 def main() -> None:
-    """Run the command line; the exit status says how it went.
+    """Run the command line and exit.
 
-    0: done. 1: it failed, with one line that says why. 2: the call or the configuration is
-    wrong, or names what is not there, and nothing was done. 130: interrupted.
+    Exit status 0: done. 1: failed, with one line that gives the cause. 2: the call or the
+    configuration is wrong, or names something unknown, and nothing was done. 130: interrupted.
     """
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
@@ -147,7 +148,7 @@ def main() -> None:
         click.echo(f"{type(error).__name__}: {error}", err=True)
         sys.exit(2 if isinstance(error, WRONG_CALLS) else 1)
     except BrokenPipeError:
-        # The reader of our output left; there is nobody to tell.
+        # The reader of the output has closed the pipe, so no message can reach it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
 
@@ -158,7 +159,7 @@ def _run_command() -> None:
     except OSError as error:
         if error.errno not in FULL_DISK:
             raise
-        # A write that names no path was to one of these.
+        # An error without a file name comes from one of these.
         path = error.filename or "the standard output, of RAGLINE_HOME or of the temporary folder"
         raise DiskFullError(
             f"no space left on the disk of {path}; free space there, then run the command again "
@@ -173,11 +174,11 @@ def configured(command: Callable[..., None]) -> Callable[..., None]:
         "--config",
         "config_path",
         type=click.Path(path_type=Path),
-        help="Configuration file; else RAGLINE_CONFIG, else ./ragline.yaml.",
+        help=CONFIG_HELP,
     )
     @functools.wraps(command)
     def run(*arguments: Any, config_path: Path | None, **options: Any) -> None:
-        from ragline.configuration import load_configuration  # `ragline --help` needs none
+        from ragline.configuration import load_configuration  # `ragline --help` does not need it
 
         command(load_configuration(config_path), *arguments, **options)
 
@@ -187,18 +188,18 @@ def configured(command: Callable[..., None]) -> Callable[..., None]:
 def json_option(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command --json, as `as_json`."""
     option = click.option(
-        "--json", "as_json", is_flag=True, help="One JSON object on standard output."
+        "--json", "as_json", is_flag=True, help="Print one JSON object to standard output."
     )
     return option(command)
 
 
 def print_json(value: Any) -> None:
-    """Write one JSON object as one line to standard output."""
+    """Print one JSON object as one line to standard output."""
     click.echo(json.dumps(value, ensure_ascii=False, default=to_json))
 
 
 def to_json(value: Any) -> Any:
-    """The JSON form of what `json` does not know: dataclasses, times (ISO 8601), ids, paths."""
+    """The JSON form of types that `json` does not support: dataclasses, times, UUIDs, paths."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = dataclasses.fields(value)
         return {field.name: getattr(value, field.name) for field in fields}

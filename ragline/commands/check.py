@@ -1,6 +1,7 @@
-"""`ragline check`: whether the configuration can be used here, without a run.
+"""`ragline check`: whether the configuration can be used on this machine, without a run.
 
-Imports neither a model's runtime nor Dagster, and starts no database: it asks one that runs.
+Nothing here imports Dagster or the runtime of a model. A running database is queried; no database
+is started.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ragline.commands import json_option, print_json
+from ragline.commands import CONFIG_HELP, json_option, print_json
 from ragline.configuration import Configuration, load_configuration
 from ragline.configuration.checks import POSTGRES_LANGUAGES, Fault, find_faults
 from ragline.errors import ConfigurationError
@@ -22,10 +23,10 @@ from ragline.errors import ConfigurationError
 if TYPE_CHECKING:
     from ragline.storage.database import Database
 
-# What is left unchecked where no database with our tables answers.
-UNASKED = (
-    "the database is not running or was never synced into, so languages were checked against the "
-    "list built into Postgres, and the ids of golden sets not against documents"
+# What is not checked when no database with Ragline's tables answers.
+UNCHECKED = (
+    "no database with documents is running, so languages were checked against the list built into "
+    "Postgres, and the document ids of golden sets were not checked"
 )
 
 
@@ -34,14 +35,14 @@ UNASKED = (
     "--config",
     "config_path",
     type=click.Path(path_type=Path),
-    help="Configuration file; else RAGLINE_CONFIG, else ./ragline.yaml.",
+    help=CONFIG_HELP,
 )
 @json_option
 def check(config_path: Path | None, *, as_json: bool) -> None:
     """Check the configuration and what it names: models, languages, paths, golden sets.
 
-    Exit status 0 when it can be used, 2 otherwise, with a line for each fault. Warnings alone
-    leave it at 0.
+    Each fault is one line with file, line number and what is allowed. The exit status is 0 when
+    the configuration can be used, also with warnings, and 2 otherwise.
     """
     is_database_asked = False
     try:
@@ -72,12 +73,12 @@ def _print_faults(faults: list[Fault], path: Path | None, *, is_database_asked: 
         prefix = "warning: " if fault.severity == "warning" else ""
         click.echo(f"{prefix}{fault.text}", err=True)
     if not any(fault.severity == "error" for fault in faults):
-        asked = "" if is_database_asked else f"; {UNASKED}"
+        asked = "" if is_database_asked else f"; {UNCHECKED}"
         click.echo(f"{path} can be used{asked}")
 
 
 def _find_faults(configuration: Configuration) -> tuple[list[Fault], bool]:
-    """What is wrong, and whether a database was asked too."""
+    """The faults, and whether a database was queried."""
     with _reach_database(configuration) as database:
         if database is None:
             return find_faults(configuration, POSTGRES_LANGUAGES), False
@@ -90,7 +91,7 @@ def _find_faults(configuration: Configuration) -> tuple[list[Fault], bool]:
 
 @contextmanager
 def _reach_database(configuration: Configuration) -> Iterator[Database | None]:
-    """The database if it answers and has our tables; None otherwise. Starts and migrates none."""
+    """The database, if it answers and has Ragline's tables. It is not started or migrated."""
     from ragline.storage.database import connect_database
     from ragline.storage.embedded_postgres import find_running_server
 
@@ -109,28 +110,28 @@ def _is_answering(database: Database) -> bool:
     try:
         with database.connect() as connection:
             connection.exec_driver_sql("select from ragline.documents limit 0")
-    except Exception:  # noqa: BLE001  no answer, no tables, no right to read them
+    except Exception:  # noqa: BLE001  no answer, no tables, or no permission to read them
         return False
     return True
 
 
 def _read_error(error: ConfigurationError) -> list[Fault]:
-    """The faults of a file that cannot be loaded, a line each."""
+    """The faults of a file that cannot be loaded, one for each line of the error."""
     faults = []
-    for number, line in enumerate(str(error).splitlines()):
-        place, message = _split_place(line) if error.path is not None else ("", line)
+    for index, line in enumerate(str(error).splitlines()):
+        number_text, message = _split_line_number(line) if error.path is not None else ("", line)
         faults.append(
             Fault(
                 setting="",
                 message=message,
                 path=error.path,
-                line=int(place) if place else (error.line if number == 0 else None),
+                line=int(number_text) if number_text else (error.line if index == 0 else None),
             )
         )
     return faults
 
 
-def _split_place(line: str) -> tuple[str, str]:
+def _split_line_number(line: str) -> tuple[str, str]:
     match = re.match(r"^.*?:(\d+): (.*)$", line)
     return (match[1], match[2]) if match else ("", line)
 

@@ -1,4 +1,4 @@
-"""`ragline collect`: what was kept long enough is deleted for good, as the schedule does daily."""
+"""`ragline collect`: delete data whose retention time has ended, as a daily schedule does."""
 
 from __future__ import annotations
 
@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 @json_option
 @configured
 def collect(configuration: Configuration, *, as_json: bool) -> None:
-    """Delete for good what the configuration's retention times let go."""
+    """Delete data whose retention time has ended.
+
+    The retention times are in the section `retention` of the configuration. A daily schedule of
+    `ragline dev` does the same.
+    """
     from ragline.lifecycle.retention import collect_expired
     from ragline.storage.database import open_database
 

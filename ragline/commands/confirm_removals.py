@@ -1,4 +1,4 @@
-"""`ragline confirm-removals`: what was held because it was too much at once is forgotten."""
+"""`ragline confirm-removals`: carry out the held removals of a source."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 @json_option
 @configured
 def confirm_removals_command(configuration: Configuration, source: str, *, as_json: bool) -> None:
-    """Forget the documents of SOURCE whose removal is held. No search finds them afterwards."""
+    """Carry out the held removals of SOURCE. Searches no longer find these documents.
+
+    Removals are held when a listing lacks too many documents at once (max_removal_ratio).
+    """
     from ragline.lifecycle.removals import confirm_removals
     from ragline.storage.database import open_database
 

@@ -1,4 +1,4 @@
-"""`ragline documents`: the ledger, one JSON object a line."""
+"""`ragline documents`: the ledger, one JSON object for each line."""
 
 from __future__ import annotations
 
@@ -14,10 +14,18 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("source", required=False)
-@click.option("--json", is_flag=True, expose_value=False, help="As without; lines are JSON.")
+@click.option(
+    "--json",
+    is_flag=True,
+    expose_value=False,
+    help="No effect: each line is always JSON.",
+)
 @configured
 def documents(configuration: Configuration, source: str | None) -> None:
-    """List the documents of SOURCE, or of all sources, with their states."""
+    """List the documents of SOURCE, or of all sources, with their states.
+
+    Each line is one JSON object.
+    """
     if source is not None:
         configuration.source(source)
     from ragline.status import read_documents

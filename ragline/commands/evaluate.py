@@ -1,4 +1,4 @@
-"""`ragline eval`: retrieval quality of a collection against a golden set."""
+"""`ragline eval`: measure a collection on a golden set."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import click
 
 from ragline.commands import configured, json_option, print_json
 from ragline.commands.output import count
+from ragline.commands.search_options import mode_option, rerank_option
 from ragline.errors import ConfigurationError
-from ragline.search.messages import MODES, Mode
+from ragline.search.messages import Mode
 
 if TYPE_CHECKING:
     from ragline.configuration import Configuration
@@ -26,11 +27,12 @@ SHOWN_RELEVANT = 3
 @click.option(
     "--golden",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Folder in the BEIR layout: queries.jsonl and qrels/SPLIT.tsv; else the collection's own.",
+    help="Golden set: a folder with queries.jsonl and qrels/SPLIT.tsv (BEIR). Default: the "
+    "golden set in the configuration.",
 )
-@click.option("--split", default="test", show_default=True)
-@click.option("--mode", default="hybrid", show_default=True, type=click.Choice(MODES))
-@click.option("--rerank", is_flag=True, help="Reorder the first hits by late interaction.")
+@click.option("--split", default="test", show_default=True, help="Name of the file in qrels.")
+@mode_option
+@rerank_option
 @json_option
 @configured
 def evaluate_command(
@@ -43,7 +45,7 @@ def evaluate_command(
     rerank: bool,
     as_json: bool,
 ) -> None:
-    """Score COLLECTION on the queries of a golden set."""
+    """Measure COLLECTION on the queries of a golden set: nDCG@10, recall and MRR."""
     from ragline.golden_set import read_golden_set
 
     queries = read_golden_set(golden or _configured_golden(configuration, collection), split)
@@ -55,7 +57,7 @@ def evaluate_command(
 
     with open_database(configuration) as database:
         searcher = Searcher(database, configuration)
-        # Before the documents are compared: a collection without an index says so itself.
+        # Before the documents are compared, because the error for a missing index is clearer.
         searcher.live_generation(collection)
         unknown = find_unknown_documents(database, collection, queries)
         refuse_foreign_golden_set(unknown, collection)
@@ -71,16 +73,16 @@ def evaluate_command(
 
 
 def _configured_golden(configuration: Configuration, collection: str) -> Path:
-    """The golden set that the collection names.
+    """The golden set of the collection in the configuration.
 
     Raises:
-        UnknownCollectionError: there is no such collection.
-        ConfigurationError: it names no golden set.
+        UnknownCollectionError: there is no collection with this name.
+        ConfigurationError: the collection has no golden set.
     """
     settings = configuration.collection(collection)
     if settings.golden is None:
         raise ConfigurationError(
-            f"collection {collection} names no golden set; add golden: FOLDER to it, or call "
+            f"collection {collection} has no golden set; add golden: FOLDER to it, or call "
             f"`ragline eval {collection} --golden FOLDER`",
             path=configuration.path,
             line=configuration.line_of("collections", collection),
@@ -89,7 +91,7 @@ def _configured_golden(configuration: Configuration, collection: str) -> Path:
 
 
 def flatten_evaluation(evaluation: Evaluation) -> dict[str, object]:
-    """An evaluation as the contract shows it: the measures beside the counts and the misses."""
+    """An evaluation in the form of the JSON output: measures, counts and missed queries."""
     return {
         "collection": evaluation.collection,
         "generation": evaluation.generation,
@@ -107,11 +109,11 @@ def _print_evaluation(evaluation: Evaluation) -> None:
     for missed in evaluation.missed[:SHOWN_MISSES]:
         wanted = ", ".join(missed.relevant[:SHOWN_RELEVANT])
         click.echo(
-            f"missed {missed.id} {missed.query!r}: wanted {wanted}; first was "
+            f"missed {missed.id} {missed.query!r}: expected {wanted}; the first hit was "
             f"{missed.first_found or 'nothing'}"
         )
     if len(evaluation.missed) > SHOWN_MISSES:
-        click.echo(f"missed {len(evaluation.missed) - SHOWN_MISSES:,} more; --json names them all")
+        click.echo(f"missed {len(evaluation.missed) - SHOWN_MISSES:,} more; --json lists them all")
     for name, value in evaluation.measures.items():
         click.echo(f"{name:<11}{value:.4f}")
     click.echo(

@@ -1,4 +1,4 @@
-"""`ragline explain`: why a document is a hit of a search, or is not."""
+"""`ragline explain`: why a document is or is not a hit of a search."""
 
 from __future__ import annotations
 
@@ -9,8 +9,15 @@ from rich.markup import escape
 
 from ragline.commands import configured, json_option, print_json
 from ragline.commands.output import open_console
-from ragline.commands.search import SearchCommand, filter_option
-from ragline.search.messages import MODES, Mode, SearchRequest
+from ragline.commands.search_options import (
+    SearchCommand,
+    filter_option,
+    mode_option,
+    principal_option,
+    rerank_option,
+    top_k_option,
+)
+from ragline.search.messages import Mode, SearchRequest
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -26,11 +33,13 @@ NAMES = {"first_fusion": "before feedback", "fusion": "fused"}
 @click.argument("collection")
 @click.argument("query")
 @click.argument("document_id")
-@click.option("--source", help="The document's source, where several have one of that id.")
-@click.option("--top-k", default=10, show_default=True, type=click.IntRange(1, 1000))
-@click.option("--mode", default="hybrid", show_default=True, type=click.Choice(MODES))
-@click.option("--rerank", is_flag=True, help="As in the search that is explained.")
-@click.option("--principal", "principals", multiple=True, help="Who asks; may be repeated.")
+@click.option(
+    "--source", help="Source of the document, if several sources have a document with this id."
+)
+@top_k_option
+@mode_option
+@rerank_option
+@principal_option
 @filter_option
 @json_option
 @configured
@@ -48,7 +57,10 @@ def explain(
     rerank: bool,
     as_json: bool,
 ) -> None:
-    """Explain why DOCUMENT_ID is a hit when COLLECTION is searched for QUERY, or is not."""
+    """Explain why DOCUMENT_ID is or is not a hit when COLLECTION is searched for QUERY.
+
+    Give the options of the search that you want explained.
+    """
     from ragline.search.document_explanation import explain_document
     from ragline.search.searcher import Searcher
     from ragline.storage.database import open_database
@@ -65,7 +77,7 @@ def explain(
 
 
 def print_explanation(found: DocumentExplanation, console: Console) -> None:
-    """Show an explanation to a person: the sentence first, then what it follows from."""
+    """Print an explanation as text: the answer first, then its reasons."""
     lines = [f"[bold]{escape(found.answer)}[/bold]", f"state: {_describe_state(found)}"]
     lines += [
         f"kept out by {escape(obstacle.place or obstacle.limit)}: {escape(str(obstacle.condition))}"

@@ -1,4 +1,4 @@
-"""`ragline export`: what a collection's live index serves, as a file."""
+"""`ragline export`: all entries of a collection's live index, as a file."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
     "--out",
     required=True,
     type=click.Path(path_type=Path, dir_okay=False),
-    help="File to write; .jsonl or .parquet decides the format.",
+    help="File to write. Its ending, .jsonl or .parquet, decides the format.",
 )
-@click.option("--no-vectors", is_flag=True, help="Leave the vectors out.")
+@click.option("--no-vectors", is_flag=True, help="Leave out the vectors.")
 @json_option
 @configured
 def export(
     configuration: Configuration, collection: str, out: Path, *, no_vectors: bool, as_json: bool
 ) -> None:
-    """Write every entry of COLLECTION's live index to a file."""
+    """Write all entries of COLLECTION's live index to a file."""
     from ragline.export import check_path, export_collection
     from ragline.storage.database import open_database
 

@@ -1,4 +1,4 @@
-"""`ragline keys create|list|revoke`: who may ask the retrieval API what."""
+"""`ragline keys create|list|revoke`: the keys of the retrieval API and their permissions."""
 
 from __future__ import annotations
 
@@ -18,13 +18,18 @@ if TYPE_CHECKING:
 
 @click.group()
 def keys() -> None:
-    """Make, list and revoke the keys of the retrieval API."""
+    """Create, list or revoke keys of the retrieval API."""
 
 
 @keys.command("create")
 @click.argument("name")
-@click.option("--tenant", default=DEFAULT_TENANT, show_default=True, help="Whose key it is.")
-@click.option("--collection", "collections", multiple=True, help="Of these alone; else all.")
+@click.option("--tenant", default=DEFAULT_TENANT, show_default=True, help="Tenant of the key.")
+@click.option(
+    "--collection",
+    "collections",
+    multiple=True,
+    help="Collection that the key may use; repeat for several. Default: all of the tenant.",
+)
 @click.option(
     "--scope",
     "scopes",
@@ -32,16 +37,17 @@ def keys() -> None:
     type=click.Choice(SCOPES),
     default=("search", "feedback"),
     show_default=True,
-    help="What it may do.",
+    help="What the key may do; repeat for several.",
 )
 @click.option(
     "--principal",
     "principals",
     multiple=True,
-    help="Whom it may speak for; * for a service that says itself who asks.",
+    help="Principal that the key may act as; repeat for several. * lets each request name "
+    "its own principals.",
 )
-@click.option("--requests-per-minute", type=click.IntRange(min=1), help="Else without a limit.")
-@click.option("--expires-in", help="A duration such as 90d; else it does not expire.")
+@click.option("--requests-per-minute", type=click.IntRange(min=1), help="Default: no limit.")
+@click.option("--expires-in", help="Lifetime of the key, such as 90d. Default: it does not expire.")
 @json_option
 @configured
 def create_command(
@@ -56,7 +62,10 @@ def create_command(
     expires_in: str | None,
     as_json: bool,
 ) -> None:
-    """Make a key called NAME and print it, this once: only a hash is kept."""
+    """Create a key called NAME and print it.
+
+    The key is printed only now, because the database stores a hash of it.
+    """
     from ragline.sources.settings import read_duration
     from ragline.storage.database import open_database
 
@@ -88,13 +97,14 @@ def _check_collections(
     tenants = {settings.tenant for settings in configuration.collections}
     if tenant not in tenants:
         raise ConfigurationError(
-            f"no collection is of the tenant {tenant!r}; known: {', '.join(sorted(tenants))}",
+            f"no collection belongs to the tenant {tenant!r}; known: {', '.join(sorted(tenants))}",
             path=configuration.path,
         )
     for name in collections:
         if configuration.collection(name).tenant != tenant:
             raise ConfigurationError(
-                f"collection {name!r} is not of the tenant {tenant!r}", path=configuration.path
+                f"collection {name!r} does not belong to the tenant {tenant!r}",
+                path=configuration.path,
             )
 
 
@@ -126,7 +136,7 @@ def list_command(configuration: Configuration, *, as_json: bool) -> None:
 @json_option
 @configured
 def revoke_command(configuration: Configuration, public_id: str, *, as_json: bool) -> None:
-    """End the key of PUBLIC_ID, the twelve signs after `rag_`, at once."""
+    """Revoke the key with PUBLIC_ID, the twelve characters after `rag_`, at once."""
     from ragline.storage.database import open_database
 
     with open_database(configuration) as database:

@@ -1,7 +1,8 @@
-"""How commands show text to a person: lines, counts, durations.
+"""Text output of commands: lines, counts, durations.
 
-On a terminal, text is wrapped at its width. Into a pipe or a file each line stays whole: a program
-that reads it must not see a message in two parts. JSON is `print_json` in `ragline.commands`.
+On a terminal, text is wrapped at its width. In a pipe or a file each line stays whole, so that a
+program that reads it gets each message in one line. JSON output is `print_json` in
+`ragline.commands`.
 """
 
 from __future__ import annotations
@@ -18,12 +19,12 @@ LABEL_CHARS = 11
 
 
 def open_console() -> Console:
-    """Standard output; `:name:` in a text is that text, not a picture."""
+    """Standard output. `:name:` in a text is not replaced by an emoji."""
     return Console(soft_wrap=not sys.stdout.isatty(), emoji=False, highlight=False)
 
 
 def print_indented(console: Console, text: str, indent: int) -> None:
-    """Show a paragraph with markup, indented in each line that it takes."""
+    """Print a paragraph with markup; each of its lines is indented."""
     if console.soft_wrap:
         console.print(" " * indent + text)
     else:
@@ -31,7 +32,7 @@ def print_indented(console: Console, text: str, indent: int) -> None:
 
 
 def print_headline(console: Console, text: str, indent: int) -> None:
-    """Show a line with markup; where it is wrapped, what follows is indented."""
+    """Print a line with markup; if it is wrapped, its other lines are indented."""
     if console.soft_wrap:
         console.print(text)
         return
@@ -42,7 +43,7 @@ def print_headline(console: Console, text: str, indent: int) -> None:
 
 
 def print_fields(console: Console, fields: Sequence[tuple[str, str]]) -> None:
-    """Show labelled texts below each other; a text with markup wraps in its own column."""
+    """Print labelled texts, one below the other; each text wraps in its own column."""
     if console.soft_wrap:
         for label, text in fields:
             console.print(f"  {label:<{LABEL_CHARS}}{text}".rstrip())
@@ -66,7 +67,7 @@ def list_counts(counts: Iterable[tuple[int, str]]) -> str:
 
 
 def format_age(seconds: float | None) -> str:
-    """A duration in its two largest units: 45s, 12m, 1h30m, 2d; never when there is none."""
+    """A duration in its two largest units: 45s, 12m, 1h30m, 2d; `never` for None."""
     if seconds is None:
         return "never"
     left, parts = round(seconds), []

@@ -1,4 +1,4 @@
-"""`ragline prove`: source, ledger and index are compared now, in full."""
+"""`ragline prove`: a sync proof, which compares source, ledger and index completely."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 @json_option
 @configured
 def prove(configuration: Configuration, sources: tuple[str, ...], *, as_json: bool) -> None:
-    """Compare SOURCES, or all of them, with ledger and index; exit status 1 where they differ.
+    """Compare SOURCES, or all sources, with ledger and index. Exit status 1 if they differ.
 
-    What differs is named and put back to work; the next sync repairs it. What the source changed
-    since it was last synced is named too, and is no fault.
+    Each difference is printed, and the next sync repairs it. Changes of the source since its last
+    sync are printed too and are not faults.
     """
     names = list(sources) or [source.name for source in configuration.sources]
     for name in names:
@@ -70,7 +70,7 @@ def _describe(proof: SyncProof) -> dict[str, object]:
 
 def _print(proof: SyncProof) -> None:
     for difference in proof.differences:
-        why = "" if difference.is_fault else " (changed since the last sync, no fault)"
+        why = "" if difference.is_fault else " (changed since the last sync, not a fault)"
         click.echo(f"{proof.source}: {difference.document_id}: {difference.what}{why}")
     if proof.source_error is not None:
         click.echo(f"{proof.source}: not listed: {proof.source_error}")

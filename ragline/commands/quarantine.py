@@ -1,4 +1,4 @@
-"""`ragline quarantine list|release`: the documents whose content is refused."""
+"""`ragline quarantine list|release`: documents that are not served."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def quarantine() -> None:
-    """List the quarantined documents, or release them."""
+    """List quarantined documents, or release them."""
 
 
 @quarantine.command("list")
@@ -46,7 +46,7 @@ def list_command(configuration: Configuration, source: str | None, *, as_json: b
 @quarantine.command("release")
 @click.argument("source")
 @click.argument("document_ids", nargs=-1)
-@click.option("--all", "is_all", is_flag=True, help="Every quarantined document of the source.")
+@click.option("--all", "is_all", is_flag=True, help="All quarantined documents of the source.")
 @json_option
 @configured
 def release_command(
@@ -57,7 +57,7 @@ def release_command(
     is_all: bool,
     as_json: bool,
 ) -> None:
-    """Read DOCUMENT_IDS of SOURCE again in the next sync."""
+    """Release DOCUMENT_IDS of SOURCE: the next sync reads them again."""
     if bool(document_ids) == is_all:
         raise click.UsageError("name the documents to release, or give --all and no names")
     from ragline.commands.sources import check_source

@@ -1,4 +1,4 @@
-"""`ragline remove`: a source is forgotten for good, with a receipt."""
+"""`ragline remove`: delete a source and all its data, with a receipt."""
 
 from __future__ import annotations
 
@@ -14,15 +14,18 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("source")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @json_option
 @configured
 def remove(configuration: Configuration, source: str, *, yes: bool, as_json: bool) -> None:
-    """Forget everything of SOURCE for good; take it out of the configuration too."""
+    """Delete SOURCE and all its data from the index and print a receipt.
+
+    Also delete the source from the configuration, or the next sync reads it again.
+    """
     if not yes:
         if as_json:
-            raise click.UsageError("nobody is asked with --json; give --yes with it")
-        click.confirm(f"forget all documents of {source} for good?", abort=True)
+            raise click.UsageError("--json cannot ask for confirmation; give --yes too")
+        click.confirm(f"delete all documents of {source}?", abort=True)
     from ragline.lifecycle.removals import remove_source
     from ragline.storage.database import open_database
 
@@ -38,4 +41,7 @@ def remove(configuration: Configuration, source: str, *, yes: bool, as_json: boo
         f"receipt {receipt.id}: {receipt.source} forgotten at {receipt.removed_at}: {counts}"
     )
     if any(settings.name == source for settings in configuration.sources):
-        click.echo(f"{configuration.path} still names it: the next sync would read it again")
+        click.echo(
+            f"{configuration.path} still names {source}: delete it there, or the next sync reads "
+            "it again"
+        )

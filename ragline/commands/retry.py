@@ -1,4 +1,4 @@
-"""`ragline retry`: failed documents are tried again at once and not when their delay is over."""
+"""`ragline retry`: retry failed documents in the next sync, without their delay."""
 
 from __future__ import annotations
 
@@ -25,7 +25,10 @@ def retry(
     *,
     as_json: bool,
 ) -> None:
-    """Try failed documents again in the next sync: DOCUMENT_IDS of SOURCE, all of it, or all."""
+    """Retry failed documents in the next sync, without waiting for their delay.
+
+    These are DOCUMENT_IDS of SOURCE, or all failed documents of SOURCE, or of all sources.
+    """
     from ragline.commands.sources import check_source
     from ragline.lifecycle.retries import retry_documents
     from ragline.storage.database import open_database

@@ -1,8 +1,7 @@
-"""`ragline search`: ask a collection from the command line."""
+"""`ragline search`: search a collection from the command line."""
 
 from __future__ import annotations
 
-import json
 from contextlib import suppress
 from threading import Thread
 from typing import TYPE_CHECKING, Any
@@ -12,10 +11,16 @@ from rich.markup import escape
 
 from ragline.commands import configured, json_option, print_json
 from ragline.commands.output import count, open_console, print_headline, print_indented
-from ragline.errors import InvalidFilterError, ModelUnavailableError
-from ragline.search.filters import compile_filter
+from ragline.commands.search_options import (
+    SearchCommand,
+    filter_option,
+    mode_option,
+    principal_option,
+    rerank_option,
+    top_k_option,
+)
+from ragline.errors import ModelUnavailableError
 from ragline.search.messages import (
-    MODES,
     Hit,
     HitExplanation,
     Mode,
@@ -30,71 +35,17 @@ if TYPE_CHECKING:
     from ragline.model_cache import ModelCache
 
 SHOWN_CHARS = 240
-EXAMPLE = '\'{"source": "handbook"}\''
-
-# What other tools call an option, by names that are not spelled like ours.
-OTHER_NAMES = {
-    **dict.fromkeys(("--limit", "--top", "--k", "--n", "--count", "--size", "-k", "-n"), "--top-k"),
-    **dict.fromkeys(("--where", "--only"), "--filter"),
-    **dict.fromkeys(("--user", "--group", "--as"), "--principal"),
-}
-
-
-class SearchCommand(click.Command):
-    """A command with the options of a search, which names the one that was probably meant."""
-
-    def parse_args(self, context: click.Context, arguments: list[str]) -> list[str]:
-        try:
-            return super().parse_args(context, arguments)
-        except click.NoSuchOption as error:
-            meant = OTHER_NAMES.get(error.option_name, "")
-            if not any(meant in parameter.opts for parameter in self.params):
-                raise
-            raise click.UsageError(f"{error.message} Did you mean {meant!r}?", context) from error
-
-
-def read_filter(
-    _context: click.Context, _parameter: click.Parameter, value: str | None
-) -> dict[str, Any] | None:
-    """The filter of a call, from JSON."""
-    if value is None:
-        return None
-    try:
-        read = json.loads(value)
-    except (ValueError, RecursionError) as error:
-        raise click.BadParameter(f"the filter is not JSON: {error}; write {EXAMPLE}") from error
-    if not isinstance(read, dict):
-        raise click.BadParameter(f"the filter must be a JSON object, such as {EXAMPLE}")
-    try:
-        compile_filter(read)
-    except InvalidFilterError as error:
-        raise click.BadParameter(str(error)) from error
-    return read
-
-
-filter_option = click.option(
-    "--filter",
-    "filter_",
-    metavar="JSON",
-    callback=read_filter,
-    help=f"Which chunks may answer (docs/filters.md), such as {EXAMPLE}.",
-)
 
 
 @click.command(cls=SearchCommand)
 @click.argument("collection")
 @click.argument("query")
-@click.option("--top-k", default=10, show_default=True, type=click.IntRange(1, 1000))
-@click.option("--mode", default="hybrid", show_default=True, type=click.Choice(MODES))
-@click.option("--rerank", is_flag=True, help="Reorder the first hits by late interaction.")
-@click.option(
-    "--principal",
-    "principals",
-    multiple=True,
-    help="Who asks; may be repeated. Documents that name their readers are found by those alone.",
-)
+@top_k_option
+@mode_option
+@rerank_option
+@principal_option
 @filter_option
-@click.option("--explain", is_flag=True, help="Show how each hit was found: its score's parts.")
+@click.option("--explain", is_flag=True, help="Show the parts of each hit's score.")
 @json_option
 @configured
 def search(
@@ -110,7 +61,7 @@ def search(
     explain: bool,
     as_json: bool,
 ) -> None:
-    """Search COLLECTION for QUERY and show the hits with their receipts."""
+    """Search COLLECTION for QUERY and print the hits with their receipts."""
     from ragline.model_cache import ModelCache
     from ragline.search.queries import refuse_empty
     from ragline.search.searcher import Searcher
@@ -132,13 +83,13 @@ def search(
 
 
 def _load_ahead(models: ModelCache, configuration: Configuration, collection: str) -> None:
-    """Load the collection's model while the database is opened: half a second that nobody waits.
+    """Load the collection's model while the database is opened, which saves half a second.
 
-    What goes wrong with it goes wrong in the search again, which says so.
+    An error of the model is ignored here, because the search raises it again.
     """
     names = {each.name: each.embedding_model for each in configuration.collections}
     if collection not in names or not (configuration.home / "models").is_dir():
-        return  # nothing was embedded here yet: making a model ready would take seconds in vain
+        return  # nothing was embedded yet, so loading a model would waste seconds
 
     def load() -> None:
         with suppress(ModelUnavailableError):
@@ -148,7 +99,7 @@ def _load_ahead(models: ModelCache, configuration: Configuration, collection: st
 
 
 def print_answer(answer: SearchAnswer, console: Console) -> None:
-    """Show an answer to a person: a few lines a hit, and where each came from."""
+    """Print an answer as text: a few lines for each hit, with its receipt."""
     for hit in answer.hits:
         print_headline(console, _headline(hit), 3)
         print_indented(console, escape(_shorten(hit.text or "")), 3)
@@ -173,7 +124,7 @@ def print_answer(answer: SearchAnswer, console: Console) -> None:
 
 
 def describe_receipt(hit: Hit) -> str:
-    """One line that says what produced a hit."""
+    """The receipt of a hit in one line."""
     receipt = hit.receipt
     return (
         f"receipt: {hit.source} · sha256 {receipt.content_hash[:12]} · generation "
@@ -183,7 +134,7 @@ def describe_receipt(hit: Hit) -> str:
 
 
 def describe_score(found: HitExplanation) -> str:
-    """One line that says which stage gave which part of a hit's score."""
+    """The parts of a hit's score in one line."""
     legs = [
         _describe_leg("vector", found.vector_part, found.vector_score, found.vector_rank, "cosine"),
         _describe_leg(
@@ -208,10 +159,10 @@ def _describe_leg(
 
 
 def _headline(hit: Hit) -> str:
-    place = " › ".join(hit.heading_path) or hit.title or ""
+    heading = " › ".join(hit.heading_path) or hit.title or ""
     page = f" p. {hit.page}" if hit.page is not None else ""
     name = escape(f"{hit.document_id}{page}")
-    return f"{hit.rank:>2} [bold]{name}[/bold] {hit.score:.3f} {escape(place)}"
+    return f"{hit.rank:>2} [bold]{name}[/bold] {hit.score:.3f} {escape(heading)}"
 
 
 def _shorten(text: str) -> str:

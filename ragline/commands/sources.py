@@ -1,4 +1,4 @@
-"""What the commands that name a source share."""
+"""The check of a source name, for the commands that accept one."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 
 def check_source(database: Database, name: str) -> None:
-    """Refuse a source that the database does not know; it need not be configured any more.
+    """Refuse a source that is not in the database. It need not be in the configuration.
 
     Raises:
-        UnknownSourceError: with the names that it does know.
+        UnknownSourceError: lists the sources in the database.
     """
     with database.connect() as connection:
         rows = connection.execute(load_statement("status/select_source_names"))

@@ -1,4 +1,4 @@
-"""`ragline status`: what is where, what failed and why, and whether the clocks are kept."""
+"""`ragline status`: documents by state, failures, clocks and alarms."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ CLOCK_STYLES = {"kept": "green", "late": "red", "unproven": "yellow"}
 @json_option
 @configured
 def status(configuration: Configuration, *, as_json: bool) -> None:
-    """Show sources and collections: states, failures, ages, clocks."""
+    """Show sources and collections: states, failures, clocks, alarms."""
     from ragline.status import read_status
     from ragline.storage.database import open_database
 
@@ -46,7 +46,7 @@ def status(configuration: Configuration, *, as_json: bool) -> None:
 
 
 def print_status(state: Status, console: Console) -> None:
-    """Show the state of everything to a person: a block a collection, a block a source in it."""
+    """Print the state as text: one block for each collection, then one for each source."""
     if not state.sources:
         console.print("nothing was synced yet; run `ragline sync`")
         return
@@ -72,7 +72,7 @@ def _print_source(source: SourceStatus, console: Console) -> None:
 
 
 def print_alarm(alarm: Alarm, console: Console) -> None:
-    """Show an alarm and, in a line below, the page that says what to do."""
+    """Print an alarm and, in the next line, the page of its runbook."""
     print_indented(console, f"[red]alarm[/red]: {escape(alarm.text)}", 2)
     print_indented(console, f"see {alarm.runbook}", 4)
 

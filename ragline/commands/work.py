@@ -1,4 +1,4 @@
-"""`ragline work`: another process, on this machine or another, takes a part of what waits."""
+"""`ragline work`: do a part of a sync's work in another process, on any machine."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class SharedWork:
-    """What this process did of a source's work; the rest was somebody else's."""
+    """The part of a source's work that this process did."""
 
     source: str
     documents_read: int
@@ -32,9 +32,9 @@ class SharedWork:
 @json_option
 @configured
 def work(configuration: Configuration, sources: tuple[str, ...], *, as_json: bool) -> None:
-    """Share the work of a sync of SOURCES, or of all, that runs elsewhere, until none is left.
+    """Help with a sync of SOURCES, or of all sources, until no work is left.
 
-    Nothing is listed and nothing is published: that is the sync's.
+    Another process runs the sync: only it lists the sources and publishes the result.
     """
     names = list(sources) or [source.name for source in configuration.sources]
     for name in names:

@@ -220,7 +220,7 @@ def test_removed_source_leaves_a_receipt_and_is_read_again_while_configured(sync
     said = synced.run("remove", "note-files", "--yes").splitlines()
     assert f"receipt {receipt['id'] + 1}: note-files forgotten at " in said[0]
     assert "2 entries" in said[0]
-    assert said[1].endswith("ragline.yaml still names it: the next sync would read it again")
+    assert said[1].endswith("names note-files: delete it there, or the next sync reads it again")
 
 
 def test_nobody_is_removed_without_a_yes(synced: CommandLine, monkeypatch: pytest.MonkeyPatch):
