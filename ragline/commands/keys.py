@@ -46,7 +46,11 @@ def keys() -> None:
     help="Principal that the key may act as; repeat for several. * lets each request name "
     "its own principals.",
 )
-@click.option("--requests-per-minute", type=click.IntRange(min=1), help="Default: no limit.")
+@click.option(
+    "--requests-per-minute",
+    type=click.IntRange(min=1),
+    help="Most requests in a minute. Default: no limit.",
+)
 @click.option("--expires-in", help="Lifetime of the key, such as 90d. Default: it does not expire.")
 @json_option
 @configured
