@@ -17,7 +17,7 @@ from ragline.configuration.settings import ChunkingSettings, CollectionSettings,
 from ragline.embedder.model_files import ModelFiles, find_model_files, find_model_folder
 from ragline.errors import ConfigurationError, GoldenSetError, ModelUnavailableError
 from ragline.golden_set import read_golden_set
-from ragline.rerankers import LATE_INTERACTION
+from ragline.rerankers import NAMED_RERANKERS
 from ragline.sources.settings import LocatedSettings
 
 # The limits of `halfvec`, and of an HNSW index over it. Source: the manual of pgvector 0.8.
@@ -31,7 +31,7 @@ POSTGRES_LANGUAGES = (
     "spanish", "swedish", "tamil", "turkish", "yiddish",
 )  # fmt: skip
 
-# A reranker whose name is more similar to `late-interaction` is a misspelling of it.
+# A value that is more similar to the name of a reranker is a misspelling of it.
 MAX_MODEL_SIMILARITY = 0.75
 
 Severity = Literal["error", "warning"]
@@ -199,11 +199,11 @@ def check_dimension(settings: CollectionSettings, dimension: int | None) -> Iter
 
 def check_reranker(reranker: str) -> Fault | None:
     """A fault if the files of a cross-encoder are not found."""
-    if reranker == LATE_INTERACTION:
+    if reranker in NAMED_RERANKERS:
         return None
-    if difflib.SequenceMatcher(None, reranker, LATE_INTERACTION).ratio() > MAX_MODEL_SIMILARITY:
-        message = f"{reranker!r} is not a reranker; did you mean {LATE_INTERACTION!r}?"
-        return Fault("reranker", message)
+    close = difflib.get_close_matches(reranker, NAMED_RERANKERS, n=1, cutoff=MAX_MODEL_SIMILARITY)
+    if close:
+        return Fault("reranker", f"{reranker!r} is not a reranker; did you mean {close[0]!r}?")
     try:
         folder = find_model_folder(reranker, organisation="cross-encoder")
     except ModelUnavailableError as error:

@@ -49,7 +49,7 @@ class _Settings(BaseModel):
 class ChunkingSettings(_Settings):
     """How documents are split into chunks; counts are tokens of the embedding model.
 
-    Source of the defaults: benchmarks/README.md, "Chunking".
+    Source of the defaults: benchmarks/chunking_quality.py.
     """
 
     max_tokens: int = Field(

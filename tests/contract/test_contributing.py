@@ -12,7 +12,7 @@ import pytest
 from repository_files import PACKAGES, REPOSITORY, list_files, read_text
 
 from ragline.lifecycle.states import STATES
-from ragline.parsing.parser_pool import parser_fingerprint
+from ragline.parsing.formats import parser_fingerprint
 
 GUIDE = "CONTRIBUTING.md"
 FILES = list_files()
@@ -134,16 +134,14 @@ def test_recipe_of_a_reader_adds_a_format(copy: Copy) -> None:
         "def read_ini(content, file_type):\n"
         "    return read_plain_text(content.replace(b'=', b' is '), file_type)\n",
     )
-    types = "ragline/parsing/file_types.py"
-    copy.replace(types, '"csv": ".csv",', '"csv": ".csv", "ini": ".ini",')
-    copy.insert("ragline/parsing/readers/registry.py", "_FUNCTIONS", '"ini": "ini:read_ini",')
-    copy.insert("ragline/parsing/parser_pool.py", "_PACKAGES", '"pytest",')
-    copy.insert("ragline/search/media_types.py", "MEDIA_TYPES", '"ini": "text/x-ini",')
+    formats = "ragline/parsing/formats.py"
+    row = '"ini", "Settings", "text/x-ini", "ini:read_ini", (".ini",), is_text=True'
+    copy.insert(formats, "_FORMATS", f"    Format({row}),")
+    copy.insert(formats, "_PACKAGES", '    "pytest",')
     said = copy.run(
         "from ragline.parsing.readers.registry import ReaderRegistry\n"
-        "from ragline.parsing.parser_pool import parser_fingerprint\n"
-        "from ragline.search.media_types import media_type_of\n"
-        "parsed = ReaderRegistry().read_document(b'colour=blue', 'shop.ini')\n"
+        "from ragline.parsing.formats import media_type_of, parser_fingerprint\n"
+        "parsed = ReaderRegistry().parse_document(b'colour=blue', 'shop.ini')\n"
         "print(parsed.text, parsed.file_type, media_type_of('ini'), parser_fingerprint())"
     )
     text, _, fingerprint = said.rpartition(" ")
