@@ -1,0 +1,41 @@
+"""The analysis of text for the keyword leg: the same for entries, queries and highlights.
+
+An analysed text has two parts. The main part is the normalized text: composed characters, no soft
+hyphens and invisible characters, one kind of quote and of hyphen. The added part contains other
+forms of its words: parts of identifiers, identifiers without separators, words without accents.
+Postgres makes lexemes of both parts (`ragline.make_lexemes` in sql/migrations); a lexeme of the
+main part is not counted again in the added part. The text that is stored and shown is not changed.
+
+A generation records the version that built it, and queries of that generation are analysed by the
+same version.
+"""
+
+from __future__ import annotations
+
+from ragline.text_analysis.analysis import (
+    RAW,
+    VERSION,
+    Analysis,
+    TracedText,
+    analyze_text,
+    trace_text,
+)
+from ragline.text_analysis.query_forms import (
+    WordForms,
+    is_written_in,
+    list_whole_forms,
+    list_word_forms,
+)
+
+__all__ = [
+    "RAW",
+    "VERSION",
+    "Analysis",
+    "TracedText",
+    "WordForms",
+    "analyze_text",
+    "is_written_in",
+    "list_whole_forms",
+    "list_word_forms",
+    "trace_text",
+]

@@ -1,0 +1,74 @@
+"""The analysed text of an entry or a query: its main part and its added part."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ragline.text_analysis.characters import CLUSTER, normalize_cluster, normalize_text
+from ragline.text_analysis.word_forms import list_forms, read_language
+
+# The next sync builds a new generation when this changes. Change it when the output changes.
+VERSION = "1"
+# No analysis: Postgres receives the raw text. For generations that an old release built.
+RAW: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """An analysed text: the normalized text, and the added forms of its words."""
+
+    main: str
+    added: str
+
+
+@dataclass(frozen=True, slots=True)
+class TracedText:
+    """Main and added part in one text, with the span in the original of each character."""
+
+    text: str
+    starts: list[int]
+    ends: list[int]
+
+    def find_span(self, start: int, end: int) -> tuple[int, int]:
+        """The span in the original of a span of the analysed text."""
+        return self.starts[start], self.ends[end - 1]
+
+
+def analyze_text(text: str, language: str, version: str | None = VERSION) -> Analysis:
+    """Both parts of a text, by a version of the analysis.
+
+    `language` is the name of a text search configuration of Postgres.
+    """
+    if version == RAW:
+        return Analysis(text.replace("\0", " "), "")
+    main = normalize_text(text)
+    return Analysis(main, " ".join(form.text for form in list_forms(main, read_language(language))))
+
+
+def trace_text(text: str, language: str, version: str | None = VERSION) -> TracedText:
+    """The text of `analyze_text` with the position of each character in the original."""
+    if version == RAW:
+        positions = list(range(len(text)))
+        ends = [position + 1 for position in positions]
+        return TracedText(text.replace("\0", " "), positions, ends)
+    parts: list[str] = []
+    starts: list[int] = []
+    ends = []
+    reached = 0
+    for match in [*CLUSTER.finditer(text), None]:
+        until = len(text) if match is None else match.start()
+        parts.append(text[reached:until])
+        starts += range(reached, until)
+        ends += range(reached + 1, until + 1)
+        if match is not None:
+            normalized = normalize_cluster(match.group())
+            parts.append(normalized)
+            starts += [match.start()] * len(normalized)
+            ends += [match.end()] * len(normalized)
+            reached = match.end()
+    main = "".join(parts)
+    for form in list_forms(main, read_language(language)):
+        parts += [" ", form.text]
+        starts += [starts[form.start]] * (len(form.text) + 1)
+        ends += [ends[form.end - 1]] * (len(form.text) + 1)
+    return TracedText("".join(parts), starts, ends)

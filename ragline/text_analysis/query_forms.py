@@ -1,0 +1,144 @@
+"""The words of a query: their forms, and whether a text contains them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+from ragline.text_analysis.characters import TWO_LETTERS, normalize_text, strip_accents
+from ragline.text_analysis.word_forms import (
+    NUMBER,
+    PART,
+    SEGMENT,
+    UMLAUT_PAIRS,
+    UNSPACED_RUN,
+    WORD,
+    Form,
+    add_plain_forms,
+    find_tokens,
+    join_words,
+    list_beginnings,
+    list_own_words,
+    list_pairs,
+    list_parts,
+    read_language,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class WordForms:
+    """The forms of a query word.
+
+    `equal` are the forms of the whole word that are words in an analysed text. `parts` are its
+    parts, as they are written in the query.
+    """
+
+    equal: tuple[str, ...]
+    parts: tuple[str, ...]
+
+
+def list_word_forms(word: str, language: str) -> WordForms:
+    """The forms of a word without white space: ERR-4021 equals err4021, with parts ERR and 4021."""
+    name, main = read_language(language), normalize_text(word)
+    segments = SEGMENT.findall(main)
+    equal = _list_equal_forms(segments, name)
+    parts = list(segments) if len(segments) > 1 else []
+    for segment in segments:
+        words = list_own_words(segment, name)
+        parts += words if len(words) > 1 else []
+        for one in words:
+            found = list_parts(one, 0, len(one), min_chars=1)
+            parts += [one[part.start : part.end] for part in found]
+            parts += [pair.text for pair in list_pairs(one, 0, len(one))]
+        for number in NUMBER.findall(segment):
+            parts += [form.text for form in list_beginnings(0, number)]
+    known = {text.lower() for text in (main, *equal)}
+    return WordForms(
+        tuple(equal), tuple(part for part in dict.fromkeys(parts) if part.lower() not in known)
+    )
+
+
+def list_whole_forms(text: str, language: str) -> str:
+    """The forms of whole words of a text, without parts of identifiers.
+
+    The words of a compound such as input/output are whole words too, unless the token contains a
+    digit.
+    """
+    name, main = read_language(language), normalize_text(text)
+    found: list[str] = []
+    for match in find_tokens(main, name):
+        token = match.group()
+        found += _list_equal_forms(SEGMENT.findall(token), name)
+        if not any(character.isdigit() for character in token):
+            for word in WORD.findall(token):
+                found += [one.text for one in add_plain_forms(Form(word.lower(), 0, 0), name)]
+    return " ".join(found)
+
+
+def is_written_in(word: str, text: str, language: str) -> bool:
+    """Whether a text contains a whole word, regardless of spaces and separators in either."""
+    name = read_language(language)
+    texts = _join_all(normalize_text(text), name)
+    main = normalize_text(word)
+    wanted = {
+        " ".join(" ".join(list_own_words(one, name)) for one in SEGMENT.findall(spelling))
+        for spelling in (main, unquote(main, errors="replace"))
+    }
+    sought = {joined for one in wanted for joined in _join_all(one, name) if joined}
+    return any(
+        _contains_between(joined, bounds, one) for joined, bounds in texts.items() for one in sought
+    )
+
+
+def _contains_between(joined: str, bounds: set[int], sought: str) -> bool:
+    """Whether `joined` contains `sought` from one of the bounds to another."""
+    at = joined.find(sought)
+    while at >= 0:
+        if at in bounds and at + len(sought) in bounds:
+            return True
+        at = joined.find(sought, at + 1)
+    return False
+
+
+def _join_all(main: str, language: str) -> dict[str, set[int]]:
+    """The letters and digits of a text without separators, with the bounds of its parts.
+
+    One text for each way to spell letters with accents.
+    """
+    pieces = [
+        piece.lower()
+        for part in PART.findall(main)
+        for piece in (part if UNSPACED_RUN.match(part) else [part])
+    ]
+    found: dict[str, set[int]] = {}
+    for spelling in range(len(_list_plain_spellings("", language))):
+        bounds, length, texts = {0}, 0, []
+        for piece in pieces:
+            texts.append(_list_plain_spellings(piece, language)[spelling])
+            length += len(texts[-1])
+            bounds.add(length)
+        found["".join(texts)] = bounds
+    return found
+
+
+def _list_plain_spellings(text: str, language: str) -> list[str]:
+    """A word without accents: an umlaut as one letter and as two. The count depends on language."""
+    texts = [strip_accents(text), strip_accents(text.translate(TWO_LETTERS))]
+    if language == "german":
+        texts.append(UMLAUT_PAIRS.sub(r"\1", texts[1]))
+    return texts
+
+
+def _list_equal_forms(segments: list[str], language: str) -> list[str]:
+    """The forms of a whole word; empty for several segments, such as an address."""
+    if len(segments) != 1:
+        return []
+    [segment] = segments
+    words = list_own_words(segment, language)
+    if len(words) == 1:
+        forms = [Form(words[0].lower(), 0, 0)]
+    elif NUMBER.fullmatch(segment):
+        forms = [Form(segment, 0, 0)]
+    else:
+        forms = join_words(segment, 0, language)
+    return [form.text for one in forms for form in add_plain_forms(one, language)]
