@@ -1,8 +1,9 @@
-"""Cut a parsed document into chunks: slices of its text that the embedding model reads whole.
+"""Splits a parsed document into chunks: slices that the embedding model reads completely.
 
-`chunks` is the way in. `pieces` finds what is never cut (an element, or a sentence, row or
-block of one that is too long), `packing` joins pieces into chunks by the cheapest set of cuts,
-`headers` writes the line of headings that the model reads first. Pure: no database, no model.
+`chunks` is the entry point. `pieces` finds the spans that are never split: elements, and the
+sentences, rows and blocks of long elements. `packing` joins pieces into chunks at the lowest cost.
+`headers` writes the line of headings that the model reads before the text. The package uses neither
+database nor model.
 """
 
 from ragline.chunking.chunks import Chunk, ChunkBudget, chunk_document, chunker_fingerprint

@@ -1,7 +1,7 @@
-"""Where a text may be cut: after a sentence, a row, a block of code, a word, a character.
+"""Where a text may be split: after a sentence, a row, a block of code, a word, a character.
 
-Knows characters only. What a slice costs in tokens is `token_map`; which cuts are taken is
-`pieces` and `packing`.
+This module works on characters only. `token_map` counts the tokens of a slice; `pieces` and
+`packing` decide where a text is split.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-# A mark that ends a sentence where white space follows, or by itself in scripts written
-# without spaces; closing quotes and brackets belong to the sentence they close.
+# A punctuation mark ends a sentence if white space follows; in scripts without spaces it ends a
+# sentence by itself. Closing quotes and brackets belong to the sentence.
 _SENTENCE_END = re.compile(
     r"""[.!?…؟۔।॥։።]+["'”’»)\]]*\s+|[。！？｡]+["'”’」』】）》〉]*\s*|\n\s*\n\s*"""
 )
@@ -33,25 +33,25 @@ _JOINERS = "\u200d\ufe0e\ufe0f"
 
 
 def sentence_starts(text: str, start: int, end: int) -> list[int]:
-    """Where sentences begin in `text[start:end]`, `start` among them, ascending.
+    """The starts of sentences in `text[start:end]`, ascending, including `start`.
 
-    By punctuation, in the scripts that have it; a blank line ends a sentence too. A cut at any
-    of them loses nothing, so a doubtful abbreviation costs little.
+    Sentences end at punctuation, in the scripts that have it, and at blank lines. A wrong start,
+    such as one after an unknown abbreviation, does little harm: no text is lost.
     """
     return [start, *_starts_after(_SENTENCE_END, text, start, end)]
 
 
 def paragraph_starts(text: str, start: int, end: int) -> list[int]:
-    """Where lines begin in `text[start:end]` that follow a full sentence, `start` among them.
+    """The starts of lines in `text[start:end]` that follow a complete sentence, including `start`.
 
-    In a text with a line for each paragraph these are its paragraphs. In one with lines of
-    even width they are sentences that happen to begin a line, which does no harm.
+    In a text with one line for each paragraph, these are the paragraphs. In a text with lines of
+    even width, these are the sentences that begin a line.
     """
     return [start, *_starts_after(_PARAGRAPH_END, text, start, end)]
 
 
 def line_starts(text: str, start: int, end: int) -> list[int]:
-    """Where lines begin in `text[start:end]`, `start` among them, ascending."""
+    """The starts of lines in `text[start:end]`, ascending, including `start`."""
     starts = [start]
     position = text.find("\n", start, end)
     while 0 <= position < end - 1:
@@ -61,9 +61,9 @@ def line_starts(text: str, start: int, end: int) -> list[int]:
 
 
 def block_starts(text: str, start: int, end: int) -> list[int]:
-    """Where blocks set apart by blank lines begin in `text[start:end]`, `start` among them.
+    """The starts of blocks between blank lines in `text[start:end]`, including `start`.
 
-    A block begins at the first of its lines that holds something, its indent included.
+    A block begins with its first line that is not blank, including the indent of that line.
     """
     starts = [start]
     gaps = (match.span() for match in _BLANK_LINES.finditer(text, start, end))
@@ -72,11 +72,11 @@ def block_starts(text: str, start: int, end: int) -> list[int]:
 
 
 def last_break(text: str, start: int, end: int) -> int:
-    """The best place to end a slice that begins at `start` and may reach `end`.
+    """The best end of a slice that begins at `start` and may extend to `end`.
 
-    After the last clause of the slice's second half, else before its last word, else between
-    two characters as a reader sees them. Greater than `start`, at most `end`, unless a single
-    character with its accents is longer than that.
+    It is after the last clause in the second half of the slice, else before its last word, else
+    between two characters with their accents. It is greater than `start` and at most `end`, unless
+    a single character with its accents is longer than that.
     """
     middle = (start + end) // 2
     for position in range(end, middle, -1):
@@ -89,7 +89,7 @@ def last_break(text: str, start: int, end: int) -> int:
 
 
 def strip_span(text: str, start: int, end: int) -> tuple[int, int]:
-    """The span without the white space at its ends; an empty one where there is nothing else."""
+    """The span without the white space at its ends; empty if there is only white space."""
     stripped = text[start:end].lstrip()
     start = end - len(stripped)
     return start, start + len(stripped.rstrip())
@@ -112,7 +112,7 @@ def _is_abbreviated(text: str, start: int, match: re.Match[str]) -> bool:
 
 
 def _whole_character(text: str, start: int, end: int) -> int:
-    """The last place at or before `end` that splits no accent or joined emoji from its base."""
+    """The last position up to `end` that splits neither an accented character nor an emoji."""
     for position in range(end, max(start, end - 16), -1):
         if not _is_inside_character(text, position):
             return position

@@ -1,7 +1,4 @@
-"""From a parsed document to its chunks: headers, pieces, packing, and the exact count.
-
-The steps themselves live in the modules beside this one.
-"""
+"""From a parsed document to its chunks: headers, pieces, packing, and the exact token counts."""
 
 from __future__ import annotations
 
@@ -12,14 +9,14 @@ from typing import NamedTuple, Protocol
 
 from ragline.chunking.boundaries import last_break, sentence_starts, strip_span
 from ragline.chunking.headers import Headers, HeadingPath
-from ragline.chunking.packing import Opening, pack_pieces
-from ragline.chunking.pieces import Piece, PieceCutter, shared_depth
+from ragline.chunking.packing import ChunkStart, pack_pieces
+from ragline.chunking.pieces import Piece, PieceSplitter, shared_depth
 from ragline.chunking.token_map import TokenMap
 from ragline.embedder.tokenizer import TokenCounter
 from ragline.fingerprints import fingerprint
 from ragline.parsing.parsed_document import ParsedDocument
 
-# Raised whenever the same parse and settings may give other chunks than before.
+# Increased when the chunks of the same parse and settings may change.
 CHUNKER_VERSION = 1
 
 
@@ -37,10 +34,10 @@ class ChunkBudget(Protocol):
 class Chunk:
     """A slice of a document. `text` is `document.text[char_start:char_end]`.
 
-    `embedded_text` is what the model reads: a line with the title and the headings above the
-    chunk, where there are any, and then `text`. `token_count` counts it without special tokens.
-    `heading_path` holds the headings that all of the chunk stands under; `page` is the page it
-    begins on.
+    `embedded_text` is the text that the model reads: the header, which is a line with the title and
+    the headings above the chunk, if there are any, and then `text`. `token_count` is its number of
+    tokens without special tokens. `heading_path` has the headings that apply to the whole chunk;
+    `page` is the page on which the chunk begins.
     """
 
     ordinal: int
@@ -56,18 +53,18 @@ class Chunk:
 def chunk_document(
     document: ParsedDocument, settings: ChunkBudget, tokenizer: TokenCounter
 ) -> list[Chunk]:
-    """Cut a document into chunks, in reading order; the same input gives the same chunks.
+    """The chunks of a document, in reading order. Equal input gives equal chunks.
 
-    All that the model can read of the elements is in some chunk; text outside of them only
-    where it lies between two elements of one chunk. No `embedded_text` has more tokens than
-    `settings.max_tokens`, nor than the model reads. Consecutive chunks of one section share up
-    to `settings.overlap_tokens` tokens, in whole sentences. No text, no chunks.
+    All text of elements that the model can read is in a chunk; text outside of elements is in a
+    chunk only if it is between two elements of that chunk. No `embedded_text` has more tokens than
+    `settings.max_tokens` or than the model can read. Consecutive chunks of one section share whole
+    sentences of up to `settings.overlap_tokens` tokens. A document without text has no chunks.
     """
-    return _Chunker(document, settings, tokenizer).chunks()
+    return _Chunker(document, settings, tokenizer).make_chunks()
 
 
 def chunker_fingerprint(settings: ChunkBudget, tokenizer: TokenCounter) -> str:
-    """A short name that changes when the chunks of the same parse may change."""
+    """A short hash that changes when the chunks of the same parse may change."""
     return fingerprint(
         {
             "version": CHUNKER_VERSION,
@@ -79,7 +76,10 @@ def chunker_fingerprint(settings: ChunkBudget, tokenizer: TokenCounter) -> str:
 
 
 class _Draft(NamedTuple):
-    """A chunk whose tokens are not counted yet. What lies before `body` repeats another's end."""
+    """A chunk before its tokens are counted.
+
+    The text from `start` to `body` repeats the end of the previous chunk.
+    """
 
     start: int
     body: int
@@ -89,7 +89,7 @@ class _Draft(NamedTuple):
 
 
 class _Chunker:
-    """One document on its way to chunks."""
+    """Makes the chunks of one document."""
 
     def __init__(
         self, document: ParsedDocument, settings: ChunkBudget, tokenizer: TokenCounter
@@ -103,36 +103,37 @@ class _Chunker:
         paths = (element.heading_path for element in document.elements)
         self._headers = Headers(document.title, paths, self._limit, tokenizer)
 
-    def chunks(self) -> list[Chunk]:
-        counted = self._count_and_mend(self._drafts())
+    def make_chunks(self) -> list[Chunk]:
+        counted = self._count_and_split(self._make_drafts())
         return [
-            self._finish(ordinal, draft, count) for ordinal, (draft, count) in enumerate(counted)
+            self._make_chunk(ordinal, draft, count)
+            for ordinal, (draft, count) in enumerate(counted)
         ]
 
-    def _drafts(self) -> list[_Draft]:
-        pieces = PieceCutter(self._document, self._tokens, self._room).pieces()
-        openings = [self._opening(pieces, index) for index in range(len(pieces))]
+    def _make_drafts(self) -> list[_Draft]:
+        pieces = PieceSplitter(self._document, self._tokens, self._room).list_pieces()
+        starts = [self._chunk_start(pieces, index) for index in range(len(pieces))]
         return [
-            self._draft(pieces[first:end], openings[first])
-            for first, end in pack_pieces(pieces, openings, self._tokens)
+            self._make_draft(pieces[first:end], starts[first])
+            for first, end in pack_pieces(pieces, starts, self._tokens)
         ]
 
-    def _draft(self, pieces: Sequence[Piece], opening: Opening) -> _Draft:
+    def _make_draft(self, pieces: Sequence[Piece], start: ChunkStart) -> _Draft:
         body, end = pieces[0].start, pieces[-1].end
-        fits = self._tokens.size(opening.start, end) <= opening.room
+        fits = self._tokens.size(start.start, end) <= start.room
         sections = {piece.section for piece in pieces}
         section = pieces[0].section[: shared_depth(sections)]
-        return _Draft(opening.start if fits else body, body, end, section, pieces[0].above)
+        return _Draft(start.start if fits else body, body, end, section, pieces[0].above)
 
     def _room(self, path: HeadingPath) -> int:
         return max(1, self._limit - self._headers.token_count(path))
 
-    def _opening(self, pieces: Sequence[Piece], index: int) -> Opening:
+    def _chunk_start(self, pieces: Sequence[Piece], index: int) -> ChunkStart:
         piece = pieces[index]
-        return Opening(self._overlap_start(pieces, index), self._room(piece.above))
+        return ChunkStart(self._overlap_start(pieces, index), self._room(piece.above))
 
     def _overlap_start(self, pieces: Sequence[Piece], index: int) -> int:
-        """Where the last sentences before a piece begin that a chunk from there may repeat."""
+        """The start of the sentences before a piece that a chunk with this first piece repeats."""
         section, start = pieces[index].section, pieces[index].start
         if self._overlap <= 0 or pieces[index].above != section:
             return start
@@ -140,10 +141,10 @@ class _Chunker:
         while index > 0 and pieces[index - 1].section == section and start > earliest:
             index -= 1
             starts = sentence_starts(self._text, pieces[index].start, start)
-            kept = next((place for place in starts if place >= earliest), start)
-            if kept != pieces[index].start:
-                return kept
-            start = kept
+            first = next((position for position in starts if position >= earliest), start)
+            if first != pieces[index].start:
+                return first
+            start = first
         return start
 
     def _embedded_text(self, draft: _Draft) -> str:
@@ -151,17 +152,17 @@ class _Chunker:
         header = self._headers.header(draft.above, text)
         return f"{header}\n{text}" if header else text
 
-    def _count_and_mend(self, drafts: list[_Draft]) -> list[tuple[_Draft, int]]:
-        """Each draft with its exact count; those too long are cut until they are not."""
+    def _count_and_split(self, drafts: list[_Draft]) -> list[tuple[_Draft, int]]:
+        """Each draft with its exact token count. A draft that is too long is split."""
         counts = self._tokenizer.count_tokens([self._embedded_text(draft) for draft in drafts])
         counted: list[tuple[_Draft, int]] = []
         waiting = list(zip(drafts, counts, strict=True))[::-1]
         while waiting:
             draft, count = waiting.pop()
             if counted and draft.start <= counted[-1][0].body and draft.start < draft.body:
-                parts = [_without_overlap(draft)]  # it would repeat all of the chunk before
+                parts = [_without_overlap(draft)]  # it would repeat the whole previous chunk
             else:
-                parts = self._cut(draft) if count > self._limit else []
+                parts = self._split(draft) if count > self._limit else []
             if not parts:
                 counted.append((draft, count))
                 continue
@@ -169,7 +170,7 @@ class _Chunker:
             waiting.extend(list(zip(parts, counts, strict=True))[::-1])
         return counted
 
-    def _cut(self, draft: _Draft) -> list[_Draft]:
+    def _split(self, draft: _Draft) -> list[_Draft]:
         if draft.start < draft.body:
             return [_without_overlap(draft)]
         if draft.end - draft.start < 2:
@@ -179,7 +180,7 @@ class _Chunker:
         stripped = [strip_span(self._text, start, end) for start, end in spans]
         return [draft._replace(start=a, body=a, end=b) for a, b in stripped if a < b]
 
-    def _finish(self, ordinal: int, draft: _Draft, count: int) -> Chunk:
+    def _make_chunk(self, ordinal: int, draft: _Draft, count: int) -> Chunk:
         return Chunk(
             ordinal=ordinal,
             text=self._text[draft.start : draft.end],

@@ -7,22 +7,23 @@ from collections.abc import Iterable, Sequence
 from ragline.embedder.tokenizer import TokenCounter
 
 SEPARATOR = " \u203a "  # a single right-pointing angle quotation mark
-# A longer header is shortened: what a chunk says counts for more than where it stands.
+# The maximum share of a chunk's tokens. A longer header is shortened, because the text of a chunk
+# matters more than its position.
 MAX_SHARE = 0.25
 
-# A word of a hundred kilobytes is one token too.
+# A limit in tokens is not enough: a word of a hundred kilobytes can be one token.
 MAX_HEADING_CHARS = 300
-# Markup of headings that a reader may leave in the text, but not in heading paths.
+# Markup of headings that may be in the text, but not in heading paths.
 MARKUP = "#=*-~^ "
 
 HeadingPath = tuple[str, ...]
 
 
 class Headers:
-    """Headers of one document's sections, each at most a quarter of a chunk's tokens.
+    """The headers of a document's sections, each at most a quarter of a chunk's tokens.
 
-    `paths` are the sections that chunks may begin in; their headers are written at once, since
-    counting one by one is slow.
+    `paths` are the sections in which chunks may begin. Their headers are made together, because
+    counting tokens one header at a time is slow.
     """
 
     def __init__(
@@ -31,21 +32,21 @@ class Headers:
         self._title = one_line(title or "")[:MAX_HEADING_CHARS]
         self._max_tokens = int(limit * MAX_SHARE)
         self._tokenizer = tokenizer
-        self._made: dict[HeadingPath, tuple[str, int]] = {}
+        self._headers: dict[HeadingPath, tuple[str, int]] = {}
         parts_of = {path: self._parts(path) for path in paths}
-        self._write(list(dict.fromkeys(parts_of.values())))
-        self._counts = {path: self._made[parts][1] for path, parts in parts_of.items()}
+        self._make(list(dict.fromkeys(parts_of.values())))
+        self._counts = {path: self._headers[parts][1] for path, parts in parts_of.items()}
 
     def token_count(self, path: HeadingPath) -> int:
-        """The tokens of the header of a section; no chunk of it has a longer one."""
+        """The tokens of a section's header; no header of a chunk in the section has more."""
         return self._counts[path]
 
     def header(self, path: HeadingPath, text: str) -> str:
-        """The header of a chunk of a section; a heading that begins its text is not repeated."""
+        """The header of a chunk, without the last heading if the text begins with it."""
         parts = self._parts(path)
         if parts and _begins_with(text, parts[-1]):
             parts = parts[:-1]
-        return self._look_up(parts)[0]
+        return self._get(parts)[0]
 
     def _parts(self, path: HeadingPath) -> HeadingPath:
         headings = tuple(line[:MAX_HEADING_CHARS] for line in map(one_line, path) if line)
@@ -53,29 +54,29 @@ class Headers:
             return headings
         return (self._title, *headings)
 
-    def _look_up(self, parts: HeadingPath) -> tuple[str, int]:
-        if parts not in self._made:
-            self._write([parts])
-        return self._made[parts]
+    def _get(self, parts: HeadingPath) -> tuple[str, int]:
+        if parts not in self._headers:
+            self._make([parts])
+        return self._headers[parts]
 
-    def _write(self, headers: list[HeadingPath]) -> None:
+    def _make(self, headers: list[HeadingPath]) -> None:
         texts = [SEPARATOR.join(parts) for parts in headers]
         counts = self._tokenizer.count_tokens(texts)
         for parts, text, count in zip(headers, texts, counts, strict=True):
             is_short = count <= self._max_tokens
-            self._made[parts] = (text, count) if is_short else self._shorten(list(parts))
+            self._headers[parts] = (text, count) if is_short else self._shorten(list(parts))
 
     def _shorten(self, parts: list[str]) -> tuple[str, int]:
-        """Leave out the middle first: the title and the nearest heading say the most."""
+        """Leave out middle headings first: the title and the last heading are most informative."""
         while len(parts) > 2 and self._count(parts) > self._max_tokens:
             del parts[1]
         text = SEPARATOR.join(parts)
-        kept = self._max_tokens
+        limit = self._max_tokens
         while (count := self._tokenizer.count_tokens([text])[0]) > self._max_tokens:
             offsets = self._tokenizer.offsets(text)
-            kept = min(kept, len(offsets) - 1)
-            text = text[: offsets[kept][0]].rstrip(SEPARATOR) if kept > 0 else ""
-            kept -= 1
+            limit = min(limit, len(offsets) - 1)
+            text = text[: offsets[limit][0]].rstrip(SEPARATOR) if limit > 0 else ""
+            limit -= 1
         return text, count
 
     def _count(self, parts: Sequence[str]) -> int:
@@ -83,12 +84,12 @@ class Headers:
 
 
 def one_line(text: str) -> str:
-    """A text with every run of white space as one blank."""
+    """The text with each run of white space replaced by one space."""
     return " ".join(text.split())
 
 
 def _begins_with(text: str, heading: str) -> bool:
-    # White space in the text may be wider than in the heading; twice its length is enough.
+    # The text may have longer runs of white space than the heading; twice its length is enough.
     beginning = one_line(text[: 2 * len(heading) + 64]).lstrip(MARKUP).casefold()
     following = beginning[len(heading) : len(heading) + 1]
     return beginning.startswith(heading.casefold()) and not following.isalnum()

@@ -1,8 +1,9 @@
-"""Which pieces share a chunk: the cheapest set of cuts, found exactly.
+"""Which pieces share a chunk: the set of splits with the lowest total cost.
 
-A cut costs what its place costs (`pieces`), a chunk costs what it leaves empty, squared: so
-chunks are full, even in length, and end where the text does. Choosing all cuts together keeps
-a changed paragraph's effect near it, and unchanged chunks need no new embedding.
+Each split has the cost of its position (`pieces`); each chunk has the cost of its unused room,
+squared. So chunks are full, similar in length, and end at natural boundaries. All splits are chosen
+together, so a changed paragraph changes only the chunks near it; the other chunks need no new
+embedding.
 """
 
 from __future__ import annotations
@@ -12,14 +13,14 @@ from math import inf
 from typing import NamedTuple
 
 from ragline.chunking.pieces import Piece
-from ragline.chunking.token_map import CHARS_PER_TOKEN, TokenMap
+from ragline.chunking.token_map import MAX_CHARS_PER_TOKEN, TokenMap
 
 
-class Opening(NamedTuple):
-    """What a chunk that begins with some piece looks like: its header and overlap are known.
+class ChunkStart(NamedTuple):
+    """The start of a chunk that begins with a certain piece.
 
-    `start` is where its text begins: before the piece where it repeats the end of the chunk
-    before. `room` is what the header leaves for text.
+    `start` is the start of its text; it is before the piece if the chunk repeats the end of the
+    previous chunk. `room` is the number of tokens for text, without the header.
     """
 
     start: int
@@ -27,16 +28,17 @@ class Opening(NamedTuple):
 
 
 def pack_pieces(
-    pieces: Sequence[Piece], openings: Sequence[Opening], tokens: TokenMap
+    pieces: Sequence[Piece], chunk_starts: Sequence[ChunkStart], tokens: TokenMap
 ) -> list[tuple[int, int]]:
     """Ranges of pieces, one for each chunk, that cover all pieces in order.
 
-    A chunk is larger than its room only where it is a single piece with an overlap.
+    `chunk_starts` has one item for each piece. A chunk is larger than its room only if it is a
+    single piece with an overlap.
     """
     bodies = [tokens.index(piece.start) for piece in pieces]
-    starts = [tokens.index(opening.start) for opening in openings]
+    starts = [tokens.index(one.start) for one in chunk_starts]
     ends = [tokens.index(piece.end) for piece in pieces]
-    widest = max((opening.room for opening in openings), default=0)
+    widest = max((one.room for one in chunk_starts), default=0)
     costs, chosen = [0.0], [0]
     for end, last in enumerate(pieces, start=1):
         best, best_start = inf, end - 1
@@ -44,13 +46,13 @@ def pack_pieces(
             is_single = start == end - 1
             if ends[end - 1] - bodies[start] > widest and not is_single:
                 break
-            opening = openings[start]
-            chars = last.end - opening.start
-            size = max(ends[end - 1] - starts[start], chars // CHARS_PER_TOKEN)
-            if size > opening.room and not is_single:
+            chunk_start = chunk_starts[start]
+            chars = last.end - chunk_start.start
+            size = max(ends[end - 1] - starts[start], chars // MAX_CHARS_PER_TOKEN)
+            if size > chunk_start.room and not is_single:
                 continue
-            empty = max(0.0, 1 - size / opening.room)
-            cost = costs[start] + pieces[start].cut + empty * empty
+            empty = max(0.0, 1 - size / chunk_start.room)
+            cost = costs[start] + pieces[start].split_cost + empty * empty
             if cost < best:
                 best, best_start = cost, start
         costs.append(best)

@@ -1,6 +1,7 @@
-"""What is never cut: elements that fit into a chunk, and the parts of those that do not.
+"""Pieces: the spans that are never split. Elements that fit into a chunk, and parts of the others.
 
-Headings are joined with what follows them. Which pieces share a chunk is `packing`.
+A heading is in one piece with the text that follows it. `packing` decides which pieces share a
+chunk.
 """
 
 from __future__ import annotations
@@ -22,45 +23,50 @@ from ragline.chunking.headers import MARKUP, HeadingPath, one_line
 from ragline.chunking.token_map import TokenMap
 from ragline.parsing.parsed_document import Category, Element, ParsedDocument
 
-# What it costs to begin a chunk at a place; an empty chunk costs 1. Below 0: a good place.
-# Source: benchmarks/chunking_quality.py. Sections that share no chunk raised nDCG@10 of sections
-# from 0.72 to 0.77 (docs_qa); the others moved nothing by more than 0.01 between 0 and 0.5.
-SECTION_CUTS = (-0.9, -0.6, -0.4)
-ELEMENT_CUT = 0.0
-LIST_ITEM_CUT = 0.05
-COLON_CUT = 0.3
-BLOCK_CUT = 0.05
-LINE_CUT = 0.1
-PARAGRAPH_CUT = 0.0
-SENTENCE_CUT = 0.15
-WORD_CUT = 1.0
-CLOSING_HEADING_CUT = 2.0
-# Rows and sentences shorter than this share of a chunk are taken by the handful: cuts between
-# them are alike, and a file of a million short lines has to end in seconds.
-HANDFUL_SHARE = 1 / 16
+# The cost of a split at a position. An empty chunk costs 1; a negative cost favours the position.
+# Source: benchmarks/chunking_quality.py. The costs of sections raised nDCG@10 of sections from 0.72
+# to 0.77 (docs_qa); each other cost, between 0 and 0.5, changed it by at most 0.01.
+# By the depth of the headings that both sections share: 0, 1, and 2 or more.
+SECTION_SPLIT_COSTS = (-0.9, -0.6, -0.4)
+ELEMENT_SPLIT_COST = 0.0
+LIST_ITEM_SPLIT_COST = 0.05
+COLON_SPLIT_COST = 0.3
+BLOCK_SPLIT_COST = 0.05
+LINE_SPLIT_COST = 0.1
+PARAGRAPH_SPLIT_COST = 0.0
+SENTENCE_SPLIT_COST = 0.15
+WORD_SPLIT_COST = 1.0
+CLOSING_HEADING_SPLIT_COST = 2.0
+# Rows and sentences that are shorter than this share of a chunk are joined into groups: splits
+# between them are equivalent, and a file of a million short lines must be chunked within seconds.
+MIN_GROUP_SHARE = 1 / 16
 
-_Cutter = Callable[[str, int, int], list[int]]
-_Cutters = tuple[tuple[_Cutter, float], ...]
-_PROSE: _Cutters = ((paragraph_starts, PARAGRAPH_CUT), (sentence_starts, SENTENCE_CUT))
-_CUTTERS: dict[Category, _Cutters] = {
+_FindStarts = Callable[[str, int, int], list[int]]
+# How an element that is too long is split: each rule finds starts, with the cost of a split there.
+_SplitRules = tuple[tuple[_FindStarts, float], ...]
+_PROSE: _SplitRules = (
+    (paragraph_starts, PARAGRAPH_SPLIT_COST),
+    (sentence_starts, SENTENCE_SPLIT_COST),
+)
+_SPLIT_RULES: dict[Category, _SplitRules] = {
     "title": _PROSE,
     "text": _PROSE,
     "list_item": _PROSE,
-    "table": ((line_starts, LINE_CUT),),
-    "code": ((block_starts, BLOCK_CUT), (line_starts, LINE_CUT)),
+    "table": ((line_starts, LINE_SPLIT_COST),),
+    "code": ((block_starts, BLOCK_SPLIT_COST), (line_starts, LINE_SPLIT_COST)),
 }
 
 
 class Piece(NamedTuple):
-    """A span that stays whole. `cut` is what it costs to begin a chunk with it.
+    """A span that is never split. `split_cost` is the cost of a chunk that begins with it.
 
-    `section` is the heading path of what it says, its own headings included; `above` is that
-    of its first character, for the header.
+    `section` is the heading path of its content, including its own headings. `above` is the
+    heading path of its first character, for the header.
     """
 
     start: int
     end: int
-    cut: float
+    split_cost: float
     section: HeadingPath
     above: HeadingPath
 
@@ -68,11 +74,14 @@ class Piece(NamedTuple):
 class _Span(NamedTuple):
     start: int
     end: int
-    cut: float
+    split_cost: float
 
 
-class PieceCutter:
-    """Cuts one document into pieces. `room` tells the tokens a chunk of a section may have."""
+class PieceSplitter:
+    """Splits one document into pieces.
+
+    `room` returns the number of tokens for text in a chunk of a section.
+    """
 
     def __init__(
         self, document: ParsedDocument, tokens: TokenMap, room: Callable[[HeadingPath], int]
@@ -85,7 +94,7 @@ class PieceCutter:
         self._shared_depth = shared_depth(bodies)
         self._narrowest = min((room(e.heading_path) for e in self._elements), default=1)
 
-    def pieces(self) -> list[Piece]:
+    def list_pieces(self) -> list[Piece]:
         """The pieces in reading order; together they cover every element."""
         pieces: list[Piece] = []
         headings: list[int] = []
@@ -97,19 +106,22 @@ class PieceCutter:
             if is_heading:
                 headings.append(index)
             else:
-                pieces.extend(self._cut_element(index, headings, pieces[-1:]))
+                pieces.extend(self._split_element(index, headings, pieces[-1:]))
                 headings = []
         if headings:
             closing = self._join_headings(headings, pieces)
-            pieces.append(closing._replace(cut=CLOSING_HEADING_CUT))
+            pieces.append(closing._replace(split_cost=CLOSING_HEADING_SPLIT_COST))
         return pieces
 
     def _is_heading(self, element: Element) -> bool:
-        """A "title" that would fill half a chunk is a paragraph to us."""
+        """Whether an element is a heading. A title longer than half a chunk is a paragraph."""
         return element.category == "title" and self._share(element.start, element.end) <= 1 / 2
 
     def _can_join(self, first: int, element: Element, *, is_heading: bool) -> bool:
-        """Whether headings from `first` on leave room for more, or for a start of the text."""
+        """Whether an element fits in one piece with the headings from index `first` on.
+
+        Of text, the beginning must fit.
+        """
         start = self._elements[first].start
         if is_heading:
             return self._share(start, element.end) <= 1 / 2
@@ -122,7 +134,9 @@ class PieceCutter:
         first, last = self._elements[headings[0]], self._elements[headings[-1]]
         start, end = strip_span(self._text, first.start, last.end)
         section = self._section_opened_by(headings[-1])
-        return Piece(start, end, self._price(section, last, before), section, first.heading_path)
+        return Piece(
+            start, end, self._find_split_cost(section, last, before), section, first.heading_path
+        )
 
     def _section_opened_by(self, index: int) -> HeadingPath:
         heading = self._elements[index]
@@ -134,88 +148,92 @@ class PieceCutter:
         own = one_line(self._text[heading.start : heading.end]).strip(MARKUP)
         return (*heading.heading_path, own)
 
-    def _cut_element(
+    def _split_element(
         self, index: int, headings: list[int], before: Sequence[Piece]
     ) -> Iterator[Piece]:
-        """The pieces of an element, the first of them beginning with the headings before it."""
+        """The pieces of an element. The first one begins with the headings before the element."""
         element = self._elements[index]
         first = self._elements[headings[0]] if headings else element
         room = min(self._room(first.heading_path), self._room(element.heading_path))
         room -= self._tokens.size(first.start, element.start)
         start, end = element.start, element.end
         section, above = element.heading_path, first.heading_path
-        price = self._price(section, element, before)
-        for span in self._split(start, end, price, room, _CUTTERS[element.category]):
+        cost = self._find_split_cost(section, element, before)
+        for span in self._split(start, end, cost, room, _SPLIT_RULES[element.category]):
             span_start, span_end = self._trim(span, element.category)
             if headings and span.start == start:
                 span_start, _ = strip_span(self._text, first.start, element.end)
-                yield Piece(span_start, span_end, span.cut, section, above)
+                yield Piece(span_start, span_end, span.split_cost, section, above)
             elif self._tokens.has_tokens(span_start, span_end):
-                yield Piece(span_start, span_end, span.cut, section, section)
+                yield Piece(span_start, span_end, span.split_cost, section, section)
 
     def _trim(self, span: _Span, category: Category) -> tuple[int, int]:
         start, end = strip_span(self._text, span.start, span.end)
-        if category == "code":  # the indent of its first line belongs to a listing
+        if category == "code":  # keeps the indent of the first line
             start = max(span.start, self._text.rfind("\n", span.start, start) + 1)
         return start, end
 
-    def _price(self, section: HeadingPath, element: Element, before: Sequence[Piece]) -> float:
+    def _find_split_cost(
+        self, section: HeadingPath, element: Element, before: Sequence[Piece]
+    ) -> float:
         if not before:
-            return ELEMENT_CUT
+            return ELEMENT_SPLIT_COST
         previous = before[-1]
         if previous.section != section:
             depth = shared_depth([previous.section, section]) - self._shared_depth
-            return SECTION_CUTS[min(max(depth, 0), len(SECTION_CUTS) - 1)]
+            return SECTION_SPLIT_COSTS[min(max(depth, 0), len(SECTION_SPLIT_COSTS) - 1)]
         if self._text[previous.end - 1] in ":\uff1a":
-            return COLON_CUT
-        return LIST_ITEM_CUT if element.category == "list_item" else ELEMENT_CUT
+            return COLON_SPLIT_COST
+        return LIST_ITEM_SPLIT_COST if element.category == "list_item" else ELEMENT_SPLIT_COST
 
     def _split(
         self,
         start: int,
         end: int,
-        cut: float,
+        split_cost: float,
         room: int,
-        cutters: _Cutters,
+        rules: _SplitRules,
     ) -> Iterator[_Span]:
-        """Spans of at most `room`, by the first cutter that finds a place, else by words."""
+        """Spans of at most `room` tokens, by the first rule that applies, else by words."""
         if self._tokens.size(start, end) <= room:
-            yield _Span(start, end, cut)
-        elif not cutters:
-            yield from self._split_evenly(start, end, cut, room)
+            yield _Span(start, end, split_cost)
+        elif not rules:
+            yield from self._split_evenly(start, end, split_cost, room)
         else:
-            find_starts, price = cutters[0]
-            for unit_start, unit_end in self._handfuls(find_starts, start, end, room):
-                yield from self._split(unit_start, unit_end, cut, room, cutters[1:])
-                cut = price
+            find_starts, rule_cost = rules[0]
+            for unit_start, unit_end in self._group_units(find_starts, start, end, room):
+                yield from self._split(unit_start, unit_end, split_cost, room, rules[1:])
+                split_cost = rule_cost
 
-    def _handfuls(
-        self, find_starts: _Cutter, start: int, end: int, room: int
+    def _group_units(
+        self, find_starts: _FindStarts, start: int, end: int, room: int
     ) -> Iterator[tuple[int, int]]:
+        """Units between the starts; short ones are joined into groups of MIN_GROUP_SHARE."""
         opened = start
         for unit_start, unit_end in pairwise([*find_starts(self._text, start, end), end]):
             if self._tokens.size(opened, unit_end) > room and opened < unit_start:
                 yield opened, unit_start
                 opened = unit_start
-            if self._tokens.size(opened, unit_end) >= room * HANDFUL_SHARE:
+            if self._tokens.size(opened, unit_end) >= room * MIN_GROUP_SHARE:
                 yield opened, unit_end
                 opened = unit_end
         if opened < end:
             yield opened, end
 
-    def _split_evenly(self, start: int, end: int, cut: float, room: int) -> Iterator[_Span]:
+    def _split_evenly(self, start: int, end: int, split_cost: float, room: int) -> Iterator[_Span]:
+        """Spans of at most `room` tokens and similar size, split after clauses or words."""
         while self._tokens.size(start, end) > room:
             size = self._tokens.size(start, end)
             reach = self._tokens.reach(start, ceil(size / ceil(size / room)))
             stop = last_break(self._text, start, min(reach, end))
-            yield _Span(start, stop, cut)
-            start, cut = stop, WORD_CUT
+            yield _Span(start, stop, split_cost)
+            start, split_cost = stop, WORD_SPLIT_COST
         if start < end:
-            yield _Span(start, end, cut)
+            yield _Span(start, end, split_cost)
 
 
 def shared_depth(paths: Collection[HeadingPath]) -> int:
-    """How many headings all paths begin with."""
+    """The number of headings that all paths have in common at their beginning."""
     depth = 0
     for headings in zip(*paths, strict=False):
         if len(set(headings)) > 1:
