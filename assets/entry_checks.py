@@ -57,16 +57,16 @@ def build_proof_checks(settings: SourceSettings) -> AssetChecksDefinition:
     @multi_asset_check(name=f"{to_dagster_name(settings.name)}_proof", specs=[*specs, proof_spec])
     def proof(run_context: ResourceParam[RunContext]) -> Iterator[AssetCheckResult]:
         # Of a large index each run checks one part; the run id selects it.
-        turn = crc32(run_context.run_id.encode())
-        found = prove_source(run_context, settings.name, turn=turn, in_full=False)
-        for verdict in found.verdicts:
+        part = crc32(run_context.run_id.encode())
+        found = prove_source(run_context, settings.name, part_number=part, in_full=False)
+        for result in found.invariant_results:
             yield AssetCheckResult(
-                check_name=f"no_{verdict.invariant.name}",
-                passed=verdict.holds,
+                check_name=f"no_{result.invariant.name}",
+                passed=result.holds,
                 severity=AssetCheckSeverity.ERROR,
                 metadata={
-                    "broken": len(verdict.broken),
-                    "documents": make_table(["document"], [[name] for name in verdict.documents]),
+                    "broken": len(result.violations),
+                    "documents": make_table(["document"], [[name] for name in result.documents]),
                 },
             )
         yield judge_proof(PROOF, found)

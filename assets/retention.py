@@ -5,7 +5,7 @@ from __future__ import annotations
 from dagster import AssetKey, AssetsDefinition, MaterializeResult, ResourceParam, asset
 
 from assets.keys import OWNERS
-from ragline.lifecycle.retention import collect_expired
+from ragline.lifecycle.retention import delete_expired
 from ragline.lifecycle.run_context import RunContext
 
 KEY = AssetKey("retention_report")
@@ -29,7 +29,7 @@ def build_retention_report() -> AssetsDefinition:
         ),
     )
     def retention_report(run_context: ResourceParam[RunContext]) -> MaterializeResult[None]:
-        report = collect_expired(run_context.database, run_context.configuration.retention)
+        report = delete_expired(run_context.database, run_context.configuration.retention)
         return MaterializeResult(
             metadata={
                 "dagster/row_count": sum(report.deleted.values()),

@@ -26,7 +26,6 @@ from ragline.fingerprints import fingerprint
 from ragline.golden_documents import find_unknown_documents, refuse_foreign_golden_set
 from ragline.golden_set import GoldenSet, read_golden_set
 from ragline.lifecycle.run_context import RunContext
-from ragline.model_cache import ModelCache
 from ragline.search.messages import MODES
 from ragline.search.searcher import Searcher
 from ragline.storage.statements import load_statement
@@ -111,7 +110,7 @@ def _score(
 ) -> RawMetadataMapping:
     unknown = find_unknown_documents(run_context.database, settings.name, golden)
     refuse_foreign_golden_set(unknown, settings.name)
-    searcher = _make_searcher(run_context, settings)
+    searcher = Searcher(run_context.database, run_context.configuration, models=run_context.models)
     show = run_context.progress
     runs = [evaluate(searcher, settings.name, golden, mode=mode, progress=show) for mode in MODES]
     runs.append(evaluate(searcher, settings.name, golden, rerank=True, progress=show))
@@ -125,13 +124,6 @@ def _score(
         "evaluated_in_run": MetadataValue.dagster_run(run_context.run_id),
         "target": MetadataValue.text(target),
     }
-
-
-def _make_searcher(run_context: RunContext, settings: CollectionSettings) -> Searcher:
-    """A searcher with the model that the run has loaded already."""
-    models = ModelCache(run_context.model_cache)
-    models.add_embedder(settings.embedding_model, run_context.embedder(settings.embedding_model))
-    return Searcher(run_context.database, run_context.configuration, models=models)
 
 
 def describe_scores(runs: list[Evaluation]) -> RawMetadataMapping:

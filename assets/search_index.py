@@ -17,8 +17,9 @@ from dagster._core.definitions.metadata import RawMetadataMapping
 
 from assets.keys import OWNERS, index_key, source_key, to_dagster_name
 from ragline.configuration import CollectionSettings
+from ragline.lifecycle.index_report import IndexReport
 from ragline.lifecycle.run_context import RunContext
-from ragline.lifecycle.search_index import IndexReport, publish_index
+from ragline.lifecycle.search_index import publish_index
 from ragline.sources.settings import SourceSettings
 
 CODE_VERSION = "1"

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Literal, NamedTuple
 
-from ragline.durations import say_duration
+from ragline.durations import format_duration
 from ragline.errors import ConfigurationError
 
 Severity = Literal["error", "warning"]
@@ -437,7 +437,7 @@ def _unname(error: str, source: str) -> str:
 def _say_limit(limit: timedelta) -> str:
     seconds = limit.total_seconds()
     exact = f"{seconds:.0f} s"
-    return exact if seconds < 60 else f"{exact} ({say_duration(seconds)})"
+    return exact if seconds < 60 else f"{exact} ({format_duration(seconds)})"
 
 
 def _say_moment(moment: datetime) -> str:

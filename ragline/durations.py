@@ -1,14 +1,14 @@
-"""Durations in words, exact: what is declared must not be rounded when it is shown."""
+"""Durations in words. They are exact: a configured limit must not be shown rounded."""
 
 from __future__ import annotations
 
 _UNITS = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
 
 
-def say_duration(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """A duration in all of its units: `1 hour 30 minutes`, `10 minutes`, `2 days`.
 
-    Below a second: `under a second`. A fraction of a second is left out.
+    Less than a second: `under a second`. Fractions of a second are dropped.
     """
     rest = int(seconds)
     parts = []

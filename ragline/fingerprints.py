@@ -1,7 +1,6 @@
-"""Hashes: what a text, a file or a set of settings is called by everything derived from it.
+"""Hashes of bytes, texts and settings. Derived data refers to its origin by them.
 
-What goes into a fingerprint is decided by its owner: the parser, the chunker, the embedding
-space.
+What a fingerprint contains is decided by its owner: the parser, the chunker, the embedding space.
 """
 
 from __future__ import annotations
@@ -19,14 +18,14 @@ def hash_bytes(content: bytes) -> bytes:
 
 
 def hash_text(text: str) -> bytes:
-    """SHA-256 of a text's UTF-8: 32 bytes. No normalisation: other bytes are another text."""
+    """SHA-256 of a text in UTF-8: 32 bytes. The text is not normalised."""
     return hash_bytes(text.encode())
 
 
 def fingerprint(parts: Mapping[str, object]) -> str:
-    """A short name for a set of settings: 16 hexadecimal digits, the same on every machine.
+    """A short hash of a set of settings: 16 hexadecimal digits, the same on every machine.
 
-    The order of keys does not count. Values are what JSON can write; tuples equal lists.
+    The order of keys does not matter. Values must have a JSON form; a tuple equals a list.
 
     Raises:
         TypeError: a value has no JSON form. Put its text or its hash in instead.

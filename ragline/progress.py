@@ -1,6 +1,6 @@
-"""Progress for people who wait: bars on a terminal, lines in a log, or nothing.
+"""Progress of long work: bars on a terminal, lines in a log, or nothing.
 
-Library code takes a `Progress` and names its stages; only commands decide which one it is.
+Library code gets a `Progress` and names its stages; only commands choose which `Progress` it is.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ from rich.progress import (
 from rich.progress import Progress as RichBars
 from rich.text import Text
 
-# A log gets a line of a running stage no more often than this.
+# Minimum time between two lines of a running stage in a log.
 LINE_INTERVAL_S = 10.0
 
 Advance = Callable[[int], None]
 
 
 class Progress(Protocol):
-    """Shows stages. `stage` gives a function that is called with the number of units done."""
+    """Shows stages. `stage` yields a function to call with the number of units just done."""
 
     def stage(self, name: str, *, total: int | None, unit: str) -> AbstractContextManager[Advance]:
-        """Show one stage for the length of a block; `total` is None where it is not known."""
+        """Show one stage during a `with` block; `total` is None when it is not known."""
 
 
 class SilentProgress:
@@ -46,7 +46,7 @@ class SilentProgress:
 
 
 class TerminalProgress:
-    """Bars with counts, rate and time left on standard error; plain lines where that is a file."""
+    """Bars with counts, rate and time left on standard error; plain lines in a file."""
 
     def __init__(self, console: Console | None = None) -> None:
         self._console = console or Console(stderr=True)
@@ -109,7 +109,7 @@ class _Lines:
             self.print()
 
     def finish(self) -> None:
-        """Print the last line, unless it is there already."""
+        """Print the last line, unless it is printed already."""
         if self._shown != self._done:
             self.print()
 

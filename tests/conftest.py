@@ -174,7 +174,7 @@ def make_run_context(database: Database, embedder: Embedder) -> Callable[..., Ru
 
     def make(configuration: Configuration, run_id: str = "test-run") -> RunContext:
         run_context = RunContext(configuration, database, run_id)
-        run_context._embedders[DEFAULT_MODEL] = embedder
+        run_context.models.add_embedder(DEFAULT_MODEL, embedder)
         return run_context
 
     return make

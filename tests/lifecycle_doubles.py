@@ -30,9 +30,10 @@ from ragline.lifecycle.chunks import build_chunks
 from ragline.lifecycle.documents import DocumentsReport, sync_documents
 from ragline.lifecycle.embeddings import EmbeddingsReport, embed_chunks
 from ragline.lifecycle.entries import EntriesReport, apply_entries
+from ragline.lifecycle.index_report import IndexReport
 from ragline.lifecycle.moved_sources import refuse_moved_source
 from ragline.lifecycle.run_context import RunContext
-from ragline.lifecycle.search_index import IndexReport, publish_index
+from ragline.lifecycle.search_index import publish_index
 from ragline.sources.files.settings import FilesSettings
 from ragline.sources.protocol import FailedFetch, FetchedDocument, ListedDocument
 from ragline.storage.database import Database

@@ -47,10 +47,10 @@ def sync(configuration: Configuration, sources: tuple[str, ...], *, as_json: boo
     missing = _missing_paths(configuration, names)
     collections = dict.fromkeys(configuration.source(name).collection for name in names)
     # Dagster takes a second to import: a mistake of the file is told before.
-    from ragline.lifecycle.settings_refusal import refuse_unserved
+    from ragline.lifecycle.settings_refusal import check_unserved_collections
 
     if not (configuration.database_url or configuration.home.exists()):
-        refuse_unserved(configuration, collections, database=None)
+        check_unserved_collections(configuration, collections, database=None)
         if missing:
             raise missing[0]
     from dagster_project.syncing import run_sync
@@ -59,7 +59,7 @@ def sync(configuration: Configuration, sources: tuple[str, ...], *, as_json: boo
     from ragline.storage.database import open_database
 
     with open_database(configuration) as database:
-        refuse_unserved(configuration, collections, database)
+        check_unserved_collections(configuration, collections, database)
         _refuse_never_synced(database, missing, configuration)
         outcome = run_sync(configuration, database, names, TerminalProgress())
         statuses = [row for row in read_status(database).sources if row.source in names]

@@ -83,7 +83,7 @@ def _find_faults(configuration: Configuration) -> tuple[list[Fault], bool]:
         if database is None:
             return find_faults(configuration, POSTGRES_LANGUAGES), False
         from ragline.golden_documents import find_golden_faults
-        from ragline.lifecycle.languages import list_languages
+        from ragline.lifecycle.settings_refusal import list_languages
 
         faults = find_faults(configuration, list_languages(database))
         return [*faults, *find_golden_faults(configuration, database)], True

@@ -21,11 +21,11 @@ def collect(configuration: Configuration, *, as_json: bool) -> None:
     The retention times are in the section `retention` of the configuration. A daily schedule of
     `ragline dev` does the same.
     """
-    from ragline.lifecycle.retention import collect_expired
+    from ragline.lifecycle.retention import delete_expired
     from ragline.storage.database import open_database
 
     with open_database(configuration) as database:
-        report = collect_expired(database, configuration.retention)
+        report = delete_expired(database, configuration.retention)
     if as_json:
         print_json(report)
         return

@@ -1,5 +1,5 @@
-"""The stages of a sync. Each asks the database what is missing and does that.
+"""The stages of a sync: read, chunk, embed, index, publish.
 
-A run that dies is simply run again; running twice changes nothing. When a stage runs, and on
-which machine, is decided in `dagster_project`.
+Each stage asks the database which work is left and does it. After a crash the run is started again;
+running a stage twice changes nothing. When and where a stage runs is decided in `dagster_project`.
 """

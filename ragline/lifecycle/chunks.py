@@ -1,8 +1,8 @@
-"""The second stage: cut the parses of a source with the chunker of each open generation."""
+"""The second stage: split the parses of a source into chunks, with each generation's chunker."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
@@ -12,18 +12,15 @@ from sqlalchemy import Connection, Row
 from ragline.chunking import Chunk, chunk_document
 from ragline.errors import ChunkingError
 from ragline.fingerprints import hash_text
-from ragline.lifecycle.build_slices import begin_slice
-from ragline.lifecycle.claims import Turn, drain
-from ragline.lifecycle.generations import (
-    Generation,
-    count_chunks,
-    open_collection,
-    work_on_each,
-)
-from ragline.lifecycle.ledger import record_uncut, register_source
-from ragline.lifecycle.live_service import serve_live
+from ragline.lifecycle.claims import ClaimCursor, work_until_done
+from ragline.lifecycle.embeddings import embed_for_live
+from ragline.lifecycle.entries import write_for_live
+from ragline.lifecycle.generations import Generation, count_chunks
+from ragline.lifecycle.ledger import record_chunking_failure
+from ragline.lifecycle.open_generations import open_generations, run_for_each
 from ragline.lifecycle.run_context import RunContext
 from ragline.lifecycle.source_syncs import record_counts
+from ragline.lifecycle.stages import Stage, open_stage
 from ragline.parsing.parsed_document import Element, ParsedDocument
 from ragline.storage.database import copy_rows
 from ragline.storage.statements import load_statement
@@ -45,8 +42,8 @@ CHUNK_COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class ChunksReport:
-    """`documents` and `chunks` are what the target generation wants of the source now;
-    `chunks_made` is what this run had to cut, over all open generations.
+    """`documents` and `chunks` count what the target generation should contain of the source;
+    `chunks_made` counts the chunks that this run made, for all open generations.
     """
 
     documents: int
@@ -56,142 +53,155 @@ class ChunksReport:
 
 
 def build_chunks(run_context: RunContext, source_name: str) -> ChunksReport:
-    """Cut every parse of a source that an open generation's chunker has not cut yet.
+    """Chunk every parse of a source that an open generation's chunker has not chunked yet.
 
-    What searches see comes first: where others follow, the live generation is served to the end
-    before. A generation that fails, its tokenizer gone, fails alone: its error is in
+    The live generation comes first. If another generation follows, the live one is also embedded
+    and its entries are written before, because the build of the other may take hours. A generation
+    that fails, for example because its tokenizer is gone, does not stop the others; its error is in
     `run_context.failures`.
     """
     started = perf_counter()
-    settings = run_context.configuration.source(source_name)
-    opened = open_collection(run_context, settings.collection)
-    with run_context.database.begin() as connection:
-        source_id = register_source(connection, settings).id
-    cutters = {
-        generation.id: _Cutter(
-            run_context, source_id, generation, is_beside_live=opened.is_beside_live(generation)
-        )
-        for generation in opened.in_order
-    }
+    stage = open_stage(run_context, source_name)
+    chunkers = {one.id: _Chunker(stage, one) for one in stage.generations.in_work_order}
 
-    def cut(generation: Generation) -> None:
-        is_over = begin_slice(run_context, source_name, opened, generation)
-        name = f"{source_name}: chunk"
-        with run_context.progress.stage(name, total=None, unit="chunks") as advance:
-            cutters[generation.id].cut_all(advance, is_over)
+    def chunk(generation: Generation) -> None:
+        chunkers[generation.id].chunk_all(stage.make_pause_check(generation))
 
-    first, *others = opened.in_order
-    work_on_each(run_context, [first], cut)
+    first, *others = stage.generations.in_work_order
+    run_for_each(run_context, [first], chunk)
     if others and first.state == "live":
-        serve_live(run_context, source_name, source_id, first)
-    work_on_each(run_context, others, cut)
-    made = sum(cutter.chunks_made for cutter in cutters.values())
-    documents, chunks = count_chunks(run_context, source_id, opened.reported)
+        _serve_live(stage, first)
+    run_for_each(run_context, others, chunk)
+    made = sum(chunker.chunks_made for chunker in chunkers.values())
+    with run_context.database.connect() as connection:
+        documents, chunks = count_chunks(connection, stage.source_id, stage.generations.reported)
     report = ChunksReport(documents, chunks, made, perf_counter() - started)
-    record_counts(run_context, source_id, report, report.seconds)
+    record_counts(run_context, stage.source_id, report, report.seconds)
     return report
 
 
-@dataclass
-class _Cutter:
-    """One worker's cutting of a source for one chunker, COMMIT_PARSES at a time.
+def _serve_live(stage: Stage, live: Generation) -> None:
+    """Embed and write what the live generation lacks of a source, ahead of the later stages.
 
-    A parse that cannot be cut is its documents' fault where searches see the generation or will see
-    it first. Beside a live one it is the build's: the documents are served, and stay so.
+    Those stages then find no work for it and report `run_context.live_counts`. A removal does not
+    wait for a model: entries are written even if embedding failed.
+    """
+    run_for_each(stage.run_context, [live], lambda one: embed_for_live(stage, one))
+    run_for_each(stage.run_context, [live], lambda one: write_for_live(stage, one))
+
+
+@dataclass
+class _Chunker:
+    """One worker that chunks the parses of a source for one generation, COMMIT_PARSES at a time.
+
+    A parse that cannot be chunked is an error of its documents if the generation is live or becomes
+    live first. In a build while another generation is live it is an error of the build: the live
+    generation serves the documents.
     """
 
-    run_context: RunContext
-    source_id: int
+    stage: Stage
     generation: Generation
-    is_beside_live: bool = False
     chunks_made: int = 0
-    _refused: dict[int, ChunkingError] = field(default_factory=dict)
-    _turn: Turn[Row[Any], int] = field(default_factory=lambda: Turn(0, lambda parse: parse.id))
+    _failed_parses: dict[int, ChunkingError] = field(default_factory=dict)
+    _cursor: ClaimCursor[Row[Any], int] = field(
+        default_factory=lambda: ClaimCursor(0, lambda parse: parse.id)
+    )
 
-    def cut_all(self, advance: Callable[[int], None], is_over: Callable[[], bool]) -> None:
-        """Cut all that is left; nothing is where another generation has the same chunker.
+    def chunk_all(self, should_pause: Callable[[], bool]) -> None:
+        """Chunk all that is left. Generations with the same chunker share the chunks.
 
         Raises:
-            ChunkingError: beside a live generation, documents cannot be cut; the others are.
+            ChunkingError: in a build while another generation is live, documents cannot be chunked;
+                the others are chunked.
         """
+        self.stage.show_batches(
+            self._chunk_counts(should_pause), "chunk", total=None, unit="chunks"
+        )
+        if self._failed_parses:
+            raise self._describe_failures()
+
+    def _chunk_counts(self, should_pause: Callable[[], bool]) -> Iterator[int]:
+        """Chunk all that is left; yield the number of chunks of each batch."""
         if self.count_left() == 0:
             return
-        # Before the first transaction: whoever waits for its rows would wait for the load too.
-        self.run_context.tokenizer(self.generation.model)
-        shown = 0
-        for _ in drain(self.cut_batch, self.count_left, is_over):
-            advance(self.chunks_made - shown)
-            shown = self.chunks_made
-        if self._refused:
-            raise self._describe_refused()
+        # Before the first transaction: other workers would wait for its rows while a model loads.
+        self.stage.run_context.tokenizer(self.generation.model)
+        before = self.chunks_made
+        for _ in work_until_done(self.chunk_batch, self.count_left, should_pause):
+            yield self.chunks_made - before
+            before = self.chunks_made
 
-    def cut_batch(self) -> int:
-        """Claim, cut and store some parses; how many."""
-        with self.run_context.database.begin() as connection:
-            statement = load_statement("lifecycle/select_unchunked_parses")
-            parses = self._turn.take(
+    def chunk_batch(self) -> int:
+        """Claim some parses, chunk them and store the chunks; return the number of parses."""
+        with self.stage.run_context.database.begin() as connection:
+            statement = load_statement("lifecycle/claim_unchunked_parses")
+            parses = self._cursor.fetch(
                 lambda after: connection.execute(
                     statement, self._parameters(limit=COMMIT_PARSES, after=after)
                 ).all()
             )
-            cut = {parse.id: self._cut(parse) for parse in parses}
-            made = {key: chunks for key, chunks in cut.items() if isinstance(chunks, list)}
+            results = {parse.id: self._chunk(parse) for parse in parses}
+            made = {key: chunks for key, chunks in results.items() if isinstance(chunks, list)}
             self.chunks_made += _store_chunks(connection, self.generation, made)
-            for key, error in cut.items():
-                if isinstance(error, ChunkingError) and self.is_beside_live:
-                    self._refused[key] = error
-                elif isinstance(error, ChunkingError):
-                    record_uncut(connection, key, error)
+            for key, error in results.items():
+                if isinstance(error, ChunkingError):
+                    self._record_failure(connection, key, error)
         return len(parses)
 
-    def _describe_refused(self) -> ChunkingError:
-        key, error = next(iter(self._refused.items()))
+    def _record_failure(self, connection: Connection, parse_id: int, error: ChunkingError) -> None:
+        if self.stage.is_background_build(self.generation):
+            self._failed_parses[parse_id] = error
+        else:
+            record_chunking_failure(connection, parse_id, error)
+
+    def _describe_failures(self) -> ChunkingError:
+        key, error = next(iter(self._failed_parses.items()))
         statement = load_statement("lifecycle/select_documents_of_parse")
-        with self.run_context.database.begin() as connection:
+        with self.stage.run_context.database.begin() as connection:
             rows = connection.execute(statement, {"parse_id": key}).all()
         name = rows[0].document_id if rows else "a document that has left the source"
         return ChunkingError(
-            f"{len(self._refused)} documents cannot be cut as the settings ask for, first {name}: "
-            f"{error}; they are served as they were cut before"
+            f"{len(self._failed_parses)} documents cannot be chunked as the settings ask for, "
+            f"first {name}: {error}; the live generation still serves them"
         )
 
     def count_left(self) -> int:
         statement = load_statement("lifecycle/count_unchunked_parses")
-        with self.run_context.database.connect() as connection:
+        with self.stage.run_context.database.connect() as connection:
             return int(connection.execute(statement, self._parameters()).scalar_one())
 
-    def _cut(self, parse: Row[tuple[object, ...]]) -> list[Chunk] | ChunkingError:
-        tokenizer = self.run_context.tokenizer(self.generation.model)
+    def _chunk(self, parse: Row[tuple[object, ...]]) -> list[Chunk] | ChunkingError:
+        tokenizer = self.stage.run_context.tokenizer(self.generation.model)
         try:
             return chunk_document(read_parse(parse), self.generation.chunking, tokenizer)
-        except Exception as error:  # noqa: BLE001  whatever it is, it is this document's
-            return ChunkingError(f"its text cannot be cut: {type(error).__name__}: {error}")
+        except Exception as error:  # noqa: BLE001  any error concerns this document only
+            return ChunkingError(f"its text cannot be chunked: {type(error).__name__}: {error}")
 
     def _parameters(self, **more: int) -> dict[str, object]:
         return {
-            "source_id": self.source_id,
+            "source_id": self.stage.source_id,
             "chunker_fingerprint": self.generation.chunker_fingerprint,
-            "refused": list(self._refused),
+            "failed_parses": list(self._failed_parses),
             **more,
         }
 
 
 def read_parse(row: Row[tuple[object, ...]]) -> ParsedDocument:
-    """A stored parse (text, elements, file_type, title) as its reader made it."""
+    """A stored parse (columns text, elements, file_type, title) as the parser returned it."""
     elements = tuple(Element.from_json(element) for element in row.elements)
     return ParsedDocument(row.text, elements, row.file_type, title=row.title)
 
 
 def _store_chunks(
-    connection: Connection, generation: Generation, cut: dict[int, list[Chunk]]
+    connection: Connection, generation: Generation, made: dict[int, list[Chunk]]
 ) -> int:
     parameters = {
-        "parse_ids": list(cut),
-        "chunk_counts": [len(chunks) for chunks in cut.values()],
+        "parse_ids": list(made),
+        "chunk_counts": [len(chunks) for chunks in made.values()],
         "chunker_fingerprint": generation.chunker_fingerprint,
     }
-    opened = connection.execute(load_statement("lifecycle/insert_chunkings"), parameters).all()
-    rows = (_chunk_row(key, chunk) for parse_id, key in opened for chunk in cut[parse_id])
+    inserted = connection.execute(load_statement("lifecycle/insert_chunkings"), parameters).all()
+    rows = (_chunk_row(key, chunk) for parse_id, key in inserted for chunk in made[parse_id])
     return copy_rows(connection, "ragline.chunks", CHUNK_COLUMNS, rows)
 
 
@@ -213,7 +223,7 @@ def _chunk_row(chunking_id: int, chunk: Chunk) -> tuple[object, ...]:
 def read_token_counts(run_context: RunContext, source_name: str) -> list[int]:
     """The token counts of a source's chunks in the target generation, at most 20,000 of them."""
     settings = run_context.configuration.source(source_name)
-    reported = open_collection(run_context, settings.collection).reported
+    reported = open_generations(run_context, settings.collection).reported
     parameters = {"source": source_name, "chunker_fingerprint": reported.chunker_fingerprint}
     with run_context.database.connect() as connection:
         rows = connection.execute(load_statement("lifecycle/select_token_counts"), parameters)

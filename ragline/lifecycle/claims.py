@@ -1,7 +1,8 @@
-"""Shared work: claimed in a transaction, given back by the database when a worker dies.
+"""How workers share the work of a stage: each claims rows in a transaction.
 
-Every stage claims with `for update skip locked`, so any number of runs, processes and machines
-may work on the same source. A claim lasts as long as its transaction.
+Every stage claims with `for update skip locked`, so any number of runs, processes and machines may
+work on the same source. A claim ends with its transaction; when a worker dies, the database
+releases the rows that it had claimed.
 """
 
 from __future__ import annotations
@@ -13,20 +14,24 @@ from typing import Generic, TypeVar
 Row = TypeVar("Row")
 Key = TypeVar("Key")
 
+# How long a worker waits before it checks again whether the rows of other workers are done or free.
+POLL_INTERVAL_S = 0.2
 
-class Turn(Generic[Row, Key]):
-    """A worker's way through the rows that are to be claimed, from the first to the last key.
 
-    Each claim begins behind the last one: those before are done, or somebody else has them. At
-    the end it begins once more, for what others gave back.
+class ClaimCursor(Generic[Row, Key]):
+    """The position of a worker in the rows to claim, which are sorted by a key.
+
+    Each claim starts after the last key of the claim before it: the rows up to there are done, or
+    another worker has claimed them. At the end the cursor starts again from the first key, because
+    other workers may have released rows.
     """
 
     def __init__(self, start: Key, key: Callable[[Row], Key]) -> None:
         self._start = self._after = start
         self._key = key
 
-    def take(self, claim: Callable[[Key], Sequence[Row]]) -> Sequence[Row]:
-        """The next rows that `claim` gives; none when nothing is left that nobody else has."""
+    def fetch(self, claim: Callable[[Key], Sequence[Row]]) -> Sequence[Row]:
+        """The next rows that `claim` returns; empty when every row is done or claimed."""
         rows = claim(self._after)
         if not rows and self._after != self._start:
             self._after = self._start
@@ -36,26 +41,23 @@ class Turn(Generic[Row, Key]):
         return rows
 
 
-# How often a worker looks whether what the others hold is done or was given back.
-WAIT_S = 0.2
-
-
-def drain(
+def work_until_done(
     work: Callable[[], int],
     count_left: Callable[[], int],
-    is_over: Callable[[], bool] = lambda: False,
+    should_stop: Callable[[], bool] = lambda: False,
 ) -> Iterator[int]:
-    """Work until nothing is left, by us or by anybody else, or until the time for it is over.
+    """Work until no work is left for any worker, or until `should_stop` says so.
 
-    `work` claims a batch and does it, and returns how many units that were; 0 when there was
-    nothing to claim. `count_left` also counts what others have claimed: they may die yet.
-    Yields the units of each batch of ours; `is_over` is asked after each, so one is always done.
+    `work` claims and does one batch and returns its number of units; 0 when it could claim nothing.
+    `count_left` also counts the rows that other workers have claimed, because a worker may die.
+    Yields the number of units of each batch. `should_stop` is called after each batch, so at least
+    one batch is done.
     """
     while True:
         while done := work():
             yield done
-            if is_over():
+            if should_stop():
                 return
-        if count_left() == 0 or is_over():
+        if count_left() == 0 or should_stop():
             return
-        sleep(WAIT_S)
+        sleep(POLL_INTERVAL_S)

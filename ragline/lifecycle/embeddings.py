@@ -10,33 +10,29 @@ import numpy as np
 from pgvector import HalfVector
 from sqlalchemy import Connection
 
-from ragline.lifecycle.build_slices import begin_slice
-from ragline.lifecycle.claims import drain
-from ragline.lifecycle.generations import (
-    Generation,
-    check_space,
-    count_chunks,
-    open_collection,
-    work_on_each,
-)
-from ragline.lifecycle.ledger import register_source
+from ragline.errors import ModelUnavailableError
+from ragline.lifecycle.claims import work_until_done
+from ragline.lifecycle.generations import Generation, count_chunks
+from ragline.lifecycle.open_generations import run_for_each
 from ragline.lifecycle.run_context import RunContext
 from ragline.lifecycle.source_syncs import record_counts
+from ragline.lifecycle.stages import Stage, open_stage
 from ragline.storage.database import copy_rows
 from ragline.storage.statements import load_statement
 
-# Texts embedded between two commits: what a crash makes the next run embed again.
+# Texts embedded between two commits. After a crash, the next run embeds at most these again.
 COMMIT_TEXTS = 1_024
-# Beside a live generation as many as take about so long: a change waits for no more.
+# In a build while another generation is live, a batch takes about this long: a change of the source
+# waits no longer.
 BUILD_BATCH_S = 5.0
 FIRST_BUILD_TEXTS = 64
-LEAST_BUILD_TEXTS = 8
+MIN_BUILD_TEXTS = 8
 
 
 @dataclass(frozen=True, slots=True)
 class EmbeddingsReport:
-    """`embeddings_made` counts texts embedded by this run; `embeddings_reused` the chunks of
-    the source whose vector was there already (an equal text before, here or elsewhere).
+    """`embeddings_made` counts the texts that this run embedded; `embeddings_reused` counts the
+    chunks of the source whose vector was stored already, for an equal text of any source.
     """
 
     embeddings_made: int
@@ -48,33 +44,24 @@ class EmbeddingsReport:
 
 
 def embed_chunks(run_context: RunContext, source_name: str) -> EmbeddingsReport:
-    """Embed the texts of a source's chunks that have no vector yet, in every open generation.
+    """Embed the texts of a source's chunks that have no vector yet, for every open generation.
 
-    Each COMMIT_TEXTS vectors are kept at once, so a run that dies loses no more than those. What
-    searches see comes first. A generation that fails, its model gone, fails alone: its error is in
+    Vectors are committed COMMIT_TEXTS at a time. The live generation comes first. A generation that
+    fails, for example because its model is gone, does not stop the others; its error is in
     `run_context.failures`.
     """
     started = perf_counter()
-    settings = run_context.configuration.source(source_name)
-    opened = open_collection(run_context, settings.collection)
-    with run_context.database.begin() as connection:
-        source_id = register_source(connection, settings).id
-    workers = {
-        generation.id: _Worker(
-            run_context, source_id, generation, is_beside_live=opened.is_beside_live(generation)
-        )
-        for generation in opened.in_order
-    }
-    work_on_each(
+    stage = open_stage(run_context, source_name)
+    workers = {one.id: _EmbeddingWorker(stage, one) for one in stage.generations.in_work_order}
+    run_for_each(
         run_context,
-        opened.in_order,
-        lambda generation: workers[generation.id].embed_all(
-            source_name, begin_slice(run_context, source_name, opened, generation)
-        ),
+        stage.generations.in_work_order,
+        lambda one: workers[one.id].embed_all(stage.make_pause_check(one)),
     )
-    made = run_context.early.pop((source_name, "embeddings_made"), 0)
+    made = run_context.live_counts.pop((source_name, "embeddings_made"), 0)
     made += sum(worker.made for worker in workers.values())
-    _, chunks = count_chunks(run_context, source_id, opened.reported)
+    with run_context.database.connect() as connection:
+        _, chunks = count_chunks(connection, stage.source_id, stage.generations.reported)
     seconds = perf_counter() - started
     report = EmbeddingsReport(
         embeddings_made=made,
@@ -82,84 +69,78 @@ def embed_chunks(run_context: RunContext, source_name: str) -> EmbeddingsReport:
         chunks=chunks,
         seconds=seconds,
         texts_per_second=made / seconds,
-        encoder=_name_encoder(run_context, opened.reported),
+        encoder=_find_encoder(run_context, stage.generations.reported),
     )
-    record_counts(run_context, source_id, report, seconds)
+    record_counts(run_context, stage.source_id, report, seconds)
     return report
 
 
-def embed_early(
-    run_context: RunContext, source_name: str, source_id: int, generation: Generation
-) -> None:
-    """Embed what a source's documents lack in the live generation, before its stage."""
-    worker = _Worker(run_context, source_id, generation)
+def embed_for_live(stage: Stage, live: Generation) -> None:
+    """Embed what the live generation lacks of a source, ahead of the stage `embed`."""
+    worker = _EmbeddingWorker(stage, live)
     try:
-        worker.embed_all(source_name, lambda: False)
+        worker.embed_all(lambda: False)
     finally:
-        run_context.early[source_name, "embeddings_made"] += worker.made
+        stage.run_context.live_counts[stage.source_name, "embeddings_made"] += worker.made
 
 
 @dataclass
-class _Worker:
-    """One worker's embedding for one generation, COMMIT_TEXTS at a time.
+class _EmbeddingWorker:
+    """One worker that embeds for one generation, COMMIT_TEXTS at a time.
 
-    The queue belongs to the embedding space: a worker also takes what another source asked for,
-    and finds its own done by somebody else. Only the live generation's takes nothing that a build
-    asked for: there may be hours of it.
+    The queue of requests belongs to the embedding space: a worker also embeds texts that another
+    source requested, and other workers may embed its texts. A worker of the live generation leaves
+    out the requests of a build, because they may take hours.
     """
 
-    run_context: RunContext
-    source_id: int
+    stage: Stage
     generation: Generation
-    is_beside_live: bool = False
     made: int = 0
     _batch_texts: int = field(default_factory=lambda: FIRST_BUILD_TEXTS)
 
-    def embed_all(self, source_name: str, is_over: Callable[[], bool]) -> None:
+    def embed_all(self, should_pause: Callable[[], bool]) -> None:
         """Embed what the source's documents lack in this generation."""
-        missing = self.request()
+        missing = self.request_embeddings()
         if not missing:
             return
-        check_space(self.run_context, self.generation)
-        name = f"{source_name}: embed"
-        with self.run_context.progress.stage(name, total=missing, unit="chunks") as advance:
-            for count in drain(self.embed_batch, self.count_left, is_over):
-                advance(count)
+        check_embedding_space(self.stage.run_context, self.generation)
+        batches = work_until_done(self.embed_batch, self.count_left, should_pause)
+        self.stage.show_batches(batches, "embed", total=missing, unit="chunks")
 
-    def request(self) -> int:
-        """Ask for every vector that the source's documents lack; how many texts wait now."""
-        with self.run_context.database.begin() as connection:
+    def request_embeddings(self) -> int:
+        """Queue every text of the source that has no vector; return how many texts wait now."""
+        with self.stage.run_context.database.begin() as connection:
             connection.execute(
                 load_statement("lifecycle/insert_embedding_requests"), self._parameters()
             )
         return self.count_left()
 
     def embed_batch(self) -> int:
-        """Take requests from the queue and keep their vectors; how many were taken."""
+        """Claim requests from the queue and store their vectors; return how many were claimed."""
         started = perf_counter()
-        is_live = self.generation.state == "live"
-        limit = self._batch_texts if self.is_beside_live else COMMIT_TEXTS
-        with self.run_context.database.begin() as connection:
+        is_background = self.stage.is_background_build(self.generation)
+        limit = self._batch_texts if is_background else COMMIT_TEXTS
+        with self.stage.run_context.database.begin() as connection:
             rows = connection.execute(
-                load_statement("lifecycle/take_embedding_requests"),
-                self._parameters(limit=limit, is_own_only=is_live),
+                load_statement("lifecycle/claim_embedding_requests"),
+                self._parameters(limit=limit, is_own_only=self.generation.state == "live"),
             ).all()
             wanted = [(row.text_hash, row.text) for row in rows if row.text is not None]
-            for hashes, vectors in _embed(self.run_context, self.generation, wanted):
+            for hashes, vectors in _embed(self.stage.run_context, self.generation, wanted):
                 _store_embeddings(connection, self.generation, hashes, vectors)
                 self.made += len(hashes)
-        pace = len(rows) / (perf_counter() - started)
-        self._batch_texts = min(max(int(pace * BUILD_BATCH_S), LEAST_BUILD_TEXTS), COMMIT_TEXTS)
+        rate = len(rows) / (perf_counter() - started)
+        self._batch_texts = min(max(int(rate * BUILD_BATCH_S), MIN_BUILD_TEXTS), COMMIT_TEXTS)
         return len(rows)
 
     def count_left(self) -> int:
         statement = load_statement("lifecycle/count_unembedded_texts")
-        with self.run_context.database.connect() as connection:
+        with self.stage.run_context.database.connect() as connection:
             return int(connection.execute(statement, self._parameters()).scalar_one())
 
     def _parameters(self, **more: int) -> dict[str, object]:
         return {
-            "source_id": self.source_id,
+            "source_id": self.stage.source_id,
             "generation_id": self.generation.id,
             "chunker_fingerprint": self.generation.chunker_fingerprint,
             "embedding_space_id": self.generation.embedding_space_id,
@@ -167,11 +148,26 @@ class _Worker:
         }
 
 
-def _name_encoder(run_context: RunContext, generation: Generation) -> str | None:
+def check_embedding_space(run_context: RunContext, generation: Generation) -> None:
+    """Check that the model's files are still those that a generation was built with.
+
+    Raises:
+        ModelUnavailableError: the model is gone, or its files have changed, so that its vectors
+            could not be compared with the stored ones.
+    """
+    space = run_context.embedder(generation.model).space
+    if space.fingerprint != generation.space_fingerprint:
+        raise ModelUnavailableError(
+            f"the files of {generation.model} have changed since generation {generation.id} was "
+            "built with them; the generation that the settings ask for replaces it"
+        )
+
+
+def _find_encoder(run_context: RunContext, generation: Generation) -> str | None:
     """How this machine computes a generation's vectors; None when its model is gone."""
     try:
         return run_context.embedder(generation.model).encoder
-    except Exception:  # noqa: BLE001  where vectors are needed, the failure is recorded
+    except Exception:  # noqa: BLE001  if vectors are needed, the failure is recorded
         return None
 
 
@@ -189,10 +185,10 @@ def _embed(
 def _store_embeddings(
     connection: Connection, generation: Generation, hashes: list[bytes], vectors: np.ndarray
 ) -> None:
-    connection.execute(load_statement("lifecycle/create_made_embeddings"))
+    connection.execute(load_statement("lifecycle/create_new_embeddings"))
     rows = ((key, HalfVector(vector)) for key, vector in zip(hashes, vectors, strict=True))
     columns = [("text_hash", "bytea"), ("embedding", "halfvec")]
-    copy_rows(connection, "made_embeddings", columns, rows)
+    copy_rows(connection, "new_embeddings", columns, rows)
     connection.execute(
         load_statement("lifecycle/insert_embeddings"),
         {"embedding_space_id": generation.embedding_space_id},

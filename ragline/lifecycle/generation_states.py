@@ -1,8 +1,7 @@
-"""The states of a generation and the ways between them.
+"""The states of a generation and the transitions between them.
 
-docs/lifecycle.md shows this table, the database refuses every other step (the trigger
-`generations_transition`), and a test compares the three. Who takes a step is `generations` and
-`search_index`.
+docs/lifecycle.md shows this table, the database refuses every other transition (the trigger
+`generations_transition`), and a test compares the three. `generations` makes the transitions.
 """
 
 from __future__ import annotations
@@ -32,5 +31,5 @@ GENERATION_TRANSITIONS = (
 
 
 def list_generation_pairs() -> set[tuple[str, str]]:
-    """Every permitted step as (from, to)."""
+    """Every permitted transition as (from, to)."""
     return {(state, rule.to_state) for rule in GENERATION_TRANSITIONS for state in rule.from_states}

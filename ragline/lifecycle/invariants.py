@@ -1,7 +1,7 @@
-"""What must always hold between the ledger and the entries of a generation.
+"""Invariants between the ledger and the entries of a generation.
 
-Each invariant is a statement that returns the documents breaking it; an empty answer is the
-proof. Comparing with the source itself is `sync_proof`, which also has the differences repaired.
+Each invariant is a statement that returns the documents that violate it; an empty result proves the
+invariant. Comparing with the source itself is `sync_proof`, which also starts the repair.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from ragline.lifecycle.generations import Generation, list_generations
 from ragline.lifecycle.run_context import RunContext
 from ragline.storage.generation_tables import load_generation_statement
 
-NAMED_DOCUMENTS = 20
-# A live generation of more entries is looked at in parts, another one each time.
-ENTRIES_PER_PART = 50_000
+MAX_NAMED_DOCUMENTS = 20
+# A live generation with more entries is checked in parts, a different one each time.
+MAX_PART_ENTRIES = 50_000
 
 
 @dataclass(frozen=True, slots=True)
 class Invariant:
-    """A rule, in words, and the statement that finds what breaks it."""
+    """A rule in words, with the statement that finds the documents that violate it."""
 
     name: str
     description: str
@@ -33,86 +33,86 @@ class Invariant:
 INVARIANTS = (
     Invariant(
         "ready_documents_without_entries",
-        "Every document that is ready has all its entries in the index.",
+        "Every ready document has all its entries in the index.",
     ),
     Invariant(
         "entries_without_chunk",
-        "Every entry stands for a chunk of its document, with the same text.",
+        "Every entry belongs to a chunk of its document, with the same text.",
     ),
-    Invariant("zero_vectors", "No entry has a vector of length zero, which nothing can find."),
+    Invariant("zero_vectors", "No entry has a vector of length zero, which no search can find."),
     Invariant(
         "entries_without_embedding",
-        "Every entry has the vector that was made of its text.",
+        "Every entry has the stored vector of its text.",
     ),
     Invariant(
         "entries_of_gone_documents",
-        "No entry is left of a document that was removed or refused.",
+        "No removed or refused document has an entry.",
     ),
     Invariant(
         "stale_entries",
-        "Every entry is of the bytes, the metadata and the readers that the ledger names.",
+        "Every entry has the content hash, the metadata and the principals that the ledger has.",
     ),
     Invariant(
         "miscounted_placements",
-        "The number of entries of each document is the number that was placed.",
+        "Each document has as many entries as were written for it.",
     ),
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Broken:
-    """A document that breaks an invariant. Of an orphan nothing but the key may be known."""
+class Violation:
+    """A document that violates an invariant. The ledger may have no row of this key."""
 
     document_id: str
     document_key: int
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """Whether an invariant holds in every open generation, and the documents that break it."""
+class InvariantResult:
+    """Whether an invariant holds in every open generation, and the documents that violate it."""
 
     invariant: Invariant
-    broken: Sequence[Broken]
+    violations: Sequence[Violation]
 
     @property
     def holds(self) -> bool:
-        return not self.broken
+        return not self.violations
 
     @property
     def documents(self) -> list[str]:
-        """The first NAMED_DOCUMENTS that break it, by id."""
-        return sorted({one.document_id for one in self.broken})[:NAMED_DOCUMENTS]
+        """The ids of the first MAX_NAMED_DOCUMENTS that violate it, in order."""
+        return sorted({one.document_id for one in self.violations})[:MAX_NAMED_DOCUMENTS]
 
 
-def count_parts(generation: Generation, *, in_full: bool = False) -> int:
-    """In how many parts a generation is looked at; one that is not served yet always whole."""
+def count_index_parts(generation: Generation, *, in_full: bool = False) -> int:
+    """In how many parts a generation is checked; 1 for one that is not live."""
     if in_full or generation.state != "live":
         return 1
-    return -(-generation.entry_count // ENTRIES_PER_PART) or 1
+    return -(-generation.entry_count // MAX_PART_ENTRIES) or 1
 
 
 def check_invariants(
-    run_context: RunContext, source_name: str, *, turn: int = 0, in_full: bool = True
-) -> list[Verdict]:
-    """Hold every invariant against one source's entries, in the order of INVARIANTS.
+    run_context: RunContext, source_name: str, *, part_number: int = 0, in_full: bool = True
+) -> list[InvariantResult]:
+    """Check every invariant on one source's entries, in the order of INVARIANTS.
 
-    Without `in_full` a large live generation is looked at in part, by `turn`: as many turns in a
-    row as it has parts see every document.
+    Without `in_full` only one part of a large live generation is checked. `part_number` chooses it,
+    modulo the number of parts: consecutive numbers cover every document.
     """
     settings = run_context.configuration.source(source_name)
     generations = _choose_generations(run_context, source_name, settings.collection)
     return [
-        Verdict(
+        InvariantResult(
             invariant,
             [
-                broken
+                violation
                 for generation in generations
-                for broken in _find_broken(
+                for violation in _find_violations(
                     run_context,
                     source_name,
                     invariant,
                     generation,
-                    (turn, count_parts(generation, in_full=in_full)),
+                    (part_number, count_index_parts(generation, in_full=in_full)),
                 )
             ],
         )
@@ -123,33 +123,34 @@ def check_invariants(
 def _choose_generations(
     run_context: RunContext, source_name: str, collection: str
 ) -> list[Generation]:
-    """What searches see; in a run also what it has just worked on.
+    """The live generation; in a run that has locked the source, also those that it worked on.
 
-    One that failed in this run, or was left to the next one, is incomplete, and must not hold back
-    what is served.
+    A generation that failed in this run, or whose build was left to the next one, is incomplete and
+    must not fail the check.
     """
     with run_context.database.connect() as connection:
         generations = list_generations(connection, collection)
-    if run_context.holds_source(source_name):
-        paused = {key for name, key in run_context.paused if name == source_name}
-        return [one for one in generations if one.id not in paused | run_context.failures.keys()]
+    if run_context.has_locked(source_name):
+        paused = {key for name, key in run_context.paused_builds if name == source_name}
+        incomplete = paused | run_context.failures.keys()
+        return [one for one in generations if one.id not in incomplete]
     return [one for one in generations if one.state == "live"]
 
 
-def _find_broken(
+def _find_violations(
     run_context: RunContext,
     source_name: str,
     invariant: Invariant,
     generation: Generation,
-    turn_of_parts: tuple[int, int],
-) -> list[Broken]:
-    turn, parts = turn_of_parts
+    part_of_parts: tuple[int, int],
+) -> list[Violation]:
+    part_number, parts = part_of_parts
     statement = load_generation_statement(invariant.statement, generation.id)
     parameters = {
         "source": source_name,
         "generation_id": generation.id,
         "parts": parts,
-        "part": turn % parts,
+        "part": part_number % parts,
     }
     with run_context.database.connect() as connection:
-        return [Broken(**row) for row in connection.execute(statement, parameters).mappings()]
+        return [Violation(**row) for row in connection.execute(statement, parameters).mappings()]

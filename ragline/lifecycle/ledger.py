@@ -1,7 +1,7 @@
-"""The ledger: one row a document, and what reading it does to that row.
+"""The ledger: one row per document, and how the outcome of each stage changes that row.
 
-It also ends a change: a document becomes ready or removed, and its clock is read. The states and
-the transitions between them are `states`; what a listing does is `listing`.
+A change also ends here: a document becomes ready or removed, and its clock is read. The states and
+the transitions between them are `states`; how a listing changes the ledger is `listing`.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from ragline.storage.database import Database
 from ragline.storage.statements import load_statement
 
 MAX_ATTEMPTS = 5
-FIRST_RETRY = timedelta(minutes=1)
-# Five attempts span seven hours: a night's outage quarantines nothing.
+FIRST_RETRY_DELAY = timedelta(minutes=1)
+# Five attempts span seven hours: an outage of a night quarantines nothing.
 RETRY_GROWTH = 8
-LONGEST_RETRY = timedelta(hours=6)
-UNSUPPORTED_RETRY = timedelta(days=1)
-LISTED_FAILURES = 1_000
+MAX_RETRY_DELAY = timedelta(hours=6)
+UNSUPPORTED_RETRY_DELAY = timedelta(days=1)
+MAX_LISTED_FAILURES = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A document that could not be read, its state, and why."""
+    """A document that could not be read, its state, and the error."""
 
     document_id: str
     state: str
@@ -41,7 +41,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class UnreadDocument:
-    """A document whose bytes must be read, and what is known of the bytes read before."""
+    """A document whose bytes must be read, with the hashes of the bytes that were read before."""
 
     id: int
     document_id: str
@@ -59,7 +59,7 @@ class SourceKey:
 
 
 def register_collection(connection: Connection, name: str) -> int:
-    """The key of a collection, which is made at its first use."""
+    """The key of a collection, inserted at its first use."""
     select = load_statement("lifecycle/select_collection_key")
     found = connection.execute(select, {"name": name}).scalar()
     if found is None:
@@ -69,10 +69,10 @@ def register_collection(connection: Connection, name: str) -> int:
 
 
 def register_source(connection: Connection, settings: SourceSettings) -> SourceKey:
-    """The keys of a source, which is made at its first use.
+    """The keys of a source, inserted at its first use.
 
     Raises:
-        ConfigurationError: the source is of another collection since it was first synced.
+        ConfigurationError: the source was synced into another collection.
     """
     parameters = {
         "collection_id": register_collection(connection, settings.collection),
@@ -81,27 +81,28 @@ def register_source(connection: Connection, settings: SourceSettings) -> SourceK
         "visible_within": settings.visible_within,
         "forgotten_within": settings.forgotten_within,
     }
-    # Read before written: every stage asks, and rows that nobody locks keep nobody waiting.
+    # Read before written: every stage calls this, and a read blocks no other stage.
     found = connection.execute(load_statement("lifecycle/select_source_key"), parameters).first()
     row = found or connection.execute(load_statement("lifecycle/upsert_source"), parameters).one()
     if row.collection_id != parameters["collection_id"]:
         raise ConfigurationError(
             f"source {settings.name} was synced into another collection than "
-            f"{settings.collection}; name the new source otherwise, or forget the old one with "
+            f"{settings.collection}; give the new source another name, or remove the old one with "
             f"`ragline remove {settings.name}`"
         )
     return SourceKey(row.id, row.collection_id)
 
 
-def claim_unread(
+def claim_unread_documents(
     connection: Connection, source_id: int, parser_fingerprint: str, after: str, limit: int
 ) -> list[UnreadDocument]:
-    """Claim documents whose bytes must be read now, until the caller's transaction ends.
+    """Claim documents whose bytes must be read, until the caller's transaction ends.
 
-    In order of document id, those behind `after`. What another worker has claimed is left out.
+    In order of document id, those after `after`. Documents that another worker has claimed are left
+    out.
     """
     rows = connection.execute(
-        load_statement("lifecycle/select_unread_documents"),
+        load_statement("lifecycle/claim_unread_documents"),
         {
             "source_id": source_id,
             "parser_fingerprint": parser_fingerprint,
@@ -112,8 +113,8 @@ def claim_unread(
     return [UnreadDocument(**row) for row in rows.mappings()]
 
 
-def count_unread(connection: Connection, source_id: int, parser_fingerprint: str) -> int:
-    """How many documents must be read, those that another worker has claimed included."""
+def count_unread_documents(connection: Connection, source_id: int, parser_fingerprint: str) -> int:
+    """How many documents must be read, including those that another worker has claimed."""
     parameters = {"source_id": source_id, "parser_fingerprint": parser_fingerprint}
     statement = load_statement("lifecycle/count_unread_documents")
     return int(connection.execute(statement, parameters).scalar_one())
@@ -121,16 +122,14 @@ def count_unread(connection: Connection, source_id: int, parser_fingerprint: str
 
 def has_parse(connection: Connection, fingerprint: str) -> bool:
     """Whether a parse of these bytes by this parser is stored."""
-    row = connection.execute(
-        load_statement("lifecycle/select_known_parse"), {"fingerprint": fingerprint}
-    )
+    row = connection.execute(load_statement("lifecycle/select_parse"), {"fingerprint": fingerprint})
     return row.first() is not None
 
 
 def store_parse(
     connection: Connection, fingerprint: str, read_by: str, parsed: ParsedDocument
 ) -> None:
-    """Keep a parse; nothing happens when the same one is kept already."""
+    """Store a parse; nothing happens when it is stored already."""
     parameters = {
         "fingerprint": fingerprint,
         "parser_fingerprint": read_by,
@@ -154,7 +153,7 @@ def record_parsed(
     fetched: FetchedDocument,
     attributes: Attributes,
 ) -> None:
-    """Note which stored parse a document's bytes gave; it waits for its entries."""
+    """Record which stored parse a document has; it is pending until it is indexed."""
     parameters = {
         "id": document.id,
         "content_hash": content_hash,
@@ -177,10 +176,10 @@ def record_failure(
     content_hash: str | None,
     read_by: str,
 ) -> None:
-    """Note why a document could not be read, and when to try again.
+    """Record why a document could not be read, and when to try again.
 
-    New content starts its count of attempts anew; after MAX_ATTEMPTS, or at once when trying
-    again cannot help, the document is quarantined.
+    The count of attempts starts again with new content. After MAX_ATTEMPTS, or at once when another
+    attempt cannot help, the document is quarantined.
     """
     is_same = content_hash is None or content_hash == document.content_hash
     attempts = (document.attempts if is_same else 0) + 1
@@ -199,8 +198,8 @@ def record_failure(
     connection.execute(load_statement("lifecycle/record_failed_document"), parameters)
 
 
-def record_uncut(connection: Connection, parse_id: int, error: DocumentError) -> None:
-    """Note on every document of a parse that it could not be cut, and when to try again."""
+def record_chunking_failure(connection: Connection, parse_id: int, error: DocumentError) -> None:
+    """Record on every document of a parse that it could not be chunked, and when to try again."""
     rows = connection.execute(
         load_statement("lifecycle/select_documents_of_parse"), {"parse_id": parse_id}
     ).all()
@@ -214,11 +213,13 @@ def record_uncut(connection: Connection, parse_id: int, error: DocumentError) ->
         "error_name": type(error).__name__,
         "error": str(error),
     }
-    connection.execute(load_statement("lifecycle/record_uncut_documents"), parameters)
+    connection.execute(load_statement("lifecycle/record_stage_failures"), parameters)
 
 
-def record_unwritten(connection: Connection, document_key: int, error: DocumentError) -> None:
-    """Quarantine a document of which the index cannot hold an entry."""
+def record_indexing_failure(
+    connection: Connection, document_key: int, error: DocumentError
+) -> None:
+    """Quarantine a document of which the index cannot store an entry."""
     parameters = {
         "ids": [document_key],
         "states": ["quarantined"],
@@ -227,7 +228,7 @@ def record_unwritten(connection: Connection, document_key: int, error: DocumentE
         "error_name": type(error).__name__,
         "error": str(error),
     }
-    connection.execute(load_statement("lifecycle/record_uncut_documents"), parameters)
+    connection.execute(load_statement("lifecycle/record_stage_failures"), parameters)
 
 
 def choose_failure_state(error: DocumentError, attempts: int) -> str:
@@ -240,16 +241,16 @@ def choose_failure_state(error: DocumentError, attempts: int) -> str:
 
 
 def retry_delay(attempts: int) -> timedelta:
-    """How long to wait after the `attempts`-th failure: growing, never over LONGEST_RETRY."""
+    """How long to wait after the `attempts`-th failure: it grows up to MAX_RETRY_DELAY."""
     growth = float(RETRY_GROWTH ** (min(attempts, MAX_ATTEMPTS) - 1))
-    return min(FIRST_RETRY * growth, LONGEST_RETRY)
+    return min(FIRST_RETRY_DELAY * growth, MAX_RETRY_DELAY)
 
 
 def next_attempt_delay(state: str, attempts: int) -> timedelta | None:
-    """How long after its `attempts`-th failure a document is retried; None: it is not."""
+    """How long after its `attempts`-th failure a document is retried; None: it is not retried."""
     if state == "quarantined":
         return None
-    return UNSUPPORTED_RETRY if state == "unsupported" else retry_delay(attempts)
+    return UNSUPPORTED_RETRY_DELAY if state == "unsupported" else retry_delay(attempts)
 
 
 def count_states(connection: Connection, source_id: int) -> dict[str, int]:
@@ -261,16 +262,16 @@ def count_states(connection: Connection, source_id: int) -> dict[str, int]:
 
 
 def list_failures(connection: Connection, source_id: int) -> list[Failure]:
-    """The documents that could not be read, by name, at most LISTED_FAILURES of them."""
+    """The documents that could not be read, in order of id; at most MAX_LISTED_FAILURES."""
     rows = connection.execute(
         load_statement("lifecycle/select_failures"),
-        {"source_id": source_id, "limit": LISTED_FAILURES},
+        {"source_id": source_id, "limit": MAX_LISTED_FAILURES},
     )
     return [Failure(**row) for row in rows.mappings()]
 
 
 def record_unreachable(database: Database, settings: SourceSettings, error: str) -> bool:
-    """Note that a source cannot be reached; whether that is news."""
+    """Record that a source cannot be reached; return whether it could be reached before."""
     parameters = {"source": settings.name, "error": error}
     with database.begin() as connection:
         register_source(connection, settings)
@@ -281,7 +282,10 @@ def record_unreachable(database: Database, settings: SourceSettings, error: str)
 def record_reachable(
     database: Database, source_name: str, proven_at: datetime | None = None
 ) -> bool:
-    """Note that a source answered, and when it was seen unchanged; whether it was away before."""
+    """Record that a source answered, and when it was last known to be unchanged (`proven_at`).
+
+    Returns whether it was unreachable before.
+    """
     parameters = {"source": source_name, "proven_at": proven_at}
     with database.begin() as connection:
         row = connection.execute(load_statement("lifecycle/record_reachable"), parameters).first()
@@ -291,12 +295,12 @@ def record_reachable(
 def finish_documents(
     connection: Connection, source_id: int, run_id: str | None, *, is_live_only: bool = False
 ) -> int:
-    """Make ready what the live generation holds, and end what no generation holds any more.
+    """Mark the documents that the live generation contains as ready, and finish removals.
 
-    With `is_live_only` a removal does not wait for generations that searches do not see: one of
-    them has failed.
-    Keeps a reading of the clock for each change that became visible and each removal that is
-    forgotten. Returns how many documents became ready. May run twice.
+    A removal is finished when no generation contains the document. With `is_live_only` it does not
+    wait for the generations that searches do not see, because one of them has failed. Stores a
+    clock reading for each change that became visible and for each finished removal. Returns how
+    many documents became ready. May run twice.
     """
     parameters = {"source_id": source_id, "run_id": run_id}
     connection.execute(

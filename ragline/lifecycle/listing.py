@@ -1,8 +1,8 @@
-"""Holding a listing against the ledger: what is new, changed, back, gone, or held.
+"""Comparing a listing with the ledger: which documents are new, changed, back, gone, or held.
 
-A removal needs proof: only a listing that was read to its end removes anything, and one that
-would remove an implausible share is held until somebody confirms it. What becomes of a listed
-document afterwards is `documents`; how a removal reaches the index is `entries` and `removals`.
+A removal needs proof: only a listing that was read to its end removes documents, and implausibly
+many removals are held until a person confirms them. How a listed document is read is `documents`;
+how a removal reaches the index is `entries` and `removals`.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ from ragline.sources.protocol import (
 from ragline.storage.database import copy_rows
 from ragline.storage.statements import load_statement
 
-# So many removals are never implausible while something of the source is left.
-FREE_REMOVALS = 10
+# Up to this many removals are never held, unless nothing is left of the source.
+MAX_UNHELD_REMOVALS = 10
 LISTED_COLUMNS = (("document_id", "text"), ("version", "text"), ("changed_at", "timestamptz"))
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A source's listing, read to its end, begun at `started_at` of the database's clock.
+    """A source's listing, read to its end. It started at `started_at` of the database's clock.
 
-    `probe` is what a probe says of a source that is as it was listed; None when it changed while
-    it was listed.
+    `probe` is the source's probe for the state that was listed; None when the source changed during
+    the listing.
     """
 
     documents: Sequence[ListedDocument]
@@ -47,7 +47,7 @@ class Listing:
 class ListingCounts:
     """What a complete listing changed in the ledger, in documents.
 
-    `held` counts the documents whose removal waits for somebody's word.
+    `held` counts the documents whose removal waits for a person to confirm it.
     """
 
     listed: int
@@ -57,10 +57,11 @@ class ListingCounts:
 
 
 @dataclass(frozen=True, slots=True)
-class _Unlisted:
-    """A document that the listing lacks.
+class _UnlistedDocument:
+    """A document that the listing does not contain.
 
-    `is_moved` says that a new one took its path, `is_held` that its removal is held already.
+    `is_moved`: a new document of the listing has its version or file name. `is_held`: its removal
+    is held already.
     """
 
     id: int
@@ -73,7 +74,7 @@ def read_listing(connection: Connection, source: Source) -> Listing:
     """Read a source's listing to its end.
 
     Raises:
-        SourceUnavailableError: it broke off.
+        SourceUnavailableError: the source did not list all its documents.
     """
     started_at = connection.execute(load_statement("storage/select_clock")).scalar_one()
     connection.rollback()
@@ -88,33 +89,33 @@ def read_listing(connection: Connection, source: Source) -> Listing:
 def apply_listing(
     connection: Connection, source_id: int, source: Source, listing: Listing, max_ratio: float
 ) -> ListingCounts:
-    """Note in the ledger what a complete listing shows, in the caller's transaction.
+    """Record a complete listing in the ledger, in the caller's transaction.
 
-    Removals beyond `max_ratio` of what the source had are held, if there are more than
-    FREE_REMOVALS or nothing is left of the source: the documents stay as they are. What is held
-    stays so until it is listed again or confirmed. A `max_ratio` of 1 holds nothing. A document
-    that moved (the same version or file name is new elsewhere in the source), or that the source
-    now ignores by a rule, is no removal in this count.
+    Removals are held if they are more than `max_ratio` of the source's documents, and either more
+    than MAX_UNHELD_REMOVALS or all of the source: the documents do not change. A removal is held
+    until its document is listed again or a person confirms it. A `max_ratio` of 1 holds nothing.
+    Not counted are documents that moved (the same version or file name is new elsewhere in the
+    source) and documents that the source now ignores by a rule.
 
     Raises:
         SourceUnavailableError: the listing names a document twice; nothing was written.
     """
-    parameters = {"source_id": source_id}
-    row = connection.execute(load_statement("lifecycle/lock_source"), parameters).one()
-    # What a source had before it was first listed is no change of it.
-    place = {**parameters, "proven_at": row.proven_at or listing.started_at}
+    source_key = {"source_id": source_id}
+    row = connection.execute(load_statement("lifecycle/lock_source"), source_key).one()
+    # Documents of the first listing are not changes: no clock starts before the listing.
+    parameters = {**source_key, "proven_at": row.proven_at or listing.started_at}
     known = connection.execute(
-        load_statement("lifecycle/count_known_documents"), parameters
+        load_statement("lifecycle/count_known_documents"), source_key
     ).scalar_one()
     load_listed(connection, listing.documents, source, source_id)
-    added = _note_listed(connection, place)
-    unlisted = _select_unlisted(connection, parameters)
+    added = _record_listed(connection, parameters)
+    unlisted = _select_unlisted(connection, source_key)
     held = _choose_held(source, unlisted, known, max_ratio)
-    removed = _note_unlisted(connection, place, source, unlisted, held)
-    _date_changes(connection, place, source)
+    removed = _record_unlisted(connection, parameters, source, unlisted, held)
+    _set_change_times(connection, parameters, source)
     connection.execute(
         load_statement("lifecycle/record_listing"),
-        {**parameters, "started_at": listing.started_at, "probe": listing.probe},
+        {**source_key, "started_at": listing.started_at, "probe": listing.probe},
     )
     return ListingCounts(len(listing.documents), added, removed, len(held))
 
@@ -122,12 +123,12 @@ def apply_listing(
 def load_listed(
     connection: Connection, documents: Sequence[ListedDocument], source: Source, source_id: int
 ) -> None:
-    """Put a listing into the transaction's temporary table `listed`.
+    """Write a listing into the transaction's temporary table `listed`.
 
-    Documents that the source could not see this time are put beside it as the ledger has them.
+    The documents of folders that the source could not read this time are added from the ledger.
 
     Raises:
-        SourceUnavailableError: it names a document twice.
+        SourceUnavailableError: the listing names a document twice.
     """
     connection.execute(load_statement("lifecycle/create_listed"))
     rows = ((listed.document_id, listed.version, listed.changed_at) for listed in documents)
@@ -135,9 +136,9 @@ def load_listed(
     folders = unread_folders(source)
     if folders:
         parameters = {"source_id": source_id, "folders": list(folders)}
-        connection.execute(load_statement("lifecycle/insert_unseen_listed"), parameters)
+        connection.execute(load_statement("lifecycle/insert_unread_listed"), parameters)
     connection.execute(load_statement("lifecycle/analyze_listed"))
-    repeated = connection.execute(load_statement("lifecycle/select_repeated_listed"))
+    repeated = connection.execute(load_statement("lifecycle/select_duplicate_listed"))
     names = [row.document_id for row in repeated]
     if names:
         raise SourceUnavailableError(
@@ -145,28 +146,30 @@ def load_listed(
         )
 
 
-def _note_listed(connection: Connection, place: Mapping[str, object]) -> int:
-    """Write what is new and what changed; return how many documents are new or back."""
-    connection.execute(load_statement("lifecycle/mark_new_listed"), place)
+def _record_listed(connection: Connection, parameters: Mapping[str, object]) -> int:
+    """Record new and changed documents; return how many are new or back."""
+    connection.execute(load_statement("lifecycle/mark_new_listed"), parameters)
     inserted = connection.execute(
-        load_statement("lifecycle/insert_listed_documents"), place
+        load_statement("lifecycle/insert_listed_documents"), parameters
     ).rowcount
     returned = connection.execute(
-        load_statement("lifecycle/reopen_listed_documents"), place
+        load_statement("lifecycle/reopen_listed_documents"), parameters
     ).scalar_one()
-    connection.execute(load_statement("lifecycle/unhold_listed_documents"), place)
+    connection.execute(load_statement("lifecycle/clear_held_removals"), parameters)
     return int(inserted + returned)
 
 
-def _select_unlisted(connection: Connection, parameters: Mapping[str, object]) -> list[_Unlisted]:
+def _select_unlisted(
+    connection: Connection, parameters: Mapping[str, object]
+) -> list[_UnlistedDocument]:
     rows = connection.execute(load_statement("lifecycle/select_unlisted_documents"), parameters)
-    return [_Unlisted(**row) for row in rows.mappings()]
+    return [_UnlistedDocument(**row) for row in rows.mappings()]
 
 
 def _choose_held(
-    source: Source, unlisted: Sequence[_Unlisted], known: int, max_ratio: float
+    source: Source, unlisted: Sequence[_UnlistedDocument], known: int, max_ratio: float
 ) -> set[int]:
-    """The documents to keep because too many would go at once; none when it is plausible."""
+    """The keys of the documents whose removal is held, because too many would go at once."""
     if max_ratio >= 1:
         return set()
     unexplained = [
@@ -177,21 +180,21 @@ def _choose_held(
     held = {document.id for document in unexplained if document.is_held}
     fresh = {document.id for document in unexplained if not document.is_held}
     known -= sum(document.is_held for document in unlisted)
-    # A folder that is not mounted, an export without rows: nothing of the source is left.
+    # For example a folder that is not mounted, or an export without rows.
     is_whole = sum(not document.is_held for document in unlisted) == known
-    free = 0 if is_whole else FREE_REMOVALS
+    free = 0 if is_whole else MAX_UNHELD_REMOVALS
     is_implausible = len(fresh) > free and len(fresh) > max_ratio * known
     return held | fresh if is_implausible else held
 
 
-def _note_unlisted(
+def _record_unlisted(
     connection: Connection,
-    place: Mapping[str, object],
+    parameters: Mapping[str, object],
     source: Source,
-    unlisted: Sequence[_Unlisted],
+    unlisted: Sequence[_UnlistedDocument],
     held: set[int],
 ) -> int:
-    """Hold what is held, mark the rest as missing; return how many those are."""
+    """Hold the removals in `held`, mark the other documents as missing; return how many."""
     if held:
         connection.execute(load_statement("lifecycle/hold_removals"), {"ids": sorted(held)})
     gone = {document.document_id: document.id for document in unlisted if document.id not in held}
@@ -201,7 +204,7 @@ def _note_unlisted(
     marked = connection.execute(
         load_statement("lifecycle/mark_missing_documents"),
         {
-            **place,
+            **parameters,
             "ids": list(gone.values()),
             "gone_at": [times.get(document_id) for document_id in gone],
         },
@@ -209,10 +212,12 @@ def _note_unlisted(
     return int(marked.rowcount)
 
 
-def _date_changes(connection: Connection, place: Mapping[str, object], source: Source) -> None:
-    """Ask the source when those changes were that its listing does not date."""
-    rows = connection.execute(load_statement("lifecycle/select_undated_changes"), place)
+def _set_change_times(
+    connection: Connection, parameters: Mapping[str, object], source: Source
+) -> None:
+    """Ask the source for the times of those changes that its listing has no time for."""
+    rows = connection.execute(load_statement("lifecycle/select_changes_without_time"), parameters)
     times = find_change_times(source, [row.document_id for row in rows])
     if times:
         found = {"document_ids": list(times), "changed_at": list(times.values())}
-        connection.execute(load_statement("lifecycle/date_changes"), {**place, **found})
+        connection.execute(load_statement("lifecycle/set_change_times"), {**parameters, **found})

@@ -1,7 +1,7 @@
-"""Forgetting on somebody's word: held removals that are confirmed, sources that are removed.
+"""Removals that a person asks for: confirming held removals, and removing a source.
 
-The index forgets first and the ledger last, in one transaction. What is forgotten by time alone
-is `retention`.
+One transaction deletes from the index first and from the ledger last. Deleting what has expired is
+`retention`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Row
 from sqlalchemy.exc import DBAPIError
 
 from ragline.errors import UnknownSourceError
-from ragline.lifecycle.entries import withdraw_documents
+from ragline.lifecycle.entry_writer import delete_document_entries
 from ragline.lifecycle.generations import (
     abandon_generations,
     drop_generation,
@@ -25,7 +25,7 @@ from ragline.lifecycle.generations import (
     list_generations,
 )
 from ragline.lifecycle.ledger import finish_documents
-from ragline.lifecycle.retention import forget_orphaned, mark_unreferenced
+from ragline.lifecycle.retention import delete_orphaned, mark_unreferenced
 from ragline.lifecycle.source_lock import SourceLock
 from ragline.storage.database import Database
 from ragline.storage.statements import load_statement
@@ -34,7 +34,7 @@ from ragline.unknown_names import describe_unknown
 
 @dataclass(frozen=True, slots=True)
 class ConfirmedRemovals:
-    """The documents of a source that are no longer held, and the entries that went with them."""
+    """The documents of a source whose removal was confirmed, and the number of deleted entries."""
 
     source: str
     documents: list[str]
@@ -43,7 +43,7 @@ class ConfirmedRemovals:
 
 @dataclass(frozen=True, slots=True)
 class RemovalReceipt:
-    """What was forgotten with a source, by table. The receipt itself holds no text and no id."""
+    """How many rows were deleted with a source, by table. A receipt contains no text and no id."""
 
     id: int
     source: str
@@ -53,12 +53,12 @@ class RemovalReceipt:
 
 
 def confirm_removals(database: Database, source_name: str) -> ConfirmedRemovals:
-    """Forget the documents of a source whose removal is held. Nothing held: nothing happens.
+    """Remove the documents of a source whose removal is held.
 
-    When this returns, no search finds them.
+    When this returns, no search finds them. Without held removals nothing happens.
 
     Raises:
-        UnknownSourceError: the database knows no such source.
+        UnknownSourceError: the database has no source of this name.
     """
     with database.begin() as connection:
         source = _find_source(connection, source_name)
@@ -67,7 +67,7 @@ def confirm_removals(database: Database, source_name: str) -> ConfirmedRemovals:
             load_statement("removals/select_held_documents"), parameters
         ).all()
         keys = [row.id for row in held]
-        entries = _withdraw(connection, source.collection, keys)
+        entries = _delete_from_generations(connection, source.collection, keys)
         if keys:
             marked = load_statement("removals/mark_confirmed_removals")
             connection.execute(marked, {"ids": keys})
@@ -76,14 +76,14 @@ def confirm_removals(database: Database, source_name: str) -> ConfirmedRemovals:
 
 
 def remove_source(database: Database, source_name: str, home: Path) -> RemovalReceipt:
-    """Forget everything of a source, for good, and keep a receipt of how much that was.
+    """Delete a source and all its data permanently, and store a receipt with the counts.
 
-    Texts and vectors that another source has too stay with that one. `home` is where the
-    source's own folder and reports are.
+    Texts and vectors that another source uses too are kept for it. `home` is the folder with the
+    source's own folder and its reports.
 
     Raises:
-        UnknownSourceError: the database knows no such source.
-        SyncInProgressError: a run is syncing it.
+        UnknownSourceError: the database has no source of this name.
+        SyncInProgressError: a run is syncing the source.
     """
     with database.begin() as connection:
         _find_source(connection, source_name)
@@ -92,7 +92,7 @@ def remove_source(database: Database, source_name: str, home: Path) -> RemovalRe
     try:
         with database.begin() as connection:
             source = _find_source(connection, source_name)
-            counts = _forget_source(connection, source, source_name)
+            counts = _delete_source(connection, source, source_name)
             receipt = connection.execute(
                 load_statement("removals/insert_removal_receipt"),
                 {
@@ -118,11 +118,11 @@ def _find_source(connection: Connection, name: str) -> Row[tuple[object, ...]]:
     return row
 
 
-def _withdraw(connection: Connection, collection: str, keys: list[int]) -> int:
-    """Take documents out of every generation of a collection; how many entries that were.
+def _delete_from_generations(connection: Connection, collection: str, keys: list[int]) -> int:
+    """Delete documents from every generation of a collection; return the number of entries.
 
-    One that searches do not see and that cannot forget is dropped, so that nothing stays in it; a
-    sync builds it again where the settings ask for it. What was abandoned goes as a whole.
+    A generation that is not live and that the entries cannot be deleted from is dropped; a sync
+    builds it again if the settings ask for it. Abandoned generations are dropped too.
     """
     for generation_id in list_abandoned(connection, collection):
         drop_generation(connection, generation_id)
@@ -130,7 +130,7 @@ def _withdraw(connection: Connection, collection: str, keys: list[int]) -> int:
     for generation in list_generations(connection, collection):
         try:
             with connection.begin_nested():
-                entries += withdraw_documents(connection, generation.id, keys)
+                entries += delete_document_entries(connection, generation.id, keys)
         except DBAPIError:
             if generation.state == "live":
                 raise
@@ -139,15 +139,15 @@ def _withdraw(connection: Connection, collection: str, keys: list[int]) -> int:
     return entries
 
 
-def _forget_source(
+def _delete_source(
     connection: Connection, source: Row[tuple[object, ...]], name: str
 ) -> dict[str, int]:
     parameters = {"source_id": source.id, "source": name, "collection": source.collection}
     rows = connection.execute(load_statement("removals/select_document_keys"), parameters)
     keys = [row.id for row in rows]
     ids = connection.execute(load_statement("removals/select_document_ids"), parameters)
-    named = {**parameters, "document_ids": [row.document_id for row in ids]}
-    counts = {"entries": _withdraw(connection, source.collection, keys)}
+    with_ids = {**parameters, "document_ids": [row.document_id for row in ids]}
+    counts = {"entries": _delete_from_generations(connection, source.collection, keys)}
     for statement in (
         "removals/delete_feedback",
         "removals/delete_hit_feedback",
@@ -156,7 +156,7 @@ def _forget_source(
         "removals/delete_pushed_documents",
     ):
         table = statement.removeprefix("removals/delete_")
-        counts[table] = connection.execute(load_statement(statement), named).rowcount
+        counts[table] = connection.execute(load_statement(statement), with_ids).rowcount
     connection.execute(load_statement("removals/delete_source"), parameters)
     connection.execute(load_statement("sources/delete_other_notes"), {**parameters, "keys": []})
-    return counts | forget_orphaned(connection)
+    return counts | delete_orphaned(connection)

@@ -1,4 +1,4 @@
-"""Documents that somebody gives another chance: retries before their time, and releases."""
+"""Reading documents again on request: retries before their time, and quarantine releases."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class NamedDocument:
 
 @dataclass(frozen=True, slots=True)
 class QuarantinedDocument:
-    """A document whose content is refused, or that failed too often, and why."""
+    """A document whose content is refused, or that failed too often, with the error."""
 
     source: str
     document_id: str
@@ -34,12 +34,13 @@ class QuarantinedDocument:
 def retry_documents(
     database: Database, source: str | None = None, document_ids: Sequence[str] = ()
 ) -> list[NamedDocument]:
-    """Let failed and unsupported documents be tried in the next sync, whatever their delay.
+    """Make failed and unsupported documents due in the next sync, whatever their delay.
 
-    All of a source without ids, all of every source without a source. Returns which they are.
+    Without ids: all of the source; without a source: all of every source. Returns the documents.
 
     Raises:
-        UnsuitableDocumentError: a named document is neither; nothing was changed.
+        UnsuitableDocumentError: a named document is neither failed nor unsupported; nothing was
+            changed.
     """
     return _change(database, "lifecycle/retry_documents", source, document_ids, "failed")
 
@@ -47,7 +48,7 @@ def retry_documents(
 def release_documents(
     database: Database, source: str, document_ids: Sequence[str] = ()
 ) -> list[NamedDocument]:
-    """Read quarantined documents again in the next sync; all of the source without ids.
+    """Let the next sync read quarantined documents again. Without ids: all of the source.
 
     Raises:
         UnsuitableDocumentError: a named document is not quarantined; nothing was changed.
@@ -56,7 +57,7 @@ def release_documents(
 
 
 def list_quarantined(database: Database, source: str | None = None) -> list[QuarantinedDocument]:
-    """The quarantined documents of a source, or of every source, in order of name."""
+    """The quarantined documents of a source, or of every source, in order of source and id."""
     statement = load_statement("lifecycle/select_quarantined")
     with database.connect() as connection:
         rows = connection.execute(statement, {"source": source})

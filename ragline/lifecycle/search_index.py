@@ -1,13 +1,12 @@
-"""Publishing: the generation that the configuration asks for becomes the one searches see.
+"""The last stage: publish the generation that the configuration asks for to searches.
 
-A generation is promoted once it holds every readable document of its collection; until then
-the one before it keeps serving. Whether it is *good* is judged by the checks that stand before
-this stage and, later, by a gate of its own.
+A generation is promoted when it contains every readable document of its collection; until then the
+live one stays live. Whether a generation is *good* is judged by the checks that run before this
+stage.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
 from time import perf_counter
 
@@ -16,114 +15,90 @@ from sqlalchemy import Connection
 from ragline.configuration.checks import MAX_INDEXED_DIMENSION
 from ragline.lifecycle.generations import (
     Generation,
-    OpenGenerations,
-    is_wanted,
     list_expired,
     list_generations,
     lock_generation,
-    open_collection,
     promote_generation,
-    try_drop,
-    work_on_each,
+    try_drop_generation,
 )
+from ragline.lifecycle.index_report import IndexReport, describe_error
 from ragline.lifecycle.ledger import finish_documents, register_collection, register_source
+from ragline.lifecycle.open_generations import (
+    OpenGenerations,
+    is_requested,
+    open_generations,
+    run_for_each,
+)
 from ragline.lifecycle.run_context import RunContext
 from ragline.lifecycle.settings_refusal import find_refusal
 from ragline.storage.generation_tables import has_vector_index, load_generation_statement
 from ragline.storage.statements import load_statement
 
-# Weights made with an average length further off than this are made again.
+# Term weights are computed again when the average length differs from theirs by more than this.
 LENGTH_TOLERANCE = 0.05
-GRACE = timedelta(days=1)
-# How long the counts of a generation are believed before its entries are counted again.
-COUNT_AGE = timedelta(days=1)
-
-
-@dataclass(frozen=True, slots=True)
-class IndexReport:
-    """The state of a collection's target generation after publishing; where it could not be
-    opened, of the live one.
-
-    `is_live` says whether searches see what the configuration asks for; `reason` says why not, and
-    `error` is what failed: settings that are refused, a build, or the upkeep of what is served.
-    `was_promoted` tells a switch from a run that found it live already.
-    """
-
-    generation: int
-    entries: int
-    documents: int
-    lexemes: int
-    average_length: float
-    has_vector_index: bool
-    is_live: bool
-    was_promoted: bool
-    reason: str | None
-    dropped_generations: list[int]
-    seconds: float
-    error: Exception | None = None
+GRACE_PERIOD = timedelta(days=1)
+# How long the counts of a generation are trusted before its entries are counted again.
+MAX_COUNT_AGE = timedelta(days=1)
 
 
 def publish_index(run_context: RunContext, collection_name: str) -> IndexReport:
-    """Prepare what is served and the target for searching; promote the target when it is complete.
+    """Prepare the live generation and the target for searches; promote a complete target.
 
-    Running it again promotes nothing twice. Prepared means: term weights made with the
-    present average length, planner statistics, and the vector index once it pays. What fails is
-    kept with the collection and tried again by the next run; what is served stays.
+    Running it again promotes nothing twice. Prepared means: term weights computed with the current
+    average length, planner statistics, and the vector index once the generation is large enough. A
+    failure is stored with the collection, and the next run tries again; the live generation stays
+    live. The report is also stored in `run_context.index_reports`.
 
     Raises:
-        ConfigurationError: the settings cannot be satisfied and the collection is not served.
+        ConfigurationError: the settings cannot be satisfied and the collection has no live
+            generation.
     """
     started = perf_counter()
-    opened = open_collection(run_context, collection_name)
-    paused = {key for _, key in run_context.paused}
-    served = [
+    opened = open_generations(run_context, collection_name)
+    paused = {generation_id for _, generation_id in run_context.paused_builds}
+    prepared = [
         one
-        for one in opened.in_order
+        for one in opened.in_work_order
         if one == opened.live or (one == opened.target and one.id not in paused)
     ]
-    work_on_each(run_context, served, lambda one: _prepare(run_context, collection_name, one))
-    unplaced = 0
+    run_for_each(run_context, prepared, lambda one: _prepare(run_context, collection_name, one))
+    unindexed = 0
     if opened.target is not None and opened.target.id not in run_context.failures:
-        unplaced = _promote_complete(run_context, collection_name, opened.target)
+        unindexed = _promote_complete(run_context, collection_name, opened.target)
     dropped = _drop_expired(run_context, collection_name, opened)
     error = _find_error(run_context, collection_name, opened)
     _record_error(run_context, collection_name, error)
-    reason = f"{unplaced} readable documents are not in it yet" if unplaced else None
+    reason = f"{unindexed} readable documents are not in it yet" if unindexed else None
     if opened.target is not None and opened.target.id in paused:
         reason = f"{reason}; {_describe_build(run_context, collection_name, opened.target)}"
     if error is not None:
         reason = describe_error(error)
     seconds = perf_counter() - started
-    return _report(run_context, collection_name, opened, (reason, error), dropped, seconds)
-
-
-def describe_error(error: Exception) -> str:
-    """The name of an error and what it says, in one line; a refused setting names itself."""
-    said = " ".join(str(getattr(error, "orig", None) or error).split())
-    name = type(error).__name__
-    return said if name == "ConfigurationError" else f"{name}: {said}"
+    report = _report(run_context, collection_name, opened, (reason, error), dropped, seconds)
+    run_context.index_reports[collection_name] = report
+    return report
 
 
 def _prepare(run_context: RunContext, collection_name: str, generation: Generation) -> None:
     with run_context.database.begin() as connection:
         if _is_count_due(connection, generation):
-            recount_entries(connection, generation)
-        weigh_terms(connection, generation)
+            repair_counts(connection, generation)
+        update_term_weights(connection, generation)
     _build_vector_index(run_context, collection_name, generation)
     _optimize(run_context, generation)
 
 
 def _promote_complete(run_context: RunContext, collection_name: str, target: Generation) -> int:
-    """Promote the target unless it lacks a document; how many it lacks."""
+    """Promote the target if it contains every document; return how many it does not contain."""
     with run_context.database.begin() as connection:
-        unplaced = _count_unplaced(connection, collection_name, target)
-        if unplaced == 0 and target.state != "live":
+        unindexed = _count_unindexed(connection, collection_name, target)
+        if unindexed == 0 and target.state != "live":
             _promote(run_context, connection, collection_name, target)
-    return unplaced
+    return unindexed
 
 
 def _describe_build(run_context: RunContext, collection_name: str, target: Generation) -> str:
-    """How far a build has come that was left to the next run."""
+    """How far a build has come that this run left to the next one."""
     with run_context.database.begin() as connection:
         parameters = {
             "collection_id": register_collection(connection, collection_name),
@@ -134,16 +109,16 @@ def _describe_build(run_context: RunContext, collection_name: str, target: Gener
         row = connection.execute(statement, parameters).one()
     return (
         f"{row.embedded:,} of {row.chunks:,} chunks are embedded; changes of the source come "
-        "first, and the next sync goes on"
+        "first, and the next sync continues the build"
     )
 
 
 def _find_error(
     run_context: RunContext, collection_name: str, opened: OpenGenerations
 ) -> Exception | None:
-    """What kept the target from being opened or built, else what is wrong with the live one.
+    """Why the target was not opened or built; else what failed for the live generation.
 
-    What failed of a generation that is neither served nor asked for is nobody's concern.
+    A failure of another generation is not reported: the configuration does not ask for it.
     """
     with run_context.database.connect() as connection:
         live = [g.id for g in list_generations(connection, collection_name) if g.state == "live"]
@@ -161,10 +136,10 @@ def _record_error(run_context: RunContext, collection_name: str, error: Exceptio
         connection.execute(load_statement(statement), parameters)
 
 
-def weigh_terms(connection: Connection, generation: Generation) -> bool:
-    """Make a generation's term weights anew when its average length has moved; whether it had.
+def update_term_weights(connection: Connection, generation: Generation) -> bool:
+    """Compute a generation's term weights again if its average length has changed; return whether.
 
-    BM25 divides by the average length of all entries, which changes as they come and go.
+    BM25 divides by the average length of all entries, which changes with every entry.
     """
     locked = lock_generation(connection, generation.id)
     weighted = locked["weighted_length"]
@@ -174,31 +149,32 @@ def weigh_terms(connection: Connection, generation: Generation) -> bool:
     if abs(average - weighted) <= LENGTH_TOLERANCE * weighted:
         return False
     lengths = {"generation_id": generation.id, "average_length": average}
-    connection.execute(load_generation_statement("lifecycle/weigh_entries", generation.id), lengths)
+    statement = load_generation_statement("lifecycle/update_term_weights", generation.id)
+    connection.execute(statement, lengths)
     connection.execute(load_statement("lifecycle/set_weighted_length"), lengths)
     return True
 
 
 def _is_count_due(connection: Connection, generation: Generation) -> bool:
-    """Whether a generation's entries were not counted for a day, or a proof found differences."""
-    parameters = {"generation_id": generation.id, "age": COUNT_AGE}
+    """Whether a generation's counts are a day old, or a sync proof found differences since then."""
+    parameters = {"generation_id": generation.id, "age": MAX_COUNT_AGE}
     statement = load_statement("lifecycle/select_count_due")
     return bool(connection.execute(statement, parameters).scalar_one())
 
 
-def recount_entries(connection: Connection, generation: Generation) -> bool:
-    """Count a generation's entries and words again when its counts are off; whether they were.
+def repair_counts(connection: Connection, generation: Generation) -> bool:
+    """Count a generation's entries and lexemes again if its counts are wrong; return whether.
 
-    They are kept with the entries; only a hand from outside can make them differ, and BM25
-    would then weigh with wrong figures for ever. Compared in one statement, which sees one moment:
-    nobody waits while a large table is counted.
+    Ragline updates the counts with the entries, so only a write by another program makes them
+    wrong; BM25 would then use wrong figures for ever. One statement compares them, from one
+    snapshot: no writer waits while a large table is counted.
     """
     parameters = {"generation_id": generation.id}
     statement = load_generation_statement("lifecycle/compare_counts", generation.id)
     is_equal = connection.execute(statement, parameters).scalar_one()
     if not is_equal:
         lock_generation(connection, generation.id)
-        connection.execute(load_statement("lifecycle/forget_lexemes"), parameters)
+        connection.execute(load_statement("lifecycle/delete_lexemes"), parameters)
         statement = load_generation_statement("lifecycle/recount_lexemes", generation.id)
         connection.execute(statement, parameters)
     connection.execute(load_statement("lifecycle/mark_counted"), parameters)
@@ -219,9 +195,9 @@ def _build_vector_index(
         run_context.progress.stage(name, total=None, unit="entries") as advance,
         run_context.database.engine.connect() as opened,
     ):
-        # An index is built beside its readers and writers only outside a transaction.
+        # `create index concurrently` blocks no writer, and runs only outside a transaction.
         connection = opened.execution_options(isolation_level="AUTOCOMMIT")
-        # A build that died leaves an index that is never used and blocks its name.
+        # An interrupted build leaves an invalid index under the same name.
         connection.execute(load_generation_statement("lifecycle/drop_vector_index", generation.id))
         connection.execute(
             load_generation_statement("lifecycle/create_vector_index", generation.id)
@@ -236,12 +212,12 @@ def _optimize(run_context: RunContext, generation: Generation) -> None:
         connection.execute(load_generation_statement("lifecycle/analyze_entries", generation.id))
 
 
-def _count_unplaced(connection: Connection, collection_name: str, generation: Generation) -> int:
+def _count_unindexed(connection: Connection, collection_name: str, generation: Generation) -> int:
     parameters = {
         "collection_id": register_collection(connection, collection_name),
         "generation_id": generation.id,
     }
-    statement = load_statement("lifecycle/count_unplaced_documents")
+    statement = load_statement("lifecycle/count_unindexed_documents")
     return int(connection.execute(statement, parameters).scalar_one())
 
 
@@ -257,13 +233,24 @@ def _promote(
 def _drop_expired(
     run_context: RunContext, collection_name: str, opened: OpenGenerations
 ) -> list[int]:
-    """Drop what retired a day ago, by the database's clock, unless the settings ask for it."""
+    """Drop the generations whose grace period has ended, unless the configuration asks for them.
+
+    The clock is the database's.
+    """
     settings = run_context.configuration.collection(collection_name)
     refusal = find_refusal(run_context, collection_name)
-    wanted = {one.id for one in opened.in_order if is_wanted(one, settings, opened.target, refusal)}
+    requested = {
+        one.id
+        for one in opened.in_work_order
+        if is_requested(one, settings, opened.target, refusal)
+    }
     with run_context.database.connect() as connection:
-        expired = list_expired(connection, collection_name, GRACE)
-    return [one for one in expired if one not in wanted and try_drop(run_context, one)]
+        expired = list_expired(connection, collection_name, GRACE_PERIOD)
+    return [
+        one
+        for one in expired
+        if one not in requested and try_drop_generation(run_context.database, one)
+    ]
 
 
 def _report(
@@ -281,7 +268,7 @@ def _report(
         # Another run, with other settings, may have dropped it meanwhile.
         now = next((one for one in listed if one.id == before.id), before)
         documents = connection.execute(
-            load_statement("lifecycle/count_placed_documents"), {"generation_id": now.id}
+            load_statement("lifecycle/count_indexed_documents"), {"generation_id": now.id}
         ).scalar_one()
         is_indexed = has_vector_index(connection, now.id)
     is_live = opened.target is not None and now.state == "live"

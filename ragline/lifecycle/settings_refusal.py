@@ -1,7 +1,8 @@
-"""Whether a run can do what a collection's settings ask for; asked before anything is written.
+"""Whether a collection's settings can be satisfied, checked before a run writes anything.
 
-A collection that is served keeps being served from its live generation, which has settings of its
-own. One that never was is refused. Checks of one setting are in `configuration.checks`.
+If not, a collection with a live generation continues to be served from it, because a generation has
+its own settings; a collection without one is refused. How a setting is judged is
+`configuration.checks`.
 """
 
 from __future__ import annotations
@@ -18,7 +19,6 @@ from ragline.configuration.checks import (
     find_collection_faults,
 )
 from ragline.errors import ConfigurationError, DatabaseUnavailableError
-from ragline.lifecycle.languages import list_languages
 from ragline.storage.statements import load_statement
 
 if TYPE_CHECKING:
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why what the settings of a collection ask for is not built.
+    """Why the generation that a collection's settings ask for is not built.
 
-    `is_lasting` says that these settings can never be satisfied here: what was built for them is
-    of no use.
+    `is_lasting` says that these settings can never be satisfied here, so a build for them is
+    useless.
     """
 
     error: ConfigurationError
@@ -41,19 +41,19 @@ class Refusal:
 def find_refusal(run_context: RunContext, collection_name: str) -> Refusal | None:
     """Why the settings of a collection are refused; None when all can be satisfied.
 
-    Asked once a run; a run sees the settings as they were at its beginning. While the file itself
-    has a fault, nobody knows what any collection asks for: nothing is built, and nothing given up.
+    The result is stored for the run. While the configuration file itself has a fault, the settings
+    of every collection are unknown: no generation is built and none abandoned.
     """
     if run_context.configuration_fault is not None:
         return Refusal(run_context.configuration_fault, is_lasting=False)
     if collection_name not in run_context.refusals:
         faults = [f for f in _find_faults(run_context, collection_name) if f.severity == "error"]
-        run_context.refusals[collection_name] = _refuse(faults) if faults else None
+        run_context.refusals[collection_name] = _make_refusal(faults) if faults else None
     return run_context.refusals[collection_name]
 
 
 def check_settings(run_context: RunContext, collection_name: str) -> None:
-    """Refuse settings that cannot be satisfied, unless the collection is served already.
+    """Refuse settings that cannot be satisfied, unless the collection has a live generation.
 
     Raises:
         ConfigurationError: names each fault with its line; nothing was written.
@@ -63,12 +63,12 @@ def check_settings(run_context: RunContext, collection_name: str) -> None:
         raise refusal.error
 
 
-def refuse_unserved(
+def check_unserved_collections(
     configuration: Configuration, collections: Iterable[str], database: Database | None
 ) -> None:
-    """Refuse before a run what it could not do, for collections that are not served yet.
+    """Refuse before a run settings that it cannot satisfy, of collections without live generation.
 
-    Looks at files and names only; loads no model. Without a database no collection is served.
+    Checks files and names only; loads no model. Without a database no collection is served.
 
     Raises:
         ConfigurationError: names each fault with its line; nothing was written.
@@ -82,7 +82,14 @@ def refuse_unserved(
         faults += find_collection_faults(configuration, settings, languages)
     errors = [fault for fault in faults if fault.severity == "error"]
     if errors:
-        raise _refuse(errors).error
+        raise _make_refusal(errors).error
+
+
+def list_languages(database: Database) -> list[str]:
+    """The languages of the keyword leg, in order: the database's text search configurations."""
+    with database.connect() as connection:
+        rows = connection.execute(load_statement("lifecycle/select_languages"))
+        return [row.language for row in rows]
 
 
 def _find_faults(run_context: RunContext, collection_name: str) -> list[Fault]:
@@ -93,7 +100,7 @@ def _find_faults(run_context: RunContext, collection_name: str) -> list[Fault]:
         shape = _load_shape(run_context, settings.embedding_model)
     except DatabaseUnavailableError:
         raise
-    except Exception as error:  # noqa: BLE001  whatever a library says of a model's files
+    except Exception as error:  # noqa: BLE001  libraries raise any error for a model's files
         fault = Fault(
             "embedding_model",
             f"{type(error).__name__}: {error}",
@@ -111,13 +118,13 @@ def _load_shape(run_context: RunContext, model: str) -> ModelShape:
     return ModelShape(tokenizer.max_tokens, run_context.embedder(model).space.dimension)
 
 
-def _refuse(faults: list[Fault]) -> Refusal:
+def _make_refusal(faults: list[Fault]) -> Refusal:
     first, *others = faults
     more = "".join(f"\n{fault.text}" for fault in others)
     error = first.as_error()
-    said = ConfigurationError(f"{error}{more}")
-    said.path, said.line = error.path, error.line
-    return Refusal(said, any(fault.is_lasting for fault in faults))
+    combined = ConfigurationError(f"{error}{more}")
+    combined.path, combined.line = error.path, error.line
+    return Refusal(combined, any(fault.is_lasting for fault in faults))
 
 
 def _is_served(database: Database, collection_name: str) -> bool:

@@ -1,8 +1,8 @@
-"""One run a source at a time, on whatever machine; a run that died is taken over at once.
+"""The lock of a source: one run at a time syncs it, on any machine.
 
-The lock is a session's advisory lock on a connection of its own: the server drops it with the
-connection, so nobody has to decide whether the holder is still alive. Workers that share a run's
-work do not take it (`claims`).
+The lock is a session-level advisory lock on a connection of its own. The server releases it with
+the connection, so when a run dies, another one gets the lock at once. Workers that share a run's
+work do not take the lock (`claims`).
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from ragline.errors import SyncInProgressError
 from ragline.storage.database import Database
 from ragline.storage.statements import load_statement
 
-# Two runs that were started together: the second finds little to do, and need not fail.
-WAIT_S = 30.0
-LOOK_EVERY_S = 0.2
+# Of two runs that start together, the second waits and then finds little to do.
+MAX_WAIT_S = 30.0
+POLL_INTERVAL_S = 0.2
 
 
 class SourceLock:
-    """The lock of one source, held until `release` or the end of the process."""
+    """The lock of one source, until `release` or the end of the process."""
 
     def __init__(self, database: Database, source: str, run_id: str) -> None:
         self._source = source
@@ -33,7 +33,7 @@ class SourceLock:
         try:
             self._wait(connection)
             connection.execute(
-                load_statement("lifecycle/name_lock_holder"), {"name": f"ragline run {run_id}"[:63]}
+                load_statement("lifecycle/set_lock_holder"), {"name": f"ragline run {run_id}"[:63]}
             )
         except BaseException:
             connection.close()
@@ -41,7 +41,7 @@ class SourceLock:
         self._connection = connection
 
     def _wait(self, connection: Connection) -> None:
-        deadline = monotonic() + WAIT_S
+        deadline = monotonic() + MAX_WAIT_S
         parameters = {"source": self._source}
         statement = load_statement("lifecycle/try_source_lock")
         while not connection.execute(statement, parameters).scalar_one():
@@ -50,13 +50,13 @@ class SourceLock:
                     load_statement("lifecycle/select_lock_holder"), parameters
                 ).scalar()
                 raise SyncInProgressError(
-                    f"source {self._source} is being synced by {holder or 'another run'}; it goes "
-                    "on, sync again when it has ended"
+                    f"source {self._source} is being synced by {holder or 'another run'}; sync "
+                    "again when that run has ended"
                 )
-            sleep(LOOK_EVERY_S)
+            sleep(POLL_INTERVAL_S)
 
     def release(self) -> None:
-        """Give the lock back. May run twice."""
+        """Release the lock. May run twice."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None

@@ -1,4 +1,4 @@
-"""What each run did for each source: one row a run and source, filled in stage by stage."""
+"""What each run did for each source: one row per run and source, to which each stage adds."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from ragline.storage.statements import load_statement
 
 @dataclass(frozen=True, slots=True)
 class SourceSync:
-    """One run's report for one source; counts are documents, `chunks` and `embeddings` aside.
+    """One run's report for one source. Counts are documents, except chunks and embeddings.
 
-    `chunks` = `embeddings_made` + `embeddings_reused`: every chunk of the source needs a
-    vector, and a vector is made once for a text. `seconds` is the time spent in its stages.
-    `build_left` counts the documents that a new generation lacks which the run left to the next.
+    `chunks` = `embeddings_made` + `embeddings_reused`: every chunk of the source needs a vector,
+    and a text is embedded once. `seconds` is the time spent in the stages. `build_left` counts the
+    documents that a new generation does not contain because the run left its build to the next one.
     """
 
     source: str
@@ -51,25 +51,25 @@ def record_counts(run_context: RunContext, source_id: int, counts: Any, seconds:
     _write(run_context, source_id, seconds, known)
 
 
-def record_finish(run_context: RunContext, source_id: int) -> None:
-    """Note that a run has done all its stages for a source."""
+def record_completion(run_context: RunContext, source_id: int) -> None:
+    """Record that a run has completed all its stages for a source."""
     _write(run_context, source_id, 0.0, {"finished_at": func.clock_timestamp()})
 
 
 def record_error(run_context: RunContext, source_id: int, error: Exception) -> None:
-    """Note what stopped a run at a source; the error itself is the caller's to raise."""
+    """Record the error that stopped a run at a source; the caller raises it."""
     _write(run_context, source_id, 0.0, {"error": f"{type(error).__name__}: {error}"})
 
 
 def record_run_error(
     database: Database, run_id: str, names: Sequence[str], error: str, started_at: float | None
 ) -> None:
-    """Note why a run failed, with those of its sources that it did not finish.
+    """Record why a run failed, for those of its sources that it did not complete.
 
-    What a stage has noted of its own error stays. `started_at` is in seconds since 1970.
+    An error that a stage recorded before is kept. `started_at` is in seconds since 1970.
     """
     statement = load_statement("lifecycle/record_run_error")
-    moment = None if started_at is None else datetime.fromtimestamp(started_at, UTC)
+    started = None if started_at is None else datetime.fromtimestamp(started_at, UTC)
     with database.begin() as connection:
         connection.execute(
             statement,
@@ -77,7 +77,7 @@ def record_run_error(
                 "run_id": run_id,
                 "sources": list(names),
                 "error": error,
-                "started_at": moment,
+                "started_at": started,
             },
         )
 
@@ -92,7 +92,7 @@ def read_sync_reports(database: Database, run_id: str) -> dict[str, SourceSync]:
 
 
 def merge_syncs(runs: Sequence[dict[str, SourceSync]]) -> dict[str, SourceSync]:
-    """What runs in a row did, by source: sums of what each did, and how the last left it."""
+    """What consecutive runs did together, by source: sums of work, and the state after the last."""
     merged: dict[str, SourceSync] = {}
     for reports in runs:
         for name, last in reports.items():

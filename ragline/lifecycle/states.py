@@ -1,8 +1,8 @@
-"""The states of a document and the ways between them: the one state machine.
+"""The states of a document and the transitions between them.
 
-docs/lifecycle.md shows this table, the database refuses every other step (the trigger
-`documents_transition`), and tests compare the three. Who takes a step is `listing` (what the
-source says), `ledger` (what reading gave), `ledger` (what the index holds) and the commands.
+docs/lifecycle.md shows this table, the database refuses every other transition (the trigger
+`documents_transition`), and tests compare the three. `listing`, `ledger` and the commands make the
+transitions.
 """
 
 from __future__ import annotations
@@ -54,5 +54,5 @@ TRANSITIONS = (
 
 
 def list_pairs() -> set[tuple[str, str]]:
-    """Every permitted step as (from, to)."""
+    """Every permitted transition as (from, to)."""
     return {(state, rule.to_state) for rule in TRANSITIONS for state in rule.from_states}

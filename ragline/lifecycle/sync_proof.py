@@ -1,10 +1,9 @@
-"""The sync proof: source, ledger and index hold the same documents, by id and by hash.
+"""The sync proof: source, ledger and index contain the same documents, by id and by hash.
 
-A difference is a fault when nothing explains it; faults are named, fail the check and raise an
-alarm. What the source may have changed since it was listed, and what a sync that runs beside the
-proof has under way, is named and is no fault, unless it is still there after another sync. All of
-it is put back to work at once; the next run repairs it. What must hold between ledger and index
-alone is `invariants`.
+A difference is a fault when nothing explains it. A fault fails the check and raises an alarm. A
+change of the source since its last listing and the work of a concurrent sync explain a difference,
+unless it still exists after another sync. Every difference is reported, and its document is made
+pending, so that the next run repairs it. The rules between ledger and index are `invariants`.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from sqlalchemy import Connection, Row, RowMapping
 from ragline.errors import SourceUnavailableError
 from ragline.fingerprints import hash_bytes
 from ragline.lifecycle.generations import list_generations
-from ragline.lifecycle.invariants import Verdict, check_invariants
+from ragline.lifecycle.invariants import InvariantResult, check_invariants
 from ragline.lifecycle.ledger import register_source
 from ragline.lifecycle.listing import load_listed
 from ragline.lifecycle.run_context import RunContext
@@ -29,22 +28,23 @@ from ragline.sources.registry import KINDS
 from ragline.storage.generation_tables import load_generation_statement
 from ragline.storage.statements import load_statement
 
-# Up to here every document is read and hashed; a larger source is sampled.
-FULL_DOCUMENTS = 1_000
-FULL_BYTES = 16 * 1024 * 1024
-SAMPLED_DOCUMENTS = 300
-SAMPLED_BYTES = 64 * 1024 * 1024
+# Up to this size every document is read and hashed; a larger source is sampled.
+MAX_HASHED_DOCUMENTS = 1_000
+MAX_HASHED_BYTES = 16 * 1024 * 1024
+MAX_SAMPLED_DOCUMENTS = 300
+MAX_SAMPLED_BYTES = 64 * 1024 * 1024
 CONFIDENCE = 0.95
-KEPT_DIFFERENCES = 1_000
+MAX_STORED_DIFFERENCES = 1_000
 OTHER_BYTES = "other bytes in the source"
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A document that source, ledger and index do not agree on, and how they differ.
+    """A document that differs between source, ledger and index, and how it differs.
 
-    Without `is_fault` the source has changed since it was listed, or a sync is at work on it.
-    `versions` says what was compared: a fault is the same difference after another sync.
+    Without `is_fault` the source has changed since it was listed, or a sync is working on it.
+    `versions` are the compared values: a difference with the same values after another sync is a
+    fault.
     """
 
     document_id: str
@@ -55,11 +55,11 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class SyncProof:
-    """What a proof looked at and what it found.
+    """What a proof compared and what it found.
 
-    `is_listed` says whether the source itself was asked. `hashed_documents` were read and
-    compared by SHA-256; where those are not all, at most `largest_unseen_ratio` of the documents
-    differ in their bytes with a confidence of 95 %, given that the sample showed none.
+    `is_listed` says whether the source itself was listed. `hashed_documents` counts the documents
+    that were read and compared by SHA-256. If those are a sample without a difference, at most
+    `largest_unseen_ratio` of the documents differ in their bytes, with a confidence of 95 %.
     """
 
     source: str
@@ -71,12 +71,12 @@ class SyncProof:
     largest_unseen_ratio: float
     differences: list[Difference]
     source_error: str | None
-    verdicts: list[Verdict]
+    invariant_results: list[InvariantResult]
     seconds: float
 
     @property
     def faults(self) -> list[Difference]:
-        """The differences that no change of the source and no sync explains."""
+        """The differences that neither a change of the source nor a sync explains."""
         return [difference for difference in self.differences if difference.is_fault]
 
     @property
@@ -85,15 +85,15 @@ class SyncProof:
 
 
 def prove_source(
-    run_context: RunContext, source_name: str, *, turn: int = 0, in_full: bool = True
+    run_context: RunContext, source_name: str, *, part_number: int = 0, in_full: bool = True
 ) -> SyncProof:
-    """Compare a source, its ledger and its entries; put what differs back to work; keep the proof.
+    """Compare a source, its ledger and its entries; start repairs; store the proof.
 
-    `in_full` asks the source in any case and looks at every entry. Without it, a source whose
-    listing is dear is not asked, and a large index is looked at in part, by `turn`.
+    `in_full` lists the source in any case and checks every entry. Without it, a source that is
+    expensive to list is not listed, and one part of a large index is checked, by `part_number`.
 
-    A source that cannot be listed to its end leaves the proof open: `source_error` says why. The
-    proof waits for no sync and keeps none waiting.
+    If the source cannot be listed to its end, the proof does not hold and `source_error` says why.
+    A proof and a sync do not wait for each other.
     """
     started = perf_counter()
     settings = run_context.configuration.source(source_name)
@@ -102,8 +102,8 @@ def prove_source(
     comparison = _Comparison(run_context, source_name, source_id)
     if in_full or KINDS[settings.kind].is_listed_cheaply:
         comparison.try_source(run_context.open_source(source_name))
-    verdicts = check_invariants(run_context, source_name, turn=turn, in_full=in_full)
-    comparison.add_verdicts(verdicts)
+    results = check_invariants(run_context, source_name, part_number=part_number, in_full=in_full)
+    comparison.add_invariant_results(results)
     comparison.add_unrepaired()
     comparison.conclude()
     documents, entries = _count(run_context, settings.collection, source_id)
@@ -117,29 +117,29 @@ def prove_source(
         largest_unseen_ratio=comparison.largest_unseen_ratio,
         differences=comparison.differences,
         source_error=comparison.source_error,
-        verdicts=verdicts,
+        invariant_results=results,
         seconds=perf_counter() - started,
     )
-    _keep(run_context, source_id, proof)
+    _store_proof(run_context, source_id, proof)
     return proof
 
 
 class _Comparison:
-    """The differences of one source as they are found, and the keys that they are repaired by."""
+    """The differences of one source, and the keys of the documents to repair."""
 
     def __init__(self, run_context: RunContext, source_name: str, source_id: int) -> None:
         self._run_context = run_context
         self._source_name = source_name
         self._parameters = {"source_id": source_id}
-        # A run that has just synced the source proves it before it gives the source back.
-        self._is_own = run_context.holds_source(source_name)
+        # A run that has synced the source proves it before it releases the source's lock.
+        self._has_locked = run_context.has_locked(source_name)
         self._kind = KINDS[run_context.configuration.source(source_name).kind]
-        self._misplaced: set[int] = set()
+        self._outdated: set[int] = set()
         self._unread: dict[str, int] = {}
         self._is_source_unchanged = False
         with run_context.database.connect() as connection:
             self._activity = self._read_activity(connection)
-        # Kept apart: entries are ours alone, a listing changes with the source.
+        # Separate lists: only Ragline changes the index, but the source may change at any time.
         self._of_index: list[Difference] = []
         self._of_source: list[Difference] = []
         self.differences: list[Difference] = []
@@ -149,7 +149,7 @@ class _Comparison:
         self.source_error: str | None = None
 
     def try_source(self, source: Source) -> None:
-        """Hold the source to the ledger; one that cannot be listed now is noted."""
+        """Compare the source with the ledger; record the error of one that cannot be listed now."""
         try:
             self.compare_source(source)
         except SourceUnavailableError as error:
@@ -158,15 +158,15 @@ class _Comparison:
             self.is_listed = True
 
     def compare_source(self, source: Source) -> None:
-        """Hold the source's listing, and the bytes of all or some documents, to the ledger."""
+        """Compare the listing, and the bytes of all or some documents, with the ledger."""
         listed = list(source.list_documents())
         differing, hashes = self._compare_listing(source, listed)
         self._of_source = [*differing, *self._compare_bytes(source, listed, hashes)]
         if self._of_source and self._kind.is_listed_cheaply:
-            self._look_again(source)
+            self._compare_again(source)
 
-    def _look_again(self, source: Source) -> None:
-        """Leave out what was seen while the source was changing; see whether it has changed."""
+    def _compare_again(self, source: Source) -> None:
+        """List again; drop the differences of a source that was changing, and check its probe."""
         differing, hashes = self._compare_listing(source, list(source.list_documents()))
         same_version = {row["document_id"] for row in hashes}
         self._of_source = [
@@ -186,7 +186,7 @@ class _Comparison:
     def _compare_listing(
         self, source: Source, listed: Sequence[ListedDocument]
     ) -> tuple[list[Difference], Sequence[RowMapping]]:
-        """What listing and ledger do not agree on, and the hashes of what they agree on."""
+        """The differences of listing and ledger, and the hashes of the documents without one."""
         with self._run_context.database.begin() as connection:
             load_listed(connection, listed, source, self._parameters["source_id"])
             rows = connection.execute(load_statement("checks/compare_listing"), self._parameters)
@@ -195,28 +195,30 @@ class _Comparison:
             hashes = known.mappings().all()
         return found, hashes
 
-    def add_verdicts(self, verdicts: Sequence[Verdict]) -> None:
-        """Take over what breaks an invariant."""
-        for verdict in verdicts:
-            words = verdict.invariant.name.replace("_", " ")
-            for broken in verdict.broken:
-                self._of_index.append(Difference(broken.document_id, words))
-                self._misplaced.add(broken.document_key)
+    def add_invariant_results(self, results: Sequence[InvariantResult]) -> None:
+        """Add the documents that violate an invariant."""
+        for result in results:
+            words = result.invariant.name.replace("_", " ")
+            for violation in result.violations:
+                self._of_index.append(Difference(violation.document_id, words))
+                self._outdated.add(violation.document_key)
 
     def add_unrepaired(self) -> None:
-        """Take over the faults of the last proof that no sync has repaired since."""
+        """Add the faults of the last proof that no sync has repaired since."""
         named = {found.document_id for found in (*self._of_index, *self._of_source)}
         with self._run_context.database.connect() as connection:
-            rows = connection.execute(load_statement("checks/select_unmended"), self._parameters)
+            rows = connection.execute(
+                load_statement("checks/select_unrepaired_faults"), self._parameters
+            )
             self._of_index += [
                 Difference(**row) for row in rows.mappings() if row["document_id"] not in named
             ]
 
     def conclude(self) -> None:
-        """Tell faults from what is under way, and put back to work what differs.
+        """Decide which differences are faults, and start the repair.
 
-        Beside a sync nothing is touched: it proves its own work when it ends. Entries that belong
-        to no document go at once.
+        While a sync runs, nothing is repaired: the sync proves its own work at its end. Entries of
+        documents that do not exist are deleted at once.
         """
         with self._run_context.database.begin() as connection:
             is_settled = self._is_settled(connection)
@@ -231,8 +233,8 @@ class _Comparison:
                 self._repair(connection)
 
     def _is_settled(self, connection: Connection) -> bool:
-        """Whether the last sync did all its stages, and none was at work beside this proof."""
-        if self._is_own:
+        """Whether the last sync completed all its stages and none ran during this proof."""
+        if self._has_locked:
             return True
         is_free = connection.execute(
             load_statement("checks/try_source_lock"), {"source": self._source_name}
@@ -244,16 +246,16 @@ class _Comparison:
         )
 
     def _is_unexplained(self, found: Difference, before: dict[tuple[str, str], bool]) -> bool:
-        """Whether the source was the same when it was listed, or a sync since changed nothing."""
-        is_kept = found.what == OTHER_BYTES and self._kind.is_listed_cheaply
+        """Whether neither a change since the listing nor a missing sync explains a difference."""
+        has_same_version = found.what == OTHER_BYTES and self._kind.is_listed_cheaply
         return (
             self._is_source_unchanged
-            or is_kept
+            or has_same_version
             or before.get((found.document_id, found.versions), False)
         )
 
     def _read_findings(self, connection: Connection) -> dict[tuple[str, str], bool]:
-        """The last proof's differences, and whether one of them that is still there is a fault."""
+        """The last proof's differences; the value says whether one that still exists is a fault."""
         row = connection.execute(
             load_statement("checks/select_last_findings"), self._parameters
         ).first()
@@ -272,11 +274,11 @@ class _Comparison:
     def _repair(self, connection: Connection) -> None:
         changed = {found.document_id for found in self._of_source if found.what == OTHER_BYTES}
         unread = {key for name, key in self._unread.items() if name in changed}
-        self._reopen(connection, self._misplaced - unread, is_reread=False)
+        self._reopen(connection, self._outdated - unread, is_reread=False)
         self._reopen(connection, unread, is_reread=True)
         self._delete_orphans(connection)
-        # No probe shows them: whoever watches the source shall start a sync all the same.
-        connection.execute(load_statement("checks/forget_listed_probe"), self._parameters)
+        # The source's probe has not changed, so this makes the sensor start a sync.
+        connection.execute(load_statement("checks/clear_listed_probe"), self._parameters)
 
     def _reopen(self, connection: Connection, keys: set[int], *, is_reread: bool) -> None:
         if keys:
@@ -286,12 +288,12 @@ class _Comparison:
             )
 
     def _delete_orphans(self, connection: Connection) -> None:
-        if not self._misplaced:
+        if not self._outdated:
             return
         collection = self._run_context.configuration.source(self._source_name).collection
         for generation in list_generations(connection, collection):
             statement = load_generation_statement("checks/delete_orphans", generation.id)
-            connection.execute(statement, {"document_keys": sorted(self._misplaced)})
+            connection.execute(statement, {"document_keys": sorted(self._outdated)})
 
     def _compare_bytes(
         self, source: Source, listed: Sequence[ListedDocument], hashes: Sequence[RowMapping]
@@ -309,29 +311,30 @@ class _Comparison:
                 versions = json.dumps([known["version"], found])
                 differing.append(Difference(fetched.document_id, OTHER_BYTES, versions=versions))
                 self._unread[fetched.document_id] = known["document_key"]
-        self.largest_unseen_ratio = bound_unseen(self.hashed, len(hashes))
+        self.largest_unseen_ratio = bound_unseen_ratio(self.hashed, len(hashes))
         return differing
 
 
 def _choose_documents(hashes: Sequence[RowMapping], sizes: dict[str, int]) -> dict[str, RowMapping]:
-    """All documents of a small source, else as many at random as the sample's bounds allow."""
+    """All documents of a small source; of a larger one a random sample up to the limits."""
     total = sum(sizes.get(row["document_id"], 0) for row in hashes)
-    if len(hashes) <= FULL_DOCUMENTS and total <= FULL_BYTES:
+    if len(hashes) <= MAX_HASHED_DOCUMENTS and total <= MAX_HASHED_BYTES:
         return {row["document_id"]: row for row in hashes}
     chosen: dict[str, RowMapping] = {}
-    room = SAMPLED_BYTES
-    for row in random.sample(hashes, min(SAMPLED_DOCUMENTS, len(hashes))):
-        room -= sizes.get(row["document_id"], 0)
-        if room < 0 and chosen:
+    bytes_left = MAX_SAMPLED_BYTES
+    for row in random.sample(hashes, min(MAX_SAMPLED_DOCUMENTS, len(hashes))):
+        bytes_left -= sizes.get(row["document_id"], 0)
+        if bytes_left < 0 and chosen:
             break
         chosen[row["document_id"]] = row
     return chosen
 
 
-def bound_unseen(sampled: int, total: int) -> float:
-    """The largest share of documents that may differ although the sample showed none.
+def bound_unseen_ratio(sampled: int, total: int) -> float:
+    """The largest share of documents that may differ although the sample showed no difference.
 
-    0 when all were looked at, 1 when none was; else the share p at which (1 - p)^n = 1 - 0.95.
+    0 when all documents were sampled, 1 when none was; else the p for which (1 - p)^n = 1 - 0.95.
+    Source: the binomial bound for zero observed events, at a confidence of 95 %.
     """
     if sampled >= total:
         return 0.0
@@ -341,7 +344,7 @@ def bound_unseen(sampled: int, total: int) -> float:
 
 
 def _count(run_context: RunContext, collection: str, source_id: int) -> tuple[int, int]:
-    """Documents of the source, and its entries in what searches see, else in the newest."""
+    """Documents of the source, and its entries in the live generation, else in the newest one."""
     with run_context.database.connect() as connection:
         generations = list_generations(connection, collection)
         generations.sort(key=lambda generation: generation.state == "live")
@@ -352,13 +355,14 @@ def _count(run_context: RunContext, collection: str, source_id: int) -> tuple[in
     return row.documents, row.entries
 
 
-def _keep(run_context: RunContext, source_id: int, proof: SyncProof) -> None:
+def _store_proof(run_context: RunContext, source_id: int, proof: SyncProof) -> None:
     differences = [
-        [difference.document_id, difference.what] for difference in proof.faults[:KEPT_DIFFERENCES]
+        [difference.document_id, difference.what]
+        for difference in proof.faults[:MAX_STORED_DIFFERENCES]
     ]
     findings = [
         [difference.document_id, difference.versions, difference.is_fault]
-        for difference in proof.differences[:KEPT_DIFFERENCES]
+        for difference in proof.differences[:MAX_STORED_DIFFERENCES]
     ]
     parameters = {
         "source_id": source_id,

@@ -1,7 +1,13 @@
-"""The SQL files under sql/queries, loaded in one place."""
+"""The SQL files under `sql/queries`, loaded in one place.
+
+A line `{work_left/NAME}` in a statement is replaced by `sql/work_left/NAME.sql`: the tables and
+conditions that define the work that is left of a stage. So the statement that counts the work and
+the one that claims it have one definition, and one plan each.
+"""
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
@@ -9,18 +15,26 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from sqlalchemy import TextClause
 
+DEFINITION_LINE = re.compile(r"^\{(work_left/[a-z_]+)\}$", re.MULTILINE)
+COMMENT_LINE = re.compile(r"^--.*\n", re.MULTILINE)
+
 
 @cache
 def load_statement(name: str) -> TextClause:
     """The statement in `sql/queries/<name>.sql`; its `:names` are bound parameters."""
     from sqlalchemy import text  # 0.3 s that reading a configuration must not pay
 
-    area, _, stem = name.partition("/")
-    path = files("sql") / "queries" / area / f"{stem}.sql"
-    return text(path.read_text(encoding="utf-8"))
+    return text(_insert_definitions(load_template(f"queries/{name}.sql")))
 
 
 @cache
 def load_template(name: str) -> str:
-    """The text of a file beside the queries, such as `generation.sql`."""
+    """The text of a file under `sql`, such as `generation.sql`."""
     return (files("sql") / name).read_text(encoding="utf-8")
+
+
+def _insert_definitions(statement: str) -> str:
+    """A statement with the definitions of work left in place of their names."""
+    return DEFINITION_LINE.sub(
+        lambda line: COMMENT_LINE.sub("", load_template(f"{line[1]}.sql")).rstrip(), statement
+    )

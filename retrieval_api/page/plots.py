@@ -8,7 +8,7 @@ from datetime import date, timedelta
 
 from markupsafe import Markup
 
-from ragline.durations import say_duration
+from ragline.durations import format_duration
 from ragline.quality.figures import QualityFigures
 from ragline.quality.history import DailySearchStats, LatencyPercentiles, StoredEvaluation
 from ragline.status import Clock, SourceStatus
@@ -50,7 +50,7 @@ def _build_clock_view(id_: str, name: str, clock: Clock) -> ClockView:
     waits = "nothing waits"
     if clock.waiting_seconds:
         waits = f"a change waits for {format_age(clock.waiting_seconds)}"
-    text = f"{waits}; the limit is {say_duration(clock.within_seconds)}"
+    text = f"{waits}; the limit is {format_duration(clock.within_seconds)}"
     readings = clock.readings
     usual = None
     if readings.p95_seconds is not None:

@@ -68,8 +68,8 @@ class Replay:
             collections=(collection,), sources=(source,), home=self.home / ".ragline"
         )
         run_context = RunContext(configuration, self.database, "replay")
-        run_context._embedders["hash"] = self.embedder
-        run_context._tokenizers["hash"] = WordTokenizer()
+        run_context.models.add_embedder("hash", self.embedder)
+        run_context.models.add_tokenizer("hash", WordTokenizer())
         return run_context
 
     def ledger(self) -> dict[str, str]:

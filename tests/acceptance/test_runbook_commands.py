@@ -94,7 +94,7 @@ def sync_once(folder: Path, embedder: Embedder) -> None:
         open_database(configuration) as database,
         RunContext(configuration, database, "run-1") as run_context,
     ):
-        run_context._embedders[embedder.space.model] = embedder
+        run_context.models.add_embedder(embedder.space.model, embedder)
         for stage in (sync_documents, build_chunks, embed_chunks, apply_entries):
             stage(run_context, "handbook-files")
         publish_index(run_context, "handbook")

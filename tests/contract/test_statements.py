@@ -127,8 +127,8 @@ def refusal(connection: Connection, name: str) -> str | None:
 
 # Who claims work and who counts what is left must mean the same, or a worker waits for ever.
 CLAIMS = (
-    ("lifecycle/select_unread_documents", "lifecycle/count_unread_documents"),
-    ("lifecycle/select_misplaced_documents", "lifecycle/count_misplaced_documents"),
+    ("lifecycle/claim_unread_documents", "lifecycle/count_unread_documents"),
+    ("lifecycle/claim_outdated_documents", "lifecycle/count_outdated_documents"),
     ("lifecycle/insert_embedding_requests", "lifecycle/count_unembedded_texts"),
 )
 

@@ -19,7 +19,7 @@ from ragline.lifecycle.chunks import build_chunks
 from ragline.lifecycle.documents import sync_documents
 from ragline.lifecycle.generation_states import GENERATION_TRANSITIONS, list_generation_pairs
 from ragline.lifecycle.removals import remove_source
-from ragline.lifecycle.search_index import COUNT_AGE, publish_index
+from ragline.lifecycle.search_index import MAX_COUNT_AGE, publish_index
 from ragline.parsing.parsed_document import ParsedDocument
 from ragline.storage.database import Database
 
@@ -407,7 +407,7 @@ def test_counts_are_compared_once_a_day_and_not_at_every_publish(database, open_
     query(
         database,
         "update ragline.generations set counted_at = counted_at - interval "
-        f"'{COUNT_AGE.total_seconds():.0f} seconds' returning id",
+        f"'{MAX_COUNT_AGE.total_seconds():.0f} seconds' returning id",
     )
     sync(open_run_context())
     assert query(database, "select entry_count from ragline.generations") == [2]
@@ -471,7 +471,7 @@ def test_document_that_a_new_chunker_cannot_cut_is_served_as_before(
         report = sync(open_run_context(**OTHER_CHUNKS)).index
         assert served(database) == {name: one.text for name, one in tree.documents.items()}
         assert not report.is_live
-        assert "1 documents cannot be cut as the settings ask for, first garden" in str(
+        assert "1 documents cannot be chunked as the settings ask for, first garden" in str(
             report.reason
         )
     assert query(database, "select distinct state from ragline.documents") == ["ready"]
@@ -534,8 +534,8 @@ def test_entry_that_cannot_be_written_fails_its_document_alone(
         "where document_id = 'garden'",
     ) == [
         (
-            "quarantined BrokenDocumentError document garden: the index cannot hold an entry of it "
-            "(it is too much CONTEXT: PL/pgSQL function refuse() line 1 at RAISE)"
+            "quarantined BrokenDocumentError document garden: the index cannot store an entry of "
+            "it (it is too much CONTEXT: PL/pgSQL function refuse() line 1 at RAISE)"
         )
     ]
 
@@ -552,7 +552,7 @@ def test_entry_that_a_new_generation_cannot_hold_leaves_the_live_one_as_it_is(
         tree.write("roof", f"the roof is red {number}")
         report = sync(open_run_context(embedding_model="other")).index
         assert served(database) == {name: one.text for name, one in tree.documents.items()}
-        assert "document garden: the index cannot hold an entry of it" in str(report.reason)
+        assert "document garden: the index cannot store an entry of it" in str(report.reason)
     assert states(database) == ["live", "building"]
     with database.begin() as connection:
         connection.execute(text("drop trigger refuse on ragline.entries_2"))

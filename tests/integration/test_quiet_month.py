@@ -150,7 +150,7 @@ class Watched:
                 stage(run_context, self.name)
                 self.pass_time()
             if not has_failed:
-                prove_source(run_context, self.name, turn=self.runs, in_full=False)
+                prove_source(run_context, self.name, part_number=self.runs, in_full=False)
                 self.counts["proofs"] += 1
                 publish_index(run_context, self.name)
         ended = self.clock.now().timestamp()

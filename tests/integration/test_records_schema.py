@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Connection, text
 
 from ragline.configuration import RetentionSettings
-from ragline.lifecycle.retention import collect_expired
+from ragline.lifecycle.retention import delete_expired
 from ragline.search.client_hashes import ClientHashes
 from ragline.search.recording import record_feedback
 from ragline.storage.database import Database
@@ -75,10 +75,10 @@ def test_feedback_and_figures_go_with_the_searches(database: Database, request_i
         ClientHashes().hash_client(connection, day_before(connection, 0), "somebody")
         keep = {"collection": "handbook", "day": "2026-03-01", "figures": "{}", "run_id": None}
         connection.execute(load_statement("quality/upsert_quality_figures"), keep)
-    report = collect_expired(database, RetentionSettings())
+    report = delete_expired(database, RetentionSettings())
     assert report.deleted["client_salts"] == 1
     assert (report.deleted["requests"], report.deleted["quality_figures"]) == (0, 0)
-    report = collect_expired(database, RetentionSettings(requests=timedelta(0)))
+    report = delete_expired(database, RetentionSettings(requests=timedelta(0)))
     assert (report.deleted["requests"], report.deleted["quality_figures"]) == (1, 1)
     with database.connect() as connection:
         assert read_kinds(connection) == []

@@ -21,7 +21,7 @@ from sqlalchemy import make_url, text
 from ragline.configuration import RetentionSettings
 from ragline.errors import DocumentUnreadableError, UnknownSourceError
 from ragline.lifecycle.removals import confirm_removals, remove_source
-from ragline.lifecycle.retention import collect_expired
+from ragline.lifecycle.retention import delete_expired
 from ragline.lifecycle.sync_proof import prove_source
 from ragline.status import SourceStatus, read_documents, read_status
 from ragline.storage.postgres_programs import PostgresPrograms
@@ -334,7 +334,7 @@ def test_what_is_deleted_for_good_is_in_no_table(run_context, tree, database_url
     del tree.documents["secret/plan.md"]
     sync(run_context)
     # Already no search finds it; the tombstone, the parse and the vector wait for their time.
-    collect_expired(run_context.database, AT_ONCE)
+    delete_expired(run_context.database, AT_ONCE)
     left = dump(database_url)
     for trace in ("xylophon", "quincunx", "secret/plan", "bob"):
         assert trace not in left
@@ -346,7 +346,7 @@ def test_what_was_replaced_is_in_no_table_either(run_context, tree, database_url
     sync(run_context)
     tree.write("plan.md", "Nothing is under the stairs.")
     sync(run_context)
-    collect_expired(run_context.database, AT_ONCE)
+    delete_expired(run_context.database, AT_ONCE)
     left = dump(database_url)
     assert "xylophon" not in left
     assert "plan.md" in left
@@ -362,7 +362,7 @@ def test_retention_times_are_kept(run_context, tree):
     sync(run_context)
     del tree.documents["notes/07.md"]
     sync(run_context)
-    kept = collect_expired(run_context.database, RetentionSettings())
+    kept = delete_expired(run_context.database, RetentionSettings())
     assert not any(kept.deleted.values())
     with run_context.database.begin() as connection:
         connection.execute(
@@ -375,7 +375,7 @@ def test_retention_times_are_kept(run_context, tree):
                     "unreferenced_since - interval '8 days'"
                 )
             )
-    deleted = collect_expired(run_context.database, RetentionSettings()).deleted
+    deleted = delete_expired(run_context.database, RetentionSettings()).deleted
     assert (deleted["tombstones"], deleted["parses"], deleted["chunks"]) == (1, 1, 1)
     # A vector is kept longer than a parse.
     assert deleted["embeddings"] == 0

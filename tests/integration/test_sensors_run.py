@@ -180,7 +180,7 @@ def station(
         assert context.run is not None
         run_id = context.run.run_id
         with RunContext(configuration, database, run_id, interruption) as run_context:
-            run_context._embedders[MODEL] = embedder
+            run_context.models.add_embedder(MODEL, embedder)
             yield run_context
 
     definitions = build_definitions(configuration, run_context=ResourceDefinition(open_run_context))

@@ -37,8 +37,8 @@ from sqlalchemy import text
 
 from ragline.embedder.space import EmbeddingSpace
 from ragline.errors import ConfigurationError
-from ragline.lifecycle import build_slices, embeddings
-from ragline.lifecycle.search_index import IndexReport
+from ragline.lifecycle import build_pauses, embeddings
+from ragline.lifecycle.index_report import IndexReport
 from ragline.storage.database import Database
 
 EXAMPLES = choose_count(40, 3_000)
@@ -323,11 +323,11 @@ def test_no_sequence_of_settings_keeps_a_removal_or_a_change_away(
     record_property: Callable[[str, object], None],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(build_slices, "PATIENCE_S", 0.0)
-    monkeypatch.setattr(build_slices, "LOCAL_LOOK_S", 0.0)
+    monkeypatch.setattr(build_pauses, "MIN_BUILD_S", 0.0)
+    monkeypatch.setattr(build_pauses, "LOCAL_CHECK_INTERVAL_S", 0.0)
     monkeypatch.setattr(embeddings, "FIRST_BUILD_TEXTS", 1)
     monkeypatch.setattr(embeddings, "BUILD_BATCH_S", 0.0)
-    monkeypatch.setattr(embeddings, "LEAST_BUILD_TEXTS", 1)
+    monkeypatch.setattr(embeddings, "MIN_BUILD_TEXTS", 1)
     counts: Counter[str] = Counter()
     machine: Callable[[], Machine] = type(
         f"Settings{part}", (Machine,), {"database": database, "home": tmp_path, "counts": counts}

@@ -12,8 +12,8 @@ from ragline.lifecycle.documents import sync_documents
 from ragline.lifecycle.embeddings import embed_chunks
 from ragline.lifecycle.entries import apply_entries
 from ragline.lifecycle.generations import list_generations
-from ragline.lifecycle.invariants import ENTRIES_PER_PART, check_invariants, count_parts
-from ragline.lifecycle.sync_proof import SyncProof, bound_unseen, prove_source
+from ragline.lifecycle.invariants import MAX_PART_ENTRIES, check_invariants, count_index_parts
+from ragline.lifecycle.sync_proof import SyncProof, bound_unseen_ratio, prove_source
 from ragline.status import read_status
 
 SENTENCE = "The lighthouse of {} is kept by nobody since the harbour was closed for good. "
@@ -333,14 +333,15 @@ def test_large_live_index_is_looked_at_in_parts_that_cover_it(run_context):
     with run_context.database.begin() as connection:
         connection.execute(
             text("update ragline.generations set entry_count = :count"),
-            {"count": 2 * ENTRIES_PER_PART + 1},
+            {"count": 2 * MAX_PART_ENTRIES + 1},
         )
         (generation,) = list_generations(connection, "tree")
-    assert count_parts(generation) == 3
+    assert count_index_parts(generation) == 3
     seen = [
-        {broken.document_id for verdict in verdicts for broken in verdict.broken}
-        for verdicts in (
-            check_invariants(run_context, "tree", turn=turn, in_full=False) for turn in range(3)
+        {broken.document_id for result in results for broken in result.violations}
+        for results in (
+            check_invariants(run_context, "tree", part_number=turn, in_full=False)
+            for turn in range(3)
         )
     ]
     assert all(len(part) < 4 for part in seen)
@@ -351,4 +352,4 @@ def test_large_live_index_is_looked_at_in_parts_that_cover_it(run_context):
     ("sampled", "total", "bound"), [(4, 4, 0.0), (0, 9, 1.0), (300, 10_000, 0.009936)]
 )
 def test_sample_bounds_what_may_differ_unseen(sampled, total, bound):
-    assert bound_unseen(sampled, total) == pytest.approx(bound, abs=1e-6)
+    assert bound_unseen_ratio(sampled, total) == pytest.approx(bound, abs=1e-6)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ragline.durations import say_duration
+from ragline.durations import format_duration
 
 
 @pytest.mark.parametrize(
@@ -15,4 +15,4 @@ from ragline.durations import say_duration
     ],
 )  # fmt: skip
 def test_limit_is_said_as_it_is_declared(seconds: float, said: str) -> None:
-    assert say_duration(seconds) == said
+    assert format_duration(seconds) == said

@@ -16,8 +16,8 @@ from ragline.errors import (
     UnsupportedFormatError,
 )
 from ragline.lifecycle.ledger import (
-    LONGEST_RETRY,
     MAX_ATTEMPTS,
+    MAX_RETRY_DELAY,
     choose_failure_state,
     retry_delay,
 )
@@ -34,7 +34,7 @@ def test_last_attempt_quarantines():
 
 def test_fault_of_ours_never_quarantines_a_document():
     assert choose_failure_state(ParserUnavailableError("x"), MAX_ATTEMPTS + 3) == "failed"
-    assert retry_delay(1_000_000) == LONGEST_RETRY
+    assert retry_delay(1_000_000) == MAX_RETRY_DELAY
 
 
 @pytest.mark.parametrize(
@@ -63,5 +63,5 @@ def test_unsupported_format_keeps_its_own_state_however_often_it_is_met():
 def test_retries_wait_ever_longer_and_reach_the_limit_before_the_last():
     delays = [retry_delay(attempt) for attempt in range(1, 12)]
     assert delays[:3] == [timedelta(minutes=1), timedelta(minutes=8), timedelta(minutes=64)]
-    assert delays[MAX_ATTEMPTS - 2] == max(delays) == LONGEST_RETRY
+    assert delays[MAX_ATTEMPTS - 2] == max(delays) == MAX_RETRY_DELAY
     assert delays == sorted(delays)

@@ -1,20 +1,4 @@
--- One row: unembedded, the texts that a source's documents need in a generation and that have no
--- vector, also those that somebody embeds now.
+-- One row: unembedded, the distinct texts of a source that have no vector and that a generation
+-- needs. Texts that another worker has claimed count too.
 select count(distinct c.text_hash) as unembedded
-from ragline.documents as d
-join ragline.chunkings as k
-  on k.parse_id = d.parse_id and k.chunker_fingerprint = cast(:chunker_fingerprint as text)
-left join ragline.placements as p
-  on p.document_key = d.id and p.generation_id = cast(:generation_id as bigint)
-join ragline.chunks as c on c.chunking_id = k.id
-where
-  d.source_id = cast(:source_id as bigint)
-  and d.state not in ('missing', 'removed')
-  and p.chunking_id is distinct from k.id
-  and not exists (
-    select
-    from ragline.embeddings as e
-    where
-      e.embedding_space_id = cast(:embedding_space_id as bigint)
-      and e.text_hash = c.text_hash
-  )
+{work_left/unembedded_texts}

@@ -56,7 +56,7 @@ def sync_everything(configuration: Configuration, embedder: Embedder) -> None:
         open_database(configuration) as database,
         RunContext(configuration, database, "run-1") as run_context,
     ):
-        run_context._embedders[embedder.space.model] = embedder
+        run_context.models.add_embedder(embedder.space.model, embedder)
         for source in configuration.sources:
             for stage in (sync_documents, build_chunks, embed_chunks, apply_entries):
                 stage(run_context, source.name)

@@ -127,7 +127,7 @@ def make_database(server: str, template: str) -> str:
 
 def index(configuration: Configuration, database: Database, embedder: Embedder) -> None:
     with RunContext(configuration, database, "run-1") as run_context:
-        run_context._embedders[embedder.space.model] = embedder
+        run_context.models.add_embedder(embedder.space.model, embedder)
         for source in configuration.sources:
             for stage in (sync_documents, build_chunks, embed_chunks, apply_entries):
                 stage(run_context, source.name)

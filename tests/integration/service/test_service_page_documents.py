@@ -86,7 +86,7 @@ def sync(configuration: Configuration, embedder: Embedder, run_id: str) -> None:
         open_database(configuration) as database,
         RunContext(configuration, database, run_id) as run_context,
     ):
-        run_context._embedders[embedder.space.model] = embedder
+        run_context.models.add_embedder(embedder.space.model, embedder)
         for stage in (sync_documents, build_chunks, embed_chunks, apply_entries):
             stage(run_context, "note-files")
         publish_index(run_context, "notes")

@@ -163,7 +163,7 @@ def test_daily_asset_makes_the_dear_figures_and_the_service_shows_them(
         open_database(running.configuration) as database,
         RunContext(running.configuration, database, "run-7") as run_context,
     ):
-        run_context._embedders[embedder.space.model] = embedder
+        run_context.models.add_embedder(embedder.space.model, embedder)
         run = materialize(
             [build_retrieval_quality()],
             partition_key=day,

@@ -1,7 +1,7 @@
--- One row: misplaced, the documents of a source whose entries in a generation differ from what
--- the ledger wants, also those that somebody places now, but for those that lack a vector
--- and :refused.
-select count(*) as misplaced
+-- Work left of the stage `index`: the documents d of a source whose entries in a generation differ
+-- from the ledger, without :failed_documents. k is the chunking that the entries must have (no row:
+-- they must be deleted), p the one that they have. A document that lacks a vector does not count:
+-- its vectors are work of the stage `embed`.
 from ragline.documents as d
 left join ragline.chunkings as k
   on k.parse_id = d.parse_id
@@ -11,7 +11,7 @@ left join ragline.placements as p
   on p.document_key = d.id and p.generation_id = cast(:generation_id as bigint)
 where
   d.source_id = cast(:source_id as bigint)
-  and d.id <> all(cast(:refused as bigint[]))
+  and d.id <> all(cast(:failed_documents as bigint[]))
   and case
     when k.id is not null
       then (

@@ -1,7 +1,5 @@
--- Claims parses of a source's documents that this chunker has not cut yet, in order of id, those
--- after :after, but for :refused. What another worker cuts is skipped, and what could not be cut
--- waits for its next attempt.
-select p.id, p.text, p.elements, p.file_type, p.title
+-- Work left of the stage `chunk`: the parses p of a source's documents that this chunker has not
+-- chunked, without :failed_parses. A document that could not be chunked waits for its next attempt.
 from ragline.parses as p
 where
   exists (
@@ -18,8 +16,4 @@ where
     from ragline.chunkings as k
     where k.parse_id = p.id and k.chunker_fingerprint = cast(:chunker_fingerprint as text)
   )
-  and p.id > cast(:after as bigint)
-  and p.id <> all(cast(:refused as bigint[]))
-order by p.id
-limit cast(:limit as integer)
-for no key update of p skip locked
+  and p.id <> all(cast(:failed_parses as bigint[]))

@@ -1,13 +1,11 @@
--- One row: unplaced, the readable documents of a collection that a generation lacks.
-select count(*) as unplaced
+-- Work left of a build: the readable documents d that a generation does not contain with their
+-- present text. A document that could not be chunked does not count.
 from ragline.documents as d
-join ragline.sources as s on s.id = d.source_id
 left join ragline.placements as p
   on p.document_key = d.id and p.generation_id = cast(:generation_id as bigint)
 left join ragline.chunkings as k on k.id = p.chunking_id
 where
-  s.collection_id = cast(:collection_id as bigint)
-  and d.state not in ('missing', 'removed')
+  d.state not in ('missing', 'removed')
   and (d.state <> 'failed' or d.error_name is distinct from 'ChunkingError')
   and d.parse_id is not null
   and (p.document_key is null or k.parse_id <> d.parse_id)

@@ -25,7 +25,7 @@ from dagster_project.due_syncs import read_known
 from dagster_project.syncing import run_sync
 from ragline.configuration import Configuration
 from ragline.embedder.space import EmbeddingSpace
-from ragline.lifecycle import build_slices, embeddings
+from ragline.lifecycle import build_pauses, embeddings
 from ragline.lifecycle.source_syncs import read_sync_reports
 from ragline.progress import SilentProgress
 from ragline.status import read_status
@@ -108,11 +108,11 @@ class Site:
 
 @pytest.fixture
 def site(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
-    monkeypatch.setattr(build_slices, "PATIENCE_S", 0.1)
-    monkeypatch.setattr(build_slices, "LOCAL_LOOK_S", 0.05)
+    monkeypatch.setattr(build_pauses, "MIN_BUILD_S", 0.1)
+    monkeypatch.setattr(build_pauses, "LOCAL_CHECK_INTERVAL_S", 0.05)
     monkeypatch.setattr(embeddings, "FIRST_BUILD_TEXTS", 4)
     monkeypatch.setattr(embeddings, "BUILD_BATCH_S", 0.2)
-    monkeypatch.setattr(embeddings, "LEAST_BUILD_TEXTS", 1)
+    monkeypatch.setattr(embeddings, "MIN_BUILD_TEXTS", 1)
     tree = TreeSource()
     for number in range(DOCUMENTS):
         tree.write(f"note-{number}", f"the note number {number} is told by itself")
@@ -194,7 +194,7 @@ def test_change_does_not_embed_what_a_build_of_the_same_model_asked_for(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ):
     """The queue is one for a model: what a build left in it is hours of work."""
-    monkeypatch.setattr(build_slices, "PATIENCE_S", 0.0)
+    monkeypatch.setattr(build_pauses, "MIN_BUILD_S", 0.0)
     settings = {"chunking": {"max_tokens": 16, "overlap_tokens": 0}, "language": "german"}
     for name in list(site.tree.documents):
         site.tree.write(name, " ".join(f"{name} says word {word}" for word in range(10)))
@@ -247,8 +247,8 @@ def test_sync_of_the_command_line_ends_with_the_build(
         (notes / f"{number}.md").write_text(text_of, "utf-8")
     configuration = configure(CONFIGURATION)
     assert run_sync(configuration, database, ["note-files"], SilentProgress()).ok
-    monkeypatch.setattr(build_slices, "PATIENCE_S", 0.0)
-    monkeypatch.setattr(build_slices, "_has_news", lambda *_: True)
+    monkeypatch.setattr(build_pauses, "MIN_BUILD_S", 0.0)
+    monkeypatch.setattr(build_pauses, "_has_changed", lambda *_: True)
     monkeypatch.setattr(embeddings, "FIRST_BUILD_TEXTS", 4)
     configuration = configure(CONFIGURATION.replace("200", "64"))
     outcome = run_sync(configuration, database, ["note-files"], SilentProgress())

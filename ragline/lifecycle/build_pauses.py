@@ -1,0 +1,108 @@
+"""How a run interrupts the build of a new generation when a source has changed.
+
+A run locks its source, so a change would wait for hours of embedding. Between two batches of a
+build the run checks whether a locked source has changed. If so, it leaves the rest to the next run,
+which lists the source, updates the live generation and continues the build. The work that is done
+stays in the database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from time import monotonic
+
+from ragline.lifecycle.run_context import RunContext
+from ragline.sources.registry import KINDS
+from ragline.sources.settings import SourceSettings
+from ragline.storage.statements import load_statement
+
+# A stage builds at least this long, or this ratio of the shorter clock, before a change interrupts
+# it: a source that changes all the time must not prevent the end of a build.
+MIN_BUILD_S = 10.0
+MIN_BUILD_RATIO = 0.1
+# How often a source is checked during a build: a fixed interval for a source on this machine, a
+# ratio of the shorter clock for others.
+LOCAL_CHECK_INTERVAL_S = 2.0
+CHECK_INTERVAL_RATIO = 0.05
+# A source whose probe is not complete is listed again after this ratio of the shorter clock.
+LISTING_AGE_RATIO = 0.5
+MIN_LISTING_AGE = timedelta(seconds=60)
+
+
+def make_pause_check(
+    run_context: RunContext, source_name: str, generation_id: int
+) -> Callable[[], bool]:
+    """A function that says after each batch whether to leave a build to the next run."""
+    return _PauseCheck(run_context, source_name, generation_id).should_pause
+
+
+def count_build_left(run_context: RunContext, source_name: str, source_id: int) -> int | None:
+    """How many documents of a source are not in a build that this run left to the next one.
+
+    None when the run left no build. A build that was completed all the same does not count.
+    """
+    left = {}
+    for name, generation_id in sorted(run_context.paused_builds):
+        if name == source_name:
+            parameters = {"source_id": source_id, "generation_id": generation_id}
+            statement = load_statement("lifecycle/count_unindexed_of_source")
+            with run_context.database.connect() as connection:
+                row = connection.execute(statement, parameters)
+                left[name, generation_id] = int(row.scalar_one())
+    run_context.paused_builds -= {build for build, count in left.items() if count == 0}
+    return max(left.values(), default=0) or None
+
+
+class _PauseCheck:
+    """When to pause the build of one generation for one source in one stage."""
+
+    def __init__(self, run_context: RunContext, source_name: str, generation_id: int) -> None:
+        self._run_context = run_context
+        self._build = (source_name, generation_id)
+        self._is_paused = False
+        self._next_check = monotonic()
+        if self._build not in run_context.paused_builds:
+            settings = run_context.configuration.source(source_name)
+            self._next_check += min(MIN_BUILD_S, MIN_BUILD_RATIO * _shorter_clock(settings))
+
+    def should_pause(self) -> bool:
+        if not self._is_paused and monotonic() >= self._next_check:
+            locked = self._run_context.locked_sources
+            self._is_paused = any(_has_changed(self._run_context, name) for name in locked)
+            settings = self._run_context.configuration.source
+            waits = [_check_interval(settings(name)) for name in locked]
+            self._next_check = monotonic() + min(waits, default=0.0)
+        if self._is_paused:
+            self._run_context.paused_builds.add(self._build)
+        return self._is_paused
+
+
+def _has_changed(run_context: RunContext, source_name: str) -> bool:
+    """Whether a source needs another sync, as far as its probe and the ledger tell."""
+    settings = run_context.configuration.source(source_name)
+    with run_context.database.connect() as connection:
+        row = connection.execute(
+            load_statement("lifecycle/select_changes_since_listing"), {"source": source_name}
+        ).one()
+    if row.is_waiting:
+        return True
+    max_age = max(LISTING_AGE_RATIO * _shorter_clock(settings), MIN_LISTING_AGE.total_seconds())
+    if not KINDS[settings.kind].is_probe_complete and row.listed_for > max_age:
+        return True
+    try:
+        probe = run_context.open_source(source_name).probe()
+    except Exception:  # noqa: BLE001  no failure of a probe is a reason to stop a build
+        return False
+    return bool(probe != row.listed_probe)
+
+
+def _shorter_clock(settings: SourceSettings) -> float:
+    """The shorter of time-to-visible and time-to-forget, in seconds."""
+    return min(settings.visible_within, settings.forgotten_within).total_seconds()
+
+
+def _check_interval(settings: SourceSettings) -> float:
+    if settings.is_local:
+        return LOCAL_CHECK_INTERVAL_S
+    return max(CHECK_INTERVAL_RATIO * _shorter_clock(settings), LOCAL_CHECK_INTERVAL_S)

@@ -1,0 +1,36 @@
+"""The report of the stage `publish` about one collection."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class IndexReport:
+    """The state of a collection's target generation after publishing; of the live one if the target
+    could not be opened.
+
+    `is_live` says whether searches see what the configuration asks for; `reason` says why not. Then
+    `error` is what failed, if anything did: refused settings, a build, or the upkeep of the live
+    generation. `was_promoted` says that this run made the generation live.
+    """
+
+    generation: int
+    entries: int
+    documents: int
+    lexemes: int
+    average_length: float
+    has_vector_index: bool
+    is_live: bool
+    was_promoted: bool
+    reason: str | None
+    dropped_generations: list[int]
+    seconds: float
+    error: Exception | None = None
+
+
+def describe_error(error: Exception) -> str:
+    """The class and the message of an error in one line; a ConfigurationError without its class."""
+    message = " ".join(str(getattr(error, "orig", None) or error).split())
+    name = type(error).__name__
+    return message if name == "ConfigurationError" else f"{name}: {message}"

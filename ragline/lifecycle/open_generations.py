@@ -1,0 +1,185 @@
+"""The generations that a run works on, and in which order.
+
+The generation that the configuration asks for is registered here; building generations that it no
+longer asks for are abandoned. Whether settings can be satisfied is judged in `settings_refusal`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from ragline.chunking import chunker_fingerprint
+from ragline.configuration import CollectionSettings
+from ragline.lifecycle.generations import (
+    Generation,
+    abandon_generations,
+    find_live,
+    list_abandoned,
+    list_generations,
+    raise_if_database_lost,
+    register_generation,
+    try_drop_generation,
+)
+from ragline.lifecycle.run_context import RunContext
+from ragline.lifecycle.settings_refusal import Refusal, find_refusal
+from ragline.text_analysis import VERSION
+
+logger = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class OpenGenerations:
+    """The generations of a collection that a run works on.
+
+    `target` is the generation that the configuration asks for; it may be the live one. When the
+    target could not be opened, `target` is None, `error` says why, and `live` is not None: a
+    collection without a live generation is refused.
+    """
+
+    live: Generation | None
+    target: Generation | None
+    others: tuple[Generation, ...]
+    error: Exception | None
+
+    @property
+    def in_work_order(self) -> list[Generation]:
+        """All generations, the live one first: searches see it."""
+        first = (self.live, self.target, *self.others)
+        return list({one.id: one for one in first if one is not None}.values())
+
+    def is_background_build(self, generation: Generation) -> bool:
+        """Whether searches see another generation while this one is worked on."""
+        return self.live is not None and generation.id != self.live.id
+
+    @property
+    def reported(self) -> Generation:
+        """The generation that a report is about: the target, else the live one."""
+        chosen = self.target or self.live
+        assert chosen is not None
+        return chosen
+
+
+def open_generations(run_context: RunContext, collection_name: str) -> OpenGenerations:
+    """The generations that a stage works on, after abandoning those that nothing asks for.
+
+    Registers the generation that the configuration asks for when it does not exist yet. May run
+    twice, and in two processes at once.
+
+    Raises:
+        ConfigurationError: the settings cannot be satisfied and the collection has no live
+            generation.
+    """
+    refusal = find_refusal(run_context, collection_name)
+    with run_context.database.connect() as connection:
+        live = find_live(list_generations(connection, collection_name))
+    target, error = _open_target(run_context, collection_name, refusal)
+    if error is not None and live is None:
+        raise error
+    with run_context.database.connect() as connection:
+        generations = list_generations(connection, collection_name)
+    settings = run_context.configuration.collection(collection_name)
+    unrequested = [
+        one
+        for one in generations
+        if one.state == "building" and not is_requested(one, settings, target, refusal)
+    ]
+    _abandon_unrequested(run_context, collection_name, unrequested)
+    kept = [_with_loaded_model(one, target) for one in generations if one not in unrequested]
+    return OpenGenerations(
+        live=find_live(kept),
+        target=next((one for one in kept if target is not None and one.id == target.id), None),
+        others=tuple(one for one in kept if one.state != "live"),
+        error=error,
+    )
+
+
+def is_requested(
+    generation: Generation,
+    settings: CollectionSettings,
+    target: Generation | None,
+    refusal: Refusal | None,
+) -> bool:
+    """Whether the configuration asks for a generation, as far as is known without its model."""
+    if target is not None:
+        return generation.id == target.id
+    if refusal is not None and refusal.is_lasting:
+        return False
+    wanted = (settings.embedding_model, settings.chunking, settings.language, VERSION)
+    found = (
+        generation.model,
+        generation.chunking,
+        generation.language,
+        generation.analysis_version,
+    )
+    return found == wanted
+
+
+def run_for_each(
+    run_context: RunContext, generations: Sequence[Generation], work: Callable[[Generation], Result]
+) -> list[Result]:
+    """Run a stage's work for each generation. A failure of one does not stop the others.
+
+    The first error of a generation is stored in `run_context.failures`; the stage `publish` reports
+    it. Returns the results of those that did not fail.
+
+    Raises:
+        DatabaseUnavailableError: the database does not answer, so no generation can be worked on.
+    """
+    results = []
+    for generation in generations:
+        try:
+            results.append(work(generation))
+        except Exception as error:  # noqa: BLE001  any error concerns this generation only
+            raise_if_database_lost(run_context.database, error)
+            logger.warning("generation %s (%s): %s", generation.id, generation.state, error)
+            run_context.failures.setdefault(generation.id, error)
+    return results
+
+
+def _open_target(
+    run_context: RunContext, collection_name: str, refusal: Refusal | None
+) -> tuple[Generation | None, Exception | None]:
+    """The generation that the configuration asks for, or why it could not be opened."""
+    if refusal is not None:
+        return None, refusal.error
+    settings = run_context.configuration.collection(collection_name)
+    # Before the transaction: loading a model takes seconds, and others wait for its locks.
+    fingerprint = chunker_fingerprint(
+        settings.chunking, run_context.tokenizer(settings.embedding_model)
+    )
+    space = run_context.embedder(settings.embedding_model).space
+    try:
+        with run_context.database.begin() as connection:
+            found = register_generation(connection, settings, space, fingerprint)
+    except Exception as error:  # noqa: BLE001  the live generation is served in any case
+        raise_if_database_lost(run_context.database, error)
+        return None, error
+    return replace(found, model=settings.embedding_model), None
+
+
+def _with_loaded_model(generation: Generation, target: Generation | None) -> Generation:
+    """The generation under the model name of the target, if both have one embedding space.
+
+    The run loads the model under that name only.
+    """
+    if target is None or generation.embedding_space_id != target.embedding_space_id:
+        return generation
+    return replace(generation, model=target.model)
+
+
+def _abandon_unrequested(
+    run_context: RunContext, collection_name: str, unrequested: Sequence[Generation]
+) -> None:
+    """Abandon generations, and drop every abandoned generation of the collection."""
+    if unrequested:
+        with run_context.database.begin() as connection:
+            abandon_generations(connection, [generation.id for generation in unrequested])
+    with run_context.database.connect() as connection:
+        abandoned = list_abandoned(connection, collection_name)
+    for generation_id in abandoned:
+        try_drop_generation(run_context.database, generation_id)

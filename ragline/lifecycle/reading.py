@@ -1,0 +1,277 @@
+"""Reading documents: fetch the bytes of claimed documents, parse them, and record the outcome.
+
+Which documents must be read is one definition, sql/work_left/unread_documents.sql. What the outcome
+does to a document's row is `ledger`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+
+from ragline.errors import (
+    BrokenDocumentError,
+    DocumentError,
+    EmptyDocumentError,
+    SourceUnavailableError,
+)
+from ragline.fingerprints import fingerprint, hash_bytes
+from ragline.lifecycle import ledger
+from ragline.lifecycle.claims import ClaimCursor, work_until_done
+from ragline.lifecycle.ledger import UnreadDocument
+from ragline.lifecycle.run_context import RunContext
+from ragline.parsing.front_matter import read_metadata
+from ragline.parsing.parsed_document import Element, ParsedDocument
+from ragline.parsing.formats import parser_fingerprint
+from ragline.sources.attributes import describe_document
+from ragline.sources.fetching import fetch_answers
+from ragline.sources.protocol import FailedFetch, FetchedDocument, Source
+from ragline.sources.registry import KINDS
+from ragline.sources.settings import SourceSettings
+from ragline.storage.database_errors import is_unstorable
+
+# What `documents.read_by` contains where the source itself returned the text: no parser read it.
+GIVEN = "given"
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingCounts:
+    """What reading did: documents read, those with other bytes than before, and the bytes."""
+
+    documents: int
+    changed: int
+    bytes_read: int
+
+
+def read_claimed_documents(
+    run_context: RunContext, settings: SourceSettings, source_id: int, source: Source | None = None
+) -> ReadingCounts:
+    """Read every document of a source that must be read, together with the other workers.
+
+    `source` is opened when it is None and a document must be read.
+    """
+    parser = parser_fingerprint()
+    with run_context.database.connect() as connection:
+        unread = ledger.count_unread_documents(connection, source_id, parser)
+    if unread == 0:
+        return ReadingCounts(0, 0, 0)
+    opened = source or run_context.open_source(settings.name)
+    reader = _Reader(run_context, settings, source_id, opened, parser)
+    stage = run_context.progress.stage(f"{settings.name}: read", total=unread, unit="documents")
+    with stage as advance:
+        for count in work_until_done(reader.read_batch, reader.count_left):
+            advance(count)
+    return ReadingCounts(reader.documents, reader.changed, reader.bytes_read)
+
+
+@dataclass(frozen=True, slots=True)
+class _ReadResult:
+    """What reading one document gave.
+
+    `result` is the parse, or the error, or None when the parse is stored already. `fetched` and
+    `content_hash` are None when the source did not return the bytes.
+    """
+
+    document: UnreadDocument
+    fetched: FetchedDocument | None
+    content_hash: str | None
+    result: ParsedDocument | DocumentError | None
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether the document had other bytes when it was last read."""
+        known_hash = self.document.content_hash
+        return None not in (known_hash, self.content_hash) and known_hash != self.content_hash
+
+
+@dataclass
+class _Reader:
+    """One worker that reads a source in batches. Each batch is one claim and one transaction."""
+
+    run_context: RunContext
+    settings: SourceSettings
+    source_id: int
+    source: Source
+    parser: str
+    documents: int = 0
+    changed: int = 0
+    bytes_read: int = 0
+    _cursor: ClaimCursor[UnreadDocument, str] = field(
+        default_factory=lambda: ClaimCursor("", lambda unread: unread.document_id)
+    )
+
+    def count_left(self) -> int:
+        with self.run_context.database.connect() as connection:
+            return ledger.count_unread_documents(connection, self.source_id, self.parser)
+
+    def read_batch(self) -> int:
+        """Claim, read and record some documents; return how many."""
+        limit = KINDS[self.settings.kind].claim_documents
+        source_error = None
+        with self.run_context.database.begin() as connection:
+            claimed = self._cursor.fetch(
+                lambda after: ledger.claim_unread_documents(
+                    connection, self.source_id, self.parser, after, limit
+                )
+            )
+            batch = _ReadBatch(self, connection, {unread.document_id: unread for unread in claimed})
+            if claimed:
+                self._record_all(connection, list(batch.read()))
+                source_error = batch.source_error
+        if source_error is not None:
+            # The documents that were read are committed; the others wait until the source is back.
+            raise source_error
+        self.documents += len(claimed)
+        return len(claimed)
+
+    def parse_fingerprint(self, fetched: FetchedDocument, content_hash: str) -> str:
+        """The key of a parse: a hash of the bytes and the parser.
+
+        The file name is not part of it, so a rename costs no embeddings. A file whose name gets
+        another ending keeps its parse.
+        """
+        if fetched.text is not None:
+            return fingerprint({"title": fetched.title, "text": fetched.text})
+        return fingerprint({"content": content_hash, "parser": self.parser})
+
+    def _record_all(self, connection: Connection, results: Sequence[_ReadResult]) -> None:
+        """Record a batch. A document that cannot be stored fails without the others."""
+        self.changed += sum(result.is_changed for result in results)
+        try:
+            with connection.begin_nested():
+                for result in results:
+                    self._record(connection, result)
+        except (DBAPIError, UnicodeEncodeError) as error:
+            if not is_unstorable(error):
+                raise
+            for result in results:
+                self._record_one(connection, result)
+
+    def _record_one(self, connection: Connection, result: _ReadResult) -> None:
+        try:
+            with connection.begin_nested():
+                self._record(connection, result)
+        except (DBAPIError, UnicodeEncodeError) as error:
+            if not is_unstorable(error):
+                raise
+            refused = BrokenDocumentError(f"it contains what no database can store ({error})")
+            self._record(connection, replace(result, result=refused))
+
+    def _record(self, connection: Connection, result: _ReadResult) -> None:
+        if isinstance(result.result, DocumentError):
+            ledger.record_failure(
+                connection,
+                result.document,
+                result.result,
+                content_hash=result.content_hash,
+                read_by=self.parser,
+            )
+        elif result.fetched is not None and result.content_hash is not None:
+            self._record_parsed(connection, result, result.fetched, result.content_hash)
+
+    def _record_parsed(
+        self,
+        connection: Connection,
+        result: _ReadResult,
+        fetched: FetchedDocument,
+        content_hash: str,
+    ) -> None:
+        parse = self.parse_fingerprint(fetched, content_hash)
+        read_by = self.parser if fetched.text is None else GIVEN
+        if isinstance(result.result, ParsedDocument):
+            ledger.store_parse(connection, parse, read_by, result.result)
+        metadata = {**_own_metadata(fetched), **fetched.metadata}
+        ledger.record_parsed(
+            connection,
+            result.document,
+            content_hash=content_hash,
+            fingerprint=parse,
+            read_by=read_by,
+            fetched=replace(fetched, metadata=metadata),
+            attributes=describe_document(
+                self.settings, fetched.document_id, metadata, fetched.principals
+            ),
+        )
+
+
+@dataclass
+class _ReadBatch:
+    """The claimed documents of one transaction, while they are fetched and parsed.
+
+    `waiting` are the documents that have no result yet, by id. `source_error` is the error of a
+    source that became unreachable.
+    """
+
+    reader: _Reader
+    connection: Connection
+    waiting: dict[str, UnreadDocument]
+    source_error: SourceUnavailableError | None = None
+    _hashes: dict[str, str] = field(default_factory=dict)
+    _unparsed: list[_ReadResult] = field(default_factory=list)
+
+    def read(self) -> Iterator[_ReadResult]:
+        """Yield the result of each document, in order of completion.
+
+        After a `source_error` the documents that the source did not return are left out.
+        """
+        parsers = self.reader.run_context.parsers
+        for fetched, result in parsers.parse_documents(self._fetch()):
+            yield from self._pop_unparsed()
+            yield self._make_result(fetched, result)
+        yield from self._pop_unparsed()
+
+    def _fetch(self) -> Iterator[FetchedDocument]:
+        """Yield the documents that must be parsed; keep the results of the others."""
+        try:
+            for fetched in fetch_answers(self.reader.source, list(self.waiting)):
+                if isinstance(fetched, FailedFetch):
+                    document = self.waiting.pop(fetched.document_id)
+                    self._unparsed.append(_ReadResult(document, None, None, fetched.error))
+                    continue
+                self.reader.bytes_read += len(fetched.content)
+                content_hash = hash_bytes(fetched.content).hex()
+                self._hashes[fetched.document_id] = content_hash
+                if fetched.text is not None:
+                    self._unparsed.append(self._make_result(fetched, parse_record(fetched)))
+                elif self._has_parse(fetched, content_hash):
+                    self._unparsed.append(self._make_result(fetched, None))
+                else:
+                    yield fetched
+        except SourceUnavailableError as error:
+            self.source_error = error
+
+    def _has_parse(self, fetched: FetchedDocument, content_hash: str) -> bool:
+        parse = self.reader.parse_fingerprint(fetched, content_hash)
+        return ledger.has_parse(self.connection, parse)
+
+    def _pop_unparsed(self) -> list[_ReadResult]:
+        results, self._unparsed = self._unparsed, []
+        return results
+
+    def _make_result(
+        self, fetched: FetchedDocument, result: ParsedDocument | DocumentError | None
+    ) -> _ReadResult:
+        if isinstance(result, ParsedDocument) and not result.text.strip():
+            result = EmptyDocumentError("the document contains no text")
+        document = self.waiting.pop(fetched.document_id)
+        return _ReadResult(document, fetched, self._hashes.pop(fetched.document_id), result)
+
+
+def _own_metadata(fetched: FetchedDocument) -> dict[str, Any]:
+    """The metadata inside a file. The source's metadata takes precedence."""
+    return {} if fetched.text is not None else read_metadata(fetched.content, fetched.name)
+
+
+def parse_record(fetched: FetchedDocument) -> ParsedDocument:
+    """The text that a source returned with a record, as a parse of one element."""
+    text = fetched.text or ""
+    return ParsedDocument(
+        text=text,
+        elements=(Element("text", 0, len(text)),),
+        file_type="record",
+        title=fetched.title,
+    )

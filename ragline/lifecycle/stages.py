@@ -1,0 +1,59 @@
+"""What the stages of a sync have in common: how they open a source and show their work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from ragline.lifecycle.build_pauses import make_pause_check
+from ragline.lifecycle.generations import Generation
+from ragline.lifecycle.ledger import register_source
+from ragline.lifecycle.open_generations import OpenGenerations, open_generations
+from ragline.lifecycle.run_context import RunContext
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One source in a run, and the generations that a stage works on for it."""
+
+    run_context: RunContext
+    source_name: str
+    source_id: int
+    generations: OpenGenerations
+
+    def is_background_build(self, generation: Generation) -> bool:
+        """Whether searches see another generation while this one is worked on."""
+        return self.generations.is_background_build(generation)
+
+    def make_pause_check(self, generation: Generation) -> Callable[[], bool]:
+        """A function that says whether to leave a generation's build to the next run.
+
+        Always false for the live generation. Also false while a collection has no live generation,
+        because no search could show a change.
+        """
+        if not self.is_background_build(generation):
+            return lambda: False
+        return make_pause_check(self.run_context, self.source_name, generation.id)
+
+    def show_batches(
+        self, batches: Iterable[int], title: str, *, total: int | None, unit: str
+    ) -> None:
+        """Consume batches, given as numbers of units, and show the progress under a title."""
+        name = f"{self.source_name}: {title}"
+        with self.run_context.progress.stage(name, total=total, unit=unit) as advance:
+            for count in batches:
+                advance(count)
+
+
+def open_stage(run_context: RunContext, source_name: str) -> Stage:
+    """Open a source and the generations of its collection for one stage.
+
+    Raises:
+        ConfigurationError: the settings cannot be satisfied and the collection has no live
+            generation; or the source was synced into another collection.
+    """
+    settings = run_context.configuration.source(source_name)
+    generations = open_generations(run_context, settings.collection)
+    with run_context.database.begin() as connection:
+        source_id = register_source(connection, settings).id
+    return Stage(run_context, source_name, source_id, generations)

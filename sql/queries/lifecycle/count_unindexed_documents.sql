@@ -1,0 +1,8 @@
+-- One row: unindexed, the readable documents of a collection that a generation does not contain.
+select count(*) as unindexed
+{work_left/unindexed_documents}
+  and d.source_id in (
+    select s.id
+    from ragline.sources as s
+    where s.collection_id = cast(:collection_id as bigint)
+  )

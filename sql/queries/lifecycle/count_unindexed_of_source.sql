@@ -1,0 +1,4 @@
+-- One row: unindexed, the readable documents of a source that a generation does not contain.
+select count(*) as unindexed
+{work_left/unindexed_documents}
+  and d.source_id = cast(:source_id as bigint)
