@@ -18,6 +18,8 @@ from ragline.storage.statements import load_statement, load_template
 
 REPOSITORY = Path(__file__).parents[2]
 QUERIES = Path(str(files("sql"))) / "queries"
+# The definitions of the work that is left of a stage, which statements include by name.
+DEFINITIONS = Path(str(files("sql"))) / "work_left"
 NAMES = sorted(
     path.relative_to(QUERIES).with_suffix("").as_posix()
     for path in QUERIES.rglob("*")
@@ -37,7 +39,8 @@ def read(name: str) -> str:
 
 @cache
 def code(name: str) -> str:
-    return NO_CODE.sub("", read(name)).strip()
+    """The statement without comments, literals and quoted names, with the included definitions."""
+    return NO_CODE.sub("", load_statement(name).text).strip()
 
 
 @cache
@@ -85,6 +88,17 @@ def test_statement_is_used(name: str) -> None:
     )
 
 
+@pytest.mark.parametrize("path", sorted(DEFINITIONS.glob("*.sql")), ids=lambda path: path.stem)
+def test_definition_of_work_left_is_commented_and_shared(path: Path) -> None:
+    assert re.match(r"-- Work left of \S", path.read_text("utf-8"))
+    users = [name for name in NAMES if f"\n{{work_left/{path.stem}}}\n" in read(name)]
+    assert len(users) > 1
+
+
+def test_no_other_braces_are_in_a_statement() -> None:
+    assert [name for name in NAMES if "{" in code(name)] == []
+
+
 def test_statement_is_loaded_once() -> None:
     assert load_statement(NAMES[0]) is load_statement(NAMES[0])
 
@@ -123,29 +137,3 @@ def refusal(connection: Connection, name: str) -> str | None:
     except DBAPIError as error:
         return str(error).splitlines()[0]
     return None
-
-
-# Who claims work and who counts what is left must mean the same, or a worker waits for ever.
-CLAIMS = (
-    ("lifecycle/claim_unread_documents", "lifecycle/count_unread_documents"),
-    ("lifecycle/claim_outdated_documents", "lifecycle/count_outdated_documents"),
-    ("lifecycle/insert_embedding_requests", "lifecycle/count_unembedded_texts"),
-)
-
-
-@pytest.mark.parametrize(("claim", "count"), CLAIMS)
-def test_what_is_claimed_is_what_is_counted(claim: str, count: str) -> None:
-    assert read_source(claim) == read_source(count)
-
-
-def read_source(name: str) -> str:
-    """A statement's rows: from where and which, without grouping, order, limit and lock.
-
-    A claim looks at its rows in turn; where it stands in them is left out.
-    """
-    found = re.search(
-        r"\nfrom ragline\.documents.*?(?=\ngroup by|\norder by|$)", read(name), re.DOTALL
-    )
-    assert found is not None
-    turn = r"\n  and (d\.\w+ > cast\(:after as \w+\)|\(k\.id is null\) = cast\(:is_withdrawal.*)"
-    return re.sub(turn, "", found.group()).rstrip()
