@@ -1,4 +1,4 @@
--- Lets the next look at a source start a sync, whatever its probe says.
+-- Clears the stored probe of a source, so that the next probe starts a sync.
 update ragline.sources
 set listed_probe = null
 where id = cast(:source_id as bigint)

@@ -1,4 +1,4 @@
--- One row: documents that a source has, and entries that a generation holds of them.
+-- One row: documents of a source, and their entries in a generation.
 select
   count(*) filter (where d.state not in ('missing', 'removed')) as documents,
   coalesce(sum(p.entry_count), 0)::bigint as entries

@@ -1,5 +1,4 @@
--- Deletes entries of documents that the ledger does not know under that key, or that must serve
--- nothing.
+-- Deletes entries whose document is not in the ledger under that key, or must not be served.
 delete from ragline.entries_generation as e
 where
   e.document_key = any(cast(:document_keys as bigint[]))

@@ -1,5 +1,5 @@
 -- Documents of a source with an entry whose text has no stored vector, or another one than the
--- entry, in order of id: (document_id, document_key). One part in :parts of the documents.
+-- entry: (document_id, document_key), in order of id. Checks one of :parts parts of the documents.
 select e.document_id, e.document_key
 from ragline.entries_generation as e
 join ragline.generations as g on g.id = cast(:generation_id as bigint)

@@ -1,4 +1,5 @@
--- A hash of what checks/select_chunks shows of a source: equal as long as nothing changed.
+-- One row: fingerprint, a hash of the rows of checks/select_chunks for a source; equal as long as
+-- they are.
 select
   md5(coalesce(string_agg(row_text, E'\x1e' order by row_text), '')) as fingerprint
 from (

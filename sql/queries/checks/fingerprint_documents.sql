@@ -1,4 +1,5 @@
--- A hash of what checks/select_documents shows of a source: equal as long as nothing changed.
+-- One row: fingerprint, a hash of the rows of checks/select_documents for a source; equal as long
+-- as they are.
 select
   md5(coalesce(string_agg(row_text, E'\x1e' order by row_text), '')) as fingerprint
 from (
@@ -6,7 +7,7 @@ from (
     concat_ws(
       E'\x1f',
       d.document_id,
-      -- A document that became visible is the same document.
+      -- A document that becomes ready must not change the hash.
       case when d.state in ('pending', 'ready') then 'readable' else d.state end,
       coalesce(d.content_hash, ''),
       coalesce(d.parsed_content_hash, ''),

@@ -1,4 +1,4 @@
--- Keeps one sync proof of a source.
+-- Stores one sync proof of a source.
 insert into ragline.sync_proofs (
   source_id, run_id, is_listed, documents, hashed_documents, entries, largest_unseen_ratio,
   difference_count, differences, findings, source_error, seconds

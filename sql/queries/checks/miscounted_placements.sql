@@ -1,5 +1,5 @@
--- Documents of a source whose entries are not as many as were placed, in order of id:
--- (document_id, document_key). One part in :parts of the documents is looked at.
+-- Documents of a source that have another number of entries than was written: (document_id,
+-- document_key), in order of id. Checks one of :parts parts of the documents.
 select d.document_id, d.id as document_key
 from ragline.documents as d
 join ragline.sources as s on s.id = d.source_id

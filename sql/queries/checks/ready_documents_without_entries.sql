@@ -1,5 +1,5 @@
--- Ready documents of a source that a live generation holds no entry of, in order of id:
--- (document_id, document_key). One part in :parts of the documents is looked at.
+-- Ready documents of a source without an entry in a live generation: (document_id, document_key),
+-- in order of id. Checks one of :parts parts of the documents.
 select d.document_id, d.id as document_key
 from ragline.documents as d
 join ragline.sources as s on s.id = d.source_id

@@ -1,5 +1,5 @@
--- Puts documents back to work whose entries differ: they are placed anew in every generation, and
--- with :is_reread their bytes are read again.
+-- Makes documents pending whose entries differ: they are indexed again in every generation, and
+-- with :is_reread also read again.
 with reopened as (
   update ragline.documents
   set

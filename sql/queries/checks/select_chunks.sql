@@ -1,4 +1,5 @@
--- The chunks of a source in every generation that is kept, as the expectations look at them.
+-- The chunks of a source in every generation that is not dropped, with the columns that the
+-- expectations check.
 select
   d.id::text || ' ' || k.id::text as document_key,
   k.chunk_count,

@@ -1,11 +1,11 @@
--- The documents of a source as the expectations look at them; no text among the columns.
+-- The documents of a source with the columns that the expectations check; no column contains text.
 select
   d.document_id,
   d.state,
   d.content_hash,
   d.parsed_content_hash,
   length(btrim(p.text, E' \t\r\n')) as text_chars,
-  -- Records come as text; nobody looked at their language.
+  -- The source returns records as text; their language is not detected.
   case
     when d.parse_id is not null and p.file_type <> 'record' then coalesce(p.language, 'unknown')
   end as language,

@@ -1,6 +1,5 @@
--- The bytes that the ledger knows of a source's documents, as the listing in `listed` has them:
--- (document_id, document_key, version,
--- content_hash), in order of id.
+-- The content hashes of a source's ready documents whose listed version is the ledger's:
+-- (document_id, document_key, version, content_hash), in order of id.
 select d.document_id, d.id as document_key, d.version, d.content_hash
 from ragline.documents as d
 join listed as l on l.document_id = d.document_id and l.version = d.version

@@ -1,5 +1,5 @@
--- What the last proof of a source found, faults and others, and whether a sync began after it and
--- did all its stages: (findings, is_synced_since); no row when the source was never proven.
+-- The findings of the last sync proof of a source, and whether a sync started after it and
+-- completed all its stages: (findings, is_synced_since); no row when the source has no proof.
 select
   p.findings,
   exists (

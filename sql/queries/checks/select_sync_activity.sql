@@ -1,5 +1,5 @@
--- One row: what the syncs of a source have done until now: the probe of the last listing, when it
--- ended, when the last sync began, and whether that one has not ended (it runs, or it failed).
+-- One row: the probe and time of the last listing of a source, when its last sync started, and
+-- whether that sync has not finished (it runs, or it failed).
 select
   s.listed_probe,
   s.listed_at,

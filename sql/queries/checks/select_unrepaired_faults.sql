@@ -1,5 +1,5 @@
--- What the last proof of a source found and no sync has mended since: (document_id, what). Such a
--- document is pending from that proof on, and nothing else compares it.
+-- Faults of the last sync proof of a source that no sync has repaired since: (document_id, what).
+-- Such a document is pending since that proof, and no other check compares it.
 select d.document_id, difference ->> 1 as what
 from (
   select p.proven_at, p.differences

@@ -1,5 +1,5 @@
--- Documents of a source with an entry of other bytes, metadata or readers than the ledger says
--- were placed, in order of id: (document_id, document_key). One part in :parts of the documents.
+-- Documents of a source with an entry of other bytes, metadata or principals than the ledger has:
+-- (document_id, document_key), in order of id. Checks one of :parts parts of the documents.
 select e.document_id, e.document_key
 from ragline.entries_generation as e
 join ragline.documents as d on d.id = e.document_key

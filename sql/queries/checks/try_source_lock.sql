@@ -1,2 +1,2 @@
--- Takes a source's lock until the end of the transaction, unless a run has it: one boolean.
+-- One row: whether this transaction got the lock of a source; it holds it until its end.
 select pg_try_advisory_xact_lock(7267003, hashtext(cast(:source as text)))

@@ -1,4 +1,4 @@
--- Abandons generations that are being built and that nothing asks for any more.
+-- Abandons those of some generations that are being built; nothing asks for them any more.
 update ragline.generations
 set state = 'abandoned'
 where id = any(cast(:ids as bigint[])) and state = 'building'

@@ -1,2 +1,2 @@
--- Tells the planner what a generation's entries look like now.
+-- Updates the planner statistics of a generation's entries.
 analyze ragline.entries_generation

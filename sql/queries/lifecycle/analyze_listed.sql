@@ -1,2 +1,2 @@
--- Tells the planner how long the listing is; without it a long one is compared row by row.
+-- Updates the planner statistics of the listing; without them a long one is compared row by row.
 analyze listed

@@ -1,7 +1,7 @@
--- Takes requests out of the queue, the longest texts first: (text_hash, text). The rows come
--- back when the transaction does not commit; what another worker took is skipped. The text is
--- null when it has its vector already or no chunk holds it any more. With :is_own_only those alone
--- that a chunk of this chunker holds.
+-- Claims requests by deleting them from the queue, the longest texts first: (text_hash, text). The
+-- rows come back if the transaction does not commit; rows that another worker has claimed are
+-- skipped. The text is null when it has a vector already or no chunk has it. With :is_own_only only
+-- texts of this chunker's chunks.
 with taken as (
   delete from ragline.embedding_requests as r
   using (

@@ -1,4 +1,4 @@
--- One row: documents (with a chunking), chunks, and tokens of a source under one chunker.
+-- One row: documents (with a chunking) and chunks of a source, for one chunker.
 select
   count(*) as documents,
   coalesce(sum(k.chunk_count), 0)::bigint as chunks

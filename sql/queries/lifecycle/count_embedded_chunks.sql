@@ -1,5 +1,5 @@
--- One row: chunks and embedded, how many chunks a generation wants of a collection's documents, and
--- how many of them have their vector.
+-- One row: chunks and embedded, how many chunks of a collection's documents a generation needs, and
+-- how many of them have a vector.
 select
   count(*) as chunks,
   count(e.text_hash) as embedded

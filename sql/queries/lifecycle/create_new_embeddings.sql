@@ -1,4 +1,4 @@
--- Returns nothing; embeddings on their way into the shared table.
+-- Returns nothing; a table for new vectors before they are inserted into the shared table.
 create temporary table new_embeddings (
   text_hash bytea not null,
   embedding halfvec not null

@@ -1,13 +1,13 @@
--- Takes the entries of some documents out of a generation, and their terms out of the counts.
--- Returns one row: deleted.
-with gone as (
+-- Deletes the entries of some documents from a generation, and subtracts their lexemes from the
+-- counts. One row: deleted.
+with deleted as (
   delete from ragline.entries_generation
   where document_key = any(cast(:document_keys as bigint[]))
   returning tsv
 ),
 terms as (
   select t.lexeme, count(*) as frequency
-  from gone, unnest(gone.tsv) as t
+  from deleted, unnest(deleted.tsv) as t
   group by t.lexeme
 ),
 lowered as (
@@ -19,8 +19,8 @@ lowered as (
     and l.lexeme = terms.lexeme
     and l.document_frequency > terms.frequency
 ),
--- A word that nothing holds any more is forgotten like the text it stood in.
-forgotten as (
+-- A lexeme without an entry is deleted too: it is part of a removed text.
+removed as (
   delete from ragline.lexemes as l
   using terms
   where
@@ -30,7 +30,7 @@ forgotten as (
 ),
 totals as (
   select count(*) as entries, coalesce(sum(ragline.lexeme_count(tsv)), 0) as lexemes
-  from gone
+  from deleted
 )
 update ragline.generations as g
 set

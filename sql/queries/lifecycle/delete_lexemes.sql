@@ -1,3 +1,3 @@
--- Forgets the counts of a generation's words, to count them anew.
+-- Deletes the lexeme counts of a generation before they are counted again.
 delete from ragline.lexemes
 where generation_id = cast(:generation_id as bigint)

@@ -1,4 +1,4 @@
--- Forgets where some documents stood in a generation.
+-- Deletes the records of which entries some documents have in a generation.
 delete from ragline.placements
 where
   generation_id = cast(:generation_id as bigint)

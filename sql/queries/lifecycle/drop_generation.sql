@@ -1,4 +1,5 @@
--- Notes that a generation's table is gone; its counts and placements go with it.
+-- Marks a generation as dropped, and deletes its counts and placements; its table is dropped
+-- already.
 with placed as (
   delete from ragline.placements where generation_id = cast(:generation_id as bigint)
 ),

@@ -1,4 +1,5 @@
--- The average number of lexemes in the chunks of some documents, from at most 2,000 of them.
+-- One row: average_length, the average number of lexemes in the chunks of some chunkings, from at
+-- most 2,000 chunks.
 select coalesce(avg(ragline.lexeme_count(
   ragline.make_lexemes(cast(:language as regconfig), sample.main, sample.added)
 )), 1)::double precision as average_length

@@ -1,5 +1,6 @@
--- Makes ready the pending documents that the live generation holds as the ledger wants them, and
--- notes how long each change took that was placed since it was noticed. One row: finished.
+-- Marks as ready the pending documents whose entries in the live generation match the ledger.
+-- Stores a clock reading for each change that was indexed after Ragline noticed it. One row:
+-- finished.
 with waiting as (
   select
     d.id,

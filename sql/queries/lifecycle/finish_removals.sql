@@ -1,7 +1,7 @@
--- Ends the missing documents that no generation holds any more; nothing but the tombstone stays
--- of them. With :is_live_only the others do not count: one of them has failed, and it forgets
--- them when it is worked on again or dropped. Notes how long it took to forget each that had been
--- visible. One row: finished.
+-- Marks as removed the missing documents that no generation contains; only the tombstone is left of
+-- them. With :is_live_only only the live generation counts, because another one has failed; that
+-- one deletes them when it is worked on again or dropped. Stores a clock reading for each removed
+-- document that had been visible. One row: finished.
 with gone as (
   select
     d.id,
@@ -27,7 +27,7 @@ with gone as (
     )
   for no key update of d
 ),
-ended as (
+removed as (
   update ragline.documents as d
   set
     state = 'removed',

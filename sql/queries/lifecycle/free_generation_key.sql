@@ -1,6 +1,6 @@
--- Lets a generation of another analysis stand beside the one to come. The unique index of releases
--- that know no analysis compares the language, so blanks are put behind it; Postgres does not read
--- them.
+-- Frees the unique key of the generation to insert from generations with another text analysis:
+-- appends blanks to their language. The unique index of releases without text analysis compares the
+-- language; Postgres ignores the blanks when it reads a language.
 update ragline.generations as g
 set language = g.language || repeat(
   ' ',

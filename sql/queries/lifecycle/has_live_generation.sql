@@ -1,4 +1,4 @@
--- One row: is_served, whether a collection has a generation that searches see.
+-- One row: is_served, whether a collection has a live generation.
 select exists (
   select
   from ragline.collections as c

@@ -1,4 +1,5 @@
--- Keeps documents that a listing lacks until somebody confirms; those held before stay as held.
+-- Holds the removal of some documents until a person confirms it. The start of an earlier hold is
+-- kept.
 update ragline.documents
 set held_since = coalesce(held_since, now())
 where id = any(cast(:ids as bigint[]))

@@ -1,4 +1,4 @@
--- Makes a collection; nothing happens when another process made it first.
+-- Inserts a collection; nothing happens when another process inserted it first.
 insert into ragline.collections (name)
 values (cast(:name as text))
 on conflict (name) do nothing

@@ -1,4 +1,4 @@
--- Makes an embedding space; nothing happens when another process made it first.
+-- Inserts an embedding space; nothing happens when another process inserted it first.
 insert into ragline.embedding_spaces (fingerprint, model, dimension, description)
 values (
   cast(:fingerprint as text),

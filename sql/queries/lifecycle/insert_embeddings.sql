@@ -1,4 +1,4 @@
--- Keeps the made embeddings; one that another worker kept first stays as it is.
+-- Stores the new vectors; a vector that another worker stored first is kept.
 insert into ragline.embeddings (embedding_space_id, text_hash, embedding)
 select cast(:embedding_space_id as bigint), m.text_hash, m.embedding
 from new_embeddings as m

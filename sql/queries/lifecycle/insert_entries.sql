@@ -1,5 +1,6 @@
--- Puts the chunks of some documents into a generation, and their terms into the counts.
--- The analysed texts are those that differ from the chunks' own. Returns one row: inserted.
+-- Inserts the chunks of some documents into a generation as entries, and adds their lexemes to the
+-- counts. :mains and :addeds are the analysed texts that differ from the texts of the chunks. One
+-- row: inserted.
 with wanted as (
   select
     d.id as document_key,

@@ -1,4 +1,4 @@
--- Opens a generation of a collection. One row: id; no row when it exists already.
+-- Inserts a generation of a collection. One row: id; no row when it exists already.
 insert into ragline.generations (
   collection_id, embedding_space_id, chunker_fingerprint, chunking, language, analysis_version, state
 )

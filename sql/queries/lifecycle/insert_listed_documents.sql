@@ -1,8 +1,8 @@
--- Writes the documents that the ledger does not know yet; the row count is what was added.
--- What comes back has its row. (An anti-join instead would search the rows that this statement
--- itself writes: quadratic while the table is small.)
--- A change's clock starts at its own time, but not before the source was last proven unchanged.
--- What a source had when it was first listed is no change: no clock runs.
+-- Inserts the documents that the ledger does not contain; the row count is their number. A document
+-- that is listed again has its row already. (An anti-join here would scan the rows that this
+-- statement inserts, which is quadratic while the table is small.) The clock of a change starts at
+-- the time of the change, but not before the source was last known to be unchanged. Documents of
+-- the first listing are not changes: their clock does not start.
 insert into ragline.documents (
   source_id, document_id, state, version, changed_at, noticed_at, clock_started_at
 )

@@ -1,4 +1,4 @@
--- Notes which chunking of each document a generation now holds.
+-- Records which chunking of each document a generation now contains.
 insert into ragline.placements (
   generation_id, document_key, chunking_id, content_hash, attributes_hash, entry_count, placed_at,
   analysis_version

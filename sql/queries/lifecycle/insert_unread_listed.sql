@@ -1,5 +1,5 @@
--- Puts the documents of folders that a listing could not read beside it, as the ledger has them.
--- Folders of one source overlap nowhere. What is held stays held.
+-- Adds the documents of folders that a listing could not read, as the ledger has them. The folders
+-- of one source do not overlap. Held documents stay held.
 insert into listed (document_id, version, changed_at)
 select d.document_id, d.version, d.changed_at
 from ragline.documents as d

@@ -1,4 +1,4 @@
--- Holds a source's row while its listing is applied. One row: proven_at, attributes_fingerprint.
+-- Locks a source's row while its listing is applied. One row: proven_at, attributes_fingerprint.
 select proven_at, attributes_fingerprint
 from ragline.sources
 where id = cast(:source_id as bigint)

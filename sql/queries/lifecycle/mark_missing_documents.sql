@@ -1,5 +1,5 @@
--- Marks documents that a complete listing no longer holds; the row count is how many. The clock
--- starts when the source lost each of them, as far as that is known (:gone_at).
+-- Marks documents that a complete listing no longer contains as missing; the row count is their
+-- number. The clock starts when the source lost the document, if that time is known (:gone_at).
 update ragline.documents as d
 set
   state = 'missing',

@@ -1,4 +1,5 @@
--- Marks what the ledger did not hold before this listing; the row count is how many.
+-- Marks listed documents that the ledger did not contain before this listing; the row count is
+-- their number.
 update listed as l
 set is_new = true
 where not exists (

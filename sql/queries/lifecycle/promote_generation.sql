@@ -1,4 +1,4 @@
--- Makes a generation the live one and retires the one before it.
+-- Makes a generation live and retires the one that was live.
 with retired as (
   update ragline.generations as g
   set state = 'retired', retired_at = clock_timestamp()

@@ -1,4 +1,4 @@
--- Notes which configuration a source's attributes were made with.
+-- Records with which configuration a source's attributes were computed.
 update ragline.sources
 set attributes_fingerprint = cast(:fingerprint as text)
 where id = cast(:source_id as bigint)

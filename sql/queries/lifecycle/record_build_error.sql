@@ -1,4 +1,5 @@
--- Keeps why what a collection's settings ask for could not be opened or built, and since when.
+-- Records why the generation that a collection's settings ask for could not be opened or built, and
+-- since when.
 update ragline.collections
 set
   build_error_since = case

@@ -1,6 +1,6 @@
--- Records why a document could not be read. While it may still be retried, its last good
--- parse stays; a quarantined one takes the old text with it. The clock of content that is refused
--- stops: nobody waits for it to be visible.
+-- Records why a document could not be read. While it may be retried, its last good parse is kept; a
+-- quarantined document loses it. The clock stops when the content is refused: the document cannot
+-- become visible.
 update ragline.documents
 set
   state = cast(:state as text),

@@ -1,4 +1,5 @@
--- Notes that a source was listed to its end; it is proven to be as it was when that began.
+-- Records that a source was listed to its end; it is proven to be as it was when the listing
+-- started.
 update ragline.sources
 set
   listed_at = now(),

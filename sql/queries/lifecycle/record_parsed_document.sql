@@ -1,6 +1,6 @@
--- Records that a document was read and which parse its bytes gave. Attempts are forgotten when
--- it is other content; else only once it is served. What waited for nothing until now (it was
--- served, or refused) waits from now on: another reader is no change of the source's.
+-- Records that a document was read and which parse it has. The count of attempts is reset for new
+-- content, else only when the document is ready. A document that was not waiting (ready or refused)
+-- waits from now on: another parser is not a change of the source.
 update ragline.documents
 set
   state = 'pending',

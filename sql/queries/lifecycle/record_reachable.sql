@@ -1,5 +1,5 @@
--- Notes that a source answered. One row: was_unreachable; also, with :proven_at, that nothing in
--- it had changed at that moment.
+-- Records that a source answered. One row: was_unreachable. :proven_at is when it was last known to
+-- be unchanged, or null.
 with before as (
   select id, unreachable_since
   from ragline.sources

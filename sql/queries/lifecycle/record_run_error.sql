@@ -1,5 +1,5 @@
--- Notes why a run failed, on the report of each of its sources that has no error and no end, and
--- of each that has no report yet.
+-- Records why a run failed, in the report of each of its sources that has no error and is not
+-- finished, and of each that has no report yet.
 insert into ragline.source_syncs as r (run_id, source_id, error, started_at)
 select
   cast(:run_id as text), s.id, cast(:error as text),

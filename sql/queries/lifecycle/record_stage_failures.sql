@@ -1,4 +1,5 @@
--- Records that a parse could not be cut, on each document of it: (id, attempts) decide what next.
+-- Records on some documents that they could not be chunked or indexed, with state, attempts and
+-- delay of each.
 update ragline.documents as d
 set
   state = t.state,

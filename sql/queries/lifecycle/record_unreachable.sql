@@ -1,4 +1,4 @@
--- Notes that a source cannot be reached. One row: is_new, whether it could be until now.
+-- Records that a source cannot be reached. One row: is_new, whether it was reachable before.
 with before as (
   select id, unreachable_since
   from ragline.sources

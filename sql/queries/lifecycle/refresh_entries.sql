@@ -1,5 +1,5 @@
--- Rewrites what stands beside the text in the entries of some documents; text, vector and term
--- weights stay. One row: refreshed.
+-- Rewrites the columns of some documents' entries except text, vector and term weights. One row:
+-- refreshed.
 with refreshed as (
   update ragline.entries_generation as e
   set

@@ -1,5 +1,5 @@
--- Puts quarantined documents back to work as if they were new: (source, document_id), in order.
--- All of a source when no ids are given.
+-- Makes quarantined documents pending as if they were new: (source, document_id), in order. All of
+-- a source when no ids are given.
 with released as (
   update ragline.documents as d
   set

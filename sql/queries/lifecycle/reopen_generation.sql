@@ -1,4 +1,4 @@
--- Goes on building an abandoned generation that is asked for again.
+-- Continues to build an abandoned generation that is asked for again.
 update ragline.generations
 set state = 'building'
 where id = cast(:generation_id as bigint) and state = 'abandoned'

@@ -1,5 +1,5 @@
--- Puts back to work each known document whose version changed or which is listed again.
--- Returns one row: returned_count, the documents that had been gone.
+-- Makes pending each known document whose version changed or which is listed again. One row:
+-- returned_count, the documents that had been gone.
 with reopened as (
   select
     d.id,
@@ -21,7 +21,7 @@ written as (
     read_version = case when r.was_gone then null else d.read_version end,
     changed_at = r.changed_at,
     noticed_at = now(),
-    -- What waits already has waited since its first change.
+    -- The clock of a document that already waits runs since its first change.
     clock_started_at = case
       when d.state in ('pending', 'failed') then least(d.clock_started_at, r.clock_started_at)
       else r.clock_started_at

@@ -1,5 +1,5 @@
--- Lets failed and unsupported documents be tried again at once: (source, document_id), in order.
--- All of a source, or of every source, when no ids are given.
+-- Makes failed and unsupported documents due now: (source, document_id), in order. All of a source,
+-- or of every source, when no ids are given.
 with retried as (
   update ragline.documents as d
   set next_attempt_at = now()

@@ -1,4 +1,4 @@
--- What each document of a source says of itself: (id, document_id, own_metadata,
+-- The attributes that each document of a source has by itself: (id, document_id, own_metadata,
 -- own_principals, attributes_hash).
 select id, document_id, own_metadata, own_principals, attributes_hash
 from ragline.documents

@@ -1,5 +1,5 @@
--- One row: what waits for the next run of a source since it was listed: listed_probe, listed_for
--- (seconds ago), is_waiting (documents were put back to work, are to be removed or are due again).
+-- One row: listed_probe, listed_for (seconds since the last listing), is_waiting (since then,
+-- documents became pending or missing, or retries became due).
 select
   s.listed_probe,
   cast(extract(epoch from clock_timestamp() - s.listed_at) as double precision) as listed_for,

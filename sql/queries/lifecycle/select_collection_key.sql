@@ -1,4 +1,4 @@
--- The key of a collection; no row when there is none yet.
+-- The key of a collection; no row when it does not exist.
 select id
 from ragline.collections
 where name = cast(:name as text)

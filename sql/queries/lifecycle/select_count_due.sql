@@ -1,5 +1,5 @@
--- One row: is_due, whether a generation's counts were not compared with its entries for :age, or
--- a proof of a source found differences since then.
+-- One row: is_due, whether a generation's counts were not compared with its entries for :age, or a
+-- sync proof of a source found differences since then.
 select
   g.counted_at is null
   or g.counted_at < now() - cast(:age as interval)

@@ -1,7 +1,7 @@
--- One row: what waits for the next run of a source: listed_probe, is_locked (a run of any kind
--- has it now), build_left (documents that the last run left of a build), failed_at and failure
--- (when the last run of any kind began, if it did not do all its stages, and its error), and, since
--- a moment, counts of retries that are due, documents to place again, and removals under way.
+-- One row: the work that waits for the next run of a source: listed_probe, is_locked (a run has
+-- locked it), build_left (documents that the last run left of a build), failed_at and failure (start
+-- and error of the last run, if it did not complete all its stages), and counts: retries that are
+-- due, and since the time :since, documents that became pending and removals that started.
 select
   source.listed_probe,
   exists (

@@ -1,4 +1,4 @@
--- Document ids that the listing holds more than once, the first few in order.
+-- Document ids that the listing contains more than once, the first five in order.
 select document_id
 from listed
 group by document_id

@@ -1,4 +1,4 @@
--- The key of an embedding space; no row when there is none yet.
+-- The key of an embedding space; no row when it does not exist.
 select id
 from ragline.embedding_spaces
 where fingerprint = cast(:fingerprint as text)

@@ -1,4 +1,4 @@
--- The name of the session that has a source to itself, as it named itself; no row for nobody.
+-- The name of the session that holds the lock of a source; no row when the lock is free.
 select a.application_name
 from pg_locks as l
 join pg_stat_activity as a on a.pid = l.pid

@@ -1,5 +1,5 @@
--- The keys of a source whose kind and clocks are as configured; no row when it is new or they
--- have changed.
+-- The keys of a source whose kind and clocks are as configured; no row when it is new or they have
+-- changed.
 select id, collection_id
 from ragline.sources
 where

@@ -1,4 +1,4 @@
--- The token counts of a source's chunks under one chunker, at most 20,000 of them.
+-- The token counts of a source's chunks, for one chunker; at most 20,000 of them.
 select c.token_count
 from ragline.documents as d
 join ragline.sources as s on s.id = d.source_id

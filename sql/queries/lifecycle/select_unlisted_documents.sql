@@ -1,6 +1,6 @@
--- Documents that a complete listing lacks: (id, document_id, is_moved, is_held), in order of id.
--- One is moved when a new document of the listing has its version or its file name; each new
--- document explains one that is gone.
+-- The documents that a complete listing does not contain: (id, document_id, is_moved, is_held), in
+-- order of id. A document has moved when a new document of the listing has its version or its file
+-- name; each new document counts for one.
 with unlisted as (
   select d.id, d.document_id, d.version, substring(d.document_id from '[^/]*$') as file_name,
     d.held_since is not null as is_held

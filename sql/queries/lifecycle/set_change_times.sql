@@ -1,4 +1,5 @@
--- Starts the clock of changed documents at the time that their source found out for them.
+-- Sets when the clock of changed documents started: the time of change that their source found for
+-- them.
 update ragline.documents as d
 set clock_started_at = least(now(), greatest(t.changed_at, cast(:proven_at as timestamptz)))
 from unnest(cast(:document_ids as text[]), cast(:changed_at as timestamptz[]))

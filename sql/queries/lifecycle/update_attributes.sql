@@ -1,4 +1,5 @@
--- Gives documents other metadata and readers; what is served waits for its rows to follow.
+-- Gives documents other metadata and principals; a ready document becomes pending until its entries
+-- are rewritten.
 update ragline.documents as d
 set
   state = case when d.state = 'ready' then 'pending' else d.state end,

@@ -1,5 +1,5 @@
--- Notes the largest document that a source takes. Where that is more than before, what was too
--- large is read again as if it were new.
+-- Records the size of the largest document that a source accepts. If it is larger than before,
+-- documents that were too large are read again as if they were new.
 with raised as (
   update ragline.sources as s
   set max_document_bytes = cast(:max_document_bytes as bigint)

@@ -1,4 +1,4 @@
--- Makes the term weights of a generation anew, with the average length it has now.
+-- Computes the term weights of a generation again, with another average length.
 update ragline.entries_generation
 set lexical = ragline.bm25_term_weights(
   tsv, ragline.lexeme_count(tsv), cast(:average_length as double precision)

@@ -1,4 +1,4 @@
--- Opens the report of one source in one run, or finds it open.
+-- Inserts the report of one source in one run, unless it exists.
 insert into ragline.source_syncs (run_id, source_id)
 values (cast(:run_id as text), cast(:source_id as bigint))
 on conflict (run_id, source_id) do nothing

@@ -1,5 +1,6 @@
--- Deletes chunkings that no open generation wants and no entry stands on. One row: chunks.
-with gone as (
+-- Deletes chunkings that no generation uses and no document has entries of. One row: chunks,
+-- chunkings.
+with unused as (
   select k.id
   from ragline.chunkings as k
   where
@@ -12,10 +13,10 @@ with gone as (
     and not exists (select from ragline.placements as l where l.chunking_id = k.id)
 ),
 deleted_chunks as (
-  delete from ragline.chunks as c using gone where c.chunking_id = gone.id returning c.id
+  delete from ragline.chunks as c using unused where c.chunking_id = unused.id returning c.id
 ),
 deleted_chunkings as (
-  delete from ragline.chunkings as k using gone where k.id = gone.id returning k.id
+  delete from ragline.chunkings as k using unused where k.id = unused.id returning k.id
 )
 select
   (select count(*) from deleted_chunks) as chunks,

@@ -1,3 +1,3 @@
--- Deletes requests for vectors of texts that no chunk holds any more; the row count is how many.
+-- Deletes the requests of texts that no chunk has any more; the row count is their number.
 delete from ragline.embedding_requests as r
 where not exists (select from ragline.chunks as c where c.text_hash = r.text_hash)

@@ -1,5 +1,5 @@
--- Deletes embeddings that have stood for no chunk for :seconds; with :is_only_new, only
--- those that this transaction found so. The row count is how many.
+-- Deletes embeddings that no chunk has used for :seconds; with :is_only_new, only those that this
+-- transaction marked. The row count is their number.
 delete from ragline.embeddings as e
 where
   e.unreferenced_since <= now() - make_interval(secs => cast(:seconds as double precision))

@@ -1,4 +1,4 @@
--- Deletes what people said of some documents in the searches of a collection.
+-- Deletes the feedback on some documents in the searches of a collection.
 delete from ragline.feedback as f
 using ragline.search_requests as r
 where

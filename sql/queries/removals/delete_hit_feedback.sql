@@ -1,4 +1,4 @@
--- Deletes what was done with hits of some documents in the searches of a collection.
+-- Deletes the feedback on hits of some documents in the searches of a collection.
 delete from ragline.hit_feedback as f
 using ragline.search_requests as r
 where

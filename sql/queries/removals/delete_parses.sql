@@ -1,6 +1,6 @@
--- Deletes parses that nothing has stood on for :seconds, with their chunks. With
--- :is_only_new, only those that this transaction found so. One row: parses, chunks, chunkings.
-with gone as (
+-- Deletes parses that no document has used for :seconds, with their chunks. With :is_only_new, only
+-- those that this transaction marked. One row: parses, chunks, chunkings.
+with unused as (
   select p.id
   from ragline.parses as p
   where
@@ -9,19 +9,25 @@ with gone as (
     and not exists (select from ragline.documents as d where d.parse_id = p.id)
   for update of p
 ),
-cut as (
+unused_chunkings as (
   select k.id
   from ragline.chunkings as k
-  join gone on gone.id = k.parse_id
+  join unused on unused.id = k.parse_id
 ),
 deleted_chunks as (
-  delete from ragline.chunks as c using cut where c.chunking_id = cut.id returning c.id
+  delete from ragline.chunks as c
+  using unused_chunkings as u
+  where c.chunking_id = u.id
+  returning c.id
 ),
 deleted_chunkings as (
-  delete from ragline.chunkings as k using cut where k.id = cut.id returning k.id
+  delete from ragline.chunkings as k
+  using unused_chunkings as u
+  where k.id = u.id
+  returning k.id
 ),
 deleted_parses as (
-  delete from ragline.parses as p using gone where p.id = gone.id returning p.id
+  delete from ragline.parses as p using unused where p.id = unused.id returning p.id
 )
 select
   (select count(*) from deleted_parses) as parses,

@@ -1,5 +1,5 @@
--- Deletes sync proofs older than :seconds, but the last one of each source; the row count is how
--- many.
+-- Deletes sync proofs older than :seconds, except the last one of each source; the row count is
+-- their number.
 delete from ragline.sync_proofs as p
 where
   p.proven_at <= now() - make_interval(secs => cast(:seconds as double precision))

@@ -1,3 +1,3 @@
--- Deletes what callers pushed to a source, and the marks of what they deleted.
+-- Deletes the documents that callers pushed to a source, and the tombstones of deleted ones.
 delete from ragline.pushed_documents
 where source = cast(:source as text)

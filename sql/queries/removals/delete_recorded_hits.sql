@@ -1,9 +1,9 @@
--- Takes a source's documents out of the recorded hits of its collection's searches.
+-- Deletes a source's documents from the recorded hits of its collection's searches.
 update ragline.search_requests as r
 set hits = coalesce(
   (
-    select jsonb_agg(h.hit order by h.place)
-    from jsonb_array_elements(r.hits) with ordinality as h (hit, place)
+    select jsonb_agg(h.hit order by h.position)
+    from jsonb_array_elements(r.hits) with ordinality as h (hit, position)
     where h.hit ->> 'document_id' <> all(cast(:document_ids as text[]))
   ),
   '[]'::jsonb

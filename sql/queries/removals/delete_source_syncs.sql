@@ -1,5 +1,5 @@
--- Deletes reports of syncs older than :seconds, but the last one of each source; the row count is
--- how many.
+-- Deletes reports of syncs older than :seconds, except the last one of each source; the row count
+-- is their number.
 delete from ragline.source_syncs as r
 where
   r.started_at <= now() - make_interval(secs => cast(:seconds as double precision))

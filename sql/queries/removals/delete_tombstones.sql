@@ -1,4 +1,5 @@
--- Deletes what is left of documents that were removed :seconds ago; the row count is how many.
+-- Deletes the tombstones of documents that were removed :seconds ago; the row count is their
+-- number.
 delete from ragline.documents as d
 where
   d.state = 'removed'

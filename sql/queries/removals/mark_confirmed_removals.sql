@@ -1,4 +1,4 @@
--- Marks documents as missing whose held removal was confirmed; their clock runs since they were
+-- Marks documents whose held removal was confirmed as missing; their clock started when they were
 -- held.
 update ragline.documents
 set

@@ -1,4 +1,5 @@
--- Notes since when an embedding stands for no chunk, or in a space that no generation uses.
+-- Records since when no chunk uses an embedding, or no generation its space; clears it when it is
+-- used again.
 update ragline.embeddings as e
 set unreferenced_since = case when used.is_used then null else now() end
 from (

@@ -1,4 +1,4 @@
--- Notes since when a parse stands for no document and no entry; none that is needed again.
+-- Records since when no document and no entry uses a parse; clears it when it is used again.
 update ragline.parses as p
 set unreferenced_since = case when used.is_used then null else now() end
 from (
