@@ -15,12 +15,11 @@ from ragline.configuration import CollectionSettings, Configuration
 from ragline.errors import ConfigurationError
 from ragline.lifecycle.chunks import build_chunks
 from ragline.lifecycle.documents import sync_documents
-from ragline.lifecycle.generations import open_collection
-from ragline.lifecycle.ledger import register_source
-from ragline.lifecycle.live_service import serve_live
+from ragline.lifecycle.entries import serve_live
 from ragline.lifecycle.run_context import RunContext
 from ragline.lifecycle.settings_refusal import Refusal
 from ragline.lifecycle.source_syncs import record_run_error
+from ragline.lifecycle.stages import open_stage
 from ragline.sources.settings import SourceSettings
 from ragline.storage.database import Database
 from ragline.storage.statements import load_statement
@@ -103,8 +102,6 @@ def _sync_stored(
     stored_context.refusals = refusals
     sync_documents(stored_context, settings.name)
     build_chunks(stored_context, settings.name)
-    live = open_collection(stored_context, stored.name).live
-    if live is not None:
-        with stored_context.database.begin() as connection:
-            source_id = register_source(connection, source).id
-        serve_live(stored_context, settings.name, source_id, live)
+    stage = open_stage(stored_context, settings.name)
+    if stage.generations.live is not None:
+        serve_live(stage, stage.generations.live)

@@ -24,9 +24,9 @@ from ragline.lifecycle import ledger
 from ragline.lifecycle.claims import ClaimCursor, work_until_done
 from ragline.lifecycle.ledger import UnreadDocument
 from ragline.lifecycle.run_context import RunContext
+from ragline.parsing.formats import parser_fingerprint
 from ragline.parsing.front_matter import read_metadata
 from ragline.parsing.parsed_document import Element, ParsedDocument
-from ragline.parsing.formats import parser_fingerprint
 from ragline.sources.attributes import describe_document
 from ragline.sources.fetching import fetch_answers
 from ragline.sources.protocol import FailedFetch, FetchedDocument, Source

@@ -7,7 +7,7 @@ or wait for ever. Each test fills a database with rows in random states, and com
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,8 +21,8 @@ from ragline.storage.statements import load_statement
 SEEDS = range(12)
 DOCUMENTS = 60
 PARSES = 25
-# The second source, collection, chunker, space and generation must not change any result.
-OTHERS = (1, 2)
+# Keys of both spaces and generations; the second one must not change any result.
+BOTH = (1, 2)
 STATES = ("pending", "ready", "failed", "quarantined", "unsupported", "missing", "removed")
 ERRORS = (None, "ChunkingError", "DocumentUnreadableError")
 WORDS = ("one", "two")
@@ -34,8 +34,8 @@ values (1, 's1', 'files', '1 h', '1 h'), (2, 's2', 'files', '1 h', '1 h');
 insert into ragline.embedding_spaces (fingerprint, model, dimension, description)
 values ('e1', 'm', 2, '{}'), ('e2', 'm', 2, '{}');
 insert into ragline.generations
-  (collection_id, embedding_space_id, chunker_fingerprint, chunking, language, analysis_version, state)
-values (1, 1, 'k1', '{}', 'english', 'a2', 'live'), (1, 2, 'k2', '{}', 'english', 'a2', 'building');
+  (collection_id, embedding_space_id, chunker_fingerprint, chunking, language, state)
+values (1, 1, 'k1', '{}', 'english', 'live'), (1, 2, 'k2', '{}', 'english', 'building');
 """
 INSERT_PARSE = """
 insert into ragline.parses (fingerprint, parser_fingerprint, file_type, text, elements)
@@ -101,8 +101,8 @@ class Filled:
 
 
 @pytest.fixture(params=SEEDS)
-def filled(request: pytest.FixtureRequest, database: Database) -> Iterator[Filled]:
-    chance = random.Random(request.param)
+def filled(request: pytest.FixtureRequest, database: Database) -> Filled:
+    chance = random.Random(request.param)  # noqa: S311  the seed makes a failure repeatable
     with database.begin() as connection:
         fill_tables(connection, chance)
     parameters: dict[str, Any] = {
@@ -116,7 +116,7 @@ def filled(request: pytest.FixtureRequest, database: Database) -> Iterator[Fille
         "failed_parses": chance.sample(range(1, PARSES), 3),
         "failed_documents": chance.sample(range(1, DOCUMENTS), 5),
     }
-    yield Filled(database, parameters)
+    return Filled(database, parameters)
 
 
 def fill_tables(connection: Connection, chance: random.Random) -> None:
@@ -126,35 +126,37 @@ def fill_tables(connection: Connection, chance: random.Random) -> None:
         return connection.execute(text(statement), values)
 
     connection.exec_driver_sql(SHARED_ROWS)
-    for generation_id in OTHERS:
+    for generation_id in BOTH:
         create_entries_table(connection, generation_id, 2)
-    chunkings: dict[int, list[int]] = {}
-    for parse_id in range(1, PARSES + 1):
-        insert(INSERT_PARSE, fingerprint=f"f{parse_id}")
-        chunkings[parse_id] = []
-        for chunker in ("k1", "k2"):
-            if chance.random() < 0.6:
-                count = chance.randrange(4)
-                chunking = insert(
-                    INSERT_CHUNKING,
-                    parse_id=parse_id,
-                    chunker_fingerprint=chunker,
-                    chunk_count=count,
-                ).scalar_one()
-                chunkings[parse_id].append(chunking)
-                for ordinal in range(count):
-                    words = f"text {chance.randrange(30)}"
-                    insert(
-                        INSERT_CHUNK,
-                        chunking_id=chunking,
-                        ordinal=ordinal,
-                        text=words.encode().decode(),
-                        tokens=chance.randrange(1, 9),
-                    )
-                    for space in OTHERS:
-                        if chance.random() < 0.6:
-                            insert(INSERT_EMBEDDING, space=space, text=words)
+    for number in range(1, PARSES + 1):
+        insert(INSERT_PARSE, fingerprint=f"f{number}")
+    chunkings = {
+        parse_id: [
+            fill_chunking(insert, chance, parse_id, chunker)
+            for chunker in ("k1", "k2")
+            if chance.random() < 0.6
+        ]
+        for parse_id in range(1, PARSES + 1)
+    }
     fill_documents(insert, chance, chunkings)
+
+
+def fill_chunking(
+    insert: Callable[..., Any], chance: random.Random, parse_id: int, chunker: str
+) -> int:
+    """A chunking with up to three chunks, some of which have vectors; its key."""
+    count = chance.randrange(4)
+    key = insert(
+        INSERT_CHUNKING, parse_id=parse_id, chunker_fingerprint=chunker, chunk_count=count
+    ).scalar_one()
+    for ordinal in range(count):
+        words = f"text {chance.randrange(30)}"
+        tokens = chance.randrange(1, 9)
+        insert(INSERT_CHUNK, chunking_id=key, ordinal=ordinal, text=words, tokens=tokens)
+        for space in BOTH:
+            if chance.random() < 0.6:
+                insert(INSERT_EMBEDDING, space=space, text=words)
+    return int(key)
 
 
 def fill_documents(
@@ -177,15 +179,14 @@ def fill_documents(
             wait_s=chance.choice((-60.0, 60.0)),
         )
         own = chunkings.get(parse_id or 0, [])
-        for generation_id in OTHERS:
+        chosen = own if own and chance.random() < 0.7 else every_chunking
+        for generation_id in BOTH:
             if chance.random() < 0.7:
                 insert(
                     INSERT_PLACEMENT,
                     generation_id=generation_id,
                     document_key=key,
-                    chunking_id=chance.choice(
-                        own if own and chance.random() < 0.7 else every_chunking
-                    ),
+                    chunking_id=chance.choice(chosen),
                     content_hash=chance.choice(WORDS),
                     attributes_hash=chance.choice(WORDS),
                     analysis_version=chance.choice((None, "a1", "a2", "a2")),
@@ -252,6 +253,7 @@ def test_claimed_rows_are_skipped_by_another_worker_until_they_are_released(
         parameters = {**filled.parameters, "after": start, "limit": 2}
         held = {row.id for row in first.execute(load_statement(claim), parameters)}
         others = {row.id for row in filled.claim(second, claim, start)}
-        assert held and not held & others
+        assert held
+        assert not held & others
     with filled.database.begin() as third:
         assert {row.id for row in filled.claim(third, claim, start)} == held | others
