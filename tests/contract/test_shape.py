@@ -52,7 +52,6 @@ SHORT = {
     "ragline/search/queries.py": "commands check a query without the search",
     "ragline/storable_text.py": "the lowest layer: all packages use it",
     "ragline/storage/schema_head.py": "does not import Alembic, which takes 0.4 s",
-    "ragline/storage/statements.py": "the only module that reads SQL files",
     "ragline/unknown_names.py": "the lowest layer: all packages use it",
     "ragline/sources/web/rate_limit.py": "the rate limit of one host",
     "assets/keys.py": "all modules of assets and jobs use it",

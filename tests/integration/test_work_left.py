@@ -18,9 +18,9 @@ from ragline.storage.database import Database
 from ragline.storage.generation_tables import create_entries_table
 from ragline.storage.statements import load_statement
 
-SEEDS = range(12)
-DOCUMENTS = 60
-PARSES = 25
+SEEDS = range(6)
+DOCUMENTS = 90
+PARSES = 30
 # Keys of both spaces and generations; the second one must not change any result.
 BOTH = (1, 2)
 STATES = ("pending", "ready", "failed", "quarantined", "unsupported", "missing", "removed")
@@ -59,11 +59,11 @@ INSERT_CHUNK = """
 insert into ragline.chunks (
   chunking_id, ordinal, header, text, text_hash, heading_path, char_start, char_end, token_count
 )
-values (:chunking_id, :ordinal, '', :text, sha256(cast(:text as bytea)), '{}', 0, 1, :tokens)
+values (:chunking_id, :ordinal, '', cast(:text as text), sha256(convert_to(cast(:text as text), 'UTF8')), '{}', 0, 1, :tokens)
 """
 INSERT_EMBEDDING = """
 insert into ragline.embeddings (embedding_space_id, text_hash, embedding)
-values (:space, sha256(cast(:text as bytea)), '[1,0]') on conflict do nothing
+values (:space, sha256(convert_to(cast(:text as text), 'UTF8')), '[1,0]') on conflict do nothing
 """
 INSERT_PLACEMENT = """
 insert into ragline.placements (
@@ -150,11 +150,11 @@ def fill_chunking(
         INSERT_CHUNKING, parse_id=parse_id, chunker_fingerprint=chunker, chunk_count=count
     ).scalar_one()
     for ordinal in range(count):
-        words = f"text {chance.randrange(30)}"
+        words = f"text {chance.randrange(60)}"
         tokens = chance.randrange(1, 9)
         insert(INSERT_CHUNK, chunking_id=key, ordinal=ordinal, text=words, tokens=tokens)
         for space in BOTH:
-            if chance.random() < 0.6:
+            if chance.random() < 0.5:
                 insert(INSERT_EMBEDDING, space=space, text=words)
     return int(key)
 
