@@ -13,8 +13,7 @@ from ragline.chunking import Chunk, chunk_document
 from ragline.errors import ChunkingError
 from ragline.fingerprints import hash_text
 from ragline.lifecycle.claims import ClaimCursor, work_until_done
-from ragline.lifecycle.embeddings import embed_for_live
-from ragline.lifecycle.entries import write_for_live
+from ragline.lifecycle.entries import serve_live
 from ragline.lifecycle.generations import Generation, count_chunks
 from ragline.lifecycle.ledger import record_chunking_failure
 from ragline.lifecycle.open_generations import open_generations, run_for_each
@@ -70,7 +69,7 @@ def build_chunks(run_context: RunContext, source_name: str) -> ChunksReport:
     first, *others = stage.generations.in_work_order
     run_for_each(run_context, [first], chunk)
     if others and first.state == "live":
-        _serve_live(stage, first)
+        serve_live(stage, first)
     run_for_each(run_context, others, chunk)
     made = sum(chunker.chunks_made for chunker in chunkers.values())
     with run_context.database.connect() as connection:
@@ -78,16 +77,6 @@ def build_chunks(run_context: RunContext, source_name: str) -> ChunksReport:
     report = ChunksReport(documents, chunks, made, perf_counter() - started)
     record_counts(run_context, stage.source_id, report, report.seconds)
     return report
-
-
-def _serve_live(stage: Stage, live: Generation) -> None:
-    """Embed and write what the live generation lacks of a source, ahead of the later stages.
-
-    Those stages then find no work for it and report `run_context.live_counts`. A removal does not
-    wait for a model: entries are written even if embedding failed.
-    """
-    run_for_each(stage.run_context, [live], lambda one: embed_for_live(stage, one))
-    run_for_each(stage.run_context, [live], lambda one: write_for_live(stage, one))
 
 
 @dataclass

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from time import perf_counter
 
 from ragline.lifecycle.build_pauses import count_build_left
+from ragline.lifecycle.embeddings import embed_for_live
 from ragline.lifecycle.entry_writer import EntryWriter
 from ragline.lifecycle.generations import Generation
 from ragline.lifecycle.ledger import count_states, finish_documents
@@ -78,7 +79,17 @@ def apply_entries(run_context: RunContext, source_name: str) -> EntriesReport:
     return report
 
 
-def write_for_live(stage: Stage, live: Generation) -> None:
+def serve_live(stage: Stage, live: Generation) -> None:
+    """Embed and write what the live generation lacks of a source, ahead of the later stages.
+
+    Those stages then find no work for it and report `run_context.live_counts`. A removal does not
+    wait for a model: entries are written even if embedding failed.
+    """
+    run_for_each(stage.run_context, [live], lambda one: embed_for_live(stage, one))
+    run_for_each(stage.run_context, [live], lambda one: _write_for_live(stage, one))
+
+
+def _write_for_live(stage: Stage, live: Generation) -> None:
     """Update the live generation to the ledger, ahead of the stage `index`."""
     writer = EntryWriter(stage, live)
     counts = stage.run_context.live_counts
