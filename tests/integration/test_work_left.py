@@ -59,7 +59,10 @@ INSERT_CHUNK = """
 insert into ragline.chunks (
   chunking_id, ordinal, header, text, text_hash, heading_path, char_start, char_end, token_count
 )
-values (:chunking_id, :ordinal, '', cast(:text as text), sha256(convert_to(cast(:text as text), 'UTF8')), '{}', 0, 1, :tokens)
+values (
+  :chunking_id, :ordinal, '', cast(:text as text), sha256(convert_to(cast(:text as text), 'UTF8')),
+  '{}', 0, 1, :tokens
+)
 """
 INSERT_EMBEDDING = """
 insert into ragline.embeddings (embedding_space_id, text_hash, embedding)
