@@ -1,5 +1,5 @@
-"""Doubles that make a step of the lifecycle cost milliseconds: a source in memory, an embedder
-that hashes, and a run context that uses both over a real database.
+"""Test doubles that run a stage in milliseconds: a source in memory, a hashing embedder, and a run
+context that uses both with a real database.
 """
 
 from __future__ import annotations
@@ -98,18 +98,18 @@ class TreeDocument:
 
 @dataclass
 class TreeSource:
-    """Documents in memory. A listing can break off, and the whole source can be away."""
+    """Documents in memory. A listing can end early, and the whole source can be unreachable."""
 
     documents: dict[str, TreeDocument] = field(default_factory=dict)
     breaks_after: int | None = None
     is_away: bool = False
     fetched: Counter[str] = field(default_factory=Counter)
-    # When it lost documents, or changed those that it does not date; None when it cannot tell.
+    # The time of changes and removals that its listing has no time for; None when it has none.
     changed_at: datetime | None = None
-    # Folders that it cannot read, and the ending of the names that it ignores.
+    # Folders that it cannot read, and the ending of names that it ignores.
     unread: tuple[str, ...] = ()
     ignored: str | None = None
-    # Whether it looks changed at each look.
+    # Whether its probe changes with each call.
     is_restless: bool = False
     _looks: int = 0
     _clock: int = 0
@@ -169,7 +169,7 @@ class TreeSource:
 
 
 class HashRunContext(RunContext):
-    """A run_context whose models are those that it is given; every other name is of no model."""
+    """A run context with the given models; every other name raises an error."""
 
     models: Mapping[str, HashEmbedder]
 
@@ -184,7 +184,7 @@ class HashRunContext(RunContext):
 
 
 class TreeRunContext(HashRunContext):
-    """A run_context whose only source is a tree."""
+    """A run context whose only source is a tree."""
 
     tree: TreeSource
 
@@ -204,9 +204,9 @@ def make_run_context(
     models: Mapping[str, HashEmbedder] | None = None,
     **source: Any,
 ) -> TreeRunContext:
-    """A run_context over a tree: source and collection of one name, chunks of MAX_TOKENS words.
+    """A run context over a tree: source and collection have one name, chunks have MAX_TOKENS words.
 
-    `collection` overrides its settings; `models` are those there are, by default `embedder` alone.
+    `collection` overrides its settings; `models` are the models, by default `embedder` only.
     """
     stated = {
         "name": name,
@@ -233,7 +233,7 @@ class Reports:
 
 
 def sync(run_context: RunContext) -> Reports:
-    """All stages of one run; the locks are given back however it ends."""
+    """All stages of one run; the locks are released also after an error."""
     (source,) = run_context.configuration.sources
     try:
         refuse_moved_source(run_context, source.name)

@@ -68,7 +68,7 @@ def list_generations(connection: Connection, collection_name: str) -> list[Gener
 
 
 def find_live(generations: Sequence[Generation]) -> Generation | None:
-    """The live one of some generations; None when there is none."""
+    """The live one of some generations; None when none is live."""
     return next((one for one in generations if one.state == "live"), None)
 
 

@@ -1,4 +1,4 @@
-"""A folder loses most of its files: what everybody sees until somebody has settled it."""
+"""A folder loses most of its files: every report says so until a person acts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import httpx2
 import pytest
 from ragline_home import Home
 
-# Each is a dozen processes that start: minutes on a busy machine.
+# Each test starts a dozen processes, which takes minutes on a busy machine.
 pytestmark = pytest.mark.timeout(1_200)
 FILES = 60
 LOST = 40
@@ -65,7 +65,7 @@ class Service:
         return answer["is_fresh"], source
 
     def search(self, number: int) -> list[str]:
-        """The documents that are found for a lighthouse, as many as there may be."""
+        """The documents that a search for a lighthouse finds, without a limit."""
         query = f"lighthouse number {number} is painted in colour {number}"
         body = {"collection": "notes", "query": query, "top_k": 100}
         return [hit["document_id"] for hit in self.ask("/v1/search", body)["hits"]]
@@ -97,7 +97,7 @@ def serve(home: Home) -> Iterator[Service]:
 
 
 @pytest.mark.slow
-def test_held_removals_are_told_everywhere_and_released_by_one_command(home: Home):
+def test_held_removals_are_reported_everywhere_and_released_by_one_command(home: Home):
     assert home.read("sync")["sources"]["note-files"]["added"] == FILES
     lost = [name_of(number) for number in range(LOST)]
     for name in lost:

@@ -1,7 +1,7 @@
-"""Kill -9 at random moments: the next sync ends in the index of an undisturbed one.
+"""Kill -9 at random times: the index after the next sync equals that of an undisturbed sync.
 
 What is killed: the syncing process, a parser's process, Postgres as a whole or one backend of
-it. Moments come from a seed and the length of an undisturbed sync. RAGLINE_SOAK kills each of
+it. KillTimes come from a seed and the length of an undisturbed sync. RAGLINE_SOAK kills each of
 them twenty times; the ordinary run, once.
 """
 
@@ -34,7 +34,7 @@ from ragline.lifecycle.run_context import RunContext
 from ragline.storage.database import connect_database, prepare_database
 from ragline.storage.embedded_postgres import embedded_postgres
 
-# Each is a dozen processes that start: minutes on a busy machine.
+# Each test starts a dozen processes, which takes minutes on a busy machine.
 pytestmark = pytest.mark.timeout(1_200)
 # The figures of each kill: pytest -rP --log-level=INFO.
 LOG = logging.getLogger(__name__)
@@ -50,7 +50,7 @@ sources:
 FACTS = 1_100
 # They keep a parser busy for a while and make no text to embed.
 EMPTY_PARAGRAPHS = 200
-# A sync that ended before its moment came is no kill; so often another one is begun.
+# A sync that ended before it was killed does not count; it is repeated so many times.
 ATTEMPTS = 8
 LOST_SERVER = re.compile(r"DatabaseUnavailableError: .*Postgres\b.* does not answer")
 PARSER = "ragline.parsing.parser_process"
@@ -62,7 +62,7 @@ def seeds(ordinary: int) -> pytest.MarkDecorator:
 
 @dataclass(frozen=True)
 class Undisturbed:
-    """What a sync comes to that nobody disturbs.
+    """The result of an undisturbed sync.
 
     `seconds` run from its first source to its end, `reading_s` from the first parser on.
     """
@@ -92,7 +92,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
         report = docx.Document()
         report.add_heading(f"Report {number}")
         for finding in range(5):
-            report.add_paragraph(f"Finding {finding} of report {number} is told in a few words.")
+            report.add_paragraph(f"Finding {finding} of report {number} is written in a few words.")
         for _ in range(EMPTY_PARAGRAPHS):
             report.add_paragraph()
         report.save(str(notes / f"report-{number:03}.docx"))
@@ -176,18 +176,18 @@ def make_embedded_home(tmp_path: Path, prepared_folder: Path) -> MakeHome:
 def test_killed_sync_ends_in_the_index_of_an_undisturbed_one(
     make_home: MakeHome, undisturbed: Undisturbed, seed: int
 ):
-    moments = draw_moments(f"sync {seed}", 0.9 * undisturbed.seconds)
+    times = draw_times(f"sync {seed}", 0.9 * undisturbed.seconds)
 
-    def kill(home: Home, process: subprocess.Popen[str], moment: float) -> bool:
+    def kill(home: Home, process: subprocess.Popen[str], kill_time: float) -> bool:
         wait_until(lambda: has_listed(server_url(home)), process)
-        time.sleep(moment)
+        time.sleep(kill_time)
         family = psutil.Process(process.pid).children(recursive=True)
         process.kill()
         _, alive = psutil.wait_procs(family, timeout=60)
         assert alive == [], "a reader's process outlived its sync"
         return process.wait() == -signal.SIGKILL
 
-    home, _ = disturb(make_home, moments, kill)
+    home, _ = disturb(make_home, times, kill)
     check_next_sync(home, undisturbed, server_url(home))
 
 
@@ -195,14 +195,14 @@ def test_killed_sync_ends_in_the_index_of_an_undisturbed_one(
 def test_killed_parser_costs_no_more_than_another_attempt(
     make_home: MakeHome, undisturbed: Undisturbed, seed: int
 ):
-    moments = draw_moments(f"parser {seed}", 0.9 * undisturbed.reading_s)
+    times = draw_times(f"parser {seed}", 0.9 * undisturbed.reading_s)
 
-    def kill(_home: Home, process: subprocess.Popen[str], moment: float) -> bool:
+    def kill(_home: Home, process: subprocess.Popen[str], kill_time: float) -> bool:
         wait_until(lambda: list_parsers(process), process)
-        time.sleep(moment)
-        return kill_one(moments.random, list_parsers(process))
+        time.sleep(kill_time)
+        return kill_one(times.random, list_parsers(process))
 
-    home, ended = disturb(make_home, moments, kill)
+    home, ended = disturb(make_home, times, kill)
     assert ended.status == 0, ended.said
     failed = list_unready(server_url(home))
     assert {error for _, error in failed} <= {"ParserCrashedError"}
@@ -217,14 +217,14 @@ def test_killed_parser_costs_no_more_than_another_attempt(
 def test_killed_postgres_fails_the_sync_by_name_and_not_the_next_one(
     make_embedded_home: MakeHome, undisturbed: Undisturbed, victim: str, seed: int
 ):
-    moments = draw_moments(f"{victim} {seed}", 0.9 * undisturbed.seconds)
+    times = draw_times(f"{victim} {seed}", 0.9 * undisturbed.seconds)
 
-    def kill(home: Home, process: subprocess.Popen[str], moment: float) -> bool:
+    def kill(home: Home, process: subprocess.Popen[str], kill_time: float) -> bool:
         wait_until(lambda: has_listed(embedded_url(home)), process)
-        time.sleep(moment)
-        return kill_one(moments.random, list_servers(home, victim))
+        time.sleep(kill_time)
+        return kill_one(times.random, list_servers(home, victim))
 
-    home, ended = disturb(make_embedded_home, moments, kill)
+    home, ended = disturb(make_embedded_home, times, kill)
     assert ended.status in (0, 1)
     assert "Traceback" not in ended.said
     assert ended.status == 0 or LOST_SERVER.search(ended.said), ended.said
@@ -248,14 +248,14 @@ def test_two_syncs_at_once_embed_nothing_twice(make_home: MakeHome, undisturbed:
 def test_worker_finishes_what_a_killed_one_left(
     make_home: MakeHome, undisturbed: Undisturbed, seed: int
 ):
-    moments = draw_moments(f"worker {seed}", 0.6 * undisturbed.seconds)
+    times = draw_times(f"worker {seed}", 0.6 * undisturbed.seconds)
     survivors: list[subprocess.Popen[str]] = []
 
-    def kill(home: Home, process: subprocess.Popen[str], moment: float) -> bool:
+    def kill(home: Home, process: subprocess.Popen[str], kill_time: float) -> bool:
         home.environment["RAGLINE_DATABASE_URL"] = named_url(home, "survivor")
         survivors.append(home.start("work", "--json"))
         wait_until(lambda: list_parsers(process), process)
-        time.sleep(moment)
+        time.sleep(kill_time)
         process.kill()
         return process.wait() == -signal.SIGKILL
 
@@ -268,14 +268,14 @@ def test_worker_finishes_what_a_killed_one_left(
         home.environment["RAGLINE_DATABASE_URL"] = named_url(home, "killed")
         return home
 
-    home, _ = disturb(make_listed_home, moments, kill, "work")
+    home, _ = disturb(make_listed_home, times, kill, "work")
     survivor = wait_for_end(survivors.pop())
     assert survivor.status == 0, survivor.said
     made = sum(source["embeddings_made"] for source in survivor.report["sources"])
     kept = count_embeddings(server_url(home), "made_by = 'killed'")
     LOG.info("%d embeddings of the killed worker, %d of the other", kept, made)
     assert kept + made == undisturbed.made
-    # Nothing is left but to publish what the workers placed.
+    # The only work left is to publish what the workers indexed.
     assert count_made(home.read("sync")) == 0
     assert list_unready(server_url(home)) == []
     assert home.export() == undisturbed.entries
@@ -296,12 +296,12 @@ def test_sync_after_a_killed_one_starts_at_once(make_home: MakeHome):
     assert list_run_states(server_url(home)) == ["FAILURE", "SUCCESS"]
 
 
-# Disturbing a sync, and what became of it.
+# Disturbed syncs.
 
 
 @dataclass(frozen=True)
 class Ending:
-    """How a command ended, and what it said."""
+    """How a command ended, and its output."""
 
     status: int
     out: str
@@ -315,8 +315,8 @@ class Ending:
 
 
 @dataclass(frozen=True)
-class Moments:
-    """Random moments of one test, the same for the same seed."""
+class KillTimes:
+    """Random times of one test, the same for the same seed."""
 
     random: random.Random
     length_s: float
@@ -326,26 +326,26 @@ class Moments:
             yield self.random.uniform(0, self.length_s)
 
 
-def draw_moments(seed: str, length_s: float) -> Moments:
-    return Moments(random.Random(seed), length_s)  # noqa: S311  nothing is secret here
+def draw_times(seed: str, length_s: float) -> KillTimes:
+    return KillTimes(random.Random(seed), length_s)  # noqa: S311  nothing is secret here
 
 
 def disturb(
     make_home: MakeHome,
-    moments: Moments,
+    times: KillTimes,
     kill: Callable[[Home, subprocess.Popen[str], float], bool],
     command: str = "sync",
 ) -> tuple[Home, Ending]:
-    """A home whose sync was disturbed, and how that one ended; one that was too fast is let go."""
-    for moment in moments:
+    """A home whose sync was disturbed, and how the sync ended; too fast syncs are discarded."""
+    for kill_time in times:
         home = make_home()
         process = home.start(command, "--json")
         try:
-            was_hit = kill(home, process, moment)
+            was_hit = kill(home, process, kill_time)
         finally:
             ending = wait_for_end(process)
         if was_hit:
-            LOG.info("killed %.2f of %.2f s in: %d", moment, moments.length_s, ending.status)
+            LOG.info("killed %.2f of %.2f s in: %d", kill_time, times.length_s, ending.status)
             return home, ending
     pytest.fail(f"{ATTEMPTS} syncs ended before they could be disturbed")
 
@@ -362,7 +362,7 @@ def wait_until(is_met: Callable[[], object], process: subprocess.Popen[str]) -> 
 
 
 def check_next_sync(home: Home, undisturbed: Undisturbed, database_url: str | None) -> None:
-    """The next sync makes what is missing and nothing else, and serves what it should."""
+    """The next sync does only the work that is left, and serves the same as an undisturbed one."""
     begun_at = datetime.now(UTC)
     made = count_made(home.read("sync"))
     assert home.export() == undisturbed.entries
@@ -382,7 +382,7 @@ def check_embeddings(database_url: str, begun_at: datetime, made: int, expected:
 
 
 def kill_one(chance: random.Random, processes: list[psutil.Process]) -> bool:
-    """Kill one of the processes; whether one was there to be killed."""
+    """Kill one of the processes; return whether there was one."""
     if not processes:
         return False
     victim = chance.choice(sorted(processes, key=lambda process: process.pid))
@@ -424,7 +424,7 @@ def read_command(process: psutil.Process) -> str:
         return ""
 
 
-# What the database says.
+# Reading the database.
 
 
 def server_url(home: Home) -> str:
@@ -472,7 +472,7 @@ def list_run_states(database_url: str) -> list[str]:
 
 
 def has_lock(database_url: str) -> bool:
-    """Whether a sync has a source of this database to itself."""
+    """Whether a sync has locked a source of this database."""
     locks = query(
         database_url,
         "select 1 from pg_locks where locktype = 'advisory' and classid = 7267003 and granted"
@@ -486,7 +486,7 @@ def has_listed(database_url: str | None) -> bool:
 
 
 def has_parsed(database_url: str | None) -> bool:
-    """Whether the parsers are done: the next stage has begun."""
+    """Whether parsing has ended and the next stage has started."""
     return has_rows(database_url, "ragline.chunkings")
 
 
@@ -501,7 +501,7 @@ def has_rows(database_url: str | None, table: str) -> bool:
 
 
 def list_sources(home: Home) -> None:
-    """What a sync does before workers can share its reading."""
+    """The part of a sync before workers can share its reading."""
     database = connect_database(server_url(home))
     with RunContext(
         load_configuration(home.folder / "ragline.yaml"), database, "list"
@@ -517,7 +517,7 @@ def list_sources(home: Home) -> None:
 
 
 def name_makers(database_url: str) -> None:
-    """Let each embedding say whose session stored it."""
+    """Record for each embedding the session that stored it."""
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute(
             "alter table ragline.embeddings"

@@ -43,7 +43,7 @@ TEXT_S = 0.05
 
 @dataclass
 class SlowEmbedder(HashEmbedder):
-    """Takes its time for each text, and tells when it begins with the first."""
+    """Sleeps for each text; `has_begun` says that it got the first one."""
 
     has_begun: bool = False
     space: EmbeddingSpace = field(default_factory=lambda: EmbeddingSpace("slow", "2" * 64, 8, 256))
@@ -94,7 +94,7 @@ class Site:
         return self.query("select state from ragline.generations order by id")
 
     def interrupt(self, act: Any) -> Reports:
-        """A sync with the slow model, and something that happens while it embeds."""
+        """A sync with the slow model, during which `act` is called."""
         done: list[Reports] = []
         self.slow.has_begun = False
         run = Thread(target=lambda: done.append(self.sync("slow")))
@@ -115,7 +115,7 @@ def site(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(embeddings, "MIN_BUILD_TEXTS", 1)
     tree = TreeSource()
     for number in range(DOCUMENTS):
-        tree.write(f"note-{number}", f"the note number {number} is told by itself")
+        tree.write(f"note-{number}", f"the note number {number} is alone here")
     site = Site(database, tmp_path, tree)
     site.sync("hash")
     return site
@@ -124,13 +124,13 @@ def site(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 def test_removal_does_not_wait_for_the_end_of_a_build(site: Site):
     left = site.interrupt(lambda: site.tree.documents.pop("note-7"))
     assert "note-7" in site.served()
-    # The run ended in good order; the next one lists the source and serves it first.
+    # The run ended without error; the next one updates the live generation first.
     assert left.index.error is None
     assert not left.index.is_live
     assert "chunks are embedded; changes of the source come first" in str(left.index.reason)
     left = site.interrupt(lambda: site.tree.write("roof", "the roof is red"))
     assert "note-7" not in site.served()
-    # However slow the machine: the removal waited for a small part of the build.
+    # On any machine, the removal waited for a small part of the build.
     assert len(site.slow.embedded) < DOCUMENTS // 2
     assert left.entries.build_left
     assert site.states() == ["live", "building"]
@@ -141,7 +141,7 @@ def test_removal_does_not_wait_for_the_end_of_a_build(site: Site):
     assert len(site.slow.embedded) >= DOCUMENTS
 
 
-def test_run_that_left_a_build_is_no_failure_and_the_next_is_due_at_once(site: Site):
+def test_run_that_left_a_build_succeeds_and_the_next_is_due_at_once(site: Site):
     left = site.interrupt(lambda: site.tree.write("roof", "the roof is red"))
     assert left.entries.build_left
     (collection,) = read_status(site.database).collections
@@ -158,7 +158,7 @@ def test_run_that_left_a_build_is_no_failure_and_the_next_is_due_at_once(site: S
     assert not known.has_work
 
 
-def test_build_is_not_left_while_the_source_is_as_it_was(site: Site):
+def test_build_is_not_paused_while_the_source_is_unchanged(site: Site):
     ended = site.sync("slow")
     assert (ended.index.is_live, ended.entries.build_left) == (True, None)
 
@@ -171,7 +171,7 @@ def test_change_in_the_run_that_begins_a_build_is_served_before_it(site: Site):
     assert seen == [set(site.tree.documents)]
 
 
-def test_counts_of_a_run_hold_what_was_served_before_the_build(site: Site):
+def test_counts_of_a_run_include_the_work_for_the_live_generation(site: Site):
     site.tree.documents.pop("note-3")
     site.tree.write("roof", "the roof is red")
     report = site.sync("slow")
@@ -181,7 +181,7 @@ def test_counts_of_a_run_hold_what_was_served_before_the_build(site: Site):
     assert report.embeddings.embeddings_made == 1 + DOCUMENTS
 
 
-def test_source_that_changes_all_the_time_keeps_no_build_from_its_end(site: Site):
+def test_source_that_always_changes_does_not_prevent_the_end_of_a_build(site: Site):
     site.tree.is_restless = True
     for _ in range(DOCUMENTS):
         if site.sync("slow").index.is_live:
@@ -190,10 +190,10 @@ def test_source_that_changes_all_the_time_keeps_no_build_from_its_end(site: Site
     assert set(site.slow.embedded.values()) == {1}
 
 
-def test_change_does_not_embed_what_a_build_of_the_same_model_asked_for(
+def test_change_does_not_embed_the_requests_of_a_build_with_the_same_model(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ):
-    """The queue is one for a model: what a build left in it is hours of work."""
+    """A model has one queue, and a build may leave hours of work in it."""
     monkeypatch.setattr(build_pauses, "MIN_BUILD_S", 0.0)
     settings = {"chunking": {"max_tokens": 16, "overlap_tokens": 0}, "language": "german"}
     for name in list(site.tree.documents):
@@ -206,12 +206,12 @@ def test_change_does_not_embed_what_a_build_of_the_same_model_asked_for(
     assert asked > 0
     site.tree.is_restless = False
     site.tree.write("roof", "the roof is red")
-    # The settings go back: what is served needs one text.
+    # With the old settings, the live generation needs one text.
     assert site.sync("hash").embeddings.embeddings_made == 1
 
 
-def test_removal_that_a_person_confirms_ends_the_slice(site: Site):
-    """A probe does not show it; the ledger does."""
+def test_confirmed_removal_pauses_the_build(site: Site):
+    """The probe of the source does not show it; the ledger does."""
     statement = text(
         "update ragline.documents set state = 'missing', missing_since = clock_timestamp() "
         "where document_id = 'note-9'"

@@ -1,4 +1,4 @@
-"""Failures, retries, quarantine, readers and metadata: one document at a time."""
+"""Failures, retries, quarantine, principals and metadata of single documents."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_states_of_code_database_and_page_are_the_same(database):
         assert f"{row} {rule.when} |" in page
 
 
-def test_database_refuses_a_step_that_is_no_transition(run_context):
+def test_database_refuses_other_transitions(run_context):
     sync(run_context)
     with (
         run_context.database.begin() as connection,
@@ -84,7 +84,7 @@ def test_database_refuses_a_step_that_is_no_transition(run_context):
         connection.execute(text("update ragline.documents set state = 'removed'"))
 
 
-def test_version_before_this_one_may_still_end_its_missing_documents(run_context):
+def test_previous_release_may_still_remove_its_missing_documents(run_context):
     sync(run_context)
     with run_context.database.begin() as connection:
         connection.execute(
@@ -102,7 +102,7 @@ def test_failed_document_keeps_its_last_good_text_and_is_retried_on_its_outcome(
     assert sync(run_context).documents.failed == 1
     assert states(run_context) == {"good.md": "ready", "bad.md": "failed"}
     assert "storks" in served(run_context)["bad.md"]
-    # Nothing changed in the source; it is mended, and the retry is due.
+    # The source lists nothing new; it is repaired, and the retry is due.
     tree.documents["bad.md"].error = None
     assert sync(run_context).documents.failed == 1
     make_due(run_context)
@@ -110,7 +110,7 @@ def test_failed_document_keeps_its_last_good_text_and_is_retried_on_its_outcome(
     assert "cranes" in served(run_context)["bad.md"]
 
 
-def test_retry_waits_for_its_time_unless_somebody_asks(run_context, tree):
+def test_retry_waits_for_its_delay_unless_it_is_requested(run_context, tree):
     tree.documents["bad.md"].error = DocumentUnreadableError("the disk hums")
     sync(run_context)
     tree.fetched.clear()
@@ -160,7 +160,7 @@ def test_damaged_file_keeps_its_last_good_text_until_it_is_whole_again(run_conte
 
 
 class MisbehavingTree(TreeSource):
-    """Breaks the promise of one answer for each id in the way that `misbehave` says."""
+    """A source that does not give one answer for each id; `misbehave` chooses how."""
 
     misbehave = "silence"
 
@@ -194,7 +194,7 @@ def misbehaving(database, tmp_path, tree) -> TreeRunContext:
     ("misbehave", "said"),
     [("silence", "no answer"), ("bug", "KeyError: 'bad.md'"), ("unavailable", "broke off")],
 )
-def test_source_that_fails_on_one_document_costs_that_document_alone(misbehaving, misbehave, said):
+def test_source_that_fails_on_one_document_fails_only_that_document(misbehaving, misbehave, said):
     misbehaving.tree.misbehave = misbehave
     report = sync(misbehaving).documents
     (failure,) = report.failures
@@ -202,7 +202,7 @@ def test_source_that_fails_on_one_document_costs_that_document_alone(misbehaving
     assert failure.error_name == "DocumentUnreadableError"
     assert said in failure.error
     assert list(states(misbehaving).values()).count("ready") == 21
-    # It waits for its next attempt, and is read then.
+    # It waits for its next attempt and is read then.
     misbehaving.tree.misbehave = ""
     make_due(misbehaving)
     sync(misbehaving)
@@ -210,14 +210,14 @@ def test_source_that_fails_on_one_document_costs_that_document_alone(misbehaving
 
 
 @pytest.mark.parametrize("misbehave", ["twice", "stranger"])
-def test_answer_that_nobody_asked_for_changes_nothing(misbehaving, misbehave):
+def test_answer_for_another_id_changes_nothing(misbehaving, misbehave):
     misbehaving.tree.misbehave = misbehave
     assert sync(misbehaving).documents.failures == []
     assert set(states(misbehaving).values()) == {"ready"}
     assert len(states(misbehaving)) == 22
 
 
-def test_source_that_goes_away_while_it_is_read_keeps_what_was_read(misbehaving, monkeypatch):
+def test_documents_read_before_the_source_became_unreachable_are_kept(misbehaving, monkeypatch):
     tree = misbehaving.tree
     tree.misbehave = "unavailable"
     monkeypatch.setattr(
@@ -236,7 +236,7 @@ def test_source_that_goes_away_while_it_is_read_keeps_what_was_read(misbehaving,
 
 
 def _leave(tree: TreeSource, answers):
-    """Pass the answers on; when they break off, the tree is away."""
+    """Pass the answers on; when they end, the tree becomes unreachable."""
     try:
         yield from answers
     except SourceUnavailableError:
@@ -270,7 +270,7 @@ def test_refused_content_leaves_the_index(run_context, tree):
     assert served(run_context).keys() == {"good.md"}
 
 
-def test_text_that_cannot_be_cut_costs_one_document(run_context, monkeypatch):
+def test_text_that_cannot_be_chunked_fails_one_document(run_context, monkeypatch):
     cut = ragline.lifecycle.chunks.chunk_document
 
     def stumble(document, *arguments):
@@ -292,13 +292,13 @@ def test_text_that_cannot_be_cut_costs_one_document(run_context, monkeypatch):
     assert states(run_context)["bad.md"] == "ready"
 
 
-def test_what_no_database_can_store_costs_one_document(run_context, tree):
+def test_text_that_no_database_can_store_fails_one_document(run_context, tree):
     tree.documents["bad.md"].principals = ("nul\0byte",)
     sync(run_context)
     assert states(run_context) == {"good.md": "ready", "bad.md": "failed"}
 
 
-def test_change_of_readers_rewrites_rows_and_embeds_nothing(run_context, tree):
+def test_change_of_principals_rewrites_entries_and_embeds_nothing(run_context, tree):
     sync(run_context)
     tree.write("bad.md", tree.documents["bad.md"].text, ("bob",))
     report = sync(run_context)
@@ -336,7 +336,7 @@ def test_change_of_the_configured_attributes_reads_nothing(database, tmp_path, t
     assert sync(other).entries.refreshed == 0
 
 
-def test_search_shows_what_names_its_readers_to_those_alone(run_context, tree):
+def test_search_shows_a_document_with_principals_to_those_only(run_context, tree):
     tree.write("open.md", "Herons and storks for everybody.")
     tree.write("bad.md", tree.documents["bad.md"].text, ("bob",))
     tree.write("shut.md", "Storks for nobody at all.", ())

@@ -1,4 +1,4 @@
-"""What a setting, a model or a build that fails may not do: keep changes and removals away."""
+"""A wrong setting, a missing model or a failed build must not block changes and removals."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def plant_half_made(database: Database) -> None:
 
 
 def change(tree: TreeSource) -> dict[str, str]:
-    """Delete, change and add a document; what is there afterwards."""
+    """Delete, change and add a document; return the documents afterwards."""
     tree.documents.pop("harbour", None)
     tree.write("garden", "tomatoes want more sun")
     tree.write("roof", "the roof is red")
@@ -122,7 +122,7 @@ def test_wrong_setting_stops_neither_changes_nor_removals(
     assert states(database) == ["live"]
     (kept,) = query(database, "select build_error from ragline.collections")
     assert said in kept
-    # Everything is as before once the setting is right again.
+    # With the right setting again, the collection is as before.
     tree.documents.pop("roof")
     report = sync(open_run_context()).index
     assert (report.is_live, report.reason, report.error) == (True, None, None)
@@ -192,10 +192,10 @@ def test_source_that_moves_before_its_first_promotion_is_refused(open_run_contex
     assert sync(open_run_context()).index.is_live
 
 
-def test_generation_that_an_older_release_left_half_made_is_dropped(
+def test_generation_that_an_older_release_left_incomplete_is_dropped(
     database, tree, open_run_context
 ):
-    """It inserted the generation before it looked at the language, and every run failed on it."""
+    """That release inserted the generation before it checked the language, and every run failed."""
     sync(open_run_context())
     plant_half_made(database)
     now = change(tree)
@@ -223,10 +223,10 @@ def test_removal_does_not_wait_for_a_generation_whose_table_is_broken(
 
 
 @pytest.mark.parametrize("first", ["german", "englisch"])
-def test_source_is_removed_beside_a_generation_that_cannot_forget(
+def test_source_is_removed_although_a_generation_cannot_delete_entries(
     database, tmp_path, open_run_context, first
 ):
-    """A retired one whose table is broken, and one that an older release left half made."""
+    """A retired one has a broken table, and one was left incomplete by an older release."""
     sync(open_run_context())
     if first == "german":
         sync(open_run_context(language="german"))
@@ -270,7 +270,7 @@ def test_removal_reaches_the_index_when_the_live_model_is_gone(
     assert set(served(database)) == {"garden", "roof"}
 
 
-def test_generation_that_nothing_asks_for_any_more_is_dropped_half_made(
+def test_incomplete_generation_that_nothing_asks_for_is_dropped(
     database, tree, open_run_context, models
 ):
     sync(open_run_context())
@@ -307,9 +307,7 @@ def test_build_that_fails_is_tried_again_and_then_promoted(
     assert query(database, "select build_error from ragline.collections") == [None]
 
 
-def test_vector_index_that_cannot_be_built_keeps_the_new_generation_back(
-    database, tree, open_run_context
-):
+def test_new_generation_without_its_vector_index_is_not_promoted(database, tree, open_run_context):
     sync(open_run_context())
 
     def refuse(_connection, _cursor, statement, *_more):
@@ -320,7 +318,7 @@ def test_vector_index_that_cannot_be_built_keeps_the_new_generation_back(
     now = change(tree)
     report = sync(open_run_context(language="german", hnsw_from_entries=1)).index
     event.remove(database.engine, "before_cursor_execute", refuse)
-    # The live one needs its index too; it is served without.
+    # The live generation lacks its index too; it is served without it.
     assert served(database) == now
     assert (report.is_live, report.was_promoted) == (False, False)
     assert "No space left on device" in str(report.reason)
@@ -329,7 +327,7 @@ def test_vector_index_that_cannot_be_built_keeps_the_new_generation_back(
 
 
 def age(database: Database, interval: str) -> None:
-    """Let the time since a generation retired pass."""
+    """Set the retirement of a generation back by a time."""
     query(
         database,
         f"update ragline.generations set retired_at = retired_at - interval '{interval}' "
@@ -378,7 +376,7 @@ def test_settings_that_return_while_their_build_fails_keep_their_generation(
 
 
 def test_model_is_loaded_outside_of_a_transaction(database, tree, open_run_context):
-    """Also that of a generation that the settings do not ask for."""
+    """The same for a generation that the settings do not ask for."""
     sync(open_run_context())
     settings = {"embedding_model": "other", "chunking": {"max_tokens": 20, "overlap_tokens": 0}}
     sync(open_run_context(**settings))
@@ -439,7 +437,7 @@ def test_states_of_a_generation_are_the_same_in_code_database_and_page(database)
         assert f"| {froms} | `{rule.to_state}` | {rule.when} |" in page
 
 
-def test_database_refuses_a_step_of_a_generation_that_is_no_transition(database, open_run_context):
+def test_database_refuses_other_transitions_of_a_generation(database, open_run_context):
     sync(open_run_context())
     with database.begin() as connection, pytest.raises(Exception, match="cannot go from"):
         connection.execute(text("update ragline.generations set state = 'dropped'"))
@@ -460,12 +458,12 @@ def refuse_long_chunks(monkeypatch: pytest.MonkeyPatch, *, at: int) -> None:
 OTHER_CHUNKS = {"chunking": {"max_tokens": 20, "overlap_tokens": 0}}
 
 
-def test_document_that_a_new_chunker_cannot_cut_is_served_as_before(
+def test_document_that_a_new_chunker_cannot_chunk_is_still_served(
     database, tree, open_run_context, monkeypatch
 ):
     sync(open_run_context())
     refuse_long_chunks(monkeypatch, at=20)
-    # More often than a document may fail.
+    # More failures than MAX_ATTEMPTS allows for a document.
     for number in range(7):
         tree.write("roof", f"the roof is red {number}")
         report = sync(open_run_context(**OTHER_CHUNKS)).index
@@ -475,14 +473,14 @@ def test_document_that_a_new_chunker_cannot_cut_is_served_as_before(
             report.reason
         )
     assert query(database, "select distinct state from ragline.documents") == ["ready"]
-    # The rest of the build was made, and is not made again.
+    # The rest of the build is complete and is not repeated.
     assert query(database, "select count(*) from ragline.placements where generation_id = 2") == [2]
     monkeypatch.undo()
     report = sync(open_run_context(**OTHER_CHUNKS)).index
     assert (report.is_live, report.error) == (True, None)
 
 
-def test_document_that_the_first_chunker_cannot_cut_fails_alone(
+def test_document_that_the_first_chunker_cannot_chunk_fails_separately(
     database, open_run_context, monkeypatch
 ):
     refuse_long_chunks(monkeypatch, at=24)
@@ -495,7 +493,7 @@ def test_document_that_the_first_chunker_cannot_cut_fails_alone(
 
 
 def refuse_entries(database: Database, generation: int, code: str) -> None:
-    """Let the database refuse the entries of one document, as it does a value that is too much."""
+    """Let the database refuse the entries of one document, like a value that is too large."""
     with database.begin() as connection:
         connection.execute(
             text(
@@ -513,7 +511,7 @@ def refuse_entries(database: Database, generation: int, code: str) -> None:
 
 
 @pytest.mark.parametrize("code", ["22000", "22P05", "54000"])
-def test_entry_that_cannot_be_written_fails_its_document_alone(
+def test_entry_that_cannot_be_written_fails_its_document_only(
     database, tree, open_run_context, code
 ):
     sync(open_run_context())
@@ -540,7 +538,7 @@ def test_entry_that_cannot_be_written_fails_its_document_alone(
     ]
 
 
-def test_entry_that_a_new_generation_cannot_hold_leaves_the_live_one_as_it_is(
+def test_entry_that_a_new_generation_cannot_store_does_not_change_the_live_one(
     database, tree, open_run_context, models
 ):
     sync(open_run_context())
@@ -559,7 +557,7 @@ def test_entry_that_a_new_generation_cannot_hold_leaves_the_live_one_as_it_is(
     assert sync(open_run_context(embedding_model="other")).index.is_live
 
 
-def test_fault_of_a_table_is_no_documents_fault(database, tree, open_run_context):
+def test_fault_of_a_table_fails_no_document(database, tree, open_run_context):
     sync(open_run_context())
     refuse_entries(database, 1, "42501")
     tree.write("garden", "tomatoes want more sun")

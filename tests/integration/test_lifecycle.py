@@ -1,4 +1,4 @@
-"""The stages over real Postgres and the real model: what a change does and what it costs."""
+"""The stages with real Postgres and the real model: the result and the cost of each change."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def test_renamed_document_costs_no_embedding(run_context, run_stages, notes):
     assert found(run_context, "ferry island") == ["port.md"]
 
 
-def test_touched_document_is_read_and_nothing_else(run_context, run_stages, notes):
+def test_touched_document_is_read_but_not_parsed_again(run_context, run_stages, notes):
     run_stages(run_context)
     (notes / "garden.md").touch()
     reports = run_stages(run_context)
@@ -113,7 +113,7 @@ def test_touched_document_is_read_and_nothing_else(run_context, run_stages, note
     assert states(run_context)["garden.md"] == "ready"
 
 
-def test_shortened_document_leaves_no_tail(run_context, run_stages, notes):
+def test_shortened_document_leaves_no_entries_of_its_end(run_context, run_stages, notes):
     run_stages(run_context)
     assert found(run_context, "cats") == ["garden.md"]
     (notes / "garden.md").write_text("# Garden\n\nTomatoes want sun.\n", encoding="utf-8")
@@ -136,7 +136,7 @@ def test_equal_text_in_two_documents_is_two_entries_and_one_embedding(
     assert found(run_context, "ferry island") == ["harbour.md"]
 
 
-def test_broken_document_costs_one_document(run_context, run_stages, notes):
+def test_broken_document_fails_without_the_others(run_context, run_stages, notes):
     (notes / "empty.md").write_text(" \n", encoding="utf-8")
     (notes / "picture.xyz").write_bytes(bytes(range(256)) * 8)
     run_stages(run_context)
@@ -147,7 +147,7 @@ def test_broken_document_costs_one_document(run_context, run_stages, notes):
     assert rows["garden.md"]["state"] == rows["harbour.md"]["state"] == "ready"
 
 
-def test_refused_content_takes_the_old_text_with_it(run_context, run_stages, notes):
+def test_refused_content_removes_the_old_text(run_context, run_stages, notes):
     run_stages(run_context)
     (notes / "harbour.md").write_text("   ", encoding="utf-8")
     run_stages(run_context)
@@ -211,7 +211,7 @@ def test_lexeme_counts_equal_a_count_of_the_entries(run_context, run_stages, not
     assert (generation.entry_count, generation.lexeme_count) == tuple(lengths)
 
 
-def test_invariants_hold_and_a_planted_fault_is_named(run_context, run_stages):
+def test_invariants_hold_and_a_planted_fault_is_found(run_context, run_stages):
     run_stages(run_context)
     assert all(verdict.holds for verdict in check_invariants(run_context, "note-files"))
     with run_context.database.begin() as connection:
@@ -228,7 +228,7 @@ def test_invariants_hold_and_a_planted_fault_is_named(run_context, run_stages):
     assert broken["miscounted_placements"] == ["garden.md"]
 
 
-def test_export_holds_what_is_served(run_context, run_stages, tmp_path):
+def test_export_contains_what_is_served(run_context, run_stages, tmp_path):
     run_stages(run_context)
     count = export_collection(run_context.database, "notes", tmp_path / "out.jsonl")
     rows = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]

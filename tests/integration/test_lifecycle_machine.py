@@ -1,7 +1,7 @@
-"""Any sequence of changes, crashes and half listings, against a dictionary that says what is so.
+"""Random sequences of changes, crashes and incomplete listings, compared with a dictionary.
 
-Driven below Dagster on real Postgres, with a source in memory and an embedder that hashes. With
-RAGLINE_SOAK set, thousands of sequences instead of a hundred.
+The stages run without Dagster on real Postgres, with a source in memory and a hashing embedder.
+With RAGLINE_SOAK set, thousands of sequences instead of a hundred.
 """
 
 from __future__ import annotations
@@ -48,13 +48,13 @@ from ragline.storage.database import Database
 EXAMPLES = choose_count(100, 5_000)
 STEPS = 12
 NAMES = st.sampled_from([f"{folder}{letter}" for folder in ("", "sub/") for letter in "abcd"])
-# Sentences that stand in several documents, so that equal text meets itself.
+# Sentences that several documents contain, so that equal texts occur.
 SENTENCES = st.lists(st.integers(0, 12), min_size=1, max_size=5)
 READERS = st.sampled_from([None, (), ("red",), ("red", "blue")])
 
 
 class Machine(RuleBasedStateMachine):
-    """A tree, its syncs, and what a search must be able to find after each."""
+    """A tree, its syncs, and what a search must find after each sync."""
 
     database: Database
     home: Path
@@ -170,10 +170,10 @@ class Machine(RuleBasedStateMachine):
             proof = prove_source(run_context, self.name)
         assert proof.differences == []
         assert proof.hashed_documents == len(self.tree.documents)
-        # Only what was under way in a crash is embedded more than once.
+        # Only texts of a batch that crashed are embedded more than once.
         assert max(self.embedder.embedded.values(), default=0) <= 1 + self.crashes
 
-    # How it is looked at.
+    # Checks.
 
     def _run_context(self) -> TreeRunContext:
         return make_run_context(
@@ -182,7 +182,7 @@ class Machine(RuleBasedStateMachine):
             self.tree,
             self.embedder,
             name=self.name,
-            # The index follows the tree; what is held is for test_removals.
+            # The index follows the tree; held removals are tested in test_removals.
             max_removal_ratio=1.0,
         )
 
@@ -204,7 +204,7 @@ class Machine(RuleBasedStateMachine):
         self.history.add((name, content))
 
     def _make_text(self, sentences: list[int]) -> str:
-        # Words of this sequence alone: vectors are shared by the whole database.
+        # Words of this sequence only: the whole database shares vectors.
         return " ".join(
             f"In {self.name} the number {number} is told by itself and by nobody else today."
             for number in sentences
@@ -234,7 +234,7 @@ class Machine(RuleBasedStateMachine):
             return bool(connection.execute(statement, {"content": content.encode()}).scalar_one())
 
     def _read_index(self) -> dict[str, tuple[str, tuple[str, ...] | None]]:
-        """What the live generation holds: each document's text, put together, and its readers."""
+        """The joined text and the principals of each document in the live generation."""
         with self.database.connect() as connection:
             generations = [
                 one for one in list_generations(connection, self.name) if one.state == "live"
@@ -256,11 +256,11 @@ class Machine(RuleBasedStateMachine):
         }
 
     def _check_whole_versions(self) -> None:
-        """Whatever was interrupted: nobody sees half a document, nor one that never was."""
+        """After any interruption, a search sees no half document and none that never existed."""
         index = self._read_index()
         for name, (content, _) in index.items():
             assert (name, content) in self.history
-        # What did not change since it was served is served still.
+        # A document that has not changed since it was served is still served.
         for name, (content, _) in self.served.items():
             document = self.tree.documents.get(name)
             if document is not None and document.text == content:
@@ -283,7 +283,7 @@ def test_index_follows_any_sequence_of_changes(
             stateful_step_count=STEPS,
             deadline=None,
             suppress_health_check=list(HealthCheck),
-            # A sequence of syncs shrinks by the hour; the seed and the steps are printed anyway.
+            # Shrinking a sequence of syncs takes hours; the seed and the steps are printed anyway.
             phases=[Phase.explicit, Phase.reuse, Phase.generate],
         ),
     )

@@ -1,4 +1,4 @@
-"""What a document that cannot be read does to the clock of its source, and which alarm names it."""
+"""The effect of an unreadable document on its source's clock, and the alarm that names it."""
 
 from __future__ import annotations
 
@@ -33,13 +33,11 @@ def run_context(database, tmp_path, tree) -> TreeRunContext:
 
 
 def later(run_context: TreeRunContext, **span: float) -> SourceStatus:
-    """The status as it will be, with the source looked at until then."""
-    moment = datetime.now(UTC) + timedelta(**span)
+    """The status at a later time, if the source is probed until then."""
+    later = datetime.now(UTC) + timedelta(**span)
     with run_context.database.begin() as connection:
-        connection.execute(
-            text("update ragline.sources set proven_at = :moment"), {"moment": moment}
-        )
-    (source,) = read_status(run_context.database, now=moment).sources
+        connection.execute(text("update ragline.sources set proven_at = :later"), {"later": later})
+    (source,) = read_status(run_context.database, now=later).sources
     return source
 
 
@@ -49,7 +47,7 @@ def execute(run_context: TreeRunContext, statement: str) -> None:
 
 
 @pytest.mark.parametrize("error", REFUSED, ids=["quarantined", "unsupported"])
-def test_refused_change_is_not_waited_for(run_context, tree, error):
+def test_refused_change_is_not_late(run_context, tree, error):
     sync(run_context)
     tree.write("anna.md", "Something that nobody can read.")
     tree.documents["anna.md"].error = error
@@ -62,7 +60,7 @@ def test_refused_change_is_not_waited_for(run_context, tree, error):
 
 
 @pytest.mark.parametrize("error", [*REFUSED, ParserTimeoutError("too slow")])
-def test_document_of_the_first_listing_is_not_waited_for(run_context, tree, error):
+def test_document_of_the_first_listing_is_not_late(run_context, tree, error):
     tree.documents["anna.md"].error = error
     sync(run_context)
     seen = later(run_context, days=2)
@@ -78,7 +76,7 @@ def test_first_listing_that_takes_long_makes_no_clock_late(run_context, tree):
     run_context.close()
 
 
-def test_document_that_is_tried_again_is_an_alarm_only_when_its_clock_is_over(run_context, tree):
+def test_document_that_is_retried_raises_an_alarm_only_when_it_is_late(run_context, tree):
     sync(run_context)
     tree.write("anna.md", "Something else.")
     tree.documents["anna.md"].error = ParserTimeoutError("reading took longer than 60 s")
@@ -91,7 +89,7 @@ def test_document_that_is_tried_again_is_an_alarm_only_when_its_clock_is_over(ru
     assert "ParserTimeoutError: reading took longer than 60 s" in alarm.text
     assert "next attempt at 20" in alarm.text
     assert seen.visible.state == "late"
-    # It can be read again: everything is over without a person.
+    # When it can be read again, the alarm ends without a person.
     tree.documents["anna.md"].error = None
     execute(
         run_context, "update ragline.documents set next_attempt_at = now() where state = 'failed'"
@@ -117,7 +115,7 @@ def test_document_that_becomes_readable_waits_from_then_on(run_context, tree):
     assert readings.max_seconds < 60
 
 
-def test_another_reader_is_no_change_that_has_waited_for_days(run_context):
+def test_another_parser_does_not_make_a_change_late(run_context):
     sync(run_context)
     execute(
         run_context,

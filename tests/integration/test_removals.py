@@ -1,4 +1,4 @@
-"""Removals: what is held, what moved, what is confirmed, and what is really gone afterwards."""
+"""Removals: which are held, which are moves, how they are confirmed, and what is left."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def served(run_context: TreeRunContext) -> set[str]:
         return {row.document_id for row in rows}
 
 
-def test_a_fifth_of_the_documents_may_go_at_once(run_context, tree):
+def test_removals_of_a_fifth_of_the_documents_are_not_held(run_context, tree):
     sync(run_context)
     for number in range(10):
         del tree.documents[f"notes/{number:02}.md"]
@@ -73,7 +73,7 @@ def test_a_fifth_of_the_documents_may_go_at_once(run_context, tree):
     assert status(run_context).held is None
 
 
-def test_more_are_held_named_and_still_served(run_context, tree):
+def test_more_removals_are_held_reported_and_still_served(run_context, tree):
     sync(run_context)
     for number in range(11):
         del tree.documents[f"notes/{number:02}.md"]
@@ -106,7 +106,7 @@ def test_source_that_vanishes_at_once_is_held_whatever_its_size(run_context, tre
     report = sync(run_context).documents
     assert (report.removed, report.held) == (0, count)
     assert served(run_context) == set(kept)
-    # It comes back by itself: nothing is held any more, and nothing is made a second time.
+    # When the source is back, nothing is held, and nothing is embedded again.
     tree.documents = kept
     report = sync(run_context)
     assert (report.documents.removed, report.documents.held) == (0, 0)
@@ -120,10 +120,10 @@ def test_source_that_points_elsewhere_is_held_although_it_lists_other_documents(
     sync(run_context)
     kept = dict(tree.documents)
     tree.documents.clear()
-    tree.write("photos/a0.md", "A file of the folder beside it.")
-    tree.write("photos/a1.md", "Another file of the folder beside it.")
+    tree.write("photos/a0.md", "A file of the next folder.")
+    tree.write("photos/a1.md", "Another file of the next folder.")
     assert sync(run_context).documents.held == 4
-    # What is held stays so, however often the wrong folder is listed and whatever it loses.
+    # Removals stay held, however often the wrong folder is listed.
     for number in range(20):
         tree.write(f"photos/b{number}.md", f"One more file, number {number}.")
         assert sync(run_context).documents.held == 4
@@ -135,7 +135,7 @@ def test_source_that_points_elsewhere_is_held_although_it_lists_other_documents(
     assert set(kept) <= served(run_context)
 
 
-def test_documents_of_a_folder_that_cannot_be_read_stay_and_it_is_named(run_context, tree):
+def test_documents_of_an_unreadable_folder_stay_and_the_folder_is_reported(run_context, tree):
     for number in range(5):
         tree.write(f"secret/{number}.md", f"Secret number {number}.")
     sync(run_context)
@@ -149,7 +149,7 @@ def test_documents_of_a_folder_that_cannot_be_read_stay_and_it_is_named(run_cont
     assert [failure.document_id for failure in report.failures] == ["secret/"]
     assert set(kept) <= served(run_context)
     assert prove_source(run_context, "tree").differences == []
-    # A file elsewhere goes as ever, and when the folder is back its losses go too.
+    # A file of another folder is removed; when the folder can be read again, its losses are too.
     del tree.documents["notes/00.md"]
     assert sync(run_context).documents.removed == 1
     del tree.documents["secret/"]
@@ -172,7 +172,7 @@ def test_documents_that_are_ignored_now_are_removed_without_a_hold(run_context, 
     assert len(served(run_context)) == 50
 
 
-def test_last_document_of_a_source_that_holds_nothing_goes(database, tmp_path, tree, embedder):
+def test_last_document_of_a_source_without_holds_is_removed(database, tmp_path, tree, embedder):
     run_context = make_run_context(database, tmp_path, tree, embedder, max_removal_ratio=1.0)
     sync(run_context)
     tree.documents.clear()
@@ -181,7 +181,7 @@ def test_last_document_of_a_source_that_holds_nothing_goes(database, tmp_path, t
     assert served(run_context) == set()
 
 
-def test_share_is_a_setting_of_the_source(database, tmp_path, tree, embedder):
+def test_removal_ratio_is_a_setting_of_the_source(database, tmp_path, tree, embedder):
     run_context = make_run_context(database, tmp_path, tree, embedder, max_removal_ratio=0.5)
     sync(run_context)
     for number in range(25):
@@ -203,7 +203,7 @@ def test_held_documents_that_come_back_are_no_longer_held(run_context, tree):
     assert len(served(run_context)) == 50
 
 
-def test_what_is_held_waits_on_the_clock(run_context, tree):
+def test_clock_of_a_held_removal_runs(run_context, tree):
     sync(run_context)
     tree.documents.clear()
     sync(run_context)
@@ -214,7 +214,7 @@ def test_what_is_held_waits_on_the_clock(run_context, tree):
     assert status(run_context).forgotten.state == "late"
 
 
-def test_confirming_forgets_at_once_and_names_what_went(run_context, tree):
+def test_confirming_removes_at_once_and_names_the_documents(run_context, tree):
     sync(run_context)
     tree.documents = {"notes/00.md": tree.documents["notes/00.md"]}
     sync(run_context)
@@ -241,7 +241,7 @@ def test_a_folder_that_was_renamed_is_not_held(run_context, tree, embedder):
     }
 
 
-def test_one_new_file_explains_one_that_is_gone(run_context, tree):
+def test_one_new_file_explains_one_missing_file(run_context, tree):
     for number in range(40):
         tree.write(f"part{number}/readme.md", f"Part {number} has a readme of its own.")
     sync(run_context)
@@ -251,7 +251,7 @@ def test_one_new_file_explains_one_that_is_gone(run_context, tree):
     assert sync(run_context).documents.held == 39
 
 
-def test_a_listing_that_breaks_off_removes_nothing(run_context, tree):
+def test_incomplete_listing_removes_nothing(run_context, tree):
     sync(run_context)
     tree.breaks_after = 3
     with pytest.raises(Exception, match="broke off"):
@@ -299,14 +299,14 @@ def test_removing_a_source_gives_a_receipt_and_leaves_the_others(
     sync(other)
     receipt = remove_source(database, "tree", tmp_path)
     assert receipt.counts["documents"] == receipt.counts["entries"] == 50
-    # The text that both had keeps its vector.
+    # The text that both sources have keeps its vector.
     assert receipt.counts["embeddings"] == 49
     assert served(run_context) == set()
     assert [source.source for source in read_status(database).sources] == ["other"]
     assert sync(other).embeddings.embeddings_made == 0
 
 
-# What pg_dump writes for the whole database: every table, schemas of others included.
+# The dump of the whole database: every table, in every schema.
 def dump(address: str) -> str:
     url = make_url(address)
     program = PostgresPrograms(Path(), ()).folder / "pg_dump"
@@ -327,13 +327,13 @@ def dump(address: str) -> str:
     return done.stdout
 
 
-def test_what_is_deleted_for_good_is_in_no_table(run_context, tree, database_url):
+def test_permanently_deleted_document_is_in_no_table(run_context, tree, database_url):
     tree.write("secret/plan.md", "The xylophone is hidden under the quincunx stairs.", ("bob",))
     sync(run_context)
     assert "xylophon" in dump(database_url)
     del tree.documents["secret/plan.md"]
     sync(run_context)
-    # Already no search finds it; the tombstone, the parse and the vector wait for their time.
+    # No search finds it; tombstone, parse and vector are kept for their retention times.
     delete_expired(run_context.database, AT_ONCE)
     left = dump(database_url)
     for trace in ("xylophon", "quincunx", "secret/plan", "bob"):
@@ -341,7 +341,7 @@ def test_what_is_deleted_for_good_is_in_no_table(run_context, tree, database_url
     assert "zebra7" in left
 
 
-def test_what_was_replaced_is_in_no_table_either(run_context, tree, database_url):
+def test_replaced_text_is_in_no_table(run_context, tree, database_url):
     tree.write("plan.md", "The xylophone is under the stairs.")
     sync(run_context)
     tree.write("plan.md", "Nothing is under the stairs.")
@@ -358,7 +358,7 @@ def test_removed_source_is_in_no_table(run_context, tmp_path, database_url):
     assert "zebra" not in dump(database_url)
 
 
-def test_retention_times_are_kept(run_context, tree):
+def test_retention_times_are_obeyed(run_context, tree):
     sync(run_context)
     del tree.documents["notes/07.md"]
     sync(run_context)

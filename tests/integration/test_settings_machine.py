@@ -1,7 +1,7 @@
-"""Any sequence of settings, right and wrong, with models that come and go, builds that fail, days
-that pass and processes that die, between changes and removals of documents.
+"""Random sequences of right and wrong settings, missing models, failed builds, waits and crashes.
 
-After each sync that could begin, searches find what the source has now; no removal survives one.
+Documents change and are removed between them. After each sync that could start, searches find what
+the source contains, and no removed document.
 With RAGLINE_SOAK set, thousands of sequences instead of some dozens.
 """
 
@@ -136,13 +136,13 @@ class Machine(RuleBasedStateMachine):
         try:
             report = self._sync_to_the_end()
         except ConfigurationError:
-            # Only a collection that was never served is refused.
+            # Only a collection without a live generation is refused.
             assert before is None
             assert not self._is_satisfiable()
             self.counts["refused"] += 1
             return
         except OSError:
-            # The first build of a collection: nothing is served that could go on.
+            # The first build of a collection: there is no live generation.
             assert before is None
             return
         self._check_index()
@@ -162,7 +162,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(model=st.sampled_from(MODELS[:2]), max_tokens=st.sampled_from(CHUNKS[:2]))
     def build_while_the_source_changes(self, model: str, max_tokens: int) -> None:
-        """It changes whenever it is looked at: each run leaves its build to the next."""
+        """The source changes at each probe, so each run leaves its build to the next one."""
         self.settings = {**RIGHT, "embedding_model": model, "max_tokens": max_tokens}
         self.tree.is_restless = True
         self.sync()
@@ -182,7 +182,7 @@ class Machine(RuleBasedStateMachine):
         self.gone = set()
         for embedder in self.known.values():
             embedder.error = None
-        # Each sequence meets each kind of end, whatever steps were drawn.
+        # Each sequence ends in each way, whatever its steps were.
         self.build_while_the_source_changes("other", 16)
         self.settings = {**RIGHT, "language": "englisch"}
         self.sync()
@@ -204,7 +204,7 @@ class Machine(RuleBasedStateMachine):
         assert states <= {"ready", "removed"}
 
     def _sync_to_the_end(self) -> IndexReport:
-        """As the sensor does: the next run begins at once while a build is left."""
+        """Like the sensor: the next run starts at once while a build is left."""
         for _ in range(MOST_SLICES):
             reports = sync(self._run_context())
             if not reports.entries.build_left or reports.index.error is not None:
@@ -213,18 +213,18 @@ class Machine(RuleBasedStateMachine):
             self._check_index()
         raise AssertionError("the build does not come to its end")
 
-    # How it is looked at.
+    # Checks.
 
     def _check_index(self) -> None:
         index, tree = self._read_index(), self._read_tree()
-        # No removal survives a sync, whatever is wrong.
+        # After a sync no removed document is served, whatever is wrong.
         assert set(index) <= set(tree)
         live = self._read_live()
         if live is not None and self._is_usable(live[0]):
             assert index == tree
 
     def _check_generations(self) -> None:
-        """Nothing is left of what no setting asks for."""
+        """Generations that no setting asks for are gone."""
         states = Counter(self._read(f"select g.state {OF_COLLECTION}"))
         assert states["live"] <= 1
         assert states["building"] <= 1
@@ -316,7 +316,7 @@ OPEN = " and g.state <> 'dropped'"
 @pytest.mark.slow
 @pytest.mark.timeout(3_600)
 @pytest.mark.parametrize("part", range(2))
-def test_no_sequence_of_settings_keeps_a_removal_or_a_change_away(
+def test_no_sequence_of_settings_blocks_a_removal_or_a_change(
     part: int,
     database: Database,
     tmp_path: Path,
@@ -339,11 +339,11 @@ def test_no_sequence_of_settings_keeps_a_removal_or_a_change_away(
             stateful_step_count=STEPS,
             deadline=None,
             suppress_health_check=list(HealthCheck),
-            # A sequence of syncs shrinks by the hour; the seed and the steps are printed anyway.
+            # Shrinking a sequence of syncs takes hours; the seed and the steps are printed anyway.
             phases=[Phase.explicit, Phase.reuse, Phase.generate],
         ),
     )
     record_property("counts", dict(counts))
-    # Each kind of end was met: without, the machine would prove less than it says.
+    # Each way to end occurred; otherwise the test would prove less than it claims.
     held_back = counts["held back"] + counts["refused"]
     assert min(counts["exact"], counts["slices"], counts["crashes"], held_back) > 0

@@ -58,7 +58,7 @@ def alarms(run_context: TreeRunContext) -> list[Alarm]:
 def read_words(
     run_context: TreeRunContext,
 ) -> tuple[dict[str, int], dict[str, int], tuple[int, int]]:
-    """The kept counts of words, the counts of the entries, and both counts of entries."""
+    """The stored lexeme counts, the counts of the entries, and both numbers of entries."""
     with run_context.database.connect() as connection:
         kept = dict(
             connection.execute(text("select lexeme, document_frequency from ragline.lexemes")).all()
@@ -166,13 +166,13 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_planted_fault_is_named_and_mended_by_the_next_sync(run_context, fault):
+def test_planted_fault_is_reported_and_repaired_by_the_next_sync(run_context, fault):
     statement, expected = FAULTS[fault]
     execute(run_context, statement)
     proof = prove(run_context)
     assert not proof.holds
     assert expected in found(proof)
-    # Not mended yet, if under another name; but an entry that stands for nothing goes at once.
+    # Not repaired yet; but an entry without a document is deleted at once.
     again = {difference.document_id for difference in prove(run_context).differences}
     assert expected[0] in again or (fault == "an orphan entry" and not again)
     sync(run_context)
@@ -182,7 +182,7 @@ def test_planted_fault_is_named_and_mended_by_the_next_sync(run_context, fault):
     assert counts[0] == counts[1]
 
 
-def test_differences_are_kept_for_the_status(run_context):
+def test_differences_are_stored_for_the_status(run_context):
     execute(run_context, "delete from ragline.entries_1 where document_id = 'bert.md'")
     prove(run_context)
     (source,) = read_status(run_context.database).sources
@@ -197,7 +197,7 @@ def test_differences_are_kept_for_the_status(run_context):
     assert alarms(run_context) == []
 
 
-def test_fault_in_the_source_alone_costs_one_read_and_no_embedding(run_context, tree):
+def test_fault_in_the_source_only_costs_one_read_and_no_embedding(run_context, tree):
     execute(
         run_context,
         "update ragline.documents set content_hash = 'old' where document_id = 'cleo.md'",
@@ -209,7 +209,7 @@ def test_fault_in_the_source_alone_costs_one_read_and_no_embedding(run_context, 
     assert report.embeddings.embeddings_made == 0
 
 
-def test_source_that_is_away_leaves_the_proof_open(run_context, tree):
+def test_proof_does_not_hold_while_the_source_is_unreachable(run_context, tree):
     tree.is_away = True
     proof = prove(run_context)
     assert not proof.holds
@@ -217,7 +217,7 @@ def test_source_that_is_away_leaves_the_proof_open(run_context, tree):
     assert proof.differences == []
 
 
-def test_change_since_the_last_listing_is_named_and_is_no_fault(run_context, tree):
+def test_change_since_the_last_listing_is_reported_but_not_as_a_fault(run_context, tree):
     tree.write("bert.md", "Something else.")
     tree.write("new.md", "Something new.")
     del tree.documents["dora.md"]
@@ -234,7 +234,7 @@ def test_change_since_the_last_listing_is_named_and_is_no_fault(run_context, tre
     assert prove(run_context).differences == []
 
 
-def test_change_in_the_middle_of_a_run_is_no_fault_of_its_proof(run_context, tree):
+def test_change_during_a_run_is_not_a_fault_in_its_proof(run_context, tree):
     sync_documents(run_context, "tree")
     tree.write("bert.md", "Something else.")
     del tree.documents["dora.md"]
@@ -243,7 +243,7 @@ def test_change_in_the_middle_of_a_run_is_no_fault_of_its_proof(run_context, tre
     proof = prove(run_context)
     assert len(proof.differences) == 2
     assert proof.holds
-    # Each time at another version: what changes with every run is never a fault.
+    # Another version each time: a document that changes with every run is never a fault.
     for number in range(3):
         sync_documents(run_context, "tree")
         tree.write("bert.md", f"Something else, {number}.")
@@ -254,7 +254,7 @@ def test_change_in_the_middle_of_a_run_is_no_fault_of_its_proof(run_context, tre
 
 
 def test_difference_that_another_sync_leaves_is_a_fault(run_context, tree):
-    """A source that always changes has no probe to compare by."""
+    """The probe of a source that always changes proves nothing."""
     execute(
         run_context,
         "update ragline.documents set version = 'lost' where document_id = 'bert.md'",
@@ -276,28 +276,28 @@ def test_difference_that_another_sync_leaves_is_a_fault(run_context, tree):
     assert alarms(run_context) == []
 
 
-def test_proof_beside_a_sync_waits_for_nothing_and_finds_no_fault(run_context, tree):
+def test_proof_during_a_sync_does_not_wait_and_finds_no_fault(run_context, tree):
     tree.write("bert.md", "Something else.")
     del tree.documents["dora.md"]
     other = make_run_context(
         run_context.database, run_context.configuration.home, tree, HashEmbedder(), run_id="other"
     )
-    # In between, what is gone is still served, and what has changed is served as it was.
+    # During the sync, removed documents and old versions are still served.
     sync_documents(other, "tree")
     try:
-        beside = prove(run_context)
-        assert ("dora.md", "entries of gone documents") in found(beside)
-        assert beside.holds
+        during = prove(run_context)
+        assert ("dora.md", "entries of gone documents") in found(during)
+        assert during.holds
     finally:
         other.close()
-    # The run died there; the proof has nothing to say about work that is still to be done.
+    # The run died; work that is left is not a fault.
     assert prove(run_context).holds
     assert alarms(run_context) == []
     sync(run_context)
     assert prove(run_context).differences == []
 
 
-def test_sync_that_ends_while_a_proof_is_made_is_no_fault(run_context, tree):
+def test_sync_that_ends_during_a_proof_is_not_a_fault(run_context, tree):
     tree.write("bert.md", "Something else.")
     del tree.documents["dora.md"]
 
@@ -316,7 +316,7 @@ def test_sync_that_ends_while_a_proof_is_made_is_no_fault(run_context, tree):
     assert alarms(run_context) == []
 
 
-def test_file_that_is_written_while_its_source_is_proven_is_no_fault(run_context, tree):
+def test_file_written_during_a_proof_is_not_a_fault(run_context, tree):
     class Busy(TreeSource):
         def fetch_documents(self, document_ids):
             tree.write("bert.md", "Written just now.")
@@ -328,7 +328,7 @@ def test_file_that_is_written_while_its_source_is_proven_is_no_fault(run_context
     assert proof.holds
 
 
-def test_large_live_index_is_looked_at_in_parts_that_cover_it(run_context):
+def test_large_live_index_is_checked_in_parts_that_cover_it(run_context):
     execute(run_context, "update ragline.entries_1 set content_hash = 'old'")
     with run_context.database.begin() as connection:
         connection.execute(
@@ -351,5 +351,5 @@ def test_large_live_index_is_looked_at_in_parts_that_cover_it(run_context):
 @pytest.mark.parametrize(
     ("sampled", "total", "bound"), [(4, 4, 0.0), (0, 9, 1.0), (300, 10_000, 0.009936)]
 )
-def test_sample_bounds_what_may_differ_unseen(sampled, total, bound):
+def test_sample_bounds_the_unseen_differences(sampled, total, bound):
     assert bound_unseen_ratio(sampled, total) == pytest.approx(bound, abs=1e-6)

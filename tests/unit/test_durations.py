@@ -1,4 +1,4 @@
-"""Durations in words, which leave nothing out."""
+"""Durations in words, with all of their units."""
 
 from __future__ import annotations
 
@@ -14,5 +14,5 @@ from ragline.durations import format_duration
         (5_400, "1 hour 30 minutes"), (129_600, "1 day 12 hours"), (172_800, "2 days"),
     ],
 )  # fmt: skip
-def test_limit_is_said_as_it_is_declared(seconds: float, said: str) -> None:
+def test_limit_is_shown_as_it_is_configured(seconds: float, said: str) -> None:
     assert format_duration(seconds) == said

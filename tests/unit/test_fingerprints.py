@@ -1,4 +1,4 @@
-"""Hashes are those of the bytes, and a fingerprint depends on values and not on their order."""
+"""A hash depends on the bytes; a fingerprint depends on the values but not on their order."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ def test_fingerprint_does_not_depend_on_the_order_of_keys():
 
 
 def test_fingerprint_never_changes_between_releases():
-    # Stored in databases: another value here re-chunks and re-embeds everything.
+    # Databases store it: another value here would chunk and embed everything again.
     assert fingerprint({"model": "é", "dimension": 384}) == "db2010fad63d469d"
 
 
 @pytest.mark.parametrize("other", [{"a": 2}, {"b": 1}, {"a": "1"}, {"a": 1, "b": None}, {}])
-def test_fingerprint_tells_different_settings_apart(other: dict[str, object]):
+def test_fingerprints_of_different_settings_differ(other: dict[str, object]):
     assert fingerprint(other) != fingerprint({"a": 1})
 
 
-def test_fingerprint_refuses_what_has_no_stable_form():
+def test_fingerprint_refuses_values_without_a_stable_form():
     with pytest.raises(TypeError):
         fingerprint({"a": object()})

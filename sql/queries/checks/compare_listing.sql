@@ -1,6 +1,6 @@
 -- The differences of the listing in `listed` and the ledger: (document_id, what, versions), in
 -- order of id. `versions` are the source's and the ledger's, as text. A source may have changed
--- since its last listing, so a row alone is not a fault.
+-- since its last listing, so a row is not yet a fault.
 select
   coalesce(l.document_id, d.document_id) as document_id,
   case
