@@ -54,9 +54,9 @@ class ChunksReport:
 def build_chunks(run_context: RunContext, source_name: str) -> ChunksReport:
     """Chunk every parse of a source that an open generation's chunker has not chunked yet.
 
-    The live generation comes first. If another generation follows, the live one is also embedded
-    and its entries are written before, because the build of the other may take hours. A generation
-    that fails, for example because its tokenizer is gone, does not stop the others; its error is in
+    The live generation comes first. If a build follows, the vectors and entries of the live
+    generation are written before it, because the build may take hours. A generation that fails, for
+    example because its tokenizer is gone, does not stop the others; its error is in
     `run_context.failures`.
     """
     started = perf_counter()

@@ -1,8 +1,8 @@
-"""A source whose configuration names another collection than the one that stores its documents.
+"""A source whose settings name another collection than the one that stores its documents.
 
-A synced source cannot move, and the new name is often a typing error. The run is refused, but
-only after the source was synced into the collection that stores it: changes and removals reach
-the live index while the file is wrong.
+A synced source cannot move to another collection, and the new name is often a typing error. The run
+is refused, but first the source is synced into the collection that stores it. So changes and
+removals reach the live index while the configuration file is wrong.
 """
 
 from __future__ import annotations
@@ -48,11 +48,11 @@ def refuse_moved_source(run_context: RunContext, source_name: str) -> None:
     if stored is None or stored.name == settings.collection:
         return
     error = _describe(run_context.configuration, settings, stored)
-    # Fails when the stored collection has no live generation: nothing has to be kept up to date.
+    # It fails if the stored collection has no live generation; then nothing must be updated.
     with suppress(ConfigurationError):
         _sync_stored(run_context, settings, stored, error)
-    said = f"{type(error).__name__}: {error}"
-    record_run_error(run_context.database, run_context.run_id, [source_name], said, None)
+    message = f"{type(error).__name__}: {error}"
+    record_run_error(run_context.database, run_context.run_id, [source_name], message, None)
     raise error
 
 
@@ -82,10 +82,10 @@ def _sync_stored(
     stored: StoredCollection,
     error: ConfigurationError,
 ) -> None:
-    """Bring the live generation of the stored collection up to what the source lists now.
+    """Update the live generation of the stored collection to what the source lists now.
 
-    Where the file no longer configures that collection, only its live generation is served, and
-    its tenant stays as it is stored.
+    If the file no longer configures that collection, only its live generation is updated, and its
+    stored tenant is kept.
     """
     configuration = run_context.configuration
     source = settings.model_copy(update={"collection": stored.name})

@@ -121,8 +121,8 @@ def _find_source(connection: Connection, name: str) -> Row[tuple[object, ...]]:
 def _delete_from_generations(connection: Connection, collection: str, keys: list[int]) -> int:
     """Delete documents from every generation of a collection; return the number of entries.
 
-    A generation that is not live and that the entries cannot be deleted from is dropped; a sync
-    builds it again if the settings ask for it. Abandoned generations are dropped too.
+    If the entries of a generation that is not live cannot be deleted, the generation is dropped; a
+    sync builds it again if the settings ask for it. Abandoned generations are dropped too.
     """
     for generation_id in list_abandoned(connection, collection):
         drop_generation(connection, generation_id)

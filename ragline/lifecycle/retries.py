@@ -78,7 +78,7 @@ def _change(
         refused = set(document_ids) - {document.document_id for document in changed}
         if refused:
             raise UnsuitableDocumentError(
-                f"of {source}, these are not {described}, or not known: "
-                f"{', '.join(map(repr, sorted(refused)))}; see: ragline documents {source}"
+                f"these documents of {source} are not {described} or do not exist: "
+                f"{', '.join(map(repr, sorted(refused)))}; list them with `ragline documents {source}`"
             )
         return changed

@@ -1,4 +1,4 @@
-"""What each run did for each source: one row per run and source, to which each stage adds."""
+"""Reports of syncs: one row per run and source, to which each stage adds its counts."""
 
 from __future__ import annotations
 

@@ -221,18 +221,18 @@ class _Comparison:
         documents that do not exist are deleted at once.
         """
         with self._run_context.database.begin() as connection:
-            is_settled = self._is_settled(connection)
+            is_sync_complete = self._is_sync_complete(connection)
             before = self._read_findings(connection)
             of_source = [
-                replace(found, is_fault=is_settled and self._is_unexplained(found, before))
+                replace(found, is_fault=is_sync_complete and self._is_unexplained(found, before))
                 for found in self._of_source
             ]
-            of_index = [replace(found, is_fault=is_settled) for found in self._of_index]
+            of_index = [replace(found, is_fault=is_sync_complete) for found in self._of_index]
             self.differences = [*of_source, *of_index]
-            if is_settled and self.differences:
+            if is_sync_complete and self.differences:
                 self._repair(connection)
 
-    def _is_settled(self, connection: Connection) -> bool:
+    def _is_sync_complete(self, connection: Connection) -> bool:
         """Whether the last sync completed all its stages and none ran during this proof."""
         if self._has_locked:
             return True
