@@ -79,6 +79,6 @@ def _change(
         if refused:
             raise UnsuitableDocumentError(
                 f"these documents of {source} are not {described} or do not exist: "
-                f"{', '.join(map(repr, sorted(refused)))}; list them with `ragline documents {source}`"
+                f"{', '.join(map(repr, sorted(refused)))}; see `ragline documents {source}`"
             )
         return changed
