@@ -18,7 +18,7 @@ export UNSTRUCTURED_DISABLE_NOTICE := 1
 export GX_ANALYTICS_ENABLED := false
 export DAGSTER_DISABLE_TELEMETRY := 1
 
-.PHONY: help setup demo dev test check format lint types imports drawings lock bench soak litellm clean
+.PHONY: help setup demo dev test check format lint types imports drawings reference docs lock bench soak litellm clean
 
 help: ## List the commands.
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -65,7 +65,14 @@ imports: setup ## Check the direction of the imports.
 drawings: setup ## Draw the pictures of docs/architecture.md from its tables.
 	@$(BIN)/python scripts/draw_architecture.py
 
-lock: setup ## Make requirements.lock anew from pyproject.toml (needs uv).
+reference: setup ## Write the tables of docs/ that come from the code.
+	@$(BIN)/python scripts/write_reference.py
+
+docs: setup reference ## Build the documentation site into site/, with all links checked.
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+	@echo "open site/index.html; with the search: $(BIN)/python -m http.server --directory site 8080"
+
+lock: setup ## Write requirements.lock from pyproject.toml (needs uv).
 	@scripts/lock
 
 bench: setup ## Measure speed and quality; figures go to benchmarks/README.md.

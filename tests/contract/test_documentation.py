@@ -27,7 +27,7 @@ from retrieval_api.app import build_app
 
 REPOSITORY = Path(__file__).parent.parent.parent
 DOCS = REPOSITORY / "docs"
-DECISIONS = sorted((DOCS / "decisions").glob("*.md"))
+DECISIONS = sorted((DOCS / "decisions").glob("0*.md"))
 PAGES = [REPOSITORY / "README.md", REPOSITORY / "CHANGELOG.md", *sorted(DOCS.glob("*.md"))]
 PAGES += [REPOSITORY / "benchmarks" / "README.md", *DECISIONS]
 EXAMPLE = REPOSITORY / "examples" / "ragline.yaml"

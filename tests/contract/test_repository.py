@@ -108,7 +108,8 @@ def list_quoted() -> list[tuple[str, str]]:
 def test_paths_that_are_named_exist() -> None:
     """A path in backquotes is below a folder of the repository, or relative to its page."""
     folders = "|".join(map(re.escape, sorted(ROOT_FOLDERS)))
-    pattern = re.compile(rf"(?:{folders})/[\w./-]*")
+    # A word in capital letters is to be replaced.
+    pattern = re.compile(rf"(?:{folders})/(?!.*[A-Z]{{4,}}(?<!README))[\w./-]*")
     missing = {
         f"{name}: {path}"
         for name, path in list_quoted()

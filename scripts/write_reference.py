@@ -1,0 +1,323 @@
+"""Writes the parts of docs/ that repeat the code: settings, commands, endpoints, metrics, errors.
+
+A page marks each part by two comments, `<!-- reference: NAME -->` and `<!-- end of reference -->`;
+what is between them is replaced. `make reference` writes the pages, and a contract test compares
+them with the code.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Iterable, Iterator
+from datetime import timedelta
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import click
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+import ragline.errors
+from ragline.commands import ragline as command_line
+from ragline.configuration import CollectionSettings, RetentionSettings, load_configuration
+from ragline.parsing.formats import FORMATS
+from ragline.sources.registry import KINDS
+from ragline.sources.settings import SourceSettings
+from retrieval_api.app import build_app
+from retrieval_api.observation.metrics import ServiceMetrics
+from retrieval_api.observation.pipeline_metrics import GAUGES
+from retrieval_api.records.recorder import Recorder
+
+REPOSITORY = Path(__file__).parents[1]
+DOCS = REPOSITORY / "docs"
+EXAMPLE = REPOSITORY / "examples" / "ragline.yaml"
+PART = re.compile(r"(<!-- reference: (.+?) -->\n).*?(<!-- end of reference -->)", re.DOTALL)
+UNITS = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
+
+
+def main() -> None:
+    """Write every page that has such a part."""
+    for path in DOCS.rglob("*.md"):
+        text = path.read_text("utf-8")
+        if (rewritten := rewrite(text)) != text:
+            path.write_text(rewritten, "utf-8")
+
+
+def rewrite(page: str) -> str:
+    """A page with the content of each part made again."""
+    return PART.sub(lambda part: f"{part[1]}\n{PARTS[part[2]]().strip()}\n\n{part[3]}", page)
+
+
+def write_table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    """A table in Markdown; a line end in a cell becomes a space."""
+    lines = [header, tuple("---" for _ in header), *rows]
+    cells = [[" ".join(cell.split()).replace("|", "\\|") for cell in line] for line in lines]
+    return "".join(f"| {' | '.join(line)} |\n" for line in cells).replace("|  |", "| |")
+
+
+# Settings
+
+
+def write_settings(model: type[BaseModel], name: str, without: Iterable[str] = ()) -> str:
+    """The settings of a model with defaults and descriptions; nested settings by their path."""
+    fields = [(path, field) for path, field in flatten(model) if path not in set(without)]
+    rows = [(f"`{path}`", show_default(field), field.description or "") for path, field in fields]
+    return write_table((f"{name} setting", "default", "meaning"), rows)
+
+
+def flatten(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, FieldInfo]]:
+    """Each setting by its path."""
+    for name, field in model.model_fields.items():
+        if inspect.isclass(field.annotation) and issubclass(field.annotation, BaseModel):
+            yield from flatten(field.annotation, f"{prefix}{name}.")
+        else:
+            yield prefix + name, field
+
+
+def show_default(field: FieldInfo) -> str:
+    """A default as it is written in YAML; empty for a required setting."""
+    return "" if field.is_required() else show_value(field.get_default(call_default_factory=True))
+
+
+def show_value(value: Any) -> str:
+    """A value as it is written in YAML; `VERSION` is the version of Ragline."""
+    match value:
+        case bool():
+            return f"`{str(value).lower()}`"
+        case timedelta():
+            return show_duration(int(value.total_seconds()))
+        case int() | float():
+            return f"{value:,}".removesuffix(".0")
+        case str():
+            return f"`{value}`".replace(version("ragline"), "VERSION")
+        case tuple():
+            return ", ".join(f"`{item}`" for item in value) or "none"
+        case _:
+            return f"`{value}`" if value else "none"
+
+
+def show_duration(seconds: int) -> str:
+    """A duration in its largest whole unit."""
+    unit, size = next((unit, size) for unit, size in UNITS if seconds % size == 0)
+    return f"{seconds // size}{unit}"
+
+
+def write_kind(kind: str) -> str:
+    """The settings that a kind of source adds to those of every source."""
+    return write_settings(KINDS[kind].settings, kind, SourceSettings.model_fields)
+
+
+# Commands
+
+
+def write_commands() -> str:
+    """Each command with its usage and options."""
+    return "\n".join(_write_command(path, command) for path, command in list_commands(command_line))
+
+
+def list_commands(group: click.Group, prefix: str = "ragline") -> Iterator[tuple[str, Any]]:
+    """The commands of a group and of the groups in it, by what a user types."""
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        if isinstance(command, click.Group):
+            yield from list_commands(command, f"{prefix} {name}")
+        else:
+            yield f"{prefix} {name}", command
+
+
+def _write_command(path: str, command: click.Command) -> str:
+    usage = " ".join(command.collect_usage_pieces(click.Context(command)))
+    options = [
+        (f"`{_name_option(option)}`", option.help or "")
+        for option in command.params
+        if isinstance(option, click.Option) and not option.hidden
+    ]
+    table = write_table(("option", "meaning"), options) if options else ""
+    description = inspect.cleandoc(command.help or "")
+    return f"### {path}\n\n{description}\n\n```text\n{path} {usage}\n```\n\n{table}"
+
+
+def _name_option(option: click.Option) -> str:
+    names = ", ".join([*option.opts, *option.secondary_opts])
+    return (
+        names if option.is_flag else f"{names} {option.make_metavar(click.Context(command_line))}"
+    )
+
+
+# Endpoints
+
+
+def write_endpoints() -> str:
+    """Each endpoint with its parameters, the fields of both bodies, and its problems."""
+    document = build_app(load_configuration(EXAMPLE)).openapi()
+    schemas = document["components"]["schemas"]
+    parts = [
+        _write_endpoint(f"{method.upper()} {path}", operation, schemas)
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    ]
+    return "\n".join([*parts, *_write_schemas(document)])
+
+
+def _write_endpoint(name: str, operation: dict[str, Any], schemas: dict[str, Any]) -> str:
+    parts = [f"## {name}\n\n{operation['summary']}. {operation.get('description', '')}\n"]
+    if parameters := operation.get("parameters"):
+        rows = [(f"`{one['name']}`", one["in"], one.get("description", "")) for one in parameters]
+        parts.append(write_table(("parameter", "in", "meaning"), rows))
+    bodies = _list_bodies(operation.get("requestBody", {}))
+    parts += [f"Body:\n\n{_write_fields(schemas[schema])}" for schema in bodies]
+    answers = [
+        (status, " ".join(_link(one) for one in _list_bodies(answer)) or answer["description"])
+        for status, answer in operation["responses"].items()
+        if status.startswith("2")
+    ]
+    problems = [
+        f"{status} ({answer['description']})"
+        for status, answer in operation["responses"].items()
+        if not status.startswith("2")
+    ]
+    parts += [f"Answer: {', '.join(f'{status} {what}' for status, what in answers)}.\n"]
+    if problems:
+        parts.append(f"Problems: {'; '.join(problems)}.\n")
+    return "\n".join(parts)
+
+
+def _list_bodies(holder: dict[str, Any]) -> list[str]:
+    """The names of the schemas of a body."""
+    contents = holder.get("content", {}).values()
+    return [name for content in contents for name in _find_schemas(content.get("schema", {}))]
+
+
+def _find_schemas(schema: Any) -> list[str]:
+    """The names of all schemas that a schema refers to directly, each once."""
+    return list(dict.fromkeys(re.findall(r"#/components/schemas/(\w+)", str(schema))))
+
+
+def _link(name: str) -> str:
+    return "any JSON value" if name == "JsonValue" else f"[{name}](#{name.lower()})"
+
+
+def _write_fields(schema: dict[str, Any]) -> str:
+    required = set(schema.get("required", ()))
+    rows = [
+        (
+            f"`{name}`",
+            _describe_type(field),
+            "required" if name in required else _show_json(field.get("default")),
+            field.get("description", ""),
+        )
+        for name, field in schema.get("properties", {}).items()
+    ]
+    return write_table(("field", "type", "default", "meaning"), rows)
+
+
+def _show_json(value: Any) -> str:
+    if value is None:
+        return "none"
+    return f"`{str(value).lower()}`" if isinstance(value, bool) else f"`{value}`"
+
+
+def _describe_type(field: dict[str, Any]) -> str:
+    if choices := field.get("anyOf") or field.get("oneOf"):
+        return " or ".join(dict.fromkeys(map(_describe_type, choices)))
+    if "$ref" in field:
+        return _link(_find_schemas(field)[0])
+    if "enum" in field:
+        return ", ".join(f"`{value}`" for value in field["enum"])
+    if "const" in field:
+        return f"`{field['const']}`"
+    if field.get("type") == "array":
+        return f"list of {_describe_type(field.get('items', {}))}"
+    return str(field.get("type", "any"))
+
+
+def _write_schemas(document: dict[str, Any]) -> Iterator[str]:
+    """The objects that answers consist of, in the order of their names."""
+    schemas = document["components"]["schemas"]
+    for name in sorted(_reach(document["paths"], schemas)):
+        description = schemas[name].get("description", "")
+        yield f"## {name}\n\n{description}\n\n{_write_fields(schemas[name])}"
+
+
+def _reach(paths: dict[str, Any], schemas: dict[str, Any]) -> set[str]:
+    """The schemas with fields, other than bodies of requests that nothing else refers to."""
+    bodies = {
+        name
+        for methods in paths.values()
+        for operation in methods.values()
+        for name in _list_bodies(operation.get("requestBody", {}))
+    }
+    referred = {name for schema in schemas.values() for name in _find_schemas(schema)}
+    return {
+        name
+        for name, schema in schemas.items()
+        if "properties" in schema and (name not in bodies or name in referred)
+    }
+
+
+# Metrics and errors
+
+
+def write_metrics() -> str:
+    """Each metric of `GET /metrics` with its type and labels."""
+    registry = ServiceMetrics(Recorder(), lambda: None).registry
+    labels = {name: names for name, _, names in GAUGES}
+    # The registry has no other list of its collectors.
+    for collector, names in registry._collector_to_names.items():  # noqa: SLF001
+        labels.update(dict.fromkeys(names, getattr(collector, "_labelnames", ())))
+    rows = []
+    for family in registry.collect():
+        suffix = {"counter": "_total", "info": "_info"}.get(family.type, "")
+        known = labels.get(family.name) or tuple(family.samples[0].labels if family.samples else ())
+        shown = ", ".join(f"`{label}`" for label in known)
+        rows.append((f"`{family.name}{suffix}`", family.type, shown, family.documentation))
+    return write_table(("metric", "type", "labels", "meaning"), rows)
+
+
+def write_errors() -> str:
+    """Each error with the first line of its docstring, in the order of the module."""
+    rows = [
+        (f"`{name}`", (thing.__doc__ or "").splitlines()[0])
+        for name, thing in vars(ragline.errors).items()
+        if inspect.isclass(thing) and issubclass(thing, ragline.errors.RaglineError)
+    ]
+    return write_table(("name", "meaning and what to do"), rows)
+
+
+def write_formats() -> str:
+    """Each format with its suffixes and media type."""
+    rows = [
+        (one.label, ", ".join(f"`{suffix}`" for suffix in one.suffixes), f"`{one.media_type}`")
+        for one in FORMATS.values()
+    ]
+    return write_table(("format", "file names", "media type"), rows)
+
+
+def write_decisions() -> str:
+    """Each decision record by its number and title."""
+    rows = []
+    for path in sorted((DOCS / "decisions").glob("0*.md")):
+        number, _, title = path.read_text("utf-8").partition("\n")[0][2:].partition(". ")
+        rows.append((number, f"[{title}]({path.name})"))
+    return write_table(("number", "decision"), rows)
+
+
+PARTS: dict[str, Callable[[], str]] = {
+    "settings of a collection": lambda: write_settings(CollectionSettings, "collection", ["name"]),
+    "settings of a source": lambda: write_settings(SourceSettings, "source"),
+    "settings of the retention": lambda: write_settings(RetentionSettings, "retention"),
+    **{f"settings of {kind}": lambda kind=kind: write_kind(kind) for kind in KINDS},
+    "commands": write_commands,
+    "endpoints": write_endpoints,
+    "metrics": write_metrics,
+    "errors": write_errors,
+    "formats": write_formats,
+    "decisions": write_decisions,
+}
+
+
+if __name__ == "__main__":
+    main()
