@@ -1,15 +1,15 @@
-"""How well chunks of several sizes find the passages that answer questions.
+"""Measures how well chunks of several sizes find the passages that answer questions.
 
 Run: python benchmarks/chunking_quality.py [--sizes 128 200 254] [--overlaps 0 20]
      [--collections docs_qa cranfield]
 
-Ranks the chunks of two long documents for each of 220 questions, by vector alone, and compares
-what comes first with the spans that hold the answers: recall (share of their characters
-found), precision (share of the characters returned that are answer) and intersection over
-union. Five large chunks hold more text than five small ones, so sizes compare at an equal
-number of tokens: the chunks that fit into 1,000, the last by its share. `--collections` adds
-nDCG@10 over whole documents, best chunk counting. The speed of chunking stands beside its
-limit, the tokenizer's two passes over the same text.
+Ranks the chunks of two long documents for each of 220 questions, by vectors only. Compares the
+first chunks with the spans that contain the answers: recall (share of the spans' characters that
+were returned), precision (share of the returned characters that are in a span), and intersection
+over union. Five large chunks contain more text than five small ones, so sizes are compared at an
+equal number of tokens: the chunks that fit into 1,000, the last one by its share. `--collections`
+adds nDCG@10 of whole documents by their best chunks. The speed of chunking is printed together
+with its limit, the tokenizer's two passes over the same text.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from ragline.parsing.readers.registry import ReaderRegistry
 
 FIRST_CHUNKS = 5
 TOKENS_READ = 1000
-# Ranked chunks looked at: enough for TOKENS_READ, and for a hundred documents.
+# Ranked chunks that are compared: enough for TOKENS_READ, and for a hundred documents.
 CANDIDATES = 400
 
 Floats = npt.NDArray[np.float32]
@@ -47,7 +47,7 @@ Span = tuple[int, int]
 
 @dataclass(frozen=True)
 class Budget:
-    """What the settings of a collection say about its chunks."""
+    """The settings of a collection for its chunks."""
 
     max_tokens: int
     overlap_tokens: int
@@ -67,7 +67,7 @@ class SpanScore:
     iou: float
 
     def towards(self, other: SpanScore, share: float) -> SpanScore:
-        """The score that lies `share` of the way to another one."""
+        """The score between this one and another one, at `share` of the difference."""
         pairs = zip(dataclasses.astuple(self), dataclasses.astuple(other), strict=True)
         return SpanScore(*(own + share * (its - own) for own, its in pairs))
 
@@ -107,7 +107,7 @@ def read_arguments() -> argparse.Namespace:
     parser.add_argument("--overlaps", nargs="+", type=int, default=[0, 20, 40])
     parser.add_argument("--collections", nargs="*", default=[], help="folders in the BEIR layout")
     parser.add_argument("--model", default=DEFAULT_MODEL)
-    parser.add_argument("--cache", type=Path, help="where exported models are kept")
+    parser.add_argument("--cache", type=Path, help="the folder of exported models")
     parser.add_argument(
         "--data", type=Path, default=os.environ.get("RAGLINE_TEST_DATA", data), help="test data"
     )
@@ -187,7 +187,7 @@ def rank(
 
 
 def score_first(question: Question, ranked: Sequence[tuple[str, Chunk]], count: int) -> SpanScore:
-    """How the first chunks of a ranking cover the spans that answer a question."""
+    """How the first chunks of a ranking cover the spans of the answer."""
     returned, found = 0, 0
     for document in {name for name, _ in ranked[:count]}:
         spans = [(c.char_start, c.char_end) for name, c in ranked[:count] if name == document]
@@ -201,7 +201,7 @@ def score_first(question: Question, ranked: Sequence[tuple[str, Chunk]], count: 
 
 
 def score_tokens(question: Question, ranked: Sequence[tuple[str, Chunk]], tokens: int) -> SpanScore:
-    """The score of as many chunks as `tokens` hold, the last one counting by its share."""
+    """The score of the chunks that fit into `tokens`; the last one counts by its share."""
     count = 0
     while count < len(ranked) and ranked[count][1].token_count <= tokens:
         tokens -= ranked[count][1].token_count
@@ -241,7 +241,7 @@ def report_documents(
     embedder: RememberingEmbedder,
     tokenizer: ModelTokenizer,
 ) -> None:
-    """nDCG@10 of documents by vector alone, a document counting by its best chunk."""
+    """nDCG@10 of documents by vectors only; the best chunk of a document counts."""
     golden = read_golden_set(folder)
     documents = dict(read_corpus(folder / "corpus.jsonl"))
     queries = embedder.embed_texts(list(golden.queries.values()))
@@ -253,7 +253,7 @@ def report_documents(
             for name, document in documents.items()
             for chunk in chunk_document(document, budget, tokenizer)
         ]
-        # A document's first place is its best chunk's.
+        # The best rank of a document is the rank of its best chunk.
         rankings = (
             dict.fromkeys(name for name, _ in one) for one in rank(chunks, queries, embedder)
         )

@@ -1,10 +1,10 @@
-"""How long the commands that people wait for take, here and in another checkout.
+"""Times frequent commands, in this checkout and in another one.
 
-Copies examples/, syncs the copy once, and times each command as a whole process: a sync that finds
-nothing, a search, `status`, `check`, and calls over a configuration with a mistake. With --against
-FOLDER the same is done with the code of another checkout, in turn, so that other load meets
-both. Each checkout has a home of its own; both use the packages of this interpreter. A command
-that a checkout does not have, or that ends with another status, shows its status instead of a time.
+Copies examples/, syncs the copy once, and times each command as a whole process: a sync without a
+change, a search, `status`, `check`, and calls with a mistake in the configuration. With --against
+FOLDER the code of another checkout does the same, alternately, so that other load affects both.
+Each checkout has its own home; both use the packages of this interpreter. A command that a
+checkout does not have, or that ends with another status, shows its status instead of a time.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ MISTAKE = "no_such_setting: 1\n"
 
 @dataclass(frozen=True)
 class Command:
-    """A call as a user makes it, and the status it ends with."""
+    """A command as a user enters it, and its expected exit status."""
 
     name: str
     arguments: tuple[str, ...]
@@ -52,7 +52,7 @@ COMMANDS = (
 
 @dataclass
 class Checkout:
-    """A folder with the code, a copy of the examples for it, and what its commands took."""
+    """A folder with the code, a copy of the examples for it, and the times of its commands."""
 
     code: Path
     home: Path
@@ -60,7 +60,7 @@ class Checkout:
     statuses: dict[str, int] = field(default_factory=dict)
 
     def prepare(self) -> None:
-        """Copy the examples, and sync them once; nothing happens when that was done."""
+        """Copy the examples and sync them once. Does nothing if the copy exists."""
         for name, more in (("right", ""), ("mistaken", MISTAKE)):
             folder = self.home / name
             if not folder.exists():
@@ -73,7 +73,7 @@ class Checkout:
             sys.exit(f"{self.code}: the first sync failed\n{done.stderr or done.stdout}")
 
     def measure(self, command: Command) -> None:
-        """Run it once. A time counts if the command ended as it should."""
+        """Run it once. The time counts if the command ended with the expected status."""
         started = time.perf_counter()
         done = self._run(command)
         seconds = time.perf_counter() - started
@@ -83,7 +83,7 @@ class Checkout:
             self.statuses[command.name] = done.returncode
 
     def say(self, command: Command) -> str:
-        """The cell of the table: median, least and greatest; or the status."""
+        """The cell of the table: median, minimum and maximum; or the status."""
         if command.name in self.statuses:
             return f"ended with {self.statuses[command.name]}"
         took = self.seconds[command.name]
@@ -101,7 +101,7 @@ class Checkout:
 
 
 def take_turns(checkouts: Sequence[Checkout], runs: int) -> Iterator[tuple[Checkout, Command]]:
-    """Each command of each checkout, so many times; who is first changes with each round."""
+    """Run each command of each checkout `rounds` times. The order of the checkouts alternates."""
     for turn in range(runs):
         for command in COMMANDS:
             for checkout in checkouts if turn % 2 else reversed(checkouts):
@@ -109,7 +109,7 @@ def take_turns(checkouts: Sequence[Checkout], runs: int) -> Iterator[tuple[Check
 
 
 def print_table(checkouts: Sequence[Checkout]) -> None:
-    """A row a command, a column a checkout; the last column is how much faster the first one is."""
+    """A row for each command, a column for each checkout, then the ratio of the times."""
     names = [checkout.code.name for checkout in checkouts]
     ratio = " times |" if len(checkouts) > 1 else ""
     print(f"| command | {' | '.join(names)} |{ratio}")

@@ -1,10 +1,10 @@
-"""How near embedding comes to the limit of this processor, and how long a query takes.
+"""Measures how close embedding is to the limit of this processor, and how long a query takes.
 
 Run: python benchmarks/embedding_rate.py [FOLDER or FILE.jsonl] [--texts 600] [--tokens 180]
 
-The limit is the model alone: arrays made before, nothing but forward passes. Beside it, in the
-same rounds so that a busy machine slows all alike, stand `Embedder.embed_texts` from strings to
-vectors and sentence-transformers in PyTorch float32. Shares are medians over the rounds.
+The limit is the forward passes of the model over prepared arrays. It is compared with
+`Embedder.embed_texts`, from strings to vectors, and with sentence-transformers in PyTorch float32,
+in the same rounds, so that other load affects all of them. Shares are medians over the rounds.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def main() -> None:
     counts = embedder.tokenizer.count_tokens(texts)
     print(f"{len(texts)} texts of {statistics.mean(counts):.0f} tokens, {embedder.encoder}")
     contenders = {
-        "limit: the model alone": forward_passes(embedder, texts),
+        "limit: forward passes": forward_passes(embedder, texts),
         "limit in batches of 16, padded to the longest": sixteens(embedder, texts),
         "embed_texts": lambda: embedder.embed_texts(texts),
         "embed_batches": lambda: list(embedder.embed_batches(texts)),
@@ -68,7 +68,7 @@ def read_arguments() -> argparse.Namespace:
 def make_texts(
     source: Path | None, limit: int, tokens: int, tokenizer: ModelTokenizer
 ) -> list[str]:
-    """Pieces of found text of at most `tokens` tokens; of made text without a source."""
+    """Pieces of found text of at most `tokens` tokens; of generated text without a source."""
     found = read_texts(source) if source else write_texts()
     texts: list[str] = []
     for text in found:
@@ -113,7 +113,7 @@ def write_texts() -> Iterator[str]:
 
 def forward_passes(embedder: Embedder, texts: list[str]) -> Callable[[], object]:
     rows = embedder.tokenizer.encode_documents(texts)
-    backend, pad_id = embedder._backend, embedder.tokenizer.pad_id  # noqa: SLF001 - measured bare
+    backend, pad_id = embedder._backend, embedder.tokenizer.pad_id  # noqa: SLF001 - measured without the embedder
     batches = [
         pad_rows([rows[index] for index in indices], width, pad_id)
         for width, indices in plan_batches([len(row) for row in rows], backend.batch_tokens)
@@ -131,7 +131,7 @@ def sixteens(embedder: Embedder, texts: list[str]) -> Callable[[], object]:
 
 
 def run_arrays(embedder: Embedder, batches: list[tuple[np.ndarray, np.ndarray]]) -> object:
-    backend = embedder._backend  # noqa: SLF001 - measured bare
+    backend = embedder._backend  # noqa: SLF001 - measured without the embedder
     with ThreadPoolExecutor(backend.parallel_batches) as threads:
         return list(threads.map(lambda batch: backend.embed_batch(*batch), batches))
 
@@ -144,7 +144,7 @@ def pytorch_passes(model: str, texts: list[str]) -> Callable[[], object]:
 
 
 def time_rounds(contenders: dict[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
-    """Seconds of each contender in each round, after one round that is thrown away."""
+    """Seconds of each variant in each round, after a first round that is not counted."""
     seconds: dict[str, list[float]] = {name: [] for name in contenders}
     for lap in range(rounds + 1):
         for name, run in contenders.items():

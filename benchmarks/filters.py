@@ -1,8 +1,9 @@
-"""Filters over a vector index: whether as many hits come as there are, which ones, and how fast.
+"""Measures filters over a vector index: the number of hits, their recall and the latency.
 
-Makes records of random sentences, of which stated shares carry a mark, indexes them once, and asks
-for each share: hits against how many satisfy the filter, recall of the top ten against an exact
-scan of the same filter, and the latency of the whole search, mode `hybrid` and `vector`.
+Writes records of random sentences, of which known shares have a mark, and indexes them once. For
+each share it prints the hits compared with the matching entries, the recall of the first ten
+compared with an exact scan with the same filter, and the latency of the whole search, in the modes
+`hybrid` and `vector`.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ OBJECTS = (
 
 
 def write_records(path: Path, count: int, seed: int) -> None:
-    """Sentences with a number of their own; `rank` is uniform in 0…1, so shares are ranges."""
+    """Sentences with a unique number; `rank` is uniform in 0…1, so a share is a range."""
     pick = random.Random(seed)  # noqa: S311  the same each time, not a secret
     with path.open("w", encoding="utf-8") as file:
         for number in range(count):
@@ -57,7 +58,7 @@ def write_records(path: Path, count: int, seed: int) -> None:
 
 
 def make_queries(count: int, seed: int) -> list[str]:
-    """Questions in the sentences' own words, in other combinations."""
+    """Questions with the words of the sentences in other combinations."""
     pick = random.Random(seed)  # noqa: S311  the same each time, not a secret
     return [
         f"{pick.choice(SUBJECTS)} that {pick.choice(VERBS)} {pick.choice(OBJECTS)}"

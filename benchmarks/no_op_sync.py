@@ -1,9 +1,8 @@
-"""What a sync costs that finds nothing, or one change, as the number of files grows.
+"""Measures a sync with no change or one change, by the number of files.
 
-Makes folders of small Markdown files, syncs each once, and then times `ragline sync` as a whole
-process: three times without a change, three times with one edited file. `work` is the time spent
-in the stages; the rest of the run is Dagster's events and the checks, the rest of the process its
-start.
+Writes folders of small Markdown files, syncs each once, and then times `ragline sync` as a whole
+process: three times without a change, three times with one edited file. `work` is the time in the
+stages. The rest of the run is Dagster's events and the checks, the rest of the process its start.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ ROUNDS = 3
 
 
 def prepare(home: Path, count: int) -> None:
-    """A folder with so many small files, synced once; nothing happens when it is there."""
+    """A folder with `count` small files, synced once. Does nothing if it exists."""
     if (home / "ragline.yaml").exists():
         return
     for number in range(count):
@@ -39,7 +38,7 @@ def prepare(home: Path, count: int) -> None:
 
 
 def sync(home: Path) -> dict[str, float]:
-    """Seconds of one `ragline sync`: of the process, the run, and the stages alone."""
+    """Seconds of one `ragline sync`: of the process, of the run, and of the stages."""
     started = time.perf_counter()
     done = subprocess.run(
         [sys.executable, "-m", "ragline", "sync", "--json"],

@@ -1,10 +1,10 @@
-"""How well searches answer: nDCG, recall and MRR of each mode, through the command line.
+"""Measures nDCG, recall and MRR of each search mode, through the command line.
 
 Usage: python benchmarks/retrieval_quality.py [FOLDER …]
 
-Each FOLDER is in the BEIR layout (corpus.jsonl, queries.jsonl, qrels/test.tsv); without any,
-cranfield and docs_qa of RAGLINE_TEST_DATA (default ../shared/data) are taken. The corpus goes
-through `ragline sync`, the queries through `ragline eval`, in a temporary RAGLINE_HOME.
+Each FOLDER is in the BEIR layout (corpus.jsonl, queries.jsonl, qrels/test.tsv). The default is
+cranfield and docs_qa of RAGLINE_TEST_DATA. `ragline sync` indexes the corpus and `ragline eval` asks
+the queries, in a temporary RAGLINE_HOME.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ sources:
 
 
 def run(home: Path, *arguments: str) -> dict[str, object]:
-    """One call of the command line; its JSON."""
+    """Run one command and return its JSON."""
     command = [sys.executable, "-m", "ragline", *arguments, "--json"]
     command += ["--config", str(home / "ragline.yaml")]
     done = subprocess.run(command, stdout=subprocess.PIPE, check=True, cwd=REPOSITORY)

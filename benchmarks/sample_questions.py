@@ -1,9 +1,9 @@
-"""Questions about office files in many formats: is the right file among the first five hits?
+"""Counts the questions about office files whose file is among the first five hits.
 
 Usage: python benchmarks/sample_questions.py [FOLDER]
 
-FOLDER (default: sample_docs of RAGLINE_TEST_DATA) holds `files/` and `questions.jsonl` with
-text, file and, for PDFs, the page counted from zero.
+FOLDER (default: sample_docs of RAGLINE_TEST_DATA) contains `files/` and `questions.jsonl` with text,
+file and, for PDFs, the page counted from zero.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def main() -> None:
 
 
 def ask(home: Path, question: dict[str, object]) -> tuple[bool, bool]:
-    """Whether the file, and the very page, are among the documents of the first five hits."""
+    """Whether the file, and the page, are among the first five hits."""
     answer = run(home, "search", "bench", str(question["text"]), "--top-k", "5")
     hits: list[dict[str, object]] = answer["hits"]  # type: ignore[assignment]
     wanted = str(question["file"]).removeprefix("files/")

@@ -1,16 +1,17 @@
-"""How a served collection answers 1, 2, 4 … 64 clients at once, each asking as soon as it is told.
+"""Measures the service with 1, 2, 4 … 64 clients that ask again after each answer.
 
 Usage: python benchmarks/service_load.py [FOLDER] [--seconds 60] [--clients 64] [--impatient]
 
 Indexes FOLDER/corpus.jsonl (default: cranfield of RAGLINE_TEST_DATA), starts `ragline serve` as a
-process of its own and asks the queries of FOLDER/queries.jsonl, without and with the reranker. The
-clients are threads of this process and share the machine; one that is refused waits as long as
-Retry-After says, and with --impatient asks again at once. Beside it the bare loop: the query's
-vector and the three statements of a search, one after the other in this process, without HTTP,
-messages, records and metrics. The bare loop, the same searcher in this process, and one client take
-turns of five seconds, so that the machine's moods fall on all three; what one client waits for
-longer than the bare loop is the service's own cost. At last one client asks while another sends
-half a megabyte of abstracts to be reranked or embedded, over and over. Prints a Markdown table.
+process and asks the queries of FOLDER/queries.jsonl, without and with the reranker. The clients are
+threads of this process on the same machine. A refused client waits for the time in Retry-After; with
+--impatient it asks again at once.
+
+The bare loop is the query's vector and the three statements of a search, in this process, without
+HTTP, messages, records and metrics. The bare loop, the searcher in this process and one client
+alternate every five seconds, so that other load affects all three. The service's own cost is the time
+of one client minus the time of the bare loop. In the last part, one client asks while another one
+repeatedly sends half a megabyte of abstracts to rerank or embed. Prints a Markdown table.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ OK = 200
 STRIDE = 17
 TURN_S = 5.0
 BULK = ("/v1/rerank", "/v1/embeddings")
-# Abstracts cut to fit the model and, all together, the limit of a body.
+# Abstracts, truncated to fit the model and, together, the limit of a body.
 BULK_TEXTS = 600
 BULK_CHARACTERS = 900
 # The status of an answer and the seconds that it took.
@@ -77,7 +78,7 @@ def main() -> None:
     parser.add_argument("folder", nargs="?", type=Path, default=TEST_DATA / "cranfield")
     parser.add_argument("--seconds", type=float, default=60.0, help="of each step")
     parser.add_argument("--clients", type=int, default=64, help="of the last step")
-    parser.add_argument("--impatient", action="store_true", help="do not mind Retry-After")
+    parser.add_argument("--impatient", action="store_true", help="ignore Retry-After")
     options = parser.parse_args()
     queries = [row["text"] for row in read_lines(options.folder / "queries.jsonl")]
     with tempfile.TemporaryDirectory(prefix="ragline-bench-") as name:
@@ -111,7 +112,7 @@ def read_lines(path: Path) -> list[dict[str, str]]:
 def served(path: Path) -> Iterator[str]:
     """`ragline serve` over a configuration, ready for searches; its host and port."""
     command = [sys.executable, "-m", "ragline", "serve", "--config", str(path), "--port", "0"]
-    # Its log goes to a file: a pipe that nobody reads would fill up and stop it.
+    # Its log goes to a file: a pipe without a reader would fill up and stop it.
     log = path.parent / "serve.log"
     with (
         log.open("w", encoding="utf-8") as written,
@@ -129,7 +130,7 @@ def served(path: Path) -> Iterator[str]:
 
 
 def find_ready(log: str) -> str | None:
-    """The address that a log tells, once /readyz answers there."""
+    """The address in the log, once /readyz answers there."""
     found = re.search(r"http://127\.0\.0\.1:\d+", log)
     if found is None:
         return None
@@ -148,7 +149,7 @@ def find_ready(log: str) -> str | None:
 def measure_own_cost(
     address: str, configuration: Configuration, queries: list[str], seconds: float
 ) -> None:
-    """A row each for the bare loop, the searcher in this process and one client, in turns."""
+    """A row for the bare loop, the searcher in this process and one client, alternately."""
     (settings,) = configuration.collections
     with open_database(configuration) as database, asking(address, rerank=False) as ask_service:
         searcher = Searcher(database, configuration)
@@ -192,7 +193,7 @@ def measure_own_cost(
 
 @contextmanager
 def asking(address: str, *, rerank: bool, impatient: bool = False) -> Iterator[Ask]:
-    """A question to the service over a connection of its own."""
+    """A question to the service over a separate connection."""
     connection = HTTPConnection(address, timeout=LONGEST_ANSWER_S)
 
     def ask(query: str) -> tuple[int, float]:
@@ -207,7 +208,7 @@ def asking(address: str, *, rerank: bool, impatient: bool = False) -> Iterator[A
 
 
 def post(connection: HTTPConnection, path: str, body: dict[str, Any]) -> tuple[int, float]:
-    """The status of an answer, and for how long it asks to wait."""
+    """The status of an answer, and the wait that it asks for."""
     connection.request("POST", path, json.dumps(body), {"Content-Type": "application/json"})
     answer = connection.getresponse()
     answer.read()
@@ -220,7 +221,7 @@ def ask_side_by_side(
     clients: int,
     seconds: float,
 ) -> tuple[list[list[Asked]], float]:
-    """What each of so many clients was told, and the seconds until the last answer."""
+    """The answers of each client, and the seconds until the last one."""
     started = time.monotonic()
 
     def be_client(number: int) -> list[Asked]:
@@ -235,7 +236,7 @@ def ask_side_by_side(
 def measure_beside_bulk(
     address: str, path: str, texts: list[str], queries: list[str], seconds: float
 ) -> None:
-    """A row each for one client without and with the reranker, beside one that sends a lot."""
+    """A row for one client without and with the reranker, during large requests of another."""
     bulk = [text[:BULK_CHARACTERS] for text in texts[:BULK_TEXTS]]
     body = {"input": bulk} if "embed" in path else {"query": queries[0], "documents": bulk}
     stopped = threading.Event()
@@ -255,19 +256,19 @@ def measure_beside_bulk(
         for rerank in (False, True):
             ask = partial(asking, address, rerank=rerank)
             asked, elapsed_s = ask_side_by_side(ask, queries, 1, seconds)
-            report(f"{'reranked' if rerank else 'search'} beside {path}", asked, elapsed_s)
+            report(f"{'reranked' if rerank else 'search'} during {path}", asked, elapsed_s)
         stopped.set()
         report(path, [bulk_sent.result()], 2 * seconds)
 
 
 def rotate(queries: list[str], first: int) -> list[str]:
-    """The queries from another beginning, so that clients do not ask the same at once."""
+    """The queries from another start, so that clients ask different queries."""
     first %= len(queries)
     return queries[first:] + queries[:first]
 
 
 def ask_until(ask: Ask, queries: list[str], deadline: float) -> list[Asked]:
-    """The status and the seconds of each question until a moment."""
+    """The status and the seconds of each question until a time."""
     asked = []
     for query in cycle(queries):
         started = time.monotonic()
@@ -280,7 +281,7 @@ def ask_until(ask: Ask, queries: list[str], deadline: float) -> list[Asked]:
 
 
 def report(name: str, asked: list[list[Asked]], elapsed_s: float) -> None:
-    """A row for a list of each client. The times are those of good answers."""
+    """A row for the answers of all clients. The times are those of successful answers."""
     statuses = Counter(status for one in asked for status, _ in one)
     times_ms = [1e3 * took for one in asked for status, took in one if status == OK]
     refused_ms = [1e3 * took for one in asked for status, took in one if status != OK]

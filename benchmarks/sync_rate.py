@@ -1,12 +1,11 @@
-"""How near a sync comes to its limit: the forward pass of the model over the same texts.
+"""Compares a sync with its limit: the forward pass of the model over the same texts.
 
 Usage: python benchmarks/sync_rate.py [FOLDER]
 
-Runs the path read, chunk, embed, place, publish over a folder of files (default: peps/base of
-RAGLINE_TEST_DATA) into an empty database, in this process; and the embedding model alone over
-every fifth of the very texts that the sync embeds, tokenised, sorted and batched beforehand, once
-before the sync and once after it, so that a machine whose speed drifts is the same for both.
-Prints both rates and the share.
+Runs read, chunk, embed, index and publish over a folder of files (default: peps/base of
+RAGLINE_TEST_DATA) into an empty database, in this process. Runs the embedding model over every fifth
+text that the sync embeds, tokenized, sorted and batched before, once before and once after the sync,
+so that a change in the speed of the machine affects both. Prints both rates and the share.
 """
 
 from __future__ import annotations
@@ -55,7 +54,7 @@ def measure(make: type[RunContext], path: Path) -> None:
     model = configuration.collections[0].embedding_model
     with open_database(configuration) as database:
         run_context = make(configuration, database, "bench", TerminalProgress())
-        # Exporting the model is done once for a machine and is no part of a sync's rate.
+        # The model is exported once on a machine; this is not part of the rate of a sync.
         run_context.embedder(model).embed_query("warm")
         seconds = run_stages(run_context, STAGES[:2])
         with database.connect() as connection:

@@ -1,7 +1,7 @@
-"""How long a change in a watched folder takes to be found through the running `ragline dev`.
+"""Measures how long a change in a watched folder takes until `ragline dev` shows it.
 
-Starts `ragline dev` over a folder of Markdown files, edits one, adds one and removes one at random
-moments, and asks the retrieval API until it shows. Prints percentiles of both clocks.
+Starts `ragline dev` over a folder of Markdown files. Edits, adds and removes files at random times and
+asks the retrieval API until it shows the change. Prints percentiles of both clocks.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ sources:
 LONGEST_WAIT_S = 120.0
 LOOK_EVERY_S = 0.1
 DOCUMENTS = 200
-# Changes come at any moment between two looks of the sensor.
+# Changes happen at any time between two probes of the sensor.
 LARGEST_PAUSE_S = 6.0
 
 
 def find_port() -> int:
-    """A port that is free now."""
+    """A free port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -61,7 +61,7 @@ def wait_until(condition: Callable[[], bool]) -> float:
 
 
 def write_note(folder: Path, name: str, marker: str) -> None:
-    """A note with a word that no other one has."""
+    """Write a note with a unique word."""
     (folder / name).write_text(f"# Note\n\nThe keeper wrote {marker} in the book.\n", "utf-8")
 
 
@@ -84,7 +84,7 @@ def measure(folder: Path, port: int, changes: int, seed: int) -> dict[str, list[
 
 
 def report(seconds: dict[str, list[float]]) -> None:
-    """A line a clock: n, p50, p90, the slowest."""
+    """A line for each clock: n, p50, p90, maximum."""
     print("| clock | n | p50 | p90 | slowest |\n|---|---|---|---|---|")
     for clock, values in seconds.items():
         tenths = quantiles(values, n=10, method="inclusive")

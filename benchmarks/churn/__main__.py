@@ -1,4 +1,4 @@
-"""What systems do when their source changes: ghosts, losses, clocks, wasted embeddings.
+"""Measures what systems do when their source changes: ghosts, losses, clocks, embeddings.
 
 Run in the repository: python -m benchmarks.churn [FOLDER] [--every 8] [--system ragline …]
 [--seed 7] [--json FILE]. Without FOLDER: peps/base of RAGLINE_TEST_DATA, else examples/peps.
@@ -35,7 +35,7 @@ def main() -> None:
     arguments = read_arguments()
     documents = read_documents(arguments.folder, arguments.every)
     if not documents:
-        sys.exit(f"{arguments.folder}: there is no text of some length")
+        sys.exit(f"{arguments.folder}: there is no text that is long enough")
     print(f"{len(documents)} documents of {arguments.folder.name}, seed {arguments.seed}")
     measurements = []
     with (
@@ -49,7 +49,7 @@ def main() -> None:
                 print(f"not measured: {error}", file=sys.stderr)
                 continue
             measurements.append(one)
-            # After each system: the next one may take long, or fail.
+            # After each system, because the next one can take long or fail.
             if arguments.json:
                 write_json(arguments.json, measurements, describe_run(arguments))
     print("\n" + format_summary(measurements))
@@ -57,7 +57,7 @@ def main() -> None:
 
 
 def describe_run(arguments: argparse.Namespace) -> dict[str, object]:
-    """What somebody needs to know to repeat a run."""
+    """What is needed to repeat a run."""
     return {
         "folder": arguments.folder.name,
         "every": arguments.every,
@@ -110,11 +110,11 @@ def open_server(stated: str | None, folder: Path) -> Iterator[str]:
     if stated is not None:
         yield stated
         return
-    # Only here: with --database-url the driver needs nothing of Ragline.
+    # Imported here: with --database-url the driver needs no part of Ragline.
     from ragline.storage.embedded_postgres import embedded_postgres
 
     with embedded_postgres(folder / "server") as address:
-        # Syncs run without root's right to pass closed doors; the folder above is private.
+        # Syncs run without root's right to enter closed folders; the parent folder is private.
         (folder / "server" / "run").resolve().chmod(0o711)
         yield address
 
@@ -143,7 +143,7 @@ def make_system(name: str, folder: Path, address: str, arguments: argparse.Names
 
 
 def create_database(server: str, name: str) -> str:
-    """An empty database on the server; its address."""
+    """Create an empty database on the server and return its address."""
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(f"drop database if exists {name} with (force)".encode())
         connection.execute(f"create database {name}".encode())

@@ -1,6 +1,6 @@
-"""What a system serves against what its source holds: ghosts, losses, repetitions, arrivals.
+"""Compares what a system serves with its source: ghosts, losses, repetitions, arrivals.
 
-Pure: takes marks and entries, returns findings.
+These are pure functions: they take marks and entries and return findings.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Verdict:
 
 
 def judge_entries(documents: Mapping[str, frozenset[str]], entries: Iterable[Entry]) -> Verdict:
-    """Compare entries with the marks that each document of the source holds."""
+    """Compare entries with the marks of each document of the source."""
     counts = Counter(entries)
     served = collect_marks(counts)
     lost = {path for path, marks in documents.items() if marks - served[path]}
@@ -51,24 +51,24 @@ def collect_marks(entries: Iterable[Entry]) -> defaultdict[str, set[str]]:
 
 
 def is_visible(change: Change, served: Mapping[str, set[str]]) -> bool:
-    """Whether all that a change brought is served under its path."""
+    """Whether all new text of a change is served under its path."""
     return change.appeared <= served.get(change.path, set())
 
 
 def is_forgotten(change: Change, served: Mapping[str, set[str]]) -> bool:
-    """Whether nothing that a change took away is served under its path."""
+    """Whether no removed text of a change is served under its path."""
     return not change.vanished & served.get(change.path, set())
 
 
 def find_stale_hits(change: Change, hits: Iterable[Entry]) -> list[Entry]:
-    """The hits with text that the change took away from its document."""
+    """The hits with text that the change removed from its document."""
     return [
         hit for hit in hits if hit.path == change.path and find_marks(hit.text) & change.vanished
     ]
 
 
 def has_new_hit(change: Change, hits: Iterable[Entry]) -> bool:
-    """Whether a hit shows what the change brought."""
+    """Whether a hit shows the new text of the change."""
     sought = find_marks(change.new_text)
     return any(hit.path == change.path and find_marks(hit.text) & sought for hit in hits)
 

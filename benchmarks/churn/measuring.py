@@ -1,4 +1,4 @@
-"""One system through one scenario: changes, syncs, kills, and a judgement after each sync."""
+"""Runs one system through one scenario: changes, syncs, kills, and a judgement after each sync."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ from benchmarks.churn.source_tree import Change, SourceTree
 from benchmarks.churn.system import SYNC_TIMEOUT_S, Entry, System
 
 HITS = 10
-# Searches cost a process each in some systems; entries are looked at for every change.
+# In some systems each search is a process. Entries are compared for every change.
 SEARCHED_CHANGES = 5
 NEVER = float("inf")
 
 
 class FirstIndexError(Exception):
-    """A system could not index the tree at all, so there is nothing to measure."""
+    """A system could not index the tree, so there is nothing to measure."""
 
 
 @dataclass(slots=True)
 class StepResult:
-    """What one step led to. Counts are of what stands after the step's last sync.
+    """The result of one step. Counts are those after the last sync of the step.
 
     `sync_s` is the median of its syncs that were not killed; `embeddings_made` is of those
     alone, and `embeddings_needed` counts the distinct texts of entries that no sync before had
@@ -64,7 +64,7 @@ class StepResult:
 
 @dataclass(slots=True)
 class Measurement:
-    """A system's whole way through the scenario. `ever_…` are distinct over all steps."""
+    """The results of a system in all steps. `ever_…` are distinct over all steps."""
 
     system: str
     description: dict[str, str]
@@ -76,7 +76,7 @@ class Measurement:
 
 @dataclass(slots=True)
 class _Pending:
-    """A change whose arrival or disappearance no sync has shown yet."""
+    """A change that no sync has shown completely yet."""
 
     change: Change
     into: list[float]
@@ -84,7 +84,7 @@ class _Pending:
 
 
 class Measuring:
-    """Leads one system through a scenario. `lacking` is what this machine cannot do."""
+    """Runs one system through a scenario. `lacking` is what this machine cannot do."""
 
     def __init__(self, system: System, tree: SourceTree, lacking: Iterable[str] = ()) -> None:
         self._system = system
@@ -98,7 +98,7 @@ class Measuring:
         self.measurement = Measurement(system.name, system.describe(), len(tree.documents))
 
     def run(self, steps: Iterable[Step], report: Callable[[StepResult], None]) -> Measurement:
-        """Index the tree, take the steps; `report` is told of each as it ends.
+        """Index the tree and run the steps. Calls `report` after each.
 
         Raises:
             FirstIndexError: the first sync failed; the message says why.
@@ -143,7 +143,7 @@ class Measuring:
                 self._pending.append(_Pending(change, result.forgotten_s, is_forgotten))
 
     def _sync(self, result: StepResult) -> float:
-        """One sync to its end; its seconds."""
+        """Run one sync to its end and return its seconds."""
         started_s = time.monotonic()
         sync = self._system.start_sync()
         if not sync.wait(SYNC_TIMEOUT_S):
@@ -154,7 +154,7 @@ class Measuring:
         return time.monotonic() - started_s
 
     def _kill_sync(self, kill_at: float, changed: int, result: StepResult) -> None:
-        """Kill a sync after a share of the time that so many changes should take it."""
+        """Kill a sync after a share of its expected time."""
         per_document_s = (self._first_sync_s - self._idle_sync_s) / self.measurement.documents
         expected_s = self._idle_sync_s + max(0.0, per_document_s) * changed
         result.killed_after_s = kill_at * expected_s
@@ -188,7 +188,7 @@ class Measuring:
         self.measurement.ever_lost |= verdict.lost
 
     def _search(self, changes: Iterable[Change], result: StepResult) -> None:
-        """Ask for passages that came and passages that went, of a few changes of each kind."""
+        """Search for new and for removed passages, of a few changes of each kind."""
         asked: defaultdict[str, int] = defaultdict(int)
         for change in changes:
             kind = f"{change.kind} {bool(change.appeared)}"
@@ -203,7 +203,7 @@ class Measuring:
                 result.stale_hits += len(find_stale_hits(change, hits))
 
     def _is_restricted(self, change: Change) -> bool:
-        """Whether a document is found by its principal and by nobody else."""
+        """Whether a document is found with its principal and not without."""
         found = [
             has_new_hit(change, self._system.search(change.new_text, HITS, principal))
             for principal in (TEAM, None, "another-team")

@@ -1,7 +1,7 @@
-"""Another system, run by a Python of its own that a few lines of JSON go to and come from.
+"""Another system, in a Python environment of its own, that exchanges JSON lines with this process.
 
-The program's side is `peers.line_protocol`: a call is one line, its answer is one line. One
-process answers lookups for the whole time; each sync is another, so that it can be killed.
+`peers.line_protocol` is the other side: a call is one line, its answer is one line. One process answers
+all lookups. Each sync is a separate process, so that it can be killed.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from benchmarks.churn.system import Entry
 
 
 class PeerError(Exception):
-    """The peer's program answered a lookup with an error, or ended."""
+    """The program of the peer answered a lookup with an error, or ended."""
 
 
 class PeerSystem:

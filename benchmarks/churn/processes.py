@@ -27,7 +27,7 @@ def without_override(command: Sequence[str]) -> list[str]:
 
 
 class SyncProcess:
-    """A sync in a process group of its own; output and errors go to files."""
+    """A sync in a separate process group; output and errors go to files."""
 
     def __init__(self, command: Sequence[str], folder: Path, settings: Mapping[str, str]) -> None:
         self._output = folder / "sync.out"
@@ -61,5 +61,5 @@ class SyncProcess:
         return f"exit {self._process.returncode}: {' / '.join(said[-LAST_LINES:])}"
 
     def output(self) -> str:
-        """What it wrote to standard output, after it has ended."""
+        """Its standard output, after it has ended."""
         return self._output.read_text(encoding="utf-8", errors="replace")

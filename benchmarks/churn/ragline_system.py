@@ -1,4 +1,4 @@
-"""Ragline, driven by its command line and nothing else."""
+"""Ragline, used only through its command line."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ COLLECTION = "churn"
 
 
 class RaglineSync(SyncProcess):
-    """A run of `ragline sync`, which tells at its end how many embeddings it made."""
+    """A run of `ragline sync`, which reports the number of its embeddings at the end."""
 
     def error(self) -> str | None:
         failed = super().error()
@@ -25,7 +25,7 @@ class RaglineSync(SyncProcess):
         return failed and f"{failed}{told}"
 
     def embeddings_made(self) -> int:
-        """Of a sync that was killed, or failed before it began, 0: it told nothing."""
+        """0 for a sync that was killed or did not start, because it reported nothing."""
         return sum(source["embeddings_made"] for source in self._sources())
 
     def _sources(self) -> list[dict[str, Any]]:
@@ -36,7 +36,7 @@ class RaglineSync(SyncProcess):
 
 
 class RaglineSystem:
-    """Ragline over a database of its own; each call is a process, as a user's would be."""
+    """Ragline with a separate database. Each call is a process, as for a user."""
 
     name = "ragline"
 
@@ -103,7 +103,7 @@ class RaglineSystem:
         """Nothing runs between calls."""
 
     def _collect_counts(self) -> None:
-        """Read what the last sync told, before the next one overwrites it."""
+        """Read the report of the last sync before the next one overwrites it."""
         while self._syncs:
             self._made += self._syncs.pop().embeddings_made()
 
@@ -118,7 +118,7 @@ class RaglineSystem:
             source["rules"] = [
                 {"match": path, "principals": list(names)} for path, names in principals.items()
             ]
-        # JSON is YAML, and quotes whatever a path may hold.
+        # JSON is YAML, and quotes every character of a path.
         text = json.dumps({"sources": [source]})
         (self._folder / "ragline.yaml").write_text(text, encoding="utf-8")
 

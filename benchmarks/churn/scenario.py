@@ -1,4 +1,4 @@
-"""What happens to the source, step by step; after each step the system syncs and is judged."""
+"""The changes of the source, step by step. After each step the system syncs and is judged."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Act = Callable[[SourceTree], list[Change]]
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Something that happens to the source before a sync.
+    """A change of the source before a sync.
 
     `kill_at` is when that sync is killed, as a share of the time that it is expected to take;
     a second one then runs to its end. During a `is_disturbance` the source is not what it
@@ -67,5 +67,5 @@ def _disturb(name: str, act: Callable[[SourceTree], None], needs: str | None = N
 
 
 def _crash(number: int, kill_at: float) -> Step:
-    """Much happens at once, and the sync that should follow it dies."""
+    """Many changes at once; the sync after them is killed."""
     return Step(f"crash {number}", lambda tree: tree.change_many(0.15), kill_at=kill_at)

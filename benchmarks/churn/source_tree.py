@@ -1,7 +1,7 @@
-"""The tree of documents that a scenario changes, and what it holds at any time.
+"""The tree of documents that a scenario changes, and its content at any time.
 
-Knows files and marks, no system. Every choice comes from one seed, so the same documents and
-the same seed give the same changes. What becomes of a change is `judging`.
+It knows files and marks, no system. One seed determines every choice, so the same documents and the
+same seed give the same changes. `judging` compares a system with the changes.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from benchmarks.churn.marks import (
 )
 
 SHELVES = 4
-# Documents were last changed a month ago, as in a tree that was not made for this.
+# Documents were last changed a month ago, as in an ordinary tree.
 AGE_S = 30 * 86_400
 FEWEST_PASSAGES = 3
 
@@ -45,9 +45,9 @@ class Change:
 
 
 def read_documents(folder: Path, every: int) -> dict[str, str]:
-    """Every n-th text below a folder by its path there; what is no text of some length is left out.
+    """Every n-th text below a folder, by its path there. Short and binary files are skipped.
 
-    Hidden files and folders are not looked at.
+    Hidden files and folders are skipped.
     """
     found: dict[str, str] = {}
     for path in sorted(folder.rglob("*")):
@@ -69,9 +69,9 @@ def _read_text(path: Path) -> str | None:
 
 
 class SourceTree:
-    """A folder of marked documents on shelves (folders), with others in reserve to be added.
+    """A folder of marked documents in subfolders, with others in reserve to be added.
 
-    `documents` is what the folder holds, or held before it was disturbed: a disturbance is no
+    `documents` is the content of the folder, without disturbances: a disturbance is not a
     change of the source. Each changing method returns its changes; counts are at least one.
     """
 
@@ -112,17 +112,17 @@ class SourceTree:
         return [self._add("add", *self._reserve.pop()) for _ in range(count)]
 
     def rename(self, share: float) -> list[Change]:
-        """Give some documents another name in another folder; each is two changes."""
+        """Move some documents to another name in another folder; each is two changes."""
         return [change for path in self._choose(share) for change in self._move(path)]
 
     def touch(self, share: float) -> list[Change]:
-        """Give some documents another time of change and nothing else: no change at all."""
+        """Set another modification time for some documents. This is not a change."""
         for path in self._choose(share):
             (self.root / path).touch()
         return []
 
     def shorten(self) -> list[Change]:
-        """Cut the second half of the passages off one document."""
+        """Delete the second half of the passages of one document."""
         (path,) = self._choose(0)
         before = self.documents[path]
         passages = list_passages(before)
@@ -130,17 +130,17 @@ class SourceTree:
         return [self._replace("shorten", path, before[:cut].rstrip() + "\n")]
 
     def duplicate(self) -> list[Change]:
-        """Add a document with the very text of another."""
+        """Add a document with the same text as another."""
         (path,) = self._choose(0)
         self._duplicated = path
         return [self._add("duplicate", f"copies/{PurePosixPath(path).name}", self.documents[path])]
 
     def delete_duplicated(self) -> list[Change]:
-        """Remove the document that was duplicated, and leave its duplicate."""
+        """Remove the document that was duplicated, not its duplicate."""
         return [self._remove(self._duplicated)]
 
     def restrict(self, principal: str) -> list[Change]:
-        """Choose one document that only a principal may see from now on."""
+        """Choose one document that only a principal may read from now on."""
         (path,) = self._choose(0)
         self.principals[path] = [principal]
         passage = list_passages(self.documents[path])[0]
@@ -158,17 +158,17 @@ class SourceTree:
         ]
 
     def take_away(self) -> None:
-        """Let the whole folder be gone for a while."""
+        """Make the whole folder unavailable."""
         self._hide(self.root)
 
     def hide_most(self, share: float) -> None:
-        """Let a share of the documents be missing for a while, as from a listing that broke off."""
+        """Hide a share of the documents, as in an incomplete listing."""
         paths = sorted(self.documents)
         for path in self._random.sample(paths, round(share * len(paths))):
             self._hide(self.root / path)
 
     def lock_shelf(self) -> None:
-        """Make one folder unreadable for a while, whatever is in it."""
+        """Make one folder unreadable."""
         (self.root / "shelf-1").chmod(0)
 
     def restore(self) -> None:
@@ -182,7 +182,7 @@ class SourceTree:
         return max(1, round(share * len(self.documents)))
 
     def _choose(self, share: float) -> list[str]:
-        """Some documents that stand alone: with no duplicate and no principals."""
+        """Some documents without a duplicate and without principals."""
         alone = [path for path in sorted(self.documents) if not self._is_special(path)]
         return self._random.sample(alone, self._count(share))
 
@@ -240,7 +240,7 @@ class SourceTree:
         self.documents[path] = text
 
     def _hide(self, path: Path) -> None:
-        """Move something out of the tree; beside it, so that a rename is enough."""
+        """Move a file or folder out of the tree to the same file system, by a rename."""
         aside = self.root.parent / f"{self.root.name}-aside"
         aside.mkdir(exist_ok=True)
         hidden = aside / str(len(self._hidden))

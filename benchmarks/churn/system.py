@@ -1,6 +1,6 @@
-"""What a system must offer to be measured: a small adapter, from outside of it.
+"""The interface of a system that is measured: a small adapter outside of it.
 
-A sync must be a process of its own, since the scenario kills some of them.
+A sync must be a separate process, because the scenario kills some of them.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-# Longer than any sync on any machine; past it something hangs.
+# Longer than every sync; a sync that takes longer hangs.
 SYNC_TIMEOUT_S = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A piece of text that a search can return, and its document's path below the tree."""
+    """A text that a search can return, and the path of its document below the tree."""
 
     path: str
     text: str
@@ -29,7 +29,7 @@ class Sync(Protocol):
         """Whether it ended within this time."""
 
     def kill(self) -> None:
-        """End it at once, in the middle of whatever it does."""
+        """Kill it at once."""
 
     def error(self) -> str | None:
         """Why it failed, after it has ended; None when it did not."""
@@ -53,10 +53,10 @@ class System(Protocol):
         """Make an empty index whose only source is this folder."""
 
     def start_sync(self) -> Sync:
-        """Begin to bring the index up to date with the folder."""
+        """Start to update the index from the folder."""
 
     def entries(self) -> Iterable[Entry]:
-        """Everything that a search can return now, whoever asks."""
+        """Everything that a search can return now, for all principals."""
 
     def search(self, query: str, k: int, principal: str | None = None) -> Sequence[Entry]:
         """The best hits of the system's default search, best first.

@@ -1,4 +1,4 @@
 """Programs that run in an environment with peers.txt installed, one module for each peer.
 
-They import nothing of Ragline and are imported by nothing here: `peer_system` starts them.
+They import nothing of Ragline. `peer_system` starts them.
 """

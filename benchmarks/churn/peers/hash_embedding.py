@@ -1,4 +1,4 @@
-"""A stand-in for a model: a text's hash as a unit vector. Fast, repeatable, without meaning."""
+"""A substitute for a model: the hash of a text as a unit vector. Fast and repeatable."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A peer's side of the protocol: JSON lines in, JSON lines out; or one sync, then the end."""
+"""The peer's side of the protocol: JSON lines in, JSON lines out; or one sync, then the end."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class PeerSettings:
-    """What the driver says in the environment. `tree` is empty before it is known."""
+    """The settings from the environment. `tree` is empty before it is known."""
 
     database_url: str
     embedder: str
@@ -26,10 +26,10 @@ class Peer(Protocol):
     """A system, used as its documentation says. Paths are relative to the tree."""
 
     def describe(self) -> dict[str, str]:
-        """Versions of its packages and what was set."""
+        """Versions of its packages and its settings."""
 
     def prepare(self, tree: str) -> None:
-        """Make its tables, empty, for this folder."""
+        """Create its empty tables for this folder."""
 
     def sync(self) -> None:
         """Bring the index up to date; raises where the system does."""
@@ -56,7 +56,7 @@ def serve(peer: Peer) -> None:
     if sys.argv[1:] == ["sync"]:
         peer.sync()
         return
-    # Libraries print; standard output is for answers alone.
+    # Libraries print; standard output is for answers only.
     answers, sys.stdout = sys.stdout, sys.stderr
     for line in sys.stdin:
         answers.write(json.dumps(_answer(peer, line)) + "\n")
@@ -68,6 +68,6 @@ def _answer(peer: Peer, line: str) -> dict[str, object]:
     try:
         result = getattr(peer, call["call"])(**call["arguments"])
         return {"result": result if isinstance(result, dict | None) else list(result)}
-    except Exception as error:  # noqa: BLE001 - told to the driver, which names the system
+    except Exception as error:  # noqa: BLE001 - sent to the driver, which names the system
         traceback.print_exc()
         return {"error": f"{type(error).__name__}: {error}"}
