@@ -3,8 +3,8 @@
 Usage: python benchmarks/retrieval_quality.py [FOLDER …]
 
 Each FOLDER is in the BEIR layout (corpus.jsonl, queries.jsonl, qrels/test.tsv). The default is
-cranfield and docs_qa of RAGLINE_TEST_DATA. `ragline sync` indexes the corpus and `ragline eval` asks
-the queries, in a temporary RAGLINE_HOME.
+cranfield and docs_qa of RAGLINE_TEST_DATA. `ragline sync` indexes the corpus and `ragline eval`
+asks the queries, in a temporary RAGLINE_HOME.
 """
 
 from __future__ import annotations

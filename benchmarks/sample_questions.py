@@ -2,8 +2,8 @@
 
 Usage: python benchmarks/sample_questions.py [FOLDER]
 
-FOLDER (default: sample_docs of RAGLINE_TEST_DATA) contains `files/` and `questions.jsonl` with text,
-file and, for PDFs, the page counted from zero.
+FOLDER (default: sample_docs of RAGLINE_TEST_DATA) contains `files/` and `questions.jsonl` with
+text, file and, for PDFs, the page counted from zero.
 """
 
 from __future__ import annotations

@@ -3,15 +3,15 @@
 Usage: python benchmarks/service_load.py [FOLDER] [--seconds 60] [--clients 64] [--impatient]
 
 Indexes FOLDER/corpus.jsonl (default: cranfield of RAGLINE_TEST_DATA), starts `ragline serve` as a
-process and asks the queries of FOLDER/queries.jsonl, without and with the reranker. The clients are
-threads of this process on the same machine. A refused client waits for the time in Retry-After; with
---impatient it asks again at once.
+process and asks the queries of FOLDER/queries.jsonl, without and with the reranker. The clients
+are threads of this process on the same machine. A refused client waits for the time in Retry-
+After; with --impatient it asks again at once.
 
 The bare loop is the query's vector and the three statements of a search, in this process, without
 HTTP, messages, records and metrics. The bare loop, the searcher in this process and one client
-alternate every five seconds, so that other load affects all three. The service's own cost is the time
-of one client minus the time of the bare loop. In the last part, one client asks while another one
-repeatedly sends half a megabyte of abstracts to rerank or embed. Prints a Markdown table.
+alternate every five seconds, so that other load affects all three. The service's own cost is the
+time of one client minus the time of the bare loop. In the last part, one client asks while another
+one repeatedly sends half a megabyte of abstracts to rerank or embed. Prints a Markdown table.
 """
 
 from __future__ import annotations

@@ -3,9 +3,10 @@
 Usage: python benchmarks/sync_rate.py [FOLDER]
 
 Runs read, chunk, embed, index and publish over a folder of files (default: peps/base of
-RAGLINE_TEST_DATA) into an empty database, in this process. Runs the embedding model over every fifth
-text that the sync embeds, tokenized, sorted and batched before, once before and once after the sync,
-so that a change in the speed of the machine affects both. Prints both rates and the share.
+RAGLINE_TEST_DATA) into an empty database, in this process. Runs the embedding model over every
+fifth text that the sync embeds, tokenized, sorted and batched before, once before and once after
+the sync, so that a change in the speed of the machine affects both. Prints both rates and the
+share.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Measures how long a change in a watched folder takes until `ragline dev` shows it.
 
-Starts `ragline dev` over a folder of Markdown files. Edits, adds and removes files at random times and
-asks the retrieval API until it shows the change. Prints percentiles of both clocks.
+Starts `ragline dev` over a folder of Markdown files. Edits, adds and removes files at random times
+and asks the retrieval API until it shows the change. Prints percentiles of both clocks.
 """
 
 from __future__ import annotations

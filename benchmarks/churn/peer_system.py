@@ -1,7 +1,7 @@
 """Another system, in a Python environment of its own, that exchanges JSON lines with this process.
 
-`peers.line_protocol` is the other side: a call is one line, its answer is one line. One process answers
-all lookups. Each sync is a separate process, so that it can be killed.
+`peers.line_protocol` is the other side: a call is one line, its answer is one line. One process
+answers all lookups. Each sync is a separate process, so that it can be killed.
 """
 
 from __future__ import annotations
