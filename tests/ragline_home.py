@@ -36,6 +36,12 @@ class Home:
         self.errors = err
         return out
 
+    def run_python(self, code: str) -> None:
+        """Run a line of Python that the documentation shows."""
+        subprocess.run(
+            [sys.executable, "-c", code], cwd=self.folder, env=self.environment, check=True
+        )
+
     def read(self, *arguments: str, status: int = 0) -> Any:
         return json.loads(self.run(*arguments, "--json", status=status))
 
