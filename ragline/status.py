@@ -9,7 +9,13 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, RowMapping
 
-from ragline.alarms import Alarm, LateDocument, SourceFacts, judge_collection, judge_source
+from ragline.alarms import (
+    Alarm,
+    LateDocument,
+    SourceFacts,
+    find_collection_alarms,
+    find_source_alarms,
+)
 from ragline.errors import BrokenDocumentError, ConfigurationError
 from ragline.lifecycle.ledger import Failure, list_failures
 from ragline.lifecycle.states import STATES
@@ -182,7 +188,7 @@ def read_documents(database: Database, source: str | None = None) -> Iterator[di
             yield dict(row)
 
 
-def judge_clock(
+def evaluate_clock(
     within: timedelta,
     waiting_since: datetime | None,
     proven_at: datetime | None,
@@ -209,14 +215,14 @@ def _read_source(
     readings = _read_readings(connection, row["source_id"])
     changes = {clock: _describe_readings(values) for clock, values in readings.items()}
     nothing = ClockReadings()
-    visible = judge_clock(
+    visible = evaluate_clock(
         row["visible_within"],
         row["waiting_since"],
         row["proven_at"],
         now,
         changes.get("visible", nothing),
     )
-    forgotten = judge_clock(
+    forgotten = evaluate_clock(
         row["forgotten_within"],
         min(filter(None, (row["missing_since"], row["held_since"])), default=None),
         row["proven_at"],
@@ -228,7 +234,7 @@ def _read_source(
     everything = readings.get("visible")
     is_late = "late" in (visible.state, forgotten.state)
     late = _read_late(connection, row["source_id"], now) if is_late else []
-    alarms = judge_source(_collect_facts(row, held, proof, late, configured), now)
+    alarms = find_source_alarms(_collect_facts(row, held, proof, late, configured), now)
     return SourceStatus(
         source=row["source"],
         collection=row["collection"],
@@ -352,7 +358,7 @@ def _read_collections(connection: Connection) -> list[CollectionStatus]:
 
 
 def _describe_collection(row: RowMapping) -> CollectionStatus:
-    alarms = judge_collection(
+    alarms = find_collection_alarms(
         row["collection"],
         build_error=row["build_error"],
         is_refused=row["build_error_name"] == ConfigurationError.__name__,

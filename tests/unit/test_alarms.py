@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ragline.alarms import KINDS, LateDocument, SourceFacts, judge_source
+from ragline.alarms import KINDS, LateDocument, SourceFacts, find_source_alarms
 from ragline.commands.output import open_console
 from ragline.commands.status import print_alarm
 
@@ -71,11 +71,11 @@ TROUBLES = {
 @pytest.mark.parametrize("trouble", TROUBLES)
 def test_each_trouble_raises_one_alarm(trouble):
     facts, expected = TROUBLES[trouble]
-    assert [alarm.name for alarm in judge_source(replace(QUIET, **facts), NOW)] == expected
+    assert [alarm.name for alarm in find_source_alarms(replace(QUIET, **facts), NOW)] == expected
 
 
 def test_alarm_names_source_document_cause_and_remedy():
-    (alarm,) = judge_source(replace(QUIET, late=[BROKEN]), NOW)
+    (alarm,) = find_source_alarms(replace(QUIET, late=[BROKEN]), NOW)
     assert (alarm.collection, alarm.source, alarm.documents) == ("handbook", "wiki", ["c.pdf"])
     for part in ("wiki", "c.pdf", "ParserTimeoutError: slow", "2026-03-01T13:00:00Z", "retry wiki"):
         assert part in alarm.text
@@ -84,13 +84,13 @@ def test_alarm_names_source_document_cause_and_remedy():
 
 
 def test_late_becomes_an_error_beyond_twice_the_clock():
-    assert judge_source(replace(QUIET, late=[LATE]), NOW)[0].severity == "warning"
-    assert judge_source(replace(QUIET, late=[GONE]), NOW)[0].severity == "error"
+    assert find_source_alarms(replace(QUIET, late=[LATE]), NOW)[0].severity == "warning"
+    assert find_source_alarms(replace(QUIET, late=[GONE]), NOW)[0].severity == "error"
 
 
 def test_alarm_keeps_its_key_while_its_words_change():
     first, second = (
-        judge_source(replace(QUIET, **{**FAILING, "last_error": error}), NOW)[0]
+        find_source_alarms(replace(QUIET, **{**FAILING, "last_error": error}), NOW)[0]
         for error in ("OSError: full", "OSError: fuller")
     )
     assert first.key == second.key
@@ -99,7 +99,7 @@ def test_alarm_keeps_its_key_while_its_words_change():
 
 def test_long_list_of_documents_is_cut_short():
     late = [LateDocument(f"{n}.md", "pending", ago(minutes=11), None, None) for n in range(9)]
-    (alarm,) = judge_source(replace(QUIET, late=late), NOW)
+    (alarm,) = find_source_alarms(replace(QUIET, late=late), NOW)
     assert alarm.documents == [f"{n}.md" for n in range(5)]
     assert "4.md, …" in alarm.text
 
@@ -121,13 +121,13 @@ def test_kind_has_a_runbook_and_says_when_it_is_raised(name):
     ],
 )
 def test_alarm_names_its_source_once(facts):
-    (alarm,) = judge_source(replace(QUIET, **facts), NOW)
+    (alarm,) = find_source_alarms(replace(QUIET, **facts), NOW)
     assert alarm.cause.count("source wiki") == 1
     assert ": /srv/wiki cannot be listed" in alarm.cause
 
 
 def test_status_shows_the_runbook_below_its_alarm(capsys):
-    (alarm,) = judge_source(replace(QUIET, **AWAY), NOW)
+    (alarm,) = find_source_alarms(replace(QUIET, **AWAY), NOW)
     print_alarm(alarm, open_console())
     shown = capsys.readouterr().out.splitlines()
     assert shown[0] == f"  alarm: {alarm.text}"

@@ -4,27 +4,27 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from ragline.status import judge_clock
+from ragline.status import evaluate_clock
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 LIMIT = timedelta(minutes=10)
 
 
 def test_nothing_waits_and_the_source_was_listed_in_time():
-    assert judge_clock(LIMIT, None, NOW - timedelta(minutes=1), NOW).state == "kept"
+    assert evaluate_clock(LIMIT, None, NOW - timedelta(minutes=1), NOW).state == "kept"
 
 
 def test_document_that_waits_longer_than_declared_is_late():
-    clock = judge_clock(LIMIT, NOW - timedelta(minutes=11), NOW, NOW)
+    clock = evaluate_clock(LIMIT, NOW - timedelta(minutes=11), NOW, NOW)
     assert clock.state == "late"
     assert clock.waiting_seconds == 660
 
 
 def test_source_that_nobody_listed_within_the_clock_proves_nothing():
-    assert judge_clock(LIMIT, None, NOW - timedelta(minutes=11), NOW).state == "unproven"
-    assert judge_clock(LIMIT, None, None, NOW).state == "unproven"
+    assert evaluate_clock(LIMIT, None, NOW - timedelta(minutes=11), NOW).state == "unproven"
+    assert evaluate_clock(LIMIT, None, None, NOW).state == "unproven"
 
 
 def test_lateness_outweighs_an_old_listing():
-    clock = judge_clock(LIMIT, NOW - timedelta(hours=2), NOW - timedelta(hours=1), NOW)
+    clock = evaluate_clock(LIMIT, NOW - timedelta(hours=2), NOW - timedelta(hours=1), NOW)
     assert clock.state == "late"

@@ -7,7 +7,7 @@ from typing import Any
 
 from lxml import html
 
-from ragline.alarms import raise_alarm
+from ragline.alarms import create_alarm
 from ragline.lifecycle.ledger import Failure
 from ragline.lifecycle.states import STATES
 from ragline.status import (
@@ -87,7 +87,7 @@ def test_trouble_is_said_in_words() -> None:
 
 
 def test_alarm_says_cause_remedy_and_runbook() -> None:
-    alarm = raise_alarm(
+    alarm = create_alarm(
         "source_unreachable", collection="handbook", source="wiki",
         cause="source wiki cannot be reached: <away>", remedy="restore access",
     )  # fmt: skip

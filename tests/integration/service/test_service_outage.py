@@ -15,7 +15,7 @@ from sqlalchemy import make_url
 
 from ragline.configuration import Configuration
 from ragline.storage.database import Database
-from ragline.storage.embedded_postgres import _Server
+from ragline.storage.postgres_server import PostgresServer
 from retrieval_api.service import Service
 
 QUESTION = {"collection": "handbook", "query": "lunch"}
@@ -24,7 +24,7 @@ QUESTION = {"collection": "handbook", "query": "lunch"}
 @contextmanager
 def stopped_postgres(home: Path) -> Iterator[None]:
     """The embedded server of a home is down within the block."""
-    server = _Server(home.resolve())
+    server = PostgresServer(home.resolve())
     # Whoever wants to start it again waits for this lock: a service does within a second.
     with server.exclusive():
         server.stop()
@@ -148,7 +148,7 @@ def test_service_that_cannot_write_leaves_no_connection_open(
 @contextmanager
 def frozen_postgres(home: Path) -> Iterator[None]:
     """The embedded server of a home is there and says nothing within the block."""
-    postmaster = _Server(home.resolve()).find_process()
+    postmaster = PostgresServer(home.resolve()).find_process()
     assert postmaster is not None
     processes = [postmaster, *postmaster.children()]
     for process in processes:

@@ -1,0 +1,26 @@
+"""Alarms: the conditions that an operator must act on.
+
+An alarm names collection, source, documents, cause and remedy, and the page of docs/runbooks with
+the details. `status` reads the facts from the database, and nothing is stored here, so an alarm
+ends when its facts change.
+"""
+
+from ragline.alarms.alarm import KINDS, Alarm, create_alarm
+from ragline.alarms.collection_alarms import find_collection_alarms
+from ragline.alarms.source_alarms import (
+    ERROR_FACTOR,
+    LateDocument,
+    SourceFacts,
+    find_source_alarms,
+)
+
+__all__ = [
+    "ERROR_FACTOR",
+    "KINDS",
+    "Alarm",
+    "LateDocument",
+    "SourceFacts",
+    "create_alarm",
+    "find_collection_alarms",
+    "find_source_alarms",
+]

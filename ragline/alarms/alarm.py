@@ -1,0 +1,108 @@
+"""An alarm and the kinds of alarms.
+
+`text` of an alarm has its cause and its remedy in one sentence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, NamedTuple
+
+Severity = Literal["error", "warning"]
+MAX_NAMED_DOCUMENTS = 5
+MAX_CAUSE_CHARS = 600
+
+
+class AlarmKind(NamedTuple):
+    """The runbook page of an alarm, and when the alarm is raised."""
+
+    runbook: str
+    when: str
+
+
+KINDS = {
+    "source_unreachable": AlarmKind("source-unreachable", "a source cannot be listed or probed"),
+    "source_not_configured": AlarmKind(
+        "source-not-configured", "a source is served that is no longer in the configuration"
+    ),
+    "source_never_synced": AlarmKind(
+        "source-never-synced", "a configured source was never listed completely"
+    ),
+    "source_not_watched": AlarmKind(
+        "change-late", "a source had no listing or probe for twice its limit and for an hour"
+    ),
+    "sync_failed": AlarmKind(
+        "sync-failed",
+        "a sync failed 3 times in a row, or once by its settings or with a late clock",
+    ),
+    "change_late": AlarmKind("change-late", "a change waits longer than `visible_within`"),
+    "removal_late": AlarmKind("removal-late", "a removal waits longer than `forgotten_within`"),
+    "removals_held": AlarmKind("removals-held", "a listing lacked too many documents at once"),
+    "documents_failed": AlarmKind(
+        "documents-failed", "changed documents cannot be read for longer than `visible_within`"
+    ),
+    "proof_differs": AlarmKind(
+        "proof-differs", "a sync proof found a difference that no change of the source explains"
+    ),
+    "settings_refused": AlarmKind(
+        "settings-refused",
+        "the settings of a collection cannot be satisfied; the live index is served",
+    ),
+    "generation_build_failed": AlarmKind(
+        "build-failed", "the configured generation cannot be built"
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """A condition that an operator must act on. `text` describes it in one sentence.
+
+    `source` is None for an alarm about a whole collection. `documents` are the first few ids.
+    `since` is when the condition began, if that is known.
+    """
+
+    name: str
+    severity: Severity
+    collection: str
+    source: str | None
+    documents: list[str]
+    cause: str
+    remedy: str
+    since: datetime | None
+    runbook: str
+    text: str
+
+    @property
+    def key(self) -> str:
+        """Identifies the alarm while its condition lasts, even if its text changes."""
+        return f"{self.name}:{self.collection}:{self.source or ''}"
+
+
+def create_alarm(
+    name: str,
+    *,
+    collection: str,
+    source: str | None = None,
+    documents: Sequence[str] = (),
+    cause: str,
+    remedy: str,
+    since: datetime | None = None,
+    severity: Severity = "error",
+) -> Alarm:
+    """An alarm of a kind in KINDS. `cause` is a sentence, `remedy` an instruction."""
+    cause = cause if len(cause) <= MAX_CAUSE_CHARS else f"{cause[:MAX_CAUSE_CHARS]}…"
+    return Alarm(
+        name=name,
+        severity=severity,
+        collection=collection,
+        source=source,
+        documents=list(dict.fromkeys(documents))[:MAX_NAMED_DOCUMENTS],
+        cause=cause,
+        remedy=remedy,
+        since=since,
+        runbook=f"docs/runbooks/{KINDS[name].runbook}.md",
+        text=f"{cause}; {remedy}",
+    )

@@ -1,0 +1,77 @@
+"""The shared tables as SQLAlchemy Core declares them, by subject.
+
+The migrations in sql/migrations create these tables, and a test compares the two. Each generation
+has its own table of entries, created from sql/generation.sql, which is not declared here.
+"""
+
+from ragline.storage.schema.access_tables import api_keys, audit_events
+from ragline.storage.schema.columns import SCHEMA, metadata
+from ragline.storage.schema.document_tables import (
+    chunkings,
+    chunks,
+    document_transitions,
+    documents,
+    embedding_requests,
+    embeddings,
+    parses,
+    push_versions,
+    pushed_documents,
+    source_notes,
+    sources,
+)
+from ragline.storage.schema.history_tables import (
+    clock_readings,
+    removal_receipts,
+    source_syncs,
+    sync_proofs,
+)
+from ragline.storage.schema.index_tables import (
+    collections,
+    embedding_spaces,
+    generation_transitions,
+    generations,
+    lexemes,
+    placements,
+)
+from ragline.storage.schema.search_tables import (
+    client_salts,
+    evaluations,
+    feedback,
+    hit_feedback,
+    quality_figures,
+    search_requests,
+)
+
+__all__ = [
+    "SCHEMA",
+    "api_keys",
+    "audit_events",
+    "chunkings",
+    "chunks",
+    "client_salts",
+    "clock_readings",
+    "collections",
+    "document_transitions",
+    "documents",
+    "embedding_requests",
+    "embedding_spaces",
+    "embeddings",
+    "evaluations",
+    "feedback",
+    "generation_transitions",
+    "generations",
+    "hit_feedback",
+    "lexemes",
+    "metadata",
+    "parses",
+    "placements",
+    "push_versions",
+    "pushed_documents",
+    "quality_figures",
+    "removal_receipts",
+    "search_requests",
+    "source_notes",
+    "source_syncs",
+    "sources",
+    "sync_proofs",
+]

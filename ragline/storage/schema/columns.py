@@ -1,0 +1,53 @@
+"""The metadata that all tables belong to, and the columns that many of them have."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, DateTime, ForeignKey, Identity, MetaData, func, text
+
+SCHEMA = "ragline"
+
+metadata = MetaData(
+    schema=SCHEMA,
+    naming_convention={
+        "ix": "%(table_name)s_%(column_0_N_name)s_idx",
+        "uq": "%(table_name)s_%(column_0_N_name)s_key",
+        "ck": "%(table_name)s_%(constraint_name)s_check",
+        "fk": "%(table_name)s_%(column_0_N_name)s_fkey",
+        "pk": "%(table_name)s_pkey",
+    },
+)
+
+
+def id_column() -> Column[int]:
+    """The primary key, numbered by the database."""
+    return Column("id", BigInteger, Identity(always=True), primary_key=True)
+
+
+def reference_column(name: str, target: str, *, nullable: bool = False) -> Column[int]:
+    """A foreign key to the id of another table."""
+    return Column(name, BigInteger, ForeignKey(f"{SCHEMA}.{target}.id"), nullable=nullable)
+
+
+def time_column(name: str, *, nullable: bool = True) -> Column[object]:
+    """A time with time zone."""
+    return Column(name, DateTime(timezone=True), nullable=nullable)
+
+
+def created_at_column() -> Column[object]:
+    """The time at which the row was inserted."""
+    return Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now())
+
+
+def source_column() -> Column[int]:
+    """The source that the row belongs to; the row is deleted with it."""
+    return Column(
+        "source_id",
+        BigInteger,
+        ForeignKey(f"{SCHEMA}.sources.id", ondelete="CASCADE"),
+        nullable=False,
+    )
+
+
+def count_column(name: str) -> Column[int]:
+    """A count that starts at 0."""
+    return Column(name, BigInteger, nullable=False, server_default=text("0"))

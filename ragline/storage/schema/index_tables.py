@@ -1,0 +1,139 @@
+"""Collections, embedding spaces, generations, and what a generation contains."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    Table,
+    Text,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from ragline.storage.schema.columns import (
+    SCHEMA,
+    count_column,
+    created_at_column,
+    id_column,
+    metadata,
+    reference_column,
+    time_column,
+)
+
+collections = Table(
+    "collections",
+    metadata,
+    id_column(),
+    Column("name", Text, nullable=False, unique=True),
+    Column("tenant", Text, nullable=False, server_default="default"),
+    Column(
+        "live_generation_id",
+        BigInteger,
+        ForeignKey(f"{SCHEMA}.generations.id", use_alter=True),
+        nullable=True,
+    ),
+    created_at_column(),
+    # The last failure to create or build the configured generation; null after a success.
+    Column("build_error_name", Text, nullable=True),
+    Column("build_error", Text, nullable=True),
+    time_column("build_error_since"),
+    time_column("build_error_at"),
+)
+
+embedding_spaces = Table(
+    "embedding_spaces",
+    metadata,
+    id_column(),
+    Column("fingerprint", Text, nullable=False, unique=True),
+    Column("model", Text, nullable=False),
+    Column("dimension", Integer, nullable=False),
+    Column("description", JSONB, nullable=False),
+    created_at_column(),
+)
+
+generations = Table(
+    "generations",
+    metadata,
+    id_column(),
+    reference_column("collection_id", "collections"),
+    reference_column("embedding_space_id", "embedding_spaces"),
+    Column("chunker_fingerprint", Text, nullable=False),
+    Column("chunking", JSONB, nullable=False),
+    Column("language", Text, nullable=False),
+    # Null: Postgres parsed the raw text, as before the text analysis existed.
+    Column("analysis_version", Text, nullable=True),
+    Column("state", Text, nullable=False),
+    # BM25 needs the number of entries and their average length. Writing entries updates both.
+    count_column("entry_count"),
+    count_column("lexeme_count"),
+    Column("weighted_length", Double, nullable=True),
+    created_at_column(),
+    time_column("promoted_at"),
+    time_column("retired_at"),
+    # The last time at which the two counts were compared with the entries.
+    time_column("counted_at"),
+    CheckConstraint(
+        "state in ('building', 'live', 'retired', 'abandoned', 'dropped')", name="state"
+    ),
+    Index(
+        "generations_target_key",
+        "collection_id",
+        "embedding_space_id",
+        "chunker_fingerprint",
+        "language",
+        unique=True,
+        postgresql_where=text("state <> 'dropped'"),
+    ),
+)
+
+generation_transitions = Table(
+    "generation_transitions",
+    metadata,
+    Column("from_state", Text, primary_key=True),
+    Column("to_state", Text, primary_key=True),
+)
+
+lexemes = Table(
+    "lexemes",
+    metadata,
+    Column(
+        "generation_id",
+        BigInteger,
+        ForeignKey(f"{SCHEMA}.generations.id", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    Column("lexeme", Text, primary_key=True),
+    Column("document_frequency", BigInteger, nullable=False),
+)
+
+placements = Table(
+    "placements",
+    metadata,
+    Column(
+        "generation_id",
+        BigInteger,
+        ForeignKey(f"{SCHEMA}.generations.id", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    Column(
+        "document_key",
+        BigInteger,
+        ForeignKey(f"{SCHEMA}.documents.id"),
+        primary_key=True,
+    ),
+    reference_column("chunking_id", "chunkings"),
+    Column("content_hash", Text, nullable=False),
+    Column("entry_count", Integer, nullable=False),
+    Column("placed_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("attributes_hash", Text, nullable=False, server_default=text("''")),
+    Column("analysis_version", Text, nullable=True),
+    Index(None, "document_key"),
+)

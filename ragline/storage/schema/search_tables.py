@@ -1,0 +1,121 @@
+"""What is recorded about searches: requests, feedback, quality figures, evaluations."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    REAL,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Date,
+    DateTime,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    Table,
+    Text,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB, UUID
+
+from ragline.storage.schema.columns import SCHEMA, id_column, metadata
+
+search_requests = Table(
+    "search_requests",
+    metadata,
+    Column("id", UUID(as_uuid=True), primary_key=True),
+    Column("requested_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("collection", Text, nullable=False),
+    Column("generation_id", BigInteger, nullable=False),
+    Column("query", Text, nullable=False),
+    Column("mode", Text, nullable=False),
+    Column("top_k", Integer, nullable=False),
+    Column("is_reranked", Boolean, nullable=False),
+    Column("hit_count", Integer, nullable=False),
+    Column("embed_ms", REAL, nullable=False),
+    Column("retrieve_ms", REAL, nullable=False),
+    Column("rerank_ms", REAL, nullable=False),
+    Column("total_ms", REAL, nullable=False),
+    Column("hits", JSONB, nullable=False),
+    Column("trace_id", Text, nullable=True),
+    Column("tenant", Text, nullable=True),
+    # A hash with the salt of the day, never a key or an address.
+    Column("client", Text, nullable=True),
+    Column("stale_count", Integer, nullable=False, server_default=text("0")),
+    Index(None, "requested_at"),
+    Index(None, "collection", "requested_at"),
+)
+
+feedback = Table(
+    "feedback",
+    metadata,
+    Column(
+        "request_id",
+        UUID(as_uuid=True),
+        ForeignKey(f"{SCHEMA}.search_requests.id", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    Column("document_id", Text, primary_key=True),
+    Column("is_useful", Boolean, nullable=False),
+    Column("given_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("rank", Integer, nullable=True),
+)
+
+# The view given_feedback combines this table and feedback.
+hit_feedback = Table(
+    "hit_feedback",
+    metadata,
+    Column(
+        "request_id",
+        UUID(as_uuid=True),
+        ForeignKey(f"{SCHEMA}.search_requests.id", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    Column("entry_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("kind", Text, primary_key=True),
+    Column("document_id", Text, nullable=False),
+    Column("rank", Integer, nullable=False),
+    Column("is_useful", Boolean, nullable=True),
+    Column("given_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    CheckConstraint("kind in ('click', 'answer_used', 'verdict')", name="kind"),
+    CheckConstraint("(kind = 'verdict') = (is_useful is not null)", name="is_useful"),
+)
+
+client_salts = Table(
+    "client_salts",
+    metadata,
+    Column("day", Date, primary_key=True),
+    Column("salt", LargeBinary, nullable=False),
+)
+
+quality_figures = Table(
+    "quality_figures",
+    metadata,
+    Column("collection", Text, primary_key=True),
+    Column("day", Date, primary_key=True),
+    Column("figures", JSONB, nullable=False),
+    Column("run_id", Text, nullable=True),
+    Column("measured_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+)
+
+evaluations = Table(
+    "evaluations",
+    metadata,
+    id_column(),
+    Column("run_id", Text, nullable=True),
+    Column("collection", Text, nullable=False),
+    Column("generation_id", BigInteger, nullable=False),
+    Column("golden_hash", Text, nullable=False),
+    Column("mode", Text, nullable=False),
+    Column("is_reranked", Boolean, nullable=False),
+    Column("measures", JSONB, nullable=False),
+    Column("query_count", Integer, nullable=False),
+    Column("failed_count", Integer, nullable=False),
+    Column("seconds", Double, nullable=False),
+    Column("evaluated_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Index(None, "collection", "evaluated_at"),
+)
