@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from ragline.storage.disk_errors import LEAST_FREE_BYTES, find_mount, has_room, is_full
+from ragline.storage.disk_errors import MIN_FREE_BYTES, find_mount, has_room, is_full
 
 LOOKS_S = 1.0
 # What a full disk did to a program may show this long after there is room again.
@@ -30,7 +30,7 @@ class DiskWatch:
             self._next_look = now + LOOKS_S
             if self._is_full:
                 # More than was missing: it shall not be full again at once.
-                self._note(is_full(self._folder, 2 * LEAST_FREE_BYTES))
+                self._note(is_full(self._folder, 2 * MIN_FREE_BYTES))
             else:
                 self._note(not has_room(self._folder))
         if self._is_full:

@@ -1,7 +1,7 @@
-"""The one way to the database: an engine, transactions, and rows copied in bulk.
+"""Access to the database: connections, transactions, and bulk copies of rows.
 
-`open_database` decides between the user's Postgres and the embedded one, sees to the schema and
-hands out a `Database`. The embedded server itself is `embedded_postgres`.
+`open_database` chooses the user's Postgres or the embedded one, prepares the schema and returns a
+`Database`. The embedded server is `embedded_postgres`.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ from ragline.storage.statements import load_statement
 from ragline.storage.watchdog import Watchdog
 
 SCHEMAS = ("ragline", "dagster")
-OLDEST_POSTGRES = (15,)
-OLDEST_VECTOR = (0, 8)
-OLDEST_VECTOR_NAME = "0.8"
-# What a connection gets unless its address says otherwise.
+MIN_POSTGRES = (15,)
+MIN_VECTOR = (0, 8)
+MIN_VECTOR_NAME = "0.8"
+# Settings of a connection that the address may change.
 DEFAULTS = {
     "application_name": "ragline",
     "connect_timeout": 5,
-    # A host that vanishes without a word is noticed within these.
+    # These detect a host that disappears without closing the connection.
     "keepalives_idle": 10,
     "keepalives_interval": 5,
     "keepalives_count": 3,
@@ -46,22 +46,22 @@ DEFAULTS = {
 # Settings of a session that an address may change with `options`.
 SESSION_DEFAULTS = (
     "-c jit=off"
-    # A client that vanishes without a word gives its locks back within half a minute.
+    # The server releases the locks of a client that disappears, within half a minute.
     " -c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3"
 )
-# Hosted Postgres often keeps its extensions in a schema `extensions`; a missing one is no error.
+# Hosted Postgres often has its extensions in a schema `extensions`. Postgres ignores a missing one.
 SEARCH_PATH = "ragline,public,extensions"
-# In an address's `options`, a backslash keeps a space from ending the value.
+# In the `options` of an address, a space after a backslash does not end the value.
 STATED_SEARCH_PATH = re.compile(r"search_path=((?:\\.|[^\s\\])+)")
-# An answer takes well under a millisecond; beyond this the server is frozen.
-LONGEST_PING_S = 2.0
+# An answer takes less than a millisecond. A server that needs longer than this does not respond.
+MAX_PING_S = 2.0
 _watchdog = Watchdog()
-# Any constant will do that nothing else in the database uses.
+# An advisory lock of Ragline only; the number is arbitrary.
 PREPARATION_LOCK = 7_267_001
 
 
 class DatabaseSettings(Protocol):
-    """What of a configuration says where the database is. Without an address: below `home`."""
+    """The part of a configuration that locates the database. Without a URL it is below `home`."""
 
     @property
     def home(self) -> Path: ...
@@ -72,7 +72,7 @@ class DatabaseSettings(Protocol):
 
 @dataclass(frozen=True)
 class Database:
-    """An engine over one database, with the vector types known on every connection."""
+    """An engine for one database. Each connection supports the vector types."""
 
     engine: Engine
     sessions: Engine
@@ -85,32 +85,32 @@ class Database:
 
     @contextmanager
     def connect(self) -> Iterator[Connection]:
-        """A connection for reading; what is not committed is rolled back."""
+        """A connection for reading. Its transaction is rolled back at the end."""
         with named_errors(self.engine.url), self.engine.connect() as connection:
             yield connection
 
     def for_tenant(self, tenant: str) -> TenantDatabase:
-        """The same database as one tenant may see it: the second wall, row-level security."""
+        """The same database with the row-level security of one tenant."""
         return TenantDatabase(self.engine, self.sessions, tenant)
 
     def open_session(self) -> Connection:
-        """A connection outside the pool, each statement its own transaction; the caller closes it.
+        """A connection outside the pool, with autocommit. The caller closes it.
 
-        For what lasts as long as a session, such as advisory locks.
+        It is for state that lasts as long as a session, such as advisory locks.
         """
         with named_errors(self.engine.url):
             return self.sessions.connect()
 
     @property
     def url(self) -> str:
-        """The address with its password, for child processes; never to be printed."""
+        """The URL with its password, for child processes. Do not print it."""
         return self.engine.url.render_as_string(hide_password=False)
 
     @property
     def dagster_url(self) -> str:
-        """The address of Dagster's own storage: the schema `dagster` of the same database.
+        """The URL of Dagster's storage: the schema `dagster` of the same database.
 
-        Dagster's storage needs psycopg 2 by name: under psycopg 3 its NOTIFY is refused.
+        Dagster's storage needs psycopg 2, because Postgres rejects its NOTIFY under psycopg 3.
         """
         options = f"{_stated_options(self.engine.url)} -c search_path=dagster".strip()
         query = {**self.engine.url.query, "options": options}
@@ -119,16 +119,17 @@ class Database:
 
 
 def limit_statements(connection: Connection, milliseconds: int) -> None:
-    """Let no statement of this transaction run for longer; Postgres cancels it with 57014."""
+    """Limit the time of each statement in this transaction. Postgres cancels with 57014."""
     connection.exec_driver_sql(f"set local statement_timeout = {milliseconds:d}")
 
 
 @contextmanager
 def cut_off_after(connection: Connection, seconds: float) -> Iterator[None]:
-    """Break the connection when the block takes longer, as a frozen server makes it.
+    """Close the connection if the block takes longer, because the server does not respond.
 
     Raises:
-        OperationalError: it was broken; `Database` makes a DatabaseUnavailableError of it.
+        OperationalError: the connection was closed. `Database` raises DatabaseUnavailableError
+            instead.
     """
     driver = cast("PsycopgConnection[Any]", connection.connection.driver_connection)
     with _watchdog.watch(driver.fileno(), seconds):
@@ -137,10 +138,10 @@ def cut_off_after(connection: Connection, seconds: float) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class TenantDatabase(Database):
-    """A database whose transactions see one tenant's rows alone.
+    """A database whose transactions see the rows of one tenant only.
 
-    They run under the role `ragline_tenant`, to which the policies of row-level security apply,
-    whoever is connected.
+    They run with the role `ragline_tenant`. The policies of row-level security apply to that role
+    for each user of the connection.
     """
 
     tenant: str
@@ -164,16 +165,16 @@ class TenantDatabase(Database):
 def open_database(
     configuration: DatabaseSettings, *, migrate: bool = True, is_supervised: bool = False
 ) -> Iterator[Database]:
-    """The database of a configuration, ready for use; disposed of at the end of the block.
+    """The database of a configuration. Its connections are closed at the end of the block.
 
-    Without a database URL the embedded server is started, or joined where it runs already, and
-    stopped by the last process that leaves; with `is_supervised` it is started again when it dies.
-    With `migrate`, the schema is brought up to date.
+    Without a database URL, the embedded server is started if it does not run, and its last user
+    stops it. With `is_supervised` it is started again when it dies. With `migrate`, the schema is
+    migrated.
 
     Raises:
-        DatabaseUnavailableError: it does not answer.
-        DatabaseTooNewError: its schema was made by a newer Ragline.
-        MissingExtensionError: it has no pgvector 0.8 and none can be created.
+        DatabaseUnavailableError: the database does not answer.
+        DatabaseTooNewError: a newer Ragline made the schema.
+        MissingExtensionError: the database lacks pgvector 0.8, which cannot be created.
     """
     url = configuration.database_url
     home = configuration.home
@@ -191,11 +192,11 @@ def open_database(
 
 
 def connect_database(address: str) -> Database:
-    """A `Database` for an address, without looking at what is in it."""
+    """A `Database` for an address. Nothing is checked or prepared."""
     url = read_url(address)
     arguments = {name: value for name, value in DEFAULTS.items() if name not in url.query}
     settings: dict[str, Any] = {
-        # Parameters are people's texts; an error in a log must not repeat them.
+        # Parameters contain texts of users, which must not be in the log of an error.
         "hide_parameters": True,
         "connect_args": {**arguments, "options": session_options(url)},
     }
@@ -211,10 +212,10 @@ def connect_database(address: str) -> Database:
 
 
 def session_options(url: URL) -> str:
-    """The settings of each session: ours, with those of the address's `options`.
+    """The settings of each session: Ragline's, then the `options` of the address.
 
-    Of two settings of one name the later one counts. Schemas that the address names are looked in
-    after ours.
+    The last setting of a name applies. Schemas of the address come after Ragline's schemas in the
+    search path.
     """
     stated = _stated_options(url)
     schemas = [SEARCH_PATH, *STATED_SEARCH_PATH.findall(stated)]
@@ -223,23 +224,23 @@ def session_options(url: URL) -> str:
 
 
 def _stated_options(url: URL) -> str:
-    # As the client library does it: PGOPTIONS where the address has none.
+    # As in the client library, PGOPTIONS is used when the address has no options.
     stated = url.query.get("options") or os.environ.get("PGOPTIONS", "")
     return stated if isinstance(stated, str) else " ".join(stated)
 
 
 def read_url(address: str) -> URL:
-    """A database URL as SQLAlchemy wants it; `postgres://` and `postgresql://` mean psycopg 3.
+    """A database URL for SQLAlchemy with psycopg 3, from `postgres://` or `postgresql://`.
 
     Raises:
-        ConfigurationError: it is no URL of a Postgres database.
+        ConfigurationError: the address is not a URL of a Postgres database.
     """
     try:
         url = make_url(address)
     except (ArgumentError, ValueError):
-        # Not `from` the cause: it may quote a part of the password.
+        # The cause is hidden, because its text may have a part of the password.
         raise ConfigurationError(
-            "RAGLINE_DATABASE_URL is no database URL; write postgresql://user:password@host/name"
+            "RAGLINE_DATABASE_URL is not a database URL; write postgresql://user:password@host/name"
         ) from None
     if url.get_backend_name() not in ("postgresql", "postgres"):
         raise ConfigurationError(
@@ -255,31 +256,31 @@ def _refuse_unknown_settings(url: URL) -> None:
             make_conninfo(**{name: ""})
         except PsycopgProgrammingError:
             raise ConfigurationError(
-                f"RAGLINE_DATABASE_URL sets {name!r}, which Postgres clients do not know"
+                f"RAGLINE_DATABASE_URL has the unknown setting {name!r}; correct or delete it"
             ) from None
 
 
 def prepare_database(database: Database) -> None:
-    """Make the schemas and the extension, and bring the tables up to date. May run twice.
+    """Create the schemas and the extension, and migrate the tables. May run twice.
 
     Raises:
-        MissingExtensionError: there is no pgvector 0.8 and none can be created.
-        DatabaseUnavailableError: it is older than Postgres 15, or a schema is missing and may not
-            be created.
-        DatabaseTooNewError: the tables were made by a newer Ragline.
+        MissingExtensionError: the database lacks pgvector 0.8, which cannot be created.
+        DatabaseUnavailableError: the server is older than Postgres 15, or a schema is missing and
+            the user may not create it.
+        DatabaseTooNewError: a newer Ragline made the tables.
     """
     with database.begin() as connection:
         _refuse_old_postgres(connection)
-        is_new = not _is_laid_out(connection)
+        is_new = not _is_prepared(connection)
         if is_new:
-            _lay_out(connection)
+            _create_missing(connection)
         _refuse_old_vector(connection)
         is_migrated = is_at_head(connection)
     if is_new:
-        # Connections made before the extension do not know its types.
+        # Connections that are older than the extension do not support its types.
         database.engine.dispose()
     if not is_migrated:
-        from ragline.storage.migrations import migrate_schema  # 0.4 s of Alembic, seldom needed
+        from ragline.storage.migrations import migrate_schema  # imports Alembic, which takes 0.4 s
 
         migrate_schema(database.engine)
 
@@ -290,10 +291,10 @@ def copy_rows(
     columns: Sequence[tuple[str, str]],
     rows: Iterable[tuple[Any, ...]],
 ) -> int:
-    """Write rows by binary COPY in the caller's transaction; return how many.
+    """Write rows by binary COPY in the caller's transaction. Returns their number.
 
-    `columns` are (name, Postgres type): binary COPY converts nothing, so the types must be the
-    table's own.
+    `columns` are (name, Postgres type). Binary COPY does not convert, so the types must be those
+    of the table.
     """
     driver = cast("PsycopgConnection[Any]", connection.connection.driver_connection)
     names = ", ".join(name for name, _ in columns)
@@ -308,11 +309,11 @@ def copy_rows(
 
 
 def _limit_ping(engine: Engine) -> None:
-    """Wait only briefly to learn whether a connection of the pool is alive."""
+    """Limit the time of the check whether a connection of the pool works."""
     ping = engine.dialect.do_ping
 
     def ping_briefly(driver: Any) -> bool:
-        with _watchdog.watch(driver.fileno(), LONGEST_PING_S):
+        with _watchdog.watch(driver.fileno(), MAX_PING_S):
             return ping(driver)
 
     engine.dialect.do_ping = ping_briefly  # type: ignore[method-assign,assignment]
@@ -322,28 +323,28 @@ def _register_types(driver: PsycopgConnection[Any], _record: object) -> None:
     try:
         register_vector(driver)
     except PsycopgProgrammingError:
-        pass  # No extension yet: `prepare_database` makes it and starts with new connections.
+        pass  # The extension is missing: `prepare_database` creates it and opens new connections.
     finally:
         driver.rollback()
 
 
 def _refuse_old_postgres(connection: Connection) -> None:
     version = connection.dialect.server_version_info or ()
-    if version < OLDEST_POSTGRES:
+    if version < MIN_POSTGRES:
         raise DatabaseUnavailableError(
             f"the database runs Postgres {'.'.join(map(str, version))}; Ragline needs "
-            f"{OLDEST_POSTGRES[0]} or newer"
+            f"{MIN_POSTGRES[0]} or newer"
         )
 
 
-def _is_laid_out(connection: Connection) -> bool:
+def _is_prepared(connection: Connection) -> bool:
     return bool(connection.execute(load_statement("storage/select_layout")).scalar_one())
 
 
-def _lay_out(connection: Connection) -> None:
-    """Create what is missing: asking first lets a user without the right to create go on."""
+def _create_missing(connection: Connection) -> None:
+    """Create what is missing. A user without the right to create needs nothing to be missing."""
     connection.exec_driver_sql(f"select pg_advisory_xact_lock({PREPARATION_LOCK})")
-    # Not to_regnamespace(): its cache may not know yet what was made while this one waited.
+    # The cache of to_regnamespace() may lack a schema that was created during the wait.
     names = set(connection.exec_driver_sql("select nspname from pg_namespace").scalars())
     for name in SCHEMAS:
         if name not in names:
@@ -358,22 +359,22 @@ def _create_schema(connection: Connection, name: str) -> None:
     except ProgrammingError as error:
         raise DatabaseUnavailableError(
             f"this database has no schema {name!r} and it could not be created "
-            f"({describe_reason(error)}); grant the user `create` on the database, or make the "
-            "schemas ragline and dagster for it"
+            f"({describe_reason(error)}); grant the user `create` on the database, or create "
+            "the schemas ragline and dagster for it"
         ) from error
 
 
 def _create_vector(connection: Connection) -> None:
     try:
-        # Into the schema that other programs look in too; ours comes first in our search path.
+        # Other programs find the extension in this schema.
         connection.exec_driver_sql("create extension vector with schema public")
     except DBAPIError as error:
         if name_error(error, connection.engine.url) is not None:
             raise
         raise MissingExtensionError(
             "this database has no pgvector and it could not be created "
-            f"({describe_reason(error)}); install pgvector {OLDEST_VECTOR_NAME} or newer and run "
-            "`create extension vector` in it as a user who may"
+            f"({describe_reason(error)}); install pgvector {MIN_VECTOR_NAME} or newer and run "
+            "`create extension vector` in it as a superuser"
         ) from error
 
 
@@ -385,8 +386,8 @@ def _vector_version(connection: Connection) -> str | None:
 def _refuse_old_vector(connection: Connection) -> None:
     version = _vector_version(connection) or "none"
     found = tuple(int(part) for part in re.findall(r"\d+", version)[:2])
-    if found < OLDEST_VECTOR:
+    if found < MIN_VECTOR:
         raise MissingExtensionError(
-            f"pgvector {version} is too old; install {OLDEST_VECTOR_NAME} or newer and run "
+            f"pgvector {version} is too old; install {MIN_VECTOR_NAME} or newer and run "
             "`alter extension vector update`"
         )

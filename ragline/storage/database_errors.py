@@ -1,6 +1,6 @@
-"""Which failure of Postgres is which error of ours, in words that say where and what to do.
+"""Failures of Postgres as Ragline's errors, with server, cause and remedy.
 
-Faults of a statement itself (a wrong value, a missing table) stay what SQLAlchemy makes of them.
+Faults of a statement, such as a wrong value or a missing table, remain errors of SQLAlchemy.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ DISK_FULL = "53100"
 TOO_MANY_CONNECTIONS = "53300"
 CANNOT_CONNECT_NOW = "57P03"
 READ_ONLY = "25006"
-# A refused connection has no SQLSTATE, only what the server or the client library said.
+# A refused connection has no SQLSTATE, only a message of the server or the client library.
 REFUSALS = {
     "sorry, too many clients": TOO_MANY_CONNECTIONS,
     "too many connections": TOO_MANY_CONNECTIONS,
@@ -33,23 +33,23 @@ REFUSALS = {
     "No space left on device": DISK_FULL,
     "Disk quota exceeded": DISK_FULL,
 }
-# 08: the connection broke; 57P: the server went away; 53: it lacks a resource; 58: its files.
+# 08: connection broken; 57P: server stopped; 53: a resource is missing; 58: error of its files.
 LOST = ("08", "57P", "53", "58")
-# 22: the value is not what its type holds; 54: it is more than Postgres keeps in one place.
+# 22: the value does not fit its type; 54: the value is over a limit of Postgres.
 UNSTORABLE = ("22", "54")
 READ_ONLY_ADVICE = (
-    "it takes no writes: it is a standby, is set to default_transaction_read_only, or protects "
-    "itself from a full disk; name the primary server in RAGLINE_DATABASE_URL"
+    "it is read-only because it is a standby, because of default_transaction_read_only, or to "
+    "protect a full disk; name the primary server in RAGLINE_DATABASE_URL"
 )
 
 
 @contextmanager
 def named_errors(url: URL) -> Iterator[None]:
-    """Turn what keeps a server from doing its work into an error that names the server.
+    """Replace a failure of the server by an error that names the server.
 
     Raises:
-        DatabaseUnavailableError: it does not answer, or one of its subclasses: its disk is full,
-            it has no connection to spare, it is starting, it takes no writes.
+        DatabaseUnavailableError: the server does not answer. Subclasses: its disk is full, it has
+            no free connection, it is starting, it is read-only.
     """
     try:
         yield
@@ -61,7 +61,7 @@ def named_errors(url: URL) -> Iterator[None]:
 
 
 def name_error(error: DBAPIError, url: URL) -> DatabaseUnavailableError | None:
-    """The error of ours for one of the driver; None for a fault of the statement."""
+    """The error for an error of the driver; None for a fault of the statement."""
     reason = describe_reason(error)
     state = getattr(error.orig, "sqlstate", None) or _read_refusal(reason)
     if state == READ_ONLY:
@@ -74,8 +74,8 @@ def name_error(error: DBAPIError, url: URL) -> DatabaseUnavailableError | None:
 
 
 def is_unstorable(error: Exception) -> bool:
-    """Whether a value is at fault: text that is no Unicode, a number that no type holds, too much
-    for one value or for a row of an index.
+    """Whether Postgres cannot store a value: invalid Unicode, a number out of range, or a value
+    over the size limit of a field or an index row.
     """
     if isinstance(error, UnicodeEncodeError | DataError):
         return True
@@ -84,12 +84,12 @@ def is_unstorable(error: Exception) -> bool:
 
 
 def describe_reason(error: DBAPIError) -> str:
-    """The driver's message in one line; it names host and cause, and never the password."""
+    """The message of the driver in one line: host and cause, never the password."""
     return " ".join(str(error.orig).split()) or type(error.orig).__name__
 
 
 def find_embedded_home(url: URL) -> Path | None:
-    """The RAGLINE_HOME whose embedded Postgres an address names; None for another server's."""
+    """The RAGLINE_HOME of the embedded Postgres at a URL; None for another server."""
     host = url.query.get("host")
     folder = Path(host) if isinstance(host, str) else None
     if folder is None or not (folder.parent / "postgres.users").exists():
@@ -108,7 +108,7 @@ def _name_lost(state: str | None, url: URL, reason: str) -> DatabaseUnavailableE
         )
     if state == TOO_MANY_CONNECTIONS:
         return TooManyConnectionsError(
-            f"{server} has no connection to spare: {reason}; end other clients, or raise "
+            f"{server} has no free connection: {reason}; end other clients, or raise "
             "max_connections (docs/runbooks/database-away.md)"
         )
     if state == CANNOT_CONNECT_NOW:

@@ -1,4 +1,4 @@
-"""A full disk by name: Python's own error often does not say which file could not be written."""
+"""Errors of a full disk that name the file, which Python's own error often does not."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from pathlib import Path
 from ragline.errors import DiskFullError
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
-# How other programs say it.
+# The message of other programs.
 NO_SPACE = "No space left on device"
 
-# Postgres writes its log in files of 16 MiB, and ends without room for the next one.
-LEAST_FREE_BYTES = 20 * 1024**2
+# Postgres writes its log in files of 16 MiB, and stops if it cannot create the next file.
+MIN_FREE_BYTES = 20 * 1024**2
 
 
 @contextmanager
 def writing_to(path: Path) -> Iterator[None]:
-    """Name the path when there is no space to write what the block writes.
+    """Name the path in the error if the block finds no space to write.
 
     Raises:
-        DiskFullError: the disk, or the user's quota on it, is full.
+        DiskFullError: the disk or the user's quota is full.
     """
     try:
         yield
@@ -35,25 +35,25 @@ def writing_to(path: Path) -> Iterator[None]:
 
 
 def describe_full_disk(path: Path) -> str:
-    """What is full, and what to do."""
+    """Which disk is full, and the remedy."""
     return (
         f"no space left on the disk of {path}, which could not be written; free space there, then "
         "run the command again (docs/runbooks/disk-full.md)"
     )
 
 
-def has_room(folder: Path, least: int = LEAST_FREE_BYTES) -> bool:
-    """Whether so many bytes are free on the disk of a folder."""
+def has_room(folder: Path, min_bytes: int = MIN_FREE_BYTES) -> bool:
+    """Whether this many bytes are free on the disk of a folder."""
     try:
         disk = os.statvfs(folder)
-    except OSError:  # the folder is gone: another fault
+    except OSError:  # the folder does not exist: another fault
         return True
-    return disk.f_bavail * disk.f_frsize >= least
+    return disk.f_bavail * disk.f_frsize >= min_bytes
 
 
-def is_full(folder: Path, least: int = LEAST_FREE_BYTES) -> bool:
-    """Whether Postgres and Ragline lack the room that they need; a quota shows when one writes."""
-    if not has_room(folder, least):
+def is_full(folder: Path, min_bytes: int = MIN_FREE_BYTES) -> bool:
+    """Whether the disk has too little space for Postgres. A test file also detects a quota."""
+    if not has_room(folder, min_bytes):
         return True
     try:
         with tempfile.TemporaryFile(dir=folder, buffering=0) as probe:
@@ -64,7 +64,7 @@ def is_full(folder: Path, least: int = LEAST_FREE_BYTES) -> bool:
 
 
 def find_mount(folder: Path) -> Path:
-    """Where the disk of a folder is mounted."""
+    """The mount point of the disk of a folder."""
     mount = folder.resolve()
     while not mount.is_mount():
         mount = mount.parent

@@ -1,7 +1,8 @@
-"""The table of one generation's entries: its name, its making, and the statements over it.
+"""The table of the entries of a generation: its name, its creation, and statements on it.
 
-The SQL files name `entries_generation`; each generation's own name takes its place here. The
-number is the only part that varies, so nothing a person wrote can reach the statement.
+The SQL files use the name `entries_generation`, which is replaced here by the name of the
+generation's table. Only the number of the generation varies, so no text of a user gets into a
+statement.
 """
 
 from __future__ import annotations
@@ -22,19 +23,19 @@ def entries_table(generation_id: int) -> str:
 
 @lru_cache(maxsize=256)
 def load_generation_statement(name: str, generation_id: int) -> TextClause:
-    """The statement `name`, aimed at one generation's entries."""
+    """The statement `name` for the table of one generation."""
     return text(load_statement(name).text.replace(PLACEHOLDER, entries_table(generation_id)))
 
 
 def create_entries_table(connection: Connection, generation_id: int, dimension: int) -> None:
-    """Make the table and its keyword index; the vector index comes when it pays."""
+    """Create the table and its keyword index. The vector index is created later."""
     template = load_template("generation.sql")
     statement = template.replace(PLACEHOLDER, entries_table(generation_id))
     connection.exec_driver_sql(statement.replace("halfvec(dimension)", f"halfvec({dimension:d})"))
 
 
 def drop_entries_table(connection: Connection, generation_id: int) -> None:
-    """Remove the table with all it holds; nothing happens when it is gone already."""
+    """Drop the table with all entries, if it exists."""
     connection.exec_driver_sql(f"drop table if exists ragline.{entries_table(generation_id)}")
 
 

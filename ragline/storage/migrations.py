@@ -1,18 +1,18 @@
-"""Bringing the shared tables up to date, one process at a time. The steps are in sql/migrations.
+"""Migration of the shared tables, by one process at a time. The steps are in sql/migrations.
 
 The previous release must keep running on the new schema, so a migration only adds: tables, columns
 that are nullable or have a default, indexes, functions. To add one, write the next number in
-sql/migrations/versions (`revision`, `down_revision`); nothing else. A migration that code of an
-older release cannot run on says `is_breaking = True` in its module, needs a line in CHANGELOG.md,
-and is released only after a release that no longer uses what it takes away.
+sql/migrations/versions (`revision`, `down_revision`). A migration that breaks code of an older
+release has `is_breaking = True` in its module and a line in CHANGELOG.md. It is released only after
+a release that no longer uses what the migration removes.
 
-Two tables say where a database is:
+Two tables record the state of a database:
 
 - `ragline.schema_revisions`: the last migration that was applied.
 - `ragline.alembic_version`: the last breaking migration. Releases up to 0.3.0 compare it with their
-  own last migration and refuse a database that is further; additive migrations leave it alone.
+  last migration and refuse a newer database. Additive migrations do not change it.
 
-Code that meets a revision it does not know runs on it, unless the breaking one is unknown too.
+Code runs on an unknown revision, unless the last breaking migration is unknown too.
 """
 
 from __future__ import annotations
@@ -32,51 +32,51 @@ from sqlalchemy.exc import OperationalError
 from ragline.errors import DatabaseTooNewError, DatabaseUnavailableError
 from ragline.storage.schema import SCHEMA
 
-# Any constant will do that nothing else in the database uses.
+# An advisory lock of Ragline only; the number is arbitrary.
 MIGRATION_LOCK = 7_267_002
 APPLIED_TABLE = "schema_revisions"
 BREAKING_TABLE = "alembic_version"
-# A process of the previous release may be working on the tables that a migration changes.
+# A process of the previous release may use the tables that a migration changes.
 LOCK_MS = 1_000
 PAUSE_S = 1.0
-LONGEST_BLOCKED_S = 300.0
+MAX_BLOCKED_S = 300.0
 LOCK_NOT_AVAILABLE = "55P03"
 
 
 @dataclass(frozen=True, slots=True)
 class SchemaRevision:
-    """Where a database is: its last migration and its last breaking one; None before the first."""
+    """The last migration of a database and its last breaking one; None before the first."""
 
     applied: str | None
     breaking: str | None
 
 
 def migrate_schema(engine: Engine) -> None:
-    """Apply the migrations that a database lacks; two short queries when it lacks none.
+    """Apply the missing migrations. If none is missing, this takes two short queries.
 
-    A database with additive migrations of a newer release is left as it is.
+    A database with additive migrations of a newer release is not changed.
 
     Raises:
-        DatabaseUnavailableError: other sessions have locked the tables for minutes.
+        DatabaseUnavailableError: other sessions locked the tables for minutes.
         DatabaseTooNewError: the database has a breaking migration that this code does not know.
     """
     scripts = ScriptDirectory.from_config(alembic_config())
     with engine.connect() as connection:
         if _is_up_to_date(scripts, read_revision(connection)):
             return
-    deadline = monotonic() + LONGEST_BLOCKED_S
+    deadline = monotonic() + MAX_BLOCKED_S
     while not _try_migrating(engine, scripts):
         if monotonic() > deadline:
             raise DatabaseUnavailableError(
-                "the schema could not be migrated: other sessions have held locks on its tables "
-                f"for {LONGEST_BLOCKED_S:.0f} s; wait for the syncs and exports that run, or end "
-                "them, then start again"
+                "the schema could not be migrated: other sessions locked its tables for "
+                f"{MAX_BLOCKED_S:.0f} s; wait for the running syncs and exports, or end them, "
+                "then start again"
             )
         sleep(PAUSE_S)
 
 
 def _try_migrating(engine: Engine, scripts: ScriptDirectory) -> bool:
-    """Migrate, unless a table is locked: whoever waits for its lock makes others wait behind it."""
+    """Migrate, unless a table is locked. A long wait for its lock would block other sessions."""
     try:
         with engine.begin() as connection:
             connection.exec_driver_sql(f"select pg_advisory_xact_lock({MIGRATION_LOCK})")
@@ -93,7 +93,7 @@ def _try_migrating(engine: Engine, scripts: ScriptDirectory) -> bool:
 
 
 def read_revision(connection: Connection) -> SchemaRevision:
-    """Where a database is. One that only releases up to 0.3.0 migrated has no table of ours."""
+    """The revision of a database. Releases up to 0.3.0 did not have the table APPLIED_TABLE."""
     breaking = _read_table(connection, BREAKING_TABLE)
     return SchemaRevision(_read_table(connection, APPLIED_TABLE) or breaking, breaking)
 
@@ -104,14 +104,14 @@ def current_revision(connection: Connection) -> str | None:
 
 
 def alembic_config() -> Config:
-    """Alembic's settings, without a file: the scripts lie in the package `sql`."""
+    """Alembic's settings, without a file. The scripts are in the package `sql`."""
     config = Config()
     config.set_main_option("script_location", str(files("sql") / "migrations"))
     return config
 
 
 def last_breaking_revision(scripts: ScriptDirectory) -> str:
-    """The newest migration that code of an older release cannot run on."""
+    """The newest migration that breaks code of an older release."""
     newest_first = scripts.walk_revisions()
     return next(
         script.revision
@@ -121,10 +121,10 @@ def last_breaking_revision(scripts: ScriptDirectory) -> str:
 
 
 def _is_up_to_date(scripts: ScriptDirectory, found: SchemaRevision) -> bool:
-    """Whether there is nothing to apply.
+    """Whether no migration is missing.
 
     Raises:
-        DatabaseTooNewError: code of this age cannot run on the database.
+        DatabaseTooNewError: this code is too old for the database.
     """
     if found.breaking is not None and not _is_known(scripts, found.breaking):
         raise DatabaseTooNewError(

@@ -1,7 +1,7 @@
-"""Whether a database has every migration of this code, found out without Alembic.
+"""Whether a database has all migrations of this code, without Alembic.
 
-Alembic takes 0.4 s to import, and nearly every start of a command finds nothing to migrate. What is
-not up to date beyond doubt is left to `migrations`.
+The import of Alembic takes 0.4 s, and most commands find no migration to apply. All other cases are
+handled by `migrations`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ragline.storage.statements import load_statement
 
 
 def is_at_head(connection: Connection) -> bool:
-    """Whether the last migration of this code is applied, and no unknown breaking one."""
+    """Whether the last migration of this code is applied, and no unknown breaking migration."""
     tables = connection.execute(load_statement("storage/select_revision_tables")).one()
     if not tables.exist:
         return False

@@ -1,8 +1,8 @@
-"""The SQL files under `sql/queries`, loaded in one place.
+"""The SQL files of the package `sql`, loaded in one place.
 
 A line `{work_left/NAME}` in a statement is replaced by `sql/work_left/NAME.sql`: the tables and
-conditions that define the work that is left of a stage. So the statement that counts the work and
-the one that claims it have one definition, and one plan each.
+conditions that define the remaining work of a stage. So the statement that counts the work and the
+statement that claims it have one definition.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ COMMENT_LINE = re.compile(r"^--.*\n", re.MULTILINE)
 @cache
 def load_statement(name: str) -> TextClause:
     """The statement in `sql/queries/<name>.sql`; its `:names` are bound parameters."""
-    from sqlalchemy import text  # 0.3 s that reading a configuration must not pay
+    from sqlalchemy import text  # takes 0.3 s, which reading a configuration must not need
 
     return text(_insert_definitions(load_template(f"queries/{name}.sql")))
 
 
 @cache
 def load_template(name: str) -> str:
-    """The text of a file under `sql`, such as `generation.sql`."""
+    """The text of a file in the package `sql`, such as `generation.sql`."""
     return (files("sql") / name).read_text(encoding="utf-8")
 
 

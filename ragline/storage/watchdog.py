@@ -1,8 +1,8 @@
-"""The end of waiting for a server that says nothing: a connection is cut off after a while.
+"""A time limit for connections to a server that does not respond.
 
-Postgres ends a statement at its own time limit, but a server that is frozen, or a network that
-swallows its answer, keeps the client waiting for ever. One thread looks after all connections that
-are watched; cutting one off makes its statement fail as when the server had gone away.
+Postgres ends a statement at its time limit. With a server that hangs, or a network that loses the
+answer, a client would wait forever. One thread watches all connections. When it shuts a connection
+down, its statement fails as if the server had stopped.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from time import monotonic
 
 
 class Watchdog:
-    """Cuts off connections that are watched for too long. Safe to use from several threads."""
+    """Shuts down connections that are watched for too long. Thread-safe."""
 
     def __init__(self) -> None:
         self._numbers = count()
@@ -29,41 +29,41 @@ class Watchdog:
 
     @contextmanager
     def watch(self, descriptor: int, seconds: float) -> Iterator[None]:
-        """Cut the connection of a socket's descriptor off when the block takes longer."""
+        """Shut down the connection with this file descriptor if the block takes longer."""
         number = next(self._numbers)
         ends_at = monotonic() + seconds
         with self._changed:
             self._watched[number] = (ends_at, descriptor)
             self._start()
-            # To wake the thread costs each search a switch of threads, and is seldom needed.
+            # Waking the thread costs a thread switch in each search and is rarely needed.
             if ends_at < self._wakes_at:
                 self._changed.notify()
         try:
             yield
         finally:
-            # The thread cuts under the same lock: never a descriptor that is another's by now.
+            # Under the same lock, the descriptor cannot belong to another connection.
             with self._changed:
                 self._watched.pop(number, None)
 
     def _start(self) -> None:
-        # A fork has no threads but its own.
+        # A forked child does not have the thread.
         if self._thread is None or not self._thread.is_alive():
-            self._thread = Thread(target=self._look, name="ragline-watchdog", daemon=True)
+            self._thread = Thread(target=self._run, name="ragline-watchdog", daemon=True)
             self._thread.start()
 
-    def _look(self) -> None:
+    def _run(self) -> None:
         with self._changed:
             while True:
                 now = monotonic()
                 for number, (ends_at, descriptor) in list(self._watched.items()):
                     if ends_at <= now:
                         del self._watched[number]
-                        _cut_off(descriptor)
+                        _shut_down(descriptor)
                 ends = (ends_at for ends_at, _ in self._watched.values())
                 self._wakes_at = min(ends, default=inf)
                 self._changed.wait(min(self._wakes_at - now, TIMEOUT_MAX))
 
 
-def _cut_off(descriptor: int) -> None:
+def _shut_down(descriptor: int) -> None:
     with suppress(OSError), socket.socket(fileno=os.dup(descriptor)) as duplicate:
         duplicate.shutdown(socket.SHUT_RDWR)

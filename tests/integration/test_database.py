@@ -233,7 +233,7 @@ def test_old_extension_is_refused_with_the_version_needed(
 
 
 def test_old_postgres_is_refused(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "OLDEST_POSTGRES", (99,))
+    monkeypatch.setattr(module, "MIN_POSTGRES", (99,))
     with pytest.raises(DatabaseUnavailableError, match="needs 99 or newer"):
         prepare_database(database)
 

@@ -211,7 +211,7 @@ def test_tables_that_stay_locked_are_named_as_the_reason(
     release_next: Callable[[Database, bool], None],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    for name, value in {"LOCK_MS": 50, "PAUSE_S": 0.05, "LONGEST_BLOCKED_S": 0.3}.items():
+    for name, value in {"LOCK_MS": 50, "PAUSE_S": 0.05, "MAX_BLOCKED_S": 0.3}.items():
         monkeypatch.setattr(migrations, name, value)
     with database.begin() as connection:
         connection.execute(text("select from ragline.collections"))
