@@ -7,12 +7,12 @@ T ?= tests
 UI_PORT ?= 3000
 API_PORT ?= 8000
 WORKERS ?= auto
-# Whole modules to a worker, which then takes over from the other; the slowest tests are named.
+# Idle workers take tests from busy ones. Lists the slowest tests.
 SHARES := --dist worksteal --durations=10 --durations-min=1
 STAMP := $(VENV)/.installed
 LITELLM := .venv-litellm
 
-# No reports to anybody, no downloads of models at run time.
+# No usage reports, no downloads of models at run time.
 export DO_NOT_TRACK := 1
 export UNSTRUCTURED_DISABLE_NOTICE := 1
 export GX_ANALYTICS_ENABLED := false
@@ -25,7 +25,7 @@ help: ## List the commands.
 
 setup: $(STAMP) ## Create .venv with the locked dependencies.
 
-# PyTorch first and alone, so that the build for this machine's processor is taken.
+# PyTorch first, so that the build for this machine's processor is installed.
 $(STAMP): requirements.lock pyproject.toml
 	@test -d $(VENV) || $(PYTHON) -m venv $(VENV)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Ragline needs Python 3.11 or newer; name one with PYTHON=…"; exit 2; }
@@ -79,13 +79,13 @@ bench: setup ## Measure speed and quality; figures go to benchmarks/README.md.
 	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python "$$file" || exit 1; done
 	@echo "== benchmarks/churn"; $(BIN)/python -m benchmarks.churn examples/peps --system ragline
 
-soak: setup ## The tests with many more examples, and over the data outside.
+soak: setup ## Run the tests with more examples and over the external data.
 	@RAGLINE_SOAK=1 $(BIN)/pytest -n $(WORKERS) $(SHARES) $(T)
 
-litellm: setup $(LITELLM)/.installed ## Test Ragline behind LiteLLM's proxy, in an environment of its own.
+litellm: setup $(LITELLM)/.installed ## Test Ragline behind LiteLLM's proxy, in a separate environment.
 	@RAGLINE_LITELLM=$(LITELLM)/bin/python $(BIN)/pytest tests/acceptance/test_litellm_proxy.py
 
-# Its dependencies do not go together with the locked ones.
+# Its dependencies conflict with the locked ones.
 $(LITELLM)/.installed:
 	@$(PYTHON) -m venv $(LITELLM)
 	@$(LITELLM)/bin/pip install --quiet --disable-pip-version-check 'litellm[proxy]==1.108.7'

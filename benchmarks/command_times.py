@@ -100,8 +100,8 @@ class Checkout:
         )
 
 
-def take_turns(checkouts: Sequence[Checkout], runs: int) -> Iterator[tuple[Checkout, Command]]:
-    """Run each command of each checkout `rounds` times. The order of the checkouts alternates."""
+def alternate_runs(checkouts: Sequence[Checkout], runs: int) -> Iterator[tuple[Checkout, Command]]:
+    """Run each command of each checkout `runs` times. The order of the checkouts alternates."""
     for turn in range(runs):
         for command in COMMANDS:
             for checkout in checkouts if turn % 2 else reversed(checkouts):
@@ -136,7 +136,7 @@ def main() -> None:
         checkouts = [Checkout(code, home / str(at)) for at, code in enumerate(folders)]
         for checkout in checkouts:
             checkout.prepare()
-        for checkout, command in take_turns(checkouts, options.runs):
+        for checkout, command in alternate_runs(checkouts, options.runs):
             checkout.measure(command)
     print_table(checkouts)
 

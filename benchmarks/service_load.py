@@ -58,8 +58,8 @@ COLUMNS = (
     "clients", "answers", "refused", "refused after, p99", "per second", "p50", "p95", "p99",
 )  # fmt: skip
 TOP_K = 10
-LONGEST_START_S = 120.0
-LONGEST_ANSWER_S = 60.0
+MAX_START_S = 120.0
+MAX_ANSWER_S = 60.0
 OK = 200
 STRIDE = 17
 TURN_S = 5.0
@@ -101,7 +101,7 @@ def main() -> None:
                     clients *= 2
             texts = [f"{row['title']} {row['text']}" for row in read_lines(corpus)]
             for path_of_bulk in BULK:
-                measure_beside_bulk(address, path_of_bulk, texts, queries, options.seconds)
+                measure_during_bulk(address, path_of_bulk, texts, queries, options.seconds)
 
 
 def read_lines(path: Path) -> list[dict[str, str]]:
@@ -119,7 +119,7 @@ def served(path: Path) -> Iterator[str]:
         subprocess.Popen(command, cwd=path.parent, stderr=written) as service,
     ):
         try:
-            deadline = time.monotonic() + LONGEST_START_S
+            deadline = time.monotonic() + MAX_START_S
             while (address := find_ready(log.read_text("utf-8"))) is None:
                 assert service.poll() is None, log.read_text("utf-8")
                 assert time.monotonic() < deadline, "it was not ready in time"
@@ -135,7 +135,7 @@ def find_ready(log: str) -> str | None:
     if found is None:
         return None
     address = urlsplit(found[0]).netloc
-    connection = HTTPConnection(address, timeout=LONGEST_ANSWER_S)
+    connection = HTTPConnection(address, timeout=MAX_ANSWER_S)
     try:
         connection.request("GET", "/readyz")
         is_ready = connection.getresponse().status == OK
@@ -194,7 +194,7 @@ def measure_own_cost(
 @contextmanager
 def asking(address: str, *, rerank: bool, impatient: bool = False) -> Iterator[Ask]:
     """A question to the service over a separate connection."""
-    connection = HTTPConnection(address, timeout=LONGEST_ANSWER_S)
+    connection = HTTPConnection(address, timeout=MAX_ANSWER_S)
 
     def ask(query: str) -> tuple[int, float]:
         body = {"collection": "bench", "query": query, "top_k": TOP_K, "rerank": rerank}
@@ -233,7 +233,7 @@ def ask_side_by_side(
     return asked, time.monotonic() - started
 
 
-def measure_beside_bulk(
+def measure_during_bulk(
     address: str, path: str, texts: list[str], queries: list[str], seconds: float
 ) -> None:
     """A row for one client without and with the reranker, during large requests of another."""
@@ -242,7 +242,7 @@ def measure_beside_bulk(
     stopped = threading.Event()
 
     def send_bulk() -> list[Asked]:
-        connection = HTTPConnection(address, timeout=LONGEST_ANSWER_S)
+        connection = HTTPConnection(address, timeout=MAX_ANSWER_S)
         asked = []
         while not stopped.is_set():
             started = time.monotonic()

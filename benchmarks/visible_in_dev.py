@@ -25,11 +25,11 @@ CONFIGURATION = """\
 sources:
   - {name: notes, collection: notes, kind: files, uri: ./notes}
 """
-LONGEST_WAIT_S = 120.0
+MAX_WAIT_S = 120.0
 LOOK_EVERY_S = 0.1
 DOCUMENTS = 200
 # Changes happen at any time between two probes of the sensor.
-LARGEST_PAUSE_S = 6.0
+MAX_PAUSE_S = 6.0
 
 
 def find_port() -> int:
@@ -55,7 +55,7 @@ def wait_until(condition: Callable[[], bool]) -> float:
     """Seconds until a condition holds."""
     started = time.monotonic()
     while not condition():
-        assert time.monotonic() - started < LONGEST_WAIT_S, "it never showed"
+        assert time.monotonic() - started < MAX_WAIT_S, "it never showed"
         time.sleep(LOOK_EVERY_S)
     return time.monotonic() - started
 
@@ -70,13 +70,13 @@ def measure(folder: Path, port: int, changes: int, seed: int) -> dict[str, list[
     pick = random.Random(seed)  # noqa: S311  the same each time, not a secret
     seconds: dict[str, list[float]] = {"visible": [], "forgotten": []}
     for number in range(changes):
-        time.sleep(pick.uniform(0, LARGEST_PAUSE_S))
+        time.sleep(pick.uniform(0, MAX_PAUSE_S))
         marker = f"word{seed}x{number}"
         name = f"{pick.randrange(DOCUMENTS):03}.md" if number % 2 else f"new-{number}.md"
         write_note(folder, name, marker)
         seconds["visible"].append(wait_until(lambda word=marker: bool(ask(port, word))))
         if number % 2 == 0:
-            time.sleep(pick.uniform(0, LARGEST_PAUSE_S))
+            time.sleep(pick.uniform(0, MAX_PAUSE_S))
             (folder / name).unlink()
             seconds["forgotten"].append(wait_until(lambda word=marker: not ask(port, word)))
         print(f"{number + 1}/{changes}: visible {seconds['visible'][-1]:.1f} s", file=sys.stderr)

@@ -94,7 +94,7 @@ def _ratio(measurement: Measurement) -> str:
 
 
 def _made(prefix: str) -> Callable[[Measurement], str]:
-    """Embeddings made / needed in the steps whose name begins with `start`."""
+    """Embeddings made / needed in the steps whose name begins with `prefix`."""
 
     def read(measurement: Measurement) -> str:
         steps = [step for step in measurement.steps if step.name.startswith(prefix)]
@@ -107,7 +107,7 @@ def _made(prefix: str) -> Callable[[Measurement], str]:
 
 
 def _most(name: str, prefix: str) -> Callable[[Measurement], str]:
-    """The maximum of a count over the steps whose name begins with `start`."""
+    """The maximum of a count over the steps whose name begins with `prefix`."""
 
     def read(measurement: Measurement) -> str:
         steps = [step for step in measurement.steps if step.name.startswith(prefix)]

@@ -24,7 +24,7 @@ from benchmarks.churn.marks import (
 SHELVES = 4
 # Documents were last changed a month ago, as in an ordinary tree.
 AGE_S = 30 * 86_400
-FEWEST_PASSAGES = 3
+MIN_PASSAGES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ def _read_text(path: Path) -> str | None:
     except UnicodeDecodeError:
         return None
     marked = mark_passages(text, MarkMaker(0))
-    return text if "\0" not in text and len(list_passages(marked)) >= FEWEST_PASSAGES else None
+    return text if "\0" not in text and len(list_passages(marked)) >= MIN_PASSAGES else None
 
 
 class SourceTree:
