@@ -1,5 +1,5 @@
-"""Dagster assets and asset checks: thin, one module for each noun that exists after a run.
+"""Dagster assets and asset checks: one module for each asset.
 
-An asset reads its inputs, calls one function of `ragline`, and returns the counts as metadata.
-When and where assets run is `dagster_project`.
+An asset calls functions of `ragline` and returns their counts as metadata. When assets run is
+decided in `dagster_project`.
 """

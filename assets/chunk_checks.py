@@ -4,33 +4,33 @@ from __future__ import annotations
 
 from dagster import AssetChecksDefinition
 
-from assets.expectations import Expected
+from assets.expectations import Expectation
 from assets.suite_checks import build_suite_checks
 from ragline.sources.settings import SourceSettings
 
 CHUNKS = (
-    Expected(
+    Expectation(
         "chunks_have_text",
         "No chunk is blank.",
         "ExpectColumnValuesToBeBetween",
         {"column": "text_chars", "min_value": 1},
         "critical",
     ),
-    Expected(
+    Expectation(
         "chunks_fit_the_model",
         "No chunk has more tokens than the embedding model reads; it would ignore the rest.",
         "ExpectColumnPairValuesAToBeGreaterThanB",
         {"column_A": "most_tokens", "column_B": "token_count", "or_equal": True},
         "critical",
     ),
-    Expected(
+    Expectation(
         "chunks_are_numbered_once",
         "Each chunk number occurs once in a document.",
         "ExpectCompoundColumnsToBeUnique",
         {"column_list": ["document_key", "ordinal"]},
         "critical",
     ),
-    Expected(
+    Expectation(
         "no_chunk_is_missing",
         "Each document has all the chunks that the chunker made of it.",
         "UnexpectedRowsExpectation",
@@ -42,26 +42,26 @@ CHUNKS = (
         },
         "critical",
     ),
-    Expected(
+    Expectation(
         "offsets_enclose_the_text",
         "The length of each chunk's text equals the difference of its offsets.",
         "ExpectColumnPairValuesToBeEqual",
         {"column_A": "offset_chars", "column_B": "text_chars"},
         "critical",
     ),
-    Expected(
+    Expectation(
         "chunk_text_is_free_of_mojibake",
         "At most 1% of the chunks show signs of a wrong text encoding.",
         "ExpectColumnValuesToBeInSet",
         {"column": "mojibake", "value_set": ["no"], "mostly": 0.99},
     ),
-    Expected(
+    Expectation(
         "chunks_are_rarely_repeated",
         "At least 50% of the chunks have a text that occurs once in the source.",
         "ExpectColumnValuesToBeUnique",
         {"column": "text_hash", "mostly": 0.5},
     ),
-    Expected(
+    Expectation(
         "chunks_are_rarely_tiny",
         "At least 90% of the chunks have eight tokens or more.",
         "ExpectColumnValuesToBeBetween",

@@ -4,51 +4,51 @@ from __future__ import annotations
 
 from dagster import AssetChecksDefinition
 
-from assets.expectations import Expected
+from assets.expectations import Expectation
 from assets.suite_checks import build_suite_checks
 from ragline.sources.settings import SourceSettings
 
 DOCUMENTS = (
-    Expected(
+    Expectation(
         "document_ids_are_unique",
         "Each document id occurs once.",
         "ExpectColumnValuesToBeUnique",
         {"column": "document_id"},
         "critical",
     ),
-    Expected(
+    Expectation(
         "read_documents_have_text",
         "Every parsed document has text.",
         "ExpectColumnValuesToBeBetween",
         {"column": "text_chars", "min_value": 1},
         "critical",
     ),
-    Expected(
+    Expectation(
         "read_documents_have_a_hash",
         "Every parsed document has the SHA-256 of its bytes.",
         "ExpectColumnValueLengthsToEqual",
         {"column": "parsed_content_hash", "value": 64},
         "critical",
     ),
-    Expected(
+    Expectation(
         "most_documents_are_readable",
         "At least 90% of the documents are readable: not failed, quarantined or unsupported.",
         "ExpectColumnValuesToNotBeInSet",
         {"column": "state", "value_set": ["failed", "quarantined", "unsupported"], "mostly": 0.9},
     ),
-    Expected(
+    Expectation(
         "text_is_free_of_mojibake",
         "At most 1% of the documents show signs of a wrong text encoding.",
         "ExpectColumnValuesToBeInSet",
         {"column": "mojibake", "value_set": ["no"], "mostly": 0.99},
     ),
-    Expected(
+    Expectation(
         "language_is_known",
         "The language is known for at least 50% of the documents.",
         "ExpectColumnValuesToNotBeInSet",
         {"column": "language", "value_set": ["unknown"], "mostly": 0.5},
     ),
-    Expected(
+    Expectation(
         "contents_are_rarely_repeated",
         "At least 80% of the documents have a content of their own.",
         "ExpectColumnValuesToBeUnique",

@@ -14,10 +14,9 @@ from dagster import (
     ResourceParam,
     asset,
 )
-from dagster._core.definitions.metadata import RawMetadataMapping, RawMetadataValue
 
 from assets.keys import OWNERS, source_key, to_dagster_name
-from assets.tables import failure_table, make_table
+from assets.metadata import Metadata, failure_table, make_table
 from ragline.errors import SourceUnavailableError
 from ragline.lifecycle.documents import DocumentsReport, sync_documents
 from ragline.lifecycle.moved_sources import refuse_moved_source
@@ -102,7 +101,7 @@ def judge_reachability(source: str, error: str | None) -> AssetCheckResult:
 
 def judge_removals(source: str, held: HeldRemovals | None) -> AssetCheckResult:
     """The check of whether removals are held; it names the first documents."""
-    metadata: dict[str, RawMetadataValue] = {"held": 0}
+    metadata: Metadata = {"held": 0}
     if held is not None:
         metadata = {
             "held": held.count,
@@ -124,7 +123,7 @@ def _read_held(run_context: RunContext, name: str) -> HeldRemovals | None:
     return next(source.held for source in sources if source.source == name)
 
 
-def describe(report: DocumentsReport) -> RawMetadataMapping:
+def describe(report: DocumentsReport) -> Metadata:
     """The report of the stage as metadata of its materialization."""
     read = report.bytes_read / 1e6
     return {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from zlib import crc32
 
 from dagster import (
@@ -17,16 +17,14 @@ from dagster import (
 )
 
 from assets.keys import source_key, to_dagster_name
+from assets.metadata import make_table
 from assets.plots import plot_histogram
-from assets.tables import make_table
 from ragline.alarms import ERROR_FACTOR
 from ragline.lifecycle.invariants import INVARIANTS
 from ragline.lifecycle.run_context import RunContext
 from ragline.lifecycle.sync_proof import SyncProof, prove_source
 from ragline.sources.settings import SourceSettings
-from ragline.status import Clock, SourceStatus, read_status
-from ragline.storage.database import Database
-from ragline.storage.statements import load_statement
+from ragline.status import Clock, SourceStatus, read_clock_seconds, read_status
 
 PROOF = "sync_proof"
 FULL_PROOF = "full_sync_proof"
@@ -35,7 +33,7 @@ FORGOTTEN = "removals_are_forgotten_in_time"
 SYNCED = "source_is_synced"
 # The alarms of a source that no other check reports.
 SYNC_ALARMS = ("sync_failed", "source_not_watched", "source_never_synced")
-SHOWN_DIFFERENCES = 50
+MAX_SHOWN_DIFFERENCES = 50
 
 
 def build_proof_checks(settings: SourceSettings) -> AssetChecksDefinition:
@@ -92,7 +90,7 @@ def build_full_proof_check(settings: SourceSettings) -> AssetChecksDefinition:
 
 def judge_proof(check_name: str, proof: SyncProof) -> AssetCheckResult:
     """The result of a sync proof as a check."""
-    shown = [(found.document_id, found.what) for found in proof.faults[:SHOWN_DIFFERENCES]]
+    shown = [(found.document_id, found.what) for found in proof.faults[:MAX_SHOWN_DIFFERENCES]]
     # An unreachable source fails its own check. The ledger and the index were compared.
     unproven = (
         {} if proof.source_error is None else {"not_compared_with_source": proof.source_error}
@@ -166,7 +164,7 @@ def build_clock_checks(settings: SourceSettings) -> AssetChecksDefinition:
         yield judge_syncs(status)
         for result in judge_clocks(status):
             clock = "visible" if result.check_name == VISIBLE else "forgotten"
-            seconds = _read_seconds(run_context.database, settings.name, clock)
+            seconds = read_clock_seconds(run_context.database, settings.name, clock)
             plot = {"readings": plot_histogram(seconds, f"seconds until {clock}")}
             yield result._replace(metadata={**result.metadata, **plot})
 
@@ -197,10 +195,10 @@ def judge_syncs(status: SourceStatus) -> AssetCheckResult:
     )
 
 
-def judge_kept_proof(status: SourceStatus) -> AssetCheckResult:
+def judge_last_proof(status: SourceStatus) -> AssetCheckResult:
     """The last stored proof of a source, from any run or command, as the check of full proofs."""
     proof = status.proof
-    differences = [] if proof is None else proof.differences[:SHOWN_DIFFERENCES]
+    differences = [] if proof is None else proof.differences[:MAX_SHOWN_DIFFERENCES]
     return AssetCheckResult(
         asset_key=source_key(status.source, "entries"),
         check_name=FULL_PROOF,
@@ -236,10 +234,3 @@ def _judge_clock(source: str, check_name: str, clock: Clock) -> AssetCheckResult
             **{name: round(value, 3) for name, value in times.items() if value is not None},
         },
     )
-
-
-def _read_seconds(database: Database, source: str, clock: str) -> Sequence[float]:
-    statement = load_statement("status/select_clock_seconds")
-    with database.connect() as connection:
-        rows = connection.execute(statement, {"source": source, "clock": clock})
-        return list(rows.scalars())

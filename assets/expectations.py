@@ -1,8 +1,8 @@
-"""The bridge from Great Expectations to asset checks: one check for each expectation.
+"""Suites of expectations, and their evaluation by Great Expectations.
 
-Suites are plain values that load without the library, which takes seconds to import. What is
-expected of which asset stands beside that asset's other checks; what an evaluation said, and
-how long that holds, is `assets.suite_evaluations`.
+A suite is a plain value: loading it does not import the library, which takes seconds. The
+expectations on an asset are in the module of its checks, for example `assets.document_checks`.
+Stored evaluations are in `assets.suite_evaluations`.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
+
+from ragline.storage.database import Database
 
 if TYPE_CHECKING:
     from great_expectations.core.expectation_validation_result import ExpectationValidationResult
@@ -22,15 +24,15 @@ if TYPE_CHECKING:
 
 SITE = "ragline"
 TRACEBACK = "Traceback: "
-UNNAMED = "the library gave no reason"
+NO_REASON = "Great Expectations gave no reason"
 
 
 @dataclass(frozen=True, slots=True)
-class Expected:
-    """One expectation: the class's name in Great Expectations and its arguments.
+class Expectation:
+    """One expectation: its check's name, and the class in Great Expectations with arguments.
 
-    A `critical` one that fails is an error and holds back what stands on the asset; the others
-    warn.
+    A failed `critical` expectation is an error and blocks the assets downstream; a failed
+    `warning` is a warning.
     """
 
     name: str
@@ -41,23 +43,24 @@ class Expected:
 
     @property
     def is_blocking(self) -> bool:
-        """Whether a failure is an error."""
+        """Whether a failure is an error and blocks the assets downstream."""
         return self.severity == "critical"
 
 
 @dataclass(frozen=True, slots=True)
 class Suite:
-    """What is expected of the rows of one query."""
+    """The expectations on the rows of one query."""
 
     name: str
     query: str
-    expected: Sequence[Expected]
+    expectations: Sequence[Expectation]
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """What became of one expectation. `crash` is set when evaluating it failed, in our hands:
-    that says nothing about the data.
+class ExpectationResult:
+    """The result of one expectation.
+
+    `error` is set if the expectation could not be evaluated, which says nothing about the data.
     """
 
     name: str
@@ -65,28 +68,32 @@ class Verdict:
     rows: int | None
     unexpected: int | None
     observed: str | float | int | bool | None
-    crash: str | None
+    error: str | None
 
 
-def evaluate_suite(suite: Suite, url: str, docs: Path) -> list[Verdict]:
-    """Hold a suite against the database at `url` and build its Data Docs in the folder `docs`.
+def evaluate_suite(suite: Suite, database: Database, docs: Path) -> list[ExpectationResult]:
+    """Evaluate a suite over the database and write its Data Docs into the folder `docs`.
 
-    Returns a verdict for each expectation, in the suite's order.
+    Returns a result for each expectation, in the suite's order.
+
+    Raises:
+        DatabaseUnavailableError: the database does not answer.
     """
-    # Imported here: seconds that loading the definitions must not pay. The second import makes
-    # tables with vector columns readable for the library.
+    # Imported here: loading the definitions must not take these seconds. The second import lets
+    # the library read tables with vector columns.
     import great_expectations as gx
     import pgvector.sqlalchemy  # noqa: F401
 
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}  # type: ignore[assignment]
-    source = context.data_sources.add_sql("ragline", connection_string=url)
-    try:
-        results = _validate(context, source, suite, docs)
-    finally:
-        source.get_engine().dispose()
+    with database.named_errors():
+        source = context.data_sources.add_sql("ragline", connection_string=database.url)
+        try:
+            results = _validate(context, source, suite, docs)
+        finally:
+            source.get_engine().dispose()
     return [
-        _read_result(each, result) for each, result in zip(suite.expected, results, strict=True)
+        _read_result(each, result) for each, result in zip(suite.expectations, results, strict=True)
     ]
 
 
@@ -102,7 +109,7 @@ def _validate(
     rows = source.add_query_asset(name=suite.name, query=suite.query)
     expectations = [
         getattr(gxe, each.kind)(**each.arguments, severity=each.severity, meta={"name": each.name})
-        for each in suite.expected
+        for each in suite.expectations
     ]
     definition = context.validation_definitions.add(
         gx.ValidationDefinition(
@@ -115,12 +122,12 @@ def _validate(
         name=suite.name,
         validation_definitions=[definition],
         actions=[UpdateDataDocsAction(name="docs", site_names=[SITE])],
-        # No rows in the results: they would copy private text into the event log and the docs.
+        # No rows in the results: the event log and the Data Docs must not contain document text.
         result_format={"result_format": "BASIC", "partial_unexpected_count": 0},
     )
     (validated,) = context.checkpoints.add(checkpoint).run().run_results.values()
     by_name = {_name_of(result): result for result in validated.results}
-    return [by_name[each.name] for each in suite.expected]
+    return [by_name[each.name] for each in suite.expectations]
 
 
 def _describe_site(docs: Path) -> DataDocsSiteConfigTypedDict:
@@ -139,28 +146,28 @@ def _name_of(result: ExpectationValidationResult) -> str:
     return "" if configuration is None else str((configuration.meta or {}).get("name"))
 
 
-def _read_result(each: Expected, result: ExpectationValidationResult) -> Verdict:
-    crash = find_exception(result.exception_info)
+def _read_result(each: Expectation, result: ExpectationValidationResult) -> ExpectationResult:
+    error = find_exception(result.exception_info)
     values = result.result
-    return Verdict(
+    return ExpectationResult(
         name=each.name,
-        passed=bool(result.success) and crash is None,
+        passed=bool(result.success) and error is None,
         rows=_count(values.get("element_count")),
         unexpected=_count(values.get("unexpected_count")),
         observed=_plain(values.get("observed_value")),
-        crash=crash,
+        error=error,
     )
 
 
 def find_exception(info: Mapping[str, Any] | None) -> str | None:
-    """The message of an exception in a result; the library reports it in two shapes."""
+    """The message of the exception in a result, which the library reports in two shapes."""
     if not info:
         return None
     if "raised_exception" in info:
         if not info["raised_exception"]:
             return None
-        # The library puts its traceback behind some messages.
-        return str(info.get("exception_message") or UNNAMED).partition(TRACEBACK)[0].strip(' ."')
+        # The library appends its traceback to some messages.
+        return str(info.get("exception_message") or NO_REASON).partition(TRACEBACK)[0].strip(' ."')
     messages = [find_exception(nested) for nested in info.values() if isinstance(nested, Mapping)]
     return next((message for message in messages if message is not None), None)
 
@@ -170,6 +177,6 @@ def _count(value: object) -> int | None:
 
 
 def _plain(value: object) -> str | float | int | bool | None:
-    """A value that JSON can keep: numpy's numbers become Python's, anything else its text."""
+    """A value that JSON can represent: a number of Python instead of numpy, or else text."""
     value = value.item() if hasattr(value, "item") else value
     return value if isinstance(value, str | float | int | bool | None) else str(value)

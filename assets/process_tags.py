@@ -1,7 +1,6 @@
-"""The name of the process that a run is in, as the run's tag.
+"""Run tags that identify the process of a run.
 
-Whoever finds the run unfinished can see from it whether somebody still works on it; that is
-done in `dagster_project.unfinished_runs`.
+`dagster_project.instance.end_dead_runs` uses them to find unfinished runs whose process is gone.
 """
 
 from __future__ import annotations
@@ -11,26 +10,26 @@ import socket
 
 import psutil
 
-# The prefix hides it in the UI's list of runs.
+# The UI hides tags with this prefix.
 PROCESS_TAG = ".dagster/ragline_process"
-# What runs of releases up to 0.3.0 have.
+# The tag of runs by releases up to 0.3.0.
 FORMER_PROCESS_TAG = "ragline/process"
 
 
 def process_tags() -> dict[str, str]:
-    """What a run in this process is tagged with: machine, process id, time of its start."""
+    """The tags of a run in this process: machine, process id, start of the process."""
     started = psutil.Process().create_time()
     return {PROCESS_TAG: f"{socket.gethostname()}:{os.getpid()}:{started:.0f}"}
 
 
 def is_process_gone(tag: str) -> bool:
-    """Whether the tagged process ran on this machine and does not any more."""
+    """Whether the tagged process ran on this machine and has ended."""
     machine, _, process = tag.partition(":")
     number, _, started = process.partition(":")
     if machine != socket.gethostname() or not number.isdigit():
         return False
     try:
-        # A process id is used again; a time of start with it is not.
+        # A process id can be reused, but not with the same start time.
         return abs(psutil.Process(int(number)).create_time() - float(started)) > 1
     except psutil.NoSuchProcess:
         return True

@@ -1,9 +1,8 @@
 """`<collection>_retrieval_evaluation`: the scores of a collection's index on its golden set."""
 
-# Without postponed annotations: Dagster compares the annotation of `context` as it stands.
+# No postponed annotations: Dagster reads the annotation of `context` as a class.
 
 from collections.abc import Iterator
-from importlib.metadata import version
 
 from dagster import (
     AssetCheckResult,
@@ -16,25 +15,27 @@ from dagster import (
     ResourceParam,
     asset,
 )
-from dagster._core.definitions.metadata import RawMetadataMapping
 
 from assets.keys import OWNERS, evaluation_key, index_key, to_dagster_name
-from assets.tables import make_table
+from assets.metadata import Metadata, make_table
 from ragline.configuration import CollectionSettings
-from ragline.evaluation import Evaluation, evaluate, record_evaluation
-from ragline.fingerprints import fingerprint
+from ragline.evaluation import (
+    Evaluation,
+    evaluate,
+    fingerprint_evaluation,
+    record_evaluation,
+)
 from ragline.golden_documents import find_unknown_documents, refuse_foreign_golden_set
 from ragline.golden_set import GoldenSet, read_golden_set
 from ragline.lifecycle.run_context import RunContext
 from ragline.search.messages import MODES
 from ragline.search.searcher import Searcher
-from ragline.storage.statements import load_statement
 
 CODE_VERSION = "1"
 
 
 def build_retrieval_evaluation(settings: CollectionSettings) -> AssetsDefinition:
-    """The evaluation of a collection that declares a golden set, as an asset."""
+    """The asset of the evaluation of a collection that declares a golden set."""
     key = evaluation_key(settings.name)
 
     @asset(
@@ -61,8 +62,10 @@ def build_retrieval_evaluation(settings: CollectionSettings) -> AssetsDefinition
         context: AssetExecutionContext, run_context: ResourceParam[RunContext]
     ) -> Iterator[MaterializeResult[None] | AssetCheckResult]:
         golden = read_golden(settings)
-        target = name_target(run_context, settings, golden)
-        scores = _find_scores(context, target) or _score(run_context, settings, golden, target)
+        fingerprint = fingerprint_evaluation(run_context.database, settings, golden)
+        scores = _find_scores(context, fingerprint) or _score(
+            run_context, settings, golden, fingerprint
+        )
         yield MaterializeResult(metadata=scores)
         yield check_thresholds(settings, scores)
 
@@ -73,41 +76,25 @@ def read_golden(settings: CollectionSettings) -> GoldenSet:
     """The golden set that the collection declares.
 
     Raises:
-        ValueError: it declares none, and the asset should not have been made.
+        ValueError: it declares none; the factory builds this asset only for one that does.
     """
     if settings.golden is None:
         raise ValueError(f"the collection {settings.name} declares no golden set")
     return read_golden_set(settings.golden)
 
 
-def name_target(run_context: RunContext, settings: CollectionSettings, golden: GoldenSet) -> str:
-    """What an evaluation is of: the index, the golden set, how is searched, by which version."""
-    statement = load_statement("quality/fingerprint_generation")
-    with run_context.database.connect() as connection:
-        index = connection.execute(statement, {"collection": settings.name}).scalar_one_or_none()
-    return fingerprint(
-        {
-            "index": index,
-            "golden": golden.content_hash,
-            "search": settings.search.model_dump(),
-            "reranker": settings.reranker,
-            "ragline": version("ragline"),
-        }
-    )
-
-
-def _find_scores(context: AssetExecutionContext, target: str) -> RawMetadataMapping | None:
-    """The metadata of the last evaluation, when it was of the same."""
+def _find_scores(context: AssetExecutionContext, fingerprint: str) -> Metadata | None:
+    """The metadata of the last evaluation; None if its fingerprint is another one."""
     event = context.instance.get_latest_materialization_event(context.asset_key)
     made = None if event is None else event.asset_materialization
-    if made is None or made.metadata.get("target") != MetadataValue.text(target):
+    if made is None or made.metadata.get("fingerprint") != MetadataValue.text(fingerprint):
         return None
     return dict(made.metadata)
 
 
 def _score(
-    run_context: RunContext, settings: CollectionSettings, golden: GoldenSet, target: str
-) -> RawMetadataMapping:
+    run_context: RunContext, settings: CollectionSettings, golden: GoldenSet, fingerprint: str
+) -> Metadata:
     unknown = find_unknown_documents(run_context.database, settings.name, golden)
     refuse_foreign_golden_set(unknown, settings.name)
     searcher = Searcher(run_context.database, run_context.configuration, models=run_context.models)
@@ -122,12 +109,12 @@ def _score(
         "unknown_documents": len(unknown.document_ids),
         **({"lacking": unknown.describe(settings.name)} if unknown.document_ids else {}),
         "evaluated_in_run": MetadataValue.dagster_run(run_context.run_id),
-        "target": MetadataValue.text(target),
+        "fingerprint": MetadataValue.text(fingerprint),
     }
 
 
-def describe_scores(runs: list[Evaluation]) -> RawMetadataMapping:
-    """The measures of the first run as figures that the UI plots over time, and all as a table."""
+def describe_scores(runs: list[Evaluation]) -> Metadata:
+    """The measures of the first run as numbers for the UI's plots, and all runs as a table."""
     served = runs[0]
     columns = ["mode", *served.measures, "queries", "failed", "seconds"]
     rows = [
@@ -149,8 +136,8 @@ def describe_scores(runs: list[Evaluation]) -> RawMetadataMapping:
     }
 
 
-def check_thresholds(settings: CollectionSettings, scores: RawMetadataMapping) -> AssetCheckResult:
-    """Whether the hybrid search reaches what the configuration asks of it."""
+def check_thresholds(settings: CollectionSettings, scores: Metadata) -> AssetCheckResult:
+    """The check of whether the hybrid search reaches the thresholds of the configuration."""
     reached = {name: _read(scores[_plain(name)]) for name in settings.thresholds}
     missed = {name: value for name, value in reached.items() if value < settings.thresholds[name]}
     return AssetCheckResult(

@@ -1,6 +1,6 @@
 """`retrieval_quality`: daily figures of searches, from their records, without judgements."""
 
-# Without postponed annotations: Dagster compares the annotation of `context` as it stands.
+# No postponed annotations: Dagster reads the annotation of `context` as a class.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,11 +21,10 @@ from dagster import (
     TextMetadataValue,
     asset,
 )
-from dagster._core.definitions.metadata import RawMetadataMapping
 
 from assets.keys import OWNERS
+from assets.metadata import Metadata, make_table
 from assets.plots import plot_histograms
-from assets.tables import make_table
 from ragline.lifecycle.run_context import RunContext
 from ragline.quality.daily import DailyFigures, measure_day
 from ragline.quality.drift import Drift
@@ -34,15 +33,15 @@ from ragline.quality.figures import Period, read_hit_ages, read_latencies
 KEY = AssetKey("retrieval_quality")
 CODE_VERSION = "2"
 FIRST_DAY = "2026-01-01"
-# Below these counts a ratio says nothing.
-FEWEST_REQUESTS = 20
-FEWEST_FEEDBACKS = 10
+# Below these counts a ratio has no meaning.
+MIN_REQUESTS = 20
+MIN_FEEDBACKS = 10
 HOUR_S = 3_600
 
 
 @dataclass(frozen=True, slots=True)
 class Threshold:
-    """A check: what it is called, what it holds a figure against, and what that means."""
+    """The threshold of one figure, which is a check of the asset."""
 
     name: str
     limit: float
@@ -50,7 +49,7 @@ class Threshold:
     description: str
 
     def is_beyond(self, value: float) -> bool:
-        """Whether a figure is on the wrong side."""
+        """Whether a value violates the threshold."""
         return value > self.limit if self.is_upper else value < self.limit
 
 
@@ -81,8 +80,8 @@ REFORMULATION = Threshold(
     is_upper=True,
     description="At most 30% of the searches are repeated in other words within a minute.",
 )
-# Source: two samples of one population of 500 differ by some 0.003, two of unlike topics by 0.1 to
-# 0.5; 500 queries are told from 500 of the same kind by chance once in a hundred days.
+# Source: two samples of 500 queries from one population differ by about 0.003, two of different
+# topics by 0.1 to 0.5. With the p-value below, a false alarm is expected once in a hundred days.
 DRIFT = Threshold(
     "query_drift",
     0.05,
@@ -92,7 +91,7 @@ DRIFT = Threshold(
         "vectors is at most 0.05, or it is not significant (p at least 0.01)."
     ),
 )
-LOWEST_P_VALUE = 0.01
+MIN_P_VALUE = 0.01
 RECALL = Threshold(
     "index_recall",
     0.9,
@@ -139,8 +138,8 @@ def build_retrieval_quality() -> AssetsDefinition:
     return retrieval_quality
 
 
-def describe_day(measured: Sequence[DailyFigures]) -> RawMetadataMapping:
-    """The figures as tables, and the counts that the UI plots over time."""
+def describe_day(measured: Sequence[DailyFigures]) -> Metadata:
+    """The figures as tables, and the number of searches, which the UI plots over time."""
     return {
         "dagster/partition_row_count": sum(row.figures.requests for row in measured),
         "figures": describe_figures(measured),
@@ -148,10 +147,8 @@ def describe_day(measured: Sequence[DailyFigures]) -> RawMetadataMapping:
     }
 
 
-def plot_day(
-    run_context: RunContext, day: date, measured: Sequence[DailyFigures]
-) -> RawMetadataMapping:
-    """The pictures: how long searches took, how old hits were, which ranks were clicked."""
+def plot_day(run_context: RunContext, day: date, measured: Sequence[DailyFigures]) -> Metadata:
+    """Histograms of latencies, ages of hits, and ranks of clicked hits."""
     period = Period.of_days(day, day)
     ages = read_hit_ages(run_context.database, period)
     hours = {name: [age / HOUR_S for age in values] for name, values in ages.items()}
@@ -173,12 +170,12 @@ def plot_day(
 def describe_figures(
     measured: Sequence[DailyFigures],
 ) -> TableMetadataValue | TextMetadataValue:
-    """One line a collection; a sentence for a day without searches."""
+    """One row for each collection; a sentence for a day without searches."""
     if not measured:
-        return MetadataValue.text("no search was made on this day")
+        return MetadataValue.text("no searches on this day")
     columns = [
         "collection", "requests", "zero results", "p50 ms", "p95 ms", "p99 ms", "score gap",
-        "clicked", "reciprocal rank", "reformulated", "stale hits", "verdicts", "useful",
+        "clicked", "reciprocal rank", "reformulated", "stale hits", "feedback", "useful",
         "drift", "drift p", "length PSI", "index recall@10",
     ]  # fmt: skip
     return make_table(columns, [_describe(row) for row in measured])
@@ -202,21 +199,21 @@ def _describe(daily: DailyFigures) -> list[object]:
 def describe_topics(
     measured: Sequence[DailyFigures],
 ) -> TableMetadataValue | TextMetadataValue:
-    """What people asked for and did not find, the largest topics of each collection first."""
+    """The topics of queries without an answer, the largest of each collection first."""
     rows = [
         [daily.figures.collection, topic.name, topic.queries, "; ".join(topic.examples)]
         for daily in measured
         for topic in daily.unanswered_topics
     ]
     if not rows:
-        return MetadataValue.text("every query seems to have had an answer")
+        return MetadataValue.text("no topic without an answer was found")
     return make_table(["collection", "topic", "queries", "examples"], rows)
 
 
 def check_figures(measured: Sequence[DailyFigures]) -> Iterator[AssetCheckResult]:
-    """Hold the figures against the thresholds; collections with too few searches pass."""
-    asked = [row for row in measured if row.figures.requests >= FEWEST_REQUESTS]
-    judged = [row for row in measured if row.figures.feedback_count >= FEWEST_FEEDBACKS]
+    """Compare the figures with the thresholds; collections with too few searches pass."""
+    asked = [row for row in measured if row.figures.requests >= MIN_REQUESTS]
+    judged = [row for row in measured if row.figures.feedback_count >= MIN_FEEDBACKS]
     yield _check(ZERO_RESULTS, {_name(row): row.figures.zero_result_ratio for row in asked})
     yield _check(LATENCY, {_name(row): row.figures.total_ms.p95 for row in asked})
     yield _check(FEEDBACK, {_name(row): row.figures.feedback_precision for row in judged})
@@ -230,10 +227,10 @@ def check_figures(measured: Sequence[DailyFigures]) -> Iterator[AssetCheckResult
 
 
 def weigh_drift(drift: Drift | None) -> float | None:
-    """The figure that the check of drift is about: 0 where the vectors do not differ."""
+    """The drift that the check compares: 0 if it is not significant."""
     if drift is None:
         return None
-    return drift.mmd if drift.p_value < LOWEST_P_VALUE else 0.0
+    return drift.mmd if drift.p_value < MIN_P_VALUE else 0.0
 
 
 def _check(threshold: Threshold, found: Mapping[str, float | None]) -> AssetCheckResult:

@@ -1,4 +1,4 @@
-"""The resource that hands the library's `RunContext` to assets: opened once a run."""
+"""The resource that gives assets the library's `RunContext`, one for each run."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from ragline.storage.database import open_database
 
 
 class RunContextResource(ConfigurableResource[RunContext]):
-    """Settings, database and models of a run, named by its configuration file."""
+    """The run context of the configuration file `config_path`."""
 
     config_path: str
 
     @contextmanager
     def yield_for_execution(self, context: InitResourceContext) -> Iterator[RunContext]:
-        """Open the database for one run; models are loaded when a stage needs them.
+        """Open the database and the run context of one run.
 
-        While the file has a fault, a run goes on with the last configuration that loaded.
+        If the file has a fault, the run uses the last valid configuration.
         """
         configuration, fault = load_last_valid(Path(self.config_path))
         assert context.run is not None

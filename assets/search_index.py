@@ -13,9 +13,9 @@ from dagster import (
     ResourceParam,
     asset,
 )
-from dagster._core.definitions.metadata import RawMetadataMapping
 
 from assets.keys import OWNERS, index_key, source_key, to_dagster_name
+from assets.metadata import Metadata
 from ragline.configuration import CollectionSettings
 from ragline.lifecycle.index_report import IndexReport
 from ragline.lifecycle.run_context import RunContext
@@ -69,7 +69,7 @@ def build_search_index(
     return search_index
 
 
-def describe_index(report: IndexReport) -> RawMetadataMapping:
+def describe_index(report: IndexReport) -> Metadata:
     """The report of the stage as metadata of its materialization."""
     return {
         "dagster/row_count": report.entries,

@@ -1,8 +1,7 @@
-"""What an evaluation of a suite said, kept beside its Data Docs, and how long that holds.
+"""Stored evaluations of suites, next to their Data Docs, and how long they are valid.
 
-Great Expectations takes seconds to import. While neither the rows nor the suite have changed,
-the verdicts of the last evaluation are the verdicts of now; they are shown again, with the run
-that made them.
+Great Expectations takes seconds to import. While the rows and the suite are unchanged, the checks
+show the results of the last evaluation again, with the run that made it.
 """
 
 from __future__ import annotations
@@ -14,59 +13,65 @@ from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
 
-from assets.expectations import Suite, Verdict
+from assets.expectations import ExpectationResult, Suite
 from ragline.fingerprints import fingerprint
 
 FILE = "evaluation.json"
-# The rows are compared by their keys; so a change that went past them is found after this long.
-HOLDS_FOR = timedelta(days=1)
+# Rows are compared by their fingerprint, which does not cover every column that a suite reads. A
+# change in another column is found after this time.
+MAX_EVALUATION_AGE = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """The verdicts of one evaluation; `target` names the rows and the suite it was made of."""
+    """The results of one evaluation; `fingerprint` identifies its rows and its suite."""
 
-    target: str
+    fingerprint: str
     run_id: str
     evaluated_at: datetime
-    verdicts: Sequence[Verdict]
+    results: Sequence[ExpectationResult]
 
-    def holds(self, target: str, now: datetime) -> bool:
-        """Whether the verdicts may stand for another evaluation: same target, and not too old."""
-        return self.target == target and now - self.evaluated_at < HOLDS_FOR
+    def is_valid_for(self, suite_fingerprint: str, now: datetime) -> bool:
+        """Whether the results can replace a new evaluation: same fingerprint, and not too old."""
+        return (
+            self.fingerprint == suite_fingerprint and now - self.evaluated_at < MAX_EVALUATION_AGE
+        )
 
 
-def name_target(suite: Suite, rows: str) -> str:
-    """What an evaluation is of: the rows by their fingerprint, the suite, the library."""
+def fingerprint_suite(suite: Suite, rows: str) -> str:
+    """A hash of what an evaluation depends on: the suite, the library's version, and the rows.
+
+    `rows` is the fingerprint of the rows.
+    """
     return fingerprint(
         {
             "rows": rows,
             "query": suite.query,
-            "expected": [asdict(each) for each in suite.expected],
+            "expected": [asdict(each) for each in suite.expectations],
             "library": version("great_expectations"),
         }
     )
 
 
 def read_evaluation(docs: Path) -> Evaluation | None:
-    """The evaluation kept in a folder of Data Docs; None when there is none to be understood."""
+    """The evaluation stored in a folder of Data Docs; None if there is no readable one."""
     try:
-        kept = json.loads((docs / FILE).read_text(encoding="utf-8"))
+        stored = json.loads((docs / FILE).read_text(encoding="utf-8"))
         return Evaluation(
-            target=kept["target"],
-            run_id=kept["run_id"],
-            evaluated_at=datetime.fromisoformat(kept["evaluated_at"]).astimezone(UTC),
-            verdicts=[Verdict(**verdict) for verdict in kept["verdicts"]],
+            fingerprint=stored["fingerprint"],
+            run_id=stored["run_id"],
+            evaluated_at=datetime.fromisoformat(stored["evaluated_at"]).astimezone(UTC),
+            results=[ExpectationResult(**result) for result in stored["results"]],
         )
     except (OSError, ValueError, KeyError, TypeError):
-        # A file of another version, or half of one: it is made anew.
+        # The file is incomplete or of another version: the suite is evaluated again.
         return None
 
 
-def keep_evaluation(docs: Path, evaluation: Evaluation) -> None:
-    """Keep an evaluation for later runs, unless one of its checks crashed."""
-    if any(verdict.crash is not None for verdict in evaluation.verdicts):
+def store_evaluation(docs: Path, evaluation: Evaluation) -> None:
+    """Store an evaluation for later runs, unless one of its expectations could not be evaluated."""
+    if any(result.error is not None for result in evaluation.results):
         (docs / FILE).unlink(missing_ok=True)
         return
-    kept = asdict(evaluation) | {"evaluated_at": evaluation.evaluated_at.isoformat()}
-    (docs / FILE).write_text(json.dumps(kept, ensure_ascii=False, indent=1), encoding="utf-8")
+    stored = asdict(evaluation) | {"evaluated_at": evaluation.evaluated_at.isoformat()}
+    (docs / FILE).write_text(json.dumps(stored, ensure_ascii=False, indent=1), encoding="utf-8")

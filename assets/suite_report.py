@@ -1,7 +1,7 @@
-"""A page of one evaluation of a suite: a file that needs no network, script or server.
+"""A summary page of one evaluation: a single HTML file without scripts or external resources.
 
-Great Expectations' own Data Docs lie beside it. They load their styles and scripts from eight other
-hosts, so that without a network they show nothing.
+The Data Docs of Great Expectations are in the same folder. Their pages load styles and scripts from
+eight other hosts, so they are empty without a network.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
-from assets.expectations import Suite, Verdict
+from assets.expectations import ExpectationResult, Suite
 from assets.suite_evaluations import Evaluation
 
 FILE = "summary.html"
@@ -26,7 +26,7 @@ th, td {{ border-bottom: 1px solid #ccc; padding: .4rem .6rem; text-align: left 
 .failed {{ color: #a00; font-weight: bold }}
 </style>
 <h1>{title}</h1>
-<p>Evaluated {at} UTC in run {run}: {summary}.</p>
+<p>Evaluated at {at} UTC by run {run}: {summary}.</p>
 <table>
 <tr><th>expectation<th>result<th>rows<th>unexpected<th>observed</tr>
 {rows}
@@ -37,32 +37,33 @@ th, td {{ border-bottom: 1px solid #ccc; padding: .4rem .6rem; text-align: left 
 
 def write_report(docs: Path, suite: Suite, evaluation: Evaluation) -> None:
     """Write the page of an evaluation into the folder of the suite's Data Docs."""
-    failed = sum(not verdict.passed for verdict in evaluation.verdicts)
+    failed = sum(not result.passed for result in evaluation.results)
     page = PAGE.format(
         title=escape(f"Expectations on {suite.name}"),
         at=f"{evaluation.evaluated_at:%Y-%m-%d %H:%M:%S}",
         run=escape(evaluation.run_id),
-        summary=f"{len(evaluation.verdicts) - failed} passed, {failed} did not",
-        rows="\n".join(_list_rows(suite, evaluation.verdicts)),
+        summary=f"{len(evaluation.results) - failed} passed, {failed} failed",
+        rows="\n".join(_list_rows(suite, evaluation.results)),
     )
     docs.mkdir(parents=True, exist_ok=True)
     (docs / FILE).write_text(page, encoding="utf-8")
 
 
-def _list_rows(suite: Suite, verdicts: Sequence[Verdict]) -> list[str]:
+def _list_rows(suite: Suite, results: Sequence[ExpectationResult]) -> list[str]:
     return [
         f"<tr><td>{escape(each.description)}"
-        f'<td class="{"passed" if verdict.passed else "failed"}">{escape(_say(verdict))}'
-        f"<td>{_show(verdict.rows)}<td>{_show(verdict.unexpected)}<td>{_show(verdict.observed)}</tr>"
-        for each, verdict in zip(suite.expected, verdicts, strict=True)
+        f'<td class="{"passed" if result.passed else "failed"}">{escape(_describe(result))}'
+        f"<td>{_format(result.rows)}<td>{_format(result.unexpected)}"
+        f"<td>{_format(result.observed)}</tr>"
+        for each, result in zip(suite.expectations, results, strict=True)
     ]
 
 
-def _say(verdict: Verdict) -> str:
-    if verdict.crash is not None:
-        return f"the check itself failed: {verdict.crash}"
-    return "passed" if verdict.passed else "did not pass"
+def _describe(result: ExpectationResult) -> str:
+    if result.error is not None:
+        return f"not evaluated: {result.error}"
+    return "passed" if result.passed else "failed"
 
 
-def _show(value: object) -> str:
+def _format(value: object) -> str:
     return "" if value is None else escape(str(value))

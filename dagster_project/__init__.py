@@ -1,1 +1,1 @@
-"""What Dagster loads: definitions, resources, sensors, schedules, jobs, and their commands."""
+"""The Dagster project: definitions, jobs, sensors, schedules, storage, and the commands on them."""

@@ -1,4 +1,4 @@
-"""The logs of child processes: files that do not grow without end, and the lines that matter."""
+"""The log files of child processes: limited in size, and searched for errors."""
 
 from __future__ import annotations
 
@@ -7,39 +7,41 @@ import re
 from collections import deque
 from pathlib import Path
 
-# Two files a program, the present one and the one before.
-MOST_BYTES = 5_000_000
-LAST_LINES = 10
-# As the service's JSON, Dagster's own lines and Python's tracebacks say it.
-ERROR = re.compile(r'"level": "(?:error|critical)"|\b(?:ERROR|CRITICAL)\b|^Traceback ')
-# One failed step is told once, not again for each that waits for it and for the run; an alarm is a
-# line of `ragline dev` itself.
-REPEATED = re.compile(r"Dependencies for step .* Not executing|- RUN_FAILURE -|- clocks - alarm ")
+# The size of one file. A program has two: the current one and the one before it.
+MAX_FILE_BYTES = 5_000_000
+MAX_LAST_LINES = 10
+# The forms of an error in the JSON of the service, in Dagster's lines and in Python's tracebacks.
+ERROR_PATTERN = re.compile(r'"level": "(?:error|critical)"|\b(?:ERROR|CRITICAL)\b|^Traceback ')
+# Lines that repeat an error: those of the steps and the run that depend on a failed step, and those
+# of alarms, which `ragline dev` shows itself.
+REPEATED_PATTERN = re.compile(
+    r"Dependencies for step .* Not executing|- RUN_FAILURE -|- clocks - alarm "
+)
 
 
 class ChildLog:
-    """What one program writes, in a file of its own. Lines are whole; the last few are kept.
+    """The output of one program, written to a file in whole lines.
 
-    Lines that cannot be written, as on a full disk, are dropped, and the next ones are tried: a log
-    must not end what it tells of. An empty line is where some are missing.
+    A line that cannot be written, for example to a full disk, is dropped; the program continues. An
+    empty line in the file marks dropped lines. `last_lines` are in memory.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.last_lines: deque[str] = deque(maxlen=LAST_LINES)
+        self.last_lines: deque[str] = deque(maxlen=MAX_LAST_LINES)
         self._unfinished = b""
         self._file: io.FileIO | None = None
-        # Why the last lines were dropped.
+        # Why the last lines were dropped; None if they were written.
         self.fault: OSError | None = None
 
     def write(self, content: bytes) -> list[str]:
-        """Add what the program wrote; return the lines that it completed."""
+        """Write output of the program; return the lines that it completes."""
         *complete, self._unfinished = (self._unfinished + content).split(b"\n")
         lines = [line.decode(errors="replace").rstrip() for line in complete]
         if lines:
             self.last_lines.extend(lines)
             try:
-                self._add("".join(f"{line}\n" for line in lines).encode())
+                self._append("".join(f"{line}\n" for line in lines).encode())
             except OSError as error:
                 self.fault = error
             else:
@@ -52,8 +54,8 @@ class ChildLog:
             self._file.close()
             self._file = None
 
-    def _add(self, content: bytes) -> None:
-        """Write through to the file: what a buffer holds would fail later, and elsewhere."""
+    def _append(self, content: bytes) -> None:
+        """Write without a buffer: an error of a buffered write would be raised later."""
         if self._file is None:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._file = self.path.open("ab", buffering=0)
@@ -61,11 +63,11 @@ class ChildLog:
             content = b"\n" + content
         while content:
             content = content[self._file.write(content) :]
-        if self._file.tell() > MOST_BYTES:
+        if self._file.tell() > MAX_FILE_BYTES:
             self.close()
             self.path.replace(self.path.with_name(f"{self.path.name}.1"))
 
 
-def is_error(line: str) -> bool:
-    """Whether a line of a log tells of an error."""
-    return ERROR.search(line) is not None and REPEATED.search(line) is None
+def is_error_line(line: str) -> bool:
+    """Whether a line of a log reports an error for the first time."""
+    return ERROR_PATTERN.search(line) is not None and REPEATED_PATTERN.search(line) is None

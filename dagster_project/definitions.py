@@ -1,6 +1,6 @@
-"""The one code location: everything Dagster knows of a configuration.
+"""The definitions of the code location: all that Dagster loads for a configuration.
 
-Loading reads the configuration and touches neither the database nor a model.
+Loading reads only the configuration, no database and no model.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from ragline.configuration.last_valid import load_last_valid
 def build_definitions(
     configuration: Configuration, *, run_context: dagster.ResourceDefinition | None = None
 ) -> dagster.Definitions:
-    """The definitions of a configuration; a test may bring its own run_context.
+    """The definitions of a configuration; `run_context` replaces the resource.
 
-    Runs are executed in one process: the model is loaded once, and a small change is not slower
-    than its work.
+    All steps of a run share one process, so a run loads a model once, and a small change has no
+    cost for processes.
     """
     return dagster.Definitions(
         assets=build_assets(configuration),
@@ -39,9 +39,9 @@ def build_definitions(
 
 @dagster.definitions
 def defs() -> dagster.Definitions:
-    """The definitions of the configuration that RAGLINE_CONFIG or the working directory names.
+    """The definitions of the configuration of RAGLINE_CONFIG, or of the working directory.
 
-    Each run loads them in a process of its own, also while somebody edits the file.
+    Each run loads them in its own process. If the file has a fault, the last valid one is used.
     """
     configuration, _ = load_last_valid()
     return build_definitions(configuration)

@@ -1,4 +1,7 @@
-"""Dagster's own storage: settings written under RAGLINE_HOME, events in the same Postgres."""
+"""Dagster's instance: settings in files under RAGLINE_HOME, storage in the same Postgres.
+
+Also the runs whose process died.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +10,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from dagster import DagsterInstance
+from dagster import DagsterInstance, DagsterRun, DagsterRunStatus, RunsFilter
 
+from assets.process_tags import FORMER_PROCESS_TAG, PROCESS_TAG, is_process_gone
+from dagster_project.dagster_internals import NO_COMPUTE_LOGS_MODULE, RUN_COORDINATOR_MODULE
 from ragline.configuration import Configuration
 from ragline.storage.database import Database
 from ragline.storage.disk_errors import writing_to
 
-# Not RAGLINE_DAGSTER_URL: that is the address of the UI, which the page shows.
+# RAGLINE_DAGSTER_URL is another variable: the address of the UI, for links from the page.
 URL_VARIABLE = "RAGLINE_DAGSTER_STORAGE_URL"
 SETTINGS = f"""\
 # Written by Ragline at each start; edit dagster_project/instance.py instead.
@@ -27,35 +32,42 @@ storage:
 run_monitoring: {{enabled: true, poll_interval_seconds: 30}}
 sensors: {{use_threads: true, num_workers: 4}}
 """
-# Two runs at once, and never two of one source: what the second would find, the first is doing.
-QUEUE = """\
+# The tag that names the source of a run.
+SOURCE_TAG = "ragline/source"
+# At most two runs at once, and one of each source: a second run would find the same changes.
+QUEUE = f"""\
 run_coordinator:
-  module: dagster._core.run_coordinator
+  module: {RUN_COORDINATOR_MODULE}
   class: QueuedRunCoordinator
   config:
     max_concurrent_runs: 2
     dequeue_interval_seconds: 1
     tag_concurrency_limits:
-      - {key: ragline/source, value: {applyLimitPerUniqueValue: true}, limit: 1}
+      - {{key: {SOURCE_TAG}, value: {{applyLimitPerUniqueValue: true}}, limit: 1}}
 """
-# A run on somebody's terminal starts at once, and its output is theirs: capturing it would turn
-# the bars into lines and cost two processes a step.
-IN_PROCESS = """\
+# A run of the command line starts at once and writes to the terminal. Capturing its output would
+# break the progress bars and start two processes for each step.
+IN_PROCESS = f"""\
 instance_class:
   module: dagster_project.command_instance
   class: CommandInstance
 compute_logs:
-  module: dagster._core.storage.noop_compute_log_manager
+  module: {NO_COMPUTE_LOGS_MODULE}
   class: NoOpComputeLogManager
 """
 DAEMON_FILE = "dagster.yaml"
 IN_PROCESS_FILE = "in_process.yaml"
+UNFINISHED_STATUSES = [
+    DagsterRunStatus.STARTING,
+    DagsterRunStatus.STARTED,
+    DagsterRunStatus.CANCELING,
+]
 
 
 def prepare_instance(configuration: Configuration, database: Database) -> dict[str, str]:
     """Write the settings of Dagster's instance; return the environment that points to them.
 
-    The address stays in the environment: a password does not belong in a file.
+    The address with its password is only in the environment, not in a file.
     """
     folder = configuration.home / "dagster"
     with writing_to(folder):
@@ -72,15 +84,28 @@ def prepare_instance(configuration: Configuration, database: Database) -> dict[s
 
 @contextmanager
 def open_instance(configuration: Configuration, database: Database) -> Iterator[DagsterInstance]:
-    """Dagster's instance over the configuration's database, for runs in this process."""
+    """Dagster's instance for runs in this process; it uses the configuration's database."""
     with _environment(prepare_instance(configuration, database)):
         folder = str(configuration.home / "dagster")
         with DagsterInstance.from_config(folder, IN_PROCESS_FILE) as instance:
             yield instance
 
 
+def end_dead_runs(instance: DagsterInstance) -> list[str]:
+    """Mark unfinished runs of this machine whose process is gone as failed; return their ids."""
+    unfinished = instance.get_runs(filters=RunsFilter(statuses=UNFINISHED_STATUSES))
+    dead = [run for run in unfinished if is_process_gone(_read_process(run))]
+    for run in dead:
+        instance.report_run_failed(run, "The process of this run died; sync again to finish it.")
+    return [run.run_id for run in dead]
+
+
+def _read_process(run: DagsterRun) -> str:
+    return run.tags.get(PROCESS_TAG) or run.tags.get(FORMER_PROCESS_TAG, "")
+
+
 def _write(path: Path, content: str) -> None:
-    """Write a file that other processes may be reading: whole, or not yet."""
+    """Replace a file at once: another process may be reading it."""
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     unfinished.write_text(content, encoding="utf-8")
     unfinished.replace(path)
@@ -88,7 +113,7 @@ def _write(path: Path, content: str) -> None:
 
 @contextmanager
 def _environment(values: dict[str, str]) -> Iterator[None]:
-    """Dagster reads its address from the environment; what was there comes back afterwards."""
+    """Set environment variables, from which Dagster reads its address; restore them at the end."""
     before = {name: os.environ.get(name) for name in values}
     os.environ.update(values)
     try:

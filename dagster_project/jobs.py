@@ -5,22 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from dagster import AssetKey, AssetSelection, define_asset_job
-from dagster._core.definitions.unresolved_asset_job_definition import (
-    UnresolvedAssetJobDefinition,
-)
 
 from assets.entry_checks import full_proof_key
 from assets.keys import STAGES, evaluation_key, index_key, source_key, to_dagster_name
 from assets.retention import KEY as RETENTION_KEY
 from assets.retrieval_quality import KEY as QUALITY_KEY
+from dagster_project.dagster_internals import UnresolvedAssetJobDefinition
+from dagster_project.instance import SOURCE_TAG
 from ragline.configuration import Configuration
 
 SYNC_JOB = "sync_everything"
 QUALITY_JOB = "measure_retrieval_quality"
 PROOF_JOB = "prove_everything"
 RETENTION_JOB = "collect_expired"
-# The source of a run. Dagster runs at most one run of a source at a time (see instance.py).
-SOURCE_TAG = "ragline/source"
 # The sources of a run of `ragline sync`, separated by commas.
 SOURCES_TAG = "ragline/sources"
 

@@ -1,34 +1,40 @@
-"""Dagster's storage in Postgres over connections that are kept.
+"""Dagster's storage in Postgres with pooled connections.
 
-Dagster's own storage makes a connection for each statement, 960 in a sync of the sample corpus
-that finds nothing to do: a third of the time of that sync, and a new server process each. Here
-each of the three stores keeps one. A connection that the server has closed, or that was not used
-for a while, is checked before it is used again, so that a restarted server is met with a new one.
+Dagster's own storage opens a connection for each statement. A sync of the sample corpus without
+changes opens 960, which takes a third of its time and starts a server process each. Here each of
+the three stores keeps one open connection. A connection that the server closed, or that was idle
+for some time, is checked before its next use; a lost one is replaced.
 """
 
 from __future__ import annotations
 
 import select
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from time import monotonic
 from typing import Any
 
-from dagster._serdes import ConfigurableClassData
 from dagster_postgres import DagsterPostgresStorage
-from dagster_postgres.utils import create_pg_engine
+from dagster_postgres.utils import DagsterPostgresException, create_pg_engine
 from psycopg2 import Error  # type: ignore[import-untyped]
 from sqlalchemy import Engine, event
-from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.exc import DisconnectionError, InterfaceError, OperationalError
 
-# Threads of a daemon may need several at once; those above the first are closed after use.
-MOST_CONNECTIONS = 50
-# The events of a run come closer than this; a check of each would be as many statements again.
-UNCHECKED_S = 1.0
+from dagster_project.dagster_internals import ConfigurableClassData
+from ragline.errors import DatabaseUnavailableError
+
+# The threads of the daemon may use several at once; all but one are closed after use.
+MAX_CONNECTIONS = 50
+# A connection is checked if it was idle for longer. The events of a run follow each other faster,
+# so they cost no check.
+MAX_UNCHECKED_IDLE_S = 1.0
+# What Dagster's storage raises when the server does not answer.
+STORAGE_ERRORS = (OperationalError, InterfaceError, DagsterPostgresException)
 
 
 class PooledStorage(DagsterPostgresStorage):
-    """Runs, events and schedules in one Postgres, a kept connection each."""
+    """The stores of runs, events and schedules in one Postgres, with one pool each."""
 
     def __init__(
         self,
@@ -38,10 +44,10 @@ class PooledStorage(DagsterPostgresStorage):
     ) -> None:
         super().__init__(postgres_url, should_autocreate_tables, inst_data)
         for storage in (self._run_storage, self._event_log_storage, self._schedule_storage):
-            storage._engine = _open_pool(postgres_url)  # noqa: SLF001 - there is no other way
+            storage._engine = _open_pool(postgres_url)  # noqa: SLF001 - it has no setting
             _check_after_optimizing(storage)
         events: Any = self._event_log_storage
-        # Asked for each event. The tables are there: `should_autocreate_tables` made them.
+        # Dagster calls this for each event. `should_autocreate_tables` has created the tables.
         events.has_table = cache(events.has_table)
 
     @classmethod
@@ -51,32 +57,49 @@ class PooledStorage(DagsterPostgresStorage):
         return cls(config_value["postgres_url"], inst_data=inst_data)
 
 
+@contextmanager
+def named_storage_errors() -> Iterator[None]:
+    """Name the errors of Dagster's storage when the server does not answer.
+
+    Raises:
+        DatabaseUnavailableError: Dagster could not read or write its storage.
+    """
+    try:
+        yield
+    except STORAGE_ERRORS as error:
+        # Dagster's own error states the number of attempts; its cause states the reason.
+        cause = error.__cause__ if isinstance(error, DagsterPostgresException) else error
+        lines = str(getattr(cause, "orig", cause)).strip().splitlines()
+        reason = lines[0] if lines else type(error).__name__
+        raise DatabaseUnavailableError(f"Postgres does not answer: {reason}") from error
+
+
 def _open_pool(url: str) -> Engine:
     engine = create_pg_engine(
-        url, isolation_level="AUTOCOMMIT", pool_size=1, max_overflow=MOST_CONNECTIONS
+        url, isolation_level="AUTOCOMMIT", pool_size=1, max_overflow=MAX_CONNECTIONS
     )
     _check_connections(engine)
     return engine
 
 
 def _check_after_optimizing(storage: Any) -> None:
-    """Let the engine that Dagster's webserver makes for itself check its connections too."""
+    """Check the connections of the engine that Dagster's webserver creates, too."""
     optimize: Callable[..., None] = storage.optimize_for_webserver
 
     def optimize_and_check(*arguments: Any, **options: Any) -> None:
         optimize(*arguments, **options)
-        _check_connections(storage._engine)  # noqa: SLF001 - there is no other way
+        _check_connections(storage._engine)  # noqa: SLF001 - it has no setting
 
     storage.optimize_for_webserver = optimize_and_check
 
 
 def _check_connections(engine: Engine) -> None:
-    """Replace a connection that was lost when it is taken from the pool."""
+    """Check a connection when it leaves the pool; the pool replaces a lost one."""
 
     @event.listens_for(engine, "checkout")
     def check(driver: Any, record: Any, _proxy: object) -> None:
         now = monotonic()
-        if now - record.info.get("used_at", now) > UNCHECKED_S or _has_unread(driver):
+        if now - record.info.get("used_at", now) > MAX_UNCHECKED_IDLE_S or _has_unread(driver):
             try:
                 with driver.cursor() as cursor:
                     cursor.execute("select 1")
@@ -86,7 +109,7 @@ def _check_connections(engine: Engine) -> None:
 
 
 def _has_unread(driver: Any) -> bool:
-    """Whether the server said something unasked, as it does before it closes a connection."""
+    """Whether unread bytes wait: the server sends some before it closes a connection."""
     if driver.closed:
         return True
     waiting = select.poll()

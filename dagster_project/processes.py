@@ -1,4 +1,8 @@
-"""Child processes that are started again when they end, and stopped together: `ragline dev`'s."""
+"""The child processes of `ragline dev`: a process that ends is started again; all stop together.
+
+`dagster dev` could run three of the four (code server, UI, daemon). It is not used because it stops
+all three when one of them ends, and mixes their logs.
+"""
 
 from __future__ import annotations
 
@@ -20,35 +24,35 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn, Self
 
-from dagster_project.child_logs import ChildLog, is_error
+from dagster_project.child_logs import ChildLog, is_error_line
 from dagster_project.disk_watch import DiskWatch
 from ragline.errors import ProcessError
 from ragline.storage.disk_errors import FULL
 
 HOST = "127.0.0.1"
-GRACE_S = 10.0
-# A child that ends so often within so long is not started again.
-MOST_ENDS = 5
-ENDS_WITHIN_S = 60.0
-FIRST_WAIT_S = 0.5
-# How long it waits at most while a full disk is why it ends; such ends do not count.
-LONGEST_WAIT_S = 15.0
-# So many lines of errors of a child are shown within ENDS_WITHIN_S; all are in its log.
-MOST_ERRORS = 5
+STOP_TIMEOUT_S = 10.0
+# A program that ends MAX_ENDS times within END_WINDOW_S is not started again.
+MAX_ENDS = 5
+END_WINDOW_S = 60.0
+FIRST_RESTART_DELAY_S = 0.5
+# The longest delay while a full disk ends a program. Such ends do not count.
+MAX_RESTART_DELAY_S = 15.0
+# How many error lines of a program are shown within END_WINDOW_S. Its log file has all.
+MAX_ERROR_LINES = 5
 START_TIMEOUT_S = 120.0
 PR_SET_PDEATHSIG = 1
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-class Stopped(KeyboardInterrupt):
-    """Somebody asked the process to stop. No error: nothing that handles errors may catch it."""
+class StopRequested(KeyboardInterrupt):
+    """A signal asked this process to stop. It is not an Exception, so no handler catches it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A child to be started: its name in the output, its command, and how it shows that it is up.
+    """A program to run: its name in the output, its command, and how to see that it is ready.
 
-    That is a port that it answers on, and, where a `path` is given, that it says 200 there.
+    It is ready when it accepts connections on `port` and, if `path` is set, answers 200 there.
     """
 
     name: str
@@ -56,8 +60,8 @@ class Program:
     port: int | None = None
     path: str | None = None
 
-    def is_up(self, timeout: float = 5) -> bool:
-        """Whether the program answers; one without a port cannot be asked."""
+    def is_ready(self, timeout: float = 5) -> bool:
+        """Whether the program answers; always true for a program without a port."""
         if self.port is None:
             return True
         if self.path is None:
@@ -72,30 +76,35 @@ class Program:
 
 
 @dataclass
-class _Child:
+class _ChildProcess:
     program: Program
     process: subprocess.Popen[bytes]
     log: ChildLog
     ended_at: deque[float] = field(default_factory=deque)
-    # How often in a row it ended for want of room.
-    excused: int = 0
-    # When it is started again, and since when it has not answered after that.
+    # How often in a row a full disk ended it.
+    full_disk_ends: int = 0
+    # When it will be started again.
     restart_at: float | None = None
     errors_at: deque[float] = field(default_factory=deque)
+    # Since when it has not answered; None if it answers.
     away_since: float | None = None
 
 
 @dataclass
-class Family:
-    """Children that are started again when they end, and all stopped when the block ends.
+class ProcessGroup:
+    """Programs that run until the block ends; a program that ends is started again.
 
-    Each child leads a process group of its own, so its own children go with it; a child of a
-    parent that was killed with -9 is told by the kernel. What a child writes goes to a file in
-    `logs`; `show` gets one line for each end, each restart and each error, with everything else
-    where `is_verbose`. `may_start` says whether there is any use in starting a child again now.
-    A full disk under `logs` ends nothing here: a child that it ends is started again and again.
+    Each child leads an operating system's process group, so that its own children stop with it. If
+    this process is killed, the kernel stops the children.
 
-    There are no threads here: what runs between fork and exec must not find a lock held.
+    There are no threads here: a forked child must not inherit a lock that a thread holds.
+
+    Attributes:
+        environment: The environment of the children.
+        logs: The folder of the log files. A full disk under it does not end this process.
+        show: Called with a line for each end, each restart and each error.
+        is_verbose: Whether `show` also gets every line that a program writes.
+        may_start: Whether a restart can succeed now.
     """
 
     environment: Mapping[str, str]
@@ -104,7 +113,7 @@ class Family:
     is_verbose: bool = False
     may_start: Callable[[], bool] = lambda: True
     _disk: DiskWatch = field(init=False)
-    _children: list[_Child] = field(default_factory=list)
+    _children: list[_ChildProcess] = field(default_factory=list)
     _outputs: selectors.BaseSelector = field(default_factory=selectors.DefaultSelector)
 
     def __post_init__(self) -> None:
@@ -118,19 +127,19 @@ class Family:
         self.stop()
 
     def start(self, program: Program) -> None:
-        """Start a child; what it writes goes to a file under its name."""
+        """Start a program; its output goes to a log file with its name."""
         log = ChildLog(self.logs / f"{program.name}.log")
-        self._children.append(_Child(program, self._spawn(program), log))
+        self._children.append(_ChildProcess(program, self._spawn(program), log))
         self._listen(self._children[-1])
 
     def wait_for(self, program: Program) -> None:
-        """Wait until a child that was started answers.
+        """Wait until a started program is ready.
 
         Raises:
-            ProcessError: a child does not stay up, or this one did not answer in time.
+            ProcessError: a program ended too often, or this one was not ready in time.
         """
         deadline = time.monotonic() + START_TIMEOUT_S
-        while not program.is_up():
+        while not program.is_ready():
             self.watch(0.1)
             if time.monotonic() > deadline:
                 raise ProcessError(
@@ -139,50 +148,50 @@ class Family:
                 )
 
     def watch(self, seconds: float) -> None:
-        """Pass on the children's output for some time, and start again what has ended.
+        """Forward the programs' output for some time, then start again those that ended.
 
         Raises:
-            ProcessError: a child ended MOST_ENDS times within ENDS_WITHIN_S.
+            ProcessError: a program ended MAX_ENDS times within END_WINDOW_S.
         """
-        self._pass_on(seconds)
-        self._disk.look()
+        self._forward_output(seconds)
+        self._disk.check()
         now = time.monotonic()
         for child in self._children:
             if child.restart_at is None and child.process.poll() is not None:
-                self._note_end(child, now)
+                self._handle_end(child, now)
             elif child.restart_at is not None and now >= child.restart_at and self.may_start():
                 self._restart(child)
-            elif child.away_since is not None and child.program.is_up(timeout=0.5):
+            elif child.away_since is not None and child.program.is_ready(timeout=0.5):
                 self.show(
                     f"{child.program.name} answers again after {now - child.away_since:.0f} s"
                 )
                 child.away_since = None
 
-    def watch_until_stopped(self, look: Callable[[], None] = lambda: None) -> NoReturn:
-        """Watch without end, and call `look` about twice a second; a signal or an error ends it.
+    def watch_until_stopped(self, poll: Callable[[], None] = lambda: None) -> NoReturn:
+        """Watch until a signal or an error, and call `poll` about twice a second.
 
-        A write for which there is no room is no such error: the next turn tries again.
+        A write that fails because of a full disk does not end the loop.
         """
         while True:
             try:
                 self.watch(0.5)
-                look()
+                poll()
             except OSError as error:
                 if error.errno not in FULL:
                     raise
-                self._disk.look_closely()
+                self._disk.check_by_writing()
 
     def stop(self) -> None:
-        """Ask every child to stop, and kill with its group what is left after GRACE_S."""
+        """Send SIGTERM to every program, and SIGKILL to what still runs after STOP_TIMEOUT_S."""
         for number in STOP_SIGNALS:
             signal.signal(number, signal.SIG_IGN)
         for child in self._children:
             _signal_group(child.process, signal.SIGTERM)
-        deadline = time.monotonic() + GRACE_S
+        deadline = time.monotonic() + STOP_TIMEOUT_S
         while time.monotonic() < deadline and any(
             child.process.poll() is None for child in self._children
         ):
-            self._pass_on(0.1)
+            self._forward_output(0.1)
         for child in self._children:
             _signal_group(child.process, signal.SIGKILL)
             child.process.wait()
@@ -203,51 +212,51 @@ class Family:
             preexec_fn=_prepare_child(os.getpid()),  # noqa: PLW1509 - there are no threads
         )
 
-    def _listen(self, child: _Child) -> None:
+    def _listen(self, child: _ChildProcess) -> None:
         if child.process.stdout is not None:
             os.set_blocking(child.process.stdout.fileno(), False)
             self._outputs.register(child.process.stdout, selectors.EVENT_READ, child)
 
-    def _note_end(self, child: _Child, now: float) -> None:
-        """Say that a child ended, and when it is started again."""
-        # What it started itself would keep its port.
+    def _handle_end(self, child: _ChildProcess, now: float) -> None:
+        """Schedule the restart of a program that ended, and show both."""
+        # A remaining child of the program would keep its port.
         _signal_group(child.process, signal.SIGKILL)
-        self._pass_on(0.1)
+        self._forward_output(0.1)
         name, how = child.program.name, _describe_end(child.process.returncode)
         if self._disk.explains_end():
-            wait_s = min(FIRST_WAIT_S * 2**child.excused, LONGEST_WAIT_S)
-            child.excused += 1
+            delay_s = min(FIRST_RESTART_DELAY_S * 2**child.full_disk_ends, MAX_RESTART_DELAY_S)
+            child.full_disk_ends += 1
         else:
-            wait_s = self._count_end(child, now)
-        child.restart_at = now + wait_s
+            delay_s = self._count_end(child, now)
+        child.restart_at = now + delay_s
         child.away_since = child.away_since or now
-        self.show(f"{name} {how}; it is started again in {wait_s:.1f} s (log: {child.log.path})")
+        self.show(f"{name} {how}; it is started again in {delay_s:.1f} s (log: {child.log.path})")
 
-    def _count_end(self, child: _Child, now: float) -> float:
-        """How long to wait before a child that ended is started again."""
-        child.excused = 0
+    def _count_end(self, child: _ChildProcess, now: float) -> float:
+        """Count the end of a program; return the delay of its restart in seconds."""
+        child.full_disk_ends = 0
         child.ended_at.append(now)
-        while now - child.ended_at[0] > ENDS_WITHIN_S:
+        while now - child.ended_at[0] > END_WINDOW_S:
             child.ended_at.popleft()
-        if len(child.ended_at) >= MOST_ENDS:
-            said = "\n".join(child.log.last_lines)
+        if len(child.ended_at) >= MAX_ENDS:
+            last_lines = "\n".join(child.log.last_lines)
             raise ProcessError(
                 f"{child.program.name} does not stay up: it "
-                f"{_describe_end(child.process.returncode)}, {MOST_ENDS} times within "
-                f"{ENDS_WITHIN_S:.0f} s; its log is {child.log.path} and ends with\n{said}"
+                f"{_describe_end(child.process.returncode)}, {MAX_ENDS} times within "
+                f"{END_WINDOW_S:.0f} s; its log is {child.log.path} and ends with\n{last_lines}"
             )
-        return FIRST_WAIT_S * 2.0 ** (len(child.ended_at) - 1)
+        return FIRST_RESTART_DELAY_S * 2.0 ** (len(child.ended_at) - 1)
 
-    def _restart(self, child: _Child) -> None:
+    def _restart(self, child: _ChildProcess) -> None:
         if child.process.stdout is not None and not child.process.stdout.closed:
-            with suppress(KeyError):  # at its end it was unregistered
+            with suppress(KeyError):  # unregistered at the end of the output
                 self._outputs.unregister(child.process.stdout)
             child.process.stdout.close()
         child.process = self._spawn(child.program)
         child.restart_at = None
         self._listen(child)
 
-    def _pass_on(self, seconds: float) -> None:
+    def _forward_output(self, seconds: float) -> None:
         deadline = time.monotonic() + seconds
         while True:
             for key, _ in self._outputs.select(max(deadline - time.monotonic(), 0)):
@@ -258,24 +267,25 @@ class Family:
             if time.monotonic() >= deadline:
                 return
 
-    def _write(self, child: _Child, content: bytes) -> None:
-        before = child.log.fault
+    def _write(self, child: _ChildProcess, content: bytes) -> None:
+        earlier_fault = child.log.fault
         lines = child.log.write(content)
-        if before is None and child.log.fault is not None and not self._disk.look_closely():
+        is_new = earlier_fault is None and child.log.fault is not None
+        if is_new and not self._disk.check_by_writing():
             self.show(f"lines of {child.log.path} are lost: {child.log.fault}")
         for line in lines:
-            if self.is_verbose or (is_error(line) and self._may_show_error(child)):
+            if self.is_verbose or (is_error_line(line) and self._may_show_error(child)):
                 self.show(f"{child.program.name:<6}| {line}")
 
-    def _may_show_error(self, child: _Child) -> bool:
-        """Whether a person has not seen too many errors of this child just now."""
+    def _may_show_error(self, child: _ChildProcess) -> bool:
+        """Whether fewer than MAX_ERROR_LINES of this program were shown within END_WINDOW_S."""
         now = time.monotonic()
-        while child.errors_at and now - child.errors_at[0] > ENDS_WITHIN_S:
+        while child.errors_at and now - child.errors_at[0] > END_WINDOW_S:
             child.errors_at.popleft()
-        if len(child.errors_at) > MOST_ERRORS:
+        if len(child.errors_at) > MAX_ERROR_LINES:
             return False
         child.errors_at.append(now)
-        if len(child.errors_at) > MOST_ERRORS:
+        if len(child.errors_at) > MAX_ERROR_LINES:
             self.show(f"{child.program.name:<6}| more errors are in {child.log.path}")
             return False
         return True
@@ -288,35 +298,35 @@ def _describe_end(status: int) -> str:
 
 
 def stop_on_signals() -> None:
-    """Raise `Stopped` on SIGINT, SIGTERM and SIGHUP.
+    """Raise `StopRequested` on SIGINT, SIGTERM and SIGHUP.
 
-    A process that a shell started in the background ignores SIGINT, and Dagster's children
-    would inherit that and could not be stopped; so it is set, not kept.
+    A shell starts a background process with SIGINT ignored. Dagster's children would inherit that
+    and could not be stopped, so the handler is set in any case.
     """
 
     def stop(_number: int, _frame: FrameType | None) -> None:
-        raise Stopped
+        raise StopRequested
 
     for number in STOP_SIGNALS:
         signal.signal(number, stop)
 
 
 def is_port_taken(port: int) -> bool:
-    """Whether something on this machine accepts connections on the port."""
+    """Whether a program on this machine accepts connections on the port."""
     with socket.socket() as connection:
         connection.settimeout(1)
         return connection.connect_ex((HOST, port)) == 0
 
 
 def find_free_port(port: int) -> int:
-    """The first port from `port` on that nothing answers on."""
+    """The first free port, counting from `port`."""
     while is_port_taken(port):
         port += 1
     return port
 
 
 def _prepare_child(parent: int) -> Callable[[], None]:
-    """What a child does between fork and exec: signals as usual, and death with its parent."""
+    """What a child does between fork and exec: reset signals, and ask to end with its parent."""
     prctl = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
 
     def prepare() -> None:

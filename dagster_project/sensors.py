@@ -1,6 +1,6 @@
-"""Sensors: one a source, which starts its sync; one for the alarms; one for failed runs.
+"""Sensors: one for each source, which starts its sync; one for alarms; one for failed runs.
 
-When a sync is due is decided in `due_syncs`.
+`due_syncs` decides when a sync is due.
 """
 
 from __future__ import annotations
@@ -28,47 +28,48 @@ from dagster import (
     run_failure_sensor,
     sensor,
 )
-from dagster._core.definitions.metadata import normalize_metadata
 
 from assets.documents import judge_reachability, judge_removals
-from assets.entry_checks import judge_clocks, judge_kept_proof, judge_syncs
+from assets.entry_checks import judge_clocks, judge_last_proof, judge_syncs
 from assets.keys import source_key, to_dagster_name
+from dagster_project.dagster_internals import normalize_metadata
 from dagster_project.due_syncs import (
     NOTHING_CHANGED,
     LastSync,
-    Memory,
+    SensorCursor,
     decide,
-    hash_settings,
-    interval_seconds,
-    proof_seconds,
-    read_known,
+    hash_configuration,
+    max_sync_age_s,
+    probe_interval_s,
 )
 from dagster_project.jobs import PROOF_JOB, SOURCE_TAG, SOURCES_TAG, sync_job_name
+from dagster_project.step_errors import describe_step_error
 from ragline.alarms import Alarm
 from ragline.configuration import Configuration
 from ragline.errors import SourceUnavailableError
 from ragline.lifecycle.ledger import record_reachable, record_unreachable
+from ragline.lifecycle.pending_work import read_pending_work
 from ragline.lifecycle.source_syncs import record_run_error
 from ragline.sources.registry import KINDS, open_source
 from ragline.sources.settings import SourceSettings
 from ragline.status import SourceStatus, read_status
 from ragline.storage.database import Database, open_database
 
-CLOCKS_INTERVAL_S = 30
+ALARM_INTERVAL_S = 30
 PASSED = "passed"
-# No age limit: a complete probe replaces the periodic sync.
-FOREVER = float("inf")
-ENDED = (DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED)
+# For sources with a complete probe: an unchanged probe replaces the periodic sync.
+NO_MAX_AGE_S = float("inf")
+FINAL_STATUSES = (DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED)
 
 
 def build_sensors(configuration: Configuration) -> list[SensorDefinition]:
-    """A change sensor for each source, one for all clocks, and one that logs failed runs."""
+    """A change sensor for each source, the alarm sensor, and the sensor of failed runs."""
     sensors = [_build_change_sensor(configuration, source) for source in configuration.sources]
-    return [*sensors, _build_clock_sensor(configuration), _build_failure_sensor(configuration)]
+    return [*sensors, _build_alarm_sensor(configuration), _build_failure_sensor(configuration)]
 
 
 def read_last_sync(instance: DagsterInstance, source: str) -> LastSync:
-    """How the latest run of a source stands, and when its entries were last made, by any run."""
+    """The state of the last run of a source, and when any run last materialized its entries."""
     event = instance.get_latest_materialization_event(source_key(source, "entries"))
     made_at = None if event is None else event.timestamp
     records = instance.get_run_records(RunsFilter(tags={SOURCE_TAG: source}), limit=1)
@@ -76,8 +77,8 @@ def read_last_sync(instance: DagsterInstance, source: str) -> LastSync:
         return LastSync(entries_made_at=made_at)
     status = records[0].dagster_run.status
     return LastSync(
-        is_unfinished=status not in ENDED,
-        has_failed=status in ENDED and status is not DagsterRunStatus.SUCCESS,
+        is_unfinished=status not in FINAL_STATUSES,
+        has_failed=status in FINAL_STATUSES and status is not DagsterRunStatus.SUCCESS,
         started_at=records[0].start_time,
         ended_at=records[0].end_time or records[0].update_timestamp.timestamp(),
         entries_made_at=made_at,
@@ -90,7 +91,7 @@ def _build_change_sensor(
     @sensor(
         name=f"{to_dagster_name(settings.name)}_changes",
         job_name=sync_job_name(settings.name),
-        minimum_interval_seconds=interval_seconds(settings),
+        minimum_interval_seconds=probe_interval_s(settings),
         default_status=DefaultSensorStatus.RUNNING,
         description=(
             f"Probes `{settings.name}` and starts its sync when the source changed, when retries "
@@ -99,13 +100,13 @@ def _build_change_sensor(
     )
     def changes(context: SensorEvaluationContext) -> SensorResult | SkipReason:
         with open_database(configuration) as database:
-            looked_at = datetime.now(UTC)
+            probed_at = datetime.now(UTC)
             try:
                 probe = open_source(settings, configuration.home, database).probe()
             except SourceUnavailableError as error:
                 return _report_unreachable(context, database, settings, error)
-            content = hash_settings(configuration.path)
-            return _answer_probe(context, database, settings, probe, looked_at, content)
+            file_hash = hash_configuration(configuration.path)
+            return _request_run(context, database, settings, probe, probed_at, file_hash)
 
     return changes
 
@@ -116,67 +117,73 @@ def _report_unreachable(
     settings: SourceSettings,
     error: SourceUnavailableError,
 ) -> SensorResult | SkipReason:
-    """Not reached is not removed: an alarm and a failing check, once, and no sync."""
-    is_news = record_unreachable(database, settings, str(error))
-    cursor = replace(Memory.read(context.cursor), is_away=True).write()
-    events = [_evaluate(judge_reachability(settings.name, str(error)))] if is_news else []
+    """Record an unreachable source, and fail its check once; request no run: nothing is removed."""
+    is_new = record_unreachable(database, settings, str(error))
+    cursor = replace(SensorCursor.read(context.cursor), is_away=True).write()
+    events = [_to_event(judge_reachability(settings.name, str(error)))] if is_new else []
     return SensorResult(skip_reason=str(error), asset_events=events, cursor=cursor)
 
 
-def _answer_probe(
+def _request_run(
     context: SensorEvaluationContext,
     database: Database,
     settings: SourceSettings,
     probe: str,
-    looked_at: datetime,
-    content: str | None,
+    probed_at: datetime,
+    file_hash: str | None,
 ) -> SensorResult | SkipReason:
     last = read_last_sync(context.instance, settings.name)
-    memory = Memory.read(context.cursor)
-    due, was_away = judge_probe(database, settings, memory, last, probe, looked_at, content)
-    events = [_evaluate(judge_reachability(settings.name, None))] if was_away else []
-    kept = due if isinstance(due, Memory) else memory
-    cursor = replace(kept, is_away=False, settings=kept.settings or content).write()
+    cursor = SensorCursor.read(context.cursor)
+    due, was_away = judge_probe(database, settings, cursor, last, probe, probed_at, file_hash)
+    events = [_to_event(judge_reachability(settings.name, None))] if was_away else []
+    latest = cursor if isinstance(due, str) else due
+    written = replace(latest, is_away=False, settings=latest.settings or file_hash).write()
     if isinstance(due, str):
-        if events or cursor != context.cursor:
-            return SensorResult(skip_reason=due, asset_events=events, cursor=cursor)
+        if events or written != context.cursor:
+            return SensorResult(skip_reason=due, asset_events=events, cursor=written)
         return SkipReason(due)
     return SensorResult(
-        run_requests=[RunRequest(run_key=due.run_key)], cursor=cursor, asset_events=events
+        run_requests=[RunRequest(run_key=due.run_key)], cursor=written, asset_events=events
     )
 
 
 def judge_probe(
     database: Database,
     settings: SourceSettings,
-    memory: Memory,
+    cursor: SensorCursor,
     last: LastSync,
     probe: str,
-    looked_at: datetime,
-    content: str | None = None,
-) -> tuple[Memory | str, bool]:
-    """What `decide` makes of a probe that succeeded, noted; and whether the source was away.
+    probed_at: datetime,
+    file_hash: str | None = None,
+) -> tuple[SensorCursor | str, bool]:
+    """The decision after a successful probe, and whether the source was unreachable before.
 
-    `content` is the hash of the configuration file.
+    Records that the source is reachable. `file_hash` is the hash of the configuration file.
     """
-    known = read_known(database, settings.name, last.started_at)
+    pending = read_pending_work(database, settings.name, last.started_at)
     is_complete = KINDS[settings.kind].is_probe_complete
-    age = FOREVER if is_complete and last.entries_made_at else proof_seconds(settings)
+    max_age_s = NO_MAX_AGE_S if is_complete and last.entries_made_at else max_sync_age_s(settings)
     due = decide(
-        memory, probe, last, known, proof_age=age, now=looked_at.timestamp(), settings=content
+        cursor,
+        probe,
+        last,
+        pending,
+        max_age_s=max_age_s,
+        now=probed_at.timestamp(),
+        settings=file_hash,
     )
-    # A source that answers and cannot be listed stays unreachable until a listing succeeds.
-    if known.is_unlistable and not memory.is_away:
+    # A source whose listing failed stays unreachable until a listing succeeds.
+    if pending.has_listing_failed and not cursor.is_away:
         return due, False
     is_quiet = due == NOTHING_CHANGED and is_complete
-    proven_at = looked_at if is_quiet else None
+    proven_at = probed_at if is_quiet else None
     return due, record_reachable(database, settings.name, proven_at)
 
 
-def _build_clock_sensor(configuration: Configuration) -> SensorDefinition:
+def _build_alarm_sensor(configuration: Configuration) -> SensorDefinition:
     @sensor(
         name="clocks",
-        minimum_interval_seconds=CLOCKS_INTERVAL_S,
+        minimum_interval_seconds=ALARM_INTERVAL_S,
         default_status=DefaultSensorStatus.RUNNING,
         description=(
             "Checks the clocks, syncs, removals and proofs of every source by the same rules as "
@@ -195,9 +202,9 @@ def _build_clock_sensor(configuration: Configuration) -> SensorDefinition:
         results = [result for source in sources for result in judge_source_checks(source)]
         shown = read_shown(context.instance, results)
         changed = [
-            _evaluate(result)
+            _to_event(result)
             for result in results
-            if shown.get(_key_of(result), PASSED) != _name_verdict(result)
+            if shown.get(_key_of(result), PASSED) != _describe_result(result)
         ]
         return SensorResult(
             skip_reason=f"{len(alarms)} alarms", asset_events=changed, cursor=cursor
@@ -207,9 +214,9 @@ def _build_clock_sensor(configuration: Configuration) -> SensorDefinition:
 
 
 def _log_alarms(context: SensorEvaluationContext, alarms: Sequence[Alarm]) -> str:
-    """Log each alarm when it begins, once more when it becomes an error; the cursor to keep."""
-    kept = json.loads(context.cursor or "{}").get("alarms")
-    before: dict[str, str] = kept if isinstance(kept, dict) else {}
+    """Log each alarm when it begins and when it becomes an error; return the next cursor."""
+    stored = json.loads(context.cursor or "{}").get("alarms")
+    before: dict[str, str] = stored if isinstance(stored, dict) else {}
     for alarm in alarms:
         if before.get(alarm.key) in (alarm.severity, "error"):
             continue
@@ -217,26 +224,26 @@ def _log_alarms(context: SensorEvaluationContext, alarms: Sequence[Alarm]) -> st
         log("alarm %s: %s (%s)", alarm.name, alarm.text, alarm.runbook)
     now = {alarm.key: alarm.severity for alarm in alarms}
     for key in before.keys() - now.keys():
-        context.log.info("alarm over: %s", key)
+        context.log.info("alarm ended: %s", key)
     return json.dumps({"alarms": now})
 
 
 def judge_source_checks(source: SourceStatus) -> list[AssetCheckResult]:
-    """Every check of a source that its status alone decides."""
+    """The checks of a source that depend only on its status."""
     error = source.unreachable_error if source.unreachable_since is not None else None
     return [
         judge_reachability(source.source, error),
         judge_removals(source.source, source.held),
         *judge_clocks(source),
         judge_syncs(source),
-        judge_kept_proof(source),
+        judge_last_proof(source),
     ]
 
 
 def read_shown(
     instance: DagsterInstance, results: Sequence[AssetCheckResult]
 ) -> dict[AssetCheckKey, str]:
-    """The verdicts that the UI shows of these checks now; a run that broke off gave none."""
+    """The results of these checks that the UI shows now; an interrupted run has none."""
     storage = instance.event_log_storage
     records = storage.get_latest_asset_check_execution_by_key([_key_of(one) for one in results])
     shown = {}
@@ -254,13 +261,13 @@ def _key_of(result: AssetCheckResult) -> AssetCheckKey:
     return AssetCheckKey(result.asset_key, result.check_name)
 
 
-def _name_verdict(result: AssetCheckResult) -> str:
-    """A warning that becomes an error is another verdict."""
+def _describe_result(result: AssetCheckResult) -> str:
+    """Passed, or the severity: a warning that becomes an error is another result."""
     return PASSED if result.passed else result.severity.value
 
 
-def _evaluate(result: AssetCheckResult) -> AssetCheckEvaluation:
-    """A check's result as an event of its own, outside any run."""
+def _to_event(result: AssetCheckResult) -> AssetCheckEvaluation:
+    """A check's result as an event outside a run."""
     key = _key_of(result)
     return AssetCheckEvaluation(
         asset_key=key.asset_key,
@@ -282,40 +289,38 @@ def _build_failure_sensor(configuration: Configuration) -> SensorDefinition:
     )
     def failed_runs(context: RunFailureSensorContext) -> None:
         run, message = context.dagster_run, context.failure_event.message or "no reason given"
-        said = f"run {run.run_id} of {run.job_name} failed: {message}"
+        line = f"run {run.run_id} of {run.job_name} failed: {message}"
         names = list_sources(run)
         if names:
-            # The next attempt follows by itself; what lasts raises an alarm, which is logged.
-            context.log.warning(said)
+            # The change sensor retries the run. A lasting failure raises an alarm, which is logged.
+            context.log.warning(line)
             record = context.instance.get_run_record_by_id(run.run_id)
             started_at = None if record is None else record.start_time
             reason = _read_reason(context) or message
             with open_database(configuration) as database:
                 record_run_error(database, run.run_id, names, reason, started_at)
         elif _has_failed_before(context.instance, run):
-            context.log.warning("%s; so did the run before it", said)
+            context.log.warning("%s; the run before it failed too", line)
         else:
-            context.log.error(said)
+            context.log.error(line)
 
     return failed_runs
 
 
 def list_sources(run: DagsterRun) -> list[str]:
-    """The sources that a run syncs; none of a run of another kind."""
+    """The sources that a run syncs; an empty list for another kind of run."""
     if run.job_name == PROOF_JOB:
         return []
-    named = run.tags.get(SOURCE_TAG) or run.tags.get(SOURCES_TAG) or ""
-    return [name for name in named.split(",") if name]
+    tag = run.tags.get(SOURCE_TAG) or run.tags.get(SOURCES_TAG) or ""
+    return [name for name in tag.split(",") if name]
 
 
 def _read_reason(context: RunFailureSensorContext) -> str | None:
-    """What the first step that failed said, in one line."""
+    """The first line of the error of the first failed step."""
     for event in context.get_step_failure_events():
         error = event.step_failure_data.error
-        while error is not None and error.cause is not None:
-            error = error.cause
         if error is not None:
-            return f"{event.step_key}: {error.message.strip().splitlines()[0]}"
+            return f"{event.step_key}: {describe_step_error(error)}"
     return None
 
 
@@ -324,5 +329,9 @@ def _has_failed_before(instance: DagsterInstance, run: DagsterRun) -> bool:
     records = instance.get_run_records(RunsFilter(job_name=run.job_name), limit=20)
     ids = [record.dagster_run.run_id for record in records]
     earlier = records[ids.index(run.run_id) + 1 :] if run.run_id in ids else []
-    ended = [record.dagster_run.status for record in earlier if record.dagster_run.status in ENDED]
+    ended = [
+        record.dagster_run.status
+        for record in earlier
+        if record.dagster_run.status in FINAL_STATUSES
+    ]
     return bool(ended) and ended[0] is DagsterRunStatus.FAILURE

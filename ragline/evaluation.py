@@ -8,17 +8,21 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, replace
+from importlib.metadata import version
 from time import perf_counter
 
 import ir_measures
 from ir_measures import RR, R, nDCG
 from sqlalchemy import Connection
 
+from ragline.configuration import CollectionSettings
 from ragline.errors import SearchTimeoutError
+from ragline.fingerprints import fingerprint
 from ragline.golden_set import GoldenSet, Judgements
 from ragline.progress import Progress, SilentProgress
 from ragline.search.messages import Mode, SearchAnswer, SearchRequest
 from ragline.search.searcher import Searcher
+from ragline.storage.database import Database
 from ragline.storage.statements import load_statement
 
 MEASURES = {"ndcg@10": nDCG @ 10, "recall@10": R @ 10, "recall@100": R @ 100, "mrr@10": RR @ 10}
@@ -137,3 +141,24 @@ def record_evaluation(connection: Connection, evaluation: Evaluation, run_id: st
         "measures": json.dumps(evaluation.measures),
     }
     connection.execute(load_statement("quality/insert_evaluation"), values)
+
+
+def fingerprint_evaluation(
+    database: Database, settings: CollectionSettings, golden: GoldenSet
+) -> str:
+    """A hash of what an evaluation depends on: equal hashes mean that the scores are equal.
+
+    It covers the live generation, the golden set, the search settings and Ragline's version.
+    """
+    statement = load_statement("quality/fingerprint_generation")
+    with database.connect() as connection:
+        index = connection.execute(statement, {"collection": settings.name}).scalar_one_or_none()
+    return fingerprint(
+        {
+            "index": index,
+            "golden": golden.content_hash,
+            "search": settings.search.model_dump(),
+            "reranker": settings.reranker,
+            "ragline": version("ragline"),
+        }
+    )

@@ -369,3 +369,13 @@ def _describe_collection(row: RowMapping) -> CollectionStatus:
         alarms=[alarm.text for alarm in alarms],
         alarm_details=alarms,
     )
+
+
+def read_clock_seconds(database: Database, source: str, clock: str) -> list[float]:
+    """The latest readings of one clock of a source in seconds, newest first; `clock` is
+    `visible` or `forgotten`.
+    """
+    statement = load_statement("status/select_clock_seconds")
+    with database.connect() as connection:
+        rows = connection.execute(statement, {"source": source, "clock": clock})
+        return list(rows.scalars())

@@ -1,4 +1,4 @@
-"""`ragline demo`: index the sample corpus and search it, from nothing to hits."""
+"""`ragline demo`: syncs the sample corpus and searches it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from ragline.search.messages import SearchRequest
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from dagster_project.syncing import SyncOutcome
+    from dagster_project.sync_runs import SyncOutcome
     from ragline.configuration import Configuration
     from ragline.status import SourceStatus
 
@@ -37,8 +37,8 @@ QUESTIONS = (
 @click.command()
 @configured
 def demo(configuration: Configuration) -> None:
-    """Index the sample corpus with Dagster, then ask it three questions."""
-    from dagster_project.syncing import run_sync
+    """Sync the sample corpus with Dagster, then search it with three queries."""
+    from dagster_project.sync_runs import run_sync
     from ragline.progress import TerminalProgress
     from ragline.search.searcher import Searcher
     from ragline.status import read_status
@@ -67,7 +67,7 @@ def _print_totals(outcome: SyncOutcome, statuses: list[SourceStatus], console: C
     chunks = sum(sync.chunks for sync in outcome.sources.values())
     console.print(
         f"documents: {shown}\nchunks: {chunks:,}; embeddings: {made:,} made, {reused:,} reused\n"
-        f"checks: {outcome.checks_passed} passed, {len(outcome.checks_failed)} did not"
+        f"checks: {outcome.checks_passed} passed, {len(outcome.checks_failed)} failed"
     )
 
 
@@ -85,7 +85,7 @@ def _print_next(path: Path, console: Console) -> None:
 
 
 def name_command() -> str:
-    """How this `ragline` is called from the folder that the user is in."""
+    """The command that starts this `ragline` from the working directory."""
     program = Path(sys.argv[0]).absolute()
     if program.name != "ragline":
         return f"{shlex.quote(sys.executable)} -m ragline"
@@ -96,6 +96,6 @@ def name_command() -> str:
 
 
 def _shorten(path: Path) -> Path:
-    """The path from the working directory where it is below that, else as it is."""
+    """The path relative to the working directory if it is below it; else unchanged."""
     here = Path(os.path.abspath("."))  # noqa: PTH100 - not `resolve`: links stay as the user wrote
     return path.relative_to(here) if path.is_relative_to(here) else path

@@ -1,4 +1,4 @@
-"""`ragline dev`: the Dagster UI, the sensors and the retrieval API, until Ctrl-C."""
+"""`ragline dev`: runs the Dagster UI, the sensors and the retrieval API until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -15,38 +15,42 @@ from ragline.commands import configured
 from ragline.errors import ProcessError
 
 if TYPE_CHECKING:
-    from dagster_project.processes import Family, Program
+    from dagster_project.processes import ProcessGroup, Program
     from ragline.configuration import Configuration
     from ragline.storage.database import Database
 
-# Where the search for the code server's port begins, from the UI's port.
-CODE_PORT_STEP = 1000
+# The code server uses the first free port from the UI's port plus this.
+CODE_PORT_OFFSET = 1000
 PORT = click.IntRange(1, 64_000)
-# Where the page finds the Dagster UI, to link runs to it.
+# The address of the Dagster UI, for the links from the page to runs.
 UI_VARIABLE = "RAGLINE_DAGSTER_URL"
 
 
 @click.command()
-@click.option("--ui-port", default=3000, show_default=True, type=PORT, help="Dagster UI.")
-@click.option("--api-port", default=8000, show_default=True, type=PORT, help="Retrieval API.")
-@click.option("--verbose", is_flag=True, help="Show all that the programs log.")
+@click.option(
+    "--ui-port", default=3000, show_default=True, type=PORT, help="Port of the Dagster UI."
+)
+@click.option(
+    "--api-port", default=8000, show_default=True, type=PORT, help="Port of the retrieval API."
+)
+@click.option("--verbose", is_flag=True, help="Show all log lines of the programs.")
 @configured
 def dev(configuration: Configuration, ui_port: int, api_port: int, *, verbose: bool) -> None:
     """Run the Dagster UI, the sensors and the retrieval API until Ctrl-C.
 
-    A program that ends is started again, the embedded Postgres included. Shows a line a sync and
-    an alarm; the programs' own logs are in RAGLINE_HOME/logs. Nothing is left running afterwards.
+    A program that ends is started again, also the embedded Postgres. The output has one line for
+    each sync with changes and for each alarm; the logs of the programs are in RAGLINE_HOME/logs.
+    Ctrl-C stops every program.
     """
     if ui_port == api_port:
         raise click.UsageError(f"--ui-port and --api-port are both {ui_port}; give two ports")
-    from dagster_project.processes import Stopped, stop_on_signals
+    from dagster_project.processes import StopRequested, stop_on_signals
 
     stop_on_signals()
-    _refuse_taken("--ui-port", ui_port)
-    _refuse_taken("--api-port", api_port)
-    # Dagster takes a second to import: a taken port is told before.
-    from dagster_project.instance import open_instance
-    from dagster_project.unfinished_runs import end_dead_runs
+    _check_port_is_free("--ui-port", ui_port)
+    _check_port_is_free("--api-port", api_port)
+    # Dagster takes a second to import. A used port is reported before that.
+    from dagster_project.instance import end_dead_runs, open_instance
     from ragline.storage.database import open_database
 
     try:
@@ -54,16 +58,16 @@ def dev(configuration: Configuration, ui_port: int, api_port: int, *, verbose: b
             with open_instance(configuration, database) as instance:
                 end_dead_runs(instance)
             _run(configuration, database, ui_port, api_port, is_verbose=verbose)
-    except Stopped:
+    except StopRequested:
         click.echo("stopped", err=True)
 
 
-def _refuse_taken(option: str, port: int) -> None:
+def _check_port_is_free(option: str, port: int) -> None:
     from dagster_project.processes import is_port_taken
 
     if is_port_taken(port):
         raise ProcessError(
-            f"port {port} is in use; stop what uses it, or choose another one with {option}"
+            f"port {port} is in use; stop the program that uses it, or set another with {option}"
         )
 
 
@@ -77,7 +81,7 @@ def _run(
 ) -> None:
     from dagster_project.instance import prepare_instance
     from dagster_project.pipeline_watch import PipelineWatch
-    from dagster_project.processes import HOST, Family
+    from dagster_project.processes import HOST, ProcessGroup
 
     code, *others = _list_programs(configuration, ui_port, api_port)
     watch = PipelineWatch(configuration, database, _show)
@@ -87,9 +91,10 @@ def _run(
         UI_VARIABLE: f"http://{HOST}:{ui_port}",
     }
     logs = configuration.home / "logs"
-    with Family(environment, logs, _show, is_verbose, watch.is_database_there) as family:
-        _start(family, [code])
-        _start(family, others)
+    may_start = watch.is_database_available
+    with ProcessGroup(environment, logs, _show, is_verbose, may_start) as group:
+        _start(group, [code])
+        _start(group, others)
         click.echo(
             f"Dagster UI     http://{HOST}:{ui_port}\n"
             f"page           http://{HOST}:{api_port}/\n"
@@ -98,14 +103,15 @@ def _run(
             "Ctrl-C stops all"
         )
         sys.stdout.flush()
-        family.watch_until_stopped(watch.look)
+        group.watch_until_stopped(watch.poll)
 
 
 def _list_programs(configuration: Configuration, ui_port: int, api_port: int) -> list[Program]:
-    """The code server, which the others need, first."""
+    """The programs; the code server, which the others need, is the first."""
+    from dagster_project.dagster_internals import DAEMON_MODULE
     from dagster_project.processes import HOST, Program, find_free_port
 
-    code_port = find_free_port(ui_port + CODE_PORT_STEP)
+    code_port = find_free_port(ui_port + CODE_PORT_OFFSET)
     workspace = _write_workspace(configuration, code_port)
     return [
         Program(
@@ -122,7 +128,7 @@ def _list_programs(configuration: Configuration, ui_port: int, api_port: int) ->
             ui_port,
             "/server_info",
         ),
-        Program("daemon", _module("dagster._daemon", "run", "-w", str(workspace))),
+        Program("daemon", _module(DAEMON_MODULE, "run", "-w", str(workspace))),
         Program(
             "api",
             _module("ragline", "serve", "--host", HOST, "--port", str(api_port)),
@@ -132,17 +138,17 @@ def _list_programs(configuration: Configuration, ui_port: int, api_port: int) ->
     ]  # fmt: skip
 
 
-def _start(family: Family, programs: list[Program]) -> None:
+def _start(group: ProcessGroup, programs: list[Program]) -> None:
     for program in programs:
-        family.start(program)
+        group.start(program)
     for program in programs:
-        family.wait_for(program)
+        group.wait_for(program)
 
 
 def _show(line: str) -> None:
-    """Tell a person; a terminal that went away, or its full disk, must not end what runs."""
+    """Print a line with the time; a closed terminal or a full disk must not end the programs."""
     with suppress(OSError):
-        click.echo(f"{datetime.now():%H:%M:%S} {line}", err=True)  # noqa: DTZ005 - the person's own clock
+        click.echo(f"{datetime.now():%H:%M:%S} {line}", err=True)  # noqa: DTZ005 - local time
 
 
 def _module(name: str, *arguments: str) -> list[str]:
@@ -150,7 +156,7 @@ def _module(name: str, *arguments: str) -> list[str]:
 
 
 def _write_workspace(configuration: Configuration, port: int) -> Path:
-    """A workspace that points to the running code server: one process loads the definitions."""
+    """Write a workspace with the running code server: only this process loads the definitions."""
     import yaml
 
     from dagster_project.processes import HOST

@@ -1,4 +1,4 @@
-"""`ragline sync`: bring the index up to date, as one Dagster run in this process."""
+"""`ragline sync`: syncs sources by a Dagster run in this process."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ragline.errors import ConfigurationError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from dagster_project.syncing import SyncOutcome
+    from dagster_project.sync_runs import SyncOutcome
     from ragline.configuration import Configuration
     from ragline.lifecycle.source_syncs import SourceSync
     from ragline.status import SourceStatus
@@ -32,10 +32,10 @@ COUNTS = (
 @json_option
 @configured
 def sync(configuration: Configuration, sources: tuple[str, ...], *, as_json: bool) -> None:
-    """Bring the index up to date with SOURCES, or with all of them.
+    """Sync SOURCES, or all sources: update the index.
 
-    Documents that cannot be read are reported and do not fail the run; a source or a stage
-    that fails does, with exit status 1.
+    A document that cannot be read is reported and does not fail the sync. A source or a stage
+    that fails does; the exit status is then 1.
     """
     names = list(dict.fromkeys(sources)) or [source.name for source in configuration.sources]
     for name in names:
@@ -46,14 +46,14 @@ def sync(configuration: Configuration, sources: tuple[str, ...], *, as_json: boo
         )
     missing = _missing_paths(configuration, names)
     collections = dict.fromkeys(configuration.source(name).collection for name in names)
-    # Dagster takes a second to import: a mistake of the file is told before.
+    # Dagster takes a second to import. Faults of the configuration are reported before that.
     from ragline.lifecycle.settings_refusal import check_unserved_collections
 
     if not (configuration.database_url or configuration.home.exists()):
         check_unserved_collections(configuration, collections, database=None)
         if missing:
             raise missing[0]
-    from dagster_project.syncing import run_sync
+    from dagster_project.sync_runs import run_sync
     from ragline.progress import TerminalProgress
     from ragline.status import read_status
     from ragline.storage.database import open_database
@@ -80,7 +80,10 @@ def _missing_paths(configuration: Configuration, names: list[str]) -> list[Confi
 def _refuse_never_synced(
     database: Database, missing: list[ConfigurationError], configuration: Configuration
 ) -> None:
-    """A path that never existed is a mistake of the file; one that is gone is the source's."""
+    """Raise for a missing path of a source that was never synced: the path is probably wrong.
+
+    If the source was synced before, the sync reports it as unreachable.
+    """
     if not missing:
         return
     from ragline.status import read_status
@@ -95,7 +98,7 @@ def _refuse_never_synced(
 
 
 def describe_outcome(outcome: SyncOutcome) -> dict[str, Any]:
-    """A run as the contract shows it."""
+    """The outcome in the form of `--json`."""
     return {
         "run_id": outcome.run_id,
         "ok": outcome.ok,
@@ -117,7 +120,7 @@ def describe_outcome(outcome: SyncOutcome) -> dict[str, Any]:
 
 
 def print_outcome(outcome: SyncOutcome, statuses: list[SourceStatus], console: Console) -> None:
-    """Show a run to a person: a line a source, and every failure by name."""
+    """Print the outcome: one line for each source, then alarms and failures by name."""
     for name, sync in outcome.sources.items():
         console.print(f"[bold]{name}[/bold]: {describe_source_sync(sync)}")
     for status in statuses:
@@ -136,12 +139,12 @@ def print_outcome(outcome: SyncOutcome, statuses: list[SourceStatus], console: C
     result = "[green]done[/green]" if outcome.ok else "[red]failed[/red]"
     console.print(
         f"{result} in {outcome.seconds:.1f} s: run {outcome.run_id}, "
-        f"{count(outcome.checks_passed, 'check')} passed, {len(outcome.checks_failed)} did not"
+        f"{count(outcome.checks_passed, 'check')} passed, {len(outcome.checks_failed)} failed"
     )
 
 
 def describe_source_sync(sync: SourceSync) -> str:
-    """What a sync did of one source, in one line without the zeros."""
+    """What a sync did for one source, in one line without zeros."""
     changes = list_counts(
         (getattr(sync, name), name) for name in ("added", "changed", "unchanged", "removed", "held")
     )

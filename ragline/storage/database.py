@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -23,7 +23,7 @@ from sqlalchemy import URL, Connection, Engine, NullPool, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, ProgrammingError
 
 from ragline.errors import ConfigurationError, DatabaseUnavailableError, MissingExtensionError
-from ragline.storage.database_errors import describe_reason, name_error, named_errors
+from ragline.storage.database_errors import describe_reason, name_error, named_causes, named_errors
 from ragline.storage.embedded_postgres import embedded_postgres
 from ragline.storage.schema_head import is_at_head
 from ragline.storage.statements import load_statement
@@ -100,6 +100,10 @@ class Database:
         """
         with named_errors(self.engine.url):
             return self.sessions.connect()
+
+    def named_errors(self) -> AbstractContextManager[None]:
+        """Name the errors of a block that uses this database through another library."""
+        return named_causes(self.engine.url)
 
     @property
     def url(self) -> str:

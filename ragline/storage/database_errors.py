@@ -9,8 +9,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psycopg
 from sqlalchemy import URL
-from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import (
+    DataError,
+    DBAPIError,
+    InterfaceError,
+    OperationalError,
+    SQLAlchemyError,
+)
 
 from ragline.errors import (
     DatabaseDiskFullError,
@@ -19,6 +26,9 @@ from ragline.errors import (
     ReadOnlyDatabaseError,
     TooManyConnectionsError,
 )
+
+# What a statement raises if `named_errors` does not name it, for callers without SQLAlchemy.
+DriverError = SQLAlchemyError
 
 DISK_FULL = "53100"
 TOO_MANY_CONNECTIONS = "53300"
@@ -58,6 +68,32 @@ def named_errors(url: URL) -> Iterator[None]:
         if named is None:
             raise
         raise named from error
+    except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+        # COPY does not pass through SQLAlchemy.
+        state = error.sqlstate
+        if state is not None and not state.startswith(LOST):
+            raise
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise _name_lost(state or _read_refusal(reason), url, reason) from error
+
+
+@contextmanager
+def named_causes(url: URL) -> Iterator[None]:
+    """As `named_errors`, for a library that wraps the errors of the driver in its own."""
+    try:
+        yield
+    except Exception as error:
+        cause = _find_driver_error(error)
+        named = None if cause is None else name_error(cause, url)
+        if named is None:
+            raise
+        raise named from error
+
+
+def _find_driver_error(error: BaseException | None) -> DBAPIError | None:
+    while error is not None and not isinstance(error, DBAPIError):
+        error = error.__cause__ or error.__context__
+    return error
 
 
 def name_error(error: DBAPIError, url: URL) -> DatabaseUnavailableError | None:

@@ -17,7 +17,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from dagster_project.processes import MOST_ENDS, STOP_SIGNALS, Family, Program
+from dagster_project.processes import MAX_ENDS, STOP_SIGNALS, ProcessGroup, Program
 from ragline.errors import ProcessError
 from ragline.storage.embedded_postgres import find_server_process
 
@@ -211,7 +211,7 @@ def test_full_disk_does_not_end_dev(dev_on_small_disk: Dev):
     assert dev.process.poll() is None, dev.log.read_text()
 
     ballast.unlink()
-    dev.wait_for_line("there is room again")
+    dev.wait_for_line("has free space again")
     dev.wait_for_line("the database answers again")
     dev.wait_for(lambda: dev.answers(dev.api, "/readyz"), "the service is ready")
     (dev.folder / "notes" / "key.md").write_text("# Key\n\nBehind the blue door.\n", "utf-8")
@@ -221,7 +221,7 @@ def test_full_disk_does_not_end_dev(dev_on_small_disk: Dev):
 
 @pytest.fixture
 def handlers() -> Iterator[None]:
-    """The signal handlers of this process, which `Family` replaces when it stops."""
+    """The signal handlers of this process, which `ProcessGroup` replaces when it stops."""
     kept = {number: signal.getsignal(number) for number in STOP_SIGNALS}
     yield
     for number, handler in kept.items():
@@ -235,11 +235,11 @@ def test_program_that_does_not_stay_up_ends_dev_with_its_last_lines(
 ):
     child = Program("broken", [sys.executable, "-c", "raise SystemExit('no such thing')"])
     said: list[str] = []
-    with Family(dict(os.environ), tmp_path / "logs", said.append) as family:
-        family.start(child)
+    with ProcessGroup(dict(os.environ), tmp_path / "logs", said.append) as group:
+        group.start(child)
         with pytest.raises(ProcessError, match=r"broken does not stay up.*5 times.*\n.*such thing"):
-            family.watch_until_stopped()
-    assert sum("started again" in line for line in said) == MOST_ENDS - 1
+            group.watch_until_stopped()
+    assert sum("started again" in line for line in said) == MAX_ENDS - 1
 
 
 def test_equal_ports_are_refused_at_once(tmp_path: Path):

@@ -80,10 +80,10 @@ def test_placeholders_are_those_that_the_loader_sees(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_statement_is_used(name: str) -> None:
     # Some are named by what they are about: f"checks/select_{stage}".
-    by_stage = re.sub(r"_(chunks|documents)$", "_{stage}", name)
+    by_table = re.sub(r"_(chunks|documents)$", "_{table}", name)
     by_invariants = {invariant.statement for invariant in INVARIANTS}
     assert (
-        any(f'"{written}"' in python_code() for written in (name, by_stage))
+        any(f'"{written}"' in python_code() for written in (name, by_table))
         or name in by_invariants
     )
 

@@ -21,11 +21,11 @@ from lifecycle_doubles import (
 )
 from sqlalchemy import text
 
-from dagster_project.due_syncs import read_known
-from dagster_project.syncing import run_sync
+from dagster_project.sync_runs import run_sync
 from ragline.configuration import Configuration
 from ragline.embedder.space import EmbeddingSpace
 from ragline.lifecycle import build_pauses, embeddings
+from ragline.lifecycle.pending_work import read_pending_work
 from ragline.lifecycle.source_syncs import read_sync_reports
 from ragline.progress import SilentProgress
 from ragline.status import read_status
@@ -146,16 +146,16 @@ def test_run_that_left_a_build_succeeds_and_the_next_is_due_at_once(site: Site):
     assert left.entries.build_left
     (collection,) = read_status(site.database).collections
     assert collection.alarms == []
-    known = read_known(site.database, "tree", None)
-    assert (known.build_left, known.failed_at) == (left.entries.build_left, None)
-    assert known.has_work
+    pending = read_pending_work(site.database, "tree", None)
+    assert (pending.unbuilt_documents, pending.failed_at) == (left.entries.build_left, None)
+    assert not pending.is_empty
     report = read_sync_reports(site.database, f"run-{site.runs}")["tree"]
     assert report.error is None
     assert report.finished_at is not None
     site.sync("slow")
-    known = read_known(site.database, "tree", None)
-    assert known.build_left is None
-    assert not known.has_work
+    pending = read_pending_work(site.database, "tree", None)
+    assert pending.unbuilt_documents is None
+    assert pending.is_empty
 
 
 def test_build_is_not_paused_while_the_source_is_unchanged(site: Site):

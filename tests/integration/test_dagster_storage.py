@@ -10,7 +10,7 @@ from dagster import DagsterInstance
 from sqlalchemy import text
 
 from dagster_project.instance import open_instance
-from dagster_project.pooled_storage import UNCHECKED_S, PooledStorage
+from dagster_project.pooled_storage import MAX_UNCHECKED_IDLE_S, PooledStorage
 from ragline.configuration import Configuration
 from ragline.storage.database import Database
 
@@ -55,7 +55,7 @@ def end_connections(database: Database) -> int:
     return int(lost)
 
 
-@pytest.mark.parametrize("pause_s", [0.0, UNCHECKED_S + 0.1])
+@pytest.mark.parametrize("pause_s", [0.0, MAX_UNCHECKED_IDLE_S + 0.1])
 @pytest.mark.parametrize("is_webserver", [False, True])
 def test_lost_connections_are_replaced(
     configuration: Configuration, database: Database, *, is_webserver: bool, pause_s: float

@@ -14,7 +14,7 @@ import pytest
 
 from dagster_project import processes
 from dagster_project.disk_watch import DiskWatch
-from dagster_project.processes import MOST_ENDS, STOP_SIGNALS, Family, Program
+from dagster_project.processes import MAX_ENDS, STOP_SIGNALS, ProcessGroup, Program
 
 # Says one long line a moment, or ends, as a program does that needs a file.
 CHATTY = "import time\nwhile True: print('a line ' * 500, flush=True); time.sleep(0.02)"
@@ -48,7 +48,7 @@ def disk(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.fixture(autouse=True)
 def handlers() -> Iterator[None]:
-    """The signal handlers of this process, which `Family` replaces when it stops."""
+    """The signal handlers of this process, which `ProcessGroup` replaces when it stops."""
     kept = {number: signal.getsignal(number) for number in STOP_SIGNALS}
     yield
     for number, handler in kept.items():
@@ -67,36 +67,36 @@ def fill(disk: Path) -> Path:
     return ballast
 
 
-def watch_until(family: Family, condition: Callable[[], bool]) -> None:
+def watch_until(group: ProcessGroup, condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 30
     while not condition():
         assert time.monotonic() < deadline
-        family.watch(0.1)
+        group.watch(0.1)
 
 
 def test_programs_outlive_a_full_disk(disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(processes, "LONGEST_WAIT_S", 0.2)
+    monkeypatch.setattr(processes, "MAX_RESTART_DELAY_S", 0.2)
     said: list[str] = []
     needed = disk / "needed"
     ends = lambda: sum("needy ended" in line for line in said)  # noqa: E731
-    with Family(dict(os.environ), disk / "logs", said.append) as family:
-        family.start(Program("chatty", [sys.executable, "-c", CHATTY]))
+    with ProcessGroup(dict(os.environ), disk / "logs", said.append) as group:
+        group.start(Program("chatty", [sys.executable, "-c", CHATTY]))
         log = disk / "logs" / "chatty.log"
-        watch_until(family, log.exists)
+        watch_until(group, log.exists)
         ballast = fill(disk)
-        family.start(Program("needy", [sys.executable, "-c", NEEDY, str(needed)]))
-        # More often than ends a family whose programs break for another reason.
-        watch_until(family, lambda: ends() > MOST_ENDS + 1)
+        group.start(Program("needy", [sys.executable, "-c", NEEDY, str(needed)]))
+        # More often than ends a group whose programs break for another reason.
+        watch_until(group, lambda: ends() > MAX_ENDS + 1)
         full = [line for line in said if "is full" in line]
         assert len(full) == 1
         assert f"mounted at {disk}" in full[0]
         size = log.stat().st_size
         ballast.unlink()
-        watch_until(family, lambda: any("there is room again" in line for line in said))
-        watch_until(family, lambda: log.stat().st_size > size)
-        watch_until(family, lambda: needed.exists() and needed.stat().st_size > 0)
+        watch_until(group, lambda: any("has free space again" in line for line in said))
+        watch_until(group, lambda: log.stat().st_size > size)
+        watch_until(group, lambda: needed.exists() and needed.stat().st_size > 0)
         before = ends()
-        family.watch(1)
+        group.watch(1)
         assert ends() == before
         assert sum("is full" in line for line in said) == 1
 
@@ -110,18 +110,18 @@ def test_look_that_finds_no_room_ends_nothing(disk: Path) -> None:
             raise KeyboardInterrupt
         (disk / "file").write_bytes(b"0" * 65_536)
 
-    with Family(dict(os.environ), disk / "logs", said.append) as family:
+    with ProcessGroup(dict(os.environ), disk / "logs", said.append) as group:
         fill(disk)
         with pytest.raises(KeyboardInterrupt):
-            family.watch_until_stopped(look)
+            group.watch_until_stopped(look)
     assert sum("is full" in line for line in said) == 1
 
 
 def test_disk_without_room_for_a_log_of_postgres_is_full(disk: Path) -> None:
     said: list[str] = []
     watch = DiskWatch(disk, said.append)
-    assert not watch.look()
+    assert not watch.check()
     (disk / "ballast").write_bytes(b"0" * 50 * 1024**2)
-    assert watch.look_closely()
+    assert watch.check_by_writing()
     assert watch.explains_end()
     assert len(said) == 1

@@ -9,7 +9,7 @@ import pytest
 from dagster import AssetCheckSeverity, PathMetadataValue
 from sqlalchemy import text
 
-from assets.expectations import Expected, Suite, evaluate_suite
+from assets.expectations import Expectation, Suite, evaluate_suite
 from assets.suite_checks import to_check
 from assets.suite_evaluations import Evaluation
 from assets.suite_report import write_report
@@ -20,71 +20,72 @@ SUITE = Suite(
     "letters",
     "select id, body, embedding from letters",
     [
-        Expected("ids_are_unique", "No id twice.", "ExpectColumnValuesToBeUnique",
+        Expectation("ids_are_unique", "No id twice.", "ExpectColumnValuesToBeUnique",
                  {"column": "id"}, "critical"),
-        Expected("bodies_are_short", "No body over 5 characters.",
+        Expectation("bodies_are_short", "No body over 5 characters.",
                  "ExpectColumnValueLengthsToBeBetween", {"column": "body", "max_value": 5}),
-        Expected("bodies_are_known", "Every body is a known one.", "ExpectColumnValuesToBeInSet",
+        Expectation("bodies_are_known", "Every body is a known one.", "ExpectColumnValuesToBeInSet",
                  {"column": "body", "value_set": ["hi"]}, "critical"),
-        Expected("colours_are_known", "There is no such column.", "ExpectColumnValuesToBeInSet",
+        Expectation("colours_are_known", "There is no such column.", "ExpectColumnValuesToBeInSet",
                  {"column": "colour", "value_set": ["red"]}),
-        Expected("no_id_is_negative", "By a query of our own.", "UnexpectedRowsExpectation",
+        Expectation("no_id_is_negative", "By a query of our own.", "UnexpectedRowsExpectation",
                  {"unexpected_rows_query": "select id from {batch} where id < 0"}, "critical"),
     ],
 )  # fmt: skip
 
 
 @pytest.fixture
-def verdicts(database, tmp_path):
+def results(database, tmp_path):
     with database.begin() as connection:
         connection.execute(text("create table letters (id int, body text, embedding halfvec(2))"))
         connection.execute(
             text("insert into letters values (1, 'hi', '[1,0]'), (2, :body, '[0,1]')"),
             {"body": SECRET},
         )
-    found = evaluate_suite(SUITE, database.url, tmp_path / "docs")
-    return {verdict.name: verdict for verdict in found}
+    found = evaluate_suite(SUITE, database, tmp_path / "docs")
+    return {result.name: result for result in found}
 
 
-def test_verdicts_say_what_passed_what_failed_and_what_crashed(verdicts, tmp_path):
-    assert list(verdicts) == [each.name for each in SUITE.expected]
-    assert {name for name, verdict in verdicts.items() if verdict.passed} == {
+def test_results_say_what_passed_what_failed_and_what_crashed(results, tmp_path):
+    assert list(results) == [each.name for each in SUITE.expectations]
+    assert {name for name, result in results.items() if result.passed} == {
         "ids_are_unique",
         "no_id_is_negative",
     }
-    assert (verdicts["bodies_are_known"].rows, verdicts["bodies_are_known"].unexpected) == (2, 1)
-    assert {name for name, verdict in verdicts.items() if verdict.crash} == {"colours_are_known"}
-    report_shows_all_without_a_network(verdicts, tmp_path)
-    checks_say_how_grave(verdicts, tmp_path)
+    assert (results["bodies_are_known"].rows, results["bodies_are_known"].unexpected) == (2, 1)
+    assert {name for name, result in results.items() if result.error} == {"colours_are_known"}
+    report_shows_all_without_a_network(results, tmp_path)
+    checks_say_how_grave(results, tmp_path)
     docs_show_no_text_of_the_rows(tmp_path)
 
 
-def report_shows_all_without_a_network(verdicts, tmp_path):
-    evaluation = Evaluation("t", "run-1", datetime.now(UTC), list(verdicts.values()))
+def report_shows_all_without_a_network(results, tmp_path):
+    evaluation = Evaluation("t", "run-1", datetime.now(UTC), list(results.values()))
     write_report(tmp_path / "docs", SUITE, evaluation)
     page = (tmp_path / "docs" / "summary.html").read_text("utf-8")
     assert "Expectations on letters" in page
-    assert "2 passed, 3 did not" in page
-    assert all(each.description in page for each in SUITE.expected)
+    assert "2 passed, 3 failed" in page
+    assert all(each.description in page for each in SUITE.expectations)
     assert "//" not in page.replace("<!doctype", "")
-    check = to_check(SUITE.expected[0], verdicts["ids_are_unique"], evaluation, tmp_path / "docs")
+    docs = tmp_path / "docs"
+    check = to_check(SUITE.expectations[0], results["ids_are_unique"], evaluation, docs)
     report = check.metadata["report"]
     assert isinstance(report, PathMetadataValue)
     assert Path(report.path or "") == tmp_path / "docs" / "summary.html"
     assert "file://" not in str(check.metadata)
 
 
-def checks_say_how_grave(verdicts, tmp_path):
-    evaluation = Evaluation("t", "run", datetime.now(UTC), list(verdicts.values()))
+def checks_say_how_grave(results, tmp_path):
+    evaluation = Evaluation("t", "run", datetime.now(UTC), list(results.values()))
     checks = {
-        each.name: to_check(each, verdicts[each.name], evaluation, tmp_path / "docs")
-        for each in SUITE.expected
+        each.name: to_check(each, results[each.name], evaluation, tmp_path / "docs")
+        for each in SUITE.expectations
     }
     assert checks["bodies_are_short"].severity is AssetCheckSeverity.WARN
     assert checks["bodies_are_known"].severity is AssetCheckSeverity.ERROR
     # A warning that could not be evaluated: ours to mend, so an error, and it says so.
     assert checks["colours_are_known"].severity is AssetCheckSeverity.ERROR
-    assert "colour" in str(checks["colours_are_known"].metadata["the_check_itself_failed"].value)
+    assert "colour" in str(checks["colours_are_known"].metadata["evaluation_error"].value)
     assert SECRET not in str(checks)
 
 

@@ -21,7 +21,7 @@ import pytest
 from lifecycle_doubles import HashEmbedder, TreeRunContext, TreeSource, make_run_context
 from sqlalchemy import make_url, text
 
-from dagster_project.due_syncs import LastSync, Memory
+from dagster_project.due_syncs import LastSync, SensorCursor
 from dagster_project.sensors import judge_probe, judge_source_checks
 from ragline.errors import EncryptedDocumentError, ParserTimeoutError
 from ragline.lifecycle.chunks import build_chunks
@@ -107,7 +107,7 @@ class Watched:
     is_web: bool = False
     tree: TreeSource = field(default_factory=TreeSource)
     embedder: HashEmbedder = field(default_factory=HashEmbedder)
-    memory: Memory = field(default_factory=Memory)
+    memory: SensorCursor = field(default_factory=SensorCursor)
     last: LastSync = field(default_factory=LastSync)
     runs: int = 0
 
@@ -131,7 +131,7 @@ class Watched:
         (settings,) = run_context.configuration.sources
         probe, now = self.tree.probe(), self.clock.now()
         due, _ = judge_probe(self.database, settings, self.memory, self.last, probe, now)
-        if isinstance(due, Memory):
+        if isinstance(due, SensorCursor):
             self.memory = due
             self.run()
 

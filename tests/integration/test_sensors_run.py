@@ -39,7 +39,7 @@ from assets.keys import source_key
 from dagster_project.definitions import build_definitions
 from dagster_project.instance import open_instance
 from dagster_project.jobs import PROOF_JOB, RETENTION_JOB, list_keys
-from dagster_project.syncing import run_sync
+from dagster_project.sync_runs import run_sync
 from ragline.configuration import Configuration
 from ragline.embedder.embedder import Embedder
 from ragline.lifecycle.run_context import RunContext

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from dagster_project import child_logs
-from dagster_project.child_logs import ChildLog, is_error
+from dagster_project.child_logs import ChildLog, is_error_line
 from dagster_project.pipeline_watch import describe_sync
+from ragline.lifecycle.finished_syncs import FinishedSync
 
-NOTHING = {
-    "source": "handbook-files", "error": None, "added": 0, "changed": 0, "removed": 0, "held": 0,
-    "failed": 0, "quarantined": 0, "visible_count": 0, "visible_documents": None,
-    "visible_seconds": None, "forgotten_count": 0, "forgotten_documents": None,
-    "forgotten_seconds": None, "failed_documents": None,
-}  # fmt: skip
+NOTHING = FinishedSync(
+    source="handbook-files", run_id="run", finished_at=datetime(2026, 5, 4, tzinfo=UTC),
+    error=None, added=0, changed=0, removed=0, held=0, failed=0, quarantined=0, visible_count=0,
+    visible_documents=None, visible_seconds=None, forgotten_count=0, forgotten_documents=None,
+    forgotten_seconds=None, failed_documents=None,
+)  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -61,11 +64,11 @@ NOTHING = {
     ],
 )
 def test_sync_is_one_line_without_zeros(changes, line):
-    assert describe_sync(NOTHING | changes, None) == line
+    assert describe_sync(replace(NOTHING, **changes), None) == line
 
 
 def test_trouble_that_was_there_before_is_not_told_again():
-    quarantined = NOTHING | {"quarantined": 1, "failed_documents": ["x.pdf"]}
+    quarantined = replace(NOTHING, quarantined=1, failed_documents=["x.pdf"])
     assert describe_sync(quarantined, None) == "handbook-files: 1 quarantined (x.pdf)"
     assert describe_sync(quarantined, (0, 1)) == ""
     assert describe_sync(NOTHING, (0, 1)) == ""
@@ -85,11 +88,11 @@ def test_trouble_that_was_there_before_is_not_told_again():
     ],
 )
 def test_only_errors_are_shown_and_each_once(line: str, tells: bool):
-    assert is_error(line) is tells
+    assert is_error_line(line) is tells
 
 
 def test_log_is_bounded_and_lines_are_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(child_logs, "MOST_BYTES", 1_000)
+    monkeypatch.setattr(child_logs, "MAX_FILE_BYTES", 1_000)
     log = ChildLog(tmp_path / "logs" / "api.log")
     assert log.write(b"one\ntw") == ["one"]
     assert log.write(b"o\n") == ["two"]
@@ -99,7 +102,7 @@ def test_log_is_bounded_and_lines_are_whole(tmp_path: Path, monkeypatch: pytest.
     files = sorted(path.name for path in (tmp_path / "logs").iterdir())
     assert files == ["api.log", "api.log.1"]
     assert sum(path.stat().st_size for path in (tmp_path / "logs").iterdir()) < 3_000
-    assert len(log.last_lines) == child_logs.LAST_LINES
+    assert len(log.last_lines) == child_logs.MAX_LAST_LINES
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")

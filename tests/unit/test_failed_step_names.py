@@ -1,11 +1,11 @@
-"""The first line of a failed step names an error as the list of errors does."""
+"""The error of a failed step has the name that the list of errors has."""
 
 from __future__ import annotations
 
 import pytest
-from dagster_shared.error import SerializableErrorInfo
 
-from dagster_project.syncing import _name_error
+from dagster_project.dagster_internals import SerializableErrorInfo
+from dagster_project.step_errors import describe_step_error
 
 
 @pytest.mark.parametrize(
@@ -18,4 +18,4 @@ from dagster_project.syncing import _name_error
     ],
 )
 def test_own_errors_are_named_without_their_module(message: str, line: str) -> None:
-    assert _name_error(SerializableErrorInfo(message, [], "SomeError")) == line
+    assert describe_step_error(SerializableErrorInfo(message, [], "SomeError")) == line

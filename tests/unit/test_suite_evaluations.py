@@ -7,55 +7,57 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from assets.expectations import Expected, Suite, Verdict, find_exception
+from assets.expectations import Expectation, ExpectationResult, Suite, find_exception
 from assets.suite_evaluations import (
     FILE,
-    HOLDS_FOR,
+    MAX_EVALUATION_AGE,
     Evaluation,
-    keep_evaluation,
-    name_target,
+    fingerprint_suite,
     read_evaluation,
+    store_evaluation,
 )
 
 NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
-VERDICT = Verdict("ids_are_unique", passed=True, rows=3, unexpected=0, observed=None, crash=None)
-EVALUATION = Evaluation("target", "run-1", NOW, [VERDICT])
-SUITE = Suite("s", "select 1", [Expected("ids_are_unique", "No id twice.", "ExpectX", {"a": 1})])
+RESULT = ExpectationResult(
+    "ids_are_unique", passed=True, rows=3, unexpected=0, observed=None, error=None
+)
+EVALUATION = Evaluation("target", "run-1", NOW, [RESULT])
+SUITE = Suite("s", "select 1", [Expectation("ids_are_unique", "No id twice.", "ExpectX", {"a": 1})])
 
 
 def test_kept_evaluation_is_read_back_whole(tmp_path):
-    keep_evaluation(tmp_path, EVALUATION)
+    store_evaluation(tmp_path, EVALUATION)
     assert read_evaluation(tmp_path) == EVALUATION
 
 
 def test_evaluation_of_other_rows_does_not_hold():
-    assert EVALUATION.holds("target", NOW)
-    assert not EVALUATION.holds("another target", NOW)
+    assert EVALUATION.is_valid_for("target", NOW)
+    assert not EVALUATION.is_valid_for("another target", NOW)
 
 
 def test_old_evaluation_does_not_hold():
-    assert EVALUATION.holds("target", NOW + HOLDS_FOR - timedelta(seconds=1))
-    assert not EVALUATION.holds("target", NOW + HOLDS_FOR)
+    assert EVALUATION.is_valid_for("target", NOW + MAX_EVALUATION_AGE - timedelta(seconds=1))
+    assert not EVALUATION.is_valid_for("target", NOW + MAX_EVALUATION_AGE)
 
 
 def test_evaluation_with_a_crash_is_not_kept(tmp_path):
-    keep_evaluation(tmp_path, EVALUATION)
-    keep_evaluation(tmp_path, replace(EVALUATION, verdicts=[replace(VERDICT, crash="no table")]))
+    store_evaluation(tmp_path, EVALUATION)
+    store_evaluation(tmp_path, replace(EVALUATION, results=[replace(RESULT, error="no table")]))
     assert read_evaluation(tmp_path) is None
 
 
-@pytest.mark.parametrize("content", ["", "{}", "[1]", '{"target": 1', '{"target": "t"}'])
+@pytest.mark.parametrize("content", ["", "{}", "[1]", '{"fingerprint": 1', '{"fingerprint": "t"}'])
 def test_damaged_file_counts_as_none(tmp_path, content):
     (tmp_path / FILE).write_text(content, encoding="utf-8")
     assert read_evaluation(tmp_path) is None
 
 
 def test_target_follows_the_rows_and_the_suite():
-    known = name_target(SUITE, "rows")
+    known = fingerprint_suite(SUITE, "rows")
     stricter = replace(SUITE.expected[0], arguments={"a": 2})
-    assert known == name_target(SUITE, "rows")
-    assert known != name_target(SUITE, "other rows")
-    assert known != name_target(replace(SUITE, expected=[stricter]), "rows")
+    assert known == fingerprint_suite(SUITE, "rows")
+    assert known != fingerprint_suite(SUITE, "other rows")
+    assert known != fingerprint_suite(replace(SUITE, expected=[stricter]), "rows")
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,7 @@
-"""A sync in this process: one Dagster run over the chosen sources, and what it did."""
+"""The Dagster runs of one sync in this process, and the sync's outcome."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,7 +9,6 @@ from datetime import UTC, datetime
 from time import perf_counter
 from typing import Any
 
-import sqlalchemy.exc
 from dagster import (
     AssetKey,
     DagsterEventType,
@@ -20,34 +18,28 @@ from dagster import (
     JobDefinition,
     ResourceDefinition,
 )
-from dagster_postgres.utils import DagsterPostgresException
-from dagster_shared.error import SerializableErrorInfo
 
 from assets.entry_checks import blocking_keys
 from assets.keys import index_key, source_key
 from assets.process_tags import process_tags
 from dagster_project.definitions import build_definitions
-from dagster_project.instance import open_instance
+from dagster_project.instance import end_dead_runs, open_instance
 from dagster_project.jobs import SOURCES_TAG, SYNC_JOB, list_collection_keys, list_keys
-from dagster_project.unfinished_runs import end_dead_runs
+from dagster_project.pooled_storage import named_storage_errors
+from dagster_project.step_errors import describe_step_error
 from ragline.configuration import Configuration
-from ragline.errors import DatabaseUnavailableError
 from ragline.lifecycle.run_context import RunContext
 from ragline.lifecycle.source_syncs import SourceSync, merge_syncs, read_sync_reports
 from ragline.progress import Progress
 from ragline.storage.database import Database
 
-# How an error's class is named when a server went away, whichever library met it.
-LOST_SERVER = ("OperationalError", "InterfaceError", "AdminShutdown", "DagsterPostgresException")
-# What an error is listed under in docs/errors.md has no module before it.
-OWN_MODULE = re.compile(r"^(?:ragline|assets|dagster_project|retrieval_api)(?:\.\w+)*\.(?=[A-Z])")
-# Its events go to the storage and the UI; the terminal is for the progress.
+# Dagster's log goes to its storage and the UI. The terminal shows the progress.
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
 @dataclass(frozen=True, slots=True)
 class FailedCheck:
-    """A check that did not pass: of which asset, how grave."""
+    """A failed check: its asset, its name, and its severity (WARN or ERROR)."""
 
     asset: str
     check: str
@@ -56,7 +48,7 @@ class FailedCheck:
 
 @dataclass(frozen=True, slots=True)
 class FailedStep:
-    """A step of the run that raised, and the first line of why."""
+    """A failed step of the run, and the first line of its error."""
 
     step: str
     error: str
@@ -64,8 +56,10 @@ class FailedStep:
 
 @dataclass(frozen=True, slots=True)
 class CollectionSync:
-    """What a sync left of a collection. `is_published` says whether its index was seen to;
-    without that the counts are None, and what was live before is live still.
+    """The state of a collection after a sync.
+
+    `is_published` says whether the stage `publish` ran. If it did not, the other values are None
+    and the live generation is unchanged.
     """
 
     collection: str
@@ -80,7 +74,7 @@ class CollectionSync:
 
 @dataclass(frozen=True, slots=True)
 class SyncOutcome:
-    """What one sync did. `ok` is false when a source or a stage failed."""
+    """The outcome of one sync. `ok` is false if a source or a stage failed."""
 
     run_id: str
     ok: bool
@@ -93,8 +87,8 @@ class SyncOutcome:
 
 
 @dataclass(frozen=True)
-class _Bench:
-    """What the runs of one sync are made with."""
+class _SyncRun:
+    """What each Dagster run of one sync needs."""
 
     configuration: Configuration
     database: Database
@@ -102,8 +96,8 @@ class _Bench:
     names: Sequence[str]
     job: JobDefinition
 
-    def run(self, keys: Iterable[AssetKey]) -> ExecuteInProcessResult:
-        """One run over some assets and their checks; a failed asset stops what stands on it."""
+    def execute(self, keys: Iterable[AssetKey]) -> ExecuteInProcessResult:
+        """Run some assets and their checks. A failed asset stops the assets downstream of it."""
         tags = {SOURCES_TAG: ",".join(self.names), **process_tags()}
         return self.job.execute_in_process(
             asset_selection=list(keys),
@@ -117,62 +111,50 @@ class _Bench:
 def run_sync(
     configuration: Configuration, database: Database, names: Sequence[str], progress: Progress
 ) -> SyncOutcome:
-    """Materialise the pipeline of the named sources as one run that the UI shows too.
+    """Sync the named sources in a Dagster run, which the UI shows.
 
-    A source that fails does not stop the others. Where it held back the index that it shares
-    with them, that is published by a second run. Where a run left a build for changes that came
-    meanwhile, the next run serves them and goes on with it.
+    A failed source does not stop the others. More runs follow in two cases. A run leaves the rest
+    of a build when a source has changed: the next run serves the changes and continues the build.
+    An unreachable source blocks publishing its collection: a run publishes the other sources.
 
     Raises:
-        DatabaseUnavailableError: Dagster could not note down what happened.
+        DatabaseUnavailableError: Dagster's storage does not answer.
     """
     started = perf_counter()
     definitions = build_definitions(
-        configuration, run_context=_share(configuration, database, progress)
+        configuration, run_context=_share_database(configuration, database, progress)
     )
-    with _named_errors(), open_instance(configuration, database) as instance:
+    with named_storage_errors(), open_instance(configuration, database) as instance:
         end_dead_runs(instance)
         job = definitions.resolve_job_def(SYNC_JOB)
-        bench = _Bench(configuration, database, instance, names, job)
-        runs = [bench.run(list_keys(configuration, names))]
-        while left := _list_paused(bench, runs[-1]):
-            runs.append(bench.run(list_keys(configuration, left)))
-        late = find_held_back(configuration, names, runs[0])
-        if late:
-            runs.append(bench.run(late))
-    return _describe(bench, runs, perf_counter() - started)
+        sync_run = _SyncRun(configuration, database, instance, names, job)
+        runs = [sync_run.execute(list_keys(configuration, names))]
+        while paused := _list_paused(sync_run, runs[-1]):
+            runs.append(sync_run.execute(list_keys(configuration, paused)))
+        if unpublished := list_unpublished(configuration, names, runs[0]):
+            runs.append(sync_run.execute(unpublished))
+    return _describe(sync_run, runs, perf_counter() - started)
 
 
-@contextmanager
-def _named_errors() -> Iterator[None]:
-    """Say which server went away, when it is Dagster that meets it first."""
-    try:
-        yield
-    except (sqlalchemy.exc.OperationalError, DagsterPostgresException) as error:
-        # Dagster's own error says how often it tried; its cause says why that was in vain.
-        lost = error.__cause__ if isinstance(error, DagsterPostgresException) else error
-        said = str(getattr(lost, "orig", lost)).strip().splitlines() or [type(error).__name__]
-        raise DatabaseUnavailableError(f"Postgres does not answer: {said[0]}") from error
-
-
-def _list_paused(bench: _Bench, run: ExecuteInProcessResult) -> list[str]:
-    """The sources of which a run that ended well left a build to the next one."""
+def _list_paused(sync_run: _SyncRun, run: ExecuteInProcessResult) -> list[str]:
+    """The sources of a successful run that left the rest of a build to the next run."""
     if not run.success:
         return []
-    reports = read_sync_reports(bench.database, run.run_id)
-    return [name for name in bench.names if name in reports and reports[name].build_left]
+    reports = read_sync_reports(sync_run.database, run.run_id)
+    return [name for name in sync_run.names if name in reports and reports[name].build_left]
 
 
-def find_held_back(
+def list_unpublished(
     configuration: Configuration, names: Sequence[str], result: ExecuteInProcessResult
 ) -> list[AssetKey]:
-    """The indexes that only an unreachable source kept from being published, with what follows.
+    """The search indexes that only an unreachable source blocked, and their evaluations.
 
-    A stage that failed, or a check, is another matter: what it left must not be served.
+    An index that a failed stage or a failed check blocked is not among them: it must not be
+    published.
     """
     made = _list_materialized(result)
     passed = {c.asset_check_key for c in result.get_asset_check_evaluations() if c.passed}
-    late: list[AssetKey] = []
+    unpublished: list[AssetKey] = []
     for collection in dict.fromkeys(configuration.source(name).collection for name in names):
         reached = [
             name
@@ -180,19 +162,19 @@ def find_held_back(
             if configuration.source(name).collection == collection
             and source_key(name, "documents") in made
         ]
-        is_sound = all(
+        is_valid = all(
             source_key(name, "entries") in made and passed.issuperset(blocking_keys(name))
             for name in reached
         )
-        if reached and is_sound and index_key(collection) not in made:
-            late.extend(list_collection_keys(configuration, collection))
-    return late
+        if reached and is_valid and index_key(collection) not in made:
+            unpublished.extend(list_collection_keys(configuration, collection))
+    return unpublished
 
 
-def _share(
+def _share_database(
     configuration: Configuration, database: Database, progress: Progress
 ) -> ResourceDefinition:
-    """The run_context of a run that uses the open database and shows its progress here."""
+    """A resource whose run contexts use the open database and show their progress here."""
 
     @contextmanager
     def open_run_context(context: InitResourceContext) -> Iterator[RunContext]:
@@ -203,12 +185,14 @@ def _share(
     return ResourceDefinition(open_run_context)
 
 
-def _describe(bench: _Bench, runs: Sequence[ExecuteInProcessResult], seconds: float) -> SyncOutcome:
-    # Of a check that several runs made, the last verdict counts.
+def _describe(
+    sync_run: _SyncRun, runs: Sequence[ExecuteInProcessResult], seconds: float
+) -> SyncOutcome:
+    # If several runs evaluated a check, its last result counts.
     checks = {
         check.asset_check_key: check for run in runs for check in run.get_asset_check_evaluations()
     }.values()
-    reports = merge_syncs([read_sync_reports(bench.database, run.run_id) for run in runs])
+    reports = merge_syncs([read_sync_reports(sync_run.database, run.run_id) for run in runs])
     failed = [step for run in runs for step in _list_failed_steps(run)]
     failed += _list_unlisted(reports, runs[0])
     return SyncOutcome(
@@ -216,10 +200,10 @@ def _describe(bench: _Bench, runs: Sequence[ExecuteInProcessResult], seconds: fl
         ok=not failed and all(run.success for run in runs),
         seconds=seconds,
         sources={
-            name: reports.get(name) or _never_begun(bench.configuration, name, failed)
-            for name in bench.names
+            name: reports.get(name) or _describe_unstarted(sync_run.configuration, name, failed)
+            for name in sync_run.names
         },
-        collections=_describe_collections(bench, runs),
+        collections=_describe_collections(sync_run, runs),
         checks_passed=sum(check.passed for check in checks),
         checks_failed=[
             FailedCheck(check.asset_key.to_user_string(), check.check_name, check.severity.value)
@@ -233,7 +217,7 @@ def _describe(bench: _Bench, runs: Sequence[ExecuteInProcessResult], seconds: fl
 def _list_unlisted(
     reports: Mapping[str, SourceSync], run: ExecuteInProcessResult
 ) -> list[FailedStep]:
-    """The first stages of the sources that could not be listed: to Dagster they are skipped."""
+    """The first stages of unreachable sources, which Dagster does not report as failed."""
     made = _list_materialized(run)
     return [
         FailedStep(_name_first_step(name), report.error)
@@ -247,7 +231,7 @@ def _name_first_step(source: str) -> str:
     return source_key(source, "documents").path[0]
 
 
-def _never_begun(
+def _describe_unstarted(
     configuration: Configuration, name: str, failed: Sequence[FailedStep]
 ) -> SourceSync:
     """The report of a source whose first stage failed before it could write one."""
@@ -263,7 +247,7 @@ def _never_begun(
 
 
 def _describe_collections(
-    bench: _Bench, runs: Sequence[ExecuteInProcessResult]
+    sync_run: _SyncRun, runs: Sequence[ExecuteInProcessResult]
 ) -> dict[str, CollectionSync]:
     published = {
         event.asset_key: {
@@ -272,7 +256,9 @@ def _describe_collections(
         for run in runs
         for event in run.get_asset_materialization_events()
     }
-    collections = dict.fromkeys(bench.configuration.source(name).collection for name in bench.names)
+    collections = dict.fromkeys(
+        sync_run.configuration.source(name).collection for name in sync_run.names
+    )
     return {
         name: _describe_collection(name, published.get(index_key(name))) for name in collections
     }
@@ -302,23 +288,8 @@ def _list_materialized(result: ExecuteInProcessResult) -> set[AssetKey]:
 
 
 def _list_failed_steps(result: ExecuteInProcessResult) -> list[FailedStep]:
-    failed = []
-    for event in result.filter_events(
-        lambda event: event.event_type == DagsterEventType.STEP_FAILURE
-    ):
-        root = event.step_failure_data.error
-        while root is not None and root.cause is not None:
-            root = root.cause
-        failed.append(FailedStep(event.step_key or "", _name_error(root)))
-    return failed
-
-
-def _name_error(error: SerializableErrorInfo | None) -> str:
-    """The first line of an error, under a name that the list of errors has where it is known."""
-    if error is None:
-        return "no reason given"
-    # Great Expectations puts its traceback behind its message.
-    said = error.message.strip().splitlines()[0].partition("Traceback: ")[0].strip()
-    if error.cls_name not in LOST_SERVER and "OperationalError" not in said:
-        return OWN_MODULE.sub("", said)
-    return f"{DatabaseUnavailableError.__name__}: Postgres does not answer: {said}"
+    failures = result.filter_events(lambda event: event.event_type == DagsterEventType.STEP_FAILURE)
+    return [
+        FailedStep(event.step_key or "", describe_step_error(event.step_failure_data.error))
+        for event in failures
+    ]

@@ -1,7 +1,7 @@
--- One row: the work that waits for the next run of a source: listed_probe, is_locked (a run has
--- locked it), build_left (documents that the last run left of a build), failed_at and failure (start
--- and error of the last run, if it did not complete all its stages), and counts: retries that are
--- due, and since the time :since, documents that became pending and removals that started.
+-- The work that waits for the next sync of a source, in one row: the probe of its last listing;
+-- whether a run or a command has locked it; for the last run: the documents that it left out of a
+-- build, and its start and error if it did not complete all stages; retries that are due; documents
+-- that became pending, and removals that began, after :since (null: at any time).
 select
   source.listed_probe,
   exists (
@@ -16,7 +16,7 @@ select
   ) as is_locked,
   last.build_left,
   case when last.finished_at is null then last.started_at end as failed_at,
-  case when last.finished_at is null then last.error end as failure,
+  case when last.finished_at is null then last.error end as last_error,
   work.*
 from (select 1 as one) as always
 left join ragline.sources as source on source.name = cast(:source as text)
@@ -31,17 +31,17 @@ cross join lateral (
   select
     count(*) filter (
       where d.state in ('failed', 'unsupported') and d.next_attempt_at <= now()
-    ) as retries,
+    ) as due_retries,
     count(*) filter (
       where
         d.state = 'pending'
         and (cast(:since as timestamptz) is null or d.noticed_at > cast(:since as timestamptz))
-    ) as reopened,
+    ) as pending_documents,
     count(*) filter (
       where
         d.state = 'missing'
         and (cast(:since as timestamptz) is null or d.missing_since > cast(:since as timestamptz))
-    ) as leaving
+    ) as unfinished_removals
   from ragline.documents as d
   where d.source_id = source.id and d.state <> 'ready'
 ) as work

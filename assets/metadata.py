@@ -1,28 +1,31 @@
-"""Small tables as Dagster's UI shows them."""
+"""Metadata of materializations and checks: its type, and tables for Dagster's UI."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from dagster import MetadataValue, TableColumn, TableMetadataValue, TableRecord, TableSchema
 
 from ragline.lifecycle.ledger import Failure
 
-SHOWN_FAILURES = 50
+# What Dagster accepts as metadata: plain values, and its own MetadataValue.
+Metadata = Mapping[str, Any]
+MAX_SHOWN_FAILURES = 50
 
 
 def failure_table(failures: Sequence[Failure]) -> TableMetadataValue:
-    """The documents that could not be read, the first SHOWN_FAILURES of them by name."""
+    """The documents that could not be read: at most the first MAX_SHOWN_FAILURES."""
     columns = ["document", "state", "error", "reason"]
     rows = [
         (failure.document_id, failure.state, failure.error_name, failure.error)
-        for failure in failures[:SHOWN_FAILURES]
+        for failure in failures[:MAX_SHOWN_FAILURES]
     ]
     return make_table(columns, rows)
 
 
 def make_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> TableMetadataValue:
-    """A small table; every cell becomes text unless it is a number or a truth value."""
+    """A table; a cell that is not a number, a boolean or None becomes text."""
     records = [
         TableRecord(dict(zip(columns, (_cell(value) for value in row), strict=True)))
         for row in rows

@@ -1,0 +1,52 @@
+"""The syncs that finished since a time, with the documents that each made visible or forgot."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from ragline.storage.database import Database
+from ragline.storage.statements import load_statement
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedSync:
+    """One run's result for one source.
+
+    Counts are documents. The lists name the first three documents; None stands for an empty list.
+    `visible_seconds` and `forgotten_seconds` are the longest times that a change or a removal
+    took. `failed_documents` are the newest failed or quarantined documents of the source.
+    """
+
+    source: str
+    run_id: str
+    finished_at: datetime
+    error: str | None
+    added: int
+    changed: int
+    removed: int
+    held: int
+    failed: int
+    quarantined: int
+    visible_count: int
+    visible_documents: Sequence[str] | None
+    visible_seconds: float | None
+    forgotten_count: int
+    forgotten_documents: Sequence[str] | None
+    forgotten_seconds: float | None
+    failed_documents: Sequence[str] | None
+
+
+def list_finished_syncs(database: Database, since: datetime) -> list[FinishedSync]:
+    """The syncs that finished after `since`, by the database's clock, in order of their end."""
+    statement = load_statement("status/select_finished_syncs")
+    with database.connect() as connection:
+        rows = connection.execute(statement, {"since": since}).mappings()
+        return [FinishedSync(**row) for row in rows]
+
+
+def read_database_time(database: Database) -> datetime:
+    """The time of the database's clock, which sets all stored times."""
+    with database.connect() as connection:
+        return connection.execute(load_statement("storage/select_clock")).scalar_one()

@@ -1,0 +1,78 @@
+"""The work that waits for the next sync of a source and that its probe does not show.
+
+Whether a sync is due is decided in `dagster_project.due_syncs`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from ragline.errors import SourceUnavailableError
+from ragline.storage.database import Database
+from ragline.storage.statements import load_statement
+
+
+@dataclass(frozen=True, slots=True)
+class PendingWork:
+    """What the database says about a source before its next sync.
+
+    Attributes:
+        listed_probe: The probe that belongs to the last listing.
+        is_locked: Whether a run or a command is syncing the source now.
+        due_retries: Failed and unsupported documents whose next attempt is due.
+        pending_documents: Documents that a sync proof or a command made pending again.
+        unfinished_removals: Missing documents whose entries are not deleted yet.
+        failed_at: The start of the last run if it did not complete all stages, in seconds since
+            1970. It is not always a run of the sensor.
+        last_error: The error of that run.
+        unbuilt_documents: Documents that the last run left out of a build, for the next run.
+    """
+
+    listed_probe: str | None = None
+    is_locked: bool = False
+    due_retries: int = 0
+    pending_documents: int = 0
+    unfinished_removals: int = 0
+    failed_at: float | None = None
+    last_error: str | None = None
+    unbuilt_documents: int | None = None
+
+    @property
+    def has_listing_failed(self) -> bool:
+        """Whether the last run could not list the source, even if a probe succeeds."""
+        return self.failed_at is not None and (self.last_error or "").startswith(
+            SourceUnavailableError.__name__
+        )
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no work waits."""
+        return not (
+            self.due_retries
+            or self.pending_documents
+            or self.unfinished_removals
+            or self.unbuilt_documents
+        )
+
+
+def read_pending_work(database: Database, source: str, since: float | None) -> PendingWork:
+    """The pending work of a source.
+
+    `since` is the start of its last run in seconds since 1970: documents that were pending before
+    it are not counted, because that run saw them. None counts all.
+    """
+    since_at = None if since is None else datetime.fromtimestamp(since, UTC)
+    statement = load_statement("lifecycle/select_pending_work")
+    with database.connect() as connection:
+        row = connection.execute(statement, {"source": source, "since": since_at}).one()
+    return PendingWork(
+        listed_probe=row.listed_probe,
+        is_locked=row.is_locked,
+        due_retries=row.due_retries,
+        pending_documents=row.pending_documents,
+        unfinished_removals=row.unfinished_removals,
+        failed_at=None if row.failed_at is None else row.failed_at.timestamp(),
+        last_error=row.last_error,
+        unbuilt_documents=row.build_left,
+    )
