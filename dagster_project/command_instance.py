@@ -38,7 +38,7 @@ class CommandInstance(DagsterInstance):
         return InstanceRef.config_defaults(base_dir)
 
     def create_run_for_job(self, *arguments: Any, **options: Any) -> DagsterRun:
-        """Create a run as the base class does; add the origin of the job if there is none."""
+        """Create a run as the base class does; add the job's origin if it is missing."""
         job = options["job_def"]
         options.setdefault("remote_job_origin", locate_job(job.name))
         return super().create_run_for_job(*arguments, **options)

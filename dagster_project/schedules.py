@@ -13,11 +13,11 @@ from dagster import (
 )
 
 from assets.entry_checks import full_proof_key
+from dagster_project.instance import SOURCE_TAG
 from dagster_project.jobs import (
     PROOF_JOB,
     QUALITY_JOB,
     RETENTION_JOB,
-    SOURCE_TAG,
     SYNC_JOB,
     list_keys,
 )

@@ -42,7 +42,8 @@ from dagster_project.due_syncs import (
     max_sync_age_s,
     probe_interval_s,
 )
-from dagster_project.jobs import PROOF_JOB, SOURCE_TAG, SOURCES_TAG, sync_job_name
+from dagster_project.instance import SOURCE_TAG
+from dagster_project.jobs import PROOF_JOB, SOURCES_TAG, sync_job_name
 from dagster_project.step_errors import describe_step_error
 from ragline.alarms import Alarm
 from ragline.configuration import Configuration

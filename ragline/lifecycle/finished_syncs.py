@@ -14,7 +14,7 @@ from ragline.storage.statements import load_statement
 class FinishedSync:
     """One run's result for one source.
 
-    Counts are documents. The lists name the first three documents; None stands for an empty list.
+    Counts are documents. A list names the first three documents; it is None if it is empty.
     `visible_seconds` and `forgotten_seconds` are the longest times that a change or a removal
     took. `failed_documents` are the newest failed or quarantined documents of the source.
     """
@@ -49,4 +49,5 @@ def list_finished_syncs(database: Database, since: datetime) -> list[FinishedSyn
 def read_database_time(database: Database) -> datetime:
     """The time of the database's clock, which sets all stored times."""
     with database.connect() as connection:
-        return connection.execute(load_statement("storage/select_clock")).scalar_one()
+        now: datetime = connection.execute(load_statement("storage/select_clock")).scalar_one()
+    return now

@@ -206,7 +206,7 @@ def test_full_disk_does_not_end_dev(dev_on_small_disk: Dev):
     assert postgres is not None
     psutil.Process(postgres).kill()
     dev.wait_for_line("the database does not answer")
-    # Long enough for several attempts in vain.
+    # Long enough for several attempts that fail.
     time.sleep(10)
     assert dev.process.poll() is None, dev.log.read_text()
 

@@ -115,7 +115,7 @@ def site(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(embeddings, "MIN_BUILD_TEXTS", 1)
     tree = TreeSource()
     for number in range(DOCUMENTS):
-        tree.write(f"note-{number}", f"the note number {number} is alone here")
+        tree.write(f"note-{number}", f"the note number {number} has a text of its own")
     site = Site(database, tmp_path, tree)
     site.sync("hash")
     return site

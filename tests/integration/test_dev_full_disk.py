@@ -16,7 +16,7 @@ from dagster_project import processes
 from dagster_project.disk_watch import DiskWatch
 from dagster_project.processes import MAX_ENDS, STOP_SIGNALS, ProcessGroup, Program
 
-# Says one long line a moment, or ends, as a program does that needs a file.
+# Prints a long line repeatedly; or ends because it cannot write a file.
 CHATTY = "import time\nwhile True: print('a line ' * 500, flush=True); time.sleep(0.02)"
 NEEDY = """
 import sys, time
@@ -85,7 +85,7 @@ def test_programs_outlive_a_full_disk(disk: Path, monkeypatch: pytest.MonkeyPatc
         watch_until(group, log.exists)
         ballast = fill(disk)
         group.start(Program("needy", [sys.executable, "-c", NEEDY, str(needed)]))
-        # More often than ends a group whose programs break for another reason.
+        # More often than a program may end for another reason.
         watch_until(group, lambda: ends() > MAX_ENDS + 1)
         full = [line for line in said if "is full" in line]
         assert len(full) == 1
@@ -101,19 +101,19 @@ def test_programs_outlive_a_full_disk(disk: Path, monkeypatch: pytest.MonkeyPatc
         assert sum("is full" in line for line in said) == 1
 
 
-def test_look_that_finds_no_room_ends_nothing(disk: Path) -> None:
+def test_poll_that_meets_a_full_disk_ends_nothing(disk: Path) -> None:
     said: list[str] = []
-    turns = iter(range(3))
+    calls = iter(range(3))
 
-    def look() -> None:
-        if next(turns) == 2:
+    def poll() -> None:
+        if next(calls) == 2:
             raise KeyboardInterrupt
         (disk / "file").write_bytes(b"0" * 65_536)
 
     with ProcessGroup(dict(os.environ), disk / "logs", said.append) as group:
         fill(disk)
         with pytest.raises(KeyboardInterrupt):
-            group.watch_until_stopped(look)
+            group.watch_until_stopped(poll)
     assert sum("is full" in line for line in said) == 1
 
 

@@ -1,4 +1,4 @@
-"""The bridge over the real Great Expectations and a real table."""
+"""Suites evaluated by the real Great Expectations over a real table."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def checks_say_how_grave(results, tmp_path):
     }
     assert checks["bodies_are_short"].severity is AssetCheckSeverity.WARN
     assert checks["bodies_are_known"].severity is AssetCheckSeverity.ERROR
-    # A warning that could not be evaluated: ours to mend, so an error, and it says so.
+    # A warning that could not be evaluated is an error: the fault is Ragline's.
     assert checks["colours_are_known"].severity is AssetCheckSeverity.ERROR
     assert "colour" in str(checks["colours_are_known"].metadata["evaluation_error"].value)
     assert SECRET not in str(checks)

@@ -96,7 +96,7 @@ class SiteSource(TreeSource):
 
 @dataclass
 class Watched:
-    """A source, its sensor's memory, and the runs that the sensor asks for."""
+    """A source, the cursor of its sensor, and the runs that the sensor asks for."""
 
     name: str
     database: Database
@@ -107,7 +107,7 @@ class Watched:
     is_web: bool = False
     tree: TreeSource = field(default_factory=TreeSource)
     embedder: HashEmbedder = field(default_factory=HashEmbedder)
-    memory: SensorCursor = field(default_factory=SensorCursor)
+    cursor: SensorCursor = field(default_factory=SensorCursor)
     last: LastSync = field(default_factory=LastSync)
     runs: int = 0
 
@@ -130,13 +130,13 @@ class Watched:
         run_context = self.open("probe")
         (settings,) = run_context.configuration.sources
         probe, now = self.tree.probe(), self.clock.now()
-        due, _ = judge_probe(self.database, settings, self.memory, self.last, probe, now)
+        due, _ = judge_probe(self.database, settings, self.cursor, self.last, probe, now)
         if isinstance(due, SensorCursor):
-            self.memory = due
+            self.cursor = due
             self.run()
 
     def run(self) -> None:
-        """A sync with its proof; changes land in the middle, proofs and other runs beside it."""
+        """A sync with its proof; changes land in the middle, proofs and other runs are concurrent."""
         self.runs += 1
         self.counts["runs"] += 1
         started = self.clock.now().timestamp()
@@ -168,7 +168,7 @@ class Watched:
             self.counts["changes in the middle of a run"] += 1
             self.change()
         if self.chance.random() < 0.1:
-            self.counts["proofs beside a run"] += 1
+            self.counts["proofs during a run"] += 1
             self.prove()
 
     def prove(self) -> None:
@@ -178,7 +178,7 @@ class Watched:
         self.counts["proofs"] += 1
 
     def change(self) -> None:
-        """A document is written, deleted, moved, refused, or fails for a moment."""
+        """A document is written, deleted, moved, refused, or fails for a short time."""
         self.counts["changes"] += 1
         names = sorted(self.tree.documents)
         name = self.chance.choice(names)
@@ -217,8 +217,8 @@ class Watched:
             assert prove_source(run_context, self.name).differences == []
 
 
-def is_working_hour(moment: datetime) -> bool:
-    return moment.weekday() < 5 and 7 <= moment.hour < 19
+def is_working_hour(at: datetime) -> bool:
+    return at.weekday() < 5 and 7 <= at.hour < 19
 
 
 def check_quiet(database: Database, clock: FakeClock, counts: Counter[str]) -> None:
@@ -282,7 +282,7 @@ def test_month_without_trouble_raises_no_alarm(ahead_database, tmp_path):
     assert counts["false alarms"] == 0
     assert counts["probes"] >= HOURS * 15
     assert counts["changes in the middle of a run"] > 0
-    assert counts["proofs beside a run"] > 0
+    assert counts["proofs during a run"] > 0
     assert counts["documents that fail once"] > 0
     # What it ended with is what the sources have.
     for source in sources:

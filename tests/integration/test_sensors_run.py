@@ -83,7 +83,7 @@ class Interruption(SilentProgress):
 
 @dataclass
 class Station:
-    """What the daemon has: definitions, an instance, and a cursor a sensor; and the source."""
+    """What the daemon has: definitions, an instance, and a cursor for each sensor; and the source."""
 
     configuration: Configuration
     database: Database
@@ -381,7 +381,7 @@ def test_clocks_say_nothing_while_they_are_kept(station: Station):
 def test_clocks_report_each_change_of_verdict_once(station: Station):
     station.sync()
     (station.notes / "late.md").write_text("# Late\n\nIt is late.\n", "utf-8")
-    # Listed and read, and then nobody goes on.
+    # Listed and read; no run continues.
     station.sync("documents")
     seen = []
     for minutes in (5, 11, 12, 21, 22):
@@ -423,15 +423,15 @@ def test_clocks_name_held_removals_once(station: Station):
     assert held["to_release"].value == "ragline confirm-removals note-files"
 
 
-def evaluate_schedule(station: Station, name: str, moment: datetime) -> ScheduleExecutionData:
+def evaluate_schedule(station: Station, name: str, scheduled_at: datetime) -> ScheduleExecutionData:
     schedule = station.definitions.resolve_schedule_def(name)
-    context = build_schedule_context(station.instance, scheduled_execution_time=moment)
+    context = build_schedule_context(station.instance, scheduled_execution_time=scheduled_at)
     return schedule.evaluate_tick(context)
 
 
 def prove(station: Station) -> ExecuteInProcessResult:
-    moment = datetime(2026, 6, 1, 11, 40, tzinfo=UTC)
-    (request,) = evaluate_schedule(station, "hourly_sync_proof", moment).run_requests or []
+    scheduled_at = datetime(2026, 6, 1, 11, 40, tzinfo=UTC)
+    (request,) = evaluate_schedule(station, "hourly_sync_proof", scheduled_at).run_requests or []
     assert request.run_key == f"2026-06-01T11:40:00+00:00:{SOURCE}"
     assert request.asset_check_keys == [full_proof_key(SOURCE)]
     return station.prove(request)
@@ -447,7 +447,7 @@ def test_hourly_proof_runs_one_check_and_no_asset(station: Station):
     assert check.metadata["documents_hashed"].value == 2
 
 
-def test_hourly_proof_names_what_differs_and_the_sensor_has_it_mended(station: Station):
+def test_hourly_proof_names_what_differs_and_the_sensor_has_it_repaired(station: Station):
     station.sync()
     station.execute("delete from ragline.entries_1 where document_id = 'tea.md'")
     run = prove(station)
@@ -556,7 +556,7 @@ def test_source_that_answers_and_cannot_be_listed_stays_unreachable(station: Sta
     assert station.tick().skip_message == "nothing changed"
 
 
-def test_killed_run_is_made_up_for_whoever_started_it(station: Station):
+def test_killed_run_is_repeated_however_it_was_started(station: Station):
     station.sync()
     station.execute(
         "insert into ragline.source_syncs (run_id, source_id, started_at) "

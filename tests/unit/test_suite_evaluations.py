@@ -1,4 +1,4 @@
-"""How long the verdicts of an evaluation stand for another one."""
+"""How long a stored evaluation is valid."""
 
 from __future__ import annotations
 
@@ -21,43 +21,43 @@ NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
 RESULT = ExpectationResult(
     "ids_are_unique", passed=True, rows=3, unexpected=0, observed=None, error=None
 )
-EVALUATION = Evaluation("target", "run-1", NOW, [RESULT])
+EVALUATION = Evaluation("fingerprint", "run-1", NOW, [RESULT])
 SUITE = Suite("s", "select 1", [Expectation("ids_are_unique", "No id twice.", "ExpectX", {"a": 1})])
 
 
-def test_kept_evaluation_is_read_back_whole(tmp_path):
+def test_stored_evaluation_is_read_back(tmp_path):
     store_evaluation(tmp_path, EVALUATION)
     assert read_evaluation(tmp_path) == EVALUATION
 
 
-def test_evaluation_of_other_rows_does_not_hold():
-    assert EVALUATION.is_valid_for("target", NOW)
-    assert not EVALUATION.is_valid_for("another target", NOW)
+def test_evaluation_of_other_rows_is_not_valid():
+    assert EVALUATION.is_valid_for("fingerprint", NOW)
+    assert not EVALUATION.is_valid_for("another fingerprint", NOW)
 
 
-def test_old_evaluation_does_not_hold():
-    assert EVALUATION.is_valid_for("target", NOW + MAX_EVALUATION_AGE - timedelta(seconds=1))
-    assert not EVALUATION.is_valid_for("target", NOW + MAX_EVALUATION_AGE)
+def test_old_evaluation_is_not_valid():
+    assert EVALUATION.is_valid_for("fingerprint", NOW + MAX_EVALUATION_AGE - timedelta(seconds=1))
+    assert not EVALUATION.is_valid_for("fingerprint", NOW + MAX_EVALUATION_AGE)
 
 
-def test_evaluation_with_a_crash_is_not_kept(tmp_path):
+def test_evaluation_with_an_error_is_not_stored(tmp_path):
     store_evaluation(tmp_path, EVALUATION)
     store_evaluation(tmp_path, replace(EVALUATION, results=[replace(RESULT, error="no table")]))
     assert read_evaluation(tmp_path) is None
 
 
 @pytest.mark.parametrize("content", ["", "{}", "[1]", '{"fingerprint": 1', '{"fingerprint": "t"}'])
-def test_damaged_file_counts_as_none(tmp_path, content):
+def test_damaged_file_is_ignored(tmp_path, content):
     (tmp_path / FILE).write_text(content, encoding="utf-8")
     assert read_evaluation(tmp_path) is None
 
 
-def test_target_follows_the_rows_and_the_suite():
+def test_fingerprint_depends_on_rows_and_suite():
     known = fingerprint_suite(SUITE, "rows")
-    stricter = replace(SUITE.expected[0], arguments={"a": 2})
+    stricter = replace(SUITE.expectations[0], arguments={"a": 2})
     assert known == fingerprint_suite(SUITE, "rows")
     assert known != fingerprint_suite(SUITE, "other rows")
-    assert known != fingerprint_suite(replace(SUITE, expected=[stricter]), "rows")
+    assert known != fingerprint_suite(replace(SUITE, expectations=[stricter]), "rows")
 
 
 @pytest.mark.parametrize(
