@@ -136,7 +136,7 @@ class Watched:
             self.run()
 
     def run(self) -> None:
-        """A sync with its proof; changes land in the middle, proofs and other runs are concurrent."""
+        """A sync with its proof, and changes, proofs and other runs in the middle of it."""
         self.runs += 1
         self.counts["runs"] += 1
         started = self.clock.now().timestamp()

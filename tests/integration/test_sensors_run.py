@@ -83,7 +83,7 @@ class Interruption(SilentProgress):
 
 @dataclass
 class Station:
-    """What the daemon has: definitions, an instance, and a cursor for each sensor; and the source."""
+    """The parts of a daemon (definitions, instance, a cursor for each sensor), and a source."""
 
     configuration: Configuration
     database: Database
