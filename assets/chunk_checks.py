@@ -8,7 +8,7 @@ from assets.expectations import Expectation
 from assets.suite_checks import build_suite_checks
 from ragline.sources.settings import SourceSettings
 
-CHUNKS = (
+CHUNK_EXPECTATIONS = (
     Expectation(
         "chunks_have_text",
         "No chunk is blank.",
@@ -72,4 +72,4 @@ CHUNKS = (
 
 def build_chunk_checks(settings: SourceSettings) -> AssetChecksDefinition:
     """The asset checks of `<source>_chunks`, one for each expectation."""
-    return build_suite_checks(settings, "chunks", CHUNKS)
+    return build_suite_checks(settings, "chunks", CHUNK_EXPECTATIONS)

@@ -8,7 +8,7 @@ from assets.expectations import Expectation
 from assets.suite_checks import build_suite_checks
 from ragline.sources.settings import SourceSettings
 
-DOCUMENTS = (
+DOCUMENT_EXPECTATIONS = (
     Expectation(
         "document_ids_are_unique",
         "Each document id occurs once.",
@@ -59,4 +59,4 @@ DOCUMENTS = (
 
 def build_document_checks(settings: SourceSettings) -> AssetChecksDefinition:
     """The asset checks of `<source>_documents`, one for each expectation."""
-    return build_suite_checks(settings, "documents", DOCUMENTS)
+    return build_suite_checks(settings, "documents", DOCUMENT_EXPECTATIONS)

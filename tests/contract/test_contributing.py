@@ -169,8 +169,8 @@ def test_recipe_of_a_reranker_adds_a_value_of_the_setting(copy: Copy) -> None:
 def test_recipe_of_a_check_adds_checks_of_documents_and_of_the_index(copy: Copy) -> None:
     copy.insert(
         "assets/document_checks.py",
-        "DOCUMENTS",
-        '    Expected("ids_are_short", "Ids are short.", "ExpectColumnValueLengthsToBeBetween",\n'
+        "DOCUMENT_EXPECTATIONS",
+        '    Expectation("ids_are_short", "Ids are short.", "ExpectColumnValueLengthsToBeBetween",\n'
         '             {"column": "document_id", "max_value": 100}, "critical"),',
     )
     copy.write("sql/queries/checks/long_texts.sql", "-- Nothing.\nselect '', 0 where false\n")
