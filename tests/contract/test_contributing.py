@@ -170,8 +170,9 @@ def test_recipe_of_a_check_adds_checks_of_documents_and_of_the_index(copy: Copy)
     copy.insert(
         "assets/document_checks.py",
         "DOCUMENT_EXPECTATIONS",
-        '    Expectation("ids_are_short", "Ids are short.", "ExpectColumnValueLengthsToBeBetween",\n'
-        '             {"column": "document_id", "max_value": 100}, "critical"),',
+        '    Expectation("ids_are_short", "Ids are short.",\n'
+        '                "ExpectColumnValueLengthsToBeBetween",\n'
+        '                {"column": "document_id", "max_value": 100}, "critical"),',
     )
     copy.write("sql/queries/checks/long_texts.sql", "-- Nothing.\nselect '', 0 where false\n")
     copy.insert(
