@@ -1,8 +1,7 @@
-"""Embedding: a text to a vector, and a text to its number of tokens.
+"""Embedding models: from a text to its vector, and to its number of tokens.
 
-The same code serves indexing and search. Storing vectors is `ragline.lifecycle`; comparing
-them is `ragline.search`. Names are imported at their first use: finding a model's files needs
-neither numpy nor a tokenizer.
+Indexing and search use the same code. `ragline.lifecycle` stores vectors, `ragline.search` compares
+them. Names are imported at first use: finding a model's files needs neither numpy nor a tokenizer.
 """
 
 from __future__ import annotations

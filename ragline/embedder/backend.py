@@ -1,4 +1,4 @@
-"""What an encoder can do: run one padded batch. Planning batches is `batching`."""
+"""The protocol of a backend: it runs one padded batch. Batches are planned in `batching`."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ Ids = NDArray[np.int64]
 
 
 class Backend(Protocol):
-    """A model made ready for one kind of processor. Safe to call from several threads."""
+    """A model loaded for one kind of processor. Safe to call from several threads."""
 
     @property
     def encoder(self) -> str:
-        """What it is called in receipts: `openvino-bf16`, `pytorch-f32`."""
+        """The name of backend and precision: `openvino-bf16`, `pytorch-f32`."""
 
     @property
     def dimension(self) -> int:
@@ -24,14 +24,14 @@ class Backend(Protocol):
 
     @property
     def parallel_batches(self) -> int:
-        """How many batches should be in the works at a time to keep the processor busy."""
+        """How many batches should run at the same time to use the whole processor."""
 
     @property
     def batch_tokens(self) -> int:
-        """How many tokens, padding included, make a batch of the best rate."""
+        """The number of tokens of a batch, including padding, that has the highest throughput."""
 
     def embed_batch(self, ids: Ids, mask: Ids, *, is_alone: bool = False) -> Floats:
-        """(rows, dimension) unit rows. `is_alone` asks for the least time, not the best rate."""
+        """(rows, dimension) unit rows. `is_alone` prefers low latency to high throughput."""
 
     def embed_batch_tokens(self, ids: Ids, mask: Ids) -> Floats:
-        """(rows, width, dimension), a unit row per token; rows of padding hold anything."""
+        """(rows, width, dimension), a unit row for each token; rows of padding are undefined."""

@@ -1,4 +1,4 @@
-"""Which encoder a machine gets: the fastest that keeps the model's own vectors."""
+"""Which backend is used: the fastest one whose vectors agree with those of the model."""
 
 from __future__ import annotations
 
@@ -28,33 +28,33 @@ logger = logging.getLogger(__name__)
 
 BackendName = Literal["auto", "openvino-bf16", "openvino-f32", "pytorch"]
 
-# The promise of `EmbeddingSpace`: vectors of different encoders may be mixed.
+# Required by `EmbeddingSpace`: vectors of different backends are comparable.
 MIN_COSINE = 0.9999
 
 
 def select_backend(name: str, files: ModelFiles, tokenizer: ModelTokenizer, cache: Path) -> Backend:
-    """The named encoder, or for `auto` the fastest of this machine.
+    """The named backend; for `auto`, the fastest one of this machine.
 
-    GPU: PyTorch. Else OpenVINO in bfloat16 where the processor has it, else in float32. Else,
-    for a model that cannot be exported, PyTorch on the CPU.
+    With a GPU: PyTorch. Without: OpenVINO in bfloat16 if the processor supports it, else in
+    float32. For a model that cannot be exported: PyTorch on the CPU.
 
     Raises:
-        ModelUnavailableError: a named encoder cannot run here, or strays from the model's own
-            vectors by more than the space allows.
-        ValueError: there is no encoder of that name.
+        ModelUnavailableError: the named backend cannot run here, or its vectors differ from those
+            of the model by more than MIN_COSINE allows.
+        ValueError: there is no backend of that name.
     """
     if name not in get_args(BackendName):
-        raise ValueError(f"no backend {name!r}; there are {', '.join(get_args(BackendName))}")
+        raise ValueError(f"unknown backend {name!r}; known: {', '.join(get_args(BackendName))}")
     if name == "pytorch" or (name == "auto" and _has_gpu()):
         return _select_pytorch(files, tokenizer)
     exported = export_model(files, cache)
     if name != "auto":
-        return _named_openvino(name, files, tokenizer, exported)
+        return _select_openvino(name, files, tokenizer, exported)
     return _fastest_openvino(tokenizer, exported) or _select_pytorch(files, tokenizer)
 
 
 def min_cosine(backend: Backend, tokenizer: ModelTokenizer, reference: Floats) -> float:
-    """The least cosine between what the encoder and the reference make of the probes."""
+    """The lowest cosine between a backend's vectors of the probes and the reference vectors."""
     rows = tokenizer.encode_queries(PROBES)
     vectors = np.stack([encode_row(backend, row, tokenizer.pad_id) for row in rows])
     cosine = float((vectors * reference).sum(axis=1).min())
@@ -69,14 +69,14 @@ def _fastest_openvino(tokenizer: ModelTokenizer, exported: ExportedModel) -> Bac
     precisions: tuple[Precision, ...] = ("bf16", "f32") if has_bfloat16() else ("f32",)
     for precision in precisions:
         backend = OpenVINOBackend(exported.graph, precision)
-        cosine = _remembered_cosine(backend, tokenizer, exported)
+        cosine = _cached_cosine(backend, tokenizer, exported)
         if cosine >= MIN_COSINE:
             return backend
         logger.warning("%s is not used: cosine %.5f to the model", backend.encoder, cosine)
     return None
 
 
-def _named_openvino(
+def _select_openvino(
     name: str, files: ModelFiles, tokenizer: ModelTokenizer, exported: ExportedModel
 ) -> Backend:
     from ragline.embedder.openvino_backend import OpenVINOBackend, has_bfloat16
@@ -87,32 +87,30 @@ def _named_openvino(
     if precision == "bf16" and not has_bfloat16():
         raise ModelUnavailableError("this processor has no bfloat16; use backend openvino-f32")
     backend = OpenVINOBackend(exported.graph, precision)
-    cosine = _remembered_cosine(backend, tokenizer, exported)
+    cosine = _cached_cosine(backend, tokenizer, exported)
     if cosine < MIN_COSINE:
         raise ModelUnavailableError(
-            f"{name} strays from {files.model}'s own vectors (cosine {cosine:.5f}, "
-            f"{MIN_COSINE} is asked); use backend auto"
+            f"the vectors of {name} differ from those of {files.model} (cosine {cosine:.5f}, at "
+            f"least {MIN_COSINE} is required); use backend auto"
         )
     return backend
 
 
-def _remembered_cosine(
-    backend: Backend, tokenizer: ModelTokenizer, exported: ExportedModel
-) -> float:
+def _cached_cosine(backend: Backend, tokenizer: ModelTokenizer, exported: ExportedModel) -> float:
     """`min_cosine`, measured once for each processor and version of OpenVINO."""
     import openvino
 
-    place = f"{openvino.get_version()} {_processor()}"
+    key = f"{openvino.get_version()} {_describe_processor()}"
     path = exported.folder / f"{backend.encoder}.json"
-    remembered = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    if place not in remembered:
-        remembered[place] = min_cosine(backend, tokenizer, exported.reference)
+    cosines = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    if key not in cosines:
+        cosines[key] = min_cosine(backend, tokenizer, exported.reference)
         try:
-            write_atomically(path, json.dumps(remembered, indent=1).encode())
+            write_atomically(path, json.dumps(cosines, indent=1).encode())
         except OSError as error:
-            # A cache made read-only on purpose serves as well; it only costs the measurement.
-            logger.debug("could not note the encoder's accuracy in %s: %s", path, error)
-    return float(remembered[place])
+            # The cache may be read-only. The cosine is then measured at each load.
+            logger.debug("could not write the cosine to %s: %s", path, error)
+    return float(cosines[key])
 
 
 def _select_pytorch(files: ModelFiles, tokenizer: ModelTokenizer) -> Backend:
@@ -123,8 +121,8 @@ def _select_pytorch(files: ModelFiles, tokenizer: ModelTokenizer) -> Backend:
     reference = exact.embed_probes(PROBES)
     if min_cosine(exact, tokenizer, reference) < MIN_COSINE:
         raise ModelUnavailableError(
-            f"embedding model {files.model} is read differently by sentence-transformers and by "
-            "its tokenizer.json, or leaves its prompt out of its vectors; name another model"
+            f"sentence-transformers and tokenizer.json read texts differently for embedding model "
+            f"{files.model}, or its vectors leave out its prompt; name another model"
         )
     if device == "cpu":
         return exact
@@ -133,9 +131,9 @@ def _select_pytorch(files: ModelFiles, tokenizer: ModelTokenizer) -> Backend:
 
 
 def _has_gpu() -> bool:
-    """Whether a CUDA driver with a device is here and PyTorch can use it.
+    """Whether there is a CUDA device that PyTorch can use.
 
-    The driver is asked first: most machines have none, and importing torch costs seconds.
+    The driver is checked first: most machines have no driver, and importing torch takes seconds.
     """
     try:
         driver = ctypes.CDLL("nvcuda.dll" if os.name == "nt" else "libcuda.so.1")
@@ -151,7 +149,7 @@ def _has_gpu() -> bool:
     return has_gpu()
 
 
-def _processor() -> str:
+def _describe_processor() -> str:
     from openvino import Core
 
     return f"{platform.machine()} {Core().get_property('CPU', 'FULL_DEVICE_NAME')}"

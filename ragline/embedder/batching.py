@@ -1,6 +1,6 @@
-"""Which texts a model reads together: pure arithmetic over token counts.
+"""Which texts a model reads in one batch, computed from token counts.
 
-Running the batches is `encoding`; token ids come from `tokenizer`.
+`encoding` runs the batches; `tokenizer` makes the token ids.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ import numpy as np
 
 from ragline.embedder.backend import Ids
 
-# A text is padded to the next multiple of this and shares a batch only with texts of the same
-# padded width. So the arrays that the model sees for a text never depend on its neighbours, and
-# neither does a bit of its vector (measured on OpenVINO in bfloat16 and float32). It costs 2 %
+# A text is padded to the next multiple of this width and shares a batch only with texts of the same
+# padded width. So the input arrays of a text do not depend on the other texts of its batch, and
+# neither does any bit of its vector (measured on OpenVINO in bfloat16 and float32). The cost is 2 %
 # padding at 180 tokens.
 WIDTH_STEP = 8
 
@@ -24,14 +24,14 @@ def padded_width(token_count: int) -> int:
 
 
 def longest_first(token_counts: Sequence[int]) -> list[int]:
-    """Indices by falling token count, ties in input order."""
+    """Indices by descending token count, ties in input order."""
     return sorted(range(len(token_counts)), key=lambda index: -token_counts[index])
 
 
 def plan_batches(token_counts: Sequence[int], batch_tokens: int) -> Iterator[tuple[int, list[int]]]:
-    """Yield (width, indices) of batches that hold one padded width each, widest first.
+    """Yield (width, indices) of batches, widest first. All texts of a batch have one padded width.
 
-    Every index comes once. A batch has at most `batch_tokens` tokens with padding, or one text.
+    Each index occurs once. A batch has at most `batch_tokens` tokens with padding, or one text.
     """
     by_width: dict[int, list[int]] = {}
     for index, count in enumerate(token_counts):

@@ -1,4 +1,4 @@
-"""Text to vectors: the one embedder that indexing and search share, so a text has one vector."""
+"""The embedder: from texts to vectors. Indexing and search share it, so a text has one vector."""
 
 from __future__ import annotations
 
@@ -17,31 +17,35 @@ from ragline.embedder.model_files import ModelFiles, check_default_weights, find
 from ragline.embedder.space import EmbeddingSpace
 from ragline.embedder.tokenizer import ModelTokenizer, read_tokenizer
 
-# Tokenizing comes before sorting by length. This many texts at once are over a second of
-# tokenizing, minutes of embedding: enough for full batches, and the first vectors come soon.
+# Texts are tokenized in windows and sorted by length within a window. A window of this size takes
+# about a second to tokenize and minutes to embed: its batches are full, and the first vectors
+# arrive soon.
 _WINDOW_TEXTS = 8192
-# A call with many texts lets others have a turn after so many: a quarter of a second on two cores.
-_TEXTS_A_TURN = 16
-# A document to compare token by token is read this far; a chunk of an index is one window.
-_DOCUMENT_WINDOWS = 16
+# A call with many texts is split into tasks of this many texts, so that other calls can run between
+# them. A task takes a quarter of a second on two cores.
+_TASK_TEXTS = 16
+# The maximum number of windows of a document that is compared token by token. A chunk is one
+# window.
+_MAX_DOCUMENT_WINDOWS = 16
 
 
 class Embedder:
-    """An embedding model made ready. Safe to use from several threads.
+    """A loaded embedding model. Safe to use from several threads.
 
-    With OpenVINO a text has the same vector, bit for bit, whatever it is embedded together
-    with and by whichever method, on one machine.
+    With OpenVINO, on one machine, the vector of a text is equal bit for bit, independent of the
+    other texts of the call and of the method.
 
-    Several texts at once (`embed_texts`, `embed_tokens`) take turns in the order of coming, as
-    many as the processor serves well; all of them side by side would each be as late as the last.
-    One query never waits for a turn, and `embed_batches` is its caller's own to pace.
+    Calls with several texts (`embed_texts`, `embed_tokens`) are put into a queue, first in, first
+    out, with as many workers as the processor can use. Without the queue, each of several
+    concurrent calls would end as late as the last one. A single query does not use the queue, nor
+    does `embed_batches`, whose caller controls the pace.
     """
 
     def __init__(self, files: ModelFiles, tokenizer: ModelTokenizer, backend: Backend) -> None:
         self.tokenizer = tokenizer
         self._backend = backend
-        self._turns_lock = Lock()
-        self._turns_made: ThreadPoolExecutor | None = None
+        self._queue_lock = Lock()
+        self._queue_or_none: ThreadPoolExecutor | None = None
         self.space = EmbeddingSpace(
             model=files.model,
             model_hash=files.model_hash,
@@ -52,32 +56,33 @@ class Embedder:
         )
 
     @property
-    def _turns(self) -> ThreadPoolExecutor:
-        """Made at the first call with several texts: a query does not pay for its graph.
+    def _queue(self) -> ThreadPoolExecutor:
+        """The workers, created at the first call with several texts: a query does not need them.
 
-        A pool, since its queue is fair: a semaphore goes to whoever asks again at once. Two
-        streams of batches to a turn, so that one call's texts keep the processor busy.
+        A thread pool has a fair queue. A semaphore is not fair: a thread that releases it and
+        acquires it again at once may get it before threads that wait. Each worker runs two streams
+        of batches, so that one call uses the processor well.
         """
-        with self._turns_lock:
-            if self._turns_made is None:
+        with self._queue_lock:
+            if self._queue_or_none is None:
                 workers = max(1, self._backend.parallel_batches // 2)
-                self._turns_made = ThreadPoolExecutor(workers, "ragline-turn")
-            return self._turns_made
+                self._queue_or_none = ThreadPoolExecutor(workers, "ragline-embed-queue")
+            return self._queue_or_none
 
     @property
     def encoder(self) -> str:
-        """How vectors are computed here, for receipts: `openvino-bf16`, `pytorch-f32`."""
+        """The name of backend and precision: `openvino-bf16`, `pytorch-f32`."""
         return self._backend.encoder
 
     def embed_texts(self, texts: Sequence[str]) -> Floats:
         """(n, dimension) float32 rows of unit length, in input order; (0, dimension) for none.
 
         Raises:
-            TextTooLongError: a text has more tokens than the model reads. Cut it before.
+            TextTooLongError: a text has more tokens than the model reads. Split it before.
         """
         vectors = np.empty((len(texts), self.space.dimension), dtype=np.float32)
-        groups = self.embed_batches(texts, commit_size=_TEXTS_A_TURN)
-        while group := self._turns.submit(next, groups, None).result():
+        groups = self.embed_batches(texts, commit_size=_TASK_TEXTS)
+        while group := self._queue.submit(next, groups, None).result():
             indices, rows = group
             vectors[indices] = rows
         return vectors
@@ -87,9 +92,9 @@ class Embedder:
     ) -> Iterator[tuple[list[int], Floats]]:
         """Yield (indices into `texts`, their vectors) in groups of at most `commit_size`.
 
-        Every index comes once, longer texts first, the same way each time. Nothing is computed
-        ahead: what the caller has not yet asked for costs nothing when it stops, so a group
-        that is committed when it arrives is never lost.
+        Each index occurs once, longer texts first, in the same order each time. A group is computed
+        when the caller asks for it and not in advance: a caller that commits each group before the
+        next loses no computed vector when it stops.
 
         Raises:
             TextTooLongError: a text has more tokens than the model reads, found before any
@@ -106,36 +111,38 @@ class Embedder:
                 yield [start + index for index in group], vectors
 
     def embed_query(self, text: str) -> Floats:
-        """(dimension,) float32 of unit length. A query past the model's limit is cut there."""
+        """(dimension,) float32 of unit length. A query over the model's limit is truncated."""
         row = self.tokenizer.encode_queries([text])[0]
         return encode_row(self._backend, row, self.tokenizer.pad_id)
 
     def embed_tokens(self, texts: Sequence[str]) -> list[Floats]:
-        """Per document (tokens, dimension) float32, a unit row per token, for late interaction.
+        """For each text (tokens, dimension) float32, a unit row per token, for late interaction.
 
-        A text past the model's limit is read in windows, to sixteen times the limit.
+        A text longer than the model's limit is read in windows, up to 16 times the limit.
         """
-        windows = [self.tokenizer.encode_windows(text, limit=_DOCUMENT_WINDOWS) for text in texts]
+        windows = [
+            self.tokenizer.encode_windows(text, limit=_MAX_DOCUMENT_WINDOWS) for text in texts
+        ]
         rows = [row for document in windows for row in document]
         if not rows:
             return []
-        encoded = self._turns.submit(encode_row_tokens, self._backend, rows, self.tokenizer.pad_id)
+        encoded = self._queue.submit(encode_row_tokens, self._backend, rows, self.tokenizer.pad_id)
         matrices = iter(encoded.result())
         return [np.concatenate([next(matrices) for _ in document]) for document in windows]
 
     def embed_query_tokens(self, text: str) -> Floats:
-        """(tokens, dimension) float32, a unit row per token of a query."""
+        """(tokens, dimension) float32, a unit row for each token of a query."""
         rows = self.tokenizer.encode_queries([text])
         return encode_row_tokens(self._backend, rows, self.tokenizer.pad_id)[0]
 
 
 def load_embedder(model: str, *, cache: Path, backend: str = "auto") -> Embedder:
-    """An embedding model made ready for this machine.
+    """Load an embedding model for this machine.
 
     Args:
         model: a sentence-transformers model: a folder, or a name on the Hugging Face hub.
-        cache: where what is made from the model is kept; the first load of a model fills it
-            in seconds, later ones take half a second and do not load torch.
+        cache: the folder for files made from the model. The first load of a model writes them in
+            seconds; later loads take half a second and do not import torch.
         backend: `auto`, or one of `openvino-bf16`, `openvino-f32`, `pytorch`.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Token ids to vectors: batches planned, run side by side, and put back in order."""
+"""From token ids to vectors: batches are planned, run concurrently and put back in order."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Rows = Sequence[Sequence[int]]
 
 
 def encode_row(backend: Backend, row: Sequence[int], pad_id: int) -> Floats:
-    """(dimension,) unit vector of one text, in the least time."""
+    """(dimension,) unit vector of one text, with low latency."""
     ids, mask = pad_rows([row], padded_width(len(row)), pad_id)
     vectors = backend.embed_batch(ids, mask, is_alone=True)
     return vectors.reshape(-1)
@@ -30,7 +30,7 @@ def encode_rows(backend: Backend, rows: Rows, pad_id: int) -> Floats:
 
 
 def encode_row_tokens(backend: Backend, rows: Rows, pad_id: int) -> list[Floats]:
-    """Per row (tokens, dimension): a unit row for each id, without padding."""
+    """For each row (tokens, dimension): a unit row for each id, without padding."""
     indices, results = _run_batches(backend, rows, pad_id, backend.embed_batch_tokens)
     matrices = (matrix for batch in results for matrix in batch)
     by_index = dict(zip(indices, matrices, strict=True))
@@ -49,6 +49,6 @@ def _run_batches(
     order = [index for _, indices in batches for index in indices]
     if len(batches) == 1:
         return order, [run_one(batches[0])]
-    # Threads, since inference releases the interpreter's lock.
+    # Threads are enough: inference releases the interpreter's lock.
     with ThreadPoolExecutor(backend.parallel_batches, "ragline-embed") as threads:
         return order, list(threads.map(run_one, batches))

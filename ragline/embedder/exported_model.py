@@ -1,8 +1,8 @@
-"""The model as a graph that OpenVINO reads, made once from PyTorch and kept.
+"""The model as a graph that OpenVINO reads: exported once from PyTorch, then cached.
 
-Making one costs seconds and loads torch; finding one costs neither. Beside the graph lie the
-vectors that PyTorch gave for a few probes, so that any encoder can be held to them later.
-Running the graph is `openvino_backend`.
+An export takes seconds and imports torch; reading a cached export does neither. The cache also
+stores PyTorch's vectors of a few probe texts, with which the vectors of each backend are compared.
+`openvino_backend` runs the graph.
 """
 
 from __future__ import annotations
@@ -24,14 +24,15 @@ from ragline.storage.disk_errors import writing_to
 
 logger = logging.getLogger(__name__)
 
-# Raised when a newer Ragline writes a different graph or other probes.
+# Increased when the graph or the probes change.
 _EXPORT_VERSION = 1
 _SUMMARY = "export.json"
 _GRAPH = "model.xml"
 _REFERENCE = "reference.npy"
 
 _SENTENCE = "The boundary layer on a flat plate separates when the pressure rises downstream. "
-# Short and long, prose and noise, several scripts: where encoders of less precision differ most.
+# Texts for which backends of lower precision differ most: short and long, prose and noise, several
+# scripts.
 PROBES = (
     "?",
     "wing",
@@ -50,7 +51,7 @@ PROBES = (
 
 @dataclass(frozen=True, slots=True)
 class ExportedModel:
-    """What one folder of the cache holds. `graph` is None for a model that stays in PyTorch."""
+    """One folder of the cache. `graph` is None for a model that cannot be exported."""
 
     folder: Path
     graph: Path | None
@@ -58,9 +59,10 @@ class ExportedModel:
 
 
 def export_model(files: ModelFiles, cache: Path) -> ExportedModel:
-    """The model's graph, from the cache or made now.
+    """The model's graph, from the cache or exported now.
 
-    One process makes it while others wait; a process that dies leaves nothing that counts.
+    One process exports while others wait. A process that is killed leaves an unfinished folder that
+    is never read.
 
     Raises:
         ModelUnavailableError: sentence-transformers cannot load the model.
@@ -68,14 +70,14 @@ def export_model(files: ModelFiles, cache: Path) -> ExportedModel:
     """
     folder = cache / f"{files.model_hash[:16]}-v{_EXPORT_VERSION}"
     if not folder.is_dir():
-        # Imported here: only a model's first load takes the lock.
+        # Imported here: only the first load of a model needs the lock.
         from filelock import FileLock
 
         with writing_to(cache):
             cache.mkdir(parents=True, exist_ok=True)
         with writing_to(folder), FileLock(f"{folder}.lock"):
             if not folder.is_dir():
-                _make_folder(files, folder)
+                _export_to(files, folder)
     return _read_export(folder)
 
 
@@ -85,21 +87,21 @@ def _read_export(folder: Path) -> ExportedModel:
     return ExportedModel(folder, graph, np.load(folder / _REFERENCE))
 
 
-def _make_folder(files: ModelFiles, folder: Path) -> None:
+def _export_to(files: ModelFiles, folder: Path) -> None:
     prefix = f".{folder.name}-"
-    for left_behind in folder.parent.glob(f"{prefix}*"):
-        shutil.rmtree(left_behind, ignore_errors=True)
+    for unfinished_folder in folder.parent.glob(f"{prefix}*"):
+        shutil.rmtree(unfinished_folder, ignore_errors=True)
     unfinished = Path(tempfile.mkdtemp(prefix=prefix, dir=folder.parent))
     try:
         _write_export(files, unfinished)
-        unfinished.chmod(0o755)  # mkdtemp's 0700 would shut out another user of this cache
+        unfinished.chmod(0o755)  # mkdtemp sets 0700: other users of this cache could not read it
         unfinished.rename(folder)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def _write_export(files: ModelFiles, folder: Path) -> None:
-    # Imported here: torch costs seconds that a machine with a filled cache never pays.
+    # Imported here: torch takes seconds to import, and a cached model does not need it.
     from ragline.embedder.pytorch_backend import (
         EmbeddingModule,
         load_sentence_transformer,
@@ -107,15 +109,15 @@ def _write_export(files: ModelFiles, folder: Path) -> None:
     )
 
     logger.info("preparing embedding model %s; this happens once", files.model)
-    # OpenVINO fuses attention that is written out; PyTorch's own fused operator hides it.
+    # OpenVINO can fuse eager attention; PyTorch's fused operator cannot be optimized.
     model = load_sentence_transformer(files, "cpu", attention="eager")
     np.save(folder / _REFERENCE, reference_vectors(model, PROBES))
     reason = ""
     try:
         _write_graph(EmbeddingModule(model).eval(), folder)
-    except Exception as error:  # noqa: BLE001 - tracing runs the model's own code: anything may rise
+    except Exception as error:  # noqa: BLE001 - tracing runs the model's own code
         reason = f"{type(error).__name__}: {error}"
-        logger.warning("%s stays in PyTorch, it cannot be exported: %s", files.model, reason)
+        logger.warning("%s runs in PyTorch, because it cannot be exported: %s", files.model, reason)
     summary = {"model": files.model, "is_exported": not reason, "reason": reason}
     (folder / _SUMMARY).write_text(json.dumps(summary), encoding="utf-8")
 
@@ -130,7 +132,7 @@ def _write_graph(module: Any, folder: Path) -> None:
     names = ["input_ids", "attention_mask"]
     axes = {**dict.fromkeys(names, batch), "tokens": batch, "sentence": {0: "rows"}}
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the tracer warns its own authors, at length
+        warnings.simplefilter("ignore")  # the warnings of the tracer are for its developers
         torch.onnx.export(
             module,
             (ids, ids.clone()),
@@ -141,7 +143,7 @@ def _write_graph(module: Any, folder: Path) -> None:
             opset_version=18,
             dynamo=False,
         )
-    # OpenVINO's own format loads ten times faster than ONNX. Float32 stays float32.
+    # OpenVINO's own format loads ten times faster than ONNX. The weights stay in float32.
     graph = openvino.Core().read_model(onnx_path)
     openvino.save_model(graph, folder / _GRAPH, compress_to_fp16=False)
     onnx_path.unlink()

@@ -1,8 +1,8 @@
-"""Where a model's files are, and what its configuration says.
+"""The files of a model, and the settings in its configuration files.
 
-Finds the folder of a sentence-transformers model (the packaged default, a local folder, or
-the Hugging Face cache) and reads the settings that decide its vectors. Needs neither torch
-nor the weights in memory; loading those is `openvino_backend` and `pytorch_backend`.
+Finds the folder of a sentence-transformers model (the packaged default, a local folder, or the
+Hugging Face cache) and reads the settings that determine its vectors. Does not import torch and
+does not load the weights; `openvino_backend` and `pytorch_backend` do.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from urllib.request import getproxies
 from ragline.errors import ModelUnavailableError
 
 DEFAULT_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
-# Source: the published model.safetensors of the default model; the package must hold the same.
+# Source: the published model.safetensors of the default model. The package must contain the same.
 DEFAULT_WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
-# Waiting longer for a connection tells nothing more.
+# The time limit for a connection to the hub.
 HUB_TIMEOUT_S = 3.0
 
 _WEIGHT_PATTERNS = ("*.safetensors", "pytorch_model*.bin")
@@ -40,13 +40,13 @@ _TRANSFORMER_CONFIGS = tuple(
 _QUERY_PROMPTS = ("query",)
 # The names that SentenceTransformer.encode_document looks for.
 _DOCUMENT_PROMPTS = ("document", "passage", "corpus")
-# RoBERTa's first two positions are padding's, so its position count is two more than its tokens.
+# RoBERTa reserves two positions for padding, so it reads two tokens fewer than it has positions.
 _OFFSET_POSITION_MODELS = ("roberta", "xlm-roberta", "camembert", "mpnet")
 
 
 @dataclass(frozen=True)
 class ModelFiles:
-    """A sentence-transformers model on disk: its folder, and settings read from it."""
+    """A sentence-transformers model on disk: its folder, and the settings in it."""
 
     model: str
     folder: Path
@@ -59,18 +59,18 @@ class ModelFiles:
 
     @cached_property
     def transformer_folder(self) -> Path:
-        """The folder of the transformer and its tokenizer; often the model's own."""
+        """The folder of the transformer and its tokenizer; often the model's folder."""
         folders = [folder for kind, folder in self.modules if kind == "Transformer"]
         return folders[0] if folders else self.folder
 
     @cached_property
     def transformer_config(self) -> dict[str, Any]:
-        """The architecture: what `transformers` calls the model's configuration."""
+        """The architecture, from `config.json`."""
         return dict(_read_json(self.transformer_folder / "config.json", {}))
 
     @cached_property
     def transformer_settings(self) -> dict[str, Any]:
-        """How sentence-transformers runs the transformer: length limit, lower-casing."""
+        """The settings of sentence-transformers for the transformer: length limit, lower-casing."""
         for name in _TRANSFORMER_CONFIGS:
             settings = _read_json(self.transformer_folder / name, None)
             if settings is not None:
@@ -79,12 +79,12 @@ class ModelFiles:
 
     @cached_property
     def tokenizer_settings(self) -> dict[str, Any]:
-        """What the tokenizer's configuration says beside `tokenizer.json`."""
+        """The settings in `tokenizer_config.json`."""
         return dict(_read_json(self.transformer_folder / "tokenizer_config.json", {}))
 
     @cached_property
     def max_positions(self) -> int:
-        """Tokens the model reads, its special tokens among them; what follows is cut off."""
+        """The maximum number of tokens that the model reads, including special tokens."""
         stated = self.transformer_settings.get("max_seq_length")
         if stated is not None:
             return int(stated)
@@ -95,7 +95,7 @@ class ModelFiles:
 
     @cached_property
     def dimension(self) -> int | None:
-        """Numbers in a vector, as far as the configuration tells; None where it does not."""
+        """The dimension of a vector; None when the configuration does not state it."""
         for kind, folder in reversed(self.modules):
             if kind == "Dense":
                 return int(_read_json(folder / "config.json", {})["out_features"])
@@ -105,17 +105,17 @@ class ModelFiles:
 
     @property
     def is_lower_casing(self) -> bool:
-        """Whether text is lower-cased before the tokenizer sees it."""
+        """Whether text is converted to lower case before it is tokenized."""
         return bool(self.transformer_settings.get("do_lower_case", False))
 
     @property
     def query_prefix(self) -> str:
-        """What the model expects in front of a query; empty for most."""
+        """The text that the model expects before a query; empty for most models."""
         return self._prompt(_QUERY_PROMPTS)
 
     @property
     def document_prefix(self) -> str:
-        """What the model expects in front of a document's text; empty for most."""
+        """The text that the model expects before a document's text; empty for most models."""
         return self._prompt(_DOCUMENT_PROMPTS)
 
     def _prompt(self, names: tuple[str, ...]) -> str:
@@ -125,27 +125,27 @@ class ModelFiles:
 
     @property
     def pad_id(self) -> int:
-        """The token id that fills a batch; what it is called differs between vocabularies."""
+        """The token id of padding."""
         return int(self.transformer_config.get("pad_token_id") or 0)
 
     @cached_property
     def model_hash(self) -> str:
-        """SHA-256 over every file that decides a vector: weights, vocabulary, configuration.
+        """SHA-256 over all files that determine a vector: weights, vocabulary, configuration.
 
-        Reads the weights (about 0.1 s for 90 MB), so that a file changed in place is noticed.
+        Reads the weights (about 0.1 s for 90 MB), so that a file that was changed is noticed.
         """
         lines = (f"{name} {digest}\n" for name, digest in self.file_hashes.items())
         return hashlib.sha256("".join(lines).encode()).hexdigest()
 
     @cached_property
     def file_hashes(self) -> dict[str, str]:
-        """SHA-256 of each file that decides a vector, by its path in the folder, sorted."""
+        """SHA-256 of each file that determines a vector, by its path in the folder, sorted."""
         return {
             path.relative_to(self.folder).as_posix(): _hash_file(path)
-            for path in self._deciding_files()
+            for path in self._list_hashed_files()
         }
 
-    def _deciding_files(self) -> list[Path]:
+    def _list_hashed_files(self) -> list[Path]:
         folders = {self.folder, self.transformer_folder, *(folder for _, folder in self.modules)}
         names = ("modules.json", "config.json", "tokenizer.json", "tokenizer_config.json")
         vocabularies = ("vocab.txt", "vocab.json", "merges.txt", "*.model")
@@ -156,19 +156,19 @@ class ModelFiles:
         return sorted(found)
 
     def weight_files(self) -> list[Path]:
-        """The files that hold the transformer's weights."""
+        """The files with the transformer's weights."""
         return [p for pattern in _WEIGHT_PATTERNS for p in self.transformer_folder.glob(pattern)]
 
 
 def find_model_files(model: str) -> ModelFiles:
-    """The files of a model: a packaged one, a local folder, or one of the Hugging Face hub.
+    """The files of a model: the packaged model, a local folder, or a model of the Hugging Face hub.
 
-    A hub model that is not in the Hugging Face cache yet is downloaded once, unless
+    A model of the hub that is not in the Hugging Face cache is downloaded once, unless
     HF_HUB_OFFLINE is set.
 
     Raises:
-        ModelUnavailableError: there is no such folder, the packaged weights are not the
-            published ones, or the hub's model is neither cached nor reachable.
+        ModelUnavailableError: there is no such folder, the folder has no `config.json`, or the
+            hub's model is neither cached nor reachable.
     """
     if model in (DEFAULT_MODEL, "all-MiniLM-L6-v2"):
         packaged = _packaged_default()
@@ -177,16 +177,16 @@ def find_model_files(model: str) -> ModelFiles:
     files = ModelFiles(model, find_model_folder(model, organisation="sentence-transformers"))
     if not (files.transformer_folder / "config.json").is_file():
         raise ModelUnavailableError(
-            f"embedding model {model}: {files.transformer_folder} holds no config.json; name a "
+            f"embedding model {model}: {files.transformer_folder} contains no config.json; name a "
             "transformer saved by SentenceTransformer.save"
         )
     return files
 
 
 def find_model_folder(model: str, organisation: str) -> Path:
-    """The folder of a model given by folder or by name on the Hugging Face hub.
+    """The folder of a model. `model` is a folder or a name on the Hugging Face hub.
 
-    A name without an organisation is one of `organisation`'s.
+    `organisation` is the organisation of a name that has none.
 
     Raises:
         ModelUnavailableError: as `find_model_files`.
@@ -195,22 +195,24 @@ def find_model_folder(model: str, organisation: str) -> Path:
     if folder.is_dir():
         return folder.resolve()
     if folder.is_absolute() or model.startswith((".", "~")) or model.count("/") > 1:
-        raise ModelUnavailableError(f"model {model}: there is no such folder{_name_near(folder)}")
+        raise ModelUnavailableError(
+            f"model {model}: there is no such folder{_suggest_folder(folder)}"
+        )
     return _hub_folder(model if "/" in model else f"{organisation}/{model}")
 
 
-def _name_near(folder: Path) -> str:
-    """A folder beside the one that is missing, of nearly the same name."""
-    beside = [p.name for p in folder.parent.glob("*") if p.is_dir()]
-    close = difflib.get_close_matches(folder.name, beside, n=1)
+def _suggest_folder(folder: Path) -> str:
+    """The folder with the most similar name in the same parent folder, as a hint."""
+    names = [p.name for p in folder.parent.glob("*") if p.is_dir()]
+    close = difflib.get_close_matches(folder.name, names, n=1)
     return f"; did you mean {folder.parent / close[0]}?" if close else ""
 
 
 def check_default_weights(files: ModelFiles) -> None:
-    """Refuse a packaged default model whose weights are not the published ones.
+    """Refuse a default model whose weights are not the published ones.
 
     Raises:
-        ModelUnavailableError: the file's SHA-256 differs; install the package again.
+        ModelUnavailableError: the SHA-256 of the weights differs; install the package again.
     """
     if files.model != DEFAULT_MODEL:
         return
@@ -240,29 +242,29 @@ def _hub_folder(name: str) -> Path:
         try:
             return _downloaded(name, local_files_only=True)
         except (OSError, ValueError):
-            pass  # in the cache only in part
+            pass  # the cache has only some of the files
     _refuse_unreachable_hub(name)
     try:
         return _downloaded(name, local_files_only=False)
-    except Exception as error:  # whatever its HTTP client raises, the model is not here
+    except Exception as error:  # the errors of the HTTP client have no common class
         reason = str(error).strip().partition("\n")[0] or "no reason given"
         raise _unavailable(name, f"{type(error).__name__}: {reason}") from error
 
 
 def is_cached(model: str, organisation: str) -> bool:
-    """Whether a model of the Hugging Face hub was downloaded to this machine before."""
+    """Whether a model of the Hugging Face hub is in the cache of this machine."""
     return _cache_folder(model if "/" in model else f"{organisation}/{model}").is_dir()
 
 
 def list_known_models() -> list[str]:
-    """The names that can be loaded without a network: the packaged model and the cached ones."""
+    """The models that can be loaded without a network: the packaged one and the cached ones."""
     cached = sorted(_cache_root().glob("models--*--*"))
     names = ["/".join(folder.name.split("--")[1:]) for folder in cached]
     return list(dict.fromkeys([DEFAULT_MODEL, *names]))
 
 
 def _cache_root() -> Path:
-    """The folder of the Hugging Face cache, as huggingface_hub finds it."""
+    """The folder of the Hugging Face cache, by the same rules as huggingface_hub."""
     stated = os.environ.get("HF_HUB_CACHE") or os.environ.get("HUGGINGFACE_HUB_CACHE")
     if stated:
         return Path(stated).expanduser()
@@ -278,10 +280,10 @@ def _cache_folder(name: str) -> Path:
 
 
 def _refuse_unreachable_hub(name: str) -> None:
-    """Say at once that a model cannot be downloaded; the hub's client tries for a quarter minute.
+    """Refuse at once a model that cannot be downloaded; the hub's client would try for 15 s.
 
     Raises:
-        ModelUnavailableError: the hub is switched off or does not take a connection.
+        ModelUnavailableError: HF_HUB_OFFLINE is set, or the hub does not accept a connection.
     """
     if os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE"):
         raise _unavailable(name, "HF_HUB_OFFLINE is set")
@@ -306,7 +308,7 @@ def _unavailable(name: str, reason: str) -> ModelUnavailableError:
 
 
 def _downloaded(name: str, *, local_files_only: bool) -> Path:
-    # Imported here: huggingface_hub costs a quarter of a second that the default model never needs.
+    # Imported here: the import takes a quarter of a second, and the default model does not need it.
     from huggingface_hub import snapshot_download
 
     for patterns in (_HUB_PATTERNS, _HUB_LEGACY_PATTERNS):
@@ -320,7 +322,7 @@ def _downloaded(name: str, *, local_files_only: bool) -> Path:
         )
         if ModelFiles(name, folder).weight_files():
             return folder
-    raise FileNotFoundError(f"{name} holds no weights that torch can read")
+    raise FileNotFoundError(f"{name} has no weights that torch can read")
 
 
 def _read_json(path: Path, default: Any) -> Any:

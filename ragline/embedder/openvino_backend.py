@@ -1,6 +1,6 @@
-"""Encoding on a CPU with OpenVINO, in bfloat16 where the processor has it, else float32.
+"""The backend for CPUs: OpenVINO, in bfloat16 if the processor supports it, else in float32.
 
-Needs an `ExportedModel`; torch is never loaded here.
+Needs an `ExportedModel`. Does not import torch.
 """
 
 from __future__ import annotations
@@ -19,30 +19,30 @@ from ragline.errors import ModelUnavailableError
 Precision = Literal["bf16", "f32"]
 _Output = Literal["sentence", "tokens"]
 
-# Source: benchmarks/embedding_rate.py. 512 to 2048 are within noise of each other; above that
-# the activations fall out of a core's cache.
+# Source: benchmarks/embedding_rate.py. The rates from 512 to 2048 are equal within noise; above
+# 2048 the activations do not fit into a core's cache.
 _BATCH_TOKENS = 1024
-# The first inference of a process is one thread's alone: OpenVINO's Python layer then makes
-# static objects, and two threads that meet there wait for each other for ever, one for the
-# object and one for the interpreter's lock. Source: OpenVINO 2026.4, four starts side by side
-# on two cores, threads switched each microsecond: 14 of 48 hung, none of 48 with this.
+# Only one thread may run the first inference of a process. OpenVINO's Python layer then creates
+# static objects, and two threads can deadlock: one waits for the object, the other for the
+# interpreter's lock. Source: OpenVINO 2026.4, four concurrent starts on two cores, threads switched
+# each microsecond: 14 of 48 starts hung without this lock, 0 of 48 with it.
 _first_inference = threading.Lock()
 
 
 def has_bfloat16() -> bool:
-    """Whether this processor multiplies bfloat16 natively (AVX512-BF16 or AMX)."""
+    """Whether this processor multiplies bfloat16 in hardware (AVX512-BF16 or AMX)."""
     return "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
 class OpenVINOBackend:
-    """A graph compiled for this processor, each form of it when it is first needed.
+    """A graph compiled for this processor. Each variant is compiled at first use.
 
-    Compiled for least time a batch uses all cores; compiled for rate a batch uses one stream,
-    and several run side by side (4 to 8 % more texts a second). Both give the same bits.
+    Compiled for latency, a batch uses all cores. Compiled for throughput, a batch uses one stream
+    and several batches run concurrently (4 to 8 % more texts per second). Both give equal bits.
     """
 
     def __init__(self, graph: Path, precision: Precision) -> None:
-        """Reads the graph; compiling it waits for the first batch.
+        """Reads the graph; the first batch compiles it.
 
         Raises:
             ModelUnavailableError: the file is damaged.
@@ -52,7 +52,7 @@ class OpenVINOBackend:
             self._graph = self._core.read_model(graph)
         except RuntimeError as error:
             raise ModelUnavailableError(
-                f"{graph} cannot be read ({error}); delete its folder, it is made anew"
+                f"{graph} cannot be read ({error}); delete its folder, then it is made again"
             ) from error
         self._precision = precision
         self._lock = threading.Lock()
@@ -88,17 +88,17 @@ class OpenVINOBackend:
             return self._compiled[output, hint]
 
     def _compile(self, output: _Output, hint: str) -> _RequestPool:
-        # One output a model: the other is not computed, nor copied.
+        # Each model has one output, so that the other output is neither computed nor copied.
         single = openvino.Model([self._graph.output(output)], self._graph.get_parameters(), output)
         settings = {"INFERENCE_PRECISION_HINT": self._precision, "PERFORMANCE_HINT": hint}
         return _RequestPool(self._core.compile_model(single, "CPU", settings))
 
 
 class _RequestPool:
-    """The inference requests of a compiled graph, lent to one thread at a time.
+    """The inference requests of a compiled graph. A thread borrows one for each batch.
 
-    Plain requests on the caller's threads, not `AsyncInferQueue`: its callback threads take the
-    interpreter's lock and abort the process when it exits during one.
+    Requests run in the threads of the callers. `AsyncInferQueue` is not used: its callback threads
+    take the interpreter's lock and abort the process if it exits during a callback.
     """
 
     def __init__(self, compiled: Any) -> None:

@@ -1,6 +1,6 @@
-"""Encoding with PyTorch through sentence-transformers: on a GPU, and where nothing else can.
+"""The backend with PyTorch and sentence-transformers: for GPUs and for models without an export.
 
-In float32 on the CPU it is the reference that every other encoder is held to.
+In float32 on the CPU it is the reference with which every other backend is compared.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _GPU_BATCH_TOKENS = 65536
 
 
 class EmbeddingModule(torch.nn.Module):
-    """A sentence-transformers model as a function of ids and mask, with unit rows out."""
+    """A sentence-transformers model as a function from ids and mask to unit rows."""
 
     def __init__(self, model: SentenceTransformer) -> None:
         super().__init__()
@@ -44,7 +44,7 @@ class EmbeddingModule(torch.nn.Module):
 
 
 class PyTorchBackend:
-    """A sentence-transformers model on a device."""
+    """A sentence-transformers model on one device."""
 
     def __init__(self, files: ModelFiles, device: str, precision: Precision = "f32") -> None:
         model = load_sentence_transformer(files, device, precision)
@@ -64,39 +64,39 @@ class PyTorchBackend:
 
     @property
     def parallel_batches(self) -> int:
-        """One: PyTorch spreads a batch over the whole processor."""
+        """One, because PyTorch uses the whole processor for a batch."""
         return 1
 
     @property
     def batch_tokens(self) -> int:
         return _CPU_BATCH_TOKENS if self._device == "cpu" else _GPU_BATCH_TOKENS
 
-    def embed_batch(self, ids: Ids, mask: Ids, *, is_alone: bool = False) -> Floats:  # noqa: ARG002 - one form serves both
+    def embed_batch(self, ids: Ids, mask: Ids, *, is_alone: bool = False) -> Floats:  # noqa: ARG002 - one variant for both
         return self._run(ids, mask, output=0)
 
     def embed_batch_tokens(self, ids: Ids, mask: Ids) -> Floats:
         return self._run(ids, mask, output=1)
 
     def embed_probes(self, probes: tuple[str, ...]) -> Floats:
-        """`reference_vectors` of the model as it is loaded here."""
+        """`reference_vectors` of the loaded model."""
         return reference_vectors(self._module.model, probes)
 
     def _run(self, ids: Ids, mask: Ids, output: int) -> Floats:
         arrays = (torch.from_numpy(array).to(self._device) for array in (ids, mask))
         with torch.inference_mode():
-            # Chosen before it leaves the device: token vectors are a hundred times the others.
+            # Selected on the device: token vectors are a hundred times larger than text vectors.
             vectors: torch.Tensor = self._module(*arrays)[output]
             return np.asarray(vectors.cpu().numpy(), dtype=np.float32)
 
 
 def has_gpu() -> bool:
-    """Whether this build of PyTorch can use a GPU of this machine."""
+    """Whether PyTorch can use a GPU of this machine."""
     return torch.cuda.is_available()
 
 
 @contextmanager
 def silent_loading() -> Iterator[None]:
-    """Keep transformers' progress bars and load reports off a command's output."""
+    """Keep the progress bars and load reports of transformers out of a command's output."""
     verbosity = transformers_logging.get_verbosity()
     had_bars = transformers_logging.is_progress_bar_enabled()
     transformers_logging.set_verbosity(logging.ERROR)
@@ -112,7 +112,7 @@ def silent_loading() -> Iterator[None]:
 def load_sentence_transformer(
     files: ModelFiles, device: str, precision: Precision = "f32", attention: str | None = None
 ) -> SentenceTransformer:
-    """The model as sentence-transformers loads it, from its files only.
+    """Load a model from its local files with sentence-transformers.
 
     Raises:
         ModelUnavailableError: sentence-transformers cannot load the folder, or the model is
@@ -135,7 +135,7 @@ def load_sentence_transformer(
 
 
 def reference_vectors(model: SentenceTransformer, texts: tuple[str, ...]) -> Floats:
-    """(n, dimension) unit rows of queries by the library's own tokenizer and batching."""
+    """(n, dimension) unit rows of queries, by sentence-transformers' own tokenizer and batching."""
     vectors = model.encode_query(
         list(texts), batch_size=4, normalize_embeddings=True, show_progress_bar=False
     )

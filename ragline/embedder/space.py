@@ -1,4 +1,4 @@
-"""What makes vectors comparable: the model, its files and what is put in front of a text."""
+"""The embedding space: what makes vectors comparable."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from ragline.fingerprints import fingerprint
 
 @dataclass(frozen=True, slots=True)
 class EmbeddingSpace:
-    """The space that vectors of one model lie in.
+    """The space of one model's vectors: the model, its files and its prefixes.
 
-    How they are computed is not part of it: every encoder that `load_embedder` offers agrees
-    with PyTorch in float32 to a cosine of 0.9999, so their vectors may be mixed. An encoder
-    that cannot keep that (int8) would be another space.
+    The backend is not part of it: the vectors of each backend of `load_embedder` agree with PyTorch
+    in float32 to a cosine of 0.9999, so vectors of different backends are comparable. A backend
+    with lower precision (int8) would need another space.
 
-    `max_tokens` is what a document's text may have, as in `TokenCounter`.
+    `max_tokens` is the maximum number of tokens of a text, as in `TokenCounter`.
     """
 
     model: str
@@ -27,7 +27,7 @@ class EmbeddingSpace:
 
     @property
     def fingerprint(self) -> str:
-        """The same for the same files under another name: a vector depends on no name."""
+        """A hash that is equal for equal files: the name of a model does not change its vectors."""
         return fingerprint(
             {
                 "model_hash": self.model_hash,

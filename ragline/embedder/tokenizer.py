@@ -1,6 +1,6 @@
-"""The embedding model's tokenizer: counting, offsets, and the ids the model reads.
+"""The tokenizer of an embedding model: token counts, offsets and token ids.
 
-Needs the package `tokenizers` only. Cutting text to a budget is `ragline.chunking`.
+Needs only the package `tokenizers`. `ragline.chunking` splits texts by token counts.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from ragline.fingerprints import fingerprint, hash_text
 
 
 class TokenCounter(Protocol):
-    """Counts text in the tokens of one embedding model.
+    """Counts the tokens of texts for one embedding model.
 
-    `max_tokens` is the number of tokens a text may have and still be read whole: the model's
-    length limit without its special tokens and without its document prefix. Counts leave
-    special tokens out too, so the two compare directly.
+    `max_tokens` is the maximum number of tokens of a text that the model reads completely: the
+    model's limit minus its special tokens and its document prefix. Counts do not include special
+    tokens either, so they can be compared with `max_tokens`.
     """
 
     @property
@@ -30,7 +30,7 @@ class TokenCounter(Protocol):
 
     @property
     def fingerprint(self) -> str:
-        """Changes when the same text may be counted or cut differently."""
+        """Changes when the token counts or offsets of a text may change."""
 
     def count_tokens(self, texts: list[str]) -> list[int]:
         """The number of tokens of each text; 0 for an empty one."""
@@ -38,8 +38,9 @@ class TokenCounter(Protocol):
     def offsets(self, text: str) -> list[tuple[int, int]]:
         """(start, end) in characters of `text` for each of its tokens, in order.
 
-        Their number is the text's count. They skip what the tokenizer drops (white space,
-        control characters); tokens of one character's bytes share its offsets.
+        There are as many as `count_tokens` counts. Characters that the tokenizer ignores (white
+        space, control characters) have no offsets; the tokens of the bytes of one character have
+        equal offsets.
         """
 
 
@@ -66,12 +67,12 @@ class ModelTokenizer:
 
     @property
     def max_tokens(self) -> int:
-        """Tokens a document's text may have: no special tokens, no prefix."""
+        """The maximum number of tokens of a document's text, without special tokens and prefix."""
         return self._max_tokens
 
     @property
     def fingerprint(self) -> str:
-        """Changes when the same text may be counted or cut differently."""
+        """Changes when the token counts or offsets of a text may change."""
         return self._fingerprint
 
     def count_tokens(self, texts: list[str]) -> list[int]:
@@ -86,8 +87,8 @@ class ModelTokenizer:
         """Token ids of each text with its prefix and special tokens.
 
         Raises:
-            TextTooLongError: a text has more tokens than the model reads. Cut it before: what
-                the model does not read cannot be found.
+            TextTooLongError: a text has more tokens than the model reads. Split it before: a search
+                cannot find text that the model does not read.
         """
         rows = [self._complete(encoding) for encoding in self._encode(self.document_prefix, texts)]
         longest = max(range(len(rows)), key=lambda i: len(rows[i]), default=0)
@@ -100,23 +101,23 @@ class ModelTokenizer:
         return rows
 
     def encode_queries(self, texts: Sequence[str]) -> list[list[int]]:
-        """Token ids of each query with its prefix and special tokens, cut at the model's limit.
+        """Token ids of each query with prefix and special tokens, truncated at the model's limit.
 
-        A query is a person's: searching with its beginning beats refusing it.
+        A long query is truncated rather than refused, because its beginning usually finds the same.
         """
         return [self._windows(encoding)[0] for encoding in self._encode(self.query_prefix, texts)]
 
     def encode_windows(self, text: str, *, limit: int) -> list[list[int]]:
         """Token ids of a document of any length, in windows that the model can read.
 
-        Reads `limit` windows at most; an empty text gives one that holds special tokens only.
+        At most `limit` windows. An empty text has one window of special tokens.
         """
         return self._windows(self._encode(self.document_prefix, [text])[0])[:limit]
 
     def _encode(self, prefix: str, texts: Sequence[str]) -> list[Encoding]:
-        # Half a surrogate pair, which JSON and a terminal can produce, is no text to a tokenizer.
+        # JSON and terminals can produce lone surrogates, which a tokenizer does not accept.
         clean = [(prefix + text).encode("utf-8", "replace").decode() for text in texts]
-        # The fast variant computes no offsets; nothing here needs them.
+        # The fast variant computes no offsets, which are not needed here.
         return list(self._tokenizer.encode_batch_fast(clean, add_special_tokens=False))
 
     def _windows(self, encoding: Encoding) -> list[list[int]]:
@@ -128,10 +129,10 @@ class ModelTokenizer:
 
 
 def load_tokenizer(model: str, cache: Path) -> ModelTokenizer:
-    """The tokenizer of a model, without loading the model: tens of milliseconds.
+    """The tokenizer of a model, without loading the model. Takes tens of milliseconds.
 
-    A model that ships no `tokenizer.json` has one made through `transformers` the first time,
-    kept in `cache`.
+    For a model without a `tokenizer.json`, `transformers` makes one at the first load, which is
+    stored in `cache`.
 
     Raises:
         ModelUnavailableError: the model cannot be found; the message says what to do.
@@ -148,10 +149,10 @@ def read_tokenizer(files: ModelFiles, cache: Path) -> ModelTokenizer:
 
 
 def convert_tokenizer(files: ModelFiles, cache: Path) -> Path:
-    """A `tokenizer.json` in `cache` made from an older model's vocabulary files."""
+    """Make a `tokenizer.json` in `cache` from the vocabulary files of an old model."""
     made = cache / f"{files.model_hash[:16]}-tokenizer.json"
     if not made.is_file():
-        # Imported here: it costs seconds, and only models older than tokenizer.json need it.
+        # Imported here: it takes seconds, and only models without a tokenizer.json need it.
         from transformers import AutoTokenizer
 
         loaded = AutoTokenizer.from_pretrained(str(files.transformer_folder))
@@ -167,6 +168,6 @@ def _build_tokenizer(definition: str, *, is_lower_casing: bool) -> Tokenizer:
         steps = [normalizers.Lowercase()]
         if tokenizer.normalizer is not None:
             steps.append(tokenizer.normalizer)
-        # In the normaliser and not on the string: offsets keep counting the original's characters.
+        # Lower-casing is a step of the normalizer, so that offsets refer to the original text.
         tokenizer.normalizer = normalizers.Sequence(steps)
     return tokenizer

@@ -223,7 +223,7 @@ def embedder_needs_torch() -> bool:
     return Path("/dev/nvidiactl").exists() or os.name == "nt"
 
 
-def test_encoder_that_strays_from_the_model_is_refused_by_name(
+def test_backend_that_differs_from_the_model_is_refused_by_name(
     embedder: Embedder, model_cache: Path, tmp_path: Path
 ):
     # The measured accuracy as it would stand after a processor that rounds too much.

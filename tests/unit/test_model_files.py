@@ -61,7 +61,7 @@ def test_folder_that_is_not_there_is_named(name: str):
 
 
 def test_folder_without_a_model_is_refused(tmp_path: Path):
-    with pytest.raises(ModelUnavailableError, match=r"holds no config\.json"):
+    with pytest.raises(ModelUnavailableError, match=r"contains no config\.json"):
         find_model_files(str(tmp_path))
 
 
