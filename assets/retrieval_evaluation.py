@@ -25,7 +25,7 @@ from ragline.evaluation import (
     fingerprint_evaluation,
     record_evaluation,
 )
-from ragline.golden_documents import find_unknown_documents, refuse_foreign_golden_set
+from ragline.golden_documents import check_golden_set, find_unknown_documents
 from ragline.golden_set import GoldenSet, read_golden_set
 from ragline.lifecycle.run_context import RunContext
 from ragline.search.messages import MODES
@@ -96,7 +96,7 @@ def _score(
     run_context: RunContext, settings: CollectionSettings, golden: GoldenSet, fingerprint: str
 ) -> Metadata:
     unknown = find_unknown_documents(run_context.database, settings.name, golden)
-    refuse_foreign_golden_set(unknown, settings.name)
+    check_golden_set(unknown, settings.name)
     searcher = Searcher(run_context.database, run_context.configuration, models=run_context.models)
     show = run_context.progress
     runs = [evaluate(searcher, settings.name, golden, mode=mode, progress=show) for mode in MODES]

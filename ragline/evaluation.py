@@ -1,7 +1,7 @@
-"""Retrieval quality against a golden set: queries with judgements, scored by known measures.
+"""Evaluation: the retrieval quality of a collection on a golden set.
 
-The golden set is read by `golden_set`; the measures are computed by `ir_measures`. Every query
-goes through `ragline.search`, as a user's would.
+`golden_set` reads the golden set and `ir_measures` computes the measures. Each query runs through
+`ragline.search`, as the query of a user does.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ from ragline.storage.database import Database
 from ragline.storage.statements import load_statement
 
 MEASURES = {"ndcg@10": nDCG @ 10, "recall@10": R @ 10, "recall@100": R @ 100, "mrr@10": RR @ 10}
-# Chunks asked for, so that a hundred documents remain once each counts by its best chunk.
+# The number of chunks to retrieve, so that they belong to at least a hundred documents.
 EVALUATED_HITS = 200
 
-# A query is missed when none of so many documents is relevant.
-SHOWN_DOCUMENTS = 10
+# A query is missed if none of the first documents is relevant; this is how many.
+MISSED_AFTER_DOCUMENTS = 10
 
 Run = dict[str, dict[str, float]]
 
 
 @dataclass(frozen=True, slots=True)
 class MissedQuery:
-    """A query with none of its relevant documents among the first ten, and the first one found."""
+    """A query without a relevant document among the first ten, and the first document found."""
 
     id: str
     query: str
@@ -47,10 +47,10 @@ class MissedQuery:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """The mean of each measure over all judged queries, and how it was computed.
+    """The mean of each measure over all judged queries, and the settings of the evaluation.
 
-    `failed` queries count as zero in every mean. `missed` are those without a relevant document
-    among the first ten.
+    `failed` counts queries that timed out; they count as zero in each mean. `missed` are the
+    queries without a relevant document among the first ten.
     """
 
     collection: str
@@ -74,10 +74,10 @@ def evaluate(
     rerank: bool = False,
     progress: Progress | None = None,
 ) -> Evaluation:
-    """Run every query of a golden set through the search and score the documents found.
+    """Search for each query of a golden set and compute the measures.
 
-    A document's score is that of its best chunk. A query that times out counts as zero; an
-    error that would meet every query alike (no index, no database) is raised.
+    A document has the score of its best chunk. A query that times out counts as zero. An error that
+    would occur for each query (no index, no database) is raised.
     """
     started = perf_counter()
     run: Run = {}
@@ -107,20 +107,20 @@ def evaluate(
 
 
 def find_missed(golden: GoldenSet, run: Run) -> tuple[MissedQuery, ...]:
-    """The queries whose first ten documents hold none that is relevant, in order of the set."""
+    """The queries without a relevant document among the first ten, in the order of the set."""
     missed = []
     for key, query in golden.queries.items():
         relevant = {name for name, grade in golden.judgements[key].items() if grade > 0}
         scores = run.get(key, {})
         ranked = sorted(scores, key=lambda name: (-scores[name], name))
-        if relevant and relevant.isdisjoint(ranked[:SHOWN_DOCUMENTS]):
+        if relevant and relevant.isdisjoint(ranked[:MISSED_AFTER_DOCUMENTS]):
             first = ranked[0] if ranked else None
             missed.append(MissedQuery(key, query, tuple(sorted(relevant)), first))
     return tuple(missed)
 
 
 def score_documents(answer: SearchAnswer) -> dict[str, float]:
-    """The score of each document in an answer: that of its best chunk."""
+    """The score of each document in an answer, which is the score of its best chunk."""
     scores: dict[str, float] = {}
     for hit in answer.hits:
         scores[hit.document_id] = max(scores.get(hit.document_id, hit.score), hit.score)
@@ -128,14 +128,14 @@ def score_documents(answer: SearchAnswer) -> dict[str, float]:
 
 
 def measure_run(judgements: Judgements, run: Run) -> dict[str, float]:
-    """The mean of each of MEASURES over the judged queries; one that is not in `run` is zero."""
+    """The mean of each of MEASURES over the judged queries; a query missing in `run` is zero."""
     counted: Run = {key: run.get(key, {}) for key in judgements}
     values = ir_measures.calc_aggregate(MEASURES.values(), judgements, counted)
     return {name: float(values[measure]) for name, measure in MEASURES.items()}
 
 
 def record_evaluation(connection: Connection, evaluation: Evaluation, run_id: str | None) -> None:
-    """Keep an evaluation, so that scores can be followed over time."""
+    """Store an evaluation, for comparison over time."""
     values = asdict(replace(evaluation, missed=())) | {
         "run_id": run_id,
         "measures": json.dumps(evaluation.measures),

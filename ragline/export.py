@@ -1,4 +1,4 @@
-"""Writing out what a collection's live index serves, as JSON lines or Parquet."""
+"""Export of the entries of a collection's live generation, as JSON lines or Parquet."""
 
 from __future__ import annotations
 
@@ -12,20 +12,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from sqlalchemy import Connection
 
-from ragline.errors import (
-    ConfigurationError,
-    FileNotWrittenError,
-    IndexNotReadyError,
-    UnknownCollectionError,
-)
+from ragline.errors import ConfigurationError, FileNotWrittenError
+from ragline.search.live_generation import read_live_generation
 from ragline.storage.database import Database
 from ragline.storage.disk_errors import writing_to
 from ragline.storage.generation_tables import load_generation_statement
-from ragline.storage.statements import load_statement
-from ragline.unknown_names import describe_unknown
 
 BATCH_ROWS = 1_000
-ENDINGS = (".jsonl", ".parquet")
+SUFFIXES = (".jsonl", ".parquet")
 SCHEMA = pa.schema(
     [
         ("source", pa.string()),
@@ -47,14 +41,15 @@ SCHEMA = pa.schema(
 def export_collection(
     database: Database, collection: str, path: Path, *, has_vectors: bool = True
 ) -> int:
-    """Write every entry of the live generation, by document id and ordinal; return how many.
+    """Write all entries of the live generation, by document id and ordinal; return their number.
 
-    The ending of `path` decides: `.jsonl` or `.parquet`. The file appears whole or not at all.
-    In Parquet, metadata is a JSON string. `model` is the embedding model of the vectors.
+    The suffix of `path` selects the format: `.jsonl` or `.parquet`. The file is written completely
+    or not at all. In Parquet, metadata is a JSON string. `model` is the embedding model of the
+    vectors.
 
     Raises:
-        ConfigurationError: another ending, or a folder that is not there or takes no file.
-        FileNotWrittenError: the file could not be written to its end.
+        ConfigurationError: the suffix is unknown, or the folder does not exist or is not writable.
+        FileNotWrittenError: the file could not be written completely.
         UnknownCollectionError, IndexNotReadyError: there is nothing to export.
         DiskFullError: there is no space for the file.
     """
@@ -75,21 +70,21 @@ def export_collection(
 
 
 def check_path(path: Path) -> None:
-    """Refuse a path that cannot be exported to, before anything is read.
+    """Refuse a path that cannot be written, before any entry is read.
 
     Raises:
-        ConfigurationError: its ending is another one, or its folder is not there or takes no file.
+        ConfigurationError: the suffix is unknown, or the folder does not exist or is not writable.
     """
     folder = path.absolute().parent
     fault = None
-    if path.suffix not in ENDINGS:
-        fault = f"the ending must be {' or '.join(ENDINGS)}"
+    if path.suffix not in SUFFIXES:
+        fault = f"the ending must be {' or '.join(SUFFIXES)}"
     elif path.is_dir():
         fault = "it is a folder; name a file"
     elif not folder.is_dir():
         fault = f"there is no folder {folder}; create it, or name another file"
     elif not os.access(folder, os.W_OK | os.X_OK):
-        fault = f"the folder {folder} may not be written; name another one"
+        fault = f"the folder {folder} is not writable; name another one"
     if fault is not None:
         raise ConfigurationError(f"cannot export to {path}: {fault}")
 
@@ -97,18 +92,7 @@ def check_path(path: Path) -> None:
 def _select_entries(
     connection: Connection, collection: str, *, has_vectors: bool
 ) -> Iterator[list[dict[str, Any]]]:
-    live = connection.execute(
-        load_statement("search/select_live_generation"),
-        {"collection": collection, "tenant": None},
-    ).first()
-    if live is None:
-        rows = connection.execute(load_statement("search/select_collections"), {"tenant": None})
-        names = [row.name for row in rows]
-        raise UnknownCollectionError(describe_unknown("collection", collection, names))
-    if live.id is None:
-        raise IndexNotReadyError(
-            f"collection {collection} has no live index yet; run `ragline sync` first"
-        )
+    live = read_live_generation(connection, collection)
     rows = connection.execution_options(yield_per=BATCH_ROWS).execute(
         load_generation_statement("export/select_entries", live.id), {"model": live.model}
     )

@@ -1,5 +1,6 @@
-"""Golden sets: queries with judgements, read from the BEIR layout (`queries.jsonl`,
-`qrels/<split>.tsv`). How well a collection answers them is measured in `evaluation`.
+"""Golden sets: queries with judgements, in the BEIR layout (`queries.jsonl`, `qrels/<split>.tsv`).
+
+`evaluation` measures a collection on them.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ Judgements = dict[str, dict[str, int]]
 
 @dataclass(frozen=True, slots=True)
 class GoldenSet:
-    """Queries by id, and for each the judged documents with their grades (0: not relevant)."""
+    """Queries by id, and for each query the judged documents with grades (0: not relevant)."""
 
     queries: dict[str, str]
     judgements: Judgements
@@ -26,20 +27,20 @@ class GoldenSet:
 
 
 def read_golden_set(folder: Path, split: str = "test") -> GoldenSet:
-    """Read a golden set in the BEIR layout; only judged queries are kept.
+    """Read a golden set in the BEIR layout, without the queries that have no judgement.
 
     Raises:
-        GoldenSetError: a file is missing or a line is not as the layout says; names both.
+        GoldenSetError: a file is missing or a line is malformed; the message names file and line.
     """
     queries_path, judgements_path = folder / "queries.jsonl", folder / "qrels" / f"{split}.tsv"
     for path in (queries_path, judgements_path):
         if not path.is_file():
-            raise GoldenSetError(f"{path}: there is no such file; a golden set needs it")
+            raise GoldenSetError(f"{path}: the file does not exist; a golden set needs it")
     judgements = _read_judgements(judgements_path)
     texts = dict(_read_queries(queries_path))
     missing = sorted(judgements.keys() - texts.keys())
     if missing:
-        raise GoldenSetError(f"{queries_path}: has no query {missing[0]!r}, which is judged")
+        raise GoldenSetError(f"{queries_path}: the judged query {missing[0]!r} is missing")
     digest = hashlib.sha256(queries_path.read_bytes() + judgements_path.read_bytes())
     return GoldenSet({key: texts[key] for key in judgements}, judgements, digest.hexdigest())
 
@@ -58,7 +59,7 @@ def _read_judgements(path: Path) -> Judgements:
                     f"{path}:{number}: is not `query-id TAB corpus-id TAB score`"
                 ) from error
     if not judgements:
-        raise GoldenSetError(f"{path}: holds no judgement")
+        raise GoldenSetError(f"{path}: the file contains no judgement")
     return judgements
 
 

@@ -1,8 +1,8 @@
-"""Spans around the stages of a search, by OpenTelemetry's API alone.
+"""Spans of the stages of a search, by the API of OpenTelemetry.
 
-Without an SDK they go nowhere and cost some tens of microseconds. The SDK is set up by the service,
-and only where OpenTelemetry's own environment variables ask for it: see
-`retrieval_api.observation.telemetry`. No span holds a query's text.
+Without an SDK, spans are not exported and cost some tens of microseconds. The service sets up the
+SDK if the environment variables of OpenTelemetry ask for it: see
+`retrieval_api.observation.telemetry`. No span contains the text of a query.
 """
 
 from __future__ import annotations
@@ -19,23 +19,24 @@ from opentelemetry.trace import Status, StatusCode
 INSTRUMENTATION_SCOPE = "ragline"
 
 Attribute = str | int | float | bool
-Given = ParamSpec("Given")
-Made = TypeVar("Made")
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
 
-# What the spans of the search that is under way have in common.
+# The attributes that all spans of the current search have.
 _shared: ContextVar[dict[str, Attribute] | None] = ContextVar("ragline_span", default=None)
 
 
 @contextmanager
 def span(name: str, **attributes: Attribute) -> Iterator[None]:
-    """A span within the current one, with those attributes and its parents' below `ragline.`.
+    """A span within the current span, with these attributes and those of its parents.
 
-    An error ends it with the error's class, and never its message, which may repeat a query.
+    Attribute names get the prefix `ragline.`. An error sets the status to the class of the error,
+    without its message, which may contain a query.
     """
     shared = {**(_shared.get() or {}), **attributes}
     token = _shared.set(shared)
     try:
-        # Asked for each time: the provider may be set after this module was loaded.
+        # Looked up each time: the provider may be set after this module was imported.
         with trace.get_tracer(INSTRUMENTATION_SCOPE).start_as_current_span(
             name,
             attributes=_named(shared),
@@ -52,19 +53,19 @@ def span(name: str, **attributes: Attribute) -> Iterator[None]:
 
 
 def set_span_attributes(**attributes: Attribute) -> None:
-    """Add what is known by now to the current span and to those that it will hold."""
+    """Set attributes of the current span and of the spans that are started within it."""
     shared = _shared.get()
     if shared is not None:
         shared.update(attributes)
     trace.get_current_span().set_attributes(_named(attributes))
 
 
-def traced(name: str) -> Callable[[Callable[Given, Made]], Callable[Given, Made]]:
-    """Make each call of a function a span: one stage of a search."""
+def traced(name: str) -> Callable[[Callable[Parameters, Result]], Callable[Parameters, Result]]:
+    """Record each call of a function as a span, which is one stage of a search."""
 
-    def decorate(stage: Callable[Given, Made]) -> Callable[Given, Made]:
+    def decorate(stage: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
         @wraps(stage)
-        def call(*args: Given.args, **kwargs: Given.kwargs) -> Made:
+        def call(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
             with span(name):
                 return stage(*args, **kwargs)
 
@@ -74,7 +75,7 @@ def traced(name: str) -> Callable[[Callable[Given, Made]], Callable[Given, Made]
 
 
 def current_trace_id() -> str | None:
-    """The trace that this thread works for, as 32 hexadecimal digits."""
+    """The trace id of the current span, as 32 hexadecimal digits; None without a span."""
     context = trace.get_current_span().get_span_context()
     return trace.format_trace_id(context.trace_id) if context.is_valid else None
 

@@ -1,16 +1,16 @@
-"""What to say of a name that is not known: all that are, and the one that was probably meant."""
+"""Messages about an unknown name: they list the known names and the most similar one."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Collection, Iterable
 
-# Shorter names are part of others by chance.
-SHORTEST_PART_CHARS = 3
+# Shorter names are often part of other names by chance.
+MIN_PART_CHARS = 3
 
 
 def describe_unknown(kind: str, name: str, known: Iterable[str]) -> str:
-    """`unknown source 'pep'; known: handbook, peps (did you mean 'peps'?)`, in the given order."""
+    """A message such as `unknown source 'pep'; known: handbook, peps (did you mean 'peps'?)`."""
     names = list(dict.fromkeys(known))
     close = find_nearest(name, names)
     hint = f" (did you mean {close!r}?)" if close else ""
@@ -18,13 +18,13 @@ def describe_unknown(kind: str, name: str, known: Iterable[str]) -> str:
 
 
 def find_nearest(name: str, known: Collection[str]) -> str | None:
-    """The known name that is spelled most alike; else one that contains the name, or is in it."""
+    """The known name with the most similar spelling; else one that contains it or is part of it."""
     close = difflib.get_close_matches(name, known, n=1)
     if close:
         return close[0]
     related = [
         one
         for one in known
-        if min(len(one), len(name)) >= SHORTEST_PART_CHARS and (name in one or one in name)
+        if min(len(one), len(name)) >= MIN_PART_CHARS and (name in one or one in name)
     ]
     return min(related, key=lambda one: abs(len(one) - len(name)), default=None)

@@ -1,7 +1,6 @@
-"""Asking a running service from Python; needs the extra `clients` and nothing of the library.
+"""A Python client of a running service. Needs the extra `clients`.
 
-`langchain` and `llamaindex` beside it are retrievers for those frameworks. The service itself is
-`retrieval_api`.
+`langchain` and `llamaindex` are retrievers for those frameworks. The service is `retrieval_api`.
 """
 
 from __future__ import annotations

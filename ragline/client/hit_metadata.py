@@ -1,4 +1,4 @@
-"""What frameworks are told of a hit beside its text."""
+"""The metadata of a hit for frameworks such as LangChain and LlamaIndex."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from ragline.search.messages import Hit, SearchAnswer
 
 
 def describe_hit(hit: Hit, answer: SearchAnswer) -> dict[str, Any]:
-    """The document's own metadata, and where the hit is from; the latter wins over the former.
+    """The document's metadata, and the origin of the hit, which wins over equal keys.
 
-    `request_id` and `document_id` are what feedback asks for.
+    Feedback needs `request_id` and `document_id`.
     """
     return {
         **hit.metadata,
@@ -24,8 +24,3 @@ def describe_hit(hit: Hit, answer: SearchAnswer) -> dict[str, Any]:
         "generation": answer.generation,
         "request_id": str(answer.request_id),
     }
-
-
-def name_entry(hit: Hit) -> str:
-    """A name of the hit that is the same as long as its index serves."""
-    return f"{hit.receipt.generation}-{hit.receipt.entry_id}"

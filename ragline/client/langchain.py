@@ -1,6 +1,6 @@
-"""A retriever for LangChain over a running service; needs langchain-core.
+"""A retriever for LangChain that searches a running service; needs langchain-core.
 
-Asynchronous calls run the same code in a thread, which LangChain sees to.
+For asynchronous calls, LangChain runs the same code in a thread.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever
 from pydantic import Field
 
-from ragline.client.hit_metadata import describe_hit, name_entry
+from ragline.client.hit_metadata import describe_hit
 from ragline.client.service_client import ServiceClient
 
 
 class RaglineRetriever(BaseRetriever):
-    """Documents are the hits of a search, best first, each with `describe_hit` as its metadata.
+    """Returns the hits of a search as documents, best first, with the metadata of `describe_hit`.
 
-    `options` are more fields of `POST /v1/search`, such as `{"rerank": True}`.
+    `options` are further fields of `POST /v1/search`, such as `{"rerank": True}`.
     """
 
     client: ServiceClient
@@ -33,14 +33,14 @@ class RaglineRetriever(BaseRetriever):
         self,
         query: str,
         *,
-        run_manager: CallbackManagerForRetrieverRun,  # noqa: ARG002  LangChain hands it over
+        run_manager: CallbackManagerForRetrieverRun,  # noqa: ARG002  LangChain passes it
     ) -> list[Document]:
         answer = self.client.search(
             self.collection, query, top_k=self.top_k, principals=self.principals, **self.options
         )
         return [
             Document(
-                page_content=hit.text or "", metadata=describe_hit(hit, answer), id=name_entry(hit)
+                page_content=hit.text or "", metadata=describe_hit(hit, answer), id=hit.receipt.id
             )
             for hit in answer.hits
         ]

@@ -1,4 +1,4 @@
-"""A retriever for LlamaIndex over a running service; needs llama-index-core."""
+"""A retriever for LlamaIndex that searches a running service; needs llama-index-core."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
 
-from ragline.client.hit_metadata import describe_hit, name_entry
+from ragline.client.hit_metadata import describe_hit
 from ragline.client.service_client import ServiceClient
 
 
 class RaglineRetriever(BaseRetriever):
-    """Nodes are the hits of a search, best first, each with `describe_hit` as its metadata."""
+    """Returns the hits of a search as nodes, best first, with the metadata of `describe_hit`."""
 
     def __init__(
         self,
@@ -25,7 +25,7 @@ class RaglineRetriever(BaseRetriever):
         principals: Sequence[str] = (),
         **options: Any,
     ) -> None:
-        """`options` are more fields of `POST /v1/search`, such as `rerank=True`."""
+        """`options` are further fields of `POST /v1/search`, such as `rerank=True`."""
         super().__init__()
         self._client = client
         self._collection = collection
@@ -36,7 +36,7 @@ class RaglineRetriever(BaseRetriever):
         return [
             NodeWithScore(
                 node=TextNode(
-                    id_=name_entry(hit), text=hit.text, metadata=describe_hit(hit, answer)
+                    id_=hit.receipt.id, text=hit.text, metadata=describe_hit(hit, answer)
                 ),
                 score=hit.score,
             )

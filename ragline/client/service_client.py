@@ -1,4 +1,4 @@
-"""The service's endpoints as methods; every failure is one kind of error."""
+"""The endpoints of the service as methods. Each failure raises ServiceProblemError."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Answer = TypeVar("Answer")
 
 @dataclass(frozen=True, slots=True)
 class RankedText:
-    """One text's place: `index` in the list that was sent, and a score in 0…1, larger first."""
+    """A reranked text: its `index` in the list that was sent, and its score in 0…1."""
 
     index: int
     relevance_score: float
@@ -30,7 +30,7 @@ class RankedText:
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """A collection and what its live index holds; `generation` is None before the first sync."""
+    """A collection and its live index; `generation` is None before the first sync."""
 
     name: str
     embedding_model: str | None
@@ -42,7 +42,7 @@ class Collection:
 
 @dataclass(frozen=True, slots=True)
 class CollectionFreshness:
-    """Whether every source of a collection is as fresh as declared, and what is known of each."""
+    """Whether each source of a collection is fresh, and the state of each source."""
 
     collection: str
     is_fresh: bool
@@ -62,8 +62,8 @@ class _Collections:
 class ServiceClient:
     """A client of one service. Safe to use from several threads; close it, or use it in `with`.
 
-    Every method raises ServiceProblemError when the service cannot be reached, refuses the
-    request or fails on it. Nothing is tried twice.
+    Each method raises ServiceProblemError if the service cannot be reached, refuses the request or
+    fails. Requests are not repeated.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class ServiceClient:
         timeout_s: float = DEFAULT_TIMEOUT_S,
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        """`headers` go with every request, for what stands between here and the service."""
+        """`headers` are sent with each request, for example for a proxy."""
         self._http = httpx2.Client(base_url=url, timeout=timeout_s, headers=headers)
 
     def search(
@@ -87,9 +87,9 @@ class ServiceClient:
         principals: Sequence[str] = (),
         **more: Any,
     ) -> SearchAnswer:
-        """The chunks that answer, best first.
+        """The hits of a search, best first.
 
-        `more` are other fields of `POST /v1/search`, such as `filter`.
+        `more` are further fields of `POST /v1/search`, such as `filter`.
         """
         body = {
             "collection": collection,
@@ -100,31 +100,31 @@ class ServiceClient:
             "principals": list(principals),
             **more,
         }
-        return self._ask("POST", "/v1/search", SearchAnswer, body)
+        return self._request("POST", "/v1/search", SearchAnswer, body)
 
     def rerank(
         self, query: str, texts: Sequence[str], *, top_n: int | None = None
     ) -> list[RankedText]:
-        """Texts by relevance to a query, most relevant first; the best `top_n`, or all."""
+        """Rank texts by their relevance to a query, best first; all, or the first `top_n`."""
         body: dict[str, Any] = {"query": query, "documents": list(texts), "top_n": top_n}
-        return self._ask("POST", "/v1/rerank", _Ranking, body).results
+        return self._request("POST", "/v1/rerank", _Ranking, body).results
 
     def give_feedback(self, request_id: UUID, document_id: str, *, useful: bool) -> None:
-        """Say whether a hit of a search was useful; the last word on a document stands."""
+        """Report whether a hit was useful. A later report about the same document replaces it."""
         body = {"request_id": str(request_id), "document_id": document_id, "useful": useful}
-        self._ask("POST", "/v1/feedback", dict[str, Any], body)
+        self._request("POST", "/v1/feedback", dict[str, Any], body)
 
     def freshness(self, collection: str) -> CollectionFreshness:
-        """How fresh a collection is; its sources are as `GET …/freshness` tells them."""
+        """The freshness of a collection. `sources` is as in `GET …/freshness`."""
         path = f"/v1/collections/{quote(collection, safe='')}/freshness"
-        return self._ask("GET", path, CollectionFreshness)
+        return self._request("GET", path, CollectionFreshness)
 
     def collections(self) -> list[Collection]:
-        """Every collection, by name."""
-        return self._ask("GET", "/v1/collections", _Collections).collections
+        """All collections, by name."""
+        return self._request("GET", "/v1/collections", _Collections).collections
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Close the connections."""
         self._http.close()
 
     def __enter__(self) -> Self:
@@ -138,7 +138,7 @@ class ServiceClient:
     ) -> None:
         self.close()
 
-    def _ask(
+    def _request(
         self, method: str, path: str, shape: type[Answer], body: dict[str, Any] | None = None
     ) -> Answer:
         try:
@@ -158,7 +158,7 @@ def _read_problem(response: httpx2.Response) -> ServiceProblemError:
     except ValueError:
         problem = None
     if not isinstance(problem, dict) or "detail" not in problem:
-        # Something between here and the service, such as a proxy, has its own words.
-        words = f"{response.status_code} {response.reason_phrase} from {response.url}"
-        return ServiceProblemError(words, status=response.status_code)
+        # A proxy in front of the service answers in its own format.
+        message = f"{response.status_code} {response.reason_phrase} from {response.url}"
+        return ServiceProblemError(message, status=response.status_code)
     return ServiceProblemError(str(problem["detail"]), status=response.status_code, problem=problem)

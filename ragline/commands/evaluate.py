@@ -50,7 +50,7 @@ def evaluate_command(
 
     queries = read_golden_set(golden or _configured_golden(configuration, collection), split)
     from ragline.evaluation import evaluate
-    from ragline.golden_documents import find_unknown_documents, refuse_foreign_golden_set
+    from ragline.golden_documents import check_golden_set, find_unknown_documents
     from ragline.progress import TerminalProgress
     from ragline.search.searcher import Searcher
     from ragline.storage.database import open_database
@@ -60,7 +60,7 @@ def evaluate_command(
         # Before the documents are compared, because the error for a missing index is clearer.
         searcher.live_generation(collection)
         unknown = find_unknown_documents(database, collection, queries)
-        refuse_foreign_golden_set(unknown, collection)
+        check_golden_set(unknown, collection)
         evaluation = evaluate(
             searcher, collection, queries, mode=mode, rerank=rerank, progress=TerminalProgress()
         )

@@ -1,5 +1,5 @@
-"""Figures about searches, from their records alone: no judge, no language model.
+"""Statistics of searches, computed from their records only, without judgements or a language model.
 
-`figures` are cheap and made when asked for; `daily` puts those beside what is dear: drift, topics
-and index recall.
+`figures` has the statistics that are inexpensive and computed for each request. `daily` adds the
+expensive ones, which are computed once a day: drift, topics and index recall.
 """

@@ -1,6 +1,6 @@
-"""A day's figures of each collection, with those that are too dear to make at each request.
+"""The figures of each collection for one day, including those that are expensive to compute.
 
-They are made once a day by the asset `retrieval_quality` and kept, so that the service can show
+The asset `retrieval_quality` computes them once a day and stores them, so that the service can show
 them without a model or a scan.
 """
 
@@ -21,30 +21,32 @@ from ragline.errors import IndexNotReadyError, UnknownCollectionError
 from ragline.quality.drift import Drift, measure_drift
 from ragline.quality.figures import Period, QualityFigures, read_figures
 from ragline.quality.index_recall import (
-    LONGEST_SCAN_MS,
-    MOST_QUERIES,
+    MAX_QUERIES,
+    SCAN_TIMEOUT_MS,
     IndexRecall,
     measure_recall,
 )
 from ragline.quality.topics import Floats, Reason, Topic, Unanswered, group_topics
+from ragline.search.live_generation import read_live_generation
 from ragline.search.searcher import Searcher
 from ragline.storage.database import Database
 from ragline.storage.generation_tables import load_generation_statement
 from ragline.storage.statements import load_statement
 
-SAMPLE = 500
-REFERENCE = timedelta(days=30)
-# The cosine of a query and its first hit below which the hit is about something else. Source:
-# with the default model unrelated texts have 0 to 0.2 and answers 0.4 and more.
-LOWEST_TOP_COSINE = 0.3
+MAX_SAMPLED_QUERIES = 500
+REFERENCE_PERIOD = timedelta(days=30)
+# When the cosine of a query and its first hit is lower, the hit is not relevant. Source: with the
+# default model, unrelated texts have 0 to 0.2, and answers 0.4 and more.
+MIN_TOP_COSINE = 0.3
 
 
 @dataclass(frozen=True, slots=True)
 class DailyFigures:
-    """A collection's day (UTC): the cheap figures, and drift, topics and index recall.
+    """The figures of a collection for one day (UTC).
 
-    `drift` compares with the 30 days before and is None with fewer than 20 queries on either
-    side. `index_recall` and all that needs vectors is None without a live index.
+    `drift` compares the queries of the day with those of the 30 days before; it is None when either
+    has fewer than 20 queries. Without a live index, `drift` and `index_recall` are None and there
+    are no topics.
     """
 
     day: date
@@ -56,7 +58,7 @@ class DailyFigures:
 
 @dataclass(frozen=True, slots=True)
 class StoredFigures:
-    """A day's dear figures as they are on record, as plain values."""
+    """The expensive figures of one day as they were stored, as plain values."""
 
     collection: str
     day: date
@@ -69,16 +71,17 @@ class StoredFigures:
 def measure_day(
     database: Database, configuration: Configuration, day: date, run_id: str
 ) -> list[DailyFigures]:
-    """Make and keep the figures of each collection that was searched on a day, by name.
+    """Compute and store the figures of each collection that was searched on a day, by name.
 
-    May run again; the last measurement stands. Loads the collections' embedding models.
+    A second run for the same day replaces the figures. Loads the embedding models of the
+    collections.
     """
-    searcher = Searcher(database, _without_feedback(configuration), timeout_ms=LONGEST_SCAN_MS)
+    searcher = Searcher(database, _without_feedback(configuration), timeout_ms=SCAN_TIMEOUT_MS)
     measured = []
     for figures in read_figures(database, Period.of_days(day, day)):
         daily = _measure_collection(database, searcher, day, figures)
         with database.begin() as connection:
-            _keep(connection, daily, run_id)
+            _store(connection, daily, run_id)
         measured.append(daily)
     return measured
 
@@ -86,7 +89,7 @@ def measure_day(
 def read_latest(
     database: Database, until: date, collection: str | None = None
 ) -> dict[str, StoredFigures]:
-    """Each collection's latest kept figures up to a day, by collection."""
+    """The latest stored figures of each collection up to a day, by collection."""
     parameters = {"until": until, "collection": collection}
     with database.connect() as connection:
         rows = connection.execute(load_statement("quality/select_latest_figures"), parameters)
@@ -104,7 +107,7 @@ def read_latest(
 
 
 def _without_feedback(configuration: Configuration) -> Configuration:
-    """The same settings without the second look of searches, which would hide the index."""
+    """The same settings without the feedback pass, which would change what the index returns."""
     collections = tuple(
         settings.model_copy(
             update={"search": settings.search.model_copy(update={"feedback_weight": 0.0})}
@@ -117,21 +120,21 @@ def _without_feedback(configuration: Configuration) -> Configuration:
 def _measure_collection(
     database: Database, searcher: Searcher, day: date, figures: QualityFigures
 ) -> DailyFigures:
-    measuring = _Measuring.begin(database, searcher, day, figures.collection)
-    if measuring is None:
+    measurement = _DayMeasurement.begin(database, searcher, day, figures.collection)
+    if measurement is None:
         return DailyFigures(day, figures, None, None, ())
     return DailyFigures(
         day=day,
         figures=figures,
-        drift=measuring.find_drift(),
-        index_recall=measuring.find_recall(),
-        unanswered_topics=measuring.find_topics(),
+        drift=measurement.find_drift(),
+        index_recall=measurement.find_recall(),
+        unanswered_topics=measurement.find_topics(),
     )
 
 
 @dataclass(frozen=True, slots=True)
-class _Measuring:
-    """One collection's day under measurement: its sample of searches, and the vectors made."""
+class _DayMeasurement:
+    """The measurement of one day of a collection: a sample of its searches, and their vectors."""
 
     database: Database
     searcher: Searcher
@@ -146,13 +149,12 @@ class _Measuring:
     @classmethod
     def begin(
         cls, database: Database, searcher: Searcher, day: date, collection: str
-    ) -> _Measuring | None:
-        """None when the collection has no live index now."""
-        statement = load_statement("search/select_live_generation")
-        parameters = {"collection": collection, "tenant": None}
+    ) -> _DayMeasurement | None:
+        """The measurement; None when the collection has no live index now."""
         with database.connect() as connection:
-            live = connection.execute(statement, parameters).mappings().first()
-            if live is None or live["id"] is None:
+            try:
+                live = read_live_generation(connection, collection)
+            except (IndexNotReadyError, UnknownCollectionError):
                 return None
             period = Period.of_days(day, day)
             sample = _sample(connection, collection, period)
@@ -160,16 +162,16 @@ class _Measuring:
             database=database,
             searcher=searcher,
             collection=collection,
-            generation=live["id"],
-            model=live["model"],
-            language=live["language"],
+            generation=live.id,
+            model=live.model,
+            language=live.language,
             period=period,
             sample=sample,
             vectors={},
         )
 
     def embed(self, queries: Sequence[str]) -> Floats:
-        """(n, dim) float32 unit rows, in the order of the queries, each query embedded once."""
+        """(n, dim) float32 unit rows in the order of the queries; equal ones are embedded once."""
         embedder = self.searcher.embedder(self.model)
         for query in queries:
             if query not in self.vectors:
@@ -177,7 +179,7 @@ class _Measuring:
         return np.stack([self.vectors[query] for query in queries])
 
     def find_drift(self) -> Drift | None:
-        before = Period(self.period.start - REFERENCE, self.period.start)
+        before = Period(self.period.start - REFERENCE_PERIOD, self.period.start)
         with self.database.connect() as connection:
             reference = _queries(_sample(connection, self.collection, before))
         current = _queries(self.sample)
@@ -188,11 +190,11 @@ class _Measuring:
         )
 
     def find_recall(self) -> IndexRecall | None:
-        distinct = list(dict.fromkeys(_queries(self.sample)))[:MOST_QUERIES]
+        distinct = list(dict.fromkeys(_queries(self.sample)))[:MAX_QUERIES]
         try:
             return measure_recall(self.searcher, self.collection, distinct)
         except (IndexNotReadyError, UnknownCollectionError):
-            return None  # The collection's last index went while it was measured.
+            return None  # The index was deleted during the measurement.
 
     def find_topics(self) -> tuple[Topic, ...]:
         reasons = self._find_reasons()
@@ -214,7 +216,7 @@ class _Measuring:
             "collection": self.collection,
             "start": self.period.start,
             "end": self.period.end,
-            "count": SAMPLE,
+            "count": MAX_SAMPLED_QUERIES,
         }
         statement = load_statement("quality/select_unanswered_queries")
         with self.database.connect() as connection:
@@ -229,9 +231,10 @@ class _Measuring:
         return [*reasons, *low]
 
     def _is_far(self, connection: Connection, row: RowMapping) -> bool:
-        """Whether a recorded search's first hit is far from its query, if it is still there.
+        """Whether the first hit of a recorded search is far from its query.
 
-        Fused scores are relative to their answer, so the cosine is made anew.
+        False when the entry no longer exists. Fused scores are relative to the other hits of the
+        answer, so the cosine is computed again.
         """
         if row["first_entry_id"] is None or row["generation_id"] != self.generation:
             return False
@@ -242,7 +245,7 @@ class _Measuring:
             "entry_id": row["first_entry_id"],
         }
         cosine = connection.execute(statement, parameters).scalar()
-        return cosine is not None and bool(cosine < LOWEST_TOP_COSINE)
+        return cosine is not None and bool(cosine < MIN_TOP_COSINE)
 
 
 def _sample(connection: Connection, collection: str, period: Period) -> Sequence[RowMapping]:
@@ -250,7 +253,7 @@ def _sample(connection: Connection, collection: str, period: Period) -> Sequence
         "collection": collection,
         "start": period.start,
         "end": period.end,
-        "count": SAMPLE,
+        "count": MAX_SAMPLED_QUERIES,
     }
     rows = connection.execute(load_statement("quality/sample_queries"), parameters)
     return rows.mappings().all()
@@ -264,7 +267,7 @@ def _lengths(queries: Sequence[str]) -> list[int]:
     return [len(query) for query in queries]
 
 
-def _keep(connection: Connection, daily: DailyFigures, run_id: str) -> None:
+def _store(connection: Connection, daily: DailyFigures, run_id: str) -> None:
     parameters = {
         "collection": daily.figures.collection,
         "day": daily.day,

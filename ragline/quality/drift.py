@@ -1,4 +1,4 @@
-"""Whether people ask for other things than before: two samples of query vectors compared."""
+"""Drift: whether the queries of a period differ from those before, by their vectors and lengths."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 
-FEWEST_QUERIES = 20
+MIN_QUERIES = 20
 PERMUTATIONS = 500
 BINS = 10
-# Keeps a bin that one sample leaves empty from making the index infinite.
-SMALLEST_SHARE = 1e-4
+# The share of an empty bin. With 0, the index would be infinite.
+MIN_SHARE = 1e-4
 
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """How far a period's queries are from those before.
+    """The difference between the queries of a period and the queries before it.
 
-    `mmd` is the squared maximum mean discrepancy of their vectors, 0 for equal ones; `p_value`
-    the share of random divisions of both samples that are as far apart. `length_psi` is the
-    population stability index of their lengths in characters: below 0.1 stable, above 0.25
-    another population.
+    `mmd` is the squared maximum mean discrepancy of their vectors, 0 for equal samples. `p_value`
+    is the share of random permutations of both samples with the same or a larger discrepancy.
+    `length_psi` is the population stability index of their lengths in characters: stable below 0.1,
+    a different population above 0.25.
     """
 
     queries: int
@@ -40,12 +40,12 @@ def measure_drift(
     reference_lengths: Sequence[int],
     lengths: Sequence[int],
 ) -> Drift | None:
-    """Compare two samples, (n, dim) float32 with a length in characters each.
+    """Compare two samples: vectors (n, dim) float32, and a length in characters for each.
 
-    None when one has fewer than 20 queries. Equal samples give equal figures: the permutations
-    are seeded.
+    None when a sample has fewer than 20 queries. Equal input gives an equal result: the
+    permutations are seeded.
     """
-    if min(len(reference), len(current)) < FEWEST_QUERIES:
+    if min(len(reference), len(current)) < MIN_QUERIES:
         return None
     mmd, p_value = compare_samples(reference, current)
     psi = population_stability(reference_lengths, lengths)
@@ -57,7 +57,7 @@ def compare_samples(
 ) -> tuple[float, float]:
     """The squared maximum mean discrepancy (biased, so never negative) and its p-value.
 
-    With a Gaussian kernel as wide as the median distance of all pairs. Source: Gretton et al.,
+    The kernel is Gaussian; its width is the median distance of all pairs. Source: Gretton et al.,
     "A Kernel Two-Sample Test", JMLR 13 (2012), equation 5 and section 5.
     """
     kernel = _gaussian_kernel(np.concatenate([reference, current]))
@@ -68,7 +68,7 @@ def compare_samples(
     random = np.random.default_rng(0)
     shuffled = random.permuted(np.tile(weights, (permutations, 1)), axis=1)
     others = np.einsum("pi,pi->p", shuffled @ kernel, shuffled)
-    # Sums in another order differ in their last digits.
+    # The order of summation changes the last digits, hence the tolerance.
     as_far = int(np.sum(others >= observed - 1e-12))
     return max(observed, 0.0), (as_far + 1) / (permutations + 1)
 
@@ -76,13 +76,14 @@ def compare_samples(
 def population_stability(reference: Sequence[float], current: Sequence[float]) -> float:
     """The population stability index over the deciles of the reference; 0 for equal samples.
 
-    The sum over bins of (c - r) * ln(c / r), r and c being the samples' shares of a bin.
+    It is the sum over bins of (c - r) * ln(c / r), where r and c are the shares of the reference
+    and the current sample in a bin.
     """
     edges = np.unique(np.quantile(reference, np.linspace(0, 1, BINS + 1)[1:-1]))
     shares = []
     for sample in (reference, current):
         counts = np.bincount(np.searchsorted(edges, sample), minlength=len(edges) + 1)
-        shares.append(np.maximum(counts / len(sample), SMALLEST_SHARE))
+        shares.append(np.maximum(counts / len(sample), MIN_SHARE))
     before, now = shares
     return float(np.sum((now - before) * np.log(now / before)))
 

@@ -1,4 +1,4 @@
-"""What a period's searches were like: counts and percentiles that the database makes."""
+"""Statistics of the searches of a period: counts and percentiles, computed by the database."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from typing import Any, Self
 
 from sqlalchemy import Connection
 
-from ragline.quality.reformulation import AskedQuery, measure_reformulation
+from ragline.quality.reformulation import RecordedQuery, measure_reformulation
 from ragline.storage.database import Database, limit_statements
 from ragline.storage.statements import load_statement
 
-# What is read for one answer: the newest so many searches of the period.
-MOST_REQUESTS = 200_000
-MOST_QUERIES = 20_000
-LONGEST_READ_MS = 10_000
+# Of a longer period, only the newest searches are read.
+MAX_REQUESTS = 200_000
+MAX_QUERIES = 20_000
+READ_TIMEOUT_MS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """From `start` on and before `end`."""
+    """A period of time; `start` is inclusive, `end` exclusive."""
 
     start: datetime
     end: datetime
 
     @classmethod
     def of_days(cls, first: date, last: date) -> Self:
-        """Whole days (UTC), the last one included."""
+        """Whole days (UTC), including the last one."""
         return cls(
             datetime.combine(first, time(), UTC),
             datetime.combine(last + timedelta(days=1), time(), UTC),
@@ -37,7 +37,7 @@ class Period:
 
 @dataclass(frozen=True, slots=True)
 class Percentiles:
-    """Half, 95 and 99 of 100 values are at most this."""
+    """The 50th, 95th and 99th percentile."""
 
     p50: float
     p95: float
@@ -46,9 +46,10 @@ class Percentiles:
 
 @dataclass(frozen=True, slots=True)
 class ScoreGap:
-    """How far the first hit's score was above the second one's, in one way of searching.
+    """Percentiles of the difference between the scores of the first and the second hit.
 
-    A small gap says that the ranking hardly decided. Scores of two modes do not compare.
+    With a small gap, the first hit is hardly better than the second. Scores of different modes are
+    not comparable, so there is one gap for each mode.
     """
 
     mode: str
@@ -61,7 +62,7 @@ class ScoreGap:
 
 @dataclass(frozen=True, slots=True)
 class RankedClicks:
-    """The clicks that hits at one rank got; ranks start at 1."""
+    """The number of clicks on hits at one rank; ranks start at 1."""
 
     rank: int
     clicks: int
@@ -69,12 +70,12 @@ class RankedClicks:
 
 @dataclass(frozen=True, slots=True)
 class QualityFigures:
-    """One collection's searches of a period. Ratios are None where nothing was counted.
+    """The statistics of a collection's searches in a period. A ratio without data is None.
 
-    `click_through_ratio` is the share of searches with a click, `reciprocal_rank` the mean of
-    one over the rank of the first clicked hit, over the searches with a click.
-    `reformulation_ratio` is explained in `reformulation`. `feedback_precision` is the share of
-    verdicts that are `useful`. `is_partial`: only the newest 200,000 searches were read.
+    `click_through_ratio` is the share of searches with a click. `reciprocal_rank` is the mean of
+    1 / rank of the first clicked hit, over the searches with a click. `reformulation_ratio` is
+    defined in `reformulation`. `feedback_precision` is the share of verdicts that are `useful`.
+    `is_partial`: only the newest 200,000 searches were read.
     """
 
     collection: str
@@ -104,19 +105,19 @@ class QualityFigures:
 def read_figures(
     database: Database, period: Period, collection: str | None = None
 ) -> list[QualityFigures]:
-    """The figures of a collection, or of each one that was searched in the period, by name.
+    """The figures of a collection, or of each collection searched in the period, by name.
 
     Raises:
         OperationalError: one of the statements took longer than ten seconds.
     """
     parameters = _parameters(period, collection)
     with database.begin() as connection:
-        limit_statements(connection, LONGEST_READ_MS)
+        limit_statements(connection, READ_TIMEOUT_MS)
         summaries = _read(connection, "quality/summarize_requests", parameters)
         gaps = _group(_read(connection, "quality/summarize_gaps", parameters))
         ages = _group(_read(connection, "quality/summarize_ages", parameters))
         clicks = _group(_read(connection, "quality/count_clicks", parameters))
-        queries = {**parameters, "most": MOST_QUERIES}
+        queries = {**parameters, "most": MAX_QUERIES}
         asked = _group(_read(connection, "quality/select_asked_queries", queries))
     return [
         _make_figures(
@@ -156,7 +157,7 @@ def _parameters(period: Period, collection: str | None) -> dict[str, Any]:
         "start": period.start,
         "end": period.end,
         "collection": collection,
-        "most": MOST_REQUESTS,
+        "most": MAX_REQUESTS,
     }
 
 
@@ -183,11 +184,11 @@ def _make_figures(
     asked: Sequence[Mapping[str, Any]],
 ) -> QualityFigures:
     requests, verdicts = row["requests"], row["useful"] + row["not_useful"]
-    queries = [AskedQuery(q["client"], q["requested_at"], q["query"]) for q in asked]
+    queries = [RecordedQuery(q["client"], q["requested_at"], q["query"]) for q in asked]
     return QualityFigures(
         collection=row["collection"],
         requests=requests,
-        is_partial=requests == MOST_REQUESTS,
+        is_partial=requests == MAX_REQUESTS,
         zero_results=row["zero_results"],
         zero_result_ratio=row["zero_results"] / requests,
         total_ms=Percentiles(*row["total_ms"]),

@@ -1,6 +1,6 @@
-"""How a collection did over time: its searches day by day, and its golden set's scores.
+"""A collection over time: searches of each day, evaluations, and queries without a hit.
 
-The figures of a whole period are `figures`.
+The figures of a whole period are in `figures`.
 """
 
 from __future__ import annotations
@@ -9,16 +9,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from ragline.quality.figures import LONGEST_READ_MS, MOST_REQUESTS, Period
+from ragline.quality.figures import MAX_REQUESTS, READ_TIMEOUT_MS, Period
 from ragline.storage.database import Database, limit_statements
 from ragline.storage.statements import load_statement
 
-MOST_EVALUATIONS = 500
+MAX_EVALUATIONS = 500
+MAX_UNANSWERED_QUERIES = 20
 
 
 @dataclass(frozen=True, slots=True)
 class LatencyPercentiles:
-    """Half of the values, and 95 of 100, are at most this."""
+    """The 50th and 95th percentile."""
 
     p50: float
     p95: float
@@ -26,7 +27,7 @@ class LatencyPercentiles:
 
 @dataclass(frozen=True, slots=True)
 class DailySearchStats:
-    """One day (UTC) on which a collection was searched. Times are None where no search had them."""
+    """One day (UTC) with searches of a collection. A stage that no search used is None."""
 
     day: date
     requests: int
@@ -43,7 +44,7 @@ class DailySearchStats:
 
 @dataclass(frozen=True, slots=True)
 class StoredEvaluation:
-    """A run over a golden set, as it is on record; `golden_hash` names the set."""
+    """A recorded evaluation. `golden_hash` is the hash of the golden set."""
 
     generation: int
     golden_hash: str
@@ -55,8 +56,17 @@ class StoredEvaluation:
     evaluated_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class UnansweredQuery:
+    """A query without a hit: how often it was searched for in the period, and the last time."""
+
+    query: str
+    count: int
+    last_at: datetime
+
+
 def read_days(database: Database, period: Period, collection: str) -> list[DailySearchStats]:
-    """The days of a period with searches of a collection, the first one first.
+    """The days of a period with searches of a collection, oldest first.
 
     Raises:
         OperationalError: it took longer than ten seconds.
@@ -65,10 +75,10 @@ def read_days(database: Database, period: Period, collection: str) -> list[Daily
         "start": period.start,
         "end": period.end,
         "collection": collection,
-        "most": MOST_REQUESTS,
+        "most": MAX_REQUESTS,
     }
     with database.begin() as connection:
-        limit_statements(connection, LONGEST_READ_MS)
+        limit_statements(connection, READ_TIMEOUT_MS)
         rows = connection.execute(load_statement("quality/summarize_days"), parameters).all()
     return [
         DailySearchStats(
@@ -85,12 +95,12 @@ def read_days(database: Database, period: Period, collection: str) -> list[Daily
 
 
 def read_evaluations(database: Database, period: Period, collection: str) -> list[StoredEvaluation]:
-    """The evaluations of a collection in a period, the oldest first, at most the newest 500."""
+    """The evaluations of a collection in a period, oldest first; at most the newest 500."""
     parameters = {
         "start": period.start,
         "end": period.end,
         "collection": collection,
-        "most": MOST_EVALUATIONS,
+        "most": MAX_EVALUATIONS,
     }
     with database.connect() as connection:
         rows = connection.execute(load_statement("quality/select_evaluations"), parameters)
@@ -107,6 +117,19 @@ def read_evaluations(database: Database, period: Period, collection: str) -> lis
             )
             for row in rows
         ]
+
+
+def read_unanswered(database: Database, period: Period, collection: str) -> list[UnansweredQuery]:
+    """The most frequent queries of a collection without a hit, if their text was recorded."""
+    parameters = {
+        "collection": collection,
+        "start": period.start,
+        "end": period.end,
+        "limit": MAX_UNANSWERED_QUERIES,
+    }
+    with database.connect() as connection:
+        rows = connection.execute(load_statement("quality/count_unanswered_queries"), parameters)
+        return [UnansweredQuery(**row) for row in rows.mappings()]
 
 
 def _latency_percentiles(values: Sequence[float] | None) -> LatencyPercentiles | None:

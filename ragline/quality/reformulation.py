@@ -1,9 +1,9 @@
-"""How often people ask again in other words: a sign that the first answer was none.
+"""How often a client repeats a search in other words: a sign that the first answer was not useful.
 
-A search counts as reformulated when the same caller asks the same collection a similar but
-different query within a minute. Callers are told apart by the hash in the record (`client`, with
-the tenant); a service that asks for many people sends the header X-Client-ID, else its people are
-one caller and the figure is an upper bound.
+A search counts as reformulated when the same client searches the same collection for a similar but
+different query within a minute. Clients are distinguished by the hash in the record (`client`, with
+the tenant). A service that searches for several users should send the header X-Client-ID; else its
+users count as one client and the figure is an upper bound.
 """
 
 from __future__ import annotations
@@ -13,43 +13,47 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-WITHIN = timedelta(seconds=60)
-# Of the tokens or of the character trigrams of both queries together, what both have.
-LOWEST_SIMILARITY = 0.3
-# A caller that asks more than this within a minute is a program.
-MOST_FOLLOWERS = 20
+MAX_INTERVAL = timedelta(seconds=60)
+# The Jaccard similarity of the tokens, or of the character trigrams, of both queries.
+MIN_SIMILARITY = 0.3
+# Only this many following searches are compared: a client with more of them within a minute is a
+# program.
+MAX_FOLLOWING = 20
 
 _TOKEN = re.compile(r"\w+")
 
 
 @dataclass(frozen=True, slots=True)
-class AskedQuery:
-    """A query, when it was asked, and by which caller."""
+class RecordedQuery:
+    """A recorded query with its time and its client."""
 
     client: str
     requested_at: datetime
     query: str
 
 
-def measure_reformulation(asked: Sequence[AskedQuery]) -> float | None:
-    """The share of searches that were reformulated; None for no search.
+def measure_reformulation(queries: Sequence[RecordedQuery]) -> float | None:
+    """The share of searches that were reformulated; None without searches.
 
-    `asked` is in order of caller and time.
+    `queries` are in order of client and time.
     """
-    if not asked:
+    if not queries:
         return None
-    features = [_Features.of(item.query) for item in asked]
-    reformulated = sum(_is_reformulated(asked, features, index) for index in range(len(asked)))
-    return reformulated / len(asked)
+    features = [_Features.of(item.query) for item in queries]
+    reformulated = sum(_is_reformulated(queries, features, index) for index in range(len(queries)))
+    return reformulated / len(queries)
 
 
 def _is_reformulated(
-    asked: Sequence[AskedQuery], features: Sequence[_Features], index: int
+    queries: Sequence[RecordedQuery], features: Sequence[_Features], index: int
 ) -> bool:
-    first = asked[index]
-    for later in range(index + 1, min(index + 1 + MOST_FOLLOWERS, len(asked))):
-        following = asked[later]
-        if following.client != first.client or following.requested_at - first.requested_at > WITHIN:
+    first = queries[index]
+    for later in range(index + 1, min(index + 1 + MAX_FOLLOWING, len(queries))):
+        following = queries[later]
+        if (
+            following.client != first.client
+            or following.requested_at - first.requested_at > MAX_INTERVAL
+        ):
             return False
         if features[index].is_similar_but_different(features[later]):
             return True
@@ -58,7 +62,7 @@ def _is_reformulated(
 
 @dataclass(frozen=True, slots=True)
 class _Features:
-    """What two queries are compared by, without regard to case, order and white space."""
+    """The features of a query, independent of case and white space."""
 
     words: str
     tokens: frozenset[str]
@@ -76,10 +80,10 @@ class _Features:
         if self.words == other.words:
             return False
         similarity = max(jaccard(self.tokens, other.tokens), jaccard(self.trigrams, other.trigrams))
-        return similarity >= LOWEST_SIMILARITY
+        return similarity >= MIN_SIMILARITY
 
 
 def jaccard(one: frozenset[str], other: frozenset[str]) -> float:
-    """What two sets share, in 0…1; 0 for two empty ones."""
+    """The Jaccard similarity of two sets, in 0…1; 0 for two empty sets."""
     union = len(one | other)
     return len(one & other) / union if union else 0.0

@@ -1,4 +1,4 @@
-"""What people asked for and did not find, put together by meaning."""
+"""Topics: queries without a good answer, grouped by meaning."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float32]
 Reason = Literal["zero_results", "not_useful", "low_score"]
 
-# Two questions about one thing in other words have a cosine of 0.5 to 0.8 with the default model.
-LOWEST_COSINE = 0.5
-NAME_TERMS = 3
-EXAMPLES = 3
-EXAMPLE_CHARS = 200
-MOST_TOPICS = 20
+# With the default model, two questions with the same meaning have a cosine of 0.5 to 0.8.
+MIN_COSINE = 0.5
+MAX_NAME_TERMS = 3
+MAX_EXAMPLES = 3
+MAX_EXAMPLE_CHARS = 200
+MAX_TOPICS = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Unanswered:
-    """A query without a good answer, why it is held for one, and the stems of its words."""
+    """A query without a good answer, the reason, and the stems of its words."""
 
     query: str
     reason: Reason
@@ -32,7 +32,7 @@ class Unanswered:
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """Queries about one thing, named by the stems that most of them have."""
+    """Queries with a similar meaning. `name` has the stems that most of them share."""
 
     name: str
     queries: int
@@ -41,10 +41,12 @@ class Topic:
 
 
 def group_topics(unanswered: Sequence[Unanswered], vectors: Floats) -> tuple[Topic, ...]:
-    """The largest topics first, at most 20; (n, dim) unit rows in the order of the queries.
+    """The topics of queries, largest first, at most 20.
 
-    Leader clustering: a query joins the nearest topic whose mean is within the cosine, else it
-    begins one; then each joins the nearest of all. Equal input gives equal topics.
+    `vectors` has (n, dim) unit rows in the order of the queries. Leader clustering: a query joins
+    the topic with the nearest mean if the cosine is at least MIN_COSINE, else it starts a new
+    topic. Then each query is assigned to the topic with the nearest mean. Equal input gives equal
+    topics.
     """
     if not unanswered:
         return ()
@@ -54,16 +56,16 @@ def group_topics(unanswered: Sequence[Unanswered], vectors: Floats) -> tuple[Top
         _make_topic([unanswered[int(index)] for index in np.flatnonzero(nearest == number)])
         for number in np.unique(nearest)
     ]
-    return tuple(sorted(topics, key=lambda topic: (-topic.queries, topic.name))[:MOST_TOPICS])
+    return tuple(sorted(topics, key=lambda topic: (-topic.queries, topic.name))[:MAX_TOPICS])
 
 
 def _find_leaders(vectors: Floats) -> Floats:
-    """The mean directions of the topics, (topics, dim), unit rows."""
+    """The mean vectors of the topics: (topics, dim) unit rows."""
     sums: list[Floats] = []
     for vector in vectors:
         cosines = [float(vector @ total) / float(np.linalg.norm(total)) for total in sums]
         best = int(np.argmax(cosines)) if cosines else -1
-        if best >= 0 and cosines[best] >= LOWEST_COSINE:
+        if best >= 0 and cosines[best] >= MIN_COSINE:
             sums[best] = sums[best] + vector
         else:
             sums.append(vector)
@@ -73,11 +75,11 @@ def _find_leaders(vectors: Floats) -> Floats:
 
 def _make_topic(members: Sequence[Unanswered]) -> Topic:
     stems = Counter(stem for member in members for stem in set(member.stems))
-    common = sorted(stems, key=lambda stem: (-stems[stem], stem))[:NAME_TERMS]
-    examples = dict.fromkeys(member.query[:EXAMPLE_CHARS] for member in members)
+    common = sorted(stems, key=lambda stem: (-stems[stem], stem))[:MAX_NAME_TERMS]
+    examples = dict.fromkeys(member.query[:MAX_EXAMPLE_CHARS] for member in members)
     return Topic(
-        name=" ".join(common) or members[0].query[:EXAMPLE_CHARS],
+        name=" ".join(common) or members[0].query[:MAX_EXAMPLE_CHARS],
         queries=len(members),
         reasons=dict(Counter(member.reason for member in members)),
-        examples=tuple(examples)[:EXAMPLES],
+        examples=tuple(examples)[:MAX_EXAMPLES],
     )

@@ -17,8 +17,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from ragline.access.keys import find_key
 from ragline.quality.figures import Period, read_figures
-from ragline.quality.history import read_days, read_evaluations
-from ragline.quality.unanswered import UnansweredQuery, read_unanswered
+from ragline.quality.history import UnansweredQuery, read_days, read_evaluations, read_unanswered
 from ragline.search.inspection import explain_receipt, read_hit_context
 from ragline.search.messages import SearchAnswer
 from ragline.search.sample_questions import read_sample_questions

@@ -11,15 +11,17 @@ from hypothesis import strategies as st
 
 from ragline.quality.drift import compare_samples, measure_drift, population_stability
 from ragline.quality.index_recall import share_of_nearest
-from ragline.quality.reformulation import AskedQuery, jaccard, measure_reformulation
+from ragline.quality.reformulation import RecordedQuery, jaccard, measure_reformulation
 from ragline.quality.topics import Unanswered, group_topics
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
-def asked(*items: tuple[str, float, str]) -> list[AskedQuery]:
+def asked(*items: tuple[str, float, str]) -> list[RecordedQuery]:
     """(caller, seconds after noon, query)."""
-    return [AskedQuery(who, NOON + timedelta(seconds=after), query) for who, after, query in items]
+    return [
+        RecordedQuery(who, NOON + timedelta(seconds=after), query) for who, after, query in items
+    ]
 
 
 def test_similar_query_of_the_same_caller_within_a_minute_is_a_reformulation():

@@ -1,0 +1,53 @@
+"""The check of the configured golden sets: whether each collection has the documents they judge."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ragline.configuration import Configuration
+from ragline.configuration.checks import Fault
+from ragline.errors import GoldenSetError
+from ragline.golden_documents import UnknownDocuments, find_unknown_documents
+from ragline.golden_set import read_golden_set
+from ragline.storage.database import Database
+from ragline.storage.statements import load_statement
+
+
+def find_golden_faults(configuration: Configuration, database: Database) -> list[Fault]:
+    """One fault for each collection that lacks judged documents.
+
+    It is a warning if the collection has some of the judged documents. A collection without
+    documents is skipped, because it was not synced yet.
+    """
+    faults = []
+    for settings in configuration.collections:
+        if settings.golden is None or not _has_documents(database, settings.name):
+            continue
+        try:
+            golden = read_golden_set(settings.golden)
+        except (GoldenSetError, OSError, UnicodeDecodeError):
+            continue
+        unknown = find_unknown_documents(database, settings.name, golden)
+        if unknown.document_ids:
+            faults.append(_describe_fault(configuration, settings.name, unknown))
+    return faults
+
+
+def _describe_fault(
+    configuration: Configuration, collection: str, unknown: UnknownDocuments
+) -> Fault:
+    return Fault(
+        "golden",
+        unknown.describe(collection),
+        severity="error" if unknown.is_all else "warning",
+        collection=collection,
+        path=Path(configuration.path),
+        line=configuration.line_of("collections", collection, "golden"),
+    )
+
+
+def _has_documents(database: Database, collection: str) -> bool:
+    parameters = {"collection": collection, "file_names": [], "limit": 1}
+    statement = load_statement("checks/select_similar_documents")
+    with database.connect() as connection:
+        return connection.execute(statement, parameters).first() is not None
