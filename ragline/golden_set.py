@@ -35,12 +35,12 @@ def read_golden_set(folder: Path, split: str = "test") -> GoldenSet:
     queries_path, judgements_path = folder / "queries.jsonl", folder / "qrels" / f"{split}.tsv"
     for path in (queries_path, judgements_path):
         if not path.is_file():
-            raise GoldenSetError(f"{path}: the file does not exist; a golden set needs it")
+            raise GoldenSetError(f"{path}: there is no such file; a golden set needs it")
     judgements = _read_judgements(judgements_path)
     texts = dict(_read_queries(queries_path))
     missing = sorted(judgements.keys() - texts.keys())
     if missing:
-        raise GoldenSetError(f"{queries_path}: the judged query {missing[0]!r} is missing")
+        raise GoldenSetError(f"{queries_path}: has no query {missing[0]!r}, which is judged")
     digest = hashlib.sha256(queries_path.read_bytes() + judgements_path.read_bytes())
     return GoldenSet({key: texts[key] for key in judgements}, judgements, digest.hexdigest())
 

@@ -7,9 +7,11 @@ administer, a document that the caller may not see does not exist.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlalchemy import Connection, RowMapping
 
-from ragline.errors import AmbiguousDocumentError, UnknownDocumentError
+from ragline.errors import UnknownDocumentError
 from ragline.search.candidates import Retrieval, list_principals
 from ragline.search.document_ranks import RankedEntries, rank_document
 from ragline.search.entries import select_hit_rows
@@ -17,6 +19,7 @@ from ragline.search.exclusions import find_exclusions, select_document_entries
 from ragline.search.explanation_messages import BestChunk, DocumentExplanation, DocumentState
 from ragline.search.explanation_sentences import describe_reason
 from ragline.search.filters import list_forms
+from ragline.search.inspection import refuse_ambiguous
 from ragline.search.messages import SearchRequest
 from ragline.search.query_words import QueryWord, read_query_words
 from ragline.search.search_evidence import SearchEvidence
@@ -59,13 +62,7 @@ def explain_document(
     evidence = SearchEvidence(request, retrieval, document, exclusions, ranked, entries)
     ids = [] if is_hidden else [row["id"] for row in rows]
     with searcher.read(retrieval, request.tenant) as connection:
-        chunk = _read_chunk(connection, retrieval, evidence.choose_best_entry(ids))
-        words: tuple[QueryWord, ...] = ()
-        if chunk is not None:
-            words = read_query_words(
-                connection, retrieval.generation, retrieval.queries, document["id"], chunk.entry_id
-            )
-    return _explain(evidence, chunk, words)
+        return _explain(connection, evidence, ids)
 
 
 def _find_document(
@@ -94,11 +91,7 @@ def _find_document(
         raise UnknownDocumentError(
             f"no document {document_id!r} is in collection {request.collection!r}"
         )
-    sources = sorted({row["source"] for row in found})
-    if len(sources) > 1:
-        raise AmbiguousDocumentError(
-            f"document {document_id!r} is in several sources: {', '.join(sources)}; name one"
-        )
+    refuse_ambiguous(document_id, {row["source"] for row in found})
     return found[0]
 
 
@@ -123,9 +116,11 @@ def _read_chunk(
 
 
 def _explain(
-    evidence: SearchEvidence, chunk: BestChunk | None, words: tuple[QueryWord, ...]
+    connection: Connection, evidence: SearchEvidence, ids: Sequence[int]
 ) -> DocumentExplanation:
     document, request = evidence.document, evidence.request
+    chunk = _read_chunk(connection, evidence.retrieval, evidence.choose_best_entry(ids))
+    words = _read_words(connection, evidence, chunk)
     hits = evidence.list_hits()
     rank = evidence.find_hit_rank()
     reason = evidence.find_reason(rank, chunk, words)
@@ -148,6 +143,17 @@ def _explain(
         top_k=request.top_k,
         last_hit_score=hits[-1].score if hits else None,
         left_out_chunks=evidence.count_left_out(),
+    )
+
+
+def _read_words(
+    connection: Connection, evidence: SearchEvidence, chunk: BestChunk | None
+) -> tuple[QueryWord, ...]:
+    if chunk is None:
+        return ()
+    retrieval, key = evidence.retrieval, evidence.document["id"]
+    return read_query_words(
+        connection, retrieval.generation, retrieval.queries, key, chunk.entry_id
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from sqlalchemy import Connection, RowMapping
 
@@ -59,6 +59,14 @@ def find_exclusions(
         rows = select_document_entries(connection, retrieval, document["id"], condition)
         return any(one["is_matching"] for one in rows)
 
+    found += _find_unsatisfied(request, is_satisfied)
+    return tuple(found) or (Exclusion("filter", "filter", dict(request.filter or {})),)
+
+
+def _find_unsatisfied(
+    request: SearchRequest, is_satisfied: Callable[[Condition], bool]
+) -> Iterator[Exclusion]:
+    """The parts of the filter, and the `max_age`, that no entry of the document satisfies."""
     if request.filter and not is_satisfied(compile_filter(request.filter)):
         parts = [
             Exclusion("filter", path, part)
@@ -66,9 +74,8 @@ def find_exclusions(
             if not is_satisfied(compile_filter(part))
         ]
         # Without such a part, each part is satisfied by another chunk.
-        found += parts or [Exclusion("filter", "filter", dict(request.filter))]
+        yield from parts or [Exclusion("filter", "filter", dict(request.filter))]
     if request.max_age is not None and not is_satisfied(
         Condition(MAX_AGE_SQL, {"max_age": request.max_age})
     ):
-        found.append(Exclusion("max_age", condition=request.max_age.total_seconds()))
-    return tuple(found) or (Exclusion("filter", "filter", dict(request.filter or {})),)
+        yield Exclusion("max_age", condition=request.max_age.total_seconds())

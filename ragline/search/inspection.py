@@ -6,7 +6,7 @@ A document that the caller may not see is treated like one that does not exist.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -183,15 +183,11 @@ def read_document(
     with database.connect() as connection:
         found = connection.execute(statement, parameters).all()
         rows = select_hit_rows(connection, generation.id, [row.id for row in found])
-    sources = sorted({row.source for row in found})
     if not rows:
         raise UnknownDocumentError(
             f"no document {document_id!r} is served from collection {collection!r}"
         )
-    if len(sources) > 1:
-        raise AmbiguousDocumentError(
-            f"document {document_id!r} is in several sources: {', '.join(sources)}; name one"
-        )
+    refuse_ambiguous(document_id, {row.source for row in found})
     now = datetime.now(UTC)
     first = rows[0]
     return ServedDocument(
@@ -203,6 +199,35 @@ def read_document(
         metadata=first["metadata"],
         chunks=[_make_chunk(row, generation, now) for row in rows],
     )
+
+
+def refuse_ambiguous(document_id: str, sources: Collection[str]) -> None:
+    """Refuse a document id that several sources have.
+
+    Raises:
+        AmbiguousDocumentError: there are several sources; the message names them.
+    """
+    if len(sources) > 1:
+        names = ", ".join(sorted(sources))
+        raise AmbiguousDocumentError(
+            f"document {document_id!r} is in several sources: {names}; name one"
+        )
+
+
+def join_chunks(chunks: Sequence[tuple[int, int, str]]) -> str:
+    """Chunks (start, end, text) as one text, without the text that two of them share.
+
+    The text between two chunks that do not touch is not indexed; it is mostly white space. A line
+    break replaces one character, a blank line replaces more.
+    """
+    parts: list[str] = []
+    reached: int | None = None
+    for start, end, text in chunks:
+        if reached is not None and start > reached:
+            parts.append("\n" if start == reached + 1 else "\n\n")
+        parts.append(text if reached is None else text[max(reached - start, 0) :])
+        reached = max(end, reached or 0)
+    return "".join(parts)
 
 
 def highlight_chunks(

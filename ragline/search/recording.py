@@ -153,20 +153,24 @@ def record_feedback(
     if row.entry_id is None:
         raise _unknown_hit(document_id, entry_id)
     given = GivenFeedback(request_id, row.document_id, row.entry_id, row.rank, kind)
-    is_useful = VERDICTS.get(kind)
+    _store_feedback(connection, given, is_of_document=entry_id is None)
+    return given
+
+
+def _store_feedback(connection: Connection, given: GivenFeedback, *, is_of_document: bool) -> None:
+    is_useful = VERDICTS.get(given.kind)
     parameters = {
-        "request_id": request_id,
+        "request_id": given.request_id,
         "document_id": given.document_id,
         "entry_id": given.entry_id,
         "rank": given.rank,
-        "kind": kind if is_useful is None else "verdict",
+        "kind": given.kind if is_useful is None else "verdict",
         "is_useful": is_useful,
     }
-    if is_useful is not None and entry_id is None:
+    if is_useful is not None and is_of_document:
         connection.execute(load_statement("search/upsert_feedback"), parameters)
     else:
         connection.execute(load_statement("search/upsert_hit_feedback"), parameters)
-    return given
 
 
 def _describe_hit(hit: Hit) -> dict[str, Any]:

@@ -54,12 +54,7 @@ def rerank_entries(
     first, rest = entries[:count], entries[count:]
     if not first:
         return entries
-    texts = [entry.row["header"] + entry.row["text"] for entry in first]
-    scores_by_query = []
-    for query in request.queries:
-        deadline.remaining_ms()
-        scores_by_query.append(reranker.score_texts(query, texts))
-    scores = [max(of_text) for of_text in zip(*scores_by_query, strict=True)]
+    scores = _score_entries(reranker, request.queries, first, deadline)
     parts = split_blend([entry.score for entry in first], scores, settings.search.rerank_weight)
     reranked = sorted(
         (
@@ -77,6 +72,18 @@ def rerank_entries(
     lowest = reranked[-1].score
     behind = [replace(entry, score=lowest - rank) for rank, entry in enumerate(rest, start=1)]
     return reranked + behind
+
+
+def _score_entries(
+    reranker: Reranker, queries: Sequence[str], entries: Sequence[Entry], deadline: Deadline
+) -> list[float]:
+    """The reranker's score of each entry, for its best query."""
+    texts = [entry.row["header"] + entry.row["text"] for entry in entries]
+    scores_by_query = []
+    for query in queries:
+        deadline.remaining_ms()
+        scores_by_query.append(reranker.score_texts(query, texts))
+    return [max(of_text) for of_text in zip(*scores_by_query, strict=True)]
 
 
 def blend_scores(

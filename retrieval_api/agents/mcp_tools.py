@@ -16,8 +16,7 @@ from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from ragline.errors import UnknownDocumentError
-from ragline.search.document_text import join_chunks
-from ragline.search.inspection import read_document
+from ragline.search.inspection import join_chunks, read_document
 from ragline.search.messages import SearchAnswer
 from retrieval_api.access.callers import Caller
 from retrieval_api.messages.collections import Freshness

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ragline.search.document_text import join_chunks
+from ragline.search.inspection import join_chunks
 
 TEXT = "abcdefghij" * 5
 
