@@ -22,6 +22,7 @@ PAGES = {
     "README.md": "readme.md",
     "CHANGELOG.md": "changes.md",
     "CONTRIBUTING.md": "contributing.md",
+    "SECURITY.md": "security.md",
     "benchmarks/README.md": "benchmarks.md",
     "benchmarks/churn/README.md": "churn.md",
     "deploy/README.md": "deploy.md",
