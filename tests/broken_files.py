@@ -1,6 +1,6 @@
-"""Broken files of many formats, made by code: cut off, overwritten, misnamed, empty, too deep.
+"""Broken files of many formats: truncated, overwritten, misnamed, empty, nested too deeply.
 
-What needs a fuzzer or a password is in `tests/data/broken`.
+Files that need a fuzzer or a password are in `tests/data/broken`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ DEPTH = 3_000
 
 
 def make_broken_files() -> dict[str, bytes]:
-    """The files by name; the part before the slash says what is wrong with them."""
+    """The files by name; the part before the slash names the damage."""
     whole = _make_whole_files()
     packed = {name: whole[name] for name in ("a.docx", "a.xlsx", "a.pptx", "a.epub", "a.odt")}
     return {
@@ -62,7 +62,7 @@ def _make_whole_files() -> dict[str, bytes]:
 
 
 def make_pdf(text: str, *, more_of_trailer: str = "") -> bytes:
-    """A PDF of one page in the smallest number of objects."""
+    """A PDF of one page with the smallest number of objects."""
     drawn = f"BT /F1 12 Tf 72 720 Td ({text}) Tj ET"
     objects = [
         "<< /Type /Catalog /Pages 2 0 R >>",
@@ -72,11 +72,11 @@ def make_pdf(text: str, *, more_of_trailer: str = "") -> bytes:
         "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
         "<< /Font << /F1 5 0 R >> >>",
     ]
-    written, places = "%PDF-1.4\n", []
+    written, offsets = "%PDF-1.4\n", []
     for number, content in enumerate(objects, start=1):
-        places.append(len(written))
+        offsets.append(len(written))
         written += f"{number} 0 obj\n{content}\nendobj\n"
-    table = "".join(f"{place:010} 00000 n \n" for place in places)
+    table = "".join(f"{offset:010} 00000 n \n" for offset in offsets)
     size = len(objects) + 1
     return (
         f"{written}xref\n0 {size}\n0000000000 65535 f \n{table}"
@@ -86,7 +86,7 @@ def make_pdf(text: str, *, more_of_trailer: str = "") -> bytes:
 
 
 def make_protected_pdf() -> bytes:
-    """A PDF that says it is encrypted by a password that nobody has."""
+    """A PDF that is encrypted with an unknown password."""
     keys = "<" + "5f" * 32 + ">"
     return make_pdf(
         WORDS,

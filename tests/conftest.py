@@ -1,12 +1,12 @@
-"""Fixtures that all tests share: real Postgres, a database of one's own, and real data.
+"""Fixtures that all tests share: a real Postgres server, a database for each test, and real data.
 
-A template database is migrated once and cloned for each test, which takes some 100 ms.
-RAGLINE_TEST_DATABASE_URL names a server to use instead of the embedded one; its user must be
-allowed to create databases.
+A template database is migrated once and cloned for each test, which takes about 100 ms.
+RAGLINE_TEST_DATABASE_URL names a server to use instead of the embedded one. Its user needs the
+permission to create databases.
 
-What the tests read is in the repository. Larger collections of the same kinds lie outside, since
-not all of them may be passed on: RAGLINE_TEST_DATA names their folder. Tests over them are marked
-`outside_data` and selected if that folder exists, or by RAGLINE_SOAK.
+The tests read data of the repository. Larger collections of the same kinds are outside, because
+some of them may not be distributed: RAGLINE_TEST_DATA names their folder. Tests that read them have
+the mark `outside_data` and run only if that folder exists, or with RAGLINE_SOAK.
 """
 
 from __future__ import annotations
@@ -44,11 +44,11 @@ if IS_SOAK:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what reads the collections outside, unless they were asked for."""
+    """Deselect the tests that read outside collections, unless they were requested."""
     if IS_SOAK or ("RAGLINE_TEST_DATA" in os.environ and _find_outside_data()):
         return
-    left_out = [item for item in items if _reads_outside_data(item)]
-    config.hook.pytest_deselected(items=left_out)
+    deselected = [item for item in items if _reads_outside_data(item)]
+    config.hook.pytest_deselected(items=deselected)
     items[:] = [item for item in items if not _reads_outside_data(item)]
 
 
@@ -60,7 +60,7 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def outside_data() -> Path:
-    """The folder of the collections outside the repository, for tests that are marked so."""
+    """The folder of the collections outside the repository, for tests with that mark."""
     folder = _find_outside_data()
     if folder is None:
         pytest.skip("no collections outside the repository; RAGLINE_TEST_DATA names their folder")
@@ -69,7 +69,7 @@ def outside_data() -> Path:
 
 @pytest.fixture(scope="session")
 def naughty_strings() -> list[str]:
-    """Strings that break programs; in a long run those of the big list too."""
+    """Strings that break programs; in a long run also those of the larger list."""
     return list_naughty_strings(_find_outside_data() if IS_SOAK else None)
 
 
@@ -84,7 +84,7 @@ def session_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def model_cache(session_folder: Path) -> Path:
-    """Where the model's export is kept: made once a run."""
+    """The folder of the exported model, which is made once for each test run."""
     return session_folder / "models"
 
 
@@ -102,7 +102,7 @@ def server(session_folder: Path) -> Iterator[str]:
         yield stated
         return
     with embedded_postgres(session_folder / "server") as address:
-        # What is lost with the machine's power may be lost here; each test gets 0.3 s faster.
+        # A power failure may lose the data of tests. Without fsync each test takes 0.3 s less.
         _execute(address, "alter system set fsync = off", "select pg_reload_conf()")
         yield address
 
@@ -121,7 +121,7 @@ def template(server: str) -> Iterator[str]:
 
 @pytest.fixture
 def make_database_url(server: str, template: str) -> Iterator[Callable[[], str]]:
-    """Addresses of fresh databases, dropped afterwards."""
+    """Makes new databases and returns their addresses; drops them after the test."""
     names: list[str] = []
 
     def make() -> str:
@@ -136,13 +136,13 @@ def make_database_url(server: str, template: str) -> Iterator[Callable[[], str]]
 
 @pytest.fixture
 def database_url(make_database_url: Callable[[], str]) -> str:
-    """The address of a fresh database, dropped afterwards."""
+    """The address of a new database, which is dropped after the test."""
     return make_database_url()
 
 
 @pytest.fixture
 def database(database_url: str) -> Iterator[Database]:
-    """A fresh database."""
+    """A new database."""
     opened = connect_database(database_url)
     yield opened
     opened.engine.dispose()
@@ -152,7 +152,7 @@ def database(database_url: str) -> Iterator[Database]:
 def configure(
     tmp_path: Path, database_url: str, model_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[str], Configuration]:
-    """Write a ragline.yaml into the test's folder and load it, over the test's database."""
+    """Writes a ragline.yaml into the test's folder and loads it with the test's database."""
 
     def write(content: str) -> Configuration:
         path = tmp_path / "ragline.yaml"
@@ -170,7 +170,7 @@ def configure(
 
 @pytest.fixture
 def make_run_context(database: Database, embedder: Embedder) -> Callable[..., RunContext]:
-    """A run_context over the test's database, with the real model at hand."""
+    """Makes a run context with the test's database and the real model."""
 
     def make(configuration: Configuration, run_id: str = "test-run") -> RunContext:
         run_context = RunContext(configuration, database, run_id)
@@ -182,7 +182,7 @@ def make_run_context(database: Database, embedder: Embedder) -> Callable[..., Ru
 
 @pytest.fixture
 def run_stages() -> Callable[[RunContext], dict[str, object]]:
-    """All stages of all sources and collections, without Dagster; the reports by name."""
+    """Runs all stages without Dagster; returns the reports by name."""
 
     def run(run_context: RunContext) -> dict[str, object]:
         reports: dict[str, object] = {}
@@ -191,7 +191,7 @@ def run_stages() -> Callable[[RunContext], dict[str, object]]:
                 reports[f"{source.name}/{stage.__name__}"] = stage(run_context, source.name)
         for collection in run_context.configuration.collections:
             reports[collection.name] = publish_index(run_context, collection.name)
-        # The run ends here: another run_context may have the sources now.
+        # The run ends here, so that another run context can lock the sources.
         run_context.close()
         return reports
 

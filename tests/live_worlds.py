@@ -1,4 +1,4 @@
-"""For each kind of source a small world on this machine whose documents a test can set at will."""
+"""For each kind of source, a small source on this machine whose documents a test can set."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class FolderWorld:
 
 
 class ConnectorWorld(FolderWorld):
-    """The same folder through a connector."""
+    """A folder of text files, read by a connector."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
@@ -77,7 +77,7 @@ class RecordsWorld:
 
 
 class PushWorld:
-    """Texts that were pushed to Ragline's own database."""
+    """Texts that were pushed to Ragline."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
@@ -92,7 +92,7 @@ class PushWorld:
 
 
 class SqlWorld:
-    """A table beside Ragline's own."""
+    """A table in the same database as Ragline's tables."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
@@ -136,7 +136,7 @@ class WebWorld:
 
 @contextmanager
 def start_world(kind: str, folder: Path, database: Database) -> Iterator[Any]:
-    """The world of a kind of source, and what it needs of the environment."""
+    """The world of a kind of source, with the environment variables that it needs."""
     if kind == "web":
         with serve_pages() as server:
             yield WebWorld(server)

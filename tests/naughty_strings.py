@@ -1,7 +1,7 @@
 r"""Strings that are known to break programs, written for these tests.
 
-Every string is valid Unicode that Postgres can hold: neither U+0000 nor half a surrogate pair. What
-cannot be held is beside the tests that send it, since it must be refused there.
+Every string is valid Unicode that Postgres can store: without U+0000 and without half a surrogate
+pair. Strings that cannot be stored are in the tests that send them, because they must be refused.
 """
 
 from __future__ import annotations

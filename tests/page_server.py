@@ -1,4 +1,4 @@
-"""A web server on this machine for tests: pages by path, and a record of what was asked for."""
+"""A web server on this machine for tests: pages by path, and a record of the requests."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 @dataclass
 class Reply:
-    """What a path answers. `etag` None makes one of the body; "" sends none."""
+    """The answer of a path. Without an `etag` the body's hash is sent; with "" no ETag is sent."""
 
     body: bytes = b""
     status: int = 200
@@ -22,7 +22,7 @@ class Reply:
 
 @dataclass
 class Request:
-    """What a server was asked, and with how many bytes of body it answered."""
+    """A request to the server, with the number of bytes in the body of the answer."""
 
     path: str
     headers: dict[str, str]

@@ -1,4 +1,4 @@
-"""A folder with a configuration, and `ragline` run in it as a user or a script would run it."""
+"""A folder with a configuration in which tests run `ragline` as a user or a script does."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 
 class Home:
-    """The folder, and the database that its commands use; None is the embedded one below it."""
+    """The folder, and the database of its commands; None is the embedded database in the folder."""
 
     def __init__(self, folder: Path, database_url: str | None) -> None:
         self.folder = folder
@@ -46,12 +46,12 @@ class Home:
         return json.loads(self.run(*arguments, "--json", status=status))
 
     def export(self, collection: str = "notes") -> list[dict[str, Any]]:
-        """Every entry that is served, vectors included."""
+        """Every entry of the live index, with its vector."""
         self.run("export", collection, "--out", "export.jsonl")
         lines = (self.folder / "export.jsonl").read_text("utf-8").splitlines()
         return [json.loads(line) for line in lines]
 
 
 def count_made(report: dict[str, Any]) -> int:
-    """The embeddings that a sync made, by its own report."""
+    """The number of embeddings that a sync made, from its report."""
     return sum(source["embeddings_made"] for source in report["sources"].values())

@@ -1,7 +1,6 @@
-"""How often a test repeats itself: a few times in an ordinary run, many times in a long one.
+"""The number of repetitions of a test: few in an ordinary run, many in a long run.
 
-RAGLINE_SOAK (`make soak`) asks for the long run. It repeats the same tests; none of them is there
-for it alone.
+RAGLINE_SOAK (`make soak`) selects the long run. Both runs contain the same kinds of tests.
 """
 
 from __future__ import annotations

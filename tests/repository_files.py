@@ -9,7 +9,7 @@ from pathspec import GitIgnoreSpec
 
 REPOSITORY = Path(__file__).parent.parent
 # Texts by other authors.
-SAMPLES = ("examples/handbook/", "examples/peps/", "tests/data/")
+SAMPLES = ("examples/glossary.jsonl", "examples/handbook/", "examples/peps/", "tests/data/")
 PACKAGES = ("ragline", "assets", "dagster_project", "retrieval_api")
 
 

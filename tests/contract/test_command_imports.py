@@ -1,7 +1,7 @@
-"""What a command imports before it has read its configuration, and what a search imports at all.
+"""What a command imports before it has read its configuration, and what a search imports.
 
-Each is a process of its own, since a module once imported stays. Seconds differ between machines;
-the modules that cost them do not.
+Each test starts a process, because an imported module stays imported. The time of an import differs
+between machines; the list of imported modules does not.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ COMMANDS = sorted(point.name for point in entry_points(group=GROUP))
 NEEDS = {"search": ["a", "b"], "eval": ["a"], "export": ["a", "--out", "a.jsonl"],
          "remove": ["a", "--yes"], "confirm-removals": ["a"], "quarantine": ["list"],
          "keys": ["list"], "explain": ["a", "b", "c"]}  # fmt: skip
-# Seconds each, and nothing that a mistake of the configuration waits for.
+# Each import takes seconds. A command must report a wrong configuration before them.
 HEAVY = {
     "alembic", "dagster", "great_expectations", "numpy", "openvino", "psycopg", "sqlalchemy",
     "sentence_transformers", "sklearn", "tokenizers", "torch", "transformers", "unstructured",
@@ -53,9 +53,7 @@ def list_imported(folder: Path, *arguments: str, status: int, url: str = "") -> 
 
 
 @pytest.mark.parametrize("command", [name for name in COMMANDS if name != "init"])
-def test_mistake_in_the_configuration_is_told_before_anything_heavy_is_imported(
-    command: str, tmp_path: Path
-) -> None:
+def test_wrong_configuration_is_reported_before_heavy_imports(command: str, tmp_path: Path) -> None:
     (tmp_path / "ragline.yaml").write_text("sources: [{name: a, kind: filez}]\n", "utf-8")
     arguments = NEEDS.get(command, [])
     assert list_imported(tmp_path, command, *arguments, status=2) & HEAVY == set()
@@ -66,7 +64,7 @@ def test_help_imports_no_command(tmp_path: Path) -> None:
     assert imported & {*HEAVY, "pydantic", "dagster_project", "retrieval_api"} == set()
 
 
-def test_search_imports_no_library_for_training_and_none_of_the_pipeline(
+def test_search_imports_no_library_of_training_or_of_the_pipeline(
     tmp_path: Path, database_url: str
 ) -> None:
     (tmp_path / "ragline.yaml").write_text("collections: [{name: notes}]\n", "utf-8")
@@ -82,7 +80,7 @@ def test_search_imports_no_library_for_training_and_none_of_the_pipeline(
         ("demo", "dagster", "pipeline"),
     ],
 )
-def test_package_that_is_not_installed_is_named_with_its_extra(
+def test_missing_package_is_named_with_its_extra(
     command: str, package: str, extra: str, tmp_path: Path
 ) -> None:
     (tmp_path / "notes").mkdir()

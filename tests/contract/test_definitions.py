@@ -1,4 +1,4 @@
-"""What Dagster loads: quickly, lightly, with names that a data engineer understands."""
+"""The definitions that Dagster loads: assets, checks, sensors and jobs, without heavy imports."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_assets_follow_source_and_stage(repository):
     assert len(keys) == 3 * 4 + 3 + 2
 
 
-def test_sources_of_a_collection_meet_in_its_index(repository):
+def test_sources_of_a_collection_lead_to_its_index(repository):
     graph = repository.asset_graph
     index = index_key("handbook")
     parents = {key.to_user_string() for key in graph.get(index).parent_keys}
@@ -46,7 +46,7 @@ def test_each_box_of_the_graph_has_its_own_name(repository):
     assert len({key.path[-1] for key in keys}) == len(keys)
 
 
-def test_every_asset_says_what_it_is_and_whose(repository):
+def test_every_asset_has_a_description_and_an_owner(repository):
     graph = repository.asset_graph
     for key in graph.get_all_asset_keys():
         node = graph.get(key)
@@ -56,7 +56,7 @@ def test_every_asset_says_what_it_is_and_whose(repository):
         assert node.group_name in ("handbook", "peps", "service"), key
 
 
-def test_clocks_are_checks_and_no_policy_that_a_quiet_source_breaks(repository):
+def test_clocks_are_checks_and_not_freshness_policies(repository):
     graph = repository.asset_graph
     for key in graph.get_all_asset_keys():
         assert graph.get(key).freshness_policy is None
@@ -66,7 +66,7 @@ def test_clocks_are_checks_and_no_policy_that_a_quiet_source_breaks(repository):
         assert ("source_is_synced" in names) == is_last
 
 
-def test_checks_hold_back_the_index_where_serving_would_be_wrong(repository):
+def test_checks_block_the_index_if_a_search_would_be_wrong(repository):
     checks = {
         (key.asset_key.to_user_string(), key.name): repository.asset_graph.get_check_spec(key)
         for key in repository.asset_graph.asset_check_keys
@@ -88,14 +88,14 @@ def test_every_source_has_a_sensor_and_a_job(repository):
     assert {"prove_everything", "collect_expired"} <= jobs
 
 
-def test_sync_does_not_make_the_proof_that_a_schedule_makes(repository):
+def test_sync_does_not_run_the_full_proof(repository):
     keys = repository.get_job("sync_glossary").asset_layer.asset_graph.asset_check_keys
     names = {key.name for key in keys if key.asset_key == source_key("glossary", "entries")}
     assert "sync_proof" in names
     assert "full_sync_proof" not in names
 
 
-def test_loading_touches_no_database_and_no_heavy_library():
+def test_loading_opens_no_database_and_imports_no_heavy_library():
     script = (
         "import json, sys, time; start = time.perf_counter()\n"
         "from dagster_project.definitions import defs\n"
@@ -111,5 +111,5 @@ def test_loading_touches_no_database_and_no_heavy_library():
     )
     loaded = json.loads(done.stdout)
     assert not [name for name in HEAVY if name in loaded["modules"]]
-    # A second or two on an idle machine; the bound is for one that is busy.
+    # One or two seconds on an idle machine; the limit is for a busy one.
     assert loaded["s"] < 30

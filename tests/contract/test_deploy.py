@@ -1,4 +1,4 @@
-"""What is deployed to watch the service speaks of metrics that the service has."""
+"""The rules, the dashboard and their tests use metrics that the service has."""
 
 from __future__ import annotations
 
@@ -60,14 +60,14 @@ def find_metrics(expression: str) -> set[str]:
 
 
 @pytest.mark.parametrize("name", read_rules())
-def test_alert_is_about_metrics_that_are_served(name: str, served: set[str]) -> None:
+def test_alert_uses_metrics_of_the_service(name: str, served: set[str]) -> None:
     named = find_metrics(read_rules()[name])
     assert named or name == "RaglineDown"
     assert named - served == set()
 
 
 @pytest.mark.parametrize("title", read_panels())
-def test_panel_shows_metrics_that_are_served(title: str, served: set[str]) -> None:
+def test_panel_uses_metrics_of_the_service(title: str, served: set[str]) -> None:
     named = find_metrics(read_panels()[title])
     assert named
     assert named - served == set()
@@ -86,7 +86,7 @@ def test_every_kind_of_alarm_has_an_alert() -> None:
 
 
 @pytest.mark.parametrize("rule", list_rules(), ids=lambda rule: rule["alert"])
-def test_alert_says_what_to_do_and_names_a_runbook(rule: dict[str, Any]) -> None:
+def test_alert_has_a_remedy_and_a_runbook(rule: dict[str, Any]) -> None:
     notes = rule["annotations"]
     assert notes["summary"]
     assert notes["action"]

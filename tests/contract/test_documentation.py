@@ -1,4 +1,4 @@
-"""The documentation says what is so: names, settings and commands that exist."""
+"""The documentation names settings, commands, endpoints and checks that exist."""
 
 from __future__ import annotations
 
@@ -100,8 +100,8 @@ def flatten(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, Fie
             yield prefix + name, field
 
 
-def is_said(shown: str, field: FieldInfo) -> bool:
-    """Whether a cell of the column `default` says what the setting's default is."""
+def states_default(shown: str, field: FieldInfo) -> bool:
+    """Whether a cell of the column `default` states the default of the setting."""
     if not shown:
         return field.is_required()
     default: Any = field.get_default(call_default_factory=True)
@@ -129,7 +129,7 @@ def test_every_setting_is_listed_with_its_default(header, model):
     if model is CollectionSettings:
         del fields["name"]
     assert rows.keys() == fields.keys()
-    assert [name for name, shown in rows.items() if not is_said(shown, fields[name])] == []
+    assert [name for name, shown in rows.items() if not states_default(shown, fields[name])] == []
 
 
 def test_every_kind_of_source_is_named():
@@ -140,7 +140,7 @@ def test_every_kind_of_source_is_named():
 
 
 def find_command(words: list[str]) -> tuple[click.Command | None, list[str]]:
-    """The command that a line calls, also one of a group, and the words behind its name."""
+    """The command that a line calls, also in a group, and the words after its name."""
     command: click.Command | None = command_line
     while isinstance(command, click.Group) and words:
         command, words = command.get_command(click.Context(command), words[0]), words[1:]
@@ -179,7 +179,7 @@ def test_shown_command_exists_with_its_options(page, line):
 
 
 def name_endpoint(text: str) -> str:
-    """A method with its path, whatever the parameters are called."""
+    """A method with its path, without the names of parameters."""
     return re.sub(r"\{[^}]*\}", "{}", text)
 
 
@@ -188,7 +188,7 @@ def test_every_endpoint_is_listed():
     served = {f"{method.upper()} {path}" for path, methods in paths.items() for method in methods}
     listed = " ".join(row[0] for row in read_rows(read_page("api.md"), "endpoint"))
     named = set(map(name_endpoint, re.findall(r"`([A-Z]+ /[^`]*)`", listed)))
-    # The page that shows the document is not in it, and MCP describes itself.
+    # The OpenAPI document contains neither its own page nor MCP.
     assert named == {*map(name_endpoint, served), "GET /docs", "POST /mcp"}
 
 
@@ -208,7 +208,7 @@ def test_every_sensor_and_schedule_is_listed(definitions):
     assert named == (sensors | schedules) - others
 
 
-def test_checks_that_wake_somebody_exist(definitions):
+def test_checks_of_the_table_of_symptoms_exist(definitions):
     graph = definitions.get_repository_def().asset_graph
     known = {key.name for key in graph.asset_check_keys}
     seen = [row[1] for row in read_rows(read_page("operating.md"), "symptom")]
@@ -233,6 +233,6 @@ def test_every_dependency_has_its_licence_and_reason():
 def test_decision_has_its_number_and_parts(path):
     page = path.read_text("utf-8")
     assert page.startswith(f"# {int(path.stem[:4])}. ")
-    places = [page.find(part) for part in DECISION_PARTS]
-    assert -1 not in places
-    assert places == sorted(places)
+    positions = [page.find(part) for part in DECISION_PARTS]
+    assert -1 not in positions
+    assert positions == sorted(positions)

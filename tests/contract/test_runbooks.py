@@ -1,4 +1,4 @@
-"""Each alarm and alert has a runbook with its parts. The commands are run in `tests/acceptance`."""
+"""Each alarm and alert has a runbook with all parts. `tests/acceptance` runs the commands."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from ragline.alarms import KINDS
 REPOSITORY = Path(__file__).parents[2]
 RUNBOOKS = REPOSITORY / "docs" / "runbooks"
 PAGES = sorted(path for path in RUNBOOKS.glob("*.md") if path.stem != "README")
-PARTS = ["## What it means", "## How to see it", "## What to do", "## How you know that it is over"]
-# Incidents that are seen otherwise than by an alarm or an alert of their own.
+PARTS = ["## What it means", "## How to see it", "## What to do", "## How to confirm the recovery"]
+# Incidents without an alarm or an alert of their own.
 INCIDENTS = {"disk-full", "postgres-killed"}
 
 
@@ -37,9 +37,9 @@ def test_pages_are_those_of_the_alarms_the_alerts_and_the_incidents() -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_page_has_its_parts_and_names_its_alarm_and_alerts(page: Path) -> None:
     text = page.read_text("utf-8")
-    places = [text.find(part) for part in PARTS]
-    assert -1 not in places
-    assert places == sorted(places)
+    positions = [text.find(part) for part in PARTS]
+    assert -1 not in positions
+    assert positions == sorted(positions)
     for name, kind in KINDS.items():
         assert (kind.runbook == page.stem) == (f"`{name}`" in text), name
     for name, runbook in list_alerts().items():

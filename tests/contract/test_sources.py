@@ -1,6 +1,6 @@
-"""What every kind of source promises, run over the registry.
+"""The contract of every kind of source, tested for each entry of the registry.
 
-Each kind has a module in `source_cases` with a real part of its own: files, a server, a database.
+Each kind has a module in `source_cases` that starts a real source: files, a server, a database.
 """
 
 from __future__ import annotations
@@ -32,12 +32,15 @@ def load_case(kind: str) -> ModuleType:
 
 
 class OpenCase:
-    """One kind with its real part: two documents whose texts hold `alpha` and `beta`.
+    """One kind with a real source of two documents, with the words `alpha` and `beta`.
 
-    A case's `start(folder, database)` yields an object with `settings` (what the configuration
-    says of it besides name, collection and kind), `edit()` (changes the document that holds
-    alpha, so that it holds gamma), `empty()` (a listing that ends and names nothing), `restore()`
-    (all is as before) and `go_away()` (the source cannot be reached any more).
+    `start(folder, database)` of a case yields an object with
+
+    - `settings`: its configuration without name, collection and kind,
+    - `edit()`: replaces alpha by gamma in one document,
+    - `empty()`: makes the next listing complete and empty,
+    - `restore()`: undoes `empty()`,
+    - `go_away()`: makes the source unavailable.
     """
 
     def __init__(self, kind: str, folder: Path, database, case) -> None:
@@ -50,7 +53,7 @@ class OpenCase:
         )
 
     def open(self) -> Source:
-        """The source as a process opens it that was not there before."""
+        """The source as a new process opens it."""
         return open_source(self.settings, self.folder / "home", self.database)
 
     def apply_listing(self) -> ListingCounts:
@@ -85,7 +88,7 @@ def test_every_kind_has_a_case():
     assert {path.stem for path in CASES.glob("*.py")} == set(KINDS)
 
 
-def test_source_that_is_away_raises_instead_of_listing_nothing(case):
+def test_unavailable_source_raises_instead_of_listing_nothing(case):
     case.case.go_away()
     with pytest.raises(SourceUnavailableError):
         list(case.open().list_documents())
@@ -93,7 +96,7 @@ def test_source_that_is_away_raises_instead_of_listing_nothing(case):
         case.open().probe()
 
 
-def test_source_that_went_away_after_a_listing_raises_too(case):
+def test_source_that_becomes_unavailable_after_a_listing_raises(case):
     list(case.open().list_documents())
     case.case.go_away()
     with pytest.raises(SourceUnavailableError):
@@ -106,13 +109,13 @@ def test_listing_is_repeatable_and_names_each_document_once(case):
     assert len({listed.document_id for listed in first}) == len(first) == 2
 
 
-def test_texts_are_handed_over(case):
+def test_texts_are_returned(case):
     texts = fetch_text(case.open())
     assert any("alpha" in text for text in texts.values())
     assert any("beta" in text for text in texts.values())
 
 
-def test_documents_are_fetched_by_a_process_that_did_not_list_them(case):
+def test_process_can_fetch_documents_that_it_did_not_list(case):
     ids = [listed.document_id for listed in case.open().list_documents()]
     fetched = list(case.open().fetch_documents(ids))
     assert sorted(document.document_id for document in fetched) == sorted(ids)
@@ -128,7 +131,7 @@ def test_each_wanted_document_is_answered_exactly_once(case):
     assert [answer.document_id for answer in failed] == ["never-listed"]
 
 
-def test_probe_stays_while_nothing_changes(case):
+def test_probe_is_equal_while_nothing_changes(case):
     list(case.open().list_documents())
     assert case.open().probe() == case.open().probe()
 
@@ -145,11 +148,11 @@ def test_edit_shows_in_probe_version_and_text(case):
     assert "gamma" in fetch_text(case.open())[changed[0]]
 
 
-def test_whole_source_that_vanishes_at_once_is_held_and_released_by_itself(case):
+def test_removal_of_all_documents_is_held_until_they_are_listed_again(case):
     assert case.apply_listing().added == 2
     case.case.empty()
     counts = case.apply_listing()
-    # Each deletion of a pushed document is a request of its own, and none of them is held.
+    # A pushed document is deleted by a request, and such a removal is never held.
     removed, held = (2, 0) if case.kind == "push" else (0, 2)
     assert (counts.listed, counts.removed, counts.held) == (0, removed, held)
     case.case.restore()

@@ -537,11 +537,11 @@ TROUBLES = [
         ("anna.md", "bert.md"),
     ),
     Trouble(
-        "a change is listed, and nobody goes on", "change_late", VISIBLE, plant_late_change,
+        "a change is listed, and the sync ends", "change_late", VISIBLE, plant_late_change,
         Bench.sync, ("anna.md",),
     ),
     Trouble(
-        "a removal is listed, and nobody goes on", "removal_late", FORGOTTEN, plant_late_removal,
+        "a removal is listed, and the sync ends", "removal_late", FORGOTTEN, plant_late_removal,
         Bench.sync, ("bert.md",),
     ),
     Trouble("the daemon is off", "source_not_watched", SYNCED, plant_unwatched, cure_unwatched),
@@ -570,12 +570,12 @@ TROUBLES = [
         ("anna.md",),
     ),
     Trouble(
-        "a changed document is not handed over", "documents_failed", VISIBLE,
+        "the source does not return a changed document", "documents_failed", VISIBLE,
         plant_late_failure(DocumentUnreadableError("permission denied")), cure_failure,
         ("anna.md",),
     ),
     Trouble(
-        "nobody says who may read a changed document", "documents_failed", VISIBLE,
+        "the source does not say who may read a changed document", "documents_failed", VISIBLE,
         plant_late_failure(PermissionsUnavailableError("403 on its permissions")), cure_failure,
         ("anna.md",),
     ),
