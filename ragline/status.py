@@ -1,4 +1,4 @@
-"""The state of sources and collections as an operator asks for it: counts, ages, clocks."""
+"""The state of sources and collections for operators: counts, clocks, failures, alarms."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ from ragline.lifecycle.states import STATES
 from ragline.storage.database import Database
 from ragline.storage.statements import load_statement
 
-# kept: nothing waits longer than declared, and a recent look at the source proves it. late:
-# something does. unproven: nothing is known to wait, but nobody looked within the clock.
+# kept: no wait is over the limit, and a recent listing or probe proves it. late: a wait is over the
+# limit. unproven: no wait is known, but no listing or probe happened within the limit.
 ClockState = Literal["kept", "late", "unproven"]
 CLOCK_DAYS = 30
 NAMED_DOCUMENTS = 20
-# Errors of documents that are retried and yet not waited for: their content is refused.
+# Errors of documents that are retried but not late, because their content is refused.
 REFUSALS = [BrokenDocumentError.__name__]
 
 
 @dataclass(frozen=True, slots=True)
 class ClockReadings:
-    """How long changes took in the last CLOCK_DAYS: how many, how many too long, percentiles.
+    """The durations of changes in the last CLOCK_DAYS: number, number over the limit, percentiles.
 
-    From the source's own change, as far as the source tells that time, to the commit that made
-    it visible, or forgot it. What a source had when it was first listed is no change.
+    A duration is from the change in the source, if the source reports that time, to the commit
+    that made it visible or forgot it. The documents of the first listing are not changes.
     """
 
     count: int = 0
@@ -49,7 +49,7 @@ class ClockReadings:
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """A declared limit in seconds, the longest wait now, whether the limit is kept, and history."""
+    """A limit in seconds, the longest wait now, the state of the clock, and its readings."""
 
     within_seconds: float
     waiting_seconds: float
@@ -58,13 +58,13 @@ class Clock:
 
     @property
     def overrun(self) -> float:
-        """How many times its limit the clock is at now, at worst; over 1 is late."""
+        """The longest wait divided by the limit; over 1 is late."""
         return self.waiting_seconds / self.within_seconds
 
 
 @dataclass(frozen=True, slots=True)
 class HeldRemovals:
-    """Documents that a listing lacked, too many at once to be believed; the first by name."""
+    """Held removals of a source: their number, since when, and the first ids."""
 
     count: int
     since: datetime
@@ -90,11 +90,11 @@ class ProofStatus:
 
 @dataclass(frozen=True, slots=True)
 class SourceStatus:
-    """One source. `age_seconds` is the time since it was last listed to its end.
+    """One source. `age_seconds` is the time since its last complete listing.
 
-    `proven_at` is the last moment at which a listing or a probe showed that nothing else had
-    changed. `visible_p95_seconds` and `visible_max_seconds` count the first load too; None before
-    there is a ready document. `alarms` are the texts of `alarm_details`, one for each trouble.
+    `proven_at` is the last time at which a listing or a probe proved that nothing else had changed.
+    `visible_p95_seconds` and `visible_max_seconds` include the first load; they are None before a
+    document is ready. `alarms` are the texts of `alarm_details`.
     """
 
     source: str
@@ -123,15 +123,15 @@ class SourceStatus:
 
     @property
     def is_fresh(self) -> bool:
-        """Whether both clocks are proven to be kept and nobody has to look at anything."""
+        """Whether both clocks are proven to be within their limits and there are no alarms."""
         return not self.alarms and self.visible.state == self.forgotten.state == "kept"
 
 
 @dataclass(frozen=True, slots=True)
 class CollectionStatus:
-    """One collection and its live generation; None stands for one that was never published.
+    """One collection and its live generation, which is None before the first publication.
 
-    `build_error` is why what the settings ask for could not be opened or built at the last try.
+    `build_error` is why the last attempt to build the configured generation failed.
     """
 
     collection: str
@@ -151,7 +151,7 @@ class CollectionStatus:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """All that is in the database, in order of name."""
+    """All sources and collections in the database, by name."""
 
     sources: list[SourceStatus]
     collections: list[CollectionStatus]
@@ -163,23 +163,23 @@ def read_status(
     configured: Collection[str] | None = None,
     now: datetime | None = None,
 ) -> Status:
-    """The present state of every source and collection that was synced at least once.
+    """The state of all sources and collections that were synced at least once.
 
-    With `configured`, the names of the configured sources, one that is not among them has an
-    alarm: it is served and never synced.
+    `configured` are the names of the sources in the configuration. A source that is not among them
+    has an alarm, because it is served but no longer synced.
     """
-    moment = now or datetime.now(UTC)
+    time = now or datetime.now(UTC)
     with database.connect() as connection:
         rows = connection.execute(
             load_statement("status/select_source_states"), {"refusals": REFUSALS}
         ).mappings()
-        sources = [_read_source(connection, row, moment, configured) for row in rows.all()]
+        sources = [_read_source(connection, row, time, configured) for row in rows.all()]
         collections = _read_collections(connection)
     return Status(sources, collections)
 
 
 def read_documents(database: Database, source: str | None = None) -> Iterator[dict[str, Any]]:
-    """The ledger's documents as the contract shows them, by source and document id."""
+    """The documents in the form of the JSON output, by source and document id."""
     with database.begin() as connection:
         rows = connection.execution_options(yield_per=1_000).execute(
             load_statement("status/select_documents"), {"source": source}
@@ -195,7 +195,7 @@ def evaluate_clock(
     now: datetime,
     readings: ClockReadings = ClockReadings(),
 ) -> Clock:
-    """Hold a declared limit against the oldest thing that waits and the last look at the source."""
+    """The state of a clock, from its limit, its longest wait and the last proof of the source."""
     waiting = now - waiting_since if waiting_since is not None else timedelta(0)
     state: ClockState = "kept"
     if waiting > within:
@@ -214,20 +214,20 @@ def _read_source(
 ) -> SourceStatus:
     readings = _read_readings(connection, row["source_id"])
     changes = {clock: _describe_readings(values) for clock, values in readings.items()}
-    nothing = ClockReadings()
+    no_readings = ClockReadings()
     visible = evaluate_clock(
         row["visible_within"],
         row["waiting_since"],
         row["proven_at"],
         now,
-        changes.get("visible", nothing),
+        changes.get("visible", no_readings),
     )
     forgotten = evaluate_clock(
         row["forgotten_within"],
         min(filter(None, (row["missing_since"], row["held_since"])), default=None),
         row["proven_at"],
         now,
-        changes.get("forgotten", nothing),
+        changes.get("forgotten", no_readings),
     )
     held = _read_held(connection, row)
     proof = _read_proof(connection, row["source_id"])
@@ -365,7 +365,7 @@ def _describe_collection(row: RowMapping) -> CollectionStatus:
         since=row["build_error_since"],
     )
     return CollectionStatus(
-        **{**row, "entries": row["entries"] or 0},  # no generation, no entries
+        **{**row, "entries": row["entries"] or 0},  # null without a generation
         alarms=[alarm.text for alarm in alarms],
         alarm_details=alarms,
     )

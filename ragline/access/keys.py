@@ -1,7 +1,7 @@
-"""API keys: who may ask what, kept by the hash of a random secret.
+"""API keys and their permissions. The database stores a hash of the random secret.
 
-A key is `rag_<public id>_<secret>`. The secret has 256 random bits, so one SHA-256 is enough: there
-is nothing to guess. Whoever loses a key revokes it by its public id.
+A key is `rag_<public id>_<secret>`. The secret has 256 random bits and cannot be guessed, so one
+SHA-256 is enough. A lost key is revoked by its public id.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 Scope = Literal["search", "push", "feedback", "admin"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
-# A key with this principal is for a service that knows itself who asks.
-ANYBODY = "*"
+# A key with this principal is for a service that authenticates its own users.
+ANY_PRINCIPAL = "*"
 KEY = re.compile(r"rag_([0-9a-f]{12})_([A-Za-z0-9_-]{43})")
 
 
@@ -34,8 +34,8 @@ KEY = re.compile(r"rag_([0-9a-f]{12})_([A-Za-z0-9_-]{43})")
 class Key:
     """What a key permits.
 
-    `collections` None: all of its tenant. `principals` are whom it may speak for; `*` stands for
-    anybody. `requests_per_minute` None: without a limit.
+    `collections` is None for all collections of the tenant. `principals` are those that the key
+    may act as; `*` permits all. `requests_per_minute` is None without a limit.
     """
 
     public_id: str
@@ -61,7 +61,7 @@ def create_key(
     requests_per_minute: int | None = None,
     lifetime: timedelta | None = None,
 ) -> str:
-    """Make a key and return it: this once, since only the hash of its secret is kept."""
+    """Create a key and return it. It cannot be read again, because only a hash is stored."""
     public_id, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
     parameters = {
         "name": name,
@@ -80,12 +80,12 @@ def create_key(
 
 
 def is_key(token: str) -> bool:
-    """Whether a caller's token has the shape of a key."""
+    """Whether the token of a caller has the form of a key."""
     return KEY.fullmatch(token) is not None
 
 
 def find_key(database: Database, token: str) -> Key | None:
-    """The key that a caller sent, if it is one that may be used now."""
+    """The key of a token, if it is known, not expired and not revoked."""
     parts = KEY.fullmatch(token)
     if parts is None:
         return None
@@ -101,29 +101,31 @@ def find_key(database: Database, token: str) -> Key | None:
 
 
 def has_keys(database: Database) -> bool:
-    """Whether any key is in use."""
+    """Whether a key exists that is not revoked."""
     with database.connect() as connection:
         return bool(connection.execute(load_statement("access/has_keys")).scalar_one())
 
 
 def list_keys(database: Database) -> list[Key]:
-    """All keys, in order of making, revoked and expired ones too."""
+    """All keys in the order of creation, with revoked and expired ones."""
     with database.connect() as connection:
         rows = connection.execute(load_statement("access/select_keys")).mappings()
         return [_read_key(row) for row in rows]
 
 
 def revoke_key(database: Database, public_id: str) -> None:
-    """End a key at once.
+    """Revoke a key at once.
 
     Raises:
-        UnknownKeyError: there is no such key, or it was revoked already.
+        UnknownKeyError: the key is unknown or already revoked.
     """
     with database.begin() as connection:
         statement = load_statement("access/revoke_key")
         revoked = connection.execute(statement, {"public_id": public_id}).rowcount
     if revoked == 0:
-        raise UnknownKeyError(f"no key {public_id!r} is in use; see: ragline keys list")
+        raise UnknownKeyError(
+            f"the key {public_id!r} is unknown or revoked; see: ragline keys list"
+        )
 
 
 def _hash(secret: str) -> bytes:

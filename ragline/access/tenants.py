@@ -1,4 +1,4 @@
-"""Tenants: whose a collection is, and whether the second wall between them stands."""
+"""The tenant of a collection, and the database role for row-level security."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ DEFAULT_TENANT = "default"
 
 
 def assign_tenant(connection: Connection, collection: str, tenant: str) -> None:
-    """Give a collection to a tenant."""
+    """Set the tenant of a collection."""
     parameters = {"collection": collection, "tenant": tenant}
     connection.execute(load_statement("access/assign_tenant"), parameters)
 
 
 def assign_pushes(connection: Connection, source: str, tenant: str) -> None:
-    """Give a tenant what was pushed to a source of its collections."""
+    """Set the tenant of the documents that were pushed to a source."""
     parameters = {"source": source, "tenant": tenant}
     connection.execute(load_statement("access/assign_pushes"), parameters)
 
 
 def has_tenant_role(database: Database) -> bool:
-    """Whether tenants can be kept apart by row-level security here."""
+    """Whether the database separates tenants by row-level security."""
     with database.connect() as connection:
         return bool(connection.execute(load_statement("access/has_tenant_role")).scalar_one())

@@ -1,7 +1,7 @@
-"""A first `ragline.yaml`: what lies in a folder, written down as sources with comments.
+"""A first `ragline.yaml` for a folder: a source, with comments, for each kind of content found.
 
-What is found: files in the folder and in folders below it, files of records (JSON lines), and a
-Git repository whose commits hold documents. What every setting means is docs/configuration.md.
+Found are files in the folder and its subfolders, files of records (JSON lines), and a Git
+repository with committed documents. All settings are described in docs/configuration.md.
 """
 
 from __future__ import annotations
@@ -19,37 +19,38 @@ from ragline.configuration.loading import home_of
 from ragline.parsing.formats import FORMATS
 from ragline.sources.files.paths import EVERYTHING, PathPatterns
 
-# Formats of documents. The data formats also hold data of programs, so they are not proposed.
+# Formats of documents. Data formats are left out, because programs use them too.
 DOCUMENT_SUFFIXES = tuple(
     suffix for row in FORMATS.values() if not row.is_data for suffix in row.suffixes
 )
 RECORD_SUFFIXES = (".jsonl", ".ndjson")
-# Folders of programs: what lies there is not what a person wrote for others to read.
+# Folders of programs. Their files are not documents that a person wrote.
 PROGRAM_FOLDERS = (
     ".venv", "venv", "node_modules", "site-packages", "build", "dist", "target", "vendor",
 )  # fmt: skip
-# Files of programs. One of them makes a folder one of a program, except where pages have them too.
+# Files of programs. A folder with one of them is a folder of a program, except for files that web
+# pages have too.
 PAGE_SUFFIXES = (".css", ".js", ".mjs")
 PROGRAM_SUFFIXES = (
     ".c", ".cc", ".cpp", ".cs", ".go", ".h", ".hpp", ".java", ".jsx", ".kt", ".lua", ".php", ".pl",
     ".py", ".pyi", ".r", ".rb", ".rs", ".scala", ".scss", ".sh", ".sql", ".swift", ".ts", ".tsx",
     ".vue", *PAGE_SUFFIXES,
 )  # fmt: skip
-# What Ragline keeps in the folder of its configuration file.
+# Files of Ragline in the folder of its configuration file.
 OWN_PATHS = ("/ragline.yaml", "/.ragline/")
-# Tried in this order; then whatever a record has that suits.
+# Names of columns, in order of preference.
 ID_COLUMNS = ("_id", "id", "doc_id", "document_id", "uuid", "key", "slug", "url")
 TITLE_COLUMNS = ("title", "name", "headline", "subject")
 TEXT_COLUMNS = ("text", "body", "content", "contents", "abstract", "description", "answer")
-# A folder with more is listed this far: what there is is known by then.
-MOST_FILES = 20_000
-LONGEST_LINE_BYTES = 1_000_000
-NAME_CHARS = 50
+# Listing stops after this many files, which are enough to know the formats.
+MAX_FILES = 20_000
+MAX_LINE_BYTES = 1_000_000
+MAX_NAME_CHARS = 50
 
 
 @dataclass(frozen=True, slots=True)
 class FoundSource:
-    """A source as it is written into the file: its settings line by line, and what it holds."""
+    """A source for the file: its settings line by line, and a description of its documents."""
 
     name: str
     kind: str
@@ -59,7 +60,7 @@ class FoundSource:
 
 @dataclass(frozen=True, slots=True)
 class FoundRecords:
-    """A file of records, which is a source of its own."""
+    """A file of records, which becomes a source."""
 
     file: PurePath
     found: FoundSource
@@ -67,7 +68,7 @@ class FoundRecords:
 
 @dataclass(frozen=True, slots=True)
 class FirstConfiguration:
-    """A configuration file's text, its collection, and the sources in it."""
+    """The text of a configuration file, its collection, and its sources."""
 
     collection: str
     sources: tuple[FoundSource, ...]
@@ -75,9 +76,9 @@ class FirstConfiguration:
 
 
 def propose_configuration(folder: Path) -> FirstConfiguration:
-    """What to write into the `ragline.yaml` of a folder. Reads names, and a line of each records.
+    """The `ragline.yaml` for a folder, from file names and the first line of each file of records.
 
-    Without documents there is one source all the same: the folder itself.
+    A folder without documents also gets a source: the folder itself.
     """
     folder = folder.resolve()
     collection = _make_name(folder.name, taken=())
@@ -93,12 +94,12 @@ def propose_configuration(folder: Path) -> FirstConfiguration:
 
 
 def _find_files(folder: Path, own: list[str]) -> FoundSource:
-    """The documents in Git's commits where there are any, else the folder on disk, as a whole."""
+    """The documents in the commits of Git, if there are any, else the whole folder on disk."""
     committed = _list_committed(folder)
     if any(map(_is_document, committed)):
         branch = (
-            "# Reads the commits of the current branch. To read the files as they lie in the",
-            "# folder, committed or not, write `kind: files`.",
+            "# Reads the commits of the current branch. To read the files in the folder, also",
+            "# uncommitted ones, write `kind: files`.",
         )
         return _describe_folder("repository", "git", branch, committed, own)
     return _describe_folder("files", "files", (), list(_list_files(folder)), own)
@@ -107,14 +108,14 @@ def _find_files(folder: Path, own: list[str]) -> FoundSource:
 def _describe_folder(
     name: str, kind: str, notes: tuple[str, ...], paths: list[PurePosixPath], own: list[str]
 ) -> FoundSource:
-    """A source without `include`: a format or folder that comes later is found too."""
+    """A source without `include`, so that new formats and folders are found later."""
     left_out = [*own, *_list_program_patterns(paths)]
     settings = (
         *notes,
         "uri: .",
-        "# Every file is taken, new formats and subfolders too; what no reader reads is listed as",
-        "# unsupported. Names that begin with a dot are left out, and what matches these patterns",
-        "# (as in .gitignore): Ragline's own files, and what belongs to programs.",
+        "# All files are read, also in subfolders. Files without a reader are listed as",
+        "# unsupported. Left out are names that begin with a dot, and names that match these",
+        "# patterns (as in .gitignore): Ragline's own files, and files of programs.",
         "exclude:",
         *(f"  - {json.dumps(pattern, ensure_ascii=False)}" for pattern in left_out),
     )
@@ -122,7 +123,7 @@ def _describe_folder(
 
 
 def _list_program_patterns(paths: list[PurePosixPath]) -> list[str]:
-    """Folders of tools and endings of program files, in a folder that holds a program."""
+    """The folders of tools and the endings of program files, for a folder with a program."""
     counted = Counter(path.suffix for path in paths if path.suffix.lower() in PROGRAM_SUFFIXES)
     endings = [f"*{suffix}" for suffix in sorted(counted)]
     is_program = any(suffix.lower() not in PAGE_SUFFIXES for suffix in counted)
@@ -130,13 +131,13 @@ def _list_program_patterns(paths: list[PurePosixPath]) -> list[str]:
 
 
 def _list_home(folder: Path) -> list[str]:
-    """The folder of what Ragline keeps, where it lies in the folder of documents."""
+    """The pattern of Ragline's data folder, if it is in the folder of documents."""
     home = home_of(folder / "ragline.yaml").resolve()
     return [f"{_anchor(home.relative_to(folder))}/"] if folder in home.parents else []
 
 
 def _anchor(path: PurePath) -> str:
-    """A pattern that matches one path below the source's root."""
+    """A pattern that matches only one path below the root of the source."""
     return "/" + re.sub(r"([\\*?\[\]])", r"\\\1", path.as_posix())
 
 
@@ -152,9 +153,9 @@ def _find_records(folder: Path) -> Iterator[FoundRecords]:
 
 
 def _guess_fields(path: Path) -> str | None:
-    """Which columns of the first record are its id, title and text; None when it has no text."""
+    """The columns for id, title and text of the first record; None without an id or a text."""
     with path.open("rb") as file:
-        line = file.readline(LONGEST_LINE_BYTES)
+        line = file.readline(MAX_LINE_BYTES)
     try:
         record = json.loads(line)
     except ValueError:
@@ -177,7 +178,7 @@ def _guess_fields(path: Path) -> str | None:
 
 
 def _list_files(folder: Path) -> Iterator[PurePosixPath]:
-    """The files on disk, sorted, without what is hidden and folders of programs."""
+    """The files on disk in order, without hidden files and folders of programs."""
     patterns = PathPatterns(EVERYTHING, ())
     seen = 0
     for root, folders, names in os.walk(folder):
@@ -193,12 +194,12 @@ def _list_files(folder: Path) -> Iterator[PurePosixPath]:
             if patterns.take(str(path)):
                 yield path
         seen += len(names)
-        if seen > MOST_FILES:
+        if seen > MAX_FILES:
             return
 
 
 def _list_committed(folder: Path) -> list[PurePosixPath]:
-    """The files in the last commit of the repository that the folder is; none without one."""
+    """The files in the last commit of the repository; empty if the folder is not a repository."""
     if not (folder / ".git").exists():
         return []
     try:
@@ -226,8 +227,8 @@ def _count_kinds(paths: list[PurePosixPath]) -> str:
 
 
 def _make_name(text: str, taken: Iterable[str]) -> str:
-    """A name that the configuration allows and that is not taken: - and _ count as equal."""
-    plain = re.sub(r"[^a-z0-9]+", "-", text.lower())[:NAME_CHARS].strip("-") or "documents"
+    """A valid name that is not in `taken`."""
+    plain = re.sub(r"[^a-z0-9]+", "-", text.lower())[:MAX_NAME_CHARS].strip("-") or "documents"
     number, name = 1, plain
     while name in taken:
         number += 1
@@ -238,13 +239,13 @@ def _make_name(text: str, taken: Iterable[str]) -> str:
 def _write(collection: str, sources: Iterable[FoundSource]) -> str:
     blocks = "".join(_write_source(source, collection) for source in sources)
     return f"""\
-# What Ragline indexes. `ragline check` checks this file, `ragline sync` brings the index up to
-# date, `ragline search {collection} "a question"` searches it. Paths are relative to this file; all
+# What Ragline indexes. `ragline check` checks this file, `ragline sync` updates the index,
+# `ragline search {collection} "a question"` searches it. Paths are relative to this file. All
 # settings are in docs/configuration.md.
 collections:
-  # What is searched together, with one model. Several sources may feed it.
+  # A collection is a set of sources that are searched together, with one model.
   - name: {collection}
-    # Of the keyword search: english, german, french, ..., or simple for any language.
+    # The language of the keyword search: english, german, french, ..., or simple for any language.
     language: english
 sources:
 {blocks}"""
@@ -257,7 +258,7 @@ def _write_source(source: FoundSource, collection: str) -> str:
   - name: {source.name}
     collection: {collection}
     kind: {source.kind}
-{settings}    # How long a change may take until searches show it, and a removal until they do not.
+{settings}    # Limits of the time until searches show a change, and until they forget a removal.
     visible_within: 10m
     forgotten_within: 10m
 """

@@ -15,7 +15,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 from fastapi.concurrency import run_in_threadpool
 
-from ragline.access.keys import ANYBODY, Key, Scope, find_key, is_key
+from ragline.access.keys import ANY_PRINCIPAL, Key, Scope, find_key, is_key
 from ragline.configuration import CollectionSettings
 from ragline.errors import ForbiddenError, UnauthorizedError, UnknownCollectionError
 from ragline.search.inspection import Viewer
@@ -101,7 +101,7 @@ class Caller:
         Raises:
             ForbiddenError: the request names one that the key does not have.
         """
-        if self.key is None or ANYBODY in self.key.principals:
+        if self.key is None or ANY_PRINCIPAL in self.key.principals:
             return tuple(asked)
         if not asked:
             return self.key.principals

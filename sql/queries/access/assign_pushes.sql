@@ -1,4 +1,4 @@
--- Gives what was pushed to a source to the tenant that the configuration names.
+-- Sets the tenant of the documents that were pushed to a source.
 update ragline.pushed_documents
 set tenant = cast(:tenant as text)
 where source = cast(:source as text) and tenant <> cast(:tenant as text)

@@ -1,4 +1,4 @@
--- Gives a collection to the tenant that the configuration names.
+-- Sets the tenant of a collection.
 update ragline.collections
 set tenant = cast(:tenant as text)
 where name = cast(:collection as text) and tenant <> cast(:tenant as text)

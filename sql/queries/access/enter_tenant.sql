@@ -1,5 +1,5 @@
--- From here to the end of the transaction only the rows of one tenant exist. Without the role there
--- is no second wall; the service warns of that when it starts.
+-- Until the end of the transaction, only the rows of one tenant are visible. Without the role,
+-- row-level security does not apply; the service logs a warning about it when it starts.
 select
   set_config('ragline.tenant', cast(:tenant as text), true) as tenant,
   set_config(

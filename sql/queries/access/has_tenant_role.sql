@@ -1,4 +1,4 @@
--- Whether the role that row-level security stands on is there and may be taken: one row.
+-- One row: whether the role for row-level security exists and the user may set it.
 select exists (
   select
   from pg_roles as r

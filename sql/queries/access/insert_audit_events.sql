@@ -1,4 +1,4 @@
--- Keeps what callers did: a row for each object of :events.
+-- Inserts one audit event for each object of :events.
 insert into ragline.audit_events (
   happened_at, request_id, key_id, tenant, method, path, collection, generation_id, status
 )

@@ -1,4 +1,4 @@
--- Keeps a key by the hash of its secret.
+-- Inserts a key with the hash of its secret.
 insert into ragline.api_keys (
   name, public_id, secret_hash, tenant, collections, scopes, principals, requests_per_minute,
   expires_at

@@ -1,4 +1,4 @@
--- The key of a public id, with the hash of its secret; no row when there is none that may be used.
+-- The key with a public id and the hash of its secret; no row when it is unknown or not valid.
 select
   public_id,
   name,

@@ -1,4 +1,4 @@
--- All keys, in order of making. Secrets are not kept.
+-- All keys in the order of creation, without the hashes of their secrets.
 select
   public_id,
   name,

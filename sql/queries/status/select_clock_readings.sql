@@ -1,6 +1,6 @@
--- How a source's clocks were kept in the last :days: one row a clock, with percentiles in seconds
--- over its changes (what the source had when it was first listed is none), how many were late,
--- and the 95th percentile and maximum over everything.
+-- The clock readings of a source in the last :days: one row for each clock, with the number of
+-- changes, how many were late, and their percentiles in seconds. The documents of the first listing
+-- are not changes; only the 95th percentile and the maximum of all readings include them.
 select
   r.clock,
   count(*) filter (where is_change) as readings,

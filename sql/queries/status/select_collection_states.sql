@@ -1,5 +1,5 @@
--- One row a collection: its live generation, how many more are kept, and why what its settings ask
--- for could not be built.
+-- One row for each collection, by name: its live generation, the number of building and retired
+-- generations, and why the configured generation could not be built.
 select
   c.name as collection,
   g.id as generation,

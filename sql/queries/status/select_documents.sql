@@ -1,4 +1,4 @@
--- The ledger, by source and document id; all sources when :source is null.
+-- The documents of :source, or of all sources when it is null, by source and document id.
 select
   d.document_id,
   s.name as source,

@@ -1,5 +1,5 @@
--- The syncs that ended after :since, in that order: what each did, the first documents that it made
--- visible or forgot and how long the slowest of them took, and the last that cannot be read.
+-- The syncs that ended after :since, in the order of their end: their counts, the first documents
+-- that became visible or were forgotten, the longest time of these, and the last failed documents.
 select
   s.name as source,
   y.run_id,

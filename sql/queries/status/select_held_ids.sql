@@ -1,4 +1,4 @@
--- The documents of a source whose removal is held, the first of them in order.
+-- The first :limit documents of a source whose removal is held, by id.
 select document_id
 from ragline.documents
 where source_id = cast(:source_id as bigint) and held_since is not null

@@ -1,7 +1,6 @@
--- The documents of a source that wait at the moment :now for longer than its clocks allow, the
--- longest waits first, at most :limit in each state: (document_id, state, waiting_since, error,
--- next_attempt_at). What the source had when it was first listed is not a change, and
--- content that one of the errors :refusals refuses is not waited for.
+-- The documents of a source whose wait at the time :now is over its limit, longest wait first, at
+-- most :limit in each state: (document_id, state, waiting_since, error, next_attempt_at). The
+-- documents of the first listing are not changes. Documents with an error of :refusals are not late.
 select w.document_id, w.state, w.waiting_since, w.error, w.next_attempt_at
 from (
   select

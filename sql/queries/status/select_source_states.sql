@@ -1,8 +1,8 @@
--- One row a source: its clocks, counts by state, the oldest change not visible yet (what the source
--- had when it was first listed is not a change, and content that one of the errors :refusals
--- refuses is not waited for), the oldest removal not forgotten yet, what is held,
--- its last sync, and how many syncs failed since the last one that did not; one that is running
--- has not failed, nor has one that found another at work.
+-- One row for each source, by name: its limits, counts by state, the oldest change that is not
+-- visible and the oldest removal that is not forgotten, held removals, its last sync, and the syncs
+-- that failed since the last successful one. The documents of the first listing are not changes,
+-- and documents with an error of :refusals are not late. A running sync has not failed, and neither
+-- has one that ended because another was running.
 select
   s.name as source,
   s.id as source_id,

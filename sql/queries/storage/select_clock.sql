@@ -1,2 +1,2 @@
--- One row: now, by the clock that every stored time is taken from.
+-- One row: the current time of the database, whose clock gives all stored times.
 select clock_timestamp() as now

@@ -1,4 +1,4 @@
--- Whether the schemas and the extension that everything else needs are there: one row.
+-- One row: whether the schemas and the extension exist.
 select
   to_regnamespace('ragline') is not null
   and to_regnamespace('dagster') is not null
