@@ -77,7 +77,7 @@ def states(database: Database) -> list[str]:
     return query(database, "select state from ragline.generations order by id")
 
 
-def plant_half_made(database: Database) -> None:
+def plant_incomplete(database: Database) -> None:
     """A generation for a language that does not exist, as releases before 0.4 left it."""
     with database.begin() as connection:
         connection.execute(
@@ -197,7 +197,7 @@ def test_generation_that_an_older_release_left_incomplete_is_dropped(
 ):
     """That release inserted the generation before it checked the language, and every run failed."""
     sync(open_run_context())
-    plant_half_made(database)
+    plant_incomplete(database)
     now = change(tree)
     sync(open_run_context(language="englisch"))
     assert served(database) == now
@@ -232,7 +232,7 @@ def test_source_is_removed_although_a_generation_cannot_delete_entries(
         sync(open_run_context(language="german"))
         broken = 1
     else:
-        plant_half_made(database)
+        plant_incomplete(database)
         broken = 2
     with database.begin() as connection:
         connection.execute(text(f"alter table ragline.entries_{broken} drop column tsv cascade"))
@@ -305,6 +305,12 @@ def test_build_that_fails_is_tried_again_and_then_promoted(
     assert (report.is_live, report.was_promoted, report.error) == (True, True, None)
     assert states(database) == ["retired", "live"]
     assert query(database, "select build_error from ragline.collections") == [None]
+
+
+def test_run_context_keeps_the_reports_of_publishing_after_it_is_closed(open_run_context):
+    run_context = open_run_context()
+    report = sync(run_context).index
+    assert run_context.index_reports == {"tree": report}
 
 
 def test_new_generation_without_its_vector_index_is_not_promoted(database, tree, open_run_context):
