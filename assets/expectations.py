@@ -86,7 +86,7 @@ def evaluate_suite(suite: Suite, database: Database, docs: Path) -> list[Expecta
 
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}  # type: ignore[assignment]
-    with database.named_errors():
+    with database.translated_errors():
         source = context.data_sources.add_sql("ragline", connection_string=database.url)
         try:
             results = _validate(context, source, suite, docs)

@@ -84,9 +84,9 @@ class UnsuitableDocumentError(RaglineError):
 class InvalidSearchError(RaglineError):
     """A search asks for something that its collection cannot do. The message names the field."""
 
-    def __init__(self, place: str, message: str) -> None:
-        super().__init__(f"{place}: {message}")
-        self.place = place
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(f"{field}: {message}")
+        self.field = field
         self.reason = message
 
 

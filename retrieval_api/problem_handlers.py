@@ -228,7 +228,7 @@ def _answer_rate_limited(request: Request, error: RateLimitError) -> ProblemResp
 
 
 def _answer_invalid_search(request: Request, error: InvalidSearchError) -> ProblemResponse:
-    return _answer_invalid(request, [FieldError(field=error.place, message=error.reason)])
+    return _answer_invalid(request, [FieldError(field=error.field, message=error.reason)])
 
 
 def _answer_invalid(request: Request, errors: list[FieldError]) -> ProblemResponse:

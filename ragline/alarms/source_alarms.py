@@ -114,11 +114,11 @@ def _find_unreachable(facts: SourceFacts) -> Alarm | None:
         source=facts.source,
         cause=(
             f"source {facts.source} cannot be reached since {_format_time(since)}: "
-            f"{_unname(facts.unreachable_error or '', facts.source)}"
+            f"{_remove_source_name(facts.unreachable_error or '', facts.source)}"
         ),
         remedy=(
-            "restore access as the message says; its documents are served meanwhile, and the next "
-            "probe or listing syncs it"
+            "restore access as the message says; the documents of the source are served meanwhile, "
+            "and the next probe or listing syncs it"
         ),
         since=since,
     )
@@ -135,7 +135,9 @@ def _find_failing(facts: SourceFacts) -> Alarm | None:
     times = "once" if facts.failures == 1 else f"{facts.failures} times in a row"
     named = [document.document_id for document in waiting]
     late = f" while {_list_names(named, len(named))} waits" if waiting else ""
-    reason = _unname(facts.last_error or "the run ended before its last stage", facts.source)
+    reason = _remove_source_name(
+        facts.last_error or "the run ended before its last stage", facts.source
+    )
     return create_alarm(
         "sync_failed",
         collection=facts.collection,
@@ -305,7 +307,7 @@ def _list_names(named: Sequence[str], count: int) -> str:
     return f"{shown}, …" if count > MAX_NAMED_DOCUMENTS else shown
 
 
-def _unname(error: str, source: str) -> str:
+def _remove_source_name(error: str, source: str) -> str:
     """An error without the source at its beginning, for a text that already names the source."""
     return re.sub(rf"^(\w+: )?source {re.escape(source)}: ", r"\1", error)
 

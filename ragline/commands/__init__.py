@@ -43,10 +43,10 @@ SUMMARIES = {
     "check": "Check the configuration without a run.",
     "collect": "Delete data whose retention time has ended.",
     "confirm-removals": "Carry out the held removals of a source.",
-    "demo": "Index the sample corpus and search it three times.",
-    "dev": "Run the Dagster UI, the sensors and the retrieval API until Ctrl-C.",
+    "demo": "Index the sample corpus and search it.",
+    "dev": "Run the Dagster UI, the sensors and the retrieval API, until Ctrl-C.",
     "documents": "List the documents of a source with their states.",
-    "eval": "Score a collection on the queries of a golden set.",
+    "eval": "Measure a collection on the queries of a golden set.",
     "explain": "Explain why a document is or is not a hit of a search.",
     "export": "Write all entries of a live index to a file.",
     "init": "Write a first ragline.yaml, for a folder or from a template.",
@@ -58,7 +58,7 @@ SUMMARIES = {
     "search": "Search a collection.",
     "serve": "Run the retrieval API.",
     "status": "Show sources and collections: states, failures, clocks, alarms.",
-    "sync": "Bring the index up to date with its sources.",
+    "sync": "Update the index from its sources.",
     "work": "Help with the work of a sync that another process runs.",
 }
 # Errors of a call: it names something unknown or unsuitable, and nothing was done.

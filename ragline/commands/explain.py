@@ -80,7 +80,7 @@ def print_explanation(found: DocumentExplanation, console: Console) -> None:
     """Print an explanation as text: the answer first, then its reasons."""
     lines = [f"[bold]{escape(found.answer)}[/bold]", f"state: {_describe_state(found)}"]
     lines += [
-        f"kept out by {escape(obstacle.place or obstacle.limit)}: {escape(str(obstacle.condition))}"
+        f"excluded by {escape(obstacle.place or obstacle.limit)}: {escape(str(obstacle.condition))}"
         for obstacle in found.obstacles
         if obstacle.condition is not None
     ]
@@ -88,15 +88,17 @@ def print_explanation(found: DocumentExplanation, console: Console) -> None:
     if found.words:
         words = [f"{word.word} ({word.entry_count})" for word in found.words if word.is_in_document]
         lines.append(
-            f"words it has, and chunks that have them: {escape(', '.join(words) or 'none')}"
+            f"words in the document (and chunks with them): {escape(', '.join(words) or 'none')}"
         )
-        lines.append(f"words it lacks: {escape(', '.join(found.missing_words) or 'none')}")
+        lines.append(
+            f"words not in the document: {escape(', '.join(found.missing_words) or 'none')}"
+        )
         if partial := found.list_partial_words():
-            lines.append(f"of these it has parts: {escape('; '.join(partial))}")
+            lines.append(f"parts of these words in it: {escape('; '.join(partial))}")
     if found.best_chunk is not None:
-        place = " › ".join(found.best_chunk.heading_path)
+        headings = " › ".join(found.best_chunk.heading_path)
         text = " ".join(found.best_chunk.text.split())[:240]
-        lines.append(escape(f"best chunk: {found.best_chunk.ordinal} {place}"))
+        lines.append(escape(f"best chunk: {found.best_chunk.ordinal} {headings}"))
         lines.append(f"   {escape(text)}")
     for line in lines:
         console.print(line)
@@ -111,8 +113,8 @@ def _describe_state(found: DocumentExplanation) -> str:
 def _describe_stage(stage: StageRank) -> str:
     name = NAMES.get(stage.stage, stage.stage)
     if stage.rank is None or stage.score is None:
-        return f"{name}: not seen"
-    last = f" (the first {stage.last_rank} go on)" if stage.last_rank else ""
+        return f"{name}: not found"
+    last = f" (the first {stage.last_rank} continue)" if stage.last_rank else ""
     part = "" if stage.part is None else f", {stage.part:.3f} of the score"
     unit = UNITS.get(stage.stage, "score")
     return f"{name}: rank {stage.rank}{last}, {unit} {stage.score:.3f}{part}"

@@ -23,7 +23,12 @@ from sqlalchemy import URL, Connection, Engine, NullPool, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, ProgrammingError
 
 from ragline.errors import ConfigurationError, DatabaseUnavailableError, MissingExtensionError
-from ragline.storage.database_errors import describe_reason, name_error, named_causes, named_errors
+from ragline.storage.database_errors import (
+    describe_reason,
+    named_causes,
+    translate_error,
+    translated_errors,
+)
 from ragline.storage.embedded_postgres import embedded_postgres
 from ragline.storage.schema_head import is_at_head
 from ragline.storage.statements import load_statement
@@ -80,13 +85,13 @@ class Database:
     @contextmanager
     def begin(self) -> Iterator[Connection]:
         """A transaction that commits at the end of the block, or rolls back on an error."""
-        with named_errors(self.engine.url), self.engine.begin() as connection:
+        with translated_errors(self.engine.url), self.engine.begin() as connection:
             yield connection
 
     @contextmanager
     def connect(self) -> Iterator[Connection]:
         """A connection for reading. Its transaction is rolled back at the end."""
-        with named_errors(self.engine.url), self.engine.connect() as connection:
+        with translated_errors(self.engine.url), self.engine.connect() as connection:
             yield connection
 
     def for_tenant(self, tenant: str) -> TenantDatabase:
@@ -98,10 +103,10 @@ class Database:
 
         It is for state that lasts as long as a session, such as advisory locks.
         """
-        with named_errors(self.engine.url):
+        with translated_errors(self.engine.url):
             return self.sessions.connect()
 
-    def named_errors(self) -> AbstractContextManager[None]:
+    def translated_errors(self) -> AbstractContextManager[None]:
         """Name the errors of a block that uses this database through another library."""
         return named_causes(self.engine.url)
 
@@ -373,7 +378,7 @@ def _create_vector(connection: Connection) -> None:
         # Other programs find the extension in this schema.
         connection.exec_driver_sql("create extension vector with schema public")
     except DBAPIError as error:
-        if name_error(error, connection.engine.url) is not None:
+        if translate_error(error, connection.engine.url) is not None:
             raise
         raise MissingExtensionError(
             "this database has no pgvector and it could not be created "

@@ -27,7 +27,7 @@ from ragline.errors import (
     TooManyConnectionsError,
 )
 
-# What a statement raises if `named_errors` does not name it, for callers without SQLAlchemy.
+# What a statement raises if `translated_errors` does not name it, for callers without SQLAlchemy.
 DriverError = SQLAlchemyError
 
 DISK_FULL = "53100"
@@ -54,7 +54,7 @@ READ_ONLY_ADVICE = (
 
 
 @contextmanager
-def named_errors(url: URL) -> Iterator[None]:
+def translated_errors(url: URL) -> Iterator[None]:
     """Replace a failure of the server by an error that names the server.
 
     Raises:
@@ -64,30 +64,30 @@ def named_errors(url: URL) -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        named = name_error(error, url)
-        if named is None:
+        translated = translate_error(error, url)
+        if translated is None:
             raise
-        raise named from error
+        raise translated from error
     except (psycopg.OperationalError, psycopg.InterfaceError) as error:
         # COPY does not pass through SQLAlchemy.
         state = error.sqlstate
         if state is not None and not state.startswith(LOST):
             raise
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise _name_lost(state or _read_refusal(reason), url, reason) from error
+        raise _translate_lost(state or _read_refusal(reason), url, reason) from error
 
 
 @contextmanager
 def named_causes(url: URL) -> Iterator[None]:
-    """As `named_errors`, for a library that wraps the errors of the driver in its own."""
+    """As `translated_errors`, for a library that wraps the errors of the driver in its own."""
     try:
         yield
     except Exception as error:
         cause = _find_driver_error(error)
-        named = None if cause is None else name_error(cause, url)
-        if named is None:
+        translated = None if cause is None else translate_error(cause, url)
+        if translated is None:
             raise
-        raise named from error
+        raise translated from error
 
 
 def _find_driver_error(error: BaseException | None) -> DBAPIError | None:
@@ -96,17 +96,19 @@ def _find_driver_error(error: BaseException | None) -> DBAPIError | None:
     return error
 
 
-def name_error(error: DBAPIError, url: URL) -> DatabaseUnavailableError | None:
+def translate_error(error: DBAPIError, url: URL) -> DatabaseUnavailableError | None:
     """The error for an error of the driver; None for a fault of the statement."""
     reason = describe_reason(error)
     state = getattr(error.orig, "sqlstate", None) or _read_refusal(reason)
     if state == READ_ONLY:
-        return ReadOnlyDatabaseError(f"{_name_server(url)} refuses to write; {READ_ONLY_ADVICE}")
+        return ReadOnlyDatabaseError(
+            f"{_describe_server(url)} refuses to write; {READ_ONLY_ADVICE}"
+        )
     if not isinstance(error, (OperationalError, InterfaceError)):
         return None
     if state is not None and not error.connection_invalidated and not state.startswith(LOST):
         return None
-    return _name_lost(state, url, reason)
+    return _translate_lost(state, url, reason)
 
 
 def is_unstorable(error: Exception) -> bool:
@@ -133,8 +135,8 @@ def find_embedded_home(url: URL) -> Path | None:
     return folder.parent
 
 
-def _name_lost(state: str | None, url: URL, reason: str) -> DatabaseUnavailableError:
-    server = _name_server(url)
+def _translate_lost(state: str | None, url: URL, reason: str) -> DatabaseUnavailableError:
+    server = _describe_server(url)
     home = find_embedded_home(url)
     if state == DISK_FULL:
         disk = f"the disk of {home}" if home else "the disk of the server"
@@ -168,7 +170,7 @@ def _read_refusal(reason: str) -> str | None:
     return next((state for words, state in REFUSALS.items() if words in reason), None)
 
 
-def _name_server(url: URL) -> str:
+def _describe_server(url: URL) -> str:
     home = find_embedded_home(url)
     if home is not None:
         return f"the embedded Postgres in {home}"

@@ -40,11 +40,11 @@ def embedded_postgres(home: Path, *, is_supervised: bool = False) -> Iterator[st
         DatabaseUnavailableError: the server cannot be started; the message has the cause and the
             path of the log.
     """
-    with _named_errors(home):
+    with _translated_errors(home):
         server = PostgresServer(_create_home(home))
     process = os.getpid()
     with (server.home / "postgres.users").open("ab") as users:
-        with _named_errors(home), server.exclusive():
+        with _translated_errors(home), server.exclusive():
             server.ensure_running()
             fcntl.flock(users, fcntl.LOCK_SH)
         try:
@@ -53,7 +53,7 @@ def embedded_postgres(home: Path, *, is_supervised: bool = False) -> Iterator[st
         finally:
             # A forked child shares the lock, and only the parent releases it.
             if os.getpid() == process:
-                _leave(server, users)
+                _stop_if_unused(server, users)
 
 
 def find_running_server(home: Path) -> str | None:
@@ -77,7 +77,7 @@ def revive_embedded_postgres(home: Path) -> bool:
     server = PostgresServer(home.resolve())
     if server.find_process() is not None:
         return False
-    with _named_errors(home), server.exclusive():
+    with _translated_errors(home), server.exclusive():
         # Another process may have started it already.
         server.ensure_running()
     return True
@@ -120,7 +120,7 @@ def _supervise(home: Path, is_stopped: Event) -> None:
 
 
 @contextmanager
-def _named_errors(home: Path) -> Iterator[None]:
+def _translated_errors(home: Path) -> Iterator[None]:
     """Raise an error with a remedy when the folder cannot be used: no permission or no space."""
     try:
         yield
@@ -141,7 +141,7 @@ def _create_home(home: Path) -> Path:
     return home.resolve()
 
 
-def _leave(server: PostgresServer, users: IO[bytes]) -> None:
+def _stop_if_unused(server: PostgresServer, users: IO[bytes]) -> None:
     with server.exclusive():
         fcntl.flock(users, fcntl.LOCK_UN)
         try:

@@ -40,7 +40,7 @@ def answer_form(form: SearchForm, request: Request, caller: Caller) -> AnsweredF
     try:
         return AnsweredForm(form, answer_search(search.to_request(), request, caller))
     except InvalidSearchError as error:
-        fault = FieldError(field=error.place, message=error.reason)
+        fault = FieldError(field=error.field, message=error.reason)
         return AnsweredForm(form.with_faults([fault]))
     except (RaglineError, SQLAlchemyError) as error:
         problem = find_problem(error, request)

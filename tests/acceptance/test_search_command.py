@@ -84,6 +84,6 @@ def test_explain_says_why_a_document_is_not_a_hit(home: Home):
     )
     shown = home.run("explain", "notes", "quay", "harbour.md", "--filter", '{"source": "x"}')
     assert "filter.source" in shown.splitlines()[0]
-    assert "words it lacks: none" in shown
+    assert "words not in the document: none" in shown
     home.run("explain", "notes", "quay", "nobody.md", status=2)
     assert "nobody.md" in home.errors

@@ -135,7 +135,7 @@ def test_every_field_and_operator_is_in_the_truth_table() -> None:
 def test_what_is_no_filter_is_refused_by_its_place(filter_: dict[str, Any], place: str) -> None:
     with pytest.raises(InvalidFilterError) as caught:
         compile_filter(filter_)
-    assert caught.value.place == place
+    assert caught.value.field == place
 
 
 def test_deep_nesting_is_refused() -> None:
