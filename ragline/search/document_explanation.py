@@ -18,7 +18,7 @@ from ragline.search.entries import select_hit_rows
 from ragline.search.exclusions import find_exclusions, select_document_entries
 from ragline.search.explanation_messages import BestChunk, DocumentExplanation, DocumentState
 from ragline.search.explanation_sentences import describe_reason
-from ragline.search.filters import list_forms
+from ragline.search.filter_fields import list_forms
 from ragline.search.inspection import refuse_ambiguous
 from ragline.search.messages import SearchRequest
 from ragline.search.query_words import QueryWord, read_query_words

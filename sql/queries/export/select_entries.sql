@@ -1,4 +1,4 @@
--- Every entry of a generation, by document id and ordinal; :model is that of its vectors.
+-- All entries of a generation, by document id and ordinal. :model is the model of their vectors.
 select
   e.source,
   e.document_id,

@@ -1,4 +1,4 @@
--- How many clicks each rank got, by collection and rank, in searches between :start and :end.
+-- The number of clicks on each rank, by collection and rank, in searches between :start and :end.
 select
   r.collection,
   f.rank,

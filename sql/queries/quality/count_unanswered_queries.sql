@@ -1,5 +1,5 @@
--- The searches of a collection between :start and :end that found nothing, each query once: (query,
--- count, last_at), the most frequent first. Queries whose text is not kept are left out.
+-- The queries of a collection without a hit between :start and :end, each once: (query, count,
+-- last_at), most frequent first. Queries whose text was not recorded are left out.
 select
   r.query,
   count(*) as count,

@@ -1,4 +1,5 @@
--- A hash of what a collection's live generation holds; null when there is none.
+-- One row: a hash of the entries of a collection's live generation. No row without a live
+-- generation.
 select
   g.id::text || ':' || (
     select md5(coalesce(string_agg(p.document_key || '=' || p.chunking_id, ',' order by p.document_key), ''))

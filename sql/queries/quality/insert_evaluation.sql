@@ -1,4 +1,4 @@
--- Keeps one evaluation of a collection.
+-- Inserts one evaluation of a collection.
 insert into ragline.evaluations (
   run_id, collection, generation_id, golden_hash, mode, is_reranked, measures, query_count,
   failed_count, seconds

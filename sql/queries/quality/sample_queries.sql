@@ -1,5 +1,5 @@
--- At most :count searches of a collection whose text was kept, between :start and :end, the same ones each time, in an
--- order that has nothing to do with time.
+-- A sample of at most :count searches of a collection between :start and :end whose text was
+-- recorded. The sample is the same each time, and its order does not depend on time.
 select id, query, hit_count, (hits -> 0 ->> 'entry_id')::bigint as first_entry_id, generation_id
 from ragline.search_requests
 where

@@ -1,5 +1,5 @@
--- The newest :most searches between :start and :end of callers that can be told apart, by
--- collection, caller and time.
+-- The newest :most searches between :start and :end with a known client, by collection, client and
+-- time.
 select collection, client, requested_at, query
 from (
   select

@@ -1,4 +1,4 @@
--- The cosine of an entry of a generation and a vector; no row when the entry has gone.
+-- One row: the cosine of an entry of a generation and a vector. No row if the entry does not exist.
 select 1 - (embedding <=> cast(:embedding as halfvec)) as cosine
 from ragline.entries_generation
 where id = cast(:entry_id as bigint)

@@ -1,5 +1,4 @@
--- The evaluations of a collection between :start and :end, the oldest first; of more than :most,
--- the newest.
+-- The evaluations of a collection between :start and :end, oldest first, at most the newest :most.
 select
   id,
   generation_id,

@@ -1,4 +1,4 @@
--- The collection and age in seconds of the hits of searches between :start and :end, newest
+-- The collection and the age in seconds of the hits of searches between :start and :end, newest
 -- searches first.
 select
   r.collection,

@@ -1,4 +1,4 @@
--- The collection and total milliseconds of searches between :start and :end, newest first.
+-- The collection and the total milliseconds of searches between :start and :end, newest first.
 select collection, total_ms
 from ragline.search_requests
 where

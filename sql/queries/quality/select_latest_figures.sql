@@ -1,4 +1,4 @@
--- Each collection's latest daily figures up to the day :until, by collection.
+-- The latest figures of each collection up to the day :until, by collection.
 select distinct on (collection)
   collection,
   day,

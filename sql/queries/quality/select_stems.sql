@@ -3,5 +3,5 @@ select array(
   select q.lexeme
   from unnest(to_tsvector(cast(:language as regconfig), t.text)) as q
 ) as stems
-from unnest(cast(:texts as text[])) with ordinality as t (text, place)
-order by t.place
+from unnest(cast(:texts as text[])) with ordinality as t (text, position)
+order by t.position

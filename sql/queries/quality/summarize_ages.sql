@@ -1,6 +1,6 @@
--- One row a collection: the ages of the hits (p50, p95, p99, in seconds) of the newest :most
+-- One row for each collection: the ages of the hits (p50, p95, p99, in seconds) of the newest :most
 -- searches between :start and :end.
-with asked as (
+with searches as (
   select collection, hits
   from ragline.search_requests
   where
@@ -15,6 +15,6 @@ select
   percentile_cont(array[0.5, 0.95, 0.99]) within group (
     order by (h.hit ->> 'age_seconds')::double precision
   ) as age_seconds
-from asked as a
+from searches as a
 cross join lateral jsonb_array_elements(a.hits) as h (hit)
 group by a.collection

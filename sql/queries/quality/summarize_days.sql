@@ -1,7 +1,7 @@
--- One row a day (UTC) with searches of a collection between :start and :end, the first day first:
--- how many searches, how many without a hit, and p50 and p95 of each stage in milliseconds, null
--- where no search had the stage. The newest :most searches count.
-with asked as (
+-- One row for each day (UTC) with searches of a collection between :start and :end, oldest first:
+-- the number of searches, the number without a hit, and p50 and p95 of each stage in milliseconds,
+-- null if no search used the stage. Only the newest :most searches are counted.
+with searches as (
   select requested_at, mode, is_reranked, hit_count, embed_ms, retrieve_ms, rerank_ms, total_ms
   from ragline.search_requests
   where
@@ -21,6 +21,6 @@ select
   percentile_cont(array[0.5, 0.95]) within group (order by retrieve_ms) as retrieve_ms,
   percentile_cont(array[0.5, 0.95]) within group (order by rerank_ms)
     filter (where is_reranked) as rerank_ms
-from asked
+from searches
 group by day
 order by day

@@ -1,6 +1,7 @@
--- One row a collection, mode and reranking, most frequent first: how far the first hit's score was
--- above the second one's (p10, p50, p90), in the newest :most searches between :start and :end.
-with asked as (
+-- One row for each collection, mode and reranking, most frequent first: the difference between the
+-- scores of the first and the second hit (p10, p50, p90), in the newest :most searches between
+-- :start and :end.
+with searches as (
   select collection, mode, is_reranked, hits
   from ragline.search_requests
   where
@@ -18,7 +19,7 @@ select
   percentile_cont(array[0.1, 0.5, 0.9]) within group (
     order by (hits -> 0 ->> 'score')::double precision - (hits -> 1 ->> 'score')::double precision
   ) as gaps
-from asked
+from searches
 where jsonb_array_length(hits) > 1
 group by collection, mode, is_reranked
 order by collection, count(*) desc, mode, is_reranked

@@ -1,6 +1,6 @@
--- One row a collection, by name: what the newest :most searches between :start and :end were like.
--- Lists are percentiles: p50, p95 and p99. A null :collection means all.
-with asked as (
+-- One row for each collection, by name: statistics of the newest :most searches between :start and
+-- :end. Lists are percentiles: p50, p95 and p99. A null :collection means all collections.
+with searches as (
   select
     id, collection, mode, is_reranked, hit_count, stale_count, embed_ms, retrieve_ms, rerank_ms,
     total_ms
@@ -12,7 +12,7 @@ with asked as (
   order by requested_at desc
   limit cast(:most as integer)
 ),
-spoken as (
+feedback as (
   select
     a.collection,
     f.request_id,
@@ -22,7 +22,7 @@ spoken as (
     count(*) filter (where f.kind = 'not_useful') as not_useful,
     min(f.rank) filter (where f.kind = 'click') as first_rank
   from ragline.given_feedback as f
-  join asked as a on a.id = f.request_id
+  join searches as a on a.id = f.request_id
   group by a.collection, f.request_id
 ),
 summed as (
@@ -34,7 +34,7 @@ summed as (
     sum(not_useful) as not_useful,
     count(*) filter (where clicks > 0) as clicked_requests,
     avg(1.0 / first_rank) as reciprocal_rank
-  from spoken
+  from feedback
   group by collection
 )
 select
@@ -55,7 +55,7 @@ select
   coalesce(max(s.not_useful), 0)::bigint as not_useful,
   coalesce(max(s.clicked_requests), 0) as clicked_requests,
   max(s.reciprocal_rank)::double precision as reciprocal_rank
-from asked as a
+from searches as a
 left join summed as s on s.collection = a.collection
 group by a.collection
 order by a.collection

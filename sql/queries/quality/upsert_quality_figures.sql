@@ -1,4 +1,4 @@
--- Keeps a collection's figures of one day; the last measurement stands.
+-- Stores the figures of a collection for one day. A new measurement replaces the previous one.
 insert into ragline.quality_figures (collection, day, figures, run_id)
 values (
   cast(:collection as text),

@@ -1,4 +1,4 @@
--- The salt of a day: the one on record, else :salt, which is then on record.
+-- One row: the salt of a day. If none is stored, :salt is stored and returned.
 insert into ragline.client_salts (day, salt)
 values (cast(:day as date), cast(:salt as bytea))
 on conflict (day) do update

@@ -1,5 +1,5 @@
--- Whether there is a generation that the caller may see, with its table of entries: one row. Not of
--- another :tenant, nor outside :collections; what is theirs ends here, like what does not exist.
+-- One row: whether a generation exists that the caller may see, with its table of entries. False
+-- for a generation of another :tenant or of a collection outside :collections.
 select
   to_regclass('ragline.entries_' || cast(:generation_id as bigint)) is not null
   and exists (

@@ -1,4 +1,4 @@
--- Keeps many searches at once, given as a JSON list; those that are on record already stay.
+-- Inserts many searches, given as a JSON list. A search that is already recorded is not changed.
 insert into ragline.search_requests (
   id, requested_at, collection, generation_id, query, mode, top_k, is_reranked, hit_count,
   embed_ms, retrieve_ms, rerank_ms, total_ms, hits, trace_id, tenant, client, stale_count

@@ -1,18 +1,18 @@
--- The whole hybrid search: entries of a generation by fused score, best first, ties by id.
--- Rows: id, score, vector_score (cosine), keyword_score (BM25), the rank in each leg, the part of the
--- score that each leg gave, and how many candidates the vector leg found. A search's filter takes
--- the place of the marked condition. With :document_keys, only the entries of these documents are
--- answered, with the rank that they have among all.
+-- The complete hybrid search: the entries of a generation by fused score, best first, ties by id.
+-- Rows: id, score, vector_score (cosine), keyword_score (BM25), the rank in each leg, the part of
+-- the score that each leg contributes, and the number of candidates of the vector leg. The
+-- condition of the search replaces the marked condition. With :document_keys, only the entries of
+-- these documents are returned, with their ranks among all entries.
 --
--- Each leg's scores are scaled to 0…1 between the first and the :scale_depth-th candidate and
--- added with their weights (convex fusion; Bruch, Gai and Ingber, "An Analysis of Fusion
--- Functions for Hybrid Retrieval", 2023). A mode with one leg has weight 0 on the other, which
--- is then not run. The keyword leg's candidates hold at least one of the rarest query terms,
--- as many of them as have :keyword_bound entries together; all terms count for the score. Parts and
--- other forms of the query's words count :form_weight; where a word is nowhere in the index, its
--- :whole_forms count in full. What names its readers is seen by those :principals alone; null sees
--- everything.
-with asked as materialized (
+-- The scores of each leg are scaled to 0…1 between the first and the :scale_depth-th candidate and
+-- added with their weights (convex fusion; Bruch, Gai and Ingber, "An Analysis of Fusion Functions
+-- for Hybrid Retrieval", 2023). A mode with one leg sets the weight of the other leg to 0, and that
+-- leg is not run. A candidate of the keyword leg contains at least one of the rarest query terms:
+-- the rarest terms are those that together have at most :keyword_bound entries. All terms
+-- contribute to the score. Added forms of a query word have the weight :form_weight; if a word does
+-- not occur in the index, its :whole_forms have the weight 1. An entry with principals is found
+-- only with one of :principals; null finds all entries.
+with query_terms as materialized (
   select
     q.lexeme,
     q.weights[1] = 'A' as is_added,
@@ -42,10 +42,10 @@ terms as materialized (
     end as idf,
     sum(a.document_frequency) over (order by a.document_frequency, a.lexeme) as summed,
     row_number() over (order by a.document_frequency, a.lexeme) as rarity
-  from asked as a
+  from query_terms as a
   cross join (
     select coalesce(bool_or(document_frequency = 0 and not is_added), false) as is_missing
-    from asked
+    from query_terms
   ) as w
   where a.document_frequency > 0
 ),

@@ -1,5 +1,5 @@
--- A collection's documents behind (:after_source, :after_id), in order of source and id, that
--- :principals may see: with their entries in the live generation.
+-- The documents of a collection after (:after_source, :after_id), in order of source and id, that
+-- :principals may see, with the number of their entries in the live generation.
 select
   s.name as source,
   d.document_id,

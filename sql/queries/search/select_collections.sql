@@ -1,4 +1,4 @@
--- The names of a tenant's collections, or of all, in order.
+-- The names of the collections of a tenant, or of all collections, in order.
 select name
 from ragline.collections
 where cast(:tenant as text) is null or tenant = cast(:tenant as text)

@@ -1,5 +1,5 @@
--- The entries of the documents of one id in a collection, by source and in the document's order,
--- that :principals may see: (id, source).
+-- The entries of the documents with one id in a collection that :principals may see: (id, source),
+-- by source and in the order of the document.
 select
   e.id,
   e.source

@@ -1,4 +1,4 @@
--- The texts that a document's entries are found by, in its order: (id, text).
+-- The texts of a document's entries that searches match: (id, text), in the order of the document.
 select
   e.id,
   e.header || e.text as text

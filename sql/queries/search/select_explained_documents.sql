@@ -1,6 +1,6 @@
--- The documents of one id in a collection as the ledger has them, by source: with the entries that
--- each has in a generation. `is_admitted` says whether :principals may see it; without
--- :reveals_hidden those that they may not see are left out.
+-- The documents of a collection with one of some ids, as the ledger has them, by source, with the
+-- number of their entries in a generation. `is_admitted`: :principals may see the document. Without
+-- :reveals_hidden, documents that they may not see are left out.
 select
   d.id,
   s.name as source,

@@ -1,5 +1,5 @@
--- The entries of a document in its order: (id, is_admitted, is_matching). The filter of a search
--- takes the place of the marked condition.
+-- The entries of a document: (id, is_admitted, is_matching), in the order of the document. The
+-- condition of a search replaces the marked condition.
 select
   e.id,
   coalesce(

@@ -1,5 +1,5 @@
--- The entries that a search's filter lets through, the first :limit of them: (id). The filter takes
--- the place of the marked condition.
+-- The ids of the entries that satisfy the condition of a search, at most :limit. The condition
+-- replaces the marked condition.
 select e.id
 from ragline.entries_generation as e
 where

@@ -1,6 +1,6 @@
--- What stands around some entries: (id, before, after, section). The neighbours are
--- the chunks before and after it; the section is what its document has under the same heading, at
--- most :max_chars characters of it around the entry.
+-- The context of some entries: (id, before, after, section). `before` and `after` are the texts of
+-- the neighbouring chunks. `section` is the text of the document under the same heading, at most
+-- :max_chars characters around the entry.
 select
   e.id,
   (

@@ -1,5 +1,5 @@
--- What a hit shows of each entry, in no particular order. `is_stale`: the source is known to hold
--- something else by now, or nobody looked at it within its time-to-visible.
+-- The fields of some entries that a hit shows, in no particular order. `is_stale`: the source has
+-- another version by now, or Ragline did not check the source within `visible_within`.
 select
   e.id,
   e.document_key,

@@ -1,5 +1,5 @@
--- The generation that searches of a collection see: one row, with a null id when the
--- collection has none yet; no row when there is no such collection.
+-- One row: the live generation of a collection, with a null id if the collection has none yet. No
+-- row if the collection does not exist.
 select
   g.id,
   rtrim(g.language) as language,

@@ -1,4 +1,4 @@
--- Which of some forms of words a document has: (position), from 1.
+-- Which of some forms of words a document contains: (position), starting at 1.
 select w.position::integer as position
 from unnest(cast(:forms as text[])) with ordinality as w (form, position)
 cross join lateral (

@@ -1,5 +1,5 @@
--- The embedding models that searches need now, or will when a generation that is being built is
--- switched to; the oldest generation's first.
+-- The embedding models of live generations and of generations that are being built, by the oldest
+-- generation.
 select e.model
 from ragline.generations as g
 join ragline.embedding_spaces as e on e.id = g.embedding_space_id

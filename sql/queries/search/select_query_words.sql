@@ -1,7 +1,7 @@
--- For each of some words, in their order: how many entries of a generation have it, whether a
--- document and one of its entries do, and whether the document has any of its forms, be it a part.
--- A word is had in one of its :equal forms; one without such a form is counted by its rarest lexeme.
--- A word that the language leaves out has no row.
+-- For each of some words, in their order: the number of entries of a generation that contain it,
+-- whether a document and one of its entries contain it, and whether the document contains any of
+-- its forms, including parts. An entry contains a word if it contains one of its :equal forms; a
+-- word without such a form is counted by its rarest lexeme. A stop word of the language has no row.
 select
   w.position::integer as position,
   coalesce(

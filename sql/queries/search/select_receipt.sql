@@ -1,6 +1,7 @@
--- What lies behind one entry of a generation: the document as the ledger has it now, the run that
--- wrote the entry, and the settings of the generation. No row when the entry is gone, or
--- the caller may not see it: another :tenant, other :collections, none of its :principals.
+-- The origin of one entry of a generation: the document as the ledger has it now, the run that
+-- wrote the entry, and the settings of the generation. No row if the entry does not exist or the
+-- caller may not see it: another :tenant, another collection than :collections, or none of its
+-- :principals.
 select
   c.name as collection,
   g.id as generation_id,

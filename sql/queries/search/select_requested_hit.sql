@@ -1,5 +1,6 @@
--- The first hit of a recorded search that is of a document or an entry, whichever is given: one
--- row (document_id, entry_id, rank), all null where there is no such hit; none without the search.
+-- The first hit of a recorded search that belongs to a document or an entry, whichever is given:
+-- one row (document_id, entry_id, rank), all null if there is no such hit. No row without the
+-- search.
 select
   h.hit ->> 'document_id' as document_id,
   (h.hit ->> 'entry_id')::bigint as entry_id,

@@ -1,5 +1,5 @@
--- Settings of one search's transaction, as they took effect: one row. Without index scans every
--- entry is looked at, because the vector index gives no other kind of scan.
+-- One row: the settings of a search's transaction, as they took effect. If index scans are
+-- disabled, all entries are scanned, because the vector index supports no other kind of scan.
 select
   set_config('hnsw.ef_search', cast(:ef_search as text), true) as ef_search,
   set_config('hnsw.iterative_scan', 'strict_order', true) as iterative_scan,

@@ -1,4 +1,4 @@
--- Keeps what a person said of one document; the last word stands.
+-- Stores a verdict on one document. A new verdict replaces the previous one.
 insert into ragline.feedback (request_id, document_id, is_useful, rank)
 values (
   cast(:request_id as uuid),

@@ -1,4 +1,5 @@
--- Keeps what was done with one hit; of verdicts the last one, of all else the first.
+-- Stores feedback on one hit. A new verdict replaces the previous one; other feedback is stored
+-- once.
 insert into ragline.hit_feedback (request_id, entry_id, kind, document_id, rank, is_useful)
 values (
   cast(:request_id as uuid),
