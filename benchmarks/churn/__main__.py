@@ -81,7 +81,7 @@ def read_arguments() -> argparse.Namespace:
     )
     parser.add_argument("--every", type=int, default=8, help="take every n-th document")
     parser.add_argument(
-        "--system", action="append", choices=SYSTEMS, help="may be repeated; default: all"
+        "--system", action="append", choices=SYSTEMS, help="repeatable; default: all"
     )
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--crashes", type=int, default=3)
@@ -89,7 +89,7 @@ def read_arguments() -> argparse.Namespace:
         "--embedder",
         choices=["model", "hash"],
         default="model",
-        help="what the peers embed with; hash is a quick stand-in, Ragline keeps its model",
+        help="how the peers embed; hash is a fast substitute, Ragline always uses its model",
     )
     parser.add_argument(
         "--peers-python",
@@ -97,9 +97,7 @@ def read_arguments() -> argparse.Namespace:
         default=REPOSITORY / ".venv-peers" / "bin" / "python",
         help="the Python that has peers.txt installed",
     )
-    parser.add_argument(
-        "--database-url", help="a Postgres with pgvector; default: a throw-away one"
-    )
+    parser.add_argument("--database-url", help="a Postgres with pgvector; default: a temporary one")
     parser.add_argument("--json", type=Path, help="file to write all results to")
     return parser.parse_args()
 
