@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic_core import ErrorDetails
 
-from ragline.sources.settings import NAME_PATTERN, UNREPEATED
+from ragline.sources.settings import MASKED, NAME_PATTERN
 from ragline.unknown_names import find_nearest
 
 MAX_VALUE_CHARS = 80
@@ -41,7 +41,7 @@ _BOUNDS = {
 def describe_invalid_value(fault: ErrorDetails) -> str:
     """What is wrong with a value and what is allowed. A value that may be secret is not shown."""
     kind, value, context = fault["type"], fault["input"], fault.get("ctx") or {}
-    if kind == UNREPEATED:
+    if kind == MASKED:
         return fault["msg"]
     if kind == "missing":
         return "must be given"

@@ -185,13 +185,13 @@ def _list_files(folder: Path) -> Iterator[PurePosixPath]:
         folders[:] = sorted(
             name
             for name in folders
-            if not patterns.hides(name)
+            if not patterns.is_hidden(name)
             and not patterns.skips_folder(name)
             and name not in PROGRAM_FOLDERS
         )
         for name in sorted(names):
             path = PurePosixPath((Path(root) / name).relative_to(folder).as_posix())
-            if patterns.take(str(path)):
+            if patterns.matches(str(path)):
                 yield path
         seen += len(names)
         if seen > MAX_FILES:
@@ -211,7 +211,7 @@ def _list_committed(folder: Path) -> list[PurePosixPath]:
         return []
     patterns = PathPatterns(EVERYTHING, ())
     names = done.stdout.decode(errors="replace").split("\0") if done.returncode == 0 else []
-    return [PurePosixPath(name) for name in names if name and patterns.take(name)]
+    return [PurePosixPath(name) for name in names if name and patterns.matches(name)]
 
 
 def _is_document(path: PurePosixPath) -> bool:

@@ -1,6 +1,6 @@
-"""What a document has besides its text: metadata, and who may read it.
+"""The metadata of a document, and the principals that may read it.
 
-Neither is ever embedded, so a change of them rewrites rows and costs no model time.
+Neither is embedded, so a change only rewrites rows and needs no model.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from ragline.sources.settings import SourceSettings
 
 @dataclass(frozen=True, slots=True)
 class Attributes:
-    """A document's metadata and readers. `principals` is None for everybody, empty for nobody."""
+    """Metadata and principals. `principals` is None when all may read, empty when no one may."""
 
     metadata: dict[str, Any]
     principals: tuple[str, ...] | None
 
     @property
     def hash(self) -> str:
-        """Differs whenever entries have to be rewritten."""
-        readers = None if self.principals is None else sorted(self.principals)
-        canonical = json.dumps([self.metadata, readers], sort_keys=True, ensure_ascii=False)
+        """A hash that changes when entries must be rewritten."""
+        principals = None if self.principals is None else sorted(self.principals)
+        canonical = json.dumps([self.metadata, principals], sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(canonical.encode("utf-8", "replace")).hexdigest()[:32]
 
 
@@ -36,10 +36,10 @@ def describe_document(
     own_metadata: Mapping[str, Any],
     own_principals: Sequence[str] | None,
 ) -> Attributes:
-    """What the configuration and the document itself say together.
+    """The attributes of a document, from the configuration and from the document.
 
-    The later wins: the source's `metadata` and `principals`, the document's own, then every
-    rule that matches its id, in the file's order.
+    Later values replace earlier ones: the source's `metadata` and `principals`, those of the
+    document, then those of each rule that matches the id, in the order of the file.
     """
     metadata = {**settings.metadata, **own_metadata}
     principals = settings.principals if own_principals is None else tuple(own_principals)

@@ -1,7 +1,7 @@
-"""Asking a source for documents so that each one is answered exactly once, whatever it does.
+"""Fetches documents so that each id gets exactly one result, whatever the source does.
 
-A source promises that. One that breaks its promise, or fails on a document, costs that document
-alone: the others are asked for in smaller parts.
+The protocol promises one result for each id. A source that breaks this promise, or that fails on
+one document, loses that document only: the others are fetched in smaller batches.
 """
 
 from __future__ import annotations
@@ -10,97 +10,95 @@ import logging
 from collections.abc import Iterator, Sequence
 
 from ragline.errors import DocumentUnreadableError, RaglineError, SourceUnavailableError
-from ragline.sources.protocol import FailedFetch, FetchedDocument, Source
+from ragline.sources.protocol import FailedFetch, FetchResult, Source
 
 logger = logging.getLogger(__name__)
 
-# A source that fails on so many documents of one part fails on the rest too.
-MOST_FAULTS = 20
-
-Answer = FetchedDocument | FailedFetch
+# After so many failed documents in one call, the other documents would fail too.
+MAX_FAILURES = 20
 
 
-def fetch_answers(source: Source, document_ids: Sequence[str]) -> Iterator[Answer]:
-    """Yield one answer for each id, in any order.
+def fetch_each_once(source: Source, document_ids: Sequence[str]) -> Iterator[FetchResult]:
+    """Yield one result for each id, in any order.
 
     Raises:
-        SourceUnavailableError: the source cannot be reached any more; the ids that were not
-            answered yet are not to blame.
+        SourceUnavailableError: the source can no longer be reached. The ids without a result did
+            not cause it.
     """
-    asking = _Asking(source, dict.fromkeys(document_ids))
-    yield from asking.ask(list(asking.unanswered))
-    for document_id in asking.unanswered:
-        yield FailedFetch(document_id, DocumentUnreadableError(asking.explain()))
+    fetch = _Fetch(source, dict.fromkeys(document_ids))
+    yield from fetch.run(list(fetch.pending))
+    for document_id in fetch.pending:
+        yield FailedFetch(document_id, DocumentUnreadableError(fetch.explain()))
 
 
-class _Asking:
-    """The ids that a source has not answered yet, and how often it failed on some of them."""
+class _Fetch:
+    """The ids that have no result yet, and the number of documents that failed."""
 
-    def __init__(self, source: Source, unanswered: dict[str, None]) -> None:
+    def __init__(self, source: Source, pending: dict[str, None]) -> None:
         self._source = source
-        self.unanswered = unanswered
-        self._faults = 0
-        self._last_fault: str | None = None
+        self.pending = pending
+        self._failures = 0
+        self._last_failure: str | None = None
 
     def explain(self) -> str:
-        """Why the ids that are left have no answer."""
-        return self._last_fault or "the source listed it and gave no answer when it was asked for"
+        """Why the pending ids have no result."""
+        return self._last_failure or "the source listed it and returned nothing when it was fetched"
 
-    def ask(self, document_ids: Sequence[str]) -> Iterator[Answer]:
-        """Yield the answers; after a failure the rest is asked for in two halves."""
+    def run(self, document_ids: Sequence[str]) -> Iterator[FetchResult]:
+        """Yield the results. After a failure, fetch the other ids in two halves."""
         try:
-            yield from self._ask_once(document_ids)
+            yield from self._run_once(document_ids)
         except _FetchFailedError as error:
-            self._last_fault = str(error)
-            yield from self._ask_for_rest(document_ids)
+            self._last_failure = str(error)
+            yield from self._run_halves(document_ids)
 
-    def _ask_for_rest(self, document_ids: Sequence[str]) -> Iterator[Answer]:
-        left = [document_id for document_id in document_ids if document_id in self.unanswered]
-        if len(left) == 1 and len(document_ids) == 1:
-            self._faults += 1
-            del self.unanswered[left[0]]
-            yield FailedFetch(left[0], DocumentUnreadableError(self.explain()))
-        elif self._faults < MOST_FAULTS:
-            middle = (len(left) + 1) // 2
-            for part in filter(None, (left[:middle], left[middle:])):
-                yield from self.ask(part)
+    def _run_halves(self, document_ids: Sequence[str]) -> Iterator[FetchResult]:
+        rest = [document_id for document_id in document_ids if document_id in self.pending]
+        if len(rest) == 1 and len(document_ids) == 1:
+            self._failures += 1
+            del self.pending[rest[0]]
+            yield FailedFetch(rest[0], DocumentUnreadableError(self.explain()))
+        elif self._failures < MAX_FAILURES:
+            middle = (len(rest) + 1) // 2
+            for half in filter(None, (rest[:middle], rest[middle:])):
+                yield from self.run(half)
 
-    def _ask_once(self, document_ids: Sequence[str]) -> Iterator[Answer]:
-        answers = iter(self._source.fetch_documents(document_ids))
-        while (answer := self._take(answers)) is not None:
-            if answer.document_id in self.unanswered:
-                del self.unanswered[answer.document_id]
-                yield answer
+    def _run_once(self, document_ids: Sequence[str]) -> Iterator[FetchResult]:
+        results = iter(self._source.fetch_documents(document_ids))
+        while (result := self._read_next(results)) is not None:
+            if result.document_id in self.pending:
+                del self.pending[result.document_id]
+                yield result
             else:
                 logger.warning(
-                    "the source answered %r, which it was not asked for or has answered before; "
-                    "this answer is left out",
-                    answer.document_id,
+                    "the source returned %r, which was not requested or was returned before; "
+                    "this result is ignored",
+                    result.document_id,
                 )
 
-    def _take(self, answers: Iterator[Answer]) -> Answer | None:
-        """The next answer; None at the end.
+    def _read_next(self, results: Iterator[FetchResult]) -> FetchResult | None:
+        """The next result; None at the end.
 
         Raises:
             SourceUnavailableError: the source cannot be reached, as its probe confirms.
-            _FetchFailedError: the source is there and failed on something.
+            _FetchFailedError: the source can be reached and failed on a document.
         """
         try:
-            return next(answers, None)
+            return next(results, None)
         except SourceUnavailableError as error:
-            if not self._is_there():
+            if not self._is_reachable():
                 raise
             raise _FetchFailedError(str(error)) from error
         except RaglineError:
             raise
         except Exception as error:
-            logger.exception("the source failed in the middle of its answers")
+            logger.exception("the source failed while it returned documents")
             reason = " ".join(str(error).split()) or "no reason given"
             raise _FetchFailedError(
                 f"the source failed on it: {type(error).__name__}: {reason}"
             ) from error
 
-    def _is_there(self) -> bool:
+    def _is_reachable(self) -> bool:
         try:
             self._source.probe()
         except SourceUnavailableError:
@@ -109,4 +107,4 @@ class _Asking:
 
 
 class _FetchFailedError(Exception):
-    """The source raised in the middle of its answers; the message is its reason."""
+    """The source raised while it returned documents. The message is the reason."""

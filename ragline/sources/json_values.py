@@ -1,4 +1,4 @@
-"""Values of other systems as the JSON and the text that Postgres can keep."""
+"""Values of other systems as JSON that Postgres can store, and as bytes to hash."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from ragline.storable_text import clean_value
 
 
 def json_value(value: Any) -> Any:
-    """A value as JSON that Postgres can keep: times in ISO 8601, what is no number as null.
+    """A value as JSON that Postgres can store.
 
-    What JSON has no form for becomes its text.
+    Times become ISO 8601; NaN and infinity become null; a value without a JSON type becomes text.
 
     Raises:
-        ValueError: it holds bytes, of which nobody knows what they mean.
+        ValueError: the value contains bytes, whose meaning is unknown.
     """
     if value is None or isinstance(value, bool | int):
         return value
@@ -27,7 +27,7 @@ def json_value(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Decimal):
-        return _read_decimal(value)
+        return _decimal_value(value)
     return _json_collection(value)
 
 
@@ -37,12 +37,12 @@ def _json_collection(value: Any) -> Any:
     if isinstance(value, list | tuple | set | frozenset):
         return [json_value(item) for item in value]
     if isinstance(value, bytes | bytearray | memoryview):
-        raise ValueError("holds bytes, which are no text")  # noqa: TRY004 - a fault of the data
+        raise ValueError("contains bytes, which are not text")  # noqa: TRY004  an error in the data
     return value.isoformat() if isinstance(value, date | time) else clean_value(str(value))
 
 
-def _read_decimal(value: Decimal) -> int | float | str | None:
-    """A number where that loses nothing, else the digits as text."""
+def _decimal_value(value: Decimal) -> int | float | str | None:
+    """A number when it is exact, else the digits as text."""
     if not value.is_finite():
         return None
     if value == value.to_integral_value() and value.adjusted() < 30:
@@ -51,12 +51,14 @@ def _read_decimal(value: Decimal) -> int | float | str | None:
     return number if Decimal(repr(number)) == value else str(value)
 
 
-def spell_values(values: Mapping[str, Any]) -> bytes:
-    """One line of JSON that differs whenever a value does, bytes included."""
-    return json.dumps(values, default=_spell, ensure_ascii=False).encode("utf-8", "surrogatepass")
+def encode_values(values: Mapping[str, Any]) -> bytes:
+    """One line of JSON, in UTF-8, that differs whenever a value differs, also for bytes."""
+    return json.dumps(values, default=_encode_value, ensure_ascii=False).encode(
+        "utf-8", "surrogatepass"
+    )
 
 
-def _spell(value: Any) -> Any:
+def _encode_value(value: Any) -> Any:
     if isinstance(value, bytes | bytearray | memoryview):
         return bytes(value).hex()
     if isinstance(value, set | frozenset):

@@ -1,7 +1,7 @@
-"""What every kind of source can do, and the plain values it hands over.
+"""The interface of a source, and the values that it returns.
 
-A kind is a module beside this one plus its line in `ragline.sources.registry`. What becomes
-of a listed document is decided in `ragline.lifecycle`, never in a source.
+To add a kind, write a package next to this module and add its line to
+`ragline.sources.registry`. `ragline.lifecycle` decides what happens to a listed document.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ListedDocument:
-    """One line of a source's listing.
+    """One document of a source's listing.
 
-    `version` changes whenever the document may have changed (size and mtime, an ETag, a hash)
-    and costs little to obtain; an equal version means that the bytes need not be read.
-    `changed_at` is the source's own time of change where it keeps one (aware, UTC).
+    `version` changes whenever the document may have changed (size and mtime, an ETag, a hash) and
+    is inexpensive to get. With an equal version the bytes need not be read. `changed_at` is when
+    the document changed according to the source (aware, UTC); None when the source does not say.
     """
 
     document_id: str
@@ -36,11 +36,11 @@ class ListedDocument:
 
 @dataclass(frozen=True, slots=True)
 class FetchedDocument:
-    """The bytes of one document. `name` is what a reader may take the type from.
+    """The bytes of one document. The suffix of `name` helps to find the format.
 
-    A source that already holds text (records) gives it as `text` and `title`, and nothing is
-    parsed. Metadata is stored beside the document and never embedded. `principals` names who
-    may read it: None when the source does not say, empty when nobody may.
+    A source whose documents are text (records) sets `text` and `title`; such a document is not
+    parsed. `metadata` is stored with the document and never embedded. `principals` names who may
+    read it: None when the source does not say, empty when no principal may.
     """
 
     document_id: str
@@ -54,43 +54,44 @@ class FetchedDocument:
 
 @dataclass(frozen=True, slots=True)
 class FailedFetch:
-    """A listed document whose bytes, or whose permissions, could not be had, and why."""
+    """A listed document whose bytes or permissions could not be read, and the reason."""
 
     document_id: str
     error: DocumentError
 
 
+FetchResult = FetchedDocument | FailedFetch
+
+
 @dataclass(frozen=True, slots=True)
 class SourceContext:
-    """What a source may use besides its settings.
+    """What a source may use in addition to its settings.
 
-    `home` is a folder of its own for what it keeps on disk (a clone, a download); it may be gone
-    at any time and is made by whoever writes to it. `notes` is what it remembers from one
-    listing to the next; `database` is Ragline's own.
+    `folder` is for files of this source only, such as a clone or downloads. It may disappear at
+    any time, so a source creates it before it writes. `state` keeps values from one listing to the
+    next. `database` is Ragline's own.
     """
 
-    home: Path
-    notes: SourceState
+    folder: Path
+    state: SourceState
     database: Database
 
 
 class Source(Protocol):
-    """A place that documents come from. Used from one thread at a time."""
+    """An origin of documents. Only one thread at a time uses it."""
 
     def list_documents(self) -> Iterator[ListedDocument]:
-        """Yield every document once. Reaching the end without an error proves completeness.
+        """Yield every document once. A listing that ends without an error is complete.
 
         Raises:
-            SourceUnavailableError: the listing could not be finished; nothing may be removed.
+            SourceUnavailableError: the listing could not be completed. No document may be removed.
         """
 
-    def fetch_documents(
-        self, document_ids: Collection[str]
-    ) -> Iterator[FetchedDocument | FailedFetch]:
-        """Yield the named documents, in any order; each id exactly once."""
+    def fetch_documents(self, document_ids: Collection[str]) -> Iterator[FetchResult]:
+        """Yield one result for each id, in any order."""
 
     def probe(self) -> str:
-        """A value that differs from the last one when the source may have changed; cheap.
+        """A value that differs from the last one when the source may have changed.
 
         Raises:
             SourceUnavailableError: the source cannot be reached.
@@ -99,21 +100,21 @@ class Source(Protocol):
 
 @runtime_checkable
 class ProbesListing(Protocol):
-    """A source whose listing is as good as a probe."""
+    """A source whose probe can be computed from a listing."""
 
     def probe_listing(self) -> str:
-        """What `probe` would have said of the listing that was read to its end last."""
+        """The value that `probe` would have returned for the last complete listing."""
 
 
 @runtime_checkable
 class DatesChanges(Protocol):
-    """A source that can tell more about when something changed than its listing says."""
+    """A source that knows times of changes that its listing does not contain."""
 
     def find_change_times(self, document_ids: Sequence[str]) -> Mapping[str, datetime]:
-        """The latest moment at which each document may have changed or left the source.
+        """The latest time at which each document may have changed or been removed.
 
-        Asked after a listing for documents that it does not date and for those that it lacks.
-        Ids that nothing is known of are left out.
+        The caller asks after a listing, for listed documents without a time and for documents that
+        are missing. Ids without a known time are left out.
         """
 
 
@@ -122,33 +123,33 @@ class IgnoresDocuments(Protocol):
     """A source that leaves documents out by a rule on their ids."""
 
     def ignores(self, document_id: str) -> bool:
-        """Whether a listing never names this id, whether the document is there or not."""
+        """Whether listings leave this id out, also when the document exists."""
 
 
 @runtime_checkable
 class ListsInPart(Protocol):
-    """A source that can come to the end of a listing without having seen all of it."""
+    """A source that can complete a listing although it could not read some folders."""
 
     def unread_folders(self) -> Sequence[str]:
-        """What the ids of those documents begin with that the last listing could not see.
+        """The id prefixes of the folders that the last listing could not read.
 
-        Those that are known stay as they are. The listing itself names a document for each such
-        folder, which fails with the reason.
+        Known documents in these folders stay unchanged. The listing contains one document for each
+        such folder; fetching it fails with the reason.
         """
 
 
 def unread_folders(source: Source) -> Sequence[str]:
-    """The folders that the last listing of a source could not read; none for most kinds."""
+    """The folders that the last listing could not read; empty for most kinds."""
     return source.unread_folders() if isinstance(source, ListsInPart) else ()
 
 
 def ignores_document(source: Source, document_id: str) -> bool:
-    """Whether the absence of a document from a listing is a rule of the source and no loss."""
+    """Whether a document is missing from listings because of a rule of the source."""
     return isinstance(source, IgnoresDocuments) and source.ignores(document_id)
 
 
 def find_change_times(source: Source, document_ids: Sequence[str]) -> Mapping[str, datetime]:
-    """What a source can tell about the times of changes; empty when it cannot."""
+    """The times of changes that the source knows; empty for kinds without `DatesChanges`."""
     if document_ids and isinstance(source, DatesChanges):
         return source.find_change_times(document_ids)
     return {}

@@ -1,7 +1,7 @@
-"""The kinds of source, by name: one line each.
+"""The kinds of source by name, one entry for each.
 
-The module of a kind is imported when a source of that kind is configured or opened: together they
-cost half a second that a fault of the configuration must not wait for.
+The modules of a kind are imported when a source of that kind is configured or opened. Importing
+all of them takes half a second, which would delay the report of a configuration error.
 """
 
 from __future__ import annotations
@@ -18,44 +18,43 @@ from ragline.sources.settings import SourceSettings
 if TYPE_CHECKING:
     from ragline.storage.database import Database
 
-# Documents that one worker reads between two commits. What has to be parsed takes long enough;
-# what comes as text is read in one pass over the source, which a small number would multiply.
-PARSED_CLAIM = 50
-GIVEN_CLAIM = 5_000
+# How many documents a worker claims at a time. Documents that are parsed take long. Documents
+# that are text are read in one pass over the source for each claim, so their claims are large.
+PARSED_CLAIM_DOCUMENTS = 50
+TEXT_CLAIM_DOCUMENTS = 5_000
 
-# Calls the class of a source with what that needs beside its settings.
-Maker = Callable[[Callable[..., Source], Any, SourceContext], Source]
-
-
-def _make_alone(make: Callable[..., Source], settings: Any, _surroundings: SourceContext) -> Source:
-    return make(settings)
+# Calls the class of a source with the arguments that it needs.
+SourceFactory = Callable[[Callable[..., Source], Any, SourceContext], Source]
 
 
-def _make_surrounded(make: Callable[..., Source], settings: Any, context: SourceContext) -> Source:
-    return make(settings, context)
+def _pass_settings(source: Callable[..., Source], settings: Any, _context: SourceContext) -> Source:
+    return source(settings)
 
 
-def _make_with_database(
-    make: Callable[..., Source], settings: Any, context: SourceContext
-) -> Source:
-    return make(settings, context.database)
+def _pass_context(source: Callable[..., Source], settings: Any, context: SourceContext) -> Source:
+    return source(settings, context)
+
+
+def _pass_database(source: Callable[..., Source], settings: Any, context: SourceContext) -> Source:
+    return source(settings, context.database)
 
 
 @dataclass(frozen=True)
 class Kind:
-    """How a kind of source is configured, what makes one, and how it is best worked on.
+    """A kind of source: its classes, and how the stages use it.
 
-    `settings_path` and `source_path` name a class each, as `module:class` below
-    `ragline.sources`. `make` calls the source's class with what it needs.
+    `settings_path` and `source_path` each name a class, as `module:class` in `ragline.sources`.
+    `factory` calls the class of the source. `claim_documents` is how many documents a worker
+    claims at a time.
 
-    `is_listed_cheaply` says whether a sync proof may list it once more after each run, and
-    `is_probe_complete` whether an unchanged probe proves that nothing has changed.
+    `is_listed_cheaply` permits a sync proof to list the source again after each run.
+    `is_probe_complete` says that an unchanged probe proves an unchanged source.
     """
 
     settings_path: str
     source_path: str
-    make: Maker = _make_alone
-    claim_documents: int = PARSED_CLAIM
+    factory: SourceFactory = _pass_settings
+    claim_documents: int = PARSED_CLAIM_DOCUMENTS
     is_listed_cheaply: bool = True
     is_probe_complete: bool = True
 
@@ -65,8 +64,8 @@ class Kind:
         return cast("type[SourceSettings]", _load_class(self.settings_path))
 
     def open(self, settings: Any, context: SourceContext) -> Source:
-        """The source that the settings describe. Nothing is read yet."""
-        return self.make(_load_class(self.source_path), settings, context)
+        """Make the source that the settings describe. Nothing is read yet."""
+        return self.factory(_load_class(self.source_path), settings, context)
 
 
 def _load_class(path: str) -> Any:
@@ -76,35 +75,34 @@ def _load_class(path: str) -> Any:
 
 KINDS: dict[str, Kind] = {
     "connector": Kind(
-        "connector.settings:ConnectorSettings", "connector.source:ConnectorSource",
-        _make_surrounded, is_listed_cheaply=False, is_probe_complete=False,
+        "connector.settings:ConnectorSettings", "connector.source:ConnectorSource", _pass_context,
+        is_listed_cheaply=False, is_probe_complete=False,
     ),
     "files": Kind("files.settings:FilesSettings", "files.source:FilesSource"),
-    "git": Kind("git.settings:GitSettings", "git.source:GitSource", _make_surrounded),
-    "push": Kind("push.settings:PushSettings", "push.source:PushSource", _make_with_database),
+    "git": Kind("git.settings:GitSettings", "git.source:GitSource", _pass_context),
+    "push": Kind("push.settings:PushSettings", "push.source:PushSource", _pass_database),
     "records": Kind(
         "records.settings:RecordsSettings", "records.source:RecordsSource",
-        claim_documents=GIVEN_CLAIM,
+        claim_documents=TEXT_CLAIM_DOCUMENTS,
     ),
     "sql": Kind(
         "sql.settings:SqlSettings", "sql.source:SqlSource",
-        claim_documents=GIVEN_CLAIM, is_probe_complete=False,
+        claim_documents=TEXT_CLAIM_DOCUMENTS, is_probe_complete=False,
     ),
     "web": Kind(
-        "web.settings:WebSettings", "web.source:WebSource", _make_surrounded,
+        "web.settings:WebSettings", "web.source:WebSource", _pass_context,
         is_listed_cheaply=False, is_probe_complete=False,
     ),
 }  # fmt: skip
 
 
 def open_source(settings: SourceSettings, home: Path, database: Database) -> Source:
-    """The source that the settings describe. Nothing is read yet.
+    """Make the source that the settings describe. Nothing is read yet.
 
-    `home` is the configuration's: where sources may keep a folder of their own.
+    `home` is the folder of the configuration; each source has its own folder in it.
     """
-    from ragline.sources.state import SourceState  # needs the database's libraries
+    from ragline.sources.state import SourceState  # imports SQLAlchemy
 
-    context = SourceContext(
-        home / "sources" / settings.name, SourceState(database, settings.name), database
-    )
+    state = SourceState(database, settings.name)
+    context = SourceContext(home / "sources" / settings.name, state, database)
     return KINDS[settings.kind].open(settings, context)

@@ -1,4 +1,4 @@
-"""The settings that every kind of source has; a kind adds its own in its module."""
+"""The settings that all kinds of source share. Each kind adds its own in its `settings` module."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from ragline.errors import SourceUnavailableError
 
 NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,62}$"
 DURATION_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-UNREPEATED = "unrepeated"
+MASKED = "masked"
 VARIABLE_PATTERN = r"[A-Z_][A-Z0-9_]*"
 
 
@@ -45,41 +45,41 @@ def read_duration(value: Any) -> timedelta:
     return duration
 
 
-def unrepeated_fault(message: str) -> PydanticCustomError:
-    """A fault of the configuration whose value is not shown: it is, or holds, a secret."""
-    # Not the message as the template: pydantic would read its braces.
-    return PydanticCustomError(UNREPEATED, "{message}", {"message": message})
+def masked_error(message: str) -> PydanticCustomError:
+    """An error whose value is not shown, because the value is or contains a secret."""
+    # The message is no template, because pydantic would interpret its braces.
+    return PydanticCustomError(MASKED, "{message}", {"message": message})
 
 
 def read_variable(value: Any) -> str:
-    """The name of an environment variable. The value is not repeated: it may be the secret."""
+    """The name of an environment variable. An error does not show the value: it may be a secret."""
     if not isinstance(value, str) or not re.fullmatch(VARIABLE_PATTERN, value):
-        raise unrepeated_fault(
-            "must be the name of an environment variable (capitals, digits and _) that holds the "
-            "secret, never the secret itself"
+        raise masked_error(
+            "must be the name of an environment variable (capitals, digits and _) that contains "
+            "the secret, never the secret itself"
         )
     return value
 
 
-def _plain_dates(value: Any) -> Any:
-    """YAML reads 2026-01-31 as a date; metadata keeps it as that text."""
+def _dates_to_text(value: Any) -> Any:
+    """Dates as text: YAML reads 2026-01-31 as a date, which JSON does not have."""
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, dict):
-        return {key: _plain_dates(item) for key, item in value.items()}
+        return {key: _dates_to_text(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_plain_dates(item) for item in value]
+        return [_dates_to_text(item) for item in value]
     return value
 
 
 Duration = Annotated[timedelta, BeforeValidator(read_duration)]
-Variable = Annotated[str, BeforeValidator(read_variable)]
-Metadata = Annotated[dict[str, JsonValue], BeforeValidator(_plain_dates)]
+VariableName = Annotated[str, BeforeValidator(read_variable)]
+Metadata = Annotated[dict[str, JsonValue], BeforeValidator(_dates_to_text)]
 Principals = tuple[Annotated[str, Field(min_length=1)], ...]
 
 
 class Rule(BaseModel):
-    """What the documents whose id matches a pattern of `.gitignore` have besides."""
+    """Metadata and principals of the documents whose id matches a pattern of `.gitignore`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -102,7 +102,7 @@ class Rule(BaseModel):
         return GitIgnoreSpec.from_lines([self.match])
 
     def matches(self, document_id: str) -> bool:
-        """Whether the rule is about this document."""
+        """Whether the rule applies to this document."""
         return self._pattern.match_file(document_id)
 
 
@@ -161,7 +161,7 @@ class SourceSettings(BaseModel):
         description="Metadata and principals for the documents whose id matches a pattern, "
         "applied in this order.",
     )
-    credentials: dict[str, Variable] = Field(
+    credentials: dict[str, VariableName] = Field(
         default_factory=dict,
         description="Secrets of the source, each as the name of the environment variable that has "
         "the secret.",
@@ -169,16 +169,16 @@ class SourceSettings(BaseModel):
 
     @property
     def address(self) -> str:
-        """Where the documents come from, for people to read; never a secret."""
+        """Where the documents come from, in a form for people and without secrets."""
         raise NotImplementedError
 
     @property
     def is_local(self) -> bool:
-        """Whether looking for changes costs no other machine anything."""
+        """Whether the source is on this machine, so that frequent probes load no other machine."""
         return False
 
     def read_credentials(self) -> dict[str, str]:
-        """The secrets that the environment holds, by the names that the kind knows them under.
+        """The secrets in the environment, by the names of the credentials.
 
         Raises:
             SourceUnavailableError: a variable is not set.
@@ -193,7 +193,7 @@ class SourceSettings(BaseModel):
 
 
 class LocatedSettings(SourceSettings):
-    """A source that lies at one URL or path."""
+    """A source at one URL or path."""
 
     uri: str = Field(
         min_length=1,
@@ -203,7 +203,7 @@ class LocatedSettings(SourceSettings):
     @field_validator("uri")
     @classmethod
     def _resolve(cls, uri: str, info: ValidationInfo) -> str:
-        """A path without a scheme is relative to the configuration's folder."""
+        """A path without a scheme is relative to the folder of the configuration."""
         folder = (info.context or {}).get("folder", Path.cwd())
         if uri.startswith("file://"):
             uri = uri.removeprefix("file://")
@@ -224,5 +224,5 @@ class LocatedSettings(SourceSettings):
 
     @property
     def is_local(self) -> bool:
-        """Whether the `uri` is a path of this machine, or an archive at one."""
+        """Whether the `uri` is a path on this machine, or an archive at such a path."""
         return "://" not in self.uri.rpartition("::")[2]

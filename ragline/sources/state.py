@@ -1,7 +1,7 @@
-"""What a source remembers from one listing to the next, kept in the database.
+"""Values that a source keeps from one listing to the next, stored in the database.
 
-For what a listing cannot do without: the ETag of a page, the commit that was listed last.
-Whoever lists next may be another process on another machine.
+A listing needs them to be fast or correct, such as the ETag of a page or the last listed commit.
+The next listing may run in another process on another machine.
 """
 
 from __future__ import annotations
@@ -17,41 +17,41 @@ from ragline.storage.statements import load_statement
 
 @dataclass(frozen=True, slots=True)
 class SourceState:
-    """The notes of one source: JSON objects by key. Losing one costs work and nothing else."""
+    """The saved values of one source: JSON objects by key. A lost value only costs work."""
 
     database: Database
     source: str
 
     def read(self, key: str) -> dict[str, Any] | None:
-        """The note under a key; None when there is none."""
-        statement = load_statement("sources/select_note")
+        """The value of a key; None when there is no such key."""
+        statement = load_statement("sources/select_state_value")
         with self.database.connect() as connection:
             row = connection.execute(statement, {"source": self.source, "key": key}).first()
         return None if row is None else dict(row.value)
 
     def read_all(self) -> dict[str, dict[str, Any]]:
-        """Every note by its key."""
-        statement = load_statement("sources/select_notes")
+        """All values by key."""
+        statement = load_statement("sources/select_state_values")
         with self.database.connect() as connection:
             rows = connection.execute(statement, {"source": self.source})
             return {row.key: dict(row.value) for row in rows}
 
     def write(self, key: str, value: dict[str, Any]) -> None:
-        """Keep a note; the one before it under the same key is gone."""
+        """Save a value. It replaces the value of the same key."""
         self.write_all({key: value})
 
-    def write_all(self, notes: dict[str, dict[str, Any]]) -> None:
-        """Keep several notes at once."""
+    def write_all(self, values: dict[str, dict[str, Any]]) -> None:
+        """Save several values in one transaction."""
         parameters = {
             "source": self.source,
-            "keys": list(notes),
-            "values": [json.dumps(value) for value in notes.values()],
+            "keys": list(values),
+            "values": [json.dumps(value) for value in values.values()],
         }
         with self.database.begin() as connection:
-            connection.execute(load_statement("sources/upsert_notes"), parameters)
+            connection.execute(load_statement("sources/upsert_state_values"), parameters)
 
-    def keep_only(self, keys: Collection[str]) -> None:
-        """Forget every note but those under these keys."""
+    def delete_others(self, keys: Collection[str]) -> None:
+        """Delete all values except those of the given keys."""
         parameters = {"source": self.source, "keys": list(keys)}
         with self.database.begin() as connection:
-            connection.execute(load_statement("sources/delete_other_notes"), parameters)
+            connection.execute(load_statement("sources/delete_other_state_values"), parameters)

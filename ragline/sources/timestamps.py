@@ -1,7 +1,4 @@
-"""Times of change as sources write them, read as aware datetimes in UTC.
-
-What a time is used for is its source's business; nothing here asks a clock.
-"""
+"""Reads the times that sources state, in several notations, as aware datetimes in UTC."""
 
 from __future__ import annotations
 
@@ -14,12 +11,12 @@ from typing import Any
 def read_timestamp(value: Any) -> datetime | None:
     """A datetime, a date, seconds since 1970, ISO 8601, or the date of an HTTP header.
 
-    One without a time zone is taken as UTC. What is none of these gives None. Digits alone are
-    seconds, unless they are eight, which ISO 8601 reads as a day.
+    A time without a zone is in UTC. Any other value gives None. A number in digits is seconds,
+    except that eight digits are a date of ISO 8601.
     """
     try:
-        moment = _parse(value)
-        return None if moment is None else _in_utc(moment)
+        timestamp = _parse(value)
+        return None if timestamp is None else _in_utc(timestamp)
     except (ValueError, OverflowError, OSError):
         return None
 
@@ -43,5 +40,5 @@ def _parse_text(text: str) -> datetime:
         return parsedate_to_datetime(text)
 
 
-def _in_utc(moment: datetime) -> datetime:
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+def _in_utc(timestamp: datetime) -> datetime:
+    return timestamp.replace(tzinfo=UTC) if timestamp.tzinfo is None else timestamp.astimezone(UTC)

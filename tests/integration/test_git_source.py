@@ -20,7 +20,7 @@ import pytest
 from ragline.errors import DocumentTooLargeError, SourceUnavailableError
 from ragline.sources.git import mirror as git_mirror
 from ragline.sources.git.settings import GitSettings
-from ragline.sources.git.source import DATED_COMMITS, GitSource
+from ragline.sources.git.source import MAX_DATED_COMMITS, GitSource
 from ragline.sources.protocol import FailedFetch, FetchedDocument, SourceContext
 from ragline.sources.state import SourceState
 
@@ -259,8 +259,8 @@ def test_file_that_came_by_a_merge_is_dated_by_the_merge(address, author, open_g
 
 
 def test_dates_start_anew_after_many_commits(address, author, open_git, monkeypatch):
-    assert DATED_COMMITS > 1
-    monkeypatch.setattr("ragline.sources.git.source.DATED_COMMITS", 1)
+    assert MAX_DATED_COMMITS > 1
+    monkeypatch.setattr("ragline.sources.git.source.MAX_DATED_COMMITS", 1)
     source = open_git(address)
     versions(source)
     for day in (2, 3):
@@ -408,7 +408,7 @@ def test_missing_program_is_named(author, open_git, monkeypatch):
 
 
 def test_repository_that_hangs_is_given_up(open_git, monkeypatch):
-    monkeypatch.setattr(git_mirror, "ASKING_S", 0.5)
+    monkeypatch.setattr(git_mirror, "QUERY_TIMEOUT_S", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         uri = f"git://127.0.0.1:{silent.getsockname()[1]}/books.git"
         with pytest.raises(SourceUnavailableError, match="did not finish within"):

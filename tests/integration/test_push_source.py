@@ -14,7 +14,7 @@ from ragline.search.searcher import Searcher
 from ragline.sources.protocol import FailedFetch, FetchedDocument
 from ragline.sources.push.operations import Delete, push_documents, put_file, put_text
 from ragline.sources.push.settings import PushSettings
-from ragline.sources.push.source import FETCHED_AT_ONCE_BYTES, PushSource
+from ragline.sources.push.source import FETCH_BATCH_BYTES, PushSource
 from ragline.storage.database import Database
 from ragline.storage.statements import load_statement
 
@@ -72,7 +72,7 @@ def test_document_over_a_lowered_limit_is_refused(database):
 
 
 def test_large_contents_are_all_handed_over(database):
-    size = FETCHED_AT_ONCE_BYTES // 2 + 1
+    size = FETCH_BATCH_BYTES // 2 + 1
     contents = {name: name.encode() * size for name in "abc"} | {"d": b"d" * 3 * size}
     for name, content in contents.items():
         push_documents(database, "inbox", [put_file(name, content, f"{name}.bin")])

@@ -1,4 +1,4 @@
-"""Pages kept between listing and fetching."""
+"""Pages cache between listing and fetching."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from ragline.errors import EmptyDocumentError
 from ragline.sources.protocol import FailedFetch, FetchedDocument
-from ragline.sources.web.page_cache import KeptPages
+from ragline.sources.web.page_cache import PageCache
 
 
 def page(name: str, size: int = 100) -> FetchedDocument:
@@ -17,39 +17,39 @@ def page(name: str, size: int = 100) -> FetchedDocument:
 
 @pytest.mark.parametrize("memory_bytes", [1_000_000, 50])
 def test_page_is_handed_over_once_from_memory_or_disk(tmp_path, memory_bytes):
-    kept = KeptPages(tmp_path / "home", memory_bytes)
+    cache = PageCache(tmp_path / "home", memory_bytes)
     for name in ("a", "b", "c"):
-        kept.keep(page(name))
-    assert kept.take("b") == page("b")
-    assert kept.take("b") is None
-    kept.keep(page("d"))
-    assert [kept.take(name) for name in "cad"] == [page("c"), page("a"), page("d")]
+        cache.store(page(name))
+    assert cache.pop("b") == page("b")
+    assert cache.pop("b") is None
+    cache.store(page("d"))
+    assert [cache.pop(name) for name in "cad"] == [page("c"), page("a"), page("d")]
 
 
-def test_failure_is_kept_too(tmp_path):
-    kept = KeptPages(tmp_path)
+def test_failure_is_cache_too(tmp_path):
+    cache = PageCache(tmp_path)
     failed = FailedFetch("a", EmptyDocumentError("no text"))
-    kept.keep(failed)
-    assert kept.take("a") is failed
+    cache.store(failed)
+    assert cache.pop("a") is failed
 
 
 def test_later_page_of_the_same_id_wins(tmp_path):
-    kept = KeptPages(tmp_path)
-    kept.keep(page("a", 1))
-    kept.keep(page("a", 2))
-    assert kept.take("a") == page("a", 2)
+    cache = PageCache(tmp_path)
+    cache.store(page("a", 1))
+    cache.store(page("a", 2))
+    assert cache.pop("a") == page("a", 2)
 
 
 def test_nothing_is_left_after_clearing(tmp_path):
-    kept = KeptPages(tmp_path)
-    kept.keep(page("a"))
-    kept.clear()
-    assert kept.take("a") is None
+    cache = PageCache(tmp_path)
+    cache.store(page("a"))
+    cache.clear()
+    assert cache.pop("a") is None
 
 
 def test_folder_may_vanish_at_any_time(tmp_path):
-    kept = KeptPages(tmp_path / "home", 50)
+    cache = PageCache(tmp_path / "home", 50)
     for name in ("a", "b"):
-        kept.keep(page(name))
+        cache.store(page(name))
         shutil.rmtree(tmp_path / "home")
-    assert [kept.take(name) for name in "ab"] == [page("a"), page("b")]
+    assert [cache.pop(name) for name in "ab"] == [page("a"), page("b")]

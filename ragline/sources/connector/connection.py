@@ -1,7 +1,7 @@
-"""The parts of unstructured-ingest: found by their type, set up, and run.
+"""Finds, configures and runs the parts of a connector of unstructured-ingest.
 
-Only a connector's indexer and downloader are run, by plain calls in this process. The package's
-pipeline, which alone could send traces to anybody and changes the log's handlers, is not used.
+Only the indexer and the downloader of a connector run, as calls in this process. The pipeline of
+the package is not used: it can send traces to a server, and it changes the log handlers.
 """
 
 from __future__ import annotations
@@ -34,17 +34,17 @@ PACKAGE_TO_INSTALL = "unstructured-ingest"
 
 @dataclass(frozen=True)
 class DownloadedFile:
-    """The bytes of a file, and the name that the connector gave it, which tells its type."""
+    """The bytes of a file, and its name. The suffix of the name helps to find the format."""
 
     content: bytes
     name: str
 
 
 class Connection:
-    """A connector with its settings and secrets. Nothing is asked before it is used.
+    """A connector with its settings and secrets. It sends no request before a method is called.
 
     Raises:
-        SourceUnavailableError: from every method too: the connector cannot be used, or failed.
+        SourceUnavailableError: the connector cannot be used or failed. Every method raises it too.
     """
 
     def __init__(self, settings: ConnectorSettings) -> None:
@@ -59,9 +59,10 @@ class Connection:
             )
 
     def list_files(self) -> list[FileData]:
-        """Every file, in the connector's order.
+        """Every file, in the order of the connector.
 
-        Some connectors log an error, leave a file out and go on; that is an unfinished listing.
+        Some connectors log an error, leave a file out and continue. Such a listing is incomplete,
+        so it fails.
         """
         with self._failures("cannot be listed"), _logged_errors() as errors:
             config = _set_up(self._entry.indexer_config, self._settings.index, "index")
@@ -70,13 +71,13 @@ class Connection:
             indexer.precheck()
             files = _run_indexer(indexer)
             _refuse_batches(files)
-            _refuse_cut_spaces(files, config)
+            _refuse_truncated_spaces(files, config)
             if errors:
-                raise OSError(f"it left something out: {errors[0]}")
+                raise OSError(f"it left files out: {errors[0]}")
         return files
 
     def open_downloader(self) -> Downloader:
-        """What downloads files, one after the other."""
+        """Make the downloader, which downloads one file at a time."""
         with self._failures("cannot be read"):
             config = _set_up(self._entry.downloader_config, self._settings.download, "download")
             downloader = self._entry.downloader(
@@ -86,14 +87,14 @@ class Connection:
         return downloader
 
     def download(self, downloader: Downloader, file_data: FileData, folder: Path) -> DownloadedFile:
-        """The bytes of one file, by way of an empty folder.
+        """The bytes of one file, downloaded into an empty folder.
 
         Raises:
-            DocumentError: it is larger than the source's limit, or could not be had.
+            DocumentError: it is larger than the limit of the source, or could not be downloaded.
         """
         with self._failures("cannot be read"):
             try:
-                _refuse_way_out(file_data)
+                _refuse_outside_path(file_data)
                 downloader.download_config.download_dir = folder
                 path = _run_downloader(downloader, file_data)
                 with path.open("rb") as file:
@@ -102,67 +103,67 @@ class Connection:
             except RaglineError:
                 raise
             except Exception as error:
-                if _missing_package(error) is not None:
+                if _find_import_error(error) is not None:
                     raise
-                reason = self._without_secrets(_reason(error))
+                reason = self._without_secrets(_describe_error(error))
                 raise DocumentUnreadableError(f"cannot be downloaded: {reason}") from error
 
     @contextmanager
-    def _failures(self, what: str) -> Iterator[None]:
-        """Name the connector in what goes wrong. Their errors have no class in common."""
-        place = f"source {self._settings.name}: the connector {self._settings.connector}"
+    def _failures(self, failure: str) -> Iterator[None]:
+        """Name the source in each error. The errors of connectors have no common class."""
+        prefix = f"source {self._settings.name}: the connector {self._settings.connector}"
         try:
             yield
         except RaglineError:
             raise
         except Exception as error:
-            missing = _missing_package(error)
-            reason = _reason(error) if missing is None else self._what_to_install(missing)
-            message = self._without_secrets(f"{place} {what}: {reason}")
+            missing = _find_import_error(error)
+            reason = _describe_error(error) if missing is None else self._suggest_package(missing)
+            message = self._without_secrets(f"{prefix} {failure}: {reason}")
             raise SourceUnavailableError(message) from error
 
-    def _what_to_install(self, missing: ImportError) -> str:
+    def _suggest_package(self, missing: ImportError) -> str:
         if (missing.name or "").partition(".")[0] == PACKAGE:
             return "install the extra: pip install 'ragline[connectors]'"
         extra = self._settings.connector.replace("_", "-")
-        return f"it needs more: pip install '{PACKAGE_TO_INSTALL}[{extra}]' ({missing})"
+        return f"install its packages: pip install '{PACKAGE_TO_INSTALL}[{extra}]' ({missing})"
 
     def _without_secrets(self, message: str) -> str:
         for secret in filter(None, map(os.environ.get, self._settings.credentials.values())):
-            for written in (secret, " ".join(secret.split())):
-                message = message.replace(written, "***")
+            for text in (secret, " ".join(secret.split())):
+                message = message.replace(text, "***")
         return re.sub(r"://[^/@\s]*@", "://", message)
 
 
 def _find_entry(connector: str) -> SourceRegistryEntry:
-    # The package is the extra `connectors`, and takes half a second that processes which only
-    # read the configuration need not pay. The first import fills the second one's registry.
+    # The package is the extra `connectors`. Its import takes half a second, which a process that
+    # only reads the configuration does not need. The first import fills the registry of the second.
     import unstructured_ingest.processes.connectors  # noqa: F401
     from unstructured_ingest.processes.connector_registry import source_registry
 
     if connector not in source_registry:
         known = ", ".join(sorted(source_registry))
-        raise LookupError(f"there is none of this type; known: {known}")
+        raise LookupError(f"there is no connector of this type; known: {known}")
     return source_registry[connector]
 
 
-def _set_up(model: type[BaseModel] | None, stated: Mapping[str, Any], part: str) -> Any:
-    """The settings of one part. The package would ignore what it does not know."""
+def _set_up(model: type[BaseModel] | None, values: Mapping[str, Any], part: str) -> Any:
+    """The settings of one part, checked: the package itself would ignore unknown names."""
     allowed = {} if model is None else model.model_fields
     names = {*allowed, *(field.alias for field in allowed.values() if field.alias)}
-    for name in stated:
-        if name not in names and not (name == "access_config" and not stated[name]):
+    for name in values:
+        if name not in names and not (name == "access_config" and not values[name]):
             shown = ", ".join(sorted(names - {"access_config", "download_dir"})) or "none"
             raise LookupError(f"{part}: unknown setting {name!r}; allowed: {shown}")
     if model is None:
         return None
     try:
-        return model.model_validate(dict(stated))
+        return model.model_validate(dict(values))
     except ValidationError as error:
-        fault = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(str(step) for step in fault["loc"])
-        place = place.replace("access_config", "credentials")
-        raise LookupError(f"{part}: {place}: {fault['msg']}") from None
+        details = error.errors(include_url=False, include_input=False)[0]
+        path = ".".join(str(step) for step in details["loc"])
+        path = path.replace("access_config", "credentials")
+        raise LookupError(f"{part}: {path}: {details['msg']}") from None
 
 
 def _run_indexer(indexer: Indexer) -> list[FileData]:
@@ -174,24 +175,26 @@ async def _collect(found: AsyncIterator[FileData]) -> list[FileData]:
 
 
 def _run_downloader(downloader: Downloader, file_data: FileData) -> Path:
-    """Where the file itself was put; what comes beside it, such as attachments, is left."""
-    from unstructured_ingest.interfaces import Downloader as PlainDownloader
+    """The path of the downloaded file. Further files, such as attachments, are ignored."""
+    from unstructured_ingest.interfaces import Downloader as BaseDownloader
 
-    # Those without an asynchronous way of their own would call the plain one inside a loop.
-    is_plain = type(downloader).run_async is PlainDownloader.run_async or not downloader.is_async()
-    if is_plain:
+    # Without its own `run_async`, a downloader would call `run` inside an event loop.
+    is_synchronous = (
+        type(downloader).run_async is BaseDownloader.run_async or not downloader.is_async()
+    )
+    if is_synchronous:
         answer = downloader.run(file_data=file_data)
     else:
         answer = asyncio.run(downloader.run_async(file_data=file_data))
     responses = answer if isinstance(answer, list) else [answer]
-    own = [
+    paths = [
         response["path"]
         for response in responses
         if response and response["file_data"].identifier == file_data.identifier
     ]
-    if not own:
-        raise FileNotFoundError("the connector handed over no file")
-    return Path(own[0])
+    if not paths:
+        raise FileNotFoundError("the connector returned no file")
+    return Path(paths[0])
 
 
 def _refuse_batches(files: list[FileData]) -> None:
@@ -199,13 +202,13 @@ def _refuse_batches(files: list[FileData]) -> None:
 
     if any(isinstance(file_data, BatchFileData) for file_data in files):
         raise NotImplementedError(
-            "it hands over rows in batches, which cannot be followed one by one; use the kind sql "
-            "where that reaches them"
+            "it returns rows in batches, whose rows cannot be listed one by one; use the kind sql "
+            "if it supports the database"
         )
 
 
-def _refuse_cut_spaces(files: list[FileData], config: Any) -> None:
-    """Confluence stops silently at so many pages of a space, a hundred unless told otherwise."""
+def _refuse_truncated_spaces(files: list[FileData], config: Any) -> None:
+    """Confluence silently stops at a number of pages in each space, by default 100."""
     limit = getattr(config, "max_num_of_docs_from_each_space", None)
     if limit is not None:
         spaces = Counter((file.metadata.record_locator or {}).get("space_id") for file in files)
@@ -213,27 +216,27 @@ def _refuse_cut_spaces(files: list[FileData], config: Any) -> None:
         if full:
             raise OverflowError(
                 f"the space {full[0]} has {limit} documents or more; raise "
-                "max_num_of_docs_from_each_space under index above what it has"
+                "max_num_of_docs_from_each_space under index above that number"
             )
 
 
 def _refuse_missing_folder(settings: ConnectorSettings) -> None:
-    """The connector `local` lists a folder that is not there as an empty one."""
+    """Refuse a missing folder, which the connector `local` would list as an empty one."""
     folder = settings.index.get("input_path")
     if settings.connector == LOCAL and isinstance(folder, str) and not Path(folder).exists():
-        raise FileNotFoundError(f"there is nothing at {folder}")
+        raise FileNotFoundError(f"the folder {folder} does not exist")
 
 
-def _refuse_way_out(file_data: FileData) -> None:
-    """A path of a source is a place below the download's folder, or it is not taken."""
+def _refuse_outside_path(file_data: FileData) -> None:
+    """Refuse a file whose path is outside the download folder."""
     names = file_data.source_identifiers
     if names is not None and ".." in PurePosixPath(names.relative_path).parts:
-        raise ValueError("its path leads out of the folder")
+        raise ValueError("its path is outside the download folder")
 
 
 @contextmanager
 def _logged_errors() -> Iterator[list[str]]:
-    """The errors that the package logs within the block, but those about permissions."""
+    """The errors that the package logs within the block, except errors about permissions."""
     handler = _ErrorCollector()
     logger = logging.getLogger(PACKAGE)
     logger.addHandler(handler)
@@ -249,18 +252,18 @@ class _ErrorCollector(logging.Handler):
         self.messages: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keep a message. A failed request for permissions costs one document and no listing."""
+        """Store a message. Errors about permissions affect one document and not the listing."""
         message = record.getMessage()
         if "permission" not in message.lower():
             self.messages.append(message)
 
 
-def _missing_package(error: BaseException | None) -> ImportError | None:
-    """The import that failed, if that is behind an error: connectors like to wrap it."""
+def _find_import_error(error: BaseException | None) -> ImportError | None:
+    """The ImportError that caused an error, which connectors often wrap in another one."""
     while error is not None and not isinstance(error, ImportError):
         error = error.__cause__ or error.__context__
     return error
 
 
-def _reason(error: Exception) -> str:
+def _describe_error(error: Exception) -> str:
     return " ".join(str(error).split()) or type(error).__name__

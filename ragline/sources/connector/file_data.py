@@ -1,7 +1,7 @@
-"""What a connector says of a file, as what Ragline knows of a document.
+"""Converts the `FileData` of a connector to a listed document, metadata and principals.
 
-Connectors describe files by `FileData` of unstructured-ingest, which is taken as it is given and
-never trusted to be complete. How they are run is `connection`.
+`FileData` is the description of a file in unstructured-ingest. Any part of it may be missing.
+`connection` runs the connectors.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ from ragline.storable_text import clean_value
 if TYPE_CHECKING:
     from unstructured_ingest.data_types.file_data import FileData, FileDataSourceMetadata
 
-# These name the readers of every file, so one without them is a request that failed.
-NAMING_READERS = frozenset({"confluence", "google_drive", "onedrive", "sharepoint"})
-# It answers a failed request with fewer readers, which cannot be told from a revocation.
-UNTRUSTED = frozenset({"box"})
+# These state the principals of every file. A file without them means a failed request.
+STATING_PRINCIPALS = frozenset({"confluence", "google_drive", "onedrive", "sharepoint"})
+# After a failed request it states fewer principals, which looks like a revocation.
+UNRELIABLE = frozenset({"box"})
 PREFIXES = {"users": "user:", "groups": "group:", "access_classes": "access-class:"}
 
 
 def name_files(found: Iterable[FileData]) -> Iterator[tuple[str, FileData]]:
-    """Every file with a document id: its path, or its identifier where it has none.
+    """Yield every file with its document id: the path, or the identifier of a file without one.
 
-    Files that share a path, which some storages allow, have their identifier behind it.
+    Some storages allow several files with one path. Their ids end with the identifier.
     """
-    paths = [(_path_of(file_data), file_data) for file_data in found]
+    paths = [(_read_path(file_data), file_data) for file_data in found]
     counts = Counter(path for path, _ in paths)
     for path, file_data in paths:
         unique = path if counts[path] == 1 else f"{path} ({file_data.identifier})"
@@ -43,12 +43,15 @@ def name_files(found: Iterable[FileData]) -> Iterator[tuple[str, FileData]]:
 def describe_file(
     document_id: str, file_data: FileData, *, use_permissions: bool
 ) -> ListedDocument:
-    """A file as it is listed. Its version changes with its readers too."""
+    """The listing entry of a file. Its version also changes with its principals."""
     metadata = file_data.metadata
     return ListedDocument(
         document_id=document_id,
         version=fingerprint(
-            {"content": _stamp(metadata), "readers": _spell_readers(file_data, use_permissions)}
+            {
+                "content": _describe_content(metadata),
+                "readers": _describe_principals(file_data, use_permissions),
+            }
         ),
         size_bytes=metadata.filesize_bytes,
         changed_at=read_timestamp(metadata.date_modified),
@@ -56,7 +59,7 @@ def describe_file(
 
 
 def read_metadata(file_data: FileData) -> dict[str, Any]:
-    """The file's name and URL, and what the connector locates it by, as far as that is flat."""
+    """The name and the URL of a file, and the simple values of its locator in the connector."""
     located = {
         name: value
         for name, value in (file_data.metadata.record_locator or {}).items()
@@ -64,80 +67,82 @@ def read_metadata(file_data: FileData) -> dict[str, Any]:
     }
     names = file_data.source_identifiers
     url = file_data.metadata.url
-    own = {
+    described = {
         "connector": file_data.connector_type,
         "filename": None if names is None else names.filename,
         "url": None if url is None else re.sub(r"://[^/@\s]*@", "://", url),
     }
-    known = {name: value for name, value in own.items() if value}
+    known = {name: value for name, value in described.items() if value}
     readable: dict[str, Any] = json_value({**located, **known})
     return readable
 
 
 def read_principals(file_data: FileData) -> tuple[str, ...] | None:
-    """Who may read a file: `user:…`, `group:…` and `access-class:…` with the source's own ids.
+    """Who may read a file: `user:…`, `group:…` and `access-class:…` with the ids of the source.
 
-    None when the connector never says, which leaves it to the source's settings.
+    None when the connector never states permissions; the settings of the source then decide.
 
     Raises:
-        PermissionsUnavailableError: the connector names readers, and not this time or not in a
-            form that is understood. Neither a revocation nor everybody's right follows from that.
+        PermissionsUnavailableError: the connector states permissions for other files, but not for
+            this one, or in an unknown form. The file must not become readable or unreadable then.
     """
-    stated = file_data.metadata.permissions_data
+    permissions = file_data.metadata.permissions_data
     connector = file_data.connector_type
-    if connector in UNTRUSTED:
-        raise _unavailable(connector, "it does not tell a failed request from a revocation")
-    if stated is None and connector in NAMING_READERS:
-        raise _unavailable(connector, "it could not be had this time")
-    if stated is None or _is_file_mode(stated):
+    if connector in UNRELIABLE:
+        raise _make_permissions_error(connector, "a failed request looks like a revocation")
+    if permissions is None and connector in STATING_PRINCIPALS:
+        raise _make_permissions_error(connector, "the connector did not return it this time")
+    if permissions is None or _is_file_mode(permissions):
         return None
-    readings = [entry["read"] for entry in stated if "read" in entry]
-    if len(readings) != 1 or not _is_understood(readings[0]):
-        raise _unavailable(connector, "it comes in a form that is not understood")
+    grants = [entry["read"] for entry in permissions if "read" in entry]
+    if len(grants) != 1 or not _is_valid_grant(grants[0]):
+        raise _make_permissions_error(connector, "it has an unknown form")
     return tuple(
         sorted(
             clean_value(f"{PREFIXES[bucket]}{principal}")
-            for bucket, principals in readings[0].items()
+            for bucket, principals in grants[0].items()
             for principal in set(principals)
         )
     )
 
 
-def _is_file_mode(stated: list[dict[str, Any]]) -> bool:
-    """Whether all that is said is a mode of Unix or Git, which names nobody."""
-    return stated != [] and all(entry.keys() == {"mode"} for entry in stated)
+def _is_file_mode(permissions: list[dict[str, Any]]) -> bool:
+    """Whether the permissions are only a mode of Unix or Git, which names no principals."""
+    return permissions != [] and all(entry.keys() == {"mode"} for entry in permissions)
 
 
-def _is_understood(reading: Any) -> bool:
-    """Whether it is of the form {"users": [id, …], "groups": […], "access_classes": […]}."""
-    return isinstance(reading, Mapping) and all(
+def _is_valid_grant(grant: Any) -> bool:
+    """Whether it has the form {"users": [id, …], "groups": […], "access_classes": […]}."""
+    return isinstance(grant, Mapping) and all(
         bucket in PREFIXES
         and isinstance(principals, list)
         and all(isinstance(principal, str) and principal for principal in principals)
-        for bucket, principals in reading.items()
+        for bucket, principals in grant.items()
     )
 
 
-def _unavailable(connector: str, reason: str) -> PermissionsUnavailableError:
+def _make_permissions_error(connector: str, reason: str) -> PermissionsUnavailableError:
     return PermissionsUnavailableError(
-        f"who may read this is not known from the connector {connector}: {reason}; mend its "
-        "access, or set use_permissions: false and state principals in the configuration"
+        f"the connector {connector} does not say who may read this: {reason}; repair its access, "
+        "or set use_permissions: false and state principals in the configuration"
     )
 
 
-def _path_of(file_data: FileData) -> str:
+def _read_path(file_data: FileData) -> str:
     names = file_data.source_identifiers
     path = None if names is None else names.rel_path or names.fullpath
     return (path or "").lstrip("/") or str(file_data.identifier)
 
 
-def _stamp(metadata: FileDataSourceMetadata) -> list[Any]:
-    """What changes with the content; where the file lies, if the connector tells nothing else."""
-    told = [metadata.version, metadata.date_modified]
-    return [*told, metadata.filesize_bytes] if any(told) else [json_value(metadata.record_locator)]
+def _describe_content(metadata: FileDataSourceMetadata) -> list[Any]:
+    """Values that change with the content; the locator if the connector states no other."""
+    values = [metadata.version, metadata.date_modified]
+    return (
+        [*values, metadata.filesize_bytes] if any(values) else [json_value(metadata.record_locator)]
+    )
 
 
-def _spell_readers(file_data: FileData, use_permissions: bool) -> list[str] | str | None:
+def _describe_principals(file_data: FileData, use_permissions: bool) -> list[str] | str | None:
     if not use_permissions:
         return None
     try:

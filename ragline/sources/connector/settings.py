@@ -1,4 +1,4 @@
-"""What the configuration says of a connector. What a connector allows is known by itself alone."""
+"""The settings of a source of kind `connector`. The connector checks its own settings later."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import Any, Literal
 from pydantic import Field, JsonValue, ValidationInfo, field_validator
 
 from ragline.sources.files.ignored_files import IgnoredNames
-from ragline.sources.settings import Duration, SourceSettings, unrepeated_fault
+from ragline.sources.settings import Duration, SourceSettings, masked_error
 
-# The only connector that asks no other machine.
+# The only connector that does not use another machine.
 LOCAL = "local"
-# Names of settings whose values nobody would call public.
+# Names of settings whose values are secrets.
 SECRET_NAME = re.compile(
     r"(secret|password|passphrase|token|api_?key|private_key|access_config|connection_string)$",
     re.IGNORECASE,
@@ -24,10 +24,10 @@ PASSWORD_IN_URL = re.compile(r"://[^/@\s]*:[^/@\s]*@")
 
 
 class ConnectorSettings(SourceSettings):
-    """A connector by its type, and its own settings under its own names for them.
+    """The type of a connector, and its settings by the names of unstructured-ingest.
 
-    `connection`, `index` and `download` are the connector's connection, indexer and downloader
-    settings. Its access settings come from the environment, through `credentials`.
+    `connection`, `index` and `download` are the settings of the connector's connection, indexer and
+    downloader. Its access settings come from the environment through `credentials`.
     """
 
     kind: Literal["connector"]
@@ -65,37 +65,37 @@ class ConnectorSettings(SourceSettings):
 
     @field_validator("connection", "index", "download")
     @classmethod
-    def _refuse_secrets(cls, stated: dict[str, JsonValue]) -> dict[str, JsonValue]:
-        for name, value in stated.items():
+    def _refuse_secrets(cls, values: dict[str, JsonValue]) -> dict[str, JsonValue]:
+        for name, value in values.items():
             if SECRET_NAME.search(name):
-                raise unrepeated_fault(
+                raise masked_error(
                     f"{name} is a secret; name its environment variable in credentials"
                 )
             if isinstance(value, str) and PASSWORD_IN_URL.search(value):
-                raise unrepeated_fault(
-                    f"{name} holds a password; name its environment variable in credentials"
+                raise masked_error(
+                    f"{name} contains a password; name its environment variable in credentials"
                 )
-        return stated
+        return values
 
     @field_validator("index")
     @classmethod
     def _resolve(cls, index: dict[str, JsonValue], info: ValidationInfo) -> dict[str, JsonValue]:
-        """The folder of the connector `local` is relative to the configuration's folder."""
-        stated = index.get("input_path")
-        if not isinstance(stated, str):
+        """The path of the connector `local` is relative to the configuration's folder."""
+        path = index.get("input_path")
+        if not isinstance(path, str):
             return index
         folder = (info.context or {}).get("folder", Path.cwd())
-        return {**index, "input_path": str((folder / Path(stated).expanduser()).resolve())}
+        return {**index, "input_path": str((folder / Path(path).expanduser()).resolve())}
 
     @property
     def address(self) -> str:
-        """The connector's type, and where it points as far as its settings say."""
-        stated: Mapping[str, Any] = {**self.connection, **self.index}
-        places = (stated.get(name) for name in ("url", "site", "remote_url", "input_path"))
-        place = next((place for place in places if isinstance(place, str)), "")
-        return f"{self.connector} {re.sub(r'://[^/@]*@', '://', place)}".rstrip()
+        """The type of the connector, and its URL or path when its settings contain one."""
+        settings: Mapping[str, Any] = {**self.connection, **self.index}
+        locations = (settings.get(name) for name in ("url", "site", "remote_url", "input_path"))
+        location = next((value for value in locations if isinstance(value, str)), "")
+        return f"{self.connector} {re.sub(r'://[^/@]*@', '://', location)}".rstrip()
 
     @property
     def is_local(self) -> bool:
-        """Whether the connector reads a folder of this machine."""
+        """Whether the connector reads a folder on this machine."""
         return self.connector == LOCAL

@@ -1,7 +1,7 @@
-"""Files behind a connector as a source: listing, reading, probing.
+"""The source of kind `connector`: the files that a connector of unstructured-ingest reaches.
 
-What a listing found is kept in the source's notes, because a connector downloads what its indexer
-described, and whoever reads may be another process.
+A listing saves the description of each file in the state of the source: the downloader needs the
+description from the indexer, and the fetch may run in another process.
 """
 
 from __future__ import annotations
@@ -24,14 +24,21 @@ from ragline.sources.connector.file_data import (
 from ragline.sources.connector.settings import ConnectorSettings
 from ragline.sources.files.ignored_files import IgnoredFiles
 from ragline.sources.json_values import json_value
-from ragline.sources.protocol import FailedFetch, FetchedDocument, ListedDocument, SourceContext
+from ragline.sources.protocol import (
+    FailedFetch,
+    FetchedDocument,
+    FetchResult,
+    ListedDocument,
+    SourceContext,
+)
 
 if TYPE_CHECKING:
     from unstructured_ingest.data_types.file_data import FileData
     from unstructured_ingest.interfaces import Downloader
 
+# Keys of the saved state.
 PROBE = "probe"
-DOCUMENT = "document:"
+DOCUMENT_PREFIX = "document:"
 
 
 class ConnectorSource:
@@ -39,22 +46,20 @@ class ConnectorSource:
 
     def __init__(self, settings: ConnectorSettings, context: SourceContext) -> None:
         self._settings = settings
-        self._home = context.home
-        self._notes = context.notes
+        self._folder = context.folder
+        self._state = context.state
         self._ignored = IgnoredFiles(settings.ignore_files)
 
     def list_documents(self) -> Iterator[ListedDocument]:
-        """Yield every file, once the connector has come to its end.
+        """Yield every file, after the connector has listed all of them.
 
         Raises:
-            SourceUnavailableError: the connector cannot be used, failed, or left something out.
+            SourceUnavailableError: the connector cannot be used, failed, or left files out.
         """
         yield from self._list()
 
-    def fetch_documents(
-        self, document_ids: Collection[str]
-    ) -> Iterator[FetchedDocument | FailedFetch]:
-        """Yield the named files, one download after the other.
+    def fetch_documents(self, document_ids: Collection[str]) -> Iterator[FetchResult]:
+        """Yield the named files, one download after another.
 
         Raises:
             SourceUnavailableError: the connector cannot be used at all.
@@ -63,26 +68,24 @@ class ConnectorSource:
         downloader = connection.open_downloader()
         for document_id in document_ids:
             try:
-                answer: FetchedDocument | FailedFetch = self._fetch(
-                    connection, downloader, document_id
-                )
+                result: FetchResult = self._fetch(connection, downloader, document_id)
             except DocumentError as error:
-                answer = FailedFetch(document_id, error)
-            yield answer
+                result = FailedFetch(document_id, error)
+            yield result
 
     def probe(self) -> str:
-        """A hash of the listing, or that of the last one while `list_every` has not passed.
+        """A hash of a new listing, or of the last listing until `list_every` has passed.
 
         Raises:
             SourceUnavailableError: as for a listing.
         """
-        note = self._notes.read(PROBE)
-        if note is None or self._settings.is_local or self._is_old(note["listed_at"]):
+        saved = self._state.read(PROBE)
+        if saved is None or self._settings.is_local or self._is_old(saved["listed_at"]):
             return _hash(self._list())
-        return str(note["hash"])
+        return str(saved["hash"])
 
     def ignores(self, document_id: str) -> bool:
-        """Whether a file of this id is never listed, as tools leave it for themselves."""
+        """Whether listings leave this id out, because tools create such files for their own use."""
         return self._ignored.ignores(document_id)
 
     def _is_old(self, listed_at: str) -> bool:
@@ -97,28 +100,31 @@ class ConnectorSource:
             describe_file(document_id, file_data, use_permissions=use_permissions)
             for document_id, file_data in files.items()
         ]
-        self._remember(files, _hash(listed))
+        self._save_listing(files, _hash(listed))
         return listed
 
-    def _remember(self, files: Mapping[str, FileData], probe: str) -> None:
-        known = self._notes.read_all()
-        notes = {DOCUMENT + document_id: _spell(file) for document_id, file in files.items()}
-        notes[PROBE] = {"hash": probe, "listed_at": datetime.now(UTC).isoformat()}
-        self._notes.write_all(
-            {key: value for key, value in notes.items() if known.get(key) != value}
+    def _save_listing(self, files: Mapping[str, FileData], probe: str) -> None:
+        saved = self._state.read_all()
+        values = {
+            DOCUMENT_PREFIX + document_id: _encode_file_data(file)
+            for document_id, file in files.items()
+        }
+        values[PROBE] = {"hash": probe, "listed_at": datetime.now(UTC).isoformat()}
+        self._state.write_all(
+            {key: value for key, value in values.items() if saved.get(key) != value}
         )
-        self._notes.keep_only(notes)
+        self._state.delete_others(values)
 
     def _fetch(
         self, connection: Connection, downloader: Downloader, document_id: str
     ) -> FetchedDocument:
-        file_data = self._recall(document_id)
+        file_data = self._read_file_data(document_id)
         principals = read_principals(file_data) if self._settings.use_permissions else None
         limit = self._settings.max_document_bytes
         if (file_data.metadata.filesize_bytes or 0) > limit:
             raise DocumentTooLargeError(f"the file is larger than {limit} bytes")
-        self._home.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=self._home) as folder:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=self._folder) as folder:
             file = connection.download(downloader, file_data, Path(folder))
         return FetchedDocument(
             document_id=document_id,
@@ -128,21 +134,21 @@ class ConnectorSource:
             principals=principals,
         )
 
-    def _recall(self, document_id: str) -> FileData:
-        # The package is the extra `connectors`; a connection was opened before.
+    def _read_file_data(self, document_id: str) -> FileData:
+        # From the extra `connectors`, which is installed because a connection is open.
         from unstructured_ingest.data_types.file_data import FileData
 
-        note = self._notes.read(DOCUMENT + document_id)
-        if note is None:
+        saved = self._state.read(DOCUMENT_PREFIX + document_id)
+        if saved is None:
             raise DocumentUnreadableError("it is not in the last listing")
-        return FileData.model_validate(note)
+        return FileData.model_validate(saved)
 
 
-def _spell(file_data: FileData) -> dict[str, Any]:
-    """A description as a note, without the moment at which it was made."""
-    spelled: dict[str, Any] = json_value(file_data.model_dump(mode="json"))
-    spelled["metadata"].pop("date_processed", None)
-    return spelled
+def _encode_file_data(file_data: FileData) -> dict[str, Any]:
+    """The description of a file as JSON, without the time of the description."""
+    encoded: dict[str, Any] = json_value(file_data.model_dump(mode="json"))
+    encoded["metadata"].pop("date_processed", None)
+    return encoded
 
 
 def _hash(listed: Iterable[ListedDocument]) -> str:

@@ -1,7 +1,7 @@
-"""Files that are no documents: what tools leave beside documents for themselves.
+"""Files that are not documents: tools create them next to documents for their own use.
 
-Lock files, backups, unfinished downloads, and the system's own files, by their names. A setting
-changes which; files that only point to a document elsewhere are refused by `ragline.parsing`.
+They are lock files, backups, unfinished downloads and system files, recognised by name. A setting
+changes the names. `ragline.parsing.placeholders` recognises files that only point to a document.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import Annotated
 from pathspec import GitIgnoreSpec
 from pydantic import AfterValidator
 
-# Names of files, then of folders (with a slash), by the tool that makes them. Letters are
-# compared without case. A name that also is an ordinary document's is not here (`*.old`, `*.lock`).
+# Names of files, then of folders (with a slash), by the tool that creates them. Case does not
+# matter. Names that ordinary documents also have are not in the list (`*.old`, `*.lock`).
 IGNORED_FILES = (
     # Office programs: locks, unfinished and automatic copies.
     *("~$*", ".~lock.*#", "~*.tmp", "*.wbk", "*.xlk", "*.laccdb", "*.ldb"),
@@ -23,7 +23,7 @@ IGNORED_FILES = (
     # Editors: backups, locks, swap files.
     *("*~", "#*#", ".#*", "*.bak", "*.bak[0-9]", "*.backup", "*.swp", "*.swo", "*.swn", "*.swx"),
     *("*.un~", "*.kate-swp", "*.orig", "*.rej"),
-    # What is being written or downloaded.
+    # Unfinished writes and downloads.
     *("*.tmp", "*.temp", "*.part", "*.partial", "*.crdownload", "*.download", "*.opdownload"),
     *(
         "*.filepart",
@@ -47,7 +47,7 @@ IGNORED_FILES = (
 
 
 def check_names(ignored: bool | tuple[str, ...]) -> bool | tuple[str, ...]:
-    """Refuse what can match no name."""
+    """Refuse a pattern that cannot match a name."""
     for pattern in () if isinstance(ignored, bool) else ignored:
         if not pattern.strip("/") or "/" in pattern.removesuffix("/"):
             raise ValueError(
@@ -61,34 +61,36 @@ IgnoredNames = Annotated[bool | tuple[str, ...], AfterValidator(check_names)]
 
 
 class IgnoredFiles:
-    """Which files a source ignores by their names.
+    """Which files a source ignores by name.
 
-    `ignored` is True for IGNORED_FILES, False for none, or patterns instead of them. An `include`
-    pattern that itself names such a file or folder (`*.bak`, `Thumbs.db`) takes it all the same.
+    `ignored` is True for IGNORED_FILES, False to ignore no file, or other patterns. An `include`
+    pattern that names such a file or folder (`*.bak`, `Thumbs.db`) includes it again.
     """
 
     def __init__(self, ignored: bool | Sequence[str], include: Sequence[str] = ()) -> None:
-        stated = (IGNORED_FILES if ignored else ()) if isinstance(ignored, bool) else ignored
-        self._files = _compile(name for name in stated if not name.endswith("/"))
-        self._folders = _compile(name[:-1] for name in stated if name.endswith("/"))
-        named = [pattern for pattern in include if any(map(self._has_name, pattern.split("/")))]
-        self._named = GitIgnoreSpec.from_lines(named) if named else None
+        patterns = (IGNORED_FILES if ignored else ()) if isinstance(ignored, bool) else ignored
+        self._files = _compile(name for name in patterns if not name.endswith("/"))
+        self._folders = _compile(name[:-1] for name in patterns if name.endswith("/"))
+        included = [
+            pattern for pattern in include if any(map(self._matches_name, pattern.split("/")))
+        ]
+        self._included = GitIgnoreSpec.from_lines(included) if included else None
 
     def ignores_folder(self, name: str) -> bool:
-        """Whether no file in a folder of this name need be looked at."""
-        return self._named is None and self._folders.fullmatch(name) is not None
+        """Whether all files in a folder of this name are ignored."""
+        return self._included is None and self._folders.fullmatch(name) is not None
 
     def ignores(self, path: str) -> bool:
-        """Whether a file is ignored, for its own name or for that of a folder above it."""
+        """Whether a file is ignored because of its name or the name of a folder above it."""
         *folders, name = path.split("/")
         if not self._files.fullmatch(name) and not any(map(self._folders.fullmatch, folders)):
             return False
-        return self._named is None or not self._named.match_file(path)
+        return self._included is None or not self._included.match_file(path)
 
-    def _has_name(self, name: str) -> bool:
+    def _matches_name(self, name: str) -> bool:
         return bool(self._files.fullmatch(name) or self._folders.fullmatch(name))
 
 
 def _compile(names: Iterable[str]) -> re.Pattern[str]:
-    """One pattern for many names; that of none matches nothing."""
+    """One pattern for all names. Without names it matches nothing."""
     return re.compile("|".join(map(translate, names)) or r"(?!)", re.IGNORECASE)

@@ -1,6 +1,6 @@
-"""Paths below a source's root: which are taken, and what id a path has.
+"""Paths below the root of a source: which paths are documents, and the id of each path.
 
-For the kinds whose documents are files: `files` and `git`.
+The kinds `files` and `git` use it.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ EVERYTHING = ("**/*",)
 
 
 class PathPatterns:
-    """Which paths a source takes.
+    """Which paths are documents of a source.
 
-    Patterns are those of `.gitignore`: `**` crosses folders, and a pattern without a slash
-    matches the name at any depth. A file is taken when an `include` pattern matches it and no
-    `exclude` pattern does. Names that begin with a dot are left out unless an `include` pattern
-    itself names one. What is `ignored` is `ignored_files`.
+    Patterns have the syntax of `.gitignore`: `**` crosses folders, and a pattern without a slash
+    matches the name at any depth. A file matches when an `include` pattern matches and no
+    `exclude` pattern does. Hidden names (with a leading dot) do not match, unless an `include`
+    pattern contains such a name. `ignored` is the argument of `IgnoredFiles`.
     """
 
     def __init__(
@@ -34,39 +34,39 @@ class PathPatterns:
         self._ignored = IgnoredFiles(ignored, include)
         self._included = GitIgnoreSpec.from_lines(include)
         self._excluded = GitIgnoreSpec.from_lines(exclude)
-        self._takes_all = tuple(include) == EVERYTHING
+        self._includes_all = tuple(include) == EVERYTHING
         self._excludes_none = not exclude
-        self._takes_hidden = any(
+        self._includes_hidden = any(
             part.startswith(".") for pattern in include for part in pattern.split("/")
         )
 
-    def hides(self, name: str) -> bool:
-        """Whether a file or folder of this name is left out with all that is in it."""
-        return name.startswith(".") and not self._takes_hidden
+    def is_hidden(self, name: str) -> bool:
+        """Whether a file or folder of this name, with its contents, is left out as hidden."""
+        return name.startswith(".") and not self._includes_hidden
 
     def skips_folder(self, name: str) -> bool:
-        """Whether a folder of this name, which is not hidden, need not be looked into."""
+        """Whether a folder of this name contains ignored files only."""
         return self._ignored.ignores_folder(name)
 
     def ignores(self, path: str) -> bool:
-        """Whether a path is that of a file which tools leave for themselves."""
+        """Whether a path is that of a file which tools create for their own use."""
         return self._ignored.ignores(path)
 
-    def match(self, path: str) -> bool:
-        """Whether the patterns take a path none of whose names is hidden."""
-        is_included = self._takes_all or self._included.match_file(path)
-        is_taken = is_included and (self._excludes_none or not self._excluded.match_file(path))
-        return is_taken and not self._ignored.ignores(path)
+    def matches_visible(self, path: str) -> bool:
+        """Whether a path without hidden names matches."""
+        is_included = self._includes_all or self._included.match_file(path)
+        is_matched = is_included and (self._excludes_none or not self._excluded.match_file(path))
+        return is_matched and not self._ignored.ignores(path)
 
-    def take(self, path: str) -> bool:
-        """Whether a path is taken, from its whole alone."""
-        return not any(map(self.hides, path.split("/"))) and self.match(path)
+    def matches(self, path: str) -> bool:
+        """Whether a path matches, hidden names included."""
+        return not any(map(self.is_hidden, path.split("/"))) and self.matches_visible(path)
 
 
 def encode_path(path: str) -> str:
-    """A path as an id that is valid Unicode; nearly every path as it is.
+    """The id of a path, in valid Unicode. A path that is UTF-8 is unchanged.
 
-    In a path that is not UTF-8, the bytes that are not become `%XX`, and a `%` becomes `%25`.
+    In another path, each invalid byte becomes `%XX`, and `%` becomes `%25`.
     """
     if is_unicode(path):
         return path
@@ -78,10 +78,10 @@ def encode_path(path: str) -> str:
 
 
 def decode_path(document_id: str) -> str:
-    """The path that `encode_path` made an id of, if it was one that is not UTF-8."""
+    """The path of an id that `encode_path` made from a path that is not UTF-8."""
     return os.fsdecode(unquote_to_bytes(document_id))
 
 
 def is_unicode(text: str) -> bool:
-    """Whether a text that came as bytes (`surrogateescape`) was valid UTF-8."""
+    """Whether a text that was decoded with `surrogateescape` was valid UTF-8."""
     return text.isascii() or not any("\udc80" <= character <= "\udcff" for character in text)

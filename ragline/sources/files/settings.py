@@ -1,4 +1,4 @@
-"""The settings of sources that are files: a folder of files, or one file, at any fsspec URL."""
+"""The settings of sources at an fsspec URL: a folder of files, or one file."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pydantic import Field, JsonValue, field_validator
 
 from ragline.sources.files.ignored_files import IgnoredNames
 from ragline.sources.files.paths import EVERYTHING
-from ragline.sources.settings import LocatedSettings, unrepeated_fault
+from ragline.sources.settings import LocatedSettings, masked_error
 
 # Options of fsspec that are always secrets.
 SECRET_OPTIONS = frozenset(
@@ -17,11 +17,11 @@ SECRET_OPTIONS = frozenset(
 
 
 class StorageSettings(LocatedSettings):
-    """Files that lie anywhere fsspec reaches.
+    """Files at any URL that fsspec supports.
 
-    `storage` are fsspec's options of the storage that are no secrets, such as `endpoint_url` or
-    `anon`; those that are come from the environment, through `credentials`, under fsspec's names
-    for them. In a chained URL (`zip://::s3://…`) they belong to the last part.
+    `storage` contains the options of fsspec that are not secrets, such as `endpoint_url` or `anon`.
+    Secret options come from the environment through `credentials`, under their names in fsspec. In
+    a chained URL (`zip://::s3://…`) they apply to the last part.
     """
 
     storage: dict[str, JsonValue] = Field(
@@ -34,14 +34,12 @@ class StorageSettings(LocatedSettings):
     @classmethod
     def _refuse_secrets(cls, storage: dict[str, JsonValue]) -> dict[str, JsonValue]:
         for name in sorted(SECRET_OPTIONS & storage.keys()):
-            raise unrepeated_fault(
-                f"{name} is a secret; name its environment variable in credentials"
-            )
+            raise masked_error(f"{name} is a secret; name its environment variable in credentials")
         return storage
 
     @property
     def storage_options(self) -> dict[str, Any]:
-        """The keywords of fsspec for the whole chain of the `uri`, secrets included.
+        """The arguments of fsspec for all parts of the `uri`, including secrets.
 
         Raises:
             SourceUnavailableError: the environment lacks a secret.
@@ -53,7 +51,7 @@ class StorageSettings(LocatedSettings):
 
 
 class FilesSettings(StorageSettings):
-    """A folder of files. `include` and `exclude` are those of `PathPatterns`."""
+    """A folder of files. `include` and `exclude` are patterns of `PathPatterns`."""
 
     kind: Literal["files"]
     include: tuple[str, ...] = Field(

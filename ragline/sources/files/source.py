@@ -1,8 +1,8 @@
-"""Files under any fsspec URL: local folders, s3, gcs, azure, http, zip and others.
+"""The source of kind `files`: files below an fsspec URL (local, s3, gcs, azure, http, zip, …).
 
-A document's id is its path below the URL, with forward slashes. Local trees are walked by the
-operating system's own calls, which is what makes an unchanged tree of 10,000 files cheap; remote
-ones are `file_storage`'s.
+A document's id is its path below the URL, with forward slashes. Local folders are listed by calls
+of the operating system, because fsspec is too slow for 10,000 files. Remote folders are listed by
+`storage`.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ from ragline.sources.files.settings import FilesSettings
 from ragline.sources.files.storage import (
     CHANGED_KEYS,
     FileStorage,
+    make_unavailable_error,
     open_regular_file,
     open_storage,
     read_limited,
     read_version,
-    unavailable,
 )
-from ragline.sources.protocol import FailedFetch, FetchedDocument, ListedDocument
+from ragline.sources.protocol import FailedFetch, FetchedDocument, FetchResult, ListedDocument
 from ragline.sources.timestamps import read_timestamp
 from ragline.storable_text import clean_value
 
-# What is no longer there when it is looked at.
-VANISHED = (FileNotFoundError, NotADirectoryError)
-# Behind the id of a file that is not UTF-8, where the spelling of its path is another file's name.
-UNSPELLED = " (not UTF-8)"
-LONGEST_FAULT = 300
+# Errors for a file that was removed during the listing.
+REMOVED_ERRORS = (FileNotFoundError, NotADirectoryError)
+# Appended to the id of a file that is not UTF-8 when its encoded path is the name of another file.
+NOT_UTF8_SUFFIX = " (not UTF-8)"
+MAX_REASON_CHARS = 300
 
 
 class FilesSource:
@@ -43,15 +43,15 @@ class FilesSource:
     def __init__(self, settings: FilesSettings) -> None:
         self._settings = settings
         self._patterns = PathPatterns(settings.include, settings.exclude, settings.ignore_files)
-        self._listed = ""
+        self._listing_hash = ""
         self._unread_folders: list[str] = []
 
     def list_documents(self) -> Iterator[ListedDocument]:
-        """Yield every file that the patterns take, in order of id.
+        """Yield every file that the patterns match, in order of id.
 
         Raises:
-            SourceUnavailableError: the folder could not be read. One below it that cannot be read
-                costs what is in it alone.
+            SourceUnavailableError: the folder could not be read. A folder below it that cannot be
+                read only affects its own files.
         """
         root = self._settings.local_path
         files = self._list_remote() if root is None else self._list_local(root)
@@ -63,17 +63,15 @@ class FilesSource:
                 yield listed
         except (OSError, ValueError, ImportError) as error:
             raise self._unavailable(error) from error
-        self._listed = digest.hexdigest()
+        self._listing_hash = digest.hexdigest()
 
-    def fetch_documents(
-        self, document_ids: Collection[str]
-    ) -> Iterator[FetchedDocument | FailedFetch]:
+    def fetch_documents(self, document_ids: Collection[str]) -> Iterator[FetchResult]:
         """Yield the bytes of the named files, in the order given.
 
-        A file over the size limit is refused without reading it whole.
+        A file over the size limit is refused before all of it is read.
 
         Raises:
-            SourceUnavailableError: the storage went away; it would fail for every file.
+            SourceUnavailableError: the storage can no longer be reached.
         """
         storage = None if self._settings.local_path is not None else self._open_storage()
         read = self._read_local if storage is None else storage.read
@@ -83,7 +81,7 @@ class FilesSource:
             except DocumentError as error:
                 yield FailedFetch(document_id, error)
             except (OSError, ValueError) as error:
-                if storage is not None and _is_doubtful(error) and not storage.is_there():
+                if storage is not None and _may_be_storage_failure(error) and not storage.exists():
                     raise self._unavailable(error) from error
                 reason = getattr(error, "strerror", None) or str(error)
                 yield FailedFetch(document_id, DocumentUnreadableError(f"cannot be read: {reason}"))
@@ -91,14 +89,14 @@ class FilesSource:
                 yield FetchedDocument(document_id, content, document_id.rpartition("/")[2])
 
     def find_change_times(self, document_ids: Sequence[str]) -> Mapping[str, datetime]:
-        """When the folders changed that local files were last in: a removal shows there."""
+        """When the folders of local files last changed; a removal changes the folder."""
         root = self._settings.local_path
         if root is None:
             return {}
         times: dict[str, datetime] = {}
         folders: dict[str, datetime | None] = {}
         for document_id in document_ids:
-            folder = os.path.dirname(document_id)  # noqa: PTH120  ids are text, thousands of them
+            folder = os.path.dirname(document_id)  # noqa: PTH120  faster for thousands of ids
             if folder not in folders:
                 folders[folder] = _find_folder_change(root, folder)
             changed_at = folders[folder]
@@ -111,29 +109,29 @@ class FilesSource:
         return self._unread_folders
 
     def ignores(self, document_id: str) -> bool:
-        """Whether a file of this id is never listed, as tools leave it for themselves."""
+        """Whether listings leave this id out, because tools create such files for their own use."""
         return self._patterns.ignores(document_id)
 
     def probe(self) -> str:
-        """A hash of the listing: of ids and versions, not of contents."""
+        """A hash of the ids and versions in the listing."""
         for _ in self.list_documents():
             pass
-        return self._listed
+        return self._listing_hash
 
     def probe_listing(self) -> str:
-        """The hash of the listing that was read last."""
-        return self._listed
+        """The hash of the last listing."""
+        return self._listing_hash
 
     def _list_local(self, root: Path) -> Iterator[ListedDocument]:
-        """Yield a folder's files and then its folders'; links out of the tree are not followed.
+        """Yield the files below a folder. Symbolic links are not followed.
 
-        What vanishes meanwhile is not there. A folder below the root that cannot be read is
-        named as a document that fails.
+        Files that are removed during the listing are left out. A folder below the root that cannot
+        be read is listed as a document; fetching it fails.
         """
         if not root.is_dir():
-            raise FileNotFoundError(2, "there is no such folder", str(root))
-        start = len(os.path.join(root, ""))  # noqa: PTH118  with the slash behind it
-        # A list and no recursion: folders may be nested deeper than calls.
+            raise FileNotFoundError(2, "the folder does not exist", str(root))
+        start = len(os.path.join(root, ""))  # noqa: PTH118  with a trailing slash
+        # A list instead of recursion: folders may be nested deeper than the limit of recursion.
         open_folders = [iter(_read_folder(os.fspath(root)))]
         while open_folders:
             entry = next(open_folders[-1], None)
@@ -141,10 +139,10 @@ class FilesSource:
                 open_folders.pop()
                 continue
             path = entry.path[start:]
-            if self._patterns.hides(entry.name):
+            if self._patterns.is_hidden(entry.name):
                 continue
             if not _is_folder(entry):
-                if self._patterns.match(path):
+                if self._patterns.matches_visible(path):
                     yield from self._describe_entry(entry, path)
             elif not self._patterns.skips_folder(entry.name):
                 yield from self._enter_folder(entry, path, open_folders)
@@ -155,10 +153,10 @@ class FilesSource:
         path: str,
         open_folders: list[Iterator[os.DirEntry[str]]],
     ) -> Iterator[ListedDocument]:
-        """Put a folder's entries on top; yield it as a document where it cannot be read."""
+        """Push the entries of a folder; yield the folder as a document when it cannot be read."""
         try:
             open_folders.append(iter(_read_folder(folder.path)))
-        except VANISHED:
+        except REMOVED_ERRORS:
             return
         except OSError as error:
             folder_id = encode_path(path) + "/"
@@ -166,16 +164,16 @@ class FilesSource:
             yield ListedDocument(folder_id, f"unread: {error.strerror}")
 
     def _describe_entry(self, entry: os.DirEntry[str], path: str) -> Iterator[ListedDocument]:
-        """Yield the file that an entry is; nothing for what is none, or has vanished."""
+        """Yield the file of an entry; nothing for another type of entry or a removed file."""
         document_id = encode_path(path)
         if document_id != path and os.path.lexists(entry.path[: -len(path)] + document_id):
-            # Another file's name is just what this one's is spelled as.
-            document_id += UNSPELLED
+            # Another file has the encoded path as its name.
+            document_id += NOT_UTF8_SUFFIX
         try:
             if not entry.is_file(follow_symlinks=False):
                 return
             status = entry.stat(follow_symlinks=False)
-        except VANISHED:
+        except REMOVED_ERRORS:
             return
         except OSError as error:
             yield ListedDocument(document_id, f"unread: {error.strerror}")
@@ -201,26 +199,28 @@ class FilesSource:
             path = root / decode_path(document_id)
         if document_id.endswith("/"):
             with os.scandir(path):
-                raise OSError("the folder can be read again; it is listed by the next sync")
+                raise OSError("the folder can be read again; the next sync lists its files")
         with open_regular_file(path) as file:
             return read_limited(file, limit)
 
     def _list_remote(self) -> Iterator[ListedDocument]:
         storage = open_storage(self._settings)
         for path, details in storage.list_files():
-            if self._patterns.take(path):
+            if self._patterns.matches(path):
                 try:
                     listed = self._describe(storage, path, details)
                 except FileNotFoundError:
-                    continue  # it has vanished since
+                    continue  # it was removed during the listing
                 except OSError as error:
-                    if not storage.is_there():
+                    if not storage.exists():
                         raise
-                    listed = ListedDocument(clean_value(path), f"unread: {error}"[:LONGEST_FAULT])
+                    listed = ListedDocument(
+                        clean_value(path), f"unread: {error}"[:MAX_REASON_CHARS]
+                    )
                 yield listed
 
     def _describe(self, storage: FileStorage, path: str, details: dict[str, Any]) -> ListedDocument:
-        """A listed file; one of which the listing says too little is asked for by itself."""
+        """A listed file. Details that the listing lacks are requested for the file."""
         if read_version(details) is None:
             details |= storage.describe(path)
         limit = self._settings.max_document_bytes
@@ -235,11 +235,11 @@ class FilesSource:
         )
 
     def _unavailable(self, error: Exception) -> SourceUnavailableError:
-        return unavailable(self._settings, "cannot be listed", error)
+        return make_unavailable_error(self._settings, "cannot be listed", error)
 
 
 def _find_folder_change(root: Path, folder: str) -> datetime | None:
-    """When a folder's list of files changed last; where it is gone, that of the nearest above."""
+    """When a folder last changed; if it is missing, the nearest existing folder above it."""
     path = root / folder
     while not path.is_dir() and path != root:
         path = path.parent
@@ -258,9 +258,9 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir(follow_symlinks=False)
     except OSError:
-        return False  # asked once more as a file, it says what is wrong
+        return False  # its status as a file then raises the reason
 
 
-def _is_doubtful(error: Exception) -> bool:
-    """Whether a failure to read one file may be one of the whole storage."""
+def _may_be_storage_failure(error: Exception) -> bool:
+    """Whether a failure to read one file may concern the whole storage."""
     return not isinstance(error, FileNotFoundError | PermissionError)

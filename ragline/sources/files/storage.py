@@ -1,7 +1,7 @@
-"""Where remote files lie: any fsspec storage, with its secrets, its versions and its errors.
+"""Access to files through fsspec: opening a storage, listing, reading, versions and errors.
 
-What a source makes of the files is in `files` and `records`. Each listing, reading or probe
-opens the storage anew: fsspec keeps listings with an opened storage, and a kept listing is stale.
+The kinds `files` and `records` use it. Each listing, fetch and probe opens the storage again,
+because fsspec caches listings in an open storage and a cached listing is stale.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from ragline.fingerprints import hash_bytes
 from ragline.sources.files.settings import StorageSettings, read_protocol
 from ragline.sources.settings import LocatedSettings
 
-# What storages call the value that changes with the content; one is enough, the best first.
+# Names of a value that changes with the content. The first one found is used.
 TAG_KEYS = ("ETag", "etag", "md5", "md5Hash", "content_md5", "Content-MD5", "Digest", "checksum")
-# What changes with most changes of the content: together with the size, the next best.
+# Names of values that change with most changes of the content. They are used with the size.
 CHANGED_KEYS = ("mtime", "LastModified", "last_modified", "Last-Modified", "updated", "modified")
 STAMP_KEYS = (*CHANGED_KEYS, "created", "date_time", "CRC")
-# Storages without folders list everything below a prefix, a thousand files a request.
+# Storages without folders: they list all files below a prefix, a thousand per request.
 FLAT_PROTOCOLS = ("s3", "s3a")
 EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs", "http": "http", "https": "http"}
 EXTRAS |= dict.fromkeys(("az", "abfs", "abfss"), "azure")
@@ -33,23 +33,23 @@ EXTRAS |= dict.fromkeys(("az", "abfs", "abfss"), "azure")
 
 @dataclass(frozen=True)
 class FileStorage:
-    """An opened storage. Every failure of it is an OSError; paths are relative to `root`."""
+    """An open storage. Every failure raises OSError. Paths are relative to `root`."""
 
     file_system: Any
     root: str
     is_flat: bool
 
     def list_files(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Yield path and details of each file.
+        """Yield the path and the details of each file.
 
         Raises:
-            OSError: there is nothing, or a folder cannot be read.
+            OSError: the root does not exist, or a folder cannot be read.
         """
         with os_errors():
             if not self.file_system.exists(self.root):
-                raise FileNotFoundError(2, "there is nothing at this URL")
+                raise FileNotFoundError(2, "there is no file or folder at this URL")
             for path, details in self._find() if self.is_flat else self._walk():
-                # A name that ends with a slash is what consoles show as an empty folder.
+                # Consoles create objects whose names end with a slash to show empty folders.
                 if path and not path.endswith("/"):
                     yield path, details
 
@@ -58,14 +58,14 @@ class FileStorage:
             yield self._relative(name), details
 
     def _walk(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        # `find` skips the folders that it may not read, and the listing would look complete.
+        # `find` skips folders without permission, so the listing would look complete.
         for folder, _, files in self.file_system.walk(self.root, detail=True, on_error="raise"):
             prefix = self._relative(folder).rstrip("/")
             for name in sorted(files):
                 yield (f"{prefix}/{name}" if prefix else name), files[name]
 
-    def is_there(self) -> bool:
-        """Whether the storage answers, and has something at the URL."""
+    def exists(self) -> bool:
+        """Whether the storage answers and the root exists."""
         try:
             with os_errors():
                 return bool(self.file_system.exists(self.root))
@@ -73,22 +73,22 @@ class FileStorage:
             return False
 
     def describe(self, path: str = "") -> dict[str, Any]:
-        """What the storage says of one file, asked for by itself."""
+        """The details of one file, from a request of their own."""
         with os_errors():
             return dict(self.file_system.info(self._absolute(path)))
 
     def read(self, path: str, limit: int) -> bytes:
-        """The whole of a file.
+        """The content of a file.
 
         Raises:
-            DocumentTooLargeError: it is larger than `limit` bytes; it was not read whole.
+            DocumentTooLargeError: it has more than `limit` bytes; the rest was not read.
             OSError: it cannot be read.
         """
         with os_errors(), self.file_system.open(self._absolute(path), "rb") as file:
             return read_limited(file, limit)
 
     def hash(self, path: str, limit: int) -> str:
-        """A version for a file of which the storage keeps none, at the price of its bytes."""
+        """A version for a file without one in the storage. Reads the content."""
         with os_errors(), self.file_system.open(self._absolute(path), "rb") as file:
             return hash_bytes(file.read(limit + 1)).hex()
 
@@ -100,14 +100,14 @@ class FileStorage:
 
 
 def open_storage(settings: StorageSettings) -> FileStorage:
-    """The storage of a source's `uri`, with nothing remembered.
+    """Open the storage of a source's `uri`, without cached listings.
 
     Raises:
         OSError: it cannot be opened.
         ImportError: the package for this storage is not installed.
         SourceUnavailableError: the environment lacks a secret.
     """
-    import fsspec  # 0.1 s that reading a configuration must not pay
+    import fsspec  # takes 0.1 s; a process that only reads the configuration does not need it
 
     with os_errors():
         file_system, root = fsspec.core.url_to_fs(settings.uri, **settings.storage_options)
@@ -118,10 +118,10 @@ def open_storage(settings: StorageSettings) -> FileStorage:
 
 @contextmanager
 def open_stored_file(settings: StorageSettings) -> Iterator[BinaryIO]:
-    """The one file of a source's `uri`, decompressed where its name says that it is compressed.
+    """Open the file at a source's `uri`, decompressed when its suffix is that of a compressed file.
 
     Raises:
-        OSError, ImportError, SourceUnavailableError: as `open_storage`, also while it is read.
+        OSError, ImportError, SourceUnavailableError: as `open_storage`, also during reading.
     """
     import fsspec
 
@@ -134,13 +134,13 @@ def open_stored_file(settings: StorageSettings) -> Iterator[BinaryIO]:
 
 
 def open_regular_file(path: Path) -> BinaryIO:
-    """A file of this machine, opened for reading.
+    """Open a file of this machine for reading.
 
     Raises:
-        OSError: it cannot be read, or it is a folder, a pipe, a socket or a device: those may
-            never end, or keep the caller waiting for ever.
+        OSError: it cannot be read, or it is a folder, a pipe, a socket or a device, which may
+            have no end or block the caller.
     """
-    # O_NONBLOCK, as opening a pipe would wait for somebody who writes to it.
+    # With O_NONBLOCK, opening a pipe does not wait for a writer.
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
@@ -150,7 +150,7 @@ def open_regular_file(path: Path) -> BinaryIO:
 
 @contextmanager
 def os_errors() -> Iterator[None]:
-    """Turn the errors of storages, which have no class in common, into OSError."""
+    """Turn the errors of storages, which have no common class, into OSError."""
     try:
         yield
     except (OSError, ImportError, SourceUnavailableError, DocumentTooLargeError):
@@ -163,7 +163,7 @@ def read_limited(file: BinaryIO, limit: int) -> bytes:
     """The rest of an open file.
 
     Raises:
-        DocumentTooLargeError: there are more than `limit` bytes; they were not read whole.
+        DocumentTooLargeError: there are more than `limit` bytes; they were not all read.
     """
     size = getattr(file, "size", None)
     is_large = isinstance(size, int) and size > limit
@@ -174,7 +174,7 @@ def read_limited(file: BinaryIO, limit: int) -> bytes:
 
 
 def read_version(details: dict[str, Any]) -> str | None:
-    """The version in what a storage says of a file; None when it says nothing that would do."""
+    """The version in the details of a file; None when they contain no suitable value."""
     tag = next((str(details[key]) for key in TAG_KEYS if details.get(key)), None)
     stamps = [str(details[key]) for key in STAMP_KEYS if details.get(key)]
     if tag is None and stamps:
@@ -182,16 +182,16 @@ def read_version(details: dict[str, Any]) -> str | None:
     return tag
 
 
-def unavailable(
+def make_unavailable_error(
     settings: LocatedSettings, failure: str, error: Exception
 ) -> SourceUnavailableError:
-    """The error that says of a source's `uri` what failed and why, without any secret."""
-    place = getattr(error, "filename", None) or settings.uri
+    """The error of a source at a `uri`: what failed and why, without secrets."""
+    location = getattr(error, "filename", None) or settings.uri
     reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
     extra = EXTRAS.get(read_protocol(settings.uri.rpartition("::")[2]))
     if isinstance(error, ImportError) and extra is not None:
         reason = f"a package is not installed; install the extra: pip install 'ragline[{extra}]'"
-    message = f"source {settings.name}: {place} {failure}: {' '.join(reason.split())}"
+    message = f"source {settings.name}: {location} {failure}: {' '.join(reason.split())}"
     return SourceUnavailableError(_without_secrets(settings, message))
 
 

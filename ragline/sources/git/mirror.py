@@ -1,7 +1,7 @@
-"""A branch of a repository, kept as a bare repository in a source's folder.
+"""A local copy of one branch: a bare repository in the folder of the source.
 
-The mirror may vanish or break at any time: it is then made anew. Several processes may use one
-at once: they take turns in changing it, and a change takes away nothing that another one reads.
+The mirror may disappear or break at any time; it is then created again. Several processes may use
+it concurrently: a lock serialises changes, and a change removes no file that another process reads.
 """
 
 from __future__ import annotations
@@ -23,27 +23,28 @@ from ragline.sources.git.program import GitCommandError, GitProgram
 from ragline.storage.disk_errors import NO_SPACE, describe_full_disk, writing_to
 
 T = TypeVar("T")
-KEPT = "refs/ragline/branch"
+# The branch in the mirror.
+MIRROR_REF = "refs/ragline/branch"
 ATTEMPTS = 4
-ASKING_S = 60.0
-FETCHING_S = 3600.0
+QUERY_TIMEOUT_S = 60.0
+FETCH_TIMEOUT_S = 3600.0
 NAME_FILE = "ragline-name"
 FILE_MODES = (b"100644", b"100755")
 
 
 class MirrorBrokenError(GitCommandError):
-    """The mirror vanished, or lacks a part; the repository itself may be whole."""
+    """The mirror is missing or incomplete. The repository itself may be complete."""
 
 
 class Blob(NamedTuple):
-    """The content of a file, by its id, and its size."""
+    """The id and the size of a file's content."""
 
     blob_id: str
     size_bytes: int
 
 
 class Change(NamedTuple):
-    """When the branch got a commit that changed a path: seconds since 1970."""
+    """A path that a commit changed, and the time of the commit in seconds since 1970."""
 
     path: bytes
     committed_s: int
@@ -51,22 +52,22 @@ class Change(NamedTuple):
 
 @dataclass(frozen=True)
 class GitMirror:
-    """One branch of the repository at `uri`; `branch` None is the one that its HEAD names."""
+    """One branch of the repository at `uri`. `branch` is None for the branch of its HEAD."""
 
     program: GitProgram
-    home: Path
+    folder: Path
     uri: str
     branch: str | None
 
     def find_commit(self) -> str:
-        """The branch's commit, asked of the repository itself: one round trip.
+        """The commit of the branch, from one request to the repository.
 
         Raises:
-            GitCommandError: it does not answer, or has no such branch.
+            GitCommandError: the repository does not answer, or has no such branch.
         """
         answer = self.program.run(
             *("ls-remote", "--", self.uri, self._ref),
-            timeout_s=ASKING_S,
+            timeout_s=QUERY_TIMEOUT_S,
             advice="check uri and credentials",
         )
         for line in answer.decode("utf-8", "replace").splitlines():
@@ -77,53 +78,56 @@ class GitMirror:
             raise GitCommandError("its HEAD names no branch that exists; name one with `branch`")
         raise GitCommandError(f"there is no branch {self.branch!r}; name another with `branch`")
 
-    def update(self, *, mistrusted: str | None = None) -> str:
+    def update(self, *, broken: str | None = None) -> str:
         """Fetch the branch and return its commit.
 
-        A mirror that could not be read is `mistrusted`, by its name, and made anew, unless
-        another process has done so by now.
+        `broken` is the name of a mirror that could not be read. It is created again, unless
+        another process has already done so.
 
         Raises:
             GitCommandError: the repository does not answer, or has no such branch.
-            DiskFullError: there is no space for the mirror.
+            DiskFullError: the disk is too full for the mirror.
             OSError: the folder cannot be written to.
         """
         commit = self.find_commit()
-        with writing_to(self.home):
-            self.home.mkdir(parents=True, exist_ok=True)
-        with writing_to(self.home), FileLock(self.home / "mirror.lock", timeout=FETCHING_S):
-            is_mistrusted = mistrusted is not None and mistrusted == self.read_name()
-            if is_mistrusted or not self._try_fetch(commit):
-                self._make()
-            return self._kept_commit()
+        with writing_to(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+        with (
+            writing_to(self.folder),
+            FileLock(self.folder / "mirror.lock", timeout=FETCH_TIMEOUT_S),
+        ):
+            is_broken = broken is not None and broken == self.read_name()
+            if is_broken or not self._try_fetch(commit):
+                self._create()
+            return self._read_mirror_commit()
 
-    def persist(self, read: Callable[[str | None], T]) -> T:
-        """What `read` gives, which is called again when the mirror breaks under it.
+    def read_with_retry(self, read: Callable[[str | None], T]) -> T:
+        """Call `read` and return its result; call it again when the mirror breaks meanwhile.
 
-        `read` is told the name of the mirror to mistrust, for `update`.
+        `read` receives the name of the broken mirror, for `update`.
 
         Raises:
             MirrorBrokenError: the mirror broke each time.
         """
-        mistrusted = None
+        broken = None
         for _ in range(ATTEMPTS - 1):
             name = self.read_name()
             try:
-                return read(mistrusted)
+                return read(broken)
             except MirrorBrokenError:
-                # One of another name is another process's, or new: it is looked at first.
-                mistrusted = name if name == self.read_name() else None
-        return read(mistrusted)
+                # With another name it is a new mirror: read that one first.
+                broken = name if name == self.read_name() else None
+        return read(broken)
 
     def read_name(self) -> str:
-        """A name of the mirror that is there now; a mirror made anew has another one."""
+        """The name of the current mirror; "" without a mirror. Each new mirror has a new name."""
         try:
-            return (self._folder / NAME_FILE).read_text(encoding="utf-8")
+            return (self._repository / NAME_FILE).read_text(encoding="utf-8")
         except OSError:
             return ""
 
     def list_tree(self, commit: str) -> dict[bytes, Blob]:
-        """The files of a commit by path, in Git's order; no links and no submodules.
+        """The files of a commit by path, in Git's order, without links and submodules.
 
         Raises:
             MirrorBrokenError: the mirror lacks the commit or a part of it.
@@ -132,9 +136,9 @@ class GitMirror:
         return dict(_read_tree(output))
 
     def list_changes(self, old: str, new: str) -> list[list[Change]] | None:
-        """What each commit of the branch after `old` changed, the newest first.
+        """The changes of each commit of the branch after `old`, newest commit first.
 
-        A merge counts as one commit of the branch. None when `new` does not build on `old`.
+        A merge counts as one commit. None when `old` is not an ancestor of `new`.
         """
         try:
             self._run("merge-base", "--is-ancestor", old, new)
@@ -144,18 +148,18 @@ class GitMirror:
         return _read_log(self._run("log", *shape, f"{old}..{new}", "--"))
 
     def read_committed_s(self, commit: str) -> int:
-        """When a commit was made: seconds since 1970."""
+        """The time of a commit in seconds since 1970."""
         return int(self._run("log", "-1", "--format=%ct", commit, "--"))
 
     def read_blobs(self, blob_ids: Iterable[str]) -> Iterator[bytes | None]:
-        """Yield the bytes of each blob in turn; None for one that the mirror lacks.
+        """Yield the bytes of each blob in order; None for a blob that the mirror lacks.
 
         Ends early when the mirror cannot be read.
         """
-        process = self.program.start(*self._place, "cat-file", "--batch")
+        process = self.program.start(*self._git_dir, "cat-file", "--batch")
         try:
             for blob_id in blob_ids:
-                yield _ask(process, blob_id)
+                yield _read_blob(process, blob_id)
         except (MirrorBrokenError, OSError):
             return
         finally:
@@ -167,28 +171,28 @@ class GitMirror:
         return "HEAD" if self.branch is None else f"refs/heads/{self.branch}"
 
     @property
-    def _folder(self) -> Path:
-        return self.home / "mirror"
+    def _repository(self) -> Path:
+        return self.folder / "mirror"
 
     @property
-    def _place(self) -> tuple[str, str]:
-        # Stated, so that git does not look for a repository in the folders above.
-        return ("--git-dir", os.fspath(self._folder))
+    def _git_dir(self) -> tuple[str, str]:
+        # Explicit, so that git does not search for a repository in the folders above.
+        return ("--git-dir", os.fspath(self._repository))
 
     def _run(self, *arguments: str) -> bytes:
         try:
-            return self.program.run(*self._place, *arguments)
+            return self.program.run(*self._git_dir, *arguments)
         except GitCommandError as error:
             raise MirrorBrokenError(str(error)) from error
 
-    def _kept_commit(self) -> str:
-        return self._run("rev-parse", "--verify", KEPT).decode().strip()
+    def _read_mirror_commit(self) -> str:
+        return self._run("rev-parse", "--verify", MIRROR_REF).decode().strip()
 
     def _try_fetch(self, commit: str) -> bool:
         """Whether the mirror now has the commit, or a later one."""
         try:
-            if self._kept_commit() != commit:
-                self._fetch(self._folder)
+            if self._read_mirror_commit() != commit:
+                self._fetch(self._repository)
         except GitCommandError:
             return False
         return True
@@ -198,37 +202,37 @@ class GitMirror:
             self.program.run(
                 *("--git-dir", os.fspath(folder), "fetch", "--quiet", "--force", "--no-tags"),
                 *("--no-write-fetch-head", "--no-recurse-submodules"),
-                *("--", self.uri, f"+{self._ref}:{KEPT}"),
-                timeout_s=FETCHING_S,
+                *("--", self.uri, f"+{self._ref}:{MIRROR_REF}"),
+                timeout_s=FETCH_TIMEOUT_S,
             )
         except GitCommandError as error:
             if NO_SPACE in str(error):
                 raise DiskFullError(describe_full_disk(folder)) from error
             raise
 
-    def _make(self) -> None:
-        """Fetch into a new folder and put it in place; readers of the old one keep their files."""
-        for left_over in self.home.glob("new-*"):
-            shutil.rmtree(left_over, ignore_errors=True)
+    def _create(self) -> None:
+        """Fetch into a new folder and rename it. Processes that read the old one can continue."""
+        for leftover in self.folder.glob("new-*"):
+            shutil.rmtree(leftover, ignore_errors=True)
         name = uuid.uuid4().hex
-        made = self.home / f"new-{name}"
+        created = self.folder / f"new-{name}"
         try:
-            self.program.run("init", "--quiet", "--bare", "--template=", os.fspath(made))
-            (made / NAME_FILE).write_text(name, encoding="utf-8")
-            self._fetch(made)
-            shutil.rmtree(self._folder, ignore_errors=True)
-            made.rename(self._folder)
+            self.program.run("init", "--quiet", "--bare", "--template=", os.fspath(created))
+            (created / NAME_FILE).write_text(name, encoding="utf-8")
+            self._fetch(created)
+            shutil.rmtree(self._repository, ignore_errors=True)
+            created.rename(self._repository)
         finally:
-            shutil.rmtree(made, ignore_errors=True)
+            shutil.rmtree(created, ignore_errors=True)
 
 
 def _read_tree(output: bytes) -> Iterator[tuple[bytes, Blob]]:
     for line in output.split(b"\0")[:-1]:
-        about, _, path = line.partition(b"\t")
-        mode, _, blob_id, size = about.split()
+        header, _, path = line.partition(b"\t")
+        mode, _, blob_id, size = header.split()
         if mode in FILE_MODES:
             if not size.isdigit():
-                # Git writes BAD and ends as if nothing were wrong.
+                # Git writes BAD as the size and exits with 0.
                 raise MirrorBrokenError(f"the mirror lacks {blob_id.decode()}")
             yield path, Blob(blob_id.decode(), int(size))
 
@@ -238,31 +242,31 @@ def _read_log(output: bytes) -> list[list[Change]]:
     committed_s = 0
     parts = iter(output.split(b"\0"))
     for part in parts:
-        said = part.strip()
-        if said.startswith(b":"):
+        text = part.strip()
+        if text.startswith(b":"):
             commits[-1].append(Change(next(parts), committed_s))
-        elif said:
-            committed_s = int(said)
+        elif text:
+            committed_s = int(text)
             commits.append([])
     return commits
 
 
-def _ask(process: Popen[bytes], blob_id: str) -> bytes | None:
-    """What `cat-file --batch` answers; None when it knows no such blob."""
-    asked, answers = _pipes(process)
-    asked.write(blob_id.encode() + b"\n")
-    asked.flush()
-    head = answers.readline()
-    if head.endswith(b" missing\n"):
+def _read_blob(process: Popen[bytes], blob_id: str) -> bytes | None:
+    """The answer of `cat-file --batch`; None when the mirror lacks the blob."""
+    stdin, stdout = _open_pipes(process)
+    stdin.write(blob_id.encode() + b"\n")
+    stdin.flush()
+    header = stdout.readline()
+    if header.endswith(b" missing\n"):
         return None
-    found = re.fullmatch(rb"[0-9a-f]+ blob (\d+)\n", head)
-    content = answers.read(int(found[1]) + 1) if found else b""
+    found = re.fullmatch(rb"[0-9a-f]+ blob (\d+)\n", header)
+    content = stdout.read(int(found[1]) + 1) if found else b""
     if not found or len(content) != int(found[1]) + 1:
-        raise MirrorBrokenError("git stopped in the middle of its answer")
+        raise MirrorBrokenError("git stopped before its answer was complete")
     return content[:-1]
 
 
-def _pipes(process: Popen[bytes]) -> tuple[IO[bytes], IO[bytes]]:
+def _open_pipes(process: Popen[bytes]) -> tuple[IO[bytes], IO[bytes]]:
     assert process.stdin is not None
     assert process.stdout is not None
     return process.stdin, process.stdout

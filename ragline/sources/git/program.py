@@ -1,8 +1,7 @@
-"""The `git` program: how it is called, with which secrets, and what its failures say.
+"""Runs the `git` program: arguments, environment, secrets and error messages.
 
-Nobody is there to answer: a call never asks for anything. Secrets reach it through its
-environment alone, and only for the server that they belong to. What is kept of a repository is
-`git_mirror`.
+A call never prompts, because no person can answer. Git receives secrets through its environment
+only, and sends them only to the server of the source. `mirror` is the local copy of a repository.
 """
 
 from __future__ import annotations
@@ -13,11 +12,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-# Any but these may run a program that the address names.
+# Other protocols can run a program that the address names.
 PROTOCOLS = "file:git:http:https:ssh"
-LOCAL_S = 600.0
-# What a hook or another git leaves in the environment, and what would lead to its repository.
-FOREIGN = (
+LOCAL_TIMEOUT_S = 600.0
+# Variables that a hook or another git sets, and that name another repository.
+REMOVED_VARIABLES = (
     "GIT_DIR",
     "GIT_WORK_TREE",
     "GIT_INDEX_FILE",
@@ -27,27 +26,27 @@ FOREIGN = (
     "GIT_COMMON_DIR",
     "GIT_SHALLOW_FILE",
 )
-HELPER = (
+CREDENTIAL_HELPER = (
     '!f() { if test "$1" = get; then printf "username=%s\\npassword=%s\\n" '
     '"$RAGLINE_GIT_USERNAME" "$RAGLINE_GIT_PASSWORD"; fi; }; f'
 )
 
 
 class GitCommandError(Exception):
-    """A call of git failed. The message is what git said."""
+    """A call of git failed. The message is the message of git."""
 
 
 @dataclass(frozen=True)
 class GitProgram:
-    """The git program with the environment that each call gets."""
+    """The git program, with the environment of each call."""
 
     environment: Mapping[str, str]
 
-    def run(self, *arguments: str, timeout_s: float = LOCAL_S, advice: str = "") -> bytes:
-        """What a call writes. `advice` follows what git says when it fails.
+    def run(self, *arguments: str, timeout_s: float = LOCAL_TIMEOUT_S, advice: str = "") -> bytes:
+        """The output of a call. `advice` is appended to the error message of git.
 
         Raises:
-            GitCommandError: it failed, did not finish in time, or there is no git.
+            GitCommandError: the call failed or timed out, or git is not installed.
         """
         try:
             done = subprocess.run(
@@ -57,20 +56,20 @@ class GitProgram:
                 capture_output=True,
                 timeout=timeout_s,
                 check=False,
-                # Without a terminal ssh cannot ask for a password either.
+                # Without a terminal, ssh cannot prompt for a password.
                 start_new_session=True,
             )
         except subprocess.TimeoutExpired:
             raise GitCommandError(f"git did not finish within {timeout_s:.0f} s") from None
         except OSError as error:
-            raise _no_program(error) from error
+            raise _make_start_error(error) from error
         if done.returncode != 0:
             reason = _read_reason(done.stderr) or f"git ended with {done.returncode}"
             raise GitCommandError(f"{reason}; {advice}" if advice else reason)
         return done.stdout
 
     def start(self, *arguments: str) -> subprocess.Popen[bytes]:
-        """A call that is written to and read from. Whoever starts it waits for its end."""
+        """Start a call with pipes for input and output. The caller waits for its end."""
         try:
             return subprocess.Popen(
                 ["git", *arguments],
@@ -80,12 +79,14 @@ class GitProgram:
                 stderr=subprocess.DEVNULL,
             )
         except OSError as error:
-            raise _no_program(error) from error
+            raise _make_start_error(error) from error
 
 
 def open_program(uri: str, credentials: Mapping[str, str]) -> GitProgram:
     """The git program for one repository; `credentials` are a `username` and a `password`."""
-    environment = {name: value for name, value in os.environ.items() if name not in FOREIGN}
+    environment = {
+        name: value for name, value in os.environ.items() if name not in REMOVED_VARIABLES
+    }
     environment |= {
         "LC_ALL": "C",
         "GIT_TERMINAL_PROMPT": "0",
@@ -95,10 +96,10 @@ def open_program(uri: str, credentials: Mapping[str, str]) -> GitProgram:
     }
     settings = [
         ("core.hooksPath", os.devnull),
-        # A transfer of under 1 kB/s for a minute is none.
+        # A transfer below 1 kB/s for a minute fails.
         ("http.lowSpeedLimit", "1000"),
         ("http.lowSpeedTime", "60"),
-        # Tidying up is part of the call, so that no process stays behind.
+        # Maintenance runs within the call, so that no process remains afterwards.
         ("gc.autoDetach", "false"),
         ("maintenance.autoDetach", "false"),
     ]
@@ -106,25 +107,25 @@ def open_program(uri: str, credentials: Mapping[str, str]) -> GitProgram:
         address = urlsplit(uri)
         settings += [
             ("credential.helper", ""),
-            (f"credential.{address.scheme}://{address.netloc}.helper", HELPER),
+            (f"credential.{address.scheme}://{address.netloc}.helper", CREDENTIAL_HELPER),
         ]
         environment["RAGLINE_GIT_USERNAME"] = credentials.get("username", "git")
         environment["RAGLINE_GIT_PASSWORD"] = credentials.get("password", "")
-    return GitProgram(environment | _spell_settings(settings, environment))
+    return GitProgram(environment | _encode_settings(settings, environment))
 
 
-def _spell_settings(
+def _encode_settings(
     settings: list[tuple[str, str]], environment: Mapping[str, str]
 ) -> dict[str, str]:
-    """Settings as variables, after those that the environment states already."""
+    """Settings as environment variables, after the settings that are already there."""
     first = int(environment.get("GIT_CONFIG_COUNT") or 0)
-    spelled = {"GIT_CONFIG_COUNT": str(first + len(settings))}
+    variables = {"GIT_CONFIG_COUNT": str(first + len(settings))}
     for number, (name, value) in enumerate(settings, start=first):
-        spelled |= {f"GIT_CONFIG_KEY_{number}": name, f"GIT_CONFIG_VALUE_{number}": value}
-    return spelled
+        variables |= {f"GIT_CONFIG_KEY_{number}": name, f"GIT_CONFIG_VALUE_{number}": value}
+    return variables
 
 
-def _no_program(error: OSError) -> GitCommandError:
+def _make_start_error(error: OSError) -> GitCommandError:
     return GitCommandError(
         f"the git program cannot be started ({error.strerror}); install git for every process "
         "that syncs"
@@ -132,7 +133,7 @@ def _no_program(error: OSError) -> GitCommandError:
 
 
 def _read_reason(output: bytes) -> str:
-    """Git's last words in one line."""
+    """The error message of git in one line."""
     lines = [line.strip() for line in output.decode("utf-8", "replace").splitlines()]
-    told = [line for line in lines if line.startswith(("fatal:", "error:", "remote:", "ERROR"))]
-    return "; ".join(told or lines[-3:])
+    messages = [line for line in lines if line.startswith(("fatal:", "error:", "remote:", "ERROR"))]
+    return "; ".join(messages or lines[-3:])

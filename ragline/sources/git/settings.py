@@ -11,17 +11,17 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from ragline.sources.files.ignored_files import IgnoredNames
 from ragline.sources.files.paths import EVERYTHING
-from ragline.sources.settings import LocatedSettings, unrepeated_fault
+from ragline.sources.settings import LocatedSettings, masked_error
 
 BRANCH_PATTERN = r"[^\s:?*\[\\^~-][^\s:?*\[\\^~]*"
 SSH_ADDRESS = r"[\w.-]+@[\w.-]+:[^:].*"
 
 
 class GitSettings(LocatedSettings):
-    """A branch of a repository. `include` and `exclude` are those of `PathPatterns`.
+    """A branch of a repository. `include` and `exclude` are patterns of `PathPatterns`.
 
-    `credentials` are the `username` and `password` (or token) of an https URL. An ssh URL uses
-    the keys of the user who syncs.
+    `credentials` are the `username` and `password` (or token) of an https URL. With an ssh URL, git
+    uses the ssh keys of the user that runs the sync.
     """
 
     kind: Literal["git"]
@@ -44,29 +44,25 @@ class GitSettings(LocatedSettings):
     @field_validator("uri")
     @classmethod
     def _resolve(cls, uri: str, info: ValidationInfo) -> str:
-        """A path is relative to the configuration's folder; `user@host:path` is none."""
+        """A path is relative to the configuration's folder; `user@host:path` is an ssh address."""
         if "://" in uri and urlsplit(uri).password is not None:
-            raise unrepeated_fault("holds a password; name its environment variable in credentials")
+            raise masked_error("contains a password; name its environment variable in credentials")
         return uri if re.fullmatch(SSH_ADDRESS, uri) else super()._resolve(uri, info)
 
     @field_validator("branch")
     @classmethod
     def _check_branch(cls, branch: str | None) -> str | None:
         if branch is not None and not re.fullmatch(BRANCH_PATTERN, branch):
-            raise ValueError("is no name of a branch; allowed: a name as git branch shows it")
+            raise ValueError("is not a branch name; write the name that `git branch` shows")
         return branch
 
     @model_validator(mode="after")
     def _check_credentials(self) -> GitSettings:
         for name in self.credentials:
             if name not in ("username", "password"):
-                raise unrepeated_fault(
-                    f"credentials: unknown {name!r}; allowed: username, password"
-                )
+                raise masked_error(f"credentials: unknown {name!r}; allowed: username, password")
         if self.credentials and not self.uri.startswith(("https://", "http://")):
-            raise unrepeated_fault(
-                "credentials: only an https URL takes any; ssh uses its own keys"
-            )
+            raise masked_error("credentials: only an https URL uses them; ssh uses its own keys")
         return self
 
     @property
@@ -76,5 +72,5 @@ class GitSettings(LocatedSettings):
 
     @property
     def is_local(self) -> bool:
-        """Whether the `uri` is a path of this machine."""
+        """Whether the `uri` is a path on this machine."""
         return self.local_path is not None

@@ -1,6 +1,6 @@
-"""Writing documents that callers hand over: one row each, with a version for every change.
+"""Writes documents that callers send: one row for each, with a new version for every change.
 
-Reading them is `push`, like any other source. Who may call this, and how, is the service's.
+`source` reads the rows as a source. The service checks the permissions of callers.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ Status = Literal["created", "updated", "unchanged", "deleted", "unknown"]
 
 @dataclass(frozen=True, slots=True)
 class Put:
-    """A document as it is to be from now on; made by `put_text` or `put_file`.
+    """A document to write. `put_text` and `put_file` make it.
 
-    `principals` is None where the source's own apply, and empty for nobody.
+    `principals` is None when those of the source apply, and empty when no principal may read.
     """
 
     document_id: str
@@ -43,7 +43,7 @@ class Put:
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """A document that is to be forgotten."""
+    """A document to delete."""
 
     document_id: str
 
@@ -53,10 +53,11 @@ Operation = Put | Delete
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one operation.
+    """The result of one operation.
 
-    `version` is the document's after it; None, with the status `unknown`, for a deletion of what
-    was never there. `content_hash` is that of the document's hits; None for a deletion.
+    `version` is the version of the document after the operation. It is None, with the status
+    `unknown`, for a deletion of a document that never existed. `content_hash` is the content hash
+    that hits of the document will have; None for a deletion.
     """
 
     document_id: str
@@ -66,7 +67,7 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
+class _Stored:
     version: int
     is_live: bool
 
@@ -79,7 +80,7 @@ def put_text(
     metadata: Mapping[str, Any] | None = None,
     principals: Iterable[str] | None = None,
 ) -> Put:
-    """A document that is a text, and will not be parsed."""
+    """A put of a document that is text. It is not parsed."""
     return Put(
         document_id=document_id,
         content=clean_value(text).encode(),
@@ -87,7 +88,7 @@ def put_text(
         is_text=True,
         title=clean_value(title) if title else None,
         metadata=json_value(metadata or {}),
-        principals=_in_order(principals),
+        principals=_sort_principals(principals),
     )
 
 
@@ -99,26 +100,26 @@ def put_file(
     metadata: Mapping[str, Any] | None = None,
     principals: Iterable[str] | None = None,
 ) -> Put:
-    """A document that is a file, and will be parsed. `name` helps to tell its type."""
+    """A put of a document that is a file, to be parsed. `name` helps to find the format."""
     return Put(
         document_id=document_id,
         content=content,
         name=clean_value(name),
         is_text=False,
         metadata=json_value(metadata or {}),
-        principals=_in_order(principals),
+        principals=_sort_principals(principals),
     )
 
 
 def check_size(put: Put, limit: int) -> None:
-    """Refuse what the source would not read.
+    """Refuse a document that the source would refuse.
 
     Raises:
         DocumentTooLargeError: the content has more than `limit` bytes.
     """
     if len(put.content) > limit:
         raise DocumentTooLargeError(
-            f"the document has {len(put.content):,} bytes; its source takes {limit:,}"
+            f"the document has {len(put.content):,} bytes; the limit of its source is {limit:,}"
         )
 
 
@@ -129,62 +130,62 @@ def push_documents(
     *,
     tenant: str = DEFAULT_TENANT,
 ) -> list[Outcome]:
-    """Carry out operations in their order, all of them or none; an outcome for each.
+    """Run operations in order in one transaction, and return the outcome of each.
 
-    May run twice: what is so already stays as it is and gets no new version. Writers to one
-    source wait for each other, so versions come into sight in their order: a change that a probe
-    has not seen always has a higher one than those it has. `tenant` is whose the source is.
+    May run twice: an operation without effect gives no new version. Writers to one source wait for
+    each other, so versions become visible in order: a change that a probe has not seen has a
+    higher version than the changes that it has seen. `tenant` is the owner of the source.
 
     Raises:
-        UnknownSourceError: the database is another tenant's.
+        UnknownSourceError: the source belongs to another tenant.
     """
     try:
         with database.begin() as connection:
             connection.execute(load_statement("sources/lock_pushes"), {"source": source})
-            kept = _select_kept(connection, source, operations)
-            pushing = _Pushing(connection, source, tenant, kept)
-            return [pushing.carry_out(operation) for operation in operations]
+            stored = _select_stored(connection, source, operations)
+            transaction = _PushTransaction(connection, source, tenant, stored)
+            return [transaction.run(operation) for operation in operations]
     except ProgrammingError as error:
         if isinstance(error.orig, InsufficientPrivilege):
-            # Row-level security; reached only where somebody named a source that is not theirs.
+            # Row-level security refused a source of another tenant.
             raise UnknownSourceError(f"unknown source {source!r}") from None
         raise
 
 
-def spell_content(content: bytes, title: str | None) -> bytes:
-    """The bytes that a pushed document is known by: those of a titled text include its title."""
+def encode_content(content: bytes, title: str | None) -> bytes:
+    """The bytes that identify a pushed document. With a title they include the title."""
     if title is None:
         return content
     return json.dumps({"title": title, "text": content.decode()}, ensure_ascii=False).encode()
 
 
-def _in_order(principals: Iterable[str] | None) -> tuple[str, ...] | None:
+def _sort_principals(principals: Iterable[str] | None) -> tuple[str, ...] | None:
     return None if principals is None else tuple(sorted(set(principals)))
 
 
-def _select_kept(
+def _select_stored(
     connection: Connection, source: str, operations: Sequence[Operation]
-) -> dict[str, _Kept]:
+) -> dict[str, _Stored]:
     statement = load_statement("sources/select_pushed_versions")
     ids = list({operation.document_id for operation in operations})
     rows = connection.execute(statement, {"source": source, "document_ids": ids})
-    return {row.document_id: _Kept(row.version, row.is_live) for row in rows}
+    return {row.document_id: _Stored(row.version, row.is_live) for row in rows}
 
 
 @dataclass(frozen=True, slots=True)
-class _Pushing:
-    """One transaction over a source; `kept` is what the next operation on a document meets."""
+class _PushTransaction:
+    """One transaction on a source. `stored` is the current state of each document."""
 
     connection: Connection
     source: str
     tenant: str
-    kept: dict[str, _Kept]
+    stored: dict[str, _Stored]
 
-    def carry_out(self, operation: Operation) -> Outcome:
+    def run(self, operation: Operation) -> Outcome:
         document_id = operation.document_id
-        before = self.kept.get(document_id)
+        before = self.stored.get(document_id)
         if isinstance(operation, Put):
-            content_hash = hash_bytes(spell_content(operation.content, operation.title)).hex()
+            content_hash = hash_bytes(encode_content(operation.content, operation.title)).hex()
             version = self._put(operation, content_hash)
             status: Status = "updated" if before is not None and before.is_live else "created"
         else:
@@ -192,14 +193,14 @@ class _Pushing:
             version = self._delete(document_id)
             status = "deleted"
         if version is not None:
-            self.kept[document_id] = _Kept(version, isinstance(operation, Put))
+            self.stored[document_id] = _Stored(version, isinstance(operation, Put))
             return Outcome(document_id, status, version, content_hash)
         if before is None:
             return Outcome(document_id, "unknown", None)
         return Outcome(document_id, "unchanged", before.version, content_hash)
 
     def _put(self, put: Put, content_hash: str) -> int | None:
-        """The new version; None when the document was just so before."""
+        """The new version; None when nothing changed."""
         parameters = {
             "source": self.source,
             "tenant": self.tenant,
@@ -216,7 +217,7 @@ class _Pushing:
         return self.connection.execute(statement, parameters).scalar()
 
     def _delete(self, document_id: str) -> int | None:
-        """The tombstone's version; None when there is nothing to delete."""
+        """The version of the tombstone; None when there is no document to delete."""
         parameters = {"source": self.source, "document_id": document_id}
         statement = load_statement("sources/delete_pushed_document")
         return self.connection.execute(statement, parameters).scalar()

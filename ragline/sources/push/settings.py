@@ -10,9 +10,9 @@ from ragline.sources.settings import SourceSettings
 
 
 class PushSettings(SourceSettings):
-    """Documents that callers put into the collection. Nothing has to be said of where they are.
+    """Documents that callers send through the API. No address is needed.
 
-    Every deletion is somebody's explicit word, so by default none is held back.
+    Every deletion is an explicit request, so by default no removal is held.
     """
 
     kind: Literal["push"]
@@ -26,10 +26,10 @@ class PushSettings(SourceSettings):
 
     @property
     def address(self) -> str:
-        """The route that takes the documents."""
+        """The route that receives the documents."""
         return f"PUT /v1/collections/{self.collection}/documents/…"
 
     @property
     def is_local(self) -> bool:
-        """Always: the documents lie in Ragline's own database."""
+        """True: the documents are in Ragline's own database."""
         return True

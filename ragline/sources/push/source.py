@@ -1,6 +1,6 @@
-"""Documents that callers hand over through the API, as a source: the table they are kept in.
+"""The source of kind `push`: documents that callers sent through the API, read from their table.
 
-How they get into it is `pushed_documents`.
+`operations` writes the table.
 """
 
 from __future__ import annotations
@@ -20,45 +20,43 @@ from ragline.errors import (
     DocumentUnreadableError,
     SourceUnavailableError,
 )
-from ragline.sources.protocol import FailedFetch, FetchedDocument, ListedDocument
-from ragline.sources.push.operations import spell_content
+from ragline.sources.protocol import FailedFetch, FetchedDocument, FetchResult, ListedDocument
+from ragline.sources.push.operations import encode_content
 from ragline.sources.push.settings import PushSettings
 from ragline.storage.database import Database
 from ragline.storage.statements import load_statement
 
-LISTED_AT_ONCE = 1_000
-# Contents that are in memory at a time, unless a single one is larger.
-FETCHED_AT_ONCE_BYTES = 16 << 20
+LIST_BATCH_ROWS = 1_000
+# The contents in memory at a time, unless a single one is larger.
+FETCH_BATCH_BYTES = 16 << 20
 
 
 class PushSource:
-    """What callers have put under one source's name and not deleted."""
+    """The documents of one source that callers put and did not delete."""
 
     def __init__(self, settings: PushSettings, database: Database) -> None:
         self._settings = settings
         self._database = database
 
     def list_documents(self) -> Iterator[ListedDocument]:
-        """Yield every document in order of id, all as of one moment.
+        """Yield every document in order of id, from one snapshot.
 
         Raises:
             SourceUnavailableError: the database does not answer.
         """
         statement = load_statement("sources/list_pushed_documents")
         parameters = {"source": self._settings.name}
-        options = {"yield_per": LISTED_AT_ONCE}
+        options = {"yield_per": LIST_BATCH_ROWS}
         with self._connect() as connection:
             for row in connection.execute(statement, parameters, execution_options=options):
                 yield ListedDocument(
                     row.document_id, str(row.version), row.size_bytes, row.changed_at
                 )
 
-    def fetch_documents(
-        self, document_ids: Collection[str]
-    ) -> Iterator[FetchedDocument | FailedFetch]:
-        """Yield the named documents, then those that were deleted since they were listed.
+    def fetch_documents(self, document_ids: Collection[str]) -> Iterator[FetchResult]:
+        """Yield the named documents, then those that were deleted after the listing.
 
-        Contents are read a few at a time, each time in a transaction of its own.
+        Contents are read in batches, each in its own transaction.
 
         Raises:
             SourceUnavailableError: the database does not answer.
@@ -66,12 +64,12 @@ class PushSource:
         found = self._select("sources/select_pushed_sizes", document_ids)
         sizes = {row.document_id: row.size_bytes for row in found}
         limit = self._settings.max_document_bytes
-        unanswered = dict.fromkeys(document_ids)
+        pending = dict.fromkeys(document_ids)
         for batch in _batch({name: size for name, size in sizes.items() if size <= limit}):
             for row in self._select("sources/select_pushed_documents", batch):
-                del unanswered[row.document_id]
+                del pending[row.document_id]
                 yield _read(row)
-        for document_id in unanswered:
+        for document_id in pending:
             yield FailedFetch(document_id, _explain(sizes.get(document_id, 0), limit))
 
     def probe(self) -> str:
@@ -86,7 +84,7 @@ class PushSource:
         return f"{row.latest_version or 0}-{row.documents}"
 
     def find_change_times(self, document_ids: Sequence[str]) -> Mapping[str, datetime]:
-        """When each document was put or deleted last."""
+        """When each document was last put or deleted."""
         found = self._select("sources/select_push_times", document_ids)
         return {row.document_id: row.changed_at for row in found}
 
@@ -108,11 +106,11 @@ class PushSource:
 
 
 def _batch(sizes: Mapping[str, int]) -> Iterator[list[str]]:
-    """Ids whose contents together fit into FETCHED_AT_ONCE_BYTES, or a single one that does not."""
+    """Yield batches of ids whose contents fit into FETCH_BATCH_BYTES, or of one larger content."""
     batch: list[str] = []
     total = 0
     for document_id, size in sizes.items():
-        if batch and total + size > FETCHED_AT_ONCE_BYTES:
+        if batch and total + size > FETCH_BATCH_BYTES:
             yield batch
             batch, total = [], 0
         batch.append(document_id)
@@ -122,8 +120,8 @@ def _batch(sizes: Mapping[str, int]) -> Iterator[list[str]]:
 
 
 def _explain(size_bytes: int, limit: int) -> DocumentError:
-    """Why a listed document cannot be handed over."""
-    if size_bytes > limit:  # it was put when the limit was higher
+    """Why a listed document cannot be fetched."""
+    if size_bytes > limit:  # the limit was higher when it was put
         return DocumentTooLargeError(f"the document is larger than {limit} bytes")
     return DocumentUnreadableError("it was deleted between listing and reading")
 
@@ -131,7 +129,7 @@ def _explain(size_bytes: int, limit: int) -> DocumentError:
 def _read(row: Row[Any]) -> FetchedDocument:
     return FetchedDocument(
         document_id=row.document_id,
-        content=spell_content(row.content, row.title),
+        content=encode_content(row.content, row.title),
         name=row.name,
         text=row.content.decode() if row.is_text else None,
         title=row.title,

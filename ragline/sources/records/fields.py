@@ -1,7 +1,4 @@
-"""What the columns of a record mean, for the kinds whose documents are rows: records and sql.
-
-Where the rows come from is `record_files` and `sql`.
-"""
+"""What the columns of a row mean, for the kinds whose documents are rows: `records` and `sql`."""
 
 from __future__ import annotations
 
@@ -22,9 +19,9 @@ Column = Annotated[str, Field(min_length=1)]
 
 
 class RecordFields(BaseModel):
-    """Which columns of a record are what; every other column becomes metadata.
+    """The columns of a record with a meaning. Every other column becomes metadata.
 
-    `principals` says who may read the record, `changed_at` when it was changed.
+    `principals` names who may read the record, `changed_at` when it changed.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -45,18 +42,18 @@ class RecordFields(BaseModel):
     )
 
     @property
-    def stated(self) -> tuple[str, ...]:
-        """The columns without which no record can be read."""
+    def required(self) -> tuple[str, ...]:
+        """The columns that a record must have."""
         optional = (self.principals, self.changed_at)
         return (self.id, self.text, *(name for name in optional if name is not None))
 
     @property
     def fingerprint(self) -> str:
-        """Changes when the same record would be read as another document."""
+        """Changes when the same record would become another document."""
         return fingerprint(self.model_dump(mode="json"))
 
     def read_changed_at(self, record: Mapping[str, Any]) -> datetime | None:
-        """When the record says that it was changed; None when it says nothing of use."""
+        """When the record changed; None when it contains no valid time."""
         return None if self.changed_at is None else read_timestamp(record.get(self.changed_at))
 
     def read_document(
@@ -68,13 +65,13 @@ class RecordFields(BaseModel):
         limit: int,
         separator: str | None = None,
     ) -> FetchedDocument:
-        """The document that a record is. `content` are its bytes, of at most `limit`.
+        """The document of a record. `content` are its bytes, at most `limit` of them.
 
-        With a `separator`, the principals may also be one text that it parts.
+        With a `separator`, the principals may also be one text that contains the separator.
 
         Raises:
-            DocumentError: the record lacks something, or holds what it may not. One whose
-                principals cannot be understood is refused: nobody could say who may read it.
+            DocumentError: a column is missing or has an invalid value. A record with invalid
+                principals is refused, because it is not known who may read it.
         """
         if len(content) > limit:
             raise DocumentTooLargeError(f"the record is larger than {limit} bytes")
@@ -90,10 +87,10 @@ class RecordFields(BaseModel):
         )
 
     def _read_metadata(self, record: Mapping[str, Any]) -> dict[str, Any]:
-        special = {self.id, self.title, self.text, self.principals, self.changed_at}
+        named = {self.id, self.title, self.text, self.principals, self.changed_at}
         metadata = {}
         for name, value in record.items():
-            if name not in special:
+            if name not in named:
                 try:
                     metadata[clean_value(name)] = json_value(value)
                 except ValueError as error:
@@ -103,7 +100,7 @@ class RecordFields(BaseModel):
 
 def _read_text(record: Mapping[str, Any], name: str) -> str:
     if name not in record:
-        raise BrokenDocumentError(f"the record has no {name!r}")
+        raise BrokenDocumentError(f"the record has no column {name!r}")
     text = record[name]
     if text is None:
         raise EmptyDocumentError(f"{name!r} is null")
@@ -125,7 +122,7 @@ def _read_principals(
     if name is None:
         return None
     if name not in record:
-        raise BrokenDocumentError(f"the record has no {name!r}, which says who may read it")
+        raise BrokenDocumentError(f"the record has no column {name!r}, which names its principals")
     value = record[name]
     if value is None or (separator is not None and value == ""):
         return None
@@ -133,9 +130,9 @@ def _read_principals(
         return tuple(part.strip() for part in value.split(separator) if part.strip())
     if not isinstance(value, list | tuple):
         kind = type(value).__name__
-        raise BrokenDocumentError(f"{name!r} says who may read the record and is {kind}, no list")
+        raise BrokenDocumentError(f"{name!r} must be a list of principals and is of type {kind}")
     if not all(isinstance(item, str) and item for item in value):
         raise BrokenDocumentError(
-            f"{name!r} says who may read the record and has an item that is no text"
+            f"{name!r} must be a list of principals and has an item that is not text"
         )
     return tuple(map(clean_value, value))

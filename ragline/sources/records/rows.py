@@ -1,6 +1,6 @@
-"""The rows of a file of records: JSON lines, CSV or Parquet, streamed and never held whole.
+"""Reads the rows of a file of records (JSON lines, CSV or Parquet) as a stream.
 
-What a row's columns mean is `record_fields`.
+`fields` says what the columns mean.
 """
 
 from __future__ import annotations
@@ -15,36 +15,36 @@ from pathlib import PurePosixPath
 from typing import Any, BinaryIO, Literal
 
 from ragline.sources.files.paths import is_unicode
-from ragline.sources.json_values import spell_values
+from ragline.sources.json_values import encode_values
 from ragline.sources.records.format_check import open_checked
 
 Format = Literal["jsonl", "parquet", "csv"]
 COMPRESSIONS = (".gz", ".bz2", ".xz", ".zst", ".zip")
-# Rows of Parquet that are turned into Python's values together, when one of them is wanted.
+# Rows of Parquet that are converted to Python values together, when one of them is needed.
 BATCH_ROWS = 256
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row: its place for people, the value of its id, and what it holds or what is wrong.
+    """One row: its position for people, the value of its id, and its values or its error.
 
-    `values` may cost time: it is only called for rows that are wanted. `content` are the row's
-    own bytes in the file, where it has any.
+    `values` may be slow, so it is called for requested rows only. `content` contains the bytes of
+    the row in the file; None when the format has no such bytes.
     """
 
-    place: str
+    position: str
     key: Any
     values: Callable[[], dict[str, Any]]
     content: bytes | None = None
-    fault: str | None = None
+    error: str | None = None
 
     def read_content(self) -> bytes:
-        """The bytes that stand for the row: those of the file, or its values as JSON."""
-        return spell_values(self.values()) if self.content is None else self.content
+        """The bytes of the row: those in the file, or its values as JSON."""
+        return encode_values(self.values()) if self.content is None else self.content
 
 
 def guess_format(uri: str) -> Format:
-    """The format that a file's name says; JSON lines when it says nothing."""
+    """The format of a file by its suffix; JSON lines for an unknown suffix."""
     path = PurePosixPath(uri)
     suffix = path.with_suffix("").suffix if path.suffix.lower() in COMPRESSIONS else path.suffix
     formats: dict[str, Format] = {".csv": "csv", ".parquet": "parquet", ".pq": "parquet"}
@@ -52,11 +52,11 @@ def guess_format(uri: str) -> Format:
 
 
 def read_rows(file: BinaryIO, name: Format, columns: Sequence[str], limit: int) -> Iterator[Row]:
-    """Yield the rows in the file's order. The first of the `columns` is the id.
+    """Yield the rows in the order of the file. The first of the `columns` is the id.
 
     Raises:
-        ValueError: the file lacks a column, or is in another format.
-        OSError, EOFError: it cannot be read to its end.
+        ValueError: a column is missing, or the file has another format.
+        OSError, EOFError: the file cannot be read to its end.
     """
     if name == "parquet":
         return _read_parquet(file, columns)
@@ -71,22 +71,22 @@ def _read_json(file: BinaryIO, key: str) -> Iterator[Row]:
             yield _parse_json(f"line {number}", content, key)
 
 
-def _parse_json(place: str, content: bytes, key: str) -> Row:
-    broken = partial(Row, place, None, dict, content)
+def _parse_json(position: str, content: bytes, key: str) -> Row:
+    broken = partial(Row, position, None, dict, content)
     try:
         record = json.loads(content)
     except (ValueError, RecursionError) as error:
         return broken(f"is not JSON ({error})")
     if not isinstance(record, dict):
         return broken("is not a JSON object")
-    return Row(place, record.get(key), lambda: record, content)
+    return Row(position, record.get(key), lambda: record, content)
 
 
 def _read_csv(file: BinaryIO, columns: Sequence[str], limit: int) -> Iterator[Row]:
-    # Python's own limit of 131,072 characters is less than many a text; this one still stops a
-    # quote that is never closed. It holds for the whole process, so it only ever grows.
+    # Python's limit of 131,072 characters is too low for long texts. This limit still ends a quote
+    # that is not closed. It applies to the whole process, so it never decreases.
     csv.field_size_limit(max(csv.field_size_limit(), min(limit, 2**31 - 1)))
-    # What is not UTF-8 shall cost its own row alone.
+    # With surrogateescape, invalid UTF-8 only affects its own row.
     text = TextIOWrapper(file, "utf-8-sig", "surrogateescape", newline="")
     lines = _Lines(text)
     reader = csv.reader(lines, strict=True)
@@ -101,7 +101,7 @@ def _read_csv(file: BinaryIO, columns: Sequence[str], limit: int) -> Iterator[Ro
 
 
 class _Lines:
-    """The lines of a text, and the one that was read last."""
+    """The lines of a text, with access to the last one that was read."""
 
     def __init__(self, text: Iterator[str]) -> None:
         self._text = text
@@ -118,8 +118,8 @@ class _Lines:
 def _read_cells(reader: Any, lines: _Lines, header: list[str], key: str) -> Iterator[Row]:
     """Yield the rows below the header.
 
-    A misplaced quote costs its row when that is one line. Over several lines nobody can say
-    where the next row begins, and an open quote at the end has swallowed rows.
+    A wrong quote only affects its own row when the row is one line. A row over several lines ends
+    the reading: the start of the next row is not known, or an open quote contains further rows.
     """
     start = reader.line_num + 1
     while True:
@@ -138,19 +138,19 @@ def _read_cells(reader: Any, lines: _Lines, header: list[str], key: str) -> Iter
         start = reader.line_num + 1
 
 
-def _parse_cells(place: str, header: list[str], cells: list[str], key: str) -> Row:
+def _parse_cells(position: str, header: list[str], cells: list[str], key: str) -> Row:
     values = dict(zip(header, cells, strict=False))
-    fault = None
+    error = None
     if len(cells) != len(header):
-        fault = f"has {len(cells)} cells and the header {len(header)}"
+        error = f"has {len(cells)} cells and the header has {len(header)}"
     elif not all(map(is_unicode, cells)):
-        fault = "is not UTF-8"
-    content = None if fault is None else spell_values({"cells": cells})
-    return Row(place, values.get(key), lambda: values, content, fault)
+        error = "is not UTF-8"
+    content = None if error is None else encode_values({"cells": cells})
+    return Row(position, values.get(key), lambda: values, content, error)
 
 
 def _read_parquet(file: BinaryIO, columns: Sequence[str]) -> Iterator[Row]:
-    # pyarrow takes a while to load and is needed for this format alone.
+    # pyarrow is slow to import, and only this format needs it.
     import pyarrow.parquet
 
     number = 0
@@ -161,37 +161,36 @@ def _read_parquet(file: BinaryIO, columns: Sequence[str]) -> Iterator[Row]:
             rows = cache(batch.to_pylist)
             for index, key in enumerate(batch.column(header.index(columns[0])).to_pylist()):
                 number += 1
-                yield Row(f"row {number}", key, partial(_pick, rows, index))
+                yield Row(f"row {number}", key, partial(_select_row, rows, index))
 
 
 def _read_batches(parquet: Any) -> Iterator[Any]:
-    """Yield a file's batches, one row group after the other.
+    """Yield the batches of a file, one row group after another.
 
-    Asked for all at once, pyarrow keeps what it has read: the whole file in the end.
+    With one call for all row groups, pyarrow would keep the whole file in memory.
     """
     for group in range(parquet.num_row_groups):
         yield from parquet.iter_batches(BATCH_ROWS, row_groups=[group], use_threads=False)
 
 
-def _pick(rows: Callable[[], list[dict[str, Any]]], index: int) -> dict[str, Any]:
+def _select_row(rows: Callable[[], list[dict[str, Any]]], index: int) -> dict[str, Any]:
     return rows()[index]
 
 
 def _require_columns(header: Sequence[str], columns: Sequence[str]) -> None:
     if not header:
-        raise ValueError("there is no header; its first line must name the columns")
+        raise ValueError("the header is missing; the first line must name the columns")
     for name in columns:
         if name not in header:
-            raise ValueError(
-                f"there is no column {name!r}; there are: {', '.join(header)}{_advise(header)}"
-            )
+            found = f"{', '.join(header)}{_suggest_commas(header)}"
+            raise ValueError(f"there is no column {name!r}; the columns are: {found}")
     if len(set(header)) < len(header):
-        raise ValueError(f"a column's name is there twice: {', '.join(header)}")
+        raise ValueError(f"two columns have the same name: {', '.join(header)}")
 
 
-def _advise(header: Sequence[str]) -> str:
-    """What to do about a header that is parted by something else than commas."""
+def _suggest_commas(header: Sequence[str]) -> str:
+    """A suggestion for a header whose separator is not a comma."""
     for mark, name in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")):
         if len(header) == 1 and mark in header[0]:
-            return f"; its columns are parted by {name}, write commas"
+            return f"; its columns are separated by {name}; write commas"
     return ""

@@ -12,7 +12,7 @@ from ragline.sources.records.rows import Format, guess_format
 
 
 class RecordsSettings(StorageSettings):
-    """A file of records. Its `format` is what its name says, unless stated."""
+    """A file of records. Without `format`, the suffix of the file decides."""
 
     kind: Literal["records"]
     fields: RecordFields = Field(
@@ -26,6 +26,6 @@ class RecordsSettings(StorageSettings):
     )
 
     @property
-    def stated_format(self) -> Format:
-        """The format that the file is read as."""
+    def effective_format(self) -> Format:
+        """The format that is used to read the file."""
         return self.format or guess_format(self.uri)

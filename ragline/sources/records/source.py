@@ -1,8 +1,8 @@
-"""Records: one file at any fsspec URL, each of whose rows is a document.
+"""The source of kind `records`: one file at any fsspec URL, each row of which is a document.
 
-A broken row costs one document, named after its place. The file is streamed: once for the
-listing, and once more for the records that have to be read. Its formats are `record_files`, its
-columns `record_fields`.
+A malformed row affects one document, whose id is the position of the row. The file is read as a
+stream: once for a listing, and once for each fetch. `rows` reads its formats; `fields` says what
+the columns mean.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from ragline.errors import (
 )
 from ragline.fingerprints import fingerprint, hash_bytes
 from ragline.sources.files.storage import (
+    make_unavailable_error,
     open_storage,
     open_stored_file,
     read_version,
-    unavailable,
 )
-from ragline.sources.protocol import FailedFetch, FetchedDocument, ListedDocument
+from ragline.sources.protocol import FailedFetch, FetchResult, ListedDocument
 from ragline.sources.records.rows import Row, read_rows
 from ragline.sources.records.settings import RecordsSettings
 from ragline.storable_text import clean_value
@@ -34,11 +34,11 @@ from ragline.storable_text import clean_value
 
 @dataclass(frozen=True, slots=True)
 class _Record:
-    """A row with the id that it has in this file, and what is wrong with it."""
+    """A row with its id in this file, and its error if it has one."""
 
     document_id: str
     row: Row
-    fault: str | None
+    error: str | None
 
 
 class RecordsSource:
@@ -46,45 +46,45 @@ class RecordsSource:
 
     def __init__(self, settings: RecordsSettings) -> None:
         self._settings = settings
-        self._reading = settings.fields.fingerprint
+        self._fields_fingerprint = settings.fields.fingerprint
 
     def list_documents(self) -> Iterator[ListedDocument]:
-        """Yield each record, and each broken row under an id of its place, as in `line:7`.
+        """Yield each record, and each malformed row with its position as the id, as in `line:7`.
 
         Raises:
-            SourceUnavailableError: the file is missing, lacks a column, or cannot be read to its
-                end.
+            SourceUnavailableError: the file or a column is missing, or the file cannot be read to
+                its end.
         """
         for record in self._records():
             content = record.row.read_content()
-            version = hash_bytes(self._reading.encode() + content).hex()
+            version = hash_bytes(self._fields_fingerprint.encode() + content).hex()
             changed_at = self._settings.fields.read_changed_at(record.row.values())
             yield ListedDocument(record.document_id, version, len(content), changed_at)
 
-    def fetch_documents(
-        self, document_ids: Collection[str]
-    ) -> Iterator[FetchedDocument | FailedFetch]:
-        """Yield the named records in the file's order, then those that are gone from it."""
+    def fetch_documents(self, document_ids: Collection[str]) -> Iterator[FetchResult]:
+        """Yield the named records in the order of the file, then those that were removed."""
         wanted = set(document_ids)
         for record in self._records():
             if record.document_id in wanted:
                 wanted.remove(record.document_id)
                 yield self._read(record)
         for document_id in sorted(wanted):
-            error = DocumentUnreadableError("the record left the file between listing and reading")
+            error = DocumentUnreadableError(
+                "the record was removed from the file after the listing"
+            )
             yield FailedFetch(document_id, error)
 
     def probe(self) -> str:
-        """What the storage says of the file's version, and how its columns are read.
+        """A hash of the file's version in the storage and of the settings of its columns.
 
-        Where the storage says nothing, the file itself is hashed.
+        Without a version in the storage, the content of the file is hashed.
         """
         try:
             storage = open_storage(self._settings)
             version = read_version(storage.describe()) or self._hash()
         except (OSError, ValueError, ImportError) as error:
             raise self._unavailable(error) from error
-        return fingerprint({"version": version, "reading": self._reading})
+        return fingerprint({"version": version, "reading": self._fields_fingerprint})
 
     def _hash(self) -> str:
         with open_stored_file(self._settings) as file:
@@ -100,42 +100,42 @@ class RecordsSource:
             with open_stored_file(settings) as file:
                 for row in read_rows(
                     file,
-                    settings.stated_format,
-                    settings.fields.stated,
+                    settings.effective_format,
+                    settings.fields.required,
                     settings.max_document_bytes,
                 ):
-                    record = self._name(row, seen)
+                    record = self._make_record(row, seen)
                     seen.add(record.document_id)
                     yield record
         except (OSError, EOFError, ValueError, ImportError) as error:
             raise self._unavailable(error) from error
 
-    def _name(self, row: Row, seen: set[str]) -> _Record:
-        key, fault = row.key, row.fault
-        if fault is None and not _is_id(key):
-            fault = f"has no {self._settings.fields.id!r} that could be its id"
+    def _make_record(self, row: Row, seen: set[str]) -> _Record:
+        key, error = row.key, row.error
+        if error is None and not _is_id(key):
+            error = f"has no valid id in the column {self._settings.fields.id!r}"
         document_id = clean_value(str(key))
         if _is_id(key) and document_id not in seen:
-            return _Record(document_id, row, fault)
-        fault = fault or f"repeats the id {document_id!r}; the first one counts"
-        return _Record(row.place.replace(" ", ":"), row, fault)
+            return _Record(document_id, row, error)
+        error = error or f"repeats the id {document_id!r}; the first row with it is used"
+        return _Record(row.position.replace(" ", ":"), row, error)
 
-    def _read(self, record: _Record) -> FetchedDocument | FailedFetch:
+    def _read(self, record: _Record) -> FetchResult:
         try:
-            if record.fault is not None:
-                raise BrokenDocumentError(f"{record.row.place} {record.fault}")
+            if record.error is not None:
+                raise BrokenDocumentError(f"{record.row.position} {record.error}")
             return self._settings.fields.read_document(
                 record.document_id,
                 record.row.values(),
                 record.row.read_content(),
                 limit=self._settings.max_document_bytes,
-                separator=";" if self._settings.stated_format == "csv" else None,
+                separator=";" if self._settings.effective_format == "csv" else None,
             )
         except DocumentError as error:
             return FailedFetch(record.document_id, error)
 
     def _unavailable(self, error: Exception) -> SourceUnavailableError:
-        return unavailable(self._settings, "cannot be read to its end", error)
+        return make_unavailable_error(self._settings, "cannot be read to its end", error)
 
 
 def _is_id(key: Any) -> bool:

@@ -1,6 +1,6 @@
-"""Somebody else's database, read through SQLAlchemy: addresses, connections, and their errors.
+"""Reads a database through SQLAlchemy: URLs, queries, connections and errors.
 
-Ragline's own database is `ragline.storage.database`. What is read is `sql`.
+Ragline's own database is `ragline.storage.database`. `source` decides what is read.
 """
 
 from __future__ import annotations
@@ -16,24 +16,24 @@ from sqlalchemy import URL, Connection, NullPool, Select, TextualSelect, make_ur
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.sql.selectable import Subquery
 
-from ragline.sources.sql.undecoded_values import keep_undecoded
+from ragline.sources.sql.undecoded_values import install_decoders
 from ragline.storage.database import DEFAULTS
 
-# Rows that are held at once.
+# Rows in memory at a time.
 BATCH_ROWS = 500
-# Comments nest in Postgres; one in another is read so.
+# Comments nest in Postgres. This matches a comment with one level of nesting.
 _NESTED = r"/\*(?:[^*/]|\*(?!/)|/(?!\*)|/\*.*?\*/)*+\*/"
 _LITERALS = r"""
     "(?:[^"]|"")*" | `[^`]*` | (?<![\w\])])\[[^]\["'\n]*\]
     | (?<![\w$])\$(?P<tag>[^\W\d]\w*|)\$.*?\$(?P=tag)\$
 """
-_OPEN = r"""'|"|`|/\*|(?<![\w$])\$(?:[^\W\d]\w*|)\$"""
-# What may hold a semicolon that ends no statement: texts, quoted names and comments. The first
-# reading is that of the SQL standard; in the second one, MySQL's, a backslash escapes in every
-# text, and `#` begins a comment.
-READINGS = tuple(
+_UNCLOSED = r"""'|"|`|/\*|(?<![\w$])\$(?:[^\W\d]\w*|)\$"""
+# Texts, quoted names and comments: a semicolon in them does not end the statement. The first
+# pattern is the SQL standard. In the second one, for MySQL, a backslash escapes in every text, and
+# `#` begins a comment.
+TOKEN_PATTERNS = tuple(
     re.compile(
-        rf"(?P<comment>{comment}) | (?P<literal>{text} | {_LITERALS}) | (?P<open>{_OPEN})",
+        rf"(?P<comment>{comment}) | (?P<literal>{text} | {_LITERALS}) | (?P<open>{_UNCLOSED})",
         re.DOTALL | re.VERBOSE,
     )
     for comment, text in (
@@ -48,73 +48,73 @@ FAILURES = (SQLAlchemyError, OSError, ImportError, ValueError)
 
 
 def read_query(text: str) -> str:
-    """A query without what follows it: semicolons, comments, blanks.
+    """The query without trailing semicolons, comments and white space.
 
     Raises:
-        ValueError: it is not one statement that begins with `select` or `with`.
+        ValueError: it is not a single statement that begins with `select` or `with`.
     """
     bare = _blank_comments(text)
     length = len(bare.rstrip("; \t\r\n\f\v"))
     if not re.match(r"[\s(]*(select|with)\b", bare, re.IGNORECASE):
-        raise ValueError("must begin with select or with; only reading is allowed")
+        raise ValueError("must begin with select or with; only queries are allowed")
     if ";" in bare[:length]:
-        raise ValueError("holds more than one statement; one select is allowed")
+        raise ValueError("contains more than one statement; one select is allowed")
     return text[:length]
 
 
 def _blank_comments(text: str) -> str:
-    """The text with blanks for its comments and an `x` for each character of a literal.
+    """The text with comments replaced by spaces, and each character of a literal by `x`.
 
-    A literal at the end of a query belongs to it, and so must not look blank.
+    A literal at the end belongs to the query, so it must not become white space.
 
     Raises:
-        ValueError: a literal or a comment does not end, however the text is read.
+        ValueError: a literal or a comment is not closed, by both patterns.
     """
-    for reading in READINGS:
-        found = list(reading.finditer(text))
+    for pattern in TOKEN_PATTERNS:
+        found = list(pattern.finditer(text))
         if not any(token["open"] for token in found):
-            return reading.sub(lambda token: _fill(token) * len(token[0]), text)
-    raise ValueError("holds a quote or a comment that is not closed; close it")
+            return pattern.sub(lambda token: _mask(token) * len(token[0]), text)
+    raise ValueError("contains a quote or a comment that is not closed; close it")
 
 
-def _fill(token: re.Match[str]) -> str:
+def _mask(token: re.Match[str]) -> str:
     return "x" if token["literal"] else " "
 
 
 def read_address(text: str) -> URL:
-    """A URL of SQLAlchemy; `postgres://` and `postgresql://` mean psycopg 3.
+    """A URL of SQLAlchemy; `postgres://` and `postgresql://` select psycopg 3.
 
     Raises:
-        ValueError: it is none. The message repeats nothing of it.
+        ValueError: it is not a database URL. The message does not contain the text.
     """
     try:
         url = make_url(text)
     except (ArgumentError, ValueError):
-        raise ValueError("is no database URL; write backend://user@host/name") from None
+        raise ValueError("is not a database URL; write backend://user@host/name") from None
     is_plain = url.drivername in ("postgres", "postgresql")
     return url.set(drivername="postgresql+psycopg") if is_plain else url
 
 
 @contextmanager
 def connect_reading(url: URL) -> Iterator[Connection]:
-    """A connection that cannot write, where the database knows how to see to that.
+    """A read-only connection, where the database supports it.
 
-    Postgres opens a read-only transaction and SQLite the file for reading. Elsewhere it is the
-    user's rights that decide.
+    Postgres uses a read-only transaction, and SQLite opens the file for reading. In other databases
+    the permissions of the user decide.
     """
     is_postgres = url.get_backend_name() == "postgresql"
-    stated: Mapping[str, Any] = DEFAULTS if is_postgres else {}
-    arguments = {name: value for name, value in stated.items() if name not in url.query}
+    defaults: Mapping[str, Any] = DEFAULTS if is_postgres else {}
+    arguments = {name: value for name, value in defaults.items() if name not in url.query}
     engine = sqlalchemy.create_engine(
-        _open_for_reading(url), poolclass=NullPool, hide_parameters=True, connect_args=arguments
+        _make_read_only(url), poolclass=NullPool, hide_parameters=True, connect_args=arguments
     )
-    sqlalchemy.event.listen(engine, "connect", lambda raw, _record: keep_undecoded(raw))
+    sqlalchemy.event.listen(engine, "connect", lambda raw, _record: install_decoders(raw))
     with engine.connect() as connection:
         yield connection.execution_options(postgresql_readonly=True) if is_postgres else connection
 
 
-def _open_for_reading(url: URL) -> URL:
-    """SQLite would make a file that is not there."""
+def _make_read_only(url: URL) -> URL:
+    """The URL in read-only mode for SQLite, which would otherwise create a missing file."""
     path = url.database
     if url.get_backend_name() != "sqlite" or not path or path.startswith((":", "file:")):
         return url
@@ -122,8 +122,8 @@ def _open_for_reading(url: URL) -> URL:
 
 
 def make_rows(query: str, *columns: str) -> Subquery:
-    """The rows of a query, to select from. Colons in it are no parameters."""
-    # On a line of its own, what closes the parenthesis cannot end up in a comment.
+    """The rows of a query as a subquery. Colons in it do not begin parameters."""
+    # The closing parenthesis is on a separate line, so that it is not part of a comment.
     statement = sqlalchemy.text(query.replace(":", r"\:") + "\n")
     selected: TextualSelect = statement.columns(*map(sqlalchemy.column, columns))
     return selected.subquery("documents")
@@ -132,7 +132,7 @@ def make_rows(query: str, *columns: str) -> Subquery:
 def stream_rows(
     connection: Connection, statement: Select[Any], parameters: Mapping[str, Any] | None = None
 ) -> Iterator[dict[str, Any]]:
-    """Yield the rows by column, from a cursor of the server where there is one."""
+    """Yield each row as a mapping by column, through a server-side cursor where possible."""
     batched = statement.execution_options(yield_per=BATCH_ROWS)
     with connection.execute(batched, parameters) as rows:
         for row in rows.mappings():

@@ -1,7 +1,8 @@
-"""Rows of a statement, of which one that the database or its driver fails on costs itself alone.
+"""Reads the rows of a statement so that an unreadable row only affects itself.
 
-A statement ends at the first such row. It is then run again for parts of the keys, down to the
-rows at fault. What can be told value by value is `undecoded_values`.
+The database or its driver ends a statement at the first unreadable row. The statement then runs
+again for halves of the keys, until the unreadable rows are known. `undecoded_values` handles
+single values without this.
 """
 
 from __future__ import annotations
@@ -19,15 +20,15 @@ from sqlalchemy.types import NullType
 from ragline.sources.sql.connection import BATCH_ROWS, explain_failure, stream_rows
 from ragline.sources.sql.undecoded_values import Undecoded
 
-# More rows at fault are a fault of the query; each one costs several statements.
-MOST_FAILED_ROWS = 100
-# What drivers raise over a value that they cannot read.
-VALUE_FAULTS = (ValueError, TypeError, ArithmeticError, LookupError)
+# With more unreadable rows the query is wrong. Each such row needs several statements.
+MAX_FAILED_ROWS = 100
+# What drivers raise for a value that they cannot decode.
+VALUE_ERRORS = (ValueError, TypeError, ArithmeticError, LookupError)
 
 
 @dataclass(frozen=True, slots=True)
 class FailedRow:
-    """A row of which nothing but the key can be read, and why."""
+    """The key of an unreadable row, and the reason."""
 
     key: Any
     reason: str
@@ -36,68 +37,68 @@ class FailedRow:
 def read_rows(
     connection: Connection, statement: Select[Any], key: ColumnElement[Any]
 ) -> Iterator[dict[str, Any] | FailedRow]:
-    """Yield the rows of a statement in the order of their keys, each by column.
+    """Yield the rows of a statement in order of key, each as a mapping by column.
 
     Raises:
-        FAILURES: as `stream_rows`, where it is not a row that is at fault; or more than
-            MOST_FAILED_ROWS are.
+        FAILURES: the statement fails for another reason than a row, or more than MAX_FAILED_ROWS
+            rows are unreadable.
     """
     done: set[str] = set()
     try:
         for row in stream_rows(connection, statement.order_by(key)):
             done.add(repr(row[key.name]))
             yield row
-    except (DBAPIError, *VALUE_FAULTS) as error:
-        if not is_fault_of_row(error):
+    except (DBAPIError, *VALUE_ERRORS) as error:
+        if not is_row_error(error):
             raise
     else:
         return
-    _require_sound(connection, statement)
+    _check_statement(connection, statement)
     source = statement.get_final_froms()[0]
     found = stream_rows(connection, select(key).select_from(source).order_by(key))
     keys = iter([row[key.name] for row in found if repr(row[key.name]) not in done])
-    parts = _Parts(connection, statement, key)
-    while part := list(islice(keys, BATCH_ROWS)):
-        yield from parts.read(part)
+    reader = _KeyedReader(connection, statement, key)
+    while batch := list(islice(keys, BATCH_ROWS)):
+        yield from reader.read(batch)
 
 
-def read_rows_of(
+def read_rows_by_key(
     connection: Connection, statement: Select[Any], key: ColumnElement[Any], keys: Sequence[Any]
 ) -> Iterator[dict[str, Any] | FailedRow]:
-    """Yield the rows of a statement that have one of some keys, in any order."""
-    return _Parts(connection, statement, key).read(keys)
+    """Yield the rows of a statement with the given keys, in any order."""
+    return _KeyedReader(connection, statement, key).read(keys)
 
 
-def is_fault_of_row(error: Exception) -> bool:
-    """Whether an error may be one row's, and not the statement's or the connection's."""
+def is_row_error(error: Exception) -> bool:
+    """Whether an error can come from one row, and not from the statement or the connection."""
     if not isinstance(error, DBAPIError):
-        return isinstance(error, VALUE_FAULTS)
+        return isinstance(error, VALUE_ERRORS)
     if error.connection_invalidated:
         return False
     if isinstance(error.orig, sqlite3.OperationalError):
-        # Such as malformed JSON; a busy or broken file has other codes.
+        # For example malformed JSON. A locked or corrupt file has other codes.
         return getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR
     return isinstance(error, DataError | NotSupportedError)
 
 
-def _require_sound(connection: Connection, statement: Select[Any]) -> None:
-    """Run a statement for no row at all.
+def _check_statement(connection: Connection, statement: Select[Any]) -> None:
+    """Run a statement with a condition that no row meets.
 
     Raises:
-        FAILURES: it fails all the same, so that no row is at fault.
+        FAILURES: the statement fails without rows, so it is wrong itself.
     """
     connection.rollback()
     for _ in stream_rows(connection, statement.where(false())):
         pass
 
 
-class _Parts:
-    """Reading by keys, in ever smaller parts where one of them fails."""
+class _KeyedReader:
+    """Reads rows by their keys. After a failure it reads halves of the keys."""
 
     def __init__(
         self, connection: Connection, statement: Select[Any], key: ColumnElement[Any]
     ) -> None:
-        # Of no stated type: the database compares each key as what its column is.
+        # Without a type, so that the database compares a key with the type of its column.
         wanted = bindparam("wanted", expanding=True, type_=NullType())
         self._statement = statement.where(key.in_(wanted))
         self._connection = connection
@@ -106,17 +107,17 @@ class _Parts:
     def read(self, keys: Sequence[Any]) -> Iterator[dict[str, Any] | FailedRow]:
         for key in keys:
             if key is None or isinstance(key, Undecoded):
-                yield FailedRow(key, "it has no id that it could be read by")
+                yield FailedRow(key, "it has no id by which it can be read")
         known = [key for key in keys if key is not None and not isinstance(key, Undecoded)]
         if not known:
             return
         try:
             rows = list(stream_rows(self._connection, self._statement, {"wanted": known}))
-        except (DBAPIError, *VALUE_FAULTS) as error:
-            if not is_fault_of_row(error):
+        except (DBAPIError, *VALUE_ERRORS) as error:
+            if not is_row_error(error):
                 raise
             if not self._failed:
-                _require_sound(self._connection, self._statement.params(wanted=[]))
+                _check_statement(self._connection, self._statement.params(wanted=[]))
             self._connection.rollback()
             yield from self._split(known, error)
         else:
@@ -129,6 +130,6 @@ class _Parts:
             yield from self.read(keys[middle:])
             return
         self._failed += 1
-        if self._failed > MOST_FAILED_ROWS:
+        if self._failed > MAX_FAILED_ROWS:
             raise error
         yield FailedRow(keys[0], f"it cannot be read: {explain_failure(error, None)}")

@@ -11,12 +11,12 @@ from sqlalchemy import URL
 
 from ragline.errors import SourceUnavailableError
 from ragline.sources.records.fields import Column, RecordFields
-from ragline.sources.settings import SourceSettings, Variable, unrepeated_fault
+from ragline.sources.settings import SourceSettings, VariableName, masked_error
 from ragline.sources.sql.connection import read_address, read_query
 
 
 class RowFields(RecordFields):
-    """Which columns of a row are what."""
+    """The columns of a row with a meaning."""
 
     id: Column = Field(default="id", description="Column with the id of the document.")
 
@@ -24,15 +24,15 @@ class RowFields(RecordFields):
 class SqlSettings(SourceSettings):
     """A query whose rows are documents.
 
-    The database is at `url`, which holds no password, or at the URL that the environment
-    variable `url_variable` holds. `credentials` are a `username` and a `password`.
+    The database is at `url`, without a password, or at the URL in the environment variable
+    `url_variable`. `credentials` are a `username` and a `password`.
     """
 
     kind: Literal["sql"]
     url: str | None = Field(
         default=None, description="URL of the database as SQLAlchemy writes it, without a password."
     )
-    url_variable: Variable | None = Field(
+    url_variable: VariableName | None = Field(
         default=None,
         description="Environment variable with the whole URL, password included; used when `url` "
         "is absent.",
@@ -46,15 +46,15 @@ class SqlSettings(SourceSettings):
     @field_validator("url")
     @classmethod
     def _check_url(cls, text: str | None, info: ValidationInfo) -> str | None:
-        """A file of SQLite is relative to the configuration's folder."""
+        """The path of an SQLite file is relative to the configuration's folder."""
         if text is None:
             return None
         try:
             url = read_address(text)
         except ValueError as error:
-            raise unrepeated_fault(str(error)) from None
+            raise masked_error(str(error)) from None
         if url.password is not None:
-            raise unrepeated_fault("holds a password; name its environment variable in credentials")
+            raise masked_error("contains a password; name its environment variable in credentials")
         if url.get_backend_name() == "sqlite" and url.database:
             folder = (info.context or {}).get("folder", Path.cwd())
             url = url.set(database=str((folder / Path(url.database).expanduser()).resolve()))
@@ -66,31 +66,29 @@ class SqlSettings(SourceSettings):
         return read_query(text)
 
     @model_validator(mode="after")
-    def _check_place(self) -> SqlSettings:
+    def _check_address(self) -> SqlSettings:
         if (self.url is None) == (self.url_variable is None):
-            raise unrepeated_fault("exactly one of url and url_variable is needed")
+            raise masked_error("exactly one of url and url_variable is needed")
         for name in self.credentials:
             if name not in ("username", "password"):
-                raise unrepeated_fault(
-                    f"credentials: unknown {name!r}; allowed: username, password"
-                )
+                raise masked_error(f"credentials: unknown {name!r}; allowed: username, password")
         return self
 
     @property
     def address(self) -> str:
-        """The URL without its password, or where it is kept."""
+        """The URL without its password, or the name of its variable."""
         return self.url or f"the database of {self.url_variable}"
 
     @property
     def is_local(self) -> bool:
-        """Whether it is a file of this machine."""
+        """Whether the database is a file on this machine."""
         return self.url is not None and read_address(self.url).get_backend_name() == "sqlite"
 
     def read_url(self) -> URL:
-        """The database's URL with its password.
+        """The URL of the database with its password.
 
         Raises:
-            SourceUnavailableError: the environment lacks it, or holds something else.
+            SourceUnavailableError: the variable is not set, or contains no database URL.
         """
         text = self.url or os.environ.get(self.url_variable or "")
         try:

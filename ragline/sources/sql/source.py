@@ -1,6 +1,6 @@
-"""The rows of a query as documents, from any database that SQLAlchemy reaches.
+"""The source of kind `sql`: the rows of a query, from any database that SQLAlchemy supports.
 
-What the columns mean is `record_fields`; how the database is reached is `sql_connection`.
+`records.fields` says what the columns mean; `connection` reaches the database.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from ragline.errors import (
     SourceUnavailableError,
 )
 from ragline.fingerprints import fingerprint, hash_bytes
-from ragline.sources.json_values import spell_values
-from ragline.sources.protocol import FailedFetch, FetchedDocument, ListedDocument
+from ragline.sources.json_values import encode_values
+from ragline.sources.protocol import FailedFetch, FetchResult, ListedDocument
 from ragline.sources.sql.connection import (
     BATCH_ROWS,
     FAILURES,
@@ -38,18 +38,18 @@ from ragline.sources.sql.connection import (
     stream_rows,
 )
 from ragline.sources.sql.rows import (
-    VALUE_FAULTS,
+    VALUE_ERRORS,
     FailedRow,
-    is_fault_of_row,
+    is_row_error,
     read_rows,
-    read_rows_of,
+    read_rows_by_key,
 )
 from ragline.sources.sql.settings import SqlSettings
 from ragline.sources.sql.undecoded_values import Undecoded, find_undecoded
 from ragline.sources.timestamps import read_timestamp
 from ragline.storable_text import clean_value
 
-# The document that rows without an id become, all together.
+# The id of one document that represents all rows without an id.
 NO_ID = "(no id)"
 
 
@@ -59,21 +59,23 @@ class SqlSource:
     def __init__(self, settings: SqlSettings) -> None:
         self._settings = settings
         self._fields = settings.fields
-        self._reading = fingerprint({"query": settings.query, "fields": self._fields.fingerprint})
-        # Ids and the values that the database knows them by, or why they cannot be read.
+        self._fields_fingerprint = fingerprint(
+            {"query": settings.query, "fields": self._fields.fingerprint}
+        )
+        # By document id: the key in the database, or why the row cannot be read.
         self._keys: dict[str, Any] = {}
 
     def list_documents(self) -> Iterator[ListedDocument]:
-        """Yield every row, in the database's order of ids.
+        """Yield every row, in the order of ids in the database.
 
-        With `changed_at`, its value is the version, compared row by row: a row that is committed
-        late with an early time counts as changed all the same. Rows without such a value, or
-        all of them without such a column, are read and hashed. A row that cannot be read, and an
-        id that is there twice, is a document that fails.
+        With `changed_at`, its value is the version of the row. Versions are compared for equality,
+        so a row that is committed late with an early time also counts as changed. Rows without
+        such a value, or all rows without such a column, are read and hashed. An unreadable row, or
+        an id of several rows, is listed as a document; fetching it fails.
 
         Raises:
-            SourceUnavailableError: the database does not answer, refuses the query, or there is
-                no row with an id of its own.
+            SourceUnavailableError: the database does not answer or refuses the query, or no row
+                has a unique id.
         """
         with self._connect() as connection:
             if self._fields.changed_at is None:
@@ -81,38 +83,36 @@ class SqlSource:
             else:
                 yield from self._list_dated(connection, self._fields.changed_at)
 
-    def fetch_documents(
-        self, document_ids: Collection[str]
-    ) -> Iterator[FetchedDocument | FailedFetch]:
-        """Yield the named rows as they are now.
+    def fetch_documents(self, document_ids: Collection[str]) -> Iterator[FetchResult]:
+        """Yield the current state of the named rows.
 
         Raises:
             SourceUnavailableError: as for a listing.
         """
-        left = dict.fromkeys(document_ids)
+        pending = dict.fromkeys(document_ids)
         with self._connect() as connection:
-            if any(name not in self._keys for name in left):
+            if any(name not in self._keys for name in pending):
                 self._read_keys(connection)
-            for document_id in list(left):
+            for document_id in list(pending):
                 key = self._keys.get(document_id)
-                if isinstance(key, _Fault):
-                    del left[document_id]
+                if isinstance(key, _RowError):
+                    del pending[document_id]
                     yield FailedFetch(document_id, key.error)
-            known = iter([self._keys[name] for name in left if name in self._keys])
+            known = iter([self._keys[name] for name in pending if name in self._keys])
             while batch := list(islice(known, BATCH_ROWS)):
                 for document_id, row in self._select_rows(connection, batch).items():
-                    if document_id in left:
-                        del left[document_id]
+                    if document_id in pending:
+                        del pending[document_id]
                         yield self._read(document_id, row)
-        for document_id in left:
-            gone = DocumentUnreadableError("the row left the query's result")
-            yield FailedFetch(document_id, gone)
+        for document_id in pending:
+            removed = DocumentUnreadableError("the query no longer returns the row")
+            yield FailedFetch(document_id, removed)
 
     def probe(self) -> str:
-        """With `changed_at`: how many rows there are, and the latest value; one short query.
+        """With `changed_at`: the number of rows and the latest value, from one short query.
 
-        What it does not see is an old row that gets an earlier value than the latest, or none; a
-        listing does. Without `changed_at`: a hash of all rows, which costs a pass over them.
+        It does not detect a row whose value changes to an earlier one than the latest, or to null;
+        a listing does. Without `changed_at`: a hash of all rows, which reads all of them.
         """
         if self._fields.changed_at is None:
             return self._hash_listing()
@@ -124,13 +124,15 @@ class SqlSource:
             try:
                 (found,) = stream_rows(connection, statement)
             except DBAPIError as error:
-                if not is_fault_of_row(error):
+                if not is_row_error(error):
                     raise
                 found = None
         if found is None:
-            # One value spoils the latest of all.
+            # One unreadable value prevents `max`.
             return self._hash_listing()
-        return fingerprint({**found, "last": _spell_change(found["last"]), "as": self._reading})
+        return fingerprint(
+            {**found, "last": _encode_change(found["last"]), "as": self._fields_fingerprint}
+        )
 
     def _hash_listing(self) -> str:
         digest = hashlib.sha256()
@@ -150,13 +152,13 @@ class SqlSource:
         undated: set[str] = set()
         found = read_rows(connection, select(key, rows.c[changed_at]), key)
         for document_id, row in self._identify(found):
-            change = None if isinstance(row, _Fault) else row[changed_at]
-            if isinstance(row, _Fault):
+            change = None if isinstance(row, _RowError) else row[changed_at]
+            if isinstance(row, _RowError):
                 yield self._describe(document_id, row)
             elif change is None:
                 undated.add(document_id)
             else:
-                version = f"{_spell_change(change)} {self._reading}"
+                version = f"{_encode_change(change)} {self._fields_fingerprint}"
                 yield ListedDocument(document_id, version, changed_at=read_timestamp(change))
         if undated:
             yield from self._list_undated(connection, rows, undated)
@@ -173,36 +175,36 @@ class SqlSource:
                 undated.remove(document_id)
                 yield self._describe(document_id, row)
         for document_id in sorted(undated):
-            # Dated or removed since the first statement: the next listing says which.
+            # The row changed or was removed after the first statement. The next listing decides.
             yield ListedDocument(document_id, "in change")
 
-    def _describe(self, document_id: str, row: Mapping[str, Any] | _Fault) -> ListedDocument:
-        if isinstance(row, _Fault):
-            reason = fingerprint({"fault": str(row.error), "as": self._reading})
+    def _describe(self, document_id: str, row: Mapping[str, Any] | _RowError) -> ListedDocument:
+        if isinstance(row, _RowError):
+            reason = fingerprint({"fault": str(row.error), "as": self._fields_fingerprint})
             return ListedDocument(document_id, f"unread {reason}")
-        content = _spell_row(row)
-        version = hash_bytes(self._reading.encode() + content).hex()
+        content = _encode_row(row)
+        version = hash_bytes(self._fields_fingerprint.encode() + content).hex()
         return ListedDocument(document_id, version, len(content))
 
-    def _read(
-        self, document_id: str, row: Mapping[str, Any] | _Fault
-    ) -> FetchedDocument | FailedFetch:
+    def _read(self, document_id: str, row: Mapping[str, Any] | _RowError) -> FetchResult:
         limit = self._settings.max_document_bytes
         try:
-            if isinstance(row, _Fault):
+            if isinstance(row, _RowError):
                 raise row.error
             _refuse_undecoded(row)
             return self._fields.read_document(
-                document_id, row, _spell_row(row), limit=limit, separator=";"
+                document_id, row, _encode_row(row), limit=limit, separator=";"
             )
         except DocumentError as error:
             return FailedFetch(document_id, error)
-        except (*VALUE_FAULTS, RecursionError) as error:
+        except (*VALUE_ERRORS, RecursionError) as error:
             reason = " ".join(str(error).split()) or type(error).__name__
-            return FailedFetch(document_id, BrokenDocumentError(f"the row is no text: {reason}"))
+            return FailedFetch(
+                document_id, BrokenDocumentError(f"the row cannot be read as text: {reason}")
+            )
 
     def _read_keys(self, connection: Connection) -> None:
-        """Learn the keys of all rows: from a text alone nobody can tell a number from a text."""
+        """Read the keys of all rows, because an id in text does not tell the type of its key."""
         rows = self._rows()
         key = rows.c[self._fields.id]
         for _ in self._identify(read_rows(connection, select(key), key)):
@@ -210,59 +212,61 @@ class SqlSource:
 
     def _select_rows(
         self, connection: Connection, keys: Sequence[Any]
-    ) -> dict[str, Mapping[str, Any] | _Fault]:
-        """The rows of some keys by id."""
+    ) -> dict[str, Mapping[str, Any] | _RowError]:
+        """The rows with the given keys, by document id."""
         rows = self._rows()
-        found: dict[str, Mapping[str, Any] | _Fault] = {}
+        named: dict[str, Mapping[str, Any] | _RowError] = {}
         key = rows.c[self._fields.id]
-        for one in read_rows_of(connection, _select_all(rows), key, keys):
-            document_id, row = self._name(one)
-            found[document_id] = _repeated(document_id) if document_id in found else row
-        return found
+        for found_row in read_rows_by_key(connection, _select_all(rows), key, keys):
+            document_id, row = self._name(found_row)
+            named[document_id] = _make_repeated_error(document_id) if document_id in named else row
+        return named
 
     def _rows(self) -> Subquery:
-        return make_rows(self._settings.query, *self._fields.stated)
+        return make_rows(self._settings.query, *self._fields.required)
 
     def _identify(
         self, found: Iterable[Mapping[str, Any] | FailedRow]
-    ) -> Iterator[tuple[str, Mapping[str, Any] | _Fault]]:
-        """Yield each id once, with its row or why it has none; remember the keys.
+    ) -> Iterator[tuple[str, Mapping[str, Any] | _RowError]]:
+        """Yield each id once, with its row or its error; store the keys.
 
         Raises:
-            ValueError: no row has an id of its own: the fault is the query's.
+            ValueError: no row has a unique id, so the query is wrong.
         """
         self._keys = {}
-        has_id, fault = False, None
+        has_id, error = False, None
         for document_id, same in groupby(map(self._name, found), key=itemgetter(0)):
             rows = [row for _, row in islice(same, 2)]
             is_repeated = len(rows) > 1 or document_id in self._keys
             row = rows[0]
-            if is_repeated and not (isinstance(row, _Fault) and not row.has_id):
-                row = _repeated(document_id)
+            if is_repeated and not (isinstance(row, _RowError) and not row.has_id):
+                row = _make_repeated_error(document_id)
             is_listed = document_id in self._keys
-            if isinstance(row, _Fault):
+            if isinstance(row, _RowError):
                 self._keys[document_id] = row
-                fault = fault or row
+                error = error or row
             else:
                 self._keys[document_id] = row[self._fields.id]
-            has_id |= not isinstance(row, _Fault) or row.has_id
+            has_id |= not isinstance(row, _RowError) or row.has_id
             if not is_listed:
                 yield document_id, row
-        if fault is not None and not has_id:
+        if error is not None and not has_id:
             self._keys = {}
-            raise ValueError(str(fault.error))
+            raise ValueError(str(error.error))
 
-    def _name(self, found: Mapping[str, Any] | FailedRow) -> tuple[str, Mapping[str, Any] | _Fault]:
-        """The id of a row, and the row or what is wrong with it."""
+    def _name(
+        self, found: Mapping[str, Any] | FailedRow
+    ) -> tuple[str, Mapping[str, Any] | _RowError]:
+        """The document id of a row, and the row or its error."""
         key = found.key if isinstance(found, FailedRow) else found[self._fields.id]
         try:
-            document_id = _spell_key(key)
+            document_id = _read_id(key)
         except BrokenDocumentError as error:
-            spelling = key.hex() if isinstance(key, bytes) else str(key)
+            text = key.hex() if isinstance(key, bytes) else str(key)
             has_no_id = key is None or key == ""
-            return NO_ID if has_no_id else clean_value(spelling), _Fault(error, has_id=False)
+            return NO_ID if has_no_id else clean_value(text), _RowError(error, has_id=False)
         if isinstance(found, FailedRow):
-            return document_id, _Fault(BrokenDocumentError(found.reason))
+            return document_id, _RowError(BrokenDocumentError(found.reason))
         return document_id, found
 
     @contextmanager
@@ -272,7 +276,7 @@ class SqlSource:
             with connect_reading(url) as connection:
                 yield connection
         except FAILURES as error:
-            # Not `from` the cause: it may quote the address with its password.
+            # Without the cause, which may contain the URL with its password.
             raise SourceUnavailableError(
                 f"source {self._settings.name}: {self._settings.address} cannot be read: "
                 f"{explain_failure(error, url)}"
@@ -280,46 +284,46 @@ class SqlSource:
 
 
 @dataclass(frozen=True, slots=True)
-class _Fault:
-    """Why a row is no document. `has_id` says that the query at least names it."""
+class _RowError:
+    """Why a row cannot be read. `has_id` says whether the row has a valid id."""
 
     error: DocumentError
     has_id: bool = True
 
 
 def _select_all(rows: Subquery) -> Select[Any]:
-    everything: Select[Any] = select(literal_column("*"))
-    return everything.select_from(rows)
+    columns: Select[Any] = select(literal_column("*"))
+    return columns.select_from(rows)
 
 
-def _spell_key(key: Any) -> str:
-    """The id that a key is.
+def _read_id(key: Any) -> str:
+    """The document id of a key.
 
     Raises:
-        BrokenDocumentError: it is none.
+        BrokenDocumentError: the key is not a valid id.
     """
     if isinstance(key, Undecoded):
-        raise BrokenDocumentError(f"its id {key.spelling!r} {key.reason}")
+        raise BrokenDocumentError(f"its id {key.text!r} {key.reason}")
     if isinstance(key, Decimal) and key.is_finite() and key == key.to_integral_value():
         key = int(key)
     if key is None or key == "":
-        raise BrokenDocumentError("there is a row whose id is null or empty")
+        raise BrokenDocumentError("a row has an id that is null or empty")
     if isinstance(key, bool) or not isinstance(key, str | int | UUID):
         kind = type(key).__name__
-        raise BrokenDocumentError(f"an id is a {kind}; cast it to a text in the query")
+        raise BrokenDocumentError(f"an id is of type {kind}; cast it to text in the query")
     return clean_value(str(key))
 
 
-def _repeated(document_id: str) -> _Fault:
-    reason = f"the id {document_id!r} is there more than once; make it unique in the query"
-    return _Fault(DocumentUnreadableError(reason), has_id=False)
+def _make_repeated_error(document_id: str) -> _RowError:
+    reason = f"several rows have the id {document_id!r}; make it unique in the query"
+    return _RowError(DocumentUnreadableError(reason), has_id=False)
 
 
-def _spell_row(row: Mapping[str, Any]) -> bytes:
-    """The values as bytes; what cannot be spelled, as its Python form."""
+def _encode_row(row: Mapping[str, Any]) -> bytes:
+    """The values of a row as bytes; the column names when the values cannot be encoded."""
     try:
-        return spell_values(row)
-    except (*VALUE_FAULTS, RecursionError):
+        return encode_values(row)
+    except (*VALUE_ERRORS, RecursionError):
         return repr(sorted(row)).encode("utf-8", "replace")
 
 
@@ -328,12 +332,12 @@ def _refuse_undecoded(row: Mapping[str, Any]) -> None:
         found = find_undecoded(value)
         if found is not None:
             raise BrokenDocumentError(
-                f"the column {name!r} holds {found.spelling!r}, which {found.reason}; correct it, "
-                "or cast it to a text in the query"
+                f"the column {name!r} contains {found.text!r}, which {found.reason}; correct it, "
+                "or cast it to text in the query"
             )
 
 
-def _spell_change(value: Any) -> str:
-    """A value of `changed_at`, whatever the time zone of the session is."""
-    moment = read_timestamp(value) if isinstance(value, datetime) else None
-    return str(value) if moment is None else moment.isoformat()
+def _encode_change(value: Any) -> str:
+    """A value of `changed_at` as text that does not depend on the time zone of the session."""
+    timestamp = read_timestamp(value) if isinstance(value, datetime) else None
+    return str(value) if timestamp is None else timestamp.isoformat()

@@ -1,8 +1,8 @@
-"""Values of a database that its driver cannot turn into one of Python's.
+"""Database values that the driver cannot convert to Python values.
 
-A driver raises for such a value and the whole result is lost. Here it becomes `Undecoded`, so
-that its row alone fails. Known are psycopg and sqlite3; how rows of others are kept apart is
-`sql_rows`.
+A driver raises for such a value, and the whole result is lost. With `install_decoders` the value
+becomes `Undecoded`, so that only its row fails. This works for psycopg and sqlite3; `rows` isolates
+the rows of other drivers.
 """
 
 from __future__ import annotations
@@ -12,33 +12,33 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-# Types of Postgres whose text always is a value of Python.
+# Types of Postgres that Python can always represent.
 _SAFE = frozenset({"bool", "bytea", "float4", "float8", "int2", "int4", "int8", "oid", "uuid"})
 _TEXTS = frozenset({"bpchar", "char", "name", "text", "varchar"})
-LONGEST_SPELLING = 200
+MAX_TEXT_CHARS = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Undecoded:
-    """A value as the database spells it, and why it is no other."""
+    """The text of a value in the database, and why it could not be converted."""
 
-    spelling: str
+    text: str
     reason: str
 
     def __str__(self) -> str:
-        return self.spelling
+        return self.text
 
 
-def keep_undecoded(connection: Any) -> None:
-    """Let a connection of psycopg or sqlite3 give `Undecoded` instead of raising."""
+def install_decoders(connection: Any) -> None:
+    """Make a connection of psycopg or sqlite3 return `Undecoded` instead of raising."""
     if isinstance(connection, sqlite3.Connection):
-        connection.text_factory = _load_text
+        connection.text_factory = _decode_text
     elif type(connection).__module__.partition(".")[0] == "psycopg":
-        _guard_loaders(connection)
+        _wrap_loaders(connection)
 
 
 def find_undecoded(value: Any) -> Undecoded | None:
-    """The first such value in what a column holds, also in lists and ranges."""
+    """The first `Undecoded` in the value of a column, also in lists, mappings and ranges."""
     if isinstance(value, Undecoded):
         return value
     parts: Iterable[Any] = ()
@@ -51,18 +51,18 @@ def find_undecoded(value: Any) -> Undecoded | None:
     return next(filter(None, map(find_undecoded, parts)), None)
 
 
-def _load_text(data: bytes) -> str | Undecoded:
+def _decode_text(data: bytes) -> str | Undecoded:
     try:
         return data.decode()
     except UnicodeDecodeError as error:
-        return Undecoded(_spell(data), f"is not UTF-8 ({error.reason})")
+        return Undecoded(_decode_safely(data), f"is not UTF-8 ({error.reason})")
 
 
-def _spell(data: bytes) -> str:
-    return data[:LONGEST_SPELLING].decode("utf-8", "backslashreplace").replace("\0", "\ufffd")
+def _decode_safely(data: bytes) -> str:
+    return data[:MAX_TEXT_CHARS].decode("utf-8", "backslashreplace").replace("\0", "\ufffd")
 
 
-def _guard_loaders(connection: Any) -> None:
+def _wrap_loaders(connection: Any) -> None:
     adapters = connection.adapters
     is_unicode = connection.info.encoding == "utf-8"
     for known in list(adapters.types):
@@ -71,19 +71,19 @@ def _guard_loaders(connection: Any) -> None:
         for oid in (known.oid, known.array_oid):
             loader = adapters.get_loader(oid, 0) if oid else None
             if loader is not None:
-                adapters.register_loader(oid, _guard(loader))
+                adapters.register_loader(oid, _wrap_loader(loader))
     if not is_unicode:
-        # What has no loader of its own, as an enumeration, is read as text.
-        adapters.register_loader(0, _guard(adapters.get_loader(0, 0)))
+        # A type without a loader, such as an enumeration, is read as text.
+        adapters.register_loader(0, _wrap_loader(adapters.get_loader(0, 0)))
 
 
-def _guard(loader: Any) -> type[Any]:
-    """A loader of psycopg that gives `Undecoded` where `loader` raises."""
-    # psycopg is there when a connection of it is.
+def _wrap_loader(loader: Any) -> type[Any]:
+    """A loader of psycopg that returns `Undecoded` when `loader` raises."""
+    # A connection of psycopg exists, so the package is installed.
     from psycopg.adapt import Loader
 
-    class Guarded(Loader):
-        """Where the encoding of a database is not known, psycopg gives bytes: read as UTF-8."""
+    class SafeLoader(Loader):
+        """psycopg returns bytes for a database of unknown encoding; they are read as UTF-8."""
 
         def __init__(self, oid: int, context: Any = None) -> None:
             super().__init__(oid, context)
@@ -93,7 +93,7 @@ def _guard(loader: Any) -> type[Any]:
             try:
                 value = self._loader.load(data)
                 return value.decode() if isinstance(value, bytes) else value
-            except Exception as error:  # noqa: BLE001  whatever it is, it costs this value alone
-                return Undecoded(_spell(bytes(data)), f"cannot be read: {error}")
+            except Exception as error:  # noqa: BLE001  any error only affects this value
+                return Undecoded(_decode_safely(bytes(data)), f"cannot be read: {error}")
 
-    return Guarded
+    return SafeLoader

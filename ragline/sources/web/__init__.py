@@ -1,6 +1,6 @@
-"""The pages of one host, as a source.
+"""The kind `web`: the pages of one host.
 
-`source` is what the registry knows, `settings` what the configuration says. `crawl` decides which
-pages are visited, `site` asks for one of them, `pages` reads what came. Only the first two load
-without the extra `web`.
+`source` lists and reads, `settings` is what the configuration states. `crawl` decides which pages
+are visited, `site` requests one page, `response_reading` reads the response. Only the first two
+load without the extra `web`.
 """

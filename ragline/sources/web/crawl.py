@@ -1,7 +1,6 @@
-"""One walk over the pages of a host that settings and robots.txt take, each visited once.
+"""Crawls the pages of a host that the settings and robots.txt permit; visits each page once.
 
-The end of the walk proves that there are no others. What one page is comes from `site`; what
-becomes of the pages is decided in `source`.
+A completed crawl has found all such pages. `site` requests one page; `source` lists the pages.
 """
 
 from __future__ import annotations
@@ -16,9 +15,9 @@ from pathspec import GitIgnoreSpec
 
 from ragline.errors import RaglineError, SourceUnavailableError
 from ragline.sources.web.crawl_state import (
-    PageNote,
-    SitemapNote,
-    WebNotes,
+    CrawlState,
+    PageState,
+    SitemapState,
     page_key,
     sitemap_key,
 )
@@ -27,81 +26,81 @@ from ragline.sources.web.media_types import may_be_document
 from ragline.sources.web.robots import RobotsRules
 from ragline.sources.web.settings import ALL_PAGES, WebSettings
 from ragline.sources.web.site import Site, Visit, fail_visit
-from ragline.sources.web.urls import normalise_stated, path_of
+from ragline.sources.web.urls import normalise_configured, path_of
 
 logger = logging.getLogger(__name__)
 
-# More than these are counted and not named.
-NAMED_PAGES = 5
+# An error message names so many pages and counts the others.
+MAX_NAMED_PAGES = 5
 
 
 class Crawl:
-    """The walk of one listing. `changed_at` has what sitemaps say of the pages, by URL."""
+    """The crawl of one listing. `changed_at` contains the times of pages in sitemaps, by URL."""
 
     def __init__(
-        self, settings: WebSettings, site: Site, rules: RobotsRules, notes: WebNotes
+        self, settings: WebSettings, site: Site, rules: RobotsRules, state: CrawlState
     ) -> None:
         self._settings = settings
         self._site = site
         self._rules = rules
-        self._notes = notes
+        self._state = state
         self._scope = _Scope(settings)
         self.changed_at: dict[str, datetime | None] = {}
         self._seen: set[str] = set()
         self._found: set[str] = set()
         self._waiting: deque[str] = deque()
         self._starts: set[str] = set()
-        # Where pages lead on, and what was noted of them when they did not yet.
-        self._redirects: dict[str, tuple[str, PageNote | None]] = {}
-        self._noted: set[str] = set()
+        # By URL: the target of a redirect, and the saved state from before the redirect.
+        self._redirects: dict[str, tuple[str, PageState | None]] = {}
+        self._saved_keys: set[str] = set()
         self._faults: list[str] = []
         self._sitemap_faults: list[tuple[str, str]] = []
-        self._has_answer = False
+        self._has_response = False
 
     def list_pages(self) -> Iterator[Visit]:
-        """Yield each page that is to be listed, once; those with an original elsewhere last.
+        """Yield each page to list, once; pages with another canonical page come last.
 
-        A page that cannot be had is yielded too, and fails by itself.
+        A page that cannot be read is yielded as a failed visit.
 
         Raises:
-            SourceUnavailableError: a start page, a sitemap or every page could not be had, or
-                there are more pages than `max_pages`. Nothing that was not yielded is gone then.
+            SourceUnavailableError: a start page, a sitemap or all pages could not be read, or
+                there are more pages than `max_pages`. The listing is incomplete.
         """
         for url in self._settings.start:
-            self._find_start(normalise_stated(url))
+            self._add_start(normalise_configured(url))
         self._read_sitemaps()
         listed: set[str] = set()
         copies: list[tuple[Visit, str]] = []
-        for visit, note in chain(self._visit_all(), self._visit_circles()):
-            if note.canonical is not None:
-                copies.append((visit, note.canonical))
-            elif note.is_indexed:
+        for visit, page in chain(self._visit_all(), self._visit_loops()):
+            if page.canonical is not None:
+                copies.append((visit, page.canonical))
+            elif page.is_indexed:
                 listed.add(visit.url)
                 yield visit
-        yield from _without_original(copies, listed)
+        yield from _list_orphan_copies(copies, listed)
         for sitemap, location in self._sitemap_faults:
-            reason = f"the sitemap {sitemap} names {location!r}, which is no web page"
+            reason = f"the sitemap {sitemap} names {location!r}, which is not a web page"
             yield fail_visit(f"{sitemap}#{location}", None, reason)
-        self._require_an_answer()
-        self._notes.keep_only(self._noted)
+        self._require_response()
+        self._state.delete_others(self._saved_keys)
 
-    def _visit_all(self) -> Iterator[tuple[Visit, PageNote]]:
-        """Yield the pages that patterns take, and follow what they lead to."""
+    def _visit_all(self) -> Iterator[tuple[Visit, PageState]]:
+        """Yield the waiting pages that the patterns match, and add the pages that they link to."""
         while self._waiting:
             visit = self._visit(self._waiting.popleft())
-            if visit.note is None:
+            if visit.state is None:
                 continue
             is_new = visit.document is not None and not visit.is_failing
-            self._note(page_key(visit.url), visit.note, is_new=is_new)
-            if visit.note.canonical is not None:
-                self._find([visit.note.canonical])
+            self._save(page_key(visit.url), visit.state, is_new=is_new)
+            if visit.state.canonical is not None:
+                self._add_links([visit.state.canonical])
             if self._settings.start:
-                self._find(visit.note.links)
-            if self._scope.takes(visit.url):
-                yield visit, visit.note
+                self._add_links(visit.state.links)
+            if self._scope.contains(visit.url):
+                yield visit, visit.state
 
     def _visit(self, url: str) -> Visit:
-        """Ask for a page; one that has no answer is a visit that failed."""
+        """Request a page. Without a usable response it becomes a failed visit."""
         try:
             visit = self._site.visit(url)
         except PageFailedError as error:
@@ -112,47 +111,47 @@ class Crawl:
             logger.exception("%s: %s cannot be read", self._settings.name, url)
             return self._fail(url, f"{url}: cannot be read: {type(error).__name__}: {error}")
         if visit.target is not None:
-            self._redirects[url] = (visit.target, visit.noted)
-            self._find_target(url, visit.target)
-        elif visit.lack is not None:
-            return self._miss(visit, visit.lack)
-        self._has_answer = True
+            self._redirects[url] = (visit.target, visit.saved)
+            self._add_target(url, visit.target)
+        elif visit.absence is not None:
+            return self._handle_absence(visit, visit.absence)
+        self._has_response = True
         return visit
 
     def _fail(self, url: str, reason: str) -> Visit:
         if url in self._starts:
-            raise SourceUnavailableError(f"the start page cannot be had: {reason}")
+            raise SourceUnavailableError(f"the start page cannot be read: {reason}")
         self._faults.append(reason)
-        return fail_visit(url, self._notes.read_page(url), reason)
+        return fail_visit(url, self._state.read_page(url), reason)
 
-    def _miss(self, visit: Visit, lack: str) -> Visit:
+    def _handle_absence(self, visit: Visit, reason: str) -> Visit:
         if visit.url in self._starts:
-            raise SourceUnavailableError(f"the start page {visit.url} is not there: {lack}")
-        # What was readable and is refused now may be back tomorrow.
-        if visit.noted is not None and not visit.is_gone:
-            return self._fail(visit.url, f"{visit.url}: {lack}")
-        logger.info("%s: not listed: %s: %s", self._settings.name, visit.url, lack)
-        self._has_answer |= visit.is_gone
+            raise SourceUnavailableError(f"the start page {visit.url} does not exist: {reason}")
+        # A page that was readable before may be readable again later.
+        if visit.saved is not None and not visit.is_gone:
+            return self._fail(visit.url, f"{visit.url}: {reason}")
+        logger.info("%s: not listed: %s: %s", self._settings.name, visit.url, reason)
+        self._has_response |= visit.is_gone
         return visit
 
-    def _find_start(self, url: str) -> None:
+    def _add_start(self, url: str) -> None:
         if not self._rules.allows(url):
             raise SourceUnavailableError(f"robots.txt forbids the start page {url}")
         self._starts.add(url)
         self._add(url)
 
-    def _find_target(self, url: str, target: str) -> None:
+    def _add_target(self, url: str, target: str) -> None:
         if url in self._starts and target not in self._found:
-            self._find_start(target)
+            self._add_start(target)
         else:
-            self._find([target])
+            self._add_links([target])
 
-    def _find(self, urls: Iterable[str]) -> None:
+    def _add_links(self, urls: Iterable[str]) -> None:
         for url in urls:
             if url in self._seen:
                 continue
             self._seen.add(url)
-            if self._scope.takes(url) and may_be_document(url):
+            if self._scope.contains(url) and may_be_document(url):
                 if self._rules.allows(url):
                     self._add(url)
                 else:
@@ -170,124 +169,124 @@ class Crawl:
         self._waiting.append(url)
 
     def _read_sitemaps(self) -> None:
-        """Find the pages of every sitemap, and of those that an index names."""
-        waiting = deque(normalise_stated(url) for url in self._settings.sitemaps)
+        """Read the configured sitemaps and the sitemaps that they name, and add their pages."""
+        waiting = deque(normalise_configured(url) for url in self._settings.sitemaps)
         known = set(waiting)
         while waiting:
             url = waiting.popleft()
             sitemap = self._site.read_sitemap(url)
-            self._note(sitemap_key(url), sitemap, is_new=True)
-            self._take_pages(url, sitemap)
+            self._save(sitemap_key(url), sitemap, is_new=True)
+            self._add_sitemap_pages(url, sitemap)
             self._sitemap_faults += [(url, location) for location in sitemap.faults]
             further = [nested for nested in sitemap.sitemaps if nested not in known]
             self._check_nested(url, further, len(known))
             known.update(further)
             waiting.extend(further)
 
-    def _take_pages(self, url: str, sitemap: SitemapNote) -> None:
-        own = {page: moment for page, moment in sitemap.pages.items() if self._is_own(page)}
-        if sitemap.pages and not own:
+    def _add_sitemap_pages(self, url: str, sitemap: SitemapState) -> None:
+        pages = {page: time for page, time in sitemap.pages.items() if self._is_on_host(page)}
+        if sitemap.pages and not pages:
             raise SourceUnavailableError(
                 f"the sitemap {url} names {len(sitemap.pages)} pages and none of them on "
                 f"{self._site.origin}; name the host of the pages in the settings"
             )
-        self.changed_at |= own
-        self._find(own)
+        self.changed_at |= pages
+        self._add_links(pages)
 
     def _check_nested(self, url: str, nested: list[str], known: int) -> None:
-        foreign = [one for one in nested if not self._is_own(one)]
-        if foreign:
+        other_hosts = [target for target in nested if not self._is_on_host(target)]
+        if other_hosts:
             raise SourceUnavailableError(
-                f"the sitemap {url} leads to {foreign[0]}, which is not on this host; name the "
-                "sitemaps of this host under sitemaps"
+                f"the sitemap {url} names the sitemap {other_hosts[0]}, which is not on this "
+                "host; write the sitemaps of this host under sitemaps"
             )
         if known + len(nested) > self._settings.max_pages:
             raise SourceUnavailableError(
                 f"there are more than {self._settings.max_pages} sitemaps; raise max_pages"
             )
 
-    def _is_own(self, url: str) -> bool:
+    def _is_on_host(self, url: str) -> bool:
         return url.startswith(f"{self._site.origin}/")
 
-    def _note(self, key: str, note: PageNote | SitemapNote, *, is_new: bool) -> None:
-        self._noted.add(key)
+    def _save(self, key: str, state: PageState | SitemapState, *, is_new: bool) -> None:
+        self._saved_keys.add(key)
         if is_new:
-            self._notes.write(key, note)
+            self._state.write(key, state)
 
-    def _visit_circles(self) -> Iterator[tuple[Visit, PageNote]]:
-        """Yield what redirects in a circle, and the pages that are found behind it.
+    def _visit_loops(self) -> Iterator[tuple[Visit, PageState]]:
+        """Yield the pages that redirect in a loop, and the pages that they link to.
 
         Raises:
-            SourceUnavailableError: a start page does.
+            SourceUnavailableError: a start page redirects in a loop.
         """
-        named: set[str] = set()
-        while fresh := [visit for visit in self._list_circles() if visit.url not in named]:
+        visited: set[str] = set()
+        while fresh := [visit for visit in self._list_loops() if visit.url not in visited]:
             for visit in fresh:
-                named.add(visit.url)
-                if visit.note is not None:
-                    self._noted.add(page_key(visit.url))
-                    self._find(visit.note.links if self._settings.start else ())
-                    yield visit, visit.note
+                visited.add(visit.url)
+                if visit.state is not None:
+                    self._saved_keys.add(page_key(visit.url))
+                    self._add_links(visit.state.links if self._settings.start else ())
+                    yield visit, visit.state
             yield from self._visit_all()
 
-    def _list_circles(self) -> Iterator[Visit]:
-        """Yield the pages that redirect in a circle: those that were read before, else one.
+    def _list_loops(self) -> Iterator[Visit]:
+        """Yield the pages that redirect in a loop: those with a saved state, else one of them.
 
         Raises:
-            SourceUnavailableError: a start page does.
+            SourceUnavailableError: a start page redirects in a loop.
         """
-        circles: dict[frozenset[str], list[str]] = {}
+        loops: dict[frozenset[str], list[str]] = {}
         for url in self._redirects:
-            circle = self._find_circle(url)
-            if circle:
-                circles.setdefault(circle, []).append(url)
-        for urls in circles.values():
+            loop = self._find_loop(url)
+            if loop:
+                loops.setdefault(loop, []).append(url)
+        for urls in loops.values():
             start = next((url for url in urls if url in self._starts), None)
             if start is not None:
-                raise SourceUnavailableError(f"the start page {start} redirects in a circle")
+                raise SourceUnavailableError(f"the start page {start} redirects in a loop")
             known = [url for url in urls if self._redirects[url][1] is not None]
             for url in known or urls[:1]:
-                if self._scope.takes(url):
-                    noted = self._redirects[url][1]
-                    yield fail_visit(url, noted, f"{url}: redirects in a circle")
+                if self._scope.contains(url):
+                    saved = self._redirects[url][1]
+                    yield fail_visit(url, saved, f"{url}: redirects in a loop")
 
-    def _find_circle(self, url: str) -> frozenset[str]:
-        """The pages of the circle that a page's redirects end in; none where they end."""
-        passed: dict[str, int] = {}
-        while url in self._redirects and url not in passed:
-            passed[url] = len(passed)
+    def _find_loop(self, url: str) -> frozenset[str]:
+        """The pages of the loop that a page redirects into; empty when there is no loop."""
+        path: dict[str, int] = {}
+        while url in self._redirects and url not in path:
+            path[url] = len(path)
             url = self._redirects[url][0]
-        first = passed.get(url)
-        return frozenset() if first is None else frozenset(list(passed)[first:])
+        first = path.get(url)
+        return frozenset() if first is None else frozenset(list(path)[first:])
 
-    def _require_an_answer(self) -> None:
-        if self._has_answer or not self._faults:
+    def _require_response(self) -> None:
+        if self._has_response or not self._faults:
             return
-        more = len(self._faults) - NAMED_PAGES
+        more = len(self._faults) - MAX_NAMED_PAGES
         rest = f"; and {more} more" if more > 0 else ""
         raise SourceUnavailableError(
-            f"none of {len(self._found)} pages could be had: "
-            f"{'; '.join(self._faults[:NAMED_PAGES])}{rest}"
+            f"none of {len(self._found)} pages could be read: "
+            f"{'; '.join(self._faults[:MAX_NAMED_PAGES])}{rest}"
         )
 
 
 class _Scope:
-    """Which pages the patterns take."""
+    """Which pages the patterns match."""
 
     def __init__(self, settings: WebSettings) -> None:
-        self._takes_all = settings.include == ALL_PAGES
+        self._includes_all = settings.include == ALL_PAGES
         self._included = GitIgnoreSpec.from_lines(settings.include)
         self._excluded = GitIgnoreSpec.from_lines(settings.exclude)
 
-    def takes(self, url: str) -> bool:
+    def contains(self, url: str) -> bool:
         path = path_of(url)
-        is_included = self._takes_all or self._included.match_file(path)
+        is_included = self._includes_all or self._included.match_file(path)
         return is_included and not self._excluded.match_file(path)
 
 
-def _without_original(copies: list[tuple[Visit, str]], listed: set[str]) -> Iterator[Visit]:
-    """Yield the copies whose original is not listed: the text would be lost."""
-    for visit, original in copies:
-        if original not in listed and visit.note is not None and visit.note.is_indexed:
+def _list_orphan_copies(copies: list[tuple[Visit, str]], listed: set[str]) -> Iterator[Visit]:
+    """Yield the copies whose canonical page is not listed; their text would be lost otherwise."""
+    for visit, canonical in copies:
+        if canonical not in listed and visit.state is not None and visit.state.is_indexed:
             listed.add(visit.url)
             yield visit

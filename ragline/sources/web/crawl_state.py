@@ -1,7 +1,7 @@
-"""What is remembered of a page, a sitemap and robots.txt, so that a 304 is all it costs.
+"""The saved state of pages, sitemaps and robots.txt, so that an unchanged one needs only a 304.
 
-Notes live in `ragline.sources.state`. One that is missing, or was written in another form, is
-taken for none: the page is then requested without a condition.
+It is stored in `ragline.sources.state`. A page whose state is missing or has an unknown form is
+requested without a condition.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from ragline.sources.state import SourceState
 
 ROBOTS_KEY = "robots"
-# Raise it whenever the same page may be noted differently: it is then asked for in full.
-READING = 2
+# Raise it when the same page would get another `PageState`: pages are then requested in full.
+STATE_VERSION = 2
 
 
 class Validators(BaseModel):
-    """The two headers by which a server knows what we have."""
+    """The two response headers for a conditional request."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -29,19 +29,20 @@ class Validators(BaseModel):
 
     @classmethod
     def of(cls, headers: Mapping[str, str]) -> Validators:
+        """The validators in the headers of a response."""
         return Validators(etag=headers.get("etag"), last_modified=headers.get("last-modified"))
 
     def conditions(self) -> dict[str, str]:
-        """The request headers that ask for a body only if it changed."""
-        named = {"If-None-Match": self.etag, "If-Modified-Since": self.last_modified}
-        return {name: value for name, value in named.items() if value is not None}
+        """Request headers that ask for the body only if it changed."""
+        headers = {"If-None-Match": self.etag, "If-Modified-Since": self.last_modified}
+        return {name: value for name, value in headers.items() if value is not None}
 
 
-class PageNote(BaseModel):
-    """What a listing has to know of a page whose body it does not get.
+class PageState(BaseModel):
+    """What a listing needs to know about a page whose body it does not receive.
 
-    `links` are all those that lead to pages of the host, whatever the patterns say: they may be
-    other ones next time.
+    `links` contains all links to pages of the host. It is not filtered by the patterns, because the
+    configuration may change them.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -56,12 +57,12 @@ class PageNote(BaseModel):
     reading: int = 1
 
     def conditions(self) -> dict[str, str]:
-        """The request headers that ask for the page only if it is not as it was noted."""
-        return self.validators.conditions() if self.reading == READING else {}
+        """Request headers that ask for the body only if the page differs from this state."""
+        return self.validators.conditions() if self.reading == STATE_VERSION else {}
 
 
-class SitemapNote(BaseModel):
-    """What a sitemap names: pages with their time of change, and further sitemaps."""
+class SitemapState(BaseModel):
+    """The content of a sitemap: pages with their time of change, and further sitemaps."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -71,7 +72,7 @@ class SitemapNote(BaseModel):
     faults: tuple[str, ...] = ()
 
 
-class RobotsNote(BaseModel):
+class RobotsState(BaseModel):
     """A robots.txt; `read_at` is in seconds since 1970."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -81,33 +82,33 @@ class RobotsNote(BaseModel):
     read_at: float
 
 
-Note = TypeVar("Note", PageNote, SitemapNote, RobotsNote)
+State = TypeVar("State", PageState, SitemapState, RobotsState)
 
 
-class WebNotes:
-    """The notes of one source of kind `web`, by URL."""
+class CrawlState:
+    """The saved states of one source of kind `web`, by URL."""
 
-    def __init__(self, notes: SourceState) -> None:
-        self._notes = notes
+    def __init__(self, state: SourceState) -> None:
+        self._state = state
 
-    def read_page(self, url: str) -> PageNote | None:
-        return self._read(page_key(url), PageNote)
+    def read_page(self, url: str) -> PageState | None:
+        return self._read(page_key(url), PageState)
 
-    def read_sitemap(self, url: str) -> SitemapNote | None:
-        return self._read(sitemap_key(url), SitemapNote)
+    def read_sitemap(self, url: str) -> SitemapState | None:
+        return self._read(sitemap_key(url), SitemapState)
 
-    def read_robots(self) -> RobotsNote | None:
-        return self._read(ROBOTS_KEY, RobotsNote)
+    def read_robots(self) -> RobotsState | None:
+        return self._read(ROBOTS_KEY, RobotsState)
 
-    def write(self, key: str, note: PageNote | SitemapNote | RobotsNote) -> None:
-        self._notes.write(key, note.model_dump(mode="json"))
+    def write(self, key: str, state: PageState | SitemapState | RobotsState) -> None:
+        self._state.write(key, state.model_dump(mode="json"))
 
-    def keep_only(self, keys: set[str]) -> None:
-        """Forget the pages and sitemaps that are gone."""
-        self._notes.keep_only({ROBOTS_KEY, *keys})
+    def delete_others(self, keys: set[str]) -> None:
+        """Delete the states of pages and sitemaps with other keys."""
+        self._state.delete_others({ROBOTS_KEY, *keys})
 
-    def _read(self, key: str, form: type[Note]) -> Note | None:
-        stored = self._notes.read(key)
+    def _read(self, key: str, form: type[State]) -> State | None:
+        stored = self._state.read(key)
         try:
             return None if stored is None else form.model_validate(stored)
         except ValidationError:

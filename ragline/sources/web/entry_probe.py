@@ -1,44 +1,44 @@
-"""What a probe compares: the state of the sitemaps and start pages, one request each."""
+"""The values that a probe compares: sitemaps and start pages, from one request each."""
 
 from __future__ import annotations
 
 from ragline.errors import SourceUnavailableError
-from ragline.sources.web.crawl_state import PageNote
+from ragline.sources.web.crawl_state import PageState
 from ragline.sources.web.robots import RobotsRules
 from ragline.sources.web.settings import WebSettings
 from ragline.sources.web.site import Site
-from ragline.sources.web.urls import normalise_stated
+from ragline.sources.web.urls import normalise_configured
 
 MAX_REDIRECTS = 5
 
 
-def read_entry_states(settings: WebSettings, site: Site, rules: RobotsRules) -> list[object]:
-    """JSON values: what sitemaps name and when it changed; texts and links of start pages.
+def read_entries(settings: WebSettings, site: Site, rules: RobotsRules) -> list[object]:
+    """JSON values: the pages and times in sitemaps; the versions and links of start pages.
 
-    The same whether a server says "unchanged" or sends the same once more.
+    An unchanged page has the same value, whether the server answers 304 or sends the body again.
 
     Raises:
-        SourceUnavailableError: one of them cannot be had.
+        SourceUnavailableError: a sitemap or a start page cannot be read.
     """
-    states: list[object] = []
+    entries: list[object] = []
     for url in settings.sitemaps:
-        sitemap = site.read_sitemap(normalise_stated(url))
-        states.append(sitemap.model_dump(mode="json", exclude={"validators"}))
+        sitemap = site.read_sitemap(normalise_configured(url))
+        entries.append(sitemap.model_dump(mode="json", exclude={"validators"}))
     for url in settings.start:
-        page = _read_start(normalise_stated(url), site, rules)
-        states.append([page.version, page.links, page.is_indexed, page.canonical])
-    return states
+        page = _read_start(normalise_configured(url), site, rules)
+        entries.append([page.version, page.links, page.is_indexed, page.canonical])
+    return entries
 
 
-def _read_start(url: str, site: Site, rules: RobotsRules) -> PageNote:
+def _read_start(url: str, site: Site, rules: RobotsRules) -> PageState:
     target = url
     for _ in range(MAX_REDIRECTS + 1):
         if not rules.allows(target):
             raise SourceUnavailableError(f"robots.txt forbids the start page {target}")
         visit = site.visit(target)
-        if visit.note is not None:
-            return visit.note
+        if visit.state is not None:
+            return visit.state
         if visit.target is None:
-            raise SourceUnavailableError(f"the start page {target} is not there: {visit.lack}")
+            raise SourceUnavailableError(f"the start page {target} does not exist: {visit.absence}")
         target = visit.target
     raise SourceUnavailableError(f"the start page {url}: more than {MAX_REDIRECTS} redirects")

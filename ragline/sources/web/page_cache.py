@@ -1,7 +1,7 @@
-"""What a listing has read already, kept until it is fetched.
+"""Keeps the pages that a listing has read until they are fetched.
 
-In memory up to a bound, then in a file without a name below the source's folder. Nothing of it
-outlives the process: whoever fetches later requests the page again.
+They are in memory up to a limit, then in an unnamed file in the folder of the source. The cache
+ends with the process; a later process requests the pages again.
 """
 
 from __future__ import annotations
@@ -11,49 +11,49 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
 
-from ragline.sources.protocol import FailedFetch, FetchedDocument
+from ragline.sources.protocol import FetchedDocument, FetchResult
 from ragline.storage.disk_errors import writing_to
 
 MAX_MEMORY_BYTES = 64 * 1024**2
 
 
-class KeptPages:
-    """Documents by id, each to be taken once."""
+class PageCache:
+    """Documents by id. Each can be read once."""
 
     def __init__(self, folder: Path, memory_bytes: int = MAX_MEMORY_BYTES) -> None:
         self._folder = folder
-        self._places: dict[str, tuple[int, int]] = {}
-        self._described: dict[str, FetchedDocument | FailedFetch] = {}
-        # Closed by the finalizer: it is open for as long as there is a source.
+        self._positions: dict[str, tuple[int, int]] = {}
+        self._results: dict[str, FetchResult] = {}
+        # The finalizer closes it: it stays open as long as the source exists.
         self._file = SpooledTemporaryFile(memory_bytes, dir=str(folder))  # noqa: SIM115
         weakref.finalize(self, self._file.close)
 
-    def keep(self, document: FetchedDocument | FailedFetch) -> None:
-        """Keep a document until it is taken; one before it under the same id is gone."""
+    def store(self, document: FetchResult) -> None:
+        """Store a document until it is read. It replaces a document with the same id."""
         if isinstance(document, FetchedDocument):
             with writing_to(self._folder):
-                # The file is made when the bound is reached, by when the folder may be gone.
+                # The file is created when the limit is reached; the folder may be missing by then.
                 self._folder.mkdir(parents=True, exist_ok=True)
                 start = self._file.seek(0, 2)
                 self._file.write(document.content)
-            self._places[document.document_id] = (start, len(document.content))
+            self._positions[document.document_id] = (start, len(document.content))
             document = replace(document, content=b"")
-        self._described[document.document_id] = document
+        self._results[document.document_id] = document
 
-    def take(self, document_id: str) -> FetchedDocument | FailedFetch | None:
-        """Hand over a document; None when it was not kept, or was taken already."""
-        document = self._described.pop(document_id, None)
+    def pop(self, document_id: str) -> FetchResult | None:
+        """Return a document and remove it; None when it is not in the cache."""
+        document = self._results.pop(document_id, None)
         if isinstance(document, FetchedDocument):
-            start, count = self._places.pop(document_id)
+            start, count = self._positions.pop(document_id)
             self._file.seek(start)
             document = replace(document, content=self._file.read(count))
-        if not self._described:
+        if not self._results:
             self.clear()
         return document
 
     def clear(self) -> None:
-        """Forget everything."""
-        self._places.clear()
-        self._described.clear()
+        """Remove all documents."""
+        self._positions.clear()
+        self._results.clear()
         self._file.seek(0)
         self._file.truncate()

@@ -1,4 +1,4 @@
-"""How fast a host is asked: one request after the other, with a pause between them."""
+"""Limits the rate of requests to a host: one request at a time, with a minimum interval."""
 
 from __future__ import annotations
 
@@ -9,31 +9,30 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """Seconds that only go forward, and a way to let some pass."""
+    """A monotonic clock in seconds, and a function that sleeps. Tests replace both."""
 
     monotonic: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
 
 
-class Pace:
-    """At least so much time between the beginnings of two requests.
+class RateLimit:
+    """A minimum interval between the starts of two requests.
 
-    A bucket that lets several through at once would keep the same average; a small server
-    notices the bursts.
+    A token bucket would have the same average, but its bursts would load a small server.
     """
 
     def __init__(self, per_second: float, clock: Clock) -> None:
         self._interval_s = 1 / per_second
         self._clock = clock
-        self._free_at = clock.monotonic()
+        self._next_start_s = clock.monotonic()
 
-    def slow_to(self, interval_s: float) -> None:
-        """Let at least this much time pass from now on; what is slower already stays so."""
+    def raise_interval(self, interval_s: float) -> None:
+        """Use at least this interval from now on. A longer interval is unchanged."""
         self._interval_s = max(self._interval_s, interval_s)
 
     def wait(self) -> None:
-        """Come back when the next request may begin."""
-        pause = self._free_at - self._clock.monotonic()
+        """Sleep until the next request may start."""
+        pause = self._next_start_s - self._clock.monotonic()
         if pause > 0:
             self._clock.sleep(pause)
-        self._free_at = self._clock.monotonic() + self._interval_s
+        self._next_start_s = self._clock.monotonic() + self._interval_s

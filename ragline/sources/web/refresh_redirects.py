@@ -1,7 +1,7 @@
-"""Pages that send their reader on by themselves: `<meta http-equiv="refresh">` and its header.
+"""Redirects by a refresh: `<meta http-equiv="refresh">` and the header `Refresh`.
 
 Static sites have no other way to redirect. Source: the HTML standard, "shared declarative refresh
-steps". What becomes of the target is decided in `crawl`, as for a redirect of HTTP.
+steps". `crawl` handles the target like that of an HTTP redirect.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from lxml import html
 
 from ragline.sources.web.urls import normalise_url
 
-# A page that is shown for longer is meant to be read.
-LONGEST_DELAY_S = 30.0
-# One that is left at once is read by nobody, whatever its text is.
-AT_ONCE_S = 1.0
-# More text than this is more than "you are being redirected".
-LONGEST_STUB_CHARS = 600
+# A page with a longer delay is meant to be read.
+MAX_DELAY_S = 30.0
+# A page with at most this delay is not read, whatever its text is.
+IMMEDIATE_S = 1.0
+# A page with more text contains more than "you are being redirected".
+MAX_STUB_CHARS = 600
 _REFRESH = re.compile(
     r"\s*(?P<delay>\d*)(?:\.[\d.]*)?(?:\s*[;,]\s*|\s+)(?:url\s*=\s*)?(?P<rest>\S.*)",
     re.IGNORECASE | re.DOTALL,
@@ -27,16 +27,16 @@ _REFRESH = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Refresh:
-    """Where a page leads by itself, and after how long. `target` None is no web page."""
+    """The target of a refresh, and its delay. `target` is None when it is not a web page."""
 
     delay_s: float
     target: str | None
 
 
 def find_refresh(content: str, url: str, base: str | None = None) -> Refresh | None:
-    """What a refresh says; None when it only loads the page at `url` once more, or is malformed.
+    """Parse a refresh; None when it only reloads the page at `url`, or is malformed.
 
-    `base` is what its address is relative to, `url` itself unless the page says otherwise.
+    `base` is the base URL of the page, `url` by default.
     """
     found = _REFRESH.match(content)
     if found is None:
@@ -46,34 +46,34 @@ def find_refresh(content: str, url: str, base: str | None = None) -> Refresh | N
 
 
 def find_page_refresh(page: html.HtmlElement, url: str, base: str) -> Refresh | None:
-    """The refresh that makes a page a mere pointer to another one; None for a page of its own.
+    """The refresh of a page that only redirects; None for a page with its own text.
 
-    One without scripts, as we are, also follows what is in `noscript`; but a page with text of
-    its own is a page, unless it is left at once.
+    A refresh in `noscript` counts too, because Ragline runs no scripts. A page with its own text is
+    not a redirect, unless the refresh is immediate and outside `noscript`.
     """
     for element in page.iter("meta"):
         if element.get("http-equiv", "").strip().lower() != "refresh":
             continue
         refresh = find_refresh(element.get("content") or "", url, base)
-        if refresh is None or refresh.delay_s > LONGEST_DELAY_S:
+        if refresh is None or refresh.delay_s > MAX_DELAY_S:
             continue
-        is_for_everybody = next(element.iterancestors("noscript"), None) is None
-        if is_for_everybody and refresh.delay_s <= AT_ONCE_S:
+        is_unconditional = next(element.iterancestors("noscript"), None) is None
+        if is_unconditional and refresh.delay_s <= IMMEDIATE_S:
             return refresh
-        if _count_chars(page) <= LONGEST_STUB_CHARS:
+        if _count_chars(page) <= MAX_STUB_CHARS:
             return refresh
     return None
 
 
 def _unquote(rest: str) -> str:
-    """The address; one in quotes ends with them."""
+    """The address without quotes."""
     if rest[0] in "'\"":
         return rest[1:].partition(rest[0])[0]
     return rest
 
 
 def _count_chars(page: html.HtmlElement) -> int:
-    """How much text a page shows."""
+    """The number of visible characters of a page, without white space."""
     body = page.find("body")
     texts = (
         [] if body is None else body.xpath(".//text()[not(ancestor::script or ancestor::style)]")

@@ -1,6 +1,6 @@
-"""What the configuration says of a source of kind `web`, and what it may say.
+"""The settings of a source of kind `web`.
 
-Loads without the extra `web`: a configuration is read by processes that never crawl.
+This module loads without the extra `web`, because processes that never crawl read the settings.
 """
 
 from __future__ import annotations
@@ -11,18 +11,18 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from ragline.sources.settings import Duration, SourceSettings, Variable
+from ragline.sources.settings import Duration, SourceSettings, VariableName
 from ragline.sources.web.urls import origin_of
 
 ALL_PAGES = ("**/*",)
 
 
 class WebSettings(SourceSettings):
-    """Pages of one host (scheme, name and port): those of its sitemaps, or what links lead to.
+    """Pages of one host (scheme, name and port), from its sitemaps or by links.
 
-    `start` pages are followed by their links, and so is every page then; with `sitemaps` alone no
-    link is followed. Patterns are those of `.gitignore`, over the path of the URL without its
-    first slash. They decide what is requested; `start` pages are requested in any case.
+    With `start` pages, the links of every page are followed. With `sitemaps` only, no links are
+    followed. Patterns have the syntax of `.gitignore` and match the path of the URL without its
+    first slash. They decide which pages are requested; `start` pages are always requested.
     """
 
     kind: Literal["web"]
@@ -76,11 +76,11 @@ class WebSettings(SourceSettings):
 
     @field_validator("credentials")
     @classmethod
-    def _check_credentials(cls, credentials: dict[str, Variable]) -> dict[str, Variable]:
+    def _check_credentials(cls, credentials: dict[str, VariableName]) -> dict[str, VariableName]:
         unknown = sorted(set(credentials) - {"authorization"})
         if unknown:
             raise ValueError(
-                f"unknown credential {unknown[0]!r}; allowed: authorization, the whole value of "
+                f"unknown credential {unknown[0]!r}; allowed: authorization, the complete value of "
                 "that header"
             )
         return credentials
@@ -92,7 +92,7 @@ class WebSettings(SourceSettings):
         origins = sorted({origin_of(url) for url in self.entries})
         if len(origins) > 1:
             raise ValueError(
-                f"start and sitemaps must lie on one host; these are {', '.join(origins)}"
+                f"start and sitemaps must be on one host; they are on {', '.join(origins)}"
             )
         return self
 

@@ -1,7 +1,7 @@
-"""One host, asked for one thing at a time; what did not change is answered from the notes.
+"""Requests pages and sitemaps of one host; unchanged ones are read from the saved state.
 
-Nothing is noted here: a probe must not let the listing after it take a change for noted.
-Which pages are asked for is decided in `crawl`.
+This module does not save state: after a probe saved it, the next listing would miss the change.
+`crawl` decides which pages are requested and saves the state.
 """
 
 from __future__ import annotations
@@ -15,51 +15,50 @@ from ragline.errors import (
     SourceUnavailableError,
 )
 from ragline.sources.protocol import FailedFetch, FetchedDocument
-from ragline.sources.web.crawl_state import PageNote, SitemapNote, Validators, WebNotes
-from ragline.sources.web.http_client import Answer, PoliteClient
-from ragline.sources.web.response_reading import Redirection, limit_body, read_answer
+from ragline.sources.web.crawl_state import CrawlState, PageState, SitemapState, Validators
+from ragline.sources.web.http_client import HttpClient, Response
+from ragline.sources.web.response_reading import Redirection, limit_body, read_response
 from ragline.sources.web.sitemaps import MAX_SITEMAP_BYTES, read_sitemap
 
 GONE = frozenset({404, 410})
-# The version of a page that cannot be had, before the one that it had.
+# The version of a page that cannot be read, followed by its last version.
 FAILING = "unavailable"
 
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """What asking for one page came to; of `note`, `target` and `lack` one is there.
+    """The result of a request for one page. Exactly one of `state`, `target`, `absence` is set.
 
-    `document` is there when the page came with a body. `target` is where it redirects to on
-    the same host, by HTTP or by itself. `lack` says why there is no page, and `is_gone` that this
-    proves it removed. `noted` is what there was at the last listing. A page that `is_failing` has
-    a note all the same: that of the last listing or an empty one, under another version, and a
-    failed document.
+    `document` is set when the response has a body. `target` is the URL of a redirect on the same
+    host, by HTTP or by a refresh. `absence` says why there is no page; `is_gone` says that the page
+    is removed. `saved` is the state from the last listing. A page with `is_failing` has the state
+    of the last listing or an empty state, under another version, and a failed document.
     """
 
     url: str
-    noted: PageNote | None
-    note: PageNote | None = None
+    saved: PageState | None
+    state: PageState | None = None
     document: FetchedDocument | FailedFetch | None = None
     target: str | None = None
-    lack: str | None = None
+    absence: str | None = None
     is_gone: bool = False
     is_failing: bool = False
 
     @property
-    def has_news(self) -> bool:
-        """Whether the page is new or reads differently than at the last listing."""
-        return self.note is not None and (
-            self.noted is None or self.noted.version != self.note.version
+    def is_changed(self) -> bool:
+        """Whether the page is new or has another version than at the last listing."""
+        return self.state is not None and (
+            self.saved is None or self.saved.version != self.state.version
         )
 
 
-def fail_visit(url: str, noted: PageNote | None, reason: str) -> Visit:
-    """A page that cannot be had for now: it is named, and what was read before is kept.
+def fail_visit(url: str, saved: PageState | None, reason: str) -> Visit:
+    """The visit of a page that cannot be read now. It is listed, and its stored text stays.
 
-    Where a page links to is known from before too, so nothing behind it looks removed.
+    The saved links of the page are used, so pages that only it links to do not look removed.
     """
-    if noted is None:
-        note = PageNote(
+    if saved is None:
+        state = PageState(
             validators=Validators(),
             version=FAILING,
             size_bytes=0,
@@ -70,88 +69,92 @@ def fail_visit(url: str, noted: PageNote | None, reason: str) -> Visit:
         )
         error: DocumentUnreadableError = DocumentUnreadableError(reason)
     else:
-        note = noted.model_copy(update={"version": f"{FAILING} {noted.version}"})
+        state = saved.model_copy(update={"version": f"{FAILING} {saved.version}"})
         error = DocumentUnavailableError(reason)
-    return Visit(url, noted, note, FailedFetch(url, error), is_failing=True)
+    return Visit(url, saved, state, FailedFetch(url, error), is_failing=True)
 
 
 class Site:
     """The pages and sitemaps of one origin."""
 
-    def __init__(self, client: PoliteClient, notes: WebNotes, max_document_bytes: int) -> None:
+    def __init__(self, client: HttpClient, state: CrawlState, max_document_bytes: int) -> None:
         self._client = client
-        self._notes = notes
+        self._state = state
         self._max_document_bytes = max_document_bytes
 
     @property
     def origin(self) -> str:
         return self._client.origin
 
-    def visit(self, url: str, *, must_have_body: bool = False) -> Visit:
-        """Ask for a page: for its body only if it changed, unless it `must_have_body`.
+    def visit(self, url: str, *, needs_body: bool = False) -> Visit:
+        """Request a page. Without `needs_body` the body is only requested if the page changed.
 
         Raises:
-            PageFailedError: the page has no answer that can be used.
-            SourceUnavailableError: the host does not answer.
+            PageFailedError: the page has no usable response.
+            SourceUnavailableError: the host does not response.
         """
-        noted = self._notes.read_page(url)
-        conditions = {} if noted is None or must_have_body else noted.conditions()
+        saved = self._state.read_page(url)
+        conditions = {} if saved is None or needs_body else saved.conditions()
         limit = partial(limit_body, max_document_bytes=self._max_document_bytes)
-        answer = self._client.get(url, limit, conditions)
-        if answer.status == 304 and noted is not None:
-            return Visit(url, noted, note=noted)
-        if answer.is_redirect:
-            return self._redirect(answer.url, answer.target, noted)
-        if not 200 <= answer.status < 300:
-            lack, is_gone = f"status {answer.status}", answer.status in GONE
-            return Visit(url, noted, lack=lack, is_gone=is_gone)
-        return self._read(answer, noted)
+        response = self._client.get(url, limit, conditions)
+        if response.status == 304 and saved is not None:
+            return Visit(url, saved, state=saved)
+        if response.is_redirect:
+            return self._redirect(response.url, response.target, saved)
+        if not 200 <= response.status < 300:
+            absence, is_gone = f"status {response.status}", response.status in GONE
+            return Visit(url, saved, absence=absence, is_gone=is_gone)
+        return self._read(response, saved)
 
-    def read_note(self, url: str) -> PageNote | None:
-        """What the last listing noted of a page."""
-        return self._notes.read_page(url)
+    def read_saved(self, url: str) -> PageState | None:
+        """The state of a page from the last listing."""
+        return self._state.read_page(url)
 
-    def read_sitemap(self, url: str) -> SitemapNote:
-        """What a sitemap names now.
+    def read_sitemap(self, url: str) -> SitemapState:
+        """The current content of a sitemap.
 
         Raises:
-            SourceUnavailableError: it cannot be had, or not whole.
+            SourceUnavailableError: it cannot be read completely.
         """
-        noted = self._notes.read_sitemap(url)
-        conditions = {} if noted is None else noted.validators.conditions()
-        answer = self._client.get(url, lambda _: MAX_SITEMAP_BYTES, conditions)
-        if answer.status == 304 and noted is not None:
-            return noted
-        if not 200 <= answer.status < 300 or answer.is_cut:
-            fault = f"leads to {answer.target}" if answer.is_redirect else f"status {answer.status}"
-            fault = f"larger than {MAX_SITEMAP_BYTES} bytes" if answer.is_cut else fault
+        saved = self._state.read_sitemap(url)
+        conditions = {} if saved is None else saved.validators.conditions()
+        response = self._client.get(url, lambda _: MAX_SITEMAP_BYTES, conditions)
+        if response.status == 304 and saved is not None:
+            return saved
+        if not 200 <= response.status < 300 or response.is_truncated:
+            fault = (
+                f"redirects to {response.target}"
+                if response.is_redirect
+                else f"status {response.status}"
+            )
+            fault = f"larger than {MAX_SITEMAP_BYTES} bytes" if response.is_truncated else fault
             raise SourceUnavailableError(f"the sitemap {url} cannot be read: {fault}")
         try:
-            found = read_sitemap(answer.body, url)
+            found = read_sitemap(response.body, url)
         except ValueError as error:
             raise SourceUnavailableError(f"the sitemap {url} cannot be read: {error}") from error
-        return SitemapNote(
-            validators=Validators.of(answer.headers),
+        return SitemapState(
+            validators=Validators.of(response.headers),
             pages=found.pages,
             faults=tuple(found.faults),
             sitemaps=tuple(found.sitemaps),
         )
 
-    def _redirect(self, url: str, target: str | None, noted: PageNote | None) -> Visit:
+    def _redirect(self, url: str, target: str | None, saved: PageState | None) -> Visit:
         if target is not None and target.startswith(f"{self.origin}/"):
-            return Visit(url, noted, target=target)
-        lack = f"leads to {target or 'no web page'}, which is not on this host"
-        return Visit(url, noted, lack=lack, is_gone=True)
+            return Visit(url, saved, target=target)
+        absence = f"redirects to {target or 'an invalid URL'}, which is not on this host"
+        return Visit(url, saved, absence=absence, is_gone=True)
 
-    def _read(self, answer: Answer, noted: PageNote | None) -> Visit:
-        read = read_answer(answer, self._max_document_bytes)
+    def _read(self, response: Response, saved: PageState | None) -> Visit:
+        read = read_response(response, self._max_document_bytes)
         if read is None:
-            lack = f"{answer.headers.get('content-type')} is no document"
-            return Visit(answer.url, noted, lack=lack, is_gone=True)
+            absence = f"{response.headers.get('content-type')} is not the type of a document"
+            return Visit(response.url, saved, absence=absence, is_gone=True)
         if isinstance(read, Redirection):
-            return self._redirect(answer.url, read.target, noted)
-        note = read.note
-        if noted is not None and noted.version == note.version:
-            # The server dates the file anew; the text is as old as it was.
-            note = note.model_copy(update={"changed_at": noted.changed_at})
-        return Visit(answer.url, noted, note=note, document=read.document)
+            return self._redirect(response.url, read.target, saved)
+        state = read.state
+        if saved is not None and saved.version == state.version:
+            # The server states a new date for the same text; the old date is right.
+            state = state.model_copy(update={"changed_at": saved.changed_at})
+        return Visit(response.url, saved, state=state, document=read.document)

@@ -1,7 +1,7 @@
-"""Reading a sitemap or an index of sitemaps: XML, plain lines, either also as gzip.
+"""Reads a sitemap or an index of sitemaps: XML or plain lines, with or without gzip.
 
-A sitemap that is not whole is an error: what it lacks would look removed. Source: the protocol
-at sitemaps.org. Which of the pages are taken is decided in `crawl`.
+An incomplete sitemap is an error, because its missing pages would look removed. Source: the
+protocol at sitemaps.org. `crawl` decides which of the pages are visited.
 """
 
 from __future__ import annotations
@@ -18,50 +18,50 @@ from ragline.sources.web.urls import normalise_url
 
 # The protocol allows 50 MiB, uncompressed.
 MAX_SITEMAP_BYTES = 64 * 1024**2
-LONGEST_FAULT = 300
+MAX_FAULT_CHARS = 300
 _GZIP = b"\x1f\x8b"
 
 
 @dataclass
 class Sitemap:
-    """What a sitemap names, in its order: pages with their time of change, further sitemaps.
+    """The content of a sitemap in its order: pages with their time of change, further sitemaps.
 
-    `faults` are the addresses that it names as pages and that are none.
+    `faults` contains the addresses of pages that are not URLs of web pages.
     """
 
     pages: dict[str, datetime | None] = field(default_factory=dict)
     sitemaps: list[str] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
 
-    def add(self, kind: str, location: str, changed: str, where: str | None) -> None:
-        url = normalise_url(location, where)
+    def add(self, kind: str, location: str, changed: str, base: str | None) -> None:
+        url = normalise_url(location, base)
         if url is None and kind == "url":
-            self.faults.append(location[:LONGEST_FAULT])
+            self.faults.append(location[:MAX_FAULT_CHARS])
         elif url is None:
-            raise ValueError(f"it names {location!r}, which is no web page")
+            raise ValueError(f"it names {location!r}, which is not a web page")
         elif kind == "url":
             self.pages[url] = read_timestamp(changed)
         else:
             self.sitemaps.append(url)
 
 
-def read_sitemap(content: bytes, where: str) -> Sitemap:
-    """Read a sitemap that was got from the URL `where`.
+def read_sitemap(content: bytes, url: str) -> Sitemap:
+    """Read the content of the sitemap at `url`.
 
     Raises:
-        ValueError: it is damaged, cut, too large, or something else altogether.
+        ValueError: it is damaged, incomplete or too large, or it is not a sitemap.
     """
-    sitemap = _read(_unpack(content), where)
+    sitemap = _read(_unpack(content), url)
     if sitemap.faults and not sitemap.pages:
-        raise ValueError(f"it names {sitemap.faults[0]!r}, which is no web page")
+        raise ValueError(f"it names {sitemap.faults[0]!r}, which is not a web page")
     return sitemap
 
 
-def _read(content: bytes, where: str) -> Sitemap:
+def _read(content: bytes, url: str) -> Sitemap:
     if not content.strip():
         raise ValueError("it is empty")
     if content.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"<":
-        return _read_xml(content, where)
+        return _read_xml(content, url)
     sitemap = Sitemap()
     for line in content.decode("utf-8-sig").split():
         sitemap.add("url", line, "", None)
@@ -77,23 +77,23 @@ def _unpack(content: bytes) -> bytes:
     except zlib.error as error:
         raise ValueError(f"its gzip is damaged: {error}") from error
     if not unpacker.eof:
-        raise ValueError(f"its gzip is cut, or holds more than {MAX_SITEMAP_BYTES} bytes")
+        raise ValueError(f"its gzip is incomplete, or contains more than {MAX_SITEMAP_BYTES} bytes")
     return unpacked
 
 
-def _read_xml(content: bytes, where: str) -> Sitemap:
+def _read_xml(content: bytes, url: str) -> Sitemap:
     sitemap = Sitemap()
     try:
-        # One entity inside another, or one that names a file, is no part of any sitemap.
+        # Sitemaps use no nested or external entities, so they are not resolved.
         for _, element in etree.iterparse(
             io.BytesIO(content), resolve_entities=False, no_network=True, load_dtd=False
         ):
             kind = etree.QName(element).localname if isinstance(element.tag, str) else ""
             if kind in {"url", "sitemap"}:
-                sitemap.add(kind, _text(element, "loc"), _text(element, "lastmod"), where)
+                sitemap.add(kind, _text(element, "loc"), _text(element, "lastmod"), url)
                 element.clear()
             elif element.getparent() is None and kind not in {"urlset", "sitemapindex"}:
-                raise ValueError(f"it is no sitemap: its outermost element is <{kind}>")
+                raise ValueError(f"it is not a sitemap: its root element is <{kind}>")
     except etree.XMLSyntaxError as error:
         raise ValueError(f"its XML is damaged: {error}") from error
     return sitemap

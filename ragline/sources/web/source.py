@@ -1,6 +1,7 @@
-"""The pages of one host as a source: listing, reading, probing.
+"""The source of kind `web`: the pages of one host.
 
-Loads without the extra `web`; what needs it is imported when the host is asked.
+This module loads without the extra `web`; the modules that need it are imported before the first
+request.
 """
 
 from __future__ import annotations
@@ -17,10 +18,10 @@ from ragline.errors import (
     DocumentUnreadableError,
     SourceUnavailableError,
 )
-from ragline.sources.protocol import FailedFetch, FetchedDocument, ListedDocument, SourceContext
-from ragline.sources.web.crawl_state import WebNotes
-from ragline.sources.web.page_cache import KeptPages
-from ragline.sources.web.rate_limit import Clock, Pace
+from ragline.sources.protocol import FailedFetch, FetchResult, ListedDocument, SourceContext
+from ragline.sources.web.crawl_state import CrawlState
+from ragline.sources.web.page_cache import PageCache
+from ragline.sources.web.rate_limit import Clock, RateLimit
 from ragline.sources.web.settings import WebSettings
 from ragline.sources.web.urls import origin_of
 
@@ -35,13 +36,13 @@ class _Host:
     rules: RobotsRules
 
     def visit(self, url: str) -> Visit:
-        """A page with its body; one that cannot be had fails by itself."""
-        from ragline.sources.web.site import fail_visit  # as in `_ask_host`
+        """Request a page with its body. A page that cannot be read becomes a failed visit."""
+        from ragline.sources.web.site import fail_visit  # as in `_open_host`
 
         try:
-            return self.site.visit(url, must_have_body=True)
+            return self.site.visit(url, needs_body=True)
         except SourceUnavailableError as error:
-            return fail_visit(url, self.site.read_note(url), str(error))
+            return fail_visit(url, self.site.read_saved(url), str(error))
 
 
 class WebSource:
@@ -51,107 +52,103 @@ class WebSource:
         self, settings: WebSettings, context: SourceContext, clock: Clock | None = None
     ) -> None:
         self._settings = settings
-        self._notes = WebNotes(context.notes)
-        self._kept = KeptPages(context.home)
+        self._state = CrawlState(context.state)
+        self._cache = PageCache(context.folder)
         self._clock = clock or Clock()
-        self._pace = Pace(settings.requests_per_second, self._clock)
+        self._rate_limit = RateLimit(settings.requests_per_second, self._clock)
 
     def list_documents(self) -> Iterator[ListedDocument]:
-        """Yield every page, in the order in which they are found.
+        """Yield every page, in the order in which the pages are found.
 
-        What had to be read for it is kept for `fetch_documents`.
+        Pages that were read for the listing are cached for `fetch_documents`.
 
         Raises:
-            SourceUnavailableError: robots.txt, a sitemap, a start page or every page could not be
-                had, or there are too many pages. The message names them.
+            SourceUnavailableError: robots.txt, a sitemap, a start page or all pages could not be
+                read, or there are too many pages. The message names them.
         """
-        self._kept.clear()
-        with self._ask_host(may_be_noted=False) as host:
-            from ragline.sources.web.crawl import Crawl  # as in `_ask_host`
+        self._cache.clear()
+        with self._open_host(use_saved=False) as host:
+            from ragline.sources.web.crawl import Crawl  # as in `_open_host`
 
-            crawl = Crawl(self._settings, host.site, host.rules, self._notes)
+            crawl = Crawl(self._settings, host.site, host.rules, self._state)
             for visit in crawl.list_pages():
-                assert visit.note is not None
-                if visit.document is not None and visit.has_news:
-                    self._kept.keep(visit.document)
-                changed_at = visit.note.changed_at or crawl.changed_at.get(visit.url)
+                assert visit.state is not None
+                if visit.document is not None and visit.is_changed:
+                    self._cache.store(visit.document)
+                changed_at = visit.state.changed_at or crawl.changed_at.get(visit.url)
                 yield ListedDocument(
-                    visit.url, visit.note.version, visit.note.size_bytes, changed_at
+                    visit.url, visit.state.version, visit.state.size_bytes, changed_at
                 )
 
-    def fetch_documents(
-        self, document_ids: Collection[str]
-    ) -> Iterator[FetchedDocument | FailedFetch]:
-        """Yield the named pages: first those that the listing kept, then those to be requested.
+    def fetch_documents(self, document_ids: Collection[str]) -> Iterator[FetchResult]:
+        """Yield the named pages: first those in the cache, then those that must be requested.
 
         Raises:
-            SourceUnavailableError: there are pages to request, and robots.txt cannot be had.
+            SourceUnavailableError: pages must be requested, and robots.txt cannot be read.
         """
-        absent: list[str] = []
+        uncached: list[str] = []
         for document_id in dict.fromkeys(document_ids):
-            kept = self._kept.take(document_id)
-            if kept is None:
-                absent.append(document_id)
+            cached = self._cache.pop(document_id)
+            if cached is None:
+                uncached.append(document_id)
             else:
-                yield kept
-        if absent:
-            with self._ask_host(may_be_noted=True) as host:
-                for document_id in absent:
+                yield cached
+        if uncached:
+            with self._open_host(use_saved=True) as host:
+                for document_id in uncached:
                     yield self._fetch(host, document_id)
 
     def probe(self) -> str:
-        """A hash over the sitemaps and start pages: texts, links and stated times of change.
+        """A hash of the sitemaps and start pages: versions, links and times of change.
 
-        One conditional request each. A page that changed behind them does not show.
+        It needs one conditional request for each. It does not detect a change of another page.
         """
-        with self._ask_host(may_be_noted=True) as host:
-            from ragline.sources.web.entry_probe import read_entry_states  # as in `_ask_host`
+        with self._open_host(use_saved=True) as host:
+            from ragline.sources.web.entry_probe import read_entries  # as in `_open_host`
 
-            states = read_entry_states(self._settings, host.site, host.rules)
-        return hashlib.sha256(json.dumps(states, sort_keys=True).encode()).hexdigest()
+            entries = read_entries(self._settings, host.site, host.rules)
+        return hashlib.sha256(json.dumps(entries, sort_keys=True).encode()).hexdigest()
 
     @contextmanager
-    def _ask_host(self, *, may_be_noted: bool) -> Iterator[_Host]:
-        """The host, with its robots.txt read; names the source in what goes wrong."""
+    def _open_host(self, *, use_saved: bool) -> Iterator[_Host]:
+        """Open the host and read its robots.txt. Errors get the name of the source."""
         try:
-            # They need the extra `web`, and a quarter of a second that processes which only
-            # read the configuration need not pay.
-            from ragline.sources.web.http_client import PoliteClient
+            # These modules need the extra `web`. Their import takes a quarter of a second, which a
+            # process that only reads the configuration does not need.
+            from ragline.sources.web.http_client import HttpClient
             from ragline.sources.web.robots import read_rules
             from ragline.sources.web.site import Site
-            from ragline.sources.web.urls import normalise_stated
+            from ragline.sources.web.urls import normalise_configured
         except ImportError as error:
             raise SourceUnavailableError(
-                f"source {self._settings.name}: the kind web needs more: pip install "
+                f"source {self._settings.name}: the kind web needs its packages: pip install "
                 f"'ragline[web]' ({error})"
             ) from error
         settings, secrets = self._settings, self._settings.read_credentials()
         try:
-            origin = origin_of(normalise_stated(settings.address))
-            with PoliteClient(settings, origin, secrets, self._pace, self._clock) as client:
-                rules = read_rules(
-                    client, self._notes, settings.user_agent, may_be_noted=may_be_noted
-                )
-                self._pace.slow_to(rules.interval_s)
-                yield _Host(Site(client, self._notes, settings.max_document_bytes), rules)
+            origin = origin_of(normalise_configured(settings.address))
+            with HttpClient(settings, origin, secrets, self._rate_limit, self._clock) as client:
+                rules = read_rules(client, self._state, settings.user_agent, use_saved=use_saved)
+                self._rate_limit.raise_interval(rules.interval_s)
+                yield _Host(Site(client, self._state, settings.max_document_bytes), rules)
         except SourceUnavailableError as error:
             raise SourceUnavailableError(f"source {settings.name}: {error}") from error
 
-    def _fetch(self, host: _Host, document_id: str) -> FetchedDocument | FailedFetch:
-        """Request a page that was listed. It may have gone since, or be another one now."""
+    def _fetch(self, host: _Host, document_id: str) -> FetchResult:
+        """Request a listed page. It may have been removed or changed after the listing."""
         if not document_id.startswith(f"{host.site.origin}/"):
-            reason = f"it is no page of {host.site.origin}"
+            reason = f"it is not a page of {host.site.origin}"
         elif "#" in document_id:
-            reason = "it is no web page"
+            reason = "it is not a web page"
         elif not host.rules.allows(document_id):
             reason = "robots.txt forbids it"
         else:
             visit = host.visit(document_id)
             if visit.document is not None:
                 return visit.document
-            reason = visit.lack or f"it leads to {visit.target} now"
-            if visit.noted is not None and not visit.is_gone and visit.target is None:
-                # It was readable: what is served stays until it is again.
+            reason = visit.absence or f"it now redirects to {visit.target}"
+            if visit.saved is not None and not visit.is_gone and visit.target is None:
+                # It was readable before, so the stored text stays until it is readable again.
                 unavailable = DocumentUnavailableError(f"{document_id}: {reason}")
                 return FailedFetch(document_id, unavailable)
         return FailedFetch(document_id, DocumentUnreadableError(f"{document_id}: {reason}"))

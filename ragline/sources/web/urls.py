@@ -1,6 +1,6 @@
-"""URLs in the one form under which a page is known, requested, noted and shown.
+"""Normalised URLs: the one form in which a page is identified, requested and stored.
 
-Which of them a source takes is decided in `crawl`.
+`crawl` decides which URLs belong to a source. This module loads without the extra `web`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 from ragline.errors import SourceUnavailableError
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
-# Only names that mean nothing but tracking: `source`, `ref` or `cid` tell pages apart elsewhere.
+# Names that always mean tracking. `source`, `ref` or `cid` distinguish pages on some sites.
 _TRACKING = re.compile(
     r"utm_\w+|gclid|dclid|gbraid|wbraid|fbclid|msclkid|yclid|igshid|mc_cid|mc_eid|_ga|_gl",
     re.IGNORECASE,
@@ -19,26 +19,27 @@ _TRACKING = re.compile(
 
 
 def origin_of(url: str) -> str:
-    """`scheme://host[:port]` in lower case, the port only where it is not the scheme's own.
+    """`scheme://host[:port]` in lower case, without the default port of the scheme.
 
     Raises:
-        ValueError: no http or https URL, or one with a user or password in it.
+        ValueError: it is not an http or https URL, or it contains a user or password.
     """
     parts = urlsplit(url)
     scheme = parts.scheme.lower()
     if scheme not in DEFAULT_PORTS or not parts.hostname:
-        raise ValueError(f"{url!r} is no http:// or https:// URL")
+        raise ValueError(f"{url!r} is not an http:// or https:// URL")
     if "@" in parts.netloc:
-        raise ValueError("a URL must not hold a user or password; put it under credentials")
+        raise ValueError("a URL must not contain a user or password; write it under credentials")
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     is_default = parts.port in {None, DEFAULT_PORTS[scheme]}
     return f"{scheme}://{host}" if is_default else f"{scheme}://{host}:{parts.port}"
 
 
 def normalise_url(url: str, page: str | None = None) -> str | None:
-    """A URL, or a link that stands on a page, in one form; None when it leads to no web page.
+    """Normalise a URL, or a link on a page; None when it is not the URL of a web page.
 
-    Without fragment, tracking parameters and default port; the query in order of its names.
+    The fragment, tracking parameters and the default port are removed. The parameters of the query
+    are sorted by name.
     """
     from w3lib.url import canonicalize_url  # of the extra `web`
 
@@ -52,13 +53,13 @@ def normalise_url(url: str, page: str | None = None) -> str | None:
             if not _TRACKING.fullmatch(part.partition("=")[0])
         )
         normalised = canonicalize_url(parts._replace(query=query, fragment="").geturl())
-        return origin_of(normalised) + _behind_host(normalised)
+        return origin_of(normalised) + _path_and_query(normalised)
     except (ValueError, UnicodeError):
         return None
 
 
-def normalise_stated(url: str) -> str:
-    """A URL of the settings, which are checked, in the same form."""
+def normalise_configured(url: str) -> str:
+    """Normalise a URL of the settings."""
     normalised = normalise_url(url)
     if normalised is None:
         raise SourceUnavailableError(f"{url} cannot be requested; correct it in the settings")
@@ -66,10 +67,10 @@ def normalise_stated(url: str) -> str:
 
 
 def path_of(url: str) -> str:
-    """The path as patterns see it: decoded, without the first slash and the query."""
+    """The path that patterns match: decoded, without the first slash and the query."""
     return unquote(urlsplit(url).path).removeprefix("/")
 
 
-def _behind_host(url: str) -> str:
+def _path_and_query(url: str) -> str:
     parts = urlsplit(url)
     return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")

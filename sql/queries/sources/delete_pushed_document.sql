@@ -1,4 +1,5 @@
--- Empties a document and gives it the next version: one row with it, none when it is not there.
+-- Empties a document and gives it the next version. One row with that version; no row when the
+-- document does not exist.
 update ragline.pushed_documents
 set
   content = null,

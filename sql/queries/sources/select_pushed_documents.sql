@@ -1,4 +1,4 @@
--- Those of the documents that a source has, with their contents; in no order.
+-- The given documents that a source contains, with their contents, in any order.
 select document_id, content, name, is_text, title, metadata, principals
 from ragline.pushed_documents
 where

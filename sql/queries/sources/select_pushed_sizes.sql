@@ -1,4 +1,4 @@
--- Those of the documents that a source has: (document_id, size_bytes).
+-- The given documents that a source contains: (document_id, size_bytes), in any order.
 select document_id, octet_length(content) as size_bytes
 from ragline.pushed_documents
 where

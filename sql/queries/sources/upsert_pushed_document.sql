@@ -1,5 +1,6 @@
--- Puts a document and gives it the next version: one row with it, none when nothing differs.
-insert into ragline.pushed_documents as kept (
+-- Writes a document and gives it the next version. One row with that version; no row when nothing
+-- differs.
+insert into ragline.pushed_documents as d (
   source, document_id, content, content_hash, name, is_text, title, metadata, principals, version,
   changed_at, tenant
 )
@@ -22,9 +23,9 @@ set
   changed_at = excluded.changed_at,
   deleted_at = null
 where
-  (kept.content_hash, kept.name, kept.is_text, kept.title, kept.metadata, kept.principals)
+  (d.content_hash, d.name, d.is_text, d.title, d.metadata, d.principals)
   is distinct from (
     excluded.content_hash, excluded.name, excluded.is_text, excluded.title, excluded.metadata,
     excluded.principals
   )
-returning kept.version
+returning d.version

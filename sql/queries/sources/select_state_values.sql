@@ -1,4 +1,4 @@
--- Everything that a source noted: (key, value), in order of key.
+-- All saved values of a source: (key, value), in order of key.
 select key, value
 from ragline.source_notes
 where source = cast(:source as text)

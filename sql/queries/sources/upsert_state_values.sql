@@ -1,4 +1,4 @@
--- Keeps notes of a source in the place of those before them.
+-- Saves values of a source and replaces those of the same keys.
 insert into ragline.source_notes (source, key, value)
 select cast(:source as text), t.key, t.value::jsonb
 from unnest(cast(:keys as text[]), cast(:values as text[])) as t (key, value)

@@ -1,3 +1,3 @@
--- Forgets the notes of a source that are not under one of these keys.
+-- Deletes the saved values of a source, except those of the given keys.
 delete from ragline.source_notes
 where source = cast(:source as text) and key <> all(cast(:keys as text[]))
