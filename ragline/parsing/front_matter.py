@@ -1,7 +1,7 @@
-"""The fields above the text of a Markdown file: YAML between `---`, TOML between `+++`.
+"""Front matter: fields above the text of a Markdown file, in YAML (`---`) or TOML (`+++`).
 
-They say something of the document and are not its text: its title, and metadata. What cannot be
-read, is too large, or is of no type that JSON has, stays text, so that nothing is lost.
+The fields are the title and the metadata of the document, not its text. Front matter that is
+malformed or too large, or has a value without a JSON type, stays part of the text.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ SUFFIXES = FORMATS["md"].suffixes
 
 @dataclass(frozen=True, slots=True)
 class FrontMatter:
-    """The fields of a document but its title, and where the text behind them begins."""
+    """The fields of a document without its title, the title, and the offset of the text."""
 
     metadata: dict[str, Any]
     title: str | None
@@ -38,9 +38,9 @@ class FrontMatter:
 
 
 def find_front_matter(text: str) -> FrontMatter | None:
-    """The front matter that a text begins with; None where there is none that can be read.
+    """The front matter at the start of a text; None when it is missing or malformed.
 
-    None too where no text follows: then the fields are all that the document says.
+    Also None when no text follows: the fields are then the text of the document.
     """
     block = find_block(text)
     if block is None:
@@ -57,18 +57,18 @@ def find_front_matter(text: str) -> FrontMatter | None:
 
 
 def find_block(text: str) -> list[Line] | None:
-    """The lines that look like front matter, with their marks; None where there are none."""
+    """The lines of a front matter block with its marks, unchecked; None without such a block."""
     lines = split_lines(text[: MAX_CHARS + 16])[: MAX_LINES + 2]
     ends = MARKS.get(lines[0].text.rstrip(), ()) if lines else ()
-    last = next((place for place, line in enumerate(lines[1:], 1) if line.text.rstrip() in ends), 0)
+    last = next((index for index, line in enumerate(lines[1:], 1) if line.text.rstrip() in ends), 0)
     return lines[: last + 1] if last else None
 
 
 def read_metadata(content: bytes, name: str) -> dict[str, Any]:
-    """The fields of a Markdown file that become metadata; of every other file none."""
+    """The metadata in the front matter of a Markdown file; empty for another file."""
     if not name.lower().endswith(SUFFIXES) or content.lstrip(b"\xef\xbb\xbf")[:3] not in _STARTS:
         return {}
-    # Enough for the longest front matter and some text behind it, in any encoding.
+    # Enough for the longest front matter and some text after it, in any encoding.
     found = find_front_matter(decode_text(content[: 8 * MAX_CHARS]))
     return {} if found is None else found.metadata
 
@@ -77,30 +77,30 @@ _STARTS = (b"---", b"+++")
 
 
 def _read_fields(block: str, mark: str) -> dict[str, Any] | None:
-    """The fields as JSON; None when they cannot be read."""
+    """The fields as JSON values; None when the block is malformed."""
     try:
         read = tomllib.loads(block) if mark == "+++" else yaml.load(block, _Loader)  # noqa: S506
         if not isinstance(read, Mapping) or not 0 < len(read) <= MAX_FIELDS:
             return None
-        return {clean_text(str(name)): _plain(value, 1) for name, value in read.items()}
+        return {clean_text(str(name)): _json_value(value, 1) for name, value in read.items()}
     except (ValueError, TypeError, ArithmeticError, RecursionError, yaml.YAMLError):
         return None
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML without aliases, with which a few lines can stand for gigabytes."""
+    """YAML without aliases: with aliases, a few lines can expand to gigabytes."""
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         if self.check_event(yaml.AliasEvent):
-            raise yaml.YAMLError("aliases are not read")
+            raise yaml.YAMLError("aliases are not supported")
         return super().compose_node(parent, index)
 
 
-def _plain(value: Any, depth: int) -> Any:
-    """A value as JSON has it.
+def _json_value(value: Any, depth: int) -> Any:
+    """A value as JSON.
 
     Raises:
-        ValueError: it is of another type, or nested too deeply.
+        ValueError: it has no JSON type, or is nested too deeply.
     """
     if value is None or isinstance(value, bool | int):
         return value
@@ -111,7 +111,7 @@ def _plain(value: Any, depth: int) -> Any:
     if isinstance(value, date | time):
         return value.isoformat()
     if depth < MAX_DEPTH and isinstance(value, list):
-        return [_plain(item, depth + 1) for item in value]
+        return [_json_value(item, depth + 1) for item in value]
     if depth < MAX_DEPTH and isinstance(value, Mapping):
-        return {clean_text(str(key)): _plain(item, depth + 1) for key, item in value.items()}
-    raise ValueError("it is of no type that JSON has")
+        return {clean_text(str(key)): _json_value(item, depth + 1) for key, item in value.items()}
+    raise ValueError("the value has no JSON type")

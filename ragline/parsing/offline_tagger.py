@@ -1,8 +1,8 @@
-"""Lets `unstructured` classify paragraphs without spaCy's model, which it would download.
+"""Replaces the spaCy model that `unstructured` would download to classify paragraphs.
 
-It asks for words, sentences and whether a word is a verb; rough answers are good enough,
-because only the difference between its Title and its NarrativeText hangs on them, and our
-headings come from the formats themselves. Used inside a parser's process only.
+The library needs words, sentences and whether a word is a verb. Approximate values are sufficient:
+they only decide between its Title and its NarrativeText, and Ragline takes headings from the
+formats. Only parser processes use this module.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Sentence(NamedTuple):
 
 
 class TaggedText:
-    """A text's tokens and sentences, as far as `unstructured` asks for them."""
+    """The tokens and sentences of a text, as far as `unstructured` needs them."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -49,7 +49,7 @@ class TaggedText:
 
 
 class OfflineTagger:
-    """Stands where the spaCy pipeline would: called with a text, answers with its tokens."""
+    """Has the interface of a spaCy pipeline: a call with a text returns its tokens."""
 
     max_length = 1_000_000
 
@@ -58,11 +58,11 @@ class OfflineTagger:
 
 
 def install_offline_tagger() -> None:
-    """Make `unstructured` work offline; a real model is used where one is installed.
+    """Make `unstructured` work offline. An installed spaCy model is used.
 
-    Needs to run before the first `unstructured.partition` module is imported. Without a model
-    spaCy itself is not imported at all (2 s and 150 MB); with one, PyTorch is kept out, which
-    spaCy would load for nothing (1.6 s and 160 MB). Source: our measurements.
+    Call it before the import of the first `unstructured.partition` module. Without a model, spaCy
+    is not imported (2 s and 150 MB). With a model, the import of PyTorch is prevented, which spaCy
+    does not need here (1.6 s and 160 MB). Source: our measurements.
     """
     if find_spec(MODEL) is not None:
         sys.modules.setdefault("torch", None)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""The lines of a text with their offsets, for readers that leave the text as it is."""
+"""The lines of a text with their offsets, for readers that do not change the text."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-# Only what editors take for a new line; str.splitlines also cuts at form feeds and the like.
+# Line ends of editors only; str.splitlines also splits at form feeds and similar characters.
 _LINE = re.compile(r"([^\r\n]*)(\r\n|\n|\r|$)")
 TAB_WIDTH = 8
 
@@ -14,13 +14,13 @@ _BULLET = r"(?:[-*+•‣◦▪●–—])"
 _NUMBER = r"(?:\(?(?:\d{1,3}|[a-zA-Z]|[ivxlIVXL]{2,5}|#)[.)])"
 _LIST_ITEM = re.compile(rf"\s*(?:{_BULLET}|{_NUMBER})\s+\S")
 _ADORNMENT = re.compile(r"([=\-~^\"'`#*+:.<>_])\1{2,}\s*")
-# Both as people write it and as tokenised dumps have it: `== A ==` and `= = A = =`.
+# As people write it, and as in tokenised dumps: `== A ==` and `= = A = =`.
 _WIKI_HEADING = re.compile(r"\s*((?:=\s?){1,6})\s*([^=\s](?:[^=]*[^=\s])?)\s*((?:=\s?){1,6})\s*")
 MAX_HEADING_LINE_CHARS = 150
 
 
 class Line(NamedTuple):
-    """One line without its newline. `indent` is in columns; that of a blank line is 0."""
+    """One line without its newline. `indent` is in columns; it is 0 for a blank line."""
 
     text: str
     start: int
@@ -36,7 +36,7 @@ class Line(NamedTuple):
 
 
 def split_lines(text: str) -> list[Line]:
-    """All lines of a text; what follows the last newline is one only if it is not empty."""
+    """All lines of a text. An empty text after the last newline is not a line."""
     lines = []
     for found in _LINE.finditer(text):
         line = found.group(1)
@@ -52,7 +52,7 @@ def is_list_item(line: str) -> bool:
 
 
 def adornment(line: str) -> str | None:
-    """The character that a line of nothing else repeats, as under a heading."""
+    """The character of a line that repeats one character, as below a heading; else None."""
     found = _ADORNMENT.fullmatch(line)
     return found.group(1) if found else None
 
@@ -64,15 +64,15 @@ def wiki_heading(line: str) -> tuple[str, int] | None:
         return None
     before, heading, after = found.groups()
     level = before.count("=")
-    is_sure = level == after.count("=") and not (level == 1 and ";" in heading)
-    return (heading, level) if is_sure else None
+    is_heading = level == after.count("=") and not (level == 1 and ";" in heading)
+    return (heading, level) if is_heading else None
 
 
 def underlined_heading(lines: Sequence[Line], index: int) -> tuple[int, str, int] | None:
-    """A heading that begins at this line: the title's line, its style, the lines it takes.
+    """A heading that begins at this line: the index of its title, its style, its line count.
 
-    The style tells headings of one level from those of another: the character under the
-    title, twice where it stands above it as well.
+    Headings of one level have the same style: the character below the title, twice when it is also
+    above the title. None when no heading begins here.
     """
     style = adornment(lines[index].text)
     is_overlined = style is not None and index + 2 < len(lines)

@@ -1,6 +1,6 @@
-"""How the rows of a table become text that can be read, embedded and cut.
+"""Formats the rows of a table as text that can be read, embedded and chunked.
 
-Finding the rows is a reader's work.
+The readers find the rows.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ from collections.abc import Iterator, Sequence
 Row = Sequence[str]
 
 CELL_SEPARATOR = " | "
-# About 200 tokens of figures: a group of rows then fits a chunk together with its header.
+# About 200 tokens of numbers, so that a group of rows and its header fit into a chunk.
 MAX_GROUP_CHARS = 600
 MAX_HEADER_CHARS = 200
 _NUMBER = re.compile(r"[-+(]?[\d.,:/%€$£ -]*\d[\d.,:/%€$£ )-]*")
 
 
 def format_table(rows: Sequence[Row]) -> list[str]:
-    """The table as text, one line a row: one text if it is short, else groups of rows.
+    """The table as text with one line per row: one text if it is short, else groups of rows.
 
-    Each group begins with the header row where the table has one. Empty rows are left out.
+    Each group begins with the header row if the table has one. Empty rows are left out.
     """
     lines = [line for row in rows if (line := format_row(row))]
     if sum(map(len, lines)) <= 2 * MAX_GROUP_CHARS:
@@ -30,7 +30,7 @@ def format_table(rows: Sequence[Row]) -> list[str]:
 
 
 def format_row(row: Row) -> str:
-    """Its cells on one line; empty cells keep their place, but not at the row's end."""
+    """The cells of a row on one line. Empty cells are kept, except at the end of the row."""
     cells = [" ".join(cell.split()) for cell in row]
     while cells and not cells[-1]:
         cells.pop()
@@ -38,7 +38,7 @@ def format_row(row: Row) -> str:
 
 
 def is_header(rows: Sequence[Row]) -> bool:
-    """Whether the first row with text names the columns: several cells, and none a number."""
+    """Whether the first row with text names the columns: it has several cells without a number."""
     first = next((row for row in rows if any(cell.strip() for cell in row)), ())
     names = [cell for cell in first if cell.strip()]
     return len(names) > 1 and not any(_NUMBER.fullmatch(name.strip()) for name in names)

@@ -1,4 +1,4 @@
-"""Turning the bytes of a text file into characters."""
+"""Decodes the bytes of a text file."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import codecs
 import re
 
 SAMPLE_BYTES = 64 * 1024
-# The longest mark first: the one of UTF-32 begins with the one of UTF-16.
+# The longest mark first: the mark of UTF-32 begins with the mark of UTF-16.
 _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF32_LE, "utf-32-le"),
     (codecs.BOM_UTF32_BE, "utf-32-be"),
@@ -16,15 +16,15 @@ _BYTE_ORDER_MARKS = (
 )
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f\ufffd]")
 _NOT_ASCII = re.compile(r"[^\x00-\x7f]")
-MAX_CONTROL_SHARE = 0.02
-MAX_BROKEN_SHARE = 0.1
+MAX_CONTROL_RATIO = 0.02
+MAX_BROKEN_RATIO = 0.1
 
 
 def decode_text(content: bytes, *, declared: str | None = None) -> str:
-    """The characters of a text file, newlines as they are, without a byte order mark.
+    """The characters of a text file, with unchanged newlines and without a byte order mark.
 
-    UTF-8 and a byte order mark win over the `declared` encoding, which is wrong more often;
-    what none of them explains is guessed. Bytes that cannot be read become U+FFFD.
+    A byte order mark or valid UTF-8 has precedence over the `declared` encoding, which is more
+    often wrong. Another encoding is guessed. Bytes that cannot be decoded become U+FFFD.
     """
     for mark, encoding in _BYTE_ORDER_MARKS:
         if content.startswith(mark):
@@ -39,18 +39,18 @@ def decode_text(content: bytes, *, declared: str | None = None) -> str:
 
 
 def looks_like_text(content: bytes) -> bool:
-    """Whether the beginning reads as text: next to no control characters, no stray bytes."""
+    """Whether the start is text: very few control characters and undecodable bytes."""
     sample = decode_text(content[:SAMPLE_BYTES])
-    return len(_CONTROL.findall(sample)) <= MAX_CONTROL_SHARE * len(sample)
+    return len(_CONTROL.findall(sample)) <= MAX_CONTROL_RATIO * len(sample)
 
 
 def _guess_wide_encoding(sample: bytes) -> str | None:
-    """UTF-16 or UTF-32 without a mark: Latin text then has zeros in fixed places."""
+    """UTF-16 or UTF-32 without a mark: Latin text then has zero bytes at fixed positions."""
     if b"\x00" not in sample or len(sample) < 8:
         return None
     size = len(sample) // 4
-    zeros = [sample[place::4].count(0) / size for place in range(4)]
-    often = [share > 0.4 for share in zeros]
+    zero_ratios = [sample[offset::4].count(0) / size for offset in range(4)]
+    often = [ratio > 0.4 for ratio in zero_ratios]
     patterns = {
         (False, True, True, True): "utf-32-le",
         (True, True, True, False): "utf-32-be",
@@ -63,8 +63,8 @@ def _guess_wide_encoding(sample: bytes) -> str | None:
 def _decode_legacy(content: bytes, declared: str | None) -> str:
     text = content.decode("utf-8", "replace")
     broken = text.count("\ufffd")
-    if broken <= MAX_BROKEN_SHARE * (len(_NOT_ASCII.findall(text)) - broken):
-        return text  # UTF-8 with a torn character
+    if broken <= MAX_BROKEN_RATIO * (len(_NOT_ASCII.findall(text)) - broken):
+        return text  # UTF-8 with a truncated character
     for encoding in (declared, _guess_encoding(content[:SAMPLE_BYTES]), "cp1252"):
         if encoding and _is_known(encoding):
             return content.decode(encoding, "replace")
@@ -72,7 +72,7 @@ def _decode_legacy(content: bytes, declared: str | None) -> str:
 
 
 def _guess_encoding(sample: bytes) -> str | None:
-    from charset_normalizer import from_bytes  # 30 ms that most files need not pay
+    from charset_normalizer import from_bytes  # takes 30 ms, and most files do not need it
 
     best = from_bytes(sample).best()
     return best.encoding if best else None

@@ -1,4 +1,4 @@
-"""Data files: json, JSON lines, yaml and xml as text that keeps its keys."""
+"""Data files: JSON, JSON lines, YAML and XML, as text with their keys."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from ragline.parsing.document_text import ComposedText
 from ragline.parsing.parsed_document import ParsedDocument
 from ragline.parsing.text_encoding import decode_text
 
-# Lines of a data file that make one block.
+# Lines in one block.
 BLOCK_LINES = 12
-DEEPEST = 200
+MAX_DEPTH = 200
 TITLE_KEYS = ("title", "name")
 
 
 def read_json(content: bytes, file_type: str) -> ParsedDocument:
-    """Each value on a line of its own, after the keys that lead to it."""
+    """Each value on a separate line, after its keys."""
     return _compose(json.loads(decode_text(content)), file_type)
 
 
 def read_json_lines(content: bytes, file_type: str) -> ParsedDocument:
-    """Each line as a block."""
+    """Each line as one block."""
     text = ComposedText()
     for line in decode_text(content).splitlines():
         if line.strip():
@@ -35,13 +35,13 @@ def read_json_lines(content: bytes, file_type: str) -> ParsedDocument:
 
 
 def read_yaml(content: bytes, file_type: str) -> ParsedDocument:
-    """Each value of each document after its keys."""
+    """Each value of each document on a separate line, after its keys."""
     documents = list(yaml.safe_load_all(decode_text(content)))
     return _compose(documents[0] if len(documents) == 1 else documents, file_type)
 
 
 def read_xml(content: bytes, file_type: str) -> ParsedDocument:
-    """The text of each element after the elements around it; entities are not expanded."""
+    """The text of each element after the names of its ancestors; entities are not expanded."""
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
     root = etree.fromstring(content, parser)
     text = ComposedText()
@@ -66,8 +66,8 @@ def _find_title(value: Any) -> str | None:
 
 
 def _lines(value: Any, path: tuple[str, ...]) -> Iterator[str]:
-    if len(path) > DEEPEST:
-        raise BrokenDocumentError(f"it is nested more than {DEEPEST} levels deep")
+    if len(path) > MAX_DEPTH:
+        raise BrokenDocumentError(f"it is nested more than {MAX_DEPTH} levels deep")
     if isinstance(value, dict):
         for key, inner in value.items():
             yield from _lines(inner, (*path, str(key)))
@@ -81,18 +81,18 @@ def _lines(value: Any, path: tuple[str, ...]) -> Iterator[str]:
 def _xml_lines(element: Any, path: tuple[str, ...]) -> Iterator[str]:
     if not isinstance(element.tag, str):
         return
-    if len(path) > DEEPEST:
-        raise BrokenDocumentError(f"it is nested more than {DEEPEST} levels deep")
-    place = (*path, etree.QName(element).localname)
+    if len(path) > MAX_DEPTH:
+        raise BrokenDocumentError(f"it is nested more than {MAX_DEPTH} levels deep")
+    here = (*path, etree.QName(element).localname)
     for name, value in element.attrib.items():
         if str(value).strip():
-            yield f"{' › '.join(place)} {etree.QName(name).localname}: {value}"
+            yield f"{' › '.join(here)} {etree.QName(name).localname}: {value}"
     if element.text and element.text.strip():
-        yield f"{' › '.join(place)}: {' '.join(element.text.split())}"
+        yield f"{' › '.join(here)}: {' '.join(element.text.split())}"
     for child in element:
-        yield from _xml_lines(child, place)
+        yield from _xml_lines(child, here)
         if child.tail and child.tail.strip():
-            yield f"{' › '.join(place)}: {' '.join(child.tail.split())}"
+            yield f"{' › '.join(here)}: {' '.join(child.tail.split())}"
 
 
 def _blocks(lines: Iterator[str]) -> Iterator[str]:

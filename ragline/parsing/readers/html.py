@@ -1,4 +1,4 @@
-"""HTML, by `unstructured` after some mending of the page."""
+"""HTML, read by `unstructured` after a correction of the page."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ragline.parsing.text_encoding import decode_text
 from unstructured.partition.html import partition_html  # isort: skip  # after the one above
 
 HEAD_BYTES = 4096
-# `unstructured` goes down a page by recursion, and its parser drops what lies deeper than 255.
+# `unstructured` reads a page by recursion, and its parser drops elements below level 255.
 MAX_DEPTH = 100
 _CHARSET = re.compile(rb"(?:charset|encoding)\s*=\s*[\"']?\s*([\w.:-]+)", re.IGNORECASE)
 _DECLARATION = re.compile(r"\s*<\?xml[^>]*\?>")
@@ -28,6 +28,7 @@ _TABLE_PARTS = ("table", "thead", "tbody", "tfoot", "tr", "td", "th", "caption")
 
 
 def read_html(content: bytes, file_type: str) -> ParsedDocument:
+    """The visible text of a page, decoded with its declared encoding."""
     declared = _CHARSET.search(content[:HEAD_BYTES])
     return read_html_text(
         decode_text(
@@ -38,31 +39,31 @@ def read_html(content: bytes, file_type: str) -> ParsedDocument:
 
 
 def read_html_text(text: str, file_type: str, *, title: str | None = None) -> ParsedDocument:
-    """A page's visible text. Its `<title>` names it unless a title is given."""
+    """The visible text of a page. Without `title`, its `<title>` is the title."""
     composed = ComposedText()
     page_title = add_html(composed, text)
     return composed.finish(file_type, title=title or page_title)
 
 
 def add_html(composed: ComposedText, text: str) -> str | None:
-    """Add a page's visible text to a document; its `<title>`."""
+    """Add the visible text of a page to a document, and return its `<title>`."""
     parser = html.HTMLParser(huge_tree=True, remove_comments=True, remove_pis=True)
     try:
         page = html.document_fromstring(_DECLARATION.sub("", text, count=1), parser=parser)
     except etree.ParserError as error:
-        raise EmptyDocumentError("the page holds no text") from error
+        raise EmptyDocumentError("the page contains no text") from error
     title: str | None = page.findtext(".//title")
-    _show_what_is_shown(page)
-    _unfold_layout_tables(page)
-    if _depth(page) > MAX_DEPTH:
+    _apply_visibility(page)
+    _replace_layout_tables(page)
+    if _measure_depth(page) > MAX_DEPTH:
         _add_flat(composed, page)
     else:
-        mended = html.tostring(page, encoding="unicode")
-        add_elements(composed, partition_html(text=mended, languages=NO_LANGUAGES))
+        corrected = html.tostring(page, encoding="unicode")
+        add_elements(composed, partition_html(text=corrected, languages=NO_LANGUAGES))
     return title
 
 
-def _depth(page: html.HtmlElement) -> int:
+def _measure_depth(page: html.HtmlElement) -> int:
     deepest = depth = 0
     for event, _ in etree.iterwalk(page, events=("start", "end")):
         depth += 1 if event == "start" else -1
@@ -70,8 +71,8 @@ def _depth(page: html.HtmlElement) -> int:
     return deepest
 
 
-def _show_what_is_shown(page: html.HtmlElement) -> None:
-    """Drop what a browser hides; open what it would open and `unstructured` skips."""
+def _apply_visibility(page: html.HtmlElement) -> None:
+    """Remove elements that a browser hides; make `details` visible, which `unstructured` skips."""
     for element in _HIDDEN(page):
         if element.getparent() is not None:
             element.drop_tree()
@@ -81,8 +82,8 @@ def _show_what_is_shown(page: html.HtmlElement) -> None:
         element.tag = "p"
 
 
-def _unfold_layout_tables(page: html.HtmlElement) -> None:
-    """Make blocks of tables that only arrange other blocks: mails are full of them."""
+def _replace_layout_tables(page: html.HtmlElement) -> None:
+    """Replace tables that only arrange other blocks, as in e-mails, by blocks."""
     for table in list(page.iter("table")):
         if _is_layout(table):
             for part in table.iter(*_TABLE_PARTS):
@@ -97,7 +98,7 @@ def _is_layout(table: html.HtmlElement) -> bool:
 
 
 def _add_flat(composed: ComposedText, page: html.HtmlElement) -> None:
-    """The text of a page that is nested too deeply to be walked, block by block."""
+    """Add the text of a page that is nested too deeply for `unstructured`, block by block."""
     for element in page.iter():
         if isinstance(element.tag, str) and element.tag not in {"script", "style", "title"}:
             composed.add("text", " ".join((element.text or "").split()))

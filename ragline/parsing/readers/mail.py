@@ -1,4 +1,4 @@
-"""Mail: eml and msg. The subject is the title; sender, recipients and date come first."""
+"""E-mail: eml and msg. The subject is the title; sender, recipients and date come first."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from unstructured.partition.msg import partition_msg  # isort: skip
 
 
 def read_eml(content: bytes, file_type: str) -> ParsedDocument:
-    """A message as it went over the wire."""
+    """A message in the format of RFC 5322."""
     try:
         return _compose(
             partition_email(file=io.BytesIO(content), languages=NO_LANGUAGES), file_type
         )
     except AssertionError:
-        # The library expects every part to be text or to hold parts; a digest holds messages.
+        # The library expects text or further parts in every part; a digest contains messages.
         return _read_parts(content, file_type)
 
 
 def _read_parts(content: bytes, file_type: str) -> ParsedDocument:
-    """The plain text of every message inside a message, each under its subject."""
+    """The plain text of every message in a message, each below its subject."""
     message = email.message_from_bytes(content, policy=email.policy.default)
     text = ComposedText()
     for part in message.walk():
@@ -39,7 +39,7 @@ def _read_parts(content: bytes, file_type: str) -> ParsedDocument:
 
 
 def read_msg(content: bytes, file_type: str) -> ParsedDocument:
-    """A message as Outlook keeps it."""
+    """A message in the format of Outlook."""
     return _compose(partition_msg(file=io.BytesIO(content), languages=NO_LANGUAGES), file_type)
 
 
@@ -47,14 +47,14 @@ def _compose(elements: list[Any], file_type: str) -> ParsedDocument:
     text = ComposedText()
     if not any(element.text.strip() for element in elements):
         return text.finish(file_type)
-    about = elements[0].metadata
-    head = {
-        "From": ", ".join(about.sent_from or ()),
-        "To": ", ".join(about.sent_to or ()),
-        "Date": about.last_modified,
+    metadata = elements[0].metadata
+    header = {
+        "From": ", ".join(metadata.sent_from or ()),
+        "To": ", ".join(metadata.sent_to or ()),
+        "Date": metadata.last_modified,
     }
-    if about.subject:
-        text.add_heading(about.subject, 1)
-    text.add("text", "\n".join(f"{name}: {value}" for name, value in head.items() if value))
+    if metadata.subject:
+        text.add_heading(metadata.subject, 1)
+    text.add("text", "\n".join(f"{name}: {value}" for name, value in header.items() if value))
     add_elements(text, elements)
-    return text.finish(file_type, title=about.subject)
+    return text.finish(file_type, title=metadata.subject)

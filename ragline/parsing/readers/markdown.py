@@ -1,6 +1,6 @@
-"""Markdown: the text stays as it is in the file, and CommonMark's block structure lies over it.
+"""Markdown: the unchanged text of the file, with elements from the block structure of CommonMark.
 
-Front matter is no part of the text; what it says is read by `front_matter`.
+Front matter is not part of the text; `front_matter` reads it.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ _CODE = frozenset(("fence", "code_block"))
 
 
 def read_markdown(content: bytes, file_type: str) -> ParsedDocument:
+    """The text below the front matter, with its headings, lists, tables and code."""
     text = decode_text(content)
     front = find_front_matter(text)
     if front is None:
@@ -33,7 +34,7 @@ def read_markdown(content: bytes, file_type: str) -> ParsedDocument:
 
 
 class _MarkdownMarker:
-    """Marks the leaf blocks of the syntax tree, which never share a line."""
+    """Marks the leaf blocks of the syntax tree. Two leaf blocks never share a line."""
 
     def __init__(self, source: SourceText) -> None:
         self._source = source
@@ -42,7 +43,7 @@ class _MarkdownMarker:
 
     def mark(self, file_type: str, title: str | None = None) -> ParsedDocument:
         first = 0 if title else self._mark_unread_front_matter()
-        # A blank line for each line of front matter keeps the line numbers right.
+        # A blank line replaces each line of front matter, so the line numbers stay right.
         rest = "\n" * first + self._source.text[self._start_of(first) :]
         tokens = MarkdownIt("commonmark").enable(["table", "strikethrough"]).parse(rest)
         for index, token in enumerate(tokens):
@@ -54,56 +55,56 @@ class _MarkdownMarker:
             self._list_depth += token.nesting
         if token.map is None:
             return
-        first, behind = token.map
+        first, stop = token.map
         if token.type == "heading_open":
-            self._mark_heading(first, behind, int(token.tag[1:]), tokens[index + 1])
+            self._mark_heading(first, stop, int(token.tag[1:]), tokens[index + 1])
         elif token.type == "paragraph_open":
-            self._mark_paragraph(first, behind)
+            self._mark_paragraph(first, stop)
         elif token.type == "table_open":
-            self._add("table", first, behind)
+            self._add("table", first, stop)
         elif token.type in _CODE:
-            self._mark_code(first, behind, is_fenced=token.type == "fence")
+            self._mark_code(first, stop, is_fenced=token.type == "fence")
         elif token.type == "html_block" and _TAG.sub("", token.content).strip():
-            self._add("text", first, behind)
+            self._add("text", first, stop)
 
-    def _mark_heading(self, first: int, behind: int, level: int, inline: Token) -> None:
+    def _mark_heading(self, first: int, stop: int, level: int, inline: Token) -> None:
         line = self._lines[first]
         mark = _HEADING_MARK.match(line.text)
-        end = self._lines[behind - 1].end if mark else self._end_of_setext(first, behind)
+        end = self._lines[stop - 1].end if mark else self._end_of_setext(first, stop)
         start = line.start + (mark.end() if mark else 0)
         if mark:
             closing = _CLOSING_MARK.search(line.text, mark.end())
             end = line.start + closing.start() if closing else end
         self._source.add_heading(start, end, level, heading=_plain(inline))
 
-    def _end_of_setext(self, first: int, behind: int) -> int:
-        return self._lines[max(behind - 2, first)].end
+    def _end_of_setext(self, first: int, stop: int) -> int:
+        return self._lines[max(stop - 2, first)].end
 
-    def _mark_paragraph(self, first: int, behind: int) -> None:
+    def _mark_paragraph(self, first: int, stop: int) -> None:
         category: Category = "list_item" if self._list_depth else "text"
         start = first
-        for index in range(first, behind):
+        for index in range(first, stop):
             marked = wiki_heading(self._lines[index].text)
             if marked:
                 self._add(category, start, index)
                 self._mark_wiki_heading(self._lines[index], *marked)
                 start = index + 1
-        self._add(category, start, behind)
+        self._add(category, start, stop)
 
     def _mark_wiki_heading(self, line: Line, heading: str, level: int) -> None:
         start = line.start + line.text.index(heading)
         self._source.add_heading(start, start + len(heading), level)
 
-    def _mark_code(self, first: int, behind: int, *, is_fenced: bool) -> None:
-        """The fences are markup; the last one may be missing at the end of the text."""
+    def _mark_code(self, first: int, stop: int, *, is_fenced: bool) -> None:
+        """Mark a code block without its fences. The closing fence may be missing at the end."""
         if is_fenced:
-            closing = self._lines[behind - 1].text.strip(" \t>")
-            is_closed = behind - 1 > first and closing and not closing.strip("`~")
-            first, behind = first + 1, behind - 1 if is_closed else behind
-        self._add("code", first, behind)
+            closing = self._lines[stop - 1].text.strip(" \t>")
+            is_closed = stop - 1 > first and closing and not closing.strip("`~")
+            first, stop = first + 1, stop - 1 if is_closed else stop
+        self._add("code", first, stop)
 
     def _mark_unread_front_matter(self) -> int:
-        """Mark what looks like front matter and cannot be read as text; the line behind it."""
+        """Mark malformed front matter as text, and return the index of the next line."""
         block = find_block(self._source.text)
         if block is None:
             return 0
@@ -113,13 +114,13 @@ class _MarkdownMarker:
     def _start_of(self, index: int) -> int:
         return self._lines[index].start if index < len(self._lines) else len(self._source.text)
 
-    def _add(self, category: Category, first: int, behind: int) -> None:
-        behind = min(behind, len(self._lines))
-        if first < behind:
-            self._source.add(category, self._lines[first].start, self._lines[behind - 1].end)
+    def _add(self, category: Category, first: int, stop: int) -> None:
+        stop = min(stop, len(self._lines))
+        if first < stop:
+            self._source.add(category, self._lines[first].start, self._lines[stop - 1].end)
 
 
 def _plain(inline: Token) -> str:
-    """The text of a heading as it is shown."""
+    """The text of a heading without markup."""
     parts = (child.content if child.type != "softbreak" else " " for child in inline.children or [])
     return "".join(parts) or inline.content

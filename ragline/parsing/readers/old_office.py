@@ -1,4 +1,4 @@
-"""Formats that LibreOffice has to convert first: doc, ppt, odp, ods."""
+"""Formats that LibreOffice converts first: doc, ppt, odp, ods."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CONVERT_TIMEOUT_S = 50
 
 
 def read_old_office(content: bytes, file_type: str) -> ParsedDocument:
-    """Convert and read the result. LibreOffice gets a profile of its own that is thrown away."""
+    """Convert the file and read the result. LibreOffice gets a temporary profile."""
     program = which("soffice")
     if program is None:
         raise UnsupportedFormatError(f"reading {file_type} needs LibreOffice (soffice); install it")
@@ -32,10 +32,10 @@ def read_old_office(content: bytes, file_type: str) -> ParsedDocument:
         folder = Path(name)
         source = folder / f"document.{file_type}"
         source.write_bytes(content)
-        said = _convert(program, source, target)
+        output = _convert(program, source, target)
         converted = folder / f"document.{target}"
         if not converted.is_file():
-            if "password" in said.lower():
+            if "password" in output.lower():
                 raise EncryptedDocumentError("the document is protected by a password")
             raise BrokenDocumentError(f"LibreOffice cannot read it as {file_type}")
         return read(converted.read_bytes(), file_type)
@@ -53,6 +53,6 @@ def _convert(program: str, source: Path, target: str) -> str:
         )
     except subprocess.TimeoutExpired as error:
         raise BrokenDocumentError(
-            f"LibreOffice did not finish with it within {CONVERT_TIMEOUT_S} s"
+            f"LibreOffice did not convert it within {CONVERT_TIMEOUT_S} s"
         ) from error
     return done.stdout + done.stderr

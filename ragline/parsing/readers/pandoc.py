@@ -1,4 +1,4 @@
-"""Formats that pandoc understands: epub, odt, org, rtf. It makes web pages of them."""
+"""Formats that pandoc converts to HTML: epub, odt, org, rtf."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ragline.parsing.readers.html import read_html_text
 
 
 def read_with_pandoc(content: bytes, file_type: str) -> ParsedDocument:
-    """The document by its headings. Pandoc runs in its sandbox: it reads no other file."""
+    """Convert the document and read the result. Pandoc runs in its sandbox, without other files."""
     command = [
         find_pandoc(file_type),
         "--sandbox",
@@ -22,14 +22,14 @@ def read_with_pandoc(content: bytes, file_type: str) -> ParsedDocument:
     ]
     done = subprocess.run(command, input=content, capture_output=True, check=False)
     if done.returncode != 0:
-        said = done.stderr.decode("utf-8", "replace").strip().splitlines()
-        raise BrokenDocumentError(f"pandoc cannot read it: {said[-1] if said else 'no reason'}")
+        lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
+        raise BrokenDocumentError(f"pandoc cannot read it: {lines[-1] if lines else 'no reason'}")
     return read_html_text(done.stdout.decode("utf-8", "replace"), file_type)
 
 
 @cache
 def find_pandoc(file_type: str) -> str:
-    """The program: on the path, or in the package pypandoc-binary."""
+    """The path of the program: on PATH, or in the package pypandoc-binary."""
     found = which("pandoc")
     if found is not None:
         return found

@@ -1,7 +1,7 @@
-"""From the elements of `unstructured` to blocks of ours.
+"""Converts the elements of `unstructured` to the blocks of a document.
 
-The readers that use its partition functions import this module first: it makes the library
-work offline.
+Readers that use a partition function import this module first, because it makes the library work
+offline.
 """
 
 from __future__ import annotations
@@ -17,27 +17,28 @@ from ragline.parsing.parsed_document import Category
 
 install_offline_tagger()
 
-# Their own language detection costs as much as reading; ours runs once a document.
+# Disables the language detection of the library, which is as slow as reading. Ragline detects the
+# language once for each document.
 NO_LANGUAGES = [""]
 _CATEGORIES: dict[str, Category] = {"ListItem": "list_item", "CodeSnippet": "code"}
 _INVISIBLE = {"Image", "PageBreak"}
-_ONCE = {"Header", "Footer"}
+_SHOWN_ONCE = {"Header", "Footer"}
 
 
 def add_elements(composed: ComposedText, elements: Iterable[Any]) -> None:
-    """Add the elements in their order; a running header or footer only once."""
+    """Add the elements in order; a repeated header or footer only once."""
     seen: set[str] = set()
     for element in elements:
         kind = type(element).__name__
-        if kind in _INVISIBLE or (kind in _ONCE and element.text in seen):
+        if kind in _INVISIBLE or (kind in _SHOWN_ONCE and element.text in seen):
             continue
-        if kind in _ONCE:
+        if kind in _SHOWN_ONCE:
             seen.add(element.text)
         add_element(composed, kind, element)
 
 
 def add_element(composed: ComposedText, kind: str, element: Any) -> None:
-    """Add one element of the named kind."""
+    """Add one element; `kind` is the name of its class."""
     metadata, page = element.metadata, element.metadata.page_number
     if kind == "Title" and metadata.category_depth is not None:
         composed.add_heading(element.text, metadata.category_depth + 1, page=page)
@@ -48,17 +49,17 @@ def add_element(composed: ComposedText, kind: str, element: Any) -> None:
 
 
 def table_rows(table_html: str) -> list[list[str]]:
-    """The cells of a table written in HTML, row by row. A wide cell is followed by empty ones."""
+    """The cells of an HTML table, row by row. Empty cells follow a cell that spans columns."""
     table = html.fragment_fromstring(table_html, create_parent=True)
     rows = [[caption.text_content()] for caption in table.iter("caption")]
     for row in table.iter("tr"):
         cells: list[str] = []
         for cell in row.iterchildren("td", "th"):
             cells.append(" ".join(cell.text_content().split()))
-            cells.extend([""] * (_columns(cell.get("colspan")) - 1))
+            cells.extend([""] * (_count_columns(cell.get("colspan")) - 1))
         rows.append(cells)
     return rows
 
 
-def _columns(colspan: str | None) -> int:
+def _count_columns(colspan: str | None) -> int:
     return min(int(colspan), 50) if colspan and colspan.isdecimal() else 1

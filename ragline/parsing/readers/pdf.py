@@ -1,4 +1,4 @@
-"""PDF with a text layer, read by PDFium: paragraphs by their gaps, headings by their size."""
+"""PDF with a text layer, read by PDFium: paragraphs by vertical gaps, headings by font size."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from ragline.errors import BrokenDocumentError, EmptyDocumentError, EncryptedDoc
 from ragline.parsing.document_text import ComposedText
 from ragline.parsing.parsed_document import ParsedDocument
 
-# A line further below the last than this many times its height begins a paragraph.
+# A larger gap to the line above, as a multiple of the line height, begins a paragraph.
 PARAGRAPH_GAP = 1.7
-# Text this many times as large as most of the document's is a heading.
+# Text of at least this multiple of the usual size is a heading.
 HEADING_RATIO = 1.15
 MAX_HEADING_CHARS = 160
-DEEPEST_HEADING = 4
-# PDFium's sign for a hyphen at a line's end that the word itself does not have.
+MAX_HEADING_LEVEL = 4
+# Characters of PDFium for a hyphen that only divides a word at the end of a line.
 SOFT_HYPHENS = ("\x02", "\ufffe", "\xad")
 
 
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """One line of a page: its text, its letters' size, and its place from the page's bottom."""
+    """One line of a page: text, font size, and distances from the bottom of the page."""
 
     text: str
     size: float
@@ -44,7 +44,7 @@ class _Block:
 
 
 def read_pdf(content: bytes, file_type: str) -> ParsedDocument:
-    """The text layer of every page; pages that cannot be read are left out."""
+    """The text layer of all pages. Unreadable pages are left out."""
     document = _open(content)
     try:
         page_count = len(document)
@@ -54,7 +54,7 @@ def read_pdf(content: bytes, file_type: str) -> ParsedDocument:
         document.close()
     if not blocks:
         raise EmptyDocumentError(
-            f"its {page_count} pages have no text layer (images, or nothing); run OCR on it first"
+            f"its {page_count} pages have no text layer (only images, or empty); run OCR first"
         )
     return _compose(blocks, file_type, title, page_count)
 
@@ -65,7 +65,7 @@ def _open(content: bytes) -> pypdfium2.PdfDocument:
     except pypdfium2.PdfiumError as error:
         if "password" in str(error).lower():
             raise EncryptedDocumentError("the file is protected by a password") from error
-        raise BrokenDocumentError(f"the file is no PDF that can be opened ({error})") from error
+        raise BrokenDocumentError(f"the PDF cannot be opened ({error})") from error
 
 
 def _read_page(document: pypdfium2.PdfDocument, number: int) -> Iterator[_Block]:
@@ -85,7 +85,7 @@ def _read_page(document: pypdfium2.PdfDocument, number: int) -> Iterator[_Block]
 
 
 def _read_lines(text_page: pypdfium2.PdfTextPage) -> Iterator[_Line]:
-    """The lines of a page in the order of its content, which follows columns."""
+    """Yield the lines of a page in the order of its content, column by column."""
     text = text_page.get_text_range()
     start = 0
     for raw in text.split("\r\n"):
@@ -94,7 +94,7 @@ def _read_lines(text_page: pypdfium2.PdfTextPage) -> Iterator[_Line]:
             index = start + len(raw) - len(raw.lstrip())
             _, bottom, _, top = _char_box(text_page, index)
             size = pdfium.FPDFText_GetFontSize(text_page.raw, index)
-            # A scaled text matrix leaves the font size at 1; the letter's box tells better.
+            # With a scaled text matrix the font size is 1; the box of the character is reliable.
             yield _Line(stripped, max(size, top - bottom), top, bottom)
         start += len(raw) + 2
 
@@ -111,10 +111,10 @@ def _char_box(text_page: pypdfium2.PdfTextPage, index: int) -> tuple[float, floa
 
 
 def _begins_block(last: _Line, line: _Line) -> bool:
-    is_other_size = abs(line.size - last.size) > 0.1 * max(line.size, last.size)
+    has_other_size = abs(line.size - last.size) > 0.1 * max(line.size, last.size)
     gap = last.bottom - line.bottom
-    # A line above the last one: the next column.
-    return is_other_size or gap > PARAGRAPH_GAP * max(line.size, 1) or gap < -line.size
+    # A line above the last line begins the next column.
+    return has_other_size or gap > PARAGRAPH_GAP * max(line.size, 1) or gap < -line.size
 
 
 def _join(lines: list[_Line], page: int) -> _Block:
@@ -148,10 +148,10 @@ def _may_be_heading(text: str) -> bool:
 
 
 def _heading_levels(blocks: list[_Block]) -> dict[int, int]:
-    """The level of each size that is clearly above the size of most of the text."""
+    """The heading level of each font size that is clearly above the usual size."""
     weights: Counter[int] = Counter()
     for block in blocks:
         weights[round(block.size)] += len(block.text)
     ((body, _),) = weights.most_common(1)
     larger = sorted((size for size in weights if size >= HEADING_RATIO * body), reverse=True)
-    return {size: min(rank, DEEPEST_HEADING) for rank, size in enumerate(larger, start=1)}
+    return {size: min(rank, MAX_HEADING_LEVEL) for rank, size in enumerate(larger, start=1)}

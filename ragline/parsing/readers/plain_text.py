@@ -1,7 +1,7 @@
-"""Plain text: paragraphs, lists and tables by their layout, headings where they are plain.
+"""Plain text: paragraphs, lists and tables by their layout, and clear headings.
 
-The text stays as it is in the file. A heading is believed only when it shows: underlined,
-marked `== so ==`, in capitals on a line of its own, or at the margin above indented text.
+The text is unchanged. A line is a heading only when it is underlined, marked as `== heading ==`, a
+single line in capitals, or at the margin above indented text.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from ragline.parsing.text_encoding import decode_text
 
 LITERAL_MARK = "::"  # of reStructuredText, and usual in plain text by the same authors
 MIN_PAGE_WIDTH = 60
-EARLY_END_SHARE = 0.8
+EARLY_END_RATIO = 0.8
 _SENTENCE_ENDS = '.!?:;"”’)]'
 MARKER_WIDTH = 2
 MARGIN_INDENT = 2
-MARGIN_SHARE = 0.6
+MIN_INDENTED_RATIO = 0.6
 MAX_PLAIN_HEADING_CHARS = 80
 MAX_PLAIN_HEADING_WORDS = 12
 _HEADER_FIELD = re.compile(r"([A-Z][\w-]{1,30}): *(.*)")
@@ -36,11 +36,12 @@ _TABS = re.compile(r"\S\t+\S")
 
 
 def read_plain_text(content: bytes, file_type: str) -> ParsedDocument:
+    """The text of the file, with its blocks."""
     return PlainTextScanner(decode_text(content)).scan(file_type)
 
 
 class PlainTextScanner:
-    """Walks the lines of a text once and marks its blocks."""
+    """Reads the lines of a text once and marks its blocks."""
 
     has_plain_headings = True
 
@@ -64,16 +65,16 @@ class PlainTextScanner:
         return self.source.finish(file_type, title=self.title)
 
     def take_block(self) -> None:
-        """Mark what begins at the current line, which is not blank, and go behind it."""
+        """Mark the block that begins at the current line, which is not blank, and skip it."""
         if not (self._take_due_literal() or self.take_markup() or self.take_heading()):
             self.take_paragraph()
 
     def take_markup(self) -> bool:
-        """Mark what only a richer format than plain text has; plain text has nothing."""
+        """Mark a block of markup; True when there was one. Plain text has no markup."""
         return False
 
     def take_literal(self, indent: int) -> None:
-        """Mark all that is indented deeper, blank lines included, as one listing."""
+        """Mark all lines with a deeper indent, including blank lines, as one code block."""
         first = self.index
         self.index = self.end_of_indented(indent)
         self.add_lines("code", first, self.index)
@@ -86,7 +87,7 @@ class PlainTextScanner:
         return True
 
     def end_of_indented(self, indent: int) -> int:
-        """The first line from here on that is neither blank nor indented deeper."""
+        """The next line that is not blank and has no deeper indent."""
         index = self.index
         while index < len(self.lines):
             line = self.lines[index]
@@ -96,12 +97,12 @@ class PlainTextScanner:
         return index
 
     def take_heading(self) -> bool:
-        """Mark a heading if one begins here."""
+        """Mark a heading that begins at the current line; True when there was one."""
         found = underlined_heading(self.lines, self.index)
         if found:
-            title, style, taken = found
+            title, style, line_count = found
             self._add_heading(self.lines[title], self._level_of(style))
-            self.index += taken
+            self.index += line_count
             return True
         line = self.lines[self.index]
         marked = wiki_heading(line.text)
@@ -119,7 +120,7 @@ class PlainTextScanner:
         return True
 
     def take_paragraph(self) -> None:
-        """Mark the lines up to a blank one, or each item of them when they are a list."""
+        """Mark the lines up to a blank line as one block, or each item of a list."""
         first = self.index
         while self.index < len(self.lines) and not self.lines[self.index].is_blank:
             if self.index > first and self.is_break(first, self.index):
@@ -138,20 +139,20 @@ class PlainTextScanner:
             self.literal_indent = last.indent + (MARKER_WIDTH if is_list_item(last.text) else 0)
 
     def is_break(self, first: int, index: int) -> bool:
-        """Whether the paragraph from `first` on ends before this line, which is not blank.
+        """Whether the paragraph that begins at `first` ends before this line, which is not blank.
 
-        Text taken from a page has no blank lines: there a sentence that ends early in its
-        line, or before the next item of a list, ends the paragraph.
+        Text copied from a page has no blank lines. There a paragraph ends after a sentence that
+        ends early in its line, or before the next item of a list.
         """
         before, line = self.lines[index - 1].text.rstrip(), self.lines[index].text
         if before[-1] not in _SENTENCE_ENDS:
             return wiki_heading(line) is not None
         width = max(len(one.text) for one in self.lines[max(first, index - 6) : index + 1])
-        is_early = width >= MIN_PAGE_WIDTH and len(before) < EARLY_END_SHARE * width
+        is_early = width >= MIN_PAGE_WIDTH and len(before) < EARLY_END_RATIO * width
         return is_early or is_list_item(line) or wiki_heading(line) is not None
 
     def _take_header_fields(self) -> None:
-        """Mark the fields that a text may begin with, as a mail does; one names the title."""
+        """Mark header fields at the start of a text, as in an e-mail; one can be the title."""
         first = self.index
         fields: dict[str, str] = {}
         while self.index < len(self.lines) and not self.lines[self.index].is_blank:
@@ -170,12 +171,12 @@ class PlainTextScanner:
         self.add_lines("text", first, self.index)
 
     def _is_plain_heading(self) -> bool:
-        """A single line between blank ones that can be nothing else."""
+        """Whether the current line is between blank lines and looks like a heading."""
         line = self.lines[self.index]
         text = line.text.strip()
         before, after = self._neighbour(-1), self._neighbour(1)
-        is_alone = (before is None or before.is_blank) and (after is not None and after.is_blank)
-        if not is_alone or len(text) > MAX_PLAIN_HEADING_CHARS or text[-1] in ".,;:":
+        is_single = (before is None or before.is_blank) and (after is not None and after.is_blank)
+        if not is_single or len(text) > MAX_PLAIN_HEADING_CHARS or text[-1] in ".,;:":
             return False
         if len(text.split()) > MAX_PLAIN_HEADING_WORDS or "   " in text or "\t" in text:
             return False
@@ -196,7 +197,7 @@ class PlainTextScanner:
             self.index += 1
 
     def _level_of(self, style: str) -> int:
-        """Styles have no fixed order; the first one met is the outermost."""
+        """The level of a style: styles are numbered in order of their first use."""
         if style not in self._styles:
             self._styles.append(style)
         return self._styles.index(style) + 1
@@ -204,21 +205,21 @@ class PlainTextScanner:
     def _add_heading(self, line: Line, level: int) -> None:
         self.source.add_heading(line.start, line.end, level)
 
-    def add_lines(self, category: Category, first: int, behind: int) -> None:
-        """Mark the lines from `first` to before `behind` as one block."""
-        if first < behind:
-            self.source.add(category, self.lines[first].start, self.lines[behind - 1].end)
+    def add_lines(self, category: Category, first: int, end: int) -> None:
+        """Mark the lines from `first` up to, not including, `end` as one block."""
+        if first < end:
+            self.source.add(category, self.lines[first].start, self.lines[end - 1].end)
 
-    def _add_items(self, first: int, behind: int) -> None:
+    def _add_items(self, first: int, end: int) -> None:
         start = first
-        for index in range(first + 1, behind):
+        for index in range(first + 1, end):
             if is_list_item(self.lines[index].text):
                 self.add_lines("list_item", start, index)
                 start = index
-        self.add_lines("list_item", start, behind)
+        self.add_lines("list_item", start, end)
 
-    def _is_table(self, first: int, behind: int) -> bool:
-        lines = [line.text for line in self.lines[first:behind]]
+    def _is_table(self, first: int, end: int) -> bool:
+        lines = [line.text for line in self.lines[first:end]]
         if _TABLE_BORDER.fullmatch(lines[0]):
             return True
         return len(lines) > 1 and all(_TABS.search(line) for line in lines)
@@ -227,4 +228,4 @@ class PlainTextScanner:
 def _is_mostly_indented(lines: list[Line]) -> bool:
     written = [line for line in lines if not line.is_blank]
     indented = sum(line.indent >= MARGIN_INDENT for line in written)
-    return indented > MARGIN_SHARE * len(written)
+    return indented > MIN_INDENTED_RATIO * len(written)

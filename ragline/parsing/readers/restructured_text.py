@@ -1,7 +1,7 @@
-"""reStructuredText without docutils: its sections, blocks and directives, text left as it is.
+"""reStructuredText without docutils: sections, blocks and directives; the text is unchanged.
 
-What a reader of the rendered page does not see (comments, link targets, options of
-directives) is marked as no element.
+Text that a rendered page does not show (comments, link targets, options of directives) belongs to
+no element.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from ragline.parsing.text_encoding import decode_text
 
 _EXPLICIT = re.compile(r"\s*(?:\.\.(?:\s+(?P<rest>\S.*))?|__\s.*)$")
 _DIRECTIVE = re.compile(r"(?:\|[^|]+\|\s+)?([A-Za-z][\w:+.-]*?)\s?::(?:\s+(\S.*))?$")
-_NOTE = re.compile(r"\[[^\]]+\](?:\s|$)")
+_FOOTNOTE = re.compile(r"\[[^\]]+\](?:\s|$)")
 _TARGET = re.compile(r"_[^:]*(?::|$)|_`[^`]+`:|__:")
 _OPTION = re.compile(r"\s*:[\w -]+:(?:\s|$)")
 _SIMPLE_TABLE = re.compile(r"\s*={2,}(?:\s+={2,})+\s*")
-_LISTINGS = frozenset(
+_CODE_BLOCKS = frozenset(
     [
         "code",
         "code-block",
@@ -66,11 +66,12 @@ _INVISIBLE = frozenset(
 
 
 def read_restructured_text(content: bytes, file_type: str) -> ParsedDocument:
+    """The text of the file, with its blocks."""
     return RestructuredTextScanner(decode_text(content)).scan(file_type)
 
 
 class RestructuredTextScanner(PlainTextScanner):
-    """Knows the explicit markup and the tables that plain text does not have."""
+    """Adds the explicit markup and the tables that plain text does not have."""
 
     has_plain_headings = False
 
@@ -82,7 +83,7 @@ class RestructuredTextScanner(PlainTextScanner):
         elif _SIMPLE_TABLE.fullmatch(line.text):
             self._take_simple_table()
         elif adornment(line.text) and not underlined_heading(self.lines, self.index):
-            self.index += 1  # a line across the page
+            self.index += 1  # a horizontal line
         else:
             return False
         return True
@@ -91,12 +92,12 @@ class RestructuredTextScanner(PlainTextScanner):
         return False
 
     def _take_explicit(self, rest: str, line_end: int) -> None:
-        """Take `.. rest`: a directive, a note's text, a link's target or a comment."""
+        """Handle `.. rest`: a directive, the text of a footnote, a link target or a comment."""
         directive = _DIRECTIVE.match(rest)
         if directive:
             argument = directive.group(2) or ""
             self._take_directive(directive.group(1), line_end - len(argument))
-        elif _NOTE.match(rest):
+        elif _FOOTNOTE.match(rest):
             self._take_text_from(line_end - len(rest))
         elif not rest or _TARGET.match(rest):
             self.index = self._end_of_paragraph()
@@ -107,7 +108,7 @@ class RestructuredTextScanner(PlainTextScanner):
         indent = self.lines[self.index].indent
         if name in _INVISIBLE:
             self._skip_body()
-        elif name in _LISTINGS | _TABLES:
+        elif name in _CODE_BLOCKS | _TABLES:
             self._skip_options()
             first, self.index = self.index, self.end_of_indented(indent)
             self.add_lines("table" if name in _TABLES else "code", first, self.index)
@@ -117,7 +118,7 @@ class RestructuredTextScanner(PlainTextScanner):
             self._take_text_from(argument_start)
 
     def _take_text_from(self, start: int) -> None:
-        """Mark the text that begins inside the current line; indented blocks follow by themselves.
+        """Mark the text that begins in the current line. Indented blocks after it are marked later.
 
         Options below an empty first line are left out.
         """
@@ -128,19 +129,19 @@ class RestructuredTextScanner(PlainTextScanner):
         self.source.add("text", start, self.lines[self.index - 1].end)
 
     def _skip_body(self) -> None:
-        """Go behind the current line and all that is indented deeper."""
+        """Skip the current line and all lines with a deeper indent."""
         indent = self.lines[self.index].indent
         self.index += 1
         self.index = self.end_of_indented(indent)
 
     def _skip_options(self) -> None:
-        """Go behind the current line and the options below it."""
+        """Skip the current line and the options below it."""
         self.index += 1
         while self.index < len(self.lines) and _OPTION.match(self.lines[self.index].text):
             self.index += 1
 
     def _end_of_paragraph(self) -> int:
-        """The first line behind the current one that is blank or not indented deeper."""
+        """The next line that is blank or has no deeper indent."""
         index, indent = self.index + 1, self.lines[self.index].indent
         while index < len(self.lines):
             line = self.lines[index]

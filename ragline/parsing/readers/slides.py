@@ -1,4 +1,4 @@
-"""Slides (pptx), by `unstructured`: a slide is a page, and its title a heading."""
+"""Slides (pptx), read by `unstructured`: a slide is a page, and its title is a heading."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from unstructured.partition.pptx import partition_pptx  # isort: skip  # after t
 
 def read_pptx(content: bytes, file_type: str) -> ParsedDocument:
     """The text, tables and notes of every slide, in order."""
-    deck = Presentation(io.BytesIO(content))
+    presentation = Presentation(io.BytesIO(content))
     composed = ComposedText()
     add_elements(composed, partition_pptx(file=io.BytesIO(content), languages=NO_LANGUAGES))
-    return composed.finish(file_type, title=deck.core_properties.title, page_count=len(deck.slides))
+    return composed.finish(
+        file_type, title=presentation.core_properties.title, page_count=len(presentation.slides)
+    )

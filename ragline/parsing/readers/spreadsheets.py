@@ -1,4 +1,4 @@
-"""Tables: csv, tsv, xlsx and xls. A sheet's name is a heading; rows become lines of cells."""
+"""Tables: csv, tsv, xlsx and xls. The name of a sheet is a heading; a row is a line of cells."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from ragline.parsing.text_encoding import decode_text
 
 SAMPLE_CHARS = 8192
 DELIMITERS = ",;\t|"
-# A sheet may name a range of a million empty rows.
-MOST_ROWS = 200_000
+# A sheet can declare a range of a million empty rows.
+MAX_ROWS = 200_000
 
 
 def read_separated_values(content: bytes, file_type: str) -> ParsedDocument:
-    """A csv or tsv file; the delimiter is found in its first lines."""
+    """A csv or tsv file. The delimiter is detected in its first lines."""
     text = decode_text(content)
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=_find_delimiter(text, file_type))
     return _compose([(None, list(rows))], file_type)
 
 
 def read_xlsx(content: bytes, file_type: str) -> ParsedDocument:
-    """Every sheet with its values; formulas show what they were last computed to be."""
+    """All sheets with their values. A formula has its last computed value."""
     from openpyxl import load_workbook
 
     book = load_workbook(io.BytesIO(content), read_only=True, data_only=True)
@@ -38,7 +38,7 @@ def read_xlsx(content: bytes, file_type: str) -> ParsedDocument:
 
 
 def read_xls(content: bytes, file_type: str) -> ParsedDocument:
-    """Every sheet of the format before xlsx."""
+    """All sheets of a workbook in the format before xlsx."""
     import xlrd
 
     try:
@@ -48,7 +48,10 @@ def read_xls(content: bytes, file_type: str) -> ParsedDocument:
             raise EncryptedDocumentError("the workbook is protected by a password") from error
         raise
     sheets = [
-        (sheet.name, [[_show(value) for value in sheet.row_values(n)] for n in range(sheet.nrows)])
+        (
+            sheet.name,
+            [[_format_cell(value) for value in sheet.row_values(n)] for n in range(sheet.nrows)],
+        )
         for sheet in book.sheets()
     ]
     return _compose(sheets, file_type)
@@ -64,12 +67,12 @@ def _find_delimiter(text: str, file_type: str) -> str:
 
 
 def _read_rows(sheet: object) -> list[list[str]]:
-    rows: Iterable[Sequence[object]] = sheet.iter_rows(max_row=MOST_ROWS, values_only=True)  # type: ignore[attr-defined]
-    return [[_show(value) for value in row] for row in rows]
+    rows: Iterable[Sequence[object]] = sheet.iter_rows(max_row=MAX_ROWS, values_only=True)  # type: ignore[attr-defined]
+    return [[_format_cell(value) for value in row] for row in rows]
 
 
-def _show(value: object) -> str:
-    """A cell as a person reads it: whole numbers without a fraction, nothing for nothing."""
+def _format_cell(value: object) -> str:
+    """A cell as text: whole numbers without a fraction, "" for an empty cell."""
     if value is None:
         return ""
     if isinstance(value, float) and value.is_integer():

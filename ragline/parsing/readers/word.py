@@ -1,4 +1,4 @@
-"""Word documents, by `unstructured` after bringing into sight what it passes over."""
+"""Word documents, read by `unstructured` after making visible what it skips."""
 
 from __future__ import annotations
 
@@ -20,15 +20,16 @@ _NAMESPACES = nsmap | {
     "mc": "http://schemas.openxmlformats.org/markup-compatibility/2006",
     "m": "http://schemas.openxmlformats.org/officeDocument/2006/math",
 }
-# Inserted text, content controls and the like stand between a paragraph and its runs.
+# Elements between a paragraph and its runs, such as inserted text and content controls.
 _WRAPPERS = "//w:ins | //w:moveTo | //w:smartTag | //w:customXml | //w:fldSimple | //w:sdtContent"
 _NOTE_PARTS = ("/word/footnotes.xml", "/word/endnotes.xml")
 
 
 def read_docx(content: bytes, file_type: str) -> ParsedDocument:
+    """The text with headings and tables, text boxes, formulas as characters, and footnotes."""
     document = docx.Document(io.BytesIO(content))
-    is_mended = any([_unwrap(document), _place_text_boxes(document), _write_formulas(document)])
-    file = io.BytesIO(_saved(document) if is_mended else content)
+    is_changed = any([_unwrap(document), _move_text_boxes(document), _replace_formulas(document)])
+    file = io.BytesIO(_saved(document) if is_changed else content)
     elements = partition_docx(file=file, languages=NO_LANGUAGES)
     composed = ComposedText()
     _raise_titles(elements, document)
@@ -39,7 +40,7 @@ def read_docx(content: bytes, file_type: str) -> ParsedDocument:
 
 
 def _raise_titles(elements: list[Any], document: Any) -> None:
-    """Put the document's title above its chapters, which come with the same depth."""
+    """Give the title of the document a higher level than its chapters, which share its depth."""
     titles = {p.text.strip() for p in document.paragraphs if p.style and p.style.name == "Title"}
     for element in elements:
         if element.text.strip() in titles and element.metadata.category_depth == 0:
@@ -59,23 +60,25 @@ def _unwrap(document: Any) -> bool:
     return bool(wrappers)
 
 
-def _place_text_boxes(document: Any) -> bool:
-    """Move the paragraphs of text boxes behind the paragraph that anchors them."""
+def _move_text_boxes(document: Any) -> bool:
+    """Move the paragraphs of text boxes after their anchor paragraph."""
     boxes = _find(document, "//w:txbxContent[not(ancestor::mc:Fallback)]")
     for box in boxes:
-        anchor = next((a for a in box.iterancestors(qn("w:p"))), None)
+        anchor = next(box.iterancestors(qn("w:p")), None)
         if anchor is not None:
             for block in reversed(list(box)):
                 anchor.addnext(block)
     return bool(boxes)
 
 
-def _write_formulas(document: Any) -> bool:
-    """Replace formulas by their characters in a row."""
+def _replace_formulas(document: Any) -> bool:
+    """Replace formulas by their characters in order."""
     formulas = _find(document, "//m:oMath")
     for formula in formulas:
         run, text = OxmlElement("w:r"), OxmlElement("w:t")
-        text.text = "".join(one.text or "" for one in formula.iter(f"{{{_NAMESPACES['m']}}}t"))
+        text.text = "".join(
+            element.text or "" for element in formula.iter(f"{{{_NAMESPACES['m']}}}t")
+        )
         run.append(text)
         formula.getparent().replace(formula, run)
     return bool(formulas)
@@ -90,7 +93,7 @@ def _notes(document: Any) -> Iterator[str]:
 
 
 def _find(document: Any, path: str) -> list[Any]:
-    # The element class of python-docx takes no further namespaces; lxml's own method does.
+    # The element class of python-docx accepts no other namespaces; the method of lxml does.
     from lxml import etree
 
     found: list[Any] = etree.ElementBase.xpath(document.element.body, path, namespaces=_NAMESPACES)
