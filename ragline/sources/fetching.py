@@ -42,7 +42,7 @@ class _Fetch:
 
     def explain(self) -> str:
         """Why the pending ids have no result."""
-        return self._last_failure or "the source listed it and returned nothing when it was fetched"
+        return self._last_failure or "the source listed it and gave no answer when it was fetched"
 
     def run(self, document_ids: Sequence[str]) -> Iterator[FetchResult]:
         """Yield the results. After a failure, fetch the other ids in two halves."""

@@ -35,19 +35,19 @@ def read_duration(value: Any) -> timedelta:
         return value
     text = str(value).strip()
     if not re.fullmatch(r"(\d+[smhd])+", text):
-        raise ValueError(f"{text!r} is no duration; write 30s, 10m, 2h, 7d or 1h30m")
+        raise ValueError(f"{text!r} is not a duration; write 30s, 10m, 2h, 7d or 1h30m")
     parts = re.findall(r"(\d+)([smhd])", text)
     duration = sum(
         (timedelta(**{DURATION_UNITS[unit]: int(number)}) for number, unit in parts), timedelta()
     )
     if not duration:
-        raise ValueError(f"{text!r} is no time at all; a duration is longer than 0s")
+        raise ValueError(f"{text!r} is zero; a duration must be longer than 0s")
     return duration
 
 
 def masked_error(message: str) -> PydanticCustomError:
     """An error whose value is not shown, because the value is or contains a secret."""
-    # The message is no template, because pydantic would interpret its braces.
+    # The message is an argument of the template: pydantic would interpret its braces.
     return PydanticCustomError(MASKED, "{message}", {"message": message})
 
 

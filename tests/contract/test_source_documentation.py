@@ -1,4 +1,4 @@
-"""Every source that the documentation shows is one that loads."""
+"""Every source in the documentation is a valid configuration."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PAGE = Path(__file__).parent.parent.parent / "docs" / "sources.md"
 
 
 def shown_sources() -> list[tuple[str, str]]:
-    """The heading above each block of YAML that configures sources, and the block."""
+    """The heading and the text of each block of YAML that configures sources."""
     found = []
     for section in re.split(r"^## ", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]:
         blocks = re.findall(r"```yaml\n(.*?)```", section, re.DOTALL)

@@ -57,7 +57,7 @@ class OpenCase:
         return open_source(self.settings, self.folder / "home", self.database)
 
     def apply_listing(self) -> ListingCounts:
-        """What a listing changes in the ledger."""
+        """Apply a listing to the ledger and return the counts."""
         source = self.open()
         with self.database.connect() as connection:
             listing = read_listing(connection, source)
@@ -122,7 +122,7 @@ def test_process_can_fetch_documents_that_it_did_not_list(case):
     assert all(isinstance(document, FetchedDocument) for document in fetched)
 
 
-def test_each_wanted_document_is_answered_exactly_once(case):
+def test_each_requested_document_has_exactly_one_result(case):
     source = case.open()
     ids = [listed.document_id for listed in source.list_documents()]
     answers = list(source.fetch_documents([*ids, "never-listed"]))
@@ -136,7 +136,7 @@ def test_probe_is_equal_while_nothing_changes(case):
     assert case.open().probe() == case.open().probe()
 
 
-def test_edit_shows_in_probe_version_and_text(case):
+def test_edit_changes_probe_version_and_text(case):
     before = {listed.document_id: listed.version for listed in case.open().list_documents()}
     probe = case.open().probe()
     case.case.edit()

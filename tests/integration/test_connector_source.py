@@ -1,4 +1,4 @@
-"""The kind `connector` with the package's own parts, and with ones that fail in every way."""
+"""The kind `connector` with the parts of the package, and with parts that fail."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class WikiDownloading(DownloaderConfig):
 
 @dataclass
 class Wiki:
-    """What the connector of these tests does when it is asked."""
+    """The behaviour of the connector of these tests."""
 
     index: Callable[[], Iterator[Any]] = lambda: iter(())
     files: dict[str, bytes] = field(default_factory=dict)
@@ -77,7 +77,7 @@ class Wiki:
 
 @pytest.fixture
 def wiki(monkeypatch: pytest.MonkeyPatch) -> Wiki:
-    """A connector of the type `wiki`, in the package's registry."""
+    """A connector of the type `wiki` in the registry of the package."""
     wiki = Wiki()
 
     @dataclass
@@ -111,9 +111,9 @@ def wiki(monkeypatch: pytest.MonkeyPatch) -> Wiki:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(wiki.files[file_data.identifier])
             wiki.folders.append(self.download_dir)
-            beside = file_data.model_copy(update={"identifier": "attachment"})
+            attachment = file_data.model_copy(update={"identifier": "attachment"})
             return [
-                self.generate_download_response(beside, path),
+                self.generate_download_response(attachment, path),
                 self.generate_download_response(file_data, path),
             ]
 
@@ -131,7 +131,7 @@ def wiki(monkeypatch: pytest.MonkeyPatch) -> Wiki:
 
 @pytest.fixture
 def open_connector(tmp_path: Path, database: Database) -> Callable[..., Source]:
-    """The source as a process opens it that was not there before."""
+    """Opens the source as a new process does."""
 
     def open_with(connector: str = "wiki", **settings: Any) -> Source:
         stated = {
@@ -171,7 +171,7 @@ def failure_of(source: Source, document_id: str) -> DocumentError:
 
 
 @pytest.mark.parametrize("is_async", [False, True])
-def test_files_are_listed_and_read_with_readers_and_metadata(wiki, open_connector, is_async):
+def test_files_are_listed_and_fetched_with_principals_and_metadata(wiki, open_connector, is_async):
     wiki.is_async = is_async
     readers = [{"read": {"users": ["u"], "groups": ["g"]}}]
     stated = {"url": "https://wiki.example/1", "permissions_data": readers}
@@ -188,7 +188,7 @@ def test_files_are_listed_and_read_with_readers_and_metadata(wiki, open_connecto
     )
 
 
-def test_nothing_is_left_of_a_download(wiki, open_connector, tmp_path):
+def test_downloaded_files_are_deleted(wiki, open_connector, tmp_path):
     wiki.index = lambda: iter([make_file("1"), make_file("2")])
     wiki.files = {"1": b"one", "2": b"two"}
     ids = [listed.document_id for listed in open_connector().list_documents()]
@@ -198,7 +198,7 @@ def test_nothing_is_left_of_a_download(wiki, open_connector, tmp_path):
     assert not any(folder.exists() for folder in wiki.folders)
 
 
-def test_unknown_readers_cost_one_document_and_are_no_right(wiki, open_connector):
+def test_unknown_principals_fail_one_document_and_permit_no_access(wiki, open_connector):
     wiki.index = lambda: iter(
         [make_file("1", permissions_data=[{}]), make_file("2", permissions_data=None)]
     )
@@ -215,7 +215,7 @@ def fail_midway() -> Iterator[FileData]:
     raise ConnectionResetError(f"https://bot:{SECRET}@wiki.example went\n away, token={SECRET}")
 
 
-def log_and_go_on() -> Iterator[FileData]:
+def log_and_continue() -> Iterator[FileData]:
     yield make_file("1")
     logging.getLogger("unstructured_ingest").error("Error retrieving page 2: timed out")
 
@@ -225,10 +225,10 @@ def log_and_go_on() -> Iterator[FileData]:
     ("index", "said"),
     [
         (fail_midway, r"cannot be listed: https://wiki.example went away, token=\*\*\*$"),
-        (log_and_go_on, "left something out: Error retrieving page 2: timed out"),
+        (log_and_continue, "left something out: Error retrieving page 2: timed out"),
     ],
 )
-def test_listing_that_breaks_off_lists_nothing(wiki, open_connector, index, said, is_async):
+def test_incomplete_listing_lists_nothing(wiki, open_connector, index, said, is_async):
     wiki.index, wiki.is_async = index, is_async
     with pytest.raises(SourceUnavailableError, match=said) as caught:
         next(open_connector().list_documents())
@@ -238,7 +238,7 @@ def test_listing_that_breaks_off_lists_nothing(wiki, open_connector, index, said
         open_connector().probe()
 
 
-def test_logged_failure_about_permissions_costs_no_listing(wiki, open_connector):
+def test_logged_error_about_permissions_does_not_fail_the_listing(wiki, open_connector):
     def index() -> Iterator[FileData]:
         logging.getLogger("unstructured_ingest").error("forbidden fetching permissions for x")
         yield make_file("1")
@@ -247,7 +247,7 @@ def test_logged_failure_about_permissions_costs_no_listing(wiki, open_connector)
     assert len(list(open_connector().list_documents())) == 1
 
 
-def test_failed_listing_keeps_what_the_last_one_found(wiki, open_connector):
+def test_failed_listing_keeps_the_saved_state(wiki, open_connector):
     wiki.index = lambda: iter([make_file("1")])
     wiki.files = {"1": b"one"}
     list(open_connector().list_documents())
@@ -257,7 +257,7 @@ def test_failed_listing_keeps_what_the_last_one_found(wiki, open_connector):
     assert fetch(open_connector(), "1.txt").content == b"one"
 
 
-def test_space_that_may_have_been_cut_is_no_listing(wiki, open_connector):
+def test_space_at_its_limit_fails_the_listing(wiki, open_connector):
     wiki.index = lambda: (
         make_file(f"{space}{n}", record_locator={"space_id": space})
         for space in "ab"
@@ -277,7 +277,7 @@ def test_rows_in_batches_are_refused(wiki, open_connector):
         list(open_connector().list_documents())
 
 
-def test_failed_download_costs_one_document_and_shows_no_secret(wiki, open_connector):
+def test_failed_download_fails_one_document_and_shows_no_secret(wiki, open_connector):
     wiki.index = lambda: iter([make_file("1")])
     list(open_connector().list_documents())
     wiki.failure = TimeoutError(f"no answer to {SECRET}")
@@ -286,7 +286,7 @@ def test_failed_download_costs_one_document_and_shows_no_secret(wiki, open_conne
     assert str(error) == "cannot be downloaded: no answer to ***"
 
 
-def test_package_that_a_download_lacks_makes_the_source_unavailable(wiki, open_connector):
+def test_missing_package_of_a_download_makes_the_source_unavailable(wiki, open_connector):
     wiki.index = lambda: iter([make_file("1")])
     list(open_connector().list_documents())
     wiki.failure = ImportError("No module named 'wiki_client'")
@@ -304,15 +304,15 @@ def test_file_over_the_limit_is_refused(wiki, open_connector, is_told):
     assert len(wiki.folders) == (0 if is_told else 1)
 
 
-def test_path_that_leads_out_of_the_folder_is_not_followed(wiki, open_connector, tmp_path):
+def test_path_outside_the_folder_is_refused(wiki, open_connector, tmp_path):
     wiki.index = lambda: iter([make_file("1", "../../../outside.txt")])
     wiki.files = {"1": b"one"}
     list(open_connector().list_documents())
-    assert "leads out" in str(failure_of(open_connector(), "../../../outside.txt"))
+    assert "is outside" in str(failure_of(open_connector(), "../../../outside.txt"))
     assert list(tmp_path.rglob("outside.txt")) == []
 
 
-def test_probe_lists_again_only_after_its_time(wiki, open_connector, monkeypatch):
+def test_probe_lists_again_after_list_every(wiki, open_connector, monkeypatch):
     wiki.index = lambda: iter([make_file("1")])
     first = open_connector().probe()
     wiki.index = lambda: iter([make_file("1"), make_file("2")])
@@ -323,7 +323,7 @@ def test_probe_lists_again_only_after_its_time(wiki, open_connector, monkeypatch
     assert wiki.indexings == 2
 
 
-def test_unchanged_listing_writes_no_note_but_the_time(wiki, open_connector, database):
+def test_unchanged_listing_only_saves_its_time(wiki, open_connector, database):
     def read_times() -> dict[str, Any]:
         with database.connect() as connection:
             rows = connection.exec_driver_sql("select key, noted_at from ragline.source_notes")
@@ -342,7 +342,7 @@ def test_unchanged_listing_writes_no_note_but_the_time(wiki, open_connector, dat
 @pytest.mark.parametrize(
     ("connector", "settings", "said"),
     [
-        ("nothing", {}, "there is none of this type; known: airtable, .*confluence"),
+        ("nothing", {}, "there is no connector of this type; known: airtable, .*confluence"),
         (
             "wiki",
             {"index": {"spaze": "x"}},
@@ -355,9 +355,7 @@ def test_unchanged_listing_writes_no_note_but_the_time(wiki, open_connector, dat
     ],
 )
 @pytest.mark.usefixtures("wiki")
-def test_settings_that_the_connector_does_not_take_are_named(
-    open_connector, connector, settings, said
-):
+def test_unknown_settings_of_a_connector_are_named(open_connector, connector, settings, said):
     with pytest.raises(SourceUnavailableError, match=said):
         list(open_connector(connector, **settings).list_documents())
 
@@ -380,7 +378,7 @@ def test_settings_that_the_connector_does_not_take_are_named(
         ("s3", {}, {"remote_url": "s3://bucket/", "recursive": True}, "key secret"),
     ],
 )
-def test_settings_of_the_packages_own_connectors_are_understood(
+def test_settings_of_the_connectors_of_the_package_are_valid(
     monkeypatch, connector, connection, index, secrets
 ):
     # A key of a service account is JSON, and any other secret may be.
@@ -429,7 +427,7 @@ def test_package_of_a_connector_that_is_not_installed_is_named(open_connector, m
         {"connection": {"url": f"https://bot:{SECRET}@wiki.example"}},
     ],
 )
-def test_secret_in_the_configuration_is_refused_and_not_repeated(open_connector, settings):
+def test_secret_in_the_configuration_is_refused_and_not_shown(open_connector, settings):
     with pytest.raises(ValidationError, match="name its environment variable") as caught:
         open_connector(**settings)
     faults = caught.value.errors(include_input=False)

@@ -24,7 +24,7 @@ SECRET = "a-secret-key"
 
 
 class Gate:
-    """The server's front: pages of two objects, and requests that it refuses or counts."""
+    """A proxy of the server: pages of two objects, and requests that it refuses or counts."""
 
     def __init__(self) -> None:
         self.app = DomainDispatcherApplication(create_backend_app)
@@ -89,7 +89,7 @@ def versions(source: FilesSource) -> dict[str, str]:
 
 
 @pytest.mark.usefixtures("bucket")
-def test_objects_below_the_prefix_are_listed_over_all_pages(gate):
+def test_objects_of_all_result_pages_are_listed(gate):
     source = open_bucket(gate.address)
     listed = list(source.list_documents())
     assert [one.document_id for one in listed] == [
@@ -104,19 +104,19 @@ def test_objects_below_the_prefix_are_listed_over_all_pages(gate):
 
 
 @pytest.mark.usefixtures("bucket")
-def test_patterns_choose_among_objects(gate):
+def test_patterns_select_objects(gate):
     source = open_bucket(gate.address, include=["*.md"], exclude=["deep/e*"])
     assert list(versions(source)) == ["a.md", "deep/b.md"]
 
 
-def test_folder_made_in_a_console_is_no_document(gate, bucket):
+def test_folder_object_of_a_console_is_not_a_document(gate, bucket):
     bucket.put_object(Key="shelf/deep/", Body=b"")
     bucket.put_object(Key="shelf/", Body=b"")
     assert len(versions(open_bucket(gate.address))) == 4
 
 
 @pytest.mark.parametrize("is_reopened", [True, False])
-def test_edit_and_removal_show_at_once(gate, bucket, is_reopened):
+def test_edit_and_removal_are_detected_immediately(gate, bucket, is_reopened):
     source = open_bucket(gate.address)
     before, probe = versions(source), source.probe()
     bucket.put_object(Key="shelf/a.md", Body=b"edited")
@@ -140,7 +140,7 @@ def test_same_bytes_put_again_are_the_same_version(gate, bucket):
     assert versions(source) == before
 
 
-def test_object_over_the_limit_and_one_that_left_cost_only_themselves(gate, bucket):
+def test_large_and_removed_objects_only_fail_themselves(gate, bucket):
     bucket.put_object(Key="shelf/big.md", Body=b"x" * 101)
     bucket.put_object(Key="shelf/empty.md", Body=b"")
     source = open_bucket(gate.address, max_document_bytes=100)
@@ -154,19 +154,19 @@ def test_object_over_the_limit_and_one_that_left_cost_only_themselves(gate, buck
 
 
 @pytest.mark.usefixtures("bucket")
-def test_listing_that_breaks_after_a_page_is_no_listing(gate):
+def test_listing_that_fails_after_a_page_is_incomplete(gate):
     gate.refuses = lambda query: "continuation-token" in query
     with pytest.raises(SourceUnavailableError, match="cannot be listed"):
         list(open_bucket(gate.address).list_documents())
 
 
 @pytest.mark.usefixtures("bucket")
-def test_bucket_that_is_not_there_is_unavailable(gate):
-    with pytest.raises(SourceUnavailableError, match="nothing at this URL"):
+def test_missing_bucket_is_unavailable(gate):
+    with pytest.raises(SourceUnavailableError, match="no file or folder at this URL"):
         list(open_bucket(gate.address, "s3://elsewhere/shelf").list_documents())
 
 
-def test_secret_that_the_environment_lacks_is_named_by_its_variable():
+def test_missing_secret_is_named_by_its_variable():
     with pytest.raises(SourceUnavailableError, match="the environment variable BUCKET_KEY"):
         open_bucket("http://127.0.0.1:9").probe()
 

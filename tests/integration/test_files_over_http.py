@@ -1,4 +1,4 @@
-"""Files below a web server's index page: a real HTTP client and server."""
+"""Files below the index page of a web server, with a real HTTP client and server."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ragline.sources.protocol import FailedFetch, FetchedDocument
 
 
 class Handler(SimpleHTTPRequestHandler):
-    """Serves a folder without a word; `is_silent` leaves out when a file changed."""
+    """Serves a folder without a log; `is_silent` omits the times of change."""
 
     is_silent = False
 
@@ -62,7 +62,7 @@ def versions(source: FilesSource) -> dict[str, str]:
     return {listed.document_id: listed.version for listed in source.list_documents()}
 
 
-def test_edit_shows_in_the_version_whatever_the_server_says(address, tree):
+def test_edit_changes_the_version_with_and_without_dates_from_the_server(address, tree):
     source = open_address(address)
     before = versions(source)
     assert before.keys() == {"a.md", "deep/b.md"}
@@ -77,7 +77,7 @@ def test_edit_shows_in_the_version_whatever_the_server_says(address, tree):
     assert fetched.content == b"gamma"
 
 
-def test_file_that_left_costs_only_itself(address, tree):
+def test_removed_file_only_fails_itself(address, tree):
     source = open_address(address)
     (tree / "a.md").unlink()
     gone, there = source.fetch_documents(["a.md", "deep/b.md"])
@@ -90,7 +90,7 @@ def test_server_without_the_folder_is_unavailable(address):
         list(open_address(address + "gone/").list_documents())
 
 
-def test_name_and_password_in_the_address_are_not_repeated():
+def test_name_and_password_in_the_address_are_not_shown():
     source = open_address("http://someone:hunter2@127.0.0.1:9/")
     with pytest.raises(SourceUnavailableError) as caught:
         list(source.list_documents())

@@ -32,7 +32,7 @@ def at(day: int) -> datetime:
 
 
 class Author:
-    """Somebody who commits to a repository and pushes to a bare one."""
+    """An author who commits to a repository and pushes to a bare one."""
 
     def __init__(self, folder: Path) -> None:
         self.work = folder / "work"
@@ -89,7 +89,7 @@ def free_port() -> int:
 
 @pytest.fixture
 def address(author: Author) -> Iterator[str]:
-    """The repository as `git daemon` serves it."""
+    """The address of the repository, served by `git daemon`."""
     port = free_port()
     server = subprocess.Popen(
         [
@@ -114,12 +114,12 @@ def wait_for_port(port: int) -> None:
             time.sleep(0.02)
         else:
             return
-    raise AssertionError(f"nobody listens on port {port}")
+    raise AssertionError(f"no server listens on port {port}")
 
 
 @pytest.fixture
 def open_git(tmp_path: Path, database) -> Callable[..., GitSource]:
-    """A source as a process opens it: notes and mirror are those of the processes before it."""
+    """Opens a source as a new process does, with the saved state and the mirror."""
 
     def open_source(uri: str | Path, **settings: object) -> GitSource:
         parsed = GitSettings(name="s", collection="c", kind="git", uri=str(uri), **settings)
@@ -158,7 +158,7 @@ def test_files_of_the_default_branch_are_listed_and_read(address, author, open_g
     assert source.probe() == author.git("rev-parse", "HEAD").strip()
 
 
-def test_edit_rename_and_removal_show(address, author, open_git):
+def test_edit_rename_and_removal_are_detected(address, author, open_git):
     source = open_git(address)
     before, probe = versions(source), source.probe()
     author.write("a.md", "gamma")
@@ -173,7 +173,7 @@ def test_edit_rename_and_removal_show(address, author, open_git):
     assert contents(source, "a.md") == [b"gamma"]
 
 
-def test_commit_that_changes_nothing_of_a_file_leaves_its_version(address, author, open_git):
+def test_commit_without_a_change_of_a_file_keeps_its_version(address, author, open_git):
     source = open_git(address)
     before = versions(source)
     author.git("commit", "--quiet", "--allow-empty", "--message", "nothing")
@@ -181,7 +181,7 @@ def test_commit_that_changes_nothing_of_a_file_leaves_its_version(address, autho
     assert versions(source) == before
 
 
-def test_patterns_choose_as_in_a_folder(address, author, open_git):
+def test_patterns_select_files_as_in_a_folder(address, author, open_git):
     author.write(".github/hidden.md", "x")
     author.push()
     assert list(versions(open_git(address, include=["*.md"]))) == ["a.md", "deep/b.md"]
@@ -189,7 +189,7 @@ def test_patterns_choose_as_in_a_folder(address, author, open_git):
     assert list(versions(open_git(address, include=[".github/**"]))) == [".github/hidden.md"]
 
 
-def test_names_of_all_kinds_are_read(address, author, open_git):
+def test_unusual_file_names_are_read(address, author, open_git):
     names = [b"two words.md", b"caf\xe9.md", b'quo"te.md', b"tab\tand\nline.md", "ü.md".encode()]
     for name in names:
         author.write(name, "odd " + repr(name))
@@ -203,7 +203,7 @@ def test_names_of_all_kinds_are_read(address, author, open_git):
     ]
 
 
-def test_links_and_submodules_are_no_documents(address, author, open_git):
+def test_links_and_submodules_are_left_out(address, author, open_git):
     (author.work / "link.md").symlink_to("/etc/passwd")
     commit = author.git("rev-parse", "HEAD").strip()
     author.git("update-index", "--add", "--cacheinfo", f"160000,{commit},module")
@@ -216,7 +216,7 @@ def test_links_and_submodules_are_no_documents(address, author, open_git):
     assert isinstance(next(iter(source.fetch_documents(["link.md"]))), FailedFetch)
 
 
-def test_stated_branch_is_read(address, author, open_git):
+def test_configured_branch_is_read(address, author, open_git):
     author.write("draft.md", "draft")
     author.push(branch="feature/drafts")
     assert "draft.md" in versions(open_git(address, branch="feature/drafts"))
@@ -258,7 +258,7 @@ def test_file_that_came_by_a_merge_is_dated_by_the_merge(address, author, open_g
     assert (found["side.md"], found["main.md"], found["a.md"]) == (at(4), at(3), at(1))
 
 
-def test_dates_start_anew_after_many_commits(address, author, open_git, monkeypatch):
+def test_dates_start_again_after_many_commits(address, author, open_git, monkeypatch):
     assert MAX_DATED_COMMITS > 1
     monkeypatch.setattr("ragline.sources.git.source.MAX_DATED_COMMITS", 1)
     source = open_git(address)
@@ -292,7 +292,7 @@ def test_process_that_did_not_list_reads_the_listed_commit(address, author, open
 
 
 @pytest.mark.parametrize("is_listed_here", [True, False])
-def test_mirror_may_vanish_at_any_time(address, tmp_path, open_git, is_listed_here):
+def test_mirror_may_disappear_at_any_time(address, tmp_path, open_git, is_listed_here):
     source = open_git(address)
     before = versions(source)
     shutil.rmtree(tmp_path / "home")
@@ -323,7 +323,7 @@ def empty_folder(mirror: Path) -> None:
 
 
 @pytest.mark.parametrize("breaking", [damage_objects, forget_objects, leave_lock, empty_folder])
-def test_broken_mirror_is_made_anew(address, author, tmp_path, open_git, breaking):
+def test_broken_mirror_is_created_again(address, author, tmp_path, open_git, breaking):
     source = open_git(address)
     before = versions(source)
     breaking(tmp_path / "home" / "mirror")
@@ -338,7 +338,7 @@ def test_broken_mirror_is_made_anew(address, author, tmp_path, open_git, breakin
     assert not list((tmp_path / "home").glob("new-*"))
 
 
-def test_processes_on_one_mirror_do_not_break_one_another(address, author, tmp_path, open_git):
+def test_processes_on_one_mirror_do_not_disturb_each_other(address, author, tmp_path, open_git):
     def work(number: int) -> None:
         for turn in range(4):
             if number == 0:
@@ -354,7 +354,7 @@ def test_processes_on_one_mirror_do_not_break_one_another(address, author, tmp_p
         list(pool.map(work, range(4)))
 
 
-def test_file_over_the_limit_and_one_that_left_cost_only_themselves(address, open_git):
+def test_large_and_removed_files_only_fail_themselves(address, open_git):
     source = open_git(address, max_document_bytes=4)
     versions(source)
     answers = {one.document_id: one for one in source.fetch_documents(["a.md", "deep/b.md", "x"])}
@@ -374,12 +374,12 @@ def test_probe_fetches_nothing(address, tmp_path, open_git):
     [
         ("git://127.0.0.1:{free}/books.git", None, "cannot be read"),
         ("{served}/elsewhere.git", None, "cannot be read"),
-        ("{served}/books.git", "gone", "there is no branch 'gone'"),
-        ("{served}/empty.git", None, "its HEAD names no branch that exists"),
+        ("{served}/books.git", "gone", "the branch 'gone' does not exist"),
+        ("{served}/empty.git", None, "the branch of its HEAD does not exist"),
         ("ext::sh -c true", None, "cannot be read"),
     ],
 )
-def test_what_cannot_be_read_is_unavailable(author, open_git, uri, branch, said):
+def test_unreadable_repository_is_unavailable(author, open_git, uri, branch, said):
     author.git("init", "--quiet", "--bare", str(author.bare.parent / "empty.git"))
     place = uri.format(free=free_port(), served=author.bare.parent)
     source = open_git(place, branch=branch)
@@ -397,7 +397,7 @@ def test_branch_that_was_removed_leaves_the_listing_incomplete(address, author, 
     source = open_git(address, branch="other")
     versions(source)
     author.git("push", "--quiet", "origin", ":other")
-    with pytest.raises(SourceUnavailableError, match="no branch 'other'"):
+    with pytest.raises(SourceUnavailableError, match="branch 'other' does not exist"):
         versions(source)
 
 
@@ -407,7 +407,7 @@ def test_missing_program_is_named(author, open_git, monkeypatch):
         versions(open_git(author.bare))
 
 
-def test_repository_that_hangs_is_given_up(open_git, monkeypatch):
+def test_request_to_a_hanging_repository_times_out(open_git, monkeypatch):
     monkeypatch.setattr(git_mirror, "QUERY_TIMEOUT_S", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         uri = f"git://127.0.0.1:{silent.getsockname()[1]}/books.git"
@@ -422,7 +422,7 @@ def test_environment_of_another_repository_is_ignored(author, tmp_path, open_git
 
 
 class Guarded(BaseHTTPRequestHandler):
-    """`git http-backend` behind a name and a password."""
+    """`git http-backend` that requires a name and a password."""
 
     root: Path
     asked: list[str | None]
@@ -492,9 +492,7 @@ def test_name_and_password_come_from_the_environment(guarded, open_git, monkeypa
 
 
 @pytest.mark.parametrize("credentials", [CREDENTIALS, {}])
-def test_refused_password_is_unavailable_and_not_repeated(
-    guarded, open_git, monkeypatch, credentials
-):
+def test_refused_password_is_unavailable_and_not_shown(guarded, open_git, monkeypatch, credentials):
     monkeypatch.setenv("BOOKS_NAME", "someone")
     monkeypatch.setenv("BOOKS_PASSWORD", "wrong-secret")
     source = open_git(guarded, credentials=credentials)
@@ -530,13 +528,13 @@ def test_password_is_on_no_command_line_and_in_no_file(guarded, tmp_path, open_g
         ("https://host/books.git", {"token": "BOOKS_PASSWORD"}),
     ],
 )
-def test_settings_that_could_betray_a_secret_are_refused(uri, credentials):
+def test_settings_that_could_expose_a_secret_are_refused(uri, credentials):
     with pytest.raises(ValueError, match="credentials"):
         GitSettings(name="s", collection="c", kind="git", uri=uri, credentials=credentials)
 
 
 @pytest.mark.parametrize("branch", ["-x", "a b", "a:b", "a*", ""])
-def test_name_that_is_no_branch_is_refused(branch):
+def test_invalid_branch_name_is_refused(branch):
     with pytest.raises(ValueError, match="branch"):
         GitSettings(name="s", collection="c", kind="git", uri="/books", branch=branch)
 
@@ -551,15 +549,13 @@ def test_name_that_is_no_branch_is_refused(branch):
         ("https://host/books.git", False),
     ],
 )
-def test_place_is_a_path_or_an_address(uri, is_local):
+def test_uri_is_a_path_or_an_address(uri, is_local):
     settings = GitSettings(name="s", collection="c", kind="git", uri=uri)
     assert settings.is_local is is_local
     assert (settings.local_path is not None) is is_local
 
 
-def test_version_that_was_thrown_away_with_the_mirror_costs_only_itself(
-    address, author, tmp_path, open_git
-):
+def test_version_lost_with_the_mirror_only_fails_itself(address, author, tmp_path, open_git):
     source = open_git(address)
     versions(source)
     author.write("a.md", "gamma")

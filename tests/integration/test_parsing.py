@@ -1,4 +1,4 @@
-"""Reading real files in child processes: every format, broken files, and hostile readers."""
+"""Parsing real files in child processes: every format, broken files, and hostile readers."""
 
 from __future__ import annotations
 
@@ -160,8 +160,8 @@ def test_type_is_decided_by_content_and_name_together():
     assert isinstance(result, UnsupportedFormatError)
 
 
-def test_hostile_readers_cost_their_own_document_only(monkeypatch):
-    # The parsers' processes find the readers of the tests there.
+def test_hostile_reader_only_fails_its_own_document(monkeypatch):
+    # The parser processes import the readers of the tests from there.
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent.parent))
     files = {
         "a.forever": b"x", "b.greedy": b"x", "c.dead": b"x",
@@ -204,7 +204,7 @@ def outside_documents(outside_data: Path) -> Path:
     params=["examples", pytest.param("outside_documents", marks=pytest.mark.outside_data)]
 )
 def sample_documents(request: pytest.FixtureRequest) -> dict[str, bytes]:
-    """Real documents in the formats of offices, except the one with a password."""
+    """Real documents in office formats, without the one that has a password."""
     name = request.param
     folder = EXAMPLES / "handbook" if name == "examples" else request.getfixturevalue(name)
     files = read_folder(folder)
@@ -222,7 +222,7 @@ def test_every_sample_document_is_read(sample_documents):
         }
     results = parse(files)
     unread = {name: str(r) for name, r in results.items() if isinstance(r, DocumentError)}
-    # Its only table has no text in any cell.
+    # All cells of its only table are empty.
     assert unread.keys() <= {"pptx/table_test.pptx"}, unread
     for name, parsed in results.items():
         if isinstance(parsed, ParsedDocument):
@@ -233,7 +233,7 @@ def test_every_sample_document_is_read(sample_documents):
 
 
 @pytest.mark.outside_data
-def test_answers_of_the_sample_questions_are_in_the_text_of_their_files(outside_data):
+def test_answers_of_sample_questions_are_in_the_parsed_texts(outside_data):
     folder = outside_data / "sample_docs"
     lines = (folder / "questions.jsonl").read_text(encoding="utf-8").splitlines()
     named = {json.loads(line)["file"].removeprefix("files/") for line in lines}
@@ -266,18 +266,18 @@ def check_reasons(results: dict[str, Result]) -> None:
             assert len(str(result)) > 10, name
 
 
-def test_every_broken_file_ends_with_a_parse_or_a_reason():
+def test_every_broken_file_has_a_parse_or_a_reason():
     results = parse(read_folder(BROKEN), workers=2)
     check_reasons(results)
     assert isinstance(results["encrypted/60320-protected.xlsx"], EncryptedDocumentError)
 
 
-def test_list_of_lists_of_lists_costs_no_more_than_its_time():
+def test_deeply_nested_lists_stay_within_the_time_limit():
     results = parse({"bomb.yaml": make_laughing_yaml()}, time_limit_s=3)
     assert isinstance(results["bomb.yaml"], ParserTimeoutError | ParserMemoryError)
 
 
-def test_every_file_broken_by_code_ends_with_a_parse_or_a_reason():
+def test_every_generated_broken_file_has_a_parse_or_a_reason():
     results = parse(make_broken_files() | {"good.md": GOOD.content}, workers=2)
     check_reasons(results)
     assert isinstance(results["good.md"], ParsedDocument)
@@ -291,7 +291,7 @@ def test_every_file_broken_by_code_ends_with_a_parse_or_a_reason():
 
 
 @pytest.mark.outside_data
-def test_every_broken_file_outside_ends_with_a_parse_or_a_reason(outside_data):
+def test_every_broken_file_of_the_outside_data_has_a_parse_or_a_reason(outside_data):
     results = parse(read_folder(outside_data / "corrupt_files" / "files"), workers=2)
     assert len(results) == 27
     check_reasons(results)
@@ -299,7 +299,7 @@ def test_every_broken_file_outside_ends_with_a_parse_or_a_reason(outside_data):
 
 
 @pytest.mark.parametrize("kills", [1, 2])
-def test_reader_killed_while_it_starts_is_started_once_more(kills: int):
+def test_parser_killed_at_its_start_is_started_again(kills: int):
     with ParserChild(ParserLimits()) as child, kill_starting(child, kills) as killed:
         if kills == 1:
             assert isinstance(child.parse_document(GOOD), ParsedDocument)
@@ -310,7 +310,7 @@ def test_reader_killed_while_it_starts_is_started_once_more(kills: int):
 
 
 @pytest.mark.timeout(60)
-def test_reader_that_cannot_start_fails_each_document_and_says_why(monkeypatch):
+def test_parser_that_cannot_start_fails_each_document_with_the_reason(monkeypatch):
     monkeypatch.setattr("ragline.parsing.parser_child.PROCESS_MODULE", "ragline.no_such_module")
     documents = [replace(GOOD, document_id=f"{number}") for number in range(12)]
     with ParserPool(workers=2) as pool:
@@ -322,14 +322,14 @@ def test_reader_that_cannot_start_fails_each_document_and_says_why(monkeypatch):
             assert isinstance(result, ParserUnavailableError)
             assert "no_such_module" in str(result)
             assert choose_failure_state(result, 99) == "failed"
-        # It is tried anew by the next call.
+        # The next call tries again.
         monkeypatch.undo()
         ((_, result),) = pool.parse_documents([GOOD])
         assert isinstance(result, ParsedDocument)
 
 
 @pytest.mark.parametrize("answer", [b"[]", b"{}", b"\xff", b'{"error": 5, "message": []}'])
-def test_answer_that_is_no_parse_fails_its_document_alone(monkeypatch, answer):
+def test_malformed_result_only_fails_its_document(monkeypatch, answer):
     monkeypatch.setattr(
         "ragline.parsing.parser_child.decode_result", lambda _: decode_result(answer)
     )
@@ -343,7 +343,7 @@ def test_answer_that_is_no_parse_fails_its_document_alone(monkeypatch, answer):
 
 @contextmanager
 def kill_starting(child: ParserChild, count: int) -> Iterator[set[int]]:
-    """Kill the child's process as soon as it exists, so many times; yields the ids killed."""
+    """Kill the process of a child at its start, `count` times; yields the killed process ids."""
     killed: set[int] = set()
     is_over = threading.Event()
 

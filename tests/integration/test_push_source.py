@@ -1,4 +1,4 @@
-"""The push source over real Postgres: what it hands over, what its probe costs, who waits."""
+"""The push source on real Postgres: fetched documents, cost of a probe, waiting writers."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_source_to_which_nothing_was_pushed_is_empty(database):
     assert open_push(database).probe() == "0-0"
 
 
-def test_listing_is_of_one_moment(database):
+def test_listing_is_one_snapshot(database):
     push_documents(database, "inbox", [put_text(f"{n:05}", "t") for n in range(3_000)])
     listing = open_push(database).list_documents()
     first = next(listing)
@@ -52,7 +52,7 @@ def test_listing_is_of_one_moment(database):
     ]
 
 
-def test_document_that_was_deleted_since_the_listing_fails_alone(database):
+def test_document_deleted_after_the_listing_only_fails_itself(database):
     push_documents(database, "inbox", [put_text("a", "t"), put_text("b", "t")])
     source = open_push(database)
     ids = list_ids(source)
@@ -71,7 +71,7 @@ def test_document_over_a_lowered_limit_is_refused(database):
     assert isinstance(failed.error, DocumentTooLargeError)
 
 
-def test_large_contents_are_all_handed_over(database):
+def test_all_large_contents_are_fetched(database):
     size = FETCH_BATCH_BYTES // 2 + 1
     contents = {name: name.encode() * size for name in "abc"} | {"d": b"d" * 3 * size}
     for name, content in contents.items():
@@ -80,14 +80,14 @@ def test_large_contents_are_all_handed_over(database):
     assert {document.document_id: document.content for document in fetched} == contents
 
 
-def test_batch_that_fails_leaves_nothing(database):
+def test_failed_batch_writes_nothing(database):
     broken = put_text("b", "t", principals=["a\0b"])
     with pytest.raises(Exception, match=r"NUL|0x00"):
         push_documents(database, "inbox", [put_text("a", "t"), broken])
     assert list_ids(open_push(database)) == []
 
 
-def test_writers_wait_so_that_versions_come_into_sight_in_order(database):
+def test_writers_wait_so_that_versions_become_visible_in_order(database):
     with ThreadPoolExecutor(1) as other:
         with database.begin() as connection:
             connection.execute(load_statement("sources/lock_pushes"), {"source": "inbox"})
@@ -98,7 +98,7 @@ def test_writers_wait_so_that_versions_come_into_sight_in_order(database):
         assert pushing.result(10)[0].status == "created"
 
 
-def test_probe_reads_the_index_alone(database):
+def test_probe_is_an_index_only_scan(database):
     puts = [put_text(f"{number}", "t" * 2_000) for number in range(2_000)]
     push_documents(database, "inbox", puts)
     push_documents(database, "inbox", [Delete(f"{number}") for number in range(0, 2_000, 7)])

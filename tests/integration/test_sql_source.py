@@ -36,7 +36,7 @@ TYPES = {
 
 
 class Pages:
-    """A table that its owner writes to, and the address under which it is read."""
+    """A table that its owner writes, and the URL by which it is read."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
@@ -73,7 +73,7 @@ def pages(request, tmp_path, database_url, monkeypatch) -> Iterator[Pages]:
 
 
 def open_rows(**settings: Any) -> SqlSource:
-    """A source as a process opens it."""
+    """Opens a source as a new process does."""
     stated = {"url_variable": "PAGES_URL", "query": QUERY, **settings}
     return SqlSource(SqlSettings(name="s", collection="c", kind="sql", **stated))
 
@@ -104,7 +104,7 @@ def test_rows_are_listed_in_order_and_read(pages, fields):
 
 
 @BOTH_WAYS
-def test_insert_update_and_removal_show(pages, fields):
+def test_insert_update_and_removal_are_detected(pages, fields):
     source = open_rows(fields=fields)
     before, probe = versions(source), source.probe()
     assert versions(open_rows(fields=fields)) == before
@@ -119,15 +119,15 @@ def test_insert_update_and_removal_show(pages, fields):
 
 
 @pytest.mark.usefixtures("pages")
-def test_time_of_change_is_the_rows_own():
+def test_time_of_change_comes_from_the_row():
     (first, *_) = open_rows(fields=DATED).list_documents()
     assert first.changed_at == datetime(2024, 5, 1, 12, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("pages", ["postgresql"], indirect=True)
 @BOTH_WAYS
-def test_row_that_is_committed_late_with_an_early_time_is_not_missed(pages, fields):
-    """Two writers: the one that began first commits last, after a listing."""
+def test_row_committed_late_with_an_early_time_is_detected(pages, fields):
+    """The writer that started first commits last, after a listing."""
     with pages.engine.connect() as slow:
         insert = "insert into pages values (7, null, 'late', '2024-05-01', null, null)"
         slow.exec_driver_sql(insert)
@@ -152,7 +152,7 @@ def test_version_is_the_same_in_every_time_zone(pages):
     assert versions(open_rows(fields=DATED)) == before
 
 
-def test_row_without_a_time_is_known_by_its_hash(pages):
+def test_version_of_a_row_without_a_time_is_its_hash(pages):
     pages.insert(3, "undated", day=None)
     source = open_rows(fields=DATED)
     before = versions(source)
@@ -166,12 +166,12 @@ def test_row_without_a_time_is_known_by_its_hash(pages):
 
 
 @pytest.mark.usefixtures("pages")
-def test_other_query_makes_other_versions():
+def test_another_query_changes_all_versions():
     query = QUERY.replace("body as text", "title as text")
     assert versions(open_rows(fields=DATED)) != versions(open_rows(query=query, fields=DATED))
 
 
-def test_nulls_of_a_row_cost_only_the_row(pages):
+def test_nulls_of_a_row_only_fail_the_row(pages):
     pages.insert(3, None)
     pages.insert(4, "  ", note=None)
     found = fetch(open_rows(), "1", "3", "4")
@@ -182,10 +182,12 @@ def test_nulls_of_a_row_cost_only_the_row(pages):
     assert found["4"].metadata["note"] is None
 
 
-@pytest.mark.parametrize(("id_", "said"), [("null", "null or empty"), ("7", "'7' is there more")])
+@pytest.mark.parametrize(
+    ("id_", "said"), [("null", "null or empty"), ("7", "several rows have the id '7'")]
+)
 @BOTH_WAYS
 @pytest.mark.usefixtures("pages")
-def test_id_that_names_no_row_leaves_the_listing_incomplete(fields, id_, said):
+def test_listing_without_unique_ids_is_incomplete(fields, id_, said):
     query = QUERY.replace("select id", f"select {id_} as id")
     source = open_rows(query=query, fields=fields)
     with pytest.raises(SourceUnavailableError, match=said):
@@ -195,7 +197,7 @@ def test_id_that_names_no_row_leaves_the_listing_incomplete(fields, id_, said):
 
 
 @BOTH_WAYS
-def test_row_without_an_id_of_its_own_costs_no_other(pages, fields):
+def test_row_without_a_unique_id_does_not_fail_other_rows(pages, fields):
     for key in range(3, 6):
         pages.insert(key, f"text {key}")
     ids = "case id when 3 then null when 4 then '5' else cast(id as text) end"
@@ -204,7 +206,7 @@ def test_row_without_an_id_of_its_own_costs_no_other(pages, fields):
     for opened in (source, open_rows(query=source._settings.query, fields=fields)):
         found = fetch(opened, "1", "2", "5", "(no id)")
         assert isinstance(found["1"], FetchedDocument)
-        assert "more than once" in str(found["5"].error)
+        assert "several rows" in str(found["5"].error)
         assert "null or empty" in str(found["(no id)"].error)
 
 
@@ -233,7 +235,7 @@ GOOD_VALUES = {
 @pytest.mark.parametrize("pages", ["postgresql"], indirect=True)
 @pytest.mark.parametrize("value", BAD_VALUES.values(), ids=BAD_VALUES)
 @BOTH_WAYS
-def test_value_that_the_driver_cannot_read_costs_its_row_alone(pages, fields, value):
+def test_value_that_the_driver_cannot_decode_only_fails_its_row(pages, fields, value):
     pages.insert(3, "gamma")
     for column in ("note", "title", "changed_at", "acl", "text"):
         kept = [name for name in ("title", "changed_at", "acl", "note") if name != column]
@@ -258,11 +260,11 @@ def test_value_that_the_driver_cannot_read_costs_its_row_alone(pages, fields, va
 
 @pytest.mark.parametrize("pages", ["postgresql"], indirect=True)
 @pytest.mark.usefixtures("pages")
-def test_id_that_the_driver_cannot_read_costs_its_row_alone():
+def test_id_that_the_driver_cannot_decode_only_fails_its_row():
     values = "('2020-01-01'::date, 'a'), ('infinity', 'b'), ('0044-03-15 BC', 'c')"
     query = f"select at as id, text from (values {values}) as t (at, text)"
     source = open_rows(query=query)
-    # A date is no id at all; cast to a text it is one, and infinity with it.
+    # A date is not a valid id. Cast to text it is valid, also as infinity.
     with pytest.raises(SourceUnavailableError, match="cannot be read"):
         versions(source)
     assert sorted(versions(open_rows(query=query.replace("at as id", "at::text as id")))) == [
@@ -272,7 +274,7 @@ def test_id_that_the_driver_cannot_read_costs_its_row_alone():
 
 @pytest.mark.parametrize("pages", ["postgresql"], indirect=True)
 @pytest.mark.parametrize("value", GOOD_VALUES.values(), ids=GOOD_VALUES)
-def test_odd_value_that_can_be_read_costs_nothing(pages, value):
+def test_unusual_readable_value_is_read(pages, value):
     pages.insert(3, "gamma")
     query = f"select id, title, body as text, {value} as odd from pages"
     found = fetch(open_rows(query=query), "1", "2", "3")
@@ -286,7 +288,7 @@ FAILING_EXPRESSIONS = {
 
 
 @BOTH_WAYS
-def test_expression_that_fails_on_a_row_costs_that_row_alone(pages, fields):
+def test_expression_that_fails_on_a_row_only_fails_that_row(pages, fields):
     for key in range(3, 600):
         pages.insert(key, f"text {key}", note=None if key != 377 else "")
     for expression in FAILING_EXPRESSIONS[pages.engine.dialect.name]:
@@ -303,7 +305,7 @@ def test_expression_that_fails_on_a_row_costs_that_row_alone(pages, fields):
 
 
 @pytest.mark.parametrize("pages", ["postgresql"], indirect=True)
-def test_expression_that_fails_on_every_row_is_a_fault_of_the_query(pages):
+def test_expression_that_fails_on_every_row_fails_the_query(pages):
     for key in range(3, 300):
         pages.insert(key, "text", note="")
     query = "select id, title, body as text, 1 / length(note) as odd from pages where id > 2"
@@ -314,7 +316,7 @@ def test_expression_that_fails_on_every_row_is_a_fault_of_the_query(pages):
 @pytest.mark.parametrize("pages", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("column", ["id", "title", "body", "changed_at", "note"])
 @BOTH_WAYS
-def test_text_of_sqlite_that_is_not_utf8_costs_its_row_alone(pages, fields, column):
+def test_text_of_sqlite_that_is_not_utf8_only_fails_its_row(pages, fields, column):
     pages.run("create table loose (id text, title text, body text, changed_at, acl, note)")
     pages.run(
         "insert into loose select cast(id as text), title, body, changed_at, acl, note from pages"
@@ -334,7 +336,7 @@ def test_text_of_sqlite_that_is_not_utf8_costs_its_row_alone(pages, fields, colu
 
 
 @pytest.mark.parametrize("pages", ["sqlite"], indirect=True)
-def test_id_of_sqlite_of_another_type_costs_its_row_alone(pages):
+def test_id_of_sqlite_of_another_type_only_fails_its_row(pages):
     pages.run("create table loose (id, body text)")
     pages.run(
         "insert into loose values (1, 'a'), ('two', 'b'), (2.5, 'c'), (x'00ff', 'd'), (null, 'e')"
@@ -353,7 +355,7 @@ def test_nul_in_a_text_is_replaced(pages):
         assert found.text == "a\ufffdb"
 
 
-def test_readers_are_a_list_or_parted_by_semicolons(pages):
+def test_principals_are_a_list_or_separated_by_semicolons(pages):
     acl: object = ["u1", "group:a"] if pages.engine.dialect.name == "postgresql" else "u1; group:a"
     pages.insert(3, "for some", acl=acl)
     found = fetch(open_rows(fields={"principals": "acl"}), "1", "3")
@@ -365,7 +367,7 @@ def test_readers_are_a_list_or_parted_by_semicolons(pages):
 
 
 @pytest.mark.usefixtures("pages")
-def test_readers_that_cannot_be_understood_close_the_row():
+def test_row_with_malformed_principals_fails():
     source = open_rows(query=QUERY.replace("acl,", "5 as acl,"), fields={"principals": "acl"})
     (found,) = fetch(source, "1").values()
     assert isinstance(found, FailedFetch)
@@ -380,7 +382,7 @@ def test_row_over_the_limit_is_refused(pages):
     assert isinstance(found["3"].error, DocumentTooLargeError)
 
 
-def test_many_rows_are_read_in_any_part(pages):
+def test_any_subset_of_many_rows_is_fetched(pages):
     rows = ", ".join(f"({n}, null, 'text {n}', null, null, null)" for n in range(100, 2600))
     pages.run(f"insert into pages values {rows}")
     ids = list(versions(open_rows()))
@@ -398,7 +400,7 @@ def test_many_rows_are_read_in_any_part(pages):
     ],
 )
 @pytest.mark.usefixtures("pages")
-def test_ids_are_texts_too(expression, ids):
+def test_ids_of_several_types_become_text(expression, ids):
     query = QUERY.replace("select id", f"select {expression} as id") + " -- all; of them"
     assert sorted(versions(open_rows(query=query))) == sorted(ids)
     found = fetch(open_rows(query=query), *ids)
@@ -456,7 +458,7 @@ def test_bytes_are_refused_row_by_row(pages):
     query = f"select id, body as text, case id when 1 then {blob} end as picture from pages"
     found = fetch(open_rows(query=query), "1", "2")
     assert isinstance(found["1"], FailedFetch)
-    assert "'picture' holds bytes" in str(found["1"].error)
+    assert "'picture' contains bytes" in str(found["1"].error)
     assert isinstance(found["2"], FetchedDocument)
 
 
@@ -479,7 +481,7 @@ def test_query_that_writes_is_refused_by_the_database(pages):
         "select $$;$$; drop table pages",
     ],
 )
-def test_only_one_reading_statement_is_allowed(query):
+def test_only_one_select_statement_is_allowed(query):
     with pytest.raises(ValueError, match="select"):
         open_rows(query=query)
 
@@ -488,7 +490,7 @@ def test_only_one_reading_statement_is_allowed(query):
     "query",
     ["select ';' as x ;  ", "WITH a as (select 1) select * from a -- ; end", "/* ; */ select 1"],
 )
-def test_semicolons_that_end_nothing_are_allowed(query):
+def test_semicolons_in_literals_and_comments_are_allowed(query):
     open_rows(query=query)
 
 
@@ -530,7 +532,7 @@ OWN_ENDINGS = {
 }
 
 
-def test_query_runs_as_written_whatever_it_ends_in(pages):
+def test_query_with_any_ending_runs_as_written(pages):
     pages.insert(3, "gamma", title="a:b")
     for ending in ENDINGS + OWN_ENDINGS[pages.engine.dialect.name]:
         query = f"{QUERY} {ending}"
@@ -545,17 +547,17 @@ def test_query_runs_as_written_whatever_it_ends_in(pages):
     ["with a as (select * from pages) select id, body as text from a", f"/* first */ {QUERY}"],
 )
 @pytest.mark.usefixtures("pages")
-def test_query_runs_as_written_whatever_it_begins_with(query):
+def test_query_with_any_beginning_runs_as_written(query):
     assert sorted(versions(open_rows(query=query))) == ["1", "2"]
 
 
-def test_backslashes_and_number_signs_of_mysql_are_understood():
+def test_backslashes_and_number_signs_of_mysql_are_parsed():
     assert read_query("select 'it\\'s; fine' from t;") == "select 'it\\'s; fine' from t"
     assert read_query("select 1 # it's the end;") == "select 1"
 
 
 @pytest.mark.parametrize("query", ["select 'a", "select 1 /* a", 'select "a', "select $$a"])
-def test_literal_that_does_not_end_is_refused(query):
+def test_unclosed_literal_is_refused(query):
     with pytest.raises(ValueError, match="not closed"):
         read_query(query)
 
@@ -565,12 +567,12 @@ def test_literal_that_does_not_end_is_refused(query):
     [
         ({}, "exactly one"),
         ({"url": "sqlite:///x.db", "url_variable": "X"}, "exactly one"),
-        ({"url": "postgresql://me:secret@host/x"}, "holds a password"),
-        ({"url": "no url"}, "is no database URL"),
+        ({"url": "postgresql://me:secret@host/x"}, "contains a password"),
+        ({"url": "no url"}, "is not a database URL"),
         ({"url": "sqlite:///x.db", "credentials": {"token": "X"}}, "unknown 'token'"),
     ],
 )
-def test_settings_say_one_place_without_a_password(settings, said):
+def test_settings_have_exactly_one_url_without_a_password(settings, said):
     with pytest.raises(ValueError, match=said):
         SqlSettings(name="s", collection="c", kind="sql", query="select 1", **settings)
 
@@ -617,7 +619,7 @@ def refused_port() -> int:
         "hunter2",
     ],
 )
-def test_database_that_is_away_is_unavailable_and_keeps_its_password(monkeypatch, address):
+def test_unreachable_database_is_unavailable_and_its_password_is_not_shown(monkeypatch, address):
     monkeypatch.setenv("PAGES_URL", address.format(port=refused_port()))
     source = open_rows()
     for attempt in (source.probe, lambda: versions(source), lambda: fetch(source, "1")):

@@ -1,4 +1,4 @@
-"""What a connector says of a file, read as a document: ids, versions, metadata, readers."""
+"""Descriptions of files from a connector: ids, versions, metadata, principals."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ def version_of(file_data: FileData, *, use_permissions: bool = True) -> str:
 
 
 def roles(**buckets: Any) -> list[dict[str, Any]]:
-    nobody: dict[str, list[str]] = {"users": [], "groups": []}
-    return [{"read": buckets}, {"update": nobody}, {"delete": nobody}]
+    no_one: dict[str, list[str]] = {"users": [], "groups": []}
+    return [{"read": buckets}, {"update": no_one}, {"delete": no_one}]
 
 
-def test_id_is_the_path_below_the_root_then_the_whole_path_then_the_identifier():
+def test_id_is_the_relative_path_else_the_full_path_else_the_identifier():
     files = [
         make_file(fullpath="/root/a.txt", rel_path="a.txt"),
         make_file(fullpath="/root/b.txt"),
@@ -56,14 +56,14 @@ def test_id_is_the_path_below_the_root_then_the_whole_path_then_the_identifier()
     assert [name for name, _ in name_files(files)] == ["a.txt", "root/b.txt", "id-3"]
 
 
-def test_files_that_share_a_path_have_ids_of_their_own_in_any_order():
+def test_files_with_one_path_have_different_ids_in_any_order():
     files = [make_file(identifier=identifier) for identifier in ("1", "2")]
     expected = {"space/page.html (1)": "1", "space/page.html (2)": "2"}
     for order in (files, files[::-1]):
         assert {name: file.identifier for name, file in name_files(order)} == expected
 
 
-def test_id_is_one_that_postgres_can_keep():
+def test_postgres_can_store_the_id():
     ((name, _),) = name_files([make_file(fullpath="a\0b")])
     assert name == "a\ufffdb"
 
@@ -79,7 +79,7 @@ def test_id_is_one_that_postgres_can_keep():
         {"permissions_data": None},
     ],
 )
-def test_version_changes_with_content_and_readers(change):
+def test_version_changes_with_content_and_principals(change):
     stated = {
         "version": "1",
         "date_modified": "1700000000",
@@ -89,7 +89,7 @@ def test_version_changes_with_content_and_readers(change):
     assert version_of(make_file(**stated)) != version_of(make_file(**{**stated, **change}))
 
 
-def test_version_stays_when_only_the_order_of_readers_or_the_time_of_looking_differs():
+def test_version_ignores_the_order_of_principals_and_the_time_of_the_listing():
     first = make_file(
         version="1", date_processed="1", permissions_data=roles(users=["a", "b"], groups=[])
     )
@@ -99,12 +99,12 @@ def test_version_stays_when_only_the_order_of_readers_or_the_time_of_looking_dif
     assert version_of(first) == version_of(second)
 
 
-def test_version_ignores_readers_that_are_not_used():
+def test_version_ignores_principals_that_are_not_used():
     files = [make_file(version="1", permissions_data=roles(users=[user])) for user in "ab"]
     assert len({version_of(file, use_permissions=False) for file in files}) == 1
 
 
-def test_place_is_the_version_of_what_tells_no_version():
+def test_locator_is_the_version_of_a_file_without_a_version():
     first, second = (make_file(record_locator={"id": key}) for key in (1, 2))
     assert version_of(first) != version_of(second)
 
@@ -115,7 +115,7 @@ def test_time_of_change_is_read(stated):
     assert listed.changed_at == datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC)
 
 
-def test_metadata_is_what_is_flat_and_holds_no_password():
+def test_metadata_has_simple_values_without_a_password():
     file = make_file(
         url="https://user:hunter2@wiki.example/page",
         record_locator={"page_id": "7", "space": {"key": "x"}, "is_draft": False, "none": None},
@@ -129,7 +129,7 @@ def test_metadata_is_what_is_flat_and_holds_no_password():
     }
 
 
-def test_readers_are_flat_and_name_their_kind():
+def test_principals_have_a_prefix_for_their_kind():
     stated = roles(users=["u2", "u1"], groups=["g"], access_classes=["ALL_LICENSED_USERS"])
     assert read_principals(make_file(permissions_data=stated)) == (
         "access-class:ALL_LICENSED_USERS",
@@ -139,27 +139,27 @@ def test_readers_are_flat_and_name_their_kind():
     )
 
 
-def test_no_reader_is_nobody_and_not_everybody():
+def test_empty_principals_permit_no_access():
     assert read_principals(make_file(permissions_data=roles(users=[], groups=[]))) == ()
 
 
-def test_writers_alone_are_no_readers():
+def test_writers_are_not_principals():
     stated = [{"read": {"users": []}}, {"update": {"users": ["u"]}}, {"delete": {"users": ["u"]}}]
     assert read_principals(make_file(permissions_data=stated)) == ()
 
 
 @pytest.mark.parametrize("connector", ["s3", "notion", "slack"])
-def test_connector_that_never_names_readers_leaves_them_to_the_settings(connector):
+def test_connector_without_permissions_leaves_principals_to_the_settings(connector):
     assert read_principals(make_file(connector)) is None
 
 
-def test_mode_of_a_file_names_nobody():
+def test_file_mode_names_no_principals():
     assert read_principals(make_file("local", permissions_data=[{"mode": 33188}])) is None
 
 
 @pytest.mark.parametrize("connector", ["confluence", "google_drive", "onedrive", "sharepoint"])
-def test_failed_request_for_readers_is_neither_nobody_nor_everybody(connector):
-    with pytest.raises(PermissionsUnavailableError, match="could not be had"):
+def test_failed_request_for_permissions_raises(connector):
+    with pytest.raises(PermissionsUnavailableError, match="did not return"):
         read_principals(make_file(connector))
 
 
@@ -179,13 +179,13 @@ def test_failed_request_for_readers_is_neither_nobody_nor_everybody(connector):
         [{"user": "u", "role": "reader"}],
     ],
 )
-def test_readers_that_are_not_understood_are_neither_nobody_nor_everybody(stated):
+def test_malformed_permissions_raise(stated):
     for connector in ("google_drive", "something-new"):
-        with pytest.raises(PermissionsUnavailableError, match="not understood"):
+        with pytest.raises(PermissionsUnavailableError, match="unknown form"):
             read_principals(make_file(connector, permissions_data=stated))
 
 
-def test_readers_of_a_connector_that_hides_failures_are_not_taken():
+def test_permissions_of_an_unreliable_connector_are_not_used():
     stated = roles(users=["u"])
     with pytest.raises(PermissionsUnavailableError, match="use_permissions: false"):
         read_principals(make_file("box", permissions_data=stated))

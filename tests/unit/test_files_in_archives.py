@@ -1,4 +1,4 @@
-"""Zip archives as a source of files: a folder in one file."""
+"""ZIP archives as a source of files."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_path_of_the_archive_is_relative_to_the_configuration(archive):
     assert len(versions(FilesSource(settings))) == 3
 
 
-def test_archive_written_again_is_read_again(archive):
+def test_rewritten_archive_is_read_again(archive):
     source = open_archive(f"zip://::{archive}")
     before, probe = versions(source), source.probe()
     assert source.probe() == probe
@@ -82,7 +82,7 @@ def test_member_over_the_limit_is_not_unpacked(tmp_path):
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no archive", b"PK\x03\x04 cut"])
-def test_absent_or_broken_archive_is_no_empty_source(tmp_path, content):
+def test_missing_or_broken_archive_is_unavailable(tmp_path, content):
     path = tmp_path / "broken.zip"
     if content is not None:
         path.write_bytes(content)
@@ -95,7 +95,7 @@ def test_absent_or_broken_archive_is_no_empty_source(tmp_path, content):
         list(source.fetch_documents(["a.md"]))
 
 
-def test_broken_member_costs_only_itself(archive):
+def test_broken_member_only_fails_itself(archive):
     content = archive.read_bytes()
     with zipfile.ZipFile(archive) as opened:
         start = opened.getinfo("a.md").header_offset + 30 + len("a.md")
@@ -106,7 +106,7 @@ def test_broken_member_costs_only_itself(archive):
     assert isinstance(whole, FetchedDocument)
 
 
-def test_what_tools_leave_in_an_archive_is_no_document(tmp_path):
+def test_files_of_tools_in_an_archive_are_ignored(tmp_path):
     path = tmp_path / "books.zip"
     with zipfile.ZipFile(path, "w") as archive:
         for name in ["a.md", "__MACOSX/._a.md", "~$a.docx", "deep/Thumbs.db", "deep/b.md", "b.bak"]:

@@ -1,4 +1,4 @@
-"""Local trees as a source: what is listed, what is left out, what cannot be read."""
+"""Local folders as a source: listed, ignored and unreadable files."""
 
 from __future__ import annotations
 
@@ -51,11 +51,11 @@ def test_ids_are_paths_below_the_root_with_forward_slashes(tree):
         (["**/*", ".hidden.md"], ["deep/**", ".git/**"], [".hidden.md", "a.md"]),
     ],
 )
-def test_patterns_choose_as_gitignore_would(tree, include, exclude, expected):
+def test_patterns_match_as_in_gitignore(tree, include, exclude, expected):
     assert ids(open_tree(tree, include=include, exclude=exclude)) == expected
 
 
-def test_version_changes_with_the_content_and_stays_without(tree):
+def test_version_only_changes_with_the_content(tree):
     source = open_tree(tree, include=["a.md"])
     (first,) = source.list_documents()
     (again,) = source.list_documents()
@@ -65,7 +65,7 @@ def test_version_changes_with_the_content_and_stays_without(tree):
     assert changed.version != first.version
 
 
-def test_probe_moves_with_a_change_and_a_removal(tree):
+def test_probe_changes_with_an_edit_and_a_removal(tree):
     source = open_tree(tree)
     before = source.probe()
     assert source.probe() == before
@@ -73,13 +73,13 @@ def test_probe_moves_with_a_change_and_a_removal(tree):
     assert source.probe() != before
 
 
-def test_missing_root_is_no_empty_source(tmp_path):
+def test_missing_root_is_unavailable(tmp_path):
     with pytest.raises(SourceUnavailableError, match="no such folder"):
         list(open_tree(tmp_path / "gone").list_documents())
 
 
 def refuse(monkeypatch: pytest.MonkeyPatch, call: str, refused: Path, error: OSError) -> None:
-    """Let the operating system refuse one path, as root it would not."""
+    """Let the operating system refuse one path, also for the root user."""
     real = getattr(os, call)
 
     def refusing(path, *arguments, **options):
@@ -93,7 +93,7 @@ def refuse(monkeypatch: pytest.MonkeyPatch, call: str, refused: Path, error: OSE
 DENIED = PermissionError(13, "Permission denied")
 
 
-def test_folder_that_cannot_be_read_fails_by_name_and_costs_no_other(tree, monkeypatch):
+def test_unreadable_folder_only_fails_itself(tree, monkeypatch):
     refuse(monkeypatch, "scandir", tree / "deep", DENIED)
     source = open_tree(tree)
     assert ids(source) == ["a.md", "deep/"]
@@ -106,13 +106,13 @@ def test_folder_that_cannot_be_read_fails_by_name_and_costs_no_other(tree, monke
     assert source.unread_folders() == []
 
 
-def test_root_that_cannot_be_read_is_unavailable(tree, monkeypatch):
+def test_unreadable_root_is_unavailable(tree, monkeypatch):
     refuse(monkeypatch, "scandir", tree, DENIED)
     with pytest.raises(SourceUnavailableError, match="Permission denied"):
         ids(open_tree(tree))
 
 
-def test_file_that_cannot_be_opened_fails_alone(tree, monkeypatch):
+def test_file_that_cannot_be_opened_only_fails_itself(tree, monkeypatch):
     refuse(monkeypatch, "open", tree / "a.md", DENIED)
     failed, read = open_tree(tree).fetch_documents(["a.md", "deep/b.txt"])
     assert isinstance(failed, FailedFetch)
@@ -121,11 +121,11 @@ def test_file_that_cannot_be_opened_fails_alone(tree, monkeypatch):
 
 
 @pytest.mark.parametrize("vanished", ["a.md", "deep"])
-def test_what_vanishes_during_the_listing_is_not_listed(tree, monkeypatch, vanished):
+def test_files_removed_during_the_listing_are_left_out(tree, monkeypatch, vanished):
     real = os.scandir
 
     class Vanishing:
-        """The entries of a folder, from which one is removed once they were read."""
+        """The entries of a folder, one of which is removed after they were read."""
 
         def __init__(self, path) -> None:
             self._entries = real(path)
@@ -145,7 +145,7 @@ def test_what_vanishes_during_the_listing_is_not_listed(tree, monkeypatch, vanis
 
 
 @pytest.mark.timeout(30)
-def test_pipes_sockets_devices_and_circles_of_links_are_no_documents(tree, monkeypatch):
+def test_pipes_sockets_devices_and_link_loops_are_left_out(tree, monkeypatch):
     os.mkfifo(tree / "pipe.md")
     with socket.socket(socket.AF_UNIX) as listener:
         monkeypatch.chdir(tree)
@@ -154,14 +154,14 @@ def test_pipes_sockets_devices_and_circles_of_links_are_no_documents(tree, monke
         (tree / "deep" / "up").symlink_to(tree)
         source = open_tree(tree)
         assert ids(source) == ["a.md", "deep/b.txt", "deep/er/c.md"]
-        # One that takes the path of a file between listing and reading keeps nobody waiting.
+        # A pipe that replaces a file after the listing does not block.
         (failed,) = source.fetch_documents(["pipe.md"])
     assert isinstance(failed, FailedFetch)
     assert "not a regular file" in str(failed.error)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names are UTF-8")
-def test_name_that_is_spelled_as_another_fails_alone(tree):
+def test_encoded_name_that_is_the_name_of_another_file_only_fails_itself(tree):
     (tree / "%FF.md").write_text("percent", encoding="utf-8")
     Path(os.fsdecode(os.fsencode(tree) + b"/\xff.md")).write_bytes(b"bytes")
     source = open_tree(tree, include=["*.md"])
@@ -174,7 +174,7 @@ def test_name_that_is_spelled_as_another_fails_alone(tree):
 
 
 @pytest.mark.timeout(60)
-def test_folders_nested_deeper_than_calls_are_walked(tree):
+def test_folders_nested_deeper_than_the_recursion_limit_are_listed(tree):
     deep = os.open(tree, os.O_RDONLY)
     for _ in range(1500):
         os.mkdir("d", dir_fd=deep)
@@ -192,9 +192,9 @@ def test_folders_nested_deeper_than_calls_are_walked(tree):
     assert "d/" * 1500 + "bottom.md" in listed
 
 
-@pytest.mark.parametrize("moment", [-(2**40), 2**40, -1])
-def test_time_that_no_calendar_has_is_left_out(tree, moment):
-    os.utime(tree / "a.md", (moment, moment))
+@pytest.mark.parametrize("timestamp_s", [-(2**40), 2**40, -1])
+def test_time_outside_the_calendar_is_left_out(tree, timestamp_s):
+    os.utime(tree / "a.md", (timestamp_s, timestamp_s))
     assert "a.md" in ids(open_tree(tree))
 
 
@@ -221,7 +221,7 @@ def plant(root: Path, names: list[str]) -> Path:
 
 
 @pytest.mark.parametrize("include", [["**/*"], ["**/*", ".*"]], ids=["visible", "hidden too"])
-def test_what_tools_leave_for_themselves_is_no_document(tmp_path, include):
+def test_files_of_tools_are_ignored(tmp_path, include):
     plant(tmp_path, LEFT_BY_TOOLS + DOCUMENTS)
     assert ids(open_tree(tmp_path, include=include)) == sorted(DOCUMENTS)
 
@@ -235,18 +235,18 @@ def test_setting_changes_what_is_ignored(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["*.bak", "/deep/*.bak", "notes.bak", "**/*.bak"])
-def test_include_that_names_such_a_file_takes_it(tmp_path, name):
+def test_include_pattern_with_an_ignored_name_includes_the_file(tmp_path, name):
     plant(tmp_path, ["a.md", "deep/notes.bak", "deep/~$a.md", "__MACOSX/x.md"])
     assert ids(open_tree(tmp_path, include=["*.md", name])) == ["a.md", "deep/notes.bak"]
 
 
-def test_include_that_names_a_folder_of_a_tool_takes_what_is_in_it(tmp_path):
+def test_include_pattern_with_an_ignored_folder_includes_its_files(tmp_path):
     plant(tmp_path, ["a.md", "__MACOSX/x.md", "@eaDir/y.md"])
     assert ids(open_tree(tmp_path, include=["*.md", "__MACOSX/**"])) == ["__MACOSX/x.md", "a.md"]
 
 
 @pytest.mark.parametrize("pattern", ["a/b", "/", ""])
-def test_pattern_that_can_match_no_name_is_refused(tmp_path, pattern):
+def test_pattern_that_cannot_match_a_name_is_refused(tmp_path, pattern):
     with pytest.raises(ValueError, match="not a pattern of a name"):
         open_tree(tmp_path, ignore_files=[pattern])
 
@@ -266,7 +266,7 @@ def test_file_over_the_limit_is_refused(tree):
     assert isinstance(fetched.error, DocumentTooLargeError)
 
 
-def test_file_that_vanished_after_the_listing_is_that_documents_failure(tree):
+def test_file_removed_after_the_listing_only_fails_itself(tree):
     results = list(open_tree(tree).fetch_documents(["gone.md", "a.md"]))
     assert isinstance(results[0], FailedFetch)
     assert isinstance(results[0].error, DocumentUnreadableError)
@@ -298,7 +298,7 @@ def test_other_file_systems_are_listed_the_same_way():
     assert fetched["deep/b.md"].content == b"/bucket/deep/b.md"
 
 
-def test_name_that_is_not_utf8_is_read_by_a_process_that_did_not_list_it(tree):
+def test_another_process_reads_a_name_that_is_not_utf8(tree):
     (tree / os.fsdecode(b"caf\xe9 100%.md")).write_bytes(b"odd")
     (fetched,) = open_tree(tree).fetch_documents(["caf%E9 100%25.md"])
     assert isinstance(fetched, FetchedDocument)

@@ -1,4 +1,4 @@
-"""Front matter of Markdown: what it says becomes title and metadata, and no text is lost."""
+"""Front matter of Markdown becomes title and metadata, and no text is lost."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_toml_becomes_title_and_metadata_and_is_not_in_the_text():
     }  # fmt: skip
 
 
-def test_title_of_the_text_counts_where_the_front_matter_has_none():
+def test_title_of_the_text_is_used_without_a_title_in_the_front_matter():
     assert read("---\ntags: [a]\n---\n" + BODY).title == "Tea"
     assert read("---\ntags: [a]\n...\n" + BODY).text == BODY
 
@@ -94,7 +94,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_front_matter_that_cannot_be_read_stays_text(name):
+def test_malformed_front_matter_stays_text(name):
     parsed = read(BROKEN[name] + BODY)
     shown = " ".join(parsed.text[e.start : e.end] for e in parsed.elements)
     words = [word for word in BROKEN[name].split() if word.strip("-+")]
@@ -103,7 +103,7 @@ def test_front_matter_that_cannot_be_read_stays_text(name):
     assert read_metadata((BROKEN[name] + BODY).encode(), "tea.md") == {}
 
 
-def test_aliases_that_stand_for_gigabytes_cost_nothing():
+def test_aliases_that_expand_to_gigabytes_are_refused():
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 12)]
     started = time.monotonic()
@@ -112,12 +112,12 @@ def test_aliases_that_stand_for_gigabytes_cost_nothing():
 
 
 @pytest.mark.parametrize("text", ["---\n\n" + BODY, "Tea\n---\n\nText.\n", "--- \n---\nText\n"])
-def test_lines_across_the_page_are_no_front_matter(text):
+def test_horizontal_lines_are_not_front_matter(text):
     assert find_front_matter(text) is None
     assert "Te" in read(text).text
 
 
-def test_file_of_fields_alone_keeps_them_as_its_text():
+def test_file_with_fields_only_keeps_them_as_text():
     parsed = read("---\ntitle: Tea\nsummary: All about it.\n---\n")
     assert "All about it." in parsed.text
     assert parsed.elements

@@ -1,4 +1,4 @@
-"""Values of other systems as JSON that Postgres can keep."""
+"""Values of other systems as JSON that Postgres can store."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from ragline.sources.json_values import encode_values, json_value
         ({1: ["\0", (Decimal(1),)]}, {"1": ["\ufffd", [1]]}),
     ],
 )
-def test_value_has_a_form_in_json(value, expected):
+def test_value_becomes_json(value, expected):
     assert json_value(value) == expected
     json.dumps(json_value(value), allow_nan=False)
 

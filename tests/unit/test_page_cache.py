@@ -1,4 +1,4 @@
-"""Pages cache between listing and fetching."""
+"""The cache of pages between listing and fetching."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def page(name: str, size: int = 100) -> FetchedDocument:
 
 
 @pytest.mark.parametrize("memory_bytes", [1_000_000, 50])
-def test_page_is_handed_over_once_from_memory_or_disk(tmp_path, memory_bytes):
+def test_page_is_returned_once_from_memory_or_disk(tmp_path, memory_bytes):
     cache = PageCache(tmp_path / "home", memory_bytes)
     for name in ("a", "b", "c"):
         cache.store(page(name))
@@ -26,28 +26,28 @@ def test_page_is_handed_over_once_from_memory_or_disk(tmp_path, memory_bytes):
     assert [cache.pop(name) for name in "cad"] == [page("c"), page("a"), page("d")]
 
 
-def test_failure_is_cache_too(tmp_path):
+def test_failure_is_cached(tmp_path):
     cache = PageCache(tmp_path)
     failed = FailedFetch("a", EmptyDocumentError("no text"))
     cache.store(failed)
     assert cache.pop("a") is failed
 
 
-def test_later_page_of_the_same_id_wins(tmp_path):
+def test_later_page_replaces_a_page_with_the_same_id(tmp_path):
     cache = PageCache(tmp_path)
     cache.store(page("a", 1))
     cache.store(page("a", 2))
     assert cache.pop("a") == page("a", 2)
 
 
-def test_nothing_is_left_after_clearing(tmp_path):
+def test_cleared_cache_is_empty(tmp_path):
     cache = PageCache(tmp_path)
     cache.store(page("a"))
     cache.clear()
     assert cache.pop("a") is None
 
 
-def test_folder_may_vanish_at_any_time(tmp_path):
+def test_folder_may_disappear_at_any_time(tmp_path):
     cache = PageCache(tmp_path / "home", 50)
     for name in ("a", "b"):
         cache.store(page(name))

@@ -1,4 +1,4 @@
-"""What a page says of itself, and what of it is main text."""
+"""The main text, the links and the directives of a page."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ def test_links_are_those_of_the_host_each_once_in_order():
     assert page.links == ("http://a.example/dir/b", "http://a.example/a", "http://a.example/c")
 
 
-def test_nofollow_on_a_link_is_honoured():
+def test_nofollow_of_a_link_is_obeyed():
     assert extract('<a href="/a" rel="nofollow noopener">x</a>').links == ()
 
 
-def test_links_are_relative_to_the_stated_base():
+def test_links_are_relative_to_the_base_element():
     page = extract('<a href="x">x</a>', head='<base href="/other/">')
     assert page.links == ("http://a.example/other/x",)
 
 
-def test_canonical_counts_when_it_is_another_page_of_the_host():
+def test_canonical_is_another_page_of_the_host():
     for link, expected in (
         ("/original", "http://a.example/original"),
         (URL, None),
@@ -50,7 +50,7 @@ def test_same_text_in_another_layout_has_the_same_content():
     assert plain.content == dressed.content
 
 
-def test_navigation_footer_and_scripts_are_no_text():
+def test_navigation_footer_and_scripts_are_left_out():
     page = extract_page(
         f"<body><nav>Menu</nav><main><p>{PARAGRAPH}</p></main><script>run()</script>"
         "<footer>Imprint</footer></body>".encode(),
@@ -62,14 +62,14 @@ def test_navigation_footer_and_scripts_are_no_text():
         assert word not in page.content.decode()
 
 
-def test_links_do_not_cost_a_paragraph_of_the_stated_main_part():
+def test_paragraphs_with_links_in_the_main_element_are_kept():
     links = " ".join(f'<a href="/{number}">reference {number}</a>' for number in range(30))
     content = extract(f"<h2>See also</h2><p>{links}</p>").content.decode()
     assert "See also" in content
     assert "reference 29" in content
 
 
-def test_listing_in_a_figure_is_text():
+def test_code_in_a_figure_is_text():
     content = extract(
         "<figure><pre><code>pour(water)</code></pre><figcaption>Listing 1</figcaption></figure>"
     ).content.decode()
@@ -77,7 +77,7 @@ def test_listing_in_a_figure_is_text():
     assert "Listing 1" in content
 
 
-def test_what_stands_beside_the_stated_main_part_is_no_text():
+def test_text_outside_the_main_element_is_left_out():
     page = f"<body><div>Aside</div><main><p>{PARAGRAPH}</p></main><div>Below</div></body>"
     content = extract_page(page.encode(), "text/html", URL).content.decode()
     assert "Aside" not in content

@@ -1,4 +1,4 @@
-"""Files that only point to a document are refused with a reason and never read as text."""
+"""Placeholder files are refused with a reason and never read as text."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ragline.parsing.file_types import detect_file_type
 
 LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"
 GOOGLE = json.dumps({"url": "https://docs.google.com/open?id=1", "doc_id": "1"}).encode()
-POINTERS = {
+PLACEHOLDERS = {
     "manual.pdf": (LFS, "Git LFS"),
     "manual.md": (LFS, "Git LFS"),
     "manual": (LFS, "Git LFS"),
@@ -30,9 +30,9 @@ POINTERS = {
 }
 
 
-@pytest.mark.parametrize("name", POINTERS)
-def test_pointer_is_unsupported_and_says_what_to_do(name):
-    content, said = POINTERS[name]
+@pytest.mark.parametrize("name", PLACEHOLDERS)
+def test_placeholder_is_unsupported_with_a_remedy(name):
+    content, said = PLACEHOLDERS[name]
     with pytest.raises(UnsupportedFormatError, match=said):
         detect_file_type(content, name)
 
@@ -45,5 +45,5 @@ def test_pointer_is_unsupported_and_says_what_to_do(name):
         ("about.md", b"Objects lie in .git/annex/objects/ and elsewhere.\n"),
     ],
 )
-def test_text_about_pointers_is_text(name, content):
+def test_text_about_placeholders_is_text(name, content):
     assert detect_file_type(content, name) in {"md", "txt"}

@@ -1,4 +1,4 @@
-"""Files of records as a source: fields, metadata, readers, and what a broken row costs."""
+"""Files of records as a source: fields, metadata, principals and malformed rows."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_fields_may_have_other_names(tmp_path):
         ('{"_id": "1", "text": "again"}', "line 2 repeats the id '1'"),
     ],
 )
-def test_broken_line_costs_one_document_named_by_its_number(tmp_path, line, said):
+def test_malformed_line_is_one_failed_document_named_by_its_number(tmp_path, line, said):
     path = write(
         tmp_path / "r.jsonl", '{"_id": "1", "text": "a"}', line, '{"_id": "3", "text": "c"}'
     )
@@ -95,7 +95,7 @@ SHAPES = {
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_file_of_another_shape_is_refused_as_a_whole_with_one_message(tmp_path, shape):
+def test_file_of_another_form_is_refused_with_one_message(tmp_path, shape):
     content, said = SHAPES[shape]
     for name in ("records.json", "records.jsonl"):
         (tmp_path / name).write_text(content, encoding="utf-8")
@@ -107,7 +107,7 @@ def test_file_of_another_shape_is_refused_as_a_whole_with_one_message(tmp_path, 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
 @pytest.mark.parametrize("name", ["r.jsonl", "r.csv"])
-def test_file_that_is_not_utf8_at_all_is_refused_with_one_message(tmp_path, encoding, name):
+def test_file_in_another_encoding_is_refused_with_one_message(tmp_path, encoding, name):
     content = '{"_id": 1, "text": "a"}\n' if name == "r.jsonl" else "_id,text\n1,a\n"
     (tmp_path / name).write_bytes(content.encode(encoding))
     with pytest.raises(SourceUnavailableError, match=r"UTF-16.*UTF-8"):
@@ -144,7 +144,7 @@ def test_other_files_given_as_csv_say_what_to_write(tmp_path, content, said):
 
 
 @pytest.mark.parametrize("first", ["[1, 2]", "{broken", "plain", '{"_id": 0, "text": "z"}{}', ""])
-def test_one_broken_line_at_the_start_costs_one_document(tmp_path, first):
+def test_malformed_first_line_is_one_failed_document(tmp_path, first):
     lines = [first, *(json.dumps(one) for one in TWO)]
     found = fetch_all(open_records(write(tmp_path / "r.jsonl", *lines)))
     assert isinstance(found["1"], FetchedDocument)
@@ -152,7 +152,7 @@ def test_one_broken_line_at_the_start_costs_one_document(tmp_path, first):
     assert len(found) == (3 if first else 2)
 
 
-def test_mark_before_the_first_record_is_no_part_of_it(tmp_path):
+def test_byte_order_mark_is_not_part_of_the_first_record(tmp_path):
     for name, content in {"r.jsonl": json.dumps(TWO[0]), "r.csv": "_id,text\n1,petrels\n"}.items():
         (tmp_path / name).write_text(content, encoding="utf-8-sig")
         (found,) = fetch_all(open_records(tmp_path / name)).values()
@@ -160,14 +160,14 @@ def test_mark_before_the_first_record_is_no_part_of_it(tmp_path):
         assert (found.document_id, found.text) == ("1", "petrels")
 
 
-def test_record_longer_than_what_is_looked_at_is_read(tmp_path):
+def test_record_longer_than_the_checked_start_is_read(tmp_path):
     long = {"_id": 1, "text": "petrel " * 30_000}
     path = write(tmp_path / "r.jsonl", *map(json.dumps, (long, TWO[1])))
     assert all(isinstance(one, FetchedDocument) for one in fetch_all(open_records(path)).values())
 
 
 @pytest.mark.timeout(30)
-def test_pipe_in_place_of_a_file_keeps_nobody_waiting(tmp_path):
+def test_pipe_instead_of_a_file_does_not_block(tmp_path):
     os.mkfifo(tmp_path / "r.jsonl")
     with pytest.raises(SourceUnavailableError, match="not a regular file"):
         list(open_records(tmp_path / "r.jsonl").list_documents())
@@ -176,7 +176,7 @@ def test_pipe_in_place_of_a_file_keeps_nobody_waiting(tmp_path):
 @pytest.mark.parametrize(
     "record", [{"_id": "1"}, {"_id": "1", "text": 5}, {"_id": "1", "text": "x", "title": 3}]
 )
-def test_record_of_the_wrong_shape_fails_under_its_own_id(tmp_path, record):
+def test_record_with_wrong_types_fails_with_its_id(tmp_path, record):
     fetched = fetch_all(open_records(write(tmp_path / "r.jsonl", json.dumps(record))))
     assert isinstance(fetched["1"], FailedFetch)
 
@@ -190,12 +190,12 @@ def test_compressed_file_is_read_and_a_truncated_one_is_incomplete(tmp_path):
         list(open_records(tmp_path / "cut.jsonl.gz").list_documents())
 
 
-def test_missing_file_is_no_empty_source(tmp_path):
+def test_missing_file_is_unavailable(tmp_path):
     with pytest.raises(SourceUnavailableError):
         list(open_records(tmp_path / "none.jsonl").list_documents())
 
 
-def test_text_that_postgres_cannot_hold_is_made_storable(tmp_path):
+def test_text_that_postgres_cannot_store_is_cleaned(tmp_path):
     path = write(
         tmp_path / "r.jsonl", '{"_id": "1", "text": "a\\u0000b \\ud800 c", "m": "\\u0000"}'
     )
@@ -228,11 +228,11 @@ def versions(source: RecordsSource) -> dict[str, str]:
         ("s3://bucket/r.parquet", "parquet"),
     ],
 )
-def test_format_is_what_the_name_says(name, expected):
+def test_format_follows_from_the_suffix(name, expected):
     assert guess_format(name) == expected
 
 
-def test_stated_format_wins_over_the_name(tmp_path):
+def test_configured_format_has_precedence_over_the_suffix(tmp_path):
     path = write(tmp_path / "export.txt", "_id,text", "1,body")
     assert fetch_all(open_records(path, format="csv"))["1"].text == "body"
 
@@ -251,7 +251,7 @@ def test_csv_has_a_header_and_cells_of_many_lines(tmp_path, suffix):
 @pytest.mark.parametrize(
     ("row", "document_id", "said"),
     [
-        (b"2,too,many,cells", "2", "line 3 has 4 cells and the header 2"),
+        (b"2,too,many,cells", "2", "line 3 has 4 cells and the header has 2"),
         (b"2", "2", "line 3 has 1 cells"),
         (b",no id", "line:3", "line 3 has no '_id'"),
         (b"1,again", "line:3", "line 3 repeats the id '1'"),
@@ -259,7 +259,7 @@ def test_csv_has_a_header_and_cells_of_many_lines(tmp_path, suffix):
         (b'2,"quoted"more', "line:3", "line 3 is not CSV"),
     ],
 )
-def test_broken_row_of_csv_costs_one_document(tmp_path, row, document_id, said):
+def test_malformed_row_of_csv_is_one_failed_document(tmp_path, row, document_id, said):
     path = tmp_path / "r.csv"
     path.write_bytes(b"_id,text\n1,a\n" + row + b"\n3,c\n")
     fetched = fetch_all(open_records(path))
@@ -272,7 +272,7 @@ def test_broken_row_of_csv_costs_one_document(tmp_path, row, document_id, said):
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("", "no header"),
+        ("", "the header is missing"),
         ("_id,body\n1,a\n", "no column 'text'; there are: _id, body"),
         ("_id,text,text\n1,a,b\n", "twice"),
         ('_id,text\n1,"never closed\n2,b\n', "line 3 is not CSV"),
@@ -280,14 +280,14 @@ def test_broken_row_of_csv_costs_one_document(tmp_path, row, document_id, said):
         ('_id,text\n1,"open\n2,"b\n3,c\n', "line 3 is not CSV"),
     ],
 )
-def test_csv_whose_rows_cannot_be_told_apart_is_incomplete(tmp_path, content, said):
+def test_csv_with_unclear_rows_is_incomplete(tmp_path, content, said):
     path = tmp_path / "r.csv"
     path.write_text(content, encoding="utf-8")
     with pytest.raises(SourceUnavailableError, match=said):
         list(open_records(path).list_documents())
 
 
-def test_column_of_readers_that_is_not_there_is_no_permission_for_all(tmp_path):
+def test_missing_column_of_principals_is_an_error(tmp_path):
     path = write(tmp_path / "r.csv", "_id,text", "1,a")
     with pytest.raises(SourceUnavailableError, match="no column 'acl'"):
         list(open_records(path, fields={"principals": "acl"}).list_documents())
@@ -336,7 +336,7 @@ def test_parquet_is_read_over_row_groups_and_batches(tmp_path):
     assert isinstance(fetched["gone"], FailedFetch)
 
 
-def test_broken_row_of_parquet_costs_one_document(tmp_path):
+def test_malformed_row_of_parquet_is_one_failed_document(tmp_path):
     rows = [
         {"_id": "1", "text": "a", "blob": None},
         {"_id": None, "text": "b", "blob": None},
@@ -347,11 +347,11 @@ def test_broken_row_of_parquet_costs_one_document(tmp_path):
     assert set(fetched) == {"1", "row:2", "row:3", "4"}
     assert fetched["1"].text == "a"
     assert "row 3 repeats the id '1'" in str(fetched["row:3"].error)
-    assert "'blob' holds bytes" in str(fetched["4"].error)
+    assert "'blob' contains bytes" in str(fetched["4"].error)
 
 
 @pytest.mark.parametrize("content", [b"", b"no parquet", b"PAR1 cut"])
-def test_broken_parquet_is_no_empty_source(tmp_path, content):
+def test_broken_parquet_file_is_unavailable(tmp_path, content):
     path = tmp_path / "r.parquet"
     path.write_bytes(content)
     with pytest.raises(SourceUnavailableError, match="cannot be read to its end"):
@@ -366,7 +366,7 @@ def test_missing_package_names_the_format(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("suffix", ["jsonl", "parquet", "csv"])
-def test_change_of_any_column_is_another_version(tmp_path, suffix):
+def test_change_of_any_column_changes_the_version(tmp_path, suffix):
     def write_rows(**changes: object) -> Path:
         row = {"_id": "1", "text": "a", "title": "t", "acl": "x", "year": "1", **changes}
         path = tmp_path / f"r.{suffix}"
@@ -383,7 +383,7 @@ def test_change_of_any_column_is_another_version(tmp_path, suffix):
     assert versions(open_records(write_rows()))["1"] in seen
 
 
-def test_other_fields_make_other_versions_and_another_probe(tmp_path):
+def test_other_fields_change_versions_and_probe(tmp_path):
     path = write(tmp_path / "r.jsonl", '{"_id": "1", "text": "a", "body": "b"}')
     one, other = open_records(path), open_records(path, fields={"text": "body"})
     assert versions(one) != versions(other)
@@ -394,7 +394,7 @@ def test_other_fields_make_other_versions_and_another_probe(tmp_path):
     ("stated", "expected"),
     [(["u1", "group:a"], ("u1", "group:a")), ([], ()), (None, None)],
 )
-def test_readers_are_a_list_and_null_says_nothing(tmp_path, stated, expected):
+def test_principals_are_a_list_or_null(tmp_path, stated, expected):
     record = {"_id": "1", "text": "a", "acl": stated, "at": "2024-05-01T12:00:00Z"}
     path = write(tmp_path / "r.jsonl", json.dumps(record))
     fetched = fetch_all(open_records(path, fields=ACL))["1"]
@@ -406,7 +406,7 @@ def test_readers_are_a_list_and_null_says_nothing(tmp_path, stated, expected):
     ("cell", "expected"),
     [("u1;group:a", ("u1", "group:a")), (" u1 ; ", ("u1",)), (";", ()), ("", None)],
 )
-def test_readers_in_csv_are_parted_by_semicolons(tmp_path, cell, expected):
+def test_principals_in_csv_are_separated_by_semicolons(tmp_path, cell, expected):
     path = write(tmp_path / "r.csv", "_id,text,acl", f"1,a,{cell}")
     fetched = fetch_all(open_records(path, fields={"principals": "acl"}))["1"]
     assert fetched.principals == expected
@@ -415,7 +415,7 @@ def test_readers_in_csv_are_parted_by_semicolons(tmp_path, cell, expected):
 @pytest.mark.parametrize(
     "record", [{"acl": "u1"}, {"acl": 5}, {"acl": ["u1", None]}, {"acl": [""]}, {"acl": {}}, {}]
 )
-def test_readers_that_cannot_be_understood_close_the_record(tmp_path, record):
+def test_record_with_malformed_principals_fails(tmp_path, record):
     path = write(tmp_path / "r.jsonl", json.dumps({"_id": "1", "text": "a", **record}))
     fetched = fetch_all(open_records(path, fields={"principals": "acl"}))["1"]
     assert isinstance(fetched, FailedFetch)
@@ -423,7 +423,7 @@ def test_readers_that_cannot_be_understood_close_the_record(tmp_path, record):
     assert "who may read" in str(fetched.error)
 
 
-def test_readers_in_parquet_are_a_list(tmp_path):
+def test_principals_in_parquet_are_a_list(tmp_path):
     rows = [{"_id": "1", "text": "a", "acl": ["u1"]}, {"_id": "2", "text": "b", "acl": None}]
     path = write_parquet(tmp_path / "r.parquet", rows)
     fetched = fetch_all(open_records(path, fields={"principals": "acl"}))
@@ -435,7 +435,7 @@ def test_readers_in_parquet_are_a_list(tmp_path):
     ("stated", "expected"),
     [("2024-05-01T12:00:00Z", MOMENT), (MOMENT.timestamp(), MOMENT), ("soon", None), (None, None)],
 )
-def test_time_of_change_is_the_records_own(tmp_path, stated, expected):
+def test_time_of_change_comes_from_the_record(tmp_path, stated, expected):
     path = write(tmp_path / "r.jsonl", json.dumps({"_id": "1", "text": "a", "at": stated}))
     (listed,) = open_records(path, fields={"changed_at": "at"}).list_documents()
     assert listed.changed_at == expected
@@ -448,7 +448,7 @@ def test_record_over_the_limit_is_refused(tmp_path):
     assert fetched["2"].text == "b"
 
 
-def test_probe_moves_with_the_file(tmp_path):
+def test_probe_changes_with_the_file(tmp_path):
     path = write(tmp_path / "r.csv", "_id,text", "1,a")
     before = open_records(path).probe()
     assert open_records(path).probe() == before
@@ -456,7 +456,7 @@ def test_probe_moves_with_the_file(tmp_path):
     assert open_records(path).probe() != before
 
 
-def test_records_lie_on_any_storage():
+def test_records_are_read_from_any_storage():
     import fsspec
 
     memory = fsspec.filesystem("memory")

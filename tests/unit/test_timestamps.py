@@ -1,4 +1,4 @@
-"""Times of change as sources write them."""
+"""Times of change in the notations of sources."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
     ],
 )
 def test_time_is_read_in_utc(value):
-    moment = read_timestamp(value)
-    assert moment == NOON
-    assert moment.utcoffset() == timedelta()
+    timestamp = read_timestamp(value)
+    assert timestamp == NOON
+    assert timestamp.utcoffset() == timedelta()
 
 
 @pytest.mark.parametrize("value", [date(2024, 5, 1), "2024-05-01", "20240501"])
-def test_day_is_its_beginning(value):
+def test_day_is_read_as_its_start(value):
     assert read_timestamp(value) == NOON.replace(hour=0)
 
 
 @pytest.mark.parametrize(
     "value", [None, "", "yesterday", True, 1e18, float("nan"), "1" * 30, [], b"2024-05-01"]
 )
-def test_what_is_no_time_is_none(value):
+def test_other_values_give_none(value):
     assert read_timestamp(value) is None

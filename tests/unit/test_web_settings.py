@@ -1,4 +1,4 @@
-"""What a source of kind web may be told, and that reading it loads nothing heavy."""
+"""The settings of the kind web, which load without the crawler."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def read(**settings: object) -> WebSettings:
     return WebSettings.model_validate({"name": "s", "collection": "c", "kind": "web", **settings})
 
 
-def test_defaults_are_polite():
+def test_defaults_have_a_low_rate():
     settings = read(start=["https://example.com/"])
     assert settings.requests_per_second == 2
     assert settings.max_pages == 10_000
@@ -33,14 +33,14 @@ def test_defaults_are_polite():
     ("settings", "said"),
     [
         ({}, "name a page under start or a sitemap"),
-        ({"start": ["ftp://example.com/"]}, "is no http:// or https:// URL"),
-        ({"start": ["example.com"]}, "is no http:// or https:// URL"),
-        ({"start": ["https://me:secret@example.com/"]}, "put it under credentials"),
+        ({"start": ["ftp://example.com/"]}, "is not an http:// or https:// URL"),
+        ({"start": ["example.com"]}, "is not an http:// or https:// URL"),
+        ({"start": ["https://me:secret@example.com/"]}, "write it under credentials"),
         (
             {"start": ["https://a.example/"], "sitemaps": ["https://b.example/s.xml"]},
-            "must lie on one host; these are https://a.example, https://b.example",
+            "must be on one host; these are https://a.example, https://b.example",
         ),
-        ({"start": ["https://a.example/", "http://a.example/"]}, "must lie on one host"),
+        ({"start": ["https://a.example/", "http://a.example/"]}, "must be on one host"),
         (
             {"start": ["https://a.example/"], "credentials": {"password": "WIKI"}},
             "unknown credential 'password'; allowed: authorization",
@@ -49,16 +49,16 @@ def test_defaults_are_polite():
         ({"start": ["https://a.example/"], "user_agent": "a\nb"}, "pattern"),
     ],
 )
-def test_fault_is_said(settings, said):
+def test_error_names_the_setting(settings, said):
     with pytest.raises(ValidationError, match=said):
         read(**settings)
 
 
-def test_a_stated_default_port_is_the_same_host():
+def test_explicit_default_port_is_the_same_host():
     assert read(start=["https://a.example:443/", "https://A.example/b"])
 
 
-def test_reading_a_configuration_loads_nothing_that_crawls():
+def test_reading_a_configuration_imports_no_crawler():
     program = (
         "import sys, ragline.configuration; "
         f"print([name for name in {HEAVY!r} if name in sys.modules])"

@@ -129,7 +129,7 @@ class FilesSource:
         be read is listed as a document; fetching it fails.
         """
         if not root.is_dir():
-            raise FileNotFoundError(2, "the folder does not exist", str(root))
+            raise FileNotFoundError(2, "there is no such folder", str(root))
         start = len(os.path.join(root, ""))  # noqa: PTH118  with a trailing slash
         # A list instead of recursion: folders may be nested deeper than the limit of recursion.
         open_folders = [iter(_read_folder(os.fspath(root)))]

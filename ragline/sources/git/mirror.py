@@ -75,8 +75,10 @@ class GitMirror:
             if ref == self._ref:
                 return commit
         if self.branch is None:
-            raise GitCommandError("its HEAD names no branch that exists; name one with `branch`")
-        raise GitCommandError(f"there is no branch {self.branch!r}; name another with `branch`")
+            raise GitCommandError("the branch of its HEAD does not exist; set `branch`")
+        raise GitCommandError(
+            f"the branch {self.branch!r} does not exist; set `branch` to another one"
+        )
 
     def update(self, *, broken: str | None = None) -> str:
         """Fetch the branch and return its commit.

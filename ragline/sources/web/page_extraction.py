@@ -125,7 +125,7 @@ def _main_content(page: html.HtmlElement, title: str, url: str) -> bytes:
     """The main text as a page of HTML; changes `page`.
 
     Measured on 33,602 paragraphs, headings, code blocks and cells in the main parts of 190 pages of
-    the Rust documentation: the extractor alone dropped 28 %, after this preparation 2 %.
+    the Rust documentation: without this preparation the extractor dropped 28 %, with it 2 %.
     """
     _normalise_code(page)
     _replace_figures(page)

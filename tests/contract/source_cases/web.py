@@ -1,4 +1,4 @@
-"""A server on this machine with a start page and one page that it leads to."""
+"""A server on this machine with a start page that links to one more page."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Case:
         self._write("gamma")
 
     def empty(self) -> None:
-        """Leave one page that says not to index it."""
+        """Leave one page with `noindex`."""
         self._server.pages["/"] = '<meta name="robots" content="noindex"><p>nothing</p>'
 
     def restore(self) -> None:

@@ -229,7 +229,7 @@ def test_text_and_file_of_the_same_bytes_are_not_the_same(client: httpx2.Client)
     assert put_file(client, "a", b"t", "text/plain").json()["status"] == "updated"
 
 
-def test_text_that_postgres_cannot_hold_is_made_storable(
+def test_text_that_postgres_cannot_store_is_cleaned(
     client: httpx2.Client, source: PushSource
 ) -> None:
     assert put(client, "a", text="a\0b", title="\0", metadata={"\0": "\0"}).status_code == 201

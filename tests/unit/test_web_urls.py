@@ -1,4 +1,4 @@
-"""URLs in one form, and the names of files behind them."""
+"""Normalised URLs, and the names of downloaded files."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_link_is_normalised(link, normalised):
     "link",
     ["mailto:a@b.example", "javascript:run()", "http://[bad", "http://a.example:99999/"],
 )
-def test_what_leads_to_no_page_is_none(link):
+def test_link_without_a_web_page_gives_none(link):
     assert normalise_url(link, "http://a.example/") is None
 
 
@@ -55,15 +55,15 @@ def test_patterns_see_the_decoded_path_without_the_query():
         ("/", "text/csv", "file.csv"),
     ],
 )
-def test_file_is_named_as_its_type_asks(path, content_type, name):
+def test_file_gets_a_suffix_of_its_media_type(path, content_type, name):
     assert name_file(f"http://a.example{path}", media_type_of(content_type)) == name
 
 
 @pytest.mark.parametrize("path", ["/a.png", "/b/c.mp4", "/d.css", "/e.js", "/g.zip"])
-def test_name_may_say_that_there_is_no_document(path):
+def test_suffix_of_another_media_type_is_left_out(path):
     assert not may_be_document(f"http://a.example{path}")
 
 
 @pytest.mark.parametrize("path", ["/", "/a", "/a.html", "/a.php", "/a.pdf", "/v1.2", "/about.me"])
-def test_any_other_name_may_be_a_document(path):
+def test_other_suffix_may_be_a_document(path):
     assert may_be_document(f"http://a.example{path}")
