@@ -22,7 +22,7 @@ from ragline.lifecycle.reading import ReadingCounts, read_claimed_documents
 from ragline.lifecycle.run_context import RunContext
 from ragline.lifecycle.settings_refusal import check_settings
 from ragline.lifecycle.source_syncs import record_counts, record_error, record_run_error
-from ragline.sources.attributes import attributes_fingerprint, describe_document
+from ragline.sources.attributes import attributes_fingerprint, resolve_attributes
 from ragline.sources.protocol import Source
 from ragline.sources.settings import SourceSettings
 from ragline.storage.statements import load_statement
@@ -148,7 +148,7 @@ def _update_attributes(
     connection: Connection, settings: SourceSettings, rows: Sequence[RowMapping]
 ) -> None:
     described = [
-        describe_document(settings, row["document_id"], row["own_metadata"], row["own_principals"])
+        resolve_attributes(settings, row["document_id"], row["own_metadata"], row["own_principals"])
         for row in rows
     ]
     changed = [

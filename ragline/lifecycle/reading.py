@@ -27,8 +27,8 @@ from ragline.lifecycle.run_context import RunContext
 from ragline.parsing.formats import parser_fingerprint
 from ragline.parsing.front_matter import read_metadata
 from ragline.parsing.parsed_document import Element, ParsedDocument
-from ragline.sources.attributes import describe_document
-from ragline.sources.fetching import fetch_answers
+from ragline.sources.attributes import resolve_attributes
+from ragline.sources.fetching import fetch_each_once
 from ragline.sources.protocol import FailedFetch, FetchedDocument, Source
 from ragline.sources.registry import KINDS
 from ragline.sources.settings import SourceSettings
@@ -192,7 +192,7 @@ class _Reader:
             fingerprint=parse,
             read_by=read_by,
             fetched=replace(fetched, metadata=metadata),
-            attributes=describe_document(
+            attributes=resolve_attributes(
                 self.settings, fetched.document_id, metadata, fetched.principals
             ),
         )
@@ -227,7 +227,7 @@ class _ReadBatch:
     def _fetch(self) -> Iterator[FetchedDocument]:
         """Yield the documents that must be parsed; keep the results of the others."""
         try:
-            for fetched in fetch_answers(self.reader.source, list(self.waiting)):
+            for fetched in fetch_each_once(self.reader.source, list(self.waiting)):
                 if isinstance(fetched, FailedFetch):
                     document = self.waiting.pop(fetched.document_id)
                     self._unparsed.append(_ReadResult(document, None, None, fetched.error))

@@ -158,5 +158,7 @@ def _delete_source(
         table = statement.removeprefix("removals/delete_")
         counts[table] = connection.execute(load_statement(statement), with_ids).rowcount
     connection.execute(load_statement("removals/delete_source"), parameters)
-    connection.execute(load_statement("sources/delete_other_state_values"), {**parameters, "keys": []})
+    connection.execute(
+        load_statement("sources/delete_other_state_values"), {**parameters, "keys": []}
+    )
     return counts | delete_orphaned(connection)

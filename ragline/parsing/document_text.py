@@ -47,7 +47,7 @@ class Outline:
     def open_section(self, heading: str, level: int, *, element_index: int) -> None:
         """Begin a section. `element_index` counts the elements before its heading."""
         self.close_sections(level)
-        heading = one_line(heading)[:MAX_HEADING_CHARS]
+        heading = collapse_whitespace(heading)[:MAX_HEADING_CHARS]
         self._levels.append(level)
         self._headings.append(heading)
         if not self._highest or level <= self._highest[0][0]:
@@ -59,7 +59,7 @@ class Outline:
 
         When several headings have the highest level, each names a part of the document.
         """
-        title = one_line(clean_text(stated or ""))[:MAX_TITLE_CHARS]
+        title = collapse_whitespace(clean_text(stated or ""))[:MAX_TITLE_CHARS]
         if title and not _NO_TITLE.fullmatch(title):
             return title
         if len(self._highest) == 1:
@@ -91,7 +91,7 @@ class ComposedText:
 
     def add_heading(self, text: str, level: int, *, page: int | None = None) -> None:
         """Add a heading. Its section ends at the next heading of the same or a higher level."""
-        text = one_line(clean_text(text))
+        text = collapse_whitespace(clean_text(text))
         if text:
             self._outline.close_sections(level)
             self.add("title", text, page=page)
@@ -131,7 +131,7 @@ class SourceText:
     def add_heading(self, start: int, end: int, level: int, *, heading: str | None = None) -> None:
         """Mark a heading. `heading` is its text without markup, if different."""
         start, end = self._strip(start, end)
-        heading = one_line(heading if heading is not None else self.text[start:end])
+        heading = collapse_whitespace(heading if heading is not None else self.text[start:end])
         if heading and start < end:
             self._outline.close_sections(level)
             self.add("title", start, end)
@@ -157,6 +157,6 @@ class SourceText:
         return end - len(block.lstrip()), start + len(block.rstrip())
 
 
-def one_line(text: str) -> str:
+def collapse_whitespace(text: str) -> str:
     """The text with every run of white space replaced by one space."""
     return " ".join(text.split())

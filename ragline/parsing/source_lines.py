@@ -51,13 +51,13 @@ def is_list_item(line: str) -> bool:
     return _LIST_ITEM.match(line) is not None
 
 
-def adornment(line: str) -> str | None:
+def find_adornment(line: str) -> str | None:
     """The character of a line that repeats one character, as below a heading; else None."""
     found = _ADORNMENT.fullmatch(line)
     return found.group(1) if found else None
 
 
-def wiki_heading(line: str) -> tuple[str, int] | None:
+def find_wiki_heading(line: str) -> tuple[str, int] | None:
     """The heading and level of a line such as `== History ==`."""
     found = _WIKI_HEADING.fullmatch(line) if len(line) <= MAX_HEADING_LINE_CHARS else None
     if found is None:
@@ -68,20 +68,20 @@ def wiki_heading(line: str) -> tuple[str, int] | None:
     return (heading, level) if is_heading else None
 
 
-def underlined_heading(lines: Sequence[Line], index: int) -> tuple[int, str, int] | None:
+def find_underlined_heading(lines: Sequence[Line], index: int) -> tuple[int, str, int] | None:
     """A heading that begins at this line: the index of its title, its style, its line count.
 
     Headings of one level have the same style: the character below the title, twice when it is also
     above the title. None when no heading begins here.
     """
-    style = adornment(lines[index].text)
+    style = find_adornment(lines[index].text)
     is_overlined = style is not None and index + 2 < len(lines)
     title = index + 1 if is_overlined else index
     if title + 1 >= len(lines) or (style is not None and not is_overlined):
         return None
     text, under = lines[title].text.strip(), lines[title + 1].text
-    mark = adornment(under)
-    if mark is None or (style is not None and style != mark) or adornment(text):
+    mark = find_adornment(under)
+    if mark is None or (style is not None and style != mark) or find_adornment(text):
         return None
     if not text or len(text) > MAX_HEADING_LINE_CHARS or len(under.strip()) < 0.7 * len(text):
         return None

@@ -30,7 +30,7 @@ class Attributes:
         return hashlib.sha256(canonical.encode("utf-8", "replace")).hexdigest()[:32]
 
 
-def describe_document(
+def resolve_attributes(
     settings: SourceSettings,
     document_id: str,
     own_metadata: Mapping[str, Any],

@@ -294,14 +294,14 @@ def test_missing_package_of_a_download_makes_the_source_unavailable(wiki, open_c
         fetch(open_connector(), "1.txt")
 
 
-@pytest.mark.parametrize("is_told", [True, False])
-def test_file_over_the_limit_is_refused(wiki, open_connector, is_told):
-    wiki.index = lambda: iter([make_file("1", filesize_bytes=101 if is_told else None)])
+@pytest.mark.parametrize("is_stated", [True, False])
+def test_file_over_the_limit_is_refused(wiki, open_connector, is_stated):
+    wiki.index = lambda: iter([make_file("1", filesize_bytes=101 if is_stated else None)])
     wiki.files = {"1": b"x" * 101}
     list(open_connector().list_documents())
     error = failure_of(open_connector(max_document_bytes=100), "1.txt")
     assert isinstance(error, DocumentTooLargeError)
-    assert len(wiki.folders) == (0 if is_told else 1)
+    assert len(wiki.folders) == (0 if is_stated else 1)
 
 
 def test_path_outside_the_folder_is_refused(wiki, open_connector, tmp_path):

@@ -89,7 +89,7 @@ SHAPES = {
     "objects with commas": (",\n".join(map(json.dumps, TWO * 2)) + ",", "JSON object"),
     "csv": ("_id,title,text\n1,A,petrels\n2,B,shearwaters\n", "set format: csv"),
     "html": ("<html>\n<body>\nnot found\n</body>\n</html>\n", "no line that is a JSON object"),
-    "text": ("Dear reader\nthis is a letter\n", "no line that is a JSON object"),
+    "text": ("My reader\nthis is a letter\n", "no line that is a JSON object"),
     "pointer": ("version https://git-lfs.github.com/spec/v1\noid sha256:4d\nsize 9\n", "Git LFS"),
 }
 
@@ -205,7 +205,7 @@ def test_text_that_postgres_cannot_store_is_cleaned(tmp_path):
 
 
 ACL = {"principals": "acl", "changed_at": "at"}
-MOMENT = datetime(2024, 5, 1, 12, tzinfo=UTC)
+TIME = datetime(2024, 5, 1, 12, tzinfo=UTC)
 
 
 def write_parquet(path: Path, rows: list[dict[str, object]], **options: object) -> Path:
@@ -304,7 +304,7 @@ def test_parquet_gives_metadata_as_json(tmp_path):
         "title": "T",
         "text": "body",
         "day": date(2024, 5, 1),
-        "at": MOMENT,
+        "at": TIME,
         "price": Decimal("1.50"),
         "tags": ["a", "b"],
         "nested": {"x": 1},
@@ -433,7 +433,7 @@ def test_principals_in_parquet_are_a_list(tmp_path):
 
 @pytest.mark.parametrize(
     ("stated", "expected"),
-    [("2024-05-01T12:00:00Z", MOMENT), (MOMENT.timestamp(), MOMENT), ("soon", None), (None, None)],
+    [("2024-05-01T12:00:00Z", TIME), (TIME.timestamp(), TIME), ("soon", None), (None, None)],
 )
 def test_time_of_change_comes_from_the_record(tmp_path, stated, expected):
     path = write(tmp_path / "r.jsonl", json.dumps({"_id": "1", "text": "a", "at": stated}))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ragline.sources.web.media_types import may_be_document, media_type_of, name_file
-from ragline.sources.web.urls import normalise_url, path_of
+from ragline.sources.web.media_types import may_be_document, name_file, read_media_type
+from ragline.sources.web.urls import normalise_url, read_path
 
 
 @pytest.mark.parametrize(
@@ -39,8 +39,8 @@ def test_link_without_a_web_page_gives_none(link):
 
 
 def test_patterns_see_the_decoded_path_without_the_query():
-    assert path_of("http://a.example/tee/gr%C3%BCn?x=1") == "tee/grün"
-    assert path_of("http://a.example/") == ""
+    assert read_path("http://a.example/tee/gr%C3%BCn?x=1") == "tee/grün"
+    assert read_path("http://a.example/") == ""
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_patterns_see_the_decoded_path_without_the_query():
     ],
 )
 def test_file_gets_a_suffix_of_its_media_type(path, content_type, name):
-    assert name_file(f"http://a.example{path}", media_type_of(content_type)) == name
+    assert name_file(f"http://a.example{path}", read_media_type(content_type)) == name
 
 
 @pytest.mark.parametrize("path", ["/a.png", "/b/c.mp4", "/d.css", "/e.js", "/g.zip"])

@@ -14,7 +14,7 @@ from markdown_it.token import Token
 from ragline.parsing.document_text import SourceText
 from ragline.parsing.front_matter import find_block, find_front_matter
 from ragline.parsing.parsed_document import Category, ParsedDocument
-from ragline.parsing.source_lines import Line, split_lines, wiki_heading
+from ragline.parsing.source_lines import Line, find_wiki_heading, split_lines
 from ragline.parsing.text_encoding import decode_text
 
 _HEADING_MARK = re.compile(r"[\s>]*(?:(?:[-*+]|\d+[.)])\s+)*#{1,6}[ \t]+")
@@ -84,7 +84,7 @@ class _MarkdownMarker:
         category: Category = "list_item" if self._list_depth else "text"
         start = first
         for index in range(first, stop):
-            marked = wiki_heading(self._lines[index].text)
+            marked = find_wiki_heading(self._lines[index].text)
             if marked:
                 self._add(category, start, index)
                 self._mark_wiki_heading(self._lines[index], *marked)

@@ -12,10 +12,10 @@ from ragline.parsing.document_text import SourceText
 from ragline.parsing.parsed_document import Category, ParsedDocument
 from ragline.parsing.source_lines import (
     Line,
+    find_underlined_heading,
+    find_wiki_heading,
     is_list_item,
     split_lines,
-    underlined_heading,
-    wiki_heading,
 )
 from ragline.parsing.text_encoding import decode_text
 
@@ -56,34 +56,34 @@ class PlainTextScanner:
 
     def scan(self, file_type: str) -> ParsedDocument:
         self.skip_blank()
-        self._take_header_fields()
+        self._mark_header_fields()
         while self.index < len(self.lines):
             if self.lines[self.index].is_blank:
                 self.index += 1
             else:
-                self.take_block()
+                self.mark_block()
         return self.source.finish(file_type, title=self.title)
 
-    def take_block(self) -> None:
+    def mark_block(self) -> None:
         """Mark the block that begins at the current line, which is not blank, and skip it."""
-        if not (self._take_due_literal() or self.take_markup() or self.take_heading()):
-            self.take_paragraph()
+        if not (self._mark_pending_literal() or self.mark_markup() or self.mark_heading()):
+            self.mark_paragraph()
 
-    def take_markup(self) -> bool:
+    def mark_markup(self) -> bool:
         """Mark a block of markup; True when there was one. Plain text has no markup."""
         return False
 
-    def take_literal(self, indent: int) -> None:
+    def mark_literal(self, indent: int) -> None:
         """Mark all lines with a deeper indent, including blank lines, as one code block."""
         first = self.index
         self.index = self.end_of_indented(indent)
         self.add_lines("code", first, self.index)
 
-    def _take_due_literal(self) -> bool:
+    def _mark_pending_literal(self) -> bool:
         indent, self.literal_indent = self.literal_indent, None
         if indent is None or self.lines[self.index].indent <= indent:
             return False
-        self.take_literal(indent)
+        self.mark_literal(indent)
         return True
 
     def end_of_indented(self, indent: int) -> int:
@@ -96,16 +96,16 @@ class PlainTextScanner:
             index += 1
         return index
 
-    def take_heading(self) -> bool:
+    def mark_heading(self) -> bool:
         """Mark a heading that begins at the current line; True when there was one."""
-        found = underlined_heading(self.lines, self.index)
+        found = find_underlined_heading(self.lines, self.index)
         if found:
             title, style, line_count = found
             self._add_heading(self.lines[title], self._level_of(style))
             self.index += line_count
             return True
         line = self.lines[self.index]
-        marked = wiki_heading(line.text)
+        marked = find_wiki_heading(line.text)
         if marked:
             heading, level = marked
             start = line.start + line.text.index(heading)
@@ -119,7 +119,7 @@ class PlainTextScanner:
         self.index += 1
         return True
 
-    def take_paragraph(self) -> None:
+    def mark_paragraph(self) -> None:
         """Mark the lines up to a blank line as one block, or each item of a list."""
         first = self.index
         while self.index < len(self.lines) and not self.lines[self.index].is_blank:
@@ -146,12 +146,12 @@ class PlainTextScanner:
         """
         before, line = self.lines[index - 1].text.rstrip(), self.lines[index].text
         if before[-1] not in _SENTENCE_ENDS:
-            return wiki_heading(line) is not None
+            return find_wiki_heading(line) is not None
         width = max(len(one.text) for one in self.lines[max(first, index - 6) : index + 1])
         is_early = width >= MIN_PAGE_WIDTH and len(before) < EARLY_END_RATIO * width
-        return is_early or is_list_item(line) or wiki_heading(line) is not None
+        return is_early or is_list_item(line) or find_wiki_heading(line) is not None
 
-    def _take_header_fields(self) -> None:
+    def _mark_header_fields(self) -> None:
         """Mark header fields at the start of a text, as in an e-mail; one can be the title."""
         first = self.index
         fields: dict[str, str] = {}

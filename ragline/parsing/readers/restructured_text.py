@@ -10,7 +10,7 @@ import re
 
 from ragline.parsing.parsed_document import ParsedDocument
 from ragline.parsing.readers.plain_text import PlainTextScanner
-from ragline.parsing.source_lines import adornment, underlined_heading
+from ragline.parsing.source_lines import find_adornment, find_underlined_heading
 from ragline.parsing.text_encoding import decode_text
 
 _EXPLICIT = re.compile(r"\s*(?:\.\.(?:\s+(?P<rest>\S.*))?|__\s.*)$")
@@ -75,14 +75,14 @@ class RestructuredTextScanner(PlainTextScanner):
 
     has_plain_headings = False
 
-    def take_markup(self) -> bool:
+    def mark_markup(self) -> bool:
         line = self.lines[self.index]
         explicit = _EXPLICIT.match(line.text)
         if explicit:
-            self._take_explicit(explicit.group("rest") or "", line.end)
+            self._mark_explicit(explicit.group("rest") or "", line.end)
         elif _SIMPLE_TABLE.fullmatch(line.text):
-            self._take_simple_table()
-        elif adornment(line.text) and not underlined_heading(self.lines, self.index):
+            self._mark_simple_table()
+        elif find_adornment(line.text) and not find_underlined_heading(self.lines, self.index):
             self.index += 1  # a horizontal line
         else:
             return False
@@ -91,20 +91,20 @@ class RestructuredTextScanner(PlainTextScanner):
     def is_break(self, first: int, index: int) -> bool:  # noqa: ARG002  only blank lines count
         return False
 
-    def _take_explicit(self, rest: str, line_end: int) -> None:
+    def _mark_explicit(self, rest: str, line_end: int) -> None:
         """Handle `.. rest`: a directive, the text of a footnote, a link target or a comment."""
         directive = _DIRECTIVE.match(rest)
         if directive:
             argument = directive.group(2) or ""
-            self._take_directive(directive.group(1), line_end - len(argument))
+            self._mark_directive(directive.group(1), line_end - len(argument))
         elif _FOOTNOTE.match(rest):
-            self._take_text_from(line_end - len(rest))
+            self._mark_text_from(line_end - len(rest))
         elif not rest or _TARGET.match(rest):
             self.index = self._end_of_paragraph()
         else:
             self._skip_body()
 
-    def _take_directive(self, name: str, argument_start: int) -> None:
+    def _mark_directive(self, name: str, argument_start: int) -> None:
         indent = self.lines[self.index].indent
         if name in _INVISIBLE:
             self._skip_body()
@@ -115,9 +115,9 @@ class RestructuredTextScanner(PlainTextScanner):
         elif name in _PICTURES:
             self._skip_options()
         else:
-            self._take_text_from(argument_start)
+            self._mark_text_from(argument_start)
 
-    def _take_text_from(self, start: int) -> None:
+    def _mark_text_from(self, start: int) -> None:
         """Mark the text that begins in the current line. Indented blocks after it are marked later.
 
         Options below an empty first line are left out.
@@ -150,7 +150,7 @@ class RestructuredTextScanner(PlainTextScanner):
             index += 1
         return index
 
-    def _take_simple_table(self) -> None:
+    def _mark_simple_table(self) -> None:
         """Mark a table of `====` borders, which may have blank lines inside."""
         first = self.index
         index = first + 1
@@ -161,4 +161,4 @@ class RestructuredTextScanner(PlainTextScanner):
                 self.add_lines("table", first, self.index)
                 return
             index += 1
-        self.take_paragraph()
+        self.mark_paragraph()

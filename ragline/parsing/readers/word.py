@@ -10,7 +10,7 @@ import docx
 from docx.oxml import OxmlElement, parse_xml
 from docx.oxml.ns import nsmap, qn
 
-from ragline.parsing.document_text import ComposedText, one_line
+from ragline.parsing.document_text import ComposedText, collapse_whitespace
 from ragline.parsing.parsed_document import ParsedDocument
 from ragline.parsing.readers.partitioned_elements import NO_LANGUAGES, add_elements
 
@@ -89,7 +89,9 @@ def _notes(document: Any) -> Iterator[str]:
         if str(part.partname) in _NOTE_PARTS:
             for note in parse_xml(part.blob):
                 if note.get(qn("w:type")) is None:
-                    yield one_line(" ".join(one.text or "" for one in note.iter(qn("w:t"))))
+                    yield collapse_whitespace(
+                        " ".join(one.text or "" for one in note.iter(qn("w:t")))
+                    )
 
 
 def _find(document: Any, path: str) -> list[Any]:

@@ -45,7 +45,7 @@ class FileStorage:
         Raises:
             OSError: the root does not exist, or a folder cannot be read.
         """
-        with os_errors():
+        with raise_os_errors():
             if not self.file_system.exists(self.root):
                 raise FileNotFoundError(2, "there is no file or folder at this URL")
             for path, details in self._find() if self.is_flat else self._walk():
@@ -67,14 +67,14 @@ class FileStorage:
     def exists(self) -> bool:
         """Whether the storage answers and the root exists."""
         try:
-            with os_errors():
+            with raise_os_errors():
                 return bool(self.file_system.exists(self.root))
         except OSError:
             return False
 
     def describe(self, path: str = "") -> dict[str, Any]:
         """The details of one file, from a request of their own."""
-        with os_errors():
+        with raise_os_errors():
             return dict(self.file_system.info(self._absolute(path)))
 
     def read(self, path: str, limit: int) -> bytes:
@@ -84,12 +84,12 @@ class FileStorage:
             DocumentTooLargeError: it has more than `limit` bytes; the rest was not read.
             OSError: it cannot be read.
         """
-        with os_errors(), self.file_system.open(self._absolute(path), "rb") as file:
+        with raise_os_errors(), self.file_system.open(self._absolute(path), "rb") as file:
             return read_limited(file, limit)
 
     def hash(self, path: str, limit: int) -> str:
         """A version for a file without one in the storage. Reads the content."""
-        with os_errors(), self.file_system.open(self._absolute(path), "rb") as file:
+        with raise_os_errors(), self.file_system.open(self._absolute(path), "rb") as file:
             return hash_bytes(file.read(limit + 1)).hex()
 
     def _absolute(self, path: str) -> str:
@@ -109,7 +109,7 @@ def open_storage(settings: StorageSettings) -> FileStorage:
     """
     import fsspec  # takes 0.1 s; a process that only reads the configuration does not need it
 
-    with os_errors():
+    with raise_os_errors():
         file_system, root = fsspec.core.url_to_fs(settings.uri, **settings.storage_options)
     if "::" in settings.uri:
         root = root.removesuffix("*").rstrip("/")
@@ -127,7 +127,7 @@ def open_stored_file(settings: StorageSettings) -> Iterator[BinaryIO]:
 
     if settings.local_path is not None and settings.local_path.exists():
         open_regular_file(settings.local_path).close()
-    with os_errors():
+    with raise_os_errors():
         options = settings.storage_options
         with fsspec.open(settings.uri, "rb", compression="infer", **options) as file:
             yield cast("BinaryIO", file)
@@ -149,7 +149,7 @@ def open_regular_file(path: Path) -> BinaryIO:
 
 
 @contextmanager
-def os_errors() -> Iterator[None]:
+def raise_os_errors() -> Iterator[None]:
     """Turn the errors of storages, which have no common class, into OSError."""
     try:
         yield

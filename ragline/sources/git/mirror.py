@@ -25,7 +25,7 @@ from ragline.storage.disk_errors import NO_SPACE, describe_full_disk, writing_to
 T = TypeVar("T")
 # The branch in the mirror.
 MIRROR_REF = "refs/ragline/branch"
-ATTEMPTS = 4
+MAX_ATTEMPTS = 4
 QUERY_TIMEOUT_S = 60.0
 FETCH_TIMEOUT_S = 3600.0
 NAME_FILE = "ragline-name"
@@ -112,7 +112,7 @@ class GitMirror:
             MirrorBrokenError: the mirror broke each time.
         """
         broken = None
-        for _ in range(ATTEMPTS - 1):
+        for _ in range(MAX_ATTEMPTS - 1):
             name = self.read_name()
             try:
                 return read(broken)

@@ -18,7 +18,7 @@ from ragline.errors import (
     SourceUnavailableError,
 )
 from ragline.sources.files.paths import PathPatterns, encode_path
-from ragline.sources.git.mirror import ATTEMPTS, Blob, GitMirror, MirrorBrokenError
+from ragline.sources.git.mirror import MAX_ATTEMPTS, Blob, GitMirror, MirrorBrokenError
 from ragline.sources.git.program import GitCommandError, open_program
 from ragline.sources.git.settings import GitSettings
 from ragline.sources.protocol import (
@@ -155,7 +155,7 @@ class GitSource:
     def _read(self, mirror: GitMirror, pending: dict[str, str]) -> Iterator[FetchResult]:
         """Yield the blobs of documents. Blobs that the mirror lacks are read from a new mirror."""
         broken: str | None = None
-        for _ in range(ATTEMPTS):
+        for _ in range(MAX_ATTEMPTS):
             if broken is not None:
                 with self._name_source_in_errors():
                     mirror.update(broken=broken)

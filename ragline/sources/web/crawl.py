@@ -26,7 +26,7 @@ from ragline.sources.web.media_types import may_be_document
 from ragline.sources.web.robots import RobotsRules
 from ragline.sources.web.settings import ALL_PAGES, WebSettings
 from ragline.sources.web.site import Site, Visit, fail_visit
-from ragline.sources.web.urls import normalise_configured, path_of
+from ragline.sources.web.urls import normalise_configured, read_path
 
 logger = logging.getLogger(__name__)
 
@@ -279,7 +279,7 @@ class _Scope:
         self._excluded = GitIgnoreSpec.from_lines(settings.exclude)
 
     def contains(self, url: str) -> bool:
-        path = path_of(url)
+        path = read_path(url)
         is_included = self._includes_all or self._included.match_file(path)
         return is_included and not self._excluded.match_file(path)
 

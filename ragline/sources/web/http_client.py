@@ -19,7 +19,7 @@ from ragline.errors import SourceUnavailableError
 from ragline.sources.timestamps import read_timestamp
 from ragline.sources.web.rate_limit import Clock, RateLimit
 from ragline.sources.web.settings import WebSettings
-from ragline.sources.web.urls import normalise_url, origin_of
+from ragline.sources.web.urls import normalise_url, read_origin
 
 ACCEPTED = "text/html,application/xhtml+xml,application/pdf,text/*;q=0.9,*/*;q=0.5"
 FIRST_BACKOFF_S = 1.0
@@ -113,7 +113,7 @@ class HttpClient:
             PageFailedError: no response, or 429 or 5xx, after all attempts.
             SourceUnavailableError: the same, and the host does not answer at all.
         """
-        if origin_of(url) != self.origin:
+        if read_origin(url) != self.origin:
             raise ValueError(f"{url} is not on {self.origin}")
         if self._host_failure is not None:
             raise SourceUnavailableError(f"{url}: not requested; {self._host_failure}")

@@ -9,7 +9,7 @@ from mimetypes import MimeTypes
 from pathlib import PurePosixPath
 
 from ragline.parsing.formats import FORMATS
-from ragline.sources.web.urls import path_of
+from ragline.sources.web.urls import read_path
 
 PAGE_TYPES = frozenset({FORMATS["html"].media_type, *FORMATS["html"].other_media_types})
 # These contain no text, or (feeds) repeat the text of the pages.
@@ -36,7 +36,7 @@ _SUFFIXES = {
 _KNOWN_TYPES = MimeTypes()
 
 
-def media_type_of(content_type: str) -> str:
+def read_media_type(content_type: str) -> str:
     """The media type in a Content-Type header; `text/html` when the header is empty."""
     return content_type.partition(";")[0].strip().lower() or "text/html"
 
@@ -49,13 +49,13 @@ def is_document_type(media_type: str) -> bool:
 
 def may_be_document(url: str) -> bool:
     """False for a URL whose suffix is that of a picture, a sound, a script and so on."""
-    guessed, _ = _KNOWN_TYPES.guess_type(PurePosixPath(path_of(url)).name)
+    guessed, _ = _KNOWN_TYPES.guess_type(PurePosixPath(read_path(url)).name)
     return guessed is None or is_document_type(guessed)
 
 
 def name_file(url: str, media_type: str) -> str:
     """The last part of the URL's path, with a suffix of its media type."""
-    name = PurePosixPath(path_of(url)).name or "file"
+    name = PurePosixPath(read_path(url)).name or "file"
     suffix = PurePosixPath(name).suffix.lower()
     if media_type == FORMATS["txt"].media_type:
         return name if suffix else f"{name}.txt"

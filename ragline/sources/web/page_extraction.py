@@ -16,10 +16,10 @@ from lxml import etree, html
 from w3lib.encoding import html_body_declared_encoding, http_content_type_encoding
 
 from ragline.errors import BrokenDocumentError
-from ragline.parsing.document_text import one_line
+from ragline.parsing.document_text import collapse_whitespace
 from ragline.parsing.text_encoding import decode_text
 from ragline.sources.web.refresh_redirects import Refresh, find_page_refresh
-from ragline.sources.web.urls import normalise_url, origin_of
+from ragline.sources.web.urls import normalise_url, read_origin
 from ragline.storable_text import clean_text
 
 # What the extractor and its parser raise for malformed pages.
@@ -98,7 +98,7 @@ def extract_page(body: bytes, content_type: str, url: str) -> ExtractedPage:
             _find_canonical(page, url),
             _find_directives(page),
         )
-        title = one_line(clean_text(trafilatura.extract_metadata(page).title or ""))
+        title = collapse_whitespace(clean_text(trafilatura.extract_metadata(page).title or ""))
         return ExtractedPage(_main_content(page, title, url), title, *details)
     except _EXTRACTION_ERRORS as error:
         reason = str(error) or type(error).__name__
@@ -244,9 +244,9 @@ def _find_canonical(page: html.HtmlElement, url: str) -> str | None:
 
 
 def _select_on_host(targets: Iterable[str], base: str, url: str) -> tuple[str, ...]:
-    origin = origin_of(url)
+    origin = read_origin(url)
     normalised = (normalise_url(target, base) for target in targets)
-    return tuple(dict.fromkeys(link for link in normalised if link and origin_of(link) == origin))
+    return tuple(dict.fromkeys(link for link in normalised if link and read_origin(link) == origin))
 
 
 def _find_directives(page: html.HtmlElement) -> frozenset[str]:

@@ -20,7 +20,7 @@ from ragline.sources.protocol import FailedFetch, FetchedDocument, FetchResult
 from ragline.sources.timestamps import read_timestamp
 from ragline.sources.web.crawl_state import STATE_VERSION, PageState, Validators
 from ragline.sources.web.http_client import Response
-from ragline.sources.web.media_types import PAGE_TYPES, is_document_type, media_type_of, name_file
+from ragline.sources.web.media_types import PAGE_TYPES, is_document_type, name_file, read_media_type
 from ragline.sources.web.page_extraction import ExtractedPage, extract_page
 from ragline.sources.web.refresh_redirects import MAX_DELAY_S, find_refresh
 
@@ -46,7 +46,7 @@ class Redirection:
 
 def limit_body(headers: Mapping[str, str], max_document_bytes: int) -> int:
     """The bytes of a response to read at most: 0 when its type cannot be a document."""
-    media_type = media_type_of(headers.get("content-type", ""))
+    media_type = read_media_type(headers.get("content-type", ""))
     if not is_document_type(media_type):
         return 0
     max_bytes = MAX_PAGE_BYTES if media_type in PAGE_TYPES else max_document_bytes
@@ -59,7 +59,7 @@ def read_response(response: Response, max_document_bytes: int) -> ReadPage | Red
     refresh = None if header is None else find_refresh(header, response.url)
     if refresh is not None and refresh.delay_s <= MAX_DELAY_S:
         return Redirection(refresh.target)
-    media_type = media_type_of(response.headers.get("content-type", ""))
+    media_type = read_media_type(response.headers.get("content-type", ""))
     if not is_document_type(media_type):
         return None
     if response.is_truncated:

@@ -12,7 +12,7 @@ from typing import Literal
 from pydantic import Field, field_validator, model_validator
 
 from ragline.sources.settings import Duration, SourceSettings, VariableName
-from ragline.sources.web.urls import origin_of
+from ragline.sources.web.urls import read_origin
 
 ALL_PAGES = ("**/*",)
 
@@ -89,7 +89,7 @@ class WebSettings(SourceSettings):
     def _check_entries(self) -> WebSettings:
         if not self.entries:
             raise ValueError("name a page under start or a sitemap under sitemaps")
-        origins = sorted({origin_of(url) for url in self.entries})
+        origins = sorted({read_origin(url) for url in self.entries})
         if len(origins) > 1:
             raise ValueError(
                 f"start and sitemaps must be on one host; they are on {', '.join(origins)}"

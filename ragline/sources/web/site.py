@@ -14,7 +14,7 @@ from ragline.errors import (
     DocumentUnreadableError,
     SourceUnavailableError,
 )
-from ragline.sources.protocol import FailedFetch, FetchedDocument
+from ragline.sources.protocol import FailedFetch, FetchResult
 from ragline.sources.web.crawl_state import CrawlState, PageState, SitemapState, Validators
 from ragline.sources.web.http_client import HttpClient, Response
 from ragline.sources.web.response_reading import Redirection, limit_body, read_response
@@ -38,7 +38,7 @@ class Visit:
     url: str
     saved: PageState | None
     state: PageState | None = None
-    document: FetchedDocument | FailedFetch | None = None
+    document: FetchResult | None = None
     target: str | None = None
     absence: str | None = None
     is_gone: bool = False
@@ -91,7 +91,7 @@ class Site:
 
         Raises:
             PageFailedError: the page has no usable response.
-            SourceUnavailableError: the host does not response.
+            SourceUnavailableError: the host does not answer.
         """
         saved = self._state.read_page(url)
         conditions = {} if saved is None or needs_body else saved.conditions()

@@ -23,7 +23,7 @@ from ragline.sources.web.crawl_state import CrawlState
 from ragline.sources.web.page_cache import PageCache
 from ragline.sources.web.rate_limit import Clock, RateLimit
 from ragline.sources.web.settings import WebSettings
-from ragline.sources.web.urls import origin_of
+from ragline.sources.web.urls import read_origin
 
 if TYPE_CHECKING:
     from ragline.sources.web.robots import RobotsRules
@@ -126,7 +126,7 @@ class WebSource:
             ) from error
         settings, secrets = self._settings, self._settings.read_credentials()
         try:
-            origin = origin_of(normalise_configured(settings.address))
+            origin = read_origin(normalise_configured(settings.address))
             with HttpClient(settings, origin, secrets, self._rate_limit, self._clock) as client:
                 rules = read_rules(client, self._state, settings.user_agent, use_saved=use_saved)
                 self._rate_limit.raise_interval(rules.interval_s)

@@ -18,7 +18,7 @@ _TRACKING = re.compile(
 )
 
 
-def origin_of(url: str) -> str:
+def read_origin(url: str) -> str:
     """`scheme://host[:port]` in lower case, without the default port of the scheme.
 
     Raises:
@@ -45,7 +45,7 @@ def normalise_url(url: str, page: str | None = None) -> str | None:
 
     try:
         joined = urljoin(page, url.strip()) if page else url.strip()
-        origin_of(joined)
+        read_origin(joined)
         parts = urlsplit(joined)
         query = "&".join(
             part
@@ -53,7 +53,7 @@ def normalise_url(url: str, page: str | None = None) -> str | None:
             if not _TRACKING.fullmatch(part.partition("=")[0])
         )
         normalised = canonicalize_url(parts._replace(query=query, fragment="").geturl())
-        return origin_of(normalised) + _path_and_query(normalised)
+        return read_origin(normalised) + _path_and_query(normalised)
     except (ValueError, UnicodeError):
         return None
 
@@ -66,7 +66,7 @@ def normalise_configured(url: str) -> str:
     return normalised
 
 
-def path_of(url: str) -> str:
+def read_path(url: str) -> str:
     """The path that patterns match: decoded, without the first slash and the query."""
     return unquote(urlsplit(url).path).removeprefix("/")
 

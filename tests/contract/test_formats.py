@@ -1,0 +1,33 @@
+"""The table of formats: each has a reader, its own suffixes, and a row in docs/formats.md."""
+
+from __future__ import annotations
+
+import re
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from ragline.parsing.formats import FORMATS
+
+PAGE = Path(__file__).parent.parent.parent / "docs" / "formats.md"
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_format_has_a_reader(name):
+    module, _, function = FORMATS[name].reader.partition(":")
+    assert callable(getattr(import_module(f"ragline.parsing.readers.{module}"), function))
+
+
+def test_suffix_and_media_type_belong_to_one_format():
+    suffixes = [suffix for row in FORMATS.values() for suffix in row.suffixes]
+    assert len(suffixes) == len(set(suffixes))
+    assert all(suffix.startswith(".") and suffix == suffix.lower() for suffix in suffixes)
+    types = [kind for row in FORMATS.values() for kind in (row.media_type, *row.other_media_types)]
+    assert len(types) == len(set(types))
+
+
+def test_documentation_names_every_format():
+    cells = re.findall(r"^\| ([^|]+) \|", PAGE.read_text(encoding="utf-8"), re.MULTILINE)[1:]
+    names = {name.split()[0] for cell in cells for name in cell.split(", ")}
+    assert names == set(FORMATS)
