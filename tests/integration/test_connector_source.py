@@ -225,7 +225,7 @@ def log_and_continue() -> Iterator[FileData]:
     ("index", "said"),
     [
         (fail_midway, r"cannot be listed: https://wiki.example went away, token=\*\*\*$"),
-        (log_and_continue, "left something out: Error retrieving page 2: timed out"),
+        (log_and_continue, "left files out: Error retrieving page 2: timed out"),
     ],
 )
 def test_incomplete_listing_lists_nothing(wiki, open_connector, index, said, is_async):

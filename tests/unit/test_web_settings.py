@@ -38,7 +38,7 @@ def test_defaults_have_a_low_rate():
         ({"start": ["https://me:secret@example.com/"]}, "write it under credentials"),
         (
             {"start": ["https://a.example/"], "sitemaps": ["https://b.example/s.xml"]},
-            "must be on one host; these are https://a.example, https://b.example",
+            "must be on one host; they are on https://a.example, https://b.example",
         ),
         ({"start": ["https://a.example/", "http://a.example/"]}, "must be on one host"),
         (
