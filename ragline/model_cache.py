@@ -19,6 +19,8 @@ from ragline.embedder.embedder import Embedder, load_embedder
 from ragline.embedder.tokenizer import TokenCounter, load_tokenizer
 from ragline.errors import DiskFullError, ModelLoadingError, ModelUnavailableError
 from ragline.rerankers.reranker import Reranker, load_reranker
+from ragline.storage.database import Database
+from ragline.storage.statements import load_statement
 
 # How long a failed load is remembered. The first request after that time loads again.
 RETRY_S = 30.0
@@ -188,3 +190,12 @@ class _Load:
             raise ModelLoadingError(
                 f"the {self._name} is still being loaded; ask again in a moment"
             )
+
+
+def list_models(database: Database) -> list[str]:
+    """The embedding models of all live generations and of those that are being built.
+
+    The model of the oldest generation is first.
+    """
+    with database.connect() as connection:
+        return list(connection.execute(load_statement("search/select_models")).scalars())

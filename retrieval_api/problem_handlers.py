@@ -9,8 +9,6 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from sqlalchemy.exc import InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 from starlette.routing import Match, Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -38,6 +36,7 @@ from ragline.errors import (
     UnknownReceiptError,
     UnknownRequestError,
 )
+from ragline.storage.connections import UNAVAILABLE_ERRORS, describe_cause
 from retrieval_api.observation.tracing import METHODS
 from retrieval_api.problems import (
     AMBIGUOUS_DOCUMENT,
@@ -111,9 +110,7 @@ _MASKED: dict[type[Exception], tuple[ProblemKind, str]] = {
     DatabaseUnavailableError: (DATABASE_UNAVAILABLE, _TRY_AGAIN),
     DatabaseTooNewError: (DATABASE_UNAVAILABLE, _TRY_AGAIN),
     MissingExtensionError: (DATABASE_UNAVAILABLE, _TRY_AGAIN),
-    OperationalError: (DATABASE_UNAVAILABLE, _TRY_AGAIN),
-    InterfaceError: (DATABASE_UNAVAILABLE, _TRY_AGAIN),
-    PoolTimeoutError: (DATABASE_UNAVAILABLE, _TRY_AGAIN),
+    **dict.fromkeys(UNAVAILABLE_ERRORS, (DATABASE_UNAVAILABLE, _TRY_AGAIN)),
     ModelUnavailableError: (
         MODEL_UNAVAILABLE,
         "A model that this request needs cannot be loaded. The service's log says why.",
@@ -176,12 +173,7 @@ def explain_failure(error: Exception, request_id: str) -> tuple[ProblemKind, str
             return _PUBLIC[ancestor], str(error)
         if ancestor in _MASKED:
             kind, detail = _MASKED[ancestor]
-            # SQLAlchemy's message repeats the statement's parameters, the query's text among them.
-            reason = getattr(error, "orig", None) or error
-            fields = {
-                "request_id": request_id,
-                "error": f"{type(reason).__name__}: {reason}".strip(),
-            }
+            fields = {"request_id": request_id, "error": describe_cause(error)}
             logger.warning(kind.title, extra={"fields": fields})
             return kind, detail
     return None

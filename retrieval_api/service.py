@@ -7,14 +7,12 @@ away when the service starts is tried until it is there.
 from __future__ import annotations
 
 import logging
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from threading import Event, Thread
 from time import monotonic
 from typing import Annotated, Literal, cast
 
 from fastapi import Depends
-from sqlalchemy import text
-from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import Request
 
 from ragline.access.keys import has_keys
@@ -22,17 +20,17 @@ from ragline.access.tenants import assign_pushes, assign_tenant, has_tenant_role
 from ragline.configuration import Configuration, QueryText
 from ragline.embedder.model_files import DEFAULT_MODEL
 from ragline.errors import DatabaseUnavailableError, ModelLoadingError, RaglineError
+from ragline.model_cache import list_models
 from ragline.search.messages import SearchAnswer, SearchRequest
 from ragline.search.recording import make_record
 from ragline.search.searcher import Searcher
+from ragline.storage.connections import StatementError, is_answering
 from ragline.storage.database import Database, open_database
-from ragline.storage.statements import load_statement
 from ragline.telemetry import set_span_attributes
 from retrieval_api.access.rate_limits import RateLimits
 from retrieval_api.observation.metrics import ServiceMetrics
 from retrieval_api.records.audit import AuditLog
-from retrieval_api.records.recorder import Recorder
-from retrieval_api.records.request_origin import find_request_origin
+from retrieval_api.records.recorder import Recorder, find_request_origin
 
 logger = logging.getLogger(__name__)
 
@@ -169,7 +167,7 @@ class Service:
         A model that cannot be loaded does not stop the searches that need another one.
         """
         unready = {}
-        if not self._is_database_answering():
+        if self._database is None or not is_answering(self._database):
             unready["database"] = "does not answer"
         states = set(self._models.values())
         if "loading" in states or not self._models:
@@ -181,16 +179,6 @@ class Service:
     def count_failed_models(self) -> int:
         """How many embedding models could not be loaded; their searches answer 503."""
         return list(self._models.values()).count("failed")
-
-    def _is_database_answering(self) -> bool:
-        if self._database is None:
-            return False
-        try:
-            with self._database.connect() as connection:
-                connection.execute(text("select 1"))
-        except (RaglineError, SQLAlchemyError):
-            return False
-        return True
 
     def _run_opener(self) -> None:
         # One thread opens and closes, so nothing that is opened late is left open.
@@ -253,11 +241,9 @@ class Service:
 
     def _list_models(self) -> list[str]:
         models = [settings.embedding_model for settings in self.configuration.collections]
-        try:
-            with self.database.connect() as connection:
-                models += connection.execute(load_statement("search/select_models")).scalars()
-        except (RaglineError, SQLAlchemyError):
-            pass  # The database is away: the configured ones are known all the same.
+        # While the database is unavailable, only the configured models are known.
+        with suppress(RaglineError, StatementError):
+            models += list_models(self.database)
         return list(dict.fromkeys(models)) or [DEFAULT_MODEL]
 
     def _load_model(self, model: str) -> ModelState:

@@ -10,17 +10,16 @@ from __future__ import annotations
 import platform
 from collections.abc import Callable, Collection, Iterable, Iterator
 from importlib.metadata import version
-from typing import cast
 
 from opentelemetry import metrics
 from opentelemetry.metrics import CallbackOptions, Observation
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
-from sqlalchemy import QueuePool
 
 from ragline.search.messages import SearchAnswer, SearchRequest
 from ragline.search.recording import FeedbackKind, is_stale
+from ragline.storage.connections import read_pool_usage
 from ragline.storage.database import Database
 from ragline.telemetry import INSTRUMENTATION_SCOPE
 from retrieval_api.observation.pipeline_metrics import PipelineMetrics
@@ -170,12 +169,12 @@ class _CurrentState(Collector):
             "ragline_records_capacity", "Records that may wait.", recorder.capacity
         )
         database = self._find_database()
-        in_use, largest = (0, 0) if database is None else _measure_pool(database)
+        in_use, limit = (0, 0) if database is None else read_pool_usage(database)
         yield GaugeMetricFamily(
             "ragline_database_connections_in_use", "Connections taken from the pool.", in_use
         )
         yield GaugeMetricFamily(
-            "ragline_database_connections_limit", "Connections that the pool may open.", largest
+            "ragline_database_connections_limit", "The maximum size of the pool.", limit
         )
 
 
@@ -206,9 +205,3 @@ class _Exported:
         self._hits.add(len(answer.hits), attributes)
         self._zero_results.add(not answer.hits, attributes)
         self._stale_hits.add(sum(map(is_stale, answer.hits)), attributes)
-
-
-def _measure_pool(database: Database) -> tuple[int, int]:
-    """Connections in use, and how many there may be."""
-    pool = cast("QueuePool", database.engine.pool)
-    return pool.checkedout(), pool.size() + max(pool._max_overflow, 0)  # noqa: SLF001  no getter

@@ -15,11 +15,11 @@ from time import monotonic
 
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
-from sqlalchemy.exc import SQLAlchemyError
 
 from ragline.alarms import Alarm
 from ragline.errors import RaglineError
 from ragline.status import CollectionStatus, SourceStatus, Status, read_status
+from ragline.storage.connections import StatementError, describe_cause
 from ragline.storage.database import Database
 
 logger = logging.getLogger(__name__)
@@ -103,11 +103,11 @@ class PipelineMetrics(Collector):
             return
         try:
             self._status = read_status(database, configured=self._configured)
-        except (RaglineError, SQLAlchemyError) as error:
+        except (RaglineError, StatementError) as error:
             # Known to be away: the scrape that comes next need not wait a minute to tell.
             self._status = None
-            reason = getattr(error, "orig", None) or error
-            logger.info("status not readable", extra={"fields": {"error": str(reason)}})
+            fields = {"error": describe_cause(error)}
+            logger.info("status not readable", extra={"fields": fields})
         self._read_at = monotonic()
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fastapi import Request
-from sqlalchemy.exc import SQLAlchemyError
 
 from ragline.errors import InvalidSearchError, RaglineError
 from ragline.search.messages import SearchAnswer
+from ragline.storage.connections import StatementError
 from retrieval_api.access.callers import Caller
 from retrieval_api.operations.searches import answer_search
 from retrieval_api.page.error_pages import PageProblem, find_problem
@@ -42,7 +42,7 @@ def answer_form(form: SearchForm, request: Request, caller: Caller) -> AnsweredF
     except InvalidSearchError as error:
         fault = FieldError(field=error.field, message=error.reason)
         return AnsweredForm(form.with_faults([fault]))
-    except (RaglineError, SQLAlchemyError) as error:
+    except (RaglineError, StatementError) as error:
         problem = find_problem(error, request)
         if problem is None:
             raise

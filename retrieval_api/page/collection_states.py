@@ -42,6 +42,17 @@ class CollectionOverview:
         return next((one for one in ("late", "unproven", "kept") if one in states), "none")
 
 
+def list_names(caller: Caller, chosen: str) -> list[str]:
+    """The options of a collection field. `chosen` is always one of them."""
+    names = [one.name for one in caller.list_collections()]
+    return names if chosen in names or not chosen else [*names, chosen]
+
+
+def first_collection(caller: Caller) -> str:
+    """The first collection by name. Empty when the caller can access none."""
+    return next((settings.name for settings in caller.list_collections()), "")
+
+
 class StatusCache:
     """The state of all sources, as it was at most three seconds ago. For several threads."""
 

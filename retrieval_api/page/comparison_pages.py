@@ -10,7 +10,7 @@ from starlette.responses import Response
 from ragline.search.messages import Hit, SearchAnswer
 from retrieval_api.page.answers import answer_form
 from retrieval_api.page.chunk_text import render_text
-from retrieval_api.page.collection_choice import first_collection
+from retrieval_api.page.collection_states import first_collection
 from retrieval_api.page.error_pages import PageProblem, PageRoute
 from retrieval_api.page.forms import SearchForm
 from retrieval_api.page.rendering import render

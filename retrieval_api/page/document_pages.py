@@ -26,7 +26,7 @@ from ragline.sources.settings import SourceSettings
 from retrieval_api.access.callers import Caller
 from retrieval_api.operations.cursors import read_cursor, write_cursor
 from retrieval_api.page import views
-from retrieval_api.page.collection_choice import first_collection, list_names
+from retrieval_api.page.collection_states import first_collection, list_names
 from retrieval_api.page.document_states import BADGES, advise
 from retrieval_api.page.error_pages import PageRoute
 from retrieval_api.page.forms import read_text_fields

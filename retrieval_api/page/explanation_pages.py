@@ -13,7 +13,7 @@ from ragline.search.document_records import RecordedDocument, find_documents, li
 from ragline.search.explanation_messages import DocumentExplanation, Exclusion, StageRank
 from retrieval_api.access.callers import Caller
 from retrieval_api.page.chunk_text import RenderedText, render_text
-from retrieval_api.page.collection_choice import first_collection
+from retrieval_api.page.collection_states import first_collection
 from retrieval_api.page.document_states import BADGES
 from retrieval_api.page.error_pages import PageRoute
 from retrieval_api.page.forms import SearchForm, read_text_fields

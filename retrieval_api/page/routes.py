@@ -35,11 +35,12 @@ from retrieval_api.page import (
 )
 from retrieval_api.page.answers import answer_form
 from retrieval_api.page.code_samples import write_samples
-from retrieval_api.page.collection_choice import first_collection, list_names
 from retrieval_api.page.collection_states import (
     StatusCache,
     build_overviews,
+    first_collection,
     list_alarms,
+    list_names,
     list_sources,
 )
 from retrieval_api.page.error_pages import PageRoute, ask_for_key

@@ -1,1 +1,1 @@
-"""What is kept of requests, written in batches beside the answers."""
+"""Records of requests, written in batches after the responses."""

@@ -1,48 +1,47 @@
-"""The audit table: who asked what, when, of which collection and generation, and how it ended.
+"""Auditing requests: the caller, the time, the collection and generation, and the status.
 
-Never a query's text: that is the business of the records, which can be told to leave it out.
+An audit event never contains the text of a query. The record of the search contains it, unless
+`query_text` is `none`.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ragline.access.audit import record_audit_events
 from ragline.storable_text import clean_value
-from ragline.storage.statements import load_statement
+from ragline.storage.connections import Connection
 from retrieval_api.records.batch_writer import BatchWriter
 
 MAX_PATH_CHARS = 1_000
-# Asked every few seconds by machines, and about nothing of anybody's.
+# Machines request these every few seconds, and the responses contain no documents.
 UNAUDITED_PATHS = frozenset({"/healthz", "/readyz", "/metrics", "/openapi.json", "/docs"})
-# The style, script and pictures of the page and of the documentation.
+# Style sheets, scripts and images of the page and of the API documentation.
 UNAUDITED_PREFIXES = ("/page/", "/docs/assets/")
 
 
 @dataclass(frozen=True, slots=True)
 class AuditEvent:
-    """One request as it is to be written."""
+    """One request. `key` identifies the event until it is written."""
 
     key: UUID
     row: dict[str, Any]
 
 
 class AuditLog(BatchWriter[AuditEvent]):
-    """Writes what callers did, and counts what it lost."""
+    """Writes audit events, and counts those that were lost."""
 
     what = "audit events"
 
     def _insert(self, connection: Connection, batch: Sequence[AuditEvent]) -> None:
-        events = json.dumps([event.row for event in batch])
-        connection.execute(load_statement("access/insert_audit_events"), {"events": events})
+        record_audit_events(connection, [event.row for event in batch])
 
     def _key(self, row: AuditEvent) -> UUID:
         return row.key
@@ -52,7 +51,7 @@ class AuditLog(BatchWriter[AuditEvent]):
 
 
 class Audit:
-    """Middleware that puts each request into the audit log when it was answered."""
+    """Middleware that records each request in the audit log when its response starts."""
 
     def __init__(self, app: ASGIApp, log: AuditLog) -> None:
         self._app = app
@@ -72,7 +71,7 @@ class Audit:
 
 
 def describe_request(scope: Scope, status: int) -> AuditEvent:
-    """What is kept of a request that was answered."""
+    """The audit event of a request with this status."""
     state = Request(scope).state
     logged: dict[str, Any] = state.logged
     row = {

@@ -1,6 +1,6 @@
-"""Writing without making an answer wait: a bounded buffer, and one thread that empties it.
+"""Writing rows after the response: a bounded buffer, and one thread that writes its rows.
 
-What is written is the business of the subclasses: `recorder` and `audit`.
+The subclasses in `recorder` and `audit` define what is written.
 """
 
 from __future__ import annotations
@@ -14,23 +14,21 @@ from time import monotonic
 from typing import ClassVar, Generic, Literal, TypeVar
 from uuid import UUID
 
-from sqlalchemy import Connection
-from sqlalchemy.exc import DataError, IntegrityError, ProgrammingError, SQLAlchemyError
-
 from ragline.errors import DatabaseUnavailableError
+from ragline.storage.connections import Connection, StatementError, describe_cause, is_outage
 from ragline.storage.database import Database, limit_statements
 
 logger = logging.getLogger(__name__)
 
 CAPACITY = 10_000
 MAX_BATCH_ROWS = 500
-# How long a row may lie before it is written.
+# A row is written after this time at the latest.
 MAX_DELAY_S = 0.2
 MAX_WRITE_MS = 2_000
 RETRY_S = 1.0
-# How long writing may go on when the service stops.
+# When the service stops, rows are written for this long at the most.
 MAX_FLUSH_S = 5.0
-# An outage is one line in the log and another one a minute.
+# The same message is logged at most once in this time.
 LOG_EVERY_S = 60.0
 
 Row = TypeVar("Row")
@@ -39,12 +37,13 @@ LOSSES: tuple[Loss, ...] = ("full", "refused", "stopped")
 
 
 class BatchWriter(ABC, Generic[Row]):
-    """Writes rows in batches and counts those that it lost. Safe to use from several threads.
+    """Writes rows in batches, and counts those that were lost. Thread-safe.
 
-    While the database is away, rows wait for it; those that find the buffer full are lost.
+    While the database is unavailable, rows wait in the buffer. When the buffer is full, new rows
+    are lost.
     """
 
-    # What the log calls the rows.
+    # The name of the rows in the log.
     what: ClassVar[str]
 
     def __init__(self, capacity: int = CAPACITY) -> None:
@@ -61,7 +60,7 @@ class BatchWriter(ABC, Generic[Row]):
 
     @property
     def failure_count(self) -> int:
-        """How many rows were taken and not written."""
+        """How many rows were lost."""
         return sum(self.lost_counts.values())
 
     @property
@@ -70,14 +69,14 @@ class BatchWriter(ABC, Generic[Row]):
         return len(self._pending)
 
     def start(self, database: Database) -> None:
-        """Begin to write, in a thread of its own."""
+        """Start the thread that writes."""
         self._writer = Thread(
             target=self._write_until_stopped, args=[database], name=self.what, daemon=True
         )
         self._writer.start()
 
     def stop(self) -> None:
-        """Write what waits and end. What is not written within five seconds is lost and counted."""
+        """Write the rows in the buffer, then stop. Rows not written after five seconds are lost."""
         with self._condition:
             self._stopping_at = monotonic()
             self._condition.notify_all()
@@ -90,22 +89,22 @@ class BatchWriter(ABC, Generic[Row]):
 
     @abstractmethod
     def _key(self, row: Row) -> UUID:
-        """What a row is known by while it waits."""
+        """The key that identifies a row until it is written."""
 
     @abstractmethod
     def _request_id(self, row: Row) -> str:
-        """The request that a row tells of, as the service's log names it."""
+        """The id of the row's request, as in the service's log."""
 
     def _reset_caches(self) -> None:
-        """Let go of what was learnt in a transaction that failed."""
+        """Discard state that was read in a transaction that failed."""
 
     def record(self, row: Row) -> None:
-        """Take a row to be written soon; call it before the answer goes out. Never waits."""
+        """Add a row to the buffer. Call it before the response is sent. Never blocks."""
         with self._condition:
             if self._stopping_at is None and len(self._pending) < self.capacity:
                 self._waiting.append(row)
                 self._pending.add(self._key(row))
-                # The writer sleeps through all but the first and the last of a batch.
+                # Only the first and the last row of a batch wake the writer.
                 if len(self._waiting) in (1, MAX_BATCH_ROWS):
                     self._condition.notify_all()
                 return
@@ -115,11 +114,11 @@ class BatchWriter(ABC, Generic[Row]):
         while batch := self._take_batch():
             try:
                 self._write(database, batch)
-            except (SQLAlchemyError, DatabaseUnavailableError) as error:
+            except (StatementError, DatabaseUnavailableError) as error:
                 self._put_back(batch, error)
 
     def _take_batch(self) -> list[Row]:
-        """The next records, once they are to be written; none when the recorder is to end."""
+        """The next rows, when they are due. Empty when the writer has to stop."""
         with self._condition:
             self._condition.wait_for(lambda: self._waiting or self._stopping_at is not None)
             self._condition.wait_for(self._is_due, MAX_DELAY_S)
@@ -132,19 +131,19 @@ class BatchWriter(ABC, Generic[Row]):
         return is_full or self._is_urgent or self._stopping_at is not None
 
     def _write(self, database: Database, batch: Sequence[Row]) -> None:
-        """Write a batch; a row that the database refuses is lost alone."""
+        """Write a batch. When the database refuses a row, only this row is lost."""
         try:
             with database.begin() as connection:
-                # A lock must not hold the others for long: somebody may wait for them.
+                # A lock must not delay the other rows: feedback may wait for one of them.
                 limit_statements(connection, MAX_WRITE_MS)
                 self._insert(connection, batch)
-        except Exception as error:  # this thread has no caller: counted and logged, or raised
+        except Exception as error:  # this thread has no caller: count and log it, or raise it
             self._reset_caches()
-            if _is_outage(error):
+            if is_outage(error):
                 raise
             if len(batch) == 1:
                 self._mark_done(batch)
-                self._count_lost(batch, "refused", _describe(error))
+                self._count_lost(batch, "refused", describe_cause(error))
                 return
             middle = len(batch) // 2
             self._write(database, batch[:middle])
@@ -154,20 +153,20 @@ class BatchWriter(ABC, Generic[Row]):
             self._mark_done(batch)
 
     def _put_back(self, batch: Sequence[Row], error: Exception) -> None:
-        """Keep a batch for the next try, or give all up when it is time to end."""
+        """Return a batch to the buffer for a retry. Drop all rows when the time to stop has passed."""
         with self._condition:
-            # Parts of it may be written or lost already.
-            kept = [row for row in batch if self._key(row) in self._pending]
-            self._waiting.extendleft(reversed(kept))
-            self._log(f"{self.what} wait", error=_describe(error), waiting=len(self._waiting))
+            # Some rows of the batch may be written or lost already.
+            unwritten = [row for row in batch if self._key(row) in self._pending]
+            self._waiting.extendleft(reversed(unwritten))
+            self._log(f"{self.what} wait", error=describe_cause(error), waiting=len(self._waiting))
             stopping_at = self._stopping_at
             self._condition.wait_for(lambda: self._stopping_at != stopping_at, RETRY_S)
             if stopping_at is None or monotonic() < stopping_at + MAX_FLUSH_S:
                 return
-            given_up = list(self._waiting)
+            dropped = list(self._waiting)
             self._waiting.clear()
-        self._mark_done(given_up)
-        self._count_lost(given_up, "stopped", _describe(error))
+        self._mark_done(dropped)
+        self._count_lost(dropped, "stopped", describe_cause(error))
 
     def _mark_done(self, batch: Sequence[Row]) -> None:
         with self._condition:
@@ -190,16 +189,3 @@ class BatchWriter(ABC, Generic[Row]):
         if now - self._logged_at.get(message, -LOG_EVERY_S) >= LOG_EVERY_S:
             self._logged_at[message] = now
             logger.warning(message, extra={"fields": fields})
-
-
-def _is_outage(error: Exception) -> bool:
-    """Whether trying again later may help, because it is not about what was to be written."""
-    refusals = (DataError, IntegrityError, ProgrammingError)
-    outages = (SQLAlchemyError, DatabaseUnavailableError)
-    return isinstance(error, outages) and not isinstance(error, refusals)
-
-
-def _describe(error: Exception) -> str:
-    # SQLAlchemy's message repeats the statement's parameters, queries among them.
-    reason = getattr(error, "orig", None) or error
-    return f"{type(reason).__name__}: {reason}".strip()

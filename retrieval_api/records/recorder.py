@@ -1,7 +1,6 @@
-"""Keeping each search on record, in batches and after its answer.
+"""Recording each search, in batches and after its response, with the origin of its request.
 
-What a record holds is `ragline.search.recording`. The figures made from records are
-`ragline.quality`.
+`ragline.search.recording` defines a record. `ragline.quality` computes figures from records.
 """
 
 from __future__ import annotations
@@ -9,22 +8,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import Connection
+from starlette.requests import Request
 
 from ragline.errors import RaglineError
 from ragline.search.client_hashes import ClientHashes
-from ragline.search.recording import SearchRecord, record_requests
+from ragline.search.recording import RequestOrigin, SearchRecord, record_requests
+from ragline.storage.connections import Connection
 from retrieval_api.records.batch_writer import CAPACITY, BatchWriter
 
 MAX_WAIT_S = 2.0
+# An application that searches for several persons identifies each by an id in this header.
+CLIENT_HEADER = "X-Client-ID"
+KEY_HEADERS = ("Authorization", "X-API-Key")
+MAX_CLIENT_CHARS = 4_096
 
 
 class RecordPendingError(RaglineError):
-    """The search was answered and its record is still being written. Ask again in a moment."""
+    """The record of the search is still being written. Send the request again."""
 
 
 class Recorder(BatchWriter[SearchRecord]):
-    """Records searches and counts those that it lost."""
+    """Records searches, and counts the records that were lost."""
 
     what = "searches"
 
@@ -33,12 +37,12 @@ class Recorder(BatchWriter[SearchRecord]):
         self._clients = ClientHashes()
 
     def wait_for(self, request_id: UUID) -> None:
-        """Return when the record of a search is written, or at once when none is coming.
+        """Return when the record of a search is written, or at once when none is pending.
 
-        Feedback may come before the record of its search, because records come after answers.
+        Feedback may arrive before the record of its search is written.
 
         Raises:
-            RecordPendingError: it takes longer than two seconds.
+            RecordPendingError: the record is not written within two seconds.
         """
         with self._condition:
             if request_id not in self._pending:
@@ -46,7 +50,9 @@ class Recorder(BatchWriter[SearchRecord]):
             self._is_urgent = True
             self._condition.notify_all()
             if not self._condition.wait_for(lambda: request_id not in self._pending, MAX_WAIT_S):
-                raise RecordPendingError(f"search {request_id} is not on record yet; ask again")
+                raise RecordPendingError(
+                    f"search {request_id} is not recorded yet; send the feedback again"
+                )
 
     def _insert(self, connection: Connection, batch: Sequence[SearchRecord]) -> None:
         record_requests(connection, batch, self._clients)
@@ -59,3 +65,23 @@ class Recorder(BatchWriter[SearchRecord]):
 
     def _reset_caches(self) -> None:
         self._clients.clear()
+
+
+def find_request_origin(request: Request) -> RequestOrigin:
+    """The trace, the tenant and the client of a request, as far as they are known.
+
+    The client is the key that was sent, else the address, together with the X-Client-ID that the
+    caller gives. The tenant is in `request.state.tenant` and a key that came in another way in
+    `request.state.token`, where something before has put them there.
+    """
+    keys = (request.headers[name] for name in KEY_HEADERS if name in request.headers)
+    key = getattr(request.state, "token", None) or next(keys, None)
+    address = request.client.host if request.client else ""
+    named = request.headers.get(CLIENT_HEADER, "")
+    client = f"{key or address}\n{named}"[:MAX_CLIENT_CHARS]
+    state = request.state
+    return RequestOrigin(
+        trace_id=getattr(state, "trace_id", None),
+        tenant=getattr(state, "tenant", None),
+        client=None if client == "\n" else client,
+    )
