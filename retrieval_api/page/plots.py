@@ -6,13 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from markupsafe import Markup
-
+from ragline.charts import Chart, Series, draw_bars, draw_clock, draw_lines
 from ragline.durations import format_duration
 from ragline.quality.figures import QualityFigures
 from ragline.quality.history import DailySearchStats, LatencyPercentiles, StoredEvaluation
 from ragline.status import Clock, SourceStatus
-from retrieval_api.page.charts import Chart, Series, draw_bars, draw_clock, draw_lines
 from retrieval_api.page.formatting import format_age, format_count
 
 STAGES = ("embed", "retrieve", "rerank", "total")
@@ -34,7 +32,7 @@ class ClockView:
 
     name: str
     state: str
-    bar: Markup
+    bar: str
     text: str
 
 

@@ -153,7 +153,7 @@ class BatchWriter(ABC, Generic[Row]):
             self._mark_done(batch)
 
     def _put_back(self, batch: Sequence[Row], error: Exception) -> None:
-        """Return a batch to the buffer for a retry. Drop all rows when the time to stop has passed."""
+        """Return a batch to the buffer for a retry. Drop all rows when it is time to stop."""
         with self._condition:
             # Some rows of the batch may be written or lost already.
             unwritten = [row for row in batch if self._key(row) in self._pending]

@@ -1,4 +1,4 @@
-"""The page's plots: round axes, points where the values are, and words for who cannot see them."""
+"""Charts have round axes, correct positions, escaped texts, and descriptions for screen readers."""
 
 from __future__ import annotations
 
@@ -9,19 +9,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
-from retrieval_api.page.charts import (
+from ragline.charts import (
+    BINS,
     BOTTOM,
     HEIGHT,
     TICKS,
     TOP,
     Series,
+    count_bins,
     draw_bars,
     draw_clock,
+    draw_histograms,
     draw_lines,
     find_axis_end,
     format_number,
 )
 
+SVG = "{http://www.w3.org/2000/svg}"
 HOSTILE = "<script>alert('1')</script>\"&"
 
 
@@ -45,7 +49,7 @@ def test_axis_is_long_enough_and_not_much_longer(largest: float, is_whole: bool)
     assert not is_whole or (top / TICKS).is_integer()
 
 
-def test_points_stand_where_their_values_are() -> None:
+def test_points_are_at_the_position_of_their_values() -> None:
     chart = draw_lines(
         "a", "Times", ["1", "2", "3"], [Series("ms", [0, None, 100])], x_label="day", y_label="ms"
     )
@@ -57,7 +61,7 @@ def test_points_stand_where_their_values_are() -> None:
     assert chart.rows == (("1", "0"), ("2", "–"), ("3", "100"))
 
 
-def test_plots_have_a_title_and_say_their_values() -> None:
+def test_charts_have_a_title_and_a_description_of_their_values() -> None:
     chart = draw_bars("b", "Clicks", [("1", 3.0), ("2", 1.0)], x_label="rank", y_label="clicks")
     svg = parse(chart.svg)
     assert svg.get("role") == "img"
@@ -65,14 +69,19 @@ def test_plots_have_a_title_and_say_their_values() -> None:
     assert [svg.findtext(tag) for tag in ("title", "desc")] == ["Clicks", "1: 3; 2: 1"]
 
 
-def test_clock_beyond_its_limit_is_another_colour_and_stays_on_its_rail() -> None:
-    kept, late = (parse(draw_clock("c", "t", overrun, 40.0, "words")) for overrun in (0.5, 30.0))
-    assert [rect.get("class") for rect in kept.iter("rect")] == ["rail", "fill", "usual", "limit"]
+def test_clock_over_its_limit_has_another_colour_and_ends_with_its_rail() -> None:
+    early, late = (parse(draw_clock("c", "t", overrun, 40.0, "words")) for overrun in (0.5, 30.0))
+    assert [rect.get("class") for rect in early.iter("rect")] == [
+        "rail",
+        "fill",
+        "usual",
+        "limit",
+    ]
     assert late[3].get("class") == "over"
     assert float(late[3].get("width")) == 100
 
 
-def test_names_cannot_leave_their_place() -> None:
+def test_texts_are_escaped() -> None:
     lines = [Series(HOSTILE, [1.0])]
     for svg in (
         draw_lines("d", HOSTILE, [HOSTILE], lines, x_label=HOSTILE, y_label=HOSTILE).svg,
@@ -84,7 +93,26 @@ def test_names_cannot_leave_their_place() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "said"), [(None, "–"), (0, "0"), (0.25, "0.25"), (12.345, "12.3"), (1234.5, "1,234")]
+    ("value", "text"), [(None, "–"), (0, "0"), (0.25, "0.25"), (12.345, "12.3"), (1234.5, "1,234")]
 )
-def test_numbers_are_short(value: float | None, said: str) -> None:
-    assert format_number(value) == said
+def test_numbers_are_short(value: float | None, text: str) -> None:
+    assert format_number(value) == text
+
+
+def test_every_value_is_in_a_bin_and_the_highest_in_the_last() -> None:
+    bins = count_bins([0, 1, 5, 10, 10], 0, 10)
+    assert sum(bins) == 5
+    assert bins[-1] == 2
+
+
+@pytest.mark.parametrize("values", [[7], [7, 7, 7], [-1.5, 2.25], list(range(500))])
+def test_histogram_is_valid_svg_with_a_bar_for_each_filled_bin(values: list[float]) -> None:
+    svg = parse(draw_histograms({"tokens": values}, "tokens"))
+    bars = [rect for rect in svg.iter(f"{SVG}rect") if "line" in rect.get("class", "")]
+    assert 1 <= len(bars) <= BINS
+
+
+def test_names_of_several_histograms_are_escaped() -> None:
+    svg = parse(draw_histograms({"a<b": [1], "c&d": [2]}, "x > y"))
+    texts = [text.text for text in svg.iter(f"{SVG}text")]
+    assert {"a<b", "c&d", "x > y"} <= set(texts)

@@ -1,0 +1,278 @@
+"""Charts as SVG: lines over time, bars, histograms, and clocks with their limits.
+
+The page embeds a chart in its HTML; its style sheet sets the colours by class. Dagster shows a
+histogram as an image, which contains its own styles. All texts are escaped here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from math import ceil, floor, log10
+
+WIDTH, HEIGHT = 480, 220
+LEFT, RIGHT, TOP, BOTTOM = 50, 8, 30, 40
+TICKS = 4
+MAX_DAY_LABELS = 5
+MAX_BAR_WIDTH = 48
+# The bar of a clock ends at this multiple of its limit.
+CLOCK_END = 1.25
+BINS = 30
+BIN_TICKS = 6
+LEGEND_WIDTH = 120
+
+# For an image, which the page's style sheet does not reach.
+_IMAGE_STYLE = (
+    "text{font:12px sans-serif;fill:#555}.grid{stroke:#ddd}"
+    ".line-1-fill{fill:#3b6fd4}.line-2-fill{fill:#e07b39}.line-3-fill{fill:#3a9d6b}"
+    ".line-4-fill{fill:#9d5bb5}.line-5-fill{fill:#b5a13a}"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One line: a value for each position on the x axis, None for a gap."""
+
+    name: str
+    values: Sequence[float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """A chart as an SVG element, with its legend and its values as a table."""
+
+    title: str
+    svg: str
+    legend: tuple[str, ...]
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def draw_lines(
+    name: str,
+    title: str,
+    positions: Sequence[str],
+    lines: Sequence[Series],
+    *,
+    x_label: str,
+    y_label: str,
+    top: float | None = None,
+) -> Chart:
+    """Lines over the same positions of the x axis. The y axis is from 0 to `top`.
+
+    Without `top`, the y axis ends above the largest value. `name` must be unique on the page.
+    """
+    values = [value for line in lines for value in line.values if value is not None]
+    scale = top or find_axis_end(max(values, default=0.0))
+    inner = _draw_axes(scale, x_label, y_label) + _label_positions(positions)
+    for number, line in enumerate(lines, start=1):
+        inner += _draw_line(number, line.values, scale)
+    return Chart(
+        title=title,
+        svg=_frame(name, title, "; ".join(map(_describe, lines)), inner),
+        legend=tuple(line.name for line in lines) if len(lines) > 1 else (),
+        columns=(x_label, *(line.name for line in lines)),
+        rows=tuple(
+            (position, *(format_number(line.values[index]) for line in lines))
+            for index, position in enumerate(positions)
+        ),
+    )
+
+
+def draw_bars(
+    name: str,
+    title: str,
+    bars: Sequence[tuple[str, float]],
+    *,
+    x_label: str,
+    y_label: str,
+    is_whole: bool = False,
+) -> Chart:
+    """Vertical bars with their labels. `is_whole`: the values are counts.
+
+    `name` must be unique on the page.
+    """
+    scale = find_axis_end(max((value for _, value in bars), default=0.0), is_whole=is_whole)
+    inner = _draw_axes(scale, x_label, y_label)
+    step = (WIDTH - LEFT - RIGHT) / max(len(bars), 1)
+    width = min(step * 0.6, MAX_BAR_WIDTH)
+    for index, (label, value) in enumerate(bars):
+        middle = LEFT + step * (index + 0.5)
+        inner += _draw_bar(1, middle - width / 2, width, value / scale)
+        inner += _text(middle, _y(value / scale) - 5, format_number(value), "value", "middle")
+        inner += _text(middle, HEIGHT - BOTTOM + 16, label, "tick", "middle")
+    text = "; ".join(f"{label}: {format_number(value)}" for label, value in bars)
+    rows = tuple((label, format_number(value)) for label, value in bars)
+    return Chart(title, _frame(name, title, text, inner), (), (x_label, y_label), rows)
+
+
+def draw_histograms(series: Mapping[str, Sequence[float]], x_label: str) -> str:
+    """Histograms over one x axis, as an image. Every series must have a value.
+
+    The bars of a series cover those of the series before it. Several series have a legend.
+    """
+    low = min(min(values) for values in series.values())
+    high = max(max(values) for values in series.values())
+    high = high if high > low else low + 1
+    counts = {name: count_bins(values, low, high) for name, values in series.items()}
+    scale = find_axis_end(max(max(bins) for bins in counts.values()), is_whole=True)
+    inner = _draw_axes(scale, x_label, "")
+    width = (WIDTH - LEFT - RIGHT) / BINS
+    for number, (name, bins) in enumerate(counts.items(), start=1):
+        for index, count in enumerate(bins):
+            if count:
+                inner += _draw_bar(number, LEFT + index * width + 1, width - 2, count / scale)
+        if len(counts) > 1:
+            x = LEFT + LEGEND_WIDTH * (number - 1)
+            inner += _text(x, TOP - 16, name, f"line-{number}-fill", "start")
+    for tick in range(BIN_TICKS):
+        ratio = tick / (BIN_TICKS - 1)
+        x = LEFT + ratio * (WIDTH - LEFT - RIGHT)
+        inner += _text(
+            x, HEIGHT - BOTTOM + 16, f"{low + ratio * (high - low):.4g}", "tick", "middle"
+        )
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{HEIGHT}">'
+        f'<style>{_IMAGE_STYLE}</style><rect width="100%" height="100%" fill="#fff"></rect>'
+        f"{inner}</svg>"
+    )
+
+
+def count_bins(values: Sequence[float], low: float, high: float) -> list[int]:
+    """How many values are in each of BINS equal parts of low…high. The last part contains high."""
+    bins = [0] * BINS
+    for value in values:
+        bins[min(int((value - low) / (high - low) * BINS), BINS - 1)] += 1
+    return bins
+
+
+def draw_clock(name: str, title: str, overrun: float, usual: float | None, text: str) -> str:
+    """A clock as a bar. `overrun` is the present wait, `usual` the p95 of past changes.
+
+    Both are multiples of the limit. A value beyond the end of the bar is drawn at its end.
+    """
+    limit = 100 / CLOCK_END
+    kind = "over" if overrun > 1 else "fill"
+    inner = '<rect class="rail" width="100" height="8" y="3" rx="1.5"></rect>'
+    inner += (
+        f'<rect class="{kind}" width="{_round(min(overrun * limit, 100))}" height="8" y="3" '
+        'rx="1.5"></rect>'
+    )
+    if usual is not None:
+        x = _round(min(usual * limit, 99))
+        inner += f'<rect class="usual" x="{x}" y="1.5" width="0.9" height="11"></rect>'
+    inner += f'<rect class="limit" x="{_round(limit)}" y="0" width="0.6" height="14"></rect>'
+    view = 'class="clock" viewBox="0 0 100 14" preserveAspectRatio="none"'
+    return _label_element(view, name, title, text, inner)
+
+
+def find_axis_end(largest: float, *, is_whole: bool = False) -> float:
+    """The end of an axis from 0 that is at least the largest value and has round ticks.
+
+    A tick is 1, 2, 2.5 or 5 times a power of ten; with `is_whole` a whole number.
+    """
+    least = max(largest / TICKS, 1.0 if is_whole else 0.0)
+    if least <= 0:
+        return 1.0
+    power = 10.0 ** floor(log10(least))
+    ticks = [step * power for step in (1, 2, 2.5, 5, 10)]
+    return TICKS * next(
+        tick
+        for tick in ticks
+        if tick >= least * (1 - 1e-9) and not (is_whole and tick != int(tick))
+    )
+
+
+def format_number(value: float | None) -> str:
+    """A value with three significant digits and separated thousands; a dash for None."""
+    if value is None:
+        return "–"
+    if abs(value) >= 100 or value == int(value):
+        return f"{value:,.0f}"
+    return f"{value:.3g}"
+
+
+def _frame(name: str, title: str, text: str, inner: str) -> str:
+    view = f'class="chart" viewBox="0 0 {WIDTH} {HEIGHT}"'
+    return _label_element(view, name, title, text or "no values", inner)
+
+
+def _label_element(view: str, name: str, title: str, text: str, inner: str) -> str:
+    """An SVG element with a title and a description for screen readers."""
+    id_ = escape(name)
+    return (
+        f'<svg {view} role="img" aria-labelledby="{id_}-title {id_}-text">'
+        f'<title id="{id_}-title">{escape(title)}</title>'
+        f'<desc id="{id_}-text">{escape(text)}</desc>{inner}</svg>'
+    )
+
+
+def _describe(line: Series) -> str:
+    values = [value for value in line.values if value is not None]
+    if not values:
+        return f"{line.name}: no values"
+    least, most, last = map(format_number, (min(values), max(values), values[-1]))
+    return f"{line.name}: from {least} to {most}, last {last}"
+
+
+def _draw_axes(scale: float, x_label: str, y_label: str) -> str:
+    inner = _text(4, TOP - 16, y_label, "axis", "start")
+    inner += _text(WIDTH - RIGHT, HEIGHT - 6, x_label, "axis", "end")
+    for tick in range(TICKS + 1):
+        y = _y(tick / TICKS)
+        inner += f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y}" y2="{y}"></line>'
+        inner += _text(LEFT - 8, y + 4, format_number(scale * tick / TICKS), "tick", "end")
+    return inner
+
+
+def _label_positions(positions: Sequence[str]) -> str:
+    every = max(ceil(len(positions) / MAX_DAY_LABELS), 1)
+    y = HEIGHT - BOTTOM + 16
+    return "".join(
+        _text(_x(index, len(positions)), y, positions[index], "tick", "middle")
+        for index in range(len(positions) - 1, -1, -every)
+    )
+
+
+def _draw_line(number: int, values: Sequence[float | None], scale: float) -> str:
+    points, path = "", ""
+    for index, value in enumerate(values):
+        if value is None:
+            continue
+        x, y = _x(index, len(values)), _y(value / scale)
+        is_continued = index > 0 and values[index - 1] is not None
+        path += f"{'L' if is_continued else 'M'}{x} {y}"
+        points += f'<circle class="line-{number}-fill" cx="{x}" cy="{y}" r="2.6"></circle>'
+    return f'<path class="line line-{number}" d="{path}"></path>{points}'
+
+
+def _draw_bar(number: int, x: float, width: float, ratio: float) -> str:
+    y = _y(ratio)
+    return (
+        f'<rect class="line-{number}-fill" x="{_round(x)}" y="{y}" width="{_round(width)}" '
+        f'height="{_round(HEIGHT - BOTTOM - y)}"></rect>'
+    )
+
+
+def _x(index: int, count: int) -> float:
+    """The x coordinate of one of `count` positions."""
+    width = WIDTH - LEFT - RIGHT - 36
+    return _round(LEFT + 18 + (width * index / (count - 1) if count > 1 else width / 2))
+
+
+def _y(ratio: float) -> float:
+    """The y coordinate of a value, given as a ratio of the axis."""
+    height = HEIGHT - TOP - BOTTOM
+    return _round(HEIGHT - BOTTOM - height * min(max(ratio, 0.0), 1.0))
+
+
+def _text(x: float, y: float, text: str, kind: str, anchor: str) -> str:
+    return (
+        f'<text x="{_round(x)}" y="{_round(y)}" class="{kind}" text-anchor="{anchor}">'
+        f"{escape(text)}</text>"
+    )
+
+
+def _round(value: float) -> float:
+    return round(value, 1)
