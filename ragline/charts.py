@@ -128,10 +128,9 @@ def draw_histograms(series: Mapping[str, Sequence[float]], x_label: str) -> str:
             inner += _text(x, TOP - 16, name, f"line-{number}-fill", "start")
     for tick in range(BIN_TICKS):
         ratio = tick / (BIN_TICKS - 1)
-        x = LEFT + ratio * (WIDTH - LEFT - RIGHT)
-        inner += _text(
-            x, HEIGHT - BOTTOM + 16, f"{low + ratio * (high - low):.4g}", "tick", "middle"
-        )
+        text = f"{low + ratio * (high - low):.4g}"
+        right = LEFT + ratio * (WIDTH - LEFT - RIGHT)
+        inner += _text(right, HEIGHT - BOTTOM + 16, text, "tick", "middle")
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{HEIGHT}">'
         f'<style>{_IMAGE_STYLE}</style><rect width="100%" height="100%" fill="#fff"></rect>'

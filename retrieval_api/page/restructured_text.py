@@ -17,6 +17,11 @@ from markupsafe import Markup
 from retrieval_api.page.markers import TextWriter, remove_markers, skip_chars
 from retrieval_api.page.rendered_blocks import Block, write_code, write_picture, write_table
 from retrieval_api.page.restructured_inline import Targets, find_targets, write_inline
+from retrieval_api.page.restructured_tables import (
+    find_columns,
+    find_grid_table,
+    find_simple_table,
+)
 
 MAX_DEPTH = 12
 _ADORNMENT = re.compile(r"([=\-~^\"'`#*+:.<>_])\1{2,}\s*$")
@@ -26,9 +31,6 @@ _FIELD = re.compile(r":([^:\s][^:]*):(?:\s+|$)")
 _HEADER = re.compile(r"([A-Z][\w-]*):(?:\s+|$)")
 _DIRECTIVE = re.compile(r"\.\. (?:\|[^|]+\| )?([A-Za-z][\w:+.-]*?)\s?::(?:\s+|$)")
 _NOTE = re.compile(r"\.\. (\[[^\]]+\])\s*")
-_SIMPLE_BORDER = re.compile(r"\s*={2,}(?:\s+={2,})+\s*$")
-_GAP = re.compile(r"(?<=\S)\s{3,}(?=\S)")
-_GRID_BORDER = re.compile(r"\s*\+(?:[-=]+\+)+\s*$")
 _OPTION = re.compile(r"\s*:[\w -]+:(?:\s|$)")
 _DOCTEST = re.compile(r">>> ?")
 _CODE_LINE = re.compile(
@@ -122,78 +124,18 @@ class _BlockReader:
         self.index += 2
         return html
 
-    def _take_simple_table(self) -> Markup | None:
-        """A table of `====` borders. A chunk may begin below the first border or end before one."""
-        ahead = self.bare[self.index : self.index + 2]
-        place = next((n for n, line in enumerate(ahead) if _SIMPLE_BORDER.match(line)), None)
-        if place is None:
-            return None
-        borders = [self.index] if place == 0 else [self.index - 1, self.index + 1]
-        end = self.index + place + 1
-        while end < len(self.bare):
-            if _SIMPLE_BORDER.match(self.bare[end]):
-                borders.append(end)
-                if end + 1 == len(self.bare) or not self.bare[end + 1].strip():
-                    break
-            end += 1
-        starts = [found.start() for found in re.finditer("=+", ahead[place])]
-        rows: list[list[str]] = []
-        for number in range(self.index, min(end + 1, len(self.lines))):
-            if number in borders or re.fullmatch(r"[-\s]*", self.bare[number]):
+    def _take_table(self) -> Markup | None:
+        for find in (find_simple_table, find_columns, find_grid_table):
+            table = find(self.lines, self.bare, self.index)
+            if table is None:
                 continue
-            cells = _slice_columns(self.lines[number], starts)
-            if rows and not remove_markers(cells[0]).strip():
-                rows[-1] = [_join(*pair) for pair in zip(rows[-1], cells, strict=True)]
-            else:
-                rows.append(cells)
-        self.index = end + 1
-        return self._write_rows(rows, has_header=len(borders) > 2)
-
-    def _take_columns(self) -> Markup | None:
-        """Lines of a table whose borders are in other chunks: as many wide gaps in each."""
-        end = self.index
-        count = len(_GAP.split(self.bare[end]))
-        while end < len(self.bare) and count > 1 and len(_GAP.split(self.bare[end])) == count:
-            end += 1
-        is_closed = end < len(self.bare) and _SIMPLE_BORDER.match(self.bare[end])
-        is_alone = end == len(self.bare) or not self.bare[end].strip()
-        if end - self.index < 2 or not (is_closed or is_alone):
-            return None
-        rows = [_GAP.split(line.strip()) for line in self.lines[self.index : end]]
-        self.index = end + 1 if is_closed else end
-        return self._write_rows(rows, has_header=False)
-
-    def _take_grid_table(self) -> Markup | None:
-        if not _GRID_BORDER.match(self.bare[self.index]):
-            return None
-        end = self.index
-        while end < len(self.bare) and self.bare[end].lstrip()[:1] in ("+", "|"):
-            end += 1
-        border = self.bare[self.index]
-        lines = range(self.index, end)
-        if any(_GRID_BORDER.match(self.bare[n]) and _shape(self.bare[n]) != _shape(border)
-               for n in lines):  # fmt: skip
-            return self._take_listing(end)  # cells that span others
-        starts = [place + 1 for place, sign in enumerate(border) if sign == "+"][:-1]
-        rows: list[list[str]] = []
-        has_header = False
-        is_new = True
-        for number in lines:
-            if _GRID_BORDER.match(self.bare[number]):
-                has_header |= "=" in self.bare[number]
-                is_new = True
-                continue
-            cells = [_strip_cell(cell) for cell in _slice_columns(self.lines[number], starts)]
-            if is_new:
-                rows.append(cells)
-            else:
-                rows[-1] = [_join(*pair) for pair in zip(rows[-1], cells, strict=True)]
-            is_new = False
-        self.index = end
-        return self._write_rows(rows, has_header=has_header)
-
-    def _write_rows(self, rows: Sequence[Sequence[str]], *, has_header: bool) -> Markup:
-        return write_table(rows, self.writer, has_header=has_header, write_cell=self._inline)
+            if table.rows is None:
+                return self._take_listing(table.end)
+            self.index = table.end
+            return write_table(
+                table.rows, self.writer, has_header=table.has_header, write_cell=self._inline
+            )
+        return None
 
     def _take_explicit(self) -> Markup | None:
         """Take `.. `: a directive, a note's text, a link's target or a comment."""
@@ -408,9 +350,7 @@ class _BlockReader:
         return Markup("\n").join(block.html for block in reader.read())
 
     _TAKERS = (
-        _take_simple_table,
-        _take_columns,
-        _take_grid_table,
+        _take_table,
         _take_heading,
         _take_explicit,
         _take_fields,
@@ -430,40 +370,6 @@ def _open_numbers(mark: str) -> str:
         return "<ol>"
     kind = "a" if sign.islower() else "A"
     return f'<ol type="{kind}" start="{ord(sign.lower()) - ord("a") + 1}">'
-
-
-def _slice_columns(line: str, starts: Sequence[int]) -> list[str]:
-    """The cells of a marked line, each from its column's start to the next column's."""
-    cells, rest, position = [], line, 0
-    for bound in starts[1:]:
-        cell = _take_visible(rest, bound - position)
-        cells.append(cell.strip())
-        rest, position = rest[len(cell) :], bound
-    return [*cells, rest.strip()]
-
-
-def _take_visible(text: str, count: int) -> str:
-    """The beginning of a marked text with so many characters, signs not counted."""
-    position = 0
-    while count > 0 and position < len(text):
-        if remove_markers(text[position]):
-            count -= 1
-        position += 1
-    while position < len(text) and not remove_markers(text[position]):
-        position += 1
-    return text[:position]
-
-
-def _strip_cell(cell: str) -> str:
-    return cell.strip().removesuffix("|").removeprefix("|").strip()
-
-
-def _join(first: str, second: str) -> str:
-    return f"{first} {second}" if first and second else first or second
-
-
-def _shape(border: str) -> str:
-    return border.strip().replace("=", "-")
 
 
 def _dedent(lines: Sequence[str], least: int | None = None) -> list[str]:
