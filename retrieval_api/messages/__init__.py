@@ -1,4 +1,4 @@
-"""What the service is asked and what it answers, with bounds and examples.
+"""The messages of the API: the bodies of requests and responses, with limits and examples.
 
-These models are the OpenAPI document; what goes wrong is in `retrieval_api.problems`.
+The OpenAPI document is made from these models. Problems are in `retrieval_api.problems`.
 """

@@ -1,4 +1,4 @@
-"""Collections, their sources, and how fresh they are."""
+"""Collections, their sources, and their freshness."""
 
 from __future__ import annotations
 
@@ -11,23 +11,25 @@ from retrieval_api.messages.fields import ResponseModel
 
 
 class SourceState(ResponseModel):
-    """A source of a collection, how long ago it was read to its end, and its latest sync."""
+    """A source of a collection, the age of its last complete listing, and its last sync."""
 
     name: str
     kind: str
     listed_at: datetime | None
     age_seconds: float | None = Field(description="Time since listed_at.")
-    last_run_id: str | None = Field(description="Its latest sync; null before the first.")
+    last_run_id: str | None = Field(description="The last sync; null before the first.")
     last_started_at: datetime | None
-    last_finished_at: datetime | None = Field(description="Null while it runs or if it failed.")
+    last_finished_at: datetime | None = Field(
+        description="Null while the sync runs, and if it failed."
+    )
 
 
 class CollectionState(ResponseModel):
-    """A collection, and what its live index holds."""
+    """A collection, and the size of its live index."""
 
     name: str
     embedding_model: str | None = Field(
-        description="The live index's model, before the first sync the configured one."
+        description="The model of the live index. Before the first sync: the configured model."
     )
     generation: int | None = Field(description="The live index; null before the first sync.")
     promoted_at: datetime | None
@@ -37,16 +39,16 @@ class CollectionState(ResponseModel):
 
 
 class Collections(ResponseModel):
-    """Every collection that can be named in a search, by name."""
+    """The collections that the caller can search, sorted by name."""
 
     collections: list[CollectionState]
 
 
 class ClockReadings(ResponseModel):
-    """How long changes took in the last 30 days, from the source's change to its effect."""
+    """The durations of changes in the last 30 days: from the change to its effect on searches."""
 
     count: int
-    late: int = Field(description="How many took longer than declared.")
+    late: int = Field(description="The number of changes that took longer than the limit.")
     p50_seconds: float | None
     p95_seconds: float | None
     p99_seconds: float | None
@@ -54,76 +56,85 @@ class ClockReadings(ResponseModel):
 
 
 class Clock(ResponseModel):
-    """A declared time, and whether it is kept."""
+    """One of a source's two clocks: its limit, and the longest wait now."""
 
-    within_seconds: float = Field(description="What the configuration declares.")
-    waiting_seconds: float = Field(description="The longest that anything waits now.")
+    within_seconds: float = Field(description="The limit in the configuration.")
+    waiting_seconds: float = Field(description="The longest wait of a change now.")
     state: Literal["kept", "late", "unproven"] = Field(
-        description="`unproven`: nothing is known to wait, but nobody looked within that time."
+        description="`kept`: no change waits longer than the limit. `late`: a change does. "
+        "`unproven`: no change is known to wait, but the source was not checked within the limit."
     )
     readings: ClockReadings
 
 
 class HeldRemovals(ResponseModel):
-    """Removals that wait for somebody's word, because too many came at once."""
+    """Removals that wait for an operator's confirmation, because a listing lacked many documents."""
 
     count: int
     since: datetime
-    documents: list[str] = Field(description="The first of them, by id.")
+    documents: list[str] = Field(description="The ids of the first held documents.")
 
 
 class SyncProof(ResponseModel):
-    """The last comparison of source, ledger and index."""
+    """The last sync proof: a comparison of source, ledger and index."""
 
     proven_at: datetime
     holds: bool
-    is_listed: bool = Field(description="Whether the source itself was asked.")
+    is_listed: bool = Field(description="Whether the proof includes a listing of the source.")
     documents: int
-    hashed_documents: int = Field(description="Read from the source and compared by SHA-256.")
+    hashed_documents: int = Field(
+        description="Documents that were read from the source and compared by SHA-256."
+    )
     entries: int
     largest_unseen_ratio: float = Field(
-        description="At most this share differs unseen, with a confidence of 95 %."
+        description="With a confidence of 95 %, at most this ratio of documents differs unnoticed."
     )
     difference_count: int
 
 
 class Alarm(ResponseModel):
-    """Something that somebody has to look at: one for each trouble, gone when that is over."""
+    """A condition that an operator must act on. The alarm ends when the condition ends."""
 
-    name: str = Field(description="The kind of trouble, such as `source_unreachable`.")
+    name: str = Field(description="The kind of alarm, such as `source_unreachable`.")
     severity: Literal["error", "warning"]
     collection: str
-    source: str | None = Field(description="Null where the whole collection is concerned.")
-    documents: list[str] = Field(description="The first few documents concerned, by id.")
+    source: str | None = Field(description="Null when the alarm concerns the whole collection.")
+    documents: list[str] = Field(
+        description="The ids of the first documents that the alarm concerns."
+    )
     cause: str
     remedy: str = Field(description="What to do.")
-    since: datetime | None = Field(description="When it began, as far as that is known.")
-    runbook: str = Field(description="The page of the repository that says more.")
-    text: str = Field(description="All of it in one sentence, as in `alarms`.")
+    since: datetime | None = Field(description="When the condition began, if known.")
+    runbook: str = Field(description="The path of the runbook in the repository.")
+    text: str = Field(description="The alarm in one sentence, as in `alarms`.")
 
 
 class SourceFreshness(ResponseModel):
-    """One source: when it was seen last, how its clocks stand, what is wrong."""
+    """One source: its last listing, its clocks, its held removals and its alarms."""
 
     source: str
-    listed_at: datetime | None = Field(description="When it was last listed to its end.")
-    proven_at: datetime | None = Field(description="When it was last seen to be as it is here.")
+    listed_at: datetime | None = Field(description="The time of the last complete listing.")
+    proven_at: datetime | None = Field(
+        description="When the source was last known to be unchanged since its listing."
+    )
     unreachable_since: datetime | None
-    visible: Clock = Field(description="From a change to its being found.")
-    forgotten: Clock = Field(description="From a removal to its being found no more.")
+    visible: Clock = Field(description="From a change in the source until searches show it.")
+    forgotten: Clock = Field(
+        description="From a removal in the source until searches no longer show the document."
+    )
     held: HeldRemovals | None
     proof: SyncProof | None
-    alarms: list[str] = Field(description="What somebody has to look at, in words.")
-    alarm_details: list[Alarm] = Field(description="The same, field by field.")
+    alarms: list[str] = Field(description="The alarms of the source, one sentence each.")
+    alarm_details: list[Alarm] = Field(description="The same alarms, with their fields.")
 
 
 class Freshness(ResponseModel):
-    """How fresh a collection is. `alarms` are its own; those of a source stand with the source."""
+    """The freshness of a collection. The alarms of a source are in `sources`."""
 
     collection: str
     is_fresh: bool = Field(
-        description="Every source was synced and looked at within its clocks; none has an alarm."
+        description="True when both clocks of every source are within their limits and no source has an alarm."
     )
     sources: list[SourceFreshness]
-    alarms: list[str] = Field(description="What concerns the whole collection, in words.")
-    alarm_details: list[Alarm] = Field(description="The same, field by field.")
+    alarms: list[str] = Field(description="The alarms of the whole collection.")
+    alarm_details: list[Alarm] = Field(description="The same alarms, with their fields.")

@@ -1,4 +1,4 @@
-"""Why a document is a hit of a search, or is not."""
+"""Explanations of why a document is a hit or not."""
 
 from __future__ import annotations
 
@@ -12,21 +12,22 @@ from retrieval_api.messages.search import SearchBody
 
 
 class ExplainBody(SearchBody):
-    """A search, and the document that is asked about."""
+    """A search, and the document to explain."""
 
-    document_id: Identifier = Field(description="The document's name within its source.")
+    document_id: Identifier = Field(description="The document's id within its source.")
     source: Identifier | None = Field(
-        default=None, description="Its source, where several have a document of that id."
+        default=None,
+        description="The document's source. Required when several sources have a document with this id.",
     )
 
 
 class DocumentState(ResponseModel):
-    """A document as the ledger has it."""
+    """A document's row in the ledger."""
 
     state: str
-    chunks: int = Field(description="How many are served.")
+    chunks: int = Field(description="The number of chunks in the live index.")
     error_name: str | None
-    error: str | None = Field(description="Why it could not be read the last time.")
+    error: str | None = Field(description="The error of the last attempt to read the document.")
     attempts: int
     next_attempt_at: datetime | None
     noticed_at: datetime
@@ -35,15 +36,17 @@ class DocumentState(ResponseModel):
 
 
 class Obstacle(ResponseModel):
-    """A limit of the search that keeps all chunks of the document out."""
+    """A condition of the search that excludes all chunks of the document."""
 
     limit: Literal["principals", "filter", "max_age", "min_generation"]
-    place: str | None = Field(description="Of a filter: where the condition is in it.")
-    condition: JsonValue = Field(description="What is not satisfied.")
+    place: str | None = Field(
+        description="For a filter: the path of the condition within the filter."
+    )
+    condition: JsonValue = Field(description="The condition that no chunk satisfies.")
 
 
 class BestChunk(ResponseModel):
-    """The chunk of the document that came furthest."""
+    """The document's best chunk: the one that reached the last stage with the best rank."""
 
     entry_id: int
     ordinal: int
@@ -55,31 +58,36 @@ class BestChunk(ResponseModel):
 
 
 class StageRank(ResponseModel):
-    """The best chunk in one stage of the search."""
+    """The rank of the document's best chunk in one stage of the search."""
 
     stage: Literal["vector", "keyword", "first_fusion", "fusion", "reranking", "answer"]
     rank: int | None = Field(
-        description="From 1, among all that the search may answer with; null: it was not seen."
+        description="The rank, from 1, among all entries that the search may return. "
+        "Null when the stage did not see the chunk."
     )
     score: float | None
-    part: float | None = Field(description="What the stage gave to the score after it.")
-    last_rank: int | None = Field(description="The last rank that goes on to the next stage.")
+    part: float | None = Field(
+        description="The stage's contribution to the score of the next stage."
+    )
+    last_rank: int | None = Field(description="The last rank that reaches the next stage.")
 
 
 class QueryWord(ResponseModel):
-    """A word of the query, and who has it."""
+    """A word of the query, and where it occurs."""
 
     word: str
-    entry_count: int = Field(description="How many chunks of the index have it.")
-    is_in_document: bool = Field(description="It has the word itself, in one of its forms.")
+    entry_count: int = Field(description="The number of chunks in the index that contain the word.")
+    is_in_document: bool = Field(
+        description="Whether the document contains the word in one of its forms."
+    )
     is_in_chunk: bool
     parts: list[str] = Field(
-        [], description="Parts that the document has of a word that it does not have itself."
+        [], description="When the document lacks the word: the parts of it that it contains."
     )
 
 
 class DocumentExplanation(ResponseModel):
-    """Why a document is a hit of a search, or is not."""
+    """The explanation of why a document is a hit or not."""
 
     collection: str
     generation: int
@@ -87,7 +95,7 @@ class DocumentExplanation(ResponseModel):
     document_id: str
     title: str | None
     is_hit: bool
-    rank: int | None = Field(description="The rank of its first hit.")
+    rank: int | None = Field(description="The rank of the document's first hit.")
     reason: Literal[
         "hit",
         "not_indexed",
@@ -101,15 +109,19 @@ class DocumentExplanation(ResponseModel):
         "reranked",
         "top_k",
     ]
-    answer: str = Field(description="The reason in one sentence, with what would have to change.")
+    answer: str = Field(
+        description="The reason in one sentence, with the change that would make the document a hit."
+    )
     document: DocumentState
     obstacles: list[Obstacle]
     best_chunk: BestChunk | None
     stages: list[StageRank]
     words: list[QueryWord]
-    missing_words: list[str] = Field(description="Words of the query that the document lacks.")
+    missing_words: list[str] = Field(
+        description="Words of the query that the document does not contain."
+    )
     top_k: int
     last_hit_score: float | None
     left_out_chunks: int = Field(
-        description="Chunks that would be hits if `max_per_document` did not keep them out."
+        description="Chunks that are not hits only because of `max_per_document`."
     )

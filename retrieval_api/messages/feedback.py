@@ -1,4 +1,4 @@
-"""What a person did with a hit, or thought of it."""
+"""Feedback on a hit: a person's action, or opinion."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from retrieval_api.messages.fields import Identifier, ResponseModel, RowId, Stri
 
 
 class FeedbackBody(StrictModel):
-    """What a person did with one hit of a search, or thought of it."""
+    """A person's action on one hit of a search, or opinion of it."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -28,26 +28,26 @@ class FeedbackBody(StrictModel):
     request_id: Annotated[
         Identifier,
         Field(
-            description="The request_id that the search answered.",
+            description="The `request_id` of the search's response.",
             examples=["6f1c2a34-0e3e-4c5e-9a8e-7e1f5d0c9b11"],
         ),
     ]
     document_id: Annotated[Identifier, Field(examples=["policies/leave.md"])] | None = Field(
-        default=None, description="The document among the hits; its first hit is meant."
+        default=None, description="The document. The feedback is on its first hit."
     )
     entry_id: RowId | None = Field(
         default=None,
-        description="The hit itself, by its receipt. One of both names must be given.",
+        description="The `entry_id` in the hit's receipt. Send `document_id`, `entry_id` or both.",
     )
-    # Not optional: null is not the same as nothing.
+    # Not `None | …`: null in the body is an error, and a missing field is not.
     kind: FeedbackKind = Field(
         default=cast("FeedbackKind", None),
-        description="`useful` and `not_useful` are verdicts, of which the last one stands; "
-        "`click` and `answer_used` say what was done.",
+        description="`useful` and `not_useful` are opinions: the last one replaces earlier ones. "
+        "`click` and `answer_used` are actions.",
     )
     useful: bool = Field(
         default=cast("bool", None),
-        description="In place of `kind`: true for `useful`, false for `not_useful`.",
+        description="Instead of `kind`: true for `useful`, false for `not_useful`.",
     )
 
     @model_validator(mode="after")
@@ -61,18 +61,18 @@ class FeedbackBody(StrictModel):
 
     @property
     def stated_kind(self) -> FeedbackKind:
-        """What is said, whichever way it was written."""
+        """The kind of the feedback, from `kind` or from `useful`."""
         if "kind" in self.model_fields_set:
             return self.kind
         return "useful" if self.useful else "not_useful"
 
 
 class RecordedFeedback(ResponseModel):
-    """The feedback as it is on record now. What was written as `useful` is answered so."""
+    """The feedback as it is stored. `useful` is set when the request used `useful`."""
 
     request_id: UUID
     document_id: str
     entry_id: int | None = None
     kind: FeedbackKind | None = None
-    rank: int | None = Field(default=None, description="The hit's place in the answer, from 1.")
+    rank: int | None = Field(default=None, description="The hit's rank in the response, from 1.")
     useful: bool | None = None

@@ -1,4 +1,4 @@
-"""What messages of several kinds are made of."""
+"""Base classes, types and validators that several messages use."""
 
 from __future__ import annotations
 
@@ -20,31 +20,31 @@ from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
 MAX_QUERY_CHARS = 8_000
 MAX_ID_CHARS = 4_096
-# A name that is longer is no misspelt one.
+# No correction is suggested for a longer name.
 MAX_NAME_CHARS = 100
-# Up to here every reader of JSON keeps a whole number exact.
+# The largest whole number that every JSON parser reads exactly.
 MAX_ROW_ID = 2**53 - 1
 
 
 def refuse_blank(text: str) -> str:
-    """A validator: white space alone is nothing."""
+    """A validator that refuses a text of only white space."""
     if not text.strip():
-        raise PydanticCustomError("blank", "must hold something other than white space")
+        raise PydanticCustomError("blank", "must contain something other than white space")
     return text
 
 
 def _refuse_nul(text: str) -> str:
     if "\0" in text:
-        raise PydanticCustomError("nul", "must not hold the character U+0000")
+        raise PydanticCustomError("nul", "must not contain the character U+0000")
     return text
 
 
 def _read_whole_number(value: object) -> object:
-    """To JSON, 18.0 is the same number as 18."""
+    """18.0 as 18: in JSON, both are the same number."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-# Bounds stand before it in an annotation: after it, the OpenAPI document would not tell of them.
+# In an annotation, bounds come before it. After it, the OpenAPI document would not contain them.
 WHOLE_NUMBER = BeforeValidator(_read_whole_number)
 Count = Annotated[int, Field(ge=1), WHOLE_NUMBER]
 RowId = Annotated[int, Field(ge=1, le=MAX_ROW_ID), WHOLE_NUMBER]
@@ -53,8 +53,8 @@ Query = Annotated[
     Field(
         min_length=1,
         max_length=MAX_QUERY_CHARS,
-        description="What is looked for, in the words of a person. "
-        "What the embedding model cannot read any more is cut off at its end.",
+        description="The query, in a person's words. "
+        "A query that is too long for the embedding model is truncated at its end.",
         examples=["how do I request parental leave?"],
     ),
     AfterValidator(refuse_blank),
@@ -71,9 +71,9 @@ Identifier = Annotated[
 
 
 class StrictModel(BaseModel):
-    """Strict: a number in quotes or a misspelt field is an error and not a guess.
+    """A request message. A number in quotes or an unknown field is an error.
 
-    What is said of a field that there is not names the one that was probably meant.
+    The error of an unknown field suggests the most similar known field.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True)
@@ -94,14 +94,14 @@ class StrictModel(BaseModel):
 
 
 def _is_unknown(fault: ErrorDetails) -> bool:
-    """Whether a fault is an unknown field of the message itself, not of one within it."""
+    """Whether a fault is an unknown field of this message, and not of a nested message."""
     return fault["type"] == "extra_forbidden" and len(fault["loc"]) == 1
 
 
 def _reword(fault: ErrorDetails, known: Sequence[str]) -> InitErrorDetails:
-    """The fault once more; of an unknown field it says which was probably meant."""
+    """The same fault. The message of an unknown field suggests a known field."""
     text = _suggest(str(fault["loc"][0]), known) if _is_unknown(fault) else fault["msg"]
-    # Braces would be read as names of the context.
+    # Pydantic reads braces as names of context values.
     template = text.replace("{", "{{").replace("}", "}}")
     kind = PydanticCustomError(fault["type"], template)
     return InitErrorDetails(type=kind, loc=fault["loc"], input=fault["input"])
@@ -110,10 +110,10 @@ def _reword(fault: ErrorDetails, known: Sequence[str]) -> InitErrorDetails:
 def _suggest(name: str, known: Sequence[str]) -> str:
     close = difflib.get_close_matches(name.lower()[:MAX_NAME_CHARS], known, n=1)
     hint = f"; did you mean {close[0]}?" if close else ""
-    return f"there is no such field{hint or '; there are: ' + ', '.join(known)}"
+    return f"unknown field{hint or '; known: ' + ', '.join(known)}"
 
 
 class ResponseModel(BaseModel):
-    """Made of anything that has attributes of these names."""
+    """A response message, made from any object with attributes of the same names."""
 
     model_config = ConfigDict(from_attributes=True)

@@ -1,4 +1,4 @@
-"""Whether the service is there and ready."""
+"""The health of the service."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from retrieval_api.messages.fields import ResponseModel
 
 
 class Alive(ResponseModel):
-    """The process answers."""
+    """The process runs."""
 
     status: Literal["alive"] = "alive"
 
 
 class Ready(ResponseModel):
-    """Searches can be answered; those that need a model that failed cannot."""
+    """The service answers searches, except those that need a model that failed to load."""
 
     status: Literal["ready"] = "ready"
     parts: dict[str, Literal["ready"]] = Field(examples=[{"database": "ready", "model": "ready"}])
     failed_model_count: int | None = Field(
         default=None,
-        description="Embedding models that could not be loaded, if any; the log says which.",
+        description="The number of embedding models that failed to load. The log names them.",
     )

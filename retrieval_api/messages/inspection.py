@@ -1,4 +1,4 @@
-"""What lies behind hits: documents with their chunks, and receipts explained."""
+"""Documents with their chunks, lists of documents, and explained receipts."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from retrieval_api.messages.search import Receipt
 
 
 class Chunk(ResponseModel):
-    """One chunk of a document. Chunks may overlap; the offsets say how far."""
+    """One chunk of a document. Chunks may overlap, as their offsets show."""
 
-    ordinal: int = Field(description="From 0, in the document's order.")
+    ordinal: int = Field(description="The position in the document, from 0.")
     text: str
     heading_path: list[str]
     page: int | None
@@ -24,7 +24,7 @@ class Chunk(ResponseModel):
 
 
 class ServedDocument(ResponseModel):
-    """A document as its collection serves it."""
+    """A document as searches return it."""
 
     collection: str
     source: str
@@ -36,7 +36,7 @@ class ServedDocument(ResponseModel):
 
 
 class ListedDocument(ResponseModel):
-    """A document of a collection, as the ledger has it."""
+    """A document of a collection, as the ledger describes it."""
 
     source: str
     document_id: str
@@ -48,23 +48,25 @@ class ListedDocument(ResponseModel):
     source_version: str
     source_changed_at: datetime | None
     visible_at: datetime | None
-    chunks: int = Field(description="How many are served.")
+    chunks: int = Field(description="The number of chunks in the live index.")
 
 
 class Documents(ResponseModel):
-    """A page of a collection's documents, by source and id."""
+    """A page of a collection's documents, sorted by source and id."""
 
     collection: str
     documents: list[ListedDocument]
-    next: str | None = Field(description="Send it as `after` for the next page; null at the end.")
+    next: str | None = Field(
+        description="Send this as `after` to get the next page. Null on the last page."
+    )
 
 
 class ExplainedReceipt(ResponseModel):
-    """What lies behind a hit: the document, the run, and the settings that made it."""
+    """The document, the run and the settings that produced a hit."""
 
     receipt: Receipt
     is_current: bool = Field(
-        description="Searches answer with it, and its source was last seen to hold just this."
+        description="Whether searches still return this entry and the source still lists this version."
     )
     collection: str
     source: str
@@ -74,7 +76,7 @@ class ExplainedReceipt(ResponseModel):
     media_type: str | None
     metadata: dict[str, Any]
     document_state: str | None
-    listed_version: str | None = Field(description="What the source was last seen to hold.")
+    listed_version: str | None = Field(description="The version in the last listing of the source.")
     listed_content_hash: str | None
     visible_at: datetime | None
     generation_state: str

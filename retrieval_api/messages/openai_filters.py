@@ -1,7 +1,6 @@
-"""OpenAI's filters of a vector-store search, and the same as a filter of Ragline's own search.
+"""Filters of OpenAI's vector-store search, and their translation to Ragline's filters.
 
-OpenAI compares attributes; here an attribute is a key of a document's metadata, but for those
-that name something every document has.
+An attribute of OpenAI's filter is a key of a document's metadata, or one of `DOCUMENT_FIELDS`.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from retrieval_api.messages.fields import Identifier, StrictModel
 MAX_CONDITIONS = 100
 MAX_VALUES = 1_000
 METADATA_PREFIX = "metadata."
-OWN_FIELDS = frozenset(
+DOCUMENT_FIELDS = frozenset(
     {
         "source",
         "document_id",
@@ -30,14 +29,14 @@ OWN_FIELDS = frozenset(
         "indexed_at",
     }
 )
-_OF_LISTS = ("in", "nin")
-_OF_ORDER = ("gt", "gte", "lt", "lte")
+_LIST_OPERATORS = ("in", "nin")
+_ORDER_OPERATORS = ("gt", "gte", "lt", "lte")
 
 Scalar = str | bool | int | float
 
 
-def _pair(operators: Sequence[str], *kinds: str) -> JsonDict:
-    """What a value must be, in a JSON schema, where the operator is one of these."""
+def _describe_comparison(operators: Sequence[str], *kinds: str) -> JsonDict:
+    """The JSON schema of a comparison: the allowed types of the value for these operators."""
     return {"properties": {"type": {"enum": [*operators]}, "value": {"type": [*kinds]}}}
 
 
@@ -46,39 +45,39 @@ class _Part(StrictModel):
 
 
 class Comparison(_Part):
-    """One attribute held against a value, or against a list of them."""
+    """One attribute compared with a value, or with a list of values."""
 
     model_config = ConfigDict(
         json_schema_extra={
             "oneOf": [
-                _pair(("eq", "ne"), "string", "boolean", "number"),
-                _pair(_OF_ORDER, "string", "number"),
-                _pair(_OF_LISTS, "array"),
+                _describe_comparison(("eq", "ne"), "string", "boolean", "number"),
+                _describe_comparison(_ORDER_OPERATORS, "string", "number"),
+                _describe_comparison(_LIST_OPERATORS, "array"),
             ]
         }
     )
 
     type: Literal["eq", "ne", "gt", "gte", "lt", "lte", "in", "nin"]
     key: Identifier = Field(
-        description="A key of the metadata, or one of " + ", ".join(sorted(OWN_FIELDS)) + ".",
+        description="A key of the metadata, or one of " + ", ".join(sorted(DOCUMENT_FIELDS)) + ".",
         examples=["year"],
     )
     value: Scalar | Annotated[list[Scalar], Field(max_length=MAX_VALUES)]
 
     @model_validator(mode="after")
     def _check_value(self) -> Comparison:
-        if isinstance(self.value, list) != (self.type in _OF_LISTS):
-            kind = "a list" if self.type in _OF_LISTS else "a single value"
+        if isinstance(self.value, list) != (self.type in _LIST_OPERATORS):
+            kind = "a list" if self.type in _LIST_OPERATORS else "a single value"
             raise PydanticCustomError(
                 "value", "{type} compares with {kind}", {"type": self.type, "kind": kind}
             )
-        if self.type in _OF_ORDER and isinstance(self.value, bool):
+        if self.type in _ORDER_OPERATORS and isinstance(self.value, bool):
             raise PydanticCustomError("value", "true and false have no order")
         return self
 
 
 class Compound(_Part):
-    """Filters of which all must hold, or any."""
+    """Several filters: with `and`, all must be true; with `or`, at least one."""
 
     type: Literal["and", "or"]
     filters: list[Filter] = Field(min_length=1, max_length=MAX_CONDITIONS)
@@ -87,14 +86,14 @@ class Compound(_Part):
 Filter = Annotated[Comparison | Compound, Field(discriminator="type")]
 
 
-def translate_filter(asked: Comparison | Compound) -> dict[str, Any]:
+def translate_filter(condition: Comparison | Compound) -> dict[str, Any]:
     """The same condition in the grammar of `filter` in `POST /v1/search`."""
-    if isinstance(asked, Compound):
-        return {asked.type: [translate_filter(part) for part in asked.filters]}
-    return {map_field(asked.key): {asked.type: asked.value}}
+    if isinstance(condition, Compound):
+        return {condition.type: [translate_filter(part) for part in condition.filters]}
+    return {map_field(condition.key): {condition.type: condition.value}}
 
 
 def map_field(key: str) -> str:
-    """What an attribute is called in a search; a key that says `metadata.` is taken as it is."""
-    is_whole = key in OWN_FIELDS or key.startswith(METADATA_PREFIX)
+    """The field of Ragline's filter for an attribute. A key that begins with `metadata.` is kept."""
+    is_whole = key in DOCUMENT_FIELDS or key.startswith(METADATA_PREFIX)
     return key if is_whole else METADATA_PREFIX + key

@@ -1,7 +1,7 @@
-"""OpenAI's shapes of a vector-store search, of vector stores and of embeddings.
+"""OpenAI's messages for vector stores, their searches, and embeddings.
 
-A vector store is a collection here, a file is a document, and a result is a hit. Filters are in
-`openai_filters`. As some clients send it, null stands for what is left out.
+A vector store is a collection, a file is a document, and a result is a hit. Filters are in
+`openai_filters`. Some clients send null for a missing field, so null means the default.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ MAX_RESULTS = 50
 MAX_INPUTS = 2_048
 MAX_STORES = 100
 
-_IGNORED = "Taken for the sake of clients that send it, and not used."
+_IGNORED = "Accepted for compatibility, and ignored."
 
 
 def _as_list(value: object) -> object:
@@ -32,18 +32,19 @@ def _texts_schema(most: int) -> WithJsonSchema:
 
 
 class RankingOptions(StrictModel):
-    """How the results are put in order."""
+    """How the results are ranked."""
 
     ranker: Literal["none", "auto", "default-2024-11-15", "default_2024_08_21"] | None = Field(
-        default=None, description="All but `none` reorder the first hits; null is `none`."
+        default=None,
+        description="Every value except `none` reranks the first hits. Null means `none`.",
     )
     score_threshold: float | None = Field(
-        default=None, ge=0, le=1, description="Results with a smaller score are left out."
+        default=None, ge=0, le=1, description="Results with a lower score are not returned."
     )
 
 
 class VectorStoreSearchBody(StrictModel):
-    """A question to a collection, in OpenAI's shape."""
+    """A search of a collection, in OpenAI's format."""
 
     query: Annotated[
         list[Query],
@@ -52,19 +53,19 @@ class VectorStoreSearchBody(StrictModel):
         _texts_schema(MAX_QUERIES),
     ]
     max_num_results: Annotated[int, Field(ge=1, le=MAX_RESULTS), WHOLE_NUMBER] | None = Field(
-        default=None, description="10 without it."
+        default=None, description="The maximum number of results. Default: 10."
     )
     filters: Filter | None = None
     ranking_options: RankingOptions | None = None
     rewrite_query: bool | None = Field(default=None, description=_IGNORED)
 
     def is_reranked(self) -> bool:
-        """Whether the first hits are to be reordered."""
+        """Whether the first hits are reranked."""
         options = self.ranking_options
         return options is not None and options.ranker not in (None, "none")
 
     def min_score(self) -> float | None:
-        """The score that a result must have, if any is asked for."""
+        """The minimum score of a result; None without a limit."""
         return self.ranking_options.score_threshold if self.ranking_options else None
 
 
@@ -76,13 +77,13 @@ class TextContent(BaseModel):
 
 
 class VectorStoreResult(BaseModel):
-    """One chunk that answers."""
+    """One hit."""
 
-    file_id: str = Field(description="The document's name within its source.")
-    filename: str = Field(description="The last part of that name.")
+    file_id: str = Field(description="The document's id within its source.")
+    filename: str = Field(description="The last part of the document's id.")
     score: float
     attributes: dict[str, str | bool | int | float] = Field(
-        description="Metadata of the document, as far as it is text, number or truth; and "
+        description="The document's metadata that is a string, a number or a boolean, and "
         "`source`, `document_id`, `title`, `generation` and the search's `request_id`."
     )
     content: list[TextContent]
@@ -99,10 +100,10 @@ class VectorStoreResults(BaseModel):
 
 
 class FileCounts(BaseModel):
-    """Documents of a collection by what became of them."""
+    """The number of a collection's documents by status."""
 
     in_progress: int
-    completed: int = Field(description="In the live index.")
+    completed: int = Field(description="Documents in the live index.")
     failed: int
     cancelled: int = 0
     total: int
@@ -114,13 +115,13 @@ class VectorStore(BaseModel):
     id: str
     object: Literal["vector_store"] = "vector_store"
     created_at: int = Field(
-        description="When the live index was made, in seconds since 1970; 0 before the first."
+        description="When the live index was promoted, as a Unix timestamp. 0 without a live index."
     )
     name: str
     usage_bytes: int = Field(default=0, description="Not measured: always 0.")
     file_counts: FileCounts
     status: Literal["completed", "in_progress"] = Field(
-        description="`in_progress`: there is no live index yet."
+        description="`in_progress` before the first live index."
     )
     expires_after: None = None
     expires_at: None = None
@@ -129,7 +130,7 @@ class VectorStore(BaseModel):
 
 
 class VectorStores(BaseModel):
-    """Collections by name, a page of them."""
+    """A page of collections, sorted by name."""
 
     object: Literal["list"] = "list"
     data: list[VectorStore]
@@ -139,14 +140,14 @@ class VectorStores(BaseModel):
 
 
 class StorePageParameters(BaseModel):
-    """Which page of the collections is asked for; other parameters are not looked at."""
+    """The page of the collections to return. Other parameters are ignored."""
 
     limit: int = Field(default=20, ge=1, le=MAX_STORES)
-    after: str | None = Field(default=None, description="The `last_id` of the page before.")
+    after: str | None = Field(default=None, description="The `last_id` of the previous page.")
 
 
 class EmbeddingsBody(StrictModel):
-    """Texts to turn into vectors, in OpenAI's shape."""
+    """Texts to embed, in OpenAI's format."""
 
     input: Annotated[
         list[Annotated[str, Field(min_length=1)]],
@@ -156,37 +157,37 @@ class EmbeddingsBody(StrictModel):
     ]
     model: str | None = Field(
         default=None,
-        description="The embedding model of a configured collection; without it, that of the "
-        "first one.",
+        description="The embedding model of a configured collection. Default: the model of the "
+        "first collection.",
         examples=["sentence-transformers/all-MiniLM-L6-v2"],
     )
     encoding_format: Literal["float", "base64"] | None = Field(
         default=None,
-        description="`base64`: the bytes of little-endian float32. `float` without it.",
+        description="`base64`: the bytes of little-endian float32. Default: `float`.",
     )
     dimensions: Count | None = Field(
-        default=None, description="Only the model's own dimension is possible."
+        default=None, description="Only the model's dimension is accepted."
     )
     user: str | None = Field(default=None, description=_IGNORED)
 
 
 class Embedding(BaseModel):
-    """The vector of one text, of unit length."""
+    """The embedding of one text: a vector of unit length."""
 
     object: Literal["embedding"] = "embedding"
-    index: int = Field(description="Where the text stands in the request, from 0.")
+    index: int = Field(description="The position of the text in the request, from 0.")
     embedding: list[float] | str
 
 
 class EmbeddingUsage(BaseModel):
-    """Tokens of all texts together, as the model counts them."""
+    """The number of tokens of all texts, by the model's tokenizer."""
 
     prompt_tokens: int
     total_tokens: int
 
 
 class Embeddings(BaseModel):
-    """A vector for each text, in their order."""
+    """An embedding for each text, in the order of the request."""
 
     object: Literal["list"] = "list"
     data: list[Embedding]
@@ -195,5 +196,5 @@ class Embeddings(BaseModel):
 
 
 def select_scalars(metadata: dict[str, Any]) -> dict[str, str | bool | int | float]:
-    """What of a document's metadata an attribute can hold: no lists, objects or nulls."""
+    """The metadata that an attribute can contain: no lists, objects or nulls."""
     return {key: value for key, value in metadata.items() if isinstance(value, str | int | float)}

@@ -1,6 +1,6 @@
-"""Documents that are pushed, and what becomes of them.
+"""Pushed documents: the requests that put or delete them, and the responses.
 
-How a request's body becomes a message is `pushed_bodies`.
+`dependencies.pushed_bodies` reads a request's body into one of these messages.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ragline.sources.push.operations import Delete, Put, put_text
 from retrieval_api.messages.fields import Identifier, ResponseModel, StrictModel
 
 MAX_OPERATIONS = 1_000
-# An id is a part of keys, and Postgres refuses a key of more than a third of a page.
+# Indexes contain the id, and Postgres refuses an index row larger than a third of a page.
 MAX_DOCUMENT_ID_BYTES = 2_000
 MAX_TITLE_CHARS = 2_000
 MAX_METADATA_BYTES = 65_536
@@ -41,7 +41,7 @@ def _refuse_large_metadata(metadata: dict[str, Any]) -> dict[str, Any]:
     try:
         size_bytes = len(json.dumps(metadata, allow_nan=False))
     except ValueError:
-        raise PydanticCustomError("number", "must hold no NaN and no infinite number") from None
+        raise PydanticCustomError("number", "must not contain NaN or an infinite number") from None
     if size_bytes > MAX_METADATA_BYTES:
         raise PydanticCustomError(
             "large_metadata", "must have at most {limit} bytes", {"limit": MAX_METADATA_BYTES}
@@ -59,7 +59,7 @@ def _read_json_text(text: object) -> object:
 DocumentId = Annotated[
     Identifier,
     Field(
-        description="The document's name within its source: any text without U+0000, of at most "
+        description="The document's id within its source: any text without U+0000, of at most "
         f"{MAX_DOCUMENT_ID_BYTES:,} bytes.",
         examples=["policies/leave.md"],
         json_schema_extra={"maxLength": MAX_DOCUMENT_ID_BYTES},
@@ -71,25 +71,25 @@ Readers = Annotated[
     list[Identifier],
     Field(
         max_length=MAX_READERS,
-        description="Who may read the document; nobody when it is empty. "
-        "Without it: whom the source's settings name.",
+        description="The principals that may read the document. An empty list: no caller may. "
+        "Default: the principals in the source's settings.",
         examples=[["group:staff"]],
     ),
 ]
-Seconds = Annotated[float, Field(description="The time that the source's settings promise.")]
+Seconds = Annotated[float, Field(description="The limit in the source's settings.")]
 
 
 class DocumentBody(StrictModel):
-    """A document that is a text, as it is to be from now on."""
+    """A document that is a text. It replaces the document with the same id."""
 
     text: str = Field(
         min_length=1,
-        description="What is indexed. U+0000 becomes U+FFFD.",
+        description="The text to index. U+0000 becomes U+FFFD.",
         examples=["Every parent may take twelve weeks of paid parental leave."],
     )
     title: str | None = Field(default=None, max_length=MAX_TITLE_CHARS)
     metadata: Metadata = Field(
-        default_factory=dict, description="Comes back with every hit; never embedded."
+        default_factory=dict, description="Returned with every hit. It is not embedded."
     )
     principals: Readers | None = None
 
@@ -97,11 +97,11 @@ class DocumentBody(StrictModel):
     @classmethod
     def _refuse_blank(cls, text: str) -> str:
         if not text.strip():
-            raise PydanticCustomError("blank", "must hold something other than white space")
+            raise PydanticCustomError("blank", "must contain something other than white space")
         return text
 
     def to_put(self, document_id: str) -> Put:
-        """The same document, as the library takes it."""
+        """The document as an operation of the library."""
         return put_text(
             document_id,
             self.text,
@@ -112,18 +112,18 @@ class DocumentBody(StrictModel):
 
 
 class FileParameters(StrictModel):
-    """What the query string says of a file that is the body."""
+    """Parameters in the query string of a request whose body is a file."""
 
     name: str | None = Field(
         default=None,
         min_length=1,
         max_length=MAX_TITLE_CHARS,
-        description="The file's name, whose ending helps to tell its type. "
-        "Without it: the last part of the id.",
+        description="The file's name. Its suffix helps to detect the file's type. "
+        "Default: the last part of the id.",
     )
     metadata: Annotated[
         Metadata | None, BeforeValidator(_read_json_text), WithJsonSchema({"type": "string"})
-    ] = Field(default=None, description="A JSON object as text.")
+    ] = Field(default=None, description="A JSON object, as text.")
     principal: Readers | None = None
 
 
@@ -134,23 +134,23 @@ class PutOperation(DocumentBody):
     document_id: DocumentId
 
     def to_operation(self) -> Put:
-        """The same operation, as the library takes it."""
+        """The operation of the library."""
         return self.to_put(self.document_id)
 
 
 class DeleteOperation(StrictModel):
-    """Delete the document of an id."""
+    """Delete the document with an id."""
 
     op: Literal["delete"]
     document_id: DocumentId
 
     def to_operation(self) -> Delete:
-        """The same operation, as the library takes it."""
+        """The operation of the library."""
         return Delete(self.document_id)
 
 
 class DocumentOperations(StrictModel):
-    """Operations that are carried out in their order, all of them or none."""
+    """Operations that are applied in their order, in one transaction."""
 
     operations: list[Annotated[PutOperation | DeleteOperation, Field(discriminator="op")]] = Field(
         min_length=1, max_length=MAX_OPERATIONS
@@ -158,45 +158,47 @@ class DocumentOperations(StrictModel):
 
 
 class DocumentPut(ResponseModel):
-    """The document is kept. Searches find it once its source has been synced."""
+    """The document is stored. Searches find it after the next sync of its source."""
 
     collection: str
-    source: str = Field(description="The push source that keeps it.")
+    source: str = Field(description="The push source that stores the document.")
     document_id: str
     status: Literal["created", "updated", "unchanged"] = Field(
-        description="`unchanged`: content, name, title, metadata and principals were just so."
+        description="`unchanged`: content, name, title, metadata and principals are the same as before."
     )
-    version: int = Field(description="Rises with every change of any document.")
-    content_hash: str = Field(description="Names the content; its hits' receipts repeat it.")
+    version: int = Field(description="Increases with every change of any document.")
+    content_hash: str = Field(
+        description="The hash of the content, as in the receipts of its hits."
+    )
     visible_within_seconds: Seconds
 
 
 class DocumentDeleted(ResponseModel):
-    """The content is gone from the source. Searches find it until that has been synced."""
+    """The content is deleted. Searches find the document until the next sync of its source."""
 
     collection: str
     source: str
     document_id: str
     status: Literal["deleted", "unchanged"] = Field(
-        description="`unchanged`: it was deleted before."
+        description="`unchanged`: the document was already deleted."
     )
     version: int
     forgotten_within_seconds: Seconds
 
 
 class OperationOutcome(ResponseModel):
-    """What became of one operation."""
+    """The outcome of one operation."""
 
     document_id: str
     status: Literal["created", "updated", "deleted", "unchanged", "unknown"] = Field(
-        description="`unknown`: a deletion of what was never there; nothing was to be done."
+        description="`unknown`: the document to delete never existed."
     )
     version: int | None
     content_hash: str | None
 
 
 class OperationOutcomes(ResponseModel):
-    """An outcome for each operation, in their order."""
+    """An outcome for each operation, in the order of the request."""
 
     collection: str
     source: str

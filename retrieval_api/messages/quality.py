@@ -1,4 +1,4 @@
-"""Figures about searches, by collection and period."""
+"""Figures about searches of one period, by collection."""
 
 from __future__ import annotations
 
@@ -17,18 +17,16 @@ Day = Annotated[date, Field(ge=date(2000, 1, 1), le=date(2199, 12, 31))]
 
 
 class QualityParameters(StrictModel):
-    """Which searches the figures are about: whole days (UTC), the last one included."""
+    """The searches that the figures describe: whole days (UTC), including the last one."""
 
-    # What stands in a query string is text.
+    # Values in a query string are text.
     model_config = ConfigDict(strict=False)
 
-    collection: Identifier | None = Field(default=None, description="All without it.")
+    collection: Identifier | None = Field(default=None, description="Default: all collections.")
     first: Day | None = Field(
-        default=None, alias="from", description="The first day; 6 days before `to` without it."
+        default=None, alias="from", description="The first day. Default: 6 days before `to`."
     )
-    last: Day | None = Field(
-        default=None, alias="to", description="The last day; today without it."
-    )
+    last: Day | None = Field(default=None, alias="to", description="The last day. Default: today.")
 
     @model_validator(mode="after")
     def _check_period(self) -> QualityParameters:
@@ -36,7 +34,7 @@ class QualityParameters(StrictModel):
         if not 0 <= (last - first).days < MAX_PERIOD_DAYS:
             raise PydanticCustomError(
                 "period",
-                "from must not be after to, and both at most {most} days apart",
+                "from must not be after to, and at most {most} days before it",
                 {"most": MAX_PERIOD_DAYS - 1},
             )
         return self
@@ -49,7 +47,7 @@ class QualityParameters(StrictModel):
 
 
 class Percentiles(ResponseModel):
-    """Half, 95 and 99 of 100 values are at most this."""
+    """The 50th, 95th and 99th percentile."""
 
     p50: float
     p95: float
@@ -57,35 +55,37 @@ class Percentiles(ResponseModel):
 
 
 class ScoreGap(ResponseModel):
-    """How far the first hit's score was above the second one's, in one way of searching."""
+    """The difference between the scores of the first two hits, for one mode of searching."""
 
     mode: str
     is_reranked: bool
-    requests: int = Field(description="Searches with two hits or more.")
+    requests: int = Field(description="Searches with at least two hits.")
     p10: float
     p50: float
     p90: float
 
 
 class RankedClicks(ResponseModel):
-    """The clicks on hits at one rank."""
+    """The number of clicks on hits with one rank."""
 
     rank: int
     clicks: int
 
 
 class Drift(ResponseModel):
-    """How far a day's queries are from those of the 30 days before."""
+    """How much a day's queries differ from those of the 30 days before."""
 
     queries: int
     reference_queries: int
-    mmd: float = Field(description="Squared maximum mean discrepancy of the queries' vectors.")
-    p_value: float = Field(description="Share of random divisions that are as far apart.")
-    length_psi: float = Field(description="Population stability index of the queries' lengths.")
+    mmd: float = Field(description="Squared maximum mean discrepancy of the query embeddings.")
+    p_value: float = Field(
+        description="The ratio of random divisions that differ at least as much."
+    )
+    length_psi: float = Field(description="Population stability index of the query lengths.")
 
 
 class IndexRecall(ResponseModel):
-    """What the vector index finds of what is nearest."""
+    """The share of the exact nearest entries that the vector index returns."""
 
     generation: int
     queries: int
@@ -93,53 +93,53 @@ class IndexRecall(ResponseModel):
 
 
 class Topic(ResponseModel):
-    """Queries about one thing without a good answer."""
+    """Queries on one topic that had no good hit."""
 
-    name: str = Field(description="The most frequent stems of their words.")
+    name: str = Field(description="The most frequent word stems of the queries.")
     queries: int
     reasons: dict[Literal["zero_results", "not_useful", "low_score"], int]
     examples: list[str]
 
 
 class DailyFigures(ResponseModel):
-    """What is made once a day, for the latest day that has it."""
+    """Figures that are computed once a day, for the last day that has them."""
 
     day: date
     measured_at: datetime
     drift: Drift | None
     index_recall: IndexRecall | None
-    unanswered_topics: list[Topic] = Field(description="Largest first.")
+    unanswered_topics: list[Topic] = Field(description="Sorted by size, largest first.")
 
 
 class CollectionQuality(ResponseModel):
-    """One collection's searches. Null where nothing was counted."""
+    """The searches of one collection. A figure without data is null."""
 
     collection: str
     requests: int
-    is_partial: bool = Field(description="Only the newest 200,000 searches were read.")
+    is_partial: bool = Field(description="Whether only the newest 200,000 searches are included.")
     zero_results: int
     zero_result_ratio: float
     total_ms: Percentiles
     embed_ms: Percentiles | None
     retrieve_ms: Percentiles
     rerank_ms: Percentiles | None
-    score_gaps: list[ScoreGap] = Field(description="Most frequent first.")
+    score_gaps: list[ScoreGap] = Field(description="Sorted by number of searches, largest first.")
     hits: int
     stale_hits: int
     stale_hit_ratio: float | None
     hit_age_seconds: Percentiles | None
     clicks: int
     clicks_by_rank: list[RankedClicks]
-    click_through_ratio: float = Field(description="Share of searches with a click.")
+    click_through_ratio: float = Field(description="The ratio of searches with a click.")
     reciprocal_rank: float | None = Field(
-        description="Mean of one over the rank of the first clicked hit, where one was clicked."
+        description="The mean of 1 / (rank of the first clicked hit), over searches with a click."
     )
     answers_used: int
-    feedback_count: int = Field(description="Verdicts: useful or not useful.")
-    feedback_precision: float | None = Field(description="Share of verdicts that are useful.")
+    feedback_count: int = Field(description="The number of opinions: useful or not useful.")
+    feedback_precision: float | None = Field(description="The ratio of opinions that are `useful`.")
     reformulation_ratio: float | None = Field(
-        description="Share of searches that the same caller followed within 60 seconds by a "
-        "similar but different one."
+        description="The ratio of searches that the same caller followed within 60 seconds with a "
+        "similar but different search."
     )
     daily: DailyFigures | None = None
 
@@ -149,4 +149,6 @@ class Quality(ResponseModel):
 
     first_day: date
     last_day: date
-    collections: list[CollectionQuality] = Field(description="Those that were searched, by name.")
+    collections: list[CollectionQuality] = Field(
+        description="The collections with searches, sorted by name."
+    )

@@ -1,4 +1,4 @@
-"""Texts to put in order, in the shapes of Cohere and Jina."""
+"""Texts to rank, in the formats of Cohere and Jina."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from retrieval_api.messages.fields import WHOLE_NUMBER, Count, Query, ResponseMo
 MAX_DOCUMENTS = 1_000
 JINA_MODELS = "jina-"
 
-_NOT_USED = "Taken and not used: a document is read to 16 times the model's length."
+_NOT_USED = "Accepted and ignored: a document is read up to 16 times the model's maximum length."
 
 
 def _unwrap_text(document: object) -> object:
@@ -45,13 +45,13 @@ Passage = Annotated[
 
 
 class RerankBody(StrictModel):
-    """Texts to put in order for a query. The shape is Cohere's, and Jina's."""
+    """A query, and texts to rank. The format is that of Cohere and of Jina."""
 
     query: Query
     documents: list[Passage] = Field(
         min_length=1,
         max_length=MAX_DOCUMENTS,
-        description="Strings, or objects with a `text`.",
+        description="Strings, or objects with the field `text`.",
         examples=[["Parental leave is 12 weeks.", {"text": "The office closes at 18:00."}]],
     )
     top_n: Count | None = Field(
@@ -60,65 +60,65 @@ class RerankBody(StrictModel):
     model: str | None = Field(
         default=None,
         max_length=200,
-        description="Taken for the sake of clients that send it; there is one model.",
+        description="Accepted for compatibility. There is one model.",
     )
     return_documents: bool | None = Field(
         default=None,
-        description="Repeat the texts in the answer. Without it as the client expects: yes when "
-        f"`model` begins with `{JINA_MODELS}`, else no.",
+        description="Whether the response contains the texts. Default: true when `model` begins "
+        f"with `{JINA_MODELS}`, else false.",
     )
     max_chunks_per_doc: Count | None = Field(default=None, description=_NOT_USED)
     max_tokens_per_doc: Count | None = Field(default=None, description=_NOT_USED)
     priority: Annotated[int, WHOLE_NUMBER] | None = Field(
-        default=None, description="Taken and not used."
+        default=None, description="Accepted and ignored."
     )
     truncation: bool | None = Field(default=None, description=_NOT_USED)
 
     def should_return_documents(self) -> bool:
-        """Whether the answer holds the texts. Cohere's default is no, and Jina's is yes."""
+        """Whether the response contains the texts. Cohere's default is false, Jina's is true."""
         if self.return_documents is not None:
             return self.return_documents
         return (self.model or "").startswith(JINA_MODELS)
 
 
 class RerankedDocument(ResponseModel):
-    """The text that was sent."""
+    """A text of the request."""
 
     text: str
 
 
 class RerankResult(ResponseModel):
-    """One document's place in the order."""
+    """The relevance of one document."""
 
-    index: int = Field(ge=0, description="Where the document stands in the request, from 0.")
+    index: int = Field(ge=0, description="The position of the document in the request, from 0.")
     relevance_score: float = Field(ge=0, le=1, description="Larger is more relevant.")
     document: RerankedDocument | None = None
 
 
 class ApiVersion(ResponseModel):
-    """The version of the shape, not of the service."""
+    """The version of the message format."""
 
     version: Literal["1", "2"]
 
 
 class RerankMeta(ResponseModel):
-    """What Cohere's clients expect beside the results."""
+    """Fields that Cohere's clients expect."""
 
     api_version: ApiVersion
-    model: str = Field(description="The embedding model whose token vectors gave the scores.")
+    model: str = Field(description="The embedding model whose token vectors give the scores.")
 
 
 class RerankUsage(ResponseModel):
-    """What Jina's clients expect beside the results."""
+    """Fields that Jina's clients expect."""
 
-    total_tokens: int = Field(description="Of the query and of the texts, as the model counts.")
+    total_tokens: int = Field(description="The tokens of the query and of the texts.")
 
 
 class RerankResults(ResponseModel):
-    """The documents by relevance, most relevant first; ties stay in the order of the request."""
+    """The documents by relevance, most relevant first. Ties keep the order of the request."""
 
-    id: UUID = Field(description="Names this request in the service's log.")
-    model: str = Field(description="The same as in `meta`.")
+    id: UUID = Field(description="The id of this request in the service's log.")
+    model: str = Field(description="The model in `meta`.")
     results: list[RerankResult]
     meta: RerankMeta
     usage: RerankUsage

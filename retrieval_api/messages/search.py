@@ -1,4 +1,4 @@
-"""A search and its answer."""
+"""The request and the response of a search."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _QUERY_SCHEMA = {"type": "string", "minLength": 1, "maxLength": MAX_QUERY_CHARS}
 
 
 def _read_queries(value: object) -> tuple[str, ...]:
-    """A query or a list of them. By hand, because a union's errors name its types to the caller."""
+    """A query or a list of queries. The errors of a union type would name its types to the caller."""
     queries = [value] if isinstance(value, str) else value
     if not isinstance(queries, list) or not 0 < len(queries) <= MAX_QUERIES:
         raise PydanticCustomError(
@@ -45,19 +45,19 @@ def _read_queries(value: object) -> tuple[str, ...]:
         )
     for query in queries:
         if not isinstance(query, str):
-            raise PydanticCustomError("query", "must hold nothing but strings")
+            raise PydanticCustomError("query", "must contain only strings")
         refuse_blank(query)
         if len(query) > MAX_QUERY_CHARS:
             raise PydanticCustomError(
                 "query", "must have at most {most} characters", {"most": MAX_QUERY_CHARS}
             )
-        if any("\ud800" <= sign <= "\udfff" for sign in query):
-            raise PydanticCustomError("query", "must not hold half of a surrogate pair")
+        if any("\ud800" <= character <= "\udfff" for character in query):
+            raise PydanticCustomError("query", "must not contain half of a surrogate pair")
     return tuple(queries)
 
 
-def _name_reranker(value: object) -> object:
-    """A union's errors would name its types to the caller; so true and false are read here."""
+def _resolve_reranker(value: object) -> object:
+    """A reranker's name for true, false or a name. A union's errors would name its types."""
     if isinstance(value, bool):
         return "configured" if value else "off"
     return None if value == "configured" else value
@@ -72,15 +72,15 @@ Queries = Annotated[
                 _QUERY_SCHEMA,
                 {"type": "array", "items": _QUERY_SCHEMA, "minItems": 1, "maxItems": MAX_QUERIES},
             ],
-            "description": "What is looked for, in the words of a person; or several wordings of "
-            "it, of which each hit counts with its best.",
+            "description": "The query, in a person's words; or several wordings of it. A hit has the "
+            "best of its scores.",
             "examples": ["how do I request parental leave?"],
         }
     ),
 ]
 Rerank = Annotated[
     Literal["off", "configured", "late_interaction", "cross_encoder"],
-    BeforeValidator(_name_reranker),
+    BeforeValidator(_resolve_reranker),
     WithJsonSchema(
         {"anyOf": [{"type": "boolean"}, {"enum": ["off", "late_interaction", "cross_encoder"]}]}
     ),
@@ -90,20 +90,22 @@ Milliseconds = Annotated[float, AfterValidator(partial(round, ndigits=3))]
 
 
 class SearchBody(StrictModel):
-    """A question to one collection."""
+    """A search of one collection."""
 
     collection: Annotated[Identifier, Field(examples=["handbook"])]
     query: Queries
-    top_k: HitCount = Field(default=10, description="The most hits to answer with.")
-    mode: Mode = Field(default="hybrid", description="`vector` and `keyword` alone, or both fused.")
+    top_k: HitCount = Field(default=10, description="The maximum number of hits.")
+    mode: Mode = Field(
+        default="hybrid", description="One leg only (`vector` or `keyword`), or the fusion of both."
+    )
     rerank: Rerank = Field(
         default="off",
-        description="Reorder the first hits; costs more time. `true` takes the collection's "
-        "reranker, which is late interaction unless its settings name a cross-encoder.",
+        description="Rerank the first hits, which takes more time. `true` uses the collection's "
+        "reranker: late interaction, unless its settings name a cross-encoder.",
     )
     filter: dict[str, JsonValue] | None = Field(
         default=None,
-        description="Which entries may answer: conditions on `source`, `document_id`, "
+        description="The entries that the search may return: conditions on `source`, `document_id`, "
         "`media_type`, `title`, `heading`, `page`, `source_changed_at`, `indexed_at` and "
         "`metadata.<key>`, joined by `and`, `or`, `not`.",
         examples=[{"metadata.year": {"gte": 2024}, "not": {"heading": "Appendix"}}],
@@ -112,34 +114,35 @@ class SearchBody(StrictModel):
         default=None,
         gt=0,
         le=MAX_AGE_S,
-        description="Seconds. Leaves out what was not held against its source within that time.",
+        description="Seconds. Exclude documents that were not confirmed at their source within this "
+        "time.",
     )
     min_generation: RowId | None = Field(
-        default=None, description="Refuse an older index with 409."
+        default=None, description="Refuse an older generation with status 409."
     )
-    exact: bool = Field(default=False, description="Score every entry; for comparison.")
+    exact: bool = Field(default=False, description="Score every entry, to compare with the index.")
     explain: bool = Field(
-        default=False, description="Say how the hits were found, and their score in each stage."
+        default=False, description="Return the rank and the score of each hit in each stage."
     )
     include: list[Include] = Field(
         default=["text"],
         max_length=3,
-        description="Of each hit its `text`, its `neighbours` (the chunks before and after it), "
-        "the whole `section` under its heading.",
+        description="Parts of each hit: its `text`, its `neighbours` (the chunks before and after "
+        "it), the whole `section` under its heading.",
     )
     max_per_document: HitCount | None = Field(
-        default=None, description="The most hits of one document."
+        default=None, description="The maximum number of hits of one document."
     )
-    highlight: bool = Field(default=False, description="Say where the query's words stand.")
+    highlight: bool = Field(default=False, description="Return the positions of the query's words.")
     principals: list[Identifier] = Field(
         default=[],
         max_length=MAX_PRINCIPALS,
-        description="Who asks. Documents that name their readers are found by those alone; "
-        "without principals, only documents that everybody may read.",
+        description="The principals of the person who searches. A document with principals is "
+        "found only by these. Without principals, only documents that all callers may read.",
     )
 
     def to_request(self) -> SearchRequest:
-        """The same question, as the library takes it."""
+        """The search as a request of the library."""
         return SearchRequest(
             collection=self.collection,
             query=self.query[0],
@@ -161,39 +164,41 @@ class SearchBody(StrictModel):
 
 
 class Receipt(ResponseModel):
-    """What produced a hit: enough to find the bytes, the settings and the run behind it."""
+    """What produced a hit: it identifies the bytes, the settings and the run."""
 
-    id: str = Field(description="Names the receipt: GET /v1/receipts/{id} explains it.")
-    generation: int = Field(description="The built index that served the hit.")
+    id: str = Field(description="The receipt's id. GET /v1/receipts/{id} explains the receipt.")
+    generation: int = Field(description="The generation that returned the hit.")
     entry_id: int = Field(description="The entry within the generation.")
     content_hash: str = Field(description="SHA-256 of the document's bytes.")
-    text_hash: str = Field(description="SHA-256 of the exact text given to the embedding model.")
-    source_version: str = Field(description="The source's own name for the document's version.")
+    text_hash: str = Field(description="SHA-256 of the exact input of the embedding model.")
+    source_version: str = Field(description="The version of the document in its source.")
     source_changed_at: datetime | None = Field(description="When the source changed the document.")
     parser: str = Field(description="Fingerprint of the parser.")
     chunker: str = Field(description="Fingerprint of the chunker and its settings.")
     embedding_space: str = Field(description="Fingerprint of the embedding model and its settings.")
     run_id: str = Field(description="The run that indexed the entry.")
     indexed_at: datetime = Field(description="When the entry was written.")
-    age_seconds: float = Field(description="Time since the source's change, or since indexing.")
+    age_seconds: float = Field(
+        description="Time since the change in the source; if unknown, since indexing."
+    )
     confirmed_at: datetime | None = Field(
-        description="When the source was last seen to hold just this."
+        description="When the source was last known to have this version."
     )
     stale: bool = Field(
-        description="The source is known to hold something else by now, or nobody looked within "
-        "its time-to-visible."
+        description="The source has another version by now, or Ragline did not check the source "
+        "within `visible_within`."
     )
 
 
 class Highlight(ResponseModel):
-    """Where a word of the query stands in the text: characters, the end exclusive."""
+    """The position of a query's word in the text, in characters. The end is exclusive."""
 
     start: int
     end: int
 
 
 class HitExplanation(ResponseModel):
-    """A hit's rank, from 1, and score in each stage that saw it."""
+    """A hit's rank (from 1) and score in each stage that saw it."""
 
     vector_rank: int | None
     vector_score: float | None = Field(description="The cosine.")
@@ -204,46 +209,50 @@ class HitExplanation(ResponseModel):
     rerank_score: float | None
     final_score: float
     vector_part: float | None = Field(
-        description="What the vector leg gave to the fused score; with `keyword_part`, all of it."
+        description="The vector leg's part of the fused score. `keyword_part` is the rest."
     )
-    keyword_part: float | None = Field(description="What the keyword leg gave to the fused score.")
+    keyword_part: float | None = Field(description="The keyword leg's part of the fused score.")
     fused_part: float | None = Field(
-        description="What the fused score gave to the final one; with `rerank_part`, all of it."
+        description="The fused score's part of the final score. `rerank_part` is the rest."
     )
-    rerank_part: float | None = Field(description="What the reranker gave to the final score.")
+    rerank_part: float | None = Field(description="The reranker's part of the final score.")
 
 
 class Hit(ResponseModel):
-    """One chunk that answers."""
+    """One chunk that matches the query."""
 
     rank: int = Field(description="Starts at 1.")
-    score: float = Field(description="Larger is better; comparable within one answer only.")
-    document_id: str = Field(description="The document's name within its source.")
+    score: float = Field(description="Larger is better. Comparable within one response only.")
+    document_id: str = Field(description="The document's id within its source.")
     source: str
     title: str | None
     text: str | None = Field(
-        description="The chunk's text as it stands in the document; null when not asked for."
+        description="The chunk's text as in the document. Null without `text` in `include`."
     )
     heading_path: list[str] = Field(description="The headings above the chunk, outermost first.")
-    page: int | None = Field(description="The page it starts on, where the document has pages.")
-    char_start: int = Field(description="Where the chunk starts in the document's text.")
-    char_end: int = Field(description="Where it ends, exclusive.")
+    page: int | None = Field(
+        description="The page on which the chunk starts, if the document has pages."
+    )
+    char_start: int = Field(description="The start of the chunk in the document's text.")
+    char_end: int = Field(description="The end of the chunk, exclusive.")
     media_type: str | None
-    metadata: dict[str, Any] = Field(description="What the source says of the document.")
+    metadata: dict[str, Any] = Field(description="The document's metadata from its source.")
     receipt: Receipt
-    before: str | None = Field(description="The chunk before it, with `neighbours`.")
-    after: str | None = Field(description="The chunk after it, with `neighbours`.")
-    section: str | None = Field(description="What stands under the same heading, with `section`.")
+    before: str | None = Field(description="The chunk before this one, with `neighbours`.")
+    after: str | None = Field(description="The chunk after this one, with `neighbours`.")
+    section: str | None = Field(
+        description="The whole text under the same heading, with `section`."
+    )
     highlights: list[Highlight] | None = Field(description="With `highlight`.")
     explanation: HitExplanation | None = Field(description="With `explain`.")
 
 
 class StageTimes(ResponseModel):
-    """Milliseconds of each stage."""
+    """The time of each stage in milliseconds."""
 
-    embed: Milliseconds = Field(description="Turning the query into a vector.")
-    retrieve: Milliseconds = Field(description="In the database.")
-    rerank: Milliseconds = Field(description="Reranking; 0 without it.")
+    embed: Milliseconds = Field(description="Embedding the query.")
+    retrieve: Milliseconds = Field(description="Queries to the database.")
+    rerank: Milliseconds = Field(description="Reranking. 0 without reranking.")
     total: Milliseconds
 
 
@@ -251,21 +260,24 @@ class Plan(ResponseModel):
     """How the entries were found."""
 
     vector: Literal["index", "scan", "off"] = Field(
-        description="The vector index, a scan of the entries, or not at all."
+        description="The vector leg used the vector index, scanned the entries, or was off."
     )
     filter: Literal["none", "entries", "condition"] = Field(
-        description="`entries`: so few satisfy the filter that they alone were scored."
+        description="`entries`: few entries satisfy the filter, so only these were scored. "
+        "`condition`: the filter was part of the query."
     )
-    matching: int | None = Field(description="How many satisfy the filter, where counted.")
-    depth: int = Field(description="How many candidates each leg gave at most.")
+    matching: int | None = Field(
+        description="The number of entries that satisfy the filter, if counted."
+    )
+    depth: int = Field(description="The maximum number of candidates of each leg.")
 
 
 class SearchResults(ResponseModel):
-    """The hits of one search, best first; none when nothing came near."""
+    """The hits of one search, best first. Empty when no entry matches."""
 
-    request_id: UUID = Field(description="Names this search; feedback refers to it.")
+    request_id: UUID = Field(description="The id of this search, for feedback.")
     collection: str
-    generation: int = Field(description="The built index that answered.")
+    generation: int = Field(description="The generation that was searched.")
     hits: list[Hit]
     took_ms: StageTimes
     plan: Plan | None = Field(default=None, description="With `explain`.")

@@ -11,7 +11,7 @@ from typing import Any
 
 PLACEHOLDER = "YOUR_KEY"
 # What the page asks for its own display.
-_OF_THE_PAGE = frozenset(["explain", "highlight", "include"])
+_PAGE_FIELDS = frozenset(["explain", "highlight", "include"])
 
 _PYTHON = """\
 import json
@@ -39,7 +39,7 @@ class CodeSamples:
 
 def write_samples(body: Mapping[str, Any], base_url: str, *, needs_key: bool) -> CodeSamples:
     """The search of a body, as a caller of the API makes it."""
-    asked = {name: value for name, value in body.items() if name not in _OF_THE_PAGE}
+    asked = {name: value for name, value in body.items() if name not in _PAGE_FIELDS}
     url = f"{base_url.rstrip('/')}/v1/search"
     headers = {"Content-Type": "application/json"}
     if needs_key:
