@@ -1,4 +1,4 @@
 """The retrieval service: search, reranking, feedback and pushed documents over HTTP.
 
-Everything else is `ragline`.
+It calls the library `ragline`, which contains everything that does not depend on HTTP.
 """

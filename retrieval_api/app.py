@@ -1,4 +1,4 @@
-"""The service put together: its parts, its routes, and what stands around every request."""
+"""The ASGI application: the service, its middleware, its routes, the page and MCP."""
 
 from __future__ import annotations
 
@@ -39,17 +39,17 @@ from retrieval_api.service import Service
 
 
 class RetrievalApp(FastAPI):
-    """FastAPI with this service's OpenAPI document."""
+    """FastAPI, with the service's own OpenAPI document."""
 
     def openapi(self) -> dict[str, Any]:
-        """The document behind /openapi.json and /docs."""
+        """The document at /openapi.json, which /docs shows."""
         return describe_app(self)
 
 
 def build_app(configuration: Configuration) -> FastAPI:
-    """The ASGI app over one configuration. It opens nothing before it is started.
+    """The ASGI app for one configuration. It opens no connection before it is started.
 
-    From its first moment it answers /healthz; searches are answered once /readyz is.
+    After the start it answers /healthz at once. It answers searches when /readyz returns 200.
     """
     service = Service(configuration)
     app = RetrievalApp(

@@ -1,4 +1,4 @@
-"""The OpenAPI document: what FastAPI makes of the routes, with the problems they may answer."""
+"""The OpenAPI document: FastAPI's description of the routes, with the problems they return."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from retrieval_api.problems import (
 
 TITLE = "Ragline"
 DESCRIPTION = (
-    "Search over collections that are kept fresh from their sources. Every failed request is "
-    f"answered with a problem (RFC 9457, `{MEDIA_TYPE}`) of one shape. Only what is no HTTP "
-    "request, or has an address of more than 64 KB, gets a 400 in plain text."
+    "Search collections that are kept up to date with their sources. Every failed request is "
+    f"answered with a problem (RFC 9457, `{MEDIA_TYPE}`) of one format. Only a malformed HTTP "
+    "request, or one with a URL of more than 64 KB, is answered with status 400 in plain text."
 )
 
 
-# What routes read by themselves and FastAPI does not know of.
+# Messages that routes read from the body themselves, so that FastAPI does not describe them.
 _UNDECLARED_BODIES: tuple[type[BaseModel], ...] = (
     pushed_documents.DocumentBody,
     pushed_documents.DocumentOperations,
@@ -38,7 +38,7 @@ _REFERENCE = "#/components/schemas/{model}"
 
 
 def may_answer(*kinds: ProblemKind) -> dict[int | str, dict[str, Any]]:
-    """The problems that a route may answer, for its `responses`."""
+    """The problems that a route may return, for its `responses`."""
     titles: dict[int | str, list[str]] = {}
     for kind in (UNAUTHORIZED, FORBIDDEN, RATE_LIMITED, *kinds):
         titles.setdefault(kind.status, []).append(kind.title)
@@ -49,7 +49,7 @@ def may_answer(*kinds: ProblemKind) -> dict[int | str, dict[str, Any]]:
 
 
 def must_send(model: type[BaseModel], *, or_any_file: bool = False) -> dict[str, Any]:
-    """The body of a route that reads it by itself, for its `openapi_extra`."""
+    """The body of a route that reads it itself, for its `openapi_extra`."""
     content: dict[str, Any] = {
         "application/json": {"schema": {"$ref": _REFERENCE.format(model=model.__name__)}}
     }
@@ -59,7 +59,7 @@ def must_send(model: type[BaseModel], *, or_any_file: bool = False) -> dict[str,
 
 
 def describe_app(app: FastAPI) -> dict[str, Any]:
-    """The app's OpenAPI document, made once."""
+    """The app's OpenAPI document. It is built once."""
     if app.openapi_schema is None:
         document = get_openapi(
             title=TITLE, version=version("ragline"), description=DESCRIPTION, routes=app.routes
@@ -82,10 +82,10 @@ def _describe_undeclared_bodies() -> dict[str, Any]:
 
 
 def _correct_problems(responses: dict[str, Any]) -> dict[str, Any]:
-    """FastAPI gives every answer of a route the media type of its success.
+    """Give problems their media type, and remove FastAPI's own problem.
 
-    To a route with a parameter it adds a 422 of its own shape, where ours is not declared because
-    any text will do.
+    FastAPI describes every response of a route with the media type of its success. It adds a 422
+    of its own to a route with parameters, even if every value of the parameters is accepted.
     """
     for status, response in responses.items():
         if status >= "400" and "application/json" in response.get("content", {}):

@@ -1,4 +1,4 @@
-"""Which exception becomes which problem. The one place where an error meets an HTTP status."""
+"""The mapping of exceptions to problems. Only this module maps an error to an HTTP status."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ from retrieval_api.service import ServiceNotReadyError
 
 logger = logging.getLogger(__name__)
 
-# The message of these is written for the caller and goes out as it is.
+# Their messages are written for the caller and are returned unchanged.
 _PUBLIC: dict[type[Exception], ProblemKind] = {
     UnknownCollectionError: UNKNOWN_COLLECTION,
     UnknownRequestError: UNKNOWN_REQUEST,
@@ -91,8 +91,8 @@ _PUBLIC: dict[type[Exception], ProblemKind] = {
     RecordPendingError: RECORD_PENDING,
 }
 
-# Pydantic's own words for these name types of Python.
-WORDINGS = {
+# Pydantic's messages for these errors name Python's types.
+MESSAGES = {
     "tuple_type": "must be a list",
     "list_type": "must be a list",
     "set_type": "must be a list",
@@ -103,9 +103,8 @@ WORDINGS = {
     "finite_number": "must be a finite number",
 }
 
-# The message of these may name hosts, files or SQL: it goes to the log, and the caller gets
-# the sentence beside it.
-_TRY_AGAIN = "The database does not answer just now. Ask again in a few seconds."
+# Their messages may name hosts, files or SQL. They are logged, and the caller gets this sentence.
+_TRY_AGAIN = "The database does not answer. Send the request again in a few seconds."
 _MASKED: dict[type[Exception], tuple[ProblemKind, str]] = {
     DatabaseUnavailableError: (DATABASE_UNAVAILABLE, _TRY_AGAIN),
     DatabaseTooNewError: (DATABASE_UNAVAILABLE, _TRY_AGAIN),
@@ -113,13 +112,13 @@ _MASKED: dict[type[Exception], tuple[ProblemKind, str]] = {
     **dict.fromkeys(UNAVAILABLE_ERRORS, (DATABASE_UNAVAILABLE, _TRY_AGAIN)),
     ModelUnavailableError: (
         MODEL_UNAVAILABLE,
-        "A model that this request needs cannot be loaded. The service's log says why.",
+        "A model that this request needs cannot be loaded. The service's log contains the reason.",
     ),
 }
 
 
 def add_problem_handlers(app: FastAPI) -> None:
-    """Let every failure that a request can meet end as a problem."""
+    """Register the handlers that turn exceptions into problems."""
     for error in (*_PUBLIC, *_MASKED):
         app.exception_handler(error)(_answer_known_error)
     app.exception_handler(UnknownHitError)(_answer_unknown_hit)
@@ -131,9 +130,9 @@ def add_problem_handlers(app: FastAPI) -> None:
 
 
 class FailureBoundary:
-    """Middleware that answers a failure nobody foresaw, and logs it with its request's id.
+    """Middleware that answers an unexpected exception, and logs it with the request id.
 
-    Starlette's own last resort would log it too, without the id, and pass it on to the server.
+    Starlette's own handler would log it without the id and pass it on to the server.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -145,14 +144,14 @@ class FailureBoundary:
             return
         started = False
 
-        async def send_noting_start(message: Message) -> None:
+        async def send_and_record_start(message: Message) -> None:
             nonlocal started
             started = started or message["type"] == "http.response.start"
             await send(message)
 
         try:
-            await self._app(scope, receive, send_noting_start)
-        except Exception:  # a bug: whatever it is, the caller gets an answer and the log the rest
+            await self._app(scope, receive, send_and_record_start)
+        except Exception:  # a bug: the caller gets a problem, and the log gets the traceback
             request_id = Request(scope).state.request_id
             logger.exception("request failed", extra={"fields": {"request_id": request_id}})
             if not started:
@@ -160,14 +159,14 @@ class FailureBoundary:
 
 
 def explain_failure(error: Exception, request_id: str) -> tuple[ProblemKind, str] | None:
-    """The problem that an exception is, and its detail for the caller; None if nobody foresaw it.
+    """The kind of problem for an exception, and the detail for the caller.
 
-    What the caller is not told of it goes to the log.
+    None for an unexpected exception. A message that the caller must not see is logged.
     """
     if isinstance(error, InvalidSearchError):
         return INVALID_REQUEST, str(error)
     if isinstance(error, RateLimitError):
-        return RATE_LIMITED, f"{error}; ask again in {ceil(error.retry_after_s)} s"
+        return RATE_LIMITED, f"{error}; retry after {ceil(error.retry_after_s)} s"
     for ancestor in type(error).__mro__:
         if ancestor in _PUBLIC:
             return _PUBLIC[ancestor], str(error)
@@ -180,7 +179,7 @@ def explain_failure(error: Exception, request_id: str) -> tuple[ProblemKind, str
 
 
 def describe_invalid_fields(errors: Sequence[Any]) -> list[FieldError]:
-    """Pydantic's complaints as (dotted path within the body, message), in their order."""
+    """Pydantic's errors as dotted paths within the body, with messages, in the same order."""
     return [
         FieldError(field=_format_location(e["loc"], e["type"]), message=_describe_fault(e))
         for e in errors
@@ -188,7 +187,7 @@ def describe_invalid_fields(errors: Sequence[Any]) -> list[FieldError]:
 
 
 def _format_location(location: Sequence[str | int], kind: str) -> str:
-    if kind == "json_invalid":  # its location holds the offset of the mistake, not a field
+    if kind == "json_invalid":  # its location contains the offset of the error, not a field
         return "body"
     return ".".join(str(part) for part in location[1:]) or str(location[0])
 
@@ -198,7 +197,7 @@ def _describe_fault(error: dict[str, Any]) -> str:
         return f"not valid JSON: {error['ctx']['error']} at character {error['loc'][-1]}"
     if error["type"] in ("model_attributes_type", "model_type"):
         return "must be a JSON object, sent with Content-Type: application/json"
-    return WORDINGS.get(error["type"]) or str(error["msg"])
+    return MESSAGES.get(error["type"]) or str(error["msg"])
 
 
 def _answer_invalid_request(request: Request, error: RequestValidationError) -> ProblemResponse:
@@ -229,12 +228,12 @@ def _answer_invalid(request: Request, errors: list[FieldError]) -> ProblemRespon
 
 
 def _answer_http_error(request: Request, error: HTTPException) -> ProblemResponse:
-    if error.status_code == 400:  # FastAPI's word for bytes that are not JSON text at all
+    if error.status_code == 400:  # FastAPI raises it for a body that is not text
         return _answer_invalid(request, [FieldError(field="body", message="not valid JSON")])
     path = request.scope["path"]
     details = {
-        404: f"There is nothing at {path}; /docs lists what there is.",
-        405: f"{request.method} is not possible at {path}; the header Allow says what is.",
+        404: f"The path {path} does not exist; /docs lists the paths.",
+        405: f"{path} does not accept {request.method}; the header Allow lists the methods.",
     }
     kind = BODY_TOO_LARGE if error.status_code == 413 else kind_of_status(error.status_code)
     detail = details.get(error.status_code, str(error.detail))
@@ -245,7 +244,7 @@ def _answer_http_error(request: Request, error: HTTPException) -> ProblemRespons
 
 
 def _list_methods(request: Request) -> str:
-    """What is possible at a path. Starlette's own Allow has the first route's methods alone."""
+    """The methods of a path. Starlette's Allow header has only those of the first route."""
     routes = [route for route in request.app.routes if not isinstance(route, Mount)]
     return ", ".join(
         method
@@ -262,5 +261,7 @@ def _answer_known_error(request: Request, error: Exception) -> ProblemResponse:
 
 
 def _answer_internal_error(scope: Scope) -> ProblemResponse:
-    detail = "The service failed on this request; its log has the reason under this request_id."
+    detail = (
+        "The service failed on this request. Its log contains the reason under this request_id."
+    )
     return answer_problem(scope, INTERNAL_ERROR, detail)

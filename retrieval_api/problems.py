@@ -1,7 +1,7 @@
-"""What a failed request is answered with: RFC 9457 problem details, always of one shape.
+"""The response to a failed request: problem details by RFC 9457, always in one format.
 
-The kinds of problem and their message live here; which exception becomes which of them is
-`problem_handlers`.
+This module contains the kinds of problem and their message. `problem_handlers` maps exceptions to
+kinds.
 """
 
 from __future__ import annotations
@@ -22,14 +22,16 @@ MEDIA_TYPE = "application/problem+json"
 
 
 class FieldError(BaseModel):
-    """One part of a request that cannot be used."""
+    """One malformed part of a request."""
 
-    field: str = Field(description="Where it is in the request, as a dotted path; `body` for all.")
-    message: str = Field(description="What is wrong with it.")
+    field: str = Field(
+        description="The path in the request, separated by dots; `body` for the whole body."
+    )
+    message: str = Field(description="The error.")
 
 
 class Problem(BaseModel):
-    """What every failed request is answered with (RFC 9457)."""
+    """The response to a failed request (RFC 9457)."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -51,23 +53,23 @@ class Problem(BaseModel):
         }
     )
 
-    type: str = Field(description="Names the kind of problem; the same for all of its kind.")
-    title: str = Field(description="The kind of problem in words; the same for all of its kind.")
-    status: int = Field(description="The HTTP status, once more.", ge=400, le=599)
-    detail: str = Field(description="What went wrong this time and, if there is, what to do.")
+    type: str = Field(description="The kind of problem, as a URN.")
+    title: str = Field(description="The kind of problem, in words.")
+    status: int = Field(description="The HTTP status.", ge=400, le=599)
+    detail: str = Field(description="The error of this request and, if possible, what to do.")
     message: str = Field(
-        description="The detail once more, where OpenAI's clients look for words to show."
+        description="The same as `detail`, in the field that OpenAI's clients show."
     )
-    instance: str = Field(description="The path that was asked for.")
-    request_id: str = Field(description="Names this request in the service's log.")
+    instance: str = Field(description="The path of the request.")
+    request_id: str = Field(description="The id of this request in the service's log.")
     errors: list[FieldError] | None = Field(
-        default=None, description="With status 422: what is wrong, field by field."
+        default=None, description="With status 422: the error of each malformed field."
     )
 
 
 @dataclass(frozen=True, slots=True)
 class ProblemKind:
-    """One kind of problem. `retry_after_s` is set where asking again later makes sense."""
+    """One kind of problem. `retry_after_s` is set when a later retry can succeed."""
 
     name: str
     status: int
@@ -100,17 +102,17 @@ INTERNAL_ERROR = ProblemKind("internal-error", 500, "The service failed on this 
 
 
 class ProblemResponse(JSONResponse):
-    """A problem, as an answer."""
+    """A problem as a response."""
 
     media_type = MEDIA_TYPE
 
     def render(self, content: Any) -> bytes:
-        """As JSON. Names that the caller made up may have half a surrogate pair, which gets a ?."""
+        """The problem as JSON. Half of a surrogate pair in a name of the caller becomes `?`."""
         return json.dumps(content, ensure_ascii=False).encode("utf-8", "replace")
 
 
 def kind_of_status(status: int) -> ProblemKind:
-    """The kind for a plain HTTP error that has no name of its own, such as 404 or 405."""
+    """The kind for an HTTP status without a kind of its own, such as 404 or 405."""
     phrase = HTTPStatus(status).phrase
     return ProblemKind(phrase.lower().replace(" ", "-"), status, phrase)
 
@@ -123,7 +125,7 @@ def answer_problem(
     errors: Sequence[FieldError] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> ProblemResponse:
-    """The answer for a failed request. `detail` reaches the caller: no SQL or secret in it."""
+    """The response to a failed request. The caller sees `detail`: no SQL or secret in it."""
     problem = Problem(
         type=f"urn:ragline:problem:{kind.name}",
         title=kind.title,

@@ -1,7 +1,7 @@
-"""What the routes use: the database, the searcher and its models, opened in the background.
+"""The parts that routes use: the database, the searcher and its models, opened in the background.
 
-The process answers from its first moment and says what it still waits for. A database that is
-away when the service starts is tried until it is there.
+The process answers requests at once, and /readyz names the parts that are not ready. If the
+database is unavailable at the start, the service retries until it answers.
 """
 
 from __future__ import annotations
@@ -35,25 +35,26 @@ from retrieval_api.records.recorder import Recorder, find_request_origin
 logger = logging.getLogger(__name__)
 
 RETRY_S = 2.0
-# How often models are looked for that a new generation will need, and while some are being loaded.
+# The interval between checks for models that a new generation needs, and while one is loading.
 MODELS_S = 5.0
 LOADING_S = 0.2
-# How long a search waits for its own model before it is told to come back.
+# A search waits this long for its model. After that it is refused with Retry-After.
 MODEL_WAIT_S = 5.0
 CLOSING_S = 10.0
+# How long the answer to "does a key exist?" is cached.
 KEYS_CACHE_S = 5.0
-# Callers of this machine may go on without the first key for so long.
+# Local callers may continue without a key for this long after the first key was created.
 NO_KEYS_CACHE_S = 1.0
 
 ModelState = Literal["loading", "ready", "failed"]
 
 
 class ServiceNotReadyError(RaglineError):
-    """The service still waits for its database or loads its models. Ask again in a moment."""
+    """The service waits for its database or loads its models. Send the request again later."""
 
 
 class Service:
-    """The parts of one process. Safe to use from several threads."""
+    """The parts of one process. Thread-safe."""
 
     def __init__(self, configuration: Configuration) -> None:
         self.configuration = configuration
@@ -74,11 +75,11 @@ class Service:
         self._keys_read_at = 0.0
 
     def open(self) -> None:
-        """Begin to open everything; returns at once."""
+        """Start to open all parts. Returns at once."""
         self._opener.start()
 
     def close(self) -> None:
-        """Give everything back. A part that is just being opened has ten seconds to finish."""
+        """Close all parts. A part that is being opened has ten seconds to finish."""
         self._closing.set()
         self._opener.join(CLOSING_S)
 
@@ -87,18 +88,18 @@ class Service:
         """The open database.
 
         Raises:
-            ServiceNotReadyError: it did not answer since the service started.
+            ServiceNotReadyError: the database has not answered since the service started.
         """
         if self._database is None:
-            raise ServiceNotReadyError("The service still waits for its database.")
+            raise ServiceNotReadyError("The service is waiting for its database.")
         return self._database
 
     @property
     def searcher(self) -> Searcher:
-        """The searcher, once the database is open. It waits for the models that a search needs.
+        """The searcher. A search waits for the models that it needs.
 
         Raises:
-            ServiceNotReadyError: the database did not answer since the service started.
+            ServiceNotReadyError: the database has not answered since the service started.
         """
         _ = self.database
         assert self._searcher is not None
@@ -111,16 +112,16 @@ class Service:
         return self._has_keys is not None and monotonic() - self._keys_read_at <= known_s
 
     def has_keys(self) -> bool:
-        """Whether anybody needs a key, as the database said within the last seconds."""
+        """Whether callers need a key. The answer is cached for a few seconds."""
         if self._has_keys is not None and self.is_has_keys_cached:
             return self._has_keys
         return self.refresh_has_keys()
 
     def refresh_has_keys(self) -> bool:
-        """Whether anybody needs a key now; while the database is away, what it said last.
+        """Whether callers need a key now. While the database is unavailable, the last known answer.
 
         Raises:
-            DatabaseUnavailableError: it was away from the beginning.
+            DatabaseUnavailableError: the database has not answered since the service started.
         """
         try:
             self._has_keys = has_keys(self.database)
@@ -130,28 +131,28 @@ class Service:
         self._keys_read_at = monotonic()
         return self._has_keys
 
-    def record(self, request: Request, answer: SearchAnswer, question: SearchRequest) -> None:
-        """Keep an answered search on record, count it and log it. Every route that searches does.
+    def record(self, request: Request, answer: SearchAnswer, search: SearchRequest) -> None:
+        """Record, count and log an answered search. Every operation that searches calls it.
 
-        The search's id becomes that of the request. Call it before the answer goes out; it waits
-        for nothing and fails for nothing.
+        The id of the search becomes the id of the request. Call it before the response is sent. It
+        neither blocks nor fails.
         """
-        self.metrics.observe_search(question, answer)
-        kept = self._query_text_of(answer.collection)
-        record = make_record(answer, question, find_request_origin(request), query_text=kept)
+        self.metrics.observe_search(search, answer)
+        query_text = self._query_text_of(answer.collection)
+        record = make_record(answer, search, find_request_origin(request), query_text=query_text)
         self.recorder.record(record)
         set_span_attributes(
             collection=answer.collection,
             generation=answer.generation,
-            mode=question.mode,
+            mode=search.mode,
             hits=len(answer.hits),
         )
         request.state.request_id = str(answer.request_id)
         request.state.logged |= {
             "collection": answer.collection,
             "generation": answer.generation,
-            "mode": question.mode,
-            "rerank": question.rerank,
+            "mode": search.mode,
+            "rerank": search.rerank,
             "hits": len(answer.hits),
         }
 
@@ -162,9 +163,9 @@ class Service:
         return "none"
 
     def list_unready_parts(self) -> dict[str, str]:
-        """What keeps searches from being answered now, part by part; empty when nothing does.
+        """The parts that are not ready, each with the reason. Empty when searches can be answered.
 
-        A model that cannot be loaded does not stop the searches that need another one.
+        A model that failed to load does not prevent searches that need another model.
         """
         unready = {}
         if self._database is None or not is_answering(self._database):
@@ -173,15 +174,15 @@ class Service:
         if "loading" in states or not self._models:
             unready["model"] = "is not loaded yet"
         elif "failed" in states and "ready" not in states:
-            unready["model"] = "cannot be loaded; the service's log says why"
+            unready["model"] = "cannot be loaded; the service's log contains the reason"
         return unready
 
     def count_failed_models(self) -> int:
-        """How many embedding models could not be loaded; their searches answer 503."""
+        """How many embedding models failed to load. Searches that need them are answered with 503."""
         return list(self._models.values()).count("failed")
 
     def _run_opener(self) -> None:
-        # One thread opens and closes, so nothing that is opened late is left open.
+        # The same thread opens and closes, so that a part that is opened late is also closed.
         with ExitStack() as resources:
             self._open_database_with_retries(resources)
             while not self._closing.is_set():
@@ -193,7 +194,7 @@ class Service:
         while not self._closing.is_set():
             try:
                 self._open_database(resources)
-            except Exception as error:  # noqa: BLE001  this thread has no caller; logged, tried again
+            except Exception as error:  # noqa: BLE001  this thread has no caller: log and retry
                 fields = {"part": "database", "error": f"{type(error).__name__}: {error}"}
                 logger.warning("not ready, trying again", extra={"fields": fields})
                 self._closing.wait(RETRY_S)
@@ -207,12 +208,12 @@ class Service:
             self._prepare(database)
             self._searcher = Searcher(database, self.configuration, model_wait_s=MODEL_WAIT_S)
             self.recorder.start(database)
-            # Before the database closes, what was answered is written.
+            # Write the waiting records before the database is closed.
             opened.callback(self.recorder.stop)
             self.audit_log.start(database)
             opened.callback(self.audit_log.stop)
             self._database = database
-            # Only what was opened to the end is kept: an attempt that fails closes what it opened.
+            # A failed attempt closes all that it opened. A complete one stays open.
             resources.enter_context(opened.pop_all())
 
     def _prepare(self, database: Database) -> None:
@@ -222,16 +223,19 @@ class Service:
                 for source in self.configuration.sources_of(settings.name):
                     assign_pushes(connection, source.name, settings.tenant)
         if not has_tenant_role(database):
-            logger.warning("no row-level security: docs/keys.md says how to make ragline_tenant")
+            logger.warning(
+                "no row-level security: docs/keys.md explains how to create ragline_tenant"
+            )
         self._has_keys = has_keys(database)
         self._keys_read_at = monotonic()
         if not self._has_keys:
-            logger.warning("no key is configured: only this machine is answered")
+            logger.warning("no key exists: only callers on this machine are answered")
 
     def _load_models(self) -> None:
-        """Have every model loaded that a search may need, each by itself; waits for none.
+        """Start to load every model that a search may need. Does not wait.
 
-        Those of generations that are being built are among them: at the switch they are there.
+        This includes the models of generations that are being built, so that they are loaded when
+        the generation becomes live.
         """
         for model in self._list_models():
             before = self._models.get(model, "loading")
@@ -253,9 +257,9 @@ class Service:
             if self._models.get(model) != "ready":
                 embedder.embed_query("warm")
         except ModelLoadingError:
-            # While it is tried once more, what is known is that it failed.
+            # During a retry, the last known state is that the load failed.
             return "failed" if self._models.get(model) == "failed" else "loading"
-        except Exception as error:  # noqa: BLE001  this thread has no caller; logged, tried again
+        except Exception as error:  # noqa: BLE001  this thread has no caller: log it and retry
             if self._models.get(model) != "failed":
                 fields = {"part": "model", "model": model, "error": str(error)}
                 logger.warning("not ready, trying again", extra={"fields": fields})
@@ -263,7 +267,7 @@ class Service:
         return "ready"
 
 
-# Asynchronous although it waits for nothing: FastAPI would send a plain function to a thread.
+# Asynchronous, because FastAPI would run a synchronous function in another thread.
 async def _get_service(request: Request) -> Service:
     return cast("Service", request.app.state.service)
 

@@ -1,1 +1,1 @@
-"""Who is let in, and how much at once: keys, sizes, rates, load."""
+"""Access control: keys and tenants, and limits on body size, request rate and load."""

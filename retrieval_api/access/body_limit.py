@@ -1,4 +1,4 @@
-"""A limit on the bytes of a request, so that nobody can fill the service's memory."""
+"""A limit on the size of a request's body, so that no caller can fill the service's memory."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from retrieval_api.problems import BODY_TOO_LARGE, answer_problem
 
 MAX_BODY_BYTES = 1 << 20
 
-# A client that is still sending when the answer comes may see a broken connection instead of
-# the answer, so this much more is read and thrown away.
+# A client that is still sending when the response arrives may see a broken connection instead.
+# So the rest of the body is read and discarded, up to this size.
 _MAX_DISCARDED_BYTES = 16 << 20
 
 
 class BodyLimit:
-    """Middleware that answers 413 to a body over the limit, whether its length is declared or not.
+    """Middleware that answers 413 to a body over the limit, with or without a declared length.
 
-    `find_larger_limit` may name a larger limit for a request. FastAPI has a limit of its own; its
-    answer is plain text and not a problem.
+    `find_larger_limit` may return a larger limit for a request. FastAPI also has a limit, but its
+    response is plain text and not a problem.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class BodyLimit:
             try:
                 await self._app(scope, _limit(receive, limit), send)
             except _BodyTooLargeError:
-                # Whoever read the body had not begun to answer.
+                # The app was still reading the body, so the response has not started.
                 await _refuse(scope, receive, send, limit)
             return
         await _discard_rest(receive)
@@ -51,7 +51,7 @@ class BodyLimit:
 
 
 class _BodyTooLargeError(HTTPException):
-    """Of this class, because FastAPI lets it pass while it reads a body, and answers it."""
+    """An HTTPException, because FastAPI does not catch these while it reads a body."""
 
 
 async def _refuse(scope: Scope, receive: Receive, send: Send, limit: int) -> None:
@@ -59,7 +59,7 @@ async def _refuse(scope: Scope, receive: Receive, send: Send, limit: int) -> Non
 
 
 def _describe(limit: int) -> str:
-    return f"A body may have {limit:,} bytes."
+    return f"The maximum size of a body is {limit:,} bytes."
 
 
 def _is_declared_too_large(scope: Scope, limit: int) -> bool:

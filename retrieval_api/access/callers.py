@@ -1,8 +1,8 @@
-"""Who asks: the key of a request, what it permits, and the walls around its tenant.
+"""The caller of a request: its key, its scopes, and the collections of its tenant.
 
-Without any key in the database the service answers callers of this machine alone, who may do
-everything. With one, every request needs a key. What belongs to another tenant is answered like
-what does not exist.
+While the database contains no key, the service answers only callers on this machine, with all
+scopes. As soon as one key exists, every request needs a key. Collections and documents of another
+tenant are treated as if they did not exist.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ PROXY_HEADERS = ("forwarded", "x-forwarded-for", "x-real-ip")
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """One request's caller. `key` None: somebody on this machine, while no key is in use."""
+    """The caller of one request. `key` is None for a local caller while no key exists."""
 
     service: Service
     key: Key | None
@@ -39,31 +39,31 @@ class Caller:
 
     @property
     def database(self) -> Database:
-        """The database as the caller's tenant may see it."""
+        """The database, restricted to the rows of the caller's tenant."""
         database = self.service.database
         return database if self.tenant is None else database.for_tenant(self.tenant)
 
     def is_permitted(self, scope: Scope) -> bool:
-        """Whether the caller may do what a scope is for."""
+        """Whether the caller's key has this scope."""
         return self.key is None or scope in self.key.scopes
 
     def list_collections(self) -> list[CollectionSettings]:
-        """The configured collections that the caller may name, in order of name."""
+        """The configured collections that the caller can access, sorted by name."""
         settings = self.service.configuration.collections
         return sorted(filter(self.can_access, settings), key=lambda one: one.name)
 
     def can_access(self, settings: CollectionSettings) -> bool:
-        """Whether a collection exists for the caller."""
+        """Whether the caller can access a collection."""
         if self.key is None:
             return True
         is_named = self.key.collections is None or settings.name in self.key.collections
         return is_named and settings.tenant == self.key.tenant
 
     def collection(self, name: str) -> CollectionSettings:
-        """The settings of a collection that the caller may name.
+        """The settings of a collection.
 
         Raises:
-            UnknownCollectionError: there is none, for all that the caller may know.
+            UnknownCollectionError: the collection does not exist, or the caller cannot access it.
         """
         visible = self.list_collections()
         for settings in visible:
@@ -72,47 +72,48 @@ class Caller:
         known = ", ".join(settings.name for settings in visible) or "none"
         raise UnknownCollectionError(f"unknown collection {name!r}; known: {known}")
 
-    def authorize_search(self, question: SearchRequest) -> SearchRequest:
-        """A question as this caller may ask it.
+    def authorize_search(self, search: SearchRequest) -> SearchRequest:
+        """The search with the tenant and the principals of the caller.
 
         Raises:
             UnknownCollectionError: the collection does not exist for the caller.
-            ForbiddenError: it names principals that the key does not have.
+            ForbiddenError: the search names principals that the key does not have.
         """
         if self.key is None:
-            return question
-        self.collection(question.collection)
-        principals = self.restrict_principals(question.principals or ())
-        return replace(question, principals=principals, tenant=self.key.tenant)
+            return search
+        self.collection(search.collection)
+        principals = self.restrict_principals(search.principals or ())
+        return replace(search, principals=principals, tenant=self.key.tenant)
 
     def make_viewer(self, principals: Sequence[str]) -> Viewer:
-        """The caller as somebody who looks behind hits.
+        """The viewer of documents and receipts for this caller.
 
         Raises:
-            ForbiddenError: as for `ask`.
+            ForbiddenError: `principals` contains one that the key does not have.
         """
         if self.key is None:
             return Viewer(tuple(principals))
         return Viewer(self.restrict_principals(principals), self.key.tenant, self.key.collections)
 
-    def restrict_principals(self, asked: Sequence[str]) -> tuple[str, ...]:
-        """The principals of a search: those of the key, or some of them, and never others.
+    def restrict_principals(self, requested: Sequence[str]) -> tuple[str, ...]:
+        """The principals of a search: the requested ones, or all of the key if none is requested.
 
         Raises:
-            ForbiddenError: the request names one that the key does not have.
+            ForbiddenError: the key does not have a requested principal.
         """
         if self.key is None or ANY_PRINCIPAL in self.key.principals:
-            return tuple(asked)
-        if not asked:
+            return tuple(requested)
+        if not requested:
             return self.key.principals
-        others = sorted(set(asked) - set(self.key.principals))
+        others = sorted(set(requested) - set(self.key.principals))
         if others:
-            raise ForbiddenError(f"the key does not speak for {', '.join(map(repr, others))}")
-        return tuple(asked)
+            names = ", ".join(map(repr, others))
+            raise ForbiddenError(f"the key may not act as principal {names}")
+        return tuple(requested)
 
 
 def require_scope(scope: Scope) -> Callable[..., Awaitable[Caller]]:
-    """A dependency: the caller of a request, who is permitted `scope`."""
+    """A dependency that returns the caller and requires the key to have `scope`."""
 
     async def identify(request: Request, service: OpenService) -> Caller:
         token = read_token(request)
@@ -124,12 +125,12 @@ def require_scope(scope: Scope) -> Callable[..., Awaitable[Caller]]:
 
 
 def identify_caller(request: Request, service: Service, token: str | None, scope: Scope) -> Caller:
-    """The caller of a request that carries a token, or none; counts against the key's rate.
+    """The caller of a request with this token, or without a token. Counts for the key's rate limit.
 
     Raises:
-        UnauthorizedError: there are keys, and the token is none of them.
-        ForbiddenError: the key has not that scope; or there is no key and the caller is elsewhere.
-        RateLimitError: the key has asked too often.
+        UnauthorizedError: a key exists, and the token is not a valid key.
+        ForbiddenError: the key lacks the scope; or no key exists and the caller is not local.
+        RateLimitError: the key sent too many requests.
     """
     key = None if token is None else find_key(service.database, token)
     if key is None:
@@ -144,7 +145,7 @@ def identify_caller(request: Request, service: Service, token: str | None, scope
 
 
 def read_token(request: Request) -> str | None:
-    """The key that a request carries, as a bearer token or in X-API-Key."""
+    """The token in a request's header: Authorization (bearer) or X-API-Key."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and token.strip():
         return token.strip()
@@ -152,7 +153,7 @@ def read_token(request: Request) -> str | None:
 
 
 def is_local(request: Request) -> bool:
-    """Whether a request comes from this machine and not by way of a proxy on it."""
+    """Whether a request comes from this machine, and not through a proxy on it."""
     if any(name in request.headers for name in PROXY_HEADERS):
         return False
     host = request.client.host if request.client else ""
@@ -163,19 +164,19 @@ def is_local(request: Request) -> bool:
 
 
 def _require_local_caller(request: Request, service: Service, token: str | None) -> None:
-    """Let pass who needs no key: a caller of this machine, while there are no keys.
+    """Accept only a local caller while no key exists.
 
-    A token that is none of ours does not matter then: some clients cannot do without one.
+    An unknown token is ignored then, because some clients always send one.
     """
     if service.has_keys():
-        told = "no key" if token is None else "a key that is wrong, expired or revoked"
+        reason = "no key" if token is None else "a key that is wrong, expired or revoked"
         raise UnauthorizedError(
-            f"the request has {told}; send one as Authorization: Bearer rag_… "
-            "(ragline keys create makes one)"
+            f"the request has {reason}; send one as Authorization: Bearer rag_… "
+            "(`ragline keys create` creates one)"
         )
     if not is_local(request):
         raise ForbiddenError(
-            "no key is configured, so this machine alone is answered; make one with "
+            "no key exists, so only callers on this machine are answered; create a key with "
             "`ragline keys create` and send it as Authorization: Bearer rag_…"
         )
 

@@ -1,8 +1,8 @@
-"""Load shedding: what could not be answered in time is refused at once.
+"""Load shedding: a request that could not be answered in time is refused at once.
 
-How long a request would wait is told by Little's law: those that are being answered or wait,
-divided by how many are answered a second. Who is let in gets a turn in the order of coming: more
-threads than the processor can serve would only share it, and some of them wait for seconds longer.
+Little's law gives the expected wait: the number of requests in progress, divided by the number of
+responses per second. Accepted requests run in the order of their arrival. Only some run
+concurrently: more threads would share the processor, and some requests would take seconds longer.
 """
 
 from __future__ import annotations
@@ -20,31 +20,31 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from retrieval_api.problems import OVERLOADED, answer_problem
 
 MAX_WAIT_S = 3.0
-# So many are always let in, whatever the last ones took.
+# This many requests are always accepted, regardless of the response rate.
 MIN_ADMITTED_REQUESTS = 8
-# Enough to use every core while others wait for the database.
+# Enough to use every core while other requests wait for the database.
 MAX_CONCURRENT_REQUESTS = 4 * (os.cpu_count() or 1)
-# The rate is that of the last so many answers; before the first one it is assumed.
+# The response rate is measured over this many responses. The initial rate is an assumption.
 RATE_WINDOW_RESPONSES = 64
 INITIAL_RATE_PER_S = 20.0
-# What costs the processor or the database more than a moment.
+# Requests that use the processor or the database for more than a few milliseconds.
 EXPENSIVE_PATH = re.compile(
     r"/v[12]/(search|rerank|embeddings|vector_stores/[^/]+/search)|/mcp|/", re.DOTALL
 )
 
 
 class Queue:
-    """How many requests are under way, and how fast they are answered. Of one event loop."""
+    """The number of requests in progress, and the response rate. For one event loop."""
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
         self.in_progress_count = 0
         self._clock = clock
         self._busy_since = 0.0
-        # Seconds of work from one answer to the next; idle time is none.
+        # Seconds between responses. Idle time does not count.
         self._gaps: deque[float] = deque(maxlen=RATE_WINDOW_RESPONSES)
 
     def is_full(self) -> bool:
-        """Whether one more would wait for too long."""
+        """Whether one more request would wait too long."""
         if self.in_progress_count < MIN_ADMITTED_REQUESTS:
             return False
         return self.in_progress_count > self._rate() * MAX_WAIT_S
@@ -61,17 +61,17 @@ class Queue:
         self._busy_since = now
 
     def _rate(self) -> float:
-        """Answers a second while there is work."""
+        """Responses per second while requests are in progress."""
         if not self._gaps:
             return INITIAL_RATE_PER_S
         return len(self._gaps) / max(sum(self._gaps), 1e-6)
 
 
 class LoadLimit:
-    """Middleware that answers 503 with Retry-After instead of letting a queue grow.
+    """Middleware that answers 503 with Retry-After when the queue is too long.
 
-    Only what the service does itself counts: a client that sends slowly has no turn yet, and one
-    that reads slowly has it no more.
+    Only the service's own work counts: a request takes a slot after its body was received, and
+    releases the slot when its response starts.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -95,26 +95,26 @@ class LoadLimit:
         await self._serve(scope, _repeat(body, receive), send)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        with ExitStack() as held:
+        with ExitStack() as slot:
             self._queue.begin()
-            held.callback(self._queue.end)
+            slot.callback(self._queue.end)
             await self._slots.acquire()
-            held.callback(self._slots.release)
+            slot.callback(self._slots.release)
 
-            async def send_and_let_go(message: Message) -> None:
-                held.close()
+            async def release_and_send(message: Message) -> None:
+                slot.close()
                 await send(message)
 
-            await self._app(scope, receive, send_and_let_go)
+            await self._app(scope, receive, release_and_send)
 
 
 async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
-    detail = f"More is asked than can be answered within {MAX_WAIT_S:g} s."
+    detail = f"The service has more requests than it can answer within {MAX_WAIT_S:g} s."
     await answer_problem(scope, OVERLOADED, detail)(scope, receive, send)
 
 
 async def _read_body(receive: Receive) -> bytes | None:
-    """The whole body, whose size is limited elsewhere; None when the client left."""
+    """The whole body, or None when the client disconnected. `BodyLimit` limits the size."""
     parts = []
     while True:
         message = await receive()

@@ -1,6 +1,6 @@
-"""How often a key may ask: a token bucket for each, in this process.
+"""Rate limits: a token bucket for each key, in this process.
 
-Two processes of the service each give a key its whole rate.
+Each process of the service allows a key its full rate.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class _Bucket:
 
 
 class RateLimits:
-    """The buckets of all keys that asked. A bucket holds a minute's requests when it is full."""
+    """The buckets of all keys that sent a request. A full bucket contains one minute's requests."""
 
     def __init__(self) -> None:
         self._buckets: dict[str, _Bucket] = {}
@@ -30,18 +30,18 @@ class RateLimits:
         """Count one request.
 
         Raises:
-            RateLimitError: it is one too many; it says after how many seconds to come again.
+            RateLimitError: the key is over its limit. The error contains the seconds to wait.
         """
-        most = key.requests_per_minute
-        if most is None:
+        limit = key.requests_per_minute
+        if limit is None:
             return
-        now, rate = monotonic(), most / 60
+        now, rate = monotonic(), limit / 60
         with self._lock:
-            bucket = self._buckets.setdefault(key.public_id, _Bucket(most, now))
-            bucket.tokens = min(most, bucket.tokens + rate * (now - bucket.filled_at))
+            bucket = self._buckets.setdefault(key.public_id, _Bucket(limit, now))
+            bucket.tokens = min(limit, bucket.tokens + rate * (now - bucket.filled_at))
             bucket.filled_at = now
             if bucket.tokens >= 1:
                 bucket.tokens -= 1
                 return
             wait_s = (1 - bucket.tokens) / rate
-        raise RateLimitError(f"the key may ask {most} times a minute", wait_s)
+        raise RateLimitError(f"the key may send {limit} requests per minute", wait_s)

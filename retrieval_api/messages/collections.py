@@ -68,7 +68,7 @@ class Clock(ResponseModel):
 
 
 class HeldRemovals(ResponseModel):
-    """Removals that wait for an operator's confirmation, because a listing lacked many documents."""
+    """Held removals: they wait for an operator, because a listing lacked many documents."""
 
     count: int
     since: datetime
@@ -133,7 +133,8 @@ class Freshness(ResponseModel):
 
     collection: str
     is_fresh: bool = Field(
-        description="True when both clocks of every source are within their limits and no source has an alarm."
+        description="Whether both clocks of every source are within their limits and no source "
+        "has an alarm."
     )
     sources: list[SourceFreshness]
     alarms: list[str] = Field(description="The alarms of the whole collection.")

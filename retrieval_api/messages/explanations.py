@@ -17,7 +17,7 @@ class ExplainBody(SearchBody):
     document_id: Identifier = Field(description="The document's id within its source.")
     source: Identifier | None = Field(
         default=None,
-        description="The document's source. Required when several sources have a document with this id.",
+        description="The document's source. Required when several sources have this id.",
     )
 
 
@@ -109,9 +109,7 @@ class DocumentExplanation(ResponseModel):
         "reranked",
         "top_k",
     ]
-    answer: str = Field(
-        description="The reason in one sentence, with the change that would make the document a hit."
-    )
+    answer: str = Field(description="The reason in one sentence, with what would have to change.")
     document: DocumentState
     obstacles: list[Obstacle]
     best_chunk: BestChunk | None

@@ -66,7 +66,7 @@ class ExplainedReceipt(ResponseModel):
 
     receipt: Receipt
     is_current: bool = Field(
-        description="Whether searches still return this entry and the source still lists this version."
+        description="Whether searches return this entry and the source lists this version."
     )
     collection: str
     source: str

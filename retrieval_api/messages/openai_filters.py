@@ -94,6 +94,6 @@ def translate_filter(condition: Comparison | Compound) -> dict[str, Any]:
 
 
 def map_field(key: str) -> str:
-    """The field of Ragline's filter for an attribute. A key that begins with `metadata.` is kept."""
+    """The field of Ragline's filter for an attribute. A key with `metadata.` stays as it is."""
     is_whole = key in DOCUMENT_FIELDS or key.startswith(METADATA_PREFIX)
     return key if is_whole else METADATA_PREFIX + key

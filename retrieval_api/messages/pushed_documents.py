@@ -164,7 +164,7 @@ class DocumentPut(ResponseModel):
     source: str = Field(description="The push source that stores the document.")
     document_id: str
     status: Literal["created", "updated", "unchanged"] = Field(
-        description="`unchanged`: content, name, title, metadata and principals are the same as before."
+        description="`unchanged`: content, name, title, metadata and principals are the same."
     )
     version: int = Field(description="Increases with every change of any document.")
     content_hash: str = Field(

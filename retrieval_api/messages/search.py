@@ -37,7 +37,7 @@ _QUERY_SCHEMA = {"type": "string", "minLength": 1, "maxLength": MAX_QUERY_CHARS}
 
 
 def _read_queries(value: object) -> tuple[str, ...]:
-    """A query or a list of queries. The errors of a union type would name its types to the caller."""
+    """A query or a list of queries. Errors of a union type would name Python's types."""
     queries = [value] if isinstance(value, str) else value
     if not isinstance(queries, list) or not 0 < len(queries) <= MAX_QUERIES:
         raise PydanticCustomError(
@@ -72,8 +72,8 @@ Queries = Annotated[
                 _QUERY_SCHEMA,
                 {"type": "array", "items": _QUERY_SCHEMA, "minItems": 1, "maxItems": MAX_QUERIES},
             ],
-            "description": "The query, in a person's words; or several wordings of it. A hit has the "
-            "best of its scores.",
+            "description": "The query, in a person's words; or several wordings of it. A hit has "
+            "the best of its scores.",
             "examples": ["how do I request parental leave?"],
         }
     ),
@@ -105,7 +105,7 @@ class SearchBody(StrictModel):
     )
     filter: dict[str, JsonValue] | None = Field(
         default=None,
-        description="The entries that the search may return: conditions on `source`, `document_id`, "
+        description="Conditions on the entries to return: on `source`, `document_id`, "
         "`media_type`, `title`, `heading`, `page`, `source_changed_at`, `indexed_at` and "
         "`metadata.<key>`, joined by `and`, `or`, `not`.",
         examples=[{"metadata.year": {"gte": 2024}, "not": {"heading": "Appendix"}}],
@@ -114,8 +114,8 @@ class SearchBody(StrictModel):
         default=None,
         gt=0,
         le=MAX_AGE_S,
-        description="Seconds. Exclude documents that were not confirmed at their source within this "
-        "time.",
+        description="Seconds. Exclude documents that were not confirmed at their source within "
+        "this time.",
     )
     min_generation: RowId | None = Field(
         default=None, description="Refuse an older generation with status 409."

@@ -57,7 +57,7 @@ def test_body_over_the_limit_is_refused_by_its_declared_length(client: TestClien
     answer = client.post("/notes", content=make_body(LIMIT_BYTES + 1), headers=HEADERS)
     assert answer.status_code == 413
     assert answer.headers["content-type"] == MEDIA_TYPE
-    assert answer.json()["detail"] == "A body may have 100 bytes."
+    assert answer.json()["detail"] == "The maximum size of a body is 100 bytes."
     assert answer.json()["type"] == "urn:ragline:problem:body-too-large"
 
 
@@ -65,7 +65,7 @@ def test_body_over_the_limit_is_refused_without_a_declared_length(client: TestCl
     answer = client.post("/notes", content=in_pieces(make_body(500)), headers=HEADERS)
     assert answer.status_code == 413
     assert answer.headers["content-type"] == MEDIA_TYPE
-    assert answer.json()["detail"] == "A body may have 100 bytes."
+    assert answer.json()["detail"] == "The maximum size of a body is 100 bytes."
 
 
 def test_body_within_the_limit_passes_without_a_declared_length(client: TestClient) -> None:

@@ -213,7 +213,7 @@ def test_bad_field_of_a_search_is_named(change: dict[str, Any], field: str) -> N
 def test_field_that_was_probably_meant_is_named(name: str, meant: str) -> None:
     answer = make_client().post("/search", json={**GOOD, name: 5, "mode": "magic"})
     problem = check_problem(answer, 422, "invalid-request")
-    assert {"field": name, "message": f"there is no such field; did you mean {meant}?"} in (
+    assert {"field": name, "message": f"unknown field; did you mean {meant}?"} in (
         problem["errors"]
     )
     # The other faults are told as well.
@@ -226,7 +226,7 @@ def test_fields_that_there_are_are_listed_beside_a_strange_one(name: str) -> Non
     headers = {"Content-Type": "application/json"}
     answer = make_client().post("/search", content=content, headers=headers)
     problem = check_problem(answer, 422, "invalid-request")
-    assert "there are: collection, query, top_k" in problem["errors"][0]["message"]
+    assert "known: collection, query, top_k" in problem["errors"][0]["message"]
 
 
 def test_every_message_that_is_sent_suggests_fields() -> None:

@@ -161,12 +161,12 @@ def test_freshness_is_told(call: Call, client: httpx2.Client) -> None:
     [
         ("search", {"collection": "handbok", "query": "x"}, "known: handbook, unsynced"),
         ("search", {"collection": "unsynced", "query": "x"}, "run `ragline sync` first"),
-        ("search", {"collection": "handbook", "query": " "}, "query: must hold something"),
+        ("search", {"collection": "handbook", "query": " "}, "query: must contain something"),
         ("search", {"collection": "handbook", "query": "x", "top_k": 51}, "top_k: Input"),
         (
             "search",
             {"collection": "handbook", "query": "x", "top": 5},
-            "top: there is no such field; did you mean top_k?",
+            "top: unknown field; did you mean top_k?",
         ),
         ("search", {"collection": "handbook"}, "query: Field required"),
         ("get_document", {"collection": "handbook", "document_id": "no"}, "no document 'no'"),

@@ -195,7 +195,7 @@ def attack(walled: Walled, tenant: str, other: str) -> list[tuple[str, httpx2.Re
 @pytest.fixture(params=["both walls", "the database's wall alone", "the service's wall alone"])
 def walls(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     if request.param == "the database's wall alone":
-        monkeypatch.setattr(Caller, "may_see", lambda _self, _settings: True)
+        monkeypatch.setattr(Caller, "can_access", lambda _self, _settings: True)
     if request.param == "the service's wall alone":
         monkeypatch.setattr(TenantDatabase, "begin", Database.begin)
         monkeypatch.setattr(TenantDatabase, "connect", Database.connect)
@@ -366,7 +366,7 @@ def test_principals_of_a_key_are_narrowed_and_never_widened(
     assert client.post("/v1/search", json={**BODY, "principals": ["anna"]}).status_code == 200
     refused = client.post("/v1/search", json={**BODY, "principals": ["anna", "eve"]})
     assert refused.status_code == 403
-    assert refused.json()["detail"] == "the key does not speak for 'eve'"
+    assert refused.json()["detail"] == "the key may not act as principal 'eve'"
     assert make_key().post("/v1/search", json={**BODY, "principals": ["x"]}).status_code == 403
     anybody = make_key(principals=["*"])
     assert anybody.post("/v1/search", json={**BODY, "principals": ["x"]}).status_code == 200

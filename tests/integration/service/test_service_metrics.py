@@ -182,7 +182,7 @@ def test_trouble_of_a_source_is_an_alarm_and_ends_with_it(
     fresh: tuple[RunningService, httpx2.Client], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     running, client = fresh
-    monkeypatch.setattr("retrieval_api.observation.pipeline_metrics.KEPT_S", 0.0)
+    monkeypatch.setattr("retrieval_api.observation.pipeline_metrics.CACHE_S", 0.0)
     alarm = {**SOURCE, "name": "source_unreachable", "severity": "error"}
     assert value(read_samples(client), "ragline_alarm", **alarm) is None
     set_unreachable(running, "now()", "'connection refused'")
@@ -224,7 +224,7 @@ def test_many_scrapes_read_the_status_once(
 def test_database_that_is_away_is_told_and_nothing_old_is(
     indexed_collection: Configuration, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pipeline_metrics, "KEPT_S", 0.0)
+    monkeypatch.setattr(pipeline_metrics, "CACHE_S", 0.0)
     url = "postgresql://nobody@127.0.0.1:1/nothing"
     away = indexed_collection.model_copy(update={"database_url": url})
     with run_service(away) as running, httpx2.Client(base_url=running.url) as client:
@@ -238,7 +238,7 @@ def test_status_that_was_read_is_forgotten_when_the_database_goes_away(
 ) -> None:
     running, client = fresh
     assert value(read_samples(client), "ragline_pipeline_status_readable") == 1
-    monkeypatch.setattr(pipeline_metrics, "KEPT_S", 0.0)
+    monkeypatch.setattr(pipeline_metrics, "CACHE_S", 0.0)
     gone = connect_database("postgresql://nobody@127.0.0.1:1/nothing")
     monkeypatch.setattr(running.service, "_database", gone)
     samples = read_samples(client)

@@ -94,7 +94,7 @@ def test_service_starts_without_its_database_and_says_what_is_missing(
         assert answer.json()["type"] == "urn:ragline:problem:service-not-ready"
         page = httpx2.get(f"{running.url}/")
         assert page.status_code == 503
-        assert "The service still waits for its database" in page.text
+        assert "The service is waiting for its database" in page.text
         assert httpx2.get(f"{running.url}/docs").status_code == 200
 
 

@@ -616,12 +616,12 @@ def check_nothing_foreign(answer: httpx2.Response) -> None:
 def locked(running: RunningService) -> Iterator[str]:
     """A key; while it is there, everybody needs one."""
     key = create_key(running.service.database, name="page-test", tenant="default")
-    assert running.service.look_for_keys()
+    assert running.service.refresh_has_keys()
     yield key
     for one in list_keys(running.service.database):
         if one.revoked_at is None:
             revoke_key(running.service.database, one.public_id)
-    assert not running.service.look_for_keys()
+    assert not running.service.refresh_has_keys()
 
 
 def sign_in(client: httpx2.Client, key: str, wanted: str = "/") -> httpx2.Response:
