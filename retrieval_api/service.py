@@ -178,7 +178,7 @@ class Service:
         return unready
 
     def count_failed_models(self) -> int:
-        """How many embedding models failed to load. Searches that need them are answered with 503."""
+        """How many embedding models failed to load. Searches that need them get status 503."""
         return list(self._models.values()).count("failed")
 
     def _run_opener(self) -> None:

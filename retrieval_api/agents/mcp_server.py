@@ -1,7 +1,7 @@
-"""MCP over streamable HTTP at /mcp: calls of tools come in, results and problems go out.
+"""MCP over streamable HTTP at /mcp: a POST calls a tool and is answered with JSON.
 
-What the tools do is `mcp_tools`. No session is kept: each POST is answered by itself with JSON,
-so any process behind a proxy can answer it.
+The tools are in `mcp_tools`. There are no sessions, so any process behind a proxy can answer a
+request.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ logger = logging.getLogger(__name__)
 
 PATH = "/mcp"
 INSTRUCTIONS = (
-    "Search collections of documents that are kept fresh from their sources. A search of a "
-    "collection that there is not tells which there are. Name document_id and source of what you "
-    "use."
+    "Search collections of documents that are kept up to date with their sources. The error of a "
+    "search in an unknown collection lists the known collections. Cite document_id and source of "
+    "the passages that you use."
 )
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
@@ -53,8 +53,8 @@ Context = ServerRequestContext[dict[str, Any], Any]
 class McpEndpoint:
     """The ASGI app at /mcp. It answers while `manager` runs.
 
-    Browsers name the page that asks, and a page from elsewhere is refused: by DNS rebinding it
-    could otherwise ask a service on the reader's own machine. Other programs name none.
+    A browser sends the origin of the page. A page of another host is refused, because by DNS
+    rebinding it could reach a service on the user's machine. Other clients send no origin.
     """
 
     def __init__(self, service: Service) -> None:
@@ -65,16 +65,18 @@ class McpEndpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         origin = Headers(scope=scope).get("origin")
         if origin is not None and not is_loopback(origin):
-            raise HTTPException(403, f"Pages of {origin} may not ask here; pages of this host may.")
+            raise HTTPException(
+                403, f"Pages of {origin} may not call this service; pages of this host may."
+            )
         await self.manager.handle_request(scope, receive, send)
 
     def route(self) -> Route:
-        """For POST alone: there is no session to listen to, or to end."""
+        """The route, for POST only: there are no sessions to listen to or to end."""
         return Route(PATH, endpoint=self, methods=["POST"], include_in_schema=False)
 
 
 def is_loopback(origin: str) -> bool:
-    """Whether a page is from this machine, on whatever port."""
+    """Whether an origin is this machine, with any port."""
     try:
         return urlsplit(origin).hostname in _LOOPBACK
     except ValueError:
@@ -124,18 +126,18 @@ def _call(
     try:
         caller = identify_caller(request, service, read_token(request), "search")
         result = tool.call(caller, tool.arguments.model_validate(arguments), request)
-    except Exception as error:  # noqa: BLE001  whatever it is, the agent gets words for it
+    except Exception as error:  # noqa: BLE001  the agent gets a message for every exception
         return _refuse(_describe_failure(error, request.state.request_id))
     text = TextContent(type="text", text=result.model_dump_json())
     return CallToolResult(content=[text], structured_content=result.model_dump(mode="json"))
 
 
-def _refuse(words: str) -> CallToolResult:
-    return CallToolResult(content=[TextContent(type="text", text=words)], is_error=True)
+def _refuse(message: str) -> CallToolResult:
+    return CallToolResult(content=[TextContent(type="text", text=message)], is_error=True)
 
 
 def _describe_failure(error: Exception, request_id: str) -> str:
-    """What a problem document would say, in one sentence or two."""
+    """The title and the detail of the problem, as text."""
     if isinstance(error, ValidationError | RequestValidationError):
         faults = [
             {**fault, "loc": ("body", *_location_in_body(fault["loc"]))} for fault in error.errors()
@@ -145,7 +147,7 @@ def _describe_failure(error: Exception, request_id: str) -> str:
     explained = explain_failure(error, request_id)
     if explained is None:
         logger.error("tool failed", exc_info=error, extra={"fields": {"request_id": request_id}})
-        return f"{INTERNAL_ERROR.title}; its log has the reason under request_id {request_id}."
+        return f"{INTERNAL_ERROR.title}. Its log contains the reason under request_id {request_id}."
     kind, detail = explained
     return f"{kind.title}: {detail}"
 

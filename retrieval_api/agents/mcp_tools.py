@@ -1,7 +1,7 @@
-"""The tools that agents call over MCP: what each takes, does and gives.
+"""The tools that agents call over MCP: their arguments, their work and their results.
 
-How calls come in and failures go out is `mcp_server`. Nobody in particular asks here, so the
-tools find and read what everybody may read, or the key.
+`mcp_server` receives the calls and returns results and errors. A call names no principals, so the
+tools read documents that all callers may read, and those of the key's principals.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from retrieval_api.operations.collections import describe_freshness
 from retrieval_api.operations.searches import answer_search, make_search
 
 MAX_TOP_K = 50
-CHUNKS_AT_ONCE = 50
+MAX_PART_CHUNKS = 50
 
 
 class _Arguments(StrictModel):
@@ -37,57 +37,59 @@ class _Result(BaseModel):
 
 
 class SearchArguments(_Arguments):
-    """A question to one collection."""
+    """A search of one collection."""
 
     collection: Identifier
     query: Query
-    top_k: int = Field(default=5, ge=1, le=MAX_TOP_K, description="The most passages to give.")
+    top_k: int = Field(default=5, ge=1, le=MAX_TOP_K, description="The maximum number of passages.")
     filter: dict[str, JsonValue] | None = Field(
         default=None,
-        description="What passages must meet, such as "
+        description="Conditions on the passages, such as "
         '{"metadata.year": {"gte": 2020}, "source": "handbook-files"}.',
     )
 
 
 class Passage(_Result):
-    """One chunk that answers."""
+    """One chunk that matches the query."""
 
     rank: int = Field(description="Starts at 1.")
-    score: float = Field(description="Larger is better; comparable within one answer only.")
-    document_id: str = Field(description="For get_document, together with source.")
+    score: float = Field(description="Larger is better. Comparable within one result only.")
+    document_id: str = Field(description="Use it with `source` in get_document.")
     source: str
     title: str | None
-    heading_path: list[str] = Field(description="The headings above it, outermost first.")
+    heading_path: list[str] = Field(description="The headings above the passage, outermost first.")
     page: int | None
     text: str
     metadata: dict[str, Any]
-    age_seconds: float = Field(description="Time since the source's change, or since indexing.")
+    age_seconds: float = Field(
+        description="Time since the change in the source; if unknown, since indexing."
+    )
 
 
 class Passages(_Result):
-    """The passages of one search, best first; none when nothing came near."""
+    """The passages of one search, best first. Empty when no chunk matches."""
 
-    request_id: UUID = Field(description="Names this search; feedback refers to it.")
+    request_id: UUID = Field(description="The id of this search, for feedback.")
     collection: str
-    generation: int = Field(description="The built index that answered.")
+    generation: int = Field(description="The generation that was searched.")
     passages: list[Passage]
 
 
 class DocumentArguments(_Arguments):
-    """A document by its id, and from where on to read it."""
+    """A document, and the chunk from which to read it."""
 
     collection: Identifier
     document_id: Identifier
     source: Identifier | None = Field(
-        default=None, description="Needed only when several sources have a document of this id."
+        default=None, description="Required when several sources have a document with this id."
     )
     first_chunk: int = Field(
-        default=0, ge=0, le=2**31 - 1, description="The `next_chunk` of the part before."
+        default=0, ge=0, le=2**31 - 1, description="The `next_chunk` of the previous part."
     )
 
 
 class DocumentPart(_Result):
-    """A document's text, or a part of a long one."""
+    """The text of a document, or a part of a long text."""
 
     collection: str
     source: str
@@ -96,7 +98,9 @@ class DocumentPart(_Result):
     metadata: dict[str, Any]
     text: str
     first_chunk: int
-    next_chunk: int | None = Field(description="Where the next part begins; null after the last.")
+    next_chunk: int | None = Field(
+        description="The first chunk of the next part. Null in the last part."
+    )
     chunk_count: int
     generation: int
     content_hash: str = Field(description="SHA-256 of the document's bytes.")
@@ -111,7 +115,7 @@ class FreshnessArguments(_Arguments):
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """A tool under its name. `call` takes what `arguments` made of a call's arguments."""
+    """A tool. `call` receives the arguments of a call as an instance of `arguments`."""
 
     name: str
     description: str
@@ -121,7 +125,7 @@ class Tool:
 
 
 def search_passages(caller: Caller, arguments: SearchArguments, request: Request) -> Passages:
-    """The passages that answer a question."""
+    """The passages that match a query."""
     search = make_search(
         arguments.collection,
         [arguments.query],
@@ -132,7 +136,7 @@ def search_passages(caller: Caller, arguments: SearchArguments, request: Request
 
 
 def describe_answer(answer: SearchAnswer) -> Passages:
-    """The part of an answer that an agent has a use for."""
+    """The fields of a search's answer that an agent uses."""
     return Passages(
         request_id=answer.request_id,
         collection=answer.collection,
@@ -156,11 +160,11 @@ def describe_answer(answer: SearchAnswer) -> Passages:
 
 
 def get_document(caller: Caller, arguments: DocumentArguments, _request: Request) -> DocumentPart:
-    """A part of one document, its chunks in their order.
+    """A part of one document: some of its chunks, in order.
 
     Raises:
-        UnknownDocumentError: nothing of that id is served, or it has fewer chunks.
-        AmbiguousDocumentError: several sources have one of that id, and none is named.
+        UnknownDocumentError: searches return no document with this id, or it has fewer chunks.
+        AmbiguousDocumentError: several sources have this id, and the arguments name no source.
     """
     name = caller.collection(arguments.collection).name
     generation = caller.service.searcher.live_generation(name, caller.tenant)
@@ -173,10 +177,10 @@ def get_document(caller: Caller, arguments: DocumentArguments, _request: Request
         arguments.source,
     )
     first, count = arguments.first_chunk, len(document.chunks)
-    chunks = document.chunks[first : first + CHUNKS_AT_ONCE]
+    chunks = document.chunks[first : first + MAX_PART_CHUNKS]
     if not chunks:
         raise UnknownDocumentError(
-            f"document {document.document_id!r} has {count} chunks, and none from {first} on"
+            f"document {document.document_id!r} has {count} chunks; first_chunk is {first}"
         )
     end = first + len(chunks)
     return DocumentPart(
@@ -196,7 +200,7 @@ def get_document(caller: Caller, arguments: DocumentArguments, _request: Request
 
 
 def freshness(caller: Caller, arguments: FreshnessArguments, _request: Request) -> Freshness:
-    """How fresh a collection is."""
+    """The freshness of a collection."""
     return describe_freshness(arguments.collection, caller)
 
 
@@ -205,21 +209,21 @@ TOOLS = {
     for tool in (
         Tool(
             "search",
-            "Find the passages of a collection that answer a question, best first.",
+            "Find the passages of a collection that match a query, best first.",
             SearchArguments,
             Passages,
             search_passages,
         ),
         Tool(
             "get_document",
-            "Read a document that a search found, as text; long ones come in parts.",
+            "Read a document as text. A long document is returned in parts.",
             DocumentArguments,
             DocumentPart,
             get_document,
         ),
         Tool(
             "freshness",
-            "Tell how fresh a collection is: when each source was last seen, and what is wrong.",
+            "Show how fresh a collection is: last listing, clocks and alarms of each source.",
             FreshnessArguments,
             Freshness,
             freshness,

@@ -1,1 +1,1 @@
-"""How the service is watched: its log, metrics and traces."""
+"""Observation of the service: its log, metrics and traces."""

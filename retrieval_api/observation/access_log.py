@@ -1,4 +1,4 @@
-"""One log line a request, with its id, its outcome and its time, and never a query's text."""
+"""The access log: one line per request with id, status and duration, without a query's text."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ MAX_PATH_CHARS = 200
 
 
 class AccessLog:
-    """Middleware that names each request and logs how it went.
+    """Middleware that gives each request an id and logs it.
 
-    The name is in `request.state.request_id`, in the header X-Request-ID of the answer and in
-    the log. A search puts the id of its record in its place, so that the three are one.
+    The id is in `request.state.request_id`, in the response's header X-Request-ID and in the log. A
+    search replaces it with the id of its record, so that all are equal.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -44,7 +44,7 @@ class AccessLog:
                 MutableHeaders(scope=message)[REQUEST_ID_HEADER] = state.request_id
             await send(message)
             if message["type"] == "http.response.body" and not message.get("more_body"):
-                # Here and not at the end: what runs after the answer is not the caller's time.
+                # Not after the app returns: work after the response is not part of the duration.
                 _log_request(scope, status, 1e3 * (perf_counter() - started))
 
         await self._app(scope, receive, send_with_id)

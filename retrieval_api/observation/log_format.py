@@ -1,4 +1,4 @@
-"""How the service's log reads: one JSON object a line, on standard error."""
+"""The format of the service's log: one JSON object per line, on standard error."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 
 class JsonLines(logging.Formatter):
-    """A record as one line of JSON; `extra={"fields": {...}}` adds fields to it."""
+    """Formats a record as one line of JSON. `extra={"fields": {...}}` adds fields."""
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {
@@ -26,7 +26,7 @@ class JsonLines(logging.Formatter):
 
 
 def configure_logging() -> None:
-    """Send this process's log to standard error as lines of JSON. For a command, not a library."""
+    """Write this process's log to standard error as lines of JSON. Only commands call it."""
     logging.config.dictConfig(
         {
             "version": 1,

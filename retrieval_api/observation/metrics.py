@@ -1,8 +1,8 @@
-"""What Prometheus and OpenTelemetry are told: the one list of the service's metrics.
+"""The metrics of the service, for Prometheus and OpenTelemetry.
 
-Each app has a registry of its own. Labels are endpoints, statuses, modes, stages, collections and
-kinds of feedback: never a query, a document, a caller or a path that somebody made up. The state of
-the pipeline is `pipeline_metrics`.
+Each app has its own registry. Labels are endpoints, statuses, modes, stages, collections and kinds
+of feedback. A label is never a query, a document, a caller or a path from a caller. The metrics of
+the pipeline are in `pipeline_metrics`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from retrieval_api.observation.pipeline_metrics import PipelineMetrics
 from retrieval_api.records.recorder import Recorder
 
 STAGES = ("embed", "retrieve", "rerank", "total")
-# A search takes 5 to 50 ms; what is slower than the time limit of 10 s is no search.
+# A search takes 5 to 50 ms, and at most 10 s, the default time limit.
 DURATION_BUCKETS_S = (
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
 )  # fmt: skip
@@ -37,7 +37,7 @@ AGE_BUCKETS_S = (
 
 
 class ServiceMetrics:
-    """The metrics of one app. Safe to use from several threads."""
+    """The metrics of one app. Thread-safe."""
 
     def __init__(
         self,
@@ -50,45 +50,45 @@ class ServiceMetrics:
         registry = self.registry
         self._requests = Counter(
             "ragline_http_requests_total",
-            "Requests that were answered.",
+            "Answered requests.",
             ("endpoint", "method", "status"),
             registry=registry,
         )
         self._durations = Histogram(
             "ragline_http_request_duration_seconds",
-            "From a request's first byte to its answer's last.",
+            "Time from the first byte of a request to the last byte of its response.",
             ("endpoint", "method"),
             buckets=DURATION_BUCKETS_S,
             registry=registry,
         )
         self._stages = Histogram(
             "ragline_search_stage_duration_seconds",
-            "Time of each stage of a search that took part in it, and of all.",
+            "Time of each stage that a search used, and the total time.",
             ("stage", "mode"),
             buckets=DURATION_BUCKETS_S,
             registry=registry,
         )
-        self._searches = _count(registry, "searches", "Searches that were answered.", "mode")
+        self._searches = _count(registry, "searches", "Answered searches.", "mode")
         self._zero_results = _count(registry, "zero_results", "Searches without any hit.")
-        self._hits = _count(registry, "hits", "Hits that were answered.")
-        self._stale_hits = _count(registry, "stale_hits", "Hits older than their source promises.")
+        self._hits = _count(registry, "hits", "Returned hits.")
+        self._stale_hits = _count(registry, "stale_hits", "Returned hits that were stale.")
         self._ages = Histogram(
             "ragline_hit_age_seconds",
-            "Age of each hit: since its source's change, or since it was indexed.",
+            "Age of each returned hit: time since the source's change, or since indexing.",
             ("collection",),
             buckets=AGE_BUCKETS_S,
             registry=registry,
         )
         self._feedback = Counter(
-            "ragline_feedback_total", "Feedback that was kept.", ("kind",), registry=registry
+            "ragline_feedback_total", "Recorded feedback.", ("kind",), registry=registry
         )
         self._generations = Gauge(
             "ragline_generation_served",
-            "The generation that the latest search of a collection came from.",
+            "The generation of the last search in a collection.",
             ("collection",),
             registry=registry,
         )
-        Info("ragline_build", "What runs.", registry=registry).info(
+        Info("ragline_build", "The running version.", registry=registry).info(
             {"version": version("ragline"), "python": platform.python_version()}
         )
         registry.register(_CurrentState(recorder, find_database))
@@ -96,7 +96,7 @@ class ServiceMetrics:
         self._exported = _Exported(recorder)
 
     def observe_request(self, endpoint: str, method: str, status: int, seconds: float) -> None:
-        """Count an answered request; `endpoint` is the route's own path, with its braces."""
+        """Count an answered request. `endpoint` is the route's path with its parameters in braces."""
         self._requests.labels(endpoint, method, str(status)).inc()
         self._durations.labels(endpoint, method).observe(seconds)
         self._exported.requests.record(
@@ -113,7 +113,7 @@ class ServiceMetrics:
         collection = answer.collection
         self._searches.labels(collection, request.mode).inc()
         self._hits.labels(collection).inc(len(answer.hits))
-        # Touched in any case: a counter that appears with its first event hides that event.
+        # Also with 0: a counter that first appears with its first event hides this event.
         self._zero_results.labels(collection).inc(not answer.hits)
         self._stale_hits.labels(collection).inc(sum(map(is_stale, answer.hits)))
         self._generations.labels(collection).set(answer.generation)
@@ -128,13 +128,13 @@ class ServiceMetrics:
         self._exported.observe_hits(answer)
 
     def observe_feedback(self, kind: FeedbackKind) -> None:
-        """Count feedback that is on record."""
+        """Count recorded feedback."""
         self._feedback.labels(kind).inc()
         self._exported.feedback.add(1, {"kind": kind})
 
 
 def is_in_use(stage: str, request: SearchRequest) -> bool:
-    """Whether a stage has part in a search; the time of one that has none is not 0 but absent."""
+    """Whether a search uses a stage. The time of an unused stage is not recorded as 0."""
     if stage == "embed":
         return request.mode != "keyword"
     return stage != "rerank" or bool(request.rerank)
@@ -145,7 +145,7 @@ def _count(registry: CollectorRegistry, name: str, about: str, *labels: str) -> 
 
 
 class _CurrentState(Collector):
-    """What is read when Prometheus asks: the buffer of records and the pool of connections."""
+    """Metrics that are read at each scrape: the buffer of records and the connection pool."""
 
     def __init__(self, recorder: Recorder, find_database: Callable[[], Database | None]) -> None:
         self._recorder = recorder
@@ -154,24 +154,26 @@ class _CurrentState(Collector):
     def collect(self) -> Iterable[Metric]:
         recorder = self._recorder
         lost = CounterMetricFamily(
-            "ragline_records_lost", "Searches answered and not recorded.", labels=["reason"]
+            "ragline_records_lost", "Answered searches whose record was lost.", labels=["reason"]
         )
         for reason, count in recorder.lost_counts.items():
             lost.add_metric([reason], count)
         yield lost
         yield CounterMetricFamily(
-            "ragline_records_written", "Searches recorded.", recorder.written_count
+            "ragline_records_written", "Recorded searches.", recorder.written_count
         )
         yield GaugeMetricFamily(
-            "ragline_records_waiting", "Records not written yet.", recorder.waiting_count
+            "ragline_records_waiting", "Records that are not written yet.", recorder.waiting_count
         )
         yield GaugeMetricFamily(
-            "ragline_records_capacity", "Records that may wait.", recorder.capacity
+            "ragline_records_capacity", "The maximum number of waiting records.", recorder.capacity
         )
         database = self._find_database()
         in_use, limit = (0, 0) if database is None else read_pool_usage(database)
         yield GaugeMetricFamily(
-            "ragline_database_connections_in_use", "Connections taken from the pool.", in_use
+            "ragline_database_connections_in_use",
+            "Connections of the pool that are in use.",
+            in_use,
         )
         yield GaugeMetricFamily(
             "ragline_database_connections_limit", "The maximum size of the pool.", limit
@@ -179,7 +181,7 @@ class _CurrentState(Collector):
 
 
 class _Exported:
-    """The same for OpenTelemetry, which goes nowhere unless its SDK was set up."""
+    """The same metrics for OpenTelemetry. They are exported only when its SDK is configured."""
 
     def __init__(self, recorder: Recorder) -> None:
         meter = metrics.get_meter(INSTRUMENTATION_SCOPE)

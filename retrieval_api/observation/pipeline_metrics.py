@@ -1,8 +1,8 @@
 """The state of the pipeline for Prometheus: clocks, documents, removals, proofs, sources, alarms.
 
-It is what `ragline status` shows, read from the database at most every `CACHE_S` and never by the
-thread that answers the scrape. While the database is away there is one figure that says so and no
-other one: what was true a minute ago is not told as the present.
+The values are those of `ragline status`. They are read from the database at most every `CACHE_S`,
+and not by the thread that answers the scrape. While the database is unavailable, only
+`ragline_pipeline_status_readable` is exported, so that no old value appears as current.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from ragline.storage.database import Database
 logger = logging.getLogger(__name__)
 
 CACHE_S = 15.0
-# What could not be read again for so long is not told any more.
+# Values that are older are not exported.
 MAX_STATUS_AGE_S = 60.0
 SOURCE_LABELS = ("collection", "source")
 CLOCKS = ("visible", "forgotten")
@@ -34,26 +34,46 @@ BUILD_ALARMS = ("generation_build_failed", "settings_refused")
 
 # Name, meaning, labels.
 GAUGES = (
-    ("ragline_pipeline_status_readable", "1 while the state of the pipeline can be read.", ()),
-    ("ragline_source_clock_limit_seconds", "The declared limit.", (*SOURCE_LABELS, "clock")),
+    ("ragline_pipeline_status_readable", "1 while the state of the pipeline is readable.", ()),
+    ("ragline_source_clock_limit_seconds", "The limit of the clock.", (*SOURCE_LABELS, "clock")),
     ("ragline_source_clock_waiting_seconds", "The longest wait now.", (*SOURCE_LABELS, "clock")),
-    ("ragline_source_clock_state", "1 for the state it is in.", (*SOURCE_LABELS, "clock", "state")),
+    (
+        "ragline_source_clock_state",
+        "1 for the current state of the clock.",
+        (*SOURCE_LABELS, "clock", "state"),
+    ),
     ("ragline_source_documents", "Documents by state.", (*SOURCE_LABELS, "state")),
-    ("ragline_source_entries", "Entries that are served.", SOURCE_LABELS),
-    ("ragline_source_removals_held", "Removals that wait for a person.", SOURCE_LABELS),
-    ("ragline_source_unreachable", "1 while it cannot be listed or probed.", SOURCE_LABELS),
+    ("ragline_source_entries", "Entries in live indexes.", SOURCE_LABELS),
+    (
+        "ragline_source_removals_held",
+        "Removals that wait for an operator's confirmation.",
+        SOURCE_LABELS,
+    ),
+    ("ragline_source_unreachable", "1 while the source cannot be listed or probed.", SOURCE_LABELS),
     ("ragline_source_last_sync_failed", "1 when the last sync had an error.", SOURCE_LABELS),
     (
         "ragline_source_listed_timestamp_seconds",
-        "When it was last listed to its end.",
+        "Time of the last complete listing.",
         SOURCE_LABELS,
     ),
-    ("ragline_source_proven_timestamp_seconds", "When it was last seen unchanged.", SOURCE_LABELS),
-    ("ragline_source_proof_timestamp_seconds", "When its last sync proof was made.", SOURCE_LABELS),
-    ("ragline_source_proof_differences", "Differences in its last sync proof.", SOURCE_LABELS),
+    (
+        "ragline_source_proven_timestamp_seconds",
+        "When the source was last known to be unchanged.",
+        SOURCE_LABELS,
+    ),
+    ("ragline_source_proof_timestamp_seconds", "Time of the last sync proof.", SOURCE_LABELS),
+    ("ragline_source_proof_differences", "Differences in the last sync proof.", SOURCE_LABELS),
     ("ragline_collection_generation", "The live generation.", ("collection",)),
-    ("ragline_collection_generations", "Others, by state.", ("collection", "state")),
-    ("ragline_collection_build_failed", "1 while its settings cannot be built.", ("collection",)),
+    (
+        "ragline_collection_generations",
+        "Generations that are not live, by state.",
+        ("collection", "state"),
+    ),
+    (
+        "ragline_collection_build_failed",
+        "1 while no generation can be built with the settings.",
+        ("collection",),
+    ),
     ("ragline_alarm", "1 for each alarm.", (*SOURCE_LABELS, "name", "severity")),
 )
 
@@ -61,12 +81,12 @@ Sample = tuple[str, tuple[str, ...], float]
 
 
 class PipelineMetrics(Collector):
-    """The gauges of the pipeline. Safe to use from several threads."""
+    """The gauges of the pipeline. Thread-safe."""
 
     def __init__(
         self, find_database: Callable[[], Database | None], configured: Collection[str] = ()
     ) -> None:
-        """`configured` are the names of the configured sources; without any nothing is known."""
+        """`configured` are the names of the configured sources. Empty: all sources are reported."""
         self._find_database = find_database
         self._configured = frozenset(configured) or None
         self._status: Status | None = None
@@ -74,7 +94,7 @@ class PipelineMetrics(Collector):
         self._reading = Lock()
 
     def refresh(self) -> None:
-        """Read the state again when it is older than `CACHE_S`; one thread at a time does."""
+        """Read the state again if it is older than `CACHE_S`. Only one thread reads at a time."""
         if monotonic() - self._read_at < CACHE_S and self._status is not None:
             return
         if not self._reading.acquire(blocking=False):
@@ -85,7 +105,7 @@ class PipelineMetrics(Collector):
             self._reading.release()
 
     def collect(self) -> Iterable[Metric]:
-        """What was read last, unless that is too long ago. Waits for nothing."""
+        """The last state that was read, unless it is too old. Does not block."""
         status = self._status
         is_readable = status is not None and monotonic() - self._read_at < MAX_STATUS_AGE_S
         families = {
@@ -104,7 +124,7 @@ class PipelineMetrics(Collector):
         try:
             self._status = read_status(database, configured=self._configured)
         except (RaglineError, StatementError) as error:
-            # Known to be away: the scrape that comes next need not wait a minute to tell.
+            # The next scrape reports the outage at once, without waiting for MAX_STATUS_AGE_S.
             self._status = None
             fields = {"error": describe_cause(error)}
             logger.info("status not readable", extra={"fields": fields})
@@ -112,7 +132,7 @@ class PipelineMetrics(Collector):
 
 
 def describe_status(status: Status) -> Iterator[Sample]:
-    """Every gauge of a status but the one that says that it could be read: name, labels, value."""
+    """The samples of a status: name, labels, value. `…_status_readable` is not included."""
     for source in status.sources:
         yield from _describe_source(source)
         yield from _describe_clocks(source)
@@ -130,23 +150,23 @@ def _describe_source(source: SourceStatus) -> Iterator[Sample]:
     yield "ragline_source_removals_held", labels, source.held.count if source.held else 0
     yield "ragline_source_unreachable", labels, source.unreachable_since is not None
     yield "ragline_source_last_sync_failed", labels, source.last_error is not None
-    moments = {
+    timestamps = {
         "listed": source.listed_at,
         "proven": source.proven_at,
         "proof": source.proof.proven_at if source.proof else None,
     }
-    yield from _describe_timestamps(labels, moments)
+    yield from _describe_timestamps(labels, timestamps)
     if source.proof is not None:
         yield "ragline_source_proof_differences", labels, source.proof.difference_count
 
 
 def _describe_timestamps(
-    labels: tuple[str, ...], moments: dict[str, datetime | None]
+    labels: tuple[str, ...], timestamps: dict[str, datetime | None]
 ) -> Iterator[Sample]:
-    """What never happened has no time, and no sample."""
-    for name, moment in moments.items():
-        if moment is not None:
-            yield f"ragline_source_{name}_timestamp_seconds", labels, moment.timestamp()
+    """An event that never happened has no sample."""
+    for name, timestamp in timestamps.items():
+        if timestamp is not None:
+            yield f"ragline_source_{name}_timestamp_seconds", labels, timestamp.timestamp()
 
 
 def _describe_clocks(source: SourceStatus) -> Iterator[Sample]:

@@ -1,8 +1,8 @@
-"""OpenTelemetry's SDK, set up where its own environment variables ask for it and only there.
+"""The configuration of OpenTelemetry's SDK, from its standard environment variables.
 
-Everything about it is read by the SDK itself: OTEL_EXPORTER_OTLP_ENDPOINT and _HEADERS,
-OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES, OTEL_TRACES_SAMPLER, OTEL_BSP_*,
-OTEL_METRIC_EXPORT_INTERVAL. What is measured is `ragline.telemetry` and `metrics`.
+The SDK itself reads OTEL_EXPORTER_OTLP_ENDPOINT and _HEADERS, OTEL_SERVICE_NAME,
+OTEL_RESOURCE_ATTRIBUTES, OTEL_TRACES_SAMPLER, OTEL_BSP_* and OTEL_METRIC_EXPORT_INTERVAL. Spans and
+metrics are defined in `ragline.telemetry` and `metrics`.
 """
 
 from __future__ import annotations
@@ -30,9 +30,10 @@ PROTOCOL = "http/protobuf"
 
 @contextmanager
 def exported_telemetry() -> Iterator[None]:
-    """Export traces and metrics within the block, as the environment says; by default nothing.
+    """Export traces and metrics within the block, as the environment says. Default: no export.
 
-    Once a process. A wish that cannot be met is logged, and the service starts without.
+    To be called once in a process. An unsupported exporter or protocol is logged, and the service
+    starts without it.
     """
     providers: list[TracerProvider | MeterProvider] = []
     exporter = choose_exporter("TRACES")
@@ -53,9 +54,10 @@ def exported_telemetry() -> Iterator[None]:
 
 
 def choose_exporter(signal: Signal) -> str:
-    """`otlp`, `console` or `none`: what the environment asks for a signal, if it can be had here.
+    """The exporter of a signal in the environment: `otlp`, `console` or `none`.
 
-    An endpoint alone means `otlp`, as OpenTelemetry's specification has it.
+    An endpoint without an exporter means `otlp`, as in OpenTelemetry's specification. An
+    unsupported exporter or protocol means `none`.
     """
     if os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true":
         return "none"
@@ -82,7 +84,7 @@ def _refuse(name: str, value: str, allowed: tuple[str, ...]) -> None:
     logger.warning("telemetry is not exported", extra={"fields": fields})
 
 
-# The SDK and its exporters take half a second to load, so only who asked for them pays.
+# The SDK and its exporters take half a second to import, so they are imported when needed.
 
 
 def _build_resource() -> Resource:

@@ -1,4 +1,4 @@
-"""What stands around every request so that it can be followed: its trace, its span, its count."""
+"""Tracing and counting of requests: the span, the trace id and the metrics of each request."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ragline.telemetry import INSTRUMENTATION_SCOPE, current_trace_id
 from retrieval_api.observation.metrics import ServiceMetrics
 
-# Where no route took the request: its path is the caller's invention and no label.
+# The label of a request without a route. Its path comes from the caller and must not be a label.
 UNMATCHED = "unmatched"
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
 class Observation:
-    """Middleware that gives each request a span and a trace id, and counts it when answered.
+    """Middleware that gives each request a span and a trace id, and counts its response.
 
-    The trace is the caller's where the request has a valid `traceparent` (W3C Trace Context). Its
-    id is in `request.state.trace_id`, in the log and in the record of a search, also where no
-    span leaves this process.
+    A request with a valid `traceparent` (W3C Trace Context) continues the caller's trace. The
+    trace id is in `request.state.trace_id`, in the log and in the record of a search, even if no
+    span is exported.
     """
 
     def __init__(self, app: ASGIApp, metrics: ServiceMetrics) -> None:
@@ -65,7 +65,7 @@ class Observation:
 
 
 def name_endpoint(scope: Scope) -> str:
-    """The path of the route that took a request, as it was declared."""
+    """The declared path of the request's route."""
     return str(getattr(scope.get("route"), "path", None) or UNMATCHED)
 
 
@@ -85,12 +85,12 @@ def _start_span(scope: Scope, method: str) -> Iterator[trace.Span]:
 
 
 def _make_context(span: trace.Span, parent: Context) -> Context:
-    """The context within a span; without SDK and caller's trace, within a trace made up here."""
+    """The context of a span. Without an SDK and a caller's trace, the context of a random trace."""
     if not span.get_span_context().is_valid:
-        made_up = trace.SpanContext(
+        random_context = trace.SpanContext(
             int.from_bytes(secrets.token_bytes(16)) or 1,
             int.from_bytes(secrets.token_bytes(8)) or 1,
             is_remote=False,
         )
-        span = trace.NonRecordingSpan(made_up)
+        span = trace.NonRecordingSpan(random_context)
     return trace.set_span_in_context(span, parent)

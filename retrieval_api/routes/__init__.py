@@ -1,1 +1,1 @@
-"""The endpoints, one file for each noun. A route reads its message, calls the library, answers."""
+"""The endpoints, one module per resource. A route validates a request and calls an operation."""

@@ -1,4 +1,4 @@
-"""POST /v1/embeddings, in OpenAI's shape."""
+"""POST /v1/embeddings, in OpenAI's format."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ router = APIRouter(tags=["for OpenAI's clients"])
 
 @router.post(
     "/v1/embeddings",
-    summary="Turn texts into vectors, in OpenAI's shape",
+    summary="Embed texts, in OpenAI's format",
     responses=may_answer(UNKNOWN_MODEL, BODY_TOO_LARGE, INVALID_REQUEST, MODEL_UNAVAILABLE),
 )
 def embed(
     body: openai_shapes.EmbeddingsBody, request: Request, caller: SearchCaller
 ) -> openai_shapes.Embeddings:
-    """The vectors that documents of these texts have in an index. Nothing is kept of them."""
+    """The embeddings of texts, as in an index. The texts are not stored."""
     embedder = caller.service.searcher.embedder(choose_model(caller, body.model))
     counts = embedder.tokenizer.count_tokens(body.input)
     _check(body, embedder, counts)
@@ -49,30 +49,30 @@ def embed(
     )
 
 
-def choose_model(caller: Caller, asked: str | None) -> str:
-    """The model that a request names, or that of the first collection.
+def choose_model(caller: Caller, requested: str | None) -> str:
+    """The model that a request names, or the model of the first collection.
 
     Raises:
-        UnknownModelError: no collection is configured with it.
+        UnknownModelError: no configured collection uses this model.
     """
     known = [one.embedding_model for one in caller.list_collections()] or [DEFAULT_MODEL]
-    if asked is None:
+    if requested is None:
         return known[0]
-    if asked not in known:
+    if requested not in known:
         names = ", ".join(dict.fromkeys(known))
-        raise UnknownModelError(f"unknown embedding model {asked!r}; known: {names}")
-    return asked
+        raise UnknownModelError(f"unknown embedding model {requested!r}; known: {names}")
+    return requested
 
 
 def _check(body: openai_shapes.EmbeddingsBody, embedder: Embedder, counts: Sequence[int]) -> None:
     faults: list[dict[str, object]] = []
     dimension, limit = embedder.space.dimension, embedder.tokenizer.max_tokens
     if body.dimensions not in (None, dimension):
-        message = f"{embedder.space.model} has {dimension} dimensions, and no others"
+        message = f"must be {dimension}, the dimension of {embedder.space.model}"
         faults.append({"type": "dimensions", "loc": ("body", "dimensions"), "msg": message})
     for index, count in enumerate(counts):
         if count > limit:
-            message = f"has {count:,} tokens; the model reads {limit:,}"
+            message = f"has {count:,} tokens; the model reads at most {limit:,}"
             faults.append({"type": "too_long", "loc": ("body", "input", index), "msg": message})
     if faults:
         raise RequestValidationError(faults)

@@ -14,23 +14,23 @@ from retrieval_api.service import OpenService, ServiceNotReadyError
 router = APIRouter(tags=["health"])
 
 
-# Asynchronous, so that it answers while every thread is busy with searches.
+# Asynchronous, so that it answers while all threads run searches.
 @router.head("/healthz", include_in_schema=False)
-@router.get("/healthz", summary="Is the process alive?")
+@router.get("/healthz", summary="Check whether the process runs")
 async def answer_alive() -> health.Alive:
-    """Always 200: the process runs. Restart it when this does not answer."""
+    """Always 200. If there is no answer, restart the process."""
     return health.Alive()
 
 
 @router.head("/readyz", include_in_schema=False)
 @router.get(
     "/readyz",
-    summary="Can searches be answered?",
+    summary="Check whether searches are answered",
     responses=may_answer(SERVICE_NOT_READY),
     response_model_exclude_none=True,
 )
 def answer_ready(service: OpenService) -> health.Ready:
-    """200 when the database answers and the models are loaded; else 503 naming what is missing."""
+    """200 when the database answers and the models are loaded. Otherwise 503 with the reasons."""
     unready = service.list_unready_parts()
     if unready:
         reasons = "; ".join(f"{part}: {reason}" for part, reason in unready.items())

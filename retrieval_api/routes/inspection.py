@@ -48,7 +48,7 @@ Cursor = Annotated[str, StringConstraints(max_length=MAX_CURSOR_CHARS)]
 
 @router.get(
     "/v1/receipts/{receipt_id}",
-    summary="Explain a hit",
+    summary="Explain a hit by its receipt",
     response_model=inspection.ExplainedReceipt,
     responses=may_answer(UNKNOWN_RECEIPT, INVALID_REQUEST, DATABASE_UNAVAILABLE),
 )

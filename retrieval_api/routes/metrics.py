@@ -11,23 +11,24 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_late
 from retrieval_api.access.callers import is_local, require_scope
 from retrieval_api.service import OpenService
 
-# Prometheus gives up after ten seconds.
+# Prometheus's default timeout is ten seconds.
 MAX_WAIT_S = 3.0
 
 router = APIRouter(tags=["health"])
 
 
-# Asynchronous, so that it answers while every thread is busy with searches.
+# Asynchronous, so that it answers while all threads run searches.
 @router.head("/metrics", include_in_schema=False)
-@router.get("/metrics", summary="Figures for Prometheus", response_class=PlainTextResponse)
+@router.get("/metrics", summary="Get metrics for Prometheus", response_class=PlainTextResponse)
 async def show_metrics(request: Request, service: OpenService) -> PlainTextResponse:
-    """The metrics of this process, and the state of the pipeline, in Prometheus's text format.
+    """The metrics of this process and of the pipeline, in Prometheus's text format.
 
-    For this machine, and from elsewhere with a key of the scope `admin`: they name collections.
+    A caller on another machine needs a key with the scope `admin`, because metrics name
+    collections.
     """
     if not is_local(request):
         await require_scope("admin")(request, service)
-    # A database that does not answer must not keep the other figures from Prometheus.
+    # An unavailable database must not delay the other metrics.
     refreshing = asyncio.ensure_future(asyncio.to_thread(service.metrics.pipeline.refresh))
     await asyncio.wait({refreshing}, timeout=MAX_WAIT_S)
     text = generate_latest(service.metrics.registry)

@@ -18,7 +18,7 @@ router = APIRouter(tags=["quality"])
 
 @router.get(
     "/v1/quality",
-    summary="Say what searches were like",
+    summary="Get figures about searches",
     responses=may_answer(UNKNOWN_COLLECTION, INVALID_REQUEST, DATABASE_UNAVAILABLE),
 )
 def show_quality(
@@ -26,12 +26,12 @@ def show_quality(
 ) -> quality.Quality:
     """Figures from the records of searches: latency, zero results, clicks, and more.
 
-    Drift, topics without an answer and index recall are made once a day; the latest are shown.
+    Drift, unanswered topics and index recall are computed once a day. The last ones are returned.
     """
     first, last = parameters.days
     figures = read_figures(caller.database, Period.of_days(first, last), parameters.collection)
-    kept = read_latest(caller.database, last, parameters.collection)
-    if parameters.collection is not None and not figures and not kept:
+    daily = read_latest(caller.database, last, parameters.collection)
+    if parameters.collection is not None and not figures and not daily:
         caller.collection(parameters.collection)
     allowed = {settings.name for settings in caller.list_collections()}
     collections = [
@@ -40,6 +40,6 @@ def show_quality(
         if caller.key is None or row.collection in allowed
     ]
     for row in collections:
-        if row.collection in kept:
-            row.daily = quality.DailyFigures.model_validate(kept[row.collection])
+        if row.collection in daily:
+            row.daily = quality.DailyFigures.model_validate(daily[row.collection])
     return quality.Quality(first_day=first, last_day=last, collections=collections)

@@ -1,4 +1,4 @@
-"""POST /v1/rerank and /v2/rerank, in Cohere's shapes and Jina's."""
+"""POST /v1/rerank and /v2/rerank, in the formats of Cohere and Jina."""
 
 from __future__ import annotations
 
@@ -15,35 +15,35 @@ from retrieval_api.messages import reranking
 from retrieval_api.openapi import may_answer
 from retrieval_api.problems import BODY_TOO_LARGE, INVALID_REQUEST, SERVICE_NOT_READY
 
-# A token takes 1.5 KB while it is compared, and whoever else reranks has a turn after each part.
-CHARACTERS_AT_ONCE = 16_000
+# A token takes 1.5 KB while it is compared. Another request can rerank between two batches.
+MAX_BATCH_CHARS = 16_000
 
 router = APIRouter(tags=["rerank"])
 
 
 @router.post(
     "/v1/rerank",
-    summary="Put texts in order for a query",
+    summary="Rerank texts for a query",
     response_model_exclude_none=True,
     responses=may_answer(BODY_TOO_LARGE, INVALID_REQUEST, SERVICE_NOT_READY),
 )
 def rerank(
     body: reranking.RerankBody, request: Request, caller: SearchCaller
 ) -> reranking.RerankResults:
-    """The documents by relevance to a query, by late interaction. Nothing is kept of them."""
+    """The documents by relevance to a query, scored by late interaction. They are not stored."""
     return _rerank(body, request, caller, reranking.ApiVersion(version="1"))
 
 
 @router.post(
     "/v2/rerank",
-    summary="Put texts in order for a query, for clients of Cohere's second version",
+    summary="Rerank texts for a query, for clients of version 2 of Cohere's API",
     response_model_exclude_none=True,
     responses=may_answer(BODY_TOO_LARGE, INVALID_REQUEST, SERVICE_NOT_READY),
 )
 def rerank_v2(
     body: reranking.RerankBody, request: Request, caller: SearchCaller
 ) -> reranking.RerankResults:
-    """As `/v1/rerank`."""
+    """The same as `/v1/rerank`, with version 2 in the response."""
     return _rerank(body, request, caller, reranking.ApiVersion(version="2"))
 
 
@@ -69,29 +69,29 @@ def _rerank(
 def score_passages(reranker: Reranker, query: str, passages: Sequence[str]) -> list[float]:
     """The late-interaction score of each passage, in input order.
 
-    In parts; the scores are no relative ones, so parts compare.
+    The passages are scored in batches. Scores of different batches are comparable.
     """
     scores: list[float] = []
-    for part in _cut(passages):
-        scores += reranker.score_texts(query, part)
+    for batch in _split_batches(passages):
+        scores += reranker.score_texts(query, batch)
     return scores
 
 
-def _cut(passages: Sequence[str]) -> Iterator[list[str]]:
-    """Parts of at most CHARACTERS_AT_ONCE, or of one passage."""
-    part: list[str] = []
+def _split_batches(passages: Sequence[str]) -> Iterator[list[str]]:
+    """Batches of at most MAX_BATCH_CHARS, or of one passage."""
+    batch: list[str] = []
     length = 0
     for passage in passages:
-        if part and length + len(passage) > CHARACTERS_AT_ONCE:
-            yield part
-            part, length = [], 0
-        part.append(passage)
+        if batch and length + len(passage) > MAX_BATCH_CHARS:
+            yield batch
+            batch, length = [], 0
+        batch.append(passage)
         length += len(passage)
-    yield part
+    yield batch
 
 
 def order_results(scores: list[float], body: reranking.RerankBody) -> list[reranking.RerankResult]:
-    """The `top_n` results by falling score; equal scores stay in the order of the request."""
+    """The `top_n` results, sorted by descending score. Ties keep the order of the request."""
     order = sorted(range(len(scores)), key=lambda index: -scores[index])
     return [
         reranking.RerankResult(

@@ -1,4 +1,4 @@
-"""/v1/vector_stores: collections and their searches, in OpenAI's shape."""
+"""/v1/vector_stores: collections and their searches, in OpenAI's format."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ router = APIRouter(tags=["for OpenAI's clients"])
 
 @router.post(
     "/v1/vector_stores/{collection}/search",
-    summary="Search a collection, in OpenAI's shape",
+    summary="Search a collection, in OpenAI's format",
     responses=may_answer(
         UNKNOWN_COLLECTION, INDEX_NOT_READY, BODY_TOO_LARGE, INVALID_REQUEST, DATABASE_UNAVAILABLE
     ),
@@ -88,7 +88,7 @@ def describe_hit(hit: Hit, answer: SearchAnswer) -> openai_shapes.VectorStoreRes
 
 @router.get(
     "/v1/vector_stores",
-    summary="List the collections, in OpenAI's shape",
+    summary="List the collections, in OpenAI's format",
     responses=may_answer(INVALID_REQUEST, DATABASE_UNAVAILABLE),
 )
 def list_vector_stores(
@@ -109,7 +109,7 @@ def list_vector_stores(
 
 @router.get(
     "/v1/vector_stores/{collection}",
-    summary="Show a collection, in OpenAI's shape",
+    summary="Show a collection, in OpenAI's format",
     responses=may_answer(UNKNOWN_COLLECTION, INVALID_REQUEST, DATABASE_UNAVAILABLE),
 )
 def show_vector_store(collection: Identifier, caller: SearchCaller) -> openai_shapes.VectorStore:
