@@ -96,7 +96,7 @@ class ServiceMetrics:
         self._exported = _Exported(recorder)
 
     def observe_request(self, endpoint: str, method: str, status: int, seconds: float) -> None:
-        """Count an answered request. `endpoint` is the route's path with its parameters in braces."""
+        """Count an answered request. `endpoint` is the declared path of the route."""
         self._requests.labels(endpoint, method, str(status)).inc()
         self._durations.labels(endpoint, method).observe(seconds)
         self._exported.requests.record(

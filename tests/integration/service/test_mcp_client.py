@@ -178,7 +178,7 @@ def test_freshness_is_told(call: Call, client: httpx2.Client) -> None:
         (
             "get_document",
             {"collection": "handbook", "document_id": "leave", "first_chunk": 1},
-            "has 1 chunks, and none from 1 on",
+            "has 1 chunks; first_chunk is 1",
         ),
         ("freshness", {"collection": "no"}, "There is no such collection"),
         ("delete", {}, "There is no tool 'delete'"),
