@@ -11,7 +11,7 @@ from typing import Any
 
 from ragline.search.facets import Facet, FacetValue, read_facets
 from retrieval_api.access.callers import Caller
-from retrieval_api.page.display_names import format_media_type
+from retrieval_api.page.formatting import format_media_type
 
 CACHE_S = 30.0
 MAX_CACHED_CALLERS = 200

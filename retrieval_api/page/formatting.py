@@ -1,14 +1,18 @@
-"""Values as people read them: ages, counts, moments and scores."""
+"""Values as text for the page: durations, counts, timestamps, scores, names and formats."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from urllib.parse import unquote, urlsplit
+
+from ragline.parsing.formats import FORMATS, UNKNOWN
 
 _UNITS = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
+_FORMAT_LABELS = {row.media_type: row.label for row in FORMATS.values()}
 
 
 def format_age(seconds: float | None) -> str:
-    """A duration in its largest fitting unit: `3 minutes`, `1 day`; `never` for None."""
+    """A duration in its largest unit: `3 minutes`, `1 day`; `never` for None."""
     if seconds is None:
         return "never"
     for length, unit in _UNITS:
@@ -23,18 +27,39 @@ def format_count(count: int, noun: str, plural: str | None = None) -> str:
 
 
 def format_sentence(clause: str) -> str:
-    """A clause as a sentence of its own."""
+    """A clause as a sentence, with a capital letter and a full stop."""
     text = clause.strip()
     return f"{text[:1].upper()}{text[1:]}" + ("" if text.endswith((".", "…")) else ".")
 
 
-def format_timestamp(moment: datetime | None) -> str:
-    """A moment to the second in UTC; `never` for None."""
-    if moment is None:
+def format_timestamp(timestamp: datetime | None) -> str:
+    """A timestamp in UTC, to the second; `never` for None."""
+    if timestamp is None:
         return "never"
-    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    return timestamp.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def format_score(score: float | None) -> str:
-    """A score with three significant places after the point; a dash for none."""
+    """A score with three decimal places; a dash for None."""
     return "–" if score is None else f"{score:.3f}"
+
+
+def format_document_name(title: str | None, document_id: str) -> str:
+    """The title of a document. Without a title: the file name in its id, or the id."""
+    if title and title.strip():
+        return title
+    parts = urlsplit(document_id) if "://" in document_id else None
+    path = parts.path if parts else document_id
+    name = path.rstrip("/").rpartition("/")[2]
+    if parts is not None:
+        name = unquote(name) or parts.netloc
+    return name if name.strip() else document_id
+
+
+def format_media_type(media_type: str | None) -> str | None:
+    """A media type in words, such as `PDF`. An unknown media type is returned unchanged."""
+    if media_type is None:
+        return None
+    if media_type == UNKNOWN:
+        return "Record"
+    return _FORMAT_LABELS.get(media_type, media_type)

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from retrieval_api.access.callers import Caller
-from retrieval_api.page import display_names, formatting
+from retrieval_api.page import formatting
 from retrieval_api.page.document_states import BADGES
 from retrieval_api.page.run_links import find_run_link
 
@@ -69,8 +69,8 @@ def load_environment() -> Environment:
     environment.filters |= {
         "age": formatting.format_age,
         "count": formatting.format_count,
-        "document_name": display_names.format_document_name,
-        "format_name": display_names.format_media_type,
+        "document_name": formatting.format_document_name,
+        "format_name": formatting.format_media_type,
         "moment": formatting.format_timestamp,
         "run_link": find_run_link,
         "score": formatting.format_score,

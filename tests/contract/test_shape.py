@@ -43,6 +43,7 @@ SHORT = {
     "ragline/storage/schema_head.py": "does not import Alembic, which takes 0.4 s",
     "ragline/unknown_names.py": "the lowest layer: all packages use it",
     "ragline/sources/web/rate_limit.py": "the rate limit of one host",
+    "assets/plots.py": "charts of the library as metadata of Dagster",
     "assets/keys.py": "all modules of assets and jobs use it",
     "assets/metadata.py": "the metadata of all assets",
     "assets/process_tags.py": "the resource and the project use it",

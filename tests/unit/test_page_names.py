@@ -10,8 +10,8 @@ import pytest
 from ragline.parsing.formats import MEDIA_TYPES
 from ragline.sources.registry import KINDS
 from ragline.sources.settings import SourceSettings
-from retrieval_api.page.display_names import format_document_name, format_media_type
 from retrieval_api.page.facet_groups import build_condition, label_facet, write_facet
+from retrieval_api.page.formatting import format_document_name, format_media_type
 from retrieval_api.page.links import is_safe_link
 from retrieval_api.page.originals import find_original
 
