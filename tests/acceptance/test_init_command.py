@@ -1,4 +1,4 @@
-"""`ragline init`: a first configuration that can be checked and synced as it is."""
+"""`ragline init` writes a configuration that can be checked and synced without changes."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def commit(folder: Path) -> None:
 
 
 def list_sources(folder: Path) -> list[tuple[str, str]]:
-    """Names and kinds of what is proposed, which the configuration must accept."""
+    """Names and kinds of the proposed sources, which must be valid."""
     (folder / "ragline.yaml").write_text(propose_configuration(folder).text, "utf-8")
     sources = load_configuration(folder / "ragline.yaml").sources
     return [(source.name, source.kind) for source in sources]
 
 
 def list_ids(folder: Path) -> list[str]:
-    """What the proposed source of files lists."""
+    """The documents that the proposed source of files lists."""
     list_sources(folder)
     configuration = load_configuration(folder / "ragline.yaml")
     settings = next(one for one in configuration.sources if one.kind == "files")
@@ -56,14 +56,14 @@ def list_ids(folder: Path) -> list[str]:
         ([".ragline/models/readme.md", ".venv/b.md", "picture.png"], ["picture.png"]),
     ],
 )
-def test_folder_is_one_source_without_what_belongs_to_programs(tmp_path: Path, names, listed):
+def test_folder_becomes_one_source_without_program_files(tmp_path: Path, names, listed):
     for name in names:
         write(tmp_path, name)
     assert list_sources(tmp_path) == [("files", "files")]
     assert list_ids(tmp_path) == listed
 
 
-def test_home_and_files_of_records_are_no_documents_of_the_folder(tmp_path: Path, monkeypatch):
+def test_data_folder_and_record_files_are_excluded_from_the_folder(tmp_path: Path, monkeypatch):
     monkeypatch.setenv("RAGLINE_HOME", str(tmp_path / "kept"))
     write(tmp_path, "kept/postgres.log")
     write(tmp_path, "faq [1].jsonl", '{"id": 1, "text": "x"}\n')
@@ -72,14 +72,14 @@ def test_home_and_files_of_records_are_no_documents_of_the_folder(tmp_path: Path
     assert list_ids(tmp_path) == ["a.md"]
 
 
-def test_repository_with_documents_in_its_commits_is_read_from_them(tmp_path: Path):
+def test_repository_with_committed_documents_becomes_a_git_source(tmp_path: Path):
     write(tmp_path, "docs/a.md")
     write(tmp_path, "src/main.py", "print()\n")
     commit(tmp_path)
     assert list_sources(tmp_path) == [("repository", "git")]
 
 
-def test_repository_without_committed_documents_is_read_as_files(tmp_path: Path):
+def test_repository_without_committed_documents_becomes_a_files_source(tmp_path: Path):
     write(tmp_path, "src/main.py", "print()\n")
     commit(tmp_path)
     write(tmp_path, "docs/a.md")
@@ -102,7 +102,7 @@ def test_repository_without_committed_documents_is_read_as_files(tmp_path: Path)
         ("", None),
     ],
 )  # fmt: skip
-def test_columns_of_records_are_guessed_from_the_first(tmp_path: Path, line, fields):
+def test_columns_of_records_are_guessed_from_the_first_record(tmp_path: Path, line, fields):
     write(tmp_path, "faq.jsonl", f"{line}\n")
     sources = yaml.safe_load(propose_configuration(tmp_path).text)["sources"]
     found = [source["fields"] for source in sources if source["kind"] == "records"]
@@ -147,9 +147,7 @@ def test_written_file_passes_check_and_sync_and_is_not_overwritten(
     assert "there is no folder" in home.errors
 
 
-def test_repository_is_synced_as_it_was_proposed(
-    tmp_path: Path, database_url: str, model_cache: Path
-):
+def test_proposed_repository_can_be_synced(tmp_path: Path, database_url: str, model_cache: Path):
     write(tmp_path, "docs/tea.md")
     write(tmp_path, "src/main.py", "print()\n")
     write(tmp_path, "build/readme.md")

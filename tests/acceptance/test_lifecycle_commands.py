@@ -113,7 +113,7 @@ def synced(ragline: CommandLine) -> CommandLine:
     return ragline
 
 
-def test_retry_lets_failed_documents_be_read_in_the_next_sync(synced: CommandLine):
+def test_retried_documents_are_read_in_the_next_sync(synced: CommandLine):
     synced.run("sync", "note-files")
     assert attempts(synced, "broken.pdf") == 1
     named = {"source": "note-files", "document_id": "broken.pdf"}
@@ -169,10 +169,10 @@ WRONG_CALLS = {
     ),
     "release without a source": (("quarantine", "release"), "Missing argument 'SOURCE'"),
     "remove without a source": (("remove", "--yes"), "Missing argument 'SOURCE'"),
-    "remove that nobody can be asked about": (("remove", "note-files", "--json"), "give --yes"),
+    "remove without a way to ask": (("remove", "note-files", "--json"), "give --yes"),
     "confirmation without a source": (("confirm-removals",), "Missing argument 'SOURCE'"),
     "collect of a name": (("collect", "note-files"), "unexpected extra argument"),
-    "an option that is none": (("retry", "--everything"), "No such option"),
+    "an unknown option": (("retry", "--everything"), "No such option"),
     "an option of other tools": (
         ("search", "notes", "tea", "--limit", "3"),
         "Did you mean '--top-k'?",
@@ -182,7 +182,7 @@ WRONG_CALLS = {
 
 
 @pytest.mark.parametrize("call", WRONG_CALLS)
-def test_wrong_call_is_told_and_ends_with_two(ragline: CommandLine, call: str):
+def test_wrong_call_is_reported_and_exits_with_two(ragline: CommandLine, call: str):
     arguments, expected = WRONG_CALLS[call]
     assert ragline.run(*arguments, status=2) == ""
     assert expected in ragline.errors
@@ -199,7 +199,7 @@ def test_wrong_call_is_told_and_ends_with_two(ragline: CommandLine, call: str):
         ("documents", "nothing"),
     ],
 )
-def test_unknown_source_ends_with_two(ragline: CommandLine, call: tuple[str, ...]):
+def test_unknown_source_exits_with_two(ragline: CommandLine, call: tuple[str, ...]):
     assert ragline.run(*call, status=2) == ""
     assert ragline.errors.startswith("UnknownSourceError: ")
     assert "'nothing'" in ragline.errors
@@ -223,14 +223,16 @@ def test_removed_source_leaves_a_receipt_and_is_read_again_while_configured(sync
     assert said[1].endswith("names note-files: delete it there, or the next sync reads it again")
 
 
-def test_nobody_is_removed_without_a_yes(synced: CommandLine, monkeypatch: pytest.MonkeyPatch):
+def test_no_source_is_removed_without_a_confirmation(
+    synced: CommandLine, monkeypatch: pytest.MonkeyPatch
+):
     for answer in ("", "no\n"):
         monkeypatch.setattr(sys, "stdin", StringIO(answer))
         synced.run("remove", "note-files", status=130)
     assert synced.states()["harbour.md"] == "ready"
 
 
-def test_proof_names_a_planted_fault_and_the_next_sync_mends_it(synced: CommandLine):
+def test_proof_names_a_planted_fault_and_the_next_sync_repairs_it(synced: CommandLine):
     (proof,) = synced.read("prove")["proofs"]
     assert (proof["source"], proof["holds"], proof["hashed_documents"]) == ("note-files", True, 2)
 
@@ -252,7 +254,7 @@ def test_proof_names_a_planted_fault_and_the_next_sync_mends_it(synced: CommandL
     assert "harbour.md" in synced.find("when does the ferry leave")
 
 
-def test_proof_of_a_source_that_is_away_is_open(synced: CommandLine):
+def test_proof_of_an_unreachable_source_is_incomplete(synced: CommandLine):
     (synced.folder / "notes").rename(synced.folder / "elsewhere")
     said = synced.run("prove", "note-files", status=1)
     assert said.startswith("note-files: not listed: ")
@@ -260,7 +262,7 @@ def test_proof_of_a_source_that_is_away_is_open(synced: CommandLine):
     assert synced.states()["harbour.md"] == "ready"
 
 
-def test_collect_deletes_what_was_kept_long_enough(synced: CommandLine):
+def test_collect_deletes_data_after_its_retention_time(synced: CommandLine):
     (synced.folder / "notes" / "harbour.md").unlink()
     synced.run("sync", "note-files")
     deleted = synced.read("collect")["deleted"]
@@ -277,7 +279,7 @@ def test_collect_deletes_what_was_kept_long_enough(synced: CommandLine):
     assert "harbour.md" not in synced.states()
 
 
-def test_status_shows_a_person_states_failures_and_clocks(synced: CommandLine):
+def test_status_prints_states_failures_and_clocks(synced: CommandLine):
     said = [" ".join(line.split()) for line in synced.run("status").splitlines()]
     assert said[:3] == [
         "collection notes",
@@ -293,9 +295,7 @@ def test_status_shows_a_person_states_failures_and_clocks(synced: CommandLine):
     assert any("quarantined note-files: empty.md: the file is empty" in line for line in said)
 
 
-def test_piped_lines_are_whole_however_narrow_the_terminal_is(
-    synced: CommandLine, monkeypatch: pytest.MonkeyPatch
-):
+def test_piped_lines_are_not_wrapped(synced: CommandLine, monkeypatch: pytest.MonkeyPatch):
     wide = {command: synced.run(*command) for command in (("status",), ("search", "notes", "tea"))}
     monkeypatch.setenv("COLUMNS", "20")
     for command, said in wide.items():
@@ -316,7 +316,7 @@ def test_status_names_a_source_that_left_the_configuration(synced: CommandLine):
     assert "ragline remove note-files" in said
 
 
-def test_export_has_source_title_and_model_and_is_whole_or_absent(synced: CommandLine):
+def test_export_has_source_title_and_model_and_is_complete_or_absent(synced: CommandLine):
     synced.run("export", "notes", "--out", "notes.jsonl")
     rows = [json.loads(line) for line in Path("notes.jsonl").read_text("utf-8").splitlines()]
     assert [(row["source"], row["document_id"], row["title"]) for row in rows] == [
@@ -347,7 +347,7 @@ def test_export_has_source_title_and_model_and_is_whole_or_absent(synced: Comman
         ("notes", "is a directory"),
     ],
 )
-def test_path_that_cannot_be_exported_to_is_one_line_and_nothing_is_started(
+def test_export_path_that_cannot_be_written_is_one_line_before_anything_starts(
     ragline: CommandLine, out: str, said: str
 ):
     assert ragline.run("export", "notes", "--out", out, status=2) == ""

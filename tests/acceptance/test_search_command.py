@@ -31,7 +31,7 @@ def home(tmp_path: Path, database_url: str, model_cache: Path) -> Home:
     return made
 
 
-def test_search_takes_a_filter_and_shows_the_parts_of_each_score(home: Home):
+def test_search_accepts_a_filter_and_shows_the_parts_of_each_score(home: Home):
     lamp = '{"document_id": "lamp.md"}'
     answer = home.read("search", "notes", "northern quay", "--filter", lamp, "--explain")
     assert [hit["document_id"] for hit in answer["hits"]] == ["lamp.md"]
@@ -66,7 +66,7 @@ def assert_parts_add_up(found: dict[str, float | None]) -> None:
         ('{"colour": "red"}', "colour"),
     ],
 )
-def test_filter_that_cannot_be_read_is_refused(tmp_path, database_url, filter_, said):
+def test_malformed_filter_is_refused(tmp_path, database_url, filter_, said):
     (tmp_path / "ragline.yaml").write_text(CONFIGURATION, encoding="utf-8")
     (tmp_path / "notes").mkdir()
     home = Home(tmp_path, database_url)
@@ -85,5 +85,5 @@ def test_explain_says_why_a_document_is_not_a_hit(home: Home):
     shown = home.run("explain", "notes", "quay", "harbour.md", "--filter", '{"source": "x"}')
     assert "filter.source" in shown.splitlines()[0]
     assert "words not in the document: none" in shown
-    home.run("explain", "notes", "quay", "nobody.md", status=2)
-    assert "nobody.md" in home.errors
+    home.run("explain", "notes", "quay", "missing.md", status=2)
+    assert "missing.md" in home.errors

@@ -1,4 +1,4 @@
-"""The migrated database and the declared tables are the same thing."""
+"""The migrated database equals the declared tables."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ def test_migrated_schema_equals_the_declared_one(database_url):
     # Outside the search path: a table of the default schema is reflected without its schema.
     options = {"options": "-c search_path=public"}
     engine = create_engine(read_url(database_url), connect_args=options, poolclass=NullPool)
-    ours = {table.name for table in metadata.tables.values()}
+    declared = {table.name for table in metadata.tables.values()}
 
     def is_declared_here(_thing, name, kind, _reflected, _other):
         # The tables of Alembic and of the generations are not declared.
-        return kind != "table" or name in ours
+        return kind != "table" or name in declared
 
     options = {
         "include_schemas": True,

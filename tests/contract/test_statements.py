@@ -1,4 +1,4 @@
-"""Every SQL file is commented, in our style, valid on the migrated schema, and used."""
+"""Each SQL file has a comment, follows the style, is valid on the migrated schema, and is used."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def test_every_statement_is_valid_on_the_migrated_schema(database: Database) -> 
 
 
 def refusal(connection: Connection, name: str) -> str | None:
-    """What Postgres has against a statement; it is prepared and not run."""
+    """The error of Postgres for a statement, which is prepared and not run."""
     places = {
         bind: f"${number}" for number, bind in enumerate(sorted(set(BIND.findall(code(name)))), 1)
     }

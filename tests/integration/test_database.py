@@ -1,4 +1,4 @@
-"""The database behind an address: what a connection knows, what is refused, and bulk copies."""
+"""Connections to a database: their settings, refused addresses and servers, bulk copies."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def execute() -> Execute:
 
 @pytest.fixture
 def empty_url(server: str, execute: Execute) -> Iterator[str]:
-    """The address of a database that Ragline has never seen."""
+    """The address of a new database without any table."""
     name = f"empty_{uuid.uuid4().hex[:12]}"
     execute(server, f"create database {name}")
     yield read_url(server).set(database=name).render_as_string(hide_password=False)
@@ -62,7 +62,7 @@ def empty_url(server: str, execute: Execute) -> Iterator[str]:
 
 @pytest.fixture
 def role(server: str, execute: Execute) -> Iterator[str]:
-    """A user without any rights of its own; the name is the password too."""
+    """A user without rights. Its password is its name."""
     name = f"role_{uuid.uuid4().hex[:12]}"
     execute(server, f"create role {name} login password '{name}'")
     yield name
@@ -104,7 +104,7 @@ def test_new_database_gets_schemas_extension_and_tables(
     assert ask(database, "select cast('[1,2]' as halfvec)") == HalfVector([1, 2])
 
 
-def test_session_is_in_utc_in_our_schema_under_our_name(database: Database) -> None:
+def test_session_has_utc_the_schema_and_the_application_name(database: Database) -> None:
     assert ask(database, "select current_schema()") == "ragline"
     assert ask(database, "show timezone") == "UTC"
     assert ask(database, "show application_name") == "ragline"
@@ -119,7 +119,7 @@ def test_address_may_name_the_application(
 
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])
-def test_every_spelling_of_postgres_means_psycopg_3(scheme: str) -> None:
+def test_each_form_of_a_postgres_url_uses_psycopg_3(scheme: str) -> None:
     assert read_url(f"{scheme}://someone@host/name").drivername == "postgresql+psycopg"
 
 
@@ -152,7 +152,7 @@ def test_unreachable_server_is_named_without_its_password(
     assert "secret" not in repr(database)
 
 
-def test_connection_lost_in_the_middle_is_named_and_the_next_one_works(
+def test_broken_connection_is_named_and_the_next_one_works(
     database: Database,
 ) -> None:
     end_me = text("select pg_terminate_backend(pg_backend_pid())")
@@ -188,14 +188,14 @@ def test_database_prepared_by_another_user_needs_no_right_to_create(
     execute(database_url, f"drop owned by {role}")
 
 
-def test_missing_schema_that_may_not_be_created_is_a_clear_error(
+def test_missing_schema_without_the_right_to_create_is_a_clear_error(
     empty_url: str, role: str, opened: Callable[[str], Database]
 ) -> None:
     with pytest.raises(DatabaseUnavailableError, match="grant the user `create`"):
         prepare_database(opened(as_role(empty_url, role)))
 
 
-def test_missing_extension_that_may_not_be_created_is_a_clear_error(
+def test_missing_extension_without_the_right_to_create_is_a_clear_error(
     empty_url: str, role: str, execute: Execute, opened: Callable[[str], Database]
 ) -> None:
     execute(empty_url, "create schema ragline", "create schema dagster")
@@ -203,7 +203,7 @@ def test_missing_extension_that_may_not_be_created_is_a_clear_error(
         prepare_database(opened(as_role(empty_url, role)))
 
 
-def test_where_pgvector_is_no_superuser_is_needed(
+def test_existing_pgvector_needs_no_superuser(
     empty_url: str, role: str, execute: Execute, opened: Callable[[str], Database]
 ) -> None:
     name = read_url(empty_url).database
@@ -247,7 +247,7 @@ def test_dagster_gets_its_own_schema_of_the_same_database(database: Database) ->
 
 
 def test_rows_are_copied_with_all_types(database: Database) -> None:
-    moment = dt.datetime(2026, 1, 2, 3, 4, 5, tzinfo=dt.UTC)
+    time = dt.datetime(2026, 1, 2, 3, 4, 5, tzinfo=dt.UTC)
     row = (
         2**40,
         "naïve\t\\N 'text'\n",
@@ -255,7 +255,7 @@ def test_rows_are_copied_with_all_types(database: Database) -> None:
         SparseVector({7: 1.5}, 100),
         ["a", "b c"],
         b"\x00\xff",
-        moment,
+        time,
     )
     columns = [
         ("a", "int8"),
@@ -298,14 +298,14 @@ def test_configuration_without_address_gets_the_embedded_server(tmp_path: Path) 
     assert not (home / "postgres" / "postmaster.pid").exists()
 
 
-def test_configuration_with_address_makes_no_server(tmp_path: Path, empty_url: str) -> None:
+def test_configuration_with_address_starts_no_server(tmp_path: Path, empty_url: str) -> None:
     configuration = Configuration(home=tmp_path / "home", database_url=empty_url)
     with open_database(configuration) as database:
         assert ask(database, "select count(*) from ragline.documents") == 0
     assert not (tmp_path / "home").exists()
 
 
-def test_database_may_be_opened_as_it_is(empty_url: str) -> None:
+def test_database_can_be_opened_without_migration(empty_url: str) -> None:
     with open_database(Configuration(database_url=empty_url), migrate=False) as database:
         assert ask(database, "select to_regnamespace('ragline') is null")
 
@@ -315,7 +315,7 @@ def with_options(address: str, options: str) -> str:
     return url.render_as_string(hide_password=False)
 
 
-def test_options_of_the_address_are_kept_beside_ours(
+def test_options_of_the_address_are_added_to_the_defaults(
     database_url: str, opened: Callable[[str], Database]
 ) -> None:
     options = "-c work_mem=17MB -c jit=on -c search_path=elsewhere,more"
@@ -326,7 +326,7 @@ def test_options_of_the_address_are_kept_beside_ours(
     assert ask(database, "show search_path") == "ragline,public,extensions,elsewhere,more"
 
 
-def test_options_of_the_environment_are_kept_too(
+def test_options_of_the_environment_are_added_too(
     database_url: str, opened: Callable[[str], Database], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PGOPTIONS", "-c work_mem=17MB")
@@ -353,7 +353,7 @@ def test_dagster_gets_the_options_of_the_address(
         ("57P03", "the database system is starting up", DatabaseStartingError, "a few seconds"),
     ],
 )
-def test_trouble_of_the_server_is_an_error_of_its_own(
+def test_each_failure_of_the_server_has_its_own_error(
     database: Database, state: str, message: str, error: type[Exception], advice: str
 ) -> None:
     statement = f"do $$ begin raise exception '{message}' using errcode = '{state}'; end $$"
@@ -364,7 +364,7 @@ def test_trouble_of_the_server_is_an_error_of_its_own(
     assert "embedded Postgres in" in str(caught.value)
 
 
-def test_no_connection_to_spare_is_named(
+def test_missing_free_connection_is_named(
     database_url: str, role: str, execute: Execute, opened: Callable[[str], Database]
 ) -> None:
     execute(database_url, f"alter role {role} connection limit 0")
@@ -373,9 +373,7 @@ def test_no_connection_to_spare_is_named(
         pass
 
 
-def test_database_that_takes_no_writes_is_named(
-    database_url: str, opened: Callable[[str], Database]
-) -> None:
+def test_read_only_database_is_named(database_url: str, opened: Callable[[str], Database]) -> None:
     database = opened(with_options(database_url, "-c default_transaction_read_only=on"))
     with (
         pytest.raises(ReadOnlyDatabaseError, match="primary server"),
@@ -404,6 +402,6 @@ def test_other_servers_and_the_embedded_one_get_their_own_advice(
         pass
 
 
-def test_fault_of_a_statement_stays_one(database: Database) -> None:
+def test_fault_of_a_statement_is_not_translated(database: Database) -> None:
     with pytest.raises(DataError), database.connect() as connection:
         connection.exec_driver_sql("select 1 / 0")

@@ -1,4 +1,4 @@
-"""The embedded Postgres lives as long as its users, and comes back after every kind of death."""
+"""The embedded Postgres runs while it has users, and starts again after each kind of crash."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ with embedded_postgres(Path(sys.argv[1])) as url:
 
 
 class User:
-    """A process that uses the server of a home until it is told to leave."""
+    """A process that uses the server of a home until the test ends it."""
 
     def __init__(
         self, home: Path, *arguments: str, prefix: Sequence[str] = (), **environment: str
@@ -93,12 +93,12 @@ def start_user() -> Iterator[StartUser]:
     yield start
     for user in users:
         if user.process.poll() is None:
-            user.leave()  # and not kill(): the server would stay
+            user.leave()  # kill() would leave the server running
 
 
 @pytest.fixture(scope="session")
 def finished_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home whose server was made and stopped: copying it is faster than making one."""
+    """A home with a stopped server. Copying it is faster than creating one."""
     home = tmp_path_factory.mktemp("postgres") / "home"
     open_and_close(home)
     (home / "postgres.log").unlink()
@@ -113,7 +113,7 @@ def home(tmp_path: Path, finished_home: Path) -> Path:
 
 @pytest.fixture
 def short_folder() -> Iterator[Path]:
-    """A folder whose path leaves room for a socket's, and which everybody may pass."""
+    """A folder with a short path, which all users may enter."""
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)
         yield Path(folder)
@@ -183,7 +183,7 @@ def test_server_of_a_killed_process_is_stopped_after_the_next_use(
     assert count_starts(home) == 1
 
 
-def test_killed_server_comes_back_with_its_data(home: Path, start_user: StartUser) -> None:
+def test_killed_server_is_started_again_with_its_data(home: Path, start_user: StartUser) -> None:
     user = start_user(home)
     url = user.url()
     with psycopg.connect(url) as connection:
@@ -211,7 +211,7 @@ def test_start_waits_for_the_last_child_of_a_killed_server(
     user.leave()
 
 
-def test_using_it_twice_in_one_process_is_two_uses(home: Path) -> None:
+def test_two_uses_in_one_process_are_counted_separately(home: Path) -> None:
     with embedded_postgres(home) as url:
         with embedded_postgres(home) as again:
             assert again == url
@@ -219,7 +219,7 @@ def test_using_it_twice_in_one_process_is_two_uses(home: Path) -> None:
     assert not is_answering(url)
 
 
-def test_address_stays_the_same_from_start_to_start(home: Path) -> None:
+def test_address_is_the_same_after_a_restart(home: Path) -> None:
     assert open_and_close(home) == open_and_close(home)
 
 
@@ -236,7 +236,9 @@ def test_forked_child_does_not_keep_the_lock_of_its_parent(
     assert not is_answering(url)
 
 
-def test_forked_child_does_not_leave_for_its_parent(home: Path, start_user: StartUser) -> None:
+def test_forked_child_does_not_release_the_lock_of_its_parent(
+    home: Path, start_user: StartUser
+) -> None:
     user = start_user(home, "fork-and-raise")
     url = user.url()
     with embedded_postgres(home):
@@ -247,9 +249,7 @@ def test_forked_child_does_not_leave_for_its_parent(home: Path, start_user: Star
 
 
 @pytest.mark.parametrize("kind", ["living", "dead and not buried"])
-def test_pid_that_now_belongs_to_another_program_does_not_hold_up_the_start(
-    home: Path, kind: str
-) -> None:
+def test_process_id_of_another_program_does_not_delay_the_start(home: Path, kind: str) -> None:
     stranger = subprocess.Popen(["sleep", "60" if kind == "living" else "0"])
     if kind != "living":
         os.waitid(os.P_PID, stranger.pid, os.WEXITED | os.WNOWAIT)
@@ -263,7 +263,7 @@ def test_pid_that_now_belongs_to_another_program_does_not_hold_up_the_start(
     stranger.wait()
 
 
-def test_server_whose_socket_was_deleted_is_started_anew(
+def test_server_whose_socket_was_deleted_is_started_again(
     home: Path, start_user: StartUser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(postgres_server, "SOCKET_WAIT_S", 0.2)
@@ -290,7 +290,7 @@ def test_deleting_the_home_of_a_running_server_does_not_harm_the_next(
         assert is_answering(url)
 
 
-def test_unfinished_data_folder_is_made_anew(tmp_path: Path, start_user: StartUser) -> None:
+def test_unfinished_data_folder_is_created_again(tmp_path: Path, start_user: StartUser) -> None:
     home = tmp_path / "home"
     user = start_user(home)
     deadline = time.monotonic() + 60
@@ -303,7 +303,7 @@ def test_unfinished_data_folder_is_made_anew(tmp_path: Path, start_user: StartUs
         assert connection.execute("select current_database()").fetchone() == ("ragline",)
 
 
-def test_left_over_unfinished_folder_is_removed(tmp_path: Path) -> None:
+def test_old_unfinished_folder_is_removed(tmp_path: Path) -> None:
     left = tmp_path / "home" / "postgres-unfinished-abc"
     left.mkdir(parents=True)
     (left / "PG_VERSION").write_text("18\n", encoding="utf-8")
@@ -312,12 +312,12 @@ def test_left_over_unfinished_folder_is_removed(tmp_path: Path) -> None:
     assert not left.exists()
 
 
-def test_folder_with_something_else_is_refused_and_kept(tmp_path: Path) -> None:
+def test_folder_with_other_files_is_refused_and_not_changed(tmp_path: Path) -> None:
     (tmp_path / "postgres").mkdir()
-    (tmp_path / "postgres" / "letter.txt").write_text("dear", encoding="utf-8")
+    (tmp_path / "postgres" / "letter.txt").write_text("text", encoding="utf-8")
     with pytest.raises(DatabaseUnavailableError, match="no Postgres data"):
         open_and_close(tmp_path)
-    assert (tmp_path / "postgres" / "letter.txt").read_text(encoding="utf-8") == "dear"
+    assert (tmp_path / "postgres" / "letter.txt").read_text(encoding="utf-8") == "text"
 
 
 def test_data_of_another_version_is_refused_with_both_versions(home: Path) -> None:
@@ -335,14 +335,14 @@ def test_failing_start_names_the_log_and_its_last_lines(home: Path) -> None:
     assert "no_such_setting" in str(caught.value)
 
 
-def test_home_that_cannot_be_made_is_a_clear_error(tmp_path: Path) -> None:
+def test_home_that_cannot_be_created_is_a_clear_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(DatabaseUnavailableError, match="set RAGLINE_HOME"):
         open_and_close(tmp_path / "file" / "home")
 
 
 @pytest.mark.parametrize("name", ["x" * 120, "it's 100% a $HOME & more+", "one, two"])
-def test_every_path_will_do(short_folder: Path, finished_home: Path, name: str) -> None:
+def test_each_form_of_a_path_works(short_folder: Path, finished_home: Path, name: str) -> None:
     home = short_folder / name
     subprocess.run(["cp", "-a", str(finished_home), str(home)], check=True)
     with embedded_postgres(home) as url:
@@ -360,7 +360,7 @@ def test_every_path_will_do(short_folder: Path, finished_home: Path, name: str) 
     assert folder.parent == home or not folder.exists()
 
 
-def test_two_temporary_folders_still_mean_one_server(
+def test_processes_with_different_temporary_folders_share_one_server(
     tmp_path: Path, finished_home: Path, start_user: StartUser
 ) -> None:
     home = tmp_path / ("x" * 120)
@@ -379,7 +379,7 @@ def test_log_and_data_are_closed_to_others(home: Path) -> None:
 
 
 @only_root
-def test_root_opens_no_folder_and_gives_no_right_but_one(
+def test_root_changes_no_folder_and_grants_one_capability(
     tmp_path: Path, finished_home: Path
 ) -> None:
     closed = tmp_path / "closed"
@@ -395,7 +395,7 @@ def test_root_opens_no_folder_and_gives_no_right_but_one(
 
 
 @only_root
-def test_root_makes_do_with_the_rights_of_a_container(home: Path, start_user: StartUser) -> None:
+def test_root_works_with_the_capabilities_of_a_container(home: Path, start_user: StartUser) -> None:
     user = start_user(home, prefix=["setpriv", "--bounding-set=-dac_read_search", "--"])
     assert is_answering(user.url())
     assert effective_capabilities(postmaster(home)) == {1}
@@ -403,7 +403,7 @@ def test_root_makes_do_with_the_rights_of_a_container(home: Path, start_user: St
 
 
 @only_root
-def test_root_without_the_rights_is_told_what_to_set(home: Path) -> None:
+def test_root_without_the_capabilities_gets_a_remedy(home: Path) -> None:
     prefix = ["setpriv", "--bounding-set=-dac_read_search,-dac_override", "--"]
     done = subprocess.run(
         [*prefix, sys.executable, "-c", USER, str(home)],
@@ -419,7 +419,9 @@ def test_root_without_the_rights_is_told_what_to_set(home: Path) -> None:
 
 
 @only_root
-def test_root_gives_no_right_where_none_is_needed(short_folder: Path, finished_home: Path) -> None:
+def test_root_grants_no_capability_that_is_not_needed(
+    short_folder: Path, finished_home: Path
+) -> None:
     if any(not parent.stat().st_mode & 0o001 for parent in Path(module.__file__).parents):
         pytest.skip("the programs are in a closed folder here")
     home = short_folder / "home"
@@ -492,7 +494,7 @@ def test_several_supervisors_start_one_server(home: Path) -> None:
     assert find_server_process(home) is None
 
 
-def test_supervisor_goes_on_trying_until_the_server_starts(
+def test_supervisor_retries_until_the_server_starts(
     home: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(module, "SUPERVISION_S", 0.1)
@@ -512,7 +514,7 @@ def test_supervisor_goes_on_trying_until_the_server_starts(
         wait_for_postmaster(home, killed.pid)
 
 
-def test_server_that_runs_is_not_revived(home: Path) -> None:
+def test_running_server_is_not_started_again(home: Path) -> None:
     with embedded_postgres(home):
         pid = find_server_process(home)
         assert not revive_embedded_postgres(home)

@@ -63,7 +63,7 @@ def test_configured_golden_set_is_scored_without_naming_it(folder):
     assert run_check(folder) == (0, [])
 
 
-def test_missed_query_is_named_with_what_was_wanted(folder):
+def test_missed_query_is_printed_with_the_expected_documents(folder):
     write_golden(folder, {"q1": ("ferry", "garden.md"), "q2": ("sun", "garden.md")})
     answer = run_eval(folder)
     assert answer.exit_code == 0

@@ -320,9 +320,7 @@ def parsers() -> Iterator[ParserPool]:
     ("area", "kind", "wrongs"),
     [pytest.param(*group, id=f"{group[0]}-{group[1]}") for group in list_groups()],
 )
-def test_value_that_cannot_be_read_writes_nothing_and_leaves_nothing_behind(
-    live_of, area, kind, wrongs
-):
+def test_malformed_value_writes_and_leaves_nothing(live_of, area, kind, wrongs):
     live = live_of(kind)
     before = live.read_end()
     refused = [(name, wrong) for name in wrongs for wrong in wrongs[name]]

@@ -1,4 +1,4 @@
-"""A configuration file with a fault, while Dagster's processes run: changes and removals go on."""
+"""Changes and removals continue in Dagster's processes while the configuration has a fault."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ FAULTS: dict[str, tuple[bytes | None, str]] = {
 
 @dataclass
 class Location:
-    """What a daemon has of Ragline: a file, and the code location that each run loads."""
+    """The parts of Ragline in a daemon: a file, and the code location that each run loads."""
 
     path: Path
     database: Database
@@ -101,7 +101,7 @@ def location(
         yield Location(configuration.path, database, instance)
 
 
-def test_run_goes_on_with_the_last_configuration_while_the_file_has_a_fault(location: Location):
+def test_run_uses_the_last_valid_configuration_while_the_file_has_a_fault(location: Location):
     assert location.sync().success
     notes = location.path.parent / "notes"
     for number, (content, said) in enumerate(FAULTS.values()):
@@ -119,7 +119,7 @@ def test_run_goes_on_with_the_last_configuration_while_the_file_has_a_fault(loca
     assert location.alarms() == []
 
 
-def test_sensors_and_schedules_go_on_while_the_file_has_a_fault(location: Location):
+def test_sensors_and_schedules_continue_while_the_file_has_a_fault(location: Location):
     definitions = location.load()
     for content in (FAULTS["yaml"][0], FAULTS["file"][0]):
         location.write(content)
@@ -135,7 +135,7 @@ def test_sensors_and_schedules_go_on_while_the_file_has_a_fault(location: Locati
             assert len(asked.run_requests or []) == 1
 
 
-def test_build_that_was_begun_is_kept_while_the_file_has_a_fault(location: Location):
+def test_started_build_is_not_dropped_while_the_file_has_a_fault(location: Location):
     location.sync()
     location.write(CONFIGURATION.replace("notes\ns", "notes\n    language: german\ns").encode())
     load_last_valid(location.path)
@@ -151,7 +151,7 @@ def test_build_that_was_begun_is_kept_while_the_file_has_a_fault(location: Locat
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_fault_is_refused_where_no_configuration_ever_loaded(
+def test_fault_is_an_error_when_no_valid_configuration_is_stored(
     tmp_path: Path, fault: str, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setenv("RAGLINE_HOME", str(tmp_path / "home"))
@@ -165,7 +165,7 @@ def test_fault_is_refused_where_no_configuration_ever_loaded(
     assert not (tmp_path / "home").exists()
 
 
-def test_file_with_a_secret_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_file_with_a_secret_is_not_stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("RAGLINE_HOME", str(tmp_path / "home"))
     path = tmp_path / "ragline.yaml"
     path.write_text(CONFIGURATION, "utf-8")
@@ -181,7 +181,9 @@ def test_file_with_a_secret_is_not_kept(tmp_path: Path, monkeypatch: pytest.Monk
         assert secret not in kept.read_text("utf-8")
 
 
-def test_kept_configuration_is_of_its_file_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_each_file_has_its_own_stored_configuration(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setenv("RAGLINE_HOME", str(tmp_path / "home"))
     for name in ("one", "two"):
         (tmp_path / name).mkdir()

@@ -1,4 +1,4 @@
-"""Migrations run once, one process at a time, and never on a database that is newer."""
+"""Migrations run once, in one process at a time, and never on a newer database."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def last_breaking() -> str:
     return last_breaking_revision(ScriptDirectory.from_config(alembic_config()))
 
 
-def test_migrating_waits_for_whoever_migrates_already(unmigrated: Database) -> None:
+def test_migration_waits_for_a_running_migration(unmigrated: Database) -> None:
     thread = threading.Thread(target=migrate_schema, args=[unmigrated.engine])
     with unmigrated.begin() as connection:
         connection.execute(text(f"select pg_advisory_xact_lock({MIGRATION_LOCK})"))
@@ -108,7 +108,7 @@ def test_database_at_head_is_neither_locked_nor_written(database: Database) -> N
     assert all(statement.lower().startswith("select") for statement in statements)
 
 
-def test_newer_database_is_refused_and_left_alone(database: Database) -> None:
+def test_newer_database_is_refused_and_not_changed(database: Database) -> None:
     with database.begin() as connection:
         connection.execute(text("update alembic_version set version_num = '9999'"))
         tables = connection.execute(text(TABLES)).scalar_one()
@@ -119,7 +119,7 @@ def test_newer_database_is_refused_and_left_alone(database: Database) -> None:
         assert connection.execute(text(TABLES)).scalar_one() == tables
 
 
-def test_failed_migration_leaves_nothing_behind(unmigrated: Database) -> None:
+def test_failed_migration_changes_nothing(unmigrated: Database) -> None:
     with unmigrated.begin() as connection:
         connection.execute(text("create table ragline.feedback (in_the_way boolean)"))
     with pytest.raises(Exception, match="feedback"):
@@ -155,7 +155,7 @@ def upgrade():
 def release_next(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[Database, bool], None]:
-    """Migrate a database as the next release does, which has one migration more."""
+    """Migrate a database as the next release does, which has one more migration."""
 
     def migrate(database: Database, is_breaking: bool) -> None:
         folder = tmp_path / "migrations"
@@ -180,7 +180,7 @@ def test_additive_migration_of_the_next_release_does_not_stop_this_one(
         assert read_revision(connection) == SchemaRevision("9001", last_breaking())
 
 
-def test_migration_that_waits_for_a_table_makes_nobody_wait_for_long(
+def test_migration_that_waits_for_a_table_blocks_other_sessions_only_briefly(
     database: Database,
     release_next: Callable[[Database, bool], None],
     monkeypatch: pytest.MonkeyPatch,
@@ -191,7 +191,7 @@ def test_migration_that_waits_for_a_table_makes_nobody_wait_for_long(
     with database.begin() as connection:
         connection.execute(text("select from ragline.collections"))
         thread.start()
-        # Without a limit to its waiting, each of these would wait behind the migration.
+        # Without a limit for its wait, the migration would block each of these.
         longest = 0.0
         for _ in range(20):
             started = time.monotonic()
@@ -206,7 +206,7 @@ def test_migration_that_waits_for_a_table_makes_nobody_wait_for_long(
         assert read_revision(connection).applied == "9001"
 
 
-def test_tables_that_stay_locked_are_named_as_the_reason(
+def test_error_names_locked_tables(
     database: Database,
     release_next: Callable[[Database, bool], None],
     monkeypatch: pytest.MonkeyPatch,
@@ -227,7 +227,7 @@ def test_breaking_migration_of_the_next_release_stops_this_one(
         migrate_schema(database.engine)
 
 
-def test_database_that_an_older_release_migrated_is_taken_over(database: Database) -> None:
+def test_database_of_an_older_release_is_migrated(database: Database) -> None:
     with database.begin() as connection:
         connection.execute(text("drop table schema_revisions"))
     migrate_schema(database.engine)
@@ -236,12 +236,12 @@ def test_database_that_an_older_release_migrated_is_taken_over(database: Databas
 
 
 def test_only_the_first_migrations_are_breaking() -> None:
-    # Releases up to 0.3.0 compare alembic_version with 0005. A breaking migration stops them: it
-    # takes a decision record and a line in CHANGELOG.md, not only a flag.
+    # Releases up to 0.3.0 compare alembic_version with 0005. A breaking migration stops them, so
+    # it needs a decision record and a line in CHANGELOG.md in addition to the flag.
     assert last_breaking() == "0005"
 
 
-def test_head_known_by_file_names_is_that_of_alembic(database: Database) -> None:
+def test_head_by_file_names_equals_the_head_of_alembic(database: Database) -> None:
     scripts = ScriptDirectory.from_config(alembic_config())
     assert set(known_revisions()) == {script.revision for script in scripts.walk_revisions()}
     assert known_revisions()[-1] == head()
@@ -250,7 +250,7 @@ def test_head_known_by_file_names_is_that_of_alembic(database: Database) -> None
 
 
 @pytest.mark.parametrize("table", ["schema_revisions", "alembic_version"])
-def test_database_with_an_unknown_revision_is_left_to_alembic(
+def test_database_with_an_unknown_revision_is_handled_by_alembic(
     database: Database, table: str
 ) -> None:
     with database.begin() as connection:

@@ -1,4 +1,4 @@
-"""Which alarms the facts of a source raise: one for each trouble, and none without one."""
+"""The alarms for facts about a source: one for each condition, and none without one."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ AWAY = {"unreachable_since": ago(hours=1), "unreachable_error": "there is no suc
 HELD = {"held_count": 3, "held_since": ago(hours=1), "held_documents": ["x", "y", "z"]}
 FAILING = {"failures": 3, "failing_since": ago(hours=1), "last_error": "OSError: full"}
 
-TROUBLES = {
+CONDITIONS = {
     "nothing": ({}, []),
-    "a listing is a moment late": ({"proven_at": ago(minutes=15)}, []),
-    "nobody looks": ({"proven_at": ago(hours=2)}, ["source_not_watched"]),
-    "nobody looks, but it is being synced": ({"proven_at": ago(hours=2), "is_syncing": True}, []),
+    "a listing is slightly late": ({"proven_at": ago(minutes=15)}, []),
+    "no listing and no probe": ({"proven_at": ago(hours=2)}, ["source_not_watched"]),
+    "no listing and no probe during a sync": ({"proven_at": ago(hours=2), "is_syncing": True}, []),
     "never listed": ({"listed_at": None, "proven_at": None}, ["source_never_synced"]),
     "away": (AWAY, ["source_unreachable"]),
     "away, and therefore late": ({**AWAY, "late": [LATE, GONE]}, ["source_unreachable"]),
@@ -68,9 +68,9 @@ TROUBLES = {
 }
 
 
-@pytest.mark.parametrize("trouble", TROUBLES)
-def test_each_trouble_raises_one_alarm(trouble):
-    facts, expected = TROUBLES[trouble]
+@pytest.mark.parametrize("condition", CONDITIONS)
+def test_each_condition_raises_one_alarm(condition):
+    facts, expected = CONDITIONS[condition]
     assert [alarm.name for alarm in find_source_alarms(replace(QUIET, **facts), NOW)] == expected
 
 
@@ -83,12 +83,12 @@ def test_alarm_names_source_document_cause_and_remedy():
     assert alarm.since == BROKEN.waiting_since
 
 
-def test_late_becomes_an_error_beyond_twice_the_clock():
+def test_late_alarm_becomes_an_error_after_twice_the_limit():
     assert find_source_alarms(replace(QUIET, late=[LATE]), NOW)[0].severity == "warning"
     assert find_source_alarms(replace(QUIET, late=[GONE]), NOW)[0].severity == "error"
 
 
-def test_alarm_keeps_its_key_while_its_words_change():
+def test_key_of_an_alarm_does_not_depend_on_its_text():
     first, second = (
         find_source_alarms(replace(QUIET, **{**FAILING, "last_error": error}), NOW)[0]
         for error in ("OSError: full", "OSError: fuller")
@@ -97,7 +97,7 @@ def test_alarm_keeps_its_key_while_its_words_change():
     assert first.text != second.text
 
 
-def test_long_list_of_documents_is_cut_short():
+def test_long_list_of_documents_is_shortened():
     late = [LateDocument(f"{n}.md", "pending", ago(minutes=11), None, None) for n in range(9)]
     (alarm,) = find_source_alarms(replace(QUIET, late=late), NOW)
     assert alarm.documents == [f"{n}.md" for n in range(5)]

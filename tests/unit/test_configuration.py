@@ -55,7 +55,7 @@ def test_defaults_are_filled_in_and_paths_are_relative_to_the_file(tmp_path):
     assert configuration.source("articles").visible_within == timedelta(minutes=90)
 
 
-def test_collection_that_only_a_source_names_exists_with_defaults(tmp_path):
+def test_collection_that_only_a_source_names_has_the_defaults(tmp_path):
     configuration = load_configuration(write(tmp_path, GOOD))
     assert configuration.collection("articles").chunking == (
         configuration.collection("handbook").chunking
@@ -142,7 +142,7 @@ def test_push_source_of_a_collection_is_found_or_what_to_add(tmp_path):
         configuration.push_source_of("nothing")
 
 
-def test_several_faults_are_a_line_each(tmp_path):
+def test_each_fault_is_one_line(tmp_path):
     broken = GOOD.replace("1h30m", "soon").replace("./handbook", "./handbook\n    colour: red")
     lines = str(fault_of(tmp_path, broken)).splitlines()
     assert len(lines) == 2
@@ -150,7 +150,7 @@ def test_several_faults_are_a_line_each(tmp_path):
 
 
 @pytest.mark.parametrize("content", ["", "just text", "a: [b", "\t- x"])
-def test_file_that_is_no_mapping_is_refused_with_its_name(tmp_path, content):
+def test_file_without_a_mapping_is_refused_with_its_name(tmp_path, content):
     assert "ragline.yaml" in str(fault_of(tmp_path, content))
 
 
@@ -160,7 +160,7 @@ def test_missing_file_says_how_to_name_one(tmp_path, monkeypatch):
         load_configuration()
 
 
-def test_names_that_are_not_configured_are_refused_with_those_that_are(tmp_path):
+def test_unknown_names_are_refused_with_the_known_ones(tmp_path):
     configuration = load_configuration(write(tmp_path, GOOD))
     with pytest.raises(UnknownSourceError, match="handbook-files, articles"):
         configuration.source("nothing")
@@ -230,7 +230,7 @@ def test_local_paths_that_do_not_exist_are_faults_with_lines(tmp_path):
         ("name: handbook\n", "name: [handbook]\n", "collections[0].name: must be text"),
     ],
 )
-def test_fault_is_said_in_plain_words(tmp_path, old, new, said):
+def test_fault_has_a_plain_message(tmp_path, old, new, said):
     assert old in GOOD
     assert said in str(fault_of(tmp_path, GOOD.replace(old, new, 1)))
 
@@ -239,8 +239,8 @@ VALUES = (None, [], {}, [1], {"a": 1}, 1.5, -1, True, "", "x y", [[]], {"a": {"b
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS))
-def test_no_value_of_a_setting_is_answered_in_the_words_of_a_library(tmp_path, kind):
-    """A fault is a ConfigurationError in plain words, whatever stands in the place of a value."""
+def test_no_message_of_a_library_is_shown_for_a_value(tmp_path, kind):
+    """Each wrong value gives a ConfigurationError with a plain message."""
     source = {"name": "s", "collection": "c", "kind": kind}
     stated = [("collections", name) for name in CollectionSettings.model_fields]
     stated += [("sources", name) for name in KINDS[kind].settings.model_fields]

@@ -1,4 +1,4 @@
-"""Settings that are well-formed and cannot be satisfied: each is named with its line."""
+"""Valid settings that cannot be satisfied are named with their line."""
 
 from __future__ import annotations
 
@@ -107,13 +107,13 @@ def test_setting_that_cannot_be_satisfied_is_named_with_its_line(
         ("    golden: ./golden\n", "", "has no golden set"),
     ],
 )
-def test_what_may_still_come_is_a_warning(folder, old, new, said):
+def test_missing_golden_set_or_credential_is_a_warning(folder, old, new, said):
     (fault,) = faults_of(folder, GOOD.replace(old, new))
     assert fault.severity == "warning"
     assert said in fault.message
 
 
-def test_default_chunk_size_is_fitted_to_a_model_that_reads_less(folder):
+def test_default_chunk_size_adapts_to_the_limit_of_the_model(folder):
     model = find_model_files("sentence-transformers/all-MiniLM-L6-v2").folder
     shutil.copytree(model, folder / "small")
     settings = folder / "small" / "sentence_bert_config.json"
@@ -125,7 +125,7 @@ def test_default_chunk_size_is_fitted_to_a_model_that_reads_less(folder):
     assert faults_of(folder, small.replace("    chunking:\n      max_tokens: 200\n", "")) == []
 
 
-def test_vectors_that_postgres_cannot_keep_are_refused(folder):
+def test_vectors_that_postgres_cannot_store_are_refused(folder):
     faults_of(folder, GOOD)
     settings = load_configuration(folder / "ragline.yaml").collection("notes")
     assert list(check_dimension(settings, 384)) == []
@@ -153,7 +153,7 @@ def run_check(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]
     )
 
 
-def test_check_answers_by_exit_status_and_json_and_starts_nothing(folder):
+def test_check_reports_by_exit_status_and_json_and_starts_nothing(folder):
     assert faults_of(folder, GOOD) == []
     good = run_check(folder, "--json")
     assert good.returncode == 0
@@ -166,7 +166,7 @@ def test_check_answers_by_exit_status_and_json_and_starts_nothing(folder):
     assert not (folder / ".ragline").exists()
 
 
-def test_check_says_what_a_database_that_is_not_running_leaves_unchecked(folder, monkeypatch):
+def test_check_says_what_is_not_checked_without_a_database(folder, monkeypatch):
     monkeypatch.delenv("RAGLINE_DATABASE_URL", raising=False)
     assert faults_of(folder, GOOD) == []
     said = run_check(folder).stdout

@@ -1,4 +1,4 @@
-"""A full disk is an error of its own that names the path. /dev/full has no space, ever."""
+"""A full disk has its own error, which names the path. A write to /dev/full always fails."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ def test_write_without_space_names_the_path_and_what_to_do() -> None:
         file.write("text")
 
 
-def test_other_faults_of_a_write_stay_what_they_are(tmp_path: Path) -> None:
+def test_other_errors_of_a_write_are_not_changed(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError), writing_to(tmp_path):
         (tmp_path / "nothing" / "file").write_text("text")
 
 
-def test_kept_file_of_a_model_names_its_path(
+def test_full_disk_names_the_path_of_a_model_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "fsync", refuse)
@@ -57,7 +57,7 @@ def test_home_without_space_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert isinstance(caught.value, DatabaseUnavailableError)
 
 
-def test_command_names_a_full_disk_that_nothing_else_named() -> None:
+def test_command_names_a_full_disk_without_a_path() -> None:
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
             [sys.executable, "-m", "ragline", "--help"],

@@ -1,4 +1,4 @@
-"""A connection that is watched for too long is cut off, and no other one is."""
+"""A connection over its limit is shut down, and no other connection is."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from ragline.storage.watchdog import Watchdog
 
 
-def test_silent_connection_is_cut_off_at_its_time() -> None:
+def test_silent_connection_is_shut_down_after_its_limit() -> None:
     watchdog = Watchdog()
     near, far = socket.socketpair()
     with near, far, watchdog.watch(near.fileno(), 0.2):
@@ -20,7 +20,7 @@ def test_silent_connection_is_cut_off_at_its_time() -> None:
         assert 0.15 < time.monotonic() - started < 5
 
 
-def test_connection_that_was_quick_is_left_alone() -> None:
+def test_fast_connection_is_not_shut_down() -> None:
     watchdog = Watchdog()
     near, far = socket.socketpair()
     with near, far:
@@ -31,7 +31,7 @@ def test_connection_that_was_quick_is_left_alone() -> None:
         assert near.recv(1) == b"x"
 
 
-def test_earlier_end_wins_over_a_later_one() -> None:
+def test_earlier_limit_ends_first() -> None:
     watchdog = Watchdog()
     late, other = socket.socketpair()
     soon, another = socket.socketpair()
@@ -46,7 +46,7 @@ def test_earlier_end_wins_over_a_later_one() -> None:
             late.recv(1)
 
 
-def test_many_connections_take_one_thread() -> None:
+def test_many_connections_need_one_thread() -> None:
     watchdog = Watchdog()
     pairs = [socket.socketpair() for _ in range(50)]
     before = threading.active_count()

@@ -1,8 +1,8 @@
-"""Thirty planted troubles: each raises one alarm, is seen everywhere, and ends by itself.
+"""Each tested condition raises one alarm, which is shown everywhere and ends without help.
 
-The table is also in docs/alarms.md, which a test compares. Seen means: in the status, in the
-freshness of the API, and as a Dagster check, judged by the functions that the sensor uses. What
-shall raise no alarm is in the second table.
+The table is also in docs/alarms.md, and a test compares the two. An alarm is shown in the status,
+in the freshness of the API, and as a Dagster check, computed by the functions of the sensor. The
+second table has conditions without an alarm.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ NAMES = ("anna", "bert", "cleo", "dora")
 
 @dataclass
 class Bench:
-    """A collection with a live index, its source, and the moment at which somebody looks."""
+    """A collection with a live index, its source, and how far the time of reading is ahead."""
 
     database: Any
     home: Path
@@ -100,15 +100,15 @@ class Bench:
             connection.execute(text(statement))
 
     def stages(self, *stages: Callable[..., object]) -> None:
-        """Some stages of a run, which ends then."""
+        """Run only some stages, then end the run."""
         try:
             for stage in stages:
                 stage(self.run_context, "tree")
         finally:
             self.run_context.close()
 
-    def settle(self, **changes: Any) -> None:
-        """Give the collection other settings."""
+    def change_settings(self, **changes: Any) -> None:
+        """Change settings of the collection."""
         (collection,) = self.run_context.configuration.collections
         stated = CollectionSettings.model_validate({**collection.model_dump(), **changes})
         self.run_context.configuration = self.run_context.configuration.model_copy(
@@ -117,7 +117,7 @@ class Bench:
         self.run_context.refusals.clear()
 
     def probe(self) -> None:
-        """Look at the source in its own kind, as its sensor does."""
+        """Probe the source as its sensor does."""
         assert self.settings is not None
         try:
             open_source(self.settings, self.home, self.database).probe()
@@ -127,13 +127,13 @@ class Bench:
             record_reachable(self.database, self.settings.name, datetime.now(UTC))
 
     def read(self) -> Status:
-        moment = datetime.now(UTC) + self.ahead
+        time = datetime.now(UTC) + self.ahead
         if self.is_watched:
             with self.database.begin() as connection:
                 connection.execute(
-                    text("update ragline.sources set proven_at = :moment"), {"moment": moment}
+                    text("update ragline.sources set proven_at = :time"), {"time": time}
                 )
-        return read_status(self.database, configured=self.configured, now=moment)
+        return read_status(self.database, configured=self.configured, now=time)
 
     def list_alarms(self) -> list[Alarm]:
         status = self.read()
@@ -142,7 +142,7 @@ class Bench:
         ]
 
     def read_api(self) -> dict[str, Any]:
-        """The freshness that the API answers, at the present moment of the database."""
+        """The answer of the API about freshness, for the current time of the database."""
         sources = self.run_context.configuration.sources
         named = tuple(one for one in sources if one.name in self.configured)
         other = FilesSettings(name="other", collection="tree", kind="files", uri="/nowhere")
@@ -155,7 +155,7 @@ class Bench:
         return describe_freshness("tree", Caller(service, None)).model_dump()
 
     def read_failed_checks(self) -> list[str]:
-        """The checks that the sensor would show as failed."""
+        """The checks that the sensor reports as failed."""
         return [
             str(result.check_name)
             for source in self.read().sources
@@ -168,7 +168,7 @@ class Bench:
 def bench(database, tmp_path) -> Iterator[Bench]:
     tree = TreeSource()
     for name in NAMES:
-        tree.write(f"{name}.md", f"What {name} has to say about troubles, in a few words. " * 4)
+        tree.write(f"{name}.md", f"What {name} has to say about conditions, in a few words. " * 4)
     run_context = make_run_context(database, tmp_path, tree, HashEmbedder())
     made = Bench(database, tmp_path, tree, run_context)
     made.sync()
@@ -177,16 +177,16 @@ def bench(database, tmp_path) -> Iterator[Bench]:
         undo()
 
 
-# What is planted, and what ends it.
+# What creates a condition, and what ends it.
 
 Act = Callable[[Bench], object]
 
 
 @dataclass(frozen=True)
-class Trouble:
-    """A trouble, the one alarm that it raises, the check that fails, and how it is over.
+class Condition:
+    """A condition, the alarm that it raises, the check that fails, and how it ends.
 
-    `beside` is a second check that fails, where the trouble is of two parts.
+    `second_check` also fails, for a condition with two parts.
     """
 
     what: str
@@ -195,13 +195,13 @@ class Trouble:
     plant: Act
     cure: Act
     documents: tuple[str, ...] = ()
-    beside: str | None = None
+    second_check: str | None = None
 
 
 def away(
     make: Callable[[Bench], tuple[SourceSettings, Callable[[], object], Callable[[], object]]],
 ):
-    """A source of a kind of its own that goes away, and comes back."""
+    """A source of one kind that becomes unreachable and reachable again."""
 
     def plant(bench: Bench) -> None:
         bench.settings, lose, restore = make(bench)
@@ -249,7 +249,7 @@ class Pages(http.server.BaseHTTPRequestHandler):
     """A site of one page."""
 
     def do_GET(self) -> None:
-        content = b"<html><body><p>A page about troubles.</p></body></html>"
+        content = b"<html><body><p>A page about conditions.</p></body></html>"
         self.send_response(404 if self.path == "/robots.txt" else 200)
         self.send_header("Content-Type", "text/html")
         self.send_header("Content-Length", str(len(content)))
@@ -257,7 +257,7 @@ class Pages(http.server.BaseHTTPRequestHandler):
         self.wfile.write(content)
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Write no log."""
 
 
 @contextmanager
@@ -314,7 +314,7 @@ def sql_variable(bench: Bench):
 
 
 def change(bench: Bench, *, error: Exception | None = None) -> None:
-    """A document changes; it cannot be read where there is an error."""
+    """Change a document; with an error it cannot be read."""
     bench.tree.write("anna.md", "Something else altogether.")
     bench.tree.documents["anna.md"].error = error  # type: ignore[assignment]
 
@@ -464,8 +464,8 @@ def refuse(**changes: Any) -> tuple[Act, Act]:
     def plant(bench: Bench) -> None:
         (collection,) = bench.run_context.configuration.collections
         before = {name: getattr(collection, name) for name in changes}
-        bench.undo.append(functools.partial(bench.settle, **before))
-        bench.settle(**changes)
+        bench.undo.append(functools.partial(bench.change_settings, **before))
+        bench.change_settings(**changes)
         bench.sync()
 
     def cure(bench: Bench) -> None:
@@ -485,7 +485,7 @@ def fill_disk(bench: Bench) -> None:
         "create trigger full_disk before insert on ragline.generations "
         "for each row execute function public.fill()"
     )
-    bench.settle(chunking={"max_tokens": 16, "overlap_tokens": 0})
+    bench.change_settings(chunking={"max_tokens": 16, "overlap_tokens": 0})
     bench.sync()
 
 
@@ -512,156 +512,160 @@ NO_VECTOR = (
 )
 OTHER_HASH = "update ragline.documents set content_hash = 'old' where document_id = 'cleo.md'"
 
-TROUBLES = [
-    Trouble("the folder of a source is gone", "source_unreachable", REACHABLE, *away(folder)),
-    Trouble("a file of records is gone", "source_unreachable", REACHABLE, *away(record_file)),
-    Trouble("a git remote is gone", "source_unreachable", REACHABLE, *away(git_remote)),
-    Trouble("a web host is down", "source_unreachable", REACHABLE, *away(web_host)),
-    Trouble(
+CONDITIONS = [
+    Condition("the folder of a source is gone", "source_unreachable", REACHABLE, *away(folder)),
+    Condition("a file of records is gone", "source_unreachable", REACHABLE, *away(record_file)),
+    Condition("a git remote is gone", "source_unreachable", REACHABLE, *away(git_remote)),
+    Condition("a web host is down", "source_unreachable", REACHABLE, *away(web_host)),
+    Condition(
         "the variable of a secret is unset", "source_unreachable", REACHABLE, *away(sql_variable)
     ),
-    Trouble("a table of a database is renamed", "source_unreachable", REACHABLE, *away(sql_table)),
-    Trouble(
+    Condition(
+        "a table of a database is renamed", "source_unreachable", REACHABLE, *away(sql_table)
+    ),
+    Condition(
         "a listing breaks off", "source_unreachable", REACHABLE, break_off, cure_listing
     ),
-    Trouble(
+    Condition(
         "a listing names a document twice", "source_unreachable", REACHABLE, repeat_name,
         restore_tree,
     ),
-    Trouble(
+    Condition(
         "most documents vanish at once", "removals_held", PLAUSIBLE, lose_many,
         lambda bench: confirm_removals(bench.database, "tree"), ("00.md", "01.md"),
     ),
-    Trouble(
+    Condition(
         "a whole small source vanishes", "removals_held", PLAUSIBLE, lose_all, restore_all,
         ("anna.md", "bert.md"),
     ),
-    Trouble(
+    Condition(
         "a change is listed, and the sync ends", "change_late", VISIBLE, plant_late_change,
         Bench.sync, ("anna.md",),
     ),
-    Trouble(
+    Condition(
         "a removal is listed, and the sync ends", "removal_late", FORGOTTEN, plant_late_removal,
         Bench.sync, ("bert.md",),
     ),
-    Trouble("the daemon is off", "source_not_watched", SYNCED, plant_unwatched, cure_unwatched),
-    Trouble(
+    Condition("the daemon is off", "source_not_watched", SYNCED, plant_unwatched, cure_unwatched),
+    Condition(
         "a first listing never ends", "source_never_synced", SYNCED, plant_never_synced,
         cure_unwatched,
     ),
-    Trouble("syncs fail three times", "sync_failed", SYNCED, fail_three_times, restore_tree),
-    Trouble("runs are killed three times", "sync_failed", SYNCED, kill_three_times, restore_tree),
-    Trouble(
+    Condition("syncs fail three times", "sync_failed", SYNCED, fail_three_times, restore_tree),
+    Condition("runs are killed three times", "sync_failed", SYNCED, kill_three_times, restore_tree),
+    Condition(
         "a source is given another collection", "sync_failed", SYNCED, move_collection,
         restore_tree,
     ),
-    Trouble(
+    Condition(
         "a sync fails on a full disk while a change waits", "sync_failed", SYNCED,
-        fail_while_late, restore_tree, ("anna.md",), beside=VISIBLE,
+        fail_while_late, restore_tree, ("anna.md",), second_check=VISIBLE,
     ),
-    Trouble(
+    Condition(
         "a changed document takes too long to read", "documents_failed", VISIBLE,
         plant_late_failure(ParserTimeoutError("reading took longer than 60 s")), cure_failure,
         ("anna.md",),
     ),
-    Trouble(
+    Condition(
         "a changed document needs too much memory", "documents_failed", VISIBLE,
         plant_late_failure(ParserMemoryError("reading needed over 2 GiB")), cure_failure,
         ("anna.md",),
     ),
-    Trouble(
+    Condition(
         "the source does not return a changed document", "documents_failed", VISIBLE,
         plant_late_failure(DocumentUnreadableError("permission denied")), cure_failure,
         ("anna.md",),
     ),
-    Trouble(
+    Condition(
         "the source does not say who may read a changed document", "documents_failed", VISIBLE,
         plant_late_failure(PermissionsUnavailableError("403 on its permissions")), cure_failure,
         ("anna.md",),
     ),
-    Trouble(
+    Condition(
         "an entry is deleted by hand", "proof_differs", FULL_PROOF, plant_difference(DELETE_ENTRY),
         cure_difference, ("bert.md",),
     ),
-    Trouble(
+    Condition(
         "a vector is zeroed", "proof_differs", FULL_PROOF, plant_difference(ZERO),
         cure_difference, ("dora.md",),
     ),
-    Trouble(
+    Condition(
         "a text of the index is changed by hand", "proof_differs", FULL_PROOF,
         plant_difference(OTHER_TEXT), cure_difference, ("cleo.md",),
     ),
-    Trouble(
+    Condition(
         "the readers of an entry are changed by hand", "proof_differs", FULL_PROOF,
         plant_difference(OTHER_READERS), cure_difference, ("dora.md",),
     ),
-    Trouble(
+    Condition(
         "stored vectors are lost", "proof_differs", FULL_PROOF, plant_difference(NO_VECTOR),
         cure_difference, ("dora.md",),
     ),
-    Trouble(
+    Condition(
         "the ledger has another hash than the source", "proof_differs", FULL_PROOF,
         plant_difference(OTHER_HASH), cure_difference, ("cleo.md",),
     ),
-    Trouble(
+    Condition(
         "the language of a collection is unknown", "settings_refused", None,
         *refuse(language="englisch"),
     ),
-    Trouble(
+    Condition(
         "the embedding model is gone", "settings_refused", None,
         *refuse(embedding_model="./no-such-model"),
     ),
-    Trouble(
+    Condition(
         "chunks are larger than the model reads", "settings_refused", None,
         *refuse(chunking={"max_tokens": 4_000, "overlap_tokens": 0}),
     ),
-    Trouble(
+    Condition(
         "the disk is full where a new index is built", "generation_build_failed", None, fill_disk,
         free_disk,
     ),
-    Trouble(
+    Condition(
         "a source is taken out of the configuration", "source_not_configured", None, unconfigure,
         configure_again,
     ),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("trouble", TROUBLES, ids=lambda trouble: trouble.what)
-def test_trouble_raises_one_alarm_everywhere_until_it_is_over(bench, trouble, monkeypatch):
+@pytest.mark.parametrize("condition", CONDITIONS, ids=lambda condition: condition.what)
+def test_condition_raises_one_alarm_everywhere_until_it_ends(bench, condition, monkeypatch):
     monkeypatch.setenv("TROUBLE_URL", bench.database.url)
     assert bench.list_alarms() == []
-    trouble.plant(bench)
-    # In the status: one alarm, with all that a person needs.
+    condition.plant(bench)
+    # In the status: one alarm with all of its fields.
     (alarm,) = bench.list_alarms()
-    assert alarm.name == trouble.alarm
+    assert alarm.name == condition.alarm
     assert alarm.collection == "tree"
     assert alarm.cause
     assert alarm.remedy
-    assert all(part in alarm.text for part in (alarm.source or "tree", *trouble.documents))
-    assert set(trouble.documents) <= set(alarm.documents)
+    assert all(part in alarm.text for part in (alarm.source or "tree", *condition.documents))
+    assert set(condition.documents) <= set(alarm.documents)
     assert (ALARMS.parents[1] / alarm.runbook).is_file()
     # In Dagster: one check of the source, or the step that publishes, which fails.
     failed = bench.read_failed_checks()
-    assert failed == [name for name in (trouble.beside, trouble.check) if name is not None]
-    # In the API, where its clock is the present one.
+    assert failed == [
+        name for name in (condition.second_check, condition.check) if name is not None
+    ]
+    # In the API, if the condition does not need a later time.
     if bench.ahead == timedelta(0):
         answer = bench.read_api()
         found = [*answer["alarm_details"], *answer["sources"][0]["alarm_details"]]
-        assert [one["name"] for one in found] == [trouble.alarm]
+        assert [one["name"] for one in found] == [condition.alarm]
         assert [*answer["alarms"], *answer["sources"][0]["alarms"]] == [alarm.text]
-    # In the metrics, and in what the page shows above its hits.
+    # In the metrics, and on the page above the hits.
     samples = describe_status(bench.read())
     told = [labels for name, labels, _ in samples if name == "ragline_alarm"]
-    assert told == [("tree", alarm.source or "", trouble.alarm, alarm.severity)]
+    assert told == [("tree", alarm.source or "", condition.alarm, alarm.severity)]
     assert [one.text for one in list_alarms(bench.read(), "tree")] == [alarm.text]
-    # It is over by itself.
-    trouble.cure(bench)
+    # It ends without help.
+    condition.cure(bench)
     assert bench.list_alarms() == []
     assert bench.read_failed_checks() == []
 
 
 def hold_lock(bench: Bench) -> None:
-    """A process that holds the lock and dies gives it back with its connection."""
+    """A process that dies releases its lock with its connection."""
     SourceLock(bench.database, "tree", "dead").release()
 
 
@@ -693,7 +697,7 @@ def change_after_listing(bench: Bench) -> None:
 def fail_once(bench: Bench) -> None:
     bench.execute(
         "insert into ragline.source_syncs (run_id, source_id, error) "
-        "select 'once', id, 'OSError: a moment' from ragline.sources"
+        "select 'once', id, 'OSError: a short fault' from ragline.sources"
     )
 
 
@@ -703,7 +707,7 @@ def slow_listing(bench: Bench) -> None:
 
 
 def late_once(bench: Bench) -> None:
-    """A change that was late is over; what it took stays in the readings."""
+    """A late change has ended; its duration remains in the readings."""
     bench.execute(
         "insert into ragline.clock_readings (source_id, document_id, clock, started_at, "
         "noticed_at, stopped_at) select id, 'anna.md', 'visible', now() - interval '9 hours', "
@@ -742,12 +746,12 @@ def test_ordinary_operation_raises_no_alarm_and_fails_no_check(bench, what):
     assert bench.read_failed_checks() == []
 
 
-def test_there_are_thirty_troubles_and_the_documentation_has_them_all():
-    assert len(TROUBLES) >= 30
-    assert len({trouble.what for trouble in TROUBLES}) == len(TROUBLES)
+def test_all_conditions_are_in_the_documentation():
+    assert len(CONDITIONS) >= 30
+    assert len({condition.what for condition in CONDITIONS}) == len(CONDITIONS)
     rows = [
-        f"| {trouble.what} | `{trouble.alarm}` | {f'`{trouble.check}`' if trouble.check else '–'} |"
-        for trouble in TROUBLES
+        f"| {one.what} | `{one.alarm}` | {f'`{one.check}`' if one.check else '–'} |"
+        for one in CONDITIONS
     ]
     page = ALARMS.read_text("utf-8")
     missing = [row for row in rows if row not in page]
