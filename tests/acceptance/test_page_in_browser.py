@@ -244,7 +244,7 @@ def test_verdict_is_noted_without_leaving_the_page(page: Page) -> None:
     form = page.locator("form.verdict").first
     useful = form.get_by_role("button", name="Useful", exact=True)
     useful.click()
-    expect(form.get_by_role("status")).to_have_text("Noted, thank you.")
+    expect(form.get_by_role("status")).to_have_text("Recorded, thank you.")
     expect(useful).to_have_attribute("aria-pressed", "true")
     form.get_by_role("button", name="Not useful").click()
     expect(useful).to_have_attribute("aria-pressed", "false")
@@ -268,7 +268,7 @@ def test_page_works_without_its_script(browser: Browser, url: str) -> None:
     page = context.new_page()
     page.goto(TABS["search"])
     page.locator("form.verdict").first.get_by_role("button", name="Not useful").click()
-    expect(page.get_by_role("main")).to_contain_text("Noted")
+    expect(page.get_by_role("main")).to_contain_text("Recorded")
     context.close()
 
 

@@ -36,10 +36,10 @@ for (const form of document.querySelectorAll("form.verdict")) {
     try {
       answer = await say(form.action, fields);
     } catch {
-      said.textContent = "Not noted: the service does not answer.";
+      said.textContent = "Not recorded: the service does not answer.";
       return;
     }
-    said.textContent = answer.ok ? "Noted, thank you." : "Not noted. Try again in a moment.";
+    said.textContent = answer.ok ? "Recorded, thank you." : "Not recorded. Try again.";
     for (const one of form.querySelectorAll("button")) {
       one.setAttribute("aria-pressed", String(answer.ok && one === button));
     }

@@ -460,7 +460,7 @@ def test_verdict_is_kept_without_a_script(
 ) -> None:
     answer = client.post("/feedback", data=verdict, headers=HERE)
     assert answer.status_code == 200
-    assert "Noted: useful" in words(read(answer))
+    assert "Recorded: useful" in words(read(answer))
     back = read(answer).xpath("//main//a/@href")
     assert back == ["/?collection=handbook&q=parental+leave"]
     statement = text("select kind from ragline.given_feedback where request_id = cast(:id as uuid)")
