@@ -1,4 +1,4 @@
-"""A new version of the text analysis is a new generation, built beside the live one."""
+"""A new version of the text analysis builds a new generation while the old one stays live."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ TEXTS = {
     "cafe.md": "The café at the quay was renovated.",
     "gone.md": "The lamp of the quay is tested on Mondays.",
 }
-# The statement of releases that know no analysis.
+# The statement of releases without text analysis.
 OLDER_INSERT = """
 insert into ragline.generations (
   collection_id, embedding_space_id, chunker_fingerprint, chunking, language, state
@@ -43,7 +43,7 @@ Stages = Callable[[RunContext], dict[str, Any]]
 
 
 class Upgraded:
-    """A collection that an older release indexed, in the hands of this one."""
+    """A collection that an older release indexed and this release syncs."""
 
     def __init__(self, database: Database, configuration: Configuration, folder: Path) -> None:
         self.database = database
@@ -92,7 +92,7 @@ def upgraded(
     return made
 
 
-def test_upgrade_serves_all_along_and_embeds_nothing_again(
+def test_upgrade_serves_without_interruption_and_embeds_nothing_again(
     upgraded: Upgraded, make_run_context: Callable[..., RunContext], run_stages: Stages
 ):
     (upgraded.folder / "gone.md").unlink()
@@ -101,7 +101,7 @@ def test_upgrade_serves_all_along_and_embeds_nothing_again(
     build_chunks(run_context, "docs")
     embedded = embed_chunks(run_context, "docs")
     apply_entries(run_context, "docs")
-    # Both are there, the older one is live and answers with its own analysis.
+    # Both exist; the older one is live and uses its own version of the analysis.
     assert upgraded.list_generations() == [("live", RAW), ("building", VERSION)]
     assert embedded.embeddings_made == 0
     assert upgraded.find("4021") == []
@@ -132,7 +132,7 @@ def test_queries_of_an_older_release_find_its_words_in_the_new_generation(
 ):
     run_stages(make_run_context(upgraded.configuration))
     generation = upgraded.searcher.live_generation("docs")
-    # What Postgres makes of raw text: all that an older release asks for, or writes.
+    # The lexemes that Postgres makes of raw text, which older releases read and write.
     raw = upgraded.read(
         "select bool_and(tsvector_to_array(e.tsv) @> "
         "tsvector_to_array(to_tsvector('english', e.header || e.text))) "
@@ -141,7 +141,7 @@ def test_queries_of_an_older_release_find_its_words_in_the_new_generation(
     assert raw == [(True,)]
 
 
-def test_entries_that_an_older_release_wrote_are_made_again(
+def test_entries_of_an_older_release_are_written_again(
     upgraded: Upgraded, make_run_context: Callable[..., RunContext], run_stages: Stages
 ):
     run_stages(make_run_context(upgraded.configuration))

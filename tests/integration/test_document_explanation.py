@@ -1,4 +1,4 @@
-"""Why a document is a hit, or is not: each reason on a real index, ranks against real searches."""
+"""Why a document is a hit, or is not: each reason on a real index, compared with searches."""
 
 from __future__ import annotations
 
@@ -83,14 +83,14 @@ def explain(searcher: Searcher) -> Explain:
 
 @pytest.fixture
 def explain_partly(tmp_path: Path, request: pytest.FixtureRequest) -> Explain:
-    """As `explain`, in mode keyword, of notes with a document of identifiers."""
+    """`explain` in mode keyword, for a collection with a document of identifiers."""
     request.getfixturevalue("configuration")
     (tmp_path / "notes" / "partly.md").write_text(f"# Note\n\n{PARTLY}\n", encoding="utf-8")
     explain: Explain = request.getfixturevalue("explain")
     return partial(explain, mode="keyword")
 
 
-def test_hit_is_explained_as_the_search_found_it(searcher: Searcher, explain: Explain):
+def test_hit_is_explained_with_the_ranks_of_the_search(searcher: Searcher, explain: Explain):
     for options in ({}, {"rerank": True}, {"mode": "keyword"}, {"mode": "vector"}):
         request = SearchRequest("notes", "lamp of quay 7", explain=True, **options)
         hits = searcher.search(request).hits
@@ -145,7 +145,7 @@ def test_document_without_entries_is_explained_by_its_state(explain: Explain):
     assert explain("empty.md").reason in ("no_text", "not_indexed")
 
 
-def test_condition_that_keeps_it_out_is_named(explain: Explain):
+def test_excluding_condition_is_named(explain: Explain):
     wanted = {"source": "notes-files", "metadata.year": {"gte": 2000}, "not": {"heading": "x"}}
     found = explain("quay-07.md", filter=wanted)
     assert (found.is_hit, found.reason) == (False, "filter")
@@ -160,7 +160,7 @@ def test_condition_that_keeps_it_out_is_named(explain: Explain):
     assert explain("quay-07.md", filter={"source": "notes-files"}).is_hit
 
 
-def test_age_and_generation_that_keep_it_out_are_named(explain: Explain):
+def test_excluding_age_and_generation_are_named(explain: Explain):
     assert explain("quay-07.md", max_age=timedelta(microseconds=1)).reason == "max_age"
     assert explain("quay-07.md", max_age=timedelta(days=1)).is_hit
     found = explain("quay-07.md", min_generation=99)
@@ -171,8 +171,8 @@ def test_hidden_document_is_unknown_unless_it_may_be_revealed(explain: Explain):
     with pytest.raises(UnknownDocumentError) as hidden:
         explain("secret")
     with pytest.raises(UnknownDocumentError) as unknown:
-        explain("nobody")
-    assert str(hidden.value).replace("secret", "x") == str(unknown.value).replace("nobody", "x")
+        explain("unknown-id")
+    assert str(hidden.value).replace("secret", "x") == str(unknown.value).replace("unknown-id", "x")
     assert explain("secret", "captain", principals=("captain",)).is_hit
 
     told = explain("secret", reveals_hidden=True)
@@ -208,7 +208,7 @@ EQUAL = (
 )
 
 
-def test_part_of_a_word_is_told_as_a_part(explain_partly: Explain):
+def test_part_of_a_word_is_reported_as_a_part(explain_partly: Explain):
     expected = {
         "zebrafish6": ("zebrafish",),
         "zebrafish77777": ("zebrafish",),
@@ -230,20 +230,20 @@ def test_part_of_a_word_is_told_as_a_part(explain_partly: Explain):
         assert f"It has only parts of: {word} ({', '.join(parts)})." in found.answer
 
 
-def test_word_in_an_equal_form_is_had(explain_partly: Explain):
+def test_word_in_an_equal_form_is_found(explain_partly: Explain):
     for word in EQUAL.split():
         [found] = explain_partly("partly.md", word).words
         assert (found.is_in_document, found.is_in_chunk, found.parts) == (True, True, ()), word
         assert found.entry_count > 0, word
 
 
-def test_several_wordings_count_with_their_best(explain: Explain):
+def test_best_of_several_queries_counts(explain: Explain):
     found = explain("bread.md", source="notes-files", alternatives=("rye bread",), top_k=1)
     assert found.is_hit or found.stages[-1].rank is not None
     assert found.missing_words == ("lamp", "quay", "7")
 
 
-def test_chunk_kept_out_by_max_per_document_is_counted(explain: Explain, searcher: Searcher):
+def test_chunk_left_out_by_max_per_document_is_counted(explain: Explain, searcher: Searcher):
     request = SearchRequest("notes", "lamp of quay 7", max_per_document=1)
     hits = searcher.search(request).hits
     found = explain(hits[0].document_id, source=hits[0].source, max_per_document=1)

@@ -1,4 +1,4 @@
-"""The default model on the encoder that this machine gets, held to PyTorch in float32."""
+"""The default model on the backend of this machine, compared with PyTorch in float32."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ VARIED = [
 
 @pytest.fixture(scope="module")
 def reference_vectors(texts: list[str]) -> np.ndarray:
-    """What sentence-transformers makes of the texts in float32."""
+    """The vectors of sentence-transformers in float32."""
     from sentence_transformers import SentenceTransformer
 
     model = SentenceTransformer(str(find_model_files(DEFAULT_MODEL).folder), device="cpu")
@@ -59,7 +59,7 @@ def texts(naughty_strings: list[str], embedder: Embedder) -> list[str]:
     return [t for t, n in zip(found, counts, strict=True) if n <= embedder.tokenizer.max_tokens]
 
 
-def test_every_text_keeps_a_cosine_of_four_nines_to_pytorch(
+def test_each_text_has_a_cosine_of_at_least_0_9999_to_pytorch(
     embedder: Embedder, texts: list[str], reference_vectors: np.ndarray
 ):
     cosines = (embedder.embed_texts(texts) * reference_vectors).sum(axis=1)
@@ -100,7 +100,7 @@ def test_no_texts_give_no_vectors(embedder: Embedder):
     assert embedder.embed_tokens([]) == []
 
 
-def test_a_text_has_one_vector_whatever_it_is_embedded_with(embedder: Embedder):
+def test_a_text_has_one_vector_independent_of_other_texts(embedder: Embedder):
     together = embedder.embed_texts([*VARIED, "a wing in the wind", *VARIED])[len(VARIED)]
     np.testing.assert_array_equal(embedder.embed_texts(["a wing in the wind"])[0], together)
     np.testing.assert_array_equal(embedder.embed_query("a wing in the wind"), together)
@@ -111,7 +111,7 @@ def test_equal_texts_have_equal_vectors(embedder: Embedder):
     np.testing.assert_array_equal(vectors, np.tile(vectors[:1], (40, 1)))
 
 
-def test_batches_come_as_groups_to_commit_longest_first(embedder: Embedder):
+def test_batches_are_groups_with_longer_texts_first(embedder: Embedder):
     texts = ["word " * count for count in (3, 60, 9, 27, 81, 1, 243)]
     groups = list(embedder.embed_batches(texts, commit_size=3))
     assert [indices for indices, _ in groups] == [[6, 4, 1], [3, 2, 0], [5]]
@@ -120,7 +120,7 @@ def test_batches_come_as_groups_to_commit_longest_first(embedder: Embedder):
         np.testing.assert_array_equal(vectors, whole[indices])
 
 
-def test_batches_over_several_windows_hold_every_text_once(
+def test_batches_of_several_windows_contain_each_text_once(
     embedder: Embedder, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr("ragline.embedder.embedder._WINDOW_TEXTS", 5)
@@ -134,18 +134,18 @@ def test_batches_over_several_windows_hold_every_text_once(
     np.testing.assert_array_equal(vectors, embedder.embed_texts(texts))
 
 
-def test_text_past_the_limit_is_refused_before_anything_is_computed(embedder: Embedder):
+def test_text_over_the_limit_is_refused_before_anything_is_computed(embedder: Embedder):
     groups = embedder.embed_batches(["short", "word " * 255], commit_size=1)
     with pytest.raises(TextTooLongError, match="255 tokens"):
         next(groups)
 
 
-def test_query_past_the_limit_is_cut_at_it(embedder: Embedder):
+def test_query_over_the_limit_is_truncated(embedder: Embedder):
     cut = embedder.embed_query("word " * 900)
     np.testing.assert_array_equal(cut, embedder.embed_query("word " * 254))
 
 
-def test_token_vectors_leave_padding_out(embedder: Embedder):
+def test_token_vectors_do_not_include_padding(embedder: Embedder):
     matrices = embedder.embed_tokens(["a wing", "", "word " * 600])
     assert [len(matrix) for matrix in matrices] == [4, 2, 600 + 3 * 2]
     for matrix in matrices:
@@ -153,20 +153,20 @@ def test_token_vectors_leave_padding_out(embedder: Embedder):
 
 
 def test_token_vectors_do_not_depend_on_neighbours(embedder: Embedder):
-    alone = embedder.embed_tokens(["a wing"])[0]
-    beside = embedder.embed_tokens(["a much longer text about something else", "a wing"])[1]
-    np.testing.assert_array_equal(alone, beside)
-    np.testing.assert_array_equal(embedder.embed_query_tokens("a wing"), alone)
+    single = embedder.embed_tokens(["a wing"])[0]
+    in_batch = embedder.embed_tokens(["a much longer text about something else", "a wing"])[1]
+    np.testing.assert_array_equal(single, in_batch)
+    np.testing.assert_array_equal(embedder.embed_query_tokens("a wing"), single)
 
 
-def test_threads_that_search_at_once_get_their_own_answers(embedder: Embedder):
+def test_concurrent_threads_get_their_own_results(embedder: Embedder):
     queries = [f"what about {'flow ' * (index % 7)}number {index}" for index in range(60)]
     expected = [embedder.embed_query(query) for query in queries]
     with ThreadPoolExecutor(8) as threads:
         np.testing.assert_array_equal(list(threads.map(embedder.embed_query, queries)), expected)
 
 
-def test_call_with_many_texts_lets_others_have_their_turn(embedder: Embedder):
+def test_call_with_many_texts_does_not_block_others(embedder: Embedder):
     bulk = [f"{number} " + "word " * 200 for number in range(480)]
     ended: list[str] = []
 
@@ -186,7 +186,9 @@ def test_call_with_many_texts_lets_others_have_their_turn(embedder: Embedder):
     assert ended == ["question"] * 3 + ["bulk"]
 
 
-def test_space_names_the_model_by_its_files(embedder: Embedder, model_cache: Path, tmp_path: Path):
+def test_fingerprint_of_the_space_depends_on_the_model_files(
+    embedder: Embedder, model_cache: Path, tmp_path: Path
+):
     copied = tmp_path / "copy"
     copied.mkdir()
     for path in find_model_files(DEFAULT_MODEL).folder.rglob("*"):
@@ -197,13 +199,13 @@ def test_space_names_the_model_by_its_files(embedder: Embedder, model_cache: Pat
     assert other.space.fingerprint == embedder.space.fingerprint
 
 
-def test_unknown_backend_lists_those_there_are(model_cache: Path):
+def test_unknown_backend_lists_the_known_ones(model_cache: Path):
     with pytest.raises(ValueError, match="openvino-bf16"):
         load_embedder(DEFAULT_MODEL, cache=model_cache, backend="tpu")
 
 
 @pytest.mark.usefixtures("embedder")
-def test_filled_cache_is_loaded_without_torch_and_ends_cleanly(model_cache: Path):
+def test_cached_model_is_loaded_without_torch_and_ends_cleanly(model_cache: Path):
     code = (
         "import sys; from pathlib import Path; from ragline.embedder import load_embedder\n"
         f"embedder = load_embedder({DEFAULT_MODEL!r}, cache=Path({str(model_cache)!r}))\n"
@@ -219,14 +221,14 @@ def test_filled_cache_is_loaded_without_torch_and_ends_cleanly(model_cache: Path
 
 
 def embedder_needs_torch() -> bool:
-    """On a machine with a GPU, PyTorch is the encoder."""
+    """On a machine with a GPU, PyTorch is the backend."""
     return Path("/dev/nvidiactl").exists() or os.name == "nt"
 
 
 def test_backend_that_differs_from_the_model_is_refused_by_name(
     embedder: Embedder, model_cache: Path, tmp_path: Path
 ):
-    # The measured accuracy as it would stand after a processor that rounds too much.
+    # A measured cosine as on a processor with too low precision.
     if embedder.encoder != "openvino-bf16":
         pytest.skip("this processor has no bfloat16")
     cache = tmp_path / "models"
@@ -239,7 +241,7 @@ def test_backend_that_differs_from_the_model_is_refused_by_name(
         load_embedder(DEFAULT_MODEL, cache=cache, backend="openvino-bf16")
 
 
-def test_model_that_cannot_be_exported_stays_in_pytorch(model_cache: Path, tmp_path: Path):
+def test_model_that_cannot_be_exported_runs_in_pytorch(model_cache: Path, tmp_path: Path):
     load_embedder(DEFAULT_MODEL, cache=model_cache)
     cache = tmp_path / "models"
     _copy_tree(model_cache, cache)

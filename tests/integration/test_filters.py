@@ -1,4 +1,4 @@
-"""Filters: the truth table of the documentation, and random filters against a plain oracle."""
+"""Filters: the truth table of the documentation, and random filters against an oracle."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ Holds = Callable[[Mapping[str, Any], Mapping[str, Any]], bool]
 
 @pytest.fixture
 def connection(database: Database) -> Iterator[Connection]:
-    """A database with a document of each format that the entries name."""
+    """A database with a document of each media type of the entries."""
     with database.begin() as connection:
         connection.execute(text("insert into ragline.collections (name) values ('c')"))
         connection.execute(
@@ -71,7 +71,7 @@ def connection(database: Database) -> Iterator[Connection]:
 
 @pytest.fixture
 def holds(connection: Connection) -> Holds:
-    """Whether an entry satisfies a filter, by the database."""
+    """Whether an entry satisfies a filter, evaluated by the database."""
 
     def ask(entry: Mapping[str, Any], filter_: Mapping[str, Any]) -> bool:
         condition = compile_filter(filter_)
@@ -85,7 +85,7 @@ def holds(connection: Connection) -> Holds:
     return ask
 
 
-def test_truth_table_is_that_of_the_documentation(holds: Holds) -> None:
+def test_truth_table_equals_the_documentation(holds: Holds) -> None:
     assert len(TABLE) > 60
     wrong = [row for row in TABLE if holds(row[0], row[1]) != row[2]]
     assert wrong == []
@@ -132,7 +132,7 @@ def test_every_field_and_operator_is_in_the_truth_table() -> None:
         ({"and": [{"page": n} for n in range(201)]}, "filter"),
     ],
 )
-def test_what_is_no_filter_is_refused_by_its_place(filter_: dict[str, Any], place: str) -> None:
+def test_malformed_filter_is_refused_with_its_path(filter_: dict[str, Any], place: str) -> None:
     with pytest.raises(InvalidFilterError) as caught:
         compile_filter(filter_)
     assert caught.value.field == place
@@ -158,7 +158,7 @@ def test_hostile_strings_are_values_and_never_sql(holds: Holds, naughty_strings:
             assert holds({"metadata": {one: 1}}, {f"metadata.{one}": 1}), one
 
 
-# Random filters, and an oracle that reads the rules of docs/filters.md word for word.
+# Random filters, and an oracle that implements the rules of docs/filters.md literally.
 
 SCALARS = st.none() | st.booleans() | st.integers(-3, 3) | st.sampled_from(["", "a", "ab", "b"])
 ORDERED = st.integers(-3, 3) | st.sampled_from(["", "a", "ab", "b"])
@@ -198,14 +198,14 @@ ENTRIES = st.fixed_dictionaries(
     max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(entry=ENTRIES, filter_=FILTERS)
-def test_random_filters_hold_as_the_rules_say(
+def test_random_filters_follow_the_rules(
     holds: Holds, entry: dict[str, Any], filter_: dict[str, Any]
 ) -> None:
     assert holds(entry, filter_) == judge(entry, filter_)
 
 
 def judge(entry: Mapping[str, Any], filter_: Mapping[str, Any]) -> bool:
-    """Whether an entry satisfies a filter, by the rules."""
+    """Whether an entry satisfies a filter, by the documented rules."""
     return all(judge_member(entry, key, value) for key, value in filter_.items())
 
 
@@ -221,7 +221,7 @@ def judge_member(entry: Mapping[str, Any], key: str, value: Any) -> bool:
 
 
 def look_up(entry: Mapping[str, Any], key: str) -> list[Any] | None:
-    """The values that a field has; None when it lacks it."""
+    """The values of a field; None when the entry lacks the field."""
     if key.startswith("metadata."):
         metadata = entry["metadata"]
         name = key.removeprefix("metadata.")
@@ -266,7 +266,7 @@ def kind(value: Any) -> str:
     return "null" if value is None else "string"
 
 
-def test_times_compare_as_moments(holds: Holds) -> None:
+def test_times_are_compared_across_time_zones(holds: Holds) -> None:
     now = datetime(2026, 11, 25, 8, tzinfo=UTC)
     entry = {"indexed_at": now.isoformat()}
     assert holds(entry, {"indexed_at": {"in": ["2026-11-25T10:00:00+02:00"]}})

@@ -1,4 +1,4 @@
-"""The keyword leg finds identifiers by their parts and words in every form they are written in."""
+"""The keyword leg finds identifiers by their parts, and words in each of their forms."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def check(find: Find, expected: dict[str, str]) -> None:
     assert found == expected
 
 
-def test_identifiers_are_found_whole_and_by_their_parts(index: Callable[..., Find]):
+def test_identifiers_are_found_as_a_whole_and_by_their_parts(index: Callable[..., Find]):
     find = index(IDENTIFIERS)
     queries = {
         "err.md": "ERR-4021|err 4021|4021|ERR4021|error ERR\u20114021|err\u22124021|ERR_4021",
@@ -153,7 +153,7 @@ def test_exact_form_ranks_first(index: Callable[..., Find]):
     assert [hit.document_id for hit in find("ERR-4021")] == ["whole.md", "parts.md"]
 
 
-def test_part_of_an_identifier_that_is_nowhere_counts_less_than_a_word(index: Callable[..., Find]):
+def test_part_of_an_unknown_identifier_counts_less_than_a_word(index: Callable[..., Find]):
     find = index({
         "seven.md": "The zebrafish7 gauge.", "eight.md": "The zebrafish8 gauge.",
         "manual.md": "The manual of the zzz pump.", "accent.md": "Herr Mueller.",
@@ -166,7 +166,7 @@ def test_part_of_an_identifier_that_is_nowhere_counts_less_than_a_word(index: Ca
     assert find("zebrafish7")[0].document_id == "seven.md"
     assert 0 < part < 0.3 * whole
     assert find("zebrafish77777 manual")[0].document_id == "manual.md"
-    # What is the same word counts in full, also where its own writing is nowhere.
+    # An equal form counts in full, even if no text has the form of the query.
     assert score("Müller") == pytest.approx(score("Mueller"))
     assert score("quay/pump") == pytest.approx(score("pump"))
 
@@ -187,7 +187,7 @@ def test_part_of_an_identifier_that_is_nowhere_counts_less_than_a_word(index: Ca
         ("renovated", "apos.md", ["renovated"]),
     ],
 )
-def test_highlights_are_places_of_the_original_text(
+def test_highlights_are_spans_of_the_original_text(
     index: Callable[..., Find], query: str, name: str, marked: list[str]
 ):
     find = index({name: {**IDENTIFIERS, **WORDS}[name], "other.md": "Nothing of that kind."})

@@ -1,4 +1,4 @@
-"""Models other than the default, made here: small, random, and of other shapes."""
+"""Small random models with other architectures than the default model."""
 
 from __future__ import annotations
 
@@ -115,13 +115,13 @@ def test_plain_transformer_is_pooled_by_its_mean(tmp_path: Path, cache: Path):
     assert (vectors[0] * vectors[2]).sum() < 0.99
 
 
-def test_model_that_bfloat16_would_bend_runs_in_float32(tmp_path: Path, cache: Path):
+def test_model_with_low_precision_in_bfloat16_runs_in_float32(tmp_path: Path, cache: Path):
     folder = make_model(tmp_path, spread=1.0)
     embedder = load_embedder(str(folder), cache=cache)
     assert embedder.encoder == "openvino-f32"
 
 
-def test_model_with_a_vocabulary_only_gets_a_tokenizer_made(tmp_path: Path, cache: Path):
+def test_tokenizer_is_made_from_a_vocabulary(tmp_path: Path, cache: Path):
     folder = make_model(tmp_path)
     (folder / "tokenizer.json").unlink()
     counter = load_tokenizer(str(folder), cache)
@@ -167,7 +167,7 @@ def test_two_processes_share_one_export(prompted_model: Path, tmp_path: Path):
     assert len([path for path in tmp_path.iterdir() if path.is_dir()]) == 1
 
 
-def test_killed_export_leaves_nothing_half_made(prompted_model: Path, tmp_path: Path):
+def test_killed_export_leaves_no_incomplete_folder(prompted_model: Path, tmp_path: Path):
     process = subprocess.Popen([sys.executable, "-c", LOAD, str(prompted_model), str(tmp_path)])
     deadline = time.monotonic() + 60
     while not list(tmp_path.glob(".*-v*-*")):
@@ -204,12 +204,12 @@ class TestRerankers:
         with pytest.raises(ModelUnavailableError, match=r"no weights for classifier\.bias"):
             CrossEncoderReranker(str(make_model(tmp_path)))
 
-    def test_cross_encoder_that_is_not_there_is_refused(self):
+    def test_missing_cross_encoder_is_refused(self):
         with pytest.raises(ModelUnavailableError, match="no such folder"):
             CrossEncoderReranker("./absent")
 
 
-def test_default_models_late_interaction_prefers_the_text_that_answers(
+def test_late_interaction_of_the_default_model_prefers_the_text_that_answers(
     embedder: Any,
 ):
     query = "how does heat move through a thin shell"

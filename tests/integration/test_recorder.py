@@ -1,4 +1,4 @@
-"""Records wait in a bounded buffer and lose nothing that need not be lost."""
+"""Records wait in a bounded buffer; only records that do not fit are lost."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from ragline.search.recording import RequestOrigin, SearchRecord, make_record
 from ragline.storage.database import Database, connect_database
 from retrieval_api.records.recorder import Recorder, RecordPendingError
 
-NOWHERE = "postgresql://nobody@127.0.0.1:1/nothing"
+NOWHERE = "postgresql://unknown@127.0.0.1:1/nothing"
 
 
 def make(query: str = "leave", **row: object) -> SearchRecord:
     answer = SearchAnswer(uuid4(), "handbook", 1, (), StageTimes(1.0, 2.0, 0.0, 3.0))
-    record = make_record(answer, SearchRequest("handbook", query), RequestOrigin(client="somebody"))
+    record = make_record(answer, SearchRequest("handbook", query), RequestOrigin(client="a-client"))
     return replace(record, row={**record.row, **row})
 
 
@@ -60,7 +60,7 @@ def test_records_are_written_within_half_a_second(recorder: Recorder, database: 
     assert recorder.waiting_count == 0
 
 
-def test_many_records_take_few_statements(
+def test_many_records_need_few_statements(
     recorder: Recorder, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     batches: list[int] = []
@@ -76,7 +76,7 @@ def test_many_records_take_few_statements(
     assert max(batches) <= 500
 
 
-def test_taking_a_record_waits_for_nothing() -> None:
+def test_adding_a_record_does_not_wait() -> None:
     recorder = Recorder()
     database = connect_database(NOWHERE)
     with started(recorder, database):
@@ -87,7 +87,7 @@ def test_taking_a_record_waits_for_nothing() -> None:
         recorder._stopping_at = 0.0
 
 
-def test_full_buffer_loses_the_newest_counts_them_and_says_so(
+def test_full_buffer_drops_the_newest_records_and_counts_them(
     caplog: pytest.LogCaptureFixture, database: Database
 ) -> None:
     recorder = Recorder(capacity=5)
@@ -102,7 +102,7 @@ def test_full_buffer_loses_the_newest_counts_them_and_says_so(
         wait_until(lambda: count_records(database) == 5)
 
 
-def test_refused_record_is_lost_alone(recorder: Recorder, database: Database) -> None:
+def test_only_the_refused_record_is_lost(recorder: Recorder, database: Database) -> None:
     for number in range(20):
         recorder.record(make(mode=None) if number == 7 else make())
     wait_until(lambda: recorder.waiting_count == 0)
@@ -110,7 +110,7 @@ def test_refused_record_is_lost_alone(recorder: Recorder, database: Database) ->
     assert recorder.lost_counts["refused"] == recorder.failure_count == 1
 
 
-def test_record_that_cannot_even_be_made_text_is_lost_alone(
+def test_only_a_record_that_cannot_be_serialized_is_lost(
     recorder: Recorder, database: Database
 ) -> None:
     recorder.record(make(hits=[object()]))
@@ -155,7 +155,7 @@ def test_records_survive_an_outage(database: Database, monkeypatch: pytest.Monke
         admin.sessions.dispose()
 
 
-def test_stopping_writes_what_waits(database: Database) -> None:
+def test_stopping_writes_the_waiting_records(database: Database) -> None:
     recorder = Recorder()
     with started(recorder, database):
         for _ in range(900):
@@ -165,7 +165,7 @@ def test_stopping_writes_what_waits(database: Database) -> None:
     assert recorder.lost_counts["stopped"] == 1
 
 
-def test_stopping_while_the_database_is_away_ends_and_counts(
+def test_stopping_without_a_database_ends_and_counts_lost_records(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("retrieval_api.records.batch_writer.MAX_FLUSH_S", 0.3)
@@ -178,7 +178,7 @@ def test_stopping_while_the_database_is_away_ends_and_counts(
     assert recorder.waiting_count == 0
 
 
-def test_waiting_for_a_record_hurries_it(
+def test_waiting_for_a_record_writes_it_at_once(
     recorder: Recorder, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("retrieval_api.records.batch_writer.MAX_DELAY_S", 30.0)
@@ -197,7 +197,7 @@ def test_waiting_for_a_record_ends(monkeypatch: pytest.MonkeyPatch) -> None:
         recorder.wait_for(record.request_id)
 
 
-def test_moment_of_the_search_is_on_record_and_not_that_of_the_batch(
+def test_time_of_the_search_is_recorded_and_not_the_time_of_the_batch(
     recorder: Recorder, database: Database
 ) -> None:
     recorder.record(make(requested_at=datetime(2026, 3, 1, 12, tzinfo=UTC).isoformat()))

@@ -1,4 +1,4 @@
-"""Records in the database: what version 0.2 still writes, what is forgotten."""
+"""Records in the database: writes of version 0.2, and what is deleted."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ragline.search.recording import record_feedback
 from ragline.storage.database import Database
 from ragline.storage.statements import load_statement
 
-# What version 0.2 executes, letter by letter.
+# The statements of version 0.2, unchanged.
 OLD_REQUEST = """
 insert into ragline.search_requests (
   id, collection, generation_id, query, mode, top_k, is_reranked, hit_count,
@@ -56,7 +56,7 @@ def read_kinds(connection: Connection) -> list[tuple[str, int | None, str, int |
     return [tuple(row) for row in connection.execute(select)]
 
 
-def test_version_02_may_go_on_until_it_is_stopped(database: Database, request_id: UUID) -> None:
+def test_version_02_can_run_until_it_is_stopped(database: Database, request_id: UUID) -> None:
     with database.begin() as connection:
         for is_useful in (False, True):
             given = {"request_id": request_id, "document_id": "a", "is_useful": is_useful}
@@ -68,11 +68,13 @@ def test_version_02_may_go_on_until_it_is_stopped(database: Database, request_id
         assert read_kinds(connection)[0] == ("a", None, "not_useful", 1)
 
 
-def test_feedback_and_figures_go_with_the_searches(database: Database, request_id: UUID) -> None:
+def test_feedback_and_figures_are_deleted_with_the_searches(
+    database: Database, request_id: UUID
+) -> None:
     with database.begin() as connection:
         record_feedback(connection, request_id, "click", entry_id=13)
-        ClientHashes().hash_client(connection, day_before(connection, 2), "somebody")
-        ClientHashes().hash_client(connection, day_before(connection, 0), "somebody")
+        ClientHashes().hash_client(connection, day_before(connection, 2), "a-client")
+        ClientHashes().hash_client(connection, day_before(connection, 0), "a-client")
         keep = {"collection": "handbook", "day": "2026-03-01", "figures": "{}", "run_id": None}
         connection.execute(load_statement("quality/upsert_quality_figures"), keep)
     report = delete_expired(database, RetentionSettings())
@@ -90,10 +92,10 @@ def day_before(connection: Connection, days: int) -> object:
     ).scalar_one()
 
 
-def test_clients_hash_says_nothing_once_its_salt_is_gone(database: Database) -> None:
+def test_hash_of_a_client_cannot_be_traced_without_its_salt(database: Database) -> None:
     with database.begin() as connection:
         today = day_before(connection, 0)
-        first = ClientHashes().hash_client(connection, today, "somebody")
-        assert ClientHashes().hash_client(connection, today, "somebody") == first
+        first = ClientHashes().hash_client(connection, today, "a-client")
+        assert ClientHashes().hash_client(connection, today, "a-client") == first
         connection.execute(text("delete from ragline.client_salts"))
-        assert ClientHashes().hash_client(connection, today, "somebody") != first
+        assert ClientHashes().hash_client(connection, today, "a-client") != first

@@ -1,4 +1,4 @@
-"""A search has one time limit, however many statements and wordings it takes."""
+"""A search has one time limit for all of its statements and queries."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ sources:
 """
 LIMIT_MS = 1_000
 STATEMENT_S = 0.15
-# On a busy machine; without the limit each of these takes several seconds more.
+# For a busy machine. Without the limit, each of these takes several seconds more.
 SLACK_S = 2.0
 WORDINGS = tuple(f"harbour number {number}" for number in range(16))
 
@@ -47,7 +47,7 @@ def searcher(
     run_stages(run_context)
     searcher = Searcher(run_context.database, run_context.configuration)
     searcher.models.add_embedder(embedder.space.model, embedder)
-    # The first search prepares its statements, which takes its time on a busy machine.
+    # The first search prepares its statements, which is slow on a busy machine.
     searcher.search(SearchRequest("notes", "harbour"))
     searcher._timeout_ms = LIMIT_MS
     return searcher
@@ -55,7 +55,7 @@ def searcher(
 
 @pytest.fixture
 def slow_statements(database: Database) -> Iterator[list[str]]:
-    """Each statement takes its time, and less than the limit; those that were run."""
+    """Makes each statement slow, but faster than the limit. The statements that were run."""
     run: list[str] = []
 
     def wait(*call: object) -> None:
@@ -72,7 +72,7 @@ def test_many_statements_share_one_limit(searcher: Searcher, slow_statements: li
     started = time.monotonic()
     with pytest.raises(SearchTimeoutError, match=f"longer than {LIMIT_MS} ms"):
         searcher.search(request)
-    # The limit is looked at before each statement, so the last one may end after it.
+    # The limit is checked before each statement, so the last one may end after it.
     assert time.monotonic() - started < LIMIT_MS / 1e3 + SLACK_S
     assert len(slow_statements) < 12
 
@@ -84,7 +84,7 @@ def test_search_within_its_limit_is_answered_though_the_database_is_slow(
     answer = searcher.search(SearchRequest("notes", "harbour"))
     assert answer.hits
     assert slow_statements
-    # Which generation is live is asked of the database: its time is not that of the model.
+    # The query for the live generation counts as database time, not as model time.
     assert answer.took_ms.embed < STATEMENT_S * 1e3
     assert answer.took_ms.retrieve >= STATEMENT_S * 1e3
 
@@ -127,10 +127,10 @@ def test_limit_counts_down_and_can_be_suspended() -> None:
         deadline.remaining_ms()
 
 
-def test_statement_without_an_answer_is_cut_off(
+def test_statement_without_an_answer_is_cancelled(
     searcher: Searcher, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # The server's own limit does not end it, as where its answer is lost on the way.
+    # The server's limit does not end it, as when its answer is lost in the network.
     monkeypatch.setattr(Deadline, "limit_statements", lambda *_: None)
     with database.begin() as connection:
         connection.execute(text("lock table ragline.collections in access exclusive mode"))

@@ -19,7 +19,7 @@ def test_every_text_is_in_one_batch(counts: list[int], budget: int):
 
 
 @given(COUNTS, BUDGETS)
-def test_a_batch_holds_texts_of_one_padded_width(counts: list[int], budget: int):
+def test_all_texts_of_a_batch_have_one_padded_width(counts: list[int], budget: int):
     for width, indices in plan_batches(counts, budget):
         assert {padded_width(counts[index]) for index in indices} == {width}
 
@@ -44,7 +44,7 @@ def test_longest_first_keeps_equal_lengths_in_order():
     assert longest_first([3, 9, 3, 9, 1]) == [1, 3, 0, 2, 4]
 
 
-def test_padded_rows_carry_ids_and_mask_apart():
+def test_padded_rows_have_ids_and_a_mask():
     ids, mask = pad_rows([[5, 6], [7]], width=3, pad_id=9)
     np.testing.assert_array_equal(ids, [[5, 6, 9], [7, 9, 9]])
     np.testing.assert_array_equal(mask, [[1, 1, 0], [1, 0, 0]])

@@ -1,4 +1,4 @@
-"""Chunks are whole slices of the document, within the model's limit, cut where the text ends."""
+"""Chunks are slices of the document within the model's limit, split at natural boundaries."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Budget:
 
 @dataclass(frozen=True)
 class WordCounter:
-    """A token is a word or a mark, as in the model, but easy to count by eye."""
+    """A token is a word or a punctuation mark, so that tokens are easy to count by hand."""
 
     max_tokens: int = 1000
     fingerprint: str = "words"
@@ -40,21 +40,21 @@ class WordCounter:
 
 
 class ByteCounter(WordCounter):
-    """Several tokens may stand at one character, as in byte-level tokenizers."""
+    """Several tokens may have the offset of one character, as in byte-level tokenizers."""
 
     def offsets(self, text: str) -> list[tuple[int, int]]:
         return [(i, i + 1) for i, mark in enumerate(text) for _ in mark.encode()]
 
 
-class MoodyCounter(WordCounter):
-    """A slice by itself counts more than inside its text, as at the edges of word pieces."""
+class UnevenCounter(WordCounter):
+    """A slice has more tokens by itself than within its text, as at the ends of word pieces."""
 
     def count_tokens(self, texts: list[str]) -> list[int]:
         return [len(self.offsets(text)) * 5 // 4 + 3 if text else 0 for text in texts]
 
 
 WORDS = WordCounter()
-COUNTERS = (WORDS, ByteCounter(), MoodyCounter())
+COUNTERS = (WORDS, ByteCounter(), UnevenCounter())
 
 
 def build_document(
@@ -146,7 +146,7 @@ class TestEveryChunk:
             assert made.token_count <= budget.max_tokens
 
     @given(any_document, any_budget, any_counter)
-    def test_holds_something_and_follows_the_one_before(
+    def test_is_not_empty_and_follows_the_previous_one(
         self, document: ParsedDocument, budget: Budget, counter: TokenCounter
     ):
         chunks = chunk_document(document, budget, counter)
@@ -157,7 +157,7 @@ class TestEveryChunk:
             assert before.char_end < after.char_end
 
     @given(any_document, any_budget, any_counter)
-    def test_together_they_hold_all_the_text_a_model_can_read(
+    def test_all_text_that_a_model_can_read_is_in_a_chunk(
         self, document: ParsedDocument, budget: Budget, counter: TokenCounter
     ):
         covered = set[int]()
@@ -170,14 +170,14 @@ class TestEveryChunk:
                 assert not missing
 
     @given(any_document, any_budget, any_counter)
-    def test_is_the_same_when_cut_again(
+    def test_is_the_same_in_a_second_run(
         self, document: ParsedDocument, budget: Budget, counter: TokenCounter
     ):
         again = replace(document)
         assert chunk_document(document, budget, counter) == chunk_document(again, budget, counter)
 
     @given(plain_document, st.builds(Budget, st.integers(30, 120), st.sampled_from([0, 15])))
-    def test_ends_with_a_heading_only_where_the_document_or_its_room_does(
+    def test_ends_with_a_heading_only_at_the_end_of_the_document_or_its_room(
         self, document: ParsedDocument, budget: Budget
     ):
         ends = {element.end: index for index, element in enumerate(document.elements)}
@@ -185,7 +185,7 @@ class TestEveryChunk:
             index = ends.get(made.char_end)
             if index is None or document.elements[index].category != "title":
                 continue
-            # Only headings below headings, more of them than half a chunk holds.
+            # Nested headings without text, more than half a chunk of them.
             assert document.elements[index + 1].category == "title"
 
 
@@ -238,14 +238,16 @@ class TestWithTheRealTokenizer:
 
 
 class TestPathologicalDocuments:
-    def test_a_word_of_a_hundred_kilobytes_is_cut_quickly(self, model_tokenizer: ModelTokenizer):
+    def test_a_word_of_a_hundred_kilobytes_is_split_quickly(self, model_tokenizer: ModelTokenizer):
         started = time.process_time()
         chunks = chunk_document(paragraphs("q" * 100_000), Budget(200), model_tokenizer)
         assert time.process_time() - started < 3
         assert "".join(texts(chunks)) == "q" * 100_000
         assert max(len(made.text) for made in chunks) <= 200 * 16
 
-    def test_a_hundred_thousand_short_lines_are_cut_quickly(self, model_tokenizer: ModelTokenizer):
+    def test_a_hundred_thousand_short_lines_are_chunked_quickly(
+        self, model_tokenizer: ModelTokenizer
+    ):
         table = "\n".join(map(str, range(100_000)))
         started = time.process_time()
         chunks = chunk_document(build_document([("table", table, 0)]), Budget(200), model_tokenizer)
@@ -269,49 +271,49 @@ class TestPathologicalDocuments:
         assert "".join("".join(texts(chunks)).split()) == "".join(document.text.split())
 
 
-class TestWhereTextIsCut:
+class TestWhereTextIsSplit:
     def test_whole_paragraphs_share_a_chunk_while_they_fit(self):
         document = build_document([("text", sentences(2), 0)] * 4)
         assert [made.token_count for made in chunk(document, max_tokens=34)] == [28, 28]
 
-    def test_a_long_paragraph_is_cut_after_sentences(self):
+    def test_a_long_paragraph_is_split_after_sentences(self):
         chunks = chunk(paragraphs(sentences(30)), max_tokens=50)
         assert len(chunks) > 3
         assert all(made.text.endswith(".") for made in chunks)
         assert all(made.text.startswith("Word") for made in chunks)
 
-    def test_a_cut_paragraph_leaves_no_crumb(self):
+    def test_a_split_paragraph_leaves_no_tiny_chunk(self):
         counts = [made.token_count for made in chunk(paragraphs(sentences(14)), max_tokens=96)]
         assert len(counts) == 2
         assert min(counts) >= 40
 
-    def test_a_long_sentence_is_cut_after_clauses_then_words(self):
+    def test_a_long_sentence_is_split_after_clauses_then_words(self):
         clauses = ", ".join(["one two three four five six seven"] * 12)
         assert all(made.text[-1] in ",n" for made in chunk(paragraphs(clauses), max_tokens=30))
         words = " ".join(f"word{number}" for number in range(100))
         for made in chunk(paragraphs(words), max_tokens=30):
             assert re.fullmatch(r"word\d+( word\d+)*", made.text)
 
-    def test_a_table_is_cut_between_rows(self):
+    def test_a_table_is_split_between_rows(self):
         rows = [f"cell {number} | 3.5 | name" for number in range(60)]
         document = build_document([("table", "\n".join(rows), 0)])
         found = [line for made in chunk(document, max_tokens=50) for line in made.text.split("\n")]
         assert found == rows
 
-    def test_code_is_cut_between_blocks(self):
+    def test_code_is_split_between_blocks(self):
         blocks = [f"def f{number}(x):\n    y = x + {number}\n    return y" for number in range(20)]
         document = build_document([("code", "\n\n".join(blocks), 0)])
         chunks = chunk(document, max_tokens=70)
         assert len(chunks) > 3
         assert all(made.text.startswith("def") for made in chunks)
 
-    def test_a_long_block_of_code_is_cut_between_lines_and_keeps_its_indent(self):
+    def test_a_long_block_of_code_is_split_between_lines_and_keeps_its_indent(self):
         lines = ["def f():"] + [f"    x{number} = g({number})" for number in range(40)]
         document = build_document([("code", "\n".join(lines), 0)])
         found = [line for made in chunk(document, max_tokens=50) for line in made.text.split("\n")]
         assert found == lines
 
-    def test_a_list_is_cut_between_items(self):
+    def test_a_list_is_split_between_items(self):
         items: list[tuple[Category, str, int]] = [
             ("list_item", f"Item {number} has a few words", 0) for number in range(30)
         ]
@@ -319,7 +321,7 @@ class TestWhereTextIsCut:
         assert all(made.text.startswith("Item") for made in chunks)
         assert all(made.text.endswith("words") for made in chunks)
 
-    def test_a_list_stays_with_the_line_that_announces_it(self):
+    def test_a_list_shares_a_chunk_with_the_line_before_it(self):
         blocks: list[tuple[Category, str, int]] = [
             ("text", sentences(3), 0),
             ("text", "The colours are these:", 0),
@@ -340,10 +342,10 @@ class TestWhereTextIsCut:
             ("Version 3.11 costs 2.50 today.", 1),
         ],
     )
-    def test_sentences_of_many_scripts_are_told_apart(self, text: str, count: int):
+    def test_sentences_of_many_scripts_are_found(self, text: str, count: int):
         assert len(sentence_starts(text, 0, len(text))) == count
 
-    def test_a_joined_emoji_is_not_torn(self, model_tokenizer: ModelTokenizer):
+    def test_a_joined_emoji_is_not_split(self, model_tokenizer: ModelTokenizer):
         family = "👩\u200d👩\u200d👧"
         chunks = chunk_document(paragraphs(family * 2000), Budget(60), model_tokenizer)
         assert all(made.text.startswith("👩\u200d👩") for made in chunks)
@@ -356,7 +358,7 @@ class TestSections:
             blocks += [("title", f"Part {number}", 1), ("text", sentences(size, name="text"), 0)]
         return build_document(blocks)
 
-    def test_sections_of_a_decent_size_do_not_share_a_chunk(self):
+    def test_large_sections_do_not_share_a_chunk(self):
         chunks = chunk(self.sections(8), max_tokens=120)
         assert [made.heading_path for made in chunks] == [(f"Part {n}",) for n in range(4)]
 
@@ -377,7 +379,7 @@ class TestSections:
         assert len(with_heading) == 1
         assert "Another below\n\nWord0" in with_heading[0].text
 
-    def test_heading_path_is_what_all_of_the_chunk_stands_under(self):
+    def test_heading_path_applies_to_the_whole_chunk(self):
         blocks: list[tuple[Category, str, int]] = [
             ("title", "Guide", 1),
             ("title", "Install", 2),
@@ -388,7 +390,7 @@ class TestSections:
         (made,) = chunk(build_document(blocks), max_tokens=40)
         assert made.heading_path == ("Guide",)
 
-    def test_headings_between_count_for_the_path_too(self):
+    def test_headings_inside_a_chunk_are_part_of_the_path(self):
         blocks: list[tuple[Category, str, int]] = [
             ("title", "A", 1),
             ("text", "One.", 0),
@@ -405,12 +407,12 @@ class TestSections:
         chunks = chunk(document, max_tokens=45)
         assert [made.page for made in chunks] == [1, 1, 2, 2, 3, 3]
 
-    def test_a_page_number_is_absent_where_there_are_no_pages(self):
+    def test_document_without_pages_has_no_page_number(self):
         text = sentences(2)
         document = ParsedDocument(text, (Element("text", 0, len(text)),), "txt")
         assert chunk(document)[0].page is None
 
-    def test_a_change_far_away_leaves_a_chunk_as_it_was(self):
+    def test_a_distant_change_does_not_change_a_chunk(self):
         blocks: list[tuple[Category, str, int]] = [
             ("text", sentences(2 + number % 4, name=f"w{number}"), 0) for number in range(60)
         ]
@@ -432,7 +434,7 @@ class TestHeaders:
         ]
         return build_document(blocks, title=title)
 
-    def test_title_and_headings_stand_before_the_text(self):
+    def test_title_and_headings_come_before_the_text(self):
         chunks = chunk(self.document("The manual"))
         assert self.header(chunks[0]) == "The manual\n"
         assert {self.header(made) for made in chunks[1:]} == {"The manual › Guide › Install\n"}
@@ -442,13 +444,13 @@ class TestHeaders:
         assert self.header(chunks[0]) == ""
         assert self.header(chunks[1]) == "Guide › Install\n"
 
-    def test_a_text_that_begins_with_the_title_does_not_get_it_again(self):
+    def test_title_is_not_repeated_before_a_text_that_begins_with_it(self):
         document = replace(paragraphs("On wings. " + sentences(20)), title="On wings")
         first, second, *_ = chunk(document)
         assert self.header(first) == ""
         assert self.header(second) == "On wings\n"
 
-    def test_without_title_and_headings_the_text_stands_alone(self):
+    def test_text_without_title_and_headings_has_no_header(self):
         (made,) = chunk(paragraphs("Some words."))
         assert made.embedded_text == made.text
 
@@ -480,18 +482,18 @@ class TestOverlap:
             assert re.fullmatch(r"Word\d+ [^.]*\. Word\d+ [^.]*\.", shared)
             assert WORDS.count_tokens([shared])[0] <= 18
 
-    def test_it_takes_no_part_of_a_sentence(self):
+    def test_it_contains_no_part_of_a_sentence(self):
         chunks = chunk(paragraphs(sentences(30)), max_tokens=60, overlap_tokens=5)
         assert all(before.char_end < after.char_start for before, after in pairwise(chunks))
 
-    def test_it_stays_inside_its_section(self):
+    def test_it_does_not_cross_sections(self):
         blocks: list[tuple[Category, str, int]] = []
         for number in range(3):
             blocks += [("title", f"Part {number}", 1), ("text", sentences(7), 0)]
         chunks = chunk(build_document(blocks), max_tokens=70, overlap_tokens=30)
         assert [made.text[:6] for made in chunks] == ["Part 0", "Part 1", "Part 2"]
 
-    def test_it_does_not_reach_from_a_section_into_its_first_subsection(self):
+    def test_it_does_not_cross_from_a_section_into_its_first_subsection(self):
         blocks: list[tuple[Category, str, int]] = [
             ("title", "Part", 1),
             ("text", sentences(8), 0),
@@ -502,7 +504,7 @@ class TestOverlap:
         assert [made.text[:6] for made in chunks] == ["Part\n\n", "Detail"]
 
     @given(plain_document, st.integers(30, 90), st.integers(1, 60))
-    def test_no_chunk_lies_inside_another(
+    def test_no_chunk_is_inside_another(
         self, document: ParsedDocument, max_tokens: int, overlap_tokens: int
     ):
         chunks = chunk(document, max_tokens=max_tokens, overlap_tokens=overlap_tokens)
@@ -521,6 +523,6 @@ class TestFingerprint:
         }
         assert len(made) == 4
 
-    def test_it_is_the_same_where_the_model_limits_both(self):
+    def test_it_is_equal_when_the_model_limits_both(self):
         small = WordCounter(max_tokens=50)
         assert chunker_fingerprint(Budget(100), small) == chunker_fingerprint(Budget(200), small)

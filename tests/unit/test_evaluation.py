@@ -1,4 +1,4 @@
-"""Golden sets and their measures, against figures worked out by hand."""
+"""Golden sets and their measures, compared with figures computed by hand."""
 
 from __future__ import annotations
 

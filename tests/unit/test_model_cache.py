@@ -1,4 +1,4 @@
-"""Models are loaded once each, and none is waited for but one's own."""
+"""Each model is loaded once, and a request waits only for the model that it needs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ragline.model_cache import ModelCache
 
 
 class Loader:
-    """Stands for `load_embedder`: `slow…` waits for `release`, `broken…` fails."""
+    """Replaces `load_embedder`: `slow…` waits for `release`, `broken…` fails."""
 
     def __init__(self) -> None:
         self.calls: Counter[str] = Counter()
@@ -53,7 +53,7 @@ def in_thread(work: Callable[[], object]) -> threading.Thread:
     return thread
 
 
-def test_loading_one_model_keeps_nobody_from_another(cache: ModelCache, loader: Loader) -> None:
+def test_loading_one_model_does_not_delay_another(cache: ModelCache, loader: Loader) -> None:
     thread = in_thread(lambda: cache.embedder("slow"))
     while not loader.calls["slow"]:
         time.sleep(0.01)
@@ -66,7 +66,7 @@ def test_loading_one_model_keeps_nobody_from_another(cache: ModelCache, loader: 
     assert cache.is_loaded("slow")
 
 
-def test_model_that_many_want_at_once_is_loaded_once(cache: ModelCache, loader: Loader) -> None:
+def test_concurrent_requests_load_a_model_once(cache: ModelCache, loader: Loader) -> None:
     with ThreadPoolExecutor(8) as pool:
         made = [pool.submit(cache.embedder, "slow") for _ in range(8)]
         time.sleep(0.1)
@@ -75,7 +75,9 @@ def test_model_that_many_want_at_once_is_loaded_once(cache: ModelCache, loader: 
     assert loader.calls["slow"] == 1
 
 
-def test_who_may_wait_briefly_is_told_to_come_back(cache: ModelCache, loader: Loader) -> None:
+def test_request_that_waits_briefly_is_refused_until_the_model_is_loaded(
+    cache: ModelCache, loader: Loader
+) -> None:
     with pytest.raises(ModelLoadingError, match="embedding model slow is still being loaded"):
         cache.embedder("slow", 0.05)
     loader.release.set()
@@ -83,7 +85,7 @@ def test_who_may_wait_briefly_is_told_to_come_back(cache: ModelCache, loader: Lo
     assert loader.calls["slow"] == 1
 
 
-def test_few_wait_for_a_model_and_the_others_are_answered_at_once(
+def test_few_requests_wait_for_a_model_and_the_others_are_refused_at_once(
     cache: ModelCache, loader: Loader
 ) -> None:
     with ThreadPoolExecutor(10) as pool:
@@ -98,7 +100,7 @@ def test_few_wait_for_a_model_and_the_others_are_answered_at_once(
     assert all(isinstance(future.exception(), ModelLoadingError) for future in refused)
 
 
-def test_failed_load_is_named_remembered_and_tried_again(loader: Loader, tmp_path: Path) -> None:
+def test_failed_load_is_named_remembered_and_repeated(loader: Loader, tmp_path: Path) -> None:
     cache = ModelCache(tmp_path, retry_s=1.5)
     for _ in range(3):
         with pytest.raises(ModelUnavailableError, match=r"embedding model broken.*no space"):

@@ -1,4 +1,4 @@
-"""Finding a model, and what its configuration says."""
+"""Finding a model, and the settings in its files."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_folder_is_a_model(tmp_path: Path):
 
 
 @pytest.mark.parametrize("name", ["./absent", "/absent/model", "~/absent-model", "a/b/c"])
-def test_folder_that_is_not_there_is_named(name: str):
+def test_missing_folder_is_named(name: str):
     with pytest.raises(ModelUnavailableError, match="there is no such folder"):
         find_model_files(name)
 
@@ -71,7 +71,7 @@ def test_broken_configuration_names_its_file(tmp_path: Path):
         find_model_files(str(tmp_path))
 
 
-def test_model_of_the_hub_says_what_to_do_when_it_cannot_be_had(
+def test_unavailable_model_of_the_hub_says_what_to_do(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
@@ -93,20 +93,20 @@ class TestLengthLimit:
         folder = write_model(tmp_path, tokenizer_config_json={"model_max_length": 10**30})
         assert ModelFiles("m", folder).max_positions == 512
 
-    def test_positions_that_padding_takes_are_not_counted(self, tmp_path: Path):
+    def test_positions_for_padding_are_not_counted(self, tmp_path: Path):
         config = {"model_type": "xlm-roberta", "max_position_embeddings": 514}
         assert ModelFiles("m", write_model(tmp_path, config_json=config)).max_positions == 512
 
 
 class TestPrefixes:
     @pytest.mark.parametrize("name", ["document", "passage", "corpus"])
-    def test_documents_get_the_prompt_saved_for_them(self, tmp_path: Path, name: str):
+    def test_documents_have_the_stored_prompt(self, tmp_path: Path, name: str):
         settings = {"prompts": {"query": "query: ", name: "text: "}}
         folder = write_model(tmp_path, config_sentence_transformers_json=settings)
         files = ModelFiles("m", folder)
         assert (files.query_prefix, files.document_prefix) == ("query: ", "text: ")
 
-    def test_empty_prompts_are_none(self, tmp_path: Path):
+    def test_empty_prompts_are_ignored(self, tmp_path: Path):
         settings = {"prompts": {"query": None, "document": ""}}
         folder = write_model(tmp_path, config_sentence_transformers_json=settings)
         files = ModelFiles("m", folder)
@@ -114,7 +114,7 @@ class TestPrefixes:
 
 
 class TestModelHash:
-    def test_same_files_elsewhere_hash_the_same(self, tmp_path: Path):
+    def test_equal_files_in_another_folder_have_an_equal_hash(self, tmp_path: Path):
         one = ModelFiles("one", write_model(tmp_path / "one"))
         two = ModelFiles("two", write_model(tmp_path / "two"))
         assert one.model_hash == two.model_hash
@@ -127,7 +127,7 @@ class TestModelHash:
     @pytest.mark.parametrize(
         "name", ["model.safetensors", "tokenizer.json", "1_Pooling/config.json"]
     )
-    def test_a_file_that_decides_vectors_changes_it(self, tmp_path: Path, name: str):
+    def test_a_file_that_determines_vectors_changes_it(self, tmp_path: Path, name: str):
         before = ModelFiles("m", write_model(tmp_path)).model_hash
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
@@ -143,7 +143,7 @@ def test_atomic_write_replaces_the_whole_file(tmp_path: Path):
     assert [entry.name for entry in path.parent.iterdir()] == ["file"]
 
 
-def test_failed_atomic_write_leaves_the_old_file_alone(tmp_path: Path):
+def test_failed_atomic_write_does_not_change_the_old_file(tmp_path: Path):
     path = tmp_path / "file"
     write_atomically(path, b"old")
     with pytest.raises(TypeError):

@@ -1,4 +1,4 @@
-"""A query must hold something to look for."""
+"""A query must contain a word, a number or a symbol."""
 
 from __future__ import annotations
 
@@ -15,5 +15,5 @@ def test_query_without_a_word_is_refused(query: str) -> None:
 
 
 @pytest.mark.parametrize("query", ["a", "7", "ß", "船", "the of and", ":=", "€", "🚢", "C++", "é"])
-def test_query_with_a_word_a_number_or_a_symbol_is_taken(query: str) -> None:
+def test_query_with_a_word_a_number_or_a_symbol_is_accepted(query: str) -> None:
     refuse_empty([query])

@@ -1,4 +1,4 @@
-"""The figures that are made in Python: reformulation, drift, topics, shares of what is nearest."""
+"""The figures that are computed in Python: reformulation, drift, topics and index recall."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 def asked(*items: tuple[str, float, str]) -> list[RecordedQuery]:
-    """(caller, seconds after noon, query)."""
+    """(client, seconds after noon, query)."""
     return [
         RecordedQuery(who, NOON + timedelta(seconds=after), query) for who, after, query in items
     ]
 
 
-def test_similar_query_of_the_same_caller_within_a_minute_is_a_reformulation():
+def test_similar_query_of_the_same_client_within_a_minute_is_a_reformulation():
     queries = asked(("a", 0, "parental leave weeks"), ("a", 30, "how many weeks parental leave"))
     assert measure_reformulation(queries) == 0.5
 
@@ -39,11 +39,11 @@ def test_similar_query_of_the_same_caller_within_a_minute_is_a_reformulation():
     ],
     ids=["too late", "another caller", "another question", "the same words"],
 )
-def test_what_is_no_reformulation(second):
+def test_other_queries_are_not_reformulations(second):
     assert measure_reformulation(asked(("a", 0, "parental leave weeks"), second)) == 0
 
 
-def test_mended_typing_error_is_a_reformulation():
+def test_corrected_typing_error_is_a_reformulation():
     assert (
         measure_reformulation(asked(("a", 0, "parentel leav"), ("a", 5, "parental leave"))) == 0.5
     )
@@ -56,7 +56,7 @@ def test_reformulation_may_come_after_another_question():
     assert measure_reformulation(queries) == pytest.approx(1 / 3)
 
 
-def test_reformulation_of_nothing_is_unknown():
+def test_reformulation_without_searches_is_unknown():
     assert measure_reformulation([]) is None
 
 
@@ -77,7 +77,7 @@ def draw(count: int, around: int, seed: int) -> np.ndarray:
 
 def test_samples_of_one_population_do_not_drift():
     values = [compare_samples(draw(60, 0, seed), draw(60, 0, 100 + seed))[1] for seed in range(40)]
-    # A p-value of one population is spread evenly.
+    # The p-values of equal populations are uniformly distributed.
     assert 0.3 < np.mean(values) < 0.7
     assert sum(value < 0.05 for value in values) <= 6
 
@@ -113,7 +113,7 @@ def test_stability_index_grows_with_the_difference():
     assert population_stability([7] * 30, [8] * 30) > 0.25
 
 
-def test_topics_are_put_together_by_meaning_and_named_by_their_words():
+def test_topics_are_grouped_by_meaning_and_named_by_their_words():
     vectors = np.concatenate([draw(4, 0, 1), draw(2, 5, 2)]).astype(np.float32)
     queries = [
         Unanswered("parking permit", "zero_results", ("park", "permit")),
@@ -131,16 +131,16 @@ def test_topics_are_put_together_by_meaning_and_named_by_their_words():
     assert parking.examples == ("parking permit", "parking for cars", "where to park")
 
 
-def test_topic_of_stop_words_alone_is_named_by_its_query():
+def test_topic_of_stop_words_is_named_by_its_query():
     (topic,) = group_topics([Unanswered("who is it", "zero_results", ())], draw(1, 0, 1))
     assert topic.name == "who is it"
 
 
-def test_no_query_is_no_topic():
+def test_without_queries_there_are_no_topics():
     assert group_topics([], np.empty((0, 16), np.float32)) == ()
 
 
-def test_share_of_nearest_counts_what_was_found_and_forgives_ties():
+def test_share_of_nearest_counts_found_entries_and_ties():
     nearest = [(1, 0.9), (2, 0.8), (3, 0.7), (4, 0.6)]
     assert share_of_nearest(nearest, nearest) == 1
     assert share_of_nearest([(1, 0.9), (2, 0.8), (9, 0.5), (8, 0.4)], nearest) == 0.5

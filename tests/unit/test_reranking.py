@@ -1,4 +1,4 @@
-"""The arithmetic of reranking: late interaction, and blending two scores."""
+"""Late interaction scores, and the blend of two scores."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ def test_score_of_a_candidate_does_not_depend_on_the_others(seed: int, lengths: 
     query = unit_rows(generator, 4)
     candidates = [unit_rows(generator, length) for length in lengths]
     together = late_interaction_scores(query, candidates)
-    alone = [late_interaction_scores(query, [candidate])[0] for candidate in candidates]
-    assert together == pytest.approx(alone, abs=1e-6)
+    single = [late_interaction_scores(query, [candidate])[0] for candidate in candidates]
+    assert together == pytest.approx(single, abs=1e-6)
 
 
-def test_text_that_holds_the_querys_tokens_scores_one():
+def test_text_with_all_tokens_of_the_query_scores_one():
     tokens = unit_rows(np.random.default_rng(0), 5)
     assert late_interaction_scores(tokens[:2], [tokens]) == pytest.approx([1.0])
 
@@ -61,7 +61,7 @@ def test_no_candidates_give_no_scores():
 
 
 @given(SCORES, st.floats(0, 1), st.data())
-def test_blended_scores_lie_between_zero_and_one(
+def test_blended_scores_are_between_zero_and_one(
     fused: list[float], weight: float, data: st.DataObject
 ):
     reranked = data.draw(st.lists(st.floats(-1e6, 1e6), min_size=len(fused), max_size=len(fused)))
@@ -69,16 +69,16 @@ def test_blended_scores_lie_between_zero_and_one(
 
 
 @given(SCORES)
-def test_weight_of_nothing_keeps_the_fused_order(fused: list[float]):
+def test_weight_of_zero_keeps_the_fused_order(fused: list[float]):
     blended = blend_scores(fused, fused[::-1], weight=0)
     assert np.all(np.diff(np.array(blended)[np.argsort(fused, kind="stable")]) >= 0)
 
 
-def test_half_and_half_is_the_mean_of_both_scales():
+def test_equal_weights_give_the_mean_of_both_scales():
     assert blend_scores([1.0, 3.0, 2.0], [-5.0, 0.0, 5.0]) == pytest.approx([0.0, 0.75, 0.75])
 
 
-def test_equal_scores_add_nothing_to_the_order():
+def test_equal_scores_do_not_change_the_order():
     assert blend_scores([2.0, 2.0], [0.1, 0.9]) == pytest.approx([0.5, 1.0])
 
 
@@ -86,7 +86,7 @@ def test_the_only_candidate_scores_one():
     assert blend_scores([0.3], [-0.2]) == [1.0]
 
 
-def test_nothing_blends_to_nothing():
+def test_empty_lists_blend_to_an_empty_list():
     assert blend_scores([], []) == []
 
 

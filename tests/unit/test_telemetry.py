@@ -1,4 +1,4 @@
-"""When the SDK of OpenTelemetry is set up: where its own variables ask for it, and only there."""
+"""The SDK of OpenTelemetry is set up only if its environment variables ask for it."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_exporter_is_what_the_environment_asks_for(
     assert choose_exporter("METRICS") == metrics
 
 
-def test_wish_that_cannot_be_met_is_logged(
+def test_unsupported_exporter_is_logged(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("OTEL_TRACES_EXPORTER", "zipkin")
@@ -56,7 +56,7 @@ def test_wish_that_cannot_be_met_is_logged(
     assert vars(record)["fields"]["value"] == "zipkin"
 
 
-def test_sdk_is_not_even_loaded_by_default() -> None:
+def test_sdk_is_not_imported_by_default() -> None:
     script = (
         "import sys, retrieval_api.commands\n"
         "from retrieval_api.observation.telemetry import exported_telemetry\n"

@@ -1,4 +1,4 @@
-"""The text analysis: what it leaves alone, and that every form leads back to its place."""
+"""The text analysis: what it does not change, and the spans of its forms."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TEXTS = st.text() | st.text(alphabet="aeüé̈ß'’-‑./_@\u200b­ A1東京ё�
 
 
 @given(TEXTS, LANGUAGES)
-def test_traced_text_is_the_analysed_one_with_a_way_back(text: str, language: str):
+def test_traced_text_is_the_analysed_text_with_its_spans(text: str, language: str):
     analysed, traced = analyze_text(text, language), trace_text(text, language)
     assert traced.text == " ".join([analysed.main, *([analysed.added] if analysed.added else [])])
     assert len(traced.starts) == len(traced.ends) == len(traced.text)
@@ -24,13 +24,13 @@ def test_traced_text_is_the_analysed_one_with_a_way_back(text: str, language: st
 
 
 @given(TEXTS, LANGUAGES)
-def test_composed_and_decomposed_texts_are_analysed_alike(text: str, language: str):
+def test_composed_and_decomposed_texts_have_equal_analyses(text: str, language: str):
     composed = analyze_text(unicodedata.normalize("NFC", text), language)
     assert analyze_text(unicodedata.normalize("NFD", text), language) == composed
 
 
 @given(st.lists(st.from_regex(r"[A-Za-z]?[a-z]+[.,;:!?]?", fullmatch=True)))
-def test_plain_words_are_left_alone(words: list[str]):
+def test_plain_words_are_not_changed(words: list[str]):
     text = " ".join(words)
     assert analyze_text(text, "english").main == text
     assert analyze_text(text, "english").added == ""
@@ -64,6 +64,6 @@ def test_forms_of_a_word(text: str, forms: str):
     assert analyze_text(text, "english").added == forms
 
 
-def test_french_elision_is_no_part_of_the_word():
+def test_french_elision_is_not_part_of_the_word():
     assert "léclusier" not in analyze_text("l’éclusier", "french").added.split()
     assert "obrien" in analyze_text("O’Brien", "french").added.split()

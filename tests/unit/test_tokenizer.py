@@ -1,4 +1,4 @@
-"""Counting in the default model's own tokens. Needs its tokenizer, not the model."""
+"""Token counts of the default model. Needs its tokenizer, not the model."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ def test_budget_leaves_room_for_special_tokens(tokenizer: ModelTokenizer):
     assert tokenizer.max_tokens == 254
 
 
-def test_counts_leave_special_tokens_out(tokenizer: ModelTokenizer):
+def test_counts_do_not_include_special_tokens(tokenizer: ModelTokenizer):
     assert tokenizer.count_tokens(["", "hello world", "unbelievable!"]) == [0, 2, 2]
     assert tokenizer.count_tokens([]) == []
 
 
 @given(TEXTS)
-def test_there_is_an_offset_for_each_counted_token(tokenizer: ModelTokenizer, text: str):
+def test_each_counted_token_has_an_offset(tokenizer: ModelTokenizer, text: str):
     offsets = tokenizer.offsets(text)
     assert [len(offsets)] == tokenizer.count_tokens([text])
     assert all(0 <= start <= end <= len(text) for start, end in offsets)
@@ -57,14 +57,14 @@ def test_offsets_count_characters_and_not_bytes(tokenizer: ModelTokenizer):
 
 
 @given(TEXTS)
-def test_ids_of_a_document_are_its_tokens_and_two_special_ones(
+def test_ids_of_a_document_are_its_tokens_and_two_special_tokens(
     tokenizer: ModelTokenizer, text: str
 ):
     count = tokenizer.count_tokens([text])[0]
     assert len(tokenizer.encode_documents([text])[0]) == count + 2
 
 
-def test_text_that_fills_the_budget_is_read_whole(tokenizer: ModelTokenizer):
+def test_text_that_fills_the_budget_is_read_completely(tokenizer: ModelTokenizer):
     assert len(tokenizer.encode_documents(["word " * 254])[0]) == 256
 
 
@@ -73,23 +73,23 @@ def test_longer_document_is_refused_with_its_size(tokenizer: ModelTokenizer):
         tokenizer.encode_documents(["short", "word " * 255])
 
 
-def test_longer_query_is_cut_and_keeps_its_special_tokens(tokenizer: ModelTokenizer):
+def test_longer_query_is_truncated_and_keeps_its_special_tokens(tokenizer: ModelTokenizer):
     whole = tokenizer.encode_queries(["word " * 254])
     assert tokenizer.encode_queries(["word " * 2000]) == whole
 
 
-def test_windows_hold_a_long_text_to_the_limit(tokenizer: ModelTokenizer):
+def test_long_text_is_read_in_windows_up_to_the_limit(tokenizer: ModelTokenizer):
     windows = tokenizer.encode_windows("word " * 600, limit=16)
     assert [len(window) for window in windows] == [256, 256, 94]
     assert len(tokenizer.encode_windows("word " * 600, limit=2)) == 2
     assert [len(window) for window in tokenizer.encode_windows("", limit=2)] == [2]
 
 
-def test_half_a_surrogate_pair_is_read_as_a_question_mark(tokenizer: ModelTokenizer):
+def test_lone_surrogate_is_read_as_a_question_mark(tokenizer: ModelTokenizer):
     assert tokenizer.encode_queries(["a \ud83d b"]) == tokenizer.encode_queries(["a ? b"])
 
 
-def test_document_prefix_takes_its_share_of_the_budget(tmp_path: Path):
+def test_document_prefix_reduces_the_budget(tmp_path: Path):
     prompts = '{"prompts": {"document": "passage: ", "query": "query: "}}'
     tokenizer = with_settings(tmp_path, config_sentence_transformers_json=prompts)
     assert tokenizer.max_tokens == 64 - 2 - 2
@@ -104,14 +104,14 @@ def test_lower_casing_keeps_offsets_of_the_original(tmp_path: Path):
     assert text[slice(*tokenizer.offsets(text)[-1])] == "here"
 
 
-def test_fingerprint_follows_budget_and_vocabulary(tokenizer: ModelTokenizer, tmp_path: Path):
+def test_fingerprint_depends_on_budget_and_vocabulary(tokenizer: ModelTokenizer, tmp_path: Path):
     again = load_tokenizer(DEFAULT_MODEL, tmp_path)
     shorter = with_settings(tmp_path)
     assert again.fingerprint == tokenizer.fingerprint
     assert shorter.fingerprint != tokenizer.fingerprint
 
 
-def test_counting_loads_no_model_code():
+def test_counting_imports_no_model_code():
     code = (
         "import sys; from pathlib import Path; from ragline.embedder import load_tokenizer;"
         f"load_tokenizer({DEFAULT_MODEL!r}, Path('unused')).count_tokens(['a b']);"

@@ -1,4 +1,4 @@
-"""The client package over loopback, and its retrievers in their own frameworks."""
+"""The client package against a running service, and its retrievers in their frameworks."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ TOLD = {
 
 
 @pytest.fixture
-def asker(running: RunningService) -> Iterator[ServiceClient]:
-    with ServiceClient(running.url) as asker:
-        yield asker
+def client(running: RunningService) -> Iterator[ServiceClient]:
+    with ServiceClient(running.url) as client:
+        yield client
 
 
-def test_search_answers_with_the_library_s_own_types(asker: ServiceClient) -> None:
-    answer = asker.search("handbook", "forgotten password", top_k=2, rerank=True)
+def test_search_returns_the_types_of_the_library(client: ServiceClient) -> None:
+    answer = client.search("handbook", "forgotten password", top_k=2, rerank=True)
     assert isinstance(answer, SearchAnswer)
     assert isinstance(answer.request_id, UUID)
     first, second = answer.hits
@@ -43,74 +43,76 @@ def test_search_answers_with_the_library_s_own_types(asker: ServiceClient) -> No
     assert answer.took_ms.rerank > 0
 
 
-def test_other_fields_of_a_search_are_passed_on(asker: ServiceClient) -> None:
-    assert asker.search("handbook", "zyzzogeton", mode="keyword").hits == ()
-    assert asker.search("handbook", "lunch", principals=["group:staff"]).hits
+def test_other_fields_of_a_search_are_passed_on(client: ServiceClient) -> None:
+    assert client.search("handbook", "zyzzogeton", mode="keyword").hits == ()
+    assert client.search("handbook", "lunch", principals=["group:staff"]).hits
     with pytest.raises(ServiceProblemError, match="flavour"):
-        asker.search("handbook", "lunch", flavour="sweet")
+        client.search("handbook", "lunch", flavour="sweet")
 
 
-def test_rerank_puts_texts_in_order(asker: ServiceClient) -> None:
+def test_rerank_puts_texts_in_order(client: ServiceClient) -> None:
     texts = ["Paris is in France.", "Whales live in the sea.", "Bread is baked."]
-    ranking = asker.rerank("the sea", texts)
+    ranking = client.rerank("the sea", texts)
     assert ranking[0].index == 1
     assert sorted(ranked.index for ranked in ranking) == [0, 1, 2]
-    assert asker.rerank("the sea", texts, top_n=1) == ranking[:1]
+    assert client.rerank("the sea", texts, top_n=1) == ranking[:1]
 
 
-def test_feedback_is_taken(asker: ServiceClient) -> None:
-    answer = asker.search("handbook", "lunch")
-    asker.give_feedback(answer.request_id, "canteen", useful=True)
+def test_feedback_is_accepted(client: ServiceClient) -> None:
+    answer = client.search("handbook", "lunch")
+    client.give_feedback(answer.request_id, "canteen", useful=True)
     with pytest.raises(ServiceProblemError) as raised:
-        asker.give_feedback(uuid4(), "canteen", useful=True)
+        client.give_feedback(uuid4(), "canteen", useful=True)
     assert raised.value.status == 404
 
 
-def test_collections_and_their_freshness_are_told(asker: ServiceClient) -> None:
-    handbook, unsynced = asker.collections()
+def test_collections_and_their_freshness_are_listed(client: ServiceClient) -> None:
+    handbook, unsynced = client.collections()
     assert (handbook.name, handbook.documents, handbook.entries) == ("handbook", 10, 10)
     assert handbook.sources[0]["name"] == "handbook-articles"
     assert (unsynced.name, unsynced.generation) == ("unsynced", None)
-    freshness = asker.freshness("handbook")
+    freshness = client.freshness("handbook")
     assert (freshness.collection, freshness.is_fresh) == ("handbook", True)
     assert freshness.sources[0]["alarms"] == []
 
 
-def test_problem_is_raised_with_its_words(asker: ServiceClient) -> None:
+def test_problem_is_raised_with_its_message(client: ServiceClient) -> None:
     with pytest.raises(ServiceProblemError, match="known: handbook, unsynced") as raised:
-        asker.search("handbok", "lunch")
+        client.search("handbok", "lunch")
     assert raised.value.status == 404
     assert raised.value.problem["type"] == "urn:ragline:problem:unknown-collection"
     with pytest.raises(ServiceProblemError, match="a/b") as raised:
-        asker.freshness("a/b?c")
+        client.freshness("a/b?c")
     assert raised.value.status == 404
 
 
-def test_service_that_is_away_is_the_same_kind_of_error() -> None:
+def test_unreachable_service_raises_the_same_error() -> None:
     with (
-        ServiceClient("http://127.0.0.1:9") as asker,
+        ServiceClient("http://127.0.0.1:9") as client,
         pytest.raises(ServiceProblemError, match=r"no answer from http://127\.0\.0\.1:9") as raised,
     ):
-        asker.collections()
+        client.collections()
     assert raised.value.status is None
     assert raised.value.problem == {}
 
 
 @pytest.mark.parametrize("body", [b"<html>Bad gateway</html>", b"[]", b'{"error": 1}'])
-def test_words_of_something_between_are_not_taken_for_a_problem(
+def test_answer_of_a_proxy_is_not_read_as_a_problem(
     monkeypatch: pytest.MonkeyPatch, body: bytes
 ) -> None:
     transport = httpx2.MockTransport(lambda _: httpx2.Response(502, content=body))
-    with ServiceClient() as asker:
-        monkeypatch.setattr(asker, "_http", httpx2.Client(transport=transport, base_url="http://a"))
+    with ServiceClient() as client:
+        monkeypatch.setattr(
+            client, "_http", httpx2.Client(transport=transport, base_url="http://a")
+        )
         with pytest.raises(ServiceProblemError, match="502 Bad Gateway from http://a") as raised:
-            asker.collections()
+            client.collections()
     assert (raised.value.status, raised.value.problem) == (502, {})
 
 
-def test_headers_go_with_every_request() -> None:
-    with ServiceClient("http://a", headers={"Authorization": "Bearer x"}) as asker:
-        assert asker._http.headers["authorization"] == "Bearer x"
+def test_headers_are_sent_with_each_request() -> None:
+    with ServiceClient("http://a", headers={"Authorization": "Bearer x"}) as client:
+        assert client._http.headers["authorization"] == "Bearer x"
 
 
 def check_document(document: Document) -> None:
@@ -120,8 +122,8 @@ def check_document(document: Document) -> None:
     assert document.id
 
 
-def test_langchain_finds_documents(asker: ServiceClient) -> None:
-    retriever = LangChainRetriever(client=asker, collection="handbook", top_k=2)
+def test_langchain_finds_documents(client: ServiceClient) -> None:
+    retriever = LangChainRetriever(client=client, collection="handbook", top_k=2)
     documents = retriever.invoke("lunch")
     assert len(documents) == 2
     check_document(documents[0])
@@ -130,16 +132,16 @@ def test_langchain_finds_documents(asker: ServiceClient) -> None:
     assert again.id == documents[0].id
 
 
-def test_langchain_s_retriever_is_part_of_a_chain(asker: ServiceClient) -> None:
+def test_langchain_s_retriever_is_part_of_a_chain(client: ServiceClient) -> None:
     retriever = LangChainRetriever(
-        client=asker, collection="handbook", options={"rerank": True, "mode": "vector"}
+        client=client, collection="handbook", options={"rerank": True, "mode": "vector"}
     )
     chain = retriever | RunnableLambda(lambda documents: documents[0].metadata["title"])
     assert chain.batch(["lunch", "forgotten password"]) == ["Canteen", "Passwords"]
 
 
-def test_llamaindex_finds_nodes(asker: ServiceClient) -> None:
-    retriever = LlamaIndexRetriever(asker, "handbook", top_k=2, rerank=True)
+def test_llamaindex_finds_nodes(client: ServiceClient) -> None:
+    retriever = LlamaIndexRetriever(client, "handbook", top_k=2, rerank=True)
     for nodes in (retriever.retrieve("lunch"), asyncio.run(retriever.aretrieve("lunch"))):
         assert len(nodes) == 2
         assert nodes[0].text.startswith("Lunch is served from noon")
@@ -150,8 +152,8 @@ def test_llamaindex_finds_nodes(asker: ServiceClient) -> None:
         assert [node.node_id for node in kept] == [nodes[0].node_id]
 
 
-def test_frameworks_are_told_of_problems(asker: ServiceClient) -> None:
+def test_frameworks_receive_problems(client: ServiceClient) -> None:
     with pytest.raises(ServiceProblemError, match="unknown collection"):
-        LangChainRetriever(client=asker, collection="no").invoke("lunch")
+        LangChainRetriever(client=client, collection="no").invoke("lunch")
     with pytest.raises(ServiceProblemError, match="unknown collection"):
-        LlamaIndexRetriever(asker, "no").retrieve("lunch")
+        LlamaIndexRetriever(client, "no").retrieve("lunch")

@@ -1,4 +1,4 @@
-"""A model that is slow to load, or cannot be loaded, concerns the searches of its collection."""
+"""A model that loads slowly or not at all affects only the searches of its collection."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ where e.model = :model
 
 
 def add_generation(running: RunningService, collection: str, model: str, state: str) -> int:
-    """A generation of a model, as a change of settings makes one; its number."""
+    """Insert a generation of another model, as a change of settings does; returns its id."""
     with running.service.database.begin() as connection:
         connection.execute(
             text("insert into ragline.collections (name) values (:name) on conflict do nothing"),
@@ -152,7 +152,7 @@ def test_search_never_waits_for_the_model_of_another_collection(
         drop_generations(service, "slow")
 
 
-def test_model_of_a_generation_that_is_built_is_there_before_the_switch(
+def test_model_of_a_building_generation_is_loaded_before_the_promotion(
     service: RunningService, loader: Loader
 ) -> None:
     add_generation(service, "handbook", "slow", "building")
@@ -166,7 +166,7 @@ def test_model_of_a_generation_that_is_built_is_there_before_the_switch(
 
 
 @pytest.mark.usefixtures("loader")
-def test_missing_model_of_one_collection_leaves_the_others_served(
+def test_missing_model_of_one_collection_does_not_affect_the_others(
     indexed_collection: Configuration,
 ) -> None:
     missing = CollectionSettings(name="other", embedding_model="missing")
