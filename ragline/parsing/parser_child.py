@@ -78,7 +78,7 @@ class ParserChild:
     """
 
     limits: ParserLimits
-    own_readers: Mapping[str, str] = field(default_factory=dict)
+    custom_readers: Mapping[str, str] = field(default_factory=dict)
     is_stopping: threading.Event = field(default_factory=threading.Event)
     _process: subprocess.Popen[bytes] | None = None
     _pipe: Connection | None = None
@@ -206,7 +206,7 @@ class ParserChild:
         options = {
             "pipe": child_pipe.fileno(),
             "parent_pid": os.getpid(),
-            "readers": dict(self.own_readers),
+            "readers": dict(self.custom_readers),
             "memory_limit_bytes": self.limits.memory_bytes,
         }
         log = Path(self._folder.name) / "start.log"

@@ -30,7 +30,7 @@ class ParserPool:
     """Processes that parse documents. They are started when there is a document to parse.
 
     For each process one thread sends documents and enforces the limits, so the limits apply while
-    the caller is busy with a result. `own_readers` maps a suffix to `module:function`.
+    the caller is busy with a result. `custom_readers` maps a suffix to `module:function`.
     """
 
     def __init__(
@@ -38,11 +38,11 @@ class ParserPool:
         workers: int | None = None,
         time_limit_s: float = 60.0,
         memory_limit_bytes: int = 1 << 30,
-        own_readers: Mapping[str, str] | None = None,
+        custom_readers: Mapping[str, str] | None = None,
     ) -> None:
         self._workers = workers or min(_count_processors(), MAX_WORKERS)
         self._limits = ParserLimits(time_limit_s, memory_limit_bytes)
-        self._own_readers = dict(own_readers or {})
+        self._custom_readers = dict(custom_readers or {})
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._threads: list[threading.Thread] = []
         self._is_stopping = threading.Event()
@@ -117,7 +117,7 @@ class ParserPool:
                 return
 
     def _work(self) -> None:
-        with ParserChild(self._limits, self._own_readers, self._is_stopping) as child:
+        with ParserChild(self._limits, self._custom_readers, self._is_stopping) as child:
             while (job := self._jobs.get()) is not None and not self._is_stopping.is_set():
                 document, answers = job
                 answers.put((document, self._parse(child, document)))

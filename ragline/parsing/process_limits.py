@@ -90,4 +90,4 @@ def _read_status() -> dict[str, int]:
     if not path.exists():
         return {}
     fields = (line.split() for line in path.read_text().splitlines())
-    return {one[0].rstrip(":"): int(one[1]) * 1024 for one in fields if one[-1] == "kB"}
+    return {words[0].rstrip(":"): int(words[1]) * 1024 for words in fields if words[-1] == "kB"}

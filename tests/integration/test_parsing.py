@@ -169,7 +169,7 @@ def test_hostile_reader_only_fails_its_own_document(monkeypatch):
     }  # fmt: skip
     started = time.monotonic()
     results = parse(
-        files, time_limit_s=4, memory_limit_bytes=400 << 20, own_readers=HOSTILE, workers=2
+        files, time_limit_s=4, memory_limit_bytes=400 << 20, custom_readers=HOSTILE, workers=2
     )
     assert isinstance(results["a.forever"], ParserTimeoutError)
     assert isinstance(results["b.greedy"], ParserMemoryError)

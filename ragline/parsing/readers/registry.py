@@ -36,13 +36,15 @@ _SYSTEM_ERRORS = frozenset(
 
 
 class ReaderRegistry:
-    """The readers of this process. `own_readers` maps a suffix to another `module:function`."""
+    """The readers of this process. `custom_readers` maps a suffix to another `module:function`."""
 
-    def __init__(self, own_readers: Mapping[str, str] | None = None) -> None:
-        own = own_readers or {}
-        self._own_suffixes = frozenset(own)
+    def __init__(self, custom_readers: Mapping[str, str] | None = None) -> None:
+        custom = custom_readers or {}
+        self._custom_suffixes = frozenset(custom)
         here = __name__.rpartition(".")[0]
-        self._targets = {name: f"{here}.{row.reader}" for name, row in FORMATS.items()} | dict(own)
+        self._targets = {name: f"{here}.{row.reader}" for name, row in FORMATS.items()} | dict(
+            custom
+        )
 
     def import_common_readers(self) -> None:
         """Import what most documents need, so that the first document does not wait for it."""
@@ -69,8 +71,8 @@ class ReaderRegistry:
 
     def _parse(self, content: bytes, name: str) -> ParsedDocument:
         suffix = PurePosixPath(name).suffix.lower()
-        is_own = suffix in self._own_suffixes
-        file_type = suffix if is_own else detect_file_type(content, name)
+        is_custom = suffix in self._custom_suffixes
+        file_type = suffix if is_custom else detect_file_type(content, name)
         reader = self._find(file_type)
         try:
             parsed = reader(content, file_type)
