@@ -159,7 +159,7 @@ MEDIA_TYPES = {row.name: row.media_type for row in _FORMATS}
 
 
 def media_type_of(file_type: str | None) -> str | None:
-    """The media type of a stored file type; None when the file type is not known."""
+    """The media type of a file type; UNKNOWN for a type without a row, None for None."""
     return None if file_type is None else MEDIA_TYPES.get(file_type, UNKNOWN)
 
 

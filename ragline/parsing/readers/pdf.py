@@ -26,7 +26,7 @@ SOFT_HYPHENS = ("\x02", "\ufffe", "\xad")
 
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """One line of a page: text, font size, and distances from the bottom of the page."""
+    """One line of a page: text, font size, and both edges as distances from the page bottom."""
 
     text: str
     size: float

@@ -73,7 +73,7 @@ class FileStorage:
             return False
 
     def describe(self, path: str = "") -> dict[str, Any]:
-        """The details of one file, from a request of their own."""
+        """The details of one file, from a separate request."""
         with raise_os_errors():
             return dict(self.file_system.info(self._absolute(path)))
 
