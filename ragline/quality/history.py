@@ -65,7 +65,7 @@ class UnansweredQuery:
     last_at: datetime
 
 
-def read_days(database: Database, period: Period, collection: str) -> list[DailySearchStats]:
+def read_daily_stats(database: Database, period: Period, collection: str) -> list[DailySearchStats]:
     """The days of a period with searches of a collection, oldest first.
 
     Raises:

@@ -17,7 +17,12 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from ragline.access.keys import find_key
 from ragline.quality.figures import Period, read_figures
-from ragline.quality.history import UnansweredQuery, read_days, read_evaluations, read_unanswered
+from ragline.quality.history import (
+    UnansweredQuery,
+    read_daily_stats,
+    read_evaluations,
+    read_unanswered,
+)
 from ragline.search.inspection import explain_receipt, read_hit_context
 from ragline.search.messages import SearchAnswer
 from ragline.search.sample_questions import read_sample_questions
@@ -189,7 +194,7 @@ def _draw_collection(caller: Caller, collection: str, days: int) -> list[plots.P
         first,
         last,
         figures[0] if figures else None,
-        read_days(caller.database, period, collection),
+        read_daily_stats(caller.database, period, collection),
         read_evaluations(caller.database, period, collection),
     )
 
