@@ -48,6 +48,6 @@ def _describe_fault(
 
 def _has_documents(database: Database, collection: str) -> bool:
     parameters = {"collection": collection, "file_names": [], "limit": 1}
-    statement = load_statement("checks/select_similar_documents")
+    statement = load_statement("quality/select_similar_documents")
     with database.connect() as connection:
         return connection.execute(statement, parameters).first() is not None

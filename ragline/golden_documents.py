@@ -60,13 +60,13 @@ def find_unknown_documents(
     judged = sorted({document for of_query in golden.judgements.values() for document in of_query})
     with database.connect() as connection:
         rows = connection.execute(
-            load_statement("checks/select_unknown_documents"),
+            load_statement("quality/select_unknown_documents"),
             {"collection": collection, "document_ids": judged},
         )
         unknown = [row.document_id for row in rows]
         named = unknown[:MAX_NAMED_DOCUMENTS]
         similar = connection.execute(
-            load_statement("checks/select_similar_documents"),
+            load_statement("quality/select_similar_documents"),
             {
                 "collection": collection,
                 "file_names": [name.rpartition("/")[2] for name in named],

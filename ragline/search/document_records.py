@@ -106,7 +106,9 @@ def find_documents(
         "principals": list_principals(principals),
     }
     with database.connect() as connection:
-        rows = connection.execute(load_statement("page/select_documents"), parameters).mappings()
+        rows = connection.execute(
+            load_statement("search/select_document_records"), parameters
+        ).mappings()
         return [_make_record(collection, dict(row)) for row in rows]
 
 
@@ -137,7 +139,9 @@ def list_records(
         "limit": limit,
     }
     with database.connect() as connection:
-        rows = connection.execute(load_statement("page/list_documents"), parameters).mappings()
+        rows = connection.execute(
+            load_statement("search/list_document_records"), parameters
+        ).mappings()
         return [
             RecordedDocument(media_type=media_type_of(row["file_type"]), **_without_type(row))
             for row in rows
@@ -154,7 +158,7 @@ def count_documents(
         "principals": list_principals(principals),
     }
     with database.connect() as connection:
-        rows = connection.execute(load_statement("page/count_documents"), parameters)
+        rows = connection.execute(load_statement("search/count_document_records"), parameters)
         return {row["state"]: row["count"] for row in rows.mappings()}
 
 
@@ -166,7 +170,7 @@ def read_history(database: Database, record: DocumentRecord) -> list[DocumentCha
         "limit": MAX_HISTORY_ENTRIES,
     }
     with database.connect() as connection:
-        rows = connection.execute(load_statement("page/select_document_history"), parameters)
+        rows = connection.execute(load_statement("search/select_document_history"), parameters)
         return [DocumentChange(**row) for row in rows.mappings()]
 
 

@@ -50,7 +50,7 @@ def read_facets(database: Database, collection: str, principals: Principals) -> 
         "longest": MAX_VALUE_CHARS,
     }
     with database.connect() as connection:
-        rows = connection.execute(load_statement("page/select_facets"), parameters).all()
+        rows = connection.execute(load_statement("search/select_facets"), parameters).all()
     return [_make_facet(field, list(group)) for field, group in groupby(rows, _get_field)]
 
 

@@ -1,5 +1,5 @@
--- The ledger's documents of one id in a collection that :principals may see, in every state, by
--- source: what each is, what is wrong with it, and when it is tried again.
+-- The documents of the ledger with one id in a collection that :principals may see, in every state,
+-- by source: properties, last error and next attempt.
 select
   s.name as source,
   s.kind as source_kind,

@@ -1,5 +1,5 @@
--- Document ids of a collection that may be meant by other ids: those with the same file names
--- first, then any, in order of id.
+-- Document ids of a collection as suggestions for unknown ids: first those with the same file
+-- names, then all others, in order of id.
 select d.document_id
 from ragline.documents as d
 join ragline.sources as s on s.id = d.source_id

@@ -1,7 +1,7 @@
--- The most common values of each field of a collection's documents that searches answer with and
--- :principals may see, over at most :sample documents: (field, value, document_count,
--- documents), by field and falling count. A field that tells no documents apart is left out, and so is one whose values
--- are nearly all different. A list counts by its elements.
+-- The most frequent values of each field of a collection's indexed documents that :principals may
+-- see, over at most :sample documents: (field, value, document_count, documents), by field and
+-- descending count. A field with the same value in all documents is left out, and so is a field
+-- whose values are nearly all different. The elements of a list are counted separately.
 with listed as materialized (
   select
     s.name as source,

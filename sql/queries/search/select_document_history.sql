@@ -1,5 +1,5 @@
--- When the changes of one document came and how long they took, newest first: (clock, started_at,
--- noticed_at, stopped_at, run_id). `clock` says what the change became: visible, or forgotten.
+-- The finished clocks of one document, newest first: (clock, started_at, noticed_at, stopped_at,
+-- run_id). `clock` is `visible` or `forgotten`.
 select
   r.clock,
   r.started_at,

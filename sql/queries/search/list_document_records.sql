@@ -1,6 +1,6 @@
--- A collection's documents behind (:after_source, :after_id), in order of source and id, that
--- :principals may see: of one :state, or of every state that is still at its source. Of those, the
--- ones whose id or title holds :part, in capitals or not.
+-- The documents of a collection after (:after_source, :after_id), in order of source and id, that
+-- :principals may see: those of one :state; without it, those of every state except missing and
+-- removed. With :part, those whose id or title contains it, in upper or lower case.
 select
   s.name as source,
   d.document_id,

@@ -1,4 +1,4 @@
--- How many documents of a collection that :principals may see are in each state: (state, count).
+-- The number of documents of a collection that :principals may see, by state: (state, count).
 select
   d.state,
   count(*) as count
