@@ -56,12 +56,7 @@ def apply_entries(run_context: RunContext, source_name: str) -> EntriesReport:
     stage = open_stage(run_context, source_name)
     writers = [EntryWriter(stage, one) for one in stage.generations.in_work_order]
     ready = _write_generations(stage, writers)
-    with run_context.database.begin() as connection:
-        entries = connection.execute(
-            load_statement("lifecycle/count_indexed_entries"),
-            {"source_id": stage.source_id, "generation_id": stage.generations.reported.id},
-        ).scalar_one()
-        states = count_states(connection, stage.source_id)
+    entries, states = _count(stage)
     counts = run_context.live_counts
     before = {name: counts.pop((source_name, name), 0) for name in LIVE_COUNTS}
     report = EntriesReport(
@@ -77,6 +72,14 @@ def apply_entries(run_context: RunContext, source_name: str) -> EntriesReport:
     record_counts(run_context, stage.source_id, report, report.seconds)
     record_completion(run_context, stage.source_id)
     return report
+
+
+def _count(stage: Stage) -> tuple[int, dict[str, int]]:
+    """The source's entries in the reported generation, and its documents by state."""
+    key = {"source_id": stage.source_id, "generation_id": stage.generations.reported.id}
+    with stage.run_context.database.begin() as connection:
+        row = connection.execute(load_statement("lifecycle/count_indexed_entries"), key)
+        return int(row.scalar_one()), count_states(connection, stage.source_id)
 
 
 def serve_live(stage: Stage, live: Generation) -> None:

@@ -89,11 +89,17 @@ def open_generations(run_context: RunContext, collection_name: str) -> OpenGener
         if one.state == "building" and not is_requested(one, settings, target, refusal)
     ]
     _abandon_unrequested(run_context, collection_name, unrequested)
-    kept = [_with_loaded_model(one, target) for one in generations if one not in unrequested]
+    opened = [_with_loaded_model(one, target) for one in generations if one not in unrequested]
+    return _sort_generations(opened, target, error)
+
+
+def _sort_generations(
+    opened: Sequence[Generation], target: Generation | None, error: Exception | None
+) -> OpenGenerations:
     return OpenGenerations(
-        live=find_live(kept),
-        target=next((one for one in kept if target is not None and one.id == target.id), None),
-        others=tuple(one for one in kept if one.state != "live"),
+        live=find_live(opened),
+        target=next((one for one in opened if target is not None and one.id == target.id), None),
+        others=tuple(one for one in opened if one.state != "live"),
         error=error,
     )
 

@@ -68,11 +68,10 @@ def publish_index(run_context: RunContext, collection_name: str) -> IndexReport:
     dropped = _drop_expired(run_context, collection_name, opened)
     error = _find_error(run_context, collection_name, opened)
     _record_error(run_context, collection_name, error)
-    reason = f"{unindexed} readable documents are not in it yet" if unindexed else None
-    if opened.target is not None and opened.target.id in paused:
-        reason = f"{reason}; {_describe_build(run_context, collection_name, opened.target)}"
     if error is not None:
-        reason = describe_error(error)
+        reason: str | None = describe_error(error)
+    else:
+        reason = _describe_missing(run_context, collection_name, opened.target, unindexed)
     seconds = perf_counter() - started
     report = _report(run_context, collection_name, opened, (reason, error), dropped, seconds)
     run_context.index_reports[collection_name] = report
@@ -95,6 +94,17 @@ def _promote_complete(run_context: RunContext, collection_name: str, target: Gen
         if unindexed == 0 and target.state != "live":
             _promote(run_context, connection, collection_name, target)
     return unindexed
+
+
+def _describe_missing(
+    run_context: RunContext, collection_name: str, target: Generation | None, unindexed: int
+) -> str | None:
+    """Why the target is not complete; None when it is, or when there is no target."""
+    reason = f"{unindexed} readable documents are not in it yet" if unindexed else None
+    paused = {generation_id for _, generation_id in run_context.paused_builds}
+    if target is None or target.id not in paused:
+        return reason
+    return f"{reason}; {_describe_build(run_context, collection_name, target)}"
 
 
 def _describe_build(run_context: RunContext, collection_name: str, target: Generation) -> str:

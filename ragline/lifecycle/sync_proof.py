@@ -103,9 +103,7 @@ def prove_source(
     if in_full or KINDS[settings.kind].is_listed_cheaply:
         comparison.try_source(run_context.open_source(source_name))
     results = check_invariants(run_context, source_name, part_number=part_number, in_full=in_full)
-    comparison.add_invariant_results(results)
-    comparison.add_unrepaired()
-    comparison.conclude()
+    comparison.conclude(results)
     documents, entries = _count(run_context, settings.collection, source_id)
     proof = SyncProof(
         source=source_name,
@@ -195,7 +193,7 @@ class _Comparison:
             hashes = known.mappings().all()
         return found, hashes
 
-    def add_invariant_results(self, results: Sequence[InvariantResult]) -> None:
+    def _add_invariant_results(self, results: Sequence[InvariantResult]) -> None:
         """Add the documents that violate an invariant."""
         for result in results:
             words = result.invariant.name.replace("_", " ")
@@ -203,7 +201,7 @@ class _Comparison:
                 self._of_index.append(Difference(violation.document_id, words))
                 self._outdated.add(violation.document_key)
 
-    def add_unrepaired(self) -> None:
+    def _add_unrepaired(self) -> None:
         """Add the faults of the last proof that no sync has repaired since."""
         named = {found.document_id for found in (*self._of_index, *self._of_source)}
         with self._run_context.database.connect() as connection:
@@ -214,12 +212,14 @@ class _Comparison:
                 Difference(**row) for row in rows.mappings() if row["document_id"] not in named
             ]
 
-    def conclude(self) -> None:
-        """Decide which differences are faults, and start the repair.
+    def conclude(self, results: Sequence[InvariantResult]) -> None:
+        """Add the differences of the index, decide which are faults, and start the repair.
 
         While a sync runs, nothing is repaired: the sync proves its own work at its end. Entries of
         documents that do not exist are deleted at once.
         """
+        self._add_invariant_results(results)
+        self._add_unrepaired()
         with self._run_context.database.begin() as connection:
             is_sync_complete = self._is_sync_complete(connection)
             before = self._read_findings(connection)
