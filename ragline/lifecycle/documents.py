@@ -1,7 +1,7 @@
 """The first stage: list a source, read what is new or changed, and store its parse.
 
-How a listing changes the ledger is `listing`; how documents are read is `reading`; the parsers are
-`ragline.parsing`, and the kinds of source `ragline.sources`.
+How a listing changes the ledger is `listing`; how documents are read is `document_worker`; the
+parsers are `ragline.parsing`, and the kinds of source `ragline.sources`.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from sqlalchemy import Connection, RowMapping
 from ragline.access.tenants import assign_tenant
 from ragline.errors import ConfigurationError, SourceUnavailableError
 from ragline.lifecycle import ledger
+from ragline.lifecycle.document_worker import ReadCounts, read_claimed_documents
 from ragline.lifecycle.ledger import Failure
 from ragline.lifecycle.listing import ListingCounts, apply_listing, read_listing
-from ragline.lifecycle.reading import ReadingCounts, read_claimed_documents
 from ragline.lifecycle.run_context import RunContext
 from ragline.lifecycle.settings_refusal import check_settings
 from ragline.lifecycle.source_syncs import record_counts, record_error, record_run_error
@@ -79,16 +79,16 @@ def sync_documents(run_context: RunContext, source_name: str) -> DocumentsReport
         run_context.lock_source(source_name)
         source = run_context.open_source(source_name)
         listing = _list_source(run_context, source_id, source, settings)
-        reading = read_claimed_documents(run_context, settings, source_id, source)
+        read = read_claimed_documents(run_context, settings, source_id, source)
     except Exception as error:
         record_error(run_context, source_id, error)
         raise
-    report = _report(run_context, source_id, listing, reading, perf_counter() - started)
+    report = _report(run_context, source_id, listing, read, perf_counter() - started)
     record_counts(run_context, source_id, report, report.seconds)
     return report
 
 
-def read_documents(run_context: RunContext, source_name: str) -> ReadingCounts:
+def read_documents(run_context: RunContext, source_name: str) -> ReadCounts:
     """Read the documents of a source that must be read, together with the other workers.
 
     The source is not listed.
@@ -176,7 +176,7 @@ def _report(
     run_context: RunContext,
     source_id: int,
     listing: ListingCounts,
-    reading: ReadingCounts,
+    read: ReadCounts,
     seconds: float,
 ) -> DocumentsReport:
     with run_context.database.connect() as connection:
@@ -185,14 +185,14 @@ def _report(
     return DocumentsReport(
         listed=listing.listed,
         added=listing.added,
-        changed=reading.changed,
-        unchanged=max(listing.listed - listing.added - reading.changed, 0),
+        changed=read.changed,
+        unchanged=max(listing.listed - listing.added - read.changed, 0),
         removed=listing.removed,
         held=listing.held,
         failed=states["failed"],
         quarantined=states["quarantined"],
         unsupported=states["unsupported"],
-        bytes_read=reading.bytes_read,
+        bytes_read=read.bytes_read,
         seconds=seconds,
         failures=failures,
     )

@@ -36,11 +36,11 @@ from sqlalchemy import text
 from ragline.chunking import chunk_document
 from ragline.errors import SourceUnavailableError
 from ragline.lifecycle.chunks import build_chunks
+from ragline.lifecycle.document_worker import parse_record
 from ragline.lifecycle.documents import read_documents
 from ragline.lifecycle.embeddings import embed_chunks
 from ragline.lifecycle.entries import apply_entries
 from ragline.lifecycle.generations import list_generations
-from ragline.lifecycle.reading import parse_record
 from ragline.lifecycle.sync_proof import prove_source
 from ragline.sources.protocol import FetchedDocument
 from ragline.storage.database import Database

@@ -39,7 +39,7 @@ GIVEN = "given"
 
 
 @dataclass(frozen=True, slots=True)
-class ReadingCounts:
+class ReadCounts:
     """What reading did: documents read, those with other bytes than before, and the bytes."""
 
     documents: int
@@ -49,7 +49,7 @@ class ReadingCounts:
 
 def read_claimed_documents(
     run_context: RunContext, settings: SourceSettings, source_id: int, source: Source | None = None
-) -> ReadingCounts:
+) -> ReadCounts:
     """Read every document of a source that must be read, together with the other workers.
 
     `source` is opened when it is None and a document must be read.
@@ -58,14 +58,14 @@ def read_claimed_documents(
     with run_context.database.connect() as connection:
         unread = ledger.count_unread_documents(connection, source_id, parser)
     if unread == 0:
-        return ReadingCounts(0, 0, 0)
+        return ReadCounts(0, 0, 0)
     opened = source or run_context.open_source(settings.name)
-    reader = _Reader(run_context, settings, source_id, opened, parser)
+    worker = _DocumentWorker(run_context, settings, source_id, opened, parser)
     stage = run_context.progress.stage(f"{settings.name}: read", total=unread, unit="documents")
     with stage as advance:
-        for count in work_until_done(reader.read_batch, reader.count_left):
+        for count in work_until_done(worker.read_batch, worker.count_left):
             advance(count)
-    return ReadingCounts(reader.documents, reader.changed, reader.bytes_read)
+    return ReadCounts(worker.documents, worker.changed, worker.bytes_read)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ class _ReadResult:
 
 
 @dataclass
-class _Reader:
+class _DocumentWorker:
     """One worker that reads a source in batches. Each batch is one claim and one transaction."""
 
     run_context: RunContext
@@ -206,7 +206,7 @@ class _ReadBatch:
     source that became unreachable.
     """
 
-    reader: _Reader
+    worker: _DocumentWorker
     connection: Connection
     waiting: dict[str, UnreadDocument]
     source_error: SourceUnavailableError | None = None
@@ -218,7 +218,7 @@ class _ReadBatch:
 
         After a `source_error` the documents that the source did not return are left out.
         """
-        parsers = self.reader.run_context.parsers
+        parsers = self.worker.run_context.parsers
         for fetched, result in parsers.parse_documents(self._fetch()):
             yield from self._pop_unparsed()
             yield self._make_result(fetched, result)
@@ -227,12 +227,12 @@ class _ReadBatch:
     def _fetch(self) -> Iterator[FetchedDocument]:
         """Yield the documents that must be parsed; keep the results of the others."""
         try:
-            for fetched in fetch_each_once(self.reader.source, list(self.waiting)):
+            for fetched in fetch_each_once(self.worker.source, list(self.waiting)):
                 if isinstance(fetched, FailedFetch):
                     document = self.waiting.pop(fetched.document_id)
                     self._unparsed.append(_ReadResult(document, None, None, fetched.error))
                     continue
-                self.reader.bytes_read += len(fetched.content)
+                self.worker.bytes_read += len(fetched.content)
                 content_hash = hash_bytes(fetched.content).hex()
                 self._hashes[fetched.document_id] = content_hash
                 if fetched.text is not None:
@@ -245,7 +245,7 @@ class _ReadBatch:
             self.source_error = error
 
     def _has_parse(self, fetched: FetchedDocument, content_hash: str) -> bool:
-        parse = self.reader.parse_fingerprint(fetched, content_hash)
+        parse = self.worker.parse_fingerprint(fetched, content_hash)
         return ledger.has_parse(self.connection, parse)
 
     def _pop_unparsed(self) -> list[_ReadResult]:
