@@ -78,17 +78,19 @@ class ProblemKind:
 
 
 INVALID_REQUEST = ProblemKind("invalid-request", 422, "The request is not valid")
-UNKNOWN_COLLECTION = ProblemKind("unknown-collection", 404, "There is no such collection")
-UNKNOWN_REQUEST = ProblemKind("unknown-request", 404, "There is no such search on record")
-UNKNOWN_DOCUMENT = ProblemKind("unknown-document", 404, "There is no such document")
-AMBIGUOUS_DOCUMENT = ProblemKind("ambiguous-document", 409, "Several sources have it")
-UNKNOWN_MODEL = ProblemKind("unknown-model", 404, "There is no such embedding model")
-NO_PUSH_SOURCE = ProblemKind("no-push-source", 409, "The collection takes no pushed documents")
-UNAUTHORIZED = ProblemKind("unauthorized", 401, "A key is needed")
+UNKNOWN_COLLECTION = ProblemKind("unknown-collection", 404, "The collection does not exist")
+UNKNOWN_REQUEST = ProblemKind("unknown-request", 404, "No search has this request id")
+UNKNOWN_DOCUMENT = ProblemKind("unknown-document", 404, "The document does not exist")
+AMBIGUOUS_DOCUMENT = ProblemKind("ambiguous-document", 409, "Several sources have this document")
+UNKNOWN_MODEL = ProblemKind("unknown-model", 404, "The embedding model does not exist")
+NO_PUSH_SOURCE = ProblemKind(
+    "no-push-source", 409, "The collection does not accept pushed documents"
+)
+UNAUTHORIZED = ProblemKind("unauthorized", 401, "A key is required")
 FORBIDDEN = ProblemKind("forbidden", 403, "The key does not permit this")
-RATE_LIMITED = ProblemKind("rate-limited", 429, "The key asks too often")
-UNKNOWN_RECEIPT = ProblemKind("unknown-receipt", 404, "There is no such entry in an index")
-GENERATION_TOO_OLD = ProblemKind("generation-too-old", 409, "The live index is an older one")
+RATE_LIMITED = ProblemKind("rate-limited", 429, "The key sent too many requests")
+UNKNOWN_RECEIPT = ProblemKind("unknown-receipt", 404, "No entry has this receipt")
+GENERATION_TOO_OLD = ProblemKind("generation-too-old", 409, "The live index is too old")
 INDEX_NOT_READY = ProblemKind("index-not-ready", 409, "The collection has no live index yet")
 BODY_TOO_LARGE = ProblemKind("body-too-large", 413, "The request's body is too large")
 OVERLOADED = ProblemKind("overloaded", 503, "The service is overloaded", 1)
@@ -97,7 +99,7 @@ DATABASE_UNAVAILABLE = ProblemKind("database-unavailable", 503, "The database do
 MODEL_LOADING = ProblemKind("model-loading", 503, "A model is still being loaded", 2)
 MODEL_UNAVAILABLE = ProblemKind("model-unavailable", 503, "A model cannot be loaded", 60)
 SEARCH_TIMEOUT = ProblemKind("search-timeout", 503, "The search took too long", 5)
-RECORD_PENDING = ProblemKind("record-pending", 503, "The search is not on record yet", 2)
+RECORD_PENDING = ProblemKind("record-pending", 503, "The search is not recorded yet", 2)
 INTERNAL_ERROR = ProblemKind("internal-error", 500, "The service failed on this request")
 
 

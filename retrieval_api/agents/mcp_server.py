@@ -122,7 +122,7 @@ def _call(
 ) -> CallToolResult:
     tool = TOOLS.get(name)
     if tool is None:
-        return _refuse(f"There is no tool {name!r}; there are {', '.join(TOOLS)}.")
+        return _refuse(f"unknown tool {name!r}; known: {', '.join(TOOLS)}")
     try:
         caller = identify_caller(request, service, read_token(request), "search")
         result = tool.call(caller, tool.arguments.model_validate(arguments), request)

@@ -1,12 +1,13 @@
-"""The page for people: search, documents, freshness and quality, as HTML made on the server.
+"""The search page: search, documents, freshness and quality, as HTML from the server.
 
-It uses the caller, the searcher and the readers of the API and can do nothing that the API cannot.
+It uses the same caller, searcher and operations as the API. It can do only what the API can do.
 
-- `routes` answers `/`, receipts, freshness, feedback and signing in; `document_pages`,
-  `explanation_pages` and `comparison_pages` answer theirs. `forms` reads what people typed.
-- `chunk_text` renders what documents say: `markdown_text`, `restructured_text` (with
-  `restructured_inline`) and `plain_text` find the markup, `marks` keeps the highlights, `links`
-  says where a link may lead.
-- `names`, `words`, `document_states`, `originals`, `run_links` and `facet_groups` say values in
-  words; `charts` and `plots` draw; `rendering` fills the templates.
+- `routes` answers `/`, receipts, freshness, feedback and sign-in. `document_pages`,
+  `explanation_pages` and `comparison_pages` answer their paths. `session` reads the key from a
+  cookie, `forms` reads the fields of forms, and `error_pages` shows problems.
+- `chunk_text` renders the text of documents. `markdown_text`, `restructured_text` (with
+  `restructured_inline` and `restructured_tables`) and `plain_text` find the markup. `markers` keeps
+  the positions of highlights, and `links` decides which addresses the page links to.
+- `formatting`, `document_states`, `originals`, `run_links` and `facet_groups` describe values in
+  words. `plots` builds charts. `rendering` fills the templates.
 """

@@ -1,4 +1,4 @@
-"""A search form answered: the hits, or what is wrong with the form, or what went wrong."""
+"""The answer to a search form: hits, errors of fields, or a problem."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from retrieval_api.problems import FieldError
 
 @dataclass(frozen=True, slots=True)
 class AnsweredForm:
-    """A form with its answer. Without one, the form has faults or there is a problem."""
+    """A form with its answer. Without an answer, the form has faults or there is a problem."""
 
     form: SearchForm
     answer: SearchAnswer | None = None
@@ -26,14 +26,14 @@ class AnsweredForm:
 
     @property
     def status(self) -> int:
-        """The status of a page that shows it."""
+        """The HTTP status of the page."""
         if self.problem is not None:
             return self.problem.status
         return 422 if self.form.faults else 200
 
 
 def answer_form(form: SearchForm, request: Request, caller: Caller) -> AnsweredForm:
-    """Ask what a form says. The search is recorded, like every other."""
+    """Search with the fields of a form. The search is recorded."""
     search, form = form.check()
     if search is None:
         return AnsweredForm(form)

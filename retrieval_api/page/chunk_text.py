@@ -1,7 +1,6 @@
-"""The text of a chunk as people read it: its markup rendered, its words marked, its length bounded.
+"""The rendered text of a chunk, with highlights and a limited length.
 
-Which renderer a text has follows from the document's media type. Nothing of the text reaches the
-page as markup of its own.
+The document's media type selects the renderer. HTML in the text is escaped.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from retrieval_api.page.plain_text import render_plain_text
 from retrieval_api.page.rendered_blocks import Block
 from retrieval_api.page.restructured_text import render_restructured_text
 
-# A hit shows about so many characters at once, and more only where the first mark is behind them.
+# A hit first shows about this many characters. It shows more if the first highlight is later.
 SHOWN_CHARS = 700
 MAX_SHOWN_CHARS = 1_500
 _LIKE_RESTRUCTURED = re.compile(
@@ -32,9 +31,10 @@ _DECORATION = re.compile(r"[\s`*_#]+")
 
 @dataclass(frozen=True, slots=True)
 class RenderedText:
-    """A rendered chunk: what is shown at once, and the rest of a long one.
+    """A rendered chunk: the part that is shown first, and the rest of a long chunk.
 
-    `path` are the headings above it, marked where the text began with one that was left out.
+    `path` are the headings above the chunk. They contain the highlights of headings that were
+    removed from the start of the text.
     """
 
     path: tuple[Markup, ...]
@@ -55,8 +55,8 @@ def render_text(
 ) -> RenderedText:
     """A chunk's text without the headings that its path repeats.
 
-    `repeated_chars` of its start also end the chunk before and are shown as that. With
-    `is_clamped`, a long text is parted between two blocks.
+    The first `repeated_chars` are also the end of the previous chunk, and are shown so. With
+    `is_clamped`, a long text is divided between two blocks.
     """
     start, dropped = _find_body(text, (*headings, title or ""))
     path = tuple(
@@ -90,9 +90,9 @@ def _render(marked: str, media_type: str | None, writer: TextWriter) -> list[Blo
 
 
 def _find_body(text: str, headings: Sequence[str]) -> tuple[int, dict[str, tuple[int, int]]]:
-    """Where a text begins behind the headings that it repeats, and where each of those stands.
+    """The position after the headings that a text repeats, and the positions of these headings.
 
-    A chunk that is nothing but headings keeps its last one.
+    A chunk that contains only headings is kept whole.
     """
     known = {_plain(heading) for heading in headings} - {""}
     position, found = 0, dict[str, tuple[int, int]]()
@@ -115,12 +115,12 @@ def _find_body(text: str, headings: Sequence[str]) -> tuple[int, dict[str, tuple
 
 
 def _write_heading(
-    heading: str, text: str, place: tuple[int, int] | None, highlights: Sequence[Highlight]
+    heading: str, text: str, position: tuple[int, int] | None, highlights: Sequence[Highlight]
 ) -> Markup:
     writer = TextWriter()
-    if place is None or text[slice(*place)].strip() != heading:
+    if position is None or text[slice(*position)].strip() != heading:
         return writer.write(heading)
-    start, end = place
+    start, end = position
     inside = [
         Highlight(one.start - start, one.end - start)
         for one in highlights
@@ -134,7 +134,7 @@ def _plain(heading: str) -> str:
 
 
 def _count_shown(blocks: Sequence[Block]) -> int:
-    """How many blocks are shown at once: some text, and the first mark where that is not far."""
+    """How many blocks are shown first: some text, and the first highlight if it is near."""
     first_mark = next((n for n, block in enumerate(blocks) if block.is_marked), 0)
     shown = 0
     for number, block in enumerate(blocks):

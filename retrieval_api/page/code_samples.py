@@ -1,4 +1,4 @@
-"""The present search as a command and as a program. A key is never written into them."""
+"""The current search as a shell command and as a Python program. They never contain a key."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pprint import pformat
 from typing import Any
 
 PLACEHOLDER = "YOUR_KEY"
-# What the page asks for its own display.
+# Options that only the page needs.
 _PAGE_FIELDS = frozenset(["explain", "highlight", "include"])
 
 _PYTHON = """\
@@ -31,14 +31,14 @@ with urllib.request.urlopen(request) as answer:
 
 @dataclass(frozen=True, slots=True)
 class CodeSamples:
-    """A search as a line for a shell and as a Python program without further packages."""
+    """A search as a curl command, and as a Python program without dependencies."""
 
     curl: str
     python: str
 
 
 def write_samples(body: Mapping[str, Any], base_url: str, *, needs_key: bool) -> CodeSamples:
-    """The search of a body, as a caller of the API makes it."""
+    """The samples for the body of a search."""
     asked = {name: value for name, value in body.items() if name not in _PAGE_FIELDS}
     url = f"{base_url.rstrip('/')}/v1/search"
     headers = {"Content-Type": "application/json"}

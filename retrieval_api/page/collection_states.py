@@ -1,4 +1,4 @@
-"""What the page says of collections and their sources: counts, clocks and alarms."""
+"""The collections that a visitor can search, and their counts, clocks and alarms."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from retrieval_api.access.callers import Caller
 from retrieval_api.operations.collections import read_current_status
 from retrieval_api.page.document_states import BADGES
 
-# A search does not read the state of every source again that one a moment ago read.
+# Searches within this time share one reading of the status.
 CACHE_S = 3.0
 
 
 @dataclass(frozen=True, slots=True)
 class CollectionOverview:
-    """A collection in a few figures. `states` are those that any document is in.
+    """A collection in a few figures. `states` are the document states with their counts.
 
-    `listed_seconds` is how long ago its sources were listed, that of the one seen least lately.
+    `listed_seconds` is the time since the oldest of its sources' last listings.
     """
 
     name: str
@@ -35,7 +35,7 @@ class CollectionOverview:
 
     @property
     def clock(self) -> str:
-        """The worst clock of its sources: `late`, `unproven` or `kept`; `none` without a source."""
+        """The worst clock of its sources: `late`, `unproven` or `kept`; `none` without one."""
         states = {
             clock.state for source in self.sources for clock in (source.visible, source.forgotten)
         }
@@ -54,14 +54,14 @@ def first_collection(caller: Caller) -> str:
 
 
 class StatusCache:
-    """The state of all sources, as it was at most three seconds ago. For several threads."""
+    """The status of all sources, at most three seconds old. Thread-safe."""
 
     def __init__(self) -> None:
         self._cache: dict[str | None, tuple[float, Status]] = {}
         self._lock = Lock()
 
     def read(self, caller: Caller) -> Status:
-        """The state that a caller's tenant has, of collections that the caller may not see too."""
+        """The status of the caller's tenant, including collections the caller cannot access."""
         with self._lock:
             known = self._cache.get(caller.tenant)
         if known is not None and monotonic() - known[0] < CACHE_S:
@@ -73,7 +73,7 @@ class StatusCache:
 
 
 def list_sources(caller: Caller, status: Status) -> list[SourceStatus]:
-    """Sources of the caller's collections; without a key also those that are configured no more."""
+    """The sources of the caller's collections. Without a key, the sources of all collections."""
     if caller.key is None:
         return status.sources
     names = {settings.name for settings in caller.list_collections()}
@@ -82,7 +82,7 @@ def list_sources(caller: Caller, status: Status) -> list[SourceStatus]:
 
 def list_alarms(status: Status, collection: str) -> list[Alarm]:
     """The alarms of a collection and of its sources, errors first."""
-    own = [
+    of_collection = [
         alarm
         for one in status.collections
         if one.collection == collection
@@ -94,11 +94,11 @@ def list_alarms(status: Status, collection: str) -> list[Alarm]:
         if source.collection == collection
         for alarm in source.alarm_details
     ]
-    return sorted([*own, *of_sources], key=lambda alarm: alarm.severity != "error")
+    return sorted([*of_collection, *of_sources], key=lambda alarm: alarm.severity != "error")
 
 
 def build_overviews(caller: Caller, status: Status) -> list[CollectionOverview]:
-    """The collections that a caller may name, in order of name."""
+    """The collections that a caller can access, sorted by name."""
     return [_build_overview(settings.name, status) for settings in caller.list_collections()]
 
 

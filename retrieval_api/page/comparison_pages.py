@@ -1,4 +1,4 @@
-"""One question with two settings, side by side."""
+"""The page that compares two settings for one query."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
 @dataclass(frozen=True, slots=True)
 class ComparedHit:
-    """A hit with the rank that the other side gives to the same chunk; None where it has none."""
+    """A hit, and the rank of the same chunk on the other side. None if it is not a hit there."""
 
     hit: Hit
     other_rank: int | None
 
     @property
     def preview(self) -> str:
-        """The beginning of its text without markup."""
+        """The beginning of the hit's text, without markup."""
         shown = render_text(
             self.hit.text or "",
             self.hit.media_type,
@@ -41,17 +41,17 @@ class ComparedHit:
 
     @property
     def change(self) -> str:
-        """How the other side ranks it, in words."""
+        """The other side's rank, in words."""
         if self.other_rank is None:
             return "only here"
         if self.other_rank == self.hit.rank:
             return "same rank"
-        return f"there #{self.other_rank}"
+        return f"#{self.other_rank} there"
 
 
 @dataclass(frozen=True, slots=True)
 class ComparedSide:
-    """One of the two searches: its settings, and its hits or what went wrong."""
+    """One of the two searches: its settings, and its hits or a problem."""
 
     form: SearchForm
     answer: SearchAnswer | None
@@ -61,7 +61,7 @@ class ComparedSide:
 
 @router.get("/compare")
 def show_comparison(request: Request, caller: PageReader) -> Response:
-    """The hits of a question with the form's settings and with `other_mode`, `other_rerank`."""
+    """The hits of a query with the form's settings, and with `other_mode` and `other_rerank`."""
     given = request.query_params
     form = SearchForm.read(given, first_collection(caller), given.getlist("facet"))
     other = replace(
@@ -84,6 +84,6 @@ def _compare(answer: SearchAnswer | None, against: SearchAnswer | None) -> list[
 
 
 def _share(answers: list[SearchAnswer | None]) -> int:
-    """How many chunks both sides have."""
+    """How many chunks are hits on both sides."""
     found = [{hit.receipt.id for hit in answer.hits} if answer else set() for answer in answers]
     return len(found[0] & found[1])

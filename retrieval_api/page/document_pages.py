@@ -1,4 +1,4 @@
-"""The addresses of documents: the list of a collection, and one document in whatever state."""
+"""The pages of documents: the list of a collection, and one document in any state."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ from retrieval_api.page.originals import find_original
 from retrieval_api.page.rendering import render
 from retrieval_api.page.session import PageReader
 
-DOCUMENTS_A_PAGE = 50
-# What is left of a removed document is for those who look after the collection.
+MAX_PAGE_DOCUMENTS = 50
+# Only administrators see removed documents.
 _ADMIN_STATES = frozenset(["removed"])
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
@@ -43,11 +43,11 @@ router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
 @router.get("/documents")
 def show_documents(request: Request, caller: PageReader) -> Response:
-    """One document; without its id, the documents of a collection, by state and part of the id."""
+    """One document. Without an id, the documents of a collection by state and part of the id."""
     given = read_text_fields(request)
     name = given.get("collection") or first_collection(caller)
     if not name:
-        return render(request, "documents.html", caller, **_NO_LIST)
+        return render(request, "documents.html", caller, **_EMPTY_LIST)
     collection = caller.collection(name).name
     source = given.get("source") or None
     document_id = given.get("document_id")
@@ -56,7 +56,7 @@ def show_documents(request: Request, caller: PageReader) -> Response:
     return _show_list(request, caller, collection, given)
 
 
-_NO_LIST: dict[str, Any] = {
+_EMPTY_LIST: dict[str, Any] = {
     "collections": [], "collection": "", "documents": [], "next": None, "is_first": True,
     "counts": {}, "state": "", "source": "", "part": ""
 }  # fmt: skip
@@ -80,9 +80,9 @@ def _show_list(
         state=state,
         part=part or None,
         after=read_cursor(given["after"]) if given.get("after") else ("", ""),
-        limit=DOCUMENTS_A_PAGE + 1,
+        limit=MAX_PAGE_DOCUMENTS + 1,
     )
-    shown = found[:DOCUMENTS_A_PAGE]
+    shown = found[:MAX_PAGE_DOCUMENTS]
     return render(
         request,
         "documents.html",
@@ -107,11 +107,11 @@ def _show_document(
     source: str | None,
     query: str,
 ) -> Response:
-    """A document in whatever state: what its state means, and the chunks that are served of it.
+    """A document in any state: the meaning of its state, and its chunks in the live index.
 
     Raises:
-        UnknownDocumentError: the caller may see none of that id.
-        AmbiguousDocumentError: several sources have one of that id, and none is named.
+        UnknownDocumentError: the caller can see no document with this id.
+        AmbiguousDocumentError: several sources have this id, and the request names no source.
     """
     record = _find_record(caller, collection, document_id, source)
     served, chunks, generation = _read_served(caller, record, query)
@@ -146,7 +146,7 @@ def _find_record(
     if not caller.is_permitted("admin"):
         records = [one for one in records if one.state not in _ADMIN_STATES]
     if not records:
-        # Of a collection without an index, that is what there is to say.
+        # Without a live index, this raises IndexNotReadyError, which is the better error.
         caller.service.searcher.live_generation(collection, caller.tenant)
         raise UnknownDocumentError(f"collection {collection!r} has no document {document_id!r}")
     if len(records) > 1:
@@ -160,7 +160,7 @@ def _find_record(
 def _read_served(
     caller: Caller, record: DocumentRecord, query: str
 ) -> tuple[ServedDocument | None, list[views.ChunkView], Any]:
-    """What searches see of a document: nothing while no index holds it."""
+    """The document as searches return it. None while the live index does not contain it."""
     searcher = caller.service.searcher
     try:
         generation = searcher.live_generation(record.collection, caller.tenant)
@@ -187,7 +187,7 @@ def _read_served(
 
 
 def find_settings(caller: Caller, source: str) -> SourceSettings | None:
-    """The settings of a source; None of one that is configured no more."""
+    """The settings of a source; None when the source is no longer configured."""
     try:
         return caller.service.configuration.source(source)
     except UnknownSourceError:

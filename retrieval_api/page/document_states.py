@@ -1,4 +1,4 @@
-"""What a document's state means to a reader, why it is so, and what to do about it."""
+"""The meaning of a document's state, its cause, and what to do."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from ragline.search.document_records import DocumentRecord
 from retrieval_api.page.formatting import format_age, format_timestamp
 
-# States in the order in which people look for them, each with the colour of its badge.
+# The states in the order of their importance to visitors, each with the colour of its badge.
 BADGES = {
     "ready": "good",
     "pending": "warn",
@@ -19,17 +19,18 @@ BADGES = {
     "missing": "warn",
     "removed": "",
 }
-# A caller without the scope admin is told what failed and not the message, which may name hosts.
-HIDDEN_CAUSE = "The whole message needs a key with the scope admin."
+# Without the scope admin, a visitor sees the name of the error but not its message, which may
+# name hosts.
+HIDDEN_CAUSE = "Only a key with the scope admin shows the message."
 
 _RESTORE_AT_SOURCE = (
-    "Nothing, if it was deleted at its source. Else bring it back there; a sync reads it again."
+    "Nothing, if the deletion is intended. Otherwise restore it at its source and run a sync."
 )
 
 
 @dataclass(frozen=True, slots=True)
 class StateAdvice:
-    """A state in words. `error` is the name of what failed; `command` a line for a shell."""
+    """A state in words. `error` is the name of the error, `command` a shell command."""
 
     badge: str
     meaning: str
@@ -41,17 +42,17 @@ class StateAdvice:
 
 
 def advise(record: DocumentRecord, *, is_admin: bool, now: datetime | None = None) -> StateAdvice:
-    """What there is to say about a document's state, with the cause as far as the caller may know.
+    """The meaning of a document's state, the cause if the visitor may see it, and the remedy.
 
-    A document whose removal is held keeps its state; the advice says both.
+    A document with a held removal keeps its state. The advice describes both.
     """
     meaning, next_attempt, remedy, command = _ADVICE[record.state](record, now or datetime.now(UTC))
     if record.held_since is not None:
         meaning += (
-            f" The last listings of {record.source} lack it since "
-            f"{format_timestamp(record.held_since)}; its removal is held."
+            f" The listings of {record.source} lack it since "
+            f"{format_timestamp(record.held_since)}. Its removal is held."
         )
-        remedy = "If the source really lost it, confirm the removals of this source."
+        remedy = "If it was deleted at the source, confirm the removals of this source."
         command = _command("confirm-removals", record.source)
     cause = record.error if is_admin or record.error is None else HIDDEN_CAUSE
     return StateAdvice(
@@ -70,30 +71,31 @@ _Advice = tuple[str, str, str, str | None]
 
 def _advise_ready(record: DocumentRecord, _now: datetime) -> _Advice:
     if record.chunks:
-        return "Searches answer with it as its source has it.", "None is needed.", "Nothing.", None
-    meaning = "It is read and has no text that a search could find."
-    return meaning, "None, until it changes at its source.", "Nothing.", None
+        meaning = "Searches return the version that its source listed last."
+        return meaning, "Not needed.", "Nothing.", None
+    meaning = "It was read, and contains no text that a search can find."
+    return meaning, "When it changes at its source.", "Nothing.", None
 
 
 def _advise_pending(record: DocumentRecord, _now: datetime) -> _Advice:
     served = (
-        " Searches answer with the version before." if record.chunks else " No search finds it yet."
+        " Searches return the previous version." if record.chunks else " No search finds it yet."
     )
     return (
         "Its source lists a version that is not in the index yet." + served,
-        "The sync that is running, or the next one.",
+        "In the running sync, or in the next one.",
         "Wait for the sync, or start one.",
         _command("sync", record.source),
     )
 
 
 def _advise_failed(record: DocumentRecord, now: datetime) -> _Advice:
-    served = " Searches answer with its last good version." if record.chunks else ""
+    served = " Searches return its last good version." if record.chunks else ""
     tried = f"after {record.attempts} attempt{'' if record.attempts == 1 else 's'}"
     return (
-        f"It could not be read, {tried}. Trying again may help.{served}",
+        f"It could not be read {tried}. A retry may succeed.{served}",
         _describe_next_attempt(record, now),
-        "Correct the cause. The next attempt comes by itself, or at once with this and a sync.",
+        "Correct the cause. The next attempt is automatic. To retry now: this, then a sync.",
         _command("retry", record.source, record.document_id),
     )
 
@@ -101,8 +103,8 @@ def _advise_failed(record: DocumentRecord, now: datetime) -> _Advice:
 def _advise_quarantined(record: DocumentRecord, _now: datetime) -> _Advice:
     return (
         "Its content is refused, or reading it failed five times. No search finds it.",
-        "None, until it changes at its source or is released.",
-        "Correct the document at its source; the next sync reads it. Or have it read as it is.",
+        "When it changes at its source or is released.",
+        "Correct the document at its source; the next sync reads it. Or release it unchanged.",
         _command("quarantine", "release", record.source, record.document_id),
     )
 
@@ -111,7 +113,7 @@ def _advise_unsupported(record: DocumentRecord, now: datetime) -> _Advice:
     return (
         "No reader for its format is installed. No search finds it.",
         _describe_next_attempt(record, now),
-        "Install what the cause names, then try again; or exclude the format in ragline.yaml.",
+        "Install what the cause names, then retry; or exclude the format in ragline.yaml.",
         _command("retry", record.source, record.document_id),
     )
 
@@ -119,8 +121,8 @@ def _advise_unsupported(record: DocumentRecord, now: datetime) -> _Advice:
 def _advise_missing(record: DocumentRecord, _now: datetime) -> _Advice:
     since = format_timestamp(record.missing_since)
     return (
-        f"Its source does not list it since {since}. Its entries are leaving the index.",
-        "None. The sync that is running, or the next one, removes what is left.",
+        f"Its source does not list it since {since}. Its entries are being removed from the index.",
+        "None. The running sync, or the next one, removes its entries.",
         _RESTORE_AT_SOURCE,
         _command("sync", record.source),
     )
@@ -129,8 +131,8 @@ def _advise_missing(record: DocumentRecord, _now: datetime) -> _Advice:
 def _advise_removed(record: DocumentRecord, _now: datetime) -> _Advice:
     since = format_timestamp(record.removed_at)
     return (
-        f"It was removed from its source. Nothing is left of it but this record, since {since}.",
-        "None, until its source lists it again.",
+        f"It was removed from its source. Since {since}, only this record remains.",
+        "When its source lists it again.",
         _RESTORE_AT_SOURCE,
         None,
     )
@@ -138,12 +140,12 @@ def _advise_removed(record: DocumentRecord, _now: datetime) -> _Advice:
 
 def _describe_next_attempt(record: DocumentRecord, now: datetime) -> str:
     if record.next_attempt_at is None:
-        return "None is planned."
+        return "Not scheduled."
     seconds = (record.next_attempt_at - now).total_seconds()
     when = format_timestamp(record.next_attempt_at)
     if seconds <= 0:
-        return f"The next sync tries it again; it is due since {when}."
-    return f"The first sync after {when}, in {format_age(seconds)}."
+        return f"In the next sync. It is due since {when}."
+    return f"In the first sync after {when}, in {format_age(seconds)}."
 
 
 def _command(*words: str) -> str:

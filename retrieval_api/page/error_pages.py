@@ -1,4 +1,4 @@
-"""What cannot be answered, as a page: the API's own words and status, and HTML around them."""
+"""Problems as pages: the title, the detail and the status of the API, in HTML."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from retrieval_api.problem_handlers import describe_invalid_fields, explain_fail
 from retrieval_api.problems import INVALID_REQUEST, ProblemKind
 
 _REMEDIES = {
-    "index-not-ready": "Run ragline sync, then look again.",
-    "unknown-document": "It may have been removed, or is not for you to see.",
-    "unknown-receipt": "Search again for a receipt that still stands.",
+    "index-not-ready": "Run ragline sync, then open this page again.",
+    "unknown-document": "It may have been removed, or you may not see it.",
+    "unknown-receipt": "Search again to get a current receipt.",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class PageProblem:
-    """A problem in words: what kind, what happened this time, and what to do."""
+    """A problem: its kind, the error of this request, and a hint on what to do."""
 
     title: str
     detail: str
@@ -42,9 +42,9 @@ class PageProblem:
 
 
 def find_problem(error: Exception, request: Request) -> PageProblem | None:
-    """The problem that an exception is; None if nobody foresaw it.
+    """The problem for an exception; None for an unexpected exception.
 
-    What people are not told of it goes to the log.
+    A message that the visitor must not see is logged.
     """
     if isinstance(error, RequestValidationError):
         faults = describe_invalid_fields(error.errors())
@@ -69,9 +69,9 @@ def _make(kind: ProblemKind, detail: str, *, retry_after_s: int | None = None) -
 
 
 class PageRoute(APIRoute):
-    """A route whose failures are pages. Who needs a key is asked for it.
+    """A route that shows failures as pages, and shows the sign-in form without a valid key.
 
-    Where GET is answered HEAD is too, which FastAPI's own routes refuse; the server sends no body.
+    A route that answers GET also answers HEAD, which FastAPI's routes refuse.
     """
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
@@ -80,7 +80,7 @@ class PageRoute(APIRoute):
             self.methods.add("HEAD")
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """FastAPI's own handler, which also runs the dependencies, with failures made pages."""
+        """FastAPI's handler, with failures shown as pages. It also runs the dependencies."""
         handle = super().get_route_handler()
 
         async def handle_with_pages(request: Request) -> Response:
@@ -98,8 +98,8 @@ class PageRoute(APIRoute):
 
 
 def ask_for_key(request: Request, *, is_wrong: bool = False, wanted: str = "") -> Response:
-    """The form that asks for a key, with 401. A key that is no good any more is forgotten."""
-    was_kept = COOKIE in request.cookies
+    """The sign-in form, with status 401. An invalid key in the cookie is deleted."""
+    has_cookie = COOKIE in request.cookies
     if not wanted and request.method == "GET":
         wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     answer = render(
@@ -107,16 +107,16 @@ def ask_for_key(request: Request, *, is_wrong: bool = False, wanted: str = "") -
         "sign_in.html",
         None,
         status=HTTPStatus.UNAUTHORIZED,
-        is_wrong=is_wrong or was_kept,
+        is_wrong=is_wrong or has_cookie,
         wanted=wanted or "/",
     )
-    if was_kept:
+    if has_cookie:
         delete_key_cookie(request, answer)
     return answer
 
 
 def show_problem(request: Request, problem: PageProblem) -> Response:
-    """A problem as a page of its own."""
+    """A problem as a page."""
     return render(
         request,
         "problem.html",

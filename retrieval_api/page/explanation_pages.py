@@ -1,4 +1,4 @@
-"""Why a document is a hit of a search, or is not: chosen by part of its id, then explained."""
+"""The page that explains why a document is a hit or not. A part of the id selects the document."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ _STAGES = {
     "answer": "answer",
 }
 _LIMITS = {
-    "principals": "Its principals do not name who asks.",
-    "filter": "The filter keeps it out.",
-    "max_age": "Its source was not seen to hold it lately enough.",
-    "min_generation": "A newer generation was asked for.",
+    "principals": "The search has none of the document's principals.",
+    "filter": "The filter excludes it.",
+    "max_age": "It was not confirmed at its source recently enough.",
+    "min_generation": "The search requires a newer generation.",
 }
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
@@ -41,7 +41,7 @@ router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
 @dataclass(frozen=True, slots=True)
 class StageView:
-    """A stage in words. `is_passed` is None where the stage has no last rank or saw nothing."""
+    """A stage in words. `is_passed` is None when the stage has no last rank."""
 
     name: str
     stage: StageRank
@@ -50,7 +50,7 @@ class StageView:
 
 @dataclass(frozen=True, slots=True)
 class ExplanationView:
-    """An explanation with its stages and limits in words and its best chunk rendered."""
+    """An explanation: stages and limits in words, and the rendered best chunk."""
 
     found: DocumentExplanation
     badge: str
@@ -68,13 +68,16 @@ class _Chosen:
 
 @router.get("/explain")
 def show_explanation(request: Request, caller: PageReader) -> Response:
-    """Explain the document that `expected` names or `document_id` is; of several, ask which."""
+    """Explain the document with `document_id`, or the one that `expected` matches.
+
+    When `expected` matches several documents, they are listed for selection.
+    """
     given = read_text_fields(request)
     form = SearchForm.read(given, first_collection(caller), request.query_params.getlist("facet"))
     expected = given.get("document_id") or given.get("expected", "").strip()
-    question, form = form.check()
+    search, form = form.check()
     explanation, offered = None, list[RecordedDocument]()
-    if question is not None and expected:
+    if search is not None and expected:
         collection = caller.collection(form.collection).name
         source = given.get("source") or None
         is_exact = bool(given.get("document_id"))
@@ -82,7 +85,7 @@ def show_explanation(request: Request, caller: PageReader) -> Response:
         if chosen is not None:
             found = explain_document(
                 caller.service.searcher,
-                caller.authorize_search(question.to_request()),
+                caller.authorize_search(search.to_request()),
                 chosen.document_id,
                 chosen.source,
                 reveals_hidden=caller.is_permitted("admin"),
@@ -103,7 +106,7 @@ def show_explanation(request: Request, caller: PageReader) -> Response:
 def _choose(
     caller: Caller, collection: str, expected: str, source: str | None, *, is_exact: bool
 ) -> tuple[_Chosen | None, list[RecordedDocument]]:
-    """The one document that is meant; else those that it could be."""
+    """The one document that matches `expected`, or all that match."""
     principals = caller.restrict_principals(())
     exact = find_documents(caller.database, collection, expected, principals, source)
     if len(exact) == 1 or (is_exact and not exact):
@@ -138,8 +141,8 @@ def _is_passed(stage: StageRank) -> bool | None:
 
 
 def _describe_limit(obstacle: Exclusion) -> str:
-    said = _LIMITS[obstacle.limit]
+    sentence = _LIMITS[obstacle.limit]
     if obstacle.limit != "filter" or obstacle.condition is None:
-        return said
+        return sentence
     condition = json.dumps(obstacle.condition, ensure_ascii=False, default=str)
-    return f"{said} None of its chunks satisfies {condition}."
+    return f"{sentence} None of its chunks satisfies {condition}."

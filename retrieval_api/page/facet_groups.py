@@ -1,4 +1,4 @@
-"""Facets as the page offers them: groups of values, each a filter that an address can hold."""
+"""Facets on the page: groups of values. Each value is a filter in the page's URL."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _NAMES = {"source": "Source", "media_type": "Format"}
 
 @dataclass(frozen=True, slots=True)
 class OfferedValue:
-    """A value of a facet: what the address says for it, what people read, and its count."""
+    """A value of a facet: its text in the URL, its label, and its number of documents."""
 
     facet: str
     label: str
@@ -30,7 +30,7 @@ class OfferedValue:
 
 @dataclass(frozen=True, slots=True)
 class FacetGroup:
-    """A field by which documents differ. `documents` is how many were counted."""
+    """A field with its values. `documents` is how many documents were counted."""
 
     name: str
     values: list[OfferedValue]
@@ -38,9 +38,9 @@ class FacetGroup:
 
 
 class FacetCache:
-    """The facets of each kind of caller, kept for half a minute. Safe to use from several threads.
+    """Facets, cached for half a minute. Thread-safe.
 
-    Callers share them where they see the same documents.
+    Callers that see the same documents share them.
     """
 
     def __init__(self) -> None:
@@ -48,7 +48,7 @@ class FacetCache:
         self._lock = Lock()
 
     def read(self, caller: Caller, collection: str) -> list[Facet]:
-        """The facets of a collection as a caller may see them."""
+        """The facets of the documents that a caller may see."""
         principals = caller.restrict_principals(())
         key = (collection, caller.tenant, principals)
         with self._lock:
@@ -64,19 +64,19 @@ class FacetCache:
 
 
 def write_facet(field: str, value: FacetValue) -> str:
-    """A condition as one word of an address: `metadata.topic:"sick"`."""
+    """A condition as a text for a URL: `metadata.topic:"sick"`."""
     return f"{field}:{json.dumps(value, ensure_ascii=False)}"
 
 
 def read_facet(facet: str) -> tuple[str, Any]:
-    """The field and value of such a word; a value that is not JSON is a text.
+    """The field and the value of such a text. A value that is not JSON is a string.
 
     Raises:
-        ValueError: the word names no field.
+        ValueError: the text contains no field.
     """
     field, separator, written = facet.partition(":")
     if not separator or not field:
-        raise ValueError(f"{facet!r} names no field")
+        raise ValueError(f"{facet!r} contains no field")
     try:
         value = json.loads(written)
     except (ValueError, RecursionError):
@@ -85,10 +85,10 @@ def read_facet(facet: str) -> tuple[str, Any]:
 
 
 def build_condition(facets: Sequence[str]) -> dict[str, Any]:
-    """The filter of chosen facets: one of the values of each field.
+    """The filter for selected facets: each field has one of its selected values.
 
     Raises:
-        ValueError: one of them names no field.
+        ValueError: a facet contains no field.
     """
     chosen: dict[str, list[Any]] = {}
     for facet in facets:
@@ -98,7 +98,7 @@ def build_condition(facets: Sequence[str]) -> dict[str, Any]:
 
 
 def group_facets(facets: Sequence[Facet], chosen: Sequence[str]) -> list[FacetGroup]:
-    """What can be chosen besides what is chosen already; groups that begin alike stay in order."""
+    """The facets to offer, without the selected values. Source and format come first."""
     groups = []
     for facet in sorted(facets, key=lambda one: one.field not in _NAMES)[:MAX_GROUPS]:
         values = [
@@ -112,7 +112,7 @@ def group_facets(facets: Sequence[Facet], chosen: Sequence[str]) -> list[FacetGr
 
 
 def label_facet(facet: str) -> str:
-    """A chosen facet in words: `topic: sick`."""
+    """A selected facet in words: `topic: sick`."""
     try:
         field, value = read_facet(facet)
     except ValueError:
@@ -121,11 +121,11 @@ def label_facet(facet: str) -> str:
 
 
 def label_field(field: str) -> str:
-    """A field in words, a key of the metadata as it is."""
+    """The label of a field. A metadata key is its own label."""
     return _NAMES.get(field, field.removeprefix("metadata."))
 
 
 def label_value(field: str, value: object) -> str:
-    """A value in words, texts as they are."""
+    """The label of a value. A string is its own label."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return format_media_type(text) or text if field == "media_type" else text

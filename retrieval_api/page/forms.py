@@ -1,7 +1,6 @@
-"""What people typed: the fields of the search form, kept as they are, and what is wrong with them.
+"""The fields of the page's forms as they were typed, and the errors in them.
 
-Whether a question can be asked is decided by the API's own `SearchBody`, so a fault has the same
-words in both places.
+The API's `SearchBody` validates the search form, so the page and the API report the same errors.
 """
 
 from __future__ import annotations
@@ -34,9 +33,9 @@ _ADDRESS_FIELDS = ("collection", "q", "mode", "rerank", "filter", "top_k")
 
 @dataclass(frozen=True, slots=True)
 class SearchForm:
-    """The fields as they were sent, and by a field's name what is wrong with it.
+    """The fields as they were sent. `faults` are the errors by field.
 
-    `facets` are conditions that were chosen one by one; `filter` is JSON, for what they cannot say.
+    `facets` are conditions that the visitor selected. `filter` is JSON, for other conditions.
     """
 
     collection: str
@@ -50,7 +49,7 @@ class SearchForm:
 
     @classmethod
     def read(cls, given: Mapping[str, str], collection: str, facets: Sequence[str] = ()) -> Self:
-        """The form of a query string; a field that is missing or blank has its default."""
+        """The form in a query string. A field that is missing or blank gets its default."""
         stated = {name: text for name, text in given.items() if text.strip()}
         return cls(
             collection=stated.get("collection", collection),
@@ -63,22 +62,22 @@ class SearchForm:
         )
 
     @property
-    def is_asked(self) -> bool:
-        """Whether there is something to look for."""
+    def has_query(self) -> bool:
+        """Whether the query is not blank."""
         return bool(self.q.strip())
 
     @property
-    def largest_top_k(self) -> int:
+    def max_top_k(self) -> int:
         return MAX_TOP_K
 
     @property
     def has_options(self) -> bool:
-        """Whether anything but the question and the collection was set, or is wrong."""
+        """Whether a field other than the query and the collection is set or has an error."""
         plain = SearchForm(self.collection, self.q, facets=self.facets, faults=self.faults)
         return self != plain or bool(self.faults.keys() - {"q", "collection"})
 
     def address_fields(self, **changes: Any) -> list[tuple[str, str]]:
-        """The fields that make an address which asks the same again, or with changes."""
+        """The fields of a URL that repeats this search, with changes."""
         form = replace(self, **changes)
         plain = SearchForm(form.collection)
         fields = [
@@ -89,30 +88,30 @@ class SearchForm:
         return fields + [("facet", facet) for facet in form.facets]
 
     def query_string(self, **changes: Any) -> str:
-        """The same as a query string."""
+        """The query string of a URL that repeats this search, with changes."""
         return urlencode(self.address_fields(**changes))
 
     def with_facet(self, facet: str) -> str:
-        """The query string with one more facet chosen."""
+        """The query string with one more facet."""
         return replace(self, facets=(*self.facets, facet)).query_string()
 
     def without_facet(self, facet: str) -> str:
-        """The query string with a facet taken back."""
-        left = tuple(one for one in self.facets if one != facet)
-        return replace(self, facets=left).query_string()
+        """The query string without a facet."""
+        remaining = tuple(one for one in self.facets if one != facet)
+        return replace(self, facets=remaining).query_string()
 
     def to_body(self) -> dict[str, Any]:
-        """The search as the API's body, without what is at its default.
+        """The search as a body for the API, without default values.
 
         Raises:
-            InvalidFieldError: a field holds what no search could be made of.
+            InvalidFieldError: a field is malformed.
         """
         body = self._to_body()
         defaults = {"mode": MODES[0], "rerank": RERANKERS[0]}
         return {name: value for name, value in body.items() if defaults.get(name) != value}
 
     def check(self) -> tuple[SearchBody | None, Self]:
-        """The question, explained and highlighted; if it is none, None and the form with faults."""
+        """The search with explanations and highlights. If it is invalid: None, and the faults."""
         try:
             return SearchBody.model_validate(self._to_body()), self
         except ValidationError as error:
@@ -122,9 +121,9 @@ class SearchForm:
             return None, self.with_faults([error.fault])
 
     def with_faults(self, errors: list[FieldError]) -> Self:
-        """The form with errors of the API beside the fields that they are about.
+        """The form with the API's errors assigned to its fields.
 
-        The first one of a field is shown. One about a part of the filter names the part.
+        Each field has its first error. An error in a part of the filter names the part.
         """
         faults: dict[str, str] = {}
         for error in errors:
@@ -138,7 +137,7 @@ class SearchForm:
             "collection": self.collection,
             "query": self.q,
             "mode": self.mode,
-            # As people write it to the API, where the word itself is none.
+            # The API accepts true for this option, and not its name.
             "rerank": True if self.rerank == "configured" else self.rerank,
             "top_k": _read_number(self.top_k),
             "explain": True,
@@ -154,7 +153,7 @@ class SearchForm:
 
 
 class InvalidFieldError(Exception):
-    """A field holds what no search could be made of."""
+    """A field of the form is malformed."""
 
     def __init__(self, fault: FieldError) -> None:
         super().__init__(fault.message)
@@ -162,7 +161,7 @@ class InvalidFieldError(Exception):
 
 
 def _read_number(text: str) -> object:
-    """A number where the text is one; else the text, about which the message will complain."""
+    """The number in a text. Any other text is returned unchanged, and its validation fails."""
     stripped = text.strip()
     is_number = stripped.isascii() and stripped.isdigit() and len(stripped) < 10
     return int(stripped) if is_number else text
@@ -183,7 +182,7 @@ def _read_json(text: str) -> object:
     except json.JSONDecodeError as error:
         message = f"not valid JSON: {error.msg} at character {error.pos}"
     except UnicodeEncodeError:
-        message = "must not hold half of a surrogate pair"
+        message = "must not contain half of a surrogate pair"
     except (ValueError, RecursionError):
         message = "not valid JSON: a number or its nesting is too large"
     else:
@@ -192,23 +191,22 @@ def _read_json(text: str) -> object:
 
 
 def read_text_fields(request: Request) -> dict[str, str]:
-    """The fields of an address, each as a text that the database can hold."""
+    """The fields of a URL, as text that Postgres can store."""
     return {name: clean_value(text) for name, text in request.query_params.items()}
 
 
 def read_period_days(text: str | None) -> int:
-    """How many days back the plots go: one of PERIODS_DAYS; the first for anything else."""
+    """The number of days that the charts show: one of PERIODS_DAYS, by default the first."""
     return next((days for days in PERIODS_DAYS if str(days) == text), PERIODS_DAYS[0])
 
 
 async def read_posted_fields(request: Request) -> dict[str, str]:
-    """The fields of a posted form; of one that is repeated, the last.
+    """The fields of a posted form. Of a repeated field, the last value.
 
-    Read by hand: Starlette would need one more package for it. The service's limit of a body's
-    bytes holds here too.
+    Starlette would need another package to read it. The limit on the size of a body also applies.
 
     Raises:
-        RequestValidationError: it is no form, or has more fields than any form of the page.
+        RequestValidationError: the body is not a form, or has more fields than the page's forms.
     """
     body = await request.body()
     try:

@@ -1,4 +1,4 @@
-"""Links that a document may have on the page: to http, https and mailto, and to nothing else."""
+"""The links of a document that the page shows: only http, https and mailto."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ MAX_LINK_CHARS = 2_000
 
 
 def is_safe_link(address: str) -> bool:
-    """Whether a link may lead there. Addresses without a scheme are relative to the document."""
+    """Whether the page may link to an address. An address without a scheme is not allowed."""
     if len(address) > MAX_LINK_CHARS or not address.isprintable():
         return False
     try:
@@ -23,9 +23,9 @@ def is_safe_link(address: str) -> bool:
 
 
 def write_link(address: str) -> Markup:
-    """The opening tag of a link; one without an address where it may not lead there.
+    """The opening tag of a link. An address that is not allowed is left out.
 
-    The other host learns nothing of this page, and gets no hold of its window.
+    The other host receives no referrer and cannot access this window.
     """
     if not is_safe_link(address):
         return Markup("<a>")

@@ -1,7 +1,7 @@
-"""Markdown as HTML that is safe whatever a document says.
+"""Markdown as safe HTML, for documents of any origin.
 
-markdown-it finds the structure. The elements are written here: no HTML of the document gets
-through, pictures are named and not loaded, and links lead to http, https and mailto alone.
+markdown-it finds the structure, and this module writes the elements: HTML in the document is
+removed, images are named and not loaded, and links are limited to http, https and mailto.
 """
 
 from __future__ import annotations
@@ -24,8 +24,7 @@ _PLAIN_TAGS = {
     "table": "table", "thead": "thead", "tbody": "tbody", "tr": "tr", "th": "th", "td": "td",
     "em": "em", "strong": "strong", "s": "s",
 }  # fmt: skip
-# Of the document's own HTML these tags are left out; what else looks like one, such as Vec<T>,
-# is text.
+# These tags in a document are removed. Other text in angle brackets, such as Vec<T>, is kept.
 _TAGS = frozenset([
     "a", "abbr", "b", "blockquote", "br", "center", "code", "dd", "del", "details", "div", "dl",
     "dt", "em", "figcaption", "figure", "font", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "i",
@@ -104,7 +103,7 @@ def _write_image(token: Token, writer: TextWriter) -> Markup:
 
 
 def _write_html(token: Token, writer: TextWriter) -> Markup:
-    """HTML of the document: known tags are left out, all else is text."""
+    """HTML in the document: known tags are removed, the rest is text."""
     written, position = Markup(), 0
     for found in _TAG.finditer(token.content):
         name = (found.group(1) or "").lower()

@@ -1,8 +1,7 @@
-"""Marked places of a text that outlive its rendering.
+"""Markers: characters in a text that keep the positions of highlights while it is rendered.
 
-A place is written into the text as characters that no document may hold (Unicode noncharacters);
-a renderer takes them for letters. `TextWriter` escapes the rendered pieces and turns the marks
-into elements. The caller says which places are marked.
+A marker is a Unicode noncharacter, which no document contains; a renderer treats it as a letter.
+`TextWriter` escapes the rendered parts and turns markers into HTML elements.
 """
 
 from __future__ import annotations
@@ -19,32 +18,32 @@ MARKERS = f"{MARK_START}{MARK_END}{REPEATED_END}"
 _MARKER = re.compile(f"([{MARKERS}])")
 _REPLACED = str.maketrans(dict.fromkeys(MARKERS, "\ufffd"))
 _REMOVED = str.maketrans(dict.fromkeys(MARKERS))
-# A number or letter that is a list's mark is markup, and not marked.
+# The number or letter of a list item is markup, and is not highlighted.
 _LIST_NUMBER = re.compile(r"[ \t]*\(?(?:\d{1,3}|[A-Za-z#])[.)][ \t]")
 _MARKUP_LINE = re.compile(r"[ \t>]*(?:```|~~~|\.\. )|[^\w]*$")
 
 
 def insert_markers(text: str, highlights: Sequence[Highlight] = (), repeated_chars: int = 0) -> str:
-    """The text with a sign at each end of a highlight, and where its repeated start ends.
+    """The text with a marker at both ends of each highlight and at the end of its repeated start.
 
-    Highlights are in order of their start; one that overlaps the one before is left out.
+    Highlights are in order of their start. One that overlaps the previous one is left out.
     """
     clean = text.translate(_REPLACED)
-    signs: dict[int, str] = {}
+    markers: dict[int, str] = {}
     reached = 0
     for highlight in highlights:
         if highlight.start < reached or _is_list_number(clean, highlight.start):
             continue
-        signs[highlight.start] = signs.get(highlight.start, "") + MARK_START
-        signs[highlight.end] = signs.get(highlight.end, "") + MARK_END
+        markers[highlight.start] = markers.get(highlight.start, "") + MARK_START
+        markers[highlight.end] = markers.get(highlight.end, "") + MARK_END
         reached = highlight.end
     if repeated_chars > 0:
-        place = _find_text_end(clean, repeated_chars)
-        signs[place] = signs.get(place, "") + REPEATED_END
+        end = _find_text_end(clean, repeated_chars)
+        markers[end] = markers.get(end, "") + REPEATED_END
     parts, position = [], 0
-    for place in sorted(signs):
-        parts += [clean[position:place], signs[place]]
-        position = place
+    for index in sorted(markers):
+        parts += [clean[position:index], markers[index]]
+        position = index
     return "".join([*parts, clean[position:]])
 
 
@@ -55,7 +54,7 @@ def _is_list_number(text: str, start: int) -> bool:
 
 
 def _find_text_end(text: str, end: int) -> int:
-    """The end of the last text before a place: a sign in a line of markup would hide the markup."""
+    """The end of the last text before `end`. A marker inside markup would break the markup."""
     while end > 0:
         line_start = text.rfind("\n", 0, end) + 1
         line = text[line_start:end]
@@ -66,17 +65,17 @@ def _find_text_end(text: str, end: int) -> int:
 
 
 def remove_markers(text: str) -> str:
-    """The text as it was before it was marked."""
+    """The text without markers."""
     return text.translate(_REMOVED)
 
 
 def has_highlight(text: str) -> bool:
-    """Whether a highlight begins in a marked text."""
+    """Whether a highlight starts in a marked text."""
     return MARK_START in text
 
 
 def skip_chars(text: str, length: int) -> str:
-    """A marked text without its first characters, signs not counted; the signs stay."""
+    """A marked text without its first `length` characters. Markers do not count and are kept."""
     kept, position = "", 0
     while length > 0 and position < len(text):
         if text[position] in MARKERS:
@@ -88,14 +87,14 @@ def skip_chars(text: str, length: int) -> str:
 
 
 class TextWriter:
-    """Escapes the pieces of one marked text in their order; a mark may begin and end anywhere."""
+    """Escapes the parts of one marked text, in order. A highlight may span several parts."""
 
     def __init__(self, *, is_repeated: bool = False) -> None:
         self._is_marked = False
         self._is_repeated = is_repeated
 
     def write(self, text: str) -> Markup:
-        """A piece as HTML. Between two pieces a mark is closed and opened again."""
+        """A part as HTML. A highlight is closed at its end and opened again in the next part."""
         written = Markup()
         for piece in _MARKER.split(text):
             if piece == MARK_START:
@@ -109,7 +108,7 @@ class TextWriter:
         return written
 
     def skip(self, text: str) -> None:
-        """Go past a piece that is not shown."""
+        """Read the markers of a part that is not shown."""
         self.write(text)
 
     def _wrap(self, piece: str) -> Markup:

@@ -12,7 +12,7 @@ from ragline.sources.git.settings import GitSettings
 from ragline.sources.settings import LocatedSettings, SourceSettings
 from retrieval_api.page.links import is_safe_link
 
-# Keys under which documents say where they come from.
+# Metadata keys that contain the address of the original.
 _LINK_KEYS = ("url", "link", "source_url", "html_url", "web_url", "permalink", "uri")
 _SSH = re.compile(r"(?:ssh://)?[\w.-]+@([\w.-]+)(?::\d+)?[:/](.+)")
 _BLOB_PATHS = {
@@ -24,7 +24,7 @@ _BLOB_PATHS = {
 
 @dataclass(frozen=True, slots=True)
 class Original:
-    """Where a document comes from. `address` is None where no browser could open it."""
+    """The origin of a document. `address` is None when a browser cannot open it."""
 
     text: str
     address: str | None
@@ -37,9 +37,9 @@ def find_original(
     *,
     may_see_paths: bool,
 ) -> Original | None:
-    """The original of a document, None where nothing is known of it.
+    """The original of a document, or None if it is unknown.
 
-    A path on the service's machine is named to those who `may_see_paths` alone.
+    With `may_see_paths`, the result may be a path on the service's machine.
     """
     if is_safe_link(document_id):
         return Original(document_id, document_id)
@@ -69,7 +69,7 @@ def _find_in_git(
 
 
 def _split_repository(uri: str) -> tuple[str | None, str]:
-    """The host of a repository and its path there; no host for a local one."""
+    """The host and the path of a repository. A local repository has no host."""
     if ssh := _SSH.fullmatch(uri):
         return ssh.group(1).lower(), ssh.group(2)
     parts = urlsplit(uri)

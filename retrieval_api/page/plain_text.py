@@ -1,4 +1,4 @@
-"""Text without markup as HTML: its lines, its tables of `a | b` rows, and its links."""
+"""Plain text as HTML: lines, tables of `a | b` rows, and links."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from retrieval_api.page.links import write_link
 from retrieval_api.page.markers import TextWriter, remove_markers
 from retrieval_api.page.rendered_blocks import Block, write_table
 
-# How the readers of tables join cells: ragline.parsing.table_rows.
+# The readers of tables join cells with it: ragline.parsing.table_rows.
 _SEPARATOR = " | "
 _BLANK = re.compile(r"\n[ \t]*\n\s*")
 _NUMBER = re.compile(r"[-+(]?[\d.,:/%€$£ -]*\d[\d.,:/%€$£ )-]*")
@@ -20,7 +20,7 @@ _LINK = re.compile(r"https?://[^\s<>\"'|]{1,2000}[^\s<>\"'|.,;:!?)\]}]")
 
 
 def render_plain_text(text: str, writer: TextWriter) -> list[Block]:
-    """The blocks of a marked text, in order: paragraphs that keep their lines, and tables."""
+    """The blocks of a marked text, in order: paragraphs with their lines, and tables."""
     blocks = []
     for is_table, lines in _split(text):
         html = _write_rows(lines, writer) if is_table else _write_lines(lines, writer)
@@ -29,7 +29,7 @@ def render_plain_text(text: str, writer: TextWriter) -> list[Block]:
 
 
 def write_with_links(text: str, writer: TextWriter) -> Markup:
-    """A piece of marked text, its web addresses as links."""
+    """A part of a marked text, with web addresses as links."""
     written, position = Markup(), 0
     for found in _LINK.finditer(text):
         written += writer.write(text[position : found.start()])
@@ -40,11 +40,11 @@ def write_with_links(text: str, writer: TextWriter) -> Markup:
 
 
 def _split(text: str) -> Iterator[tuple[bool, list[str]]]:
-    """The paragraphs of a text, each parted where rows of a table begin and end."""
+    """The paragraphs of a text. A paragraph is divided before and after rows of a table."""
     for paragraph in _BLANK.split(text.strip("\r\n")):
         for is_table, group in groupby(paragraph.splitlines(), _is_row):
             lines = list(group)
-            # One row alone is rather a sentence with a bar in it.
+            # A single row with one separator is probably a sentence.
             is_few = len(lines) == 1 and remove_markers(lines[0]).count(_SEPARATOR) < 2
             yield is_table and not is_few, lines
 
@@ -66,6 +66,6 @@ def _write_rows(lines: Sequence[str], writer: TextWriter) -> Markup:
 
 
 def _split_row(line: str) -> list[str]:
-    """The cells of a row. The first is empty where the row begins with a bar."""
+    """The cells of a row. The first cell is empty if the row starts with a separator."""
     bare = remove_markers(line)
     return (" " + line if bare.startswith("| ") else line).split(_SEPARATOR)

@@ -1,4 +1,4 @@
-"""Which plots the page shows of a collection: what was read, as charts. Drawing is `charts`."""
+"""The charts of a collection's searches on the page. `ragline.charts` draws them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MIN_RANKS, MAX_RANKS = 3, 10
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """A chart, or in its place a sentence that says what would fill it."""
+    """A chart, or without data a sentence on what the chart will show."""
 
     title: str
     chart: Chart | None
@@ -28,7 +28,7 @@ class Plot:
 
 @dataclass(frozen=True, slots=True)
 class ClockView:
-    """A source's clock as a bar and in words."""
+    """A clock of a source, as a bar and in words."""
 
     name: str
     state: str
@@ -37,7 +37,7 @@ class ClockView:
 
 
 def build_clock_views(source: SourceStatus, number: int) -> list[ClockView]:
-    """The two clocks of a source; `number` tells sources of one page apart."""
+    """The two clocks of a source. `number` is unique for each source on the page."""
     clocks = {"visible": source.visible, "forgotten": source.forgotten}
     return [
         _build_clock_view(f"clock-{number}-{name}", name, clock) for name, clock in clocks.items()
@@ -67,7 +67,7 @@ def build_plots(
     days: Sequence[DailySearchStats],
     evaluations: Sequence[StoredEvaluation],
 ) -> list[Plot]:
-    """All plots of a collection's period, both days included."""
+    """The charts of a collection for a period that includes both days."""
     found = {day.day: day for day in days}
     calendar = [first + timedelta(days=n) for n in range((last - first).days + 1)]
     series = [found.get(day) for day in calendar]
@@ -84,7 +84,7 @@ def build_plots(
 def _draw_zero_results(places: Sequence[str], days: Sequence[DailySearchStats | None]) -> Plot:
     title = "Searches without a hit"
     values = [None if day is None else 100 * day.zero_result_ratio for day in days]
-    empty = "Nobody searched in these days. The first search of each day makes a point."
+    empty = "No searches in this period. Each day with a search adds a point."
     if not any(days):
         return Plot(title, None, empty)
     chart = draw_lines(
@@ -118,7 +118,7 @@ def _draw_latency(
     days: Sequence[DailySearchStats | None],
 ) -> Plot:
     title = f"Time of a search, {name}"
-    empty = "Nobody searched in these days. Each search leaves the time of each of its stages."
+    empty = "No searches in this period. Each search records the time of each stage."
     lines = []
     for stage in STAGES:
         times = [None if day is None else getattr(day, f"{stage}_ms") for day in days]
@@ -135,7 +135,7 @@ def _draw_latency(
 
 def _draw_clicks(figures: QualityFigures | None) -> Plot:
     title = "Clicks by position"
-    empty = "No hit was clicked. Opening a hit on this page counts, and clicks sent as feedback."
+    empty = "No clicks in this period. A click is an opened hit on this page, or such feedback."
     if figures is None or not figures.clicks_by_rank:
         return Plot(title, None, empty)
     clicks = {one.rank: one.clicks for one in figures.clicks_by_rank}
@@ -150,7 +150,7 @@ def _draw_clicks(figures: QualityFigures | None) -> Plot:
 
 def _draw_ages(figures: QualityFigures | None) -> Plot:
     title = "Age of served hits"
-    empty = "No hit was served in these days. Each one leaves its age in the record."
+    empty = "No hits in this period. Each search records the age of its hits."
     if figures is None or figures.hit_age_seconds is None:
         return Plot(title, None, empty)
     ages = figures.hit_age_seconds
@@ -170,11 +170,11 @@ def _pick_unit(seconds: float) -> tuple[str, float]:
 
 def _draw_scores(evaluations: Sequence[StoredEvaluation]) -> Plot:
     title = "Golden set"
-    empty = "No evaluation in these days. Name a golden set in ragline.yaml, or run ragline eval."
+    empty = "No evaluation in this period. Name a golden set in ragline.yaml, or run ragline eval."
     if not evaluations:
         return Plot(title, None, empty)
     latest = evaluations[-1]
-    # Lines of two ways of searching, or of two golden sets, do not compare.
+    # Scores of different modes or golden sets are not comparable.
     alike = [
         one
         for one in evaluations

@@ -1,4 +1,4 @@
-"""Blocks of a rendered text, and the elements that every renderer writes alike."""
+"""Blocks of a rendered text, and the elements that all renderers use."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ Rows = Sequence[Sequence[str]]
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A paragraph, list, table or listing as HTML, and how many characters it shows."""
+    """A paragraph, list, table or code block as HTML, with its number of characters."""
 
     html: Markup
     chars: int
 
     @property
     def is_marked(self) -> bool:
-        """Whether a highlight is in it."""
+        """Whether the block contains a highlight."""
         return "<mark>" in self.html
 
 
 def write_code(text: str, writer: TextWriter) -> Markup:
-    """A listing. It may be wider than the page, so the keyboard can move it."""
+    """A code block. It may be wider than the page, so it can be scrolled with the keyboard."""
     return Markup('<pre tabindex="0"><code>{}</code></pre>').format(writer.write(text.rstrip("\n")))
 
 
 def write_picture(name: Markup) -> Markup:
-    """What stands for a picture: it is not loaded."""
+    """The placeholder of an image. The image is not loaded."""
     return Markup('<span class="picture">Picture{}</span>').format(
         Markup(": {}").format(name) if name.strip() else ""
     )
@@ -46,7 +46,7 @@ def write_table(
     has_header: bool,
     write_cell: Callable[[str], Markup] | None = None,
 ) -> Markup:
-    """A table; rows may be shorter than the longest. Cells are plain text without `write_cell`."""
+    """A table. Short rows get empty cells. Without `write_cell`, cells are plain text."""
     width = max((len(row) for row in rows), default=0)
     write = write_cell or writer.write
     written = Markup()

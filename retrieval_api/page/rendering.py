@@ -1,4 +1,4 @@
-"""Templates into answers, with the headers that keep everything foreign out of the page."""
+"""Rendering of templates, with headers that block content of other hosts."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from retrieval_api.page.run_links import find_run_link
 ASSETS_PATH = "/page"
 
 HEADERS = {
-    # No script and no style but the page's own files, and nothing from another host.
+    # Only the page's own files: no inline scripts or styles, and no content of other hosts.
     "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'self'; "
     "frame-ancestors 'none'; object-src 'none'",
     "X-Content-Type-Options": "nosniff",
-    # Queries stand in addresses: no other host is told them. With no-referrer, a form's Origin
-    # would be null.
+    # URLs contain queries, so they are not sent to other hosts. With no-referrer, the Origin of a
+    # form would be null.
     "Referrer-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
@@ -39,7 +39,7 @@ def render(
     headers: Mapping[str, str] | None = None,
     **values: Any,
 ) -> HTMLResponse:
-    """A template as an answer. `caller` None: nobody who may see anything yet."""
+    """A template as a response. `caller` is None before sign-in."""
     root = request.scope.get("root_path", "")
     text = (
         load_environment()
@@ -58,7 +58,7 @@ def render(
 
 @cache
 def load_environment() -> Environment:
-    """The templates, always with escaping; a name that is not given is an error."""
+    """The templates. Values are always escaped, and an undefined name is an error."""
     environment = Environment(
         loader=PackageLoader("retrieval_api.page"),
         autoescape=True,
@@ -71,7 +71,7 @@ def load_environment() -> Environment:
         "count": formatting.format_count,
         "document_name": formatting.format_document_name,
         "format_name": formatting.format_media_type,
-        "moment": formatting.format_timestamp,
+        "timestamp": formatting.format_timestamp,
         "run_link": find_run_link,
         "score": formatting.format_score,
         "sentence": formatting.format_sentence,

@@ -1,6 +1,6 @@
-"""Words, roles and links inside a block of reStructuredText, as HTML.
+"""Inline markup of reStructuredText, such as roles and links, as HTML.
 
-Roles and references that are not known here are shown as their text.
+Unknown roles and references are shown as text.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _TEXT_ROLES = frozenset([
 
 
 def find_targets(text: str) -> Targets:
-    """The http addresses that a text's link definitions give to names, by the name in small."""
+    """The web addresses in a text's link definitions, by name in lower case."""
     return {
         " ".join(found["name"].lower().split()): found["link"]
         for found in _TARGET.finditer(text)
@@ -57,7 +57,7 @@ def find_targets(text: str) -> Targets:
 
 
 def write_inline(text: str, targets: Targets, writer: TextWriter) -> Markup:
-    """A marked piece of text with its inline markup as elements."""
+    """A part of a marked text, with inline markup as HTML elements."""
     written, position = Markup(), 0
     for found in _INLINE.finditer(text):
         written += writer.write(text[position : found.start()])
@@ -144,7 +144,7 @@ def _write_url(found: re.Match[str], _targets: Targets, writer: TextWriter) -> M
 
 
 def _write_escaped(found: re.Match[str], _targets: Targets, writer: TextWriter) -> Markup:
-    """A backslash takes the meaning from what follows, and white space away."""
+    """A backslash escapes the next character, and removes white space."""
     return writer.write(found["escaped"].strip())
 
 

@@ -1,9 +1,9 @@
-"""reStructuredText as HTML that is safe whatever a document says.
+"""reStructuredText as safe HTML, for documents of any origin.
 
-Chunks are parts of a document, often cut inside a list or a listing; docutils would report that
-as errors. So the blocks are found here, line by line, and what is not understood stays text.
-Directives are not executed: nothing is included, loaded or evaluated. Words and links inside a
-block are `restructured_inline`.
+A chunk often starts or ends inside a list or a code block, which docutils reports as an error. So
+this module finds blocks line by line, and shows unknown markup as text. Directives are not
+executed: nothing is included, loaded or evaluated. `restructured_inline` renders the text of a
+block, `restructured_tables` finds tables.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ _HIDDEN = frozenset([
 
 
 def render_restructured_text(text: str, writer: TextWriter) -> list[Block]:
-    """The blocks of a marked text, in order. Line ends may be of any system."""
+    """The blocks of a marked text, in order. Lines may end with LF, CR or both."""
     lines = text.expandtabs(8).splitlines()
     reader = _BlockReader(lines, find_targets(remove_markers(text)), writer)
     return reader.read()
@@ -64,7 +64,7 @@ def render_restructured_text(text: str, writer: TextWriter) -> list[Block]:
 
 @dataclass
 class _BlockReader:
-    """Takes one block after the other from the lines at `index`."""
+    """Reads one block after another, from the line at `index`."""
 
     lines: Sequence[str]
     targets: Targets
@@ -104,7 +104,7 @@ class _BlockReader:
         return self._take_paragraph()
 
     def _take_heading(self) -> Markup | None:
-        """A line with a line of signs under it, or over it too; a line of signs alone is a rule."""
+        """A line with an adornment below, or also above. An adornment without text is a rule."""
         bare, index = self.bare, self.index
         if _ADORNMENT.match(bare[index]):
             self.writer.skip(self.lines[index])
@@ -138,7 +138,7 @@ class _BlockReader:
         return None
 
     def _take_explicit(self) -> Markup | None:
-        """Take `.. `: a directive, a note's text, a link's target or a comment."""
+        """Take `.. `: a directive, a footnote, a link target or a comment."""
         line = self.bare[self.index]
         if line.startswith("__ "):
             return self._hide(self._end_of_indented(self.index + 1))
@@ -186,7 +186,7 @@ class _BlockReader:
         return inner
 
     def _take_fields(self) -> Markup | None:
-        """`:name: value` lines; or three and more `Name: value` lines that begin a document."""
+        """`:name: value` lines, or three or more `Name: value` lines at the document's start."""
         pattern = _FIELD
         if not _FIELD.match(self.bare[self.index]):
             pattern = _HEADER
@@ -231,7 +231,10 @@ class _BlockReader:
         return written + Markup(closing)  # noqa: S704  a tag
 
     def _is_sentence(self, pattern: re.Pattern[str]) -> bool:
-        """Whether it only looks like a list: `A. Smith wrote`, with more of it not indented."""
+        """Whether a line is not a list item but a sentence, such as `A. Smith wrote`.
+
+        The next line of a sentence is not indented.
+        """
         if pattern is not _NUMBER or self.index + 1 >= len(self.bare):
             return False
         below = self.bare[self.index + 1]
@@ -246,7 +249,7 @@ class _BlockReader:
         return self._take_listing(end)
 
     def _take_lines(self) -> Markup | None:
-        """A line block: each line begins with `| ` and stays a line."""
+        """A line block: each line starts with `| ` and remains a line."""
         written = []
         while self.index < len(self.lines) and re.match(r"\|(?: |$)", self.bare[self.index]):
             written.append(self._inline(skip_chars(self.lines[self.index], 2)))
@@ -256,7 +259,7 @@ class _BlockReader:
         return Markup("<p>{}</p>").format(Markup("<br>").join(written))
 
     def _take_definition(self) -> Markup | None:
-        """A term with its indented text right below. A chunk may begin inside an item instead."""
+        """A term with indented text in the next line; at a chunk's start, no term."""
         below = self.index + 1
         is_term = below < len(self.bare) and self.bare[below][:1].isspace()
         if not is_term or self.bare[self.index].endswith("::") or not self.index:
@@ -271,7 +274,7 @@ class _BlockReader:
         )
 
     def _take_indented(self) -> Markup:
-        """Lines that are indented without a listing above them: a quotation, or code."""
+        """Indented lines without `::` above: a quotation, or code."""
         end = self._end_of_indented(self.index)
         stop = self.index
         while stop < end and self.bare[stop].strip():
@@ -324,7 +327,7 @@ class _BlockReader:
             self.index += 1
 
     def _end_of_indented(self, index: int) -> int:
-        """The first line from `index` on that is text at the margin; blank ones before it count."""
+        """The end of the indented lines from `index` on, without blank lines at the end."""
         end = index
         while index < len(self.bare):
             if self.bare[index].strip():
@@ -343,7 +346,7 @@ class _BlockReader:
         return write_inline(text, self.targets, self.writer)
 
     def _nested(self, lines: Sequence[str]) -> Markup:
-        """The blocks of an item or a body; one paragraph alone needs no element."""
+        """The blocks of a list item or of a directive's body."""
         if self.depth >= MAX_DEPTH:
             return self._inline("\n".join(lines))
         reader = _BlockReader(lines, self.targets, self.writer, self.depth + 1)
@@ -373,7 +376,7 @@ def _open_numbers(mark: str) -> str:
 
 
 def _dedent(lines: Sequence[str], least: int | None = None) -> list[str]:
-    """Lines without the indentation that they share, at most `least` of it."""
+    """Lines without their common indentation, of which at most `least` columns are removed."""
     widths = [
         len(bare) - len(bare.lstrip()) for line in lines if (bare := remove_markers(line)).strip()
     ]
@@ -388,7 +391,7 @@ def _indent_of(line: str) -> int:
 
 
 def _drop_colons(line: str) -> str:
-    """The last line of a paragraph before a listing: `text::` is shown as `text:`."""
+    """The last line of a paragraph before a code block: `text::` is shown as `text:`."""
     bare = remove_markers(line)
     kept = "" if bare in ("::", "") else line.rstrip()[:-1]
     return kept.removesuffix(" :") if kept.endswith(" :") else kept

@@ -1,4 +1,4 @@
-"""The page's addresses. Each body reads what was asked, calls one reader, and fills a template."""
+"""The routes of the page. A route reads the request, calls an operation, and fills a template."""
 
 from __future__ import annotations
 
@@ -67,11 +67,11 @@ Posted = Annotated[dict[str, str], Depends(read_posted_fields)]
 
 @router.get("/")
 def show_search(request: Request, caller: PageReader) -> Response:
-    """The hits of a question with all that is behind them; without one, where to begin."""
+    """The hits of a query with scores and receipts. Without a query, the start page."""
     form = SearchForm.read(
         request.query_params, first_collection(caller), request.query_params.getlist("facet")
     )
-    if not form.is_asked:
+    if not form.has_query:
         return _show_home(request, caller, form)
     answered = answer_form(form, request, caller)
     form, answer = answered.form, answered.answer
@@ -91,7 +91,7 @@ def show_search(request: Request, caller: PageReader) -> Response:
 
 
 def _show_home(request: Request, caller: Caller, form: SearchForm) -> Response:
-    """The box, what the collections hold and how fresh they are, and questions to begin with."""
+    """The start page: the search form, the collections with their freshness, and sample queries."""
     overviews = build_overviews(caller, read_current_status(caller))
     chosen = next((one for one in overviews if one.name == form.collection), None)
     return render(
@@ -116,7 +116,7 @@ def _read_samples(caller: Caller, collection: str) -> list[str]:
 def _read_sidebar(
     request: Request, caller: Caller, form: SearchForm, answer: SearchAnswer | None
 ) -> dict[str, Any]:
-    """What stands beside an answer: alarms, facets and the search as code; empty without one."""
+    """The additions to an answer: alarms, facets and code samples. Empty without an answer."""
     if answer is None:
         return {"alarms": [], "groups": [], "samples": None, "label_facet": label_facet}
     memory: PageCaches = request.app.state.page_caches
@@ -132,7 +132,7 @@ def _read_sidebar(
 
 @router.get("/receipts/{receipt_id}")
 def show_receipt(receipt_id: str, request: Request, caller: PageReader) -> Response:
-    """What lies behind a hit: the document, the run and the settings that made it."""
+    """The document, the run and the settings that produced a hit."""
     explained = explain_receipt(caller.database, receipt_id, caller.make_viewer(()))
     return render(
         request,
@@ -148,9 +148,9 @@ def show_receipt(receipt_id: str, request: Request, caller: PageReader) -> Respo
 
 @router.get("/freshness-and-quality")
 def show_quality(request: Request, caller: PageReader) -> Response:
-    """The clocks of each source that the caller may know of, and plots of one collection.
+    """The clocks of the caller's sources, and charts of one collection.
 
-    Plots are made of everybody's searches, so they need the scope that /v1/quality needs.
+    The charts show the searches of all callers, so they need the scope `admin`, like /v1/quality.
     """
     given = request.query_params
     name = given.get("collection", "").replace("\0", "\ufffd") or first_collection(caller)
@@ -201,10 +201,10 @@ def _draw_collection(caller: Caller, collection: str, days: int) -> list[plots.P
 
 @router.post("/feedback", dependencies=[SameOriginOnly])
 def keep_feedback(request: Request, posted: Posted, caller: PageFeedbackCaller) -> Response:
-    """Keep a verdict or a click. The script gets JSON, a browser without it a page to go back from.
+    """Record feedback. The page's script gets JSON; without the script, the browser gets a page.
 
     Raises:
-        RequestValidationError: a field is missing or is none that the page sends.
+        RequestValidationError: a field is missing or malformed.
     """
     entry_id = posted.get("entry_id", "")
     body = {
@@ -213,18 +213,18 @@ def keep_feedback(request: Request, posted: Posted, caller: PageFeedbackCaller) 
         "kind": posted.get("kind", ""),
     }
     try:
-        kept = store_feedback(FeedbackBody.model_validate(body), caller)
+        stored = store_feedback(FeedbackBody.model_validate(body), caller)
     except ValidationError as error:
         faults = [{**fault, "loc": ("body", *fault["loc"])} for fault in error.errors()]
         raise RequestValidationError(faults) from None
     if "application/json" in request.headers.get("accept", ""):
-        return JSONResponse({"kind": kept.kind})
-    return render(request, "thanks.html", caller, kept=kept, back=posted.get("back", ""))
+        return JSONResponse({"kind": stored.kind})
+    return render(request, "thanks.html", caller, feedback=stored, back=posted.get("back", ""))
 
 
 @router.post("/sign-in", dependencies=[SameOriginOnly])
 def sign_in(request: Request, posted: Posted, service: OpenService) -> Response:
-    """Keep a key that may be used, and go where it was asked for."""
+    """Store a valid key in a cookie, and redirect to the requested page."""
     key = posted.get("key", "").strip()
     wanted = posted.get("wanted", "")
     wanted = wanted if session.is_local_path(wanted) else "/"
@@ -237,14 +237,14 @@ def sign_in(request: Request, posted: Posted, service: OpenService) -> Response:
 
 @router.post("/sign-out", dependencies=[SameOriginOnly])
 async def sign_out(request: Request) -> Response:
-    """Forget the key, and ask for one."""
+    """Delete the key, and redirect to the start page."""
     answer = RedirectResponse(f"{request.scope.get('root_path', '')}/", 303)
     session.delete_key_cookie(request, answer)
     return answer
 
 
 def mount_page(app: FastAPI) -> None:
-    """Serve the page with its style, script and icon."""
+    """Serve the page with its style sheet, script and icon."""
     app.include_router(router)
     app.include_router(document_pages.router)
     app.include_router(comparison_pages.router)
@@ -255,14 +255,14 @@ def mount_page(app: FastAPI) -> None:
 
 @dataclass(frozen=True, slots=True)
 class PageCaches:
-    """What the page reads seldom and shows often."""
+    """Data that the page caches."""
 
     status: StatusCache
     facets: FacetCache
 
 
 class _Assets(StaticFiles):
-    """Files that browsers ask for again: after an upgrade none shows the old ones."""
+    """Static files that browsers revalidate, so that they load new files after an upgrade."""
 
     def file_response(self, *args: Any, **options: Any) -> Response:
         response = super().file_response(*args, **options)

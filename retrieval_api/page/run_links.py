@@ -1,4 +1,4 @@
-"""Links from run ids to Dagster, where its address is known."""
+"""Links from run ids to Dagster."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import re
 
 from retrieval_api.page.links import is_safe_link
 
-# `ragline dev` sets it for the service that it starts; docs/page.md.
+# `ragline dev` sets it for the service that it starts (docs/page.md).
 VARIABLE = "RAGLINE_DAGSTER_URL"
 _RUN_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def find_run_link(run_id: str | None) -> str | None:
-    """The page of a run in Dagster; None without Dagster's address, or of a run that is not its."""
+    """The URL of a run in Dagster. None without Dagster's address or for another kind of id."""
     base = os.environ.get(VARIABLE, "").strip().rstrip("/")
     if not is_safe_link(base) or run_id is None or not _RUN_ID.fullmatch(run_id):
         return None

@@ -1,6 +1,7 @@
-"""Who looks at the page: the API's rule, with the key in a cookie; and no forms from other sites.
+"""Authentication of page visitors: the same rules as the API, with the key in a cookie.
 
-The cookie is read by the page's routes alone, so no other site can use it against the API.
+Only the page's routes read the cookie, so that another site cannot use it to call the API. Forms
+from other sites are refused (CSRF).
 """
 
 from __future__ import annotations
@@ -18,13 +19,12 @@ from retrieval_api.access.callers import Caller, identify_caller, read_token
 from retrieval_api.service import OpenService
 
 COOKIE = "ragline_key"
-LONGEST_KEY_CHARS = 200
 
 
 def require_scope(scope: Scope) -> Callable[..., Caller]:
-    """A dependency: who looks at the page and is permitted `scope`.
+    """A dependency that returns the visitor and requires the key to have `scope`.
 
-    The key comes from the cookie, else from the headers that the API reads.
+    The key comes from the cookie. Without a cookie, it comes from the headers that the API reads.
     """
 
     def identify(request: Request, service: OpenService) -> Caller:
@@ -36,7 +36,7 @@ def require_scope(scope: Scope) -> Callable[..., Caller]:
 
 
 def set_key_cookie(request: Request, response: Response, key: str) -> None:
-    """Put a key where no script can read it and no other site can send it from."""
+    """Store a key in a cookie that scripts cannot read and other sites cannot send."""
     response.set_cookie(
         COOKIE,
         key,
@@ -48,27 +48,27 @@ def set_key_cookie(request: Request, response: Response, key: str) -> None:
 
 
 def delete_key_cookie(request: Request, response: Response) -> None:
-    """Take the key out of the browser."""
+    """Delete the key from the browser."""
     response.delete_cookie(COOKIE, path=_path(request), httponly=True, samesite="strict")
 
 
 def is_local_path(path: str) -> bool:
-    """Whether a path stays on this host: no scheme, no host, and nothing read as one.
+    """Whether a URL is a path on this host, without a scheme or a host.
 
-    Browsers take a backslash for a slash and leave out tabs and line ends.
+    Browsers read a backslash as a slash, and ignore tabs and line ends.
     """
     is_plain = path.isprintable() and "\\" not in path
     return is_plain and path.startswith("/") and not path.startswith("//")
 
 
 def require_same_origin(request: Request) -> None:
-    """Let pass only what a form or a script of this page sent.
+    """Accept only requests of forms and scripts of this page.
 
-    Browsers say so in Sec-Fetch-Site, older ones in Origin. What says neither is no browser, and
-    programs have the API.
+    Browsers send Sec-Fetch-Site, older browsers send Origin. A client that sends neither is not a
+    browser and can use the API.
 
     Raises:
-        ForbiddenError: it comes from another site, or does not say from where.
+        ForbiddenError: the request comes from another site or has neither header.
     """
     site = request.headers.get("sec-fetch-site")
     if site is None:
@@ -78,7 +78,7 @@ def require_same_origin(request: Request) -> None:
     else:
         is_same_origin = site in ("same-origin", "none")
     if not is_same_origin:
-        raise ForbiddenError("forms of this page are taken from this page alone")
+        raise ForbiddenError("forms of this page must be sent from this page")
 
 
 def _path(request: Request) -> str:

@@ -1,4 +1,4 @@
-"""What the templates show of answers, worked out: bars of scores, rendered texts, clocks."""
+"""View models for the templates: score bars, rendered texts and clocks."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CountTokens = Callable[[list[str]], list[int]]
 
 @dataclass(frozen=True, slots=True)
 class ScoreBar:
-    """One stage's score of a hit. `width` is its part of the bar in percent, 0…100."""
+    """A hit's score in one stage. `width` is the length of the bar in percent, 0…100."""
 
     stage: str
     score: float
@@ -30,7 +30,7 @@ class ScoreBar:
 
 @dataclass(frozen=True, slots=True)
 class HitView:
-    """A hit with its rendered text, that of its neighbours, and its scores by stage."""
+    """A hit with its rendered text, its rendered neighbours, and its scores by stage."""
 
     hit: Hit
     text: RenderedText
@@ -41,7 +41,7 @@ class HitView:
 
 @dataclass(frozen=True, slots=True)
 class ChunkView:
-    """A chunk with its rendered text. `repeated_tokens` of its start also end the chunk before."""
+    """A chunk with its rendered text. Its first `repeated_tokens` also end the previous chunk."""
 
     chunk: Chunk
     text: RenderedText
@@ -50,7 +50,7 @@ class ChunkView:
 
 @dataclass(frozen=True, slots=True)
 class SourceView:
-    """A source with its clocks, and of its documents how many are in each state that any is in."""
+    """A source with its clocks, and the number of its documents in each state."""
 
     status: SourceStatus
     clocks: list[ClockView]
@@ -58,7 +58,7 @@ class SourceView:
 
 
 def build_source_views(sources: Sequence[SourceStatus]) -> list[SourceView]:
-    """Sources in their order, those first that somebody has to look at."""
+    """The sources, those that are not fresh first."""
     urgent = sorted(sources, key=lambda source: source.is_fresh)
     return [
         SourceView(
@@ -71,7 +71,7 @@ def build_source_views(sources: Sequence[SourceStatus]) -> list[SourceView]:
 
 
 def build_hit_views(answer: SearchAnswer) -> list[HitView]:
-    """The hits of an answer that was asked for with highlights and explanations."""
+    """The hits of an answer that has highlights and explanations."""
     best = max((_keyword_score(hit) for hit in answer.hits), default=0.0)
     return [
         HitView(
@@ -107,7 +107,7 @@ def _keyword_score(hit: Hit) -> float:
 
 
 def _draw_bars(hit: Hit, best_keyword: float) -> list[ScoreBar]:
-    """One bar for each stage that saw the hit. BM25 has no upper end: the best hit's is full."""
+    """One bar for each stage that saw the hit. BM25 has no maximum: the best hit has a full bar."""
     found = hit.explanation
     if found is None:
         return []
@@ -125,7 +125,7 @@ def _draw_bars(hit: Hit, best_keyword: float) -> list[ScoreBar]:
 
 
 def _fused_bar_end(found: HitExplanation) -> float:
-    """Fused scores end at 1; in one leg alone they are that leg's, and BM25 may be over it."""
+    """The score of a full bar. A fused score is at most 1, but in keyword mode it is BM25."""
     return max(1.0, found.fused_score)
 
 
@@ -138,7 +138,7 @@ def build_chunk_views(
     count_tokens: CountTokens,
     highlights: Mapping[int, Sequence[Highlight]],
 ) -> list[ChunkView]:
-    """A document's chunks in order; `highlights` are by entry id."""
+    """A document's chunks, in order. `highlights` are by entry id."""
     repeated = [
         _repeated_chars(before, chunk)
         for before, chunk in zip([None, *document.chunks], document.chunks, strict=False)
@@ -163,7 +163,7 @@ def build_chunk_views(
 
 
 def show_receipt(explained: ExplainedReceipt) -> RenderedText:
-    """The text behind a receipt."""
+    """The text of a receipt's chunk."""
     return render_text(
         explained.text,
         explained.media_type,
@@ -173,7 +173,7 @@ def show_receipt(explained: ExplainedReceipt) -> RenderedText:
 
 
 def render_context(explained: ExplainedReceipt, around: HitContext) -> list[tuple[str, Markup]]:
-    """What stands around the text of a receipt: a heading and the text, for each that there is."""
+    """The context of a receipt's chunk: pairs of heading and text."""
     parts = [("Before", around.before), ("After", around.after), ("The section", around.section)]
     if around.section == explained.text:
         parts.pop()
@@ -197,7 +197,7 @@ def _repeated_chars(before: Chunk | None, chunk: Chunk) -> int:
 
 
 def list_values(metadata: dict[str, Any]) -> list[tuple[str, str]]:
-    """Metadata by key, each value as JSON but plain texts as they are."""
+    """Metadata sorted by key. A string is shown as text, any other value as JSON."""
     return [(key, _format_value(value)) for key, value in sorted(metadata.items())]
 
 

@@ -18,7 +18,7 @@ router = APIRouter(tags=["health"])
 @router.head("/healthz", include_in_schema=False)
 @router.get("/healthz", summary="Check whether the process runs")
 async def answer_alive() -> health.Alive:
-    """Always 200. If there is no answer, restart the process."""
+    """Always 200. Restart the process when it does not answer."""
     return health.Alive()
 
 

@@ -195,7 +195,7 @@ def test_copy_button_is_made_by_the_script(page: Page) -> None:
     page.get_by_text("Use in code").click()
     button = page.locator(".code-samples button").first
     button.click()
-    expect(button).to_have_text(re.compile("Copied|Select it to copy"))
+    expect(button).to_have_text(re.compile("Copied|Select the text to copy it"))
 
 
 def test_search_has_marked_hits_with_scores_and_receipts(page: Page) -> None:
@@ -244,7 +244,7 @@ def test_verdict_is_noted_without_leaving_the_page(page: Page) -> None:
     form = page.locator("form.verdict").first
     useful = form.get_by_role("button", name="Useful", exact=True)
     useful.click()
-    expect(form.get_by_role("status")).to_have_text("Recorded, thank you.")
+    expect(form.get_by_role("status")).to_have_text("Recorded.")
     expect(useful).to_have_attribute("aria-pressed", "true")
     form.get_by_role("button", name="Not useful").click()
     expect(useful).to_have_attribute("aria-pressed", "false")
@@ -276,7 +276,7 @@ def test_chunks_show_what_they_repeat(page: Page) -> None:
     page.goto(TABS["documents"])
     chunks = page.locator(".chunk")
     assert chunks.count() > 2
-    expect(chunks.nth(1)).to_contain_text(re.compile(r"repeats \d+ tokens? of the chunk before"))
+    expect(chunks.nth(1)).to_contain_text(re.compile(r"repeats \d+ tokens? of the previous chunk"))
     expect(page.locator(".repeated").first).to_be_visible()
     expect(chunks.nth(1).locator(".path")).to_contain_text("Tides")
 

@@ -76,7 +76,7 @@ def test_trouble_is_said_in_words() -> None:
     (source,) = page.find_class("source")
     said = words(source)
     for part in (
-        "30 removals are held; if the source really lost them", "look at it", "late", "unproven",
+        "30 removals are held; if the source really lost them", "alarm", "late", "unproven",
         "a change waits for 1 hour; the limit is 10 minutes",
         "p95 of 40 changes in 30 days 1 minute, 2 too late",
         "30 since 2026-03-01 12:00:00 UTC: <b>, c, …", "4 differences",
@@ -122,4 +122,4 @@ def test_sources_in_trouble_come_first() -> None:
 
 
 def test_nothing_synced_says_what_to_run() -> None:
-    assert "No source was synced yet. ragline sync" in words(show())
+    assert "No source was synced yet. Run ragline sync" in words(show())

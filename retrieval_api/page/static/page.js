@@ -1,5 +1,5 @@
-// Comforts: "/" goes to the search box, and verdicts are sent without leaving the page.
-// Without this script forms are posted and links followed as usual.
+// The key "/" goes to the search field, and feedback is sent without leaving the page.
+// Without this script, forms and links work as usual.
 "use strict";
 
 document.addEventListener("keydown", (event) => {
@@ -12,11 +12,11 @@ document.addEventListener("keydown", (event) => {
   box.select();
 });
 
-// A browser leaves the caret before what was asked; people go on behind it.
-const asked = document.querySelector("input[autofocus][type=search]");
-if (asked) asked.setSelectionRange(asked.value.length, asked.value.length);
+// Browsers place the caret before the text of an autofocused field. Move it to the end.
+const field = document.querySelector("input[autofocus][type=search]");
+if (field) field.setSelectionRange(field.value.length, field.value.length);
 
-function say(action, fields) {
+function sendFeedback(action, fields) {
   return fetch(action, {
     method: "POST",
     body: new URLSearchParams(fields),
@@ -31,32 +31,32 @@ for (const form of document.querySelectorAll("form.verdict")) {
     const button = event.submitter;
     const fields = new FormData(form);
     fields.set("kind", button.value);
-    const said = form.querySelector(".said");
+    const status = form.querySelector(".status");
     let answer = null;
     try {
-      answer = await say(form.action, fields);
+      answer = await sendFeedback(form.action, fields);
     } catch {
-      said.textContent = "Not recorded: the service does not answer.";
+      status.textContent = "Not recorded: the service does not answer.";
       return;
     }
-    said.textContent = answer.ok ? "Recorded, thank you." : "Not recorded. Try again.";
+    status.textContent = answer.ok ? "Recorded." : "Not recorded. Try again later.";
     for (const one of form.querySelectorAll("button")) {
       one.setAttribute("aria-pressed", String(answer.ok && one === button));
     }
   });
 }
 
-// Opening a hit is a click in the sense of the records.
+// Opening a hit is recorded as a click.
 for (const link of document.querySelectorAll("a[data-entry]")) {
   link.addEventListener("click", () => {
     const form = link.closest("article").querySelector("form.verdict");
     if (!form) return;
     const fields = { request_id: link.dataset.request, entry_id: link.dataset.entry, kind: "click" };
-    say(form.action, fields).catch(() => {});
+    sendFeedback(form.action, fields).catch(() => {});
   });
 }
 
-// A button that copies a listing; where the browser permits none, the listing can be selected.
+// A button that copies a code sample. If the browser does not permit it, the text can be selected.
 for (const listing of document.querySelectorAll("pre[data-copy]")) {
   if (!navigator.clipboard) break;
   const button = document.createElement("button");
@@ -68,7 +68,7 @@ for (const listing of document.querySelectorAll("pre[data-copy]")) {
       await navigator.clipboard.writeText(listing.textContent);
       button.textContent = "Copied";
     } catch {
-      button.textContent = "Select it to copy";
+      button.textContent = "Select the text to copy it";
     }
   });
   listing.before(button);

@@ -180,8 +180,8 @@ def test_freshness_is_told(call: Call, client: httpx2.Client) -> None:
             {"collection": "handbook", "document_id": "leave", "first_chunk": 1},
             "has 1 chunks; first_chunk is 1",
         ),
-        ("freshness", {"collection": "no"}, "There is no such collection"),
-        ("delete", {}, "There is no tool 'delete'"),
+        ("freshness", {"collection": "no"}, "The collection does not exist"),
+        ("delete", {}, "unknown tool 'delete'"),
     ],
 )
 def test_failure_is_an_error_of_the_tool_with_the_words_of_the_problem(

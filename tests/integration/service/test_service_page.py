@@ -271,7 +271,7 @@ def test_two_settings_are_compared_side_by_side(client: httpx2.Client) -> None:
     assert words(find(left, "hit")[0].xpath(".//h3")[0]) == "Parental leave"
     changes = {words(badge) for badge in find(compared, "badge")}
     assert "same rank" in changes
-    assert changes - {"same rank"} <= {"only here", "there #1", "there #2", "there #3"}
+    assert changes - {"same rank"} <= {"only here", "#1 there", "#2 there", "#3 there"}
 
 
 def test_missing_document_is_explained(client: httpx2.Client) -> None:
@@ -285,7 +285,7 @@ def test_missing_document_is_explained(client: httpx2.Client) -> None:
     assert stages == ["keyword leg", "fusion", "answer"]
     assert "Sick leave" in words(find(explained, "why")[0])
     hit = look(client, "/explain", q="parental leave", expected="leave", document_id="leave")
-    assert "It is hit 1" in words(hit)
+    assert "It is hit number 1" in words(hit)
 
 
 def test_document_to_explain_is_chosen_by_part_of_its_name(client: httpx2.Client) -> None:
@@ -404,7 +404,7 @@ def test_faults_have_the_words_of_the_api(client: httpx2.Client, body: dict[str,
 @pytest.mark.parametrize(
     ("parameters", "status", "title"),
     [
-        ({"collection": "nowhere"}, 404, "There is no such collection"),
+        ({"collection": "nowhere"}, 404, "The collection does not exist"),
         ({"collection": "unsynced"}, 409, "The collection has no live index yet"),
     ],
 )
@@ -695,7 +695,7 @@ def test_key_that_asks_too_often_is_told_when_to_come_again(
     answer = client.get("/")
     assert answer.status_code == 429
     assert int(answer.headers["retry-after"]) > 0
-    assert "too often" in words(find(read(answer), "notice")[0])
+    assert "too many requests" in words(find(read(answer), "notice")[0])
 
 
 def test_key_without_feedback_has_no_buttons(
@@ -751,7 +751,7 @@ def test_clocks_and_proofs_of_sources_are_shown(client: httpx2.Client) -> None:
     }
     assert facts["Documents"] == "10 ready · 10 entries"
     assert facts["Held removals"] == "none"
-    assert facts["Last proof"] == "none yet; ragline prove handbook-articles makes one"
+    assert facts["Last proof"] == "none yet; run ragline prove handbook-articles"
     clocks = find(source, "clock")
     assert len(clocks) == 2
     for clock in clocks:

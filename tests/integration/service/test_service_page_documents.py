@@ -182,7 +182,7 @@ def test_documents_are_found_by_part_of_their_id_or_title(client: httpx2.Client)
 def test_list_keeps_its_state_and_part_while_it_is_paged(
     client: httpx2.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("retrieval_api.page.document_pages.DOCUMENTS_A_PAGE", 2)
+    monkeypatch.setattr("retrieval_api.page.document_pages.MAX_PAGE_DOCUMENTS", 2)
     page = look(client, "/documents", part="gates/", state="ready")
     assert len(listed(page)) == 2
     (link,) = page.xpath("//a[@rel='next']/@href")
