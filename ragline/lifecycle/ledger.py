@@ -7,6 +7,7 @@ the transitions between them are `states`; how a listing changes the ledger is `
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -205,26 +206,28 @@ def record_chunking_failure(connection: Connection, parse_id: int, error: Docume
     ).all()
     attempts = [row.attempts + 1 for row in rows]
     states = [choose_failure_state(error, count) for count in attempts]
-    parameters = {
-        "ids": [row.id for row in rows],
-        "states": states,
-        "attempts": attempts,
-        "retry_after": [next_attempt_delay(*pair) for pair in zip(states, attempts, strict=True)],
-        "error_name": type(error).__name__,
-        "error": str(error),
-    }
-    connection.execute(load_statement("lifecycle/record_stage_failures"), parameters)
+    _record_stage_failures(connection, [row.id for row in rows], states, attempts, error)
 
 
 def record_indexing_failure(
     connection: Connection, document_key: int, error: DocumentError
 ) -> None:
     """Quarantine a document of which the index cannot store an entry."""
+    _record_stage_failures(connection, [document_key], ["quarantined"], [1], error)
+
+
+def _record_stage_failures(
+    connection: Connection,
+    keys: Sequence[int],
+    states: Sequence[str],
+    attempts: Sequence[int],
+    error: DocumentError,
+) -> None:
     parameters = {
-        "ids": [document_key],
-        "states": ["quarantined"],
-        "attempts": [1],
-        "retry_after": [None],
+        "ids": list(keys),
+        "states": list(states),
+        "attempts": list(attempts),
+        "retry_after": [next_attempt_delay(*pair) for pair in zip(states, attempts, strict=True)],
         "error_name": type(error).__name__,
         "error": str(error),
     }
