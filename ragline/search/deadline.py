@@ -9,7 +9,7 @@ from time import monotonic
 from sqlalchemy import Connection
 
 from ragline.errors import SearchTimeoutError
-from ragline.storage.database import cut_off_after, limit_statements
+from ragline.storage.database import shut_down_after, limit_statements
 
 # The server cancels a statement at its limit; the error may arrive this much later.
 GRACE_S = 1.0
@@ -45,7 +45,7 @@ class Deadline:
     def enforce(self, connection: Connection) -> Iterator[None]:
         """End the block soon after the limit, even if the server does not answer."""
         self.limit_statements(connection)
-        with cut_off_after(connection, self.remaining_ms() / 1e3 + GRACE_S):
+        with shut_down_after(connection, self.remaining_ms() / 1e3 + GRACE_S):
             yield
 
     @contextmanager

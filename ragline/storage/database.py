@@ -133,7 +133,7 @@ def limit_statements(connection: Connection, milliseconds: int) -> None:
 
 
 @contextmanager
-def cut_off_after(connection: Connection, seconds: float) -> Iterator[None]:
+def shut_down_after(connection: Connection, seconds: float) -> Iterator[None]:
     """Close the connection if the block takes longer, because the server does not respond.
 
     Raises:
