@@ -315,7 +315,7 @@ def test_old_unfinished_folder_is_removed(tmp_path: Path) -> None:
 def test_folder_with_other_files_is_refused_and_not_changed(tmp_path: Path) -> None:
     (tmp_path / "postgres").mkdir()
     (tmp_path / "postgres" / "letter.txt").write_text("text", encoding="utf-8")
-    with pytest.raises(DatabaseUnavailableError, match="no Postgres data"):
+    with pytest.raises(DatabaseUnavailableError, match="not Postgres data"):
         open_and_close(tmp_path)
     assert (tmp_path / "postgres" / "letter.txt").read_text(encoding="utf-8") == "text"
 

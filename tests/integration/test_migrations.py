@@ -215,7 +215,7 @@ def test_error_names_locked_tables(
         monkeypatch.setattr(migrations, name, value)
     with database.begin() as connection:
         connection.execute(text("select from ragline.collections"))
-        with pytest.raises(DatabaseUnavailableError, match="locks on its tables"):
+        with pytest.raises(DatabaseUnavailableError, match="other sessions locked its tables"):
             release_next(database, False)
 
 

@@ -170,8 +170,8 @@ def test_check_says_what_is_not_checked_without_a_database(folder, monkeypatch):
     monkeypatch.delenv("RAGLINE_DATABASE_URL", raising=False)
     assert faults_of(folder, GOOD) == []
     said = run_check(folder).stdout
-    assert "can be used; the database is not running or was never synced into" in said
-    assert "the ids of golden sets not against documents" in said
+    assert "can be used; no database with documents is running" in said
+    assert "the document ids of golden sets were not checked" in said
 
 
 def test_check_reports_a_file_that_cannot_be_loaded_line_by_line(folder):
