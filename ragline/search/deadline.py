@@ -9,7 +9,7 @@ from time import monotonic
 from sqlalchemy import Connection
 
 from ragline.errors import SearchTimeoutError
-from ragline.storage.database import shut_down_after, limit_statements
+from ragline.storage.database import limit_statements, shut_down_after
 
 # The server cancels a statement at its limit; the error may arrive this much later.
 GRACE_S = 1.0
