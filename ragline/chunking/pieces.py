@@ -26,7 +26,8 @@ from ragline.parsing.parsed_document import Category, Element, ParsedDocument
 # The cost of a split at a position. An empty chunk costs 1; a negative cost favours the position.
 # Source: benchmarks/chunking_quality.py. The costs of sections raised nDCG@10 of sections from 0.72
 # to 0.77 (docs_qa); each other cost, between 0 and 0.5, changed it by at most 0.01.
-# By the depth of the headings that both sections share: 0, 1, and 2 or more.
+# Between sections, by the number of headings that both share (without those that all sections of
+# the document share): 0, 1, and 2 or more.
 SECTION_SPLIT_COSTS = (-0.9, -0.6, -0.4)
 ELEMENT_SPLIT_COST = 0.0
 LIST_ITEM_SPLIT_COST = 0.05
