@@ -51,7 +51,7 @@ class Viewer:
 
 
 @dataclass(frozen=True, slots=True)
-class Chunk:
+class ServedChunk:
     """One chunk of a document in the live generation."""
 
     ordinal: int
@@ -73,11 +73,11 @@ class ServedDocument:
     title: str | None
     media_type: str | None
     metadata: dict[str, Any]
-    chunks: list[Chunk]
+    chunks: list[ServedChunk]
 
 
 @dataclass(frozen=True, slots=True)
-class ListedDocument:
+class DocumentSummary:
     """A document of a collection. `chunks` counts its entries in the live generation."""
 
     source: str
@@ -263,7 +263,7 @@ def list_documents(
     source: str | None = None,
     after: tuple[str, str] = ("", ""),
     limit: int = 100,
-) -> list[ListedDocument]:
+) -> list[DocumentSummary]:
     """A collection's documents in order of (source, id), those after `after`, at most `limit`."""
     parameters = {
         "collection": collection,
@@ -334,8 +334,8 @@ def _explain(found: RowMapping, row: RowMapping) -> ExplainedReceipt:
     )
 
 
-def _make_chunk(row: RowMapping, generation: LiveGeneration, now: datetime) -> Chunk:
-    return Chunk(
+def _make_chunk(row: RowMapping, generation: LiveGeneration, now: datetime) -> ServedChunk:
+    return ServedChunk(
         ordinal=row["ordinal"],
         text=row["text"],
         heading_path=tuple(row["heading_path"]),
@@ -346,8 +346,8 @@ def _make_chunk(row: RowMapping, generation: LiveGeneration, now: datetime) -> C
     )
 
 
-def _make_listed(row: RowMapping) -> ListedDocument:
-    return ListedDocument(
+def _make_listed(row: RowMapping) -> DocumentSummary:
+    return DocumentSummary(
         source=row["source"],
         document_id=row["document_id"],
         state=row["state"],

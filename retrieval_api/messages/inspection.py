@@ -11,7 +11,7 @@ from retrieval_api.messages.fields import ResponseModel
 from retrieval_api.messages.search import Receipt
 
 
-class Chunk(ResponseModel):
+class ServedChunk(ResponseModel):
     """One chunk of a document. Chunks may overlap, as their offsets show."""
 
     ordinal: int = Field(description="The position in the document, from 0.")
@@ -32,10 +32,10 @@ class ServedDocument(ResponseModel):
     title: str | None
     media_type: str | None
     metadata: dict[str, Any]
-    chunks: list[Chunk]
+    chunks: list[ServedChunk]
 
 
-class ListedDocument(ResponseModel):
+class DocumentSummary(ResponseModel):
     """A document of a collection, as the ledger describes it."""
 
     source: str
@@ -55,7 +55,7 @@ class Documents(ResponseModel):
     """A page of a collection's documents, sorted by source and id."""
 
     collection: str
-    documents: list[ListedDocument]
+    documents: list[DocumentSummary]
     next: str | None = Field(
         description="Send this as `after` to get the next page. Null on the last page."
     )

@@ -9,12 +9,12 @@ import json
 from fastapi.exceptions import RequestValidationError
 
 from ragline.search.document_records import RecordedDocument
-from ragline.search.inspection import ListedDocument
+from ragline.search.inspection import DocumentSummary
 
 MAX_CURSOR_CHARS = 8_000
 
 
-def write_cursor(document: ListedDocument | RecordedDocument) -> str:
+def write_cursor(document: DocumentSummary | RecordedDocument) -> str:
     """The cursor of the page that ends with this document."""
     position = json.dumps([document.source, document.document_id])
     return base64.urlsafe_b64encode(position.encode()).decode().rstrip("=")

@@ -9,7 +9,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from ragline.search.inspection import Chunk, ExplainedReceipt, HitContext, ServedDocument
+from ragline.search.inspection import ExplainedReceipt, HitContext, ServedChunk, ServedDocument
 from ragline.search.messages import Highlight, Hit, HitExplanation, SearchAnswer
 from ragline.status import SourceStatus
 from retrieval_api.page.chunk_text import RenderedText, render_text
@@ -43,7 +43,7 @@ class HitView:
 class ChunkView:
     """A chunk with its rendered text. Its first `repeated_tokens` also end the previous chunk."""
 
-    chunk: Chunk
+    chunk: ServedChunk
     text: RenderedText
     repeated_tokens: int
 
@@ -192,7 +192,7 @@ def render_context(explained: ExplainedReceipt, around: HitContext) -> list[tupl
     ]
 
 
-def _repeated_chars(before: Chunk | None, chunk: Chunk) -> int:
+def _repeated_chars(before: ServedChunk | None, chunk: ServedChunk) -> int:
     return 0 if before is None else min(max(before.char_end - chunk.char_start, 0), len(chunk.text))
 
 

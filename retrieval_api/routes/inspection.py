@@ -87,7 +87,7 @@ def show_documents(
     page = found[:limit]
     return inspection.Documents(
         collection=name,
-        documents=[inspection.ListedDocument.model_validate(document) for document in page],
+        documents=[inspection.DocumentSummary.model_validate(document) for document in page],
         next=write_cursor(page[-1]) if len(found) > limit else None,
     )
 
