@@ -9,7 +9,7 @@ import pytest
 from pydantic import BaseModel
 
 from ragline import alarms, status
-from ragline.quality import daily, drift, figures, index_recall, topics
+from ragline.quality import drift, figures, index_recall, topics
 from ragline.search import document_explanation, inspection, messages
 from retrieval_api.messages import collections, explanations, quality, search
 from retrieval_api.messages import inspection as inspection_messages
