@@ -188,7 +188,7 @@ class _Load:
                 self._waiting -= not is_crowded
         if not has_ended:
             raise ModelLoadingError(
-                f"the {self._name} is still being loaded; ask again in a moment"
+                f"the {self._name} is still being loaded; try again in a few seconds"
             )
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from ragline import model_cache
-from ragline.errors import ModelLoadingError, ModelUnavailableError
+from ragline.errors import DiskFullError, ModelLoadingError, ModelUnavailableError
 from ragline.model_cache import ModelCache
 
 
@@ -110,3 +110,17 @@ def test_failed_load_is_named_remembered_and_repeated(loader: Loader, tmp_path: 
     loader.broken.clear()
     assert cache.embedder("broken") == "embedder of broken"
     assert loader.calls["broken"] == 2
+
+
+def test_full_disk_keeps_its_name_for_a_caller_that_waits_to_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(model: str, **_options: Any) -> None:
+        raise DiskFullError(f"no space left for {model}")
+
+    monkeypatch.setattr(model_cache, "load_embedder", fail)
+    cache = ModelCache(tmp_path, retry_s=0)
+    with pytest.raises(DiskFullError, match="no space left for large"):
+        cache.embedder("large")
+    with pytest.raises(ModelUnavailableError, match="embedding model large cannot be loaded"):
+        cache.embedder("large", wait_s=5)

@@ -1,4 +1,4 @@
-"""GET /v1/quality and the asset behind its dear figures, over searches that were really made."""
+"""GET /v1/quality, and the asset that computes its expensive figures, over recorded searches."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ def test_unknown_collection_is_not_found_and_an_unsearched_one_is_empty(
     assert read(client, collection="unsynced")["collections"] == []
 
 
-def test_daily_asset_makes_the_dear_figures_and_the_service_shows_them(
+def test_daily_asset_computes_the_expensive_figures_and_the_service_shows_them(
     client: httpx2.Client,
     running: RunningService,
     asked: list[dict[str, Any]],

@@ -270,7 +270,7 @@ def test_feedback_names_a_hit_by_document_or_entry_and_gets_its_rank(
     ]
 
 
-def test_last_verdict_stands_and_what_was_done_stays_beside_it(
+def test_new_verdict_replaces_the_last_one_and_other_feedback_stays(
     running: RunningService, client: httpx2.Client, search: Search
 ) -> None:
     result = search("train tickets")

@@ -1,4 +1,4 @@
-"""What a search may ask for beside its query, and what lies behind hits, over loopback."""
+"""The options of a search, and the origin of hits, against a running service."""
 
 from __future__ import annotations
 
