@@ -36,10 +36,10 @@ class FirstIndexError(Exception):
 class StepResult:
     """The result of one step. Counts are those after the last sync of the step.
 
-    `sync_s` is the median of its syncs that were not killed; `embeddings_made` is of those
-    alone, and `embeddings_needed` counts the distinct texts of entries that no sync before had
-    served. Times run from a change to the end of the first sync after which the entries show
-    it, and are infinite where none did before the scenario ended.
+    `sync_s` is the median of its syncs that were not killed. `embeddings_made` counts these syncs
+    only. `embeddings_needed` counts the distinct texts of entries that no earlier sync had served.
+    Times run from a change to the end of the first sync after which the entries show it. They are
+    infinite if no sync did.
     """
 
     name: str

@@ -183,8 +183,8 @@ class SourceTree:
 
     def _choose(self, share: float) -> list[str]:
         """Some documents without a duplicate and without principals."""
-        alone = [path for path in sorted(self.documents) if not self._is_special(path)]
-        return self._random.sample(alone, self._count(share))
+        ordinary = [path for path in sorted(self.documents) if not self._is_special(path)]
+        return self._random.sample(ordinary, self._count(share))
 
     def _is_special(self, path: str) -> bool:
         is_duplicated = path == getattr(self, "_duplicated", None)
