@@ -1,1 +1,1 @@
-"""Who may ask what: keys, and the tenants that they belong to."""
+"""API keys with their permissions, and tenants."""

@@ -107,12 +107,12 @@ def _supervise(home: Path, is_stopped: Event) -> None:
     while not is_stopped.wait(wait_s):
         try:
             if revive_embedded_postgres(home):
-                logger.warning("the embedded Postgres had ended; it was started again")
+                logger.warning("the embedded Postgres had stopped and was started again")
         except (DatabaseUnavailableError, OSError) as error:
             # Only the first line is compared, because the others have times.
             first_line = str(error).partition("\n")[0]
             if first_line != last_line:
-                logger.error("the embedded Postgres had ended; trying again: %s", error)  # noqa: TRY400
+                logger.error("the embedded Postgres has stopped; trying again: %s", error)  # noqa: TRY400
             last_line = first_line
             wait_s = min(2 * wait_s, MAX_WAIT_S)
         else:

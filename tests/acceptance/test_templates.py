@@ -14,7 +14,8 @@ import pytest
 from ragline_home import Home
 
 from ragline.configuration import load_configuration
-from ragline.templates.catalog import TEMPLATES
+from ragline.errors import FileNotWrittenError
+from ragline.templates.catalog import TEMPLATES, write_template
 
 SAMPLE_ADDRESS = "127.0.0.1:8899"
 
@@ -129,6 +130,13 @@ def test_template_overwrites_no_file(home: Home, name: str) -> None:
     assert not configuration.exists()
     for path in files.keys() - {configuration}:
         assert path.read_bytes() == files[path]
+
+
+def test_template_that_cannot_be_written_leaves_no_file(tmp_path: Path) -> None:
+    (tmp_path / "documents").write_text("a file where the template needs a folder", "utf-8")
+    with pytest.raises(FileNotWrittenError, match="documents.*could not be written"):
+        write_template("files", tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["documents"]
 
 
 def test_template_and_force_contradict_each_other(home: Home) -> None:
