@@ -31,8 +31,8 @@ POSTGRES_LANGUAGES = (
     "spanish", "swedish", "tamil", "turkish", "yiddish",
 )  # fmt: skip
 
-# A value that is more similar to the name of a reranker is a misspelling of it.
-MAX_MODEL_SIMILARITY = 0.75
+# A name that is at least this similar to a built-in reranker is a misspelling of it.
+MIN_SIMILARITY = 0.75
 
 Severity = Literal["error", "warning"]
 
@@ -201,7 +201,7 @@ def check_reranker(reranker: str) -> Fault | None:
     """A fault if the files of a cross-encoder are not found."""
     if reranker in NAMED_RERANKERS:
         return None
-    close = difflib.get_close_matches(reranker, NAMED_RERANKERS, n=1, cutoff=MAX_MODEL_SIMILARITY)
+    close = difflib.get_close_matches(reranker, NAMED_RERANKERS, n=1, cutoff=MIN_SIMILARITY)
     if close:
         return Fault("reranker", f"{reranker!r} is not a reranker; did you mean {close[0]!r}?")
     try:

@@ -134,7 +134,7 @@ def test_template_overwrites_no_file(home: Home, name: str) -> None:
 
 def test_template_that_cannot_be_written_leaves_no_file(tmp_path: Path) -> None:
     (tmp_path / "documents").write_text("a file where the template needs a folder", "utf-8")
-    with pytest.raises(FileNotWrittenError, match="documents.*could not be written"):
+    with pytest.raises(FileNotWrittenError, match=r"documents.* could not be written"):
         write_template("files", tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["documents"]
 
