@@ -6,7 +6,8 @@ PYTHON ?= python3
 T ?= tests
 UI_PORT ?= 3000
 API_PORT ?= 8000
-WORKERS ?= auto
+# Half as many again as processors, because tests wait for processes and servers.
+WORKERS ?= $(shell n=$$(nproc); echo $$((n + (n + 1) / 2)))
 # Idle workers take tests from busy ones. Lists the slowest tests.
 SHARES := --dist worksteal --durations=10 --durations-min=1
 STAMP := $(VENV)/.installed

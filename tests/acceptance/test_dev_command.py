@@ -16,6 +16,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from repetition import choose_count
 
 from dagster_project.processes import MAX_ENDS, STOP_SIGNALS, ProcessGroup, Program
 from ragline.errors import ProcessError
@@ -206,8 +207,8 @@ def test_full_disk_does_not_end_dev(dev_on_small_disk: Dev):
     assert postgres is not None
     psutil.Process(postgres).kill()
     dev.wait_for_line("the database does not answer")
-    # Long enough for several attempts that fail.
-    time.sleep(10)
+    # Time for failing attempts.
+    time.sleep(choose_count(4, 10))
     assert dev.process.poll() is None, dev.log.read_text()
 
     ballast.unlink()

@@ -46,11 +46,14 @@ sources:
   - {{name: note-files, collection: notes, kind: files, uri: "{tree}/notes"}}
   - {{name: facts, collection: notes, kind: records, uri: "{tree}/facts.jsonl"}}
 """
-# More than the texts of one commit, so that a kill can fall between two.
-FACTS = 1_100
-# They keep a parser busy for a while and make no text to embed.
+# In the long run more than the texts of one commit, so that a kill can happen between two commits.
+# `test_sync_command` always kills there.
+FACTS = choose_count(300, 1_100)
+NOTES = choose_count(80, 200)
+PAGES = choose_count(30, 80)
+# They take a parser some time and contain no text to embed.
 EMPTY_PARAGRAPHS = 200
-# A sync that ended before it was killed does not count; it is repeated so many times.
+# A sync that ended before the kill does not count. The number of syncs that are tried.
 ATTEMPTS = 8
 LOST_SERVER = re.compile(r"DatabaseUnavailableError: .*Postgres\b.* does not answer")
 PARSER = "ragline.parsing.parser_process"
@@ -78,14 +81,14 @@ MakeHome = Callable[[], Home]
 
 @pytest.fixture(scope="session")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Some 300 small files that have to be parsed, and more records than one batch holds."""
+    """Small files of three formats, and a file of records."""
     tree = tmp_path_factory.mktemp("tree")
     notes = tree / "notes"
     notes.mkdir()
-    for number in range(200):
+    for number in range(NOTES):
         text = f"# Note {number}\n\nSubject {number} has its own story to tell.\n"
         (notes / f"note-{number:03}.md").write_text(text, "utf-8")
-    for number in range(80):
+    for number in range(PAGES):
         text = f"<h1>Page {number}</h1><p>The page {number} speaks of something else.</p>"
         (notes / f"page-{number:03}.html").write_text(f"<html><body>{text}</body></html>", "utf-8")
     for number in range(20):

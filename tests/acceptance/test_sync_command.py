@@ -10,13 +10,14 @@ from pathlib import Path
 import psycopg
 import pytest
 from ragline_home import Home, count_made
+from repetition import choose_count
 
-# Each is a dozen processes that start: minutes on a busy machine.
+# Each test starts a dozen processes, which takes minutes on a busy machine.
 pytestmark = pytest.mark.timeout(1_200)
-# More than the files have, so that a batch of the facts is among them.
+# More than the texts of the files, so that these embeddings include facts.
 FIRST_BATCH = 100
-# So many that a good part is left to embed when the first thousand is kept.
-FACTS = 1_800
+# More than the texts of one commit, so that texts are left to embed after the first commit.
+FACTS = choose_count(1_200, 1_800)
 CONFIGURATION = """\
 collections:
   - name: notes

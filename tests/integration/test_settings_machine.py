@@ -41,7 +41,7 @@ from ragline.lifecycle import build_pauses, embeddings
 from ragline.lifecycle.index_report import IndexReport
 from ragline.storage.database import Database
 
-EXAMPLES = choose_count(40, 3_000)
+EXAMPLES = choose_count(25, 3_000)
 STEPS = 14
 # Far more than the few documents of a sequence need.
 MOST_SLICES = 40

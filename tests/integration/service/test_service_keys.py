@@ -37,7 +37,7 @@ from retrieval_api.access.callers import Caller
 
 TENANTS = 20
 # A share of what RAGLINE_SOAK asks.
-SEARCHES = choose_count(200, 10_000)
+SEARCHES = choose_count(100, 10_000)
 # The same words everywhere, so that only the walls keep them apart.
 TEXTS = ("the secret plan of {}", "how the harbour of {} is defended", "salaries at {}")
 
