@@ -27,8 +27,8 @@ from ragline.search.searcher import Searcher
 from ragline.storage.connections import StatementError, is_answering
 from ragline.storage.database import Database, open_database
 from ragline.telemetry import set_span_attributes
-from retrieval_api.access.rate_limits import RateLimits
 from retrieval_api.observation.metrics import ServiceMetrics
+from retrieval_api.rate_limits import RateLimits
 from retrieval_api.records.audit import AuditLog
 from retrieval_api.records.recorder import Recorder, find_request_origin
 

@@ -16,8 +16,7 @@ from ragline.errors import ConfigurationError
 from ragline.lifecycle.chunks import build_chunks
 from ragline.lifecycle.documents import sync_documents
 from ragline.lifecycle.entries import serve_live
-from ragline.lifecycle.run_context import RunContext
-from ragline.lifecycle.settings_refusal import Refusal
+from ragline.lifecycle.run_context import Refusal, RunContext
 from ragline.lifecycle.source_syncs import record_run_error
 from ragline.lifecycle.stages import open_stage
 from ragline.sources.settings import SourceSettings

@@ -23,8 +23,8 @@ from ragline.lifecycle.generations import (
     register_generation,
     try_drop_generation,
 )
-from ragline.lifecycle.run_context import RunContext
-from ragline.lifecycle.settings_refusal import Refusal, find_refusal
+from ragline.lifecycle.run_context import Refusal, RunContext
+from ragline.lifecycle.settings_refusal import find_refusal
 from ragline.text_analysis import VERSION
 
 logger = logging.getLogger(__name__)

@@ -26,7 +26,18 @@ from ragline.storage.database import Database
 
 if TYPE_CHECKING:
     from ragline.lifecycle.index_report import IndexReport
-    from ragline.lifecycle.settings_refusal import Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why the generation that a collection's settings ask for is not built.
+
+    `is_lasting` says that these settings can never be satisfied here, so a build for them is
+    useless.
+    """
+
+    error: ConfigurationError
+    is_lasting: bool
 
 
 @dataclass

@@ -8,7 +8,6 @@ its own settings; a collection without one is refused. How a setting is judged i
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ragline.configuration import Configuration
@@ -19,23 +18,11 @@ from ragline.configuration.checks import (
     find_collection_faults,
 )
 from ragline.errors import ConfigurationError, DatabaseUnavailableError
+from ragline.lifecycle.run_context import Refusal, RunContext
 from ragline.storage.statements import load_statement
 
 if TYPE_CHECKING:
-    from ragline.lifecycle.run_context import RunContext
     from ragline.storage.database import Database
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why the generation that a collection's settings ask for is not built.
-
-    `is_lasting` says that these settings can never be satisfied here, so a build for them is
-    useless.
-    """
-
-    error: ConfigurationError
-    is_lasting: bool
 
 
 def find_refusal(run_context: RunContext, collection_name: str) -> Refusal | None:

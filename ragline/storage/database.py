@@ -137,8 +137,7 @@ def shut_down_after(connection: Connection, seconds: float) -> Iterator[None]:
     """Close the connection if the block takes longer, because the server does not respond.
 
     Raises:
-        OperationalError: the connection was closed. `Database` raises DatabaseUnavailableError
-            instead.
+        OperationalError: the connection was closed. `Database` raises its own error for it.
     """
     driver = cast("PsycopgConnection[Any]", connection.connection.driver_connection)
     with _watchdog.watch(driver.fileno(), seconds):
@@ -223,8 +222,7 @@ def connect_database(address: str) -> Database:
 def session_options(url: URL) -> str:
     """The settings of each session: Ragline's, then the `options` of the address.
 
-    The last setting of a name applies. Schemas of the address come after Ragline's schemas in the
-    search path.
+    The last setting of a name applies. Schemas of the address come last in the search path.
     """
     stated = _stated_options(url)
     schemas = [SEARCH_PATH, *STATED_SEARCH_PATH.findall(stated)]

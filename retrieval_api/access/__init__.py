@@ -1,1 +1,1 @@
-"""Access control: keys and tenants, and limits on body size, request rate and load."""
+"""Access control: authentication by keys, and limits on body size and load."""

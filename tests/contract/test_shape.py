@@ -12,13 +12,9 @@ from repository_files import list_source_files, read_text
 
 MAX_FUNCTION_LINES = 60
 LONG_FUNCTION_LINES = 30
-MAX_LONG_RATIO = 0.021
+MAX_LONG_RATIO = 0.02
 MAX_MODULE_LINES = 400
 MIN_MODULE_LINES = 40
-# Modules that still are too long. A module that was split must leave this set.
-TOO_LONG: set[str] = set()
-# Modules that still are too short. A module that was merged must leave this set.
-TOO_SHORT: set[str] = set()
 # Short modules by pattern, each with the reason why it is a module of its own.
 SHORT = {
     "*/__init__.py": "names what the package contains",
@@ -83,7 +79,7 @@ def test_few_functions_are_long() -> None:
 
 
 def test_no_module_is_too_long() -> None:
-    assert {name for name in SOURCES if count_lines(name) > MAX_MODULE_LINES} == TOO_LONG
+    assert [name for name in SOURCES if count_lines(name) > MAX_MODULE_LINES] == []
 
 
 def is_short(name: str) -> bool:
@@ -92,7 +88,7 @@ def is_short(name: str) -> bool:
 
 def test_short_modules_have_a_reason() -> None:
     short = [name for name in SOURCES if is_short(name)]
-    assert {name for name in short if not any(fnmatch(name, known) for known in SHORT)} == TOO_SHORT
+    assert [name for name in short if not any(fnmatch(name, known) for known in SHORT)] == []
 
 
 @pytest.mark.parametrize("pattern", SHORT)
