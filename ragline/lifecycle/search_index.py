@@ -99,7 +99,7 @@ def _promote_complete(run_context: RunContext, collection_name: str, target: Gen
 def _describe_missing(
     run_context: RunContext, collection_name: str, target: Generation | None, unindexed: int
 ) -> str | None:
-    """Why the target is not complete; None when it is, or when there is no target."""
+    """Why the target is not complete; None when it is complete or could not be opened."""
     reason = f"{unindexed} readable documents are not in it yet" if unindexed else None
     paused = {generation_id for _, generation_id in run_context.paused_builds}
     if target is None or target.id not in paused:
