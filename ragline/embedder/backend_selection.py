@@ -121,8 +121,8 @@ def _select_pytorch(files: ModelFiles, tokenizer: ModelTokenizer) -> Backend:
     reference = exact.embed_probes(PROBES)
     if min_cosine(exact, tokenizer, reference) < MIN_COSINE:
         raise ModelUnavailableError(
-            f"sentence-transformers and tokenizer.json read texts differently for embedding model "
-            f"{files.model}, or its vectors leave out its prompt; name another model"
+            f"embedding model {files.model}: sentence-transformers and tokenizer.json read texts "
+            "differently, or the vectors leave out its prompt; name another model"
         )
     if device == "cpu":
         return exact

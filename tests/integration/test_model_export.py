@@ -138,7 +138,7 @@ def test_model_that_leaves_its_prompt_out_of_its_vectors_is_refused(tmp_path: Pa
         **{"1_Pooling__config_json": pooling},
         config_sentence_transformers_json={"prompts": {"query": "a very long prompt: "}},
     )
-    with pytest.raises(ModelUnavailableError, match="leaves its prompt out"):
+    with pytest.raises(ModelUnavailableError, match="leave out its prompt"):
         load_embedder(str(folder), cache=cache)
 
 
