@@ -13,13 +13,13 @@ from ragline.storage.schema import SCHEMA, metadata
 
 
 def test_migrated_schema_equals_the_declared_one(database_url):
-    # Outside the search path: a table of the default schema is reflected without its schema.
+    # SQLAlchemy reflects tables of the search path without their schema, so Ragline's is not in it.
     options = {"options": "-c search_path=public"}
     engine = create_engine(read_url(database_url), connect_args=options, poolclass=NullPool)
     declared = {table.name for table in metadata.tables.values()}
 
     def is_declared_here(_thing, name, kind, _reflected, _other):
-        # The tables of Alembic and of the generations are not declared.
+        # Tables of Alembic and of generations are not declared.
         return kind != "table" or name in declared
 
     options = {

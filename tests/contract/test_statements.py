@@ -26,9 +26,9 @@ NAMES = sorted(
     if path.suffix == ".sql"
 )
 BIND = re.compile(r"(?<![:\w]):([a-z_]+)")
-# Comments, literals and quoted names: what the rules about code do not apply to.
+# Comments, literals and quoted names, which the rules for code do not cover.
 NO_CODE = re.compile(r"--[^\n]*|[Ee]?'(?:[^']|'')*'|\"[^\"]*\"")
-# What may not be prepared: it is not planned, or must stand outside a transaction.
+# Statements that cannot be prepared: Postgres does not plan them, or allows no transaction.
 UNPLANNED = re.compile(r"^(create|drop|analyze|lock|alter|reindex)\b")
 
 
@@ -55,7 +55,7 @@ def test_there_are_statements() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_statement_lies_in_an_area_and_begins_with_a_comment(name: str) -> None:
+def test_statement_is_in_an_area_and_begins_with_a_comment(name: str) -> None:
     assert re.fullmatch(r"[a-z_]+/[a-z_]+", name)
     assert re.match(r"-- \S", read(name))
 
@@ -79,7 +79,7 @@ def test_placeholders_are_those_that_the_loader_sees(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_statement_is_used(name: str) -> None:
-    # Some are named by what they are about: f"checks/select_{stage}".
+    # Some names are composed: f"checks/select_{table}".
     by_table = re.sub(r"_(chunks|documents)$", "_{table}", name)
     by_invariants = {invariant.statement for invariant in INVARIANTS}
     assert (
@@ -115,19 +115,19 @@ def test_every_statement_is_valid_on_the_migrated_schema(database: Database) -> 
             if re.match(r"create temp", code(name)):
                 connection.execute(text(load_statement(name).text))
         for name in NAMES:
-            if not UNPLANNED.match(code(name)) and (reason := refusal(connection, name)):
+            if not UNPLANNED.match(code(name)) and (reason := find_error(connection, name)):
                 refused[name] = reason
     assert refused == {}
 
 
-def refusal(connection: Connection, name: str) -> str | None:
+def find_error(connection: Connection, name: str) -> str | None:
     """The error of Postgres for a statement, which is prepared and not run."""
-    places = {
+    parameters = {
         bind: f"${number}" for number, bind in enumerate(sorted(set(BIND.findall(code(name)))), 1)
     }
     statement = load_generation_statement(name, 1).text
     statement = re.sub(r"--[^\n]*", "", statement)
-    statement = BIND.sub(lambda match: places[match.group(1)], statement)
+    statement = BIND.sub(lambda match: parameters[match.group(1)], statement)
     driver = connection.connection.driver_connection
     assert driver is not None
     try:
