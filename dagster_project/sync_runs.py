@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import perf_counter
-from typing import Any
 
 from dagster import (
     AssetKey,
@@ -28,6 +27,7 @@ from dagster_project.jobs import SOURCES_TAG, SYNC_JOB, list_collection_keys, li
 from dagster_project.pooled_storage import named_storage_errors
 from dagster_project.step_errors import describe_step_error
 from ragline.configuration import Configuration
+from ragline.lifecycle.index_report import IndexReport
 from ragline.lifecycle.run_context import RunContext
 from ragline.lifecycle.source_syncs import SourceSync, merge_syncs, read_sync_reports
 from ragline.progress import Progress
@@ -88,13 +88,14 @@ class SyncOutcome:
 
 @dataclass(frozen=True)
 class _SyncRun:
-    """What each Dagster run of one sync needs."""
+    """What each Dagster run of one sync needs; the last `IndexReport` of each collection."""
 
     configuration: Configuration
     database: Database
     instance: DagsterInstance
     names: Sequence[str]
     job: JobDefinition
+    index_reports: Mapping[str, IndexReport]
 
     def execute(self, keys: Iterable[AssetKey]) -> ExecuteInProcessResult:
         """Run some assets and their checks. A failed asset stops the assets downstream of it."""
@@ -121,13 +122,15 @@ def run_sync(
         DatabaseUnavailableError: Dagster's storage does not answer.
     """
     started = perf_counter()
+    index_reports: dict[str, IndexReport] = {}
     definitions = build_definitions(
-        configuration, run_context=_share_database(configuration, database, progress)
+        configuration,
+        run_context=_share_database(configuration, database, progress, index_reports),
     )
     with named_storage_errors(), open_instance(configuration, database) as instance:
         end_dead_runs(instance)
         job = definitions.resolve_job_def(SYNC_JOB)
-        sync_run = _SyncRun(configuration, database, instance, names, job)
+        sync_run = _SyncRun(configuration, database, instance, names, job, index_reports)
         runs = [sync_run.execute(list_keys(configuration, names))]
         while paused := _list_paused(sync_run, runs[-1]):
             runs.append(sync_run.execute(list_keys(configuration, paused)))
@@ -172,15 +175,24 @@ def list_unpublished(
 
 
 def _share_database(
-    configuration: Configuration, database: Database, progress: Progress
+    configuration: Configuration,
+    database: Database,
+    progress: Progress,
+    index_reports: dict[str, IndexReport],
 ) -> ResourceDefinition:
-    """A resource whose run contexts use the open database and show their progress here."""
+    """A resource whose run contexts use the open database and show their progress here.
+
+    At the end of a run, it adds the run's reports to `index_reports`.
+    """
 
     @contextmanager
     def open_run_context(context: InitResourceContext) -> Iterator[RunContext]:
         assert context.run is not None
         with RunContext(configuration, database, context.run.run_id, progress) as run_context:
-            yield run_context
+            try:
+                yield run_context
+            finally:
+                index_reports.update(run_context.index_reports)
 
     return ResourceDefinition(open_run_context)
 
@@ -203,7 +215,7 @@ def _describe(
             name: reports.get(name) or _describe_unstarted(sync_run.configuration, name, failed)
             for name in sync_run.names
         },
-        collections=_describe_collections(sync_run, runs),
+        collections=_describe_collections(sync_run),
         checks_passed=sum(check.passed for check in checks),
         checks_failed=[
             FailedCheck(check.asset_key.to_user_string(), check.check_name, check.severity.value)
@@ -246,36 +258,27 @@ def _describe_unstarted(
     )  # fmt: skip
 
 
-def _describe_collections(
-    sync_run: _SyncRun, runs: Sequence[ExecuteInProcessResult]
-) -> dict[str, CollectionSync]:
-    published = {
-        event.asset_key: {
-            name: value.value for name, value in event.materialization.metadata.items()
-        }
-        for run in runs
-        for event in run.get_asset_materialization_events()
-    }
+def _describe_collections(sync_run: _SyncRun) -> dict[str, CollectionSync]:
     collections = dict.fromkeys(
         sync_run.configuration.source(name).collection for name in sync_run.names
     )
     return {
-        name: _describe_collection(name, published.get(index_key(name))) for name in collections
+        name: _describe_collection(name, sync_run.index_reports.get(name)) for name in collections
     }
 
 
-def _describe_collection(name: str, figures: dict[str, Any] | None) -> CollectionSync:
-    if figures is None:
+def _describe_collection(name: str, report: IndexReport | None) -> CollectionSync:
+    if report is None:
         return CollectionSync(name, is_published=False)
     return CollectionSync(
         name,
         is_published=True,
-        is_live=figures["is_live"],
-        was_promoted=figures["was_promoted"],
-        generation=figures["generation"],
-        documents=figures["documents"],
-        entries=figures["dagster/row_count"],
-        held_back_because=figures.get("held_back_because"),
+        is_live=report.is_live,
+        was_promoted=report.was_promoted,
+        generation=report.generation,
+        documents=report.documents,
+        entries=report.entries,
+        held_back_because=report.reason,
     )
 
 
