@@ -1,4 +1,4 @@
-"""All assets and checks of a configuration: the one list that definitions are made from."""
+"""Builds all assets and checks of a configuration."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SOURCE_CHECKS = (
 
 
 def build_assets(configuration: Configuration) -> list[AssetsDefinition]:
-    """Every asset: four a source, one or two a collection, and the service's own."""
+    """Every asset: four for each source, one or two for each collection, and two of the service."""
     assets: list[AssetsDefinition] = []
     for source in configuration.sources:
         assets += build_source_assets(source, configuration.collection(source.collection))
@@ -48,7 +48,7 @@ def build_assets(configuration: Configuration) -> list[AssetsDefinition]:
 def build_source_assets(
     settings: SourceSettings, collection: CollectionSettings
 ) -> list[AssetsDefinition]:
-    """The four stages of one source."""
+    """The assets of one source, in the order of its stages."""
     return [
         build_documents(settings),
         build_chunks_asset(settings, collection),

@@ -50,8 +50,8 @@ def build_search_index(
         description=(
             f"The live index of the collection `{settings.name}`. A run promotes a new generation "
             "when it contains every readable document and the blocking checks on the entries "
-            "pass. Until then, the previous generation serves searches and receives changes; so "
-            "it does when the settings are invalid or a build fails."
+            "pass. Until then, the previous generation serves searches and receives changes, "
+            "also if the settings are invalid or a build fails."
         ),
     )
     def search_index(

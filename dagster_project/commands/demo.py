@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ragline.configuration import Configuration
     from ragline.status import SourceStatus
 
-QUESTIONS = (
+QUERIES = (
     ("handbook", "When are the quiet hours in the Lisbon office?"),
     ("handbook", "how long until a deleted document is no longer found"),
     ("peps", "structural pattern matching match and case statements"),
@@ -52,9 +52,9 @@ def demo(configuration: Configuration) -> None:
         print_outcome(outcome, statuses, console)
         _print_totals(outcome, statuses, console)
         searcher = Searcher(database, configuration)
-        for collection, question in QUESTIONS:
-            console.print(Rule(f"{collection}: {question}", align="left"))
-            print_answer(searcher.search(SearchRequest(collection, question, top_k=3)), console)
+        for collection, query in QUERIES:
+            console.print(Rule(f"{collection}: {query}", align="left"))
+            print_answer(searcher.search(SearchRequest(collection, query, top_k=3)), console)
     _print_next(configuration.path, console)
     sys.exit(0 if outcome.ok else 1)
 
