@@ -1,4 +1,4 @@
-"""`ragline dev`: both services answer, and nothing is left running afterwards."""
+"""`ragline dev`: the UI and the API answer, and no process runs after it ends."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def family_of(pid: int) -> list[psutil.Process]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
-def test_dev_serves_until_it_is_stopped_and_leaves_nothing(tmp_path, database_url, stop):
+def test_dev_serves_until_it_is_stopped_and_leaves_no_process(tmp_path, database_url, stop):
     (tmp_path / "ragline.yaml").write_text("collections: [{name: notes}]\n", encoding="utf-8")
     ui, api = free_port(), free_port()
     command = [sys.executable, "-m", "ragline", "dev", "--ui-port", str(ui), "--api-port", str(api)]
@@ -52,8 +52,8 @@ def test_dev_serves_until_it_is_stopped_and_leaves_nothing(tmp_path, database_ur
             text=True,
         )
         assert dev.stdout is not None
-        said = [dev.stdout.readline() for _ in range(2)]
-        assert str(ui) in said[0], (tmp_path / "log").read_text()
+        shown = [dev.stdout.readline() for _ in range(2)]
+        assert str(ui) in shown[0], (tmp_path / "log").read_text()
         with urllib.request.urlopen(f"http://127.0.0.1:{ui}/server_info", timeout=120) as answer:
             assert "dagster_version" in json.load(answer)
         with urllib.request.urlopen(f"http://127.0.0.1:{api}/healthz", timeout=120) as answer:
@@ -68,7 +68,7 @@ def test_dev_serves_until_it_is_stopped_and_leaves_nothing(tmp_path, database_ur
 
 
 class Dev:
-    """A running `ragline dev` with the embedded Postgres, and what it said."""
+    """A running `ragline dev` with the embedded Postgres, and its output."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -90,7 +90,7 @@ class Dev:
         return self.folder / ".ragline"
 
     def find(self, words: str) -> psutil.Process:
-        """The child whose command has these words."""
+        """The child process whose command contains these words."""
         children = psutil.Process(self.process.pid).children()
         return next(child for child in children if words in " ".join(child.cmdline()))
 
@@ -114,7 +114,7 @@ class Dev:
             return False
 
     def stop(self) -> list[psutil.Process]:
-        """Stop it; what is left running of it."""
+        """Stop it; return its processes that still run."""
         family = family_of(self.process.pid)
         self.process.send_signal(signal.SIGINT)
         self.process.communicate(timeout=90)
@@ -160,14 +160,14 @@ def dev_on_small_disk(tmp_path: Path, model_cache: Path) -> Iterator[Dev]:
 
 
 @pytest.mark.slow
-def test_each_killed_program_is_started_again_and_said(dev: Dev):
-    said = "".join(dev.banner)
+def test_each_killed_program_is_started_again_and_reported(dev: Dev):
+    shown = "".join(dev.banner)
     for name in (
         str(dev.ui),
         f"page           http://127.0.0.1:{dev.api}/",
         str(dev.home / "logs"),
     ):
-        assert name in said
+        assert name in shown
     dev.wait_for_line("note-files: 1 added")
 
     postgres = find_server_process(dev.home)
@@ -175,7 +175,7 @@ def test_each_killed_program_is_started_again_and_said(dev: Dev):
     psutil.Process(postgres).kill()
     dev.wait_for_line("the embedded Postgres had ended; it was started again")
     dev.wait_for(lambda: dev.answers(dev.api, "/readyz"), "the service is ready")
-    # The first request to it since then.
+    # The first request to the service after that.
     assert dev.answers(dev.ui, "/"), dev.log.read_text()
 
     killed = {}
@@ -235,12 +235,12 @@ def test_program_that_does_not_stay_up_ends_dev_with_its_last_lines(
     tmp_path: Path,
 ):
     child = Program("broken", [sys.executable, "-c", "raise SystemExit('no such thing')"])
-    said: list[str] = []
-    with ProcessGroup(dict(os.environ), tmp_path / "logs", said.append) as group:
+    shown: list[str] = []
+    with ProcessGroup(dict(os.environ), tmp_path / "logs", shown.append) as group:
         group.start(child)
         with pytest.raises(ProcessError, match=r"broken does not stay up.*5 times.*\n.*such thing"):
             group.watch_until_stopped()
-    assert sum("started again" in line for line in said) == MAX_ENDS - 1
+    assert sum("started again" in line for line in shown) == MAX_ENDS - 1
 
 
 def test_equal_ports_are_refused_at_once(tmp_path: Path):

@@ -1,4 +1,4 @@
-"""The command line from a folder to hits, as a user or a script would drive it."""
+"""The commands from a folder to hits, as a user or a script runs them."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_sync_search_and_the_reports_keep_the_contract(home: Home):
     assert again["sources"]["facts"]["unchanged"] == 1
 
 
-def test_source_that_is_away_fails_alone_and_removes_nothing(home: Home):
+def test_unreachable_source_does_not_fail_the_others_and_removes_nothing(home: Home):
     home.read("sync")
     (home.folder / "facts.jsonl").rename(home.folder / "elsewhere.jsonl")
     report = home.read("sync", status=1)
@@ -139,7 +139,7 @@ def test_killed_sync_ends_in_the_index_of_an_undisturbed_one(home: Home, make_da
     home.environment["RAGLINE_DATABASE_URL"] = make_database_url()
     undisturbed = count_made(home.read("sync"))
     assert after_kill == home.export()
-    # What the killed run committed is kept; only the batch in flight was made twice.
+    # The killed run's commits are stored; only the batch that it was computing was made twice.
     assert FIRST_BATCH <= kept < undisturbed
     assert made == undisturbed - kept
 

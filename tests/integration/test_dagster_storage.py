@@ -1,4 +1,4 @@
-"""Dagster's storage keeps its connections, and outlives the loss of them."""
+"""Dagster's storage reuses its connections and replaces lost ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`ragline dev`'s programs outlive a full disk: a small file system that the test fills."""
+"""The programs of `ragline dev` survive a full disk: a small file system that the test fills."""
 
 from __future__ import annotations
 
@@ -74,12 +74,12 @@ def watch_until(group: ProcessGroup, condition: Callable[[], bool]) -> None:
         group.watch(0.1)
 
 
-def test_programs_outlive_a_full_disk(disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_programs_survive_a_full_disk(disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(processes, "MAX_RESTART_DELAY_S", 0.2)
-    said: list[str] = []
+    shown: list[str] = []
     needed = disk / "needed"
-    ends = lambda: sum("needy ended" in line for line in said)  # noqa: E731
-    with ProcessGroup(dict(os.environ), disk / "logs", said.append) as group:
+    ends = lambda: sum("needy ended" in line for line in shown)  # noqa: E731
+    with ProcessGroup(dict(os.environ), disk / "logs", shown.append) as group:
         group.start(Program("chatty", [sys.executable, "-c", CHATTY]))
         log = disk / "logs" / "chatty.log"
         watch_until(group, log.exists)
@@ -87,22 +87,22 @@ def test_programs_outlive_a_full_disk(disk: Path, monkeypatch: pytest.MonkeyPatc
         group.start(Program("needy", [sys.executable, "-c", NEEDY, str(needed)]))
         # More often than a program may end for another reason.
         watch_until(group, lambda: ends() > MAX_ENDS + 1)
-        full = [line for line in said if "is full" in line]
+        full = [line for line in shown if "is full" in line]
         assert len(full) == 1
         assert f"mounted at {disk}" in full[0]
         size = log.stat().st_size
         ballast.unlink()
-        watch_until(group, lambda: any("has free space again" in line for line in said))
+        watch_until(group, lambda: any("has free space again" in line for line in shown))
         watch_until(group, lambda: log.stat().st_size > size)
         watch_until(group, lambda: needed.exists() and needed.stat().st_size > 0)
         before = ends()
         group.watch(1)
         assert ends() == before
-        assert sum("is full" in line for line in said) == 1
+        assert sum("is full" in line for line in shown) == 1
 
 
-def test_poll_that_meets_a_full_disk_ends_nothing(disk: Path) -> None:
-    said: list[str] = []
+def test_poll_that_cannot_write_to_a_full_disk_does_not_end_dev(disk: Path) -> None:
+    shown: list[str] = []
     calls = iter(range(3))
 
     def poll() -> None:
@@ -110,18 +110,18 @@ def test_poll_that_meets_a_full_disk_ends_nothing(disk: Path) -> None:
             raise KeyboardInterrupt
         (disk / "file").write_bytes(b"0" * 65_536)
 
-    with ProcessGroup(dict(os.environ), disk / "logs", said.append) as group:
+    with ProcessGroup(dict(os.environ), disk / "logs", shown.append) as group:
         fill(disk)
         with pytest.raises(KeyboardInterrupt):
             group.watch_until_stopped(poll)
-    assert sum("is full" in line for line in said) == 1
+    assert sum("is full" in line for line in shown) == 1
 
 
 def test_disk_without_room_for_a_log_of_postgres_is_full(disk: Path) -> None:
-    said: list[str] = []
-    watch = DiskWatch(disk, said.append)
+    shown: list[str] = []
+    watch = DiskWatch(disk, shown.append)
     assert not watch.check()
     (disk / "ballast").write_bytes(b"0" * 50 * 1024**2)
     assert watch.check_by_writing()
     assert watch.explains_end()
-    assert len(said) == 1
+    assert len(shown) == 1

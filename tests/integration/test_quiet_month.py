@@ -59,7 +59,7 @@ alter table ragline.sync_proofs alter column proven_at set default fake.clock_ti
 
 
 class FakeClock:
-    """The real time and a lead, in Python and in the database."""
+    """A clock ahead of the real time by `ahead`, in Python and in the database."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -76,7 +76,7 @@ class FakeClock:
 
 @pytest.fixture
 def ahead_database(database_url: str) -> Iterator[Database]:
-    """A database whose time runs ahead."""
+    """A database whose clock is ahead."""
     plain = connect_database(database_url)
     with plain.begin() as connection:
         connection.exec_driver_sql(CLOCK)
@@ -88,7 +88,7 @@ def ahead_database(database_url: str) -> Iterator[Database]:
 
 
 class SiteSource(TreeSource):
-    """A site, whose probe sees no change."""
+    """A site whose probe finds no change."""
 
     def probe(self) -> str:
         return "the same"
@@ -96,7 +96,7 @@ class SiteSource(TreeSource):
 
 @dataclass
 class Watched:
-    """A source, the cursor of its sensor, and the runs that the sensor asks for."""
+    """A source, the cursor of its sensor, and the runs that the sensor requests."""
 
     name: str
     database: Database
@@ -125,7 +125,7 @@ class Watched:
         return run_context
 
     def probe(self) -> None:
-        """One tick of the sensor, and the run that it asks for."""
+        """One tick of the sensor, and the run that it requests."""
         self.counts["probes"] += 1
         run_context = self.open("probe")
         (settings,) = run_context.configuration.sources
@@ -162,7 +162,7 @@ class Watched:
         )
 
     def pass_time(self) -> None:
-        """Between two stages: time, and now and then something else."""
+        """The time between two stages, and sometimes another event."""
         self.clock.advance(timedelta(seconds=self.chance.uniform(1, STAGE_S)))
         if self.chance.random() < 0.15:
             self.counts["changes in the middle of a run"] += 1
@@ -172,7 +172,7 @@ class Watched:
             self.prove()
 
     def prove(self) -> None:
-        """The hourly proof, or a person's."""
+        """The hourly proof, or one of the command line."""
         with self.open("proof") as run_context:
             prove_source(run_context, self.name)
         self.counts["proofs"] += 1
@@ -189,7 +189,7 @@ class Watched:
         if 0.2 <= what < 0.3 and len(names) < DOCUMENTS + 6:
             name = f"new-{self.counts['changes']}.md"
         elif what < 0.4 and len(names) > DOCUMENTS - 3:
-            # An old file is moved here: its time says nothing.
+            # An old file is moved here: its time is not the time of the change.
             moved = self.tree.documents.pop(name)
             moved.changed_at = datetime(2020, 1, 1, tzinfo=UTC)
             self.tree.documents[f"moved-{self.counts['changes']}.md"] = moved
@@ -203,13 +203,13 @@ class Watched:
             self.tree.documents[name].error = ParserTimeoutError("slow")
 
     def heal(self) -> None:
-        """What fails once works at its next attempt."""
+        """A document that failed once can be read at its next attempt."""
         for document in self.tree.documents.values():
             if isinstance(document.error, ParserTimeoutError):
                 document.error = None
 
     def finish(self) -> None:
-        """The last changes are synced, and nothing is left to say."""
+        """Sync the last changes; no work and no alarm remains."""
         with self.open("last") as run_context:
             for stage in (sync_documents, build_chunks, embed_chunks, apply_entries):
                 stage(run_context, self.name)
@@ -222,7 +222,7 @@ def is_working_hour(at: datetime) -> bool:
 
 
 def check_quiet(database: Database, clock: FakeClock, counts: Counter[str]) -> None:
-    """No alarm anywhere, and no failed check: both say the same as the API."""
+    """No alarm and no failed check; both agree with the API."""
     counts["looks"] += 1
     status = read_status(database, configured={"wiki", "site"}, now=clock.now())
     alarms = [a.text for one in (*status.sources, *status.collections) for a in one.alarm_details]
@@ -237,14 +237,14 @@ def check_quiet(database: Database, clock: FakeClock, counts: Counter[str]) -> N
 
 
 def begin_on_sunday(clock: FakeClock) -> None:
-    """The evening of a Sunday to come."""
+    """The evening of the next Sunday."""
     real = datetime.now(UTC)
     sunday = real + timedelta(days=(6 - real.weekday()) % 7 + 7)
     clock.advance(sunday.replace(hour=19, minute=0, second=0) - real)
 
 
 def pass_hour(sources: list[Watched], clock: FakeClock, counts: Counter[str]) -> None:
-    """An hour: the schedules at its begin, then changes now and then, and probes."""
+    """One hour: the schedules at its start, then some changes, and probes."""
     hour = clock.now().hour
     for source in sources:
         # A listing that is expensive is proven once a day.
@@ -284,6 +284,6 @@ def test_month_without_trouble_raises_no_alarm(ahead_database, tmp_path):
     assert counts["changes in the middle of a run"] > 0
     assert counts["proofs during a run"] > 0
     assert counts["documents that fail once"] > 0
-    # What it ended with is what the sources have.
+    # The index contains the same as the sources.
     for source in sources:
         source.finish()

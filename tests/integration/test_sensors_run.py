@@ -48,7 +48,7 @@ from ragline.progress import Advance, SilentProgress
 from ragline.status import SourceStatus, read_status
 from ragline.storage.database import Database
 
-# Great Expectations, which each sync runs, imports what Python has deprecated, and has advice.
+# Each sync runs Great Expectations, which imports deprecated modules and warns about SQL sources.
 pytestmark = [
     pytest.mark.filterwarnings("ignore:module 'sre_"),
     pytest.mark.filterwarnings("ignore:You are using a generic SQLDatasource"),
@@ -67,7 +67,7 @@ CHECK_OF_REACH = AssetCheckKey(DOCUMENTS, REACHABLE)
 
 
 class Interruption(SilentProgress):
-    """Shows nothing, and does something when a stage of the given name begins."""
+    """A progress without output that calls `act` when the stage `stage_name` begins."""
 
     def __init__(self) -> None:
         self.stage_name = ""
@@ -94,7 +94,7 @@ class Station:
     cursors: dict[str, str | None] = field(default_factory=dict)
 
     def tick(self, name: str = "note_files_changes") -> SensorExecutionData:
-        """Evaluate a sensor as the daemon does, and keep its events and its cursor."""
+        """Evaluate a sensor as the daemon does; store its events and its cursor."""
         context = build_sensor_context(
             instance=self.instance, cursor=self.cursors.get(name), definitions=self.definitions
         )
@@ -107,7 +107,7 @@ class Station:
     def sync(self, *stages: str) -> ExecuteInProcessResult:
         """The source's job with only the assets' own checks, which takes a third of the time.
 
-        Some stages, when they are named.
+        With `stages`, only those of the source.
         """
         keys = set(list_keys(self.configuration, [SOURCE]))
         if stages:
@@ -117,11 +117,11 @@ class Station:
         return self._run("sync_note_files", keys, checks)
 
     def sync_in_full(self) -> ExecuteInProcessResult:
-        """The run that the sensor asks for."""
+        """The run that the sensor requests."""
         return self._run("sync_note_files", None, None)
 
     def prove(self, request: RunRequest) -> ExecuteInProcessResult:
-        """The run that the schedule of the proofs asks for."""
+        """The run that the schedule of the proofs requests."""
         assert request.asset_selection is not None
         assert request.asset_check_keys is not None
         return self._run(PROOF_JOB, set(request.asset_selection), set(request.asset_check_keys))
@@ -129,7 +129,7 @@ class Station:
     def _run(
         self, job: str, assets: set[AssetKey] | None, checks: set[AssetCheckKey] | None
     ) -> ExecuteInProcessResult:
-        """A run as a run's process makes it of the request: the job, cut down to a selection."""
+        """Run a subset of a job, as the process of a requested run does."""
         chosen = self.definitions.resolve_job_def(job).get_subset(
             asset_selection=assets, asset_check_selection=checks
         )
@@ -154,10 +154,10 @@ class Station:
         with self.database.begin() as connection:
             assert connection.execute(text(statement)).rowcount > 0
 
-    def go_away(self) -> None:
+    def make_unreachable(self) -> None:
         self.notes.rename(self.notes.with_name("elsewhere"))
 
-    def come_back(self) -> None:
+    def make_reachable(self) -> None:
         self.notes.with_name("elsewhere").rename(self.notes)
 
 
@@ -201,7 +201,7 @@ def run_keys(data: SensorExecutionData) -> list[str | None]:
     return [request.run_key for request in data.run_requests or []]
 
 
-def test_first_tick_asks_for_a_run_and_waits_for_it(station: Station):
+def test_first_tick_requests_a_run_and_the_second_none(station: Station):
     first = station.tick()
     assert run_keys(first) == ["1"]
     assert station.sync_in_full().success
@@ -220,12 +220,12 @@ def test_renamed_assets_cost_one_run_and_raise_no_alarm(station: Station):
     assert station.tick().skip_message == "nothing changed"
 
 
-def test_run_of_a_tick_is_known_by_its_source(station: Station):
+def test_run_of_a_tick_has_the_tag_of_its_source(station: Station):
     run = station.sync().dagster_run
     assert run.tags["ragline/source"] == SOURCE
 
 
-def test_quiet_tick_moves_the_proof_of_freshness_on(station: Station):
+def test_tick_without_a_change_renews_the_proof_of_freshness(station: Station):
     station.sync()
     before = station.status.proven_at
     asked_at = datetime.now(UTC)
@@ -236,7 +236,7 @@ def test_quiet_tick_moves_the_proof_of_freshness_on(station: Station):
     assert before < asked_at < after
 
 
-def test_tick_that_finds_a_change_does_not_move_the_proof_on(station: Station):
+def test_tick_that_finds_a_change_does_not_renew_the_proof(station: Station):
     station.sync()
     before = station.status.proven_at
     (station.notes / "tea.md").write_text("Tea is picked by machines.\n", "utf-8")
@@ -244,7 +244,7 @@ def test_tick_that_finds_a_change_does_not_move_the_proof_on(station: Station):
     assert station.status.proven_at == before
 
 
-def test_each_change_asks_for_a_run_under_a_new_key(station: Station):
+def test_each_change_requests_a_run_with_a_new_key(station: Station):
     keys = run_keys(station.tick())
     station.sync()
     for number in range(2):
@@ -255,12 +255,12 @@ def test_each_change_asks_for_a_run_under_a_new_key(station: Station):
     assert station.tick().skip_message == "nothing changed"
 
 
-def test_file_that_comes_and_goes_while_its_sync_runs_is_noticed(station: Station):
+def test_file_that_appears_and_disappears_during_its_sync_is_noticed(station: Station):
     station.sync()
     guest = station.notes / "guest.md"
     guest.write_text("# Guest\n\nA guest stays for a night.\n", "utf-8")
     assert run_keys(station.tick())
-    # Every probe from here on says what it said before the guest came.
+    # From here on, every probe returns the same as before the file appeared.
     station.interruption.stage_name = f"{SOURCE}: embed"
     station.interruption.act = guest.unlink
     assert station.sync().success
@@ -272,7 +272,7 @@ def test_file_that_comes_and_goes_while_its_sync_runs_is_noticed(station: Statio
     assert station.tick().skip_message == "nothing changed"
 
 
-def test_sensor_waits_for_a_sync_that_a_person_runs(station: Station):
+def test_sensor_waits_for_a_sync_of_the_command_line(station: Station):
     lock = SourceLock(station.database, SOURCE, "by hand")
     try:
         waiting = station.tick()
@@ -282,10 +282,10 @@ def test_sensor_waits_for_a_sync_that_a_person_runs(station: Station):
     assert run_keys(station.tick())
 
 
-def test_source_that_is_away_fails_its_check_once_and_starts_nothing(station: Station):
+def test_unreachable_source_fails_its_check_once_and_starts_no_run(station: Station):
     station.sync()
     proven_at = station.status.proven_at
-    station.go_away()
+    station.make_unreachable()
     first, *later = [station.tick() for _ in range(3)]
     assert events(first) == [(REACHABLE, False, AssetCheckSeverity.ERROR)]
     assert [events(tick) for tick in later] == [[], []]
@@ -297,11 +297,11 @@ def test_source_that_is_away_fails_its_check_once_and_starts_nothing(station: St
     assert any("cannot be reached" in alarm for alarm in station.status.alarms)
 
 
-def test_source_that_is_back_passes_its_check_once(station: Station):
+def test_source_that_answers_again_passes_its_check_once(station: Station):
     station.sync()
-    station.go_away()
+    station.make_unreachable()
     station.tick()
-    station.come_back()
+    station.make_reachable()
     back, later = station.tick(), station.tick()
     assert events(back) == [(REACHABLE, True, AssetCheckSeverity.ERROR)]
     assert events(later) == []
@@ -310,29 +310,29 @@ def test_source_that_is_back_passes_its_check_once(station: Station):
     assert station.status.alarms == []
 
 
-def test_change_made_while_the_source_was_away_is_noticed_with_its_return(station: Station):
+def test_change_in_an_unreachable_source_is_noticed_when_it_answers_again(station: Station):
     station.sync()
-    station.go_away()
+    station.make_unreachable()
     station.tick()
-    station.come_back()
+    station.make_reachable()
     (station.notes / "tea.md").unlink()
     back = station.tick()
     assert events(back) == [(REACHABLE, True, AssetCheckSeverity.ERROR)]
     assert run_keys(back)
 
 
-def test_source_that_was_never_there_is_an_alarm_before_its_first_sync(station: Station):
-    station.go_away()
+def test_source_that_never_answered_raises_an_alarm_before_its_first_sync(station: Station):
+    station.make_unreachable()
     assert events(station.tick()) == [(REACHABLE, False, AssetCheckSeverity.ERROR)]
     assert station.status.listed_at is None
     assert station.status.unreachable_since is not None
 
 
-def test_run_that_meets_an_absent_source_fails_its_check_and_removes_nothing(station: Station):
+def test_run_with_an_unreachable_source_fails_its_check_and_removes_nothing(station: Station):
     station.sync()
-    station.go_away()
+    station.make_unreachable()
     run = station.sync()
-    # Skipped is not failed: nothing of the run is red but this check.
+    # Skipped is not failed: only this check of the run is red.
     assert run.success
     assert run.get_asset_materialization_events() == []
     checks = {one.asset_check_key: one for one in run.get_asset_check_evaluations()}
@@ -341,17 +341,17 @@ def test_run_that_meets_an_absent_source_fails_its_check_and_removes_nothing(sta
     assert "no such folder" in str(check.metadata["error"].value)
     assert not station.shown(CHECK_OF_REACH).passed
     assert station.status.documents["ready"] == 2
-    # The run has told it already; the sensor has nothing to add until the source is back.
+    # The run has reported it; the sensor reports nothing until the source answers again.
     assert events(station.tick()) == []
-    station.come_back()
+    station.make_reachable()
     back = station.tick()
     assert events(back) == [(REACHABLE, True, AssetCheckSeverity.ERROR)]
     assert "its last sync failed; the next attempt is in" in str(back.skip_message)
 
 
-def test_sync_by_hand_reports_an_absent_source_as_a_step_and_as_a_check(station: Station):
+def test_sync_command_reports_an_unreachable_source_as_a_step_and_as_a_check(station: Station):
     station.sync()
-    station.go_away()
+    station.make_unreachable()
     outcome = run_sync(station.configuration, station.database, [SOURCE], SilentProgress())
     assert not outcome.ok
     assert [step.step for step in outcome.failed_steps] == ["note_files_documents"]
@@ -364,7 +364,7 @@ def test_sync_by_hand_reports_an_absent_source_as_a_step_and_as_a_check(station:
     assert station.status.documents["ready"] == 2
 
 
-def test_retry_that_is_due_asks_for_a_run(station: Station):
+def test_due_retry_requests_a_run(station: Station):
     station.sync()
     station.execute(
         "update ragline.documents set state = 'failed', error_name = 'ParserTimeoutError', "
@@ -383,7 +383,7 @@ def test_retry_that_is_due_asks_for_a_run(station: Station):
     assert station.tick().skip_message == "nothing changed"
 
 
-def test_clocks_say_nothing_while_they_are_kept(station: Station):
+def test_clocks_in_time_are_not_reported(station: Station):
     station.sync()
     tick = station.tick("clocks")
     assert (tick.skip_message, events(tick), tick.run_requests) == ("0 alarms", [], [])
@@ -424,7 +424,7 @@ def test_clocks_name_held_removals_once(station: Station):
     shutil.rmtree(station.notes)
     station.notes.mkdir()
     station.sync("documents")
-    # The run has shown it; the sensor has nothing to add.
+    # The run has reported it; the sensor reports nothing.
     first, second = station.tick("clocks"), station.tick("clocks")
     assert events(first) == events(second) == []
     assert not station.shown(AssetCheckKey(DOCUMENTS, PLAUSIBLE)).passed
@@ -471,7 +471,7 @@ def test_hourly_proof_names_what_differs_and_the_sensor_has_it_repaired(station:
     assert prove(station).get_asset_check_evaluations()[0].passed
 
 
-def test_nightly_collection_reports_what_it_deleted(station: Station):
+def test_nightly_deletion_reports_what_it_deleted(station: Station):
     station.sync()
     (station.notes / "tea.md").unlink()
     station.sync()
@@ -493,11 +493,11 @@ def test_nightly_collection_reports_what_it_deleted(station: Station):
     assert station.status.documents["removed"] == 0
 
 
-# What two notes of a line each break, as a warning.
+# The warnings that two notes of one line each cause.
 UNSURE = {"note_files_documents:language_is_known", "note_files_chunks:chunks_are_rarely_tiny"}
 
 
-def test_another_content_of_the_configuration_file_starts_one_sync(station: Station):
+def test_changed_configuration_file_starts_one_sync(station: Station):
     station.sync()
     assert "nothing changed" in str(station.tick().skip_message)
     path = station.configuration.path
@@ -518,7 +518,7 @@ def read_red(station: Station) -> set[str]:
         if isinstance(found, AssetCheckEvaluation):
             is_red = not found.passed
         else:
-            # Planned by a run and never evaluated: red where that run failed.
+            # Planned by a run and not evaluated: red if that run failed.
             is_red = run is not None and not run.is_success
         if is_red:
             red.add(f"{key.asset_key.to_user_string()}:{key.name}")
@@ -532,21 +532,21 @@ def read_red(station: Station) -> set[str]:
     return red - UNSURE
 
 
-def test_absent_source_leaves_one_check_red_and_its_return_none(station: Station):
+def test_unreachable_source_leaves_one_check_red_until_it_answers_again(station: Station):
     run_sync(station.configuration, station.database, [SOURCE], SilentProgress())
     assert read_red(station) == set()
-    station.go_away()
+    station.make_unreachable()
     assert not run_sync(station.configuration, station.database, [SOURCE], SilentProgress()).ok
     assert read_red(station) == {f"note_files_documents:{REACHABLE}"}
     station.tick()
-    station.come_back()
+    station.make_reachable()
     station.tick()
     assert read_red(station) == set()
     station.tick("clocks")
     assert read_red(station) == set()
 
 
-def test_source_that_answers_and_cannot_be_listed_stays_unreachable(station: Station):
+def test_source_whose_listing_fails_stays_unreachable_though_its_probe_succeeds(station: Station):
     station.sync()
     station.execute(
         "insert into ragline.source_syncs (run_id, source_id, error) "
@@ -567,7 +567,7 @@ def test_source_that_answers_and_cannot_be_listed_stays_unreachable(station: Sta
     assert station.tick().skip_message == "nothing changed"
 
 
-def test_killed_run_is_repeated_however_it_was_started(station: Station):
+def test_killed_run_is_repeated_by_the_sensor(station: Station):
     station.sync()
     station.execute(
         "insert into ragline.source_syncs (run_id, source_id, started_at) "
@@ -604,7 +604,7 @@ def test_first_sync_shows_each_document_as_indexed_or_ready(station: Station):
     assert states == {"indexed, ready once published": 2}
 
 
-def test_clocks_turn_the_full_proof_green_when_the_next_sync_has_repaired_it(station: Station):
+def test_full_proof_is_green_after_the_next_sync_has_repaired_the_difference(station: Station):
     station.sync_in_full()
     station.execute("delete from ragline.entries_1 where document_id = 'tea.md'")
     prove(station)
@@ -617,7 +617,7 @@ def test_clocks_turn_the_full_proof_green_when_the_next_sync_has_repaired_it(sta
     assert read_red(station) == set()
 
 
-def test_failed_run_leaves_its_reason_for_the_alarm_and_a_run_makes_up_for_it(station: Station):
+def test_failed_run_stores_its_reason_for_the_alarm_and_is_repeated(station: Station):
     station.sync()
     (station.notes / "late.md").write_text("# Late\n\nIt is late.\n", "utf-8")
 
@@ -637,7 +637,7 @@ def test_failed_run_leaves_its_reason_for_the_alarm_and_a_run_makes_up_for_it(st
     ).for_run_failure()
     station.definitions.resolve_sensor_def("failed_runs")(context)
     assert "No space left on device" in str(station.status.last_error)
-    # One failed run is no alarm yet; it is repeated within seconds.
+    # One failed run raises no alarm; it is repeated within seconds.
     assert station.status.alarms == []
     station.interruption.act = lambda: None
     station.execute(

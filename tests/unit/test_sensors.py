@@ -1,4 +1,4 @@
-"""When a source's sensor starts a sync: on a change, before the clock runs out, after a failure."""
+"""When a change sensor starts a sync: on a change, before a clock ends, after a failure."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def settings(uri: str, clock: timedelta) -> FilesSettings:
     )  # fmt: skip
 
 
-def test_first_look_starts_a_sync():
+def test_first_probe_starts_a_sync():
     assert judge(SensorCursor(), "a", LastSync(), PendingWork()) == SensorCursor(1)
 
 
@@ -67,17 +67,17 @@ def test_work_that_no_probe_shows_starts_a_sync(work):
     assert judge(ASKED, "a", FRESH, work) == SensorCursor(5)
 
 
-def test_quiet_source_is_synced_before_its_clock_runs_out():
+def test_quiet_source_is_synced_before_its_clock_ends():
     quiet = LastSync(ended_at=NOW - 481, entries_made_at=NOW - 481)
     assert judge(ASKED, "a", quiet) == SensorCursor(5)
 
 
-def test_change_waits_for_the_sync_that_is_under_way():
+def test_change_waits_for_the_running_sync():
     running = LastSync(is_unfinished=True, entries_made_at=NOW - 5)
     assert isinstance(judge(ASKED, "b", running, PendingWork("a", due_retries=3)), str)
 
 
-def test_change_waits_for_a_sync_that_a_person_runs():
+def test_change_waits_for_a_sync_of_the_command_line():
     assert "running" in str(judge(ASKED, "b", FRESH, PendingWork("a", is_locked=True)))
 
 
@@ -89,14 +89,14 @@ def test_failed_sync_is_tried_again_under_another_key():
     assert again.run_key != ASKED.run_key
 
 
-def test_attempts_wait_longer_and_longer():
+def test_each_attempt_waits_longer():
     failed = LastSync(has_failed=True, ended_at=NOW - 11, entries_made_at=NOW - 100)
     tried_twice = SensorCursor(6, attempts=2)
     assert "next attempt is in 29 s" in str(judge(tried_twice, "b", failed))
     assert retry_delay_s(40) == MAX_RETRY_DELAY_S
 
 
-def test_change_does_not_wait_for_the_repair_of_what_the_collection_lacks():
+def test_change_does_not_wait_until_a_fault_of_the_collection_is_fixed():
     """The run listed the source and made its entries; only publishing failed."""
     failed = LastSync(
         has_failed=True, started_at=NOW - 20, ended_at=NOW - 11, entries_made_at=NOW - 12
@@ -110,14 +110,14 @@ def test_change_does_not_wait_for_the_repair_of_what_the_collection_lacks():
     assert "next attempt" in str(judge(tried_often, "b", failed, unlisted))
 
 
-def test_run_that_only_the_collection_kept_from_ending_is_not_repeated_soon():
+def test_run_that_failed_only_for_its_collection_is_repeated_later():
     served = LastSync(
         has_failed=True, started_at=NOW - 20, ended_at=NOW - 11, entries_made_at=NOW - 12
     )
     assert "next attempt is in 69 s" in str(judge(SensorCursor(6), "a", served))
 
 
-def test_another_content_of_the_configuration_starts_a_sync_at_once():
+def test_changed_configuration_starts_a_sync_at_once():
     failed = LastSync(has_failed=True, ended_at=NOW - 1, entries_made_at=NOW - 100)
     remembered = SensorCursor(6, attempts=9, settings="old")
 
@@ -128,13 +128,13 @@ def test_another_content_of_the_configuration_starts_a_sync_at_once():
         assert decide_with(remembered, last, "new") == SensorCursor(7, settings="new")
     running = LastSync(is_unfinished=True)
     assert "running" in str(decide_with(remembered, running, "new"))
-    # Nothing to compare with, an unreadable file, or the same content: no reason for a run.
+    # No stored hash, an unreadable file, and an unchanged file start no run.
     assert decide_with(SensorCursor(6), FRESH, "new") == "nothing changed"
     assert decide_with(remembered, FRESH, None) == "nothing changed"
     assert decide_with(remembered, FRESH, "old") == "nothing changed"
 
 
-def test_success_forgets_the_attempts():
+def test_success_resets_the_attempts():
     assert judge(SensorCursor(6, attempts=2), "b", FRESH) == SensorCursor(7, 0)
 
 
@@ -145,15 +145,15 @@ def test_proof_comes_before_the_clock_of_a_minute_or_more(seconds):
     assert due < max(seconds, 31)
 
 
-def test_local_source_is_looked_at_as_often_as_possible(tmp_path: Path):
+def test_local_source_is_probed_as_often_as_possible(tmp_path: Path):
     assert probe_interval_s(settings(str(tmp_path), timedelta(days=1))) == 4
 
 
 @pytest.mark.parametrize(("seconds", "expected"), [(15, 4), (200, 10), (600, 30), (86_400, 600)])
-def test_remote_source_is_probed_as_its_clock_demands(seconds, expected):
+def test_interval_of_a_remote_source_follows_its_clock(seconds, expected):
     assert probe_interval_s(settings("s3://bucket", timedelta(seconds=seconds))) == expected
 
 
-def test_memory_survives_in_a_cursor():
+def test_cursor_is_read_back_as_it_was_written():
     assert SensorCursor.read(ASKED.write()) == ASKED
     assert SensorCursor.read(None) == SensorCursor()
