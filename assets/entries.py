@@ -13,6 +13,7 @@ from dagster import (
 )
 
 from assets.keys import OWNERS, source_key, to_dagster_name
+from ragline.durations import format_duration
 from ragline.lifecycle.entries import apply_entries
 from ragline.lifecycle.run_context import RunContext
 from ragline.sources.settings import SourceSettings
@@ -39,7 +40,7 @@ def build_entries(settings: SourceSettings) -> AssetsDefinition:
             f"The index entries of `{settings.name}`: one row for each chunk, with its text, "
             "vector, term weights and receipt keys. A run replaces all entries of a changed "
             "document in one transaction and deletes the entries of removed documents. Changes "
-            f"must be visible within {settings.visible_within}."
+            f"must be visible within {format_duration(settings.visible_within.total_seconds())}."
         ),
     )
     def entries(run_context: ResourceParam[RunContext]) -> MaterializeResult[None]:

@@ -20,6 +20,7 @@ from assets.keys import source_key, to_dagster_name
 from assets.metadata import make_table
 from assets.plots import plot_histogram
 from ragline.alarms import ERROR_FACTOR
+from ragline.durations import format_duration
 from ragline.lifecycle.invariants import INVARIANTS
 from ragline.lifecycle.run_context import RunContext
 from ragline.lifecycle.sync_proof import SyncProof, prove_source
@@ -127,6 +128,8 @@ def full_proof_key(source: str) -> AssetCheckKey:
 
 def build_clock_checks(settings: SourceSettings) -> AssetChecksDefinition:
     """The checks of a source's two clocks and of its syncs."""
+    visible_within = format_duration(settings.visible_within.total_seconds())
+    forgotten_within = format_duration(settings.forgotten_within.total_seconds())
     key = source_key(settings.name, "entries")
     specs = [
         AssetCheckSpec(
@@ -134,7 +137,7 @@ def build_clock_checks(settings: SourceSettings) -> AssetChecksDefinition:
             asset=key,
             description=(
                 f"No change in `{settings.name}` has waited longer than "
-                f"{settings.visible_within} to become visible. The metadata shows how long recent "
+                f"{visible_within} to become visible. The metadata shows how long recent "
                 "changes took."
             ),
         ),
@@ -143,7 +146,7 @@ def build_clock_checks(settings: SourceSettings) -> AssetChecksDefinition:
             asset=key,
             description=(
                 f"No removal in `{settings.name}` has waited longer than "
-                f"{settings.forgotten_within} to be forgotten. The metadata shows how long recent "
+                f"{forgotten_within} to be forgotten. The metadata shows how long recent "
                 "removals took."
             ),
         ),
