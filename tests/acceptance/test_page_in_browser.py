@@ -63,7 +63,7 @@ def url(tmp_path_factory: pytest.TempPathFactory, model_cache: Path) -> Iterator
     home.run("sync")
     process = home.start("serve", "--port", "0")
     assert process.stderr is not None
-    # A log that nobody reads would stop the service when the pipe is full.
+    # If the log is not read, the service stops when the pipe is full.
     reader = Thread(target=process.stderr.read)
     try:
         found = re.search(r"http://127\.0\.0\.1:\d+", process.stderr.readline())

@@ -1,4 +1,4 @@
-"""One line a request, in JSON, without what was asked."""
+"""The access log has one line of JSON per request, without the query."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_each_request_has_its_own_id(client: TestClient) -> None:
     assert len(ids) == 3
 
 
-def test_line_is_one_line_whatever_the_path_holds(
+def test_any_path_is_logged_in_one_line(
     client: TestClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.INFO):
@@ -72,7 +72,7 @@ def test_line_is_one_line_whatever_the_path_holds(
     assert len(json.loads(line)["path"]) == 200
 
 
-def test_traceback_stays_within_its_line() -> None:
+def test_traceback_is_part_of_its_line() -> None:
     error = ValueError("broken")
     info = (ValueError, error, error.__traceback__)
     record = logging.LogRecord("x", logging.ERROR, __file__, 1, "request failed", (), info)

@@ -1,4 +1,4 @@
-"""The limit on a request's bytes, with declared and undeclared lengths."""
+"""The limit on the size of a body, with and without a declared length."""
 
 from __future__ import annotations
 

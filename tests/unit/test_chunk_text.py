@@ -1,4 +1,4 @@
-"""Texts of chunks on the page: rendered, marked, bounded, and never markup of their own."""
+"""Texts of chunks on the page: rendered, highlighted, limited in length, and escaped."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ALLOWED_ATTRIBUTES = frozenset(["class", "href", "rel", "start", "tabindex", "ty
 
 
 def show(text: str, media_type: str | None, *words: str, **options: object) -> Markup:
-    """A text with the first place of each word marked."""
+    """A text with a highlight at the first position of each word."""
     places = sorted((text.index(word), len(word)) for word in words)
     highlights = [Highlight(start, start + length) for start, length in places]
     shown = render_text(text, media_type, highlights=highlights, **options)  # type: ignore[arg-type]
@@ -34,7 +34,7 @@ def show(text: str, media_type: str | None, *words: str, **options: object) -> M
 
 
 def check_safe(shown: str) -> None:
-    """There are the elements of the renderers and no others, and links lead to the web or mail."""
+    """There are only elements of the renderers, and links lead to web or mail addresses."""
     tree = html.fromstring(f"<section>{shown}</section>")
     for element in tree.iterdescendants():
         assert element.tag in ALLOWED_TAGS, shown
@@ -54,7 +54,7 @@ def marked_in(shown: str) -> list[str]:
 
 
 def outline(shown: str) -> str:
-    """The elements without what styles them, and without those that only group."""
+    """The elements without attributes for style, and without elements that only group."""
     plain = re.sub(r' (?:class|rel|tabindex)="[^"]*"|</?(?:div|thead|tbody)[^>]*>', "", shown)
     return re.sub(r"\n(?=</?t)", "", plain)
 
@@ -125,24 +125,24 @@ def test_markdown_is_rendered(text: str, expected: str) -> None:
 @pytest.mark.parametrize(
     "address", ["javascript:alert(1)", "data:text/html,x", "//evil.example/a", "file:///etc/passwd"]
 )
-def test_links_lead_to_the_web_alone(media_type: str | None, address: str) -> None:
+def test_links_lead_only_to_the_web(media_type: str | None, address: str) -> None:
     shown = show(f"[a]({address}) `b <{address}>`_ <{address}> {address}", media_type)
     assert "href" not in shown
     check_safe(shown)
 
 
-def test_rows_of_a_sheet_are_a_table() -> None:
+def test_rows_of_a_spreadsheet_are_a_table() -> None:
     shown = show("Staff\nName | Age\nAnn | 44\nBob |  | x", MEDIA_TYPES["xlsx"])
     assert "<th>Name</th><th>Age</th><th></th>" in shown
     assert "<tr><td>Bob</td><td></td><td>x</td></tr>" in shown
     assert "|" not in words_of(shown)
 
 
-def test_sentence_with_a_bar_stays_a_sentence() -> None:
+def test_sentence_with_a_separator_is_a_sentence() -> None:
     assert show("Either this | or that.", None) == '<p class="lines">Either this | or that.</p>'
 
 
-def test_heading_that_the_path_repeats_is_left_out() -> None:
+def test_heading_that_the_path_repeats_is_removed() -> None:
     for text, media_type in (
         ("Sick `leave`\n^^^^^^^^^^^^\n\nCall early.", RESTRUCTURED),
         ("Sick `leave`\n\nCall early.", MARKDOWN),
@@ -153,7 +153,7 @@ def test_heading_that_the_path_repeats_is_left_out() -> None:
     assert words_of(alone.first) == "Sick leave"
 
 
-def test_mark_in_a_heading_that_is_left_out_is_in_the_path() -> None:
+def test_highlight_in_a_removed_heading_is_in_the_path() -> None:
     text = "Sick leave\n\nCall early."
     shown = render_text(
         text,
@@ -176,13 +176,13 @@ def test_mark_in_a_heading_that_is_left_out_is_in_the_path() -> None:
         (MEDIA_TYPES["csv"], "name | age\ntide | 4\ngate | 5", ["tide", "5"]),
     ],
 )  # fmt: skip
-def test_marks_outlive_the_rendering(media_type: str, text: str, words: list[str]) -> None:
+def test_rendered_text_has_highlights(media_type: str, text: str, words: list[str]) -> None:
     shown = show(text, media_type, *words)
     assert marked_in(shown) == sorted(words, key=text.index)
     assert not re.search(f"[{MARKERS}]", shown)
 
 
-def test_part_that_repeats_the_chunk_before_is_shown_as_that() -> None:
+def test_repeated_part_of_the_previous_chunk_is_shown_as_such() -> None:
     text = "The end of it.\n\n- A new item"
     shown = render_text(text, MARKDOWN, repeated_chars=16).first
     assert shown == (
@@ -191,7 +191,7 @@ def test_part_that_repeats_the_chunk_before_is_shown_as_that() -> None:
     )  # fmt: skip
 
 
-def test_long_text_is_parted_between_blocks_and_shows_its_first_mark() -> None:
+def test_long_text_is_divided_between_blocks_and_shows_its_first_highlight() -> None:
     text = "\n\n".join(f"Paragraph {number}. " + "word " * 40 for number in range(12))
     plain = render_text(text, MARKDOWN, is_clamped=True)
     assert plain.rest
@@ -215,9 +215,7 @@ MARKUP = st.sampled_from(
 
 @given(st.lists(MARKUP, max_size=40).map("".join), st.sampled_from(TYPES), st.data())
 @settings(max_examples=400, deadline=None)
-def test_no_text_becomes_markup_of_its_own(
-    text: str, media_type: str | None, data: st.DataObject
-) -> None:
+def test_html_in_a_text_is_escaped(text: str, media_type: str | None, data: st.DataObject) -> None:
     ends = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=6, unique=True)))
     highlights = [Highlight(*pair) for pair in zip(ends[::2], ends[1::2], strict=False)]
     shown = render_text(
@@ -235,7 +233,7 @@ def test_no_text_becomes_markup_of_its_own(
 
 @given(st.lists(st.sampled_from(["one", "two", " ", "\n", "\n\n", ", "]), max_size=30).map("".join))
 @settings(max_examples=200, deadline=None)
-def test_words_of_a_text_without_markup_stay(text: str) -> None:
+def test_words_of_a_text_without_markup_are_kept(text: str) -> None:
     for media_type in TYPES:
         assert "".join(words_of(show(text, media_type)).split()) == "".join(text.split())
 

@@ -1,4 +1,4 @@
-"""When a request is refused because it would wait for too long."""
+"""A request is refused when it would wait too long."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ class Clock:
 
 
 def fill(queue: Queue) -> int:
-    """How many are let in before one is refused."""
+    """How many requests are accepted before one is refused."""
     while not queue.is_full():
         queue.begin()
         assert queue.in_progress_count < 10_000
     return queue.in_progress_count
 
 
-def test_before_the_first_answer_a_rate_is_assumed() -> None:
+def test_initial_rate_is_used_before_the_first_response() -> None:
     assert fill(Queue(Clock())) == pytest.approx(INITIAL_RATE_PER_S * MAX_WAIT_S, abs=1)
 
 
 @pytest.mark.parametrize("rate", [1, 5, 50, 400])
-def test_as_many_are_let_in_as_can_be_answered_in_time(rate: int) -> None:
+def test_number_of_accepted_requests_follows_the_rate(rate: int) -> None:
     clock = Clock()
     queue = Queue(clock)
     for _ in range(200):
@@ -51,7 +51,7 @@ def test_as_many_are_let_in_as_can_be_answered_in_time(rate: int) -> None:
     assert fill(queue) == pytest.approx(expected, rel=0.25, abs=1)
 
 
-def test_idle_time_is_no_slowness() -> None:
+def test_idle_time_does_not_lower_the_rate() -> None:
     clock = Clock()
     queue = Queue(clock)
     for _ in range(64):
@@ -62,7 +62,7 @@ def test_idle_time_is_no_slowness() -> None:
     assert fill(queue) == pytest.approx(50 * MAX_WAIT_S, abs=1)
 
 
-def test_answers_side_by_side_count_together() -> None:
+def test_concurrent_responses_count_together() -> None:
     clock = Clock()
     queue = Queue(clock)
     for _ in range(30):
@@ -82,7 +82,7 @@ def test_queue_is_open_again_when_it_is_empty() -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "is_costly"),
+    ("path", "is_expensive"),
     [
         ("/v1/search", True),
         ("/v2/rerank", True),
@@ -94,8 +94,8 @@ def test_queue_is_open_again_when_it_is_empty() -> None:
         ("/v1/collections/search/documents/a", False),
     ],
 )
-def test_only_what_is_costly_is_ever_refused(path: str, is_costly: bool) -> None:
-    assert (EXPENSIVE_PATH.fullmatch(path) is not None) == is_costly
+def test_only_expensive_requests_are_refused(path: str, is_expensive: bool) -> None:
+    assert (EXPENSIVE_PATH.fullmatch(path) is not None) == is_expensive
 
 
 async def search(
@@ -109,7 +109,7 @@ async def receive_at_once() -> Message:
     return {"type": "http.request", "body": b"{}", "more_body": False}
 
 
-def test_turns_are_given_in_the_order_of_coming_and_never_more_at_once() -> None:
+def test_slots_are_given_in_order_of_arrival_and_never_more_than_the_maximum() -> None:
     began: list[int] = []
     most = now = 0
 
@@ -142,7 +142,7 @@ def test_turns_are_given_in_the_order_of_coming_and_never_more_at_once() -> None
 
 
 @pytest.mark.parametrize("slow", ["to send", "to read"])
-def test_slow_clients_have_no_turn(slow: str) -> None:
+def test_slow_clients_use_no_slot(slow: str) -> None:
     async def answer(_scope: Scope, receive: Receive, send: Send) -> None:
         await receive()
         await send({"type": "http.response.start", "status": 200, "headers": []})

@@ -1,4 +1,4 @@
-"""OpenAI's filters become those of Ragline's own search, and bad ones are named."""
+"""OpenAI's filters are translated to Ragline's filters, and malformed ones are refused."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_list_is_kept_in_its_order(type_):
     assert translate(asked) == {"metadata.topic": {type_: ["b", "a", 3]}}
 
 
-def test_truth_stays_truth_and_one_stays_one():
+def test_booleans_and_numbers_stay_different():
     assert translate({"type": "eq", "key": "k", "value": True}) == {"metadata.k": {"eq": True}}
     (condition,) = translate({"type": "eq", "key": "k", "value": 1}).values()
     assert condition["eq"] is not True
@@ -45,7 +45,7 @@ def test_truth_stays_truth_and_one_stays_one():
         ("generation", "metadata.generation"),
     ],
 )
-def test_key_is_one_of_metadata_unless_every_document_has_it(key, field):
+def test_key_is_a_metadata_key_unless_it_is_a_field_of_documents(key, field):
     assert map_field(key) == field
 
 
@@ -87,7 +87,7 @@ def test_bad_filter_is_refused(asked):
         FILTERS.validate_python(asked)
 
 
-def test_filter_that_nests_without_end_is_refused():
+def test_deeply_nested_filter_is_refused():
     asked = {"type": "eq", "key": "a", "value": 1}
     for _ in range(5_000):
         asked = {"type": "and", "filters": [asked]}
@@ -95,7 +95,7 @@ def test_filter_that_nests_without_end_is_refused():
         FILTERS.validate_python(asked)
 
 
-def test_search_takes_what_comes_out():
+def test_translated_filter_is_accepted_by_a_search():
     parts = [
         {"type": type_, "key": key, "value": value}
         for key, value in [("year", 3), ("source", "s"), ("page", 2), ("title", "t")]

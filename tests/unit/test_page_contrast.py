@@ -1,4 +1,4 @@
-"""Colours of the page: texts and controls stand out as WCAG 2.2 AA asks, in light and in dark."""
+"""The contrast of texts and controls complies with WCAG 2.2 AA, in light and dark mode."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def contrast(first: str, second: str) -> float:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_texts_and_controls_stand_out(scheme: str) -> None:
+def test_texts_and_controls_have_enough_contrast(scheme: str) -> None:
     colours = read_colours(scheme)
     wanted = [(pair, 4.5) for pair in TEXTS] + [(pair, 3.0) for pair in GRAPHICS]
     faint = {

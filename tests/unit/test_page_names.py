@@ -29,13 +29,13 @@ from retrieval_api.page.originals import find_original
         ("", "", ""),
     ],
 )
-def test_document_without_a_title_is_called_by_its_file(
+def test_document_without_a_title_has_its_file_name(
     title: str | None, document_id: str, name: str
 ) -> None:
     assert format_document_name(title, document_id) == name
 
 
-def test_every_format_that_is_read_has_a_name() -> None:
+def test_every_readable_format_has_a_name() -> None:
     for file_type, media_type in MEDIA_TYPES.items():
         name = format_media_type(media_type)
         assert name, file_type
@@ -59,7 +59,7 @@ def make_settings(kind: str, **stated: Any) -> SourceSettings:
         ("/srv/repository", None, None),
     ],
 )
-def test_file_of_a_repository_leads_to_its_page(
+def test_file_of_a_repository_links_to_its_page(
     uri: str, branch: str | None, address: str | None
 ) -> None:
     settings = make_settings("git", uri=uri, branch=branch)
@@ -71,7 +71,7 @@ def test_file_of_a_repository_leads_to_its_page(
     assert (hidden is None) is (address is None)
 
 
-def test_file_is_named_by_its_path_to_those_who_may_know_it() -> None:
+def test_path_of_a_file_is_shown_to_administrators() -> None:
     local = make_settings("files", uri="./notes")
     found = find_original(local, "a/b.md", {}, may_see_paths=True)
     assert found is not None
@@ -84,7 +84,7 @@ def test_file_is_named_by_its_path_to_those_who_may_know_it() -> None:
 
 
 @pytest.mark.parametrize("key", ["url", "link", "source_url"])
-def test_link_in_the_metadata_leads_to_the_original(key: str) -> None:
+def test_link_in_the_metadata_is_the_original(key: str) -> None:
     found = find_original(None, "7", {key: "https://shop.example/7"}, may_see_paths=False)
     assert found is not None
     assert found.address == "https://shop.example/7"
@@ -92,7 +92,7 @@ def test_link_in_the_metadata_leads_to_the_original(key: str) -> None:
         assert find_original(None, "7", {key: value}, may_see_paths=True) is None
 
 
-def test_page_of_the_web_is_its_own_original() -> None:
+def test_web_page_is_its_own_original() -> None:
     found = find_original(None, "https://wiki.example/a", {}, may_see_paths=False)
     assert found is not None
     assert found.address == "https://wiki.example/a"
@@ -108,7 +108,7 @@ def test_page_of_the_web_is_its_own_original() -> None:
         ("file:///etc/passwd", False), ("mailto:", False),
     ],
 )  # fmt: skip
-def test_only_addresses_of_the_web_and_of_mail_are_links(address: str, *, is_safe: bool) -> None:
+def test_only_web_and_mail_addresses_are_links(address: str, *, is_safe: bool) -> None:
     assert is_safe_link(address) is is_safe
 
 
@@ -122,7 +122,7 @@ def test_only_addresses_of_the_web_and_of_mail_are_links(address: str, *, is_saf
         ("source", 'a:"b"', 'Source: a:"b"'),
     ],
 )
-def test_facet_survives_the_address(field: str, value: Any, label: str) -> None:
+def test_facet_is_read_back_from_a_url(field: str, value: Any, label: str) -> None:
     facet = write_facet(field, value)
     assert build_condition([facet]) == {field: value}
     assert label_facet(facet) == label

@@ -1,4 +1,4 @@
-"""Values as the page says them."""
+"""Values as text on the page."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ def test_age_is_in_its_largest_unit(seconds: float | None, said: str) -> None:
     assert format_age(seconds) == said
 
 
-def test_counts_have_their_noun() -> None:
+def test_counts_have_a_noun() -> None:
     assert format_count(1, "hit") == "1 hit"
     assert format_count(1024, "hit") == "1,024 hits"
     assert format_count(0, "entry", "entries") == "0 entries"
 
 
-def test_address_of_a_form_asks_the_same_again() -> None:
+def test_url_of_a_form_repeats_the_search() -> None:
     given: dict[str, Any] = {"q": "ä & b", "mode": "keyword", "top_k": "10", "other": "x"}
     form = SearchForm.read(given, "first")
     assert form.query_string() == "collection=first&q=%C3%A4+%26+b&mode=keyword"
@@ -46,5 +46,5 @@ def test_period_is_one_of_those_offered(text: str | None, days: int) -> None:
         ("https://a.example", False), ("a", False), ("/\t/a.example", False),
     ],
 )  # fmt: skip
-def test_only_paths_of_this_host_are_followed(path: str, is_own: bool) -> None:
+def test_only_paths_of_this_host_are_accepted(path: str, is_own: bool) -> None:
     assert is_local_path(path) is is_own

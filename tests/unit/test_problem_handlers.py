@@ -1,4 +1,4 @@
-"""Every failure ends as a problem of one shape, and none shows what it must not."""
+"""Every failure becomes a problem of the same format, without confidential data."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ SECRET = "password=hunter2 select * from secrets"
 
 
 def make_client(failure: Exception | None = None) -> TestClient:
-    """An app with the real handlers, whose one route fails as told."""
+    """An app with the real handlers, whose route raises a given error."""
     app = FastAPI(middleware=[Middleware(AccessLog), Middleware(FailureBoundary)])
     add_problem_handlers(app)
 
@@ -63,7 +63,7 @@ def make_client(failure: Exception | None = None) -> TestClient:
 
 
 def check_problem(answer: Response, status: int, name: str) -> dict[str, Any]:
-    """The problem in an answer, after checking everything that all problems share."""
+    """The problem in a response. Checks what is the same for all problems."""
     assert answer.status_code == status
     assert answer.headers["content-type"] == MEDIA_TYPE
     problem: dict[str, Any] = answer.json()
@@ -93,9 +93,7 @@ def check_problem(answer: Response, status: int, name: str) -> dict[str, Any]:
         (ServiceNotReadyError("still loading"), 503, "service-not-ready"),
     ],
 )
-def test_error_written_for_the_caller_is_passed_on(
-    failure: Exception, status: int, name: str
-) -> None:
+def test_public_error_is_returned(failure: Exception, status: int, name: str) -> None:
     answer = make_client(failure).get("/fail")
     problem = check_problem(answer, status, name)
     assert problem["detail"] == str(failure)
@@ -110,19 +108,19 @@ def test_error_written_for_the_caller_is_passed_on(
         (ModelUnavailableError(SECRET), "model-unavailable"),
     ],
 )
-def test_error_that_may_hold_secrets_is_told_without_them(failure: Exception, name: str) -> None:
+def test_error_that_may_contain_secrets_is_masked(failure: Exception, name: str) -> None:
     answer = make_client(failure).get("/fail")
     check_problem(answer, 503, name)
     assert "hunter2" not in answer.text
     assert "select" not in answer.text
 
 
-def test_problem_that_passes_says_when_to_ask_again() -> None:
+def test_temporary_problem_has_a_time_to_retry() -> None:
     answer = make_client(DatabaseUnavailableError("gone")).get("/fail")
     assert int(answer.headers["retry-after"]) > 0
 
 
-def test_log_of_a_database_failure_holds_no_query_text(caplog: pytest.LogCaptureFixture) -> None:
+def test_log_of_a_database_failure_contains_no_query(caplog: pytest.LogCaptureFixture) -> None:
     error = OperationalError("select 1", {"query": "my illness"}, psycopg.OperationalError("gone"))
     with caplog.at_level(logging.WARNING):
         make_client(error).get("/fail")
@@ -139,7 +137,7 @@ def test_log_of_a_database_failure_holds_no_query_text(caplog: pytest.LogCapture
         AssertionError(SECRET),
     ],
 )
-def test_bug_is_answered_without_its_reason_and_logged_with_it(
+def test_unexpected_error_is_answered_without_its_reason_and_logged_with_it(
     failure: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
     answer = make_client(failure).get("/fail")
@@ -150,7 +148,7 @@ def test_bug_is_answered_without_its_reason_and_logged_with_it(
     assert record.exc_info is not None
 
 
-def test_document_that_was_no_hit_names_its_field() -> None:
+def test_unknown_hit_names_its_field() -> None:
     answer = make_client(UnknownHitError("document 'x' was not among the hits")).get("/fail")
     problem = check_problem(answer, 422, "invalid-request")
     assert problem["errors"] == [
@@ -164,13 +162,13 @@ def test_unknown_path_is_a_problem() -> None:
     assert "/näh" in problem["detail"]
 
 
-def test_place_that_has_no_utf8_is_named() -> None:
+def test_path_that_is_not_utf8_is_reported() -> None:
     failure = InvalidFilterError("filter.a\ud800", "is no field")
     problem = check_problem(make_client(failure).get("/fail"), 422, "invalid-request")
     assert problem["errors"] == [{"field": "filter.a?", "message": "is no field"}]
 
 
-def test_wrong_method_is_a_problem_that_keeps_the_allow_header() -> None:
+def test_wrong_method_is_a_problem_with_the_allow_header() -> None:
     answer = make_client().get("/search")
     check_problem(answer, 405, "method-not-allowed")
     assert answer.headers["allow"] == "POST"
@@ -210,18 +208,18 @@ def test_bad_field_of_a_search_is_named(change: dict[str, Any], field: str) -> N
     ("name", "meant"),
     [("topk", "top_k"), ("topK", "top_k"), ("reranker", "rerank"), ("filters", "filter")],
 )
-def test_field_that_was_probably_meant_is_named(name: str, meant: str) -> None:
+def test_similar_field_is_suggested(name: str, meant: str) -> None:
     answer = make_client().post("/search", json={**GOOD, name: 5, "mode": "magic"})
     problem = check_problem(answer, 422, "invalid-request")
     assert {"field": name, "message": f"unknown field; did you mean {meant}?"} in (
         problem["errors"]
     )
-    # The other faults are told as well.
+    # The other faults are reported too.
     assert {error["field"] for error in problem["errors"]} == {name, "mode"}
 
 
 @pytest.mark.parametrize("name", ["zzz", "{0}", "x" * 10_000, ""])
-def test_fields_that_there_are_are_listed_beside_a_strange_one(name: str) -> None:
+def test_known_fields_are_listed_for_an_unknown_one(name: str) -> None:
     content = json.dumps({**GOOD, name: 5})
     headers = {"Content-Type": "application/json"}
     answer = make_client().post("/search", content=content, headers=headers)
@@ -229,7 +227,7 @@ def test_fields_that_there_are_are_listed_beside_a_strange_one(name: str) -> Non
     assert "known: collection, query, top_k" in problem["errors"][0]["message"]
 
 
-def test_every_message_that_is_sent_suggests_fields() -> None:
+def test_every_request_message_suggests_fields() -> None:
     strict = {
         model
         for module in _list_modules(retrieval_api)
@@ -269,14 +267,14 @@ def test_missing_field_of_a_search_is_named(missing: str) -> None:
     ],
     ids=lambda content: repr(content[:8]),
 )
-def test_body_that_is_no_json_object_is_named(content: bytes) -> None:
+def test_body_that_is_not_a_json_object_is_reported(content: bytes) -> None:
     headers = {"Content-Type": "application/json"}
     answer = make_client().post("/search", content=content, headers=headers)
     problem = check_problem(answer, 422, "invalid-request")
     assert [error["field"] for error in problem["errors"]] == ["body"]
 
 
-def test_body_of_another_type_is_told_which_type_to_send() -> None:
+def test_error_of_a_wrong_content_type_names_the_right_one() -> None:
     answer = make_client().post("/search", content=json.dumps(GOOD))
     problem = check_problem(answer, 422, "invalid-request")
     assert "application/json" in problem["detail"]
@@ -296,7 +294,7 @@ def test_text_that_was_sent_is_not_repeated_in_the_problem() -> None:
 
 
 @pytest.mark.parametrize("document", [7, None, {"body": "x"}, {"text": 7}, {"text": "x", "id": 1}])
-def test_bad_document_of_a_rerank_is_named_by_its_place(document: object) -> None:
+def test_malformed_document_of_a_rerank_is_reported_with_its_index(document: object) -> None:
     answer = make_client().post("/rerank", json={"query": "q", "documents": ["good", document]})
     problem = check_problem(answer, 422, "invalid-request")
     assert [error["field"] for error in problem["errors"]] == ["documents.1"]

@@ -1,4 +1,4 @@
-"""The tab of freshness and quality, over a source in every kind of trouble."""
+"""The page of freshness and quality, with a source that has every kind of alarm."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from retrieval_api.page.views import build_source_views
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
-class Anybody:
-    """A caller that may do everything, or nothing but look."""
+class FakeCaller:
+    """A caller with all scopes, or with the scope `search` only."""
 
     key = None
 
@@ -58,7 +58,7 @@ def make_source(**changes: Any) -> SourceStatus:
 
 def show(*sources: SourceStatus, is_admin: bool = True) -> Any:
     text = load_environment().get_template("quality.html").render(
-        root="", assets="/page", tab="quality", caller=Anybody(is_admin=is_admin),
+        root="", assets="/page", tab="quality", caller=FakeCaller(is_admin=is_admin),
         collections=["handbook"], collection="handbook", days=7, periods=PERIODS_DAYS,
         alarms=[], unanswered=[],
         sources=build_source_views(sources), may_see_plots=is_admin,
@@ -71,7 +71,7 @@ def words(element: Any) -> str:
     return " ".join(element.text_content().split())
 
 
-def test_trouble_is_said_in_words() -> None:
+def test_alarms_and_clocks_are_described_in_words() -> None:
     page = show(make_source())
     (source,) = page.find_class("source")
     said = words(source)
@@ -86,7 +86,7 @@ def test_trouble_is_said_in_words() -> None:
     assert len(source.find_class("over")) == 1
 
 
-def test_alarm_says_cause_remedy_and_runbook() -> None:
+def test_alarm_shows_cause_remedy_and_runbook() -> None:
     alarm = create_alarm(
         "source_unreachable", collection="handbook", source="wiki",
         cause="source wiki cannot be reached: <away>", remedy="restore access",
@@ -99,19 +99,19 @@ def test_alarm_says_cause_remedy_and_runbook() -> None:
     )
 
 
-def test_what_names_documents_and_addresses_is_for_administrators() -> None:
+def test_names_and_addresses_are_for_administrators() -> None:
     said = words(show(make_source(), is_admin=False))
     assert "<away>" not in said
     assert "<protected>" not in said
     assert "scope admin" in said
 
 
-def test_source_that_could_not_be_compared_says_why() -> None:
+def test_failed_proof_shows_its_reason() -> None:
     proof = ProofStatus(NOW, None, False, False, 3, 0, 3, 0.1, 0, [], "it did not answer")
     assert "could not be compared: it did not answer" in words(show(make_source(proof=proof)))
 
 
-def test_sources_in_trouble_come_first() -> None:
+def test_sources_with_alarms_are_first() -> None:
     clock = Clock(600.0, 0.0, "kept")
     fine = make_source(source="fine", alarms=[], visible=clock, forgotten=clock)
     page = show(fine, make_source())
@@ -121,5 +121,5 @@ def test_sources_in_trouble_come_first() -> None:
     assert len({svg.get("aria-labelledby") for svg in page.find_class("clock")}) == 4
 
 
-def test_nothing_synced_says_what_to_run() -> None:
+def test_missing_sync_shows_the_command_to_run() -> None:
     assert "No source was synced yet. Run ragline sync" in words(show())

@@ -1,4 +1,4 @@
-"""A client's search becomes the library's, with all that the library can be asked."""
+"""Searches of clients that state no principals."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from retrieval_api.operations.searches import make_search
 CONDITION = {"metadata.year": {"gte": 2020}}
 
 
-def test_question_finds_what_everybody_may_read():
+def test_search_without_principals_finds_public_documents():
     search = make_search("handbook", ["lunch"], top_k=3, rerank=True)
     assert (search.collection, search.top_k, search.rerank) == ("handbook", 3, True)
     assert search.principals == ()

@@ -1,4 +1,4 @@
-"""The service's own messages: bounds, defaults, and the order of a reranking."""
+"""The messages of the service: limits, defaults, and the order of reranked documents."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_whole_number_may_be_written_with_a_point() -> None:
         (RerankBody, "top_n", {"minimum": 1}),
     ],
 )
-def test_document_tells_the_bounds_of_a_number(
+def test_document_contains_the_limits_of_a_number(
     message: type[BaseModel], field: str, bounds: dict[str, int]
 ) -> None:
     told = message.model_json_schema()["properties"][field]

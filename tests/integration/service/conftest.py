@@ -1,4 +1,4 @@
-"""The service as it is served: over loopback, on an embedded Postgres, with the real model."""
+"""The service over loopback, on an embedded Postgres, with the real model."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ ARTICLES = {
 
 
 def sync_everything(configuration: Configuration, embedder: Embedder) -> None:
-    """Bring the indexes of a configuration up to date, without Dagster."""
+    """Sync all sources of a configuration, without Dagster."""
     with (
         open_database(configuration) as database,
         RunContext(configuration, database, "run-1") as run_context,
@@ -103,7 +103,7 @@ def running(indexed_collection: Configuration) -> Iterator[RunningService]:
 
 @pytest.fixture(scope="module")
 def pushable(indexed_collection: Configuration) -> Iterator[RunningService]:
-    """The service with a collection more, `pushed`, that takes documents; `handbook` takes none."""
+    """The service with another collection, `pushed`, which accepts pushed documents."""
     configuration = indexed_collection.model_copy(
         update={
             "collections": (*indexed_collection.collections, CollectionSettings(name="pushed")),
@@ -126,7 +126,7 @@ def client(running: RunningService) -> Iterator[httpx2.Client]:
 
 @pytest.fixture
 def search(client: httpx2.Client) -> Callable[..., dict[str, Any]]:
-    """Search the handbook; the answer must be a good one."""
+    """Search the handbook. The response must be successful."""
 
     def search_handbook(query: str, **options: object) -> dict[str, Any]:
         body = {"collection": "handbook", "query": query, **options}

@@ -1,4 +1,4 @@
-"""A collector of OpenTelemetry, as small as one can be: it keeps what is sent to it over HTTP."""
+"""A minimal OpenTelemetry collector: it stores what it receives over HTTP."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 
 class Receiver:
-    """What came in so far."""
+    """The data received so far."""
 
     def __init__(self) -> None:
         self.url = ""

@@ -1,4 +1,4 @@
-"""The real server in a thread of the test's process."""
+"""The real server in a thread of the test process."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ INBOX = PushSettings(
 
 @dataclass(frozen=True)
 class RunningService:
-    """A service under test, and what a test may do to it."""
+    """A service under test."""
 
     url: str
     app: FastAPI
@@ -36,13 +36,13 @@ class RunningService:
 
     @property
     def service(self) -> Service:
-        """The parts behind the routes."""
+        """The parts that the routes use."""
         service: Service = self.app.state.service
         return service
 
 
 def wait_until(is_true: Callable[[], bool], timeout_s: float = 180.0) -> None:
-    """Return when the condition holds; fail when it does not in time."""
+    """Return when the condition is true. Fail when it is not true in time."""
     deadline = time.monotonic() + timeout_s
     while not is_true():
         assert time.monotonic() < deadline, "timed out"

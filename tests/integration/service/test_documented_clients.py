@@ -1,4 +1,4 @@
-"""The examples of docs/clients.md do what they show."""
+"""The examples of docs/clients.md run and print what they show."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SHOWN_URL = "http://localhost:8000"
 
 
 def name_example(code: str) -> str:
-    """The package that an example is about: the last that it imports."""
+    """The package of an example: the last that it imports."""
     return re.findall(r"^(?:from|import) ([\w.]+)", code, re.MULTILINE)[-1]
 
 

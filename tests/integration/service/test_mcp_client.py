@@ -31,7 +31,7 @@ ACCEPTED = {"Accept": "application/json, text/event-stream"}
 
 @pytest.fixture
 def call(running: RunningService) -> Call:
-    """Call a tool in a session of its own."""
+    """Call a tool in a new session."""
 
     async def call_once(name: str, arguments: dict[str, Any]) -> CallToolResult:
         async with (
@@ -45,7 +45,7 @@ def call(running: RunningService) -> Call:
 
 
 def words(result: CallToolResult) -> str:
-    """What a tool that failed says."""
+    """The message of a failed tool."""
     assert result.is_error
     assert result.structured_content is None
     (content,) = result.content
@@ -54,7 +54,7 @@ def words(result: CallToolResult) -> str:
 
 
 def structured(result: CallToolResult) -> dict[str, Any]:
-    """What a tool gave; the same for those that read text only."""
+    """The result of a tool, which is also in its text."""
     assert not result.is_error, result
     (content,) = result.content
     assert content.type == "text"
@@ -63,7 +63,7 @@ def structured(result: CallToolResult) -> dict[str, Any]:
     return given
 
 
-def test_session_tells_collections_and_tools(running: RunningService) -> None:
+def test_session_lists_the_tools(running: RunningService) -> None:
     async def ask() -> tuple[InitializeResult, list[Tool]]:
         async with (
             streamable_http_client(f"{running.url}/mcp") as (reading, writing),
@@ -106,7 +106,7 @@ def test_search_finds_passages(call: Call) -> None:
     assert best["score"] >= second["score"]
 
 
-def test_search_is_on_record_and_takes_feedback(
+def test_search_is_recorded_and_accepts_feedback(
     call: Call, running: RunningService, client: httpx2.Client
 ) -> None:
     found = structured(call("search", collection="handbook", query="train tickets"))
@@ -118,7 +118,7 @@ def test_search_is_on_record_and_takes_feedback(
     assert rows == [("train tickets", 5)]
 
 
-def test_filter_keeps_what_meets_it(call: Call) -> None:
+def test_filter_limits_the_results(call: Call) -> None:
     condition = {"metadata.topic": {"in": ["fire", "sick"]}}
     result = call("search", collection="handbook", query="lunch", filter=condition)
     found = {passage["document_id"] for passage in structured(result)["passages"]}
@@ -133,7 +133,7 @@ def test_document_is_read_as_text(call: Call) -> None:
     assert (read["first_chunk"], read["next_chunk"], read["chunk_count"]) == (0, None, 1)
 
 
-def test_document_that_names_its_readers_is_not_there(call: Call, running: RunningService) -> None:
+def test_document_with_principals_is_unknown(call: Call, running: RunningService) -> None:
     generation = structured(call("search", collection="handbook", query="x"))["generation"]
     update = (
         f"update ragline.entries_{generation} set principals = {{}} where document_id = 'leave'"
@@ -150,14 +150,14 @@ def test_document_that_names_its_readers_is_not_there(call: Call, running: Runni
     assert "leave" not in {passage["document_id"] for passage in found["passages"]}
 
 
-def test_freshness_is_told(call: Call, client: httpx2.Client) -> None:
-    told = structured(call("freshness", collection="handbook"))
-    assert told["is_fresh"] is True
-    assert told.keys() == client.get("/v1/collections/handbook/freshness").json().keys()
+def test_freshness_is_returned(call: Call, client: httpx2.Client) -> None:
+    received = structured(call("freshness", collection="handbook"))
+    assert received["is_fresh"] is True
+    assert received.keys() == client.get("/v1/collections/handbook/freshness").json().keys()
 
 
 @pytest.mark.parametrize(
-    ("name", "arguments", "said"),
+    ("name", "arguments", "expected"),
     [
         ("search", {"collection": "handbok", "query": "x"}, "known: handbook, unsynced"),
         ("search", {"collection": "unsynced", "query": "x"}, "run `ragline sync` first"),
@@ -184,22 +184,22 @@ def test_freshness_is_told(call: Call, client: httpx2.Client) -> None:
         ("delete", {}, "unknown tool 'delete'"),
     ],
 )
-def test_failure_is_an_error_of_the_tool_with_the_words_of_the_problem(
-    call: Call, name: str, arguments: dict[str, Any], said: str
+def test_failure_is_an_error_of_the_tool_with_the_text_of_the_problem(
+    call: Call, name: str, arguments: dict[str, Any], expected: str
 ) -> None:
-    assert said in words(call(name, **arguments))
+    assert expected in words(call(name, **arguments))
 
 
-def test_bug_is_an_error_that_tells_no_secret(
+def test_bug_is_an_error_without_secrets(
     call: Call, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail(*_: object) -> None:
         raise RuntimeError("secret of the house")
 
     monkeypatch.setattr(Searcher, "search", fail)
-    said = words(call("search", collection="handbook", query="x"))
-    assert "secret" not in said
-    assert "request_id" in said
+    message = words(call("search", collection="handbook", query="x"))
+    assert "secret" not in message
+    assert "request_id" in message
     assert "secret of the house" in caplog.text
 
 
@@ -219,7 +219,7 @@ def test_any_host_is_answered(client: httpx2.Client, host: str) -> None:
 
 
 @pytest.mark.parametrize("origin", ["http://localhost:6274", "http://127.0.0.1", "http://[::1]:3"])
-def test_page_of_this_machine_may_ask(client: httpx2.Client, origin: str) -> None:
+def test_page_of_this_machine_is_answered(client: httpx2.Client, origin: str) -> None:
     answer = client.post("/mcp", json=ASKED, headers={**ACCEPTED, "Origin": origin})
     assert answer.status_code == 200
 
@@ -227,7 +227,7 @@ def test_page_of_this_machine_may_ask(client: httpx2.Client, origin: str) -> Non
 @pytest.mark.parametrize(
     "origin", ["http://evil.example", "null", "http://localhost.evil.example", "http://[", ""]
 )
-def test_page_from_elsewhere_is_refused(client: httpx2.Client, origin: str) -> None:
+def test_page_of_another_host_is_refused(client: httpx2.Client, origin: str) -> None:
     headers = {**ACCEPTED, "Origin": origin, "Host": "evil.example"}
     answer = client.post("/mcp", json=ASKED, headers=headers)
     assert answer.status_code == 403

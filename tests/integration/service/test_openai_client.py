@@ -1,4 +1,4 @@
-"""Vector stores, their search and embeddings, asked for by OpenAI's own client."""
+"""Vector stores, their search and embeddings, through OpenAI's client."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def ai(running: RunningService) -> Iterator[openai.OpenAI]:
         yield ai
 
 
-def test_search_finds_the_document_that_answers(ai: openai.OpenAI) -> None:
+def test_search_finds_the_right_document(ai: openai.OpenAI) -> None:
     page = ai.vector_stores.search("handbook", query="forgotten password", max_num_results=3)
     assert page.object == "vector_store.search_results.page"
     assert len(page.data) == 3
@@ -37,7 +37,7 @@ def test_search_finds_the_document_that_answers(ai: openai.OpenAI) -> None:
     assert scores == sorted(scores, reverse=True)
 
 
-def test_result_tells_metadata_and_where_it_is_from(ai: openai.OpenAI) -> None:
+def test_result_contains_metadata_and_origin(ai: openai.OpenAI) -> None:
     (best,) = ai.vector_stores.search("handbook", query="lunch", max_num_results=1).data
     attributes = dict(best.attributes or {})
     assert UUID(str(attributes.pop("request_id")))
@@ -50,7 +50,7 @@ def test_result_tells_metadata_and_where_it_is_from(ai: openai.OpenAI) -> None:
     }
 
 
-def test_search_is_on_record_and_takes_feedback(
+def test_search_is_recorded_and_accepts_feedback(
     ai: openai.OpenAI, running: RunningService, client: httpx2.Client
 ) -> None:
     (best,) = ai.vector_stores.search("handbook", query="train tickets", max_num_results=1).data
@@ -75,7 +75,7 @@ def test_all_results_come_on_one_page(ai: openai.OpenAI) -> None:
     assert len({result.file_id for result in found}) == len(found) == 10
 
 
-def test_ranker_reorders_and_threshold_cuts(ai: openai.OpenAI) -> None:
+def test_ranker_reranks_and_threshold_limits_the_results(ai: openai.OpenAI) -> None:
     for ranker in ("none", "auto", "default-2024-11-15"):
         options: Any = {"ranker": ranker, "score_threshold": 0.5}
         page = ai.vector_stores.search(
@@ -86,7 +86,7 @@ def test_ranker_reorders_and_threshold_cuts(ai: openai.OpenAI) -> None:
         assert len(page.data) < 10
 
 
-def test_nulls_stand_for_what_is_left_out(client: httpx2.Client) -> None:
+def test_null_means_the_default(client: httpx2.Client) -> None:
     # LiteLLM sends them.
     body = {
         "query": "lunch",
@@ -102,7 +102,7 @@ def test_nulls_stand_for_what_is_left_out(client: httpx2.Client) -> None:
     assert (result["has_more"], result["next_page"]) == (False, None)
 
 
-def test_filter_keeps_what_meets_it(ai: openai.OpenAI) -> None:
+def test_filter_limits_the_results(ai: openai.OpenAI) -> None:
     topics: Any = {"type": "in", "key": "topic", "value": ["fire", "sick"]}
     page = ai.vector_stores.search("handbook", query="lunch", filters=topics)
     assert {result.file_id for result in page.data} == {"fire", "sick"}
@@ -132,7 +132,7 @@ def test_bad_field_is_named(client: httpx2.Client, change: dict[str, Any], field
     assert error["field"].startswith(field.partition(".in")[0])
 
 
-def test_filter_that_nests_without_end_is_refused(client: httpx2.Client) -> None:
+def test_deeply_nested_filter_is_refused(client: httpx2.Client) -> None:
     body = b'{"query": "x", "filters": ' + b'{"type": "and", "filters": [' * 30_000
     headers = {"Content-Type": "application/json"}
     for content in (body, body + b"]}" * 30_000 + b"}"):
@@ -141,7 +141,7 @@ def test_filter_that_nests_without_end_is_refused(client: httpx2.Client) -> None
 
 
 @pytest.mark.parametrize("name", ["%00", "a%00b", "x" * 5_000])
-def test_name_that_no_collection_can_have_is_refused(client: httpx2.Client, name: str) -> None:
+def test_invalid_collection_name_is_refused(client: httpx2.Client, name: str) -> None:
     answer = client.post(f"/v1/vector_stores/{name}/search", json={"query": "lunch"})
     assert answer.status_code == 422
     assert client.get(f"/v1/vector_stores/{name}").status_code == 422
@@ -155,7 +155,7 @@ def test_odd_query_is_answered(client: httpx2.Client, query: str) -> None:
     assert answer.json()["search_query"] == [query]
 
 
-def test_half_a_surrogate_pair_is_refused(client: httpx2.Client) -> None:
+def test_half_of_a_surrogate_pair_is_refused(client: httpx2.Client) -> None:
     headers = {"Content-Type": "application/json"}
     for path, field in (("vector_stores/handbook/search", "query"), ("embeddings", "input")):
         content = b'{"%s": "\\ud800"}' % field.encode()
@@ -208,7 +208,7 @@ def test_embeddings_are_those_of_the_index(
     assert running.service.searcher.embedder(MODEL).space == embedder.space
 
 
-def test_both_encodings_hold_the_same_numbers(client: httpx2.Client, embedder: Embedder) -> None:
+def test_both_encodings_contain_the_same_numbers(client: httpx2.Client, embedder: Embedder) -> None:
     answers = {
         encoding: client.post(
             "/v1/embeddings", json={"input": "lunch", "encoding_format": encoding}
@@ -223,17 +223,17 @@ def test_both_encodings_hold_the_same_numbers(client: httpx2.Client, embedder: E
     assert answers["float"]["object"] == "list"
 
 
-def test_most_texts_at_once(ai: openai.OpenAI) -> None:
+def test_maximum_number_of_texts_is_accepted(ai: openai.OpenAI) -> None:
     assert len(ai.embeddings.create(input=["x"] * 2_048, model=MODEL).data) == 2_048
 
 
-def test_own_dimension_may_be_asked_for_and_no_other(ai: openai.OpenAI) -> None:
+def test_only_the_dimension_of_the_model_is_accepted(ai: openai.OpenAI) -> None:
     assert len(ai.embeddings.create(input="x", model=MODEL, dimensions=384).data) == 1
     with pytest.raises(openai.UnprocessableEntityError, match="384 dimensions"):
         ai.embeddings.create(input="x", model=MODEL, dimensions=256)
 
 
-def test_unknown_model_is_not_found_and_the_known_are_named(ai: openai.OpenAI) -> None:
+def test_unknown_model_is_not_found_and_known_models_are_listed(ai: openai.OpenAI) -> None:
     with pytest.raises(openai.NotFoundError, match=MODEL):
         ai.embeddings.create(input="x", model="text-embedding-3-small")
 

@@ -1,4 +1,4 @@
-"""Reranking, asked for by Cohere's own clients and in the shape that Jina documents."""
+"""Reranking through Cohere's clients, and in the format that Jina documents."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def cohere_v2(running: RunningService) -> Iterator[cohere.ClientV2]:
 
 @pytest.fixture
 def jina(client: httpx2.Client) -> Iterator[Any]:
-    """Ask as Jina's documentation shows; the answer must be a good one."""
+    """Send a request as in Jina's documentation. The response must be successful."""
 
     def rerank(**change: object) -> Any:
         body = {
@@ -101,14 +101,14 @@ def test_both_versions_of_cohere_score_alike(
     ]
 
 
-def test_cohere_is_told_what_is_wrong(cohere_v2: cohere.ClientV2) -> None:
+def test_cohere_receives_the_error(cohere_v2: cohere.ClientV2) -> None:
     with pytest.raises(ApiError) as raised:
         cohere_v2.rerank(query=" ", documents=TEXTS, model="any")
     assert raised.value.status_code == 422
     assert "query" in str(raised.value.body)
 
 
-def test_jina_repeats_documents_unless_told_not_to(jina: Any) -> None:
+def test_jina_repeats_documents_by_default(jina: Any) -> None:
     for documents in (TEXTS, [{"text": text} for text in TEXTS]):
         best = jina(documents=documents)["results"][0]
         assert best.keys() == {"index", "relevance_score", "document"}
@@ -117,7 +117,7 @@ def test_jina_repeats_documents_unless_told_not_to(jina: Any) -> None:
     assert [result.keys() for result in silent] == [{"index", "relevance_score"}] * 2
 
 
-def test_jina_is_told_model_and_tokens(jina: Any, embedder: Embedder) -> None:
+def test_jina_receives_model_and_tokens(jina: Any, embedder: Embedder) -> None:
     answer = jina()
     assert answer["model"] == MODEL
     tokens = sum(embedder.tokenizer.count_tokens(["how is bread made?", *TEXTS]))
@@ -125,7 +125,7 @@ def test_jina_is_told_model_and_tokens(jina: Any, embedder: Embedder) -> None:
 
 
 @pytest.mark.parametrize("version", ["v1", "v2"])
-def test_every_client_gets_one_shape(client: httpx2.Client, version: str) -> None:
+def test_every_client_gets_the_same_format(client: httpx2.Client, version: str) -> None:
     body = {"query": "the sea", "documents": TEXTS}
     answer = client.post(f"/{version}/rerank", json=body).json()
     assert answer.keys() == {"id", "model", "results", "meta", "usage"}

@@ -1,4 +1,4 @@
-"""`ragline serve` as a process: what it says, what it loads, how it stops."""
+"""`ragline serve` as a process: its output, its imports and its end."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from ragline.configuration import Configuration
 
 QUESTION = {"collection": "handbook", "query": "my secret illness"}
 
-# Serves one search in this very process and tells what that has loaded.
-TELL_MODULES = """
+# Serves one search in this process and prints the imported modules.
+PRINT_MODULES = """
 import json, sys
 from pathlib import Path
 from fastapi.testclient import TestClient
@@ -48,7 +48,7 @@ def environment(configuration: Configuration) -> dict[str, str]:
 
 @contextmanager
 def serve(configuration: Configuration) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """A service in a process of its own, with its address."""
+    """A service in another process, with its address."""
     command = [sys.executable, "-m", "ragline", "serve", "--port", "0"]
     with subprocess.Popen(
         command, env=environment(configuration), stderr=subprocess.PIPE, text=True
@@ -63,7 +63,7 @@ def serve(configuration: Configuration) -> Iterator[tuple[subprocess.Popen[str],
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_served_process_answers_and_stops_when_told(
+def test_service_answers_and_stops_on_a_signal(
     indexed_collection: Configuration, number: signal.Signals
 ) -> None:
     with serve(indexed_collection) as (process, url):
@@ -107,7 +107,7 @@ def test_port_in_use_is_one_clear_line(indexed_collection: Configuration) -> Non
 
 def test_service_loads_no_part_of_the_pipeline(indexed_collection: Configuration) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", TELL_MODULES],
+        [sys.executable, "-c", PRINT_MODULES],
         env=environment(indexed_collection),
         capture_output=True,
         text=True,

@@ -1,4 +1,4 @@
-"""What the service keeps of who asked what, and of a query as its collection wants it."""
+"""The audit log, and the text of queries as the collection configures it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_each_request_leaves_a_row_without_its_query(
     assert "secret" not in f"{good}{bad}"
 
 
-def test_path_that_postgres_cannot_hold_is_kept_readably(
+def test_unstorable_path_is_audited_in_a_readable_form(
     running: RunningService, client: httpx2.Client
 ) -> None:
     client.get("/v1/receipts/a%00b")
@@ -46,9 +46,7 @@ def test_path_that_postgres_cannot_hold_is_kept_readably(
     assert running.service.audit_log.failure_count == 0
 
 
-def test_machines_that_look_whether_it_lives_leave_none(
-    running: RunningService, client: httpx2.Client
-) -> None:
+def test_health_requests_leave_no_row(running: RunningService, client: httpx2.Client) -> None:
     client.get("/healthz")
     client.get("/v1/collections")
     wait_until(lambda: running.service.audit_log.waiting_count == 0)
@@ -56,7 +54,7 @@ def test_machines_that_look_whether_it_lives_leave_none(
     assert read_events(running, "/v1/collections") != []
 
 
-def test_files_of_the_page_leave_none(running: RunningService, client: httpx2.Client) -> None:
+def test_files_of_the_page_leave_no_row(running: RunningService, client: httpx2.Client) -> None:
     page, documentation = client.get("/").text, client.get("/docs").text
     paths = re.findall(r'(?:href|src)="(/[^"?]*\.(?:css|js|svg|png))', page + documentation)
     assert len(paths) >= 4
@@ -65,7 +63,7 @@ def test_files_of_the_page_leave_none(running: RunningService, client: httpx2.Cl
     client.get("/v1/collections")
     wait_until(lambda: running.service.audit_log.waiting_count == 0)
     assert {path: read_events(running, path) for path in paths} == {path: [] for path in paths}
-    # What only begins like them is looked at.
+    # A path that only starts similarly is audited.
     client.get("/healthzzz")
     wait_until(lambda: bool(read_events(running, "/healthzzz")))
 
@@ -86,5 +84,5 @@ def test_lost_event_is_logged_under_its_request(caplog: pytest.LogCaptureFixture
         ("none", ""),
     ],
 )
-def test_query_is_kept_as_its_collection_wants_it(how: Any, kept: str) -> None:
+def test_query_is_recorded_as_its_collection_configures(how: Any, kept: str) -> None:
     assert make_recorded_query("who \0 is ill", how) == kept

@@ -1,4 +1,4 @@
-"""The client package against a running service, and its retrievers in their frameworks."""
+"""The client package with a running service, and its retrievers in their frameworks."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_other_fields_of_a_search_are_passed_on(client: ServiceClient) -> None:
         client.search("handbook", "lunch", flavour="sweet")
 
 
-def test_rerank_puts_texts_in_order(client: ServiceClient) -> None:
+def test_rerank_sorts_texts(client: ServiceClient) -> None:
     texts = ["Paris is in France.", "Whales live in the sea.", "Bread is baked."]
     ranking = client.rerank("the sea", texts)
     assert ranking[0].index == 1

@@ -51,13 +51,13 @@ def test_documentation_page_needs_no_other_host(client: httpx2.Client) -> None:
     assert "SwaggerUIBundle" in client.get(links[-1]).text
 
 
-def test_first_page_leads_to_the_documentation(client: httpx2.Client) -> None:
+def test_first_page_links_to_the_documentation(client: httpx2.Client) -> None:
     answer = client.get("/")
     assert answer.status_code == 200
     assert 'href="/docs"' in answer.text
 
 
-def test_openapi_document_tells_every_endpoint_and_its_problems(client: httpx2.Client) -> None:
+def test_openapi_document_lists_every_endpoint_and_its_problems(client: httpx2.Client) -> None:
     document = client.get("/openapi.json").json()
     assert set(document["paths"]) == {
         "/v1/search",
@@ -103,7 +103,7 @@ def test_openapi_document_is_valid(client: httpx2.Client) -> None:
         ("DocumentOperations", "operations", {"minItems": 1, "maxItems": 1_000}),
     ],
 )
-def test_openapi_document_tells_the_bounds(
+def test_openapi_document_contains_the_limits(
     client: httpx2.Client, name: str, field: str, bounds: dict[str, int]
 ) -> None:
     schema = client.get("/openapi.json").json()["components"]["schemas"][name]

@@ -1,4 +1,4 @@
-"""Faults under load: no wrong answer, quick recovery, no lost feedback that was acknowledged.
+"""Faults under load: no wrong answer, quick recovery, and no loss of acknowledged feedback.
 
 Callers ask in a closed loop while something breaks. What they may get is the right answer, or 503
 or 429; soon after the fault is over, right answers alone.
@@ -40,7 +40,7 @@ RECOVERY_S = 5.0
 def breakable(
     tmp_path_factory: pytest.TempPathFactory, model_cache: Path, embedder: Embedder
 ) -> Iterator[RunningService]:
-    """A service with a Postgres of its own, for this module to break."""
+    """A service with its own Postgres, which this module breaks."""
     configuration = index_handbook(tmp_path_factory.mktemp("faults"), model_cache, embedder)
     with run_service(configuration) as running:
         wait_until(lambda: httpx2.get(f"{running.url}/readyz").status_code == 200)
@@ -49,14 +49,14 @@ def breakable(
 
 @dataclass
 class Load:
-    """What callers saw: (when, status, whether the answer was right), and kept feedback."""
+    """The responses: (time, status, whether it was right), and the acknowledged feedback."""
 
     seen: list[tuple[float, int, bool]] = field(default_factory=list)
     acknowledged: set[str] = field(default_factory=set)
     over: Event = field(default_factory=Event)
 
     def ask(self, url: str) -> None:
-        """Search and give feedback until it is over."""
+        """Search and give feedback until the load ends."""
         with httpx2.Client(base_url=url, timeout=30) as client:
             while not self.over.is_set():
                 for query, expected in QUESTIONS.items():
@@ -73,7 +73,7 @@ class Load:
                 "request_id": found["request_id"], "document_id": expected, "kind": "useful"
             }  # fmt: skip
             given = client.post("/v1/feedback", json=feedback)
-            # 404 would be the lost record of a search that was answered.
+            # 404 would mean that the record of an answered search was lost.
             assert given.status_code in (200, 429, 503), given.text
             if given.status_code == 200:
                 self.acknowledged.add(found["request_id"])
@@ -82,7 +82,7 @@ class Load:
 
 @contextmanager
 def under_load(running: RunningService) -> Iterator[Load]:
-    """Callers ask within the block; what they met is raised at its end."""
+    """Callers search within the block. Their errors are raised at its end."""
     load = Load()
     with ThreadPoolExecutor(CALLERS) as pool:
         callers: list[Future[None]] = [pool.submit(load.ask, running.url) for _ in range(CALLERS)]
@@ -130,7 +130,7 @@ Fault = Callable[[RunningService], None]
 
 
 @pytest.mark.parametrize("name", ["restart", "generation", "lock", "silent clients"])
-def test_fault_under_load_costs_no_right_answer_after_it(
+def test_answers_are_right_after_a_fault_under_load(
     breakable: RunningService, embedder: Embedder, name: str
 ) -> None:
     faults: dict[str, Fault] = {

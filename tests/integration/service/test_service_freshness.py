@@ -26,7 +26,7 @@ NO_READINGS = {
 
 @pytest.fixture
 def freshness(client: httpx2.Client) -> Callable[[], tuple[dict[str, Any], dict[str, Any]]]:
-    """Ask how fresh the handbook is: the whole answer, and its only source."""
+    """Request the freshness of the handbook: the whole response, and its only source."""
 
     def ask() -> tuple[dict[str, Any], dict[str, Any]]:
         answer = client.get("/v1/collections/handbook/freshness")
@@ -40,7 +40,7 @@ def freshness(client: httpx2.Client) -> Callable[[], tuple[dict[str, Any], dict[
 
 @contextmanager
 def changed(running: RunningService, change: str, back: str) -> Iterator[None]:
-    """The index is shared with other tests: what is changed in it is changed back."""
+    """Change the shared index, and revert the change at the end of the block."""
     execute(running, change)
     try:
         yield
@@ -53,7 +53,7 @@ def execute(running: RunningService, statement: str) -> None:
         assert connection.execute(text(statement)).rowcount > 0
 
 
-def test_fresh_collection_tells_both_clocks_and_no_alarm(freshness):
+def test_fresh_collection_has_both_clocks_and_no_alarm(freshness):
     body, source = freshness()
     assert body.keys() == {"collection", "is_fresh", "sources", "alarms", "alarm_details"}
     assert body["alarms"] == body["alarm_details"] == []
@@ -67,7 +67,7 @@ def test_fresh_collection_tells_both_clocks_and_no_alarm(freshness):
         clock = source[name]
         assert clock.keys() == CLOCK_FIELDS
         assert (clock["within_seconds"], clock["waiting_seconds"]) == (21_600, 0)
-        # What a source had when it was first listed is no change.
+        # The first listing of a source is not a change.
         assert clock["readings"] == NO_READINGS
     listed_at = datetime.fromisoformat(source["listed_at"])
     assert datetime.fromisoformat(source["proven_at"]) <= listed_at < datetime.now(UTC)
@@ -82,7 +82,7 @@ def test_collection_that_was_never_synced_is_not_fresh(client: httpx2.Client):
     }  # fmt: skip
 
 
-def test_unknown_collection_is_a_problem_that_names_the_known_ones(client: httpx2.Client):
+def test_unknown_collection_is_a_problem_that_lists_the_known_ones(client: httpx2.Client):
     answer = client.get("/v1/collections/nothing/freshness")
     assert answer.status_code == 404
     assert answer.headers["content-type"] == "application/problem+json"
@@ -91,7 +91,7 @@ def test_unknown_collection_is_a_problem_that_names_the_known_ones(client: httpx
     assert "handbook" in problem["detail"]
 
 
-def test_source_that_is_away_is_an_alarm_until_it_is_back(freshness, running: RunningService):
+def test_unreachable_source_is_an_alarm_until_it_answers(freshness, running: RunningService):
     database = running.service.database
     record_unreachable(database, running.configuration.source(SOURCE), "the disk is gone")
     try:
@@ -107,7 +107,7 @@ def test_source_that_is_away_is_an_alarm_until_it_is_back(freshness, running: Ru
     assert freshness()[0]["is_fresh"]
 
 
-def test_held_removals_are_named_and_wait_on_the_clock(freshness, running: RunningService):
+def test_held_removals_are_listed_and_stay_on_the_clock(freshness, running: RunningService):
     change = (
         "update ragline.documents set held_since = now() - interval '361 minutes' "
         "where document_id in ('leave', 'canteen')"
@@ -119,7 +119,7 @@ def test_held_removals_are_named_and_wait_on_the_clock(freshness, running: Runni
     assert source["forgotten"]["state"] == "late"
     assert 21_660 <= source["forgotten"]["waiting_seconds"] < 21_720
     assert source["visible"]["state"] == "kept"
-    # What waits is held: one trouble, one alarm.
+    # The waiting removals are held. There is one alarm, for the held removals.
     (held,) = source["alarm_details"]
     assert held["name"] == "removals_held"
     assert held["documents"] == ["canteen", "leave"]
@@ -147,7 +147,7 @@ def test_change_that_waits_too_long_is_an_alarm(freshness, running: RunningServi
     assert source["alarms"] == [alarm["text"]]
 
 
-def test_clock_of_a_source_that_nobody_looks_at_is_unproven(freshness, running: RunningService):
+def test_clock_of_an_unchecked_source_is_unproven(freshness, running: RunningService):
     change = "update ragline.sources set proven_at = proven_at - interval '7 hours'"
     back = "update ragline.sources set proven_at = proven_at + interval '7 hours'"
     with changed(running, change, back):
@@ -155,7 +155,7 @@ def test_clock_of_a_source_that_nobody_looks_at_is_unproven(freshness, running: 
     assert source["visible"]["state"] == source["forgotten"]["state"] == "unproven"
 
 
-def test_last_proof_is_told_with_what_it_found(freshness, running: RunningService):
+def test_last_proof_is_returned_with_its_differences(freshness, running: RunningService):
     database = running.service.database
     try:
         prove(running, "proof-1")

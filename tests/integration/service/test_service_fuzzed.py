@@ -1,4 +1,4 @@
-"""The OpenAPI document held against the running service: what it allows, and what it does not.
+"""The running service compared with its OpenAPI document, for valid and for invalid requests.
 
 Schemathesis makes requests of both sorts from the document: nothing fails, every answer is one
 that the document tells of, and what the document does not allow is refused. The requests are the
@@ -22,12 +22,12 @@ from retrieval_api.app import build_app
 
 EXAMPLES = choose_count(12, 500)
 DEADLINE_S = 30
-# A longer one is no HTTP request to the server's parser: 400 in plain text, as the document says.
-LONGEST_ADDRESS_CHARS = 65_535
-# What a JSON schema cannot say (dimensions of a model, the order of two days) is refused too.
+# The server's parser refuses a longer URL with 400 in plain text, as the document states.
+MAX_URL_CHARS = 65_535
+# The service also refuses what a JSON schema cannot express, such as the order of two days.
 NOT_PROMISED = "positive_data_acceptance"
 PLACEHOLDER = "0"
-# Names that there are, among those that are made up.
+# Existing names, used among generated names.
 KNOWN = {
     "path.collection": ["handbook", "pushed", "unsynced"],
     "body.collection": ["handbook", "pushed", "unsynced"],
@@ -45,8 +45,8 @@ def _describe_service() -> dict[str, Any]:
 def _configure() -> SchemathesisConfig:
     return SchemathesisConfig.from_dict(
         {
-            # Many examples of what is not allowed hold some that are: a truth value in a query
-            # string is a string, and a negated branch of a union may be another branch.
+            # Some generated invalid examples are valid: a boolean in a query string is a string,
+            # and a negated branch of a union may be another branch.
             "generation": {
                 "max-examples": EXAMPLES,
                 "deterministic": True,
@@ -64,7 +64,7 @@ def _configure() -> SchemathesisConfig:
     )
 
 
-# At import, so that every endpoint is a test of its own.
+# At import, so that every endpoint is a separate test.
 document = schemathesis.openapi.from_dict(_describe_service(), config=_configure())
 
 
@@ -74,19 +74,17 @@ def test_requests_are_made_from_the_document_that_is_served(pushable: RunningSer
 
 
 @document.parametrize()
-def test_every_answer_is_one_that_the_document_tells_of(
-    case: Case, pushable: RunningService
-) -> None:
+def test_every_response_is_in_the_document(case: Case, pushable: RunningService) -> None:
     _name_what_there_is(case)
     answer = case.call(base_url=pushable.url, timeout=DEADLINE_S)
-    if len(answer.request.path_url) > LONGEST_ADDRESS_CHARS:
+    if len(answer.request.path_url) > MAX_URL_CHARS:
         assert answer.status_code == 400
         return
     case.validate_response(answer)
 
 
 def _name_what_there_is(case: Case) -> None:
-    """Where one part of a request is tried, Schemathesis fills the others with a zero."""
+    """Replace the zeros that Schemathesis uses for parameters that a case does not test."""
     named = case.path_parameters
     is_push = case.operation.method in ("put", "delete") or case.operation.path.endswith(":bulk")
     if named.get("collection") == PLACEHOLDER:

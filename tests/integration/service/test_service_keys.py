@@ -1,4 +1,4 @@
-"""Keys and tenants over loopback: what each key may do, and that tenants do not meet.
+"""Keys and tenants over loopback: the scopes of keys, and the separation of tenants.
 
 Every endpoint is tried with another tenant's names and ids, with both walls and with each one
 alone.
@@ -38,13 +38,13 @@ from retrieval_api.access.callers import Caller
 TENANTS = 20
 # A share of what RAGLINE_SOAK asks.
 SEARCHES = choose_count(100, 10_000)
-# The same words everywhere, so that only the walls keep them apart.
+# All tenants have the same words, so that only access control separates them.
 TEXTS = ("the secret plan of {}", "how the harbour of {} is defended", "salaries at {}")
 
 
 @dataclass
 class Walled:
-    """A service over the collections of many tenants, one key for each, and its database."""
+    """A service with the collections of many tenants, one key for each, and its database."""
 
     url: str
     database: Database
@@ -115,7 +115,7 @@ def walled(
 
 
 def make_database(server: str, template: str) -> str:
-    """A database of this module's own; it goes with the tests' server."""
+    """A database for this module on the test server."""
     name = f"tenants_{uuid4().hex[:12]}"
     administrator = connect_database(server)
     with administrator.open_session() as session:
@@ -136,7 +136,7 @@ def index(configuration: Configuration, database: Database, embedder: Embedder) 
 
 
 def attack(walled: Walled, tenant: str, other: str) -> list[tuple[str, httpx2.Response]]:
-    """Every endpoint with the names and ids of another tenant, and with names of nobody."""
+    """Requests to every endpoint with names and ids of another tenant, and with unknown names."""
     theirs = walled.search(other, f"of-{other}").json()
     receipt = theirs["hits"][0]["receipt"]["id"]
     request_id, document = theirs["request_id"], theirs["hits"][0]["document_id"]
@@ -206,16 +206,16 @@ def test_other_tenants_do_not_exist_at_any_endpoint(walled: Walled, walls: str) 
     for number in range(0, TENANTS, 5):
         tenant, other = name_tenant(number), name_tenant(number + 1)
         for what, answer in attack(walled, tenant, other):
-            told = f"{walls}: {what}: {answer.status_code} {answer.text[:300]}"
+            received = f"{walls}: {what}: {answer.status_code} {answer.text[:300]}"
             named = answer.text.replace(f"of-{other}", "").replace(f"pushed-{other}", "")
-            assert other not in named, told
+            assert other not in named, received
             if answer.status_code != 200:
-                assert answer.status_code in (404, 409), told
+                assert answer.status_code in (404, 409), received
             elif "json" in answer.headers["content-type"]:
-                said = answer.json()
-                assert not said.get("sources"), told
-                assert not said.get("documents"), told
-                assert {"unknown"} >= {one["status"] for one in said.get("results", [])}
+                body = answer.json()
+                assert not body.get("sources"), received
+                assert not body.get("documents"), received
+                assert {"unknown"} >= {one["status"] for one in body.get("results", [])}
 
 
 def test_the_same_requests_are_answered_to_their_owner(walled: Walled) -> None:
@@ -249,7 +249,7 @@ def test_pushed_documents_are_behind_both_walls(walled: Walled, walls: str) -> N
 
 @contextmanager
 def statements() -> Iterator[list[str]]:
-    """What is asked of Postgres in the threads of requests, not behind their answers."""
+    """The statements that the threads of requests execute before their responses."""
     seen: list[str] = []
 
     def see(_c: object, _u: object, statement: str, *_: object) -> None:
@@ -261,13 +261,13 @@ def statements() -> Iterator[list[str]]:
     event.remove(Engine, "before_cursor_execute", see)
 
 
-def test_what_is_anothers_is_answered_like_what_does_not_exist(walled: Walled) -> None:
-    """In the same words and, since the same statements find it, after the same time."""
+def test_data_of_another_tenant_looks_nonexistent(walled: Walled) -> None:
+    """The text is the same, and so are the statements, and therefore the time."""
     theirs = walled.search("tenant01", "of-tenant01").json()
     receipt = theirs["hits"][0]["receipt"]["id"]
     paths = ["{}", "{}/freshness", "{}/documents", "{}/documents/doc1"]
     pairs = [
-        tuple("/v1/collections/" + path.format(name) for name in ("of-tenant01", "of-nobody99"))
+        tuple("/v1/collections/" + path.format(name) for name in ("of-tenant01", "of-tenant99"))
         for path in paths
     ]
     pairs.append((f"/v1/receipts/{receipt}", "/v1/receipts/9999-1"))
@@ -280,15 +280,17 @@ def test_what_is_anothers_is_answered_like_what_does_not_exist(walled: Walled) -
         assert {answer.status_code for answer in answers} == {404}
         assert asked[0] == asked[1]
         assert asked[0]
-        told = [
+        received = [
             {k: v for k, v in answer.json().items() if k not in ("request_id", "instance")}
             for answer in answers
         ]
-        said = json.dumps(told[0]).replace("of-tenant01", "of-nobody99").replace(receipt, "9999-1")
-        assert json.loads(said) == told[1]
+        body = (
+            json.dumps(received[0]).replace("of-tenant01", "of-tenant99").replace(receipt, "9999-1")
+        )
+        assert json.loads(body) == received[1]
 
 
-def test_many_searches_at_once_see_their_own_tenant_alone(walled: Walled) -> None:
+def test_concurrent_searches_see_only_their_tenant(walled: Walled) -> None:
     def search(number: int) -> set[str]:
         tenant = name_tenant(number % TENANTS)
         mode = ("hybrid", "vector", "keyword")[number % 3]
@@ -302,7 +304,7 @@ def test_many_searches_at_once_see_their_own_tenant_alone(walled: Walled) -> Non
     assert foreign == set()
 
 
-def test_collections_are_listed_to_their_tenant_alone(walled: Walled) -> None:
+def test_collections_are_listed_only_to_their_tenant(walled: Walled) -> None:
     listed = walled.ask("tenant03", "GET", "/v1/collections").json()["collections"]
     assert [one["name"] for one in listed] == ["of-tenant03"]
     refused = walled.search("tenant03", "of-tenant04").json()
@@ -344,7 +346,7 @@ def make_key(walled: Walled) -> Iterator[Callable[..., httpx2.Client]]:
 BODY = {"collection": "of-tenant00", "query": "plan"}
 
 
-def test_scope_that_is_missing_is_said(make_key: Callable[..., httpx2.Client]) -> None:
+def test_missing_scope_is_named(make_key: Callable[..., httpx2.Client]) -> None:
     client = make_key(scopes=("search",))
     assert client.post("/v1/search", json=BODY).status_code == 200
     put = client.put("/v1/collections/of-tenant00/documents/a", json={"text": "x"})
@@ -353,13 +355,13 @@ def test_scope_that_is_missing_is_said(make_key: Callable[..., httpx2.Client]) -
     assert client.get("/v1/quality").status_code == 403
 
 
-def test_key_of_some_collections_sees_no_other(make_key: Callable[..., httpx2.Client]) -> None:
+def test_key_for_some_collections_sees_only_these(make_key: Callable[..., httpx2.Client]) -> None:
     client = make_key(collections=["of-other"])
     assert client.post("/v1/search", json=BODY).status_code == 404
     assert client.get("/v1/collections").json() == {"collections": []}
 
 
-def test_principals_of_a_key_are_narrowed_and_never_widened(
+def test_a_search_can_restrict_but_not_extend_principals(
     make_key: Callable[..., httpx2.Client],
 ) -> None:
     client = make_key(principals=["anna", "staff"])
@@ -368,13 +370,13 @@ def test_principals_of_a_key_are_narrowed_and_never_widened(
     assert refused.status_code == 403
     assert refused.json()["detail"] == "the key may not act as principal 'eve'"
     assert make_key().post("/v1/search", json={**BODY, "principals": ["x"]}).status_code == 403
-    anybody = make_key(principals=["*"])
-    assert anybody.post("/v1/search", json={**BODY, "principals": ["x"]}).status_code == 200
+    unrestricted = make_key(principals=["*"])
+    assert unrestricted.post("/v1/search", json={**BODY, "principals": ["x"]}).status_code == 200
 
 
 @pytest.fixture
 def hidden(walled: Walled) -> Iterator[str]:
-    """A document of tenant00 that the principal `anna` alone may see."""
+    """A document of tenant00 that only the principal `anna` may read."""
     document, principals = "doc1", "array['anna']"
     with walled.database.connect() as connection:
         find = "select id from ragline.collections where name = 'of-tenant00'"
@@ -398,7 +400,7 @@ def hidden(walled: Walled) -> Iterator[str]:
     set_principals("null")
 
 
-def test_hidden_document_is_explained_to_those_alone_who_may_know_of_it(
+def test_hidden_document_is_explained_only_to_its_readers_and_administrators(
     make_key: Callable[..., httpx2.Client], hidden: str
 ) -> None:
     def ask(client: httpx2.Client, document: str, **more: Any) -> httpx2.Response:
@@ -406,23 +408,23 @@ def test_hidden_document_is_explained_to_those_alone_who_may_know_of_it(
         return client.post("/v1/search/explain", json=body)
 
     answers, asked = [], []
-    nobody = make_key(scopes=("search",))
+    other = make_key(scopes=("search",))
     for document in (hidden, "unknown"):
         with statements() as seen:
-            answers.append(ask(nobody, document))
-        # What is left of the time limit differs.
+            answers.append(ask(other, document))
+        # The remaining time limit differs.
         asked.append([re.sub(r"timeout = \d+", "", statement) for statement in seen])
     assert {answer.status_code for answer in answers} == {404}
     assert asked[0] == asked[1]
-    told = [answer.json()["detail"].replace(hidden, "unknown") for answer in answers]
-    assert told[0] == told[1]
+    received = [answer.json()["detail"].replace(hidden, "unknown") for answer in answers]
+    assert received[0] == received[1]
 
     anna = make_key(scopes=("search",), principals=["anna"])
     assert ask(anna, hidden).json()["is_hit"]
     assert ask(anna, hidden, principals=["eve"]).status_code == 403
     administrator = make_key(scopes=("search", "admin"))
-    told = ask(administrator, hidden).json()
-    assert (told["is_hit"], told["reason"]) == (False, "principals")
+    received = ask(administrator, hidden).json()
+    assert (received["is_hit"], received["reason"]) == (False, "principals")
     assert ask(make_key(scopes=("push",)), hidden).status_code == 403
 
 
@@ -433,7 +435,7 @@ def test_rate_limit_refuses_with_the_time_to_wait(make_key: Callable[..., httpx2
     assert 1 <= int(statuses[-1].headers["retry-after"]) <= 20
 
 
-def test_revoked_and_expired_keys_end_at_once(walled: Walled) -> None:
+def test_revoked_and_expired_keys_are_refused_at_once(walled: Walled) -> None:
     key = create_key(walled.database, name="short", tenant="tenant00")
     with httpx2.Client(base_url=walled.url, headers={"x-api-key": key}) as client:
         assert client.post("/v1/search", json=BODY).status_code == 200
@@ -446,9 +448,7 @@ def test_revoked_and_expired_keys_end_at_once(walled: Walled) -> None:
         assert key.split("_", 2)[2] not in "".join(secrets.scalars())
 
 
-def test_metrics_need_a_key_from_elsewhere(
-    walled: Walled, make_key: Callable[..., httpx2.Client]
-) -> None:
+def test_remote_metrics_need_a_key(walled: Walled, make_key: Callable[..., httpx2.Client]) -> None:
     assert httpx2.get(f"{walled.url}/metrics").status_code == 200
     elsewhere = {"x-forwarded-for": "10.0.0.1"}
     assert httpx2.get(f"{walled.url}/metrics", headers=elsewhere).status_code == 401
@@ -456,7 +456,7 @@ def test_metrics_need_a_key_from_elsewhere(
     assert make_key(scopes=("admin",)).get("/metrics", headers=elsewhere).status_code == 200
 
 
-def test_strangers_are_refused_while_there_is_no_key(client: httpx2.Client) -> None:
+def test_remote_callers_are_refused_while_no_key_exists(client: httpx2.Client) -> None:
     body = {"collection": "handbook", "query": "lunch"}
     assert client.post("/v1/search", json=body).status_code == 200
     forwarded = client.post("/v1/search", json=body, headers={"x-forwarded-for": "10.0.0.1"})

@@ -1,4 +1,4 @@
-"""GET /metrics: what Prometheus reads of a service that is asked."""
+"""GET /metrics: the metrics of a service that answers requests."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 def fresh(
     indexed_collection: Configuration,
 ) -> Iterator[tuple[RunningService, httpx2.Client]]:
-    """A service of its own, so that nobody else counts."""
+    """A separate service, so that other tests do not change its counts."""
     with run_service(indexed_collection) as running, httpx2.Client(base_url=running.url) as client:
         wait_until(lambda: client.get("/readyz").status_code == 200)
         yield running, client
@@ -89,7 +89,7 @@ def test_searches_and_feedback_are_counted(
     assert [name for name, _ in samples if name == "ragline_build_info"]
 
 
-def test_labels_are_never_what_a_caller_made_up(
+def test_labels_never_contain_input_of_callers(
     fresh: tuple[RunningService, httpx2.Client],
 ) -> None:
     _, client = fresh
@@ -115,8 +115,8 @@ def test_connection_in_use_is_seen(running: RunningService, client: httpx2.Clien
     assert in_use >= 1
 
 
-def test_metrics_are_there_before_the_database(indexed_collection: Configuration) -> None:
-    url = "postgresql://nobody@127.0.0.1:1/nothing"
+def test_metrics_are_available_before_the_database(indexed_collection: Configuration) -> None:
+    url = "postgresql://ragline@127.0.0.1:1/nothing"
     unreachable = indexed_collection.model_copy(update={"database_url": url})
     with run_service(unreachable) as running, httpx2.Client(base_url=running.url) as client:
         assert value(read_samples(client), "ragline_records_waiting") == 0
@@ -158,7 +158,7 @@ def test_stale_hits_are_counted_and_recorded(
 SOURCE = {"collection": "handbook", "source": "handbook-articles"}
 
 
-def test_state_of_the_pipeline_is_told(fresh: tuple[RunningService, httpx2.Client]) -> None:
+def test_state_of_the_pipeline_is_exported(fresh: tuple[RunningService, httpx2.Client]) -> None:
     _, client = fresh
     samples = read_samples(client)
     assert value(samples, "ragline_pipeline_status_readable") == 1
@@ -178,7 +178,7 @@ def test_state_of_the_pipeline_is_told(fresh: tuple[RunningService, httpx2.Clien
     assert value(samples, "ragline_collection_build_failed", collection="handbook") == 0
 
 
-def test_trouble_of_a_source_is_an_alarm_and_ends_with_it(
+def test_alarm_of_a_source_ends_with_its_condition(
     fresh: tuple[RunningService, httpx2.Client], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     running, client = fresh
@@ -221,11 +221,11 @@ def test_many_scrapes_read_the_status_once(
     assert len(reads) == 1
 
 
-def test_database_that_is_away_is_told_and_nothing_old_is(
+def test_unavailable_database_is_exported_and_old_values_are_not(
     indexed_collection: Configuration, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pipeline_metrics, "CACHE_S", 0.0)
-    url = "postgresql://nobody@127.0.0.1:1/nothing"
+    url = "postgresql://ragline@127.0.0.1:1/nothing"
     away = indexed_collection.model_copy(update={"database_url": url})
     with run_service(away) as running, httpx2.Client(base_url=running.url) as client:
         samples = read_samples(client)
@@ -233,13 +233,13 @@ def test_database_that_is_away_is_told_and_nothing_old_is(
         assert value(samples, "ragline_source_unreachable", **SOURCE) is None
 
 
-def test_status_that_was_read_is_forgotten_when_the_database_goes_away(
+def test_cached_status_is_discarded_when_the_database_is_unavailable(
     fresh: tuple[RunningService, httpx2.Client], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     running, client = fresh
     assert value(read_samples(client), "ragline_pipeline_status_readable") == 1
     monkeypatch.setattr(pipeline_metrics, "CACHE_S", 0.0)
-    gone = connect_database("postgresql://nobody@127.0.0.1:1/nothing")
+    gone = connect_database("postgresql://ragline@127.0.0.1:1/nothing")
     monkeypatch.setattr(running.service, "_database", gone)
     samples = read_samples(client)
     assert value(samples, "ragline_pipeline_status_readable") == 0

@@ -1,8 +1,8 @@
-"""Strings and numbers that are known to break programs, wherever a request can hold one.
+"""Strings and numbers that often break programs, in every field of a request.
 
-Queries, collections of searches, and ids and texts of pushed documents have such tests beside
-their others; here is every other place. Each place gets every eighth string, another eighth
-than the place before it, and with RAGLINE_SOAK all of them.
+Queries, names of collections, and ids and texts of pushed documents have such tests in their own
+modules. This module tests all other fields. Each field gets one eighth of the strings, and with
+RAGLINE_SOAK all of them.
 """
 
 from __future__ import annotations
@@ -38,98 +38,98 @@ def client(pushable: RunningService) -> Iterator[httpx2.Client]:
         yield client
 
 
-def check_answer(answer: httpx2.Response, told: object) -> None:
-    """It is a good answer or a refusal, in JSON of its documented type."""
+def check_answer(answer: httpx2.Response, received: object) -> None:
+    """The response is a success or a refusal, in JSON of its documented type."""
     is_good = 200 <= answer.status_code < 300
     is_mcp = answer.request.url.path == "/mcp"
-    # MCP's own refusal is 400; ours is 422.
+    # MCP refuses with 400, the service with 422.
     refusals = {400} if is_mcp else {404, 409, 415, 422}
-    assert is_good or answer.status_code in refusals, (told, answer.text)
+    assert is_good or answer.status_code in refusals, (received, answer.text)
     expected = "application/json" if is_good or is_mcp else MEDIA_TYPE
-    assert answer.headers["content-type"] == expected, told
+    assert answer.headers["content-type"] == expected, received
     answer.json()
 
 
 def pick(strings: list[str], place: int) -> list[str]:
-    """The strings for a place, by its number."""
+    """The strings for a field, by its number."""
     return [*strings[place % STEP :: STEP], *OWN]
 
 
 def post(path: str, make_body: Callable[[str], object]) -> Send:
-    """A JSON body around a string. Escaped, since half of a surrogate pair has no UTF-8."""
+    """A JSON body with a string. It is escaped, because a lone surrogate has no UTF-8 encoding."""
 
-    def send(client: httpx2.Client, said: str) -> httpx2.Response:
-        return client.post(path, content=json.dumps(make_body(said)), headers=MCP)
+    def send(client: httpx2.Client, string: str) -> httpx2.Response:
+        return client.post(path, content=json.dumps(make_body(string)), headers=MCP)
 
     return send
 
 
 def search(**options: Callable[[str], object]) -> Send:
-    """A search that needs no vector, with options made of a string."""
+    """A search without the vector leg, with options that contain a string."""
     asked = {"collection": "handbook", "query": "lunch", "mode": "keyword"}
     return post(
-        "/v1/search", lambda said: asked | {name: make(said) for name, make in options.items()}
+        "/v1/search", lambda string: asked | {name: make(string) for name, make in options.items()}
     )
 
 
 def get(template: str) -> Send:
-    """A GET whose path or query string has a string in it."""
+    """A GET with a string in its path or query string."""
 
-    def send(client: httpx2.Client, said: str) -> httpx2.Response:
-        return client.get(template.replace("*", quote(said, safe="", errors="surrogatepass")))
+    def send(client: httpx2.Client, string: str) -> httpx2.Response:
+        return client.get(template.replace("*", quote(string, safe="", errors="surrogatepass")))
 
     return send
 
 
 def call(name: str | None, make_arguments: Callable[[str], object]) -> Send:
-    """A call of a tool over MCP; None: the string is the tool's name."""
+    """A call of a tool over MCP. With None, the string is the tool's name."""
     return post(
         "/mcp",
-        lambda said: {
+        lambda string: {
             "jsonrpc": "2.0",
             "id": 1,
             "method": "tools/call",
-            "params": {"name": name or said, "arguments": make_arguments(said)},
+            "params": {"name": name or string, "arguments": make_arguments(string)},
         },
     )
 
 
 def compare(key: str | None, value: str | None) -> Callable[[str], object]:
-    """A comparison of OpenAI's; None: there stands the string."""
-    return lambda said: {"type": "eq", "key": key or said, "value": value or said}
+    """A comparison in OpenAI's format. The string replaces the part that is None."""
+    return lambda string: {"type": "eq", "key": key or string, "value": value or string}
 
 
 PLACES: dict[str, Send] = {
-    "field": post("/v1/search", lambda said: {"collection": "handbook", "query": "x", said: 1}),
-    "filter's value": search(filter=lambda said: {"metadata.topic": {"in": [said]}}),
-    "filter's prefix": search(filter=lambda said: {"title": {"prefix": said}}),
-    "filter's time": search(filter=lambda said: {"indexed_at": {"gt": said}}),
-    "filter's key": search(filter=lambda said: {said: 1}),
-    "filter's path": search(filter=lambda said: {f"metadata.{said}": {"ne": 1}}),
-    "filter's operator": search(filter=lambda said: {"title": {said: 1}}),
-    "principal": search(principals=lambda said: [said]),
+    "field": post("/v1/search", lambda string: {"collection": "handbook", "query": "x", string: 1}),
+    "filter's value": search(filter=lambda string: {"metadata.topic": {"in": [string]}}),
+    "filter's prefix": search(filter=lambda string: {"title": {"prefix": string}}),
+    "filter's time": search(filter=lambda string: {"indexed_at": {"gt": string}}),
+    "filter's key": search(filter=lambda string: {string: 1}),
+    "filter's path": search(filter=lambda string: {f"metadata.{string}": {"ne": 1}}),
+    "filter's operator": search(filter=lambda string: {"title": {string: 1}}),
+    "principal": search(principals=lambda string: [string]),
     "mode": search(mode=str),
-    "alternative": search(query=lambda said: ["lunch", said]),
+    "alternative": search(query=lambda string: ["lunch", string]),
     "explained document": post(
         "/v1/search/explain",
-        lambda said: {"collection": "handbook", "query": "lunch", "document_id": said},
+        lambda string: {"collection": "handbook", "query": "lunch", "document_id": string},
     ),
     "explained document's source": post(
         "/v1/search/explain",
-        lambda said: {
+        lambda string: {
             "collection": "handbook",
-            "query": said,
+            "query": string,
             "document_id": "leave",
-            "source": said,
+            "source": string,
         },
     ),
     "explained filter": post(
         "/v1/search/explain",
-        lambda said: {
+        lambda string: {
             "collection": "handbook",
             "query": "lunch",
             "document_id": "leave",
-            "filter": {f"metadata.{said}": said, "and": [{"title": {"prefix": said}}]},
+            "filter": {f"metadata.{string}": string, "and": [{"title": {"prefix": string}}]},
         },
     ),
     "collection": get("/v1/collections/*"),
@@ -147,58 +147,65 @@ PLACES: dict[str, Send] = {
     "quality's collection": get("/v1/quality?collection=*"),
     "quality's day": get("/v1/quality?from=*"),
     "feedback's search": post(
-        "/v1/feedback", lambda said: {"request_id": said, "document_id": said, "useful": True}
+        "/v1/feedback", lambda string: {"request_id": string, "document_id": string, "useful": True}
     ),
     "feedback's kind": post(
-        "/v1/feedback", lambda said: {"request_id": "1", "document_id": "1", "kind": said}
+        "/v1/feedback", lambda string: {"request_id": "1", "document_id": "1", "kind": string}
     ),
     "store's filter key": post(
-        STORE, lambda said: {"query": "x", "filters": compare(None, "x")(said)}
+        STORE, lambda string: {"query": "x", "filters": compare(None, "x")(string)}
     ),
     "store's filter value": post(
-        STORE, lambda said: {"query": "x", "filters": compare("topic", None)(said)}
+        STORE, lambda string: {"query": "x", "filters": compare("topic", None)(string)}
     ),
-    "store's ranker": post(STORE, lambda said: {"query": "x", "ranking_options": {"ranker": said}}),
-    "embedding's model": post("/v1/embeddings", lambda said: {"input": "x", "model": said}),
-    "embedding's text": post("/v1/embeddings", lambda said: {"input": [said]}),
-    "reranked texts": post("/v2/rerank", lambda said: {"query": "x", "documents": [said]}),
+    "store's ranker": post(
+        STORE, lambda string: {"query": "x", "ranking_options": {"ranker": string}}
+    ),
+    "embedding's model": post("/v1/embeddings", lambda string: {"input": "x", "model": string}),
+    "embedding's text": post("/v1/embeddings", lambda string: {"input": [string]}),
+    "reranked texts": post("/v2/rerank", lambda string: {"query": "x", "documents": [string]}),
     "reranker's model": post(
-        "/v1/rerank", lambda said: {"query": "x", "documents": [], "model": said}
+        "/v1/rerank", lambda string: {"query": "x", "documents": [], "model": string}
     ),
     "pushed operation": post(
         f"{DOCUMENTS}:bulk",
-        lambda said: {
+        lambda string: {
             "operations": [
                 {
                     "op": "put",
-                    "document_id": said,
+                    "document_id": string,
                     "text": "t",
-                    "metadata": {said: [{said: said}]},
-                    "principals": [said],
+                    "metadata": {string: [{string: string}]},
+                    "principals": [string],
                 }
             ]
         },
     ),
     "tool": call(None, lambda _: {}),
-    "tool's argument": call("freshness", lambda said: {said: said}),
-    "tool's collection": call("freshness", lambda said: {"collection": said}),
-    "tool's query": call("search", lambda said: {"collection": "handbook", "query": said}),
+    "tool's argument": call("freshness", lambda string: {string: string}),
+    "tool's collection": call("freshness", lambda string: {"collection": string}),
+    "tool's query": call("search", lambda string: {"collection": "handbook", "query": string}),
     "tool's filter": call(
         "search",
-        lambda said: {"collection": "handbook", "query": "x", "filter": {f"metadata.{said}": said}},
+        lambda string: {
+            "collection": "handbook",
+            "query": "x",
+            "filter": {f"metadata.{string}": string},
+        },
     ),
     "tool's document": call(
-        "get_document", lambda said: {"collection": "handbook", "document_id": said, "source": said}
+        "get_document",
+        lambda string: {"collection": "handbook", "document_id": string, "source": string},
     ),
 }
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_no_string_makes_the_service_fail(
+def test_no_string_causes_a_failure(
     client: httpx2.Client, naughty_strings: list[str], place: str
 ) -> None:
-    for said in pick(naughty_strings, list(PLACES).index(place)):
-        check_answer(PLACES[place](client, said), said)
+    for string in pick(naughty_strings, list(PLACES).index(place)):
+        check_answer(PLACES[place](client, string), string)
 
 
 @pytest.mark.parametrize("parameter", ["name", "metadata", "principal"])
@@ -206,10 +213,10 @@ def test_no_parameter_of_a_file_makes_the_service_fail(
     client: httpx2.Client, naughty_strings: list[str], parameter: str
 ) -> None:
     headers = {"Content-Type": "text/plain"}
-    for said in pick(naughty_strings, len(parameter)):
-        query = f"{parameter}={quote(said, safe='', errors='surrogatepass')}"
+    for string in pick(naughty_strings, len(parameter)):
+        query = f"{parameter}={quote(string, safe='', errors='surrogatepass')}"
         check_answer(
-            client.put(f"{DOCUMENTS}/file?{query}", content=b"text", headers=headers), said
+            client.put(f"{DOCUMENTS}/file?{query}", content=b"text", headers=headers), string
         )
 
 
@@ -224,13 +231,13 @@ def test_no_header_makes_the_service_fail(
     client: httpx2.Client, naughty_strings: list[str], name: str
 ) -> None:
     body = json.dumps({"collection": "handbook", "query": "lunch", "mode": "keyword"})
-    for said in pick(naughty_strings, len(name)):
-        if UNSENDABLE & set(said):
+    for string in pick(naughty_strings, len(name)):
+        if UNSENDABLE & set(string):
             continue
-        for value in (said, f"Bearer {said}") if name == "Authorization" else (said,):
+        for value in (string, f"Bearer {string}") if name == "Authorization" else (string,):
             headers = [("Content-Type", "application/json")] * (name != "Content-Type")
             headers += [(name, value.strip().encode())]
-            check_answer(client.post("/v1/search", content=body, headers=headers), said)
+            check_answer(client.post("/v1/search", content=body, headers=headers), string)
 
 
 NUMBERS = ["NaN", "Infinity", "-Infinity", "1e999", "-1e999", "1e-999", "9" * 400, "9" * 5_000,

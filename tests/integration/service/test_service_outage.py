@@ -1,4 +1,4 @@
-"""The database goes away and comes back; the service says so and needs no restart."""
+"""The database becomes unavailable and available again; the service needs no restart."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ QUESTION = {"collection": "handbook", "query": "lunch"}
 
 @contextmanager
 def stopped_postgres(home: Path) -> Iterator[None]:
-    """The embedded server of a home is down within the block."""
+    """The embedded server of a home is stopped within the block."""
     server = PostgresServer(home.resolve())
-    # Whoever wants to start it again waits for this lock: a service does within a second.
+    # A process that starts it again waits for this lock. The service tries within a second.
     with server.exclusive():
         server.stop()
         try:
@@ -76,8 +76,8 @@ def test_service_survives_an_outage_of_its_database(
 
 @pytest.fixture
 def unreachable(indexed_collection: Configuration) -> Configuration:
-    """The configuration with a database that nobody serves."""
-    url = "postgresql://nobody@127.0.0.1:1/nothing"
+    """The configuration with the address of a database that does not exist."""
+    url = "postgresql://ragline@127.0.0.1:1/nothing"
     return indexed_collection.model_copy(update={"database_url": url})
 
 
@@ -99,7 +99,7 @@ def test_service_starts_without_its_database_and_says_what_is_missing(
         assert httpx2.get(f"{running.url}/docs").status_code == 200
 
 
-def test_service_that_started_during_an_outage_gets_ready_after_it(
+def test_service_started_during_an_outage_becomes_ready_after_it(
     indexed_collection: Configuration, running: RunningService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     address = running.service.database.url
@@ -148,7 +148,7 @@ def test_service_that_cannot_write_leaves_no_connection_open(
 
 @contextmanager
 def frozen_postgres(home: Path) -> Iterator[None]:
-    """The embedded server of a home is there and says nothing within the block."""
+    """The embedded server of a home is frozen within the block."""
     postmaster = PostgresServer(home.resolve()).find_process()
     assert postmaster is not None
     processes = [postmaster, *postmaster.children()]
@@ -171,7 +171,7 @@ def test_search_ends_in_time_although_the_database_is_frozen(
         for _ in range(choose_count(1, 3)):
             started = time.monotonic()
             check_away(client.post("/v1/search", json=QUESTION))
-            # The ping of a kept connection, then the attempt to make a new one: once to look for
-            # keys, once for the search.
+            # The ping of a pooled connection, then the attempt to open a new one: first to read
+            # the keys, then for the search.
             assert time.monotonic() - started < 16
     wait_until(lambda: client.post("/v1/search", json=QUESTION).status_code == 200, 30)

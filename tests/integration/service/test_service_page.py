@@ -1,4 +1,4 @@
-"""The page over loopback: what it shows, who may see it, and that nothing foreign runs in it."""
+"""The page over loopback: its content, access to it, and that no code of others runs in it."""
 
 from __future__ import annotations
 
@@ -46,13 +46,13 @@ OUTSIDE = re.compile(r"""(?:src|href|action)=["'](?:https?:)?//""")
 
 
 def read(answer: httpx2.Response) -> Any:
-    """The page of an answer, as elements."""
+    """The page of a response, as elements."""
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     return html.fromstring(answer.text)
 
 
 def words(element: Any) -> str:
-    """What a reader sees of an element, in one line."""
+    """The visible text of an element, in one line."""
     return " ".join(element.text_content().split())
 
 
@@ -68,7 +68,7 @@ def look(client: httpx2.Client, path: str, **parameters: str) -> Any:
     return read(answer)
 
 
-def test_first_page_has_a_box_with_the_focus_and_a_label_for_every_control(
+def test_first_page_focuses_the_search_field_and_labels_every_control(
     client: httpx2.Client,
 ) -> None:
     page = look(client, "/")
@@ -85,7 +85,7 @@ def test_first_page_has_a_box_with_the_focus_and_a_label_for_every_control(
     assert find(page, "hit") == []
 
 
-def test_first_page_says_what_the_collections_hold_and_what_could_be_asked(
+def test_first_page_shows_collections_and_sample_queries(
     client: httpx2.Client,
 ) -> None:
     page = look(client, "/")
@@ -102,7 +102,7 @@ def test_first_page_says_what_the_collections_hold_and_what_could_be_asked(
     assert words(find(found, "hit")[0].xpath(".//h3")[0]) == words(samples[0])
 
 
-def test_samples_are_those_of_the_golden_set_and_never_what_people_asked(
+def test_samples_come_from_the_golden_set_and_never_from_searches(
     client: httpx2.Client, running: RunningService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client.get("/", params={"q": "a secret of a person"})
@@ -127,7 +127,7 @@ def test_samples_are_those_of_the_golden_set_and_never_what_people_asked(
     assert find(page, "samples")
 
 
-def test_documentation_leads_back_to_the_page(client: httpx2.Client) -> None:
+def test_documentation_links_to_the_page(client: httpx2.Client) -> None:
     page = html.fromstring(client.get("/docs").text)
     assert "/" in page.xpath("//a/@href")
 
@@ -183,7 +183,9 @@ def test_options_are_used_and_stay_in_the_form(client: httpx2.Client) -> None:
         ("rerank", "<b>"),
     ],
 )
-def test_faults_stand_beside_their_field(client: httpx2.Client, field: str, value: str) -> None:
+def test_faults_are_shown_next_to_their_field(
+    client: httpx2.Client, field: str, value: str
+) -> None:
     answer = client.get("/", params={"q": "leave", field: value})
     assert answer.status_code == 422
     page = read(answer)
@@ -193,7 +195,7 @@ def test_faults_stand_beside_their_field(client: httpx2.Client, field: str, valu
     assert control.get("aria-describedby") == f"fault-{field}"
 
 
-def test_options_are_folded_away_until_one_is_set_or_wrong(client: httpx2.Client) -> None:
+def test_options_are_closed_until_one_is_set_or_wrong(client: httpx2.Client) -> None:
     for parameters, is_open in (
         ({"q": "leave"}, False),
         ({"q": "leave", "mode": "keyword"}, True),
@@ -227,7 +229,7 @@ def test_facets_are_filters_in_the_address(client: httpx2.Client) -> None:
 
 
 @pytest.mark.parametrize("facet", ["sick", ":", "colour:red", 'metadata.topic:"', "page:true"])
-def test_facet_that_is_none_is_a_fault_or_finds_nothing(client: httpx2.Client, facet: str) -> None:
+def test_malformed_facet_is_a_fault_or_finds_nothing(client: httpx2.Client, facet: str) -> None:
     answer = client.get("/", params={"q": "leave", "facet": facet})
     assert answer.status_code in (200, 422)
     assert bool(find(read(answer), "fault")) is (answer.status_code == 422)
@@ -248,7 +250,7 @@ def test_search_can_be_copied_as_a_command_and_as_a_program(
     assert "Authorization" not in curl + python
 
 
-def test_samples_of_code_hold_a_placeholder_for_the_key(client: httpx2.Client, locked: str) -> None:
+def test_code_samples_contain_a_placeholder_for_the_key(client: httpx2.Client, locked: str) -> None:
     sign_in(client, locked)
     page = look(client, "/", q="leave")
     code = find(page, "code-samples")[0].text_content()
@@ -309,7 +311,7 @@ def test_document_to_explain_is_chosen_by_part_of_its_name(client: httpx2.Client
         ({}, 200),
     ],
 )
-def test_explanation_says_what_is_wrong(
+def test_explanation_shows_faults(
     client: httpx2.Client, parameters: dict[str, str], status: int
 ) -> None:
     answer = client.get("/explain", params={"q": "leave", **parameters})
@@ -327,7 +329,7 @@ def test_explanation_hides_what_the_caller_may_not_see(
 
 
 @pytest.mark.usefixtures("no_records")
-def test_questions_without_a_hit_are_for_administrators(
+def test_queries_without_a_hit_are_for_administrators(
     running: RunningService, client: httpx2.Client, locked: str
 ) -> None:
     sign_in(client, locked)
@@ -380,7 +382,7 @@ def test_search_has_a_banner_while_its_source_is_unreachable(
     ("parameters", "status"),
     [({"collection": "nowhere"}, 200), ({"other_mode": "psychic"}, 200), ({"q": ""}, 200)],
 )
-def test_comparison_says_what_is_wrong_with_a_side(
+def test_comparison_shows_the_faults_of_a_side(
     client: httpx2.Client, parameters: dict[str, str], status: int
 ) -> None:
     answer = client.get("/compare", params={"q": "leave", **parameters})
@@ -393,7 +395,7 @@ def test_comparison_says_what_is_wrong_with_a_side(
     "body",
     [{"top_k": 101}, {"filter": {"colour": "red"}}, {"mode": "psychic"}, {"filter": {"and": 1}}],
 )
-def test_faults_have_the_words_of_the_api(client: httpx2.Client, body: dict[str, Any]) -> None:
+def test_faults_have_the_text_of_the_api(client: httpx2.Client, body: dict[str, Any]) -> None:
     asked = {"collection": "handbook", "query": "leave", **body}
     (error,) = client.post("/v1/search", json=asked).json()["errors"]
     typed = {k: v if isinstance(v, str) else json.dumps(v) for k, v in body.items()}
@@ -430,7 +432,9 @@ def test_problems_are_sentences_with_the_right_status(
         ("/documents?after=x", 422),
     ],
 )
-def test_what_is_not_there_is_said_on_a_page(client: httpx2.Client, path: str, status: int) -> None:
+def test_missing_objects_are_reported_on_a_page(
+    client: httpx2.Client, path: str, status: int
+) -> None:
     answer = client.get(path)
     assert answer.status_code == status
     assert len(find(read(answer), "notice")) == 1
@@ -448,14 +452,14 @@ def test_searches_of_the_page_are_recorded(running: RunningService, client: http
 
 @pytest.fixture
 def verdict(client: httpx2.Client) -> dict[str, str]:
-    """What the buttons of the first hit of a search send."""
+    """The fields that the feedback buttons of the first hit send."""
     page = look(client, "/", q="parental leave")
     (form,) = find(find(page, "hit")[0], "verdict")
     assert (form.get("action"), form.get("method")) == ("/feedback", "post")
     return {**dict(form.form_values()), "kind": "useful"}
 
 
-def test_verdict_is_kept_without_a_script(
+def test_feedback_is_recorded_without_a_script(
     running: RunningService, client: httpx2.Client, verdict: dict[str, str]
 ) -> None:
     answer = client.post("/feedback", data=verdict, headers=HERE)
@@ -494,7 +498,7 @@ def test_forms_of_other_sites_are_refused(
     assert "set-cookie" not in answer.headers
 
 
-def test_older_browser_is_known_by_its_origin(
+def test_older_browser_is_checked_by_its_origin(
     running: RunningService, client: httpx2.Client, verdict: dict[str, str]
 ) -> None:
     answer = client.post("/feedback", data=verdict, headers={"origin": running.url})
@@ -513,7 +517,7 @@ def test_older_browser_is_known_by_its_origin(
         ({f"field{number}": "x" for number in range(20)}, 422),
     ],
 )
-def test_feedback_that_is_none_is_refused(
+def test_malformed_feedback_is_refused(
     client: httpx2.Client, verdict: dict[str, str], change: dict[str, str], status: int
 ) -> None:
     answer = client.post("/feedback", data={**verdict, **change}, headers=HERE)
@@ -521,7 +525,7 @@ def test_feedback_that_is_none_is_refused(
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_page_needs_no_other_host_and_no_script_in_it(client: httpx2.Client, path: str) -> None:
+def test_page_needs_no_other_host_and_no_inline_script(client: httpx2.Client, path: str) -> None:
     answer = client.get(path)
     policy = answer.headers["content-security-policy"]
     assert "default-src 'self'" in policy
@@ -536,7 +540,7 @@ def test_page_needs_no_other_host_and_no_script_in_it(client: httpx2.Client, pat
         assert (asset.status_code, asset.headers["cache-control"]) == (200, "no-cache"), link
 
 
-def test_documents_are_listed_and_lead_to_their_chunks(client: httpx2.Client) -> None:
+def test_documents_are_listed_and_link_to_their_chunks(client: httpx2.Client) -> None:
     page = look(client, "/documents")
     links = page.xpath("//tbody//a")
     assert len(links) == 10
@@ -555,7 +559,7 @@ def test_naughty_queries_are_shown_as_they_are_and_do_nothing(
         for asked in ({"q": naughty, "top_k": "2"}, {"q": "leave", **parameters}):
             answer = client.get("/", params=asked)
             assert answer.status_code < 500, naughty
-            check_nothing_foreign(answer)
+            check_only_own_content(answer)
 
 
 @pytest.mark.slow
@@ -576,14 +580,14 @@ def test_naughty_documents_are_shown_as_they_are_and_do_nothing(
     with run_service(configuration) as running:
         wait_until(lambda: httpx2.get(f"{running.url}/readyz").status_code == 200)
         with httpx2.Client(base_url=running.url, timeout=60) as client:
-            check_nothing_foreign(client.get("/", params={"q": "script alert", "top_k": "100"}))
-            check_nothing_foreign(client.get(QUALITY))
+            check_only_own_content(client.get("/", params={"q": "script alert", "top_k": "100"}))
+            check_only_own_content(client.get(QUALITY))
             seen = [link for page in turn_pages(client) for link in page.xpath("//tbody//a/@href")]
             assert len(seen) > 400
             for link in seen[:: choose_count(8, 1)]:
                 answer = client.get(link)
                 assert answer.status_code == 200, link
-                check_nothing_foreign(answer)
+                check_only_own_content(answer)
 
 
 def turn_pages(client: httpx2.Client) -> Iterator[Any]:
@@ -591,13 +595,13 @@ def turn_pages(client: httpx2.Client) -> Iterator[Any]:
     link = "/documents"
     while link:
         answer = client.get(link)
-        check_nothing_foreign(answer)
+        check_only_own_content(answer)
         yield read(answer)
         link = next(iter(read(answer).xpath("//a[@rel='next']/@href")), "")
 
 
-def check_nothing_foreign(answer: httpx2.Response) -> None:
-    """The page has the scripts, images and handlers of its own templates and no others."""
+def check_only_own_content(answer: httpx2.Response) -> None:
+    """The page has only the scripts, images and handlers of its templates."""
     page = read(answer)
     assert page.xpath("//script[not(starts-with(@src, '/page/'))]") == []
     assert (
@@ -614,7 +618,7 @@ def check_nothing_foreign(answer: httpx2.Response) -> None:
 
 @pytest.fixture
 def locked(running: RunningService) -> Iterator[str]:
-    """A key; while it is there, everybody needs one."""
+    """A key. While it exists, every caller needs a key."""
     key = create_key(running.service.database, name="page-test", tenant="default")
     assert running.service.refresh_has_keys()
     yield key
@@ -628,7 +632,7 @@ def sign_in(client: httpx2.Client, key: str, wanted: str = "/") -> httpx2.Respon
     return client.post("/sign-in", data={"key": key, "wanted": wanted}, headers=HERE)
 
 
-def test_with_keys_the_page_asks_for_one_and_then_leads_on(
+def test_with_keys_the_page_asks_for_one_and_then_redirects(
     client: httpx2.Client, locked: str
 ) -> None:
     answer = client.get("/", params={"q": "leave"})
@@ -647,7 +651,7 @@ def test_with_keys_the_page_asks_for_one_and_then_leads_on(
     assert client.get("/").status_code == 401
 
 
-def test_wrong_key_is_said_to_be_wrong(client: httpx2.Client, locked: str) -> None:
+def test_wrong_key_is_reported(client: httpx2.Client, locked: str) -> None:
     for key in (locked[:-1] + "?", "", "\0", "rag_x"):
         answer = sign_in(client, key)
         assert answer.status_code == 401
@@ -657,11 +661,13 @@ def test_wrong_key_is_said_to_be_wrong(client: httpx2.Client, locked: str) -> No
 
 
 @pytest.mark.parametrize("wanted", ["https://evil.example/", "//evil.example", "/\\evil.example"])
-def test_sign_in_leads_to_this_page_alone(client: httpx2.Client, locked: str, wanted: str) -> None:
+def test_sign_in_redirects_only_to_this_page(
+    client: httpx2.Client, locked: str, wanted: str
+) -> None:
     assert sign_in(client, locked, wanted).headers["location"] == "/"
 
 
-def test_revoked_key_is_forgotten(
+def test_revoked_key_is_deleted_from_the_browser(
     running: RunningService, client: httpx2.Client, locked: str
 ) -> None:
     create_key(running.service.database, name="other", tenant="default")
@@ -685,7 +691,7 @@ def test_key_of_another_tenant_sees_none_of_it(
     assert look(client, "/").xpath("//option[. = 'handbook']") == []
 
 
-def test_key_that_asks_too_often_is_told_when_to_come_again(
+def test_rate_limited_key_receives_the_time_to_wait(
     running: RunningService, client: httpx2.Client, locked: str
 ) -> None:
     assert locked
@@ -710,7 +716,7 @@ def test_key_without_feedback_has_no_buttons(
     assert client.post("/feedback", data={}, headers=HERE).status_code == 403
 
 
-def test_without_keys_a_caller_from_elsewhere_sees_nothing(client: httpx2.Client) -> None:
+def test_without_keys_a_remote_caller_sees_nothing(client: httpx2.Client) -> None:
     answer = client.get("/", headers={"x-forwarded-for": "203.0.113.7"})
     assert answer.status_code == 403
     assert len(find(read(answer), "notice")) == 1
@@ -718,7 +724,7 @@ def test_without_keys_a_caller_from_elsewhere_sees_nothing(client: httpx2.Client
 
 @pytest.fixture
 def no_records(running: RunningService) -> Iterator[None]:
-    """No search and no evaluation is on record before the test nor after it."""
+    """No search and no evaluation is recorded before or after the test."""
 
     def clear() -> None:
         wait_until(lambda: running.service.recorder.waiting_count == 0, 10)
@@ -732,12 +738,12 @@ def no_records(running: RunningService) -> Iterator[None]:
 
 
 def plots(page: Any) -> dict[str, Any]:
-    """The plots of a page by their titles."""
+    """The charts of a page by title."""
     return {words(figure.xpath(".//h3")[0]): figure for figure in page.iter("figure")}
 
 
 def cells(figure: Any) -> list[list[str]]:
-    """A plot's values, as its table says them."""
+    """The values of a chart, from its table."""
     return [[words(cell) for cell in row] for row in figure.xpath(".//tbody/tr")]
 
 
@@ -761,7 +767,7 @@ def test_clocks_and_proofs_of_sources_are_shown(client: httpx2.Client) -> None:
 
 
 @pytest.mark.usefixtures("no_records")
-def test_empty_plots_say_what_would_fill_them(client: httpx2.Client) -> None:
+def test_empty_charts_explain_what_they_will_show(client: httpx2.Client) -> None:
     shown = plots(look(client, QUALITY, collection="unsynced"))
     assert len(shown) == 6
     for figure in shown.values():
@@ -770,7 +776,7 @@ def test_empty_plots_say_what_would_fill_them(client: httpx2.Client) -> None:
 
 
 @pytest.mark.usefixtures("no_records")
-def test_plots_show_what_is_on_record(running: RunningService, client: httpx2.Client) -> None:
+def test_charts_show_the_records(running: RunningService, client: httpx2.Client) -> None:
     def ask(query: str, mode: str) -> dict[str, Any]:
         body = {"collection": "handbook", "query": query, "mode": mode}
         answer: dict[str, Any] = client.post("/v1/search", json=body).json()
@@ -812,12 +818,12 @@ def test_plots_show_what_is_on_record(running: RunningService, client: httpx2.Cl
             assert words(chart.xpath("./*[local-name()='desc']")[0])
 
 
-def test_unknown_collection_has_no_plots(client: httpx2.Client) -> None:
+def test_unknown_collection_has_no_charts(client: httpx2.Client) -> None:
     answer = client.get(QUALITY, params={"collection": "nowhere", "days": "many"})
     assert answer.status_code == 404
 
 
-def test_plots_need_the_scope_that_the_api_needs(
+def test_charts_need_the_same_scope_as_the_api(
     running: RunningService, client: httpx2.Client, locked: str
 ) -> None:
     sign_in(client, locked)
@@ -856,5 +862,5 @@ def test_page_answers_head_as_it_answers_get(client: httpx2.Client, path: str) -
     assert headed.headers["content-type"] == got.headers["content-type"]
 
 
-def test_head_of_what_is_not_there_is_404(client: httpx2.Client) -> None:
+def test_head_of_an_unknown_path_is_404(client: httpx2.Client) -> None:
     assert client.head("/nothing").status_code == 404

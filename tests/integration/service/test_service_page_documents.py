@@ -1,4 +1,4 @@
-"""Documents on the page: every one that is listed can be opened, whatever became of it."""
+"""Documents on the page: every listed document can be opened, in any state."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ RUN = "0aa5c1c2-66fa-4f0e-9c53-63b1f8b2c3d4"
 def harbour(
     tmp_path_factory: pytest.TempPathFactory, model_cache: Path, embedder: Embedder
 ) -> Iterator[RunningService]:
-    """A service over notes of which there is one in each state that a document can be in."""
+    """A service with notes, one in each state of a document."""
     folder = tmp_path_factory.mktemp("harbour")
     (folder / "home").mkdir()
     (folder / "home" / "models").symlink_to(model_cache)
@@ -93,7 +93,7 @@ def sync(configuration: Configuration, embedder: Embedder, run_id: str) -> None:
 
 
 def put_into(running: RunningService, document_id: str, state: str, **values: object) -> None:
-    """Let the ledger say something of a document that takes hours to come about."""
+    """Set a state in the ledger that otherwise takes hours to reach."""
     changes = "".join(f", {name} = :{name}" for name in values)
     statement = f"update ragline.documents set state = :state{changes} where document_id = :id"
     with running.service.database.begin() as connection:
@@ -127,7 +127,7 @@ def facts(page: Any) -> dict[str, str]:
     }
 
 
-def test_every_listed_document_opens(client: httpx2.Client) -> None:
+def test_every_listed_document_can_be_opened(client: httpx2.Client) -> None:
     page = look(client, "/documents")
     links = page.xpath("//tbody//td[1]/a/@href")
     assert len(links) == len(listed(page)) == len(NOTES) - 1
@@ -136,50 +136,54 @@ def test_every_listed_document_opens(client: httpx2.Client) -> None:
         assert document_id in words(document.xpath("//main")[0])
 
 
-def test_quarantined_document_says_why_and_what_to_do(client: httpx2.Client) -> None:
+def test_quarantined_document_shows_cause_and_remedy(client: httpx2.Client) -> None:
     page = look(client, "/documents", document_id="quarantined.txt")
     assert words(page.xpath("//h1")[0]) == "quarantined.txt"
-    told = facts(page)
-    assert told["Error"] == "EmptyDocumentError"
-    assert told["Cause"]
-    assert told["Next attempt"].startswith("None, until it changes")
-    assert "ragline quarantine release note-files quarantined.txt" in told["What to do"]
+    received = facts(page)
+    assert received["Error"] == "EmptyDocumentError"
+    assert received["Cause"]
+    assert received["Next attempt"].startswith("None, until it changes")
+    assert "ragline quarantine release note-files quarantined.txt" in received["What to do"]
     assert page.find_class("chunk") == []
     assert "notes/quarantined.txt" in words(page.find_class("original")[0])
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_each_state_has_its_words(client: httpx2.Client, state: str) -> None:
+def test_each_state_has_a_description(client: httpx2.Client, state: str) -> None:
     (document_id,) = [name for name in NOTES if name.startswith(state)] or ["gates/south.md"]
     page = look(client, "/documents", document_id=document_id)
     (shown,) = page.find_class("state")
     assert words(shown.xpath(".//h2")[0]) == state
-    told = facts(page)
-    assert (told == {}) if state == "ready" else (told["Next attempt"] and told["What to do"])
+    received = facts(page)
+    assert (
+        (received == {})
+        if state == "ready"
+        else (received["Next attempt"] and received["What to do"])
+    )
     assert document_id in listed(look(client, "/documents", state=state))
-    # What was served before the trouble is served still, and shown.
+    # The version that was indexed before is still shown.
     is_served = state not in ("quarantined", "removed")
     assert bool(page.find_class("chunk")) is is_served
 
 
-def test_failed_document_says_when_it_is_tried_again(client: httpx2.Client) -> None:
-    told = facts(look(client, "/documents", document_id="failed.md"))
-    assert "2100-01-01 00:00:00 UTC" in told["Next attempt"]
-    assert (told["Error"], told["Cause"]) == ("SourceUnavailableError", "no route")
-    assert "ragline retry note-files failed.md" in told["What to do"]
+def test_failed_document_shows_its_next_attempt(client: httpx2.Client) -> None:
+    received = facts(look(client, "/documents", document_id="failed.md"))
+    assert "2100-01-01 00:00:00 UTC" in received["Next attempt"]
+    assert (received["Error"], received["Cause"]) == ("SourceUnavailableError", "no route")
+    assert "ragline retry note-files failed.md" in received["What to do"]
 
 
 def test_documents_are_found_by_part_of_their_id_or_title(client: httpx2.Client) -> None:
     assert len(listed(look(client, "/documents", part="GATES/"))) == 4
     assert listed(look(client, "/documents", part="north gate")) == ["gates/north.md"]
-    # What would be a pattern elsewhere is a text here.
+    # A pattern of SQL or of regular expressions is plain text here.
     assert listed(look(client, "/documents", part="50%_")) == ["gates/50%_off <sale>.md"]
     assert listed(look(client, "/documents", part="%")) == ["gates/50%_off <sale>.md"]
     nothing = look(client, "/documents", part="zeppelin")
     assert "No document of notes has “zeppelin” in its id or title" in words(nothing)
 
 
-def test_list_keeps_its_state_and_part_while_it_is_paged(
+def test_paging_keeps_state_and_part(
     client: httpx2.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("retrieval_api.page.document_pages.MAX_PAGE_DOCUMENTS", 2)
@@ -193,7 +197,7 @@ def test_list_keeps_its_state_and_part_while_it_is_paged(
     assert listed(look(client, back)) == listed(page)
 
 
-def test_states_lead_to_their_documents(client: httpx2.Client) -> None:
+def test_states_link_to_their_documents(client: httpx2.Client) -> None:
     page = look(client, "/documents")
     links = {words(link): link.get("href") for link in page.find_class("chips")[0].iter("a")}
     assert set(links) == {
@@ -203,7 +207,7 @@ def test_states_lead_to_their_documents(client: httpx2.Client) -> None:
     assert listed(look(client, links["quarantined 1"])) == ["quarantined.txt"]
 
 
-def test_text_is_rendered_with_the_words_of_the_search(client: httpx2.Client) -> None:
+def test_text_is_rendered_with_highlights(client: httpx2.Client) -> None:
     page = look(client, "/", q="when does the north gate open")
     first = page.find_class("hit")[0]
     assert "*" not in words(first.find_class("text")[0])
@@ -226,16 +230,14 @@ def test_neighbours_and_section_of_a_hit_are_shown(client: httpx2.Client) -> Non
     assert "Rule 5" in words(receipt.get_element_by_id("section"))
 
 
-def test_document_without_a_title_is_called_by_its_file(client: httpx2.Client) -> None:
+def test_document_without_a_title_has_its_file_name(client: httpx2.Client) -> None:
     page = look(client, "/documents")
     names = [words(link) for link in page.xpath("//tbody//td[1]/a")]
     assert "south.md" in names
     assert "Markdown" in words(page.xpath("//tbody")[0])
 
 
-def test_history_names_the_changes_and_their_runs(
-    harbour: RunningService, client: httpx2.Client
-) -> None:
+def test_history_lists_changes_and_runs(harbour: RunningService, client: httpx2.Client) -> None:
     with harbour.service.database.begin() as connection:
         connection.execute(
             text(
@@ -260,7 +262,7 @@ def test_history_names_the_changes_and_their_runs(
         ("http://dagster.example:3000/", [f"http://dagster.example:3000/runs/{RUN}"]),
     ],
 )
-def test_run_leads_to_dagster_where_its_address_is_known(
+def test_run_links_to_dagster_if_its_address_is_known(
     client: httpx2.Client, monkeypatch: pytest.MonkeyPatch, address: str, links: list[str]
 ) -> None:
     monkeypatch.setenv("RAGLINE_DAGSTER_URL", address)
@@ -272,7 +274,7 @@ def test_run_leads_to_dagster_where_its_address_is_known(
 
 @pytest.fixture
 def sign_in(harbour: RunningService, client: httpx2.Client) -> Iterator[Callable[..., None]]:
-    """Make the client one with a key; without any key again afterwards."""
+    """Give the client a key. Afterwards, no key exists."""
     database = harbour.service.database
 
     def use_key(*scopes: Scope, principals: tuple[str, ...] = ()) -> None:
@@ -289,14 +291,14 @@ def sign_in(harbour: RunningService, client: httpx2.Client) -> Iterator[Callable
     wait_until(lambda: client.get("/v1/collections").status_code == 200, 15)
 
 
-def test_caller_who_only_searches_sees_neither_paths_nor_messages(
+def test_caller_with_scope_search_sees_neither_paths_nor_messages(
     client: httpx2.Client, sign_in: Callable[..., None]
 ) -> None:
     sign_in("search")
     page = look(client, "/documents", document_id="quarantined.txt")
-    told = facts(page)
-    assert told["Error"] == "EmptyDocumentError"
-    assert "needs a key with the scope admin" in told["Cause"]
+    received = facts(page)
+    assert received["Error"] == "EmptyDocumentError"
+    assert "a key with the scope admin" in received["Cause"]
     assert page.find_class("original") == []
     assert page.find_class("command") == []
     assert "removed" not in words(look(client, "/documents").find_class("chips")[0])
@@ -304,7 +306,7 @@ def test_caller_who_only_searches_sees_neither_paths_nor_messages(
     assert answer.status_code == 404
 
 
-def test_document_for_others_does_not_exist(
+def test_document_of_other_principals_does_not_exist(
     harbour: RunningService, client: httpx2.Client, sign_in: Callable[..., None]
 ) -> None:
     statement = "update ragline.documents set principals = :who where document_id = 'failed.md'"

@@ -1,4 +1,4 @@
-"""Pushing documents over loopback: what is kept, what is refused, and what the source lists."""
+"""Pushed documents over loopback: what is stored, what is refused, and what the source lists."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LIMIT_BYTES = INBOX.max_document_bytes
 
 @pytest.fixture
 def client(pushable: RunningService) -> Iterator[httpx2.Client]:
-    """A client of the service; no document is there."""
+    """A client of the service. No document exists."""
     with pushable.service.database.begin() as connection:
         connection.exec_driver_sql("truncate ragline.pushed_documents")
     with httpx2.Client(base_url=pushable.url, timeout=30) as client:
@@ -33,7 +33,7 @@ def client(pushable: RunningService) -> Iterator[httpx2.Client]:
 
 @pytest.fixture
 def source(pushable: RunningService) -> PushSource:
-    """The push source as a sync opens it."""
+    """The push source, as a sync opens it."""
     return PushSource(INBOX, pushable.service.database)
 
 
@@ -123,7 +123,7 @@ def test_every_part_of_a_document_can_be_updated(
     assert source.probe() != probe
 
 
-def test_order_of_principals_is_no_change(client: httpx2.Client) -> None:
+def test_order_of_principals_does_not_matter(client: httpx2.Client) -> None:
     put(client, "a", text="t", principals=["x", "y", "x"])
     assert put(client, "a", text="t", principals=["y", "x"]).json()["status"] == "unchanged"
 
@@ -137,7 +137,7 @@ def test_title_alone_changes_the_content_hash(client: httpx2.Client, source: Pus
     assert hashlib.sha256(content).hexdigest() == hashes[-1]
 
 
-def test_deleted_document_is_listed_no_more_and_its_content_is_gone(
+def test_deleted_document_is_not_listed_and_its_content_is_deleted(
     pushable: RunningService, client: httpx2.Client, source: PushSource
 ) -> None:
     put(client, "a", text="secret", title="secret", metadata={"m": "secret"}, principals=["p"])
@@ -169,7 +169,7 @@ def test_repeated_delete_changes_nothing(client: httpx2.Client) -> None:
     assert again.json() == first | {"status": "unchanged"}
 
 
-def test_delete_of_what_was_never_there_is_not_found(client: httpx2.Client) -> None:
+def test_delete_of_an_unknown_document_is_not_found(client: httpx2.Client) -> None:
     check_problem(client.delete(path_of("a")), 404, "unknown-document")
 
 
@@ -183,7 +183,7 @@ def test_deleted_document_can_be_created_again(client: httpx2.Client, source: Pu
     assert read_all(source)["a"].text == "t"
 
 
-def test_file_is_kept_byte_by_byte(client: httpx2.Client, source: PushSource) -> None:
+def test_file_is_stored_unchanged(client: httpx2.Client, source: PushSource) -> None:
     content = bytes(range(256)) * 100
     query = "?metadata=" + quote('{"year": 1958}') + "&principal=user:a&principal=group:b"
     answer = put_file(client, "reports/7.pdf", content, "application/pdf", query)
@@ -212,7 +212,7 @@ def test_file_is_kept_byte_by_byte(client: httpx2.Client, source: PushSource) ->
         ("notes/7", "application/octet-stream", "?name=Plan%20B.docx", "Plan B.docx"),
     ],
 )
-def test_name_of_a_file_tells_its_type(
+def test_file_type_is_detected_by_its_name(
     client: httpx2.Client,
     source: PushSource,
     document_id: str,
@@ -224,7 +224,7 @@ def test_name_of_a_file_tells_its_type(
     assert read_all(source)[document_id].name == name
 
 
-def test_text_and_file_of_the_same_bytes_are_not_the_same(client: httpx2.Client) -> None:
+def test_text_and_file_with_the_same_bytes_differ(client: httpx2.Client) -> None:
     put(client, "a", text="t")
     assert put_file(client, "a", b"t", "text/plain").json()["status"] == "updated"
 
@@ -256,13 +256,13 @@ def test_source_lists_exactly_what_was_put(client: httpx2.Client, source: PushSo
     }
 
 
-def test_unknown_collection_is_told_the_known_ones(client: httpx2.Client) -> None:
+def test_unknown_collection_lists_the_known_ones(client: httpx2.Client) -> None:
     answer = client.put(path_of("a", "nothing"), json={"text": "t"})
     assert "pushed" in check_problem(answer, 404, "unknown-collection")["detail"]
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "POST"])
-def test_collection_without_a_push_source_says_what_to_add(
+def test_collection_without_a_push_source_names_the_missing_setting(
     client: httpx2.Client, method: str
 ) -> None:
     path = path_of("a", "handbook")
@@ -312,7 +312,7 @@ def test_bad_field_is_named(
     ],
     ids=lambda content: repr(content[:40]),
 )
-def test_body_that_is_no_good_json_is_refused(client: httpx2.Client, content: bytes) -> None:
+def test_malformed_json_is_refused(client: httpx2.Client, content: bytes) -> None:
     check_problem(put_file(client, "a", content, "application/json"), 422, "invalid-request")
 
 
@@ -333,7 +333,7 @@ def test_bad_parameter_is_named(client: httpx2.Client, query: str, field: str) -
     assert [error["field"] for error in problem["errors"]] == [field]
 
 
-def test_parameters_beside_a_json_body_are_refused(client: httpx2.Client) -> None:
+def test_parameters_with_a_json_body_are_refused(client: httpx2.Client) -> None:
     answer = client.put(path_of("a") + "?principal=x", json={"text": "t"})
     check_problem(answer, 422, "invalid-request")
 
@@ -341,9 +341,7 @@ def test_parameters_beside_a_json_body_are_refused(client: httpx2.Client) -> Non
 @pytest.mark.parametrize(
     "content_type", ["", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"]
 )
-def test_form_is_refused_instead_of_kept_as_a_file(
-    client: httpx2.Client, content_type: str
-) -> None:
+def test_form_is_refused_and_not_stored_as_a_file(client: httpx2.Client, content_type: str) -> None:
     answer = put_file(client, "a", b'{"text": "t"}', content_type)
     problem = check_problem(answer, 415, "unsupported-media-type")
     assert "application/json" in problem["detail"]
@@ -380,7 +378,7 @@ def test_larger_document_is_refused(
 def test_other_routes_keep_their_limit(client: httpx2.Client) -> None:
     body = {"collection": "pushed", "query": "x" * 2_000_000}
     check_problem(client.post("/v1/search", json=body), 413, "body-too-large")
-    # The limit tells nobody which collections take documents.
+    # The limit does not reveal which collections accept documents.
     for collection, status, name in (
         ("handbook", 409, "no-push-source"),
         ("nowhere", 404, "unknown-collection"),
@@ -389,7 +387,7 @@ def test_other_routes_keep_their_limit(client: httpx2.Client) -> None:
         check_problem(answer, status, name)
 
 
-def test_wrong_method_is_told_all_that_are_possible(client: httpx2.Client) -> None:
+def test_wrong_method_receives_all_allowed_methods(client: httpx2.Client) -> None:
     answer = client.post(path_of("a"))
     check_problem(answer, 405, "method-not-allowed")
     assert answer.headers["allow"] == "DELETE, GET, PUT"
@@ -397,7 +395,7 @@ def test_wrong_method_is_told_all_that_are_possible(client: httpx2.Client) -> No
 
 @pytest.fixture(scope="module")
 def naughty_ids(naughty_strings: list[str]) -> list[str]:
-    """Also ids that look like parts of an address, the longest ones, and one that is refused."""
+    """Also ids that look like parts of a URL, ids of maximum length, and one that is refused."""
     odd = [
         "a\n",
         "\n",
@@ -422,7 +420,7 @@ def test_any_text_is_an_id_and_reads_back_equal(
     client: httpx2.Client, source: PushSource, naughty_ids: list[str]
 ) -> None:
     kept = {}
-    # A client makes another path of these two before it sends anything.
+    # The client changes the path of these two before it sends the request.
     for document_id in set(naughty_ids) - {".", ".."}:
         answer = put(client, document_id, text=f"text of {document_id}")
         if document_id and "\0" not in document_id:
@@ -440,28 +438,28 @@ def test_any_text_is_an_id_and_reads_back_equal(
 def test_any_text_is_a_text_title_and_metadata_and_reads_back_equal(
     client: httpx2.Client, source: PushSource, naughty_ids: list[str]
 ) -> None:
-    for number, said in enumerate(naughty_ids):
-        body = {"text": said, "title": said, "metadata": {said: said}}
+    for number, text in enumerate(naughty_ids):
+        body = {"text": text, "title": text, "metadata": {text: text}}
         answer = put(client, str(number), **body)
-        if said.strip():
-            assert answer.status_code == 201, (said, answer.text)
+        if text.strip():
+            assert answer.status_code == 201, (text, answer.text)
             document = read_all(source)[str(number)]
-            assert (document.text, document.title) == (said, said)
-            assert document.metadata == {said: said}
+            assert (document.text, document.title) == (text, text)
+            assert document.metadata == {text: text}
             client.delete(path_of(str(number)))
         else:
             check_problem(answer, 422, "invalid-request")
 
 
 @pytest.mark.parametrize("path", ["%00", "a%00b", "%FF", "a%C3", "", "x" * 2_001])
-def test_id_that_cannot_be_kept_is_refused(client: httpx2.Client, path: str) -> None:
+def test_id_that_cannot_be_stored_is_refused(client: httpx2.Client, path: str) -> None:
     url = f"/v1/collections/pushed/documents/{path}"
     for answer in (client.put(url, json={"text": "t"}), client.delete(url)):
         problem = check_problem(answer, 422, "invalid-request")
         assert [error["field"] for error in problem["errors"]] == ["document_id"]
 
 
-def test_longest_id_fits_into_the_index_however_random_it_is(client: httpx2.Client) -> None:
+def test_random_id_of_maximum_length_fits_into_the_index(client: httpx2.Client) -> None:
     letters = random.Random(1).choices(string.ascii_letters + string.digits, k=2_000)  # noqa: S311
     assert put(client, "".join(letters), text="t").status_code == 201
 
@@ -508,7 +506,7 @@ def test_bulk_answers_each_operation_in_its_order(
     assert texts == {"other": "u", "same": "t", "twice": "2"}
 
 
-def test_id_that_urls_cannot_have_can_be_put_in_bulk(
+def test_id_that_a_url_cannot_contain_can_be_put_in_bulk(
     client: httpx2.Client, source: PushSource
 ) -> None:
     ids = [".", "..", "../a"]
@@ -541,7 +539,7 @@ def test_bulk_with_a_bad_operation_names_it_and_writes_nothing(
     assert list(source.list_documents()) == []
 
 
-def test_bulk_takes_a_thousand_operations_and_no_more(
+def test_bulk_accepts_at_most_a_thousand_operations(
     client: httpx2.Client, source: PushSource
 ) -> None:
     puts = [{"op": "put", "document_id": f"{n:04}", "text": "t"} for n in range(1_001)]
@@ -552,7 +550,7 @@ def test_bulk_takes_a_thousand_operations_and_no_more(
     assert len(list(source.list_documents())) == 1_000
 
 
-def test_many_callers_at_once_get_versions_of_their_own(
+def test_concurrent_callers_get_different_versions(
     client: httpx2.Client, source: PushSource
 ) -> None:
     def push(number: int) -> list[int]:
@@ -569,7 +567,7 @@ def test_many_callers_at_once_get_versions_of_their_own(
     assert len(list(source.list_documents())) == 45
 
 
-def test_caller_that_hangs_up_while_sending_is_no_failure(
+def test_disconnect_while_sending_is_not_a_failure(
     pushable: RunningService,
     client: httpx2.Client,
     source: PushSource,

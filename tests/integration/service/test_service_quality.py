@@ -29,7 +29,7 @@ QUESTIONS = [
 
 @pytest.fixture
 def no_records(running: RunningService) -> Iterator[None]:
-    """No search is on record before the test nor after it."""
+    """No search is recorded before or after the test."""
 
     def clear() -> None:
         wait_until(lambda: running.service.recorder.waiting_count == 0, 10)
@@ -48,7 +48,7 @@ def asked(
     client: httpx2.Client,
     no_records: None,  # noqa: ARG001  a fixture cannot be marked
 ) -> list[dict[str, Any]]:
-    """Searches of today by two people, with clicks, verdicts, a reformulation and misses."""
+    """Searches of today by two persons, with clicks, opinions, a reformulation and zero results."""
 
     def ask(query: str, who: str, **options: object) -> dict[str, Any]:
         body = {"collection": "handbook", "query": query, **options}
@@ -89,7 +89,7 @@ def read(client: httpx2.Client, **parameters: str) -> dict[str, Any]:
 
 
 @pytest.mark.usefixtures("asked")
-def test_figures_are_what_was_done(client: httpx2.Client) -> None:
+def test_figures_match_the_searches(client: httpx2.Client) -> None:
     result = read(client, collection="handbook")
     (row,) = result["collections"]
     today = datetime.now(UTC).date()
@@ -139,7 +139,7 @@ def test_period_is_whole_days_with_the_last(client: httpx2.Client, running: Runn
         {"colection": "handbook"},
     ],
 )
-def test_period_without_sense_is_refused(client: httpx2.Client, parameters: dict[str, str]) -> None:
+def test_invalid_period_is_refused(client: httpx2.Client, parameters: dict[str, str]) -> None:
     answer = client.get("/v1/quality", params=parameters)
     assert answer.status_code == 422, answer.text
 
@@ -203,7 +203,7 @@ def asked_on(running: RunningService) -> str:
 
 
 @pytest.mark.usefixtures("no_records")
-def test_drift_is_seen_when_other_things_are_asked_for(
+def test_drift_is_detected_when_the_topics_change(
     running: RunningService, client: httpx2.Client
 ) -> None:
     others = ["iron", "gold", "copper", "silver", "zinc", "lead", "tin"]

@@ -1,4 +1,4 @@
-"""What the service keeps: each search with its hits, and feedback on them."""
+"""Records of the service: each search with its hits, and feedback on them."""
 
 from __future__ import annotations
 
@@ -52,15 +52,13 @@ def test_query_with_a_nul_is_recorded(running: RunningService, search: Search) -
 
 @contextmanager
 def slow_records(running: RunningService) -> Iterator[None]:
-    """No search is recorded within the block; reading goes on."""
+    """No search can be recorded within the block. Searches continue."""
     with running.service.database.begin() as connection:
         connection.exec_driver_sql("lock table ragline.search_requests in exclusive mode")
         yield
 
 
-def test_search_that_cannot_be_recorded_is_answered_and_counted(
-    running: RunningService, search: Search
-) -> None:
+def test_unrecorded_search_is_answered_and_counted(running: RunningService, search: Search) -> None:
     recorder = running.service.recorder
     failed_before = recorder.failure_count
     rename = "alter table ragline.{} rename to {}"
@@ -74,7 +72,7 @@ def test_search_that_cannot_be_recorded_is_answered_and_counted(
             connection.exec_driver_sql(rename.format("hidden", "search_requests"))
 
 
-def test_record_that_takes_too_long_is_tried_until_it_is_written(
+def test_slow_record_is_retried_until_it_is_written(
     running: RunningService, search: Search, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("retrieval_api.records.batch_writer.MAX_WRITE_MS", 50)
@@ -107,7 +105,7 @@ def test_feedback_waits_for_the_record_of_its_search(
     assert read_rows(running, select, id=request_id) == [("travel", True)]
 
 
-def test_feedback_on_a_record_that_takes_too_long_may_be_sent_again(
+def test_feedback_on_a_slow_record_can_be_sent_again(
     running: RunningService,
     client: httpx2.Client,
     search: Search,
@@ -123,7 +121,7 @@ def test_feedback_on_a_record_that_takes_too_long_may_be_sent_again(
     assert int(answer.headers["retry-after"]) > 0
 
 
-def test_last_word_on_a_document_stands(
+def test_last_opinion_on_a_document_replaces_earlier_ones(
     running: RunningService, client: httpx2.Client, search: Search
 ) -> None:
     request_id = search("train tickets")["request_id"]
@@ -183,7 +181,7 @@ def ask(client: httpx2.Client, query: str, **headers: str) -> str:
     return str(answer.json()["request_id"])
 
 
-def test_record_holds_the_trace_of_its_caller(
+def test_record_contains_the_trace_of_its_caller(
     running: RunningService, client: httpx2.Client
 ) -> None:
     request_id = ask(client, "train tickets", traceparent=TRACEPARENT)
@@ -191,7 +189,7 @@ def test_record_holds_the_trace_of_its_caller(
 
 
 @pytest.mark.parametrize("traceparent", ["", "00-zz-1-01", f"00-{'0' * 32}-{'0' * 16}-01"])
-def test_record_without_a_valid_trace_of_its_caller_has_one_of_its_own(
+def test_record_without_a_valid_trace_gets_a_new_trace(
     running: RunningService, client: httpx2.Client, traceparent: str
 ) -> None:
     request_id = ask(client, "train tickets", traceparent=traceparent)
@@ -200,7 +198,7 @@ def test_record_without_a_valid_trace_of_its_caller_has_one_of_its_own(
     assert int(trace_id, 16) > 0
 
 
-def test_client_is_a_hash_that_tells_callers_apart(
+def test_client_hash_differs_between_callers(
     running: RunningService, client: httpx2.Client
 ) -> None:
     asked = [
@@ -220,7 +218,7 @@ def test_client_is_a_hash_that_tells_callers_apart(
     assert not any("key-" in value or "127.0" in value for value in clients)
 
 
-def test_record_holds_neither_text_nor_vector_and_counts_stale_hits(
+def test_record_contains_neither_text_nor_vector_and_counts_stale_hits(
     running: RunningService, search: Search
 ) -> None:
     row = read_record(running, search("train tickets", top_k=1)["request_id"])
@@ -230,7 +228,7 @@ def test_record_holds_neither_text_nor_vector_and_counts_stale_hits(
     assert row.tenant is None
 
 
-def test_lone_surrogate_in_a_query_cannot_spoil_its_batch(
+def test_lone_surrogate_in_a_query_does_not_affect_its_batch(
     running: RunningService, client: httpx2.Client, search: Search
 ) -> None:
     answer = client.post(
@@ -303,7 +301,7 @@ def test_new_verdict_replaces_the_last_one_and_other_feedback_stays(
         ({"entry_id": "1", "kind": "click"}, "entry_id"),
     ],
 )
-def test_feedback_that_does_not_say_what_of_which_hit_is_refused(
+def test_feedback_without_a_kind_or_a_hit_is_refused(
     client: httpx2.Client, body: dict[str, Any], field: str
 ) -> None:
     answer = client.post("/v1/feedback", json={"request_id": str(uuid4()), **body})
@@ -327,7 +325,7 @@ def test_feedback_on_an_entry_of_another_document_is_refused(
     assert [error["field"] for error in answer.json()["errors"]] == ["entry_id"]
 
 
-def test_feedback_may_come_to_a_process_before_another_one_wrote_the_record(
+def test_feedback_can_arrive_before_another_process_wrote_the_record(
     running: RunningService, client: httpx2.Client, search: Search
 ) -> None:
     result = search("train tickets")
@@ -347,7 +345,7 @@ def test_feedback_may_come_to_a_process_before_another_one_wrote_the_record(
         assert answer.result(5).status_code == 200, answer.result().text
 
 
-def test_every_acknowledged_feedback_right_after_its_search_is_on_record(
+def test_every_acknowledged_feedback_right_after_its_search_is_recorded(
     running: RunningService, client: httpx2.Client
 ) -> None:
     def search_and_click(number: int) -> str:

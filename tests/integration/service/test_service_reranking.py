@@ -1,4 +1,4 @@
-"""POST /v1/rerank, in Cohere's shape, with the real model."""
+"""POST /v1/rerank, in Cohere's format, with the real model."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_equal_documents_have_equal_scores_in_the_order_given(client: httpx2.Cli
     assert len({entry["relevance_score"] for entry in results}) == 1
 
 
-def test_fields_that_other_clients_send_are_taken(client: httpx2.Client) -> None:
+def test_fields_of_other_clients_are_accepted(client: httpx2.Client) -> None:
     body = {
         "query": "the sea",
         "documents": DOCUMENTS,

@@ -1,4 +1,4 @@
-"""POST /v1/search over loopback: its answers, its refusals, many callers, hostile queries."""
+"""POST /v1/search over loopback: responses, refusals, concurrent callers, hostile queries."""
 
 from __future__ import annotations
 
@@ -47,19 +47,19 @@ HIT_FIELDS = {
 
 @pytest.mark.parametrize("mode", ["hybrid", "vector", "keyword"])
 @pytest.mark.parametrize("rerank", [False, True])
-def test_each_mode_finds_the_article_that_answers(search: Search, mode: str, rerank: bool) -> None:
+def test_each_mode_finds_the_right_article(search: Search, mode: str, rerank: bool) -> None:
     result = search("forgotten password", mode=mode, rerank=rerank)
     assert result["hits"][0]["document_id"] == "password"
 
 
 @pytest.mark.parametrize("query", ["", "  ", "?!", "...", ["lunch", "!"]])
-def test_query_that_holds_nothing_is_refused(client: httpx2.Client, query: object) -> None:
+def test_blank_query_is_refused(client: httpx2.Client, query: object) -> None:
     answer = client.post("/v1/search", json={"collection": "handbook", "query": query})
     assert answer.status_code == 422
     assert [fault["field"] for fault in answer.json()["errors"]] == ["query"]
 
 
-def test_query_of_stop_words_is_answered_by_meaning_alone(search: Search) -> None:
+def test_query_of_stop_words_uses_only_the_vector_leg(search: Search) -> None:
     assert search("the of and", mode="keyword")["hits"] == []
     by_vector = search("the of and", mode="vector")["hits"]
     by_both = search("the of and", highlight=True)["hits"]
@@ -84,7 +84,7 @@ def test_answer_has_the_fields_of_the_contract(search: Search) -> None:
     assert scores == sorted(scores, reverse=True)
 
 
-def test_hit_carries_a_receipt_that_leads_back_to_its_run(search: Search) -> None:
+def test_hit_has_a_receipt_with_its_run(search: Search) -> None:
     result = search("forgotten password", top_k=1)
     receipt = result["hits"][0]["receipt"]
     assert receipt["run_id"] == "run-1"
@@ -128,7 +128,7 @@ def check_problem(answer: httpx2.Response, status: int) -> dict[str, Any]:
     return problem
 
 
-def test_unknown_collection_is_told_the_known_ones(client: httpx2.Client) -> None:
+def test_unknown_collection_lists_the_known_ones(client: httpx2.Client) -> None:
     answer = client.post("/v1/search", json={"collection": "handbok", "query": "lunch"})
     problem = check_problem(answer, 404)
     assert "handbook, unsynced" in problem["detail"]
@@ -173,7 +173,7 @@ def test_bug_shows_no_stack_trace(client: httpx2.Client, monkeypatch: pytest.Mon
     assert "Traceback" not in answer.text
 
 
-def test_thirty_two_callers_get_the_answers_of_one(search: Search) -> None:
+def test_concurrent_callers_get_the_same_answers(search: Search) -> None:
     queries = ["lunch", "train tickets", "forgotten password", "fire", "bicycle", "training"]
 
     def find(query: str) -> list[tuple[str, float]]:
@@ -188,7 +188,7 @@ def test_thirty_two_callers_get_the_answers_of_one(search: Search) -> None:
 
 @pytest.fixture(scope="module")
 def hostile(naughty_strings: list[str]) -> list[str]:
-    """Also what cannot be stored: it is refused."""
+    """Also strings that Postgres cannot store, which are refused."""
     return [*naughty_strings, "a\0b", "\0"]
 
 
@@ -224,7 +224,7 @@ def test_longest_query_is_answered(search: Search) -> None:
     assert search("lunch " * 1_333)["hits"]
 
 
-def test_connection_that_is_idle_for_seconds_may_go_on(running: RunningService) -> None:
+def test_idle_connection_stays_open_for_seconds(running: RunningService) -> None:
     address = urlsplit(running.url).netloc
     connection = HTTPConnection(address, timeout=30)
     for pause_s in (0, 6):  # uvicorn's own limit is 5

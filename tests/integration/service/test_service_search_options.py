@@ -33,14 +33,14 @@ def test_filter_leaves_only_what_satisfies_it(search: Search) -> None:
     assert len(ids(search("leave", filter={}))) == 10
 
 
-def test_filter_that_is_none_is_refused_by_its_place(client: httpx2.Client) -> None:
+def test_malformed_filter_is_refused_with_its_path(client: httpx2.Client) -> None:
     problem = refuse(client, filter={"and": [{"topic": "fire"}]})
     (fault,) = problem["errors"]
     assert fault["field"] == "filter.and.0.topic"
     assert "allowed: source, " in fault["message"]
 
 
-def test_several_wordings_answer_together(search: Search) -> None:
+def test_several_wordings_are_one_search(search: Search) -> None:
     one, other = search("forgotten password")["hits"][0], search("lunch")["hits"][0]
     both = search(["forgotten password", "lunch"], top_k=2)
     assert set(ids(both)) == {one["document_id"], other["document_id"]}
@@ -49,7 +49,7 @@ def test_several_wordings_answer_together(search: Search) -> None:
 
 
 @pytest.mark.parametrize("query", [[], ["leave", ""], ["leave", 3], ["x"] * 17, None, 7])
-def test_wordings_that_are_none_are_refused(client: httpx2.Client, query: object) -> None:
+def test_malformed_wordings_are_refused(client: httpx2.Client, query: object) -> None:
     refuse(client, query=query)
 
 
@@ -64,7 +64,7 @@ def test_rerankers_are_chosen_by_name(search: Search, client: httpx2.Client) -> 
     assert "names no cross-encoder" in problem["detail"]
 
 
-def test_explanation_tells_ranks_and_scores_of_each_stage(search: Search) -> None:
+def test_explanation_contains_ranks_and_scores_of_each_stage(search: Search) -> None:
     found = search("parental leave", explain=True)
     assert found["plan"] == {"vector": "scan", "filter": "none", "matching": None, "depth": 100}
     first = found["hits"][0]["explanation"]
@@ -100,7 +100,7 @@ def test_highlights_are_the_words_of_the_query(search: Search) -> None:
     assert search("the of", top_k=1, highlight=True)["hits"][0]["highlights"] == []
 
 
-def test_text_comes_only_when_it_is_asked_for(search: Search) -> None:
+def test_text_is_returned_only_on_request(search: Search) -> None:
     (hit,) = search("lunch", top_k=1, include=[])["hits"]
     assert (hit["text"], hit["section"], hit["before"]) == (None, None, None)
     (hit,) = search("lunch", top_k=1, include=["section", "neighbours"])["hits"]
@@ -109,7 +109,7 @@ def test_text_comes_only_when_it_is_asked_for(search: Search) -> None:
     assert (hit["before"], hit["after"]) == (None, None)
 
 
-def test_older_index_than_asked_for_is_refused(client: httpx2.Client, search: Search) -> None:
+def test_older_generation_than_requested_is_refused(client: httpx2.Client, search: Search) -> None:
     generation = search("lunch")["generation"]
     assert search("lunch", min_generation=generation)["hits"]
     body = {"collection": "handbook", "query": "lunch", "min_generation": generation + 1}
@@ -142,7 +142,7 @@ def test_receipt_is_explained_back_to_source_run_and_settings(
 
 
 @pytest.mark.parametrize("receipt", ["1-999999", "999999-1", "x", "1-", "-1-1", "1-1-1", "é"])
-def test_unknown_receipt_is_said_so(client: httpx2.Client, receipt: str) -> None:
+def test_unknown_receipt_is_reported(client: httpx2.Client, receipt: str) -> None:
     answer = client.get(f"/v1/receipts/{receipt}")
     assert answer.status_code == 404
     assert answer.json()["type"] == "urn:ragline:problem:unknown-receipt"
@@ -166,7 +166,7 @@ def test_documents_are_listed_page_by_page(client: httpx2.Client) -> None:
 
 
 @pytest.mark.parametrize("after", ["x", "ö", "WzFd", "e30", "WyJhIiwgIlx1MDAwMCJd", "=" * 9])
-def test_cursor_that_is_none_is_refused(client: httpx2.Client, after: str) -> None:
+def test_malformed_cursor_is_refused(client: httpx2.Client, after: str) -> None:
     answer = client.get("/v1/collections/handbook/documents", params={"after": after})
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["field"] == "after"

@@ -1,4 +1,4 @@
-"""Traces: the caller's is gone on with, its id is everywhere, and no query's text is in a span."""
+"""Traces: they continue the caller's trace, and no span contains the text of a query."""
 
 from __future__ import annotations
 
@@ -32,18 +32,18 @@ LOG = "retrieval_api.observation.access_log"
 
 @pytest.fixture
 def exporter(monkeypatch: pytest.MonkeyPatch) -> Iterator[InMemorySpanExporter]:
-    """Everything that is traced within the test, in order of its end."""
+    """All spans of the test, in order of their end."""
     exporter = InMemorySpanExporter()
     provider = TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
-    # OpenTelemetry lets a provider be set once a process.
+    # OpenTelemetry permits to set a provider only once in a process.
     monkeypatch.setattr("opentelemetry.trace._TRACER_PROVIDER", provider)
     yield exporter
     provider.shutdown()
 
 
 def wait_for_request(exporter: InMemorySpanExporter, name: str) -> Sequence[ReadableSpan]:
-    """The spans, once that of the request has ended, which is after its answer."""
+    """The spans, after the span of the request has ended. It ends after the response."""
     wait_until(lambda: name in {span.name for span in exporter.get_finished_spans()}, 5)
     return exporter.get_finished_spans()
 
@@ -93,7 +93,7 @@ def test_search_is_a_trace_of_its_stages(
     assert "illness" not in "".join(span.to_json() for span in finished)
 
 
-def test_error_is_told_by_its_class_and_not_its_message(
+def test_error_is_recorded_by_its_class_and_not_its_message(
     client: httpx2.Client,
     exporter: InMemorySpanExporter,
     monkeypatch: pytest.MonkeyPatch,
@@ -130,7 +130,7 @@ def test_trace_id_is_in_the_log_also_without_an_sdk(
 
 
 def serve_and_search(configuration: Configuration, variables: dict[str, str]) -> list[Any]:
-    """The log of a service in a process of its own that was asked once and then stopped."""
+    """The log of a service in another process that answered one search and was stopped."""
     own = {"RAGLINE_CONFIG": str(configuration.path), "RAGLINE_HOME": str(configuration.home)}
     inherited = {k: v for k, v in os.environ.items() if not k.startswith(("OTEL_", "RAGLINE_"))}
     with subprocess.Popen(
@@ -166,7 +166,7 @@ def is_ready(url: str) -> bool:
         return False
 
 
-def test_endpoint_in_the_environment_is_sent_traces_and_metrics(
+def test_endpoint_in_the_environment_receives_traces_and_metrics(
     indexed_collection: Configuration,
 ) -> None:
     with receive_otlp() as receiver:
@@ -193,7 +193,7 @@ def test_endpoint_in_the_environment_is_sent_traces_and_metrics(
     assert line["trace_id"] == TRACE_ID
 
 
-def test_one_signal_may_be_turned_off(indexed_collection: Configuration) -> None:
+def test_one_signal_can_be_turned_off(indexed_collection: Configuration) -> None:
     with receive_otlp() as receiver:
         variables = {
             "OTEL_EXPORTER_OTLP_ENDPOINT": receiver.url,
@@ -203,7 +203,9 @@ def test_one_signal_may_be_turned_off(indexed_collection: Configuration) -> None
     assert {path for path, _ in receiver.bodies} == {"/v1/traces"}
 
 
-def test_collector_that_is_away_stops_nothing(indexed_collection: Configuration) -> None:
+def test_unavailable_collector_does_not_affect_the_service(
+    indexed_collection: Configuration,
+) -> None:
     variables = {
         "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1",
         "OTEL_EXPORTER_OTLP_TIMEOUT": "1",
