@@ -1,7 +1,7 @@
 """Reading documents: fetch the bytes of claimed documents, parse them, and record the outcome.
 
-Which documents must be read is one definition, sql/work_left/unread_documents.sql. What the outcome
-does to a document's row is `ledger`.
+sql/work_left/unread_documents.sql defines which documents must be read. `ledger` records the
+outcome in a document's row.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ GIVEN = "given"
 
 @dataclass(frozen=True, slots=True)
 class ReadCounts:
-    """What reading did: documents read, those with other bytes than before, and the bytes."""
+    """Documents that were read, those of them with other bytes than before, and the bytes read."""
 
     documents: int
     changed: int
@@ -70,7 +70,7 @@ def read_claimed_documents(
 
 @dataclass(frozen=True, slots=True)
 class _ReadResult:
-    """What reading one document gave.
+    """The result of reading one document.
 
     `result` is the parse, or the error, or None when the parse is stored already. `fetched` and
     `content_hash` are None when the source did not return the bytes.

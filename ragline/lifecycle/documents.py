@@ -1,7 +1,7 @@
 """The first stage: list a source, read what is new or changed, and store its parse.
 
-How a listing changes the ledger is `listing`; how documents are read is `document_worker`; the
-parsers are `ragline.parsing`, and the kinds of source `ragline.sources`.
+`listing` records a listing in the ledger, and `document_worker` reads documents. The parsers are in
+`ragline.parsing`, the kinds of source in `ragline.sources`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The fourth stage: update the entries of each open generation to what the ledger says.
 
-Which documents are outdated and how their entries are replaced is `entry_writer`. Which generation
-searches see is decided in `search_index`.
+`entry_writer` replaces the entries of outdated documents. `search_index` decides which generation
+searches see.
 """
 
 from __future__ import annotations

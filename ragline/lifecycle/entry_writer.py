@@ -1,8 +1,7 @@
 """Writing entries: replace the entries of outdated documents in one generation.
 
-A transaction replaces the entries of whole documents: a reader sees a document as it was or as it
-is, never half of it. Which documents are outdated is one definition,
-sql/work_left/outdated_documents.sql.
+A transaction replaces the entries of whole documents: a search sees a document as it was or as it
+is, never half of it. sql/work_left/outdated_documents.sql defines which documents are outdated.
 """
 
 from __future__ import annotations
@@ -52,9 +51,9 @@ def _new_cursor() -> ClaimCursor[OutdatedDocument, int]:
 class EntryWriter:
     """One worker that writes the entries of a source in one generation.
 
-    A document of which the database refuses an entry fails without the others. In a build while
-    another generation is live that is an error of the build: the live generation serves the
-    document.
+    If the database refuses an entry of a document, that document fails and the others do not. In a
+    build while another generation is live, that is an error of the build: the live generation
+    serves the document.
     """
 
     stage: Stage
@@ -107,7 +106,7 @@ class EntryWriter:
         return len(batch)
 
     def _replace_all(self, connection: Connection, batch: Sequence[OutdatedDocument]) -> None:
-        """Replace a batch. A document of which the database refuses an entry fails separately."""
+        """Replace a batch. If the database refuses an entry, only its document fails."""
         error = self._try_replacing(connection, batch)
         if error is None:
             return

@@ -1,8 +1,8 @@
 """Generations: one built index of a collection, by (embedding space, chunker, language, analysis).
 
-Registers, lists, promotes, abandons and drops generations in the database. Which ones a run works
-on is decided in `open_generations`, which one is promoted in `search_index`. The entries of a
-generation are written in `entry_writer`.
+This module registers, lists, promotes, abandons and drops generations in the database.
+`open_generations` decides which ones a run works on, `search_index` which one is promoted.
+`entry_writer` writes the entries of a generation.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Invariants between the ledger and the entries of a generation.
 
 Each invariant is a statement that returns the documents that violate it; an empty result proves the
-invariant. Comparing with the source itself is `sync_proof`, which also starts the repair.
+invariant. `sync_proof` also compares with the source, and starts the repair.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The ledger: one row per document, and how the outcome of each stage changes that row.
 
 A change also ends here: a document becomes ready or removed, and its clock is read. The states and
-the transitions between them are `states`; how a listing changes the ledger is `listing`.
+the transitions between them are in `states`; `listing` records listings in the ledger.
 """
 
 from __future__ import annotations
@@ -212,7 +212,7 @@ def record_chunking_failure(connection: Connection, parse_id: int, error: Docume
 def record_indexing_failure(
     connection: Connection, document_key: int, error: DocumentError
 ) -> None:
-    """Quarantine a document of which the index cannot store an entry."""
+    """Quarantine a document because the index cannot store one of its entries."""
     _record_stage_failures(connection, [document_key], ["quarantined"], [1], error)
 
 

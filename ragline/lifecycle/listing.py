@@ -1,8 +1,8 @@
 """Comparing a listing with the ledger: which documents are new, changed, back, gone, or held.
 
 A removal needs proof: only a listing that was read to its end removes documents, and implausibly
-many removals are held until a person confirms them. How a listed document is read is `documents`;
-how a removal reaches the index is `entries` and `removals`.
+many removals are held until a person confirms them. `document_worker` reads listed documents.
+`entries` and `removals` delete removed documents from the index.
 """
 
 from __future__ import annotations
@@ -169,7 +169,7 @@ def _select_unlisted(
 def _choose_held(
     source: Source, unlisted: Sequence[_UnlistedDocument], known: int, max_ratio: float
 ) -> set[int]:
-    """The keys of the documents whose removal is held, because too many would go at once."""
+    """The keys of the documents whose removal is held."""
     if max_ratio >= 1:
         return set()
     unexplained = [
@@ -215,7 +215,7 @@ def _record_unlisted(
 def _set_change_times(
     connection: Connection, parameters: Mapping[str, object], source: Source
 ) -> None:
-    """Ask the source for the times of those changes that its listing has no time for."""
+    """Ask the source for the times of changes that its listing does not contain."""
     rows = connection.execute(load_statement("lifecycle/select_changes_without_time"), parameters)
     times = find_change_times(source, [row.document_id for row in rows])
     if times:

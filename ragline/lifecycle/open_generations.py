@@ -1,7 +1,7 @@
 """The generations that a run works on, and in which order.
 
-The generation that the configuration asks for is registered here; building generations that it no
-longer asks for are abandoned. Whether settings can be satisfied is judged in `settings_refusal`.
+The generation that the configuration asks for is registered here. Building generations that it no
+longer asks for are abandoned. `settings_refusal` decides whether settings can be satisfied.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Removals that a person asks for: confirming held removals, and removing a source.
 
-One transaction deletes from the index first and from the ledger last. Deleting what has expired is
-`retention`.
+One transaction deletes from the index first and from the ledger last. `retention` deletes what has
+expired.
 """
 
 from __future__ import annotations

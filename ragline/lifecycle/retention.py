@@ -1,7 +1,7 @@
 """Retention: data that nothing refers to any more is deleted permanently after a set time.
 
-How long each kind of data is kept is the configuration's `retention`. Removals that a person asks
-for are `removals`.
+The section `retention` of the configuration sets how long each kind of data is kept. Removals that
+a person asks for are in `removals`.
 """
 
 from __future__ import annotations

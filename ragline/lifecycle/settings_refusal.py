@@ -1,7 +1,7 @@
 """Whether a collection's settings can be satisfied, checked before a run writes anything.
 
 If not, a collection with a live generation continues to be served from it, because a generation has
-its own settings; a collection without one is refused. How a setting is judged is
+its own settings; a collection without one is refused. The checks of one setting are in
 `configuration.checks`.
 """
 
@@ -53,7 +53,7 @@ def check_settings(run_context: RunContext, collection_name: str) -> None:
 def check_unserved_collections(
     configuration: Configuration, collections: Iterable[str], database: Database | None
 ) -> None:
-    """Refuse before a run settings that it cannot satisfy, of collections without live generation.
+    """Refuse the settings of collections without live generation if a run cannot satisfy them.
 
     Checks files and names only; loads no model. Without a database no collection is served.
 

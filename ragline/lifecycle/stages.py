@@ -1,4 +1,4 @@
-"""What the stages of a sync have in common: how they open a source and show their work."""
+"""Functions that all stages of a sync use: opening a source, and showing progress."""
 
 from __future__ import annotations
 

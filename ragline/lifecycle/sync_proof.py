@@ -3,7 +3,7 @@
 A difference is a fault when nothing explains it. A fault fails the check and raises an alarm. A
 change of the source since its last listing and the work of a concurrent sync explain a difference,
 unless it still exists after another sync. Every difference is reported, and its document is made
-pending, so that the next run repairs it. The rules between ledger and index are `invariants`.
+pending, so that the next run repairs it. The rules between ledger and index are in `invariants`.
 """
 
 from __future__ import annotations
