@@ -118,14 +118,14 @@ def read_figures(
         ages = _group(_read(connection, "quality/summarize_ages", parameters))
         clicks = _group(_read(connection, "quality/count_clicks", parameters))
         queries = {**parameters, "most": MAX_QUERIES}
-        asked = _group(_read(connection, "quality/select_asked_queries", queries))
+        recorded = _group(_read(connection, "quality/select_recorded_queries", queries))
     return [
         _make_figures(
             row,
             gaps.get(row["collection"], []),
             ages.get(row["collection"], []),
             clicks.get(row["collection"], []),
-            asked.get(row["collection"], []),
+            recorded.get(row["collection"], []),
         )
         for row in summaries
     ]
@@ -181,10 +181,10 @@ def _make_figures(
     gaps: Sequence[Mapping[str, Any]],
     ages: Sequence[Mapping[str, Any]],
     clicks: Sequence[Mapping[str, Any]],
-    asked: Sequence[Mapping[str, Any]],
+    recorded: Sequence[Mapping[str, Any]],
 ) -> QualityFigures:
     requests, verdicts = row["requests"], row["useful"] + row["not_useful"]
-    queries = [RecordedQuery(q["client"], q["requested_at"], q["query"]) for q in asked]
+    queries = [RecordedQuery(q["client"], q["requested_at"], q["query"]) for q in recorded]
     return QualityFigures(
         collection=row["collection"],
         requests=requests,
