@@ -126,8 +126,8 @@ def test_each_form_of_a_postgres_url_uses_psycopg_3(scheme: str) -> None:
 @pytest.mark.parametrize(
     ("address", "message"),
     [
-        ("not an address", "no database URL"),
-        ("postgresql://someone:secret@host:port/name", "no database URL"),
+        ("not an address", "is not a database URL"),
+        ("postgresql://someone:secret@host:port/name", "is not a database URL"),
         ("mysql://someone:secret@host/name", "names mysql"),
         ("postgresql://someone:secret@host/name?colour=red", "colour"),
     ],
