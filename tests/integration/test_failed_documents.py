@@ -337,9 +337,9 @@ def test_change_of_the_configured_attributes_reads_nothing(database, tmp_path, t
 
 
 def test_search_shows_a_document_with_principals_to_those_only(run_context, tree):
-    tree.write("open.md", "Herons and storks for everybody.")
+    tree.write("open.md", "Herons and storks for readers.")
     tree.write("bad.md", tree.documents["bad.md"].text, ("bob",))
-    tree.write("shut.md", "Storks for nobody at all.", ())
+    tree.write("shut.md", "Storks that no principal sees.", ())
     sync(run_context)
     searcher = Searcher(run_context.database, run_context.configuration)
 

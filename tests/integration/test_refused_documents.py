@@ -49,7 +49,7 @@ def execute(run_context: TreeRunContext, statement: str) -> None:
 @pytest.mark.parametrize("error", REFUSED, ids=["quarantined", "unsupported"])
 def test_refused_change_is_not_late(run_context, tree, error):
     sync(run_context)
-    tree.write("anna.md", "Something that nobody can read.")
+    tree.write("anna.md", "A text that cannot be read.")
     tree.documents["anna.md"].error = error
     sync(run_context)
     seen = later(run_context, days=2)

@@ -272,7 +272,7 @@ class Machine(RuleBasedStateMachine):
 
     def _make_text(self, sentences: list[int]) -> str:
         return " ".join(
-            f"In {self.name} the number {number} is told by itself and by nobody else today."
+            f"In {self.name} the number {number} is written by itself and in no other text."
             for number in sentences
         )
 

@@ -16,7 +16,7 @@ from ragline.lifecycle.invariants import MAX_PART_ENTRIES, check_invariants, cou
 from ragline.lifecycle.sync_proof import SyncProof, bound_unseen_ratio, prove_source
 from ragline.status import read_status
 
-SENTENCE = "The lighthouse of {} is kept by nobody since the harbour was closed for good. "
+SENTENCE = "The lighthouse of {} is kept by machines since the harbour was closed for good. "
 
 
 @pytest.fixture
