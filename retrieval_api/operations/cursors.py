@@ -21,7 +21,7 @@ def write_cursor(document: DocumentSummary | RecordedDocument) -> str:
 
 
 def read_cursor(cursor: str) -> tuple[str, str]:
-    """The source and the id of the last document on the page before.
+    """The source and the id of the last document on the previous page.
 
     Raises:
         RequestValidationError: the cursor was not written by `write_cursor`.

@@ -68,11 +68,10 @@ class Recorder(BatchWriter[SearchRecord]):
 
 
 def find_request_origin(request: Request) -> RequestOrigin:
-    """The trace, the tenant and the client of a request, as far as they are known.
+    """The trace, the tenant and the client of a request, if they are known.
 
-    The client is the key that was sent, else the address, together with the X-Client-ID that the
-    caller gives. The tenant is in `request.state.tenant` and a key that came in another way in
-    `request.state.token`, where something before has put them there.
+    The client is the key or, without a key, the address, together with the caller's X-Client-ID.
+    Authentication sets `request.state.tenant`, and `request.state.token` for a key from a cookie.
     """
     keys = (request.headers[name] for name in KEY_HEADERS if name in request.headers)
     key = getattr(request.state, "token", None) or next(keys, None)

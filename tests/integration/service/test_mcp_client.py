@@ -74,7 +74,7 @@ def test_session_lists_the_tools(running: RunningService) -> None:
 
     started, tools = asyncio.run(ask())
     assert started.server_info.name == "ragline"
-    assert "Name document_id and source" in (started.instructions or "")
+    assert "Cite document_id and source" in (started.instructions or "")
     assert [tool.name for tool in tools] == ["search", "get_document", "freshness"]
     for tool in tools:
         assert tool.description

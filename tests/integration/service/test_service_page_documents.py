@@ -142,7 +142,7 @@ def test_quarantined_document_shows_cause_and_remedy(client: httpx2.Client) -> N
     received = facts(page)
     assert received["Error"] == "EmptyDocumentError"
     assert received["Cause"]
-    assert received["Next attempt"].startswith("None, until it changes")
+    assert received["Next attempt"].startswith("When it changes")
     assert "ragline quarantine release note-files quarantined.txt" in received["What to do"]
     assert page.find_class("chunk") == []
     assert "notes/quarantined.txt" in words(page.find_class("original")[0])
