@@ -38,14 +38,14 @@ class ClockView:
 
 def build_clock_views(source: SourceStatus, number: int) -> list[ClockView]:
     """The two clocks of a source. `number` is unique for each source on the page."""
-    clocks = {"visible": source.visible, "forgotten": source.forgotten}
+    clocks = {"visible": source.visible, "forget": source.forgotten}
     return [
         _build_clock_view(f"clock-{number}-{name}", name, clock) for name, clock in clocks.items()
     ]
 
 
 def _build_clock_view(id_: str, name: str, clock: Clock) -> ClockView:
-    waits = "nothing waits"
+    waits = "no change waits"
     if clock.waiting_seconds:
         waits = f"a change waits for {format_age(clock.waiting_seconds)}"
     text = f"{waits}; the limit is {format_duration(clock.within_seconds)}"
@@ -71,17 +71,17 @@ def build_plots(
     found = {day.day: day for day in days}
     calendar = [first + timedelta(days=n) for n in range((last - first).days + 1)]
     series = [found.get(day) for day in calendar]
-    places = [f"{day:%d %b}" for day in calendar]
+    positions = [f"{day:%d %b}" for day in calendar]
     return [
-        _draw_zero_results(places, series),
-        *_draw_latencies(places, series),
+        _draw_zero_results(positions, series),
+        *_draw_latencies(positions, series),
         _draw_clicks(figures),
         _draw_ages(figures),
         _draw_scores(evaluations),
     ]
 
 
-def _draw_zero_results(places: Sequence[str], days: Sequence[DailySearchStats | None]) -> Plot:
+def _draw_zero_results(positions: Sequence[str], days: Sequence[DailySearchStats | None]) -> Plot:
     title = "Searches without a hit"
     values = [None if day is None else 100 * day.zero_result_ratio for day in days]
     empty = "No searches in this period. Each day with a search adds a point."
@@ -90,7 +90,7 @@ def _draw_zero_results(places: Sequence[str], days: Sequence[DailySearchStats | 
     chart = draw_lines(
         "zero-results",
         title,
-        places,
+        positions,
         [Series("without a hit", values)],
         x_label="day (UTC)",
         y_label="% of searches",
@@ -98,7 +98,9 @@ def _draw_zero_results(places: Sequence[str], days: Sequence[DailySearchStats | 
     return Plot(title, chart, empty)
 
 
-def _draw_latencies(places: Sequence[str], days: Sequence[DailySearchStats | None]) -> list[Plot]:
+def _draw_latencies(
+    positions: Sequence[str], days: Sequence[DailySearchStats | None]
+) -> list[Plot]:
     def p50(times: LatencyPercentiles) -> float:
         return times.p50
 
@@ -106,18 +108,18 @@ def _draw_latencies(places: Sequence[str], days: Sequence[DailySearchStats | Non
         return times.p95
 
     return [
-        _draw_latency("p50", p50, places, days),
-        _draw_latency("p95", p95, places, days),
+        _draw_latency("p50", p50, positions, days),
+        _draw_latency("p95", p95, positions, days),
     ]
 
 
 def _draw_latency(
     name: str,
     pick: Callable[[LatencyPercentiles], float],
-    places: Sequence[str],
+    positions: Sequence[str],
     days: Sequence[DailySearchStats | None],
 ) -> Plot:
-    title = f"Time of a search, {name}"
+    title = f"Search time, {name}"
     empty = "No searches in this period. Each search records the time of each stage."
     lines = []
     for stage in STAGES:
@@ -128,14 +130,14 @@ def _draw_latency(
     if not lines:
         return Plot(title, None, empty)
     chart = draw_lines(
-        f"latency-{name}", title, places, lines, x_label="day (UTC)", y_label="milliseconds"
+        f"latency-{name}", title, positions, lines, x_label="day (UTC)", y_label="milliseconds"
     )
     return Plot(title, chart, empty)
 
 
 def _draw_clicks(figures: QualityFigures | None) -> Plot:
     title = "Clicks by position"
-    empty = "No clicks in this period. A click is an opened hit on this page, or such feedback."
+    empty = "No clicks in this period. Opening a hit on this page is a click."
     if figures is None or not figures.clicks_by_rank:
         return Plot(title, None, empty)
     clicks = {one.rank: one.clicks for one in figures.clicks_by_rank}
@@ -149,7 +151,7 @@ def _draw_clicks(figures: QualityFigures | None) -> Plot:
 
 
 def _draw_ages(figures: QualityFigures | None) -> Plot:
-    title = "Age of served hits"
+    title = "Age of returned hits"
     empty = "No hits in this period. Each search records the age of its hits."
     if figures is None or figures.hit_age_seconds is None:
         return Plot(title, None, empty)

@@ -91,7 +91,7 @@ def test_first_page_shows_collections_and_sample_queries(
     page = look(client, "/")
     cards = {words(card.xpath(".//h3")[0]): words(card) for card in find(page, "card")}
     assert set(cards) == {"handbook", "unsynced"}
-    assert "10 documents in 10 chunks" in cards["handbook"]
+    assert "10 documents with 10 chunks" in cards["handbook"]
     assert "1 source" in cards["handbook"]
     assert "fresh" in cards["handbook"]
     assert "no index yet" in cards["unsynced"]
@@ -807,11 +807,11 @@ def test_charts_show_the_records(running: RunningService, client: httpx2.Client)
         assert [row[1] for row in zero[:-1]] == ["–"] * (int(days) - 1)
         assert cells(shown["Clicks by position"]) == [["1", "0"], ["2", "1"], ["3", "0"]]
         assert cells(shown["Golden set: 20 queries, hybrid"])[0][1] == "0.625"
-        latency = shown["Time of a search, p50"]
+        latency = shown["Search time, p50"]
         assert [words(one) for one in latency.xpath(".//ul[@class='legend']/li")] == [
             "embed", "retrieve", "total",
         ]  # fmt: skip
-        assert cells(shown["Age of served hits"])[0][0] == "p50"
+        assert cells(shown["Age of returned hits"])[0][0] == "p50"
         for figure in shown.values():
             (chart,) = find(figure, "chart")
             assert chart.get("role") == "img"
