@@ -1,7 +1,7 @@
 """Ragline behind LiteLLM's proxy: as a reranker, as a vector store, and for what models answer.
 
-The proxy cannot be installed beside the locked packages; `make litellm` makes an environment for
-it and runs these tests. The chat model behind the proxy is a stub that keeps what it was asked.
+The proxy cannot be installed together with the locked packages. `make litellm` creates an
+environment for it and runs these tests. The chat model is a stub that records its requests.
 """
 
 from __future__ import annotations

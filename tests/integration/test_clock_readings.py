@@ -148,5 +148,5 @@ def test_folder_dates_the_removal_of_its_files(tmp_path):
     (tmp_path / "tree" / "deep" / "b.md").unlink()
     (tmp_path / "tree" / "deep").rmdir()
     times = source.find_change_times(["deep/b.md", "a.md"])
-    for moment in times.values():
-        assert abs(moment - before) < timedelta(seconds=5)
+    for time in times.values():
+        assert abs(time - before) < timedelta(seconds=5)

@@ -39,7 +39,7 @@ from ragline.storage.database import Database
 Effect = Literal["refused", "served", "reported", "kept", "forgotten", "away", "any"]
 
 QUICK_KINDS = ("records", "sql", "push")
-TALL = "the tall lighthouse stands on the northern cliff"
+TALL = "the tall lighthouse is on the northern cliff"
 FIRST = {"gone": "the quagga grazes", "changed": "an early draft", "kept": TALL}
 SECOND = {"changed": "a final version", "kept": TALL, "added": "a brand new page"}
 

@@ -146,7 +146,7 @@ class Machine(RuleBasedStateMachine):
         self._check_whole_versions()
 
     @rule()
-    def sync_beside_another_worker(self) -> None:
+    def sync_with_another_worker(self) -> None:
         failures: list[BaseException] = []
         helper = threading.Thread(target=self._help, args=(failures,))
         helper.start()

@@ -44,7 +44,7 @@ from ragline.storage.database import Database
 EXAMPLES = choose_count(25, 3_000)
 STEPS = 14
 # Far more than the few documents of a sequence need.
-MOST_SLICES = 40
+MAX_SLICES = 40
 NAMES = st.sampled_from("abcde")
 SENTENCES = st.lists(st.integers(0, 9), min_size=1, max_size=4)
 MODELS = ("hash", "other", "misspelt")
@@ -205,7 +205,7 @@ class Machine(RuleBasedStateMachine):
 
     def _sync_to_the_end(self) -> IndexReport:
         """Like the sensor: the next run starts at once while a build is left."""
-        for _ in range(MOST_SLICES):
+        for _ in range(MAX_SLICES):
             reports = sync(self._run_context())
             if not reports.entries.build_left or reports.index.error is not None:
                 return reports.index

@@ -41,7 +41,7 @@ def make_tree(tmp_path, documents):
 
 
 class PatientSync:
-    """A sync that runs when somebody waits for its end, and not when it is to be killed."""
+    """A sync that runs if the caller waits for its end, and does not run if it is to be killed."""
 
     def __init__(self, run):
         self._run = run

@@ -53,7 +53,7 @@ def test_home_without_space_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyP
         embedded_postgres(tmp_path / "home"),
     ):
         pass
-    # Whoever waits for the database treats it as one that is away.
+    # A caller that waits for the database handles it as an unavailable one.
     assert isinstance(caught.value, DatabaseUnavailableError)
 
 

@@ -1,4 +1,4 @@
-"""A secret that somebody writes into the configuration is refused and not shown."""
+"""A secret in the configuration is refused and not shown."""
 
 from __future__ import annotations
 
