@@ -37,7 +37,7 @@ _FASTAPI_PROBLEM = "HTTPValidationError"
 _REFERENCE = "#/components/schemas/{model}"
 
 
-def may_answer(*kinds: ProblemKind) -> dict[int | str, dict[str, Any]]:
+def describe_problems(*kinds: ProblemKind) -> dict[int | str, dict[str, Any]]:
     """The problems that a route may return, for its `responses`."""
     titles: dict[int | str, list[str]] = {}
     for kind in (UNAUTHORIZED, FORBIDDEN, RATE_LIMITED, *kinds):
@@ -48,7 +48,7 @@ def may_answer(*kinds: ProblemKind) -> dict[int | str, dict[str, Any]]:
     }
 
 
-def must_send(model: type[BaseModel], *, or_any_file: bool = False) -> dict[str, Any]:
+def describe_body(model: type[BaseModel], *, or_any_file: bool = False) -> dict[str, Any]:
     """The body of a route that reads it itself, for its `openapi_extra`."""
     content: dict[str, Any] = {
         "application/json": {"schema": {"$ref": _REFERENCE.format(model=model.__name__)}}

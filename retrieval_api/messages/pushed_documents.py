@@ -37,7 +37,7 @@ def _refuse_long_id(document_id: str) -> str:
     return document_id
 
 
-def _refuse_large_metadata(metadata: dict[str, Any]) -> dict[str, Any]:
+def _check_metadata(metadata: dict[str, Any]) -> dict[str, Any]:
     try:
         size_bytes = len(json.dumps(metadata, allow_nan=False))
     except ValueError:
@@ -66,7 +66,7 @@ DocumentId = Annotated[
     ),
     AfterValidator(_refuse_long_id),
 ]
-Metadata = Annotated[dict[str, JsonValue], AfterValidator(_refuse_large_metadata)]
+Metadata = Annotated[dict[str, JsonValue], AfterValidator(_check_metadata)]
 Readers = Annotated[
     list[Identifier],
     Field(

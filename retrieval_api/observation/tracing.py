@@ -43,7 +43,7 @@ class Observation:
         method = scope["method"] if scope["method"] in METHODS else "OTHER"
         status = 500
 
-        async def send_noting_status(message: Message) -> None:
+        async def send_and_record_status(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
@@ -52,7 +52,7 @@ class Observation:
         with _start_span(scope, method) as span:
             Request(scope).state.trace_id = current_trace_id()
             try:
-                await self._app(scope, receive, send_noting_status)
+                await self._app(scope, receive, send_and_record_status)
             finally:
                 endpoint = name_endpoint(scope)
                 span.update_name(f"{method} {endpoint}")

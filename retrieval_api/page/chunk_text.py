@@ -58,7 +58,7 @@ def render_text(
     The first `repeated_chars` are also the end of the previous chunk, and are shown so. With
     `is_clamped`, a long text is divided between two blocks.
     """
-    start, dropped = _find_body(text, (*headings, title or ""))
+    start, dropped = _find_text_start(text, (*headings, title or ""))
     path = tuple(
         _write_heading(heading, text, dropped.get(_plain(heading)), highlights)
         for heading in headings
@@ -89,7 +89,7 @@ def _render(marked: str, media_type: str | None, writer: TextWriter) -> list[Blo
     return render_plain_text(marked, writer)
 
 
-def _find_body(text: str, headings: Sequence[str]) -> tuple[int, dict[str, tuple[int, int]]]:
+def _find_text_start(text: str, headings: Sequence[str]) -> tuple[int, dict[str, tuple[int, int]]]:
     """The position after the headings that a text repeats, and the positions of these headings.
 
     A chunk that contains only headings is kept whole.
@@ -135,7 +135,7 @@ def _plain(heading: str) -> str:
 
 def _count_shown(blocks: Sequence[Block]) -> int:
     """How many blocks are shown first: some text, and the first highlight if it is near."""
-    first_mark = next((n for n, block in enumerate(blocks) if block.is_marked), 0)
+    first_mark = next((n for n, block in enumerate(blocks) if block.is_highlighted), 0)
     shown = 0
     for number, block in enumerate(blocks):
         wanted = MAX_SHOWN_CHARS if number <= first_mark else SHOWN_CHARS

@@ -39,7 +39,7 @@ class CodeSamples:
 
 def write_samples(body: Mapping[str, Any], base_url: str, *, needs_key: bool) -> CodeSamples:
     """The samples for the body of a search."""
-    asked = {name: value for name, value in body.items() if name not in _PAGE_FIELDS}
+    fields = {name: value for name, value in body.items() if name not in _PAGE_FIELDS}
     url = f"{base_url.rstrip('/')}/v1/search"
     headers = {"Content-Type": "application/json"}
     if needs_key:
@@ -47,10 +47,10 @@ def write_samples(body: Mapping[str, Any], base_url: str, *, needs_key: bool) ->
     options = "".join(
         f" \\\n  -H {shlex.quote(f'{name}: {value}')}" for name, value in headers.items()
     )
-    data = shlex.quote(json.dumps(asked, ensure_ascii=False))
+    data = shlex.quote(json.dumps(fields, ensure_ascii=False))
     return CodeSamples(
         curl=f"curl -s {shlex.quote(url)}{options} \\\n  -d {data}",
         python=_PYTHON.format(
-            body=pformat(asked, sort_dicts=False, width=80), url=url, headers=headers
+            body=pformat(fields, sort_dicts=False, width=80), url=url, headers=headers
         ),
     )

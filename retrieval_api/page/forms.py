@@ -127,9 +127,9 @@ class SearchForm:
         """
         faults: dict[str, str] = {}
         for error in errors:
-            place, _, part = error.field.partition(".")
+            name, _, part = error.field.partition(".")
             message = f"{part}: {error.message}" if part else error.message
-            faults.setdefault(_FIELDS.get(place, place), message)
+            faults.setdefault(_FIELDS.get(name, name), message)
         return replace(self, faults=faults)
 
     def _to_body(self) -> dict[str, Any]:

@@ -13,8 +13,8 @@ from markupsafe import Markup, escape
 
 from ragline.search.messages import Highlight
 
-MARK_START, MARK_END, REPEATED_END = "\ufdd0", "\ufdd1", "\ufdd2"
-MARKERS = f"{MARK_START}{MARK_END}{REPEATED_END}"
+HIGHLIGHT_START, HIGHLIGHT_END, REPEATED_END = "\ufdd0", "\ufdd1", "\ufdd2"
+MARKERS = f"{HIGHLIGHT_START}{HIGHLIGHT_END}{REPEATED_END}"
 _MARKER = re.compile(f"([{MARKERS}])")
 _REPLACED = str.maketrans(dict.fromkeys(MARKERS, "\ufffd"))
 _REMOVED = str.maketrans(dict.fromkeys(MARKERS))
@@ -34,8 +34,8 @@ def insert_markers(text: str, highlights: Sequence[Highlight] = (), repeated_cha
     for highlight in highlights:
         if highlight.start < reached or _is_list_number(clean, highlight.start):
             continue
-        markers[highlight.start] = markers.get(highlight.start, "") + MARK_START
-        markers[highlight.end] = markers.get(highlight.end, "") + MARK_END
+        markers[highlight.start] = markers.get(highlight.start, "") + HIGHLIGHT_START
+        markers[highlight.end] = markers.get(highlight.end, "") + HIGHLIGHT_END
         reached = highlight.end
     if repeated_chars > 0:
         end = _find_text_end(clean, repeated_chars)
@@ -71,7 +71,7 @@ def remove_markers(text: str) -> str:
 
 def has_highlight(text: str) -> bool:
     """Whether a highlight starts in a marked text."""
-    return MARK_START in text
+    return HIGHLIGHT_START in text
 
 
 def skip_chars(text: str, length: int) -> str:
@@ -90,17 +90,17 @@ class TextWriter:
     """Escapes the parts of one marked text, in order. A highlight may span several parts."""
 
     def __init__(self, *, is_repeated: bool = False) -> None:
-        self._is_marked = False
+        self._is_highlighted = False
         self._is_repeated = is_repeated
 
     def write(self, text: str) -> Markup:
         """A part as HTML. A highlight is closed at its end and opened again in the next part."""
         written = Markup()
         for piece in _MARKER.split(text):
-            if piece == MARK_START:
-                self._is_marked = True
-            elif piece == MARK_END:
-                self._is_marked = False
+            if piece == HIGHLIGHT_START:
+                self._is_highlighted = True
+            elif piece == HIGHLIGHT_END:
+                self._is_highlighted = False
             elif piece == REPEATED_END:
                 self._is_repeated = False
             elif piece:
@@ -113,7 +113,7 @@ class TextWriter:
 
     def _wrap(self, piece: str) -> Markup:
         shown = escape(piece)
-        if self._is_marked and piece.strip():
+        if self._is_highlighted and piece.strip():
             shown = Markup("<mark>{}</mark>").format(shown)
         if self._is_repeated and piece.strip():
             shown = Markup('<span class="repeated">{}</span>').format(shown)

@@ -22,7 +22,7 @@ class Block:
     chars: int
 
     @property
-    def is_marked(self) -> bool:
+    def is_highlighted(self) -> bool:
         """Whether the block contains a highlight."""
         return "<mark>" in self.html
 

@@ -200,7 +200,7 @@ def _draw_collection(caller: Caller, collection: str, days: int) -> list[plots.P
 
 
 @router.post("/feedback", dependencies=[SameOriginOnly])
-def keep_feedback(request: Request, posted: Posted, caller: PageFeedbackCaller) -> Response:
+def give_feedback(request: Request, posted: Posted, caller: PageFeedbackCaller) -> Response:
     """Record feedback. The page's script gets JSON; without the script, the browser gets a page.
 
     Raises:

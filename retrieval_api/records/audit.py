@@ -62,12 +62,12 @@ class Audit:
             await self._app(scope, receive, send)
             return
 
-        async def send_noting(message: Message) -> None:
+        async def send_and_audit(message: Message) -> None:
             if message["type"] == "http.response.start":
                 self._log.record(describe_request(scope, message["status"]))
             await send(message)
 
-        await self._app(scope, receive, send_noting)
+        await self._app(scope, receive, send_and_audit)
 
 
 def describe_request(scope: Scope, status: int) -> AuditEvent:

@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from ragline.errors import UnknownCollectionError
 from retrieval_api.access.callers import SearchCaller
 from retrieval_api.messages import collections
-from retrieval_api.openapi import may_answer
+from retrieval_api.openapi import describe_problems
 from retrieval_api.operations.collections import describe_collections, describe_freshness
 from retrieval_api.problems import DATABASE_UNAVAILABLE, UNKNOWN_COLLECTION
 
@@ -17,7 +17,7 @@ router = APIRouter(tags=["collections"])
 @router.get(
     "/v1/collections",
     summary="List the collections",
-    responses=may_answer(DATABASE_UNAVAILABLE),
+    responses=describe_problems(DATABASE_UNAVAILABLE),
 )
 def list_collections(caller: SearchCaller) -> collections.Collections:
     """The collections, the size of their live indexes, and the age of their sources."""
@@ -27,7 +27,7 @@ def list_collections(caller: SearchCaller) -> collections.Collections:
 @router.get(
     "/v1/collections/{collection}",
     summary="Describe a collection",
-    responses=may_answer(UNKNOWN_COLLECTION, DATABASE_UNAVAILABLE),
+    responses=describe_problems(UNKNOWN_COLLECTION, DATABASE_UNAVAILABLE),
 )
 def show_collection(collection: str, caller: SearchCaller) -> collections.CollectionState:
     """One collection, the size of its live index, and the age of its sources."""
@@ -40,7 +40,7 @@ def show_collection(collection: str, caller: SearchCaller) -> collections.Collec
 @router.get(
     "/v1/collections/{collection}/freshness",
     summary="Show how fresh a collection is",
-    responses=may_answer(UNKNOWN_COLLECTION, DATABASE_UNAVAILABLE),
+    responses=describe_problems(UNKNOWN_COLLECTION, DATABASE_UNAVAILABLE),
 )
 def show_freshness(collection: str, caller: SearchCaller) -> collections.Freshness:
     """The clocks, waiting changes, held removals and sync proofs of a collection's sources."""

@@ -27,7 +27,7 @@ from retrieval_api.access.callers import PushCaller
 from retrieval_api.dependencies.document_ids import DOCUMENT_PATH, DocumentIdInPath
 from retrieval_api.dependencies.pushed_bodies import PushedTo, WholeBody, read_json, read_put
 from retrieval_api.messages import pushed_documents
-from retrieval_api.openapi import may_answer, must_send
+from retrieval_api.openapi import describe_body, describe_problems
 from retrieval_api.problems import (
     BODY_TOO_LARGE,
     DATABASE_UNAVAILABLE,
@@ -44,10 +44,10 @@ router = APIRouter(tags=["documents"])
 @router.put(
     DOCUMENT_PATH,
     summary="Put a document into a collection",
-    openapi_extra=must_send(pushed_documents.DocumentBody, or_any_file=True),
+    openapi_extra=describe_body(pushed_documents.DocumentBody, or_any_file=True),
     responses={
         201: {"description": "Created", "model": pushed_documents.DocumentPut},
-        **may_answer(
+        **describe_problems(
             UNKNOWN_COLLECTION,
             NO_PUSH_SOURCE,
             BODY_TOO_LARGE,
@@ -84,7 +84,7 @@ def put_document(
 @router.delete(
     DOCUMENT_PATH,
     summary="Delete a document from a collection",
-    responses=may_answer(
+    responses=describe_problems(
         UNKNOWN_COLLECTION, UNKNOWN_DOCUMENT, NO_PUSH_SOURCE, INVALID_REQUEST, DATABASE_UNAVAILABLE
     ),
 )
@@ -109,8 +109,8 @@ def delete_document(
 @router.post(
     "/v1/collections/{collection}/documents:bulk",
     summary="Put and delete many documents at once",
-    openapi_extra=must_send(pushed_documents.DocumentOperations),
-    responses=may_answer(
+    openapi_extra=describe_body(pushed_documents.DocumentOperations),
+    responses=describe_problems(
         UNKNOWN_COLLECTION, NO_PUSH_SOURCE, BODY_TOO_LARGE, INVALID_REQUEST, DATABASE_UNAVAILABLE
     ),
 )

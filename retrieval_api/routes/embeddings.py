@@ -14,7 +14,7 @@ from ragline.embedder.model_files import DEFAULT_MODEL
 from ragline.errors import UnknownModelError
 from retrieval_api.access.callers import Caller, SearchCaller
 from retrieval_api.messages import openai_shapes
-from retrieval_api.openapi import may_answer
+from retrieval_api.openapi import describe_problems
 from retrieval_api.problems import (
     BODY_TOO_LARGE,
     INVALID_REQUEST,
@@ -28,7 +28,7 @@ router = APIRouter(tags=["for OpenAI's clients"])
 @router.post(
     "/v1/embeddings",
     summary="Embed texts, in OpenAI's format",
-    responses=may_answer(UNKNOWN_MODEL, BODY_TOO_LARGE, INVALID_REQUEST, MODEL_UNAVAILABLE),
+    responses=describe_problems(UNKNOWN_MODEL, BODY_TOO_LARGE, INVALID_REQUEST, MODEL_UNAVAILABLE),
 )
 def embed(
     body: openai_shapes.EmbeddingsBody, request: Request, caller: SearchCaller

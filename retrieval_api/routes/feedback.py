@@ -6,7 +6,7 @@ from fastapi import APIRouter
 
 from retrieval_api.access.callers import FeedbackCaller
 from retrieval_api.messages import feedback
-from retrieval_api.openapi import may_answer
+from retrieval_api.openapi import describe_problems
 from retrieval_api.operations.feedback import store_feedback
 from retrieval_api.problems import (
     DATABASE_UNAVAILABLE,
@@ -22,7 +22,9 @@ router = APIRouter(tags=["search"])
     "/v1/feedback",
     summary="Give feedback on a hit",
     response_model_exclude_none=True,
-    responses=may_answer(UNKNOWN_REQUEST, INVALID_REQUEST, RECORD_PENDING, DATABASE_UNAVAILABLE),
+    responses=describe_problems(
+        UNKNOWN_REQUEST, INVALID_REQUEST, RECORD_PENDING, DATABASE_UNAVAILABLE
+    ),
 )
 def give_feedback(body: feedback.FeedbackBody, caller: FeedbackCaller) -> feedback.RecordedFeedback:
     """Record a person's action on one hit, or opinion of it. Repeating it changes nothing.

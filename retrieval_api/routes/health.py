@@ -7,7 +7,7 @@ from typing import Literal
 from fastapi import APIRouter
 
 from retrieval_api.messages import health
-from retrieval_api.openapi import may_answer
+from retrieval_api.openapi import describe_problems
 from retrieval_api.problems import SERVICE_NOT_READY
 from retrieval_api.service import OpenService, ServiceNotReadyError
 
@@ -26,7 +26,7 @@ async def answer_alive() -> health.Alive:
 @router.get(
     "/readyz",
     summary="Check whether searches are answered",
-    responses=may_answer(SERVICE_NOT_READY),
+    responses=describe_problems(SERVICE_NOT_READY),
     response_model_exclude_none=True,
 )
 def answer_ready(service: OpenService) -> health.Ready:

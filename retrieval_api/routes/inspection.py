@@ -17,7 +17,7 @@ from ragline.search.inspection import (
 from retrieval_api.access.callers import SearchCaller
 from retrieval_api.dependencies.document_ids import DOCUMENT_PATH, DocumentIdInPath
 from retrieval_api.messages import fields, inspection
-from retrieval_api.openapi import may_answer
+from retrieval_api.openapi import describe_problems
 from retrieval_api.operations.cursors import MAX_CURSOR_CHARS, read_cursor, write_cursor
 from retrieval_api.problems import (
     AMBIGUOUS_DOCUMENT,
@@ -50,7 +50,7 @@ Cursor = Annotated[str, StringConstraints(max_length=MAX_CURSOR_CHARS)]
     "/v1/receipts/{receipt_id}",
     summary="Explain a hit by its receipt",
     response_model=inspection.ExplainedReceipt,
-    responses=may_answer(UNKNOWN_RECEIPT, INVALID_REQUEST, DATABASE_UNAVAILABLE),
+    responses=describe_problems(UNKNOWN_RECEIPT, INVALID_REQUEST, DATABASE_UNAVAILABLE),
 )
 def show_receipt(
     receipt_id: str,
@@ -64,7 +64,7 @@ def show_receipt(
 @router.get(
     "/v1/collections/{collection}/documents",
     summary="List a collection's documents",
-    responses=may_answer(UNKNOWN_COLLECTION, INVALID_REQUEST, DATABASE_UNAVAILABLE),
+    responses=describe_problems(UNKNOWN_COLLECTION, INVALID_REQUEST, DATABASE_UNAVAILABLE),
 )
 def show_documents(
     collection: str,
@@ -96,7 +96,7 @@ def show_documents(
     DOCUMENT_PATH,
     summary="Show a document with its chunks",
     response_model=inspection.ServedDocument,
-    responses=may_answer(
+    responses=describe_problems(
         UNKNOWN_COLLECTION,
         UNKNOWN_DOCUMENT,
         AMBIGUOUS_DOCUMENT,

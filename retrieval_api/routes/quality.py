@@ -10,7 +10,7 @@ from ragline.quality.daily import read_latest
 from ragline.quality.figures import Period, read_figures
 from retrieval_api.access.callers import AdminCaller
 from retrieval_api.messages import quality
-from retrieval_api.openapi import may_answer
+from retrieval_api.openapi import describe_problems
 from retrieval_api.problems import DATABASE_UNAVAILABLE, INVALID_REQUEST, UNKNOWN_COLLECTION
 
 router = APIRouter(tags=["quality"])
@@ -19,7 +19,7 @@ router = APIRouter(tags=["quality"])
 @router.get(
     "/v1/quality",
     summary="Get figures about searches",
-    responses=may_answer(UNKNOWN_COLLECTION, INVALID_REQUEST, DATABASE_UNAVAILABLE),
+    responses=describe_problems(UNKNOWN_COLLECTION, INVALID_REQUEST, DATABASE_UNAVAILABLE),
 )
 def show_quality(
     parameters: Annotated[quality.QualityParameters, Query()], caller: AdminCaller

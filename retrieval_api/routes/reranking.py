@@ -12,7 +12,7 @@ from ragline.rerankers import LATE_INTERACTION
 from ragline.rerankers.reranker import Reranker
 from retrieval_api.access.callers import Caller, SearchCaller
 from retrieval_api.messages import reranking
-from retrieval_api.openapi import may_answer
+from retrieval_api.openapi import describe_problems
 from retrieval_api.problems import BODY_TOO_LARGE, INVALID_REQUEST, SERVICE_NOT_READY
 
 # A token takes 1.5 KB while it is compared. Another request can rerank between two batches.
@@ -25,7 +25,7 @@ router = APIRouter(tags=["rerank"])
     "/v1/rerank",
     summary="Rerank texts for a query",
     response_model_exclude_none=True,
-    responses=may_answer(BODY_TOO_LARGE, INVALID_REQUEST, SERVICE_NOT_READY),
+    responses=describe_problems(BODY_TOO_LARGE, INVALID_REQUEST, SERVICE_NOT_READY),
 )
 def rerank(
     body: reranking.RerankBody, request: Request, caller: SearchCaller
@@ -38,7 +38,7 @@ def rerank(
     "/v2/rerank",
     summary="Rerank texts for a query, for clients of version 2 of Cohere's API",
     response_model_exclude_none=True,
-    responses=may_answer(BODY_TOO_LARGE, INVALID_REQUEST, SERVICE_NOT_READY),
+    responses=describe_problems(BODY_TOO_LARGE, INVALID_REQUEST, SERVICE_NOT_READY),
 )
 def rerank_v2(
     body: reranking.RerankBody, request: Request, caller: SearchCaller

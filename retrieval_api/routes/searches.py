@@ -8,7 +8,7 @@ from ragline.search.document_explanation import explain_document
 from retrieval_api.access.callers import SearchCaller
 from retrieval_api.messages.explanations import DocumentExplanation, ExplainBody
 from retrieval_api.messages.search import SearchBody, SearchResults
-from retrieval_api.openapi import may_answer
+from retrieval_api.openapi import describe_problems
 from retrieval_api.operations.searches import answer_search
 from retrieval_api.problems import (
     AMBIGUOUS_DOCUMENT,
@@ -28,7 +28,7 @@ router = APIRouter(tags=["search"])
     "/v1/search",
     summary="Search a collection",
     response_model=SearchResults,
-    responses=may_answer(
+    responses=describe_problems(
         UNKNOWN_COLLECTION,
         INDEX_NOT_READY,
         GENERATION_TOO_OLD,
@@ -49,7 +49,7 @@ def search(body: SearchBody, request: Request, caller: SearchCaller) -> Response
     "/v1/search/explain",
     summary="Explain why a document is a hit or not",
     response_model=DocumentExplanation,
-    responses=may_answer(
+    responses=describe_problems(
         UNKNOWN_COLLECTION,
         UNKNOWN_DOCUMENT,
         AMBIGUOUS_DOCUMENT,

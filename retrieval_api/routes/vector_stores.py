@@ -15,7 +15,7 @@ from retrieval_api.messages import openai_shapes
 from retrieval_api.messages.collections import CollectionState
 from retrieval_api.messages.fields import Identifier
 from retrieval_api.messages.openai_filters import translate_filter
-from retrieval_api.openapi import may_answer
+from retrieval_api.openapi import describe_problems
 from retrieval_api.operations.collections import describe_collections
 from retrieval_api.operations.searches import answer_search, make_search
 from retrieval_api.problems import (
@@ -34,7 +34,7 @@ router = APIRouter(tags=["for OpenAI's clients"])
 @router.post(
     "/v1/vector_stores/{collection}/search",
     summary="Search a collection, in OpenAI's format",
-    responses=may_answer(
+    responses=describe_problems(
         UNKNOWN_COLLECTION, INDEX_NOT_READY, BODY_TOO_LARGE, INVALID_REQUEST, DATABASE_UNAVAILABLE
     ),
 )
@@ -89,7 +89,7 @@ def describe_hit(hit: Hit, answer: SearchAnswer) -> openai_shapes.VectorStoreRes
 @router.get(
     "/v1/vector_stores",
     summary="List the collections, in OpenAI's format",
-    responses=may_answer(INVALID_REQUEST, DATABASE_UNAVAILABLE),
+    responses=describe_problems(INVALID_REQUEST, DATABASE_UNAVAILABLE),
 )
 def list_vector_stores(
     page: Annotated[openai_shapes.StorePageParameters, Query()], caller: SearchCaller
@@ -110,7 +110,7 @@ def list_vector_stores(
 @router.get(
     "/v1/vector_stores/{collection}",
     summary="Show a collection, in OpenAI's format",
-    responses=may_answer(UNKNOWN_COLLECTION, INVALID_REQUEST, DATABASE_UNAVAILABLE),
+    responses=describe_problems(UNKNOWN_COLLECTION, INVALID_REQUEST, DATABASE_UNAVAILABLE),
 )
 def show_vector_store(collection: Identifier, caller: SearchCaller) -> openai_shapes.VectorStore:
     """One collection as a vector store."""
