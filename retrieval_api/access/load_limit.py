@@ -29,7 +29,7 @@ RATE_WINDOW_RESPONSES = 64
 INITIAL_RATE_PER_S = 20.0
 # Requests that use the processor or the database for more than a few milliseconds.
 EXPENSIVE_PATH = re.compile(
-    r"/v[12]/(search|rerank|embeddings|vector_stores/[^/]+/search)|/mcp|/", re.DOTALL
+    r"/v[12]/(search(/explain)?|rerank|embeddings|vector_stores/[^/]+/search)|/mcp|/", re.DOTALL
 )
 
 

@@ -85,6 +85,7 @@ def test_queue_is_open_again_when_it_is_empty() -> None:
     ("path", "is_expensive"),
     [
         ("/v1/search", True),
+        ("/v1/search/explain", True),
         ("/v2/rerank", True),
         ("/v1/vector_stores/handbook/search", True),
         ("/mcp", True),
