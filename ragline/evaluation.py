@@ -12,10 +12,10 @@ from importlib.metadata import version
 from time import perf_counter
 
 import ir_measures
-from ir_measures import RR, R, nDCG
 from sqlalchemy import Connection
 
 from ragline.configuration import CollectionSettings
+from ragline.configuration.settings import MEASURES
 from ragline.errors import SearchTimeoutError
 from ragline.fingerprints import fingerprint
 from ragline.golden_set import GoldenSet, Judgements
@@ -25,7 +25,6 @@ from ragline.search.searcher import Searcher
 from ragline.storage.database import Database
 from ragline.storage.statements import load_statement
 
-MEASURES = {"ndcg@10": nDCG @ 10, "recall@10": R @ 10, "recall@100": R @ 100, "mrr@10": RR @ 10}
 # The number of chunks to retrieve, so that they belong to at least a hundred documents.
 EVALUATED_HITS = 200
 
@@ -130,8 +129,9 @@ def score_documents(answer: SearchAnswer) -> dict[str, float]:
 def measure_run(judgements: Judgements, run: Run) -> dict[str, float]:
     """The mean of each of MEASURES over the judged queries; a query missing in `run` is zero."""
     counted: Run = {key: run.get(key, {}) for key in judgements}
-    values = ir_measures.calc_aggregate(MEASURES.values(), judgements, counted)
-    return {name: float(values[measure]) for name, measure in MEASURES.items()}
+    measures = {name: ir_measures.parse_measure(known) for name, known in MEASURES.items()}
+    values = ir_measures.calc_aggregate(measures.values(), judgements, counted)
+    return {name: float(values[measure]) for name, measure in measures.items()}
 
 
 def record_evaluation(connection: Connection, evaluation: Evaluation, run_id: str | None) -> None:

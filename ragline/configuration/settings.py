@@ -29,7 +29,8 @@ from ragline.sources.settings import NAME_PATTERN, SourceSettings, read_duration
 from ragline.unknown_names import describe_unknown
 
 DEFAULT_FILE = "ragline.yaml"
-MEASURES = ("ndcg@10", "recall@10", "recall@100", "mrr@10")
+# The measures of an evaluation, each with its name in the package ir_measures.
+MEASURES = {"ndcg@10": "nDCG@10", "recall@10": "R@10", "recall@100": "R@100", "mrr@10": "RR@10"}
 
 
 def _read_age(value: Any) -> timedelta:
