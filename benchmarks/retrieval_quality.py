@@ -1,14 +1,15 @@
 """Measures nDCG, recall and MRR of each search mode, through the command line.
 
-Usage: python benchmarks/retrieval_quality.py [FOLDER …]
+Usage: python benchmarks/retrieval_quality.py [--reranker NAME] [FOLDER …]
 
 Each FOLDER is in the BEIR layout (corpus.jsonl, queries.jsonl, qrels/test.tsv). The default is
 cranfield and docs_qa of RAGLINE_TEST_DATA. `ragline sync` indexes the corpus and `ragline eval`
-asks the queries, in a temporary RAGLINE_HOME.
+asks the queries, in a temporary RAGLINE_HOME. NAME is a value of the setting `reranker`.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import subprocess
@@ -16,13 +17,16 @@ import sys
 import tempfile
 from pathlib import Path
 
+from ragline.configuration import CollectionSettings
+from ragline.configuration.settings import MEASURES
+
 REPOSITORY = Path(__file__).parent.parent
 TEST_DATA = Path(os.environ.get("RAGLINE_TEST_DATA", REPOSITORY.parent / "shared" / "data"))
 MODES = (["--mode", "vector"], ["--mode", "keyword"], ["--mode", "hybrid"], ["--rerank"])
-MEASURES = ("ndcg@10", "recall@10", "recall@100", "mrr@10")
 CONFIGURATION = """\
 collections:
   - name: bench
+    reranker: {reranker}
 sources:
   - name: bench-records
     collection: bench
@@ -39,10 +43,11 @@ def run(home: Path, *arguments: str) -> dict[str, object]:
     return dict(json.loads(done.stdout))
 
 
-def measure(folder: Path) -> None:
+def measure(folder: Path, reranker: str) -> None:
     with tempfile.TemporaryDirectory(prefix="ragline-bench-") as name:
         home = Path(name)
-        configuration = CONFIGURATION.format(corpus=(folder / "corpus.jsonl").resolve())
+        corpus = (folder / "corpus.jsonl").resolve()
+        configuration = CONFIGURATION.format(corpus=corpus, reranker=reranker)
         (home / "ragline.yaml").write_text(configuration, encoding="utf-8")
         run(home, "sync")
         for options in MODES:
@@ -54,12 +59,17 @@ def measure(folder: Path) -> None:
 
 
 def main() -> None:
-    folders = [Path(argument) for argument in sys.argv[1:]]
-    folders = folders or [TEST_DATA / "cranfield", TEST_DATA / "docs_qa"]
+    arguments = argparse.ArgumentParser()
+    arguments.add_argument(
+        "--reranker", default=CollectionSettings.model_fields["reranker"].default
+    )
+    arguments.add_argument("folders", type=Path, nargs="*")
+    stated = arguments.parse_args()
+    folders = stated.folders or [TEST_DATA / "cranfield", TEST_DATA / "docs_qa"]
     print(f"| collection | search | {' | '.join(MEASURES)} | ms a query |")
     print("|---|---|---|---|---|---|---|")
     for folder in folders:
-        measure(folder)
+        measure(folder, stated.reranker)
 
 
 if __name__ == "__main__":
