@@ -11,6 +11,7 @@ import inspect
 import re
 from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ import ragline.errors
 from ragline.commands import ragline as command_line
 from ragline.configuration import CollectionSettings, RetentionSettings, load_configuration
 from ragline.parsing.formats import FORMATS
-from ragline.sources.registry import KINDS
+from ragline.sources.registry import KINDS, Kind
 from ragline.sources.settings import SourceSettings
 from retrieval_api.app import build_app
 from retrieval_api.observation.metrics import ServiceMetrics
@@ -107,6 +108,33 @@ def show_duration(seconds: int) -> str:
 def write_kind(kind: str) -> str:
     """The settings that a kind of source adds to those of every source."""
     return write_settings(KINDS[kind].settings, kind, SourceSettings.model_fields)
+
+
+def list_kinds() -> list[str]:
+    """The kinds that have settings in addition to those of every source."""
+    common = SourceSettings.model_fields
+    return [name for name, kind in KINDS.items() if kind.settings.model_fields.keys() - common]
+
+
+def write_kinds() -> str:
+    """Each kind of source: its documents, and how the stages use it."""
+    rows = [
+        (f"`{name}`", _describe_kind(name), *_describe_use(kind)) for name, kind in KINDS.items()
+    ]
+    return write_table(("kind", "documents", "listed by a sync proof", "a sync starts"), rows)
+
+
+def _describe_kind(kind: str) -> str:
+    """What the docstring of the kind's package says about its documents."""
+    first_line = (import_module(f"ragline.sources.{kind}").__doc__ or "").partition("\n")[0]
+    return first_line.partition(": ")[2].rstrip(".")
+
+
+def _describe_use(kind: Kind) -> tuple[str, str]:
+    proof = "after each run" if kind.is_listed_cheaply else "once a day"
+    if kind.is_probe_complete:
+        return proof, "when the probe changed"
+    return proof, "when the probe changed, and before the shorter clock ends"
 
 
 # Commands
@@ -308,8 +336,9 @@ def write_decisions() -> str:
 PARTS: dict[str, Callable[[], str]] = {
     "settings of a collection": lambda: write_settings(CollectionSettings, "collection", ["name"]),
     "settings of a source": lambda: write_settings(SourceSettings, "source"),
+    "kinds": write_kinds,
     "settings of the retention": lambda: write_settings(RetentionSettings, "retention"),
-    **{f"settings of {kind}": lambda kind=kind: write_kind(kind) for kind in KINDS},
+    **{f"settings of {kind}": lambda kind=kind: write_kind(kind) for kind in list_kinds()},
     "commands": write_commands,
     "endpoints": write_endpoints,
     "metrics": write_metrics,

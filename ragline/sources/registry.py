@@ -7,7 +7,7 @@ all of them takes half a second, which would delay the report of a configuration
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -48,15 +48,18 @@ class Kind:
     claims at a time.
 
     `is_listed_cheaply` permits a sync proof to list the source again after each run.
-    `is_probe_complete` says that an unchanged probe proves an unchanged source.
+    `is_probe_complete` says that an unchanged probe proves an unchanged source. If it does not,
+    runs start without a changed probe. These two have no default: a kind whose probe cannot show
+    a removal would serve the removed document.
     """
 
     settings_path: str
     source_path: str
     factory: SourceFactory = _pass_settings
+    _: KW_ONLY
+    is_listed_cheaply: bool
+    is_probe_complete: bool
     claim_documents: int = PARSED_CLAIM_DOCUMENTS
-    is_listed_cheaply: bool = True
-    is_probe_complete: bool = True
 
     @property
     def settings(self) -> type[SourceSettings]:
@@ -78,16 +81,25 @@ KINDS: dict[str, Kind] = {
         "connector.settings:ConnectorSettings", "connector.source:ConnectorSource", _pass_context,
         is_listed_cheaply=False, is_probe_complete=False,
     ),
-    "files": Kind("files.settings:FilesSettings", "files.source:FilesSource"),
-    "git": Kind("git.settings:GitSettings", "git.source:GitSource", _pass_context),
-    "push": Kind("push.settings:PushSettings", "push.source:PushSource", _pass_database),
+    "files": Kind(
+        "files.settings:FilesSettings", "files.source:FilesSource",
+        is_listed_cheaply=True, is_probe_complete=True,
+    ),
+    "git": Kind(
+        "git.settings:GitSettings", "git.source:GitSource", _pass_context,
+        is_listed_cheaply=True, is_probe_complete=True,
+    ),
+    "push": Kind(
+        "push.settings:PushSettings", "push.source:PushSource", _pass_database,
+        is_listed_cheaply=True, is_probe_complete=True,
+    ),
     "records": Kind(
         "records.settings:RecordsSettings", "records.source:RecordsSource",
-        claim_documents=TEXT_CLAIM_DOCUMENTS,
+        is_listed_cheaply=True, is_probe_complete=True, claim_documents=TEXT_CLAIM_DOCUMENTS,
     ),
     "sql": Kind(
         "sql.settings:SqlSettings", "sql.source:SqlSource",
-        claim_documents=TEXT_CLAIM_DOCUMENTS, is_probe_complete=False,
+        is_listed_cheaply=True, is_probe_complete=False, claim_documents=TEXT_CLAIM_DOCUMENTS,
     ),
     "web": Kind(
         "web.settings:WebSettings", "web.source:WebSource", _pass_context,

@@ -122,8 +122,7 @@ class SourceSettings(BaseModel):
         "cannot move to another collection.",
     )
     kind: str = Field(
-        description="Kind of the source: `files`, `records`, `git`, `web`, `sql`, `push` or "
-        "`connector`."
+        description="Kind of the source: a value of the table in [sources](sources.md)."
     )
     visible_within: Duration = Field(
         default=timedelta(minutes=10),

@@ -133,9 +133,6 @@ def test_every_setting_is_listed_with_its_default(header, model):
 
 
 def test_every_kind_of_source_is_named():
-    table = read_rows(read_page("configuration.md"), "source setting")
-    (row,) = [row for row in table if row[0] == "`kind`"]
-    assert set(re.findall(r"`(\w+)`", row[2])) == KINDS.keys()
     assert set(re.findall(r"^## (\w+)$", read_page("sources.md"), re.MULTILINE)) == KINDS.keys()
 
 
