@@ -1,6 +1,7 @@
 """The body of a request that pushes documents: JSON, or a file of any type.
 
-The messages in the JSON are in `messages.pushing`. FastAPI reads the bodies of all other routes.
+The messages in the JSON are in `messages.pushed_documents`. FastAPI reads the bodies of all other
+routes.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""SearchCaller for a caller: the search is authorized, answered and recorded."""
+"""Searches for a caller: each search is authorized, answered and recorded."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ SHORT = {
     "ragline/lifecycle/index_report.py": "the run context stores reports without the stages",
     "ragline/parsing/languages.py": "detection of a language, without a reader",
     "ragline/parsing/readers/*.py": "the reader of one format",
-    "ragline/rerankers/reranker.py": "the protocol of all rerankers",
+    "ragline/rerankers/*.py": "a reranker, or the protocol of all rerankers",
     "ragline/search/queries.py": "commands check a query without the search",
     "ragline/storable_text.py": "the lowest layer: all packages use it",
     "ragline/storage/schema_head.py": "does not import Alembic, which takes 0.4 s",
