@@ -133,5 +133,5 @@ def test_facets_of_one_field_are_alternatives() -> None:
         "metadata.a": {"in": ["x", 2]},
         "source": "b",
     }
-    with pytest.raises(ValueError, match="names no field"):
+    with pytest.raises(ValueError, match="contains no field"):
         build_condition(["nothing"])
