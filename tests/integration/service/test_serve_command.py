@@ -85,7 +85,7 @@ def test_service_answers_and_stops_on_a_signal(
 def _is_ready(url: str) -> bool:
     try:
         return httpx2.get(f"{url}/readyz").status_code == 200
-    except httpx2.ConnectError:
+    except httpx2.TransportError:
         return False
 
 

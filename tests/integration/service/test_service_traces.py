@@ -162,7 +162,7 @@ def serve_and_search(configuration: Configuration, variables: dict[str, str]) ->
 def is_ready(url: str) -> bool:
     try:
         return httpx2.get(f"{url}/readyz").status_code == 200
-    except httpx2.ConnectError:
+    except httpx2.TransportError:
         return False
 
 
