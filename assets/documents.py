@@ -89,7 +89,7 @@ def _specify_checks(settings: SourceSettings) -> list[AssetCheckSpec]:
 
 
 def judge_reachability(source: str, error: str | None) -> AssetCheckResult:
-    """The check of whether a source can be listed; `error` is the reason why it cannot."""
+    """The result of the check whether a source can be listed; `error` is the reason if not."""
     return AssetCheckResult(
         asset_key=source_key(source, "documents"),
         check_name=REACHABLE,
@@ -100,7 +100,7 @@ def judge_reachability(source: str, error: str | None) -> AssetCheckResult:
 
 
 def judge_removals(source: str, held: HeldRemovals | None) -> AssetCheckResult:
-    """The check of whether removals are held; it names the first documents."""
+    """The result of the check whether removals are held; it names the first held documents."""
     metadata: Metadata = {"held": 0}
     if held is not None:
         metadata = {

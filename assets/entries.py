@@ -22,7 +22,7 @@ CODE_VERSION = "1"
 
 
 def build_entries(settings: SourceSettings) -> AssetsDefinition:
-    """The asset of a source's stage `index`; the checks of the source's clocks are on it.
+    """The asset of a source's stage `index`. It has the checks of the source's clocks.
 
     It has no freshness policy. Dagster's policies measure the time since the last
     materialization, and a source without changes is not materialized.
@@ -61,7 +61,7 @@ def build_entries(settings: SourceSettings) -> AssetsDefinition:
 
 
 def describe_states(states: Mapping[str, int]) -> dict[str, int]:
-    """The number of documents in each state, without zeros.
+    """The number of documents in each state; states without documents are left out.
 
     Before a collection has a live generation, no document is `ready`. The next step publishes the
     search index, and indexed documents become `ready` then.

@@ -183,7 +183,7 @@ def judge_clocks(status: SourceStatus) -> list[AssetCheckResult]:
 
 
 def judge_syncs(status: SourceStatus) -> AssetCheckResult:
-    """The check of a source's syncs, by the alarms that no other check reports."""
+    """The check of a source's syncs. It fails if there is an alarm that no other check reports."""
     found = [alarm for alarm in status.alarm_details if alarm.name in SYNC_ALARMS]
     return AssetCheckResult(
         asset_key=source_key(status.source, "entries"),
@@ -199,7 +199,7 @@ def judge_syncs(status: SourceStatus) -> AssetCheckResult:
 
 
 def judge_last_proof(status: SourceStatus) -> AssetCheckResult:
-    """The last stored proof of a source, from any run or command, as the check of full proofs."""
+    """The result of the full-proof check, from the last stored proof of any run or command."""
     proof = status.proof
     differences = [] if proof is None else proof.differences[:MAX_SHOWN_DIFFERENCES]
     return AssetCheckResult(
@@ -212,7 +212,10 @@ def judge_last_proof(status: SourceStatus) -> AssetCheckResult:
 
 
 def _judge_clock(source: str, check_name: str, clock: Clock) -> AssetCheckResult:
-    """Pass or fail by what waits now, as the status and the API do; the readings are metadata."""
+    """The result of the check of one clock. The readings are its metadata.
+
+    The longest wait now decides whether the check passes, as in the status and the API.
+    """
     readings = clock.readings
     times = {
         "p50_seconds": readings.p50_seconds,

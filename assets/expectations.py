@@ -177,6 +177,6 @@ def _count(value: object) -> int | None:
 
 
 def _plain(value: object) -> str | float | int | bool | None:
-    """A value that JSON can represent: a number of Python instead of numpy, or else text."""
+    """The value in a form that JSON can represent: a number, a boolean, None, or else text."""
     value = value.item() if hasattr(value, "item") else value
     return value if isinstance(value, str | float | int | bool | None) else str(value)

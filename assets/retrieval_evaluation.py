@@ -76,7 +76,7 @@ def read_golden(settings: CollectionSettings) -> GoldenSet:
     """The golden set that the collection declares.
 
     Raises:
-        ValueError: it declares none; the factory builds this asset only for one that does.
+        ValueError: the collection declares no golden set. The factory builds no asset for it then.
     """
     if settings.golden is None:
         raise ValueError(f"the collection {settings.name} declares no golden set")
@@ -84,7 +84,7 @@ def read_golden(settings: CollectionSettings) -> GoldenSet:
 
 
 def _find_scores(context: AssetExecutionContext, fingerprint: str) -> Metadata | None:
-    """The metadata of the last evaluation; None if its fingerprint is another one."""
+    """The metadata of the last evaluation; None if it has another fingerprint."""
     event = context.instance.get_latest_materialization_event(context.asset_key)
     made = None if event is None else event.asset_materialization
     if made is None or made.metadata.get("fingerprint") != MetadataValue.text(fingerprint):
@@ -137,7 +137,7 @@ def describe_scores(runs: list[Evaluation]) -> Metadata:
 
 
 def check_thresholds(settings: CollectionSettings, scores: Metadata) -> AssetCheckResult:
-    """The check of whether the hybrid search reaches the thresholds of the configuration."""
+    """The check whether the hybrid search reaches the thresholds of the configuration."""
     reached = {name: _read(scores[_plain(name)]) for name in settings.thresholds}
     missed = {name: value for name, value in reached.items() if value < settings.thresholds[name]}
     return AssetCheckResult(

@@ -170,7 +170,7 @@ def plot_day(run_context: RunContext, day: date, measured: Sequence[DailyFigures
 def describe_figures(
     measured: Sequence[DailyFigures],
 ) -> TableMetadataValue | TextMetadataValue:
-    """One row for each collection; a sentence for a day without searches."""
+    """A table with one row for each collection, or a sentence if the day has no searches."""
     if not measured:
         return MetadataValue.text("no searches on this day")
     columns = [

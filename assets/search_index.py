@@ -86,7 +86,7 @@ def describe_index(report: IndexReport) -> Metadata:
 
 
 def check_index(report: IndexReport) -> AssetCheckResult:
-    """The check of whether searches use the configured generation."""
+    """The check whether searches use the configured generation."""
     return AssetCheckResult(
         check_name=IS_LIVE,
         passed=report.is_live,

@@ -34,7 +34,10 @@ from ragline.sources.settings import SourceSettings
 def build_suite_checks(
     settings: SourceSettings, table: CheckedTable, expected: Sequence[Expectation]
 ) -> AssetChecksDefinition:
-    """The checks of the asset `<source>_<table>`. A failed critical one blocks the next stages."""
+    """The checks of the asset `<source>_<table>`.
+
+    A critical check that fails blocks the next stages.
+    """
     specs = check_specs(source_key(settings.name, table), expected)
     name = f"{to_dagster_name(settings.name)}_{table}_expectations"
 

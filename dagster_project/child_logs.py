@@ -69,5 +69,5 @@ class ChildLog:
 
 
 def is_error_line(line: str) -> bool:
-    """Whether a line of a log reports an error for the first time."""
+    """Whether a line of a log reports an error and is not a repetition of an earlier error."""
     return ERROR_PATTERN.search(line) is not None and REPEATED_PATTERN.search(line) is None

@@ -21,8 +21,8 @@ def build_definitions(
 ) -> dagster.Definitions:
     """The definitions of a configuration; `run_context` replaces the resource.
 
-    All steps of a run share one process, so a run loads a model once, and a small change has no
-    cost for processes.
+    All steps of a run share one process, so a run loads a model once, and a small change starts no
+    further process.
     """
     return dagster.Definitions(
         assets=build_assets(configuration),

@@ -1,4 +1,4 @@
-"""The disk of RAGLINE_HOME while `ragline dev` runs: a line when it is full, and when it is not."""
+"""Watches the disk of RAGLINE_HOME for `ragline dev`: reports when it is full, and when not."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class DiskWatch:
         self._full_at: float | None = None
 
     def check(self) -> bool:
-        """Whether the disk is full, as of at most CHECK_INTERVAL_S ago."""
+        """Whether the disk is full; the result is at most CHECK_INTERVAL_S old."""
         now = time.monotonic()
         if now >= self._next_check:
             self._next_check = now + CHECK_INTERVAL_S
@@ -38,7 +38,7 @@ class DiskWatch:
         return self._is_full
 
     def check_by_writing(self) -> bool:
-        """Whether the disk is full now, by writing a file; call it after an operation failed."""
+        """Whether the disk is full now. Writes a test file. Call it after an operation failed."""
         if not self._is_full:
             self._set(is_full(self._folder))
         return self.check()

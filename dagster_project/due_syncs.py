@@ -52,7 +52,7 @@ class SensorCursor:
 
     @classmethod
     def read(cls, cursor: str | None) -> SensorCursor:
-        """The cursor from Dagster's text; None gives the first one."""
+        """The cursor from Dagster's text; for None, the first cursor."""
         stored = json.loads(cursor) if cursor else {}
         return cls(
             stored.get("number", 0),
@@ -83,7 +83,7 @@ class LastSync:
 
     @property
     def has_made_entries(self) -> bool:
-        """Whether it did all stages of the source itself; publishing the collection may fail."""
+        """Whether the run completed the source's own stages; the publication may have failed."""
         if self.started_at is None or self.entries_made_at is None:
             return False
         return self.entries_made_at >= self.started_at

@@ -1,6 +1,6 @@
 """Dagster's instance: settings in files under RAGLINE_HOME, storage in the same Postgres.
 
-Also the runs whose process died.
+This module also ends the runs whose process died.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What `ragline dev` shows while it runs: one line for each sync with changes, and each alarm once.
 
-It only reads the database. It also starts an embedded Postgres again that has ended.
+This module only reads the database. It also restarts an embedded Postgres that has ended.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ TROUBLE_COUNTS = ("failed", "quarantined")
 
 
 class PipelineWatch:
-    """Polls the database, and calls `show` with a line for each news."""
+    """Polls the database, and calls `show` with a line for each event."""
 
     def __init__(
         self, configuration: Configuration, database: Database, show: Callable[[str], None]
@@ -135,7 +135,7 @@ class PipelineWatch:
 def describe_sync(sync: FinishedSync, troubles: tuple[int, ...] | None) -> str:
     """A sync in one line; empty if it changed nothing.
 
-    `troubles` are the TROUBLE_COUNTS after the sync before; the same counts are not shown again.
+    `troubles` are the TROUBLE_COUNTS after the previous sync; equal counts are not shown again.
     """
     if sync.error:
         return f"{sync.source}: sync failed: {sync.error}"

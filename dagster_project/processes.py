@@ -1,4 +1,4 @@
-"""The child processes of `ragline dev`: a process that ends is started again; all stop together.
+"""The child processes of `ragline dev`. A process that ends is started again. All stop together.
 
 `dagster dev` could run three of the four (code server, UI, daemon). It is not used because it stops
 all three when one of them ends, and mixes their logs.

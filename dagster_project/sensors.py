@@ -263,7 +263,7 @@ def _key_of(result: AssetCheckResult) -> AssetCheckKey:
 
 
 def _describe_result(result: AssetCheckResult) -> str:
-    """Passed, or the severity: a warning that becomes an error is another result."""
+    """The result as one word: passed, or the severity. An error differs from a warning."""
     return PASSED if result.passed else result.severity.value
 
 

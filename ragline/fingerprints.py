@@ -28,7 +28,7 @@ def fingerprint(parts: Mapping[str, object]) -> str:
     The order of keys does not matter. Values must have a JSON form; a tuple equals a list.
 
     Raises:
-        TypeError: a value has no JSON form. Put its text or its hash in instead.
+        TypeError: a value has no JSON form. Use its text or its hash instead.
     """
     canonical = json.dumps(parts, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hash_text(canonical).hex()[:FINGERPRINT_DIGITS]

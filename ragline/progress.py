@@ -38,7 +38,7 @@ class Progress(Protocol):
 
 
 class SilentProgress:
-    """Shows nothing."""
+    """A `Progress` that shows nothing."""
 
     @contextmanager
     def stage(self, name: str, *, total: int | None, unit: str) -> Iterator[Advance]:  # noqa: ARG002
@@ -46,7 +46,7 @@ class SilentProgress:
 
 
 class TerminalProgress:
-    """Bars with counts, rate and time left on standard error; plain lines in a file."""
+    """Shows bars with counts, rate and time left on standard error; in a file, plain lines."""
 
     def __init__(self, console: Console | None = None) -> None:
         self._console = console or Console(stderr=True)
@@ -83,7 +83,7 @@ class TerminalProgress:
 
 
 class _RateColumn(ProgressColumn):
-    """Units per second."""
+    """A column that shows units per second."""
 
     def __init__(self, unit: str) -> None:
         super().__init__()
@@ -95,7 +95,7 @@ class _RateColumn(ProgressColumn):
 
 
 class _Lines:
-    """A stage as lines of a log."""
+    """Shows a stage as lines of a log."""
 
     def __init__(self, name: str, total: int | None, unit: str) -> None:
         self._name, self._total, self._unit = name, total, unit

@@ -118,7 +118,7 @@ class Service:
         return self.refresh_has_keys()
 
     def refresh_has_keys(self) -> bool:
-        """Whether callers need a key now. While the database is unavailable, the last known answer.
+        """Whether callers need a key now. Without a database: the last known answer.
 
         Raises:
             DatabaseUnavailableError: the database has not answered since the service started.

@@ -125,7 +125,7 @@ def _find_unreachable(facts: SourceFacts) -> Alarm | None:
 
 
 def _find_failing(facts: SourceFacts) -> Alarm | None:
-    """The alarm for failed syncs. With a late document, one failure with a known error counts."""
+    """The alarm for failed syncs. One failure is enough if it explains a late document."""
     waiting = facts.list_late("pending", "missing")
     is_cause = bool(facts.failures and waiting and facts.last_error)
     # A retry does not change the configuration.

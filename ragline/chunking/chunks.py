@@ -1,4 +1,4 @@
-"""From a parsed document to its chunks: headers, pieces, packing, and the exact token counts."""
+"""Makes the chunks of a parsed document: headers, pieces, packing, and exact token counts."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ class _Chunker:
         return ChunkStart(self._overlap_start(pieces, index), self._room(piece.above))
 
     def _overlap_start(self, pieces: Sequence[Piece], index: int) -> int:
-        """The start of the sentences before a piece that a chunk with this first piece repeats."""
+        """The start of the overlap: the sentences before a piece that the piece's chunk repeats."""
         section, start = pieces[index].section, pieces[index].start
         if self._overlap <= 0 or pieces[index].above != section:
             return start

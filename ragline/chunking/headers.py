@@ -38,7 +38,7 @@ class Headers:
         self._counts = {path: self._headers[parts][1] for path, parts in parts_of.items()}
 
     def token_count(self, path: HeadingPath) -> int:
-        """The tokens of a section's header; no header of a chunk in the section has more."""
+        """The token count of a section's header, which is the maximum of the section's chunks."""
         return self._counts[path]
 
     def header(self, path: HeadingPath, text: str) -> str:

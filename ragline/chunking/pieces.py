@@ -1,4 +1,4 @@
-"""Pieces: the spans that are never split. Elements that fit into a chunk, and parts of the others.
+"""Pieces: the spans that are never split. A piece is a whole element or a part of a long element.
 
 A heading is in one piece with the text that follows it. `packing` decides which pieces share a
 chunk.
@@ -121,7 +121,7 @@ class PieceSplitter:
     def _can_join(self, first: int, element: Element, *, is_heading: bool) -> bool:
         """Whether an element fits in one piece with the headings from index `first` on.
 
-        Of text, the beginning must fit.
+        If the element is not a heading, it is enough that its beginning fits.
         """
         start = self._elements[first].start
         if is_heading:

@@ -51,7 +51,7 @@ class TokenMap:
     def reach(self, start: int, size: int) -> int:
         """The last end of a slice from `start` whose size is at most `size`.
 
-        At least one character, even if its size is larger.
+        The slice has at least one character, even if its size is larger.
         """
         following = self.index(start) + size
         end = self._starts[following] if following < len(self._starts) else len(self._text)

@@ -1,7 +1,7 @@
 """Settings that are valid but cannot be satisfied on this machine: models, languages, golden sets.
 
-What a file may say is `settings`; what a run does when a setting cannot be satisfied is
-`lifecycle.settings_refusal`. Nothing here loads a model or opens a database.
+`settings` defines what a file may contain. `lifecycle.settings_refusal` decides what a run does
+when a setting cannot be satisfied. Nothing here loads a model or opens a database.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ Severity = Literal["error", "warning"]
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A setting that cannot be satisfied: which, on which line, why, and what is allowed.
+    """A setting that cannot be satisfied: its name, its line, the reason, and the allowed values.
 
     `is_lasting` marks a value that can never be satisfied. Other values may be satisfied later,
     such as a model folder on a disk that is not mounted.
@@ -72,9 +72,9 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class ModelShape:
-    """The limits of a model: most tokens of a text, and numbers in a vector.
+    """The limits of a model: the maximum number of tokens of a text, and the dimension.
 
-    None where the model must be loaded to know it.
+    A limit is None if it is known only after the model is loaded.
     """
 
     max_tokens: int | None

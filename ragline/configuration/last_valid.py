@@ -64,7 +64,7 @@ def _load_stored(stored: Path, path: Path, error: ConfigurationError) -> Configu
 
 
 def _store(stored: Path, content: str) -> None:
-    """Replace the stored content in one step. A failed write, as on a full disk, stops no run."""
+    """Replace the stored content in one step. An error, such as a full disk, stops no run."""
     try:
         if stored.is_file() and stored.read_text(encoding="utf-8") == content:
             return

@@ -1,6 +1,6 @@
 """Reading a configuration file: which file, its content, and where Ragline stores its data.
 
-What the content must be is `validation`.
+`validation` checks the content.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def read_configuration(path: Path) -> str:
 def home_of(path: Path) -> Path:
     """The folder of Ragline's data for a configuration file.
 
-    RAGLINE_HOME, else `.ragline` in the folder of the file.
+    It is RAGLINE_HOME, else `.ragline` in the folder of the file.
     """
     stated = os.environ.get("RAGLINE_HOME")
     return Path(stated).expanduser().absolute() if stated else path.parent / ".ragline"

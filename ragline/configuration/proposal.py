@@ -1,6 +1,6 @@
 """A first `ragline.yaml` for a folder: a source, with comments, for each kind of content found.
 
-Found are files in the folder and its subfolders, files of records (JSON lines), and a Git
+This module finds files in the folder and its subfolders, files of records (JSON lines), and a Git
 repository with committed documents. All settings are described in docs/configuration.md.
 """
 

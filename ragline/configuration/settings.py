@@ -1,7 +1,7 @@
-"""What a configuration file may say: collections, retention and the sources that feed them.
+"""What a configuration file may contain: collections, the sources that feed them, and retention.
 
-The settings of each kind of source are in that kind's module in `ragline.sources`. Reading a file
-is `loading`.
+The settings of each kind of source are in that kind's module in `ragline.sources`. `loading` reads
+a file.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""From the content of a file to a `Configuration`, or to all of its faults with their lines.
+"""Makes a `Configuration` from the content of a file, or reports all of its faults.
 
-The wording of a fault is `fault_messages`, the lines are `yaml_lines`.
+`fault_messages` describes a fault in words; `yaml_lines` finds its line.
 """
 
 from __future__ import annotations

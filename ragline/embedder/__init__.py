@@ -1,4 +1,4 @@
-"""Embedding models: from a text to its vector, and to its number of tokens.
+"""Embedding models: they compute the vector of a text and count its tokens.
 
 Indexing and search use the same code. `ragline.lifecycle` stores vectors, `ragline.search` compares
 them. Names are imported at first use: finding a model's files needs neither numpy nor a tokenizer.

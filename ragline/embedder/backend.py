@@ -31,7 +31,7 @@ class Backend(Protocol):
         """The number of tokens of a batch, including padding, that has the highest throughput."""
 
     def embed_batch(self, ids: Ids, mask: Ids, *, is_alone: bool = False) -> Floats:
-        """(rows, dimension) unit rows. `is_alone` prefers low latency to high throughput."""
+        """The vectors of a batch: (rows, dimension) unit rows. `is_alone` selects low latency."""
 
     def embed_batch_tokens(self, ids: Ids, mask: Ids) -> Floats:
-        """(rows, width, dimension), a unit row for each token; rows of padding are undefined."""
+        """The token vectors of a batch, (rows, width, dimension); rows of padding are undefined."""

@@ -44,7 +44,7 @@ def plan_batches(token_counts: Sequence[int], batch_tokens: int) -> Iterator[tup
 
 
 def pad_rows(rows: Sequence[Sequence[int]], width: int, pad_id: int) -> tuple[Ids, Ids]:
-    """(ids, mask) of shape (rows, width) int64; the mask is 1 where a row has a token."""
+    """Make the arrays (ids, mask), (rows, width) int64; the mask is 1 where a row has a token."""
     ids = np.full((len(rows), width), pad_id, dtype=np.int64)
     mask = np.zeros((len(rows), width), dtype=np.int64)
     for position, row in enumerate(rows):

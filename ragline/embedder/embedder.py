@@ -75,7 +75,9 @@ class Embedder:
         return self._backend.encoder
 
     def embed_texts(self, texts: Sequence[str]) -> Floats:
-        """(n, dimension) float32 rows of unit length, in input order; (0, dimension) for none.
+        """The vectors of texts: (n, dimension) float32 rows of unit length, in input order.
+
+        Without texts, n is 0.
 
         Raises:
             TextTooLongError: a text has more tokens than the model reads. Split it before.
@@ -111,12 +113,12 @@ class Embedder:
                 yield [start + index for index in group], vectors
 
     def embed_query(self, text: str) -> Floats:
-        """(dimension,) float32 of unit length. A query over the model's limit is truncated."""
+        """The vector of a query: (dimension,) float32 of unit length. A long query is truncated."""
         row = self.tokenizer.encode_queries([text])[0]
         return encode_row(self._backend, row, self.tokenizer.pad_id)
 
     def embed_tokens(self, texts: Sequence[str]) -> list[Floats]:
-        """For each text (tokens, dimension) float32, a unit row per token, for late interaction.
+        """The token vectors of each text: (tokens, dimension) float32 unit rows, for reranking.
 
         A text longer than the model's limit is read in windows, up to 16 times the limit.
         """
@@ -131,7 +133,7 @@ class Embedder:
         return [np.concatenate([next(matrices) for _ in document]) for document in windows]
 
     def embed_query_tokens(self, text: str) -> Floats:
-        """(tokens, dimension) float32, a unit row for each token of a query."""
+        """The token vectors of a query: (tokens, dimension) float32 unit rows."""
         rows = self.tokenizer.encode_queries([text])
         return encode_row_tokens(self._backend, rows, self.tokenizer.pad_id)[0]
 

@@ -1,4 +1,4 @@
-"""From token ids to vectors: batches are planned, run concurrently and put back in order."""
+"""Computes vectors from token ids: plans batches, runs them concurrently, restores the order."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ Rows = Sequence[Sequence[int]]
 
 
 def encode_row(backend: Backend, row: Sequence[int], pad_id: int) -> Floats:
-    """(dimension,) unit vector of one text, with low latency."""
+    """The vector of one text, computed with low latency: (dimension,) of unit length."""
     ids, mask = pad_rows([row], padded_width(len(row)), pad_id)
     vectors = backend.embed_batch(ids, mask, is_alone=True)
     return vectors.reshape(-1)
 
 
 def encode_rows(backend: Backend, rows: Rows, pad_id: int) -> Floats:
-    """(n, dimension) unit rows in input order. At least one row."""
+    """The vectors of at least one text: (n, dimension) unit rows in input order."""
     indices, results = _run_batches(backend, rows, pad_id, backend.embed_batch)
     vectors = np.concatenate(results)
     ordered = np.empty_like(vectors)
@@ -30,7 +30,7 @@ def encode_rows(backend: Backend, rows: Rows, pad_id: int) -> Floats:
 
 
 def encode_row_tokens(backend: Backend, rows: Rows, pad_id: int) -> list[Floats]:
-    """For each row (tokens, dimension): a unit row for each id, without padding."""
+    """The token vectors of each row of ids: unit rows (tokens, dimension), without padding."""
     indices, results = _run_batches(backend, rows, pad_id, backend.embed_batch_tokens)
     matrices = (matrix for batch in results for matrix in batch)
     by_index = dict(zip(indices, matrices, strict=True))

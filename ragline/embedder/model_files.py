@@ -186,7 +186,7 @@ def find_model_files(model: str) -> ModelFiles:
 def find_model_folder(model: str, organisation: str) -> Path:
     """The folder of a model. `model` is a folder or a name on the Hugging Face hub.
 
-    `organisation` is the organisation of a name that has none.
+    `organisation` is added to a name that has no organisation.
 
     Raises:
         ModelUnavailableError: as `find_model_files`.

@@ -37,7 +37,7 @@ class EmbeddingModule(torch.nn.Module):
     def forward(
         self, input_ids: torch.Tensor, attention_mask: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """(rows, dimension) of sentences and (rows, width, dimension) of tokens, float32."""
+        """The float32 vectors of texts (rows, dimension) and of tokens (rows, width, dimension)."""
         features = self.model({"input_ids": input_ids, "attention_mask": attention_mask})
         sentence, tokens = features["sentence_embedding"], features["token_embeddings"]
         return normalize(sentence.float(), dim=-1), normalize(tokens.float(), dim=-1)
@@ -78,7 +78,7 @@ class PyTorchBackend:
         return self._run(ids, mask, output=1)
 
     def embed_probes(self, probes: tuple[str, ...]) -> Floats:
-        """`reference_vectors` of the loaded model."""
+        """The `reference_vectors` of the loaded model."""
         return reference_vectors(self._module.model, probes)
 
     def _run(self, ids: Ids, mask: Ids, output: int) -> Floats:
@@ -135,7 +135,7 @@ def load_sentence_transformer(
 
 
 def reference_vectors(model: SentenceTransformer, texts: tuple[str, ...]) -> Floats:
-    """(n, dimension) unit rows of queries, by sentence-transformers' own tokenizer and batching."""
+    """The vectors of queries by sentence-transformers' own tokenizer: (n, dimension) unit rows."""
     vectors = model.encode_query(
         list(texts), batch_size=4, normalize_embeddings=True, show_progress_bar=False
     )

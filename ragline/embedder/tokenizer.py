@@ -38,7 +38,7 @@ class TokenCounter(Protocol):
     def offsets(self, text: str) -> list[tuple[int, int]]:
         """(start, end) in characters of `text` for each of its tokens, in order.
 
-        There are as many as `count_tokens` counts. Characters that the tokenizer ignores (white
+        Their number is that of `count_tokens`. Characters that the tokenizer ignores (white
         space, control characters) have no offsets; the tokens of the bytes of one character have
         equal offsets.
         """

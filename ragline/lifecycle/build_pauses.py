@@ -40,7 +40,7 @@ def make_pause_check(
 def count_build_left(run_context: RunContext, source_name: str, source_id: int) -> int | None:
     """How many documents of a source are not in a build that this run left to the next one.
 
-    None when the run left no build. A build that was completed all the same does not count.
+    None when the run left no build. A build that another run has completed does not count.
     """
     left = {}
     for name, generation_id in sorted(run_context.paused_builds):
@@ -79,7 +79,7 @@ class _PauseCheck:
 
 
 def _has_changed(run_context: RunContext, source_name: str) -> bool:
-    """Whether a source needs another sync, as far as its probe and the ledger tell."""
+    """Whether a source needs another sync, according to its probe and the ledger."""
     settings = run_context.configuration.source(source_name)
     with run_context.database.connect() as connection:
         row = connection.execute(

@@ -40,7 +40,7 @@ GIVEN = "given"
 
 @dataclass(frozen=True, slots=True)
 class ReadCounts:
-    """Documents that were read, those of them with other bytes than before, and the bytes read."""
+    """The number of documents read, of documents with changed bytes, and of bytes read."""
 
     documents: int
     changed: int
@@ -83,7 +83,7 @@ class _ReadResult:
 
     @property
     def is_changed(self) -> bool:
-        """Whether the document had other bytes when it was last read."""
+        """Whether the bytes differ from those of the last read."""
         known_hash = self.document.content_hash
         return None not in (known_hash, self.content_hash) and known_hash != self.content_hash
 
@@ -139,7 +139,7 @@ class _DocumentWorker:
         return fingerprint({"content": content_hash, "parser": self.parser})
 
     def _record_all(self, connection: Connection, results: Sequence[_ReadResult]) -> None:
-        """Record a batch. A document that cannot be stored fails without the others."""
+        """Record a batch. If a document cannot be stored, only this document fails."""
         self.changed += sum(result.is_changed for result in results)
         try:
             with connection.begin_nested():

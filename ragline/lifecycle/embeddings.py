@@ -76,7 +76,7 @@ def embed_chunks(run_context: RunContext, source_name: str) -> EmbeddingsReport:
 
 
 def embed_for_live(stage: Stage, live: Generation) -> None:
-    """Embed what the live generation lacks of a source, ahead of the stage `embed`."""
+    """Embed the texts of a source that the live generation lacks, before the stage `embed`."""
     worker = _EmbeddingWorker(stage, live)
     try:
         worker.embed_all(lambda: False)
@@ -99,7 +99,7 @@ class _EmbeddingWorker:
     _batch_texts: int = field(default_factory=lambda: FIRST_BUILD_TEXTS)
 
     def embed_all(self, should_pause: Callable[[], bool]) -> None:
-        """Embed what the source's documents lack in this generation."""
+        """Compute the vectors that the source's documents lack in this generation."""
         missing = self.request_embeddings()
         if not missing:
             return

@@ -31,8 +31,8 @@ class EntriesReport:
 
     `entries` counts the source's entries in the target generation afterwards.
     `documents_made_ready` counts the documents that became visible to searches in this run,
-    `states` all documents of the source. `build_left` counts the documents that a generation does
-    not contain yet because this run left its build to the next one.
+    `states` counts all documents of the source. `build_left` counts the documents that a generation
+    does not contain yet because this run left its build to the next one.
     """
 
     inserted: int
@@ -48,9 +48,10 @@ class EntriesReport:
 def apply_entries(run_context: RunContext, source_name: str) -> EntriesReport:
     """Update the entries of a source to the ledger in every open generation.
 
-    Running it again changes nothing. A removed document leaves the index here, and the ledger only
-    afterwards. The live generation comes first, and in each generation the removals, which need no
-    model. A generation that fails does not stop the others, and no removal waits for it.
+    Running it again changes nothing. A removed document is deleted from the index here, and from
+    the ledger afterwards. The live generation is updated first. In each generation the removals
+    come first, because they need no model. A generation that fails does not stop the others, and no
+    removal waits for it.
     """
     started = perf_counter()
     stage = open_stage(run_context, source_name)
@@ -83,7 +84,7 @@ def _count(stage: Stage) -> tuple[int, dict[str, int]]:
 
 
 def serve_live(stage: Stage, live: Generation) -> None:
-    """Embed and write what the live generation lacks of a source, ahead of the later stages.
+    """Embed and write the chunks that the live generation lacks, before the later stages.
 
     Those stages then find no work for it and report `run_context.live_counts`. A removal does not
     wait for a model: entries are written even if embedding failed.
@@ -93,7 +94,7 @@ def serve_live(stage: Stage, live: Generation) -> None:
 
 
 def _write_for_live(stage: Stage, live: Generation) -> None:
-    """Update the live generation to the ledger, ahead of the stage `index`."""
+    """Update the live generation to the ledger, before the stage `index`."""
     writer = EntryWriter(stage, live)
     counts = stage.run_context.live_counts
     try:

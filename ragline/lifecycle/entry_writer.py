@@ -32,8 +32,8 @@ CLAIM_DOCUMENTS = 500
 class OutdatedDocument:
     """A document whose entries in a generation differ from what the ledger says.
 
-    Its new entries are the chunks of a chunking; None: its entries must be deleted. With
-    `has_same_chunks` only the columns other than text and vector differ.
+    Its new entries are made from the chunks of `chunking_id`. If that is None, its entries must be
+    deleted. With `has_same_chunks`, text and vector are unchanged and only other columns differ.
     """
 
     id: int

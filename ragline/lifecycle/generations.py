@@ -53,7 +53,7 @@ class Generation:
 
     @property
     def average_length(self) -> float:
-        """Lexemes per entry, as BM25 counts them; 1 for an empty generation."""
+        """The mean number of lexemes per entry, as BM25 counts them; 1 for an empty generation."""
         return self.lexeme_count / self.entry_count if self.entry_count else 1.0
 
 
@@ -68,7 +68,7 @@ def list_generations(connection: Connection, collection_name: str) -> list[Gener
 
 
 def find_live(generations: Sequence[Generation]) -> Generation | None:
-    """The live one of some generations; None when none is live."""
+    """The live generation among some generations; None if there is no live one."""
     return next((one for one in generations if one.state == "live"), None)
 
 
@@ -104,7 +104,7 @@ def register_generation(
 ) -> Generation:
     """The generation of a collection's settings and a chunker; inserted, or reopened if abandoned.
 
-    May run in two processes at once: the settings have one generation.
+    Two processes may call this at once: equal settings get one generation.
     """
     collection_id = register_collection(connection, settings.name)
     space_id = _register_space(connection, space)
@@ -181,7 +181,7 @@ def try_drop_generation(database: Database, generation_id: int) -> bool:
 
 
 def raise_if_database_lost(database: Database, error: Exception) -> None:
-    """Check after an error that the database answers, so that the error concerns one generation.
+    """Check after an error that the database answers, so the error concerns one generation only.
 
     Raises:
         DatabaseUnavailableError: the database does not answer.

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class IndexReport:
-    """The state of a collection's target generation after publishing; of the live one if the target
-    could not be opened.
+    """The state of a collection's target generation after publishing.
 
-    `is_live` says whether searches see what the configuration asks for; `reason` says why not. Then
-    `error` is what failed, if anything did: refused settings, a build, or the upkeep of the live
-    generation. `was_promoted` says that this run made the generation live.
+    If the target could not be opened, it is the state of the live generation. `is_live` says
+    whether searches see the generation that the configuration asks for. If they do not, `reason`
+    says why, and `error` is the failure, if there is one: refused settings, a failed build, or
+    failed maintenance of the live generation. `was_promoted` says that this run made the generation
+    live.
     """
 
     generation: int

@@ -1,7 +1,7 @@
 """The ledger: one row per document, and how the outcome of each stage changes that row.
 
-A change also ends here: a document becomes ready or removed, and its clock is read. The states and
-the transitions between them are in `states`; `listing` records listings in the ledger.
+A change also ends here: a document becomes ready or removed, and a clock reading is stored. The
+states and the transitions between them are in `states`; `listing` records listings in the ledger.
 """
 
 from __future__ import annotations
@@ -99,8 +99,8 @@ def claim_unread_documents(
 ) -> list[UnreadDocument]:
     """Claim documents whose bytes must be read, until the caller's transaction ends.
 
-    In order of document id, those after `after`. Documents that another worker has claimed are left
-    out.
+    The claim starts after the id `after`, in order of document id. Documents that another worker
+    has claimed are left out.
     """
     rows = connection.execute(
         load_statement("lifecycle/claim_unread_documents"),
@@ -154,7 +154,7 @@ def record_parsed(
     fetched: FetchedDocument,
     attributes: Attributes,
 ) -> None:
-    """Record which stored parse a document has; it is pending until it is indexed."""
+    """Record the stored parse of a document. The document is pending until it is indexed."""
     parameters = {
         "id": document.id,
         "content_hash": content_hash,

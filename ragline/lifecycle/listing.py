@@ -1,4 +1,4 @@
-"""Comparing a listing with the ledger: which documents are new, changed, back, gone, or held.
+"""Comparing a listing with the ledger: finds new, changed, restored, missing and held documents.
 
 A removal needs proof: only a listing that was read to its end removes documents, and implausibly
 many removals are held until a person confirms them. `document_worker` reads listed documents.
@@ -92,10 +92,10 @@ def apply_listing(
     """Record a complete listing in the ledger, in the caller's transaction.
 
     Removals are held if they are more than `max_ratio` of the source's documents, and either more
-    than MAX_UNHELD_REMOVALS or all of the source: the documents do not change. A removal is held
+    than MAX_UNHELD_REMOVALS or all of the source. Held documents do not change. A removal is held
     until its document is listed again or a person confirms it. A `max_ratio` of 1 holds nothing.
-    Not counted are documents that moved (the same version or file name is new elsewhere in the
-    source) and documents that the source now ignores by a rule.
+    Two kinds of documents do not count: those that moved (the same version or file name is new
+    elsewhere in the source), and those that the source now ignores by a rule.
 
     Raises:
         SourceUnavailableError: the listing names a document twice; nothing was written.
@@ -147,7 +147,7 @@ def load_listed(
 
 
 def _record_listed(connection: Connection, parameters: Mapping[str, object]) -> int:
-    """Record new and changed documents; return how many are new or back."""
+    """Record new and changed documents; return the number of new and restored ones."""
     connection.execute(load_statement("lifecycle/mark_new_listed"), parameters)
     inserted = connection.execute(
         load_statement("lifecycle/insert_listed_documents"), parameters

@@ -34,9 +34,10 @@ class QuarantinedDocument:
 def retry_documents(
     database: Database, source: str | None = None, document_ids: Sequence[str] = ()
 ) -> list[NamedDocument]:
-    """Make failed and unsupported documents due in the next sync, whatever their delay.
+    """Make failed and unsupported documents due in the next sync, regardless of their delay.
 
-    Without ids: all of the source; without a source: all of every source. Returns the documents.
+    Without ids, all such documents of the source; without a source, of all sources. Returns the
+    documents.
 
     Raises:
         UnsuitableDocumentError: a named document is neither failed nor unsupported; nothing was

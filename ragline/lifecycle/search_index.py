@@ -44,10 +44,10 @@ MAX_COUNT_AGE = timedelta(days=1)
 def publish_index(run_context: RunContext, collection_name: str) -> IndexReport:
     """Prepare the live generation and the target for searches; promote a complete target.
 
-    Running it again promotes nothing twice. Prepared means: term weights computed with the current
-    average length, planner statistics, and the vector index once the generation is large enough. A
-    failure is stored with the collection, and the next run tries again; the live generation stays
-    live. The report is also stored in `run_context.index_reports`.
+    Running it again promotes nothing twice. The preparation computes term weights with the current
+    average length, updates the planner statistics, and creates the vector index once the generation
+    is large enough. A failure is stored with the collection, and the next run tries again; the live
+    generation stays live. The report is also stored in `run_context.index_reports`.
 
     Raises:
         ConfigurationError: the settings cannot be satisfied and the collection has no live
@@ -108,7 +108,7 @@ def _describe_missing(
 
 
 def _describe_build(run_context: RunContext, collection_name: str, target: Generation) -> str:
-    """How far a build has come that this run left to the next one."""
+    """The progress of a build that this run left to the next one."""
     with run_context.database.begin() as connection:
         parameters = {
             "collection_id": register_collection(connection, collection_name),
@@ -126,7 +126,7 @@ def _describe_build(run_context: RunContext, collection_name: str, target: Gener
 def _find_error(
     run_context: RunContext, collection_name: str, opened: OpenGenerations
 ) -> Exception | None:
-    """Why the target was not opened or built; else what failed for the live generation.
+    """The error of opening or building the target, else the error of the live generation.
 
     A failure of another generation is not reported: the configuration does not ask for it.
     """
@@ -147,7 +147,7 @@ def _record_error(run_context: RunContext, collection_name: str, error: Exceptio
 
 
 def update_term_weights(connection: Connection, generation: Generation) -> bool:
-    """Compute a generation's term weights again if its average length has changed; return whether.
+    """Update a generation's term weights if its average length has changed; return whether it has.
 
     BM25 divides by the average length of all entries, which changes with every entry.
     """
@@ -173,7 +173,7 @@ def _is_count_due(connection: Connection, generation: Generation) -> bool:
 
 
 def repair_counts(connection: Connection, generation: Generation) -> bool:
-    """Count a generation's entries and lexemes again if its counts are wrong; return whether.
+    """Correct a generation's counts of entries and lexemes; return whether they were wrong.
 
     Ragline updates the counts with the entries, so only a write by another program makes them
     wrong; BM25 would then use wrong figures for ever. One statement compares them, from one

@@ -92,7 +92,7 @@ def read_sync_reports(database: Database, run_id: str) -> dict[str, SourceSync]:
 
 
 def merge_syncs(runs: Sequence[dict[str, SourceSync]]) -> dict[str, SourceSync]:
-    """What consecutive runs did together, by source: sums of work, and the state after the last."""
+    """What consecutive runs did together, by source: the sums of their work, and the last state."""
     merged: dict[str, SourceSync] = {}
     for reports in runs:
         for name, last in reports.items():

@@ -147,7 +147,7 @@ class _Comparison:
         self.source_error: str | None = None
 
     def try_source(self, source: Source) -> None:
-        """Compare the source with the ledger; record the error of one that cannot be listed now."""
+        """Compare the source with the ledger. If it cannot be listed now, record the error."""
         try:
             self.compare_source(source)
         except SourceUnavailableError as error:
@@ -164,7 +164,7 @@ class _Comparison:
             self._compare_again(source)
 
     def _compare_again(self, source: Source) -> None:
-        """List again; drop the differences of a source that was changing, and check its probe."""
+        """List again, drop the differences that no longer exist, and check the source's probe."""
         differing, hashes = self._compare_listing(source, list(source.list_documents()))
         same_version = {row["document_id"] for row in hashes}
         self._of_source = [
@@ -255,7 +255,7 @@ class _Comparison:
         )
 
     def _read_findings(self, connection: Connection) -> dict[tuple[str, str], bool]:
-        """The last proof's differences; the value says whether one that still exists is a fault."""
+        """The differences of the last proof, with whether each is a fault if it still exists."""
         row = connection.execute(
             load_statement("checks/select_last_findings"), self._parameters
         ).first()
@@ -316,7 +316,7 @@ class _Comparison:
 
 
 def _choose_documents(hashes: Sequence[RowMapping], sizes: dict[str, int]) -> dict[str, RowMapping]:
-    """All documents of a small source; of a larger one a random sample up to the limits."""
+    """All documents of a small source, or a random sample up to the limits from a larger one."""
     total = sum(sizes.get(row["document_id"], 0) for row in hashes)
     if len(hashes) <= MAX_HASHED_DOCUMENTS and total <= MAX_HASHED_BYTES:
         return {row["document_id"]: row for row in hashes}

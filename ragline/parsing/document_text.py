@@ -1,6 +1,6 @@
 """Two builders of a parsed document, and the outline of headings that both use.
 
-`ComposedText` joins blocks to a new text; `SourceText` marks blocks in the unchanged text of the
+`ComposedText` makes a new text from blocks; `SourceText` marks blocks in the unchanged text of the
 file. The readers in `readers` decide what a block is.
 """
 

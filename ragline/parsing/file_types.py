@@ -151,7 +151,7 @@ def _correct_json_type(file_type: str, start: str) -> str:
 
 
 def _guess_text_type(content: bytes, start: str) -> str:
-    """The type of a text file without the suffix of a text format."""
+    """The type of a text file whose suffix is not that of a text format."""
     if _XML_START.match(start):
         return "xml"
     first_header = _MAIL_HEADER.match(start)

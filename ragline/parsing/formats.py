@@ -46,7 +46,7 @@ class Format:
     `module:function` in `ragline.parsing.readers`. The first of the `suffixes` is the usual one.
     `other_media_types` are recognised in addition to `media_type`.
 
-    A file with `is_text` consists of characters, so its suffix decides between such formats. A
+    With `is_text`, files of the format are text, so the suffix decides between such formats. A
     format with `is_data` usually holds the data of programs; `ragline init` does not propose it.
     """
 

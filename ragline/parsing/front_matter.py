@@ -57,7 +57,7 @@ def find_front_matter(text: str) -> FrontMatter | None:
 
 
 def find_block(text: str) -> list[Line] | None:
-    """The lines of a front matter block with its marks, unchecked; None without such a block."""
+    """The unchecked lines of a front matter block with its delimiters; None without a block."""
     lines = split_lines(text[: MAX_CHARS + 16])[: MAX_LINES + 2]
     ends = MARKS.get(lines[0].text.rstrip(), ()) if lines else ()
     last = next((index for index, line in enumerate(lines[1:], 1) if line.text.rstrip() in ends), 0)

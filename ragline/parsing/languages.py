@@ -11,7 +11,10 @@ _WORDS = re.compile(r"[^\W\d_]+")
 
 
 def detect_language(text: str) -> str | None:
-    """The ISO 639-1 code, the same at every call; None when the text is too short or mixed."""
+    """The ISO 639-1 code of a text's language; None when the text is too short or mixed.
+
+    Equal texts give equal codes.
+    """
     from langdetect import DetectorFactory, LangDetectException, detect_langs
 
     sample = " ".join(_WORDS.findall(text[: 4 * SAMPLE_CHARS]))[:SAMPLE_CHARS]

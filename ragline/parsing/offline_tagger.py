@@ -62,7 +62,7 @@ def install_offline_tagger() -> None:
 
     Call it before the import of the first `unstructured.partition` module. Without a model, spaCy
     is not imported (2 s and 150 MB). With a model, the import of PyTorch is prevented, which spaCy
-    does not need here (1.6 s and 160 MB). Source: our measurements.
+    does not need here (1.6 s and 160 MB). Source: measurements with this code.
     """
     if find_spec(MODEL) is not None:
         sys.modules.setdefault("torch", None)  # type: ignore[arg-type]

@@ -104,7 +104,7 @@ class ParserChild:
         """The parse of a document, or its error. A process over its limits is replaced.
 
         Raises:
-            ParserUnavailableError: the process could not be started, whatever the document.
+            ParserUnavailableError: the process could not be started; the document is not the cause.
         """
         try:
             process, pipe = self._started()

@@ -85,7 +85,7 @@ def _refuse_connection(*_args: Any, **_options: Any) -> NoReturn:
 
 
 def _read_status() -> dict[str, int]:
-    """Sizes of this process in bytes, by their names in /proc/self/status; empty without it."""
+    """Sizes of this process in bytes, by their names in /proc/self/status, if this file exists."""
     path = Path("/proc/self/status")
     if not path.exists():
         return {}

@@ -52,7 +52,7 @@ def is_list_item(line: str) -> bool:
 
 
 def find_adornment(line: str) -> str | None:
-    """The character of a line that repeats one character, as below a heading; else None."""
+    """The character of a line that repeats one character, such as `====`; None for another line."""
     found = _ADORNMENT.fullmatch(line)
     return found.group(1) if found else None
 

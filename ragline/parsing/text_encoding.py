@@ -39,13 +39,13 @@ def decode_text(content: bytes, *, declared: str | None = None) -> str:
 
 
 def looks_like_text(content: bytes) -> bool:
-    """Whether the start is text: very few control characters and undecodable bytes."""
+    """Whether the start of a file is text: it has few control characters and undecodable bytes."""
     sample = decode_text(content[:SAMPLE_BYTES])
     return len(_CONTROL.findall(sample)) <= MAX_CONTROL_RATIO * len(sample)
 
 
 def _guess_wide_encoding(sample: bytes) -> str | None:
-    """UTF-16 or UTF-32 without a mark: Latin text then has zero bytes at fixed positions."""
+    """The encoding if it is UTF-16 or UTF-32 without a mark: Latin text has regular zero bytes."""
     if b"\x00" not in sample or len(sample) < 8:
         return None
     size = len(sample) // 4

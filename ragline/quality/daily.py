@@ -107,7 +107,7 @@ def read_latest(
 
 
 def _without_feedback(configuration: Configuration) -> Configuration:
-    """The same settings without the feedback pass, which would change what the index returns."""
+    """The configuration without the feedback pass, which would change what the index returns."""
     collections = tuple(
         settings.model_copy(
             update={"search": settings.search.model_copy(update={"feedback_weight": 0.0})}
@@ -171,7 +171,7 @@ class _DayMeasurement:
         )
 
     def embed(self, queries: Sequence[str]) -> Floats:
-        """(n, dim) float32 unit rows in the order of the queries; equal ones are embedded once."""
+        """The vectors of queries: (n, dim) float32 unit rows. Equal queries are embedded once."""
         embedder = self.searcher.embedder(self.model)
         for query in queries:
             if query not in self.vectors:

@@ -28,7 +28,7 @@ class Period:
 
     @classmethod
     def of_days(cls, first: date, last: date) -> Self:
-        """Whole days (UTC), including the last one."""
+        """The period of whole days (UTC), including the last day."""
         return cls(
             datetime.combine(first, time(), UTC),
             datetime.combine(last + timedelta(days=1), time(), UTC),

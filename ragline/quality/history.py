@@ -19,7 +19,7 @@ MAX_UNANSWERED_QUERIES = 20
 
 @dataclass(frozen=True, slots=True)
 class LatencyPercentiles:
-    """The 50th and 95th percentile."""
+    """The 50th and 95th percentile of latencies."""
 
     p50: float
     p95: float

@@ -16,7 +16,7 @@ from ragline.rerankers import LATE_INTERACTION
 
 
 class CrossEncoderReranker:
-    """Scores by a CrossEncoder."""
+    """Scores texts with a CrossEncoder."""
 
     def __init__(self, model: str, device: str | None = None) -> None:
         """`device` is a device name of PyTorch; None uses the GPU if there is one.
@@ -32,7 +32,7 @@ class CrossEncoderReranker:
         self._lock = threading.Lock()
 
     def score_texts(self, query: str, texts: Sequence[str]) -> list[float]:
-        """The model's own scores; a text longer than the model's limit is truncated."""
+        """The scores of the model. A text longer than the model's limit is truncated."""
         if not texts:
             return []
         pairs = [(query, text) for text in texts]

@@ -14,7 +14,7 @@ Tokens = NDArray[np.float32]
 
 
 class LateInteractionReranker:
-    """Scores by the embedding model's own token vectors, without a second model.
+    """Scores texts by the token vectors of the embedding model, without a second model.
 
     Each text costs one forward pass.
     """
@@ -25,7 +25,7 @@ class LateInteractionReranker:
         self._embedder = embedder
 
     def score_texts(self, query: str, texts: Sequence[str]) -> list[float]:
-        """`late_interaction_scores` of the texts, each in -1…1."""
+        """The `late_interaction_scores` of the texts, each in -1…1."""
         if not texts:
             return []
         query_tokens = self._embedder.embed_query_tokens(query)

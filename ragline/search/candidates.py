@@ -120,7 +120,7 @@ def retrieve_candidates(
 
 
 def choose_plan(connection: Connection, retrieval: Retrieval) -> FilterPlan:
-    """Index or scan, and how the condition is applied."""
+    """Choose between index and scan, and how the condition is applied."""
     generation, condition = retrieval.generation, retrieval.condition
     has_index = generation.has_vector_index and not retrieval.exact
     vector: Literal["index", "scan", "off"] = "index" if has_index else "scan"
@@ -251,7 +251,7 @@ def bind_filter(name: str, generation_id: int, condition: str) -> TextClause:
 
 
 def sort_key(candidate: Candidate) -> tuple[float, float, int]:
-    """By descending score, then descending vector score, then id."""
+    """The sort key of a candidate: by descending score, then descending vector score, then id."""
     vector_score = -inf if candidate.vector_score is None else candidate.vector_score
     return -candidate.score, -vector_score, candidate.id
 

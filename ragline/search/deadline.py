@@ -50,7 +50,7 @@ class Deadline:
 
     @contextmanager
     def suspended(self) -> Iterator[None]:
-        """The time in the block does not count."""
+        """Run the block without counting its time."""
         started = monotonic()
         try:
             yield

@@ -84,7 +84,7 @@ def _admit_document(retrieval: Retrieval, document_key: int) -> Retrieval:
 
 
 def _keep_best(candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
-    """Each entry once, with the scores of its best query; best first."""
+    """The entries, each once with the scores of its best query, best first."""
     found: dict[int, Candidate] = {}
     for candidate in sorted(candidates, key=sort_key):
         found.setdefault(candidate.id, candidate)

@@ -123,10 +123,10 @@ def list_records(
     after: tuple[str, str] = ("", ""),
     limit: int = 100,
 ) -> list[RecordedDocument]:
-    """A collection's documents in order of (source, id), those after `after`, at most `limit`.
+    """The documents of a collection after `after`, in order of (source, id), at most `limit`.
 
-    Those of one `state`; without it, those of every state except missing and removed. With `part`,
-    those whose id or title contains it.
+    With `state`, only documents in this state; without it, documents in every state except missing
+    and removed. With `part`, only documents whose id or title contains it.
     """
     parameters = {
         "collection": collection,

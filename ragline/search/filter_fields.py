@@ -81,7 +81,7 @@ def _write_path(name: str) -> str:
 
 
 def _metadata_field(paths: Sequence[str]) -> WriteTest:
-    """A value in the metadata, tested by jsonpath, whose lax mode tests the elements of lists.
+    """Tests on a value in the metadata, by jsonpath. Its lax mode tests the elements of lists.
 
     `paths` are the Unicode forms of one key.
     """
@@ -110,7 +110,7 @@ def _write_exists(paths: Sequence[str], writer: ConditionWriter) -> str:
 
 
 def _text_field(column: str) -> WriteTest:
-    """A text column. Strings are compared by code point, as in the metadata."""
+    """Tests on a text column. Strings are compared by code point, as in the metadata."""
 
     def write(operator: str, wanted: Any, _path: str, writer: ConditionWriter) -> str:
         if operator == "exists":
@@ -133,7 +133,7 @@ def _text_field(column: str) -> WriteTest:
 
 
 def _text_list_field(column: str) -> WriteTest:
-    """A column with a list of texts, of which one element must satisfy the test."""
+    """Tests on a column with a list of texts. One element must satisfy the test."""
 
     def write(operator: str, wanted: Any, path: str, writer: ConditionWriter) -> str:
         if operator == "exists":
@@ -145,7 +145,7 @@ def _text_list_field(column: str) -> WriteTest:
 
 
 def _number_field(column: str) -> WriteTest:
-    """A numeric column."""
+    """Tests on a numeric column."""
 
     def write(operator: str, wanted: Any, _path: str, writer: ConditionWriter) -> str:
         if operator == "exists":
@@ -162,7 +162,7 @@ def _number_field(column: str) -> WriteTest:
 
 
 def _time_field(column: str) -> WriteTest:
-    """A timestamptz column."""
+    """Tests on a timestamptz column."""
 
     def write(operator: str, wanted: Any, path: str, writer: ConditionWriter) -> str:
         if operator == "exists":
@@ -196,7 +196,7 @@ def _is_number(value: object) -> bool:
 
 
 def _media_type_field(operator: str, wanted: Any, _path: str, writer: ConditionWriter) -> str:
-    """The media type, which follows from the file type of the parse."""
+    """Tests on the media type, which follows from the file type of the parse."""
     matches: Callable[[str], bool]
     if operator == "exists":
         return "true" if wanted else "false"

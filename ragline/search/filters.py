@@ -1,4 +1,4 @@
-"""Filters: from a filter in JSON to a condition in SQL.
+"""Filters: compiles a filter in JSON to a condition in SQL.
 
 A filter is an object of conditions, all of which must be true. The values of `and` and `or` are
 lists of filters, the value of `not` is a filter. Each other key is a field; its value is the value

@@ -1,4 +1,4 @@
-"""From entries to hits: receipts, explanations, context and highlights."""
+"""Makes hits from entries: adds receipts, explanations, context and highlights."""
 
 from __future__ import annotations
 

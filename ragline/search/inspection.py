@@ -1,4 +1,4 @@
-"""Receipts explained, and documents as their collection serves them.
+"""Explains receipts, and reads documents as their collection serves them.
 
 A document that the caller may not see is treated like one that does not exist.
 """
@@ -264,7 +264,7 @@ def list_documents(
     after: tuple[str, str] = ("", ""),
     limit: int = 100,
 ) -> list[DocumentSummary]:
-    """A collection's documents in order of (source, id), those after `after`, at most `limit`."""
+    """The documents of a collection after `after`, in order of (source, id), at most `limit`."""
     parameters = {
         "collection": collection,
         "source": source,

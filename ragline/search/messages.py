@@ -82,7 +82,7 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class HitExplanation:
-    """The rank and the score of a hit in each stage. None: the stage did not have the hit.
+    """The rank and the score of a hit in each stage; None if the stage did not have the hit.
 
     Ranks start at 1. The vector score is the cosine, the keyword score BM25, and the fused score
     their convex fusion; with several queries, those of the best query. `vector_part` and
@@ -156,10 +156,11 @@ class StageTimes:
 class Plan:
     """How the candidates were found.
 
-    `vector`: by the index, by a scan of all entries, or not at all. `filter`: `none`; `entries`
-    when few entries satisfy the filter and only those were scored; else `condition`, which was
-    tested during the search. `matching` is the number of entries that satisfy the filter, if it was
-    counted. `depth` is the maximum number of candidates of each leg.
+    `vector` says whether the vector leg used the index, scanned all entries, or was not used.
+    `filter` is `none` without a filter; `entries` when few entries satisfy the filter and only
+    those were scored; else `condition`, which was tested during the search. `matching` is the
+    number of entries that satisfy the filter, if it was counted. `depth` is the maximum number of
+    candidates of each leg.
     """
 
     vector: Literal["index", "scan", "off"]

@@ -1,4 +1,4 @@
-"""Empty queries: those without anything except white space and punctuation."""
+"""Empty queries: queries that contain only white space and punctuation."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ MAX_PARTS = 50
 class QueryWord:
     """A word of the query, and where it is. `entry_count` counts all entries of the index.
 
-    `parts` are the parts that the document contains of a word that it does not contain itself.
+    If the document does not contain the word itself, `parts` are the parts that it contains.
     """
 
     word: str
@@ -93,9 +93,9 @@ def _read_texts(
 def _find_in_texts(
     word: QueryWord, texts: dict[int, str], entry_id: int, language: str
 ) -> QueryWord:
-    """The word with what the texts show: they may have it in a form without a lexeme of its own.
+    """The word, corrected if the texts contain it.
 
-    An example is `err 4021` for ERR-4021.
+    A text may contain a form that is not one lexeme, such as `err 4021` for ERR-4021.
     """
     ids = {id_ for id_, text in texts.items() if is_written_in(word.word, text, language)}
     if not ids:
@@ -111,7 +111,7 @@ def _find_in_texts(
 def _find_parts(
     connection: Connection, generation: LiveGeneration, forms: WordForms, document_key: int
 ) -> tuple[str, ...]:
-    """The parts that a document contains, without parts of longer ones: 3.11 without 11."""
+    """The parts that a document contains, without parts of a longer part: 3.11, but not 11."""
     parts = forms.parts[:MAX_PARTS]
     equal = [list_word_forms(part, generation.language).equal for part in parts]
     parameters = {

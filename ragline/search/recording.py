@@ -132,9 +132,9 @@ def record_feedback(
 ) -> GivenFeedback:
     """Record feedback about one hit. Recording the same feedback again changes nothing.
 
-    A document without an entry means its first hit. `useful` and `not_useful` are verdicts: a new
-    verdict on a document, or on a named entry, replaces the previous one. `click` and `answer_used`
-    are recorded in addition.
+    If no entry is named, the feedback is about the first hit of the document. `useful` and
+    `not_useful` are verdicts: a new verdict on a document, or on a named entry, replaces the
+    previous one. `click` and `answer_used` are recorded in addition.
 
     Raises:
         UnknownRequestError: no such search is recorded for this tenant.

@@ -89,7 +89,7 @@ def _score_entries(
 def blend_scores(
     fused: Sequence[float], reranked: Sequence[float], weight: float = 0.5
 ) -> list[float]:
-    """(1 - weight) of the fused score plus `weight` of the reranker's, each scaled to 0…1.
+    """The blend: (1 - weight) · fused score + weight · reranker's score, each scaled to 0…1.
 
     The scale runs from the lowest to the highest of the given scores; equal scores all count as 1.
     The default weight had the best nDCG@10 over seven public collections.
@@ -103,7 +103,7 @@ def blend_scores(
 def split_blend(
     fused: Sequence[float], reranked: Sequence[float], weight: float
 ) -> list[tuple[float, float]]:
-    """The two parts of each score of `blend_scores`: the fused score's and the reranker's."""
+    """The parts of each score of `blend_scores`: from the fused score and from the reranker."""
     pairs = zip(_scale(fused), _scale(reranked), strict=True)
     return [(float((1 - weight) * first), float(weight * second)) for first, second in pairs]
 
@@ -115,5 +115,5 @@ def _scale(scores: Sequence[float]) -> NDArray[np.float64]:
 
 
 def _sort_key(entry: Entry) -> tuple[float, int]:
-    """By descending score, ties by id."""
+    """The sort key of an entry: by descending score, then by id."""
     return -entry.score, entry.row["id"]

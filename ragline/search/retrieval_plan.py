@@ -1,4 +1,4 @@
-"""From a search request to its retrieval: which entries may be hits, and how many candidates."""
+"""Plans the retrieval of a search: which entries may be hits, and how many candidates to fetch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a search found of one document: its entries in each stage, and the reason that follows."""
+"""What a search found about one document: its entries in each stage, and why it is a hit or not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Search: a request in, an answer with receipts out.
+"""Searches: answers a request with hits and their receipts.
 
 The command line, the HTTP service and the evaluation all call this module, so a measurement and a
 search run the same code.

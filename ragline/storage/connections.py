@@ -1,4 +1,4 @@
-"""What callers outside the library need of SQLAlchemy: its connection, its errors and its pool.
+"""The parts of SQLAlchemy that callers outside the library need: connection, errors and pool.
 
 The service imports these names from here, so that the library is the only user of SQLAlchemy.
 """

@@ -66,7 +66,7 @@ PREPARATION_LOCK = 7_267_001
 
 
 class DatabaseSettings(Protocol):
-    """The part of a configuration that locates the database. Without a URL it is below `home`."""
+    """The part of a configuration that locates the database. Without a URL, it is below `home`."""
 
     @property
     def home(self) -> Path: ...
@@ -349,7 +349,7 @@ def _is_prepared(connection: Connection) -> bool:
 
 
 def _create_missing(connection: Connection) -> None:
-    """Create what is missing. A user without the right to create needs nothing to be missing."""
+    """Create what is missing. If nothing is missing, the user needs no right to create."""
     connection.exec_driver_sql(f"select pg_advisory_xact_lock({PREPARATION_LOCK})")
     # The cache of to_regnamespace() may lack a schema that was created during the wait.
     names = set(connection.exec_driver_sql("select nspname from pg_namespace").scalars())

@@ -1,4 +1,4 @@
-"""Characters: one form for all encodings of a character, and letters without accents."""
+"""Characters: gives all encodings of a character one form, and removes accents from letters."""
 
 from __future__ import annotations
 

@@ -103,7 +103,7 @@ def _contains_between(joined: str, bounds: set[int], sought: str) -> bool:
 def _join_all(main: str, language: str) -> dict[str, set[int]]:
     """The letters and digits of a text without separators, with the bounds of its parts.
 
-    One text for each way to spell letters with accents.
+    There is one text for each way to spell letters with accents.
     """
     pieces = [
         piece.lower()
@@ -122,7 +122,7 @@ def _join_all(main: str, language: str) -> dict[str, set[int]]:
 
 
 def _list_plain_spellings(text: str, language: str) -> list[str]:
-    """A word without accents: an umlaut as one letter and as two. The count depends on language."""
+    """The spellings of a word without accents: an umlaut as one letter, and as two letters."""
     texts = [strip_accents(text), strip_accents(text.translate(TWO_LETTERS))]
     if language == "german":
         texts.append(UMLAUT_PAIRS.sub(r"\1", texts[1]))

@@ -85,7 +85,7 @@ _expand_cached: Callable[[str, str], tuple[Form, ...]] = lru_cache(maxsize=16_38
 
 
 def _expand_segment(token: str, match: re.Match[str], language: str) -> list[Form]:
-    """Words and their parts, joined words, and the beginnings of numbers."""
+    """The forms of a segment: words, their parts, joined words, and beginnings of numbers."""
     base, segment = match.start(), match.group()
     words = [(base + word.start(), base + word.end()) for word in WORD.finditer(segment)]
     found: list[Form] = []

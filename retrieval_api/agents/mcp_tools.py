@@ -37,7 +37,7 @@ class _Result(BaseModel):
 
 
 class SearchArguments(_Arguments):
-    """A search of one collection."""
+    """The arguments of a search: a collection and a query."""
 
     collection: Identifier
     query: Query
@@ -76,7 +76,7 @@ class Passages(_Result):
 
 
 class DocumentArguments(_Arguments):
-    """A document, and the chunk from which to read it."""
+    """The arguments of reading a document: its id, and the first chunk to return."""
 
     collection: Identifier
     document_id: Identifier
@@ -108,7 +108,7 @@ class DocumentPart(_Result):
 
 
 class FreshnessArguments(_Arguments):
-    """A collection."""
+    """The arguments of the freshness tool: the collection."""
 
     collection: Identifier
 
@@ -125,7 +125,7 @@ class Tool:
 
 
 def search_passages(caller: Caller, arguments: SearchArguments, request: Request) -> Passages:
-    """The passages that match a query."""
+    """Search for the passages that match a query."""
     search = make_search(
         arguments.collection,
         [arguments.query],
@@ -160,7 +160,7 @@ def describe_answer(answer: SearchAnswer) -> Passages:
 
 
 def get_document(caller: Caller, arguments: DocumentArguments, _request: Request) -> DocumentPart:
-    """A part of one document: some of its chunks, in order.
+    """Return a part of one document: some of its chunks, in order.
 
     Raises:
         UnknownDocumentError: searches return no document with this id, or it has fewer chunks.
@@ -200,7 +200,7 @@ def get_document(caller: Caller, arguments: DocumentArguments, _request: Request
 
 
 def freshness(caller: Caller, arguments: FreshnessArguments, _request: Request) -> Freshness:
-    """The freshness of a collection."""
+    """Return the freshness of a collection."""
     return describe_freshness(arguments.collection, caller)
 
 

@@ -68,7 +68,7 @@ WholeBody = Annotated[bytes, Depends(_read_body)]
 
 
 def find_push_limit(configuration: Configuration) -> Callable[[Scope], int | None]:
-    """For `BodyLimit`: a body that pushes documents may have the largest size of any push source.
+    """The limit of `BodyLimit` for a pushed body: the largest size limit of any push source.
 
     The limit is the same for every collection, so that it does not reveal which ones exist. The
     limit of the source itself is checked after the document has been read.

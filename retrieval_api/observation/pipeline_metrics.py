@@ -163,7 +163,7 @@ def _describe_source(source: SourceStatus) -> Iterator[Sample]:
 def _describe_timestamps(
     labels: tuple[str, ...], timestamps: dict[str, datetime | None]
 ) -> Iterator[Sample]:
-    """An event that never happened has no sample."""
+    """The samples of timestamps. An event that never happened has no sample."""
     for name, timestamp in timestamps.items():
         if timestamp is not None:
             yield f"ragline_source_{name}_timestamp_seconds", labels, timestamp.timestamp()

@@ -43,7 +43,7 @@ class CollectionOverview:
 
 
 def list_names(caller: Caller, chosen: str) -> list[str]:
-    """The options of a collection field. `chosen` is always one of them."""
+    """The collections that a form offers. `chosen` is always one of them."""
     names = [one.name for one in caller.list_collections()]
     return names if chosen in names or not chosen else [*names, chosen]
 

@@ -144,7 +144,7 @@ def _write_url(found: re.Match[str], _targets: Targets, writer: TextWriter) -> M
 
 
 def _write_escaped(found: re.Match[str], _targets: Targets, writer: TextWriter) -> Markup:
-    """A backslash escapes the next character, and removes white space."""
+    """Write the character after a backslash; escaped white space is removed."""
     return writer.write(found["escaped"].strip())
 
 

@@ -259,7 +259,7 @@ class _BlockReader:
         return Markup("<p>{}</p>").format(Markup("<br>").join(written))
 
     def _take_definition(self) -> Markup | None:
-        """A term with indented text in the next line; at a chunk's start, no term."""
+        """Take a term and the indented text below it. A chunk's first line is not a term."""
         below = self.index + 1
         is_term = below < len(self.bare) and self.bare[below][:1].isspace()
         if not is_term or self.bare[self.index].endswith("::") or not self.index:

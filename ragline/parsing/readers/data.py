@@ -1,4 +1,4 @@
-"""Data files: JSON, JSON lines, YAML and XML, as text with their keys."""
+"""Reads data files (JSON, JSON lines, YAML, XML) as text with their keys."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ TITLE_KEYS = ("title", "name")
 
 
 def read_json(content: bytes, file_type: str) -> ParsedDocument:
-    """Each value on a separate line, after its keys."""
+    """Read JSON as text: each value is on a separate line, after its keys."""
     return _compose(json.loads(decode_text(content)), file_type)
 
 
 def read_json_lines(content: bytes, file_type: str) -> ParsedDocument:
-    """Each line as one block."""
+    """Read JSON lines as text: each line is one block."""
     text = ComposedText()
     for line in decode_text(content).splitlines():
         if line.strip():
@@ -35,13 +35,13 @@ def read_json_lines(content: bytes, file_type: str) -> ParsedDocument:
 
 
 def read_yaml(content: bytes, file_type: str) -> ParsedDocument:
-    """Each value of each document on a separate line, after its keys."""
+    """Read YAML as text: each value of each document is on a separate line, after its keys."""
     documents = list(yaml.safe_load_all(decode_text(content)))
     return _compose(documents[0] if len(documents) == 1 else documents, file_type)
 
 
 def read_xml(content: bytes, file_type: str) -> ParsedDocument:
-    """The text of each element after the names of its ancestors; entities are not expanded."""
+    """Read XML as text: each element after the names of its ancestors. Entities stay unexpanded."""
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
     root = etree.fromstring(content, parser)
     text = ComposedText()

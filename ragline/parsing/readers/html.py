@@ -1,4 +1,4 @@
-"""HTML, read by `unstructured` after a correction of the page."""
+"""Reads HTML with `unstructured`, after a correction of the page."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _TABLE_PARTS = ("table", "thead", "tbody", "tfoot", "tr", "td", "th", "caption")
 
 
 def read_html(content: bytes, file_type: str) -> ParsedDocument:
-    """The visible text of a page, decoded with its declared encoding."""
+    """Read the visible text of a page, decoded with its declared encoding."""
     declared = _CHARSET.search(content[:HEAD_BYTES])
     return read_html_text(
         decode_text(
@@ -39,7 +39,7 @@ def read_html(content: bytes, file_type: str) -> ParsedDocument:
 
 
 def read_html_text(text: str, file_type: str, *, title: str | None = None) -> ParsedDocument:
-    """The visible text of a page. Without `title`, its `<title>` is the title."""
+    """Read the visible text of a page. Without `title`, its `<title>` is the title."""
     composed = ComposedText()
     page_title = add_html(composed, text)
     return composed.finish(file_type, title=title or page_title)

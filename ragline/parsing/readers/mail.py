@@ -1,4 +1,4 @@
-"""E-mail: eml and msg. The subject is the title; sender, recipients and date come first."""
+"""Reads e-mail (eml, msg): the subject is the title; sender, recipients and date come first."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from unstructured.partition.msg import partition_msg  # isort: skip
 
 
 def read_eml(content: bytes, file_type: str) -> ParsedDocument:
-    """A message in the format of RFC 5322."""
+    """Read a message in the format of RFC 5322."""
     try:
         return _compose(
             partition_email(file=io.BytesIO(content), languages=NO_LANGUAGES), file_type
@@ -27,7 +27,7 @@ def read_eml(content: bytes, file_type: str) -> ParsedDocument:
 
 
 def _read_parts(content: bytes, file_type: str) -> ParsedDocument:
-    """The plain text of every message in a message, each below its subject."""
+    """Read the plain text of a message and of the messages in it, each below its subject."""
     message = email.message_from_bytes(content, policy=email.policy.default)
     text = ComposedText()
     for part in message.walk():
@@ -39,7 +39,7 @@ def _read_parts(content: bytes, file_type: str) -> ParsedDocument:
 
 
 def read_msg(content: bytes, file_type: str) -> ParsedDocument:
-    """A message in the format of Outlook."""
+    """Read a message in the format of Outlook."""
     return _compose(partition_msg(file=io.BytesIO(content), languages=NO_LANGUAGES), file_type)
 
 

@@ -1,4 +1,4 @@
-"""Markdown: the unchanged text of the file, with elements from the block structure of CommonMark.
+"""Reads Markdown: the text is unchanged, and its elements are the blocks of CommonMark.
 
 Front matter is not part of the text; `front_matter` reads it.
 """
@@ -24,7 +24,7 @@ _CODE = frozenset(("fence", "code_block"))
 
 
 def read_markdown(content: bytes, file_type: str) -> ParsedDocument:
-    """The text below the front matter, with its headings, lists, tables and code."""
+    """Read the text below the front matter, with its headings, lists, tables and code."""
     text = decode_text(content)
     front = find_front_matter(text)
     if front is None:

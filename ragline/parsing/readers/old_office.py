@@ -1,4 +1,4 @@
-"""Formats that LibreOffice converts first: doc, ppt, odp, ods."""
+"""Reads formats that LibreOffice converts first: doc, ppt, odp, ods."""
 
 from __future__ import annotations
 

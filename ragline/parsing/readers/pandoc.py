@@ -1,4 +1,4 @@
-"""Formats that pandoc converts to HTML: epub, odt, org, rtf."""
+"""Reads formats that pandoc converts to HTML first: epub, odt, org, rtf."""
 
 from __future__ import annotations
 

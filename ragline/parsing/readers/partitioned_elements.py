@@ -49,7 +49,7 @@ def add_element(composed: ComposedText, kind: str, element: Any) -> None:
 
 
 def table_rows(table_html: str) -> list[list[str]]:
-    """The cells of an HTML table, row by row. Empty cells follow a cell that spans columns."""
+    """The cells of an HTML table, by row. Empty cells follow a cell that spans columns."""
     table = html.fragment_fromstring(table_html, create_parent=True)
     rows = [[caption.text_content()] for caption in table.iter("caption")]
     for row in table.iter("tr"):

@@ -1,4 +1,4 @@
-"""PDF with a text layer, read by PDFium: paragraphs by vertical gaps, headings by font size."""
+"""Reads the text layer of PDF with PDFium. Gaps show paragraphs, font sizes show headings."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class _Block:
 
 
 def read_pdf(content: bytes, file_type: str) -> ParsedDocument:
-    """The text layer of all pages. Unreadable pages are left out."""
+    """Read the text layer of all pages. Unreadable pages are left out."""
     document = _open(content)
     try:
         page_count = len(document)

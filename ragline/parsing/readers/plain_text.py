@@ -1,4 +1,4 @@
-"""Plain text: paragraphs, lists and tables by their layout, and clear headings.
+"""Reads plain text: finds paragraphs, lists and tables by their layout, and clear headings.
 
 The text is unchanged. A line is a heading only when it is underlined, marked as `== heading ==`, a
 single line in capitals, or at the margin above indented text.
@@ -36,7 +36,7 @@ _TABS = re.compile(r"\S\t+\S")
 
 
 def read_plain_text(content: bytes, file_type: str) -> ParsedDocument:
-    """The text of the file, with its blocks."""
+    """Read the text of the file, with its blocks."""
     return PlainTextScanner(decode_text(content)).scan(file_type)
 
 

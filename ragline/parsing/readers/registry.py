@@ -102,7 +102,7 @@ class ReaderRegistry:
 
 
 def _select_sample(parsed: ParsedDocument) -> str:
-    """The first prose of a document; headings, code and tables tell little about the language."""
+    """The first prose of a document. Headings, code and tables say little about the language."""
     prose = [e for e in parsed.elements if e.category in {"text", "list_item"}]
     sample: list[str] = []
     length = 0

@@ -1,4 +1,4 @@
-"""reStructuredText without docutils: sections, blocks and directives; the text is unchanged.
+"""Reads reStructuredText without docutils: sections, blocks, directives. The text is unchanged.
 
 Text that a rendered page does not show (comments, link targets, options of directives) belongs to
 no element.
@@ -66,7 +66,7 @@ _INVISIBLE = frozenset(
 
 
 def read_restructured_text(content: bytes, file_type: str) -> ParsedDocument:
-    """The text of the file, with its blocks."""
+    """Read the text of the file, with its blocks."""
     return RestructuredTextScanner(decode_text(content)).scan(file_type)
 
 

@@ -1,4 +1,4 @@
-"""Slides (pptx), read by `unstructured`: a slide is a page, and its title is a heading."""
+"""Reads slides (pptx) with `unstructured`: a slide is a page, and its title is a heading."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from unstructured.partition.pptx import partition_pptx  # isort: skip  # after t
 
 
 def read_pptx(content: bytes, file_type: str) -> ParsedDocument:
-    """The text, tables and notes of every slide, in order."""
+    """Read the text, tables and notes of every slide, in order."""
     presentation = Presentation(io.BytesIO(content))
     composed = ComposedText()
     add_elements(composed, partition_pptx(file=io.BytesIO(content), languages=NO_LANGUAGES))

@@ -1,4 +1,4 @@
-"""Tables: csv, tsv, xlsx and xls. The name of a sheet is a heading; a row is a line of cells."""
+"""Reads tables (csv, tsv, xlsx, xls): a sheet's name is a heading; a row is a line of cells."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ MAX_ROWS = 200_000
 
 
 def read_separated_values(content: bytes, file_type: str) -> ParsedDocument:
-    """A csv or tsv file. The delimiter is detected in its first lines."""
+    """Read a csv or tsv file. The delimiter is detected in its first lines."""
     text = decode_text(content)
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=_find_delimiter(text, file_type))
     return _compose([(None, list(rows))], file_type)
 
 
 def read_xlsx(content: bytes, file_type: str) -> ParsedDocument:
-    """All sheets with their values. A formula has its last computed value."""
+    """Read all sheets with their values. The value of a formula is its last computed value."""
     from openpyxl import load_workbook
 
     book = load_workbook(io.BytesIO(content), read_only=True, data_only=True)
@@ -38,7 +38,7 @@ def read_xlsx(content: bytes, file_type: str) -> ParsedDocument:
 
 
 def read_xls(content: bytes, file_type: str) -> ParsedDocument:
-    """All sheets of a workbook in the format before xlsx."""
+    """Read all sheets of a workbook in the old format xls."""
     import xlrd
 
     try:

@@ -1,4 +1,4 @@
-"""Word documents, read by `unstructured` after making visible what it skips."""
+"""Reads Word documents with `unstructured`, after a conversion of the parts that it skips."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _NOTE_PARTS = ("/word/footnotes.xml", "/word/endnotes.xml")
 
 
 def read_docx(content: bytes, file_type: str) -> ParsedDocument:
-    """The text with headings and tables, text boxes, formulas as characters, and footnotes."""
+    """Read the text with headings, tables, text boxes, formulas as characters, and footnotes."""
     document = docx.Document(io.BytesIO(content))
     is_changed = any([_unwrap(document), _move_text_boxes(document), _replace_formulas(document)])
     file = io.BytesIO(_saved(document) if is_changed else content)

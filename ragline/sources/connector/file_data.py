@@ -135,7 +135,7 @@ def _read_path(file_data: FileData) -> str:
 
 
 def _describe_content(metadata: FileDataSourceMetadata) -> list[Any]:
-    """Values that change with the content; the locator if the connector states no other."""
+    """Values that change with the content; the locator if the connector states no such value."""
     values = [metadata.version, metadata.date_modified]
     return (
         [*values, metadata.filesize_bytes] if any(values) else [json_value(metadata.record_locator)]

@@ -92,5 +92,5 @@ class IgnoredFiles:
 
 
 def _compile(names: Iterable[str]) -> re.Pattern[str]:
-    """One pattern for all names. Without names it matches nothing."""
+    """One regular expression that matches all names. Without names it matches nothing."""
     return re.compile("|".join(map(translate, names)) or r"(?!)", re.IGNORECASE)

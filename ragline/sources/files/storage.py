@@ -1,4 +1,4 @@
-"""Access to files through fsspec: opening a storage, listing, reading, versions and errors.
+"""Accesses files through fsspec: opens a storage, lists and reads files, states versions.
 
 The kinds `files` and `records` use it. Each listing, fetch and probe opens the storage again,
 because fsspec caches listings in an open storage and a cached listing is stale.
@@ -88,7 +88,7 @@ class FileStorage:
             return read_limited(file, limit)
 
     def hash(self, path: str, limit: int) -> str:
-        """A version for a file without one in the storage. Reads the content."""
+        """The version of a file for which the storage states none: a hash of its content."""
         with raise_os_errors(), self.file_system.open(self._absolute(path), "rb") as file:
             return hash_bytes(file.read(limit + 1)).hex()
 

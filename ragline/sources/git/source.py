@@ -108,7 +108,7 @@ class GitSource:
         return GitMirror(program, self._folder, settings.uri, settings.branch)
 
     def _read_branch(self, mirror: GitMirror, broken: str | None) -> datetime:
-        """Read the files and when they changed; return the time for all other files."""
+        """Read the files and their change times; return the time for files without one."""
         commit = mirror.update(broken=broken)
         self._blobs = self._select_files(mirror.list_tree(commit))
         return self._date_changes(mirror, commit)

@@ -19,7 +19,7 @@ Column = Annotated[str, Field(min_length=1)]
 
 
 class RecordFields(BaseModel):
-    """The columns of a record with a meaning. Every other column becomes metadata.
+    """The names of the columns that have a meaning. Every other column becomes metadata.
 
     `principals` names who may read the record, `changed_at` when it changed.
     """
@@ -49,7 +49,7 @@ class RecordFields(BaseModel):
 
     @property
     def fingerprint(self) -> str:
-        """Changes when the same record would become another document."""
+        """A hash that changes when the same record would become another document."""
         return fingerprint(self.model_dump(mode="json"))
 
     def read_changed_at(self, record: Mapping[str, Any]) -> datetime | None:

@@ -16,7 +16,7 @@ from ragline.sources.sql.connection import read_address, read_query
 
 
 class RowFields(RecordFields):
-    """The columns of a row with a meaning."""
+    """The names of the columns that have a meaning."""
 
     id: Column = Field(default="id", description="Column with the id of the document.")
 

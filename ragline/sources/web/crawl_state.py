@@ -1,4 +1,4 @@
-"""The saved state of pages, sitemaps and robots.txt, so that an unchanged one needs only a 304.
+"""The saved state of pages, sitemaps and robots.txt, so that unchanged ones are not sent again.
 
 It is stored in `ragline.sources.state`. A page whose state is missing or has an unknown form is
 requested without a condition.

@@ -37,7 +37,7 @@ Limit = Callable[[Mapping[str, str]], int]
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """A response. `body` contains at most the limit of bytes; `is_truncated` when it had more."""
+    """A response. `body` contains at most the limit of bytes; `is_truncated`: it had more."""
 
     url: str
     status: int

@@ -1,6 +1,6 @@
 """Requests pages and sitemaps of one host; unchanged ones are read from the saved state.
 
-This module does not save state: after a probe saved it, the next listing would miss the change.
+This module does not save state: if a probe saved it, the next listing would miss the change.
 `crawl` decides which pages are requested and saves the state.
 """
 
