@@ -40,7 +40,7 @@ def make_pause_check(
 def count_build_left(run_context: RunContext, source_name: str, source_id: int) -> int | None:
     """How many documents of a source are not in a build that this run left to the next one.
 
-    None when the run left no build. A build that another run has completed does not count.
+    None when the run left no build. A build that is complete by now does not count.
     """
     left = {}
     for name, generation_id in sorted(run_context.paused_builds):
