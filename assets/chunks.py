@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dagster import AssetsDefinition, MaterializeResult, ResourceParam, asset
 
-from assets.keys import OWNERS, source_key, to_dagster_name
+from assets.asset_keys import OWNERS, source_key, to_dagster_name
 from assets.plots import plot_histogram
 from ragline.chunking.chunks import CHUNKER_VERSION
 from ragline.configuration import CollectionSettings

@@ -15,11 +15,11 @@ from dagster import (
     asset,
 )
 
-from assets.keys import OWNERS, source_key, to_dagster_name
+from assets.asset_keys import OWNERS, source_key, to_dagster_name
 from assets.metadata import Metadata, failure_table, make_table
 from ragline.errors import SourceUnavailableError
 from ragline.lifecycle.documents import DocumentsReport, sync_documents
-from ragline.lifecycle.moved_sources import refuse_moved_source
+from ragline.lifecycle.refused_source_moves import refuse_moved_source
 from ragline.lifecycle.run_context import RunContext
 from ragline.parsing.formats import parser_fingerprint
 from ragline.sources.settings import SourceSettings

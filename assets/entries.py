@@ -12,7 +12,7 @@ from dagster import (
     asset,
 )
 
-from assets.keys import OWNERS, source_key, to_dagster_name
+from assets.asset_keys import OWNERS, source_key, to_dagster_name
 from ragline.durations import format_duration
 from ragline.lifecycle.entries import apply_entries
 from ragline.lifecycle.run_context import RunContext

@@ -16,7 +16,7 @@ from dagster import (
     multi_asset_check,
 )
 
-from assets.keys import source_key, to_dagster_name
+from assets.asset_keys import source_key, to_dagster_name
 from assets.metadata import make_table
 from assets.plots import plot_histogram
 from ragline.alarms import ERROR_FACTOR

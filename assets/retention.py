@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dagster import AssetKey, AssetsDefinition, MaterializeResult, ResourceParam, asset
 
-from assets.keys import OWNERS
+from assets.asset_keys import OWNERS
 from ragline.lifecycle.retention import delete_expired
 from ragline.lifecycle.run_context import RunContext
 

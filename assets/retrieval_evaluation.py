@@ -16,7 +16,7 @@ from dagster import (
     asset,
 )
 
-from assets.keys import OWNERS, evaluation_key, index_key, to_dagster_name
+from assets.asset_keys import OWNERS, evaluation_key, index_key, to_dagster_name
 from assets.metadata import Metadata, make_table
 from ragline.configuration import CollectionSettings
 from ragline.evaluation import (

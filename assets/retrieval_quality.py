@@ -22,7 +22,7 @@ from dagster import (
     asset,
 )
 
-from assets.keys import OWNERS
+from assets.asset_keys import OWNERS
 from assets.metadata import Metadata, make_table
 from assets.plots import plot_histograms
 from ragline.lifecycle.run_context import RunContext

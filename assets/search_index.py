@@ -14,7 +14,7 @@ from dagster import (
     asset,
 )
 
-from assets.keys import OWNERS, index_key, source_key, to_dagster_name
+from assets.asset_keys import OWNERS, index_key, source_key, to_dagster_name
 from assets.metadata import Metadata
 from ragline.configuration import CollectionSettings
 from ragline.lifecycle.index_report import IndexReport

@@ -18,15 +18,15 @@ from dagster import (
 )
 
 from assets import suite_report
+from assets.asset_keys import source_key, to_dagster_name
 from assets.expectations import Expectation, ExpectationResult, Suite, evaluate_suite
-from assets.keys import source_key, to_dagster_name
 from assets.suite_evaluations import (
     Evaluation,
     fingerprint_suite,
     read_evaluation,
     store_evaluation,
 )
-from ragline.lifecycle.check_rows import CheckedTable, fingerprint_rows, write_rows_query
+from ragline.lifecycle.expectation_rows import CheckedTable, fingerprint_rows, write_rows_query
 from ragline.lifecycle.run_context import RunContext
 from ragline.sources.settings import SourceSettings
 

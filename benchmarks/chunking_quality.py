@@ -34,7 +34,7 @@ from ragline.embedder.model_files import DEFAULT_MODEL
 from ragline.evaluation import measure_run
 from ragline.golden_set import read_golden_set
 from ragline.parsing.parsed_document import ParsedDocument
-from ragline.parsing.readers.registry import ReaderRegistry
+from ragline.parsing.readers.dispatch import ReaderDispatch
 
 FIRST_CHUNKS = 5
 TOKENS_READ = 1000
@@ -118,7 +118,7 @@ def read_documents(folder: Path) -> dict[str, ParsedDocument]:
     """Parsed documents by name; the spans of questions count characters of the files."""
     documents = {}
     for path in sorted(folder.iterdir()):
-        parsed = ReaderRegistry().parse_document(path.read_bytes(), path.name)
+        parsed = ReaderDispatch().parse_document(path.read_bytes(), path.name)
         assert parsed.text == path.read_bytes().decode(), f"{path}: the reader changed the text"
         documents[f"{folder.name}/{path.name}"] = parsed
     return documents
@@ -273,7 +273,7 @@ def read_corpus(path: Path) -> Iterator[tuple[str, ParsedDocument]]:
     for line in path.read_text(encoding="utf-8").splitlines():
         row = json.loads(line)
         if row["text"].strip():
-            parsed = ReaderRegistry().parse_document(row["text"].encode(), "record.txt")
+            parsed = ReaderDispatch().parse_document(row["text"].encode(), "record.txt")
             yield row["_id"], dataclasses.replace(parsed, title=row.get("title"))
 
 

@@ -1,7 +1,7 @@
 """Names from Dagster's private modules. No other module imports them; a test checks this.
 
 A minor release of Dagster may move or change them. After an upgrade, this module and the classes
-that use it (`command_instance`, `pooled_storage`) are the first to check.
+that use it (`sync_command_instance`, `pooled_storage`) are the first to check.
 """
 
 from __future__ import annotations

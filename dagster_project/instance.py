@@ -49,7 +49,7 @@ run_coordinator:
 # break the progress bars and start two processes for each step.
 IN_PROCESS = f"""\
 instance_class:
-  module: dagster_project.command_instance
+  module: dagster_project.sync_command_instance
   class: CommandInstance
 compute_logs:
   module: {NO_COMPUTE_LOGS_MODULE}

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 
 from dagster import AssetKey, AssetSelection, define_asset_job
 
+from assets.asset_keys import STAGES, evaluation_key, index_key, source_key, to_dagster_name
 from assets.entry_checks import full_proof_key
-from assets.keys import STAGES, evaluation_key, index_key, source_key, to_dagster_name
 from assets.retention import KEY as RETENTION_KEY
 from assets.retrieval_quality import KEY as QUALITY_KEY
 from dagster_project.dagster_internals import UnresolvedAssetJobDefinition

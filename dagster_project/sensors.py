@@ -29,9 +29,9 @@ from dagster import (
     sensor,
 )
 
+from assets.asset_keys import source_key, to_dagster_name
 from assets.documents import judge_reachability, judge_removals
 from assets.entry_checks import judge_clocks, judge_last_proof, judge_syncs
-from assets.keys import source_key, to_dagster_name
 from dagster_project.dagster_internals import normalize_metadata
 from dagster_project.due_syncs import (
     NOTHING_CHANGED,

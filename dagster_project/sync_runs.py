@@ -18,8 +18,8 @@ from dagster import (
     ResourceDefinition,
 )
 
+from assets.asset_keys import index_key, source_key
 from assets.entry_checks import blocking_keys
-from assets.keys import index_key, source_key
 from assets.process_tags import process_tags
 from dagster_project.definitions import build_definitions
 from dagster_project.instance import end_dead_runs, open_instance

@@ -20,7 +20,7 @@ import psycopg
 import pytest
 from hypothesis import settings
 from naughty_strings import list_naughty_strings
-from repetition import IS_SOAK
+from repetition_counts import IS_SOAK
 from sqlalchemy import make_url
 
 from ragline.configuration import Configuration, load_configuration

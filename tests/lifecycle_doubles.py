@@ -31,7 +31,7 @@ from ragline.lifecycle.documents import DocumentsReport, sync_documents
 from ragline.lifecycle.embeddings import EmbeddingsReport, embed_chunks
 from ragline.lifecycle.entries import EntriesReport, apply_entries
 from ragline.lifecycle.index_report import IndexReport
-from ragline.lifecycle.moved_sources import refuse_moved_source
+from ragline.lifecycle.refused_source_moves import refuse_moved_source
 from ragline.lifecycle.run_context import RunContext
 from ragline.lifecycle.search_index import publish_index
 from ragline.sources.files.settings import FilesSettings

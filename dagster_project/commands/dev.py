@@ -79,8 +79,8 @@ def _run(
     *,
     is_verbose: bool,
 ) -> None:
+    from dagster_project.dev_status_lines import PipelineWatch
     from dagster_project.instance import prepare_instance
-    from dagster_project.pipeline_watch import PipelineWatch
     from dagster_project.processes import HOST, ProcessGroup
 
     code, *others = _list_programs(configuration, ui_port, api_port)

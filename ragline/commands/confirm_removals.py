@@ -22,7 +22,7 @@ def confirm_removals_command(configuration: Configuration, source: str, *, as_js
 
     Removals are held when a listing lacks too many documents at once (max_removal_ratio).
     """
-    from ragline.lifecycle.removals import confirm_removals
+    from ragline.lifecycle.requested_removals import confirm_removals
     from ragline.storage.database import open_database
 
     with open_database(configuration) as database:

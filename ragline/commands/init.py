@@ -53,7 +53,7 @@ def init(folder: Path, *, template: str | None, force: bool, as_json: bool) -> N
 
 
 def _init_folder(folder: Path, *, force: bool, as_json: bool) -> None:
-    from ragline.configuration.proposal import propose_configuration
+    from ragline.configuration.first_configuration import propose_configuration
 
     path = folder.absolute() / "ragline.yaml"
     if not folder.is_dir():

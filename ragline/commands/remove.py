@@ -26,7 +26,7 @@ def remove(configuration: Configuration, source: str, *, yes: bool, as_json: boo
         if as_json:
             raise click.UsageError("--json cannot ask for confirmation; give --yes too")
         click.confirm(f"delete all documents of {source}?", abort=True)
-    from ragline.lifecycle.removals import remove_source
+    from ragline.lifecycle.requested_removals import remove_source
     from ragline.storage.database import open_database
 
     with open_database(configuration) as database:

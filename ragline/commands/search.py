@@ -63,7 +63,7 @@ def search(
 ) -> None:
     """Search COLLECTION for QUERY and print the hits with their receipts."""
     from ragline.model_cache import ModelCache
-    from ragline.search.queries import refuse_empty
+    from ragline.search.empty_queries import refuse_empty
     from ragline.search.searcher import Searcher
     from ragline.storage.database import open_database
 

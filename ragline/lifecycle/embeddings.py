@@ -15,8 +15,8 @@ from ragline.lifecycle.claims import work_until_done
 from ragline.lifecycle.generations import Generation, count_chunks
 from ragline.lifecycle.open_generations import run_for_each
 from ragline.lifecycle.run_context import RunContext
+from ragline.lifecycle.source_stage import Stage, open_stage
 from ragline.lifecycle.source_syncs import record_counts
-from ragline.lifecycle.stages import Stage, open_stage
 from ragline.storage.database import copy_rows
 from ragline.storage.statements import load_statement
 

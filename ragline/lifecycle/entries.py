@@ -10,15 +10,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from time import perf_counter
 
-from ragline.lifecycle.build_pauses import count_build_left
+from ragline.lifecycle.build_interruptions import count_build_left
 from ragline.lifecycle.embeddings import embed_for_live
 from ragline.lifecycle.entry_writer import EntryWriter
 from ragline.lifecycle.generations import Generation
 from ragline.lifecycle.ledger import count_states, finish_documents
 from ragline.lifecycle.open_generations import run_for_each
 from ragline.lifecycle.run_context import RunContext
+from ragline.lifecycle.source_stage import Stage, open_stage
 from ragline.lifecycle.source_syncs import record_completion, record_counts
-from ragline.lifecycle.stages import Stage, open_stage
 from ragline.storage.statements import load_statement
 
 # The fields of a report that `RunContext.live_counts` may contain.

@@ -17,7 +17,7 @@ from ragline.errors import BrokenDocumentError, MissingEmbeddingError
 from ragline.lifecycle.claims import ClaimCursor, work_until_done
 from ragline.lifecycle.generations import Generation, lock_generation
 from ragline.lifecycle.ledger import record_indexing_failure
-from ragline.lifecycle.stages import Stage
+from ragline.lifecycle.source_stage import Stage
 from ragline.storage.database_errors import describe_reason, is_unstorable
 from ragline.storage.generation_tables import load_generation_statement
 from ragline.storage.statements import load_statement

@@ -2,7 +2,7 @@
 
 A removal needs proof: only a listing that was read to its end removes documents, and implausibly
 many removals are held until a person confirms them. `document_worker` reads listed documents.
-`entries` and `removals` delete removed documents from the index.
+`entries` and `requested_removals` delete removed documents from the index.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Retention: data that nothing refers to any more is deleted permanently after a set time.
 
 The section `retention` of the configuration sets how long each kind of data is kept. Removals that
-a person asks for are in `removals`.
+a person asks for are in `requested_removals`.
 """
 
 from __future__ import annotations

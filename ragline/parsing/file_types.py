@@ -20,7 +20,7 @@ from ragline.errors import (
     UnsupportedFormatError,
 )
 from ragline.parsing.formats import FORMATS
-from ragline.parsing.placeholders import describe_placeholder
+from ragline.parsing.placeholder_files import describe_placeholder
 from ragline.parsing.text_encoding import decode_text, looks_like_text
 
 HEAD_BYTES = 4096

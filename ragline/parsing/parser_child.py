@@ -30,8 +30,8 @@ from ragline.errors import (
     ParserTimeoutError,
     ParserUnavailableError,
 )
-from ragline.parsing.parse_messages import READY, decode_result
 from ragline.parsing.parsed_document import ParsedDocument
+from ragline.parsing.parser_protocol import READY, decode_result
 
 PROCESS_MODULE = "ragline.parsing.parser_process"
 START_LIMIT_S = 120.0

@@ -12,9 +12,9 @@ import sys
 from multiprocessing.connection import Connection
 
 from ragline.errors import DocumentError, ParserMemoryError
-from ragline.parsing.parse_messages import READY, encode_result
+from ragline.parsing.parser_protocol import READY, encode_result
 from ragline.parsing.process_limits import die_with_parent, leave_network, limit_memory
-from ragline.parsing.readers.registry import ReaderRegistry
+from ragline.parsing.readers.dispatch import ReaderDispatch
 
 
 def main() -> None:
@@ -26,14 +26,14 @@ def main() -> None:
     # A program that a reader starts must not keep the pipe open.
     os.set_inheritable(options["pipe"], False)
 
-    registry = ReaderRegistry(options["readers"])
+    registry = ReaderDispatch(options["readers"])
     registry.import_common_readers()
     limit_memory(options["memory_limit_bytes"])
     connection.send_bytes(READY)
     _serve(connection, registry)
 
 
-def _serve(connection: Connection, registry: ReaderRegistry) -> None:
+def _serve(connection: Connection, registry: ReaderDispatch) -> None:
     while True:
         try:
             name = connection.recv_bytes().decode()
@@ -43,7 +43,7 @@ def _serve(connection: Connection, registry: ReaderRegistry) -> None:
         connection.send_bytes(_answer(registry, content, name))
 
 
-def _answer(registry: ReaderRegistry, content: bytes, name: str) -> bytes:
+def _answer(registry: ReaderDispatch, content: bytes, name: str) -> bytes:
     try:
         return encode_result(registry.parse_document(content, name))
     except DocumentError as error:

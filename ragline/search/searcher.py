@@ -21,11 +21,11 @@ from ragline.model_cache import ModelCache
 from ragline.rerankers.reranker import Reranker
 from ragline.search.candidates import DEFAULT_TIMEOUT_MS, Retrieval, Vector, retrieve_candidates
 from ragline.search.deadline import Deadline
+from ragline.search.empty_queries import refuse_empty
 from ragline.search.entries import Entry, choose_hits, select_entries
 from ragline.search.hits import HitDetails, make_hits, read_hit_details
 from ragline.search.live_generation import LiveGeneration, read_live_generation
 from ragline.search.messages import Plan, SearchAnswer, SearchRequest, StageTimes
-from ragline.search.queries import refuse_empty
 from ragline.search.rerank_stage import rerank_entries, resolve_reranker
 from ragline.search.retrieval_plan import make_condition, plan_retrieval
 from ragline.storage.database import Database

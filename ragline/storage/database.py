@@ -23,6 +23,7 @@ from sqlalchemy import URL, Connection, Engine, NullPool, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, ProgrammingError
 
 from ragline.errors import ConfigurationError, DatabaseUnavailableError, MissingExtensionError
+from ragline.storage.connection_watchdog import Watchdog
 from ragline.storage.database_errors import (
     describe_reason,
     named_causes,
@@ -32,7 +33,6 @@ from ragline.storage.database_errors import (
 from ragline.storage.embedded_postgres import embedded_postgres
 from ragline.storage.schema_head import is_at_head
 from ragline.storage.statements import load_statement
-from ragline.storage.watchdog import Watchdog
 
 SCHEMAS = ("ragline", "dagster")
 MIN_POSTGRES = (15,)

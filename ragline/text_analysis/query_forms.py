@@ -1,4 +1,4 @@
-"""The words of a query: their forms, and whether a text contains them."""
+"""The forms of the words of a query, and whether a text contains one of them."""
 
 from __future__ import annotations
 

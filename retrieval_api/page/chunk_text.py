@@ -13,8 +13,8 @@ from markupsafe import Markup
 
 from ragline.parsing.formats import MEDIA_TYPES
 from ragline.search.messages import Highlight
+from retrieval_api.page.highlight_markers import TextWriter, insert_markers, remove_markers
 from retrieval_api.page.markdown_text import render_markdown
-from retrieval_api.page.markers import TextWriter, insert_markers, remove_markers
 from retrieval_api.page.plain_text import render_plain_text
 from retrieval_api.page.rendered_blocks import Block
 from retrieval_api.page.restructured_text import render_restructured_text

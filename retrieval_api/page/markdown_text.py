@@ -14,8 +14,8 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from markupsafe import Markup
 
+from retrieval_api.page.highlight_markers import TextWriter, remove_markers
 from retrieval_api.page.links import write_link
-from retrieval_api.page.markers import TextWriter, remove_markers
 from retrieval_api.page.rendered_blocks import Block, write_code, write_picture
 
 MAX_DEPTH = 20

@@ -8,8 +8,8 @@ from itertools import groupby
 
 from markupsafe import Markup
 
+from retrieval_api.page.highlight_markers import TextWriter, remove_markers
 from retrieval_api.page.links import write_link
-from retrieval_api.page.markers import TextWriter, remove_markers
 from retrieval_api.page.rendered_blocks import Block, write_table
 
 # The readers of tables join cells with it: ragline.parsing.table_rows.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from retrieval_api.page.markers import TextWriter
+from retrieval_api.page.highlight_markers import TextWriter
 
 _NAME, _CELL = Markup("<th>{}</th>"), Markup("<td>{}</td>")
 

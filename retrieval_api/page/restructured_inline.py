@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 
 from markupsafe import Markup
 
+from retrieval_api.page.highlight_markers import MARKERS, TextWriter, remove_markers
 from retrieval_api.page.links import write_link
-from retrieval_api.page.markers import MARKERS, TextWriter, remove_markers
 
 Targets = Mapping[str, str]
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from retrieval_api.page.markers import remove_markers
+from retrieval_api.page.highlight_markers import remove_markers
 
 _SIMPLE_BORDER = re.compile(r"\s*={2,}(?:\s+={2,})+\s*$")
 _GAP = re.compile(r"(?<=\S)\s{3,}(?=\S)")

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from markupsafe import Markup
 
-from retrieval_api.page.markers import TextWriter, remove_markers, skip_chars
+from retrieval_api.page.highlight_markers import TextWriter, remove_markers, skip_chars
 from retrieval_api.page.rendered_blocks import Block, write_code, write_picture, write_table
 from retrieval_api.page.restructured_inline import Targets, find_targets, write_inline
 from retrieval_api.page.restructured_tables import (

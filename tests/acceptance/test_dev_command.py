@@ -16,7 +16,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from repetition import choose_count
+from repetition_counts import choose_count
 
 from dagster_project.processes import MAX_ENDS, STOP_SIGNALS, ProcessGroup, Program
 from ragline.errors import ProcessError

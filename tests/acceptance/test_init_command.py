@@ -11,7 +11,7 @@ import yaml
 from ragline_home import Home
 
 from ragline.configuration import load_configuration
-from ragline.configuration.proposal import propose_configuration
+from ragline.configuration.first_configuration import propose_configuration
 from ragline.sources.registry import open_source
 from ragline.storage.database import Database
 

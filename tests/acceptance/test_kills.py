@@ -25,7 +25,7 @@ import psutil
 import psycopg
 import pytest
 from ragline_home import Home, count_made
-from repetition import choose_count
+from repetition_counts import choose_count
 
 from ragline.configuration import load_configuration
 from ragline.lifecycle.ledger import register_source

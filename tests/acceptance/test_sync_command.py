@@ -10,7 +10,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from ragline_home import Home, count_made
-from repetition import choose_count
+from repetition_counts import choose_count
 
 # Each test starts a dozen processes, which takes minutes on a busy machine.
 pytestmark = pytest.mark.timeout(1_200)

@@ -139,9 +139,9 @@ def test_recipe_of_a_reader_adds_a_format(copy: Copy) -> None:
     copy.insert(formats, "_FORMATS", f"    Format({row}),")
     copy.insert(formats, "_PACKAGES", '    "pytest",')
     said = copy.run(
-        "from ragline.parsing.readers.registry import ReaderRegistry\n"
+        "from ragline.parsing.readers.dispatch import ReaderDispatch\n"
         "from ragline.parsing.formats import media_type_of, parser_fingerprint\n"
-        "parsed = ReaderRegistry().parse_document(b'colour=blue', 'shop.ini')\n"
+        "parsed = ReaderDispatch().parse_document(b'colour=blue', 'shop.ini')\n"
         "print(parsed.text, parsed.file_type, media_type_of('ini'), parser_fingerprint())"
     )
     text, _, fingerprint = said.rpartition(" ")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from assets.keys import index_key, source_key
+from assets.asset_keys import index_key, source_key
 from dagster_project.definitions import build_definitions
 from ragline.configuration import load_configuration
 

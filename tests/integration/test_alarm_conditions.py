@@ -45,8 +45,8 @@ from ragline.errors import (
 )
 from ragline.lifecycle.documents import sync_documents
 from ragline.lifecycle.ledger import record_reachable, record_unreachable
-from ragline.lifecycle.moved_sources import refuse_moved_source
-from ragline.lifecycle.removals import confirm_removals
+from ragline.lifecycle.refused_source_moves import refuse_moved_source
+from ragline.lifecycle.requested_removals import confirm_removals
 from ragline.lifecycle.source_lock import SourceLock
 from ragline.lifecycle.source_syncs import record_run_error
 from ragline.lifecycle.sync_proof import prove_source

@@ -15,14 +15,14 @@ from typing import Any, Literal
 import pytest
 import yaml
 from lifecycle_doubles import HashEmbedder, HashRunContext, sync
-from live_worlds import start_world
+from local_sources import start_world
 from pydantic import BaseModel
-from repetition import IS_SOAK
+from repetition_counts import IS_SOAK
 from sqlalchemy import text
 
 from ragline.configuration import CollectionSettings, load_configuration
 from ragline.errors import ConfigurationError, RaglineError, SourceUnavailableError
-from ragline.lifecycle.removals import confirm_removals, remove_source
+from ragline.lifecycle.requested_removals import confirm_removals, remove_source
 from ragline.parsing.parser_pool import ParserPool
 from ragline.sources.registry import KINDS
 from ragline.sources.settings import SourceSettings

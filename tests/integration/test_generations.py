@@ -18,7 +18,7 @@ from ragline.lifecycle import chunks
 from ragline.lifecycle.chunks import build_chunks
 from ragline.lifecycle.documents import sync_documents
 from ragline.lifecycle.generation_states import GENERATION_TRANSITIONS, list_generation_pairs
-from ragline.lifecycle.removals import remove_source
+from ragline.lifecycle.requested_removals import remove_source
 from ragline.lifecycle.search_index import MAX_COUNT_AGE, publish_index
 from ragline.parsing.parsed_document import ParsedDocument
 from ragline.storage.database import Database

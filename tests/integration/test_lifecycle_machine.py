@@ -30,7 +30,7 @@ from lifecycle_doubles import (
     make_run_context,
     sync,
 )
-from repetition import choose_count
+from repetition_counts import choose_count
 from sqlalchemy import text
 
 from ragline.chunking import chunk_document

@@ -33,18 +33,18 @@ from ragline.errors import (
     UnsupportedFormatError,
 )
 from ragline.lifecycle.ledger import choose_failure_state
-from ragline.parsing.parse_messages import decode_result
 from ragline.parsing.parsed_document import ParsedDocument
 from ragline.parsing.parser_child import ParserChild, ParserLimits
 from ragline.parsing.parser_pool import ParserPool
+from ragline.parsing.parser_protocol import decode_result
 from ragline.sources.protocol import FetchedDocument
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 BROKEN = Path(__file__).parents[1] / "data" / "broken"
 HOSTILE = {
-    ".forever": "hostile_readers:read_forever",
-    ".greedy": "hostile_readers:read_greedily",
-    ".dead": "hostile_readers:read_and_die",
+    ".forever": "misbehaving_readers:read_forever",
+    ".greedy": "misbehaving_readers:read_greedily",
+    ".dead": "misbehaving_readers:read_and_die",
 }
 GOOD = FetchedDocument("good.md", b"# Good\n\nA healthy document.\n", "good.md")
 

@@ -20,7 +20,7 @@ from sqlalchemy import make_url, text
 
 from ragline.configuration import RetentionSettings
 from ragline.errors import DocumentUnreadableError, UnknownSourceError
-from ragline.lifecycle.removals import confirm_removals, remove_source
+from ragline.lifecycle.requested_removals import confirm_removals, remove_source
 from ragline.lifecycle.retention import delete_expired
 from ragline.lifecycle.sync_proof import prove_source
 from ragline.status import SourceStatus, read_documents, read_status

@@ -32,10 +32,10 @@ from dagster._core.definitions.schedule_definition import ScheduleExecutionData
 from dagster._core.definitions.sensor_definition import SensorExecutionData
 from sqlalchemy import text
 
+from assets.asset_keys import source_key
 from assets.documents import PLAUSIBLE, REACHABLE
 from assets.entry_checks import VISIBLE, full_proof_key
 from assets.factory import build_assets
-from assets.keys import source_key
 from dagster_project.definitions import build_definitions
 from dagster_project.instance import open_instance
 from dagster_project.jobs import PROOF_JOB, RETENTION_JOB, list_keys

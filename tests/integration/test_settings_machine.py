@@ -32,12 +32,12 @@ from lifecycle_doubles import (
     make_run_context,
     sync,
 )
-from repetition import choose_count
+from repetition_counts import choose_count
 from sqlalchemy import text
 
 from ragline.embedder.space import EmbeddingSpace
 from ragline.errors import ConfigurationError
-from ragline.lifecycle import build_pauses, embeddings
+from ragline.lifecycle import build_interruptions, embeddings
 from ragline.lifecycle.index_report import IndexReport
 from ragline.storage.database import Database
 
@@ -323,8 +323,8 @@ def test_no_sequence_of_settings_blocks_a_removal_or_a_change(
     record_property: Callable[[str, object], None],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(build_pauses, "MIN_BUILD_S", 0.0)
-    monkeypatch.setattr(build_pauses, "LOCAL_CHECK_INTERVAL_S", 0.0)
+    monkeypatch.setattr(build_interruptions, "MIN_BUILD_S", 0.0)
+    monkeypatch.setattr(build_interruptions, "LOCAL_CHECK_INTERVAL_S", 0.0)
     monkeypatch.setattr(embeddings, "FIRST_BUILD_TEXTS", 1)
     monkeypatch.setattr(embeddings, "BUILD_BATCH_S", 0.0)
     monkeypatch.setattr(embeddings, "MIN_BUILD_TEXTS", 1)

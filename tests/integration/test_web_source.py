@@ -17,7 +17,7 @@ from ragline.errors import (
     EmptyDocumentError,
     SourceUnavailableError,
 )
-from ragline.parsing.readers.registry import ReaderRegistry
+from ragline.parsing.readers.dispatch import ReaderDispatch
 from ragline.sources.protocol import FailedFetch, FetchedDocument, SourceContext
 from ragline.sources.state import SourceState
 from ragline.sources.web.rate_limit import Clock
@@ -670,7 +670,7 @@ class TestDocuments:
         (fetched,) = fetch_all(open_web()).values()
         assert isinstance(fetched, FetchedDocument)
         assert fetched.metadata == {"url": f"{host.url}/", "language": "de-DE"}
-        parsed = ReaderRegistry().parse_document(fetched.content, fetched.name)
+        parsed = ReaderDispatch().parse_document(fetched.content, fetched.name)
         assert parsed.title == "Tea guide"
         blocks = [
             (element.category, element.heading_path[-1:], parsed.text[element.start : element.end])

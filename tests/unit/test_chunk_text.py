@@ -13,7 +13,7 @@ from markupsafe import Markup
 from ragline.parsing.formats import MEDIA_TYPES
 from ragline.search.messages import Highlight
 from retrieval_api.page.chunk_text import render_text
-from retrieval_api.page.markers import MARKERS
+from retrieval_api.page.highlight_markers import MARKERS
 
 MARKDOWN, RESTRUCTURED, PLAIN = MEDIA_TYPES["md"], MEDIA_TYPES["rst"], MEDIA_TYPES["txt"]
 TYPES = (MARKDOWN, RESTRUCTURED, PLAIN, MEDIA_TYPES["xlsx"], None)

@@ -10,7 +10,7 @@ import pytest
 
 from dagster_project import child_logs
 from dagster_project.child_logs import ChildLog, is_error_line
-from dagster_project.pipeline_watch import describe_sync
+from dagster_project.dev_status_lines import describe_sync
 from ragline.lifecycle.finished_syncs import FinishedSync
 
 NOTHING = FinishedSync(

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from ragline.parsing.front_matter import MAX_CHARS, find_front_matter, read_metadata
-from ragline.parsing.readers.registry import ReaderRegistry
+from ragline.parsing.readers.dispatch import ReaderDispatch
 
 BODY = "# Tea\n\nTea is drunk warm.\n"
 YAML = """---
@@ -37,7 +37,7 @@ name = "Ann"
 
 
 def read(text: str, name: str = "tea.md"):
-    return ReaderRegistry().parse_document(text.encode(), name)
+    return ReaderDispatch().parse_document(text.encode(), name)
 
 
 @pytest.mark.parametrize("mark", ["", "\ufeff"])

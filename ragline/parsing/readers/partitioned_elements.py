@@ -12,8 +12,8 @@ from typing import Any
 from lxml import html
 
 from ragline.parsing.document_text import ComposedText
-from ragline.parsing.offline_tagger import install_offline_tagger
 from ragline.parsing.parsed_document import Category
+from ragline.parsing.spacy_replacement import install_offline_tagger
 
 install_offline_tagger()
 

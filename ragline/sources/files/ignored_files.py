@@ -1,7 +1,8 @@
 """Files that are not documents: tools create them next to documents for their own use.
 
 They are lock files, backups, unfinished downloads and system files, recognised by name. A setting
-changes the names. `ragline.parsing.placeholders` recognises files that only point to a document.
+changes the names. `ragline.parsing.placeholder_files` recognises files that only point to a
+document.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ import json
 from collections.abc import Sequence
 from typing import Any, BinaryIO
 
-from ragline.parsing.placeholders import describe_placeholder
+from ragline.parsing.placeholder_files import describe_placeholder
 
 HEAD_BYTES = 64 * 1024
 # Lines that are parsed when the first one is not JSON.

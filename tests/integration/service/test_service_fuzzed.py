@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx2
 import schemathesis
-from repetition import IS_SOAK, choose_count
+from repetition_counts import IS_SOAK, choose_count
 from running_service import RunningService
 from schemathesis import Case
 from schemathesis.config import SchemathesisConfig

@@ -19,7 +19,7 @@ from uuid import uuid4
 
 import httpx2
 import pytest
-from repetition import choose_count
+from repetition_counts import choose_count
 from running_service import run_service, wait_until
 from sqlalchemy import Engine, event, text
 

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import httpx2
 import pytest
-from repetition import choose_count
+from repetition_counts import choose_count
 from running_service import RunningService
 
 from retrieval_api.problems import MEDIA_TYPE

@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx2
 import psutil
 import pytest
-from repetition import choose_count
+from repetition_counts import choose_count
 from running_service import RunningService, run_service, wait_until
 from sqlalchemy import make_url
 

@@ -13,7 +13,7 @@ from typing import Any
 import httpx2
 import pytest
 from lxml import html
-from repetition import choose_count
+from repetition_counts import choose_count
 from running_service import RunningService, run_service, wait_until
 from sqlalchemy import text
 

@@ -14,10 +14,10 @@ from uuid import UUID
 
 import httpx2
 import pytest
-from repetition import choose_count
+from repetition_counts import choose_count
 from running_service import RunningService
 
-from ragline.search.queries import has_content
+from ragline.search.empty_queries import has_content
 from ragline.search.searcher import Searcher
 from retrieval_api.problems import MEDIA_TYPE
 

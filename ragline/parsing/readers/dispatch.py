@@ -35,7 +35,7 @@ _SYSTEM_ERRORS = frozenset(
 )
 
 
-class ReaderRegistry:
+class ReaderDispatch:
     """The readers of this process. `custom_readers` maps a suffix to another `module:function`."""
 
     def __init__(self, custom_readers: Mapping[str, str] | None = None) -> None:

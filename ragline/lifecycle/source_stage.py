@@ -1,11 +1,11 @@
-"""Functions that all stages of a sync use: opening a source, and showing progress."""
+"""One stage of a sync for one source: opening the source, and showing progress."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from ragline.lifecycle.build_pauses import make_pause_check
+from ragline.lifecycle.build_interruptions import make_pause_check
 from ragline.lifecycle.generations import Generation
 from ragline.lifecycle.ledger import register_source
 from ragline.lifecycle.open_generations import OpenGenerations, open_generations

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ragline.errors import InvalidSearchError
-from ragline.search.queries import refuse_empty
+from ragline.search.empty_queries import refuse_empty
 
 
 @pytest.mark.parametrize("query", ["", " ", "\t\n\u2003", "?!", "...", "---", "«»"])

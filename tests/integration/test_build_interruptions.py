@@ -24,7 +24,7 @@ from sqlalchemy import text
 from dagster_project.sync_runs import run_sync
 from ragline.configuration import Configuration
 from ragline.embedder.space import EmbeddingSpace
-from ragline.lifecycle import build_pauses, embeddings
+from ragline.lifecycle import build_interruptions, embeddings
 from ragline.lifecycle.pending_work import read_pending_work
 from ragline.lifecycle.source_syncs import read_sync_reports
 from ragline.progress import SilentProgress
@@ -108,8 +108,8 @@ class Site:
 
 @pytest.fixture
 def site(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
-    monkeypatch.setattr(build_pauses, "MIN_BUILD_S", 0.1)
-    monkeypatch.setattr(build_pauses, "LOCAL_CHECK_INTERVAL_S", 0.05)
+    monkeypatch.setattr(build_interruptions, "MIN_BUILD_S", 0.1)
+    monkeypatch.setattr(build_interruptions, "LOCAL_CHECK_INTERVAL_S", 0.05)
     monkeypatch.setattr(embeddings, "FIRST_BUILD_TEXTS", 4)
     monkeypatch.setattr(embeddings, "BUILD_BATCH_S", 0.2)
     monkeypatch.setattr(embeddings, "MIN_BUILD_TEXTS", 1)
@@ -194,7 +194,7 @@ def test_change_does_not_embed_the_requests_of_a_build_with_the_same_model(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ):
     """A model has one queue, and a build may leave hours of work in it."""
-    monkeypatch.setattr(build_pauses, "MIN_BUILD_S", 0.0)
+    monkeypatch.setattr(build_interruptions, "MIN_BUILD_S", 0.0)
     settings = {"chunking": {"max_tokens": 16, "overlap_tokens": 0}, "language": "german"}
     for name in list(site.tree.documents):
         site.tree.write(name, " ".join(f"{name} says word {word}" for word in range(10)))
@@ -247,8 +247,8 @@ def test_sync_of_the_command_line_ends_with_the_build(
         (notes / f"{number}.md").write_text(text_of, "utf-8")
     configuration = configure(CONFIGURATION)
     assert run_sync(configuration, database, ["note-files"], SilentProgress()).ok
-    monkeypatch.setattr(build_pauses, "MIN_BUILD_S", 0.0)
-    monkeypatch.setattr(build_pauses, "_has_changed", lambda *_: True)
+    monkeypatch.setattr(build_interruptions, "MIN_BUILD_S", 0.0)
+    monkeypatch.setattr(build_interruptions, "_has_changed", lambda *_: True)
     monkeypatch.setattr(embeddings, "FIRST_BUILD_TEXTS", 4)
     configuration = configure(CONFIGURATION.replace("200", "64"))
     outcome = run_sync(configuration, database, ["note-files"], SilentProgress())

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from ragline.storage.watchdog import Watchdog
+from ragline.storage.connection_watchdog import Watchdog
 
 
 def test_silent_connection_is_shut_down_after_its_limit() -> None:

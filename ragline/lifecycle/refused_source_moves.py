@@ -17,8 +17,8 @@ from ragline.lifecycle.chunks import build_chunks
 from ragline.lifecycle.documents import sync_documents
 from ragline.lifecycle.entries import serve_live
 from ragline.lifecycle.run_context import Refusal, RunContext
+from ragline.lifecycle.source_stage import open_stage
 from ragline.lifecycle.source_syncs import record_run_error
-from ragline.lifecycle.stages import open_stage
 from ragline.sources.settings import SourceSettings
 from ragline.storage.database import Database
 from ragline.storage.statements import load_statement
