@@ -1,5 +1,5 @@
 """Dagster assets and asset checks: one module for each asset.
 
-An asset calls functions of `ragline` and returns their counts as metadata. When assets run is
-decided in `dagster_project`.
+An asset calls functions of `ragline` and returns their counts as metadata. `dagster_project`
+decides when assets run.
 """

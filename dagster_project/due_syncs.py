@@ -1,4 +1,4 @@
-"""When a sync of a source is due: the cursor of its sensor, and the decision.
+"""Decides when a sync of a source is due, from the stored cursor of its sensor.
 
 This module creates no Dagster object; the sensors are in `sensors`.
 """

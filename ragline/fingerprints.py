@@ -1,6 +1,6 @@
-"""Hashes of bytes, texts and settings. Derived data refers to its origin by them.
+"""Hashes of bytes, texts and settings. Derived data refers to its origin by such a hash.
 
-What a fingerprint contains is decided by its owner: the parser, the chunker, the embedding space.
+The owner of a fingerprint (parser, chunker, embedding space) decides what it contains.
 """
 
 from __future__ import annotations

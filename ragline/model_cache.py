@@ -4,7 +4,7 @@ A run of the pipeline waits until a model is loaded. The service waits briefly a
 request, so that its threads stay free for other models. Each model has its own lock: a request
 never waits for a model that it does not need.
 
-How a model is loaded is in `ragline.embedder` and `ragline.rerankers`.
+`ragline.embedder` and `ragline.rerankers` load a model.
 """
 
 from __future__ import annotations
@@ -64,11 +64,11 @@ class ModelCache:
         return cast("Embedder", self._get(("embedder", model), wait_s))
 
     def tokenizer(self, model: str, wait_s: float | None = None) -> TokenCounter:
-        """The tokenizer of a model; the model itself is not loaded. Raises as `embedder`."""
+        """The tokenizer of a model, without loading the model. Raises the errors of `embedder`."""
         return cast("TokenCounter", self._get(("tokenizer", model), wait_s))
 
     def reranker(self, setting: str, model: str, wait_s: float | None = None) -> Reranker:
-        """The reranker of a setting, for texts of an embedding model. Raises as `embedder`."""
+        """The reranker of a setting, for texts of a model. Raises the errors of `embedder`."""
         self.embedder(model, wait_s)
         return cast("Reranker", self._get(("reranker", setting, model), wait_s))
 
@@ -160,7 +160,7 @@ class _Load:
             self._ended.set()
 
     def wait(self, wait_s: float | None) -> Any:
-        """The model, when the load has ended. Raises as `ModelCache.embedder`."""
+        """The model, when the load has ended. Raises the errors of `ModelCache.embedder`."""
         if wait_s is None:
             self._ended.wait()
         else:

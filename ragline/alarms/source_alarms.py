@@ -1,6 +1,6 @@
 """The alarms of one source, from facts about it. One cause raises one alarm.
 
-Where a cause explains other symptoms, only the cause is named: a source that cannot be reached
+If a cause explains other symptoms, the alarm names only the cause: a source that cannot be reached
 also has late clocks, for example.
 """
 

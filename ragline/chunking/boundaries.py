@@ -1,4 +1,4 @@
-"""Where a text may be split: after a sentence, a row, a block of code, a word, a character.
+"""Finds where a text may be split: after a sentence, a row, a block, a word, a character.
 
 This module works on characters only. `token_map` counts the tokens of a slice; `pieces` and
 `packing` decide where a text is split.

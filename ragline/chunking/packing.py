@@ -1,4 +1,4 @@
-"""Which pieces share a chunk: the set of splits with the lowest total cost.
+"""Chooses which pieces share a chunk: the set of splits with the lowest total cost.
 
 Each split has the cost of its position (`pieces`); each chunk has the cost of its unused room,
 squared. So chunks are full, similar in length, and end at natural boundaries. All splits are chosen

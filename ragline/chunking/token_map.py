@@ -1,4 +1,4 @@
-"""The number of tokens of any slice of a text, without tokenizing the slice."""
+"""Counts the tokens of any slice of a text without tokenizing the slice."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Writing files of the model cache: a file is written completely or not at all.
 
-Which files are made from a model is in `exported_model` and `tokenizer`.
+`exported_model` and `tokenizer` make the files.
 """
 
 from __future__ import annotations

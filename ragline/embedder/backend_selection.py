@@ -1,4 +1,4 @@
-"""Which backend is used: the fastest one whose vectors agree with those of the model."""
+"""Selects the backend: the fastest one whose vectors agree with those of the model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which texts a model reads in one batch, computed from token counts.
+"""Decides which texts a model reads in one batch, from their token counts.
 
 `encoding` runs the batches; `tokenizer` makes the token ids.
 """

@@ -189,7 +189,7 @@ def find_model_folder(model: str, organisation: str) -> Path:
     `organisation` is added to a name that has no organisation.
 
     Raises:
-        ModelUnavailableError: as `find_model_files`.
+        ModelUnavailableError: for the reasons of `find_model_files`.
     """
     folder = Path(model).expanduser()
     if folder.is_dir():

@@ -1,4 +1,4 @@
-"""The embedding space: what makes vectors comparable."""
+"""The embedding space: vectors are comparable within one space only."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ def count_build_left(run_context: RunContext, source_name: str, source_id: int) 
 
 
 class _PauseCheck:
-    """When to pause the build of one generation for one source in one stage."""
+    """Decides when to pause the build of one generation for one source in one stage."""
 
     def __init__(self, run_context: RunContext, source_name: str, generation_id: int) -> None:
         self._run_context = run_context

@@ -11,7 +11,7 @@ CheckedTable = Literal["documents", "chunks"]
 
 
 def write_rows_query(table: CheckedTable, source: str) -> str:
-    """The query for the rows, as text that begins with `select` and binds no value.
+    """The query for the rows, as text that begins with `select` and has no parameters.
 
     Great Expectations accepts only such a query, so the source's name is part of the text. A name
     has only letters, digits, `-` and `_`.

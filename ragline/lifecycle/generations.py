@@ -181,7 +181,7 @@ def try_drop_generation(database: Database, generation_id: int) -> bool:
 
 
 def raise_if_database_lost(database: Database, error: Exception) -> None:
-    """Check after an error that the database answers, so the error concerns one generation only.
+    """Check after an error that the database answers. The error then concerns one generation.
 
     Raises:
         DatabaseUnavailableError: the database does not answer.

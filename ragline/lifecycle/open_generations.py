@@ -150,7 +150,7 @@ def run_for_each(
 def _open_target(
     run_context: RunContext, collection_name: str, refusal: Refusal | None
 ) -> tuple[Generation | None, Exception | None]:
-    """The generation that the configuration asks for, or why it could not be opened."""
+    """The generation that the configuration asks for, or the error of opening it."""
     if refusal is not None:
         return None, refusal.error
     settings = run_context.configuration.collection(collection_name)

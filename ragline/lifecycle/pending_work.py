@@ -1,6 +1,6 @@
 """The work that waits for the next sync of a source and that its probe does not show.
 
-Whether a sync is due is decided in `dagster_project.due_syncs`.
+`dagster_project.due_syncs` decides whether a sync is due.
 """
 
 from __future__ import annotations

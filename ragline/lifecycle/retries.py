@@ -36,8 +36,8 @@ def retry_documents(
 ) -> list[NamedDocument]:
     """Make failed and unsupported documents due in the next sync, regardless of their delay.
 
-    Without ids, all such documents of the source; without a source, of all sources. Returns the
-    documents.
+    Without ids, this applies to all such documents of the source; without a source, to those of all
+    sources. Returns the documents.
 
     Raises:
         UnsuitableDocumentError: a named document is neither failed nor unsupported; nothing was

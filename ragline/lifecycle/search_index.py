@@ -1,8 +1,7 @@
 """The last stage: publish the generation that the configuration asks for to searches.
 
 A generation is promoted when it contains every readable document of its collection; until then the
-live one stays live. Whether a generation is *good* is judged by the checks that run before this
-stage.
+live one stays live. The checks that run before this stage judge whether a generation is *good*.
 """
 
 from __future__ import annotations

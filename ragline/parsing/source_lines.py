@@ -69,7 +69,7 @@ def find_wiki_heading(line: str) -> tuple[str, int] | None:
 
 
 def find_underlined_heading(lines: Sequence[Line], index: int) -> tuple[int, str, int] | None:
-    """A heading that begins at this line: the index of its title, its style, its line count.
+    """The heading that begins at this line: the index of its title, its style, its line count.
 
     Headings of one level have the same style: the character below the title, twice when it is also
     above the title. None when no heading begins here.

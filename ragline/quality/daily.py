@@ -150,7 +150,7 @@ class _DayMeasurement:
     def begin(
         cls, database: Database, searcher: Searcher, day: date, collection: str
     ) -> _DayMeasurement | None:
-        """The measurement; None when the collection has no live index now."""
+        """Begin the measurement; None when the collection has no live index now."""
         with database.connect() as connection:
             try:
                 live = read_live_generation(connection, collection)

@@ -1,4 +1,4 @@
-"""A collection over time: searches of each day, evaluations, and queries without a hit.
+"""The history of a collection: searches of each day, evaluations, and queries without a hit.
 
 The figures of a whole period are in `figures`.
 """

@@ -1,8 +1,8 @@
 """Rerankers: models that score texts against a query by reading both.
 
 `reranker` says what a reranker does and loads the one that a setting names; each kind has a module
-of its own. Which candidates are scored, and how the scores order the answer, is
-`ragline.search.rerank_stage`.
+of its own. `ragline.search.rerank_stage` decides which candidates are scored and how the scores
+order the answer.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a reranker does, and which one a collection's setting `reranker` names."""
+"""The interface of rerankers, and the choice of the one that the setting `reranker` names."""
 
 from __future__ import annotations
 

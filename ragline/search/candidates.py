@@ -292,7 +292,7 @@ def _make_parameters(
 
 
 def _use_leg_score(candidate: Candidate, mode: Mode) -> Candidate:
-    """In a mode with one leg, the score is the score of that leg, since nothing is fused."""
+    """Use the score of the only leg as the fused score, in a mode with one leg."""
     if mode == "vector" and candidate.vector_score is not None:
         own = candidate.vector_score
         return replace(candidate, score=own, vector_part=own)

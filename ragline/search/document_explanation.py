@@ -45,7 +45,7 @@ def explain_document(
     Raises:
         UnknownDocumentError: the collection has no such document that the caller may see.
         AmbiguousDocumentError: several sources have a document of that id, and `source` is None.
-        As `Searcher.search`, except GenerationTooOldError.
+        The errors of `Searcher.search`, except GenerationTooOldError.
     """
     retrieval = searcher.prepare(request)
     with searcher.read(retrieval, request.tenant) as connection:

@@ -1,4 +1,4 @@
-"""Which limits of a search exclude a document: principals, filter, `max_age`, `min_generation`."""
+"""Finds the limits that exclude a document: principals, filter, `max_age`, `min_generation`."""
 
 from __future__ import annotations
 

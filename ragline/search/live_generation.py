@@ -33,7 +33,7 @@ def read_live_generation(
     tenant: str | None = None,
     configured: Iterable[str] = (),
 ) -> LiveGeneration:
-    """The live generation of a collection, as a tenant may see it; None means every tenant.
+    """The live generation of a collection that the tenant may see; None means every tenant.
 
     `configured` names further collections for the message of UnknownCollectionError: those that
     are configured and were never synced.

@@ -1,7 +1,7 @@
 """Records of searches, and feedback about their hits.
 
-When records are written, and what happens while the database is unavailable, is in
-`retrieval_api.records.recorder`. The statistics of these rows are in `ragline.quality`.
+`retrieval_api.records.recorder` decides when records are written, and what happens while the
+database is unavailable. The statistics of these rows are in `ragline.quality`.
 """
 
 from __future__ import annotations

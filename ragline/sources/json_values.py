@@ -1,4 +1,4 @@
-"""Values of other systems as JSON that Postgres can store, and as bytes to hash."""
+"""Converts values of other systems to JSON that Postgres can store, and to bytes to hash."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ PREPARATION_LOCK = 7_267_001
 
 
 class DatabaseSettings(Protocol):
-    """The part of a configuration that locates the database. Without a URL, it is below `home`."""
+    """The settings that locate the database. Without a URL, it is the embedded one below `home`."""
 
     @property
     def home(self) -> Path: ...

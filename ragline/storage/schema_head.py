@@ -1,4 +1,4 @@
-"""Whether a database has all migrations of this code, without Alembic.
+"""Checks whether a database has all migrations of this code, without Alembic.
 
 The import of Alembic takes 0.4 s, and most commands find no migration to apply. All other cases are
 handled by `migrations`.
@@ -16,7 +16,7 @@ from ragline.storage.statements import load_statement
 
 
 def is_at_head(connection: Connection) -> bool:
-    """Whether the last migration of this code is applied, and no unknown breaking migration."""
+    """Whether the last migration of this code is applied, and no unknown breaking one is."""
     tables = connection.execute(load_statement("storage/select_revision_tables")).one()
     if not tables.exist:
         return False

@@ -23,14 +23,14 @@ class Analysis:
 
 @dataclass(frozen=True, slots=True)
 class TracedText:
-    """Main and added part in one text, with the span in the original of each character."""
+    """Main and added part in one text, and for each character its span in the original text."""
 
     text: str
     starts: list[int]
     ends: list[int]
 
     def find_span(self, start: int, end: int) -> tuple[int, int]:
-        """The span in the original of a span of the analysed text."""
+        """The span in the original text that a span of the analysed text comes from."""
         return self.starts[start], self.ends[end - 1]
 
 

@@ -121,11 +121,11 @@ def label_facet(facet: str) -> str:
 
 
 def label_field(field: str) -> str:
-    """The label of a field. A metadata key is its own label."""
+    """The label of a field. The label of a metadata key is the key."""
     return _NAMES.get(field, field.removeprefix("metadata."))
 
 
 def label_value(field: str, value: object) -> str:
-    """The label of a value. A string is its own label."""
+    """The label of a value. The label of a string is the string."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return format_media_type(text) or text if field == "media_type" else text

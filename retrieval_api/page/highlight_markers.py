@@ -26,7 +26,7 @@ _MARKUP_LINE = re.compile(r"[ \t>]*(?:```|~~~|\.\. )|[^\w]*$")
 def insert_markers(text: str, highlights: Sequence[Highlight] = (), repeated_chars: int = 0) -> str:
     """The text with a marker at both ends of each highlight and at the end of its repeated start.
 
-    Highlights are in order of their start. One that overlaps the previous one is left out.
+    Highlights are in order of their start. A highlight that overlaps the previous one is left out.
     """
     clean = text.translate(_REPLACED)
     markers: dict[int, str] = {}

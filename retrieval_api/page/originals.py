@@ -1,4 +1,4 @@
-"""Where the original of a document is: a link to it, or its path as text."""
+"""Finds the original of a document: a link to it, or its path as text."""
 
 from __future__ import annotations
 

@@ -142,7 +142,7 @@ class GitSource:
         return oldest
 
     def _read_listed_files(self, mirror: GitMirror, broken: str | None) -> dict[str, Blob]:
-        """The files of the commit that was listed last, or of the branch if that commit is lost."""
+        """The files of the last listed commit, or of the branch if that commit is lost."""
         listed = (self._state.read(LISTED) or {}).get("commit")
         tree = None if listed is None else _list_tree_if_present(mirror, listed)
         if tree is None:

@@ -271,7 +271,7 @@ class Crawl:
 
 
 class _Scope:
-    """Which pages the patterns match."""
+    """Decides which pages the patterns match."""
 
     def __init__(self, settings: WebSettings) -> None:
         self._includes_all = settings.include == ALL_PAGES

@@ -1,4 +1,4 @@
-"""The values that a probe compares: sitemaps and start pages, from one request each."""
+"""Reads the values that a probe compares: sitemaps and start pages, with one request each."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ Limit = Callable[[Mapping[str, str]], int]
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """A response. `body` contains at most the limit of bytes; `is_truncated`: it had more."""
+    """A response. `is_truncated`: the body was longer than the limit of bytes."""
 
     url: str
     status: int

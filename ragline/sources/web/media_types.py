@@ -1,4 +1,4 @@
-"""Which responses are documents, by their media type, and how a downloaded file is named.
+"""Decides by the media type which responses are documents, and names downloaded files.
 
 `ragline.parsing` detects the format of a file by its content; this module does not read contents.
 """
