@@ -159,8 +159,8 @@ def draw_all(page: str) -> dict[str, str]:
     """The text of each SVG file, by its name."""
     return {
         "packages.svg": draw_packages(page),
-        "way-of-a-document.svg": draw_route(page, "document", "The way of a document"),
-        "way-of-a-query.svg": draw_route(page, "query", "The way of a query"),
+        "path-of-a-document.svg": draw_route(page, "document", "The path of a document"),
+        "path-of-a-query.svg": draw_route(page, "query", "The path of a query"),
     }
 
 

@@ -25,17 +25,19 @@ class AlarmKind(NamedTuple):
 KINDS = {
     "source_unreachable": AlarmKind("source-unreachable", "a source cannot be listed or probed"),
     "source_not_configured": AlarmKind(
-        "source-not-configured", "a source is served that is no longer in the configuration"
+        "source-not-configured", "a source that is no longer in the configuration is still served"
     ),
     "source_never_synced": AlarmKind(
         "source-never-synced", "a configured source was never listed completely"
     ),
     "source_not_watched": AlarmKind(
-        "change-late", "a source had no listing or probe for twice its limit and for an hour"
+        "change-late",
+        "the last listing or probe is older than one hour and older than twice the limit",
     ),
     "sync_failed": AlarmKind(
         "sync-failed",
-        "a sync failed 3 times in a row, or once by its settings or with a late clock",
+        "a sync failed 3 times in a row; one failure is enough if the configuration caused it or a "
+        "change is late",
     ),
     "change_late": AlarmKind("change-late", "a change waits longer than `visible_within`"),
     "removal_late": AlarmKind("removal-late", "a removal waits longer than `forgotten_within`"),

@@ -1,4 +1,4 @@
-"""Each tested condition raises one alarm, which is shown everywhere and ends without help.
+"""Each tested condition raises one alarm. It is shown everywhere and ends with the condition.
 
 The table is also in docs/alarms.md, and a test compares the two. An alarm is shown in the status,
 in the freshness of the API, and as a Dagster check, computed by the functions of the sensor. The
@@ -514,51 +514,55 @@ OTHER_HASH = "update ragline.documents set content_hash = 'old' where document_i
 
 CONDITIONS = [
     Condition("the folder of a source is gone", "source_unreachable", REACHABLE, *away(folder)),
-    Condition("a file of records is gone", "source_unreachable", REACHABLE, *away(record_file)),
-    Condition("a git remote is gone", "source_unreachable", REACHABLE, *away(git_remote)),
-    Condition("a web host is down", "source_unreachable", REACHABLE, *away(web_host)),
+    Condition("the file of records is gone", "source_unreachable", REACHABLE, *away(record_file)),
+    Condition("the Git remote is gone", "source_unreachable", REACHABLE, *away(git_remote)),
+    Condition("the web host is down", "source_unreachable", REACHABLE, *away(web_host)),
     Condition(
-        "the variable of a secret is unset", "source_unreachable", REACHABLE, *away(sql_variable)
+        "the environment variable of a secret is not set", "source_unreachable", REACHABLE,
+        *away(sql_variable),
     ),
     Condition(
-        "a table of a database is renamed", "source_unreachable", REACHABLE, *away(sql_table)
+        "a database table is renamed", "source_unreachable", REACHABLE, *away(sql_table)
     ),
     Condition(
-        "a listing breaks off", "source_unreachable", REACHABLE, break_off, cure_listing
+        "a listing ends with an error", "source_unreachable", REACHABLE, break_off, cure_listing
     ),
     Condition(
         "a listing names a document twice", "source_unreachable", REACHABLE, repeat_name,
         restore_tree,
     ),
     Condition(
-        "most documents vanish at once", "removals_held", PLAUSIBLE, lose_many,
+        "most documents disappear at once", "removals_held", PLAUSIBLE, lose_many,
         lambda bench: confirm_removals(bench.database, "tree"), ("00.md", "01.md"),
     ),
     Condition(
-        "a whole small source vanishes", "removals_held", PLAUSIBLE, lose_all, restore_all,
-        ("anna.md", "bert.md"),
+        "all documents of a small source disappear", "removals_held", PLAUSIBLE, lose_all,
+        restore_all, ("anna.md", "bert.md"),
     ),
     Condition(
-        "a change is listed, and the sync ends", "change_late", VISIBLE, plant_late_change,
-        Bench.sync, ("anna.md",),
+        "a change is listed, but the sync stops before indexing", "change_late", VISIBLE,
+        plant_late_change, Bench.sync, ("anna.md",),
     ),
     Condition(
-        "a removal is listed, and the sync ends", "removal_late", FORGOTTEN, plant_late_removal,
-        Bench.sync, ("bert.md",),
+        "a removal is listed, but the sync stops before indexing", "removal_late", FORGOTTEN,
+        plant_late_removal, Bench.sync, ("bert.md",),
     ),
-    Condition("the daemon is off", "source_not_watched", SYNCED, plant_unwatched, cure_unwatched),
     Condition(
-        "a first listing never ends", "source_never_synced", SYNCED, plant_never_synced,
+        "the Dagster daemon does not run", "source_not_watched", SYNCED, plant_unwatched,
+        cure_unwatched,
+    ),
+    Condition(
+        "the first listing never ends", "source_never_synced", SYNCED, plant_never_synced,
         cure_unwatched,
     ),
     Condition("syncs fail three times", "sync_failed", SYNCED, fail_three_times, restore_tree),
     Condition("runs are killed three times", "sync_failed", SYNCED, kill_three_times, restore_tree),
     Condition(
-        "a source is given another collection", "sync_failed", SYNCED, move_collection,
-        restore_tree,
+        "the configuration moves a source to another collection", "sync_failed", SYNCED,
+        move_collection, restore_tree,
     ),
     Condition(
-        "a sync fails on a full disk while a change waits", "sync_failed", SYNCED,
+        "a sync fails because a disk is full, while a change waits", "sync_failed", SYNCED,
         fail_while_late, restore_tree, ("anna.md",), second_check=VISIBLE,
     ),
     Condition(
@@ -586,7 +590,7 @@ CONDITIONS = [
         cure_difference, ("bert.md",),
     ),
     Condition(
-        "a vector is zeroed", "proof_differs", FULL_PROOF, plant_difference(ZERO),
+        "a vector is set to zero", "proof_differs", FULL_PROOF, plant_difference(ZERO),
         cure_difference, ("dora.md",),
     ),
     Condition(
@@ -594,7 +598,7 @@ CONDITIONS = [
         plant_difference(OTHER_TEXT), cure_difference, ("cleo.md",),
     ),
     Condition(
-        "the readers of an entry are changed by hand", "proof_differs", FULL_PROOF,
+        "the principals of an entry are changed by hand", "proof_differs", FULL_PROOF,
         plant_difference(OTHER_READERS), cure_difference, ("dora.md",),
     ),
     Condition(
@@ -614,15 +618,15 @@ CONDITIONS = [
         *refuse(embedding_model="./no-such-model"),
     ),
     Condition(
-        "chunks are larger than the model reads", "settings_refused", None,
+        "chunks have more tokens than the model reads", "settings_refused", None,
         *refuse(chunking={"max_tokens": 4_000, "overlap_tokens": 0}),
     ),
     Condition(
-        "the disk is full where a new index is built", "generation_build_failed", None, fill_disk,
-        free_disk,
+        "a disk is full during the build of a new generation", "generation_build_failed", None,
+        fill_disk, free_disk,
     ),
     Condition(
-        "a source is taken out of the configuration", "source_not_configured", None, unconfigure,
+        "a source is deleted from the configuration", "source_not_configured", None, unconfigure,
         configure_again,
     ),
 ]  # fmt: skip
@@ -658,7 +662,7 @@ def test_condition_raises_one_alarm_everywhere_until_it_ends(bench, condition, m
     told = [labels for name, labels, _ in samples if name == "ragline_alarm"]
     assert told == [("tree", alarm.source or "", condition.alarm, alarm.severity)]
     assert [one.text for one in list_alarms(bench.read(), "tree")] == [alarm.text]
-    # It ends without help.
+    # It ends with the condition.
     condition.cure(bench)
     assert bench.list_alarms() == []
     assert bench.read_failed_checks() == []
@@ -730,12 +734,12 @@ ORDINARY = {
     "a changed document grows too large": refused(DocumentTooLargeError("over 100 MB")),
     "a changed document has a format without a reader": refused(UnsupportedFormatError("xyz")),
     "a document of the first listing fails": first_listing,
-    "changes land after the listing": change_after_listing,
+    "documents change after the listing": change_after_listing,
     "a sync fails once": fail_once,
-    "a listing takes longer than the clock": slow_listing,
+    "a listing takes longer than the limit of the clock": slow_listing,
     "a change was late last week": late_once,
-    "syncs were started while one ran": find_run_in_progress,
-    "a process died and held a lock": hold_lock,
+    "syncs were started while another sync ran": find_run_in_progress,
+    "a process died while it held a lock": hold_lock,
 }
 
 
