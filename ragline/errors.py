@@ -12,7 +12,7 @@ from typing import Any
 
 
 class RaglineError(Exception):
-    """The base class of all errors that Ragline raises on purpose. The message is for a person."""
+    """The base class of all errors that Ragline raises on purpose. A person reads the message."""
 
 
 class ConfigurationError(RaglineError):
@@ -30,15 +30,15 @@ class DatabaseUnavailableError(RaglineError):
 
 
 class DiskFullError(RaglineError):
-    """A disk is full. Free space where the message says, then run the command again."""
+    """A disk is full. Free space on the disk that the message names, then try again."""
 
 
 class DatabaseDiskFullError(DiskFullError, DatabaseUnavailableError):
-    """Postgres cannot write: its disk is full. Free space there; searches may still be answered."""
+    """Postgres cannot write because its disk is full. Free space there; searches may still work."""
 
 
 class TooManyConnectionsError(DatabaseUnavailableError):
-    """Postgres has no free connection. End other clients, or raise max_connections."""
+    """Postgres has no free connection. Stop other clients, or increase max_connections."""
 
 
 class DatabaseStartingError(DatabaseUnavailableError):
@@ -50,7 +50,7 @@ class ReadOnlyDatabaseError(DatabaseUnavailableError):
 
 
 class DatabaseTooNewError(RaglineError):
-    """A newer Ragline made the schema. Upgrade this Ragline; nothing was written."""
+    """A newer release of Ragline created the schema. Upgrade Ragline; nothing was written."""
 
 
 class MissingExtensionError(RaglineError):
@@ -70,7 +70,7 @@ class ModelLoadingError(RaglineError):
 
 
 class UnknownSourceError(RaglineError):
-    """No source has this name. The message lists the known sources, or says where to look."""
+    """No source has this name. The message lists the known sources, or says how to list them."""
 
 
 class UnknownCollectionError(RaglineError):
@@ -78,7 +78,7 @@ class UnknownCollectionError(RaglineError):
 
 
 class UnsuitableDocumentError(RaglineError):
-    """The command does not apply to this document. Nothing was changed; see its state."""
+    """The command does not apply to this document. Nothing was changed; check its state."""
 
 
 class InvalidSearchError(RaglineError):
@@ -91,7 +91,7 @@ class InvalidSearchError(RaglineError):
 
 
 class InvalidFilterError(InvalidSearchError):
-    """The filter of a search is malformed. The message names the part and what it may be."""
+    """The filter of a search is malformed. The message names the wrong part."""
 
 
 class GenerationTooOldError(RaglineError):
@@ -119,7 +119,7 @@ class ForbiddenError(RaglineError):
 
 
 class RateLimitError(RaglineError):
-    """The key exceeded its number of requests. Wait as long as Retry-After says."""
+    """The key exceeded its number of requests. Wait for the time in Retry-After."""
 
     def __init__(self, message: str, retry_after_s: float) -> None:
         super().__init__(message)
@@ -151,11 +151,11 @@ class SearchTimeoutError(RaglineError):
 
 
 class GoldenSetError(RaglineError):
-    """A golden set is not in the BEIR layout or judges other documents. Fix what is named."""
+    """A golden set is not in the BEIR layout or names unknown documents. Fix the named part."""
 
 
 class SyncInProgressError(RaglineError):
-    """Another run is syncing this source and continues. Wait for it, then sync again."""
+    """Another run is syncing this source; it was not interrupted. Wait for its end, then retry."""
 
 
 class DocumentError(RaglineError):
@@ -173,18 +173,18 @@ class DocumentError(RaglineError):
 
 
 class BrokenDocumentError(DocumentError):
-    """The content breaks its own format and no reader can read it. Repair or replace it."""
+    """The content is damaged, and no reader can read it. Repair or replace the document."""
 
     # It is still retried: the file may have been read while it was being written.
     is_refusal = True
 
 
 class DocumentUnreadableError(DocumentError):
-    """The source listed the document but did not return its bytes. It is retried."""
+    """The document was listed, but the source does not return its bytes. It is retried."""
 
 
 class DocumentUnavailableError(DocumentUnreadableError):
-    """The source cannot return the document now. It is retried; the old version is served."""
+    """The source has a temporary failure. The document is retried; the old version is served."""
 
     is_own_fault = False
 
@@ -194,7 +194,7 @@ class PermissionsUnavailableError(DocumentError):
 
 
 class EmptyDocumentError(DocumentError):
-    """The document has no text to index. Give images a text layer (OCR), or exclude it."""
+    """The document has no text to index. Add a text layer to images (OCR), or exclude it."""
 
     is_permanent = True
 
@@ -206,7 +206,7 @@ class EncryptedDocumentError(DocumentError):
 
 
 class DocumentTooLargeError(DocumentError):
-    """The document is larger than the limit in the message. Split it, or raise the limit."""
+    """The document is larger than the limit in the message. Split it, or increase the limit."""
 
     is_permanent = True
 
@@ -216,19 +216,19 @@ class UnsupportedFormatError(DocumentError):
 
 
 class ParserTimeoutError(DocumentError):
-    """Reading the document reached its time limit and was stopped. Split the document."""
+    """The parser process reached its time limit and was stopped. Split the document."""
 
 
 class ParserMemoryError(DocumentError):
-    """Reading the document reached its memory limit and was stopped. Split the document."""
+    """The parser process reached its memory limit and was stopped. Split the document."""
 
 
 class ParserCrashedError(DocumentError):
-    """The reader's process died on this document. It is retried; report repeated crashes."""
+    """The parser process crashed on this document. It is retried; report repeated crashes."""
 
 
 class ParserUnavailableError(DocumentError):
-    """The process that reads documents did not start. It is retried; see the reason."""
+    """The parser process did not start. The document is retried; the message has the reason."""
 
     is_own_fault = False
 
@@ -254,7 +254,7 @@ class UnknownRequestError(RaglineError):
 
 
 class UnknownHitError(RaglineError):
-    """The document was not a hit of that search. Name a document from its answer.
+    """The document was not a hit of that search. Name a document from the answer to it.
 
     `field` is the field of the request that named it: `document_id` or `entry_id`.
     """
@@ -265,7 +265,7 @@ class UnknownHitError(RaglineError):
 
 
 class ServiceProblemError(RaglineError):
-    """The service refused a request, failed, or was unreachable. The detail gives the cause."""
+    """The service refused a request, failed or was unreachable. The message gives the cause."""
 
     def __init__(
         self, detail: str, *, status: int | None = None, problem: dict[str, Any] | None = None
@@ -279,7 +279,7 @@ class ServiceProblemError(RaglineError):
 
 
 class ProcessError(RaglineError):
-    """A process of `ragline dev` did not start or ended. Its last lines follow."""
+    """A process of `ragline dev` did not start, or it ended. The message shows its last lines."""
 
 
 class FileNotWrittenError(RaglineError):

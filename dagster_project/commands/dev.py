@@ -38,9 +38,9 @@ UI_VARIABLE = "RAGLINE_DAGSTER_URL"
 def dev(configuration: Configuration, ui_port: int, api_port: int, *, verbose: bool) -> None:
     """Run the Dagster UI, the sensors and the retrieval API until Ctrl-C.
 
-    A program that ends is started again, also the embedded Postgres. The output has one line for
-    each sync with changes and for each alarm; the logs of the programs are in RAGLINE_HOME/logs.
-    Ctrl-C stops every program.
+    If a program ends, it is started again. This includes the embedded Postgres. The output has one
+    line for each sync with changes and for each alarm. The logs of the programs are in
+    RAGLINE_HOME/logs. Ctrl-C stops every program.
     """
     if ui_port == api_port:
         raise click.UsageError(f"--ui-port and --api-port are both {ui_port}; give two ports")

@@ -34,8 +34,8 @@ COUNTS = (
 def sync(configuration: Configuration, sources: tuple[str, ...], *, as_json: bool) -> None:
     """Sync SOURCES, or all sources: update the index.
 
-    A document that cannot be read is reported and does not fail the sync. A source or a stage
-    that fails does; the exit status is then 1.
+    If a document cannot be read, it is reported and the sync continues. If a source or a stage
+    fails, the sync fails with exit status 1.
     """
     names = list(dict.fromkeys(sources)) or [source.name for source in configuration.sources]
     for name in names:

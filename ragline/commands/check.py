@@ -39,10 +39,10 @@ UNCHECKED = (
 )
 @json_option
 def check(config_path: Path | None, *, as_json: bool) -> None:
-    """Check the configuration and what it names: models, languages, paths, golden sets.
+    """Check the configuration, with its models, languages, paths and golden sets.
 
-    Each fault is one line with file, line number and what is allowed. The exit status is 0 when
-    the configuration can be used, also with warnings, and 2 otherwise.
+    Each configuration error is one line with file, line number and the allowed values. The exit
+    status is 0 if the configuration can be used, also with warnings. Otherwise it is 2.
     """
     is_database_asked = False
     try:

@@ -28,7 +28,8 @@ def keys() -> None:
     "--collection",
     "collections",
     multiple=True,
-    help="Collection that the key may use; repeat for several. Default: all of the tenant.",
+    help="Collection that the key may use; repeat the option for several. Default: all collections "
+    "of the tenant.",
 )
 @click.option(
     "--scope",
@@ -37,19 +38,19 @@ def keys() -> None:
     type=click.Choice(SCOPES),
     default=("search", "feedback"),
     show_default=True,
-    help="What the key may do; repeat for several.",
+    help="Permission of the key; repeat the option for several.",
 )
 @click.option(
     "--principal",
     "principals",
     multiple=True,
-    help="Principal that the key may act as; repeat for several. * lets each request name "
-    "its own principals.",
+    help="Principal that a search with the key may use; repeat the option for several. With *, "
+    "each request names its principals.",
 )
 @click.option(
     "--requests-per-minute",
     type=click.IntRange(min=1),
-    help="Most requests in a minute. Default: no limit.",
+    help="Maximum number of requests in a minute. Default: no limit.",
 )
 @click.option("--expires-in", help="Lifetime of the key, such as 90d. Default: it does not expire.")
 @json_option
@@ -68,7 +69,7 @@ def create_command(
 ) -> None:
     """Create a key called NAME and print it.
 
-    The key is printed only now, because the database stores a hash of it.
+    The key cannot be printed later, because the database stores only its hash.
     """
     from ragline.sources.settings import read_duration
     from ragline.storage.database import open_database

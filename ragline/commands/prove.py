@@ -21,10 +21,11 @@ if TYPE_CHECKING:
 @json_option
 @configured
 def prove(configuration: Configuration, sources: tuple[str, ...], *, as_json: bool) -> None:
-    """Compare SOURCES, or all sources, with ledger and index. Exit status 1 if they differ.
+    """Compare SOURCES, or all sources, with ledger and index.
 
-    Each difference is printed, and the next sync repairs it. Changes of the source since its last
-    sync are printed too and are not faults.
+    Each difference is printed, and the next sync repairs it. A difference is a fault if no change
+    of the source explains it. The exit status is 1 if there is a fault, or if a source cannot be
+    listed.
     """
     names = list(sources) or [source.name for source in configuration.sources]
     for name in names:

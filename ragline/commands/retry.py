@@ -27,7 +27,8 @@ def retry(
 ) -> None:
     """Retry failed documents in the next sync, without waiting for their delay.
 
-    These are DOCUMENT_IDS of SOURCE, or all failed documents of SOURCE, or of all sources.
+    Without DOCUMENT_IDS, all failed documents of SOURCE are retried. Without SOURCE, those of all
+    sources are retried.
     """
     from ragline.commands.sources import check_source
     from ragline.lifecycle.retries import retry_documents

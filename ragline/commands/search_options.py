@@ -66,14 +66,14 @@ top_k_option = click.option(
     default=10,
     show_default=True,
     type=click.IntRange(1, 1000),
-    help="Most hits to return.",
+    help="Maximum number of hits.",
 )
 mode_option = click.option(
     "--mode",
     default="hybrid",
     show_default=True,
     type=click.Choice(MODES),
-    help="Legs of the search: both, or one only.",
+    help="Legs of the search: both legs, or only one leg.",
 )
 rerank_option = click.option(
     "--rerank", is_flag=True, help="Rerank the first candidates with the collection's reranker."
@@ -82,6 +82,6 @@ principal_option = click.option(
     "--principal",
     "principals",
     multiple=True,
-    help="Principal of the caller; repeat for several. Documents with principals are found by "
-    "these principals only.",
+    help="Principal of the caller; repeat the option for several. The search finds a document with "
+    "principals only if one of them is named here.",
 )

@@ -57,15 +57,15 @@ class ChunkingSettings(_Settings):
         default=200,
         ge=16,
         le=8192,
-        description="Most tokens in a chunk, its headings included, counted by the tokenizer of "
-        "the embedding model. It may not be more than the model reads; the default is lowered to "
-        "that limit.",
+        description="Maximum number of tokens in a chunk with its headings, counted by the "
+        "tokenizer of the embedding model. It may not exceed the limit of the model. If the limit "
+        "is less than 200, it replaces the default.",
     )
     overlap_tokens: int = Field(
         default=20,
         ge=0,
-        description="Tokens that a chunk repeats from the end of the chunk before it; at most "
-        "half of `max_tokens`.",
+        description="Number of tokens that a chunk repeats from the end of the previous chunk; at "
+        "most half of `max_tokens`.",
     )
 
     @model_validator(mode="after")
@@ -86,20 +86,21 @@ class SearchSettings(_Settings):
         description="Share of the vector leg in the fused score; the keyword leg has the rest.",
     )
     candidates: int = Field(
-        default=100, ge=1, le=1000, description="Most candidates that each leg returns."
+        default=100, ge=1, le=1000, description="Maximum number of candidates from each leg."
     )
     feedback_weight: Share = Field(
         default=0.0,
-        description="Weight of the mean vector of the first hits in a second search of the vector "
-        "leg; 0 turns the second search off.",
+        description="Weight of the feedback pass: how far the query's vector is moved towards the "
+        "mean vector of the first hits. 0 turns the feedback pass off.",
     )
     keyword_bound: int = Field(
         default=20_000,
         ge=1,
-        description="Most entries with the rarest words of a query that the keyword leg scores.",
+        description="Limit of the keyword leg. It starts with the rarest words of the query. It "
+        "uses further words while together they occur in at most this number of entries.",
     )
     rerank_candidates: int = Field(
-        default=20, ge=1, le=200, description="How many of the first candidates are reranked."
+        default=20, ge=1, le=200, description="Number of first candidates that are reranked."
     )
     rerank_weight: Share = Field(
         default=0.5, description="Share of the reranker in the score of a reranked candidate."
@@ -123,7 +124,8 @@ class CollectionSettings(_Settings):
     embedding_model: str = Field(
         default="sentence-transformers/all-MiniLM-L6-v2",
         description="Name or folder of a sentence-transformers model. The default needs no "
-        "network. A change builds a new generation while the old one answers searches.",
+        "network. A change builds a new generation. Meanwhile the live generation answers "
+        "searches.",
     )
     chunking: ChunkingSettings = Field(
         default=ChunkingSettings(),
@@ -137,32 +139,33 @@ class CollectionSettings(_Settings):
     )
     reranker: str = Field(
         default="late-interaction",
-        description="`late-interaction`, which uses the embedding model, or the name or folder of "
-        "a cross-encoder.",
+        description="`late-interaction`, which uses the embedding model, or a cross-encoder: the "
+        "name or the folder of its model.",
     )
     golden: Path | None = Field(
         default=None,
-        description="Folder of a golden set in the BEIR layout. Its document ids are those that "
-        "`ragline documents` prints.",
+        description="Folder of a golden set in the BEIR layout. It must use the document ids "
+        "that `ragline documents` prints.",
     )
     thresholds: dict[str, Share] = Field(
         default_factory=dict,
-        description="Lowest scores that pass the evaluation, by measure: `ndcg@10`, `recall@10`, "
-        "`recall@100`, `mrr@10`.",
+        description="Minimum score of each measure for a passed evaluation. Measures: `ndcg@10`, "
+        "`recall@10`, `recall@100`, `mrr@10`.",
     )
     hnsw_from_entries: int = Field(
         default=20_000,
         ge=0,
-        description="Number of entries from which the vector index is built; with fewer entries "
-        "the vector leg compares all of them.",
+        description="The vector index is built when the generation has at least this number of "
+        "entries. With fewer entries, the vector leg compares all entries.",
     )
     search: SearchSettings = Field(
         default=SearchSettings(), description="How the collection is searched."
     )
     query_text: QueryText = Field(
         default="full",
-        description="What is recorded of the text of a query: `full`; `hashed`, which only shows "
-        "that two queries are equal; or `none`. Topics and drift need the text.",
+        description="What the record of a search contains: the text of the query (`full`), a hash "
+        "that only shows whether two queries are equal (`hashed`), or neither (`none`). The "
+        "figures `unanswered_topics` and `drift` need the text.",
     )
 
     @field_validator("golden")
@@ -197,16 +200,17 @@ class RetentionSettings(_Settings):
     removed_documents: Age = Field(
         default=timedelta(days=30),
         description="How long the record of a removed document is stored after its removal, and "
-        "the saved state of a source after the source left the file.",
+        "the saved state of a source after the source was deleted from the configuration.",
     )
     parses: Age = Field(
         default=timedelta(days=7),
-        description="How long text and chunks are stored after the last document stopped using "
-        "them.",
+        description="How long text and chunks are stored after the time when no document used them "
+        "any more.",
     )
     embeddings: Age = Field(
         default=timedelta(days=30),
-        description="How long an embedding is stored after the last chunk with its text went.",
+        description="How long an embedding is stored after the last chunk with this text was "
+        "deleted.",
     )
     requests: Age = Field(
         default=timedelta(days=90),
@@ -215,8 +219,8 @@ class RetentionSettings(_Settings):
     )
     audit: Age = Field(
         default=timedelta(days=365),
-        description="How long the audit log is stored: who asked what, without the text of "
-        "queries.",
+        description="How long the audit log is stored: time, key, path and status of each request, "
+        "without the text of queries.",
     )
     history: Age = Field(
         default=timedelta(days=90),

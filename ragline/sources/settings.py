@@ -88,13 +88,13 @@ class Rule(BaseModel):
     )
     metadata: Metadata = Field(
         default_factory=dict,
-        description="Metadata that the matching documents have, merged key by key with what they "
-        "have already.",
+        description="Metadata of the matching documents. It is merged with the other metadata of "
+        "a document; this value applies if a key occurs twice.",
     )
     principals: Principals | None = Field(
         default=None,
-        description="Principals that may find the matching documents; they replace what the "
-        "documents have already.",
+        description="Principals that may find the matching documents. They replace all other "
+        "principals of a document.",
     )
 
     @cached_property
@@ -118,7 +118,7 @@ class SourceSettings(BaseModel):
     )
     collection: str = Field(
         pattern=NAME_PATTERN,
-        description="Collection that the documents are searched in. A source that was synced "
+        description="Collection that the documents belong to. After the first sync, the source "
         "cannot move to another collection.",
     )
     kind: str = Field(
@@ -143,27 +143,27 @@ class SourceSettings(BaseModel):
     max_document_bytes: int = Field(
         default=100 * 1024**2,
         gt=0,
-        description="Largest document that is read; a larger one is quarantined.",
+        description="Maximum size of a document. A larger document is quarantined.",
     )
     metadata: Metadata = Field(
         default_factory=dict,
-        description="Metadata that each document of the source has. It is in hits and exports and "
-        "is never embedded.",
+        description="Metadata of each document of the source. Hits and exports contain it. It is "
+        "never embedded.",
     )
     principals: Principals | None = Field(
         default=None,
-        description="Principals that may find the documents. Without this setting all callers "
-        "may; an empty list permits no caller.",
+        description="Principals that may find the documents. Without this setting, all callers may "
+        "find them. With an empty list, no caller may find them.",
     )
     rules: tuple[Rule, ...] = Field(
         default=(),
-        description="Metadata and principals for the documents whose id matches a pattern, "
-        "applied in this order.",
+        description="Metadata and principals for the documents whose id matches a pattern. The "
+        "rules apply in the order of the file.",
     )
     credentials: dict[str, VariableName] = Field(
         default_factory=dict,
-        description="Secrets of the source, each as the name of the environment variable that has "
-        "the secret.",
+        description="Secrets of the source. Each value is the name of the environment variable "
+        "that contains the secret.",
     )
 
     @property

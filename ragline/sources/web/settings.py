@@ -49,18 +49,18 @@ class WebSettings(SourceSettings):
     max_pages: int = Field(
         default=10_000,
         gt=0,
-        description="Most pages of the site. A site with more pages is an error.",
+        description="Maximum number of pages of the site. If it has more pages, the listing fails.",
     )
     requests_per_second: float = Field(
         default=2.0,
         gt=0,
         le=1000,
-        description="Most requests in a second. A slower `Crawl-delay` in robots.txt takes "
-        "precedence.",
+        description="Maximum number of requests in a second. A slower `Crawl-delay` in robots.txt "
+        "takes precedence.",
     )
     timeout: Duration = Field(
         default=timedelta(seconds=30),
-        description="Longest wait for the server. A body may take ten times as long.",
+        description="Maximum time to wait for the server. A body may take ten times as long.",
     )
     attempts: int = Field(
         default=4,
