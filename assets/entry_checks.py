@@ -90,7 +90,7 @@ def build_full_proof_check(settings: SourceSettings) -> AssetChecksDefinition:
 
 
 def judge_proof(check_name: str, proof: SyncProof) -> AssetCheckResult:
-    """The result of a sync proof as a check."""
+    """Convert the result of a sync proof to the result of a check."""
     shown = [(found.document_id, found.what) for found in proof.faults[:MAX_SHOWN_DIFFERENCES]]
     # An unreachable source fails its own check. The ledger and the index were compared.
     unproven = (

@@ -268,7 +268,7 @@ def _describe_result(result: AssetCheckResult) -> str:
 
 
 def _to_event(result: AssetCheckResult) -> AssetCheckEvaluation:
-    """A check's result as an event outside a run."""
+    """Convert a check's result to an event that belongs to no run."""
     key = _key_of(result)
     return AssetCheckEvaluation(
         asset_key=key.asset_key,

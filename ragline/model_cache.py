@@ -119,7 +119,7 @@ class ModelCache:
 
 
 def _describe(key: Key) -> str:
-    """What a key names, for messages."""
+    """Describe for messages what a key names."""
     return f"embedding model {key[1]}" if key[0] == "embedder" else f"{key[0]} {key[1]}"
 
 

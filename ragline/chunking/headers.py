@@ -84,7 +84,7 @@ class Headers:
 
 
 def one_line(text: str) -> str:
-    """The text with each run of white space replaced by one space."""
+    """Replace each run of white space by one space."""
     return " ".join(text.split())
 
 

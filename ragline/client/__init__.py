@@ -1,4 +1,4 @@
-"""A Python client of a running service. Needs the extra `clients`.
+"""A Python client of a running service. It needs the extra `clients`.
 
 `langchain` and `llamaindex` are retrievers for those frameworks. The service is `retrieval_api`.
 """

@@ -120,7 +120,7 @@ class ServiceClient:
         return self._request("GET", path, CollectionFreshness)
 
     def collections(self) -> list[Collection]:
-        """All collections, by name."""
+        """List all collections, sorted by name."""
         return self._request("GET", "/v1/collections", _Collections).collections
 
     def close(self) -> None:

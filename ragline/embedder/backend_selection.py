@@ -35,8 +35,8 @@ MIN_COSINE = 0.9999
 def select_backend(name: str, files: ModelFiles, tokenizer: ModelTokenizer, cache: Path) -> Backend:
     """The named backend; for `auto`, the fastest one of this machine.
 
-    With a GPU: PyTorch. Without: OpenVINO in bfloat16 if the processor supports it, else in
-    float32. For a model that cannot be exported: PyTorch on the CPU.
+    With a GPU, this is PyTorch. Without a GPU, it is OpenVINO, in bfloat16 if the processor
+    supports it, else in float32. For a model that cannot be exported, it is PyTorch on the CPU.
 
     Raises:
         ModelUnavailableError: the named backend cannot run here, or its vectors differ from those

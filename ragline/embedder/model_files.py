@@ -65,7 +65,7 @@ class ModelFiles:
 
     @cached_property
     def transformer_config(self) -> dict[str, Any]:
-        """The architecture, from `config.json`."""
+        """The settings of the architecture in `config.json`."""
         return dict(_read_json(self.transformer_folder / "config.json", {}))
 
     @cached_property

@@ -1,6 +1,6 @@
 """The backend for CPUs: OpenVINO, in bfloat16 if the processor supports it, else in float32.
 
-Needs an `ExportedModel`. Does not import torch.
+It needs an `ExportedModel` and does not import torch.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The tokenizer of an embedding model: token counts, offsets and token ids.
 
-Needs only the package `tokenizers`. `ragline.chunking` splits texts by token counts.
+This module needs only the package `tokenizers`. `ragline.chunking` splits texts by token counts.
 """
 
 from __future__ import annotations

@@ -85,7 +85,7 @@ class InvariantResult:
 
 
 def count_index_parts(generation: Generation, *, in_full: bool = False) -> int:
-    """In how many parts a generation is checked; 1 for one that is not live."""
+    """The number of parts in which a generation is checked; 1 for one that is not live."""
     if in_full or generation.state != "live":
         return 1
     return -(-generation.entry_count // MAX_PART_ENTRIES) or 1

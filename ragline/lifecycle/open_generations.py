@@ -58,7 +58,7 @@ class OpenGenerations:
 
     @property
     def reported(self) -> Generation:
-        """The generation that a report is about: the target, else the live one."""
+        """The generation that reports describe: the target, else the live one."""
         chosen = self.target or self.live
         assert chosen is not None
         return chosen

@@ -47,7 +47,7 @@ class PendingWork:
 
     @property
     def is_empty(self) -> bool:
-        """Whether no work waits."""
+        """Whether there is no work for a sync."""
         return not (
             self.due_retries
             or self.pending_documents

@@ -49,7 +49,7 @@ def retry_documents(
 def release_documents(
     database: Database, source: str, document_ids: Sequence[str] = ()
 ) -> list[NamedDocument]:
-    """Let the next sync read quarantined documents again. Without ids: all of the source.
+    """Let the next sync read quarantined documents again. Without ids: all those of the source.
 
     Raises:
         UnsuitableDocumentError: a named document is not quarantined; nothing was changed.

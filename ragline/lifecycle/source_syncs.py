@@ -83,7 +83,7 @@ def record_run_error(
 
 
 def read_sync_reports(database: Database, run_id: str) -> dict[str, SourceSync]:
-    """What a run did, by source, in order of name."""
+    """The reports of a run by source, sorted by the name of the source."""
     with database.connect() as connection:
         rows = connection.execute(
             load_statement("lifecycle/select_source_syncs"), {"run_id": run_id}

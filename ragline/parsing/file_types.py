@@ -1,4 +1,4 @@
-"""Detection of the format of a file, from its content and its name.
+"""Detects the format of a file from its content and its name.
 
 The content decides where it can: the members of a container are listed, and a page of HTML is HTML
 under any name. Between text formats that look alike the suffix decides.

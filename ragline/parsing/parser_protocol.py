@@ -19,7 +19,7 @@ MAX_MESSAGE_CHARS = 500
 
 
 def encode_result(result: ParsedDocument | DocumentError) -> bytes:
-    """A parse or an error as bytes."""
+    """Encode a parse or an error as bytes."""
     if isinstance(result, DocumentError):
         message = clean_text(" ".join(str(result).split())[:MAX_MESSAGE_CHARS])
         body: dict[str, Any] = {"error": type(result).__name__, "message": message}

@@ -34,7 +34,7 @@ def die_with_parent(parent_pid: int | None = None) -> None:
 
 
 def limit_memory(limit_bytes: int) -> None:
-    """Let private memory grow until this process uses `limit_bytes`; then allocation fails.
+    """Limit the growth of private memory: allocation fails when this process uses `limit_bytes`.
 
     The limit counts from the current size, so imports are not counted twice. Shared and reserved
     memory does not count: programs that reserve much memory could not start otherwise.

@@ -43,10 +43,10 @@ class Topic:
 def group_topics(unanswered: Sequence[Unanswered], vectors: Floats) -> tuple[Topic, ...]:
     """The topics of queries, largest first, at most 20.
 
-    `vectors` has (n, dim) unit rows in the order of the queries. Leader clustering: a query joins
-    the topic with the nearest mean if the cosine is at least MIN_COSINE, else it starts a new
-    topic. Then each query is assigned to the topic with the nearest mean. Equal input gives equal
-    topics.
+    `vectors` has (n, dim) unit rows in the order of the queries. The method is leader clustering: a
+    query joins the topic with the nearest mean if the cosine is at least MIN_COSINE, else it starts
+    a new topic. Then each query is assigned to the topic with the nearest mean. Equal input gives
+    equal topics.
     """
     if not unanswered:
         return ()

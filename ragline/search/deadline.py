@@ -16,7 +16,7 @@ GRACE_S = 1.0
 
 
 class Deadline:
-    """The time at which a search must end. For one thread."""
+    """The time at which a search must end. Use it in one thread only."""
 
     def __init__(self, limit_ms: int) -> None:
         self.limit_ms = limit_ms

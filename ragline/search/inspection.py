@@ -42,7 +42,7 @@ Principals = Sequence[str] | None
 class Viewer:
     """What a reader may see: documents of these principals, collections of this tenant.
 
-    None in a field means no limit.
+    A field that is None sets no limit.
     """
 
     principals: Principals = ()

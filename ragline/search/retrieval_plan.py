@@ -37,7 +37,7 @@ def plan_retrieval(
     vectors: tuple[Vector | None, ...],
     deadline: Deadline,
 ) -> Retrieval:
-    """How a request is retrieved from a generation."""
+    """Plan how a request is retrieved from a generation."""
     return Retrieval(
         generation=generation,
         settings=settings.search,

@@ -55,7 +55,7 @@ def _read_texts(lines: Iterator[str]) -> Iterator[str]:
 
 
 def _spread(texts: list[str]) -> list[str]:
-    """A few short texts, evenly spread over the list."""
+    """Select a few short texts, evenly spread over the list."""
     short = [one.strip() for one in dict.fromkeys(texts) if len(one) <= MAX_QUESTION_CHARS]
     short = [one for one in short if one]
     step = max(len(short) // MAX_QUESTIONS, 1)

@@ -47,7 +47,7 @@ class SearchEvidence:
         return ids[0] if ids else None
 
     def list_hits(self) -> list[Entry]:
-        """The hits of the search, of all documents."""
+        """The hits of the search, from all documents."""
         return choose_hits(self.entries, self.request)
 
     def find_hit_rank(self) -> int | None:

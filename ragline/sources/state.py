@@ -30,7 +30,7 @@ class SourceState:
         return None if row is None else dict(row.value)
 
     def read_all(self) -> dict[str, dict[str, Any]]:
-        """All values by key."""
+        """Read all values by key."""
         statement = load_statement("sources/select_state_values")
         with self.database.connect() as connection:
             rows = connection.execute(statement, {"source": self.source})

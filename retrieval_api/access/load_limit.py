@@ -34,7 +34,7 @@ EXPENSIVE_PATH = re.compile(
 
 
 class Queue:
-    """The number of requests in progress, and the response rate. For one event loop."""
+    """The number of requests in progress, and the response rate. Use it in one event loop only."""
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
         self.in_progress_count = 0

@@ -1,1 +1,1 @@
-"""The service as tools for agents."""
+"""Offers the service to agents as tools."""

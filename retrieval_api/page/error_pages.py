@@ -1,4 +1,4 @@
-"""Problems as pages: the title, the detail and the status of the API, in HTML."""
+"""Shows problems as pages: the title, the detail and the status of the API, in HTML."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def ask_for_key(request: Request, *, is_wrong: bool = False, wanted: str = "") -
 
 
 def show_problem(request: Request, problem: PageProblem) -> Response:
-    """A problem as a page."""
+    """Show a problem as a page."""
     return render(
         request,
         "problem.html",

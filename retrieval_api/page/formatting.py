@@ -1,4 +1,4 @@
-"""Values as text for the page: durations, counts, timestamps, scores, names and formats."""
+"""Formats values as text for the page: durations, counts, timestamps, scores, names and formats."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Markdown as safe HTML, for documents of any origin.
+"""Renders Markdown as safe HTML, for documents of any origin.
 
 markdown-it finds the structure, and this module writes the elements: HTML in the document is
 removed, images are named and not loaded, and links are limited to http, https and mailto.

@@ -1,4 +1,4 @@
-"""Plain text as HTML: lines, tables of `a | b` rows, and links."""
+"""Renders plain text as HTML: lines, tables of `a | b` rows, and links."""
 
 from __future__ import annotations
 

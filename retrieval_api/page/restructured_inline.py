@@ -1,4 +1,4 @@
-"""Inline markup of reStructuredText, such as roles and links, as HTML.
+"""Renders inline markup of reStructuredText, such as roles and links, as HTML.
 
 Unknown roles and references are shown as text.
 """

@@ -1,4 +1,4 @@
-"""Tables of reStructuredText: the rows of a table that starts at a line of a marked text.
+"""Finds tables of reStructuredText: the rows of a table that starts at a line of a marked text.
 
 A chunk may begin or end inside a table, so a border may be missing.
 """

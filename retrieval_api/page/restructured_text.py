@@ -1,4 +1,4 @@
-"""reStructuredText as safe HTML, for documents of any origin.
+"""Renders reStructuredText as safe HTML, for documents of any origin.
 
 A chunk often starts or ends inside a list or a code block, which docutils reports as an error. So
 this module finds blocks line by line, and shows unknown markup as text. Directives are not

@@ -58,7 +58,7 @@ class SourceView:
 
 
 def build_source_views(sources: Sequence[SourceStatus]) -> list[SourceView]:
-    """The sources, those that are not fresh first."""
+    """The views of the sources. Sources that are not fresh come first."""
     urgent = sorted(sources, key=lambda source: source.is_fresh)
     return [
         SourceView(

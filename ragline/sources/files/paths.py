@@ -59,7 +59,7 @@ class PathPatterns:
         return is_matched and not self._ignored.ignores(path)
 
     def matches(self, path: str) -> bool:
-        """Whether a path matches, hidden names included."""
+        """Whether a path matches, with a check of hidden names."""
         return not any(map(self.is_hidden, path.split("/"))) and self.matches_visible(path)
 
 

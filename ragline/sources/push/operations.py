@@ -43,7 +43,7 @@ class Put:
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """A document to delete."""
+    """The operation that deletes a document."""
 
     document_id: str
 
@@ -80,7 +80,7 @@ def put_text(
     metadata: Mapping[str, Any] | None = None,
     principals: Iterable[str] | None = None,
 ) -> Put:
-    """A put of a document that is text. It is not parsed."""
+    """The operation that puts a text as a document. The text is not parsed."""
     return Put(
         document_id=document_id,
         content=clean_value(text).encode(),
@@ -100,7 +100,7 @@ def put_file(
     metadata: Mapping[str, Any] | None = None,
     principals: Iterable[str] | None = None,
 ) -> Put:
-    """A put of a document that is a file, to be parsed. `name` helps to find the format."""
+    """The operation that puts a file, which will be parsed. `name` helps to find the format."""
     return Put(
         document_id=document_id,
         content=content,
@@ -200,7 +200,7 @@ class _PushTransaction:
         return Outcome(document_id, "unchanged", before.version, content_hash)
 
     def _put(self, put: Put, content_hash: str) -> int | None:
-        """The new version; None when nothing changed."""
+        """Put a document; return its new version, or None when nothing changed."""
         parameters = {
             "source": self.source,
             "tenant": self.tenant,
@@ -217,7 +217,7 @@ class _PushTransaction:
         return self.connection.execute(statement, parameters).scalar()
 
     def _delete(self, document_id: str) -> int | None:
-        """The version of the tombstone; None when there is no document to delete."""
+        """Delete a document; return the version of its tombstone, or None without a document."""
         parameters = {"source": self.source, "document_id": document_id}
         statement = load_statement("sources/delete_pushed_document")
         return self.connection.execute(statement, parameters).scalar()

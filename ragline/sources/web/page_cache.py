@@ -18,7 +18,7 @@ MAX_MEMORY_BYTES = 64 * 1024**2
 
 
 class PageCache:
-    """Documents by id. Each can be read once."""
+    """Caches documents by id. Each document can be read once."""
 
     def __init__(self, folder: Path, memory_bytes: int = MAX_MEMORY_BYTES) -> None:
         self._folder = folder

@@ -20,9 +20,10 @@ ALL_PAGES = ("**/*",)
 class WebSettings(SourceSettings):
     """Pages of one host (scheme, name and port), from its sitemaps or by links.
 
-    With `start` pages, the links of every page are followed. With `sitemaps` only, no links are
-    followed. Patterns have the syntax of `.gitignore` and match the path of the URL without its
-    first slash. They decide which pages are requested; `start` pages are always requested.
+    With `start` pages, the links of every page are followed. With `sitemaps` and no `start`, no
+    links are followed. Patterns have the syntax of `.gitignore` and match the path of the URL
+    without its first slash. They decide which pages are requested; `start` pages are always
+    requested.
     """
 
     kind: Literal["web"]
