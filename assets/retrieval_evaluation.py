@@ -19,13 +19,13 @@ from dagster import (
 from assets.asset_keys import OWNERS, evaluation_key, index_key, to_dagster_name
 from assets.metadata import Metadata, make_table
 from ragline.configuration import CollectionSettings
-from ragline.evaluation import (
+from ragline.evaluation.evaluation import (
     Evaluation,
     evaluate,
     fingerprint_evaluation,
     record_evaluation,
 )
-from ragline.golden_documents import check_golden_set, find_unknown_documents
+from ragline.evaluation.judged_documents import check_golden_set, find_unknown_documents
 from ragline.golden_set import GoldenSet, read_golden_set
 from ragline.lifecycle.run_context import RunContext
 from ragline.search.messages import MODES

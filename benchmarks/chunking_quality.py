@@ -31,7 +31,7 @@ import numpy.typing as npt
 from ragline.chunking import Chunk, chunk_document
 from ragline.embedder import Embedder, ModelTokenizer, load_embedder
 from ragline.embedder.model_files import DEFAULT_MODEL
-from ragline.evaluation import measure_run
+from ragline.evaluation.evaluation import measure_run
 from ragline.golden_set import read_golden_set
 from ragline.parsing.parsed_document import ParsedDocument
 from ragline.parsing.readers.dispatch import ReaderDispatch

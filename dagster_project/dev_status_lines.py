@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 
-from ragline.commands.output import count, format_age
+from ragline.command_line.text_output import count, format_age
 from ragline.configuration import Configuration
 from ragline.errors import RaglineError
 from ragline.lifecycle.finished_syncs import (

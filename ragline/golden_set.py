@@ -1,6 +1,6 @@
 """Golden sets: queries with judgements, in the BEIR layout (`queries.jsonl`, `qrels/<split>.tsv`).
 
-`evaluation` measures a collection on them.
+`ragline.evaluation` measures a collection on them.
 """
 
 from __future__ import annotations

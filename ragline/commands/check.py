@@ -82,7 +82,7 @@ def _find_faults(configuration: Configuration) -> tuple[list[Fault], bool]:
     with _reach_database(configuration) as database:
         if database is None:
             return find_faults(configuration, POSTGRES_LANGUAGES), False
-        from ragline.golden_check import find_golden_faults
+        from ragline.evaluation.golden_check import find_golden_faults
         from ragline.lifecycle.settings_refusal import list_languages
 
         faults = find_faults(configuration, list_languages(database))

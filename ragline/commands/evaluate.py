@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ragline.command_line.search_options import mode_option, rerank_option
+from ragline.command_line.text_output import count
 from ragline.commands import configured, json_option, print_json
-from ragline.commands.output import count
-from ragline.commands.search_options import mode_option, rerank_option
 from ragline.errors import ConfigurationError
 from ragline.search.messages import Mode
 
 if TYPE_CHECKING:
     from ragline.configuration import Configuration
-    from ragline.evaluation import Evaluation
+    from ragline.evaluation.evaluation import Evaluation
 
 SHOWN_MISSES = 20
 SHOWN_RELEVANT = 3
@@ -49,8 +49,8 @@ def evaluate_command(
     from ragline.golden_set import read_golden_set
 
     queries = read_golden_set(golden or _configured_golden(configuration, collection), split)
-    from ragline.evaluation import evaluate
-    from ragline.golden_documents import check_golden_set, find_unknown_documents
+    from ragline.evaluation.evaluation import evaluate
+    from ragline.evaluation.judged_documents import check_golden_set, find_unknown_documents
     from ragline.progress import TerminalProgress
     from ragline.search.searcher import Searcher
     from ragline.storage.database import open_database

@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.markup import escape
 
-from ragline.commands import configured, json_option, print_json
-from ragline.commands.output import open_console
-from ragline.commands.search_options import (
+from ragline.command_line.search_options import (
     SearchCommand,
     filter_option,
     mode_option,
@@ -17,6 +15,8 @@ from ragline.commands.search_options import (
     rerank_option,
     top_k_option,
 )
+from ragline.command_line.text_output import open_console
+from ragline.commands import configured, json_option, print_json
 from ragline.search.messages import Mode, SearchRequest
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ragline.command_line.text_output import count
 from ragline.commands import configured, json_option, print_json
-from ragline.commands.output import count
 
 if TYPE_CHECKING:
     from ragline.configuration import Configuration
@@ -24,7 +24,7 @@ def quarantine() -> None:
 @configured
 def list_command(configuration: Configuration, source: str | None, *, as_json: bool) -> None:
     """List the quarantined documents of SOURCE, or of all sources, with the reason."""
-    from ragline.commands.sources import check_source
+    from ragline.command_line.source_names import check_source
     from ragline.lifecycle.retries import list_quarantined
     from ragline.storage.database import open_database
 
@@ -60,7 +60,7 @@ def release_command(
     """Release DOCUMENT_IDS of SOURCE: the next sync reads them again."""
     if bool(document_ids) == is_all:
         raise click.UsageError("name the documents to release, or give --all and no names")
-    from ragline.commands.sources import check_source
+    from ragline.command_line.source_names import check_source
     from ragline.lifecycle.retries import release_documents
     from ragline.storage.database import open_database
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ragline.command_line.text_output import count
 from ragline.commands import configured, json_option, print_json
-from ragline.commands.output import count
 
 if TYPE_CHECKING:
     from ragline.configuration import Configuration
@@ -30,7 +30,7 @@ def retry(
     Without DOCUMENT_IDS, all failed documents of SOURCE are retried. Without SOURCE, those of all
     sources are retried.
     """
-    from ragline.commands.sources import check_source
+    from ragline.command_line.source_names import check_source
     from ragline.lifecycle.retries import retry_documents
     from ragline.storage.database import open_database
 

@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.markup import escape
 
-from ragline.commands import configured, json_option, print_json
-from ragline.commands.output import count, open_console, print_headline, print_indented
-from ragline.commands.search_options import (
+from ragline.command_line.search_options import (
     SearchCommand,
     filter_option,
     mode_option,
@@ -19,6 +17,8 @@ from ragline.commands.search_options import (
     rerank_option,
     top_k_option,
 )
+from ragline.command_line.text_output import count, open_console, print_headline, print_indented
+from ragline.commands import configured, json_option, print_json
 from ragline.errors import ModelUnavailableError
 from ragline.search.messages import (
     Hit,

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 import click
 from rich.markup import escape
 
-from ragline.commands import configured, json_option, print_json
-from ragline.commands.output import (
+from ragline.command_line.text_output import (
     count,
     format_age,
     list_counts,
@@ -16,6 +15,7 @@ from ragline.commands.output import (
     print_fields,
     print_indented,
 )
+from ragline.commands import configured, json_option, print_json
 from ragline.lifecycle.states import STATES
 
 if TYPE_CHECKING:

@@ -187,9 +187,11 @@ class _Comparison:
         """The differences of listing and ledger, and the hashes of the documents without one."""
         with self._run_context.database.begin() as connection:
             load_listed(connection, listed, source, self._parameters["source_id"])
-            rows = connection.execute(load_statement("checks/compare_listing"), self._parameters)
+            rows = connection.execute(
+                load_statement("sync_proof/compare_listing"), self._parameters
+            )
             found = [Difference(**row, is_fault=False) for row in rows.mappings()]
-            known = connection.execute(load_statement("checks/select_hashes"), self._parameters)
+            known = connection.execute(load_statement("sync_proof/select_hashes"), self._parameters)
             hashes = known.mappings().all()
         return found, hashes
 
@@ -206,7 +208,7 @@ class _Comparison:
         named = {found.document_id for found in (*self._of_index, *self._of_source)}
         with self._run_context.database.connect() as connection:
             rows = connection.execute(
-                load_statement("checks/select_unrepaired_faults"), self._parameters
+                load_statement("sync_proof/select_unrepaired_faults"), self._parameters
             )
             self._of_index += [
                 Difference(**row) for row in rows.mappings() if row["document_id"] not in named
@@ -237,7 +239,7 @@ class _Comparison:
         if self._has_locked:
             return True
         is_free = connection.execute(
-            load_statement("checks/try_source_lock"), {"source": self._source_name}
+            load_statement("sync_proof/try_source_lock"), {"source": self._source_name}
         ).scalar_one()
         return bool(
             is_free
@@ -257,7 +259,7 @@ class _Comparison:
     def _read_findings(self, connection: Connection) -> dict[tuple[str, str], bool]:
         """The differences of the last proof, with whether each is a fault if it still exists."""
         row = connection.execute(
-            load_statement("checks/select_last_findings"), self._parameters
+            load_statement("sync_proof/select_last_findings"), self._parameters
         ).first()
         if row is None:
             return {}
@@ -268,7 +270,7 @@ class _Comparison:
 
     def _read_activity(self, connection: Connection) -> Row[tuple[object, ...]]:
         return connection.execute(
-            load_statement("checks/select_sync_activity"), self._parameters
+            load_statement("sync_proof/select_sync_activity"), self._parameters
         ).one()
 
     def _repair(self, connection: Connection) -> None:
@@ -278,12 +280,12 @@ class _Comparison:
         self._reopen(connection, unread, is_reread=True)
         self._delete_orphans(connection)
         # The source's probe has not changed, so this makes the sensor start a sync.
-        connection.execute(load_statement("checks/clear_listed_probe"), self._parameters)
+        connection.execute(load_statement("sync_proof/clear_listed_probe"), self._parameters)
 
     def _reopen(self, connection: Connection, keys: set[int], *, is_reread: bool) -> None:
         if keys:
             connection.execute(
-                load_statement("checks/reopen_documents"),
+                load_statement("sync_proof/reopen_documents"),
                 {"document_keys": sorted(keys), "is_reread": is_reread},
             )
 
@@ -292,7 +294,7 @@ class _Comparison:
             return
         collection = self._run_context.configuration.source(self._source_name).collection
         for generation in list_generations(connection, collection):
-            statement = load_generation_statement("checks/delete_orphans", generation.id)
+            statement = load_generation_statement("sync_proof/delete_orphans", generation.id)
             connection.execute(statement, {"document_keys": sorted(self._outdated)})
 
     def _compare_bytes(
@@ -349,7 +351,7 @@ def _count(run_context: RunContext, collection: str, source_id: int) -> tuple[in
         generations = list_generations(connection, collection)
         generations.sort(key=lambda generation: generation.state == "live")
         row = connection.execute(
-            load_statement("checks/count_source_entries"),
+            load_statement("sync_proof/count_source_entries"),
             {"source_id": source_id, "generation_id": generations[-1].id if generations else 0},
         ).one()
     return row.documents, row.entries
@@ -379,4 +381,4 @@ def _store_proof(run_context: RunContext, source_id: int, proof: SyncProof) -> N
         "seconds": proof.seconds,
     }
     with run_context.database.begin() as connection:
-        connection.execute(load_statement("checks/insert_proof"), parameters)
+        connection.execute(load_statement("sync_proof/insert_proof"), parameters)

@@ -22,6 +22,7 @@ SHORT = {
     "*/commands/*.py": "a command",
     "ragline/*/settings.py": "each kind of source has its settings in this module",
     "ragline/access/*.py": "keys, tenants and audit events are three concepts",
+    "ragline/command_line/source_names.py": "three commands check the name of a source",
     "ragline/client/hit_metadata.py": "the retrievers of both frameworks use it",
     "ragline/durations.py": "the lowest layer: alarms and the page use it",
     "ragline/embedder/backend.py": "the protocol of all backends",

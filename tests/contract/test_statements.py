@@ -79,7 +79,7 @@ def test_placeholders_are_those_that_the_loader_sees(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_statement_is_used(name: str) -> None:
-    # Some names are composed: f"checks/select_{table}".
+    # Some names are composed: f"expectations/select_{table}".
     by_table = re.sub(r"_(chunks|documents)$", "_{table}", name)
     by_invariants = {invariant.statement for invariant in INVARIANTS}
     assert (

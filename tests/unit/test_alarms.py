@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ragline.alarms import KINDS, LateDocument, SourceFacts, find_source_alarms
-from ragline.commands.output import open_console
+from ragline.command_line.text_output import open_console
 from ragline.commands.status import print_alarm
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ragline.errors import GoldenSetError
-from ragline.evaluation import measure_run
+from ragline.evaluation.evaluation import measure_run
 from ragline.golden_set import read_golden_set
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from ragline.configuration import Configuration
 from ragline.configuration.checks import Fault
 from ragline.errors import GoldenSetError
-from ragline.golden_documents import UnknownDocuments, find_unknown_documents
+from ragline.evaluation.judged_documents import UnknownDocuments, find_unknown_documents
 from ragline.golden_set import read_golden_set
 from ragline.storage.database import Database
 from ragline.storage.statements import load_statement

@@ -1,5 +1,5 @@
--- One row: fingerprint, a hash of the rows of checks/select_documents for a source; equal as long
--- as they are.
+-- One row: fingerprint, a hash of the rows of expectations/select_documents for a source; equal
+-- as long as they are.
 select
   md5(coalesce(string_agg(row_text, E'\x1e' order by row_text), '')) as fingerprint
 from (

@@ -1,7 +1,7 @@
 """Evaluation: the retrieval quality of a collection on a golden set.
 
-`golden_set` reads the golden set and `ir_measures` computes the measures. Each query runs through
-`ragline.search`, as the query of a user does.
+`ragline.golden_set` reads the golden set and `ir_measures` computes the measures. Each query
+runs through `ragline.search`, as the query of a user does.
 """
 
 from __future__ import annotations
