@@ -1,4 +1,4 @@
-"""Reading a configuration file: which file, its content, and where Ragline stores its data.
+"""Finds and reads the configuration file, and finds the folder where Ragline stores its data.
 
 `validation` checks the content.
 """

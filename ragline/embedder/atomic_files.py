@@ -1,4 +1,4 @@
-"""Writing files of the model cache: a file is written completely or not at all.
+"""Writes files of the model cache: a file is written completely or not at all.
 
 `exported_model` and `tokenizer` make the files.
 """

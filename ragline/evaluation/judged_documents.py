@@ -1,4 +1,4 @@
-"""Whether a collection has the documents that its golden set judges.
+"""Checks whether a collection has the documents that its golden set judges.
 
 A search cannot find a judged document that the collection lacks. The scores then measure the golden
 set instead of the search.

@@ -1,4 +1,4 @@
-"""Reading documents: fetch the bytes of claimed documents, parse them, and record the outcome.
+"""Reads documents: fetches the bytes of claimed documents, parses them, and records the outcome.
 
 sql/work_left/unread_documents.sql defines which documents must be read. `ledger` records the
 outcome in a document's row.

@@ -1,4 +1,4 @@
-"""Writing entries: replace the entries of outdated documents in one generation.
+"""Writes entries: replaces the entries of outdated documents in one generation.
 
 A transaction replaces the entries of whole documents: a search sees a document as it was or as it
 is, never half of it. sql/work_left/outdated_documents.sql defines which documents are outdated.

@@ -1,4 +1,4 @@
-"""Comparing a listing with the ledger: finds new, changed, restored, missing and held documents.
+"""Compares a listing with the ledger: finds new, changed, restored, missing and held documents.
 
 A removal needs proof: only a listing that was read to its end removes documents, and implausibly
 many removals are held until a person confirms them. `document_worker` reads listed documents.

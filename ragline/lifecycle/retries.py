@@ -1,4 +1,4 @@
-"""Reading documents again on request: retries before their time, and quarantine releases."""
+"""Lets the next sync read documents again: early retries, and releases from quarantine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a collection's settings can be satisfied, checked before a run writes anything.
+"""Checks whether a collection's settings can be satisfied, before a run writes anything.
 
 If not, a collection with a live generation continues to be served from it, because a generation has
 its own settings; a collection without one is refused. The checks of one setting are in

@@ -13,7 +13,7 @@ _WORDS = re.compile(r"[^\W\d_]+")
 def detect_language(text: str) -> str | None:
     """The ISO 639-1 code of a text's language; None when the text is too short or mixed.
 
-    Equal texts give equal codes.
+    The code is equal at each call.
     """
     from langdetect import DetectorFactory, LangDetectException, detect_langs
 

@@ -1,9 +1,10 @@
-"""How often a client repeats a search in other words: a sign that the first answer was not useful.
+"""Measures how often a client repeats a search in other words.
 
-A search counts as reformulated when the same client searches the same collection for a similar but
-different query within a minute. Clients are distinguished by the hash in the record (`client`, with
-the tenant). A service that searches for several users should send the header X-Client-ID; else its
-users count as one client and the figure is an upper bound.
+A repetition is a sign that the first answer was not useful. A search counts as reformulated when
+the same client searches the same collection for a similar but different query within a minute.
+Clients are distinguished by the hash in the record (`client`, with the tenant). A service that
+searches for several users should send the header X-Client-ID; else its users count as one client
+and the figure is an upper bound.
 """
 
 from __future__ import annotations

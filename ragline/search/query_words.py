@@ -1,4 +1,4 @@
-"""Whether a document contains a word of a query: the word itself, only parts of it, or nothing.
+"""Finds what a document contains of a query's word: the word itself, only parts of it, or nothing.
 
 A document contains a word if it contains one of its equal forms: ERR-4021 is in `err 4021`, Müller
 in `Mueller`. The keyword leg also matches parts of an identifier; such a match is reported as a

@@ -1,4 +1,4 @@
-"""Tracing and counting of requests: the span, the trace id and the metrics of each request."""
+"""Traces and counts requests: the span, the trace id and the metrics of each request."""
 
 from __future__ import annotations
 

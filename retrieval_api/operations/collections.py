@@ -1,4 +1,4 @@
-"""Describing collections, their sources and their freshness for a caller."""
+"""Describes collections, their sources and their freshness for a caller."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recording feedback for a caller. The search's own record may be written a little later."""
+"""Records feedback for a caller. The search's own record may be written a little later."""
 
 from __future__ import annotations
 

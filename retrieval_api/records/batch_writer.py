@@ -1,4 +1,4 @@
-"""Writing rows after the response: a bounded buffer, and one thread that writes its rows.
+"""Writes rows after the response: a bounded buffer, and one thread that writes its rows.
 
 The subclasses in `recorder` and `audit` define what is written.
 """

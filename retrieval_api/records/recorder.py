@@ -1,4 +1,4 @@
-"""Recording each search, in batches and after its response, with the origin of its request.
+"""Records each search, in batches and after its response, with the origin of its request.
 
 `ragline.search.recording` defines a record. `ragline.quality` computes figures from records.
 """
