@@ -59,7 +59,7 @@ def explain(
 ) -> None:
     """Explain why DOCUMENT_ID is or is not a hit when COLLECTION is searched for QUERY.
 
-    Give the options of the search that you want explained.
+    Use the same options as in the search.
     """
     from ragline.search.document_explanation import explain_document
     from ragline.search.searcher import Searcher

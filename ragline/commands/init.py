@@ -41,8 +41,8 @@ class WrittenSource:
 def init(folder: Path, *, template: str | None, force: bool, as_json: bool) -> None:
     """Write a first ragline.yaml into FOLDER, by default the current folder.
 
-    Without --template, the file names what is in the folder: documents, a Git repository, files of
-    JSON lines. Nothing is indexed yet.
+    Without --template, the file has a source for each kind of content in the folder: documents, a
+    Git repository, files of JSON lines. This command indexes nothing.
     """
     if template is None:
         _init_folder(folder, force=force, as_json=as_json)

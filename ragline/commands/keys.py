@@ -141,7 +141,7 @@ def list_command(configuration: Configuration, *, as_json: bool) -> None:
 @json_option
 @configured
 def revoke_command(configuration: Configuration, public_id: str, *, as_json: bool) -> None:
-    """Revoke the key with PUBLIC_ID, the twelve characters after `rag_`, at once."""
+    """Revoke the key with PUBLIC_ID at once. This id is the twelve characters after `rag_`."""
     from ragline.storage.database import open_database
 
     with open_database(configuration) as database:

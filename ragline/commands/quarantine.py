@@ -46,7 +46,9 @@ def list_command(configuration: Configuration, source: str | None, *, as_json: b
 @quarantine.command("release")
 @click.argument("source")
 @click.argument("document_ids", nargs=-1)
-@click.option("--all", "is_all", is_flag=True, help="All quarantined documents of the source.")
+@click.option(
+    "--all", "is_all", is_flag=True, help="Release all quarantined documents of the source."
+)
 @json_option
 @configured
 def release_command(

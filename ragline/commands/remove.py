@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def remove(configuration: Configuration, source: str, *, yes: bool, as_json: bool) -> None:
     """Delete SOURCE and all its data from the index and print a receipt.
 
-    Also delete the source from the configuration, or the next sync reads it again.
+    Also delete the source from the configuration. Otherwise the next sync reads it again.
     """
     if not yes:
         if as_json:
