@@ -120,7 +120,7 @@ def retrieve_candidates(
 
 
 def choose_plan(connection: Connection, retrieval: Retrieval) -> FilterPlan:
-    """Choose between index and scan, and how the condition is applied."""
+    """Choose the index or a scan, and how the condition is applied."""
     generation, condition = retrieval.generation, retrieval.condition
     has_index = generation.has_vector_index and not retrieval.exact
     vector: Literal["index", "scan", "off"] = "index" if has_index else "scan"

@@ -157,7 +157,7 @@ class Plan:
     """How the candidates were found.
 
     `vector` says whether the vector leg used the index, scanned all entries, or was not used.
-    `filter` is `none` without a filter; `entries` when few entries satisfy the filter and only
+    `filter` is `none` without a condition; `entries` when few entries satisfy the filter and only
     those were scored; else `condition`, which was tested during the search. `matching` is the
     number of entries that satisfy the filter, if it was counted. `depth` is the maximum number of
     candidates of each leg.
