@@ -42,7 +42,7 @@ from dagster_project.due_syncs import (
     max_sync_age_s,
     probe_interval_s,
 )
-from dagster_project.instance import SOURCE_TAG
+from dagster_project.instance import SOURCE_TAG, end_dead_runs
 from dagster_project.jobs import PROOF_JOB, SOURCES_TAG, sync_job_name
 from dagster_project.step_errors import describe_step_error
 from ragline.alarms import Alarm
@@ -189,10 +189,12 @@ def _build_alarm_sensor(configuration: Configuration) -> SensorDefinition:
         description=(
             "Checks the clocks, syncs, removals and proofs of every source by the same rules as "
             "the status and the API. Logs each alarm once, and reports each check whose result "
-            "changed."
+            "changed. Ends runs whose process was killed, which would block their source."
         ),
     )
     def clocks(context: SensorEvaluationContext) -> SensorResult | SkipReason:
+        for run_id in end_dead_runs(context.instance):
+            context.log.warning("run %s ended with its process; its source is synced again", run_id)
         names = {source.name for source in configuration.sources}
         with open_database(configuration) as database:
             status = read_status(database, configured=names)

@@ -6,12 +6,15 @@ When a sync is due by the numbers alone is tests/unit/test_sensors.py.
 from __future__ import annotations
 
 import shutil
+import socket
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+import psutil
 import pytest
 from dagster import (
     AssetCheckEvaluation,
@@ -19,6 +22,7 @@ from dagster import (
     AssetCheckSeverity,
     AssetKey,
     DagsterInstance,
+    DagsterRunStatus,
     Definitions,
     ExecuteInProcessResult,
     InitResourceContext,
@@ -30,14 +34,16 @@ from dagster import (
 )
 from dagster._core.definitions.schedule_definition import ScheduleExecutionData
 from dagster._core.definitions.sensor_definition import SensorExecutionData
+from dagster._core.test_utils import create_run_for_test
 from sqlalchemy import text
 
 from assets.asset_keys import source_key
 from assets.documents import PLAUSIBLE, REACHABLE
 from assets.entry_checks import VISIBLE, full_proof_key
 from assets.factory import build_assets
+from assets.process_tags import PROCESS_TAG
 from dagster_project.definitions import build_definitions
-from dagster_project.instance import open_instance
+from dagster_project.instance import SOURCE_TAG, open_instance
 from dagster_project.jobs import PROOF_JOB, RETENTION_JOB, list_keys
 from dagster_project.sync_runs import run_sync
 from ragline.configuration import Configuration
@@ -415,6 +421,29 @@ def test_clocks_report_each_change_of_result_once(station: Station):
     station.sync()
     assert events(station.tick("clocks"))[0][:2] == (VISIBLE, True)
     assert events(station.tick("clocks")) == []
+
+
+def test_run_whose_process_was_killed_does_not_block_its_source(station: Station):
+    station.sync()
+    killed = subprocess.Popen(["sleep", "60"])
+    started = psutil.Process(killed.pid).create_time()
+    tags = {SOURCE_TAG: SOURCE, PROCESS_TAG: f"{socket.gethostname()}:{killed.pid}:{started:.0f}"}
+    run = create_run_for_test(
+        station.instance,
+        job_name="sync_note_files",
+        status=DagsterRunStatus.STARTED,
+        tags=tags,
+    )
+    station.tick("clocks")
+    blocked = station.tick().skip_message
+    killed.kill()
+    killed.wait()
+    station.tick("clocks")
+    ended = station.instance.get_run_by_id(run.run_id)
+    assert blocked == "its sync is running or waiting to run"
+    assert ended is not None
+    assert ended.status == DagsterRunStatus.FAILURE
+    assert "its last sync failed; the next attempt is in" in str(station.tick().skip_message)
 
 
 def test_clocks_name_held_removals_once(station: Station):
