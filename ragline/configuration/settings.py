@@ -149,8 +149,8 @@ class CollectionSettings(_Settings):
     )
     thresholds: dict[str, Share] = Field(
         default_factory=dict,
-        description="Minimum score of each measure for a passed evaluation. Measures: `ndcg@10`, "
-        "`recall@10`, `recall@100`, `mrr@10`.",
+        description="Minimum score of each measure for a passed evaluation. Measures: "
+        f"{', '.join(f'`{name}`' for name in MEASURES)}.",
     )
     hnsw_from_entries: int = Field(
         default=20_000,

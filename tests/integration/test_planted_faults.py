@@ -10,7 +10,7 @@ from lifecycle_doubles import HashEmbedder, TreeRunContext, TreeSource, make_run
 from assets.chunk_checks import CHUNK_EXPECTATIONS
 from assets.document_checks import DOCUMENT_EXPECTATIONS
 from assets.expectations import Expectation, ExpectationResult, Suite, evaluate_suite
-from ragline.lifecycle.check_rows import CheckedTable, fingerprint_rows, write_rows_query
+from ragline.lifecycle.expectation_rows import CheckedTable, fingerprint_rows, write_rows_query
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 EXPECTATIONS: dict[CheckedTable, Sequence[Expectation]] = {
