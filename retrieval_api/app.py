@@ -14,13 +14,13 @@ from ragline.configuration import Configuration
 from retrieval_api.access.body_limit import BodyLimit
 from retrieval_api.access.load_limit import LoadLimit
 from retrieval_api.agents.mcp_server import McpEndpoint
-from retrieval_api.dependencies.pushed_bodies import find_push_limit
 from retrieval_api.observation.access_log import AccessLog
 from retrieval_api.observation.tracing import Observation
 from retrieval_api.openapi import DESCRIPTION, TITLE, describe_app
 from retrieval_api.page.routes import mount_page
 from retrieval_api.problem_handlers import FailureBoundary, add_problem_handlers
 from retrieval_api.records.audit import Audit
+from retrieval_api.route_dependencies.pushed_bodies import find_push_limit
 from retrieval_api.routes import (
     collections,
     documents,

@@ -23,8 +23,8 @@ PACKAGES = {
     "dagster_project": (20, 20, 400, 76),
     "assets": (20, 140, 400, 76),
     "retrieval_api": (460, 140, 400, 76),
-    "ragline": (20, 260, 840, 268),
-    "sql": (20, 572, 400, 76),
+    "ragline": (20, 260, 840, 316),
+    "sql": (20, 620, 400, 76),
 }
 ROOMS_PER_ROW = 4
 ROOM = (196, 76)
@@ -113,13 +113,13 @@ def draw_packages(page: str) -> str:
         draw_arrow(220, 96, 220, 138),
         draw_arrow(220, 216, 220, 258),
         draw_arrow(660, 216, 660, 258),
-        draw_arrow(220, 528, 220, 570),
-        draw_box(460, 572, 400, 76, INK, INK),
-        draw_text(476, 599, "Postgres with pgvector", 15, fill=PAPER, font_weight="700"),
-        draw_text(476, 622, "schemas ragline and dagster", fill=WASH),
-        draw_arrow(660, 528, 660, 570),
+        draw_arrow(220, 576, 220, 618),
+        draw_box(460, 620, 400, 76, INK, INK),
+        draw_text(476, 647, "Postgres with pgvector", 15, fill=PAPER, font_weight="700"),
+        draw_text(476, 670, "schemas ragline and dagster", fill=WASH),
+        draw_arrow(660, 576, 660, 618),
     ]
-    return draw_picture("The packages and the direction of their imports", 668, parts)
+    return draw_picture("The packages and the direction of their imports", 716, parts)
 
 
 def draw_route(page: str, header: str, title: str) -> str:

@@ -1,6 +1,6 @@
 """Pushed documents: the requests that put or delete them, and the responses.
 
-`dependencies.pushed_bodies` reads a request's body into one of these messages.
+`route_dependencies.pushed_bodies` reads a request's body into one of these messages.
 """
 
 from __future__ import annotations

@@ -24,8 +24,6 @@ from ragline.sources.push.operations import (
 )
 from ragline.sources.push.settings import PushSettings
 from retrieval_api.access.callers import PushCaller
-from retrieval_api.dependencies.document_ids import DOCUMENT_PATH, DocumentIdInPath
-from retrieval_api.dependencies.pushed_bodies import PushedTo, WholeBody, read_json, read_put
 from retrieval_api.messages import pushed_documents
 from retrieval_api.openapi import describe_body, describe_problems
 from retrieval_api.problems import (
@@ -37,6 +35,8 @@ from retrieval_api.problems import (
     UNKNOWN_DOCUMENT,
     kind_of_status,
 )
+from retrieval_api.route_dependencies.document_ids import DOCUMENT_PATH, DocumentIdInPath
+from retrieval_api.route_dependencies.pushed_bodies import PushedTo, WholeBody, read_json, read_put
 
 router = APIRouter(tags=["documents"])
 

@@ -15,7 +15,6 @@ from ragline.search.inspection import (
     read_document,
 )
 from retrieval_api.access.callers import SearchCaller
-from retrieval_api.dependencies.document_ids import DOCUMENT_PATH, DocumentIdInPath
 from retrieval_api.messages import fields, inspection
 from retrieval_api.openapi import describe_problems
 from retrieval_api.operations.cursors import MAX_CURSOR_CHARS, read_cursor, write_cursor
@@ -28,6 +27,7 @@ from retrieval_api.problems import (
     UNKNOWN_DOCUMENT,
     UNKNOWN_RECEIPT,
 )
+from retrieval_api.route_dependencies.document_ids import DOCUMENT_PATH, DocumentIdInPath
 
 router = APIRouter(tags=["documents"])
 
