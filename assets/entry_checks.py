@@ -38,7 +38,11 @@ MAX_SHOWN_DIFFERENCES = 50
 
 
 def build_proof_checks(settings: SourceSettings) -> AssetChecksDefinition:
-    """The sync proof of each run. The invariants block publishing; the comparison does not."""
+    """The sync proof of each run.
+
+    If an invariant fails, nothing is published. A difference in the comparison does not prevent
+    the publication.
+    """
     key = source_key(settings.name, "entries")
     specs = [
         AssetCheckSpec(f"no_{rule.name}", asset=key, description=rule.description, blocking=True)
@@ -55,7 +59,7 @@ def build_proof_checks(settings: SourceSettings) -> AssetChecksDefinition:
 
     @multi_asset_check(name=f"{to_dagster_name(settings.name)}_proof", specs=[*specs, proof_spec])
     def proof(run_context: ResourceParam[RunContext]) -> Iterator[AssetCheckResult]:
-        # Of a large index each run checks one part; the run id selects it.
+        # If the index is large, a run checks only one part. The run id selects the part.
         part = crc32(run_context.run_id.encode())
         found = prove_source(run_context, settings.name, part_number=part, in_full=False)
         for result in found.invariant_results:

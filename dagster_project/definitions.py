@@ -21,7 +21,7 @@ def build_definitions(
 ) -> dagster.Definitions:
     """The definitions of a configuration; `run_context` replaces the resource.
 
-    All steps of a run share one process, so a run loads a model once, and a small change starts no
+    All steps of a run share one process. So a run loads a model once, and a small change starts no
     further process.
     """
     return dagster.Definitions(

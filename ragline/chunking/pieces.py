@@ -59,10 +59,10 @@ _SPLIT_RULES: dict[Category, _SplitRules] = {
 
 
 class Piece(NamedTuple):
-    """A span that is never split. `split_cost` is the cost of a chunk that begins with it.
+    """A span that is never split. `split_cost` is the cost of starting a new chunk at this piece.
 
     `section` is the heading path of its content, including its own headings. `above` is the
-    heading path of its first character, for the header.
+    heading path at its first character; the header of the chunk uses it.
     """
 
     start: int

@@ -178,7 +178,7 @@ def _guess_fields(path: Path) -> str | None:
 
 
 def _list_files(folder: Path) -> Iterator[PurePosixPath]:
-    """The files on disk in order, without hidden files and folders of programs."""
+    """The files on disk in order, without hidden files and the folders that programs create."""
     patterns = PathPatterns(EVERYTHING, ())
     seen = 0
     for root, folders, names in os.walk(folder):

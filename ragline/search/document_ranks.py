@@ -70,7 +70,10 @@ def rank_document(connection: Connection, retrieval: Retrieval, document_key: in
 
 
 def _admit_document(retrieval: Retrieval, document_key: int) -> Retrieval:
-    """The same search without a limit, which also admits every entry of one document."""
+    """A copy of the search without a limit.
+
+    It also finds every entry of one document, even if the filter excludes it.
+    """
     asked = NO_CONDITION if retrieval.condition is None else retrieval.condition
     sql = (
         f"(({PRINCIPALS_SQL}) and ({asked.sql}) or e.document_key = cast(:explained_key as bigint))"

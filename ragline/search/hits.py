@@ -21,7 +21,7 @@ MAX_SECTION_CHARS = 20_000
 
 @dataclass(frozen=True, slots=True)
 class HitDetails:
-    """What a request asked for in addition to the entries, by the entry's id.
+    """The additional data that a request asked for. The keys are ids of entries.
 
     A row of `contexts` has the texts `before`, `after` and `section`.
     """

@@ -45,7 +45,10 @@ LOCK_NOT_AVAILABLE = "55P03"
 
 @dataclass(frozen=True, slots=True)
 class SchemaRevision:
-    """The last migration of a database and its last breaking one; None before the first."""
+    """The last applied migration, and the last applied one that breaks older releases.
+
+    Each is None if the database has no such migration.
+    """
 
     applied: str | None
     breaking: str | None

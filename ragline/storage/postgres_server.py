@@ -136,7 +136,11 @@ class PostgresServer:
                 time.sleep(0.05)
 
     def stop(self) -> None:
-        """Stop the server. If it does not stop, it keeps running and the next user tries again."""
+        """Stop the server.
+
+        If the server does not stop in time, it keeps running. The next process that uses it tries
+        to stop it again.
+        """
         if self.find_process() is None:
             return
         with self.log.open("ab") as log:

@@ -134,7 +134,7 @@ class PutOperation(DocumentBody):
     document_id: DocumentId
 
     def to_operation(self) -> Put:
-        """The operation of the library."""
+        """The operation as an object of the package `ragline`."""
         return self.to_put(self.document_id)
 
 

@@ -74,7 +74,7 @@ class ServiceMetrics:
         self._stale_hits = _count(registry, "stale_hits", "Returned hits that were stale.")
         self._ages = Histogram(
             "ragline_hit_age_seconds",
-            "Age of each returned hit: time since the source's change, or since indexing.",
+            "Age of each returned hit: time since its change in the source, or since its indexing.",
             ("collection",),
             buckets=AGE_BUCKETS_S,
             registry=registry,

@@ -36,7 +36,11 @@ BUILD_ALARMS = ("generation_build_failed", "settings_refused")
 GAUGES = (
     ("ragline_pipeline_status_readable", "1 while the state of the pipeline is readable.", ()),
     ("ragline_source_clock_limit_seconds", "The limit of the clock.", (*SOURCE_LABELS, "clock")),
-    ("ragline_source_clock_waiting_seconds", "The longest wait now.", (*SOURCE_LABELS, "clock")),
+    (
+        "ragline_source_clock_waiting_seconds",
+        "The longest time that a change waits now.",
+        (*SOURCE_LABELS, "clock"),
+    ),
     (
         "ragline_source_clock_state",
         "1 for the current state of the clock.",

@@ -55,7 +55,9 @@ def _record(caller: Caller, request_id: UUID, body: FeedbackBody) -> GivenFeedba
 
 
 def read_request_id(request_id: str) -> UUID:
-    """The id of a search. A string of any form may be sent; a malformed id is unknown.
+    """The id of a search.
+
+    A caller may send any string. A string that is not a UUID is treated as an unknown id.
 
     Raises:
         UnknownRequestError: the string is not a UUID.

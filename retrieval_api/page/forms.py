@@ -201,7 +201,7 @@ def read_period_days(text: str | None) -> int:
 
 
 async def read_posted_fields(request: Request) -> dict[str, str]:
-    """The fields of a posted form. If a field is repeated, its last value counts.
+    """The fields of a posted form. If a field is repeated, its last value is used.
 
     Starlette would need another package to read it. The limit on the size of a body also applies.
 

@@ -57,7 +57,7 @@ def find_targets(text: str) -> Targets:
 
 
 def write_inline(text: str, targets: Targets, writer: TextWriter) -> Markup:
-    """A part of a marked text, with inline markup as HTML elements."""
+    """Convert the inline markup of a part of the text to HTML."""
     written, position = Markup(), 0
     for found in _INLINE.finditer(text):
         written += writer.write(text[position : found.start()])

@@ -1,7 +1,7 @@
 """Calls the reader of a document's format, and turns every failure into a document error.
 
-`ragline.parsing.formats` names the reader of each format. The message of an error addresses the
-owner of the file; it names the package to install when one is missing.
+`ragline.parsing.formats` names the reader of each format. Error messages are
+written for the owner of the file. If a package is missing, the message names it.
 """
 
 from __future__ import annotations

@@ -38,20 +38,20 @@ class ConnectorSettings(SourceSettings):
     )
     connection: dict[str, JsonValue] = Field(
         default_factory=dict,
-        description="Settings of the connection, under the connector's own names, without secrets.",
+        description="Settings of the connection, with the connector's own names, without secrets.",
     )
     index: dict[str, JsonValue] = Field(
         default_factory=dict,
-        description="Settings of the listing, under the connector's own names.",
+        description="Settings of the listing, with the connector's own names.",
     )
     download: dict[str, JsonValue] = Field(
         default_factory=dict,
-        description="Settings of the download, under the connector's own names.",
+        description="Settings of the download, with the connector's own names.",
     )
     ignore_files: IgnoredNames = Field(
         default=True,
         description="`true` leaves out the files that programs create for themselves; `false` "
-        "reads them; a list of name patterns replaces the built-in one.",
+        "reads them; a list of name patterns replaces the built-in list.",
     )
     use_permissions: bool = Field(
         default=True,
@@ -60,7 +60,7 @@ class ConnectorSettings(SourceSettings):
     )
     list_every: Duration = Field(
         default=timedelta(minutes=10),
-        description="How often the source is listed, because a connector has no probe.",
+        description="How often a probe lists the source. A connector has no inexpensive probe.",
     )
 
     @field_validator("connection", "index", "download")

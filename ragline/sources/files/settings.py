@@ -56,18 +56,19 @@ class FilesSettings(StorageSettings):
     kind: Literal["files"]
     include: tuple[str, ...] = Field(
         default=EVERYTHING,
-        description="Patterns of `.gitignore`; a file must match one of them. Names that begin "
-        "with a dot need a pattern that names one.",
+        description="Patterns in the syntax of `.gitignore`. A file must match one of them. A name "
+        "that begins with a dot is left out, unless a pattern contains such a name.",
     )
     exclude: tuple[str, ...] = Field(
         default=(),
-        description="Patterns of `.gitignore`; a file that matches one of them is left out.",
+        description="Patterns in the syntax of `.gitignore`. A file that matches one of them is "
+        "left out.",
     )
     ignore_files: IgnoredNames = Field(
         default=True,
         description="`true` leaves out the files that programs create for themselves, such as "
         "locks and backups; `false` reads them; a list of name patterns replaces the built-in "
-        "one.",
+        "list.",
     )
 
 

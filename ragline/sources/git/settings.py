@@ -26,19 +26,22 @@ class GitSettings(LocatedSettings):
 
     kind: Literal["git"]
     branch: str | None = Field(
-        default=None, description="Branch to read; by default the branch of the repository's HEAD."
+        default=None,
+        description="Branch that is read. By default, this is the branch of the repository's HEAD.",
     )
     include: tuple[str, ...] = Field(
-        default=EVERYTHING, description="Patterns of `.gitignore`; a file must match one of them."
+        default=EVERYTHING,
+        description="Patterns in the syntax of `.gitignore`. A file must match one of them.",
     )
     exclude: tuple[str, ...] = Field(
         default=(),
-        description="Patterns of `.gitignore`; a file that matches one of them is left out.",
+        description="Patterns in the syntax of `.gitignore`. A file that matches one of them is "
+        "left out.",
     )
     ignore_files: IgnoredNames = Field(
         default=True,
         description="`true` leaves out the files that programs create for themselves; `false` "
-        "reads them; a list of name patterns replaces the built-in one.",
+        "reads them; a list of name patterns replaces the built-in list.",
     )
 
     @field_validator("uri")

@@ -28,13 +28,14 @@ class RecordFields(BaseModel):
 
     id: Column = Field(default="_id", description="Column with the id of the document.")
     title: Column | None = Field(
-        default="title", description="Column with the title; `null` for records without a title."
+        default="title",
+        description="Column with the title. Set it to `null` if the records have no title.",
     )
     text: Column = Field(default="text", description="Column with the text that is embedded.")
     principals: Column | None = Field(
         default=None,
-        description="Column with the principals that may find the document: a list of texts; in "
-        "CSV separated by `;`.",
+        description="Column with the principals that may find the document: a list of strings. In "
+        "CSV, `;` separates them.",
     )
     changed_at: Column | None = Field(
         default=None,

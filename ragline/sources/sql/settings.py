@@ -19,6 +19,10 @@ class RowFields(RecordFields):
     """The names of the columns that have a meaning."""
 
     id: Column = Field(default="id", description="Column with the id of the document.")
+    principals: Column | None = Field(
+        default=None,
+        description="Column with the principals that may find the document: a list of strings.",
+    )
 
 
 class SqlSettings(SourceSettings):
@@ -30,14 +34,15 @@ class SqlSettings(SourceSettings):
 
     kind: Literal["sql"]
     url: str | None = Field(
-        default=None, description="URL of the database as SQLAlchemy writes it, without a password."
+        default=None,
+        description="URL of the database in the form of SQLAlchemy, without a password.",
     )
     url_variable: VariableName | None = Field(
         default=None,
-        description="Environment variable with the whole URL, password included; used when `url` "
-        "is absent.",
+        description="Environment variable that contains the whole URL with its password. Set "
+        "either `url` or `url_variable`.",
     )
-    query: str = Field(description="The query, one `select`. Each row is a document.")
+    query: str = Field(description="The query: one `select` statement. Each row is a document.")
     fields: RowFields = Field(
         default=RowFields(),
         description="Which columns are the id, the title and the text of a row.",

@@ -29,50 +29,53 @@ class WebSettings(SourceSettings):
     kind: Literal["web"]
     start: tuple[str, ...] = Field(
         default=(),
-        description="URLs of the pages to start at. Their links are followed, and the links of "
-        "all pages found.",
+        description="URLs of the pages at which the listing starts. Ragline follows the links of "
+        "these pages and of all pages that it finds.",
     )
     sitemaps: tuple[str, ...] = Field(
         default=(),
-        description="URLs of sitemaps: XML, an index of sitemaps, or one URL a line, also as "
-        "`.gz`. Without `start` no links are followed.",
+        description="URLs of sitemaps: XML, an index of sitemaps, or text with one URL on each "
+        "line, also compressed as `.gz`. If `start` is not set, no links are followed.",
     )
     include: tuple[str, ...] = Field(
         default=ALL_PAGES,
-        description="Pages to request: patterns of `.gitignore` over the path of the URL, without "
-        "its first slash.",
+        description="Pages to request: patterns in the syntax of `.gitignore`. They match the path "
+        "of the URL without its first slash.",
     )
     exclude: tuple[str, ...] = Field(
         default=(),
-        description="Pages to leave out: patterns of `.gitignore` over the path of the URL, "
-        "without its first slash.",
+        description="Pages to leave out: patterns in the syntax of `.gitignore`. They match the "
+        "path of the URL without its first slash.",
     )
     max_pages: int = Field(
         default=10_000,
         gt=0,
-        description="Maximum number of pages of the site. If it has more pages, the listing fails.",
+        description="Maximum number of pages. If the site has more pages, the listing fails.",
     )
     requests_per_second: float = Field(
         default=2.0,
         gt=0,
         le=1000,
-        description="Maximum number of requests in a second. A slower `Crawl-delay` in robots.txt "
-        "takes precedence.",
+        description="Maximum number of requests in a second. If `Crawl-delay` in robots.txt asks "
+        "for fewer requests, it takes precedence.",
     )
     timeout: Duration = Field(
         default=timedelta(seconds=30),
-        description="Maximum time to wait for the server. A body may take ten times as long.",
+        description="Maximum wait for an answer of the server. The transfer of a body may take ten "
+        "times as long.",
     )
     attempts: int = Field(
         default=4,
         ge=1,
         le=10,
-        description="Attempts of a request, 1, 2, 4 … seconds apart, or as Retry-After says.",
+        description="Maximum number of attempts for a request. The pauses are 1, 2, 4 … seconds, "
+        "or as long as the header `Retry-After` says.",
     )
     user_agent: str = Field(
         default_factory=lambda: f"ragline/{version('ragline')}",
         pattern=r"^[\x21-\x7e][\x20-\x7e]*$",
-        description="Value of the header `User-Agent`, also the name that robots.txt may address.",
+        description="Value of the header `User-Agent`. Ragline obeys the rules of robots.txt for "
+        "this name.",
     )
 
     @field_validator("credentials")
