@@ -9,10 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from repository_files import PACKAGES, REPOSITORY, list_files, read_text
+from repository_files import REPOSITORY, list_files, read_text
 
 from ragline.lifecycle.states import STATES
-from ragline.parsing.formats import parser_fingerprint
+from ragline.parsing.formats import PARSER_VERSION, parser_fingerprint
 
 GUIDE = "CONTRIBUTING.md"
 FILES = list_files()
@@ -83,14 +83,13 @@ def test_names_of_a_step_are_in_its_files(recipe: str, step: str) -> None:
 
 
 class Copy:
-    """A copy of the packages in which a recipe is followed."""
+    """A copy of the repository in which a recipe is followed."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        for name in (*PACKAGES, "sql", "examples"):
-            shutil.copytree(
-                REPOSITORY / name, folder / name, ignore=shutil.ignore_patterns(".ragline")
-            )
+        for name in FILES:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(REPOSITORY / name, folder / name)
 
     def write(self, path: str, content: str) -> None:
         """Add a file."""
@@ -112,22 +111,218 @@ class Copy:
 
     def run(self, program: str) -> str:
         """The output of a program that imports the packages of the copy."""
+        return self._call("-c", program)
+
+    def write_reference(self) -> None:
+        """What `make reference` does."""
+        self._call("scripts/write_reference.py")
+
+    def run_tests(self, server: str, words: str, *paths: str) -> None:
+        """Run the tests of the copy whose names contain one of the words."""
+        options = ("-q", "-x", "-p", "no:cacheprovider", "-n", "0", "-k", words)
+        self._call("-m", "pytest", *options, *paths, RAGLINE_TEST_DATABASE_URL=server)
+
+    def _call(self, *arguments: str, **environment: str) -> str:
         done = subprocess.run(
-            [sys.executable, "-c", program],
+            [sys.executable, *arguments],
             cwd=self.folder,
-            env={"PYTHONPATH": str(self.folder), "PATH": "/usr/bin:/bin"},
+            env={"PYTHONPATH": str(self.folder), "PATH": "/usr/bin:/bin", **environment},
             capture_output=True,
             text=True,
-            timeout=200,
+            timeout=300,
             check=False,
         )
-        assert done.returncode == 0, done.stderr
+        assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout.strip()
 
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Copy:
     return Copy(tmp_path)
+
+
+NOTES_SETTINGS = """
+from typing import Literal
+
+from ragline.sources.settings import LocatedSettings
+
+
+class NotesSettings(LocatedSettings):
+    kind: Literal["notes"]
+"""
+NOTES_SOURCE = """
+import json
+
+from ragline.errors import DocumentUnreadableError, SourceUnavailableError
+from ragline.fingerprints import fingerprint
+from ragline.sources.protocol import FailedFetch, FetchedDocument, ListedDocument
+
+
+class NotesSource:
+    def __init__(self, settings):
+        self.path = settings.local_path
+
+    def list_documents(self):
+        for name, text in self._read().items():
+            yield ListedDocument(name, fingerprint({"text": text}))
+
+    def fetch_documents(self, document_ids):
+        notes = self._read()
+        for name in document_ids:
+            if name in notes:
+                yield FetchedDocument(name, notes[name].encode(), name, text=notes[name])
+            else:
+                yield FailedFetch(name, DocumentUnreadableError("there is no such note"))
+
+    def probe(self):
+        return fingerprint(self._read())
+
+    def _read(self):
+        try:
+            return json.loads(self.path.read_text("utf-8"))
+        except OSError as error:
+            raise SourceUnavailableError(f"the notes cannot be read: {error}") from error
+"""
+NOTES_CASE = """
+import contextlib
+import json
+
+
+class Case:
+    def __init__(self, folder):
+        self.path = folder / "notes.json"
+        self.settings = {"uri": str(self.path)}
+        self.restore()
+
+    def write(self, **notes):
+        self.path.write_text(json.dumps(notes), "utf-8")
+
+    def edit(self):
+        self.write(a="gamma!", b="beta")
+
+    def empty(self):
+        self.write()
+
+    def restore(self):
+        self.write(a="alpha", b="beta")
+
+    def go_away(self):
+        self.path.unlink()
+
+
+@contextlib.contextmanager
+def start(folder, database):
+    yield Case(folder)
+"""
+NOTES_WORLD = """
+class NotesWorld:
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "notes.json"
+        self.settings: dict[str, Any] = {"uri": str(self.path)}
+
+    def write(self, documents: Mapping[str, str]) -> None:
+        self.path.write_text(json.dumps(documents), "utf-8")
+
+
+@contextmanager
+def start_world"""
+NOTES_SECTION = """
+## notes
+
+```yaml
+sources:
+  - name: notes
+    collection: handbook
+    kind: notes
+    uri: ./notes.json
+```
+
+<!-- reference: settings of notes -->
+<!-- end of reference -->
+"""
+
+
+def test_recipe_of_a_source_adds_a_kind(copy: Copy, server: str) -> None:
+    package = "ragline/sources/notes"
+    copy.write(f"{package}/__init__.py", '"""The kind `notes`: the texts of a JSON object."""\n')
+    copy.write(f"{package}/settings.py", NOTES_SETTINGS)
+    copy.write(f"{package}/source.py", NOTES_SOURCE)
+    copy.insert(
+        "ragline/sources/registry.py",
+        "KINDS",
+        '    "notes": Kind("notes.settings:NotesSettings", "notes.source:NotesSource",\n'
+        "                  is_listed_cheaply=True, is_probe_complete=True),",
+    )
+    copy.write("tests/contract/source_cases/notes.py", NOTES_CASE)
+    worlds = "tests/local_sources.py"
+    copy.replace(worlds, "\n@contextmanager\ndef start_world", NOTES_WORLD)
+    copy.insert(worlds, "        worlds = ", '            "notes": lambda: NotesWorld(folder),')
+    copy.insert(
+        "tests/integration/test_every_setting.py",
+        "OF_KIND",
+        '    "notes": {"uri": [Wrong("./nowhere.json", "away"), Wrong("", "refused")]},',
+    )
+    page = copy.folder / "docs/sources.md"
+    copy.write("docs/sources.md", page.read_text("utf-8") + NOTES_SECTION)
+    copy.write_reference()
+    assert "| `notes` | the texts of a JSON object | after each run |" in page.read_text("utf-8")
+    copy.run_tests(
+        server,
+        "notes or every_kind or each_setting or test_reference",
+        "tests/contract/test_sources.py",
+        "tests/contract/test_documentation.py",
+        "tests/contract/test_source_documentation.py",
+        "tests/contract/test_reference.py",
+        "tests/integration/test_every_setting.py",
+    )
+
+
+TENANT_MESSAGE = """
+from retrieval_api.messages.fields import ResponseModel
+
+
+class CallerTenant(ResponseModel):
+    tenant: str | None
+"""
+TENANT_ROUTE = """
+from fastapi import APIRouter
+
+from retrieval_api.access.callers import SearchCaller
+from retrieval_api.messages.tenants import CallerTenant
+from retrieval_api.openapi import describe_problems
+
+router = APIRouter(tags=["search"])
+
+
+@router.get("/v1/tenant", summary="Name the tenant", responses=describe_problems())
+def name_tenant(caller: SearchCaller) -> CallerTenant:
+    return CallerTenant(tenant=caller.tenant)
+"""
+TENANT_TEST = """
+def test_tenant_is_named(client):
+    assert client.get("/v1/tenant").json() == {"tenant": None}
+"""
+
+
+def test_recipe_of_an_endpoint_adds_a_path(copy: Copy, server: str) -> None:
+    copy.write("retrieval_api/messages/tenants.py", TENANT_MESSAGE)
+    copy.write("retrieval_api/routes/tenants.py", TENANT_ROUTE)
+    copy.insert("retrieval_api/app.py", "from retrieval_api.routes import", "    tenants,")
+    copy.insert("retrieval_api/app.py", "    for routes in", "        tenants,")
+    known = "tests/integration/service/test_service_collections.py"
+    copy.replace(known, '        "/healthz",\n', '        "/healthz",\n        "/v1/tenant",\n')
+    copy.write("tests/integration/service/test_service_tenants.py", TENANT_TEST)
+    row = "| `POST /v1/rerank`"
+    copy.replace("docs/api.md", row, f"| `GET /v1/tenant` | the tenant of the key |\n{row}")
+    copy.write_reference()
+    copy.run_tests(
+        server,
+        "tenant_is_named or lists_every_endpoint or every_endpoint_is_listed or test_reference",
+        known,
+        "tests/integration/service/test_service_tenants.py",
+        "tests/contract/test_documentation.py",
+        "tests/contract/test_reference.py",
+    )
 
 
 def test_recipe_of_a_reader_adds_a_format(copy: Copy) -> None:
@@ -140,7 +335,8 @@ def test_recipe_of_a_reader_adds_a_format(copy: Copy) -> None:
     formats = "ragline/parsing/formats.py"
     row = '"ini", "Settings", "text/x-ini", "ini:read_ini", (".ini",), is_text=True'
     copy.insert(formats, "_FORMATS", f"    Format({row}),")
-    copy.insert(formats, "_PACKAGES", '    "pytest",')
+    raised = f"PARSER_VERSION = {PARSER_VERSION + 1}"
+    copy.replace(formats, f"PARSER_VERSION = {PARSER_VERSION}", raised)
     said = copy.run(
         "from ragline.parsing.readers.dispatch import ReaderDispatch\n"
         "from ragline.parsing.formats import media_type_of, parser_fingerprint\n"
@@ -169,7 +365,21 @@ def test_recipe_of_a_reranker_adds_a_value_of_the_setting(copy: Copy) -> None:
     assert said == "[-3, -6]"
 
 
-def test_recipe_of_a_check_adds_checks_of_documents_and_of_the_index(copy: Copy) -> None:
+LONG_TEXTS = """-- Documents with an entry of a long text: (document_id, document_key).
+select e.document_id, e.document_key
+from ragline.entries_generation as e
+where
+  e.source = cast(:source as text)
+  and (
+    cast(:parts as bigint) = 1
+    or mod(e.document_key, cast(:parts as bigint)) = cast(:part as bigint)
+  )
+  and length(e.text) > 9000
+group by e.document_id, e.document_key
+"""
+
+
+def test_recipes_of_an_expectation_and_an_invariant_add_checks(copy: Copy, server: str) -> None:
     copy.insert(
         "assets/document_checks.py",
         "DOCUMENT_EXPECTATIONS",
@@ -177,7 +387,7 @@ def test_recipe_of_a_check_adds_checks_of_documents_and_of_the_index(copy: Copy)
         '                "ExpectColumnValueLengthsToBeBetween",\n'
         '                {"column": "document_id", "max_value": 100}, "critical"),',
     )
-    copy.write("sql/queries/checks/long_texts.sql", "-- Nothing.\nselect '', 0 where false\n")
+    copy.write("sql/queries/checks/long_texts.sql", LONG_TEXTS)
     copy.insert(
         "ragline/lifecycle/invariants.py",
         "INVARIANTS",
@@ -198,6 +408,10 @@ def test_recipe_of_a_check_adds_checks_of_documents_and_of_the_index(copy: Copy)
     assert "ids_are_short" in said
     assert "no_long_texts" in said
     assert said.endswith("{True}")
+    proof = "tests/integration/test_sync_proof.py"
+    change = "update ragline.entries_1 set text = repeat('x', 9999) where document_id = 'cleo.md'"
+    copy.insert(proof, "FAULTS", f'    "a long text": ("{change}", ("cleo.md", "long texts")),')
+    copy.run_tests(server, "long", proof)
 
 
 def test_recipe_of_a_metric_adds_a_gauge(copy: Copy) -> None:
