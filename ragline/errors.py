@@ -12,7 +12,7 @@ from typing import Any
 
 
 class RaglineError(Exception):
-    """The base class of all errors that Ragline raises on purpose. A person reads the message."""
+    """The base class of all errors that Ragline raises on purpose. Its message is for a person."""
 
 
 class ConfigurationError(RaglineError):
@@ -254,7 +254,7 @@ class UnknownRequestError(RaglineError):
 
 
 class UnknownHitError(RaglineError):
-    """The document was not a hit of that search. Name a document from the answer to it.
+    """The document was not a hit of that search. Name a document that was a hit of this search.
 
     `field` is the field of the request that named it: `document_id` or `entry_id`.
     """

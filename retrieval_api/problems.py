@@ -127,7 +127,10 @@ def answer_problem(
     errors: Sequence[FieldError] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> ProblemResponse:
-    """The response to a failed request. The caller sees `detail`: no SQL or secret in it."""
+    """The response to a failed request.
+
+    The caller sees `detail`, so it must not contain SQL or secrets.
+    """
     problem = Problem(
         type=f"urn:ragline:problem:{kind.name}",
         title=kind.title,

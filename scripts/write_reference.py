@@ -134,7 +134,8 @@ def _describe_use(kind: Kind) -> tuple[str, str]:
     proof = "after each run" if kind.is_listed_cheaply else "once a day"
     if kind.is_probe_complete:
         return proof, "when the probe changed"
-    return proof, "when the probe changed, and before the shorter clock ends"
+    limit = "the shorter limit (`visible_within` or `forgotten_within`)"
+    return proof, f"when the probe changed, and before {limit} has passed"
 
 
 # Commands

@@ -32,7 +32,7 @@ KINDS = {
     ),
     "source_not_watched": AlarmKind(
         "change-late",
-        "the last listing or probe is older than one hour and older than twice the limit",
+        "the last listing or probe is older than one hour and older than twice the shorter limit",
     ),
     "sync_failed": AlarmKind(
         "sync-failed",

@@ -97,7 +97,8 @@ class SearchSettings(_Settings):
         default=20_000,
         ge=1,
         description="Limit of the keyword leg. It starts with the rarest words of the query. It "
-        "uses further words while together they occur in at most this number of entries.",
+        "adds the next rarest word as long as all used words together occur in at most this number "
+        "of entries.",
     )
     rerank_candidates: int = Field(
         default=20, ge=1, le=200, description="Number of first candidates that are reranked."
@@ -199,8 +200,8 @@ class RetentionSettings(_Settings):
 
     removed_documents: Age = Field(
         default=timedelta(days=30),
-        description="How long the record of a removed document is stored after its removal, and "
-        "the saved state of a source after the source was deleted from the configuration.",
+        description="How long the record of a removed document is stored. The saved state of a "
+        "source is stored for the same time after the source was deleted from the configuration.",
     )
     parses: Age = Field(
         default=timedelta(days=7),

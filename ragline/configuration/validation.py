@@ -200,7 +200,10 @@ def _list_allowed_keys(
 
 
 def _fail(path: Path, faults: list[tuple[int, str]]) -> NoReturn:
-    """Raise all faults as one error, a line each, in the order of the file."""
+    """Raise one error that lists all configuration errors.
+
+    Each is on one line, in the order of the file.
+    """
     (line, first), *others = sorted(set(faults))
     more = "".join(f"\n{path}:{number}: {fault}" for number, fault in others)
     raise ConfigurationError(first + more, path=path, line=line)

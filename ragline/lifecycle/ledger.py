@@ -300,8 +300,9 @@ def finish_documents(
 ) -> int:
     """Mark the documents that the live generation contains as ready, and finish removals.
 
-    A removal is finished when no generation contains the document. With `is_live_only` it does not
-    wait for the generations that searches do not see, because one of them has failed. Stores a
+    A removal is finished when no generation contains the document. Set `is_live_only` if another
+    generation has failed. The removal is then finished when the live generation no longer contains
+    the document. Stores a
     clock reading for each change that became visible and for each finished removal. Returns how
     many documents became ready. May run twice.
     """

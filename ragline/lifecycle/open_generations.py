@@ -110,7 +110,10 @@ def is_requested(
     target: Generation | None,
     refusal: Refusal | None,
 ) -> bool:
-    """Whether the configuration asks for a generation, as far as is known without its model."""
+    """Whether the configuration asks for a generation.
+
+    The function decides this without loading the model.
+    """
     if target is not None:
         return generation.id == target.id
     if refusal is not None and refusal.is_lasting:

@@ -92,7 +92,7 @@ def prove_source(
     `in_full` lists the source in any case and checks every entry. Without it, a source that is
     expensive to list is not listed, and one part of a large index is checked, by `part_number`.
 
-    If the source cannot be listed to its end, the proof does not hold and `source_error` says why.
+    If the source cannot be listed to its end, the proof fails, and `source_error` gives the reason.
     A proof and a sync do not wait for each other.
     """
     started = perf_counter()

@@ -71,10 +71,10 @@ class StoredFigures:
 def measure_day(
     database: Database, configuration: Configuration, day: date, run_id: str
 ) -> list[DailyFigures]:
-    """Compute and store the figures of each collection that was searched on a day, by name.
+    """Compute and store the figures of each collection that was searched on the day.
 
-    A second run for the same day replaces the figures. Loads the embedding models of the
-    collections.
+    The collections are in the order of the names. A second run for the same day replaces the
+    figures. Loads the embedding models of the collections.
     """
     searcher = Searcher(database, _without_feedback(configuration), timeout_ms=SCAN_TIMEOUT_MS)
     measured = []

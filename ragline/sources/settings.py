@@ -137,8 +137,9 @@ class SourceSettings(BaseModel):
         default=0.2,
         ge=0,
         le=1,
-        description="Share of the documents that one listing may remove. More removals are held "
-        "until an operator confirms them.",
+        description="Removals of one listing are held if they are a larger share of the documents "
+        "than this and more than 10. The removal of all documents is held at any number. An "
+        "operator confirms held removals.",
     )
     max_document_bytes: int = Field(
         default=100 * 1024**2,

@@ -34,7 +34,7 @@ def load_template(name: str) -> str:
 
 
 def _insert_definitions(statement: str) -> str:
-    """A statement with the definitions of work left in place of their names."""
+    """Replace each name of a file in `sql/work_left` by the text of that file."""
     return DEFINITION_LINE.sub(
         lambda line: COMMENT_LINE.sub("", load_template(f"{line[1]}.sql")).rstrip(), statement
     )

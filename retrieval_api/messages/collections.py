@@ -115,7 +115,7 @@ class SourceFreshness(ResponseModel):
     source: str
     listed_at: datetime | None = Field(description="The time of the last complete listing.")
     proven_at: datetime | None = Field(
-        description="When the source was last known to be unchanged since its listing."
+        description="The time of the last listing or probe that found no unknown change."
     )
     unreachable_since: datetime | None
     visible: Clock = Field(description="From a change in the source until searches show it.")

@@ -62,7 +62,7 @@ GAUGES = (
     ),
     (
         "ragline_source_proven_timestamp_seconds",
-        "When the source was last known to be unchanged.",
+        "Time of the last listing or probe that found no unknown change.",
         SOURCE_LABELS,
     ),
     ("ragline_source_proof_timestamp_seconds", "Time of the last sync proof.", SOURCE_LABELS),

@@ -134,7 +134,10 @@ def _plain(heading: str) -> str:
 
 
 def _count_shown(blocks: Sequence[Block]) -> int:
-    """How many blocks are shown first: some text, and the first highlight if it is near."""
+    """The number of blocks that the page shows at first.
+
+    They include the first highlight if it is near the start.
+    """
     first_mark = next((n for n, block in enumerate(blocks) if block.is_highlighted), 0)
     shown = 0
     for number, block in enumerate(blocks):

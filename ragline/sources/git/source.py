@@ -53,8 +53,8 @@ class GitSource:
         """Yield every file that the patterns match. Links and submodules are left out.
 
         `changed_at` of a file is the time of the last commit that changed it since the first
-        listing. For a file without such a commit it is the time of the first listed commit, the
-        latest possible time.
+        listing. For a file without such a commit it is the time of the first listed commit, because
+        the file cannot have changed later.
 
         Raises:
             SourceUnavailableError: the repository or the branch cannot be read.

@@ -62,7 +62,10 @@ class RecordsSource:
             yield ListedDocument(record.document_id, version, len(content), changed_at)
 
     def fetch_documents(self, document_ids: Collection[str]) -> Iterator[FetchResult]:
-        """Yield the named records in the order of the file, then those that were removed."""
+        """Yield the requested records in the order of the file.
+
+        Then yield an error for each requested record that is no longer in the file.
+        """
         wanted = set(document_ids)
         for record in self._records():
             if record.document_id in wanted:
