@@ -24,9 +24,12 @@ GENERATION_TRANSITIONS = (
     Transition(
         ("retired", "abandoned"),
         "dropped",
-        "retired: a day has passed and the configuration does not ask for it; abandoned: at once",
+        "`retired`: a day has passed and the configuration does not ask for it; "
+        "`abandoned`: at once",
     ),
-    Transition(("abandoned",), "live", "a release before 0.4 that still runs promotes it"),
+    Transition(
+        ("abandoned",), "live", "a process of a release before 0.4 still runs and promotes it"
+    ),
 )
 
 

@@ -25,8 +25,9 @@ TRANSITIONS = (
     Transition(
         ("ready", "failed", "quarantined", "unsupported"),
         "pending",
-        "another version is listed; it is read again (a retry, another parser, a release); a "
-        "sync proof found a difference",
+        "the source lists another version; or the document is read again (after a retry, after a "
+        "release from quarantine, or with another version of the parser); or a sync proof found a "
+        "difference",
     ),
     Transition(
         ("pending", "ready", "quarantined", "unsupported"),
@@ -46,10 +47,10 @@ TRANSITIONS = (
     Transition(
         ("pending", "ready", "failed", "quarantined", "unsupported"),
         "missing",
-        "a complete listing lacks it, and the removal is not held",
+        "a complete listing does not contain it, and the removal is not held",
     ),
-    Transition(("missing", "removed"), "pending", "it is listed again"),
-    Transition(("missing",), "removed", "no generation contains an entry of it any more"),
+    Transition(("missing", "removed"), "pending", "the source lists it again"),
+    Transition(("missing",), "removed", "no generation contains an entry of the document any more"),
 )
 
 

@@ -67,7 +67,9 @@ def test_missed_query_is_printed_with_the_expected_documents(folder):
     write_golden(folder, {"q1": ("ferry", "garden.md"), "q2": ("sun", "garden.md")})
     answer = run_eval(folder)
     assert answer.exit_code == 0
-    assert "missed q1 'ferry': wanted garden.md; first was sea/harbour.md" in answer.stdout
+    assert (
+        "missed q1 'ferry': expected garden.md; the first hit was sea/harbour.md" in answer.stdout
+    )
     (missed,) = json.loads(run_eval(folder, "--json").stdout)["missed_queries"]
     assert missed["id"] == "q1"
 
