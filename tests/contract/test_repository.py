@@ -38,7 +38,7 @@ def test_no_file_contains_what_is_forbidden(what: str) -> None:
 
 def test_only_the_shared_fixture_names_outside_data() -> None:
     """Only the fixture decides which tests read data outside the repository."""
-    pattern = re.compile(r"RAGLINE_TEST_DATA|\"shared\"|shared/data")
+    pattern = re.compile(r"RAGLINE_TEST_DATA\b|\"shared\"|shared/data")
     names = [name for name in FILES if name.startswith("tests/") and is_python(name)]
     found = {name for name in names if pattern.search(read_text(name))}
     assert found == {"tests/conftest.py", "tests/contract/test_repository.py"}
