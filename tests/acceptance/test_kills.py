@@ -55,7 +55,10 @@ PAGES = choose_count(30, 80)
 EMPTY_PARAGRAPHS = 200
 # A sync that ended before the kill does not count. The number of syncs that are tried.
 ATTEMPTS = 8
-LOST_SERVER = re.compile(r"DatabaseUnavailableError: .*Postgres\b.* does not answer")
+LOST_SERVER = re.compile(
+    r"DatabaseUnavailableError: .*Postgres\b.* does not answer"
+    r"|DatabaseStartingError: .*Postgres\b.* is starting, stopping or recovering"
+)
 PARSER = "ragline.parsing.parser_process"
 
 
