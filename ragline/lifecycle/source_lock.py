@@ -7,12 +7,14 @@ work do not take the lock (`claims`).
 
 from __future__ import annotations
 
+from contextlib import suppress
 from time import monotonic, sleep
 
 from sqlalchemy import Connection
 
-from ragline.errors import SyncInProgressError
+from ragline.errors import RaglineError, SyncInProgressError
 from ragline.storage.database import Database
+from ragline.storage.database_errors import DriverError
 from ragline.storage.statements import load_statement
 
 # Of two runs that start together, the second waits and then finds little to do.
@@ -56,7 +58,14 @@ class SourceLock:
             sleep(POLL_INTERVAL_S)
 
     def release(self) -> None:
-        """Release the lock. May run twice."""
+        """Release the lock. May run twice.
+
+        The lock is released before the connection is closed: the server can take a while to end
+        the session, and a sync proof in that time would take the sync for unfinished.
+        """
         if self._connection is not None:
+            # A lost connection has released its locks.
+            with suppress(DriverError, RaglineError):
+                self._connection.execute(load_statement("lifecycle/release_source_locks"))
             self._connection.close()
             self._connection = None
