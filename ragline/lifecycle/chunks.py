@@ -155,9 +155,7 @@ class _Chunker:
         )
 
     def count_left(self) -> int:
-        statement = load_statement("lifecycle/count_unchunked_parses")
-        with self.stage.run_context.database.connect() as connection:
-            return int(connection.execute(statement, self._parameters()).scalar_one())
+        return self.stage.count("lifecycle/count_unchunked_parses", self._parameters())
 
     def _chunk(self, parse: Row[tuple[object, ...]]) -> list[Chunk] | ChunkingError:
         tokenizer = self.stage.run_context.tokenizer(self.generation.model)

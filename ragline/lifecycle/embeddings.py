@@ -134,16 +134,11 @@ class _EmbeddingWorker:
         return len(rows)
 
     def count_left(self) -> int:
-        statement = load_statement("lifecycle/count_unembedded_texts")
-        with self.stage.run_context.database.connect() as connection:
-            return int(connection.execute(statement, self._parameters()).scalar_one())
+        return self.stage.count("lifecycle/count_unembedded_texts", self._parameters())
 
     def _parameters(self, **more: int) -> dict[str, object]:
         return {
-            "source_id": self.stage.source_id,
-            "generation_id": self.generation.id,
-            "chunker_fingerprint": self.generation.chunker_fingerprint,
-            "embedding_space_id": self.generation.embedding_space_id,
+            **self.stage.index_parameters(self.generation),
             **more,
         }
 

@@ -152,16 +152,11 @@ class EntryWriter:
         return _limit_batch([OutdatedDocument(**row) for row in rows.mappings()])
 
     def count_left(self) -> int:
-        statement = load_statement("lifecycle/count_outdated_documents")
-        with self.stage.run_context.database.connect() as connection:
-            return int(connection.execute(statement, self._parameters()).scalar_one())
+        return self.stage.count("lifecycle/count_outdated_documents", self._parameters())
 
     def _parameters(self, **more: int) -> dict[str, object]:
         return {
-            "source_id": self.stage.source_id,
-            "generation_id": self.generation.id,
-            "chunker_fingerprint": self.generation.chunker_fingerprint,
-            "embedding_space_id": self.generation.embedding_space_id,
+            **self.stage.index_parameters(self.generation),
             "analysis_version": self.generation.analysis_version,
             "failed_documents": list(self._failed_documents),
             **more,

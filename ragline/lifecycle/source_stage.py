@@ -1,4 +1,4 @@
-"""One stage of a sync for one source: opening the source, and showing progress."""
+"""One stage of a sync for one source: opening the source, counting what is left, and progress."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from ragline.lifecycle.generations import Generation
 from ragline.lifecycle.ledger import register_source
 from ragline.lifecycle.open_generations import OpenGenerations, open_generations
 from ragline.lifecycle.run_context import RunContext
+from ragline.storage.statements import load_statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,20 @@ class Stage:
         if not self.is_background_build(generation):
             return lambda: False
         return make_pause_check(self.run_context, self.source_name, generation.id)
+
+    def count(self, statement: str, parameters: dict[str, object]) -> int:
+        """The number that the statement of a name in `sql/queries` returns."""
+        with self.run_context.database.connect() as connection:
+            return int(connection.execute(load_statement(statement), parameters).scalar_one())
+
+    def index_parameters(self, generation: Generation) -> dict[str, object]:
+        """The parameters that the statements of the stages *embed* and *index* have in common."""
+        return {
+            "source_id": self.source_id,
+            "generation_id": generation.id,
+            "chunker_fingerprint": generation.chunker_fingerprint,
+            "embedding_space_id": generation.embedding_space_id,
+        }
 
     def show_batches(
         self, batches: Iterable[int], title: str, *, total: int | None, unit: str
