@@ -65,14 +65,13 @@ def _find_stored_collection(database: Database, source_name: str) -> StoredColle
 def _describe(
     configuration: Configuration, settings: SourceSettings, stored: StoredCollection
 ) -> ConfigurationError:
-    error = ConfigurationError(
+    return ConfigurationError(
         f"source {settings.name} is stored in collection {stored.name} and cannot move to "
         f"{settings.collection}; write `collection: {stored.name}`, give the new source another "
-        f"name, or remove what is stored with `ragline remove {settings.name}`"
+        f"name, or remove what is stored with `ragline remove {settings.name}`",
+        path=configuration.path,
+        line=configuration.line_of("sources", settings.name, "collection"),
     )
-    error.path = configuration.path
-    error.line = configuration.line_of("sources", settings.name, "collection")
-    return error
 
 
 def _sync_stored(
