@@ -1,8 +1,8 @@
 """Runs the programs of the embedded Postgres: finds their path, user and capabilities.
 
 Postgres refuses to run as root, so root runs it as another user. That user often cannot enter the
-folders of root. The permissions of folders are not changed: where needed, the programs get one
-capability to pass them. `postgres_server` calls the programs.
+folders of root. This module does not change the permissions of folders. If necessary, it gives the
+programs one capability to enter the folders. `postgres_server` calls the programs.
 """
 
 from __future__ import annotations
@@ -21,15 +21,16 @@ from ragline.errors import DatabaseUnavailableError
 
 VERSION = "18"
 SERVER_USERS = ("postgres", "nobody")
-# Each lets the process of another user pass a closed folder. Containers often have the second only.
+# Each capability lets a process enter a folder without permission. Containers often have only the
+# second one.
 CAPABILITIES = ("dac_read_search", "dac_override")
 
 
 @dataclass(frozen=True)
 class PostgresPrograms:
-    """The programs, run by the owner of `data`.
+    """The programs of Postgres. The owner of the data folder `data` runs them.
 
-    `needed` are the paths, other than their own folder, that the programs must reach.
+    `needed` are the paths that the programs must reach, in addition to their own folder.
     """
 
     data: Path
@@ -40,11 +41,11 @@ class PostgresPrograms:
     ) -> int:
         """Run a program on the data folder `data` and return its exit status.
 
-        `output` receives its output. It is a file, because the server would inherit a pipe and
-        keep it open. `stdin` is its standard input.
+        `output` is the file for the output of the program. It is not a pipe, because the server
+        would inherit the pipe and keep it open. `stdin` is the standard input of the program.
         """
         environment = {
-            # Not an option, because `pg_ctl` would pass the option to a shell.
+            # The folder is not an option, because `pg_ctl` would pass the option to a shell.
             "PGDATA": str(data),
             "PATH": os.environ.get("PATH", "/usr/bin:/bin"),
             "LC_ALL": "C",
@@ -62,7 +63,7 @@ class PostgresPrograms:
         return done.returncode
 
     def give(self, path: Path) -> None:
-        """Make the owner of the data also the owner of `path`; only root needs this."""
+        """Make the owner of the data also the owner of `path`, if this process is root."""
         if os.geteuid() == 0:
             os.chown(path, self.owner.pw_uid, self.owner.pw_gid, follow_symlinks=False)
 
@@ -81,14 +82,18 @@ class PostgresPrograms:
 
     @cached_property
     def owner(self) -> pwd.struct_passwd:
-        """The user that runs the programs: this user, or for root the owner of the data."""
+        """The user that runs the programs. It is this user if this user is not root.
+
+        For root, it is the owner of the data. If root owns the data or if there is no data yet, it
+        is one of SERVER_USERS.
+        """
         users = {user.pw_uid: user for user in pwd.getpwall()}
         if os.geteuid() != 0:
             if os.geteuid() in users:
                 return users[os.geteuid()]
             raise DatabaseUnavailableError(
-                """The command prefix with which a program reaches its files; it may be empty."""
-                "it, or set RAGLINE_DATABASE_URL"
+                f"the user id {os.geteuid()} has no entry in /etc/passwd, which Postgres needs; "
+                "add the entry, or set RAGLINE_DATABASE_URL"
             )
         holder = self.data.stat().st_uid if self.data.exists() else 0
         if holder != 0 and holder in users:
@@ -97,7 +102,7 @@ class PostgresPrograms:
 
     @cached_property
     def _privileges(self) -> list[str]:
-        """The command prefix with which a program reaches its files; empty when it needs none."""
+        """The command prefix with which a program reaches its files. It is often empty."""
         if os.geteuid() != 0 or self._reaches_all([]):
             return []
         for capability in CAPABILITIES:
@@ -112,7 +117,8 @@ class PostgresPrograms:
         )
 
     def _grant(self, capability: str) -> list[str]:
-        # With the secure bit, access(2) respects capabilities; Postgres calls it for its programs.
+        # With the secure bit, access(2) respects capabilities. Postgres calls access(2) for its
+        # programs.
         return [
             "setpriv",
             f"--reuid={self.owner.pw_uid}",
@@ -140,7 +146,7 @@ class PostgresPrograms:
         return done.returncode == 0
 
     def _user(self, privileges: list[str]) -> dict[str, Any]:
-        """Arguments that change to the owner, unless `setpriv` does it."""
+        """Return the arguments that run a program as the owner, unless `setpriv` does this."""
         if privileges or os.geteuid() != 0:
             return {}
         return {"user": self.owner.pw_uid, "group": self.owner.pw_gid, "extra_groups": []}
