@@ -1,4 +1,4 @@
-"""The answer to a search form: hits, errors of fields, or a problem."""
+"""Answers a search form with hits, with errors of fields, or with a problem."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from retrieval_api.problems import FieldError
 
 @dataclass(frozen=True, slots=True)
 class AnsweredForm:
-    """A form with its answer. Without an answer, the form has faults or there is a problem."""
+    """A form with its answer. If there is no answer, the form has faults or there is a problem."""
 
     form: SearchForm
     answer: SearchAnswer | None = None

@@ -1,4 +1,4 @@
-"""The rendered text of a chunk, with highlights and a limited length.
+"""Renders the text of a chunk, with highlights and a limited length.
 
 The document's media type selects the renderer. HTML in the text is escaped.
 """
@@ -53,10 +53,10 @@ def render_text(
     repeated_chars: int = 0,
     is_clamped: bool = False,
 ) -> RenderedText:
-    """A chunk's text without the headings that its path repeats.
+    """Render a chunk's text without the headings that its path repeats.
 
-    The first `repeated_chars` are also the end of the previous chunk, and are shown so. With
-    `is_clamped`, a long text is divided between two blocks.
+    The first `repeated_chars` characters are also the end of the previous chunk, and they are
+    marked as repeated. If `is_clamped` is true, a long text is divided into `first` and `rest`.
     """
     start, dropped = _find_text_start(text, (*headings, title or ""))
     path = tuple(
@@ -90,9 +90,9 @@ def _render(marked: str, media_type: str | None, writer: TextWriter) -> list[Blo
 
 
 def _find_text_start(text: str, headings: Sequence[str]) -> tuple[int, dict[str, tuple[int, int]]]:
-    """The position after the headings that a text repeats, and the positions of these headings.
+    """Return the position after the headings that a text repeats, and the headings' positions.
 
-    A chunk that contains only headings is kept whole.
+    A chunk that contains only headings is kept whole: the position is then 0.
     """
     known = {_plain(heading) for heading in headings} - {""}
     position, found = 0, dict[str, tuple[int, int]]()
@@ -134,9 +134,9 @@ def _plain(heading: str) -> str:
 
 
 def _count_shown(blocks: Sequence[Block]) -> int:
-    """The number of blocks that the page shows at first.
+    """Return the number of blocks that the page shows at first.
 
-    They include the first highlight if it is near the start.
+    These blocks include the first highlight if it is near the start.
     """
     first_mark = next((n for n, block in enumerate(blocks) if block.is_highlighted), 0)
     shown = 0

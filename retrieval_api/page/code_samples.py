@@ -1,4 +1,4 @@
-"""The current search as a shell command and as a Python program. They never contain a key."""
+"""Writes the current search as a shell command and as a Python program, both without a key."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class CodeSamples:
 
 
 def write_samples(body: Mapping[str, Any], base_url: str, *, needs_key: bool) -> CodeSamples:
-    """The samples for the body of a search."""
+    """Write the samples for the body of a search. `needs_key` adds a placeholder for the key."""
     fields = {name: value for name, value in body.items() if name not in _PAGE_FIELDS}
     url = f"{base_url.rstrip('/')}/v1/search"
     headers = {"Content-Type": "application/json"}

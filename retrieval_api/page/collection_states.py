@@ -13,7 +13,7 @@ from retrieval_api.access.callers import Caller
 from retrieval_api.operations.collections import read_current_status
 from retrieval_api.page.document_states import BADGES
 
-# Searches within this time share one reading of the status.
+# The status is read at most once in this time.
 CACHE_S = 3.0
 
 
@@ -21,7 +21,7 @@ CACHE_S = 3.0
 class CollectionOverview:
     """A collection in a few figures. `states` are the document states with their counts.
 
-    `listed_seconds` is the time since the oldest of its sources' last listings.
+    `listed_seconds` is the longest time since the last listing of one of its sources.
     """
 
     name: str
@@ -43,25 +43,28 @@ class CollectionOverview:
 
 
 def list_names(caller: Caller, chosen: str) -> list[str]:
-    """The collections that a form offers. `chosen` is always one of them."""
+    """List the collections that a form offers. They include `chosen`, unless it is empty."""
     names = [one.name for one in caller.list_collections()]
     return names if chosen in names or not chosen else [*names, chosen]
 
 
 def first_collection(caller: Caller) -> str:
-    """The first collection by name. Empty when the caller can access none."""
+    """Return the first collection by name, or an empty text if the caller can access none."""
     return next((settings.name for settings in caller.list_collections()), "")
 
 
 class StatusCache:
-    """The status of all sources, at most three seconds old. Thread-safe."""
+    """The status of all sources, at most three seconds old. Several threads can use it."""
 
     def __init__(self) -> None:
         self._cache: dict[str | None, tuple[float, Status]] = {}
         self._lock = Lock()
 
     def read(self, caller: Caller) -> Status:
-        """The status of the caller's tenant, including collections the caller cannot access."""
+        """Return the status of the caller's tenant.
+
+        It includes collections that the caller's key cannot access.
+        """
         with self._lock:
             known = self._cache.get(caller.tenant)
         if known is not None and monotonic() - known[0] < CACHE_S:
@@ -73,7 +76,7 @@ class StatusCache:
 
 
 def list_sources(caller: Caller, status: Status) -> list[SourceStatus]:
-    """The sources of the caller's collections. Without a key, the sources of all collections."""
+    """List the sources of the caller's collections, or all sources if the caller has no key."""
     if caller.key is None:
         return status.sources
     names = {settings.name for settings in caller.list_collections()}
@@ -81,7 +84,7 @@ def list_sources(caller: Caller, status: Status) -> list[SourceStatus]:
 
 
 def list_alarms(status: Status, collection: str) -> list[Alarm]:
-    """The alarms of a collection and of its sources, errors first."""
+    """List the alarms of a collection and of its sources, errors first."""
     of_collection = [
         alarm
         for one in status.collections
@@ -98,7 +101,7 @@ def list_alarms(status: Status, collection: str) -> list[Alarm]:
 
 
 def build_overviews(caller: Caller, status: Status) -> list[CollectionOverview]:
-    """The collections that a caller can access, sorted by name."""
+    """Build the overviews of the collections that a caller can access, sorted by name."""
     return [_build_overview(settings.name, status) for settings in caller.list_collections()]
 
 

@@ -23,7 +23,10 @@ router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
 @dataclass(frozen=True, slots=True)
 class ComparedHit:
-    """A hit, and the rank of the same chunk on the other side. None if it is not a hit there."""
+    """A hit, and the rank of its chunk on the other side.
+
+    `other_rank` is None if the chunk is not a hit there.
+    """
 
     hit: Hit
     other_rank: int | None
@@ -41,7 +44,7 @@ class ComparedHit:
 
     @property
     def change(self) -> str:
-        """The other side's rank, in words."""
+        """The rank on the other side, in words."""
         if self.other_rank is None:
             return "only here"
         if self.other_rank == self.hit.rank:
@@ -61,7 +64,10 @@ class ComparedSide:
 
 @router.get("/compare")
 def show_comparison(request: Request, caller: PageReader) -> Response:
-    """The hits of a query with the form's settings, and with `other_mode` and `other_rerank`."""
+    """Show the hits of a query with the form's settings, and with two other settings.
+
+    The other settings are the fields `other_mode` and `other_rerank`.
+    """
     given = request.query_params
     form = SearchForm.read(given, first_collection(caller), given.getlist("facet"))
     other = replace(
@@ -84,6 +90,6 @@ def _compare(answer: SearchAnswer | None, against: SearchAnswer | None) -> list[
 
 
 def _share(answers: list[SearchAnswer | None]) -> int:
-    """How many chunks are hits on both sides."""
+    """Return how many chunks are hits on both sides."""
     found = [{hit.receipt.id for hit in answer.hits} if answer else set() for answer in answers]
     return len(found[0] & found[1])

@@ -43,7 +43,10 @@ router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
 @router.get("/documents")
 def show_documents(request: Request, caller: PageReader) -> Response:
-    """One document. Without an id, the documents of a collection by state and part of the id."""
+    """Show one document. Without an id, list the documents of a collection.
+
+    The list can be restricted to a state and to ids that contain a text.
+    """
     given = read_text_fields(request)
     name = given.get("collection") or first_collection(caller)
     if not name:
@@ -107,7 +110,7 @@ def _show_document(
     source: str | None,
     query: str,
 ) -> Response:
-    """A document in any state: the meaning of its state, and its chunks in the live index.
+    """Show a document in any state, with the meaning of its state and its served chunks.
 
     Raises:
         UnknownDocumentError: the caller can see no document with this id.
@@ -160,7 +163,10 @@ def _find_record(
 def _read_served(
     caller: Caller, record: DocumentRecord, query: str
 ) -> tuple[ServedDocument | None, list[views.ChunkView], Any]:
-    """The document as searches return it. None while the live index does not contain it."""
+    """Return the document as searches return it, its chunks, and the live generation.
+
+    The document is None if the live index does not contain it.
+    """
     searcher = caller.service.searcher
     try:
         generation = searcher.live_generation(record.collection, caller.tenant)
@@ -187,7 +193,7 @@ def _read_served(
 
 
 def find_settings(caller: Caller, source: str) -> SourceSettings | None:
-    """The settings of a source; None when the source is no longer configured."""
+    """Return the settings of a source, or None if the source is no longer configured."""
     try:
         return caller.service.configuration.source(source)
     except UnknownSourceError:

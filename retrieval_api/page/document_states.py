@@ -1,4 +1,4 @@
-"""The meaning of a document's state, its cause, and what to do."""
+"""Explains the state of a document: its meaning, its cause, and what to do."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ BADGES = {
     "missing": "warn",
     "removed": "",
 }
-# Without the scope admin, a visitor sees the name of the error but not its message, which may
-# name hosts.
+# Without the scope admin, a visitor sees the name of the error but not its message, because the
+# message can name hosts.
 HIDDEN_CAUSE = "Only a key with the scope admin shows the message."
 
 _RESTORE_AT_SOURCE = (
@@ -42,14 +42,14 @@ class StateAdvice:
 
 
 def advise(record: DocumentRecord, *, is_admin: bool, now: datetime | None = None) -> StateAdvice:
-    """The meaning of a document's state, the cause if the visitor may see it, and the remedy.
+    """Explain a document's state: its meaning, its cause if the visitor may see it, the remedy.
 
-    A document with a held removal keeps its state. The advice describes both.
+    A document with a held removal keeps its state. The advice describes the state and the removal.
     """
     meaning, next_attempt, remedy, command = _ADVICE[record.state](record, now or datetime.now(UTC))
     if record.held_since is not None:
         meaning += (
-            f" The listings of {record.source} lack it since "
+            f" It has been missing in the listings of {record.source} since "
             f"{format_timestamp(record.held_since)}. Its removal is held."
         )
         remedy = "If it was deleted at the source, confirm the removals of this source."
@@ -73,7 +73,7 @@ def _advise_ready(record: DocumentRecord, _now: datetime) -> _Advice:
     if record.chunks:
         meaning = "Searches return the version that its source listed last."
         return meaning, "Not needed.", "Nothing.", None
-    meaning = "It was read, and contains no text that a search can find."
+    meaning = "Ragline read it, but it contains no text that a search can find."
     return meaning, "When it changes at its source.", "Nothing.", None
 
 
@@ -93,9 +93,9 @@ def _advise_failed(record: DocumentRecord, now: datetime) -> _Advice:
     served = " Searches return its last good version." if record.chunks else ""
     tried = f"after {record.attempts} attempt{'' if record.attempts == 1 else 's'}"
     return (
-        f"It could not be read {tried}. A retry may succeed.{served}",
+        f"It could not be read {tried}. A retry can succeed.{served}",
         _describe_next_attempt(record, now),
-        "Correct the cause. The next attempt is automatic. To retry now: this, then a sync.",
+        "Correct the cause. The next attempt is automatic. To retry now, run this, then a sync.",
         _command("retry", record.source, record.document_id),
     )
 
@@ -103,8 +103,8 @@ def _advise_failed(record: DocumentRecord, now: datetime) -> _Advice:
 def _advise_quarantined(record: DocumentRecord, _now: datetime) -> _Advice:
     return (
         "Its content is refused, or reading it failed five times. No search finds it.",
-        "When it changes at its source or is released.",
-        "Correct the document at its source; the next sync reads it. Or release it unchanged.",
+        "When it changes at its source, or when it is released.",
+        "Correct the document at its source. The next sync reads it. Or release it unchanged.",
         _command("quarantine", "release", record.source, record.document_id),
     )
 
@@ -113,7 +113,7 @@ def _advise_unsupported(record: DocumentRecord, now: datetime) -> _Advice:
     return (
         "No reader for its format is installed. No search finds it.",
         _describe_next_attempt(record, now),
-        "Install what the cause names, then retry; or exclude the format in ragline.yaml.",
+        "Install what the cause names, then retry. Or exclude the format in ragline.yaml.",
         _command("retry", record.source, record.document_id),
     )
 
@@ -121,8 +121,8 @@ def _advise_unsupported(record: DocumentRecord, now: datetime) -> _Advice:
 def _advise_missing(record: DocumentRecord, _now: datetime) -> _Advice:
     since = format_timestamp(record.missing_since)
     return (
-        f"Its source does not list it since {since}. Its entries are being removed from the index.",
-        "None. The running sync, or the next one, removes its entries.",
+        f"Its source has not listed it since {since}. A sync removes its entries from the index.",
+        "None. The running sync or the next sync removes its entries.",
         _RESTORE_AT_SOURCE,
         _command("sync", record.source),
     )
@@ -144,7 +144,7 @@ def _describe_next_attempt(record: DocumentRecord, now: datetime) -> str:
     seconds = (record.next_attempt_at - now).total_seconds()
     when = format_timestamp(record.next_attempt_at)
     if seconds <= 0:
-        return f"In the next sync. It is due since {when}."
+        return f"In the next sync. It has been due since {when}."
     return f"In the first sync after {when}, in {format_age(seconds)}."
 
 

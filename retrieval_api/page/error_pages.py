@@ -21,7 +21,7 @@ from retrieval_api.problems import INVALID_REQUEST, ProblemKind
 
 _REMEDIES = {
     "index-not-ready": "Run ragline sync, then open this page again.",
-    "unknown-document": "It may have been removed, or you may not see it.",
+    "unknown-document": "It was removed, or your key does not permit you to see it.",
     "unknown-receipt": "Search again to get a current receipt.",
 }
 
@@ -42,7 +42,7 @@ class PageProblem:
 
 
 def find_problem(error: Exception, request: Request) -> PageProblem | None:
-    """The problem for an exception; None for an unexpected exception.
+    """Return the problem for an exception, or None for an unexpected exception.
 
     A message that the visitor must not see is logged.
     """
@@ -69,7 +69,7 @@ def _make(kind: ProblemKind, detail: str, *, retry_after_s: int | None = None) -
 
 
 class PageRoute(APIRoute):
-    """A route that shows failures as pages, and shows the sign-in form without a valid key.
+    """A route that shows failures as pages. Without a valid key, it shows the sign-in form.
 
     A route that answers GET also answers HEAD, which FastAPI's routes refuse.
     """
@@ -80,7 +80,7 @@ class PageRoute(APIRoute):
             self.methods.add("HEAD")
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """FastAPI's handler, with failures shown as pages. It also runs the dependencies."""
+        """Return FastAPI's handler, with failures shown as pages. It also runs the dependencies."""
         handle = super().get_route_handler()
 
         async def handle_with_pages(request: Request) -> Response:
@@ -98,7 +98,7 @@ class PageRoute(APIRoute):
 
 
 def ask_for_key(request: Request, *, is_wrong: bool = False, wanted: str = "") -> Response:
-    """The sign-in form, with status 401. An invalid key in the cookie is deleted."""
+    """Show the sign-in form, with status 401. An invalid key in the cookie is deleted."""
     has_cookie = COOKIE in request.cookies
     if not wanted and request.method == "GET":
         wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")

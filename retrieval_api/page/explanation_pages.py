@@ -1,4 +1,4 @@
-"""The page that explains why a document is a hit or not. A part of the id selects the document."""
+"""The page that explains why a document is a hit or not. Its id or a part of it selects it."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
 @dataclass(frozen=True, slots=True)
 class StageView:
-    """A stage in words. `is_passed` is None when the stage has no last rank."""
+    """A stage in words. `is_passed` is None if the stage has no last rank."""
 
     name: str
     stage: StageRank
@@ -68,9 +68,9 @@ class _Chosen:
 
 @router.get("/explain")
 def show_explanation(request: Request, caller: PageReader) -> Response:
-    """Explain the document with `document_id`, or the one that `expected` matches.
+    """Explain the document with the id `document_id`, or the document that matches `expected`.
 
-    When `expected` matches several documents, they are listed for selection.
+    If `expected` matches several documents, the page lists them for selection.
     """
     given = read_text_fields(request)
     form = SearchForm.read(given, first_collection(caller), request.query_params.getlist("facet"))
@@ -106,7 +106,7 @@ def show_explanation(request: Request, caller: PageReader) -> Response:
 def _choose(
     caller: Caller, collection: str, expected: str, source: str | None, *, is_exact: bool
 ) -> tuple[_Chosen | None, list[RecordedDocument]]:
-    """The one document that matches `expected`, or all that match."""
+    """Return the document that matches `expected`. If several match, return all of them instead."""
     principals = caller.restrict_principals(())
     exact = find_documents(caller.database, collection, expected, principals, source)
     if len(exact) == 1 or (is_exact and not exact):

@@ -1,4 +1,4 @@
-"""Facets on the page: groups of values. Each value is a filter in the page's URL."""
+"""Groups the facets for the page. Each value of a facet is a filter in the page's URL."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class OfferedValue:
 
 @dataclass(frozen=True, slots=True)
 class FacetGroup:
-    """A field with its values. `documents` is how many documents were counted."""
+    """A field with its values. `documents` is the number of documents that were counted."""
 
     name: str
     values: list[OfferedValue]
@@ -38,9 +38,9 @@ class FacetGroup:
 
 
 class FacetCache:
-    """Facets, cached for half a minute. Thread-safe.
+    """Facets, which are cached for half a minute. Several threads can use it.
 
-    Callers that see the same documents share them.
+    Callers that see the same documents share the cached facets.
     """
 
     def __init__(self) -> None:
@@ -48,7 +48,7 @@ class FacetCache:
         self._lock = Lock()
 
     def read(self, caller: Caller, collection: str) -> list[Facet]:
-        """The facets of the documents that a caller may see."""
+        """Return the facets of the documents that a caller may see."""
         principals = caller.restrict_principals(())
         key = (collection, caller.tenant, principals)
         with self._lock:
@@ -64,12 +64,14 @@ class FacetCache:
 
 
 def write_facet(field: str, value: FacetValue) -> str:
-    """A condition as a text for a URL: `metadata.topic:"sick"`."""
+    """Write a condition as a text for a URL, such as `metadata.topic:"sick"`."""
     return f"{field}:{json.dumps(value, ensure_ascii=False)}"
 
 
 def read_facet(facet: str) -> tuple[str, Any]:
-    """The field and the value of such a text. A value that is not JSON is a string.
+    """Return the field and the value of a text from `write_facet`.
+
+    A value that is not JSON is a string.
 
     Raises:
         ValueError: the text contains no field.
@@ -85,7 +87,7 @@ def read_facet(facet: str) -> tuple[str, Any]:
 
 
 def build_condition(facets: Sequence[str]) -> dict[str, Any]:
-    """The filter for selected facets: each field has one of its selected values.
+    """Build the filter for selected facets. Each field must have one of its selected values.
 
     Raises:
         ValueError: a facet contains no field.
@@ -98,7 +100,7 @@ def build_condition(facets: Sequence[str]) -> dict[str, Any]:
 
 
 def group_facets(facets: Sequence[Facet], chosen: Sequence[str]) -> list[FacetGroup]:
-    """The facets to offer, without the selected values. Source and format come first."""
+    """Return the facets to offer, without the selected values. Source and format come first."""
     groups = []
     for facet in sorted(facets, key=lambda one: one.field not in _NAMES)[:MAX_GROUPS]:
         values = [
@@ -112,7 +114,7 @@ def group_facets(facets: Sequence[Facet], chosen: Sequence[str]) -> list[FacetGr
 
 
 def label_facet(facet: str) -> str:
-    """A selected facet in words: `topic: sick`."""
+    """Return a selected facet in words, such as `topic: sick`."""
     try:
         field, value = read_facet(facet)
     except ValueError:
@@ -121,11 +123,11 @@ def label_facet(facet: str) -> str:
 
 
 def label_field(field: str) -> str:
-    """The label of a field. The label of a metadata key is the key."""
+    """Return the label of a field. The label of a metadata field is its key."""
     return _NAMES.get(field, field.removeprefix("metadata."))
 
 
 def label_value(field: str, value: object) -> str:
-    """The label of a value. The label of a string is the string."""
+    """Return the label of a value. The label of a string is the string."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return format_media_type(text) or text if field == "media_type" else text

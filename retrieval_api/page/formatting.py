@@ -12,7 +12,7 @@ _FORMAT_LABELS = {row.media_type: row.label for row in FORMATS.values()}
 
 
 def format_age(seconds: float | None) -> str:
-    """A duration in its largest unit: `3 minutes`, `1 day`; `never` for None."""
+    """Format a duration in its largest unit, such as `3 minutes`. For None, return `never`."""
     if seconds is None:
         return "never"
     for length, unit in _UNITS:
@@ -22,30 +22,30 @@ def format_age(seconds: float | None) -> str:
 
 
 def format_count(count: int, noun: str, plural: str | None = None) -> str:
-    """A number with its noun: `1 hit`, `1,024 hits`."""
+    """Format a number with its noun, such as `1 hit` or `1,024 hits`."""
     return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
 
 
 def format_sentence(clause: str) -> str:
-    """A clause as a sentence, with a capital letter and a full stop."""
+    """Make a sentence from a clause, with a capital letter and a full stop."""
     text = clause.strip()
     return f"{text[:1].upper()}{text[1:]}" + ("" if text.endswith((".", "…")) else ".")
 
 
 def format_timestamp(timestamp: datetime | None) -> str:
-    """A timestamp in UTC, to the second; `never` for None."""
+    """Format a timestamp in UTC, to the second. For None, return `never`."""
     if timestamp is None:
         return "never"
     return timestamp.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def format_score(score: float | None) -> str:
-    """A score with three decimal places; a dash for None."""
+    """Format a score with three decimal places. For None, return a dash."""
     return "–" if score is None else f"{score:.3f}"
 
 
 def format_document_name(title: str | None, document_id: str) -> str:
-    """The title of a document. Without a title: the file name in its id, or the id."""
+    """Return the title of a document, otherwise the file name in its id, otherwise the id."""
     if title and title.strip():
         return title
     parts = urlsplit(document_id) if "://" in document_id else None
@@ -57,7 +57,7 @@ def format_document_name(title: str | None, document_id: str) -> str:
 
 
 def format_media_type(media_type: str | None) -> str | None:
-    """A media type in words, such as `PDF`. An unknown media type is returned unchanged."""
+    """Return a media type in words, such as `PDF`. An unknown media type is returned unchanged."""
     if media_type is None:
         return None
     if media_type == UNKNOWN:

@@ -1,6 +1,6 @@
-"""The fields of the page's forms as they were typed, and the errors in them.
+"""Reads the fields of the page's forms as the visitor typed them, and finds errors in them.
 
-The API's `SearchBody` validates the search form, so the page and the API report the same errors.
+The API's `SearchBody` validates the search form, so page and API report equal errors.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ _ADDRESS_FIELDS = ("collection", "q", "mode", "rerank", "filter", "top_k")
 
 @dataclass(frozen=True, slots=True)
 class SearchForm:
-    """The fields as they were sent. `faults` are the errors by field.
+    """The fields of the search form, as they were sent. `faults` are the errors, by field.
 
-    `facets` are conditions that the visitor selected. `filter` is JSON, for other conditions.
+    `facets` are the conditions that the visitor selected. `filter` is JSON with other conditions.
     """
 
     collection: str
@@ -49,7 +49,7 @@ class SearchForm:
 
     @classmethod
     def read(cls, given: Mapping[str, str], collection: str, facets: Sequence[str] = ()) -> Self:
-        """The form in a query string. A field that is missing or blank gets its default."""
+        """Read the form from a query string. A missing or blank field has its default."""
         stated = {name: text for name, text in given.items() if text.strip()}
         return cls(
             collection=stated.get("collection", collection),
@@ -77,7 +77,7 @@ class SearchForm:
         return self != plain or bool(self.faults.keys() - {"q", "collection"})
 
     def address_fields(self, **changes: Any) -> list[tuple[str, str]]:
-        """The fields of a URL that repeats this search, with changes."""
+        """Return the fields of a URL that repeats this search, with changes."""
         form = replace(self, **changes)
         plain = SearchForm(form.collection)
         fields = [
@@ -88,20 +88,20 @@ class SearchForm:
         return fields + [("facet", facet) for facet in form.facets]
 
     def query_string(self, **changes: Any) -> str:
-        """The query string of a URL that repeats this search, with changes."""
+        """Return the query string of a URL that repeats this search, with changes."""
         return urlencode(self.address_fields(**changes))
 
     def with_facet(self, facet: str) -> str:
-        """The query string with one more facet."""
+        """Return the query string with another facet."""
         return replace(self, facets=(*self.facets, facet)).query_string()
 
     def without_facet(self, facet: str) -> str:
-        """The query string without a facet."""
+        """Return the query string without a facet."""
         remaining = tuple(one for one in self.facets if one != facet)
         return replace(self, facets=remaining).query_string()
 
     def to_body(self) -> dict[str, Any]:
-        """The search as a body for the API, without default values.
+        """Return the search as a body for the API, without default values.
 
         Raises:
             InvalidFieldError: a field is malformed.
@@ -111,7 +111,10 @@ class SearchForm:
         return {name: value for name, value in body.items() if defaults.get(name) != value}
 
     def check(self) -> tuple[SearchBody | None, Self]:
-        """The search with explanations and highlights. If it is invalid: None, and the faults."""
+        """Return the search with explanations and highlights, and this form.
+
+        If the form is invalid, the search is None, and the returned form has the faults.
+        """
         try:
             return SearchBody.model_validate(self._to_body()), self
         except ValidationError as error:
@@ -121,9 +124,9 @@ class SearchForm:
             return None, self.with_faults([error.fault])
 
     def with_faults(self, errors: list[FieldError]) -> Self:
-        """The form with the API's errors assigned to its fields.
+        """Return the form with the API's errors assigned to its fields.
 
-        Each field has its first error. An error in a part of the filter names the part.
+        Each field has only its first error. An error in a part of the filter names the part.
         """
         faults: dict[str, str] = {}
         for error in errors:
@@ -161,7 +164,7 @@ class InvalidFieldError(Exception):
 
 
 def _read_number(text: str) -> object:
-    """The number in a text. Any other text is returned unchanged, and its validation fails."""
+    """Return the number in a text. Any other text is returned unchanged, so validation fails."""
     stripped = text.strip()
     is_number = stripped.isascii() and stripped.isdigit() and len(stripped) < 10
     return int(stripped) if is_number else text
@@ -191,22 +194,26 @@ def _read_json(text: str) -> object:
 
 
 def read_text_fields(request: Request) -> dict[str, str]:
-    """The fields of a URL, as text that Postgres can store."""
+    """Return the fields of a URL, as text that Postgres can store."""
     return {name: clean_value(text) for name, text in request.query_params.items()}
 
 
 def read_period_days(text: str | None) -> int:
-    """The number of days that the charts show: one of PERIODS_DAYS, by default the first."""
+    """Return the number of days that the charts show. It is one of PERIODS_DAYS.
+
+    The default is the first one.
+    """
     return next((days for days in PERIODS_DAYS if str(days) == text), PERIODS_DAYS[0])
 
 
 async def read_posted_fields(request: Request) -> dict[str, str]:
-    """The fields of a posted form. If a field is repeated, its last value is used.
+    """Return the fields of a posted form. If a field is repeated, its last value is used.
 
-    Starlette would need another package to read it. The limit on the size of a body also applies.
+    Starlette is not used, because it needs another package to read a form. The limit on the size of
+    a body also applies here.
 
     Raises:
-        RequestValidationError: the body is not a form, or has more fields than the page's forms.
+        RequestValidationError: the body is not a form, or it has more fields than the page's forms.
     """
     body = await request.body()
     try:

@@ -1,7 +1,7 @@
-"""Markers: characters in a text that keep the positions of highlights while it is rendered.
+"""Puts markers into a text, which keep the positions of highlights while the text is rendered.
 
-A marker is a Unicode noncharacter, which no document contains; a renderer treats it as a letter.
-`TextWriter` escapes the rendered parts and turns markers into HTML elements.
+A marker is a Unicode noncharacter, which no document contains. A renderer treats it as a letter.
+`TextWriter` escapes the rendered parts and replaces markers by HTML elements.
 """
 
 from __future__ import annotations
@@ -18,15 +18,16 @@ MARKERS = f"{HIGHLIGHT_START}{HIGHLIGHT_END}{REPEATED_END}"
 _MARKER = re.compile(f"([{MARKERS}])")
 _REPLACED = str.maketrans(dict.fromkeys(MARKERS, "\ufffd"))
 _REMOVED = str.maketrans(dict.fromkeys(MARKERS))
-# The number or letter of a list item is markup, and is not highlighted.
+# The number or letter of a list item is markup. It is not highlighted.
 _LIST_NUMBER = re.compile(r"[ \t]*\(?(?:\d{1,3}|[A-Za-z#])[.)][ \t]")
 _MARKUP_LINE = re.compile(r"[ \t>]*(?:```|~~~|\.\. )|[^\w]*$")
 
 
 def insert_markers(text: str, highlights: Sequence[Highlight] = (), repeated_chars: int = 0) -> str:
-    """The text with a marker at both ends of each highlight and at the end of its repeated start.
+    """Put a marker at both ends of each highlight, and at the end of the repeated characters.
 
-    Highlights are in order of their start. A highlight that overlaps the previous one is left out.
+    The first `repeated_chars` characters are repeated from the previous chunk. `highlights` are in
+    the order of their starts. A highlight that overlaps the previous one is left out.
     """
     clean = text.translate(_REPLACED)
     markers: dict[int, str] = {}
@@ -54,7 +55,10 @@ def _is_list_number(text: str, start: int) -> bool:
 
 
 def _find_text_end(text: str, end: int) -> int:
-    """The end of the last text before `end`. A marker inside markup would break the markup."""
+    """Return the end of the last text before `end`.
+
+    Lines with only markup are skipped, because a marker inside markup would break the markup.
+    """
     while end > 0:
         line_start = text.rfind("\n", 0, end) + 1
         line = text[line_start:end]
@@ -65,7 +69,7 @@ def _find_text_end(text: str, end: int) -> int:
 
 
 def remove_markers(text: str) -> str:
-    """The text without markers."""
+    """Return the text without markers."""
     return text.translate(_REMOVED)
 
 
@@ -75,7 +79,7 @@ def has_highlight(text: str) -> bool:
 
 
 def skip_chars(text: str, length: int) -> str:
-    """A marked text without its first `length` characters. Markers do not count and are kept."""
+    """Remove the first `length` characters of a marked text. Markers do not count and are kept."""
     kept, position = "", 0
     while length > 0 and position < len(text):
         if text[position] in MARKERS:
@@ -87,14 +91,17 @@ def skip_chars(text: str, length: int) -> str:
 
 
 class TextWriter:
-    """Escapes the parts of one marked text, in order. A highlight may span several parts."""
+    """Escapes the parts of one marked text, in order. A highlight can span several parts."""
 
     def __init__(self, *, is_repeated: bool = False) -> None:
         self._is_highlighted = False
         self._is_repeated = is_repeated
 
     def write(self, text: str) -> Markup:
-        """A part as HTML. A highlight is closed at its end and opened again in the next part."""
+        """Return a part as HTML.
+
+        A highlight is closed at the end of the part and opened again in the next part.
+        """
         written = Markup()
         for piece in _MARKER.split(text):
             if piece == HIGHLIGHT_START:

@@ -1,4 +1,4 @@
-"""The links of a document that the page shows: only http, https and mailto."""
+"""Decides which links of a document the page shows. Only http, https and mailto are allowed."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def is_safe_link(address: str) -> bool:
 
 
 def write_link(address: str) -> Markup:
-    """The opening tag of a link. An address that is not allowed is left out.
+    """Return the opening tag of a link. An address that is not allowed is left out.
 
-    The other host receives no referrer and cannot access this window.
+    The host of the link receives no referrer and cannot access the page's window.
     """
     if not is_safe_link(address):
         return Markup("<a>")

@@ -1,7 +1,7 @@
 """Renders Markdown as safe HTML, for documents of any origin.
 
-markdown-it finds the structure, and this module writes the elements: HTML in the document is
-removed, images are named and not loaded, and links are limited to http, https and mailto.
+markdown-it finds the structure, and this module writes the elements. HTML in the document is
+removed. Images are named and not loaded. Links are limited to http, https and mailto.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def _parser() -> MarkdownIt:
 
 
 def render_markdown(text: str, writer: TextWriter) -> list[Block]:
-    """The blocks of a marked Markdown text, in order."""
+    """Return the blocks of a marked Markdown text, in order."""
     tokens = _parser().parse(text)
     blocks, first, depth = [], 0, 0
     for index, token in enumerate(tokens):
@@ -103,7 +103,7 @@ def _write_image(token: Token, writer: TextWriter) -> Markup:
 
 
 def _write_html(token: Token, writer: TextWriter) -> Markup:
-    """HTML in the document: known tags are removed, the rest is text."""
+    """Write the HTML in a document. Known tags are removed, and the rest is written as text."""
     written, position = Markup(), 0
     for found in _TAG.finditer(token.content):
         name = (found.group(1) or "").lower()

@@ -24,7 +24,7 @@ _BLOB_PATHS = {
 
 @dataclass(frozen=True, slots=True)
 class Original:
-    """The origin of a document. `address` is None when a browser cannot open it."""
+    """The original of a document. `address` is None if a browser cannot open the original."""
 
     text: str
     address: str | None
@@ -37,9 +37,9 @@ def find_original(
     *,
     may_see_paths: bool,
 ) -> Original | None:
-    """The original of a document, or None if it is unknown.
+    """Find the original of a document. Returns None if it is unknown.
 
-    With `may_see_paths`, the result may be a path on the service's machine.
+    If `may_see_paths` is true, the result can be a path on the service's machine.
     """
     if is_safe_link(document_id):
         return Original(document_id, document_id)
@@ -69,7 +69,7 @@ def _find_in_git(
 
 
 def _split_repository(uri: str) -> tuple[str | None, str]:
-    """The host and the path of a repository. A local repository has no host."""
+    """Return the host and the path of a repository. A local repository has no host."""
     if ssh := _SSH.fullmatch(uri):
         return ssh.group(1).lower(), ssh.group(2)
     parts = urlsplit(uri)

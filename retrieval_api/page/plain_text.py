@@ -12,7 +12,7 @@ from retrieval_api.page.highlight_markers import TextWriter, remove_markers
 from retrieval_api.page.links import write_link
 from retrieval_api.page.rendered_blocks import Block, write_table
 
-# The readers of tables join cells with it: ragline.parsing.table_rows.
+# The readers of tables join cells with this separator (ragline.parsing.table_rows).
 _SEPARATOR = " | "
 _BLANK = re.compile(r"\n[ \t]*\n\s*")
 _NUMBER = re.compile(r"[-+(]?[\d.,:/%€$£ -]*\d[\d.,:/%€$£ )-]*")
@@ -20,7 +20,7 @@ _LINK = re.compile(r"https?://[^\s<>\"'|]{1,2000}[^\s<>\"'|.,;:!?)\]}]")
 
 
 def render_plain_text(text: str, writer: TextWriter) -> list[Block]:
-    """The blocks of a marked text, in order: paragraphs with their lines, and tables."""
+    """Return the blocks of a marked text, in order: paragraphs with their lines, and tables."""
     blocks = []
     for is_table, lines in _split(text):
         html = _write_rows(lines, writer) if is_table else _write_lines(lines, writer)
@@ -29,7 +29,7 @@ def render_plain_text(text: str, writer: TextWriter) -> list[Block]:
 
 
 def write_with_links(text: str, writer: TextWriter) -> Markup:
-    """A part of a marked text, with web addresses as links."""
+    """Write a part of a marked text, with web addresses as links."""
     written, position = Markup(), 0
     for found in _LINK.finditer(text):
         written += writer.write(text[position : found.start()])
@@ -40,7 +40,7 @@ def write_with_links(text: str, writer: TextWriter) -> Markup:
 
 
 def _split(text: str) -> Iterator[tuple[bool, list[str]]]:
-    """The paragraphs of a text. A paragraph is divided before and after rows of a table."""
+    """Yield groups of lines, and whether a group is a table. A blank line ends a group."""
     for paragraph in _BLANK.split(text.strip("\r\n")):
         for is_table, group in groupby(paragraph.splitlines(), _is_row):
             lines = list(group)
@@ -66,6 +66,6 @@ def _write_rows(lines: Sequence[str], writer: TextWriter) -> Markup:
 
 
 def _split_row(line: str) -> list[str]:
-    """The cells of a row. The first cell is empty if the row starts with a separator."""
+    """Return the cells of a row. The first cell is empty if the row starts with a separator."""
     bare = remove_markers(line)
     return (" " + line if bare.startswith("| ") else line).split(_SEPARATOR)

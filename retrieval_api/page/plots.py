@@ -1,4 +1,4 @@
-"""The charts of a collection's searches on the page. `ragline.charts` draws them."""
+"""Builds the charts of a collection's searches for the page. `ragline.charts` draws them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MIN_RANKS, MAX_RANKS = 3, 10
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """A chart, or without data a sentence on what the chart will show."""
+    """A chart. Without data, `chart` is None, and `empty` says what the chart will show."""
 
     title: str
     chart: Chart | None
@@ -28,7 +28,7 @@ class Plot:
 
 @dataclass(frozen=True, slots=True)
 class ClockView:
-    """A clock of a source, as a bar and in words."""
+    """A clock of a source as a bar (`bar`) and in words (`text`)."""
 
     name: str
     state: str
@@ -37,7 +37,7 @@ class ClockView:
 
 
 def build_clock_views(source: SourceStatus, number: int) -> list[ClockView]:
-    """The two clocks of a source. `number` is unique for each source on the page."""
+    """Build the two clocks of a source. `number` is unique for each source on the page."""
     clocks = {"visible": source.visible, "forget": source.forgotten}
     return [
         _build_clock_view(f"clock-{number}-{name}", name, clock) for name, clock in clocks.items()
@@ -54,8 +54,8 @@ def _build_clock_view(id_: str, name: str, clock: Clock) -> ClockView:
     if readings.p95_seconds is not None:
         usual = readings.p95_seconds / clock.within_seconds
         changes = format_count(readings.count, "change")
-        text += f"; p95 of {changes} in 30 days {format_age(readings.p95_seconds)}"
-        text += f", {readings.late} too late" if readings.late else ""
+        text += f"; the p95 of {changes} in 30 days is {format_age(readings.p95_seconds)}"
+        text += f"; {readings.late} exceeded the limit" if readings.late else ""
     bar = draw_clock(id_, f"Time to {name}", clock.overrun, usual, text)
     return ClockView(name, clock.state, bar, text)
 
@@ -67,7 +67,7 @@ def build_plots(
     days: Sequence[DailySearchStats],
     evaluations: Sequence[StoredEvaluation],
 ) -> list[Plot]:
-    """The charts of a collection for a period that includes both days."""
+    """Build the charts of a collection for the days from `first` to `last`, including both."""
     found = {day.day: day for day in days}
     calendar = [first + timedelta(days=n) for n in range((last - first).days + 1)]
     series = [found.get(day) for day in calendar]

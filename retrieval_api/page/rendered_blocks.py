@@ -1,4 +1,4 @@
-"""Blocks of a rendered text, and the elements that all renderers use."""
+"""The blocks of a rendered text, and the HTML elements that all renderers use."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ class Block:
 
 
 def write_code(text: str, writer: TextWriter) -> Markup:
-    """A code block. It may be wider than the page, so it can be scrolled with the keyboard."""
+    """Write a code block. It can be wider than the page, so the keyboard can scroll it."""
     return Markup('<pre tabindex="0"><code>{}</code></pre>').format(writer.write(text.rstrip("\n")))
 
 
 def write_picture(name: Markup) -> Markup:
-    """The placeholder of an image. The image is not loaded."""
+    """Write the placeholder of an image. The image is not loaded."""
     return Markup('<span class="picture">Picture{}</span>').format(
         Markup(": {}").format(name) if name.strip() else ""
     )
@@ -46,7 +46,7 @@ def write_table(
     has_header: bool,
     write_cell: Callable[[str], Markup] | None = None,
 ) -> Markup:
-    """A table. Short rows get empty cells. Without `write_cell`, cells are plain text."""
+    """Write a table. Short rows get empty cells. Without `write_cell`, cells are plain text."""
     width = max((len(row) for row in rows), default=0)
     write = write_cell or writer.write
     written = Markup()

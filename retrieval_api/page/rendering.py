@@ -1,4 +1,4 @@
-"""Rendering of templates, with headers that block content of other hosts."""
+"""Renders templates as responses, whose headers block content of other hosts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from retrieval_api.page.run_links import find_run_link
 ASSETS_PATH = "/page"
 
 HEADERS = {
-    # Only the page's own files: no inline scripts or styles, and no content of other hosts.
+    # Allows only the page's own files. Inline scripts, inline styles and content of other hosts are
+    # blocked.
     "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'self'; "
     "frame-ancestors 'none'; object-src 'none'",
     "X-Content-Type-Options": "nosniff",
@@ -39,7 +40,7 @@ def render(
     headers: Mapping[str, str] | None = None,
     **values: Any,
 ) -> HTMLResponse:
-    """A template as a response. `caller` is None before sign-in."""
+    """Render a template as a response. `caller` is None before the visitor has signed in."""
     root = request.scope.get("root_path", "")
     text = (
         load_environment()
@@ -58,7 +59,7 @@ def render(
 
 @cache
 def load_environment() -> Environment:
-    """The templates. Values are always escaped, and an undefined name is an error."""
+    """Load the templates. Values are always escaped, and an undefined name is an error."""
     environment = Environment(
         loader=PackageLoader("retrieval_api.page"),
         autoescape=True,

@@ -48,7 +48,7 @@ _TEXT_ROLES = frozenset([
 
 
 def find_targets(text: str) -> Targets:
-    """The web addresses in a text's link definitions, by name in lower case."""
+    """Return the web addresses in a text's link definitions, by their names in lower case."""
     return {
         " ".join(found["name"].lower().split()): found["link"]
         for found in _TARGET.finditer(text)
@@ -144,7 +144,7 @@ def _write_url(found: re.Match[str], _targets: Targets, writer: TextWriter) -> M
 
 
 def _write_escaped(found: re.Match[str], _targets: Targets, writer: TextWriter) -> Markup:
-    """Write the character after a backslash; escaped white space is removed."""
+    """Write the character after a backslash. Escaped white space is removed."""
     return writer.write(found["escaped"].strip())
 
 

@@ -1,6 +1,6 @@
-"""Finds tables of reStructuredText: the rows of a table that starts at a line of a marked text.
+"""Finds the rows of a reStructuredText table that starts at a line of a marked text.
 
-A chunk may begin or end inside a table, so a border may be missing.
+A chunk can begin or end inside a table, so a border can be missing.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ Lines = Sequence[str]
 
 @dataclass(frozen=True, slots=True)
 class FoundTable:
-    """The cells of a table, and the index of the line after it.
+    """The cells of a table. `end` is the index of the line after the table.
 
-    `rows` is None when cells span several columns: such a table is shown as preformatted text.
+    `rows` is None if cells span several columns. Such a table is shown as preformatted text.
     """
 
     rows: list[list[str]] | None
@@ -31,7 +31,7 @@ class FoundTable:
 
 
 def find_simple_table(lines: Lines, bare: Lines, index: int) -> FoundTable | None:
-    """A table with `====` borders. The first or the last border may be in another chunk.
+    """Find a table with `====` borders. The first or the last border can be in another chunk.
 
     `bare` are the lines without markers.
     """
@@ -61,7 +61,10 @@ def find_simple_table(lines: Lines, bare: Lines, index: int) -> FoundTable | Non
 
 
 def find_columns(lines: Lines, bare: Lines, index: int) -> FoundTable | None:
-    """Rows of a table whose borders are in other chunks: lines with equally many wide gaps."""
+    """Find the rows of a table whose borders are in other chunks.
+
+    Such rows are lines with an equal number of wide gaps.
+    """
     end = index
     count = len(_GAP.split(bare[end]))
     while end < len(bare) and count > 1 and len(_GAP.split(bare[end])) == count:
@@ -75,7 +78,7 @@ def find_columns(lines: Lines, bare: Lines, index: int) -> FoundTable | None:
 
 
 def find_grid_table(lines: Lines, bare: Lines, index: int) -> FoundTable | None:
-    """A table with `+---+` borders."""
+    """Find a table with `+---+` borders."""
     if not _GRID_BORDER.match(bare[index]):
         return None
     end = index
@@ -102,7 +105,7 @@ def find_grid_table(lines: Lines, bare: Lines, index: int) -> FoundTable | None:
 
 
 def _slice_columns(line: str, starts: Sequence[int]) -> list[str]:
-    """The cells of a marked line. A cell ends where the next column starts."""
+    """Return the cells of a marked line. A cell ends where the next column starts."""
     cells, rest, position = [], line, 0
     for bound in starts[1:]:
         cell = _take_visible(rest, bound - position)
@@ -112,7 +115,7 @@ def _slice_columns(line: str, starts: Sequence[int]) -> list[str]:
 
 
 def _take_visible(text: str, count: int) -> str:
-    """The beginning of a marked text with `count` characters; markers do not count."""
+    """Return the first `count` characters of a marked text. Markers are kept and do not count."""
     position = 0
     while count > 0 and position < len(text):
         if remove_markers(text[position]):

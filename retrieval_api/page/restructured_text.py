@@ -1,9 +1,9 @@
 """Renders reStructuredText as safe HTML, for documents of any origin.
 
 A chunk often starts or ends inside a list or a code block, which docutils reports as an error. So
-this module finds blocks line by line, and shows unknown markup as text. Directives are not
-executed: nothing is included, loaded or evaluated. `restructured_inline` renders the text of a
-block, `restructured_tables` finds tables.
+this module finds blocks line by line, and shows unknown markup as text. It executes no directives:
+nothing is included, loaded or evaluated. `restructured_inline` renders the text of a block, and
+`restructured_tables` finds tables.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ _HIDDEN = frozenset([
 
 
 def render_restructured_text(text: str, writer: TextWriter) -> list[Block]:
-    """The blocks of a marked text, in order. Lines may end with LF, CR or both."""
+    """Return the blocks of a marked text, in order. Lines can end with LF, CR or both."""
     lines = text.expandtabs(8).splitlines()
     reader = _BlockReader(lines, find_targets(remove_markers(text)), writer)
     return reader.read()
@@ -104,7 +104,7 @@ class _BlockReader:
         return self._take_paragraph()
 
     def _take_heading(self) -> Markup | None:
-        """A line with an adornment below, or also above. An adornment without text is a rule."""
+        """Take a heading: a line with an adornment below. An adornment without text is a rule."""
         bare, index = self.bare, self.index
         if _ADORNMENT.match(bare[index]):
             self.writer.skip(self.lines[index])
@@ -138,7 +138,7 @@ class _BlockReader:
         return None
 
     def _take_explicit(self) -> Markup | None:
-        """Take `.. `: a directive, a footnote, a link target or a comment."""
+        """Take a block that starts with `.. `: a directive, footnote, link target or comment."""
         line = self.bare[self.index]
         if line.startswith("__ "):
             return self._hide(self._end_of_indented(self.index + 1))
@@ -186,7 +186,7 @@ class _BlockReader:
         return inner
 
     def _take_fields(self) -> Markup | None:
-        """`:name: value` lines, or three or more `Name: value` lines at the document's start."""
+        """Take lines `:name: value`, or at least three lines `Name: value` at the text's start."""
         pattern = _FIELD
         if not _FIELD.match(self.bare[self.index]):
             pattern = _HEADER
@@ -249,7 +249,7 @@ class _BlockReader:
         return self._take_listing(end)
 
     def _take_lines(self) -> Markup | None:
-        """A line block: each line starts with `| ` and remains a line."""
+        """Take a line block: each line starts with `| ` and remains a line."""
         written = []
         while self.index < len(self.lines) and re.match(r"\|(?: |$)", self.bare[self.index]):
             written.append(self._inline(skip_chars(self.lines[self.index], 2)))
@@ -259,7 +259,7 @@ class _BlockReader:
         return Markup("<p>{}</p>").format(Markup("<br>").join(written))
 
     def _take_definition(self) -> Markup | None:
-        """Take a term and the indented text below it. A chunk's first line is not a term."""
+        """Take a term and the indented text below it. The first line of a chunk is not a term."""
         below = self.index + 1
         is_term = below < len(self.bare) and self.bare[below][:1].isspace()
         if not is_term or self.bare[self.index].endswith("::") or not self.index:
@@ -274,7 +274,7 @@ class _BlockReader:
         )
 
     def _take_indented(self) -> Markup:
-        """Indented lines without `::` above: a quotation, or code."""
+        """Take indented lines without `::` above. They are a quotation or code."""
         end = self._end_of_indented(self.index)
         stop = self.index
         while stop < end and self.bare[stop].strip():
@@ -327,7 +327,7 @@ class _BlockReader:
             self.index += 1
 
     def _end_of_indented(self, index: int) -> int:
-        """The end of the indented lines from `index` on, without blank lines at the end."""
+        """Return the end of the indented lines from `index`, without blank lines at the end."""
         end = index
         while index < len(self.bare):
             if self.bare[index].strip():
@@ -346,7 +346,7 @@ class _BlockReader:
         return write_inline(text, self.targets, self.writer)
 
     def _nested(self, lines: Sequence[str]) -> Markup:
-        """The blocks of a list item or of a directive's body."""
+        """Render the blocks of a list item or of a directive's body."""
         if self.depth >= MAX_DEPTH:
             return self._inline("\n".join(lines))
         reader = _BlockReader(lines, self.targets, self.writer, self.depth + 1)
@@ -376,7 +376,7 @@ def _open_numbers(mark: str) -> str:
 
 
 def _dedent(lines: Sequence[str], least: int | None = None) -> list[str]:
-    """Lines without their common indentation, of which at most `least` columns are removed."""
+    """Remove the common indentation of lines, but at most `least` columns."""
     widths = [
         len(bare) - len(bare.lstrip()) for line in lines if (bare := remove_markers(line)).strip()
     ]
@@ -391,7 +391,7 @@ def _indent_of(line: str) -> int:
 
 
 def _drop_colons(line: str) -> str:
-    """The last line of a paragraph before a code block: `text::` is shown as `text:`."""
+    """Return the last line of a paragraph before a code block: `text:` for `text::`."""
     bare = remove_markers(line)
     kept = "" if bare in ("::", "") else line.rstrip()[:-1]
     return kept.removesuffix(" :") if kept.endswith(" :") else kept

@@ -1,4 +1,4 @@
-"""The routes of the page. A route reads the request, calls an operation, and fills a template."""
+"""The routes of the page. A route reads the request, calls an operation and fills a template."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ Posted = Annotated[dict[str, str], Depends(read_posted_fields)]
 
 @router.get("/")
 def show_search(request: Request, caller: PageReader) -> Response:
-    """The hits of a query with scores and receipts. Without a query, the start page."""
+    """Show the hits of a query with scores and receipts. Without a query, show the start page."""
     form = SearchForm.read(
         request.query_params, first_collection(caller), request.query_params.getlist("facet")
     )
@@ -91,7 +91,7 @@ def show_search(request: Request, caller: PageReader) -> Response:
 
 
 def _show_home(request: Request, caller: Caller, form: SearchForm) -> Response:
-    """The start page: the search form, the collections with their freshness, and sample queries."""
+    """Show the start page: search form, collections with their freshness, and sample queries."""
     overviews = build_overviews(caller, read_current_status(caller))
     chosen = next((one for one in overviews if one.name == form.collection), None)
     return render(
@@ -116,7 +116,10 @@ def _read_samples(caller: Caller, collection: str) -> list[str]:
 def _read_sidebar(
     request: Request, caller: Caller, form: SearchForm, answer: SearchAnswer | None
 ) -> dict[str, Any]:
-    """The additions to an answer: alarms, facets and code samples. Empty without an answer."""
+    """Return the additions to an answer: alarms, facets and code samples.
+
+    Without an answer, they are empty.
+    """
     if answer is None:
         return {"alarms": [], "groups": [], "samples": None, "label_facet": label_facet}
     memory: PageCaches = request.app.state.page_caches
@@ -132,7 +135,7 @@ def _read_sidebar(
 
 @router.get("/receipts/{receipt_id}")
 def show_receipt(receipt_id: str, request: Request, caller: PageReader) -> Response:
-    """The document, the run and the settings that produced a hit."""
+    """Show the document, the run and the settings that produced a hit."""
     explained = explain_receipt(caller.database, receipt_id, caller.make_viewer(()))
     return render(
         request,
@@ -148,9 +151,9 @@ def show_receipt(receipt_id: str, request: Request, caller: PageReader) -> Respo
 
 @router.get("/freshness-and-quality")
 def show_quality(request: Request, caller: PageReader) -> Response:
-    """The clocks of the caller's sources, and charts of one collection.
+    """Show the clocks of the caller's sources, and charts of one collection.
 
-    The charts show the searches of all callers, so they need the scope `admin`, like /v1/quality.
+    The charts show the searches of all callers. So they need the scope `admin`, as /v1/quality.
     """
     given = request.query_params
     name = given.get("collection", "").replace("\0", "\ufffd") or first_collection(caller)
@@ -201,7 +204,7 @@ def _draw_collection(caller: Caller, collection: str, days: int) -> list[plots.P
 
 @router.post("/feedback", dependencies=[SameOriginOnly])
 def give_feedback(request: Request, posted: Posted, caller: PageFeedbackCaller) -> Response:
-    """Record feedback. The page's script gets JSON; without the script, the browser gets a page.
+    """Record feedback. The page's script receives JSON. A browser without script gets a page.
 
     Raises:
         RequestValidationError: a field is missing or malformed.
@@ -237,7 +240,7 @@ def sign_in(request: Request, posted: Posted, service: OpenService) -> Response:
 
 @router.post("/sign-out", dependencies=[SameOriginOnly])
 async def sign_out(request: Request) -> Response:
-    """Delete the key, and redirect to the start page."""
+    """Delete the cookie with the key, and redirect to the start page."""
     answer = RedirectResponse(f"{request.scope.get('root_path', '')}/", 303)
     session.delete_key_cookie(request, answer)
     return answer
@@ -262,7 +265,7 @@ class PageCaches:
 
 
 class _Assets(StaticFiles):
-    """Static files that browsers revalidate, so that they load new files after an upgrade."""
+    """Static files. Browsers revalidate them, so that they load new files after an upgrade."""
 
     def file_response(self, *args: Any, **options: Any) -> Response:
         response = super().file_response(*args, **options)

@@ -1,4 +1,4 @@
-"""Authentication of page visitors: the same rules as the API, with the key in a cookie.
+"""Authenticates visitors of the page by the rules of the API. The key is in a cookie.
 
 Only the page's routes read the cookie, so that another site cannot use it to call the API. Forms
 from other sites are refused (CSRF).
@@ -22,7 +22,7 @@ COOKIE = "ragline_key"
 
 
 def require_scope(scope: Scope) -> Callable[..., Caller]:
-    """A dependency that returns the visitor and requires the key to have `scope`.
+    """Make a dependency that returns the visitor, and that requires the scope `scope`.
 
     The key comes from the cookie. Without a cookie, it comes from the headers that the API reads.
     """
@@ -55,7 +55,8 @@ def delete_key_cookie(request: Request, response: Response) -> None:
 def is_local_path(path: str) -> bool:
     """Whether a URL is a path on this host, without a scheme or a host.
 
-    Browsers read a backslash as a slash, and ignore tabs and line ends.
+    Browsers read a backslash as a slash, and ignore tabs and line ends. So URLs with such
+    characters are refused.
     """
     is_plain = path.isprintable() and "\\" not in path
     return is_plain and path.startswith("/") and not path.startswith("//")

@@ -1,4 +1,4 @@
-"""View models for the templates: score bars, rendered texts and clocks."""
+"""Builds the view models for the templates: score bars, rendered texts and clocks."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CountTokens = Callable[[list[str]], list[int]]
 
 @dataclass(frozen=True, slots=True)
 class ScoreBar:
-    """A hit's score in one stage. `width` is the length of the bar in percent, 0…100."""
+    """A hit's score in one stage. `width` is the length of the bar in percent, from 0 to 100."""
 
     stage: str
     score: float
@@ -41,7 +41,10 @@ class HitView:
 
 @dataclass(frozen=True, slots=True)
 class ChunkView:
-    """A chunk with its rendered text. Its first `repeated_tokens` also end the previous chunk."""
+    """A chunk with its rendered text.
+
+    Its first `repeated_tokens` tokens are also the end of the previous chunk.
+    """
 
     chunk: ServedChunk
     text: RenderedText
@@ -58,7 +61,7 @@ class SourceView:
 
 
 def build_source_views(sources: Sequence[SourceStatus]) -> list[SourceView]:
-    """The views of the sources. Sources that are not fresh come first."""
+    """Build the views of the sources. Sources that are not fresh come first."""
     urgent = sorted(sources, key=lambda source: source.is_fresh)
     return [
         SourceView(
@@ -71,7 +74,7 @@ def build_source_views(sources: Sequence[SourceStatus]) -> list[SourceView]:
 
 
 def build_hit_views(answer: SearchAnswer) -> list[HitView]:
-    """The hits of an answer that has highlights and explanations."""
+    """Build the views of the hits of an answer. The answer has highlights and explanations."""
     best = max((_keyword_score(hit) for hit in answer.hits), default=0.0)
     return [
         HitView(
@@ -107,7 +110,10 @@ def _keyword_score(hit: Hit) -> float:
 
 
 def _draw_bars(hit: Hit, best_keyword: float) -> list[ScoreBar]:
-    """One bar for each stage that saw the hit. BM25 has no maximum: the best hit has a full bar."""
+    """Make one bar for each stage that scored the hit.
+
+    BM25 has no maximum, so the best hit has a full bar.
+    """
     found = hit.explanation
     if found is None:
         return []
@@ -125,7 +131,7 @@ def _draw_bars(hit: Hit, best_keyword: float) -> list[ScoreBar]:
 
 
 def _fused_bar_end(found: HitExplanation) -> float:
-    """The score of a full bar. A fused score is at most 1, but in keyword mode it is BM25."""
+    """Return the score of a full bar. It is 1, but in keyword mode a fused score can be larger."""
     return max(1.0, found.fused_score)
 
 
@@ -138,7 +144,7 @@ def build_chunk_views(
     count_tokens: CountTokens,
     highlights: Mapping[int, Sequence[Highlight]],
 ) -> list[ChunkView]:
-    """A document's chunks, in order. `highlights` are by entry id."""
+    """Build the views of a document's chunks, in order. `highlights` has the ids of entries."""
     repeated = [
         _repeated_chars(before, chunk)
         for before, chunk in zip([None, *document.chunks], document.chunks, strict=False)
@@ -163,7 +169,7 @@ def build_chunk_views(
 
 
 def show_receipt(explained: ExplainedReceipt) -> RenderedText:
-    """The text of a receipt's chunk."""
+    """Render the text of a receipt's chunk."""
     return render_text(
         explained.text,
         explained.media_type,
@@ -173,7 +179,7 @@ def show_receipt(explained: ExplainedReceipt) -> RenderedText:
 
 
 def render_context(explained: ExplainedReceipt, around: HitContext) -> list[tuple[str, Markup]]:
-    """The context of a receipt's chunk: pairs of heading and text."""
+    """Render the context of a receipt's chunk. Returns pairs of heading and text."""
     parts = [("Before", around.before), ("After", around.after), ("The section", around.section)]
     if around.section == explained.text:
         parts.pop()
@@ -197,7 +203,7 @@ def _repeated_chars(before: ServedChunk | None, chunk: ServedChunk) -> int:
 
 
 def list_values(metadata: dict[str, Any]) -> list[tuple[str, str]]:
-    """Metadata sorted by key. A string is shown as text, any other value as JSON."""
+    """List metadata, sorted by key. A string is shown as text, any other value as JSON."""
     return [(key, _format_value(value)) for key, value in sorted(metadata.items())]
 
 

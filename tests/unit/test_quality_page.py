@@ -78,7 +78,7 @@ def test_alarms_and_clocks_are_described_in_words() -> None:
     for part in (
         "30 removals are held; if the source really lost them", "alarm", "late", "unproven",
         "a change waits for 1 hour; the limit is 10 minutes",
-        "p95 of 40 changes in 30 days 1 minute, 2 too late",
+        "the p95 of 40 changes in 30 days is 1 minute; 2 exceeded the limit",
         "30 since 2026-03-01 12:00:00 UTC: <b>, c, …", "4 differences",
         "failed: the source is <away>", "quarantined: is <protected>",
     ):  # fmt: skip
