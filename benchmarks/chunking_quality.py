@@ -3,13 +3,18 @@
 Run: python benchmarks/chunking_quality.py [--sizes 128 200 254] [--overlaps 0 20]
      [--collections docs_qa cranfield]
 
-Ranks the chunks of two long documents for each of 220 questions, by vectors only. Compares the
-first chunks with the spans that contain the answers: recall (share of the spans' characters that
-were returned), precision (share of the returned characters that are in a span), and intersection
-over union. Five large chunks contain more text than five small ones, so sizes are compared at an
-equal number of tokens: the chunks that fit into 1,000, the last one by its share. `--collections`
-adds nDCG@10 of whole documents by their best chunks. The speed of chunking is printed together
-with its limit, the tokenizer's two passes over the same text.
+The script ranks the chunks of two long documents for each of 220 questions, by vectors only. It
+compares the first chunks with the spans that contain the answers. It prints the recall (the share
+of the spans' characters that were returned), the precision (the share of the returned characters
+that are in a span), and the intersection over union.
+
+Five large chunks contain more text than five small ones. So the script also compares sizes at an
+equal number of tokens: it takes the first chunks up to 1,000 tokens. The last of these chunks
+counts by the share of its tokens that fits.
+
+With `--collections`, the script also prints the nDCG@10 of whole documents. The rank of a document
+is the rank of its best chunk. The speed of chunking is printed together with its limit. The limit
+is the speed at which the tokenizer makes two passes over the same text.
 """
 
 from __future__ import annotations
@@ -38,7 +43,8 @@ from ragline.parsing.readers.dispatch import ReaderDispatch
 
 FIRST_CHUNKS = 5
 TOKENS_READ = 1000
-# Ranked chunks that are compared: enough for TOKENS_READ, and for a hundred documents.
+# The number of ranked chunks that are compared. They have more than TOKENS_READ tokens, and they
+# belong to more documents than nDCG@10 and recall@10 read.
 CANDIDATES = 400
 
 Floats = npt.NDArray[np.float32]
@@ -47,7 +53,7 @@ Span = tuple[int, int]
 
 @dataclass(frozen=True)
 class Budget:
-    """The settings of a collection for its chunks."""
+    """The settings of a collection that determine the size of its chunks."""
 
     max_tokens: int
     overlap_tokens: int
@@ -67,13 +73,13 @@ class SpanScore:
     iou: float
 
     def towards(self, other: SpanScore, share: float) -> SpanScore:
-        """The score between this one and another one, at `share` of the difference."""
+        """Return this score plus `share` of the difference to another score."""
         pairs = zip(dataclasses.astuple(self), dataclasses.astuple(other), strict=True)
         return SpanScore(*(own + share * (its - own) for own, its in pairs))
 
 
 class RememberingEmbedder:
-    """Embeds a text once: settings share many chunks."""
+    """An embedder that embeds a text only once, because several settings make equal chunks."""
 
     def __init__(self, embedder: Embedder) -> None:
         self._embedder = embedder
@@ -115,7 +121,11 @@ def read_arguments() -> argparse.Namespace:
 
 
 def read_documents(folder: Path) -> dict[str, ParsedDocument]:
-    """Parsed documents by name; the spans of questions count characters of the files."""
+    """Return the parsed documents by name.
+
+    The spans of the questions are character positions in the files. So the text of a parsed
+    document must be the text of its file.
+    """
     documents = {}
     for path in sorted(folder.iterdir()):
         parsed = ReaderDispatch().parse_document(path.read_bytes(), path.name)
@@ -180,14 +190,14 @@ def report_spans(
 def rank(
     chunks: Sequence[tuple[str, Chunk]], queries: Floats, embedder: RememberingEmbedder
 ) -> Iterator[list[tuple[str, Chunk]]]:
-    """For each query the nearest chunks, nearest first."""
+    """Yield for each query its nearest chunks, nearest first."""
     vectors = embedder.embed_texts([chunk.embedded_text for _, chunk in chunks])
     for scores in queries @ vectors.T:
         yield [chunks[index] for index in np.argsort(-scores, kind="stable")[:CANDIDATES]]
 
 
 def score_first(question: Question, ranked: Sequence[tuple[str, Chunk]], count: int) -> SpanScore:
-    """How the first chunks of a ranking cover the spans of the answer."""
+    """Score how well the first `count` chunks of a ranking cover the spans of the answer."""
     returned, found = 0, 0
     for document in {name for name, _ in ranked[:count]}:
         spans = [(c.char_start, c.char_end) for name, c in ranked[:count] if name == document]
@@ -201,7 +211,10 @@ def score_first(question: Question, ranked: Sequence[tuple[str, Chunk]], count: 
 
 
 def score_tokens(question: Question, ranked: Sequence[tuple[str, Chunk]], tokens: int) -> SpanScore:
-    """The score of the chunks that fit into `tokens`; the last one counts by its share."""
+    """Score the first chunks that fit into `tokens`, and a share of the next chunk.
+
+    The share is the part of the next chunk's tokens that still fits.
+    """
     count = 0
     while count < len(ranked) and ranked[count][1].token_count <= tokens:
         tokens -= ranked[count][1].token_count
@@ -241,7 +254,10 @@ def report_documents(
     embedder: RememberingEmbedder,
     tokenizer: ModelTokenizer,
 ) -> None:
-    """nDCG@10 of documents by vectors only; the best chunk of a document counts."""
+    """Print nDCG@10 and recall@10 of documents, which are ranked by vectors only.
+
+    The rank of a document is the rank of its best chunk.
+    """
     golden = read_golden_set(folder)
     documents = dict(read_corpus(folder / "corpus.jsonl"))
     queries = embedder.embed_texts(list(golden.queries.values()))
@@ -253,7 +269,7 @@ def report_documents(
             for name, document in documents.items()
             for chunk in chunk_document(document, budget, tokenizer)
         ]
-        # The best rank of a document is the rank of its best chunk.
+        # A dictionary keeps the first rank of each document, which is the rank of its best chunk.
         rankings = (
             dict.fromkeys(name for name, _ in one) for one in rank(chunks, queries, embedder)
         )

@@ -1,10 +1,11 @@
-"""Times frequent commands, in this checkout and in another one.
+"""Measures how long frequent commands take, in this checkout and in another one.
 
-Copies examples/, syncs the copy once, and times each command as a whole process: a sync without a
-change, a search, `status`, `check`, and calls with a mistake in the configuration. With --against
-FOLDER the code of another checkout does the same, alternately, so that other load affects both.
-Each checkout has its own home; both use the packages of this interpreter. A command that a
-checkout does not have, or that ends with another status, shows its status instead of a time.
+The script copies examples/ and syncs the copy once. Then it times each command as a whole process:
+a sync without a change, a search, `status`, `check`, and commands with a mistake in the
+configuration. With --against FOLDER, it also times the commands of another checkout. The two
+checkouts alternate, so that other load affects both. Each checkout has its own home. Both use the
+packages of this interpreter. If a command ends with an unexpected status, for example because the
+checkout does not have the command, the table shows the status instead of a time.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ class Checkout:
     statuses: dict[str, int] = field(default_factory=dict)
 
     def prepare(self) -> None:
-        """Copy the examples and sync them once. Does nothing if the copy exists."""
+        """Copy the examples, unless the copy exists, and sync the copy."""
         for name, more in (("right", ""), ("mistaken", MISTAKE)):
             folder = self.home / name
             if not folder.exists():
@@ -73,7 +74,7 @@ class Checkout:
             sys.exit(f"{self.code}: the first sync failed\n{done.stderr or done.stdout}")
 
     def measure(self, command: Command) -> None:
-        """Run it once. The time counts if the command ended with the expected status."""
+        """Run the command once. Its time counts if it ended with the expected status."""
         started = time.perf_counter()
         done = self._run(command)
         seconds = time.perf_counter() - started
@@ -83,7 +84,7 @@ class Checkout:
             self.statuses[command.name] = done.returncode
 
     def say(self, command: Command) -> str:
-        """The cell of the table: median, minimum and maximum; or the status."""
+        """Return the cell of a command: the median and the range of its times, or its status."""
         if command.name in self.statuses:
             return f"ended with {self.statuses[command.name]}"
         took = self.seconds[command.name]
@@ -101,7 +102,7 @@ class Checkout:
 
 
 def alternate_runs(checkouts: Sequence[Checkout], runs: int) -> Iterator[tuple[Checkout, Command]]:
-    """Run each command of each checkout `runs` times. The order of the checkouts alternates."""
+    """Yield each command of each checkout `runs` times. The order of the checkouts alternates."""
     for turn in range(runs):
         for command in COMMANDS:
             for checkout in checkouts if turn % 2 else reversed(checkouts):
@@ -109,7 +110,7 @@ def alternate_runs(checkouts: Sequence[Checkout], runs: int) -> Iterator[tuple[C
 
 
 def print_table(checkouts: Sequence[Checkout]) -> None:
-    """A row for each command, a column for each checkout, then the ratio of the times."""
+    """Print a row for each command: a time for each checkout, and the ratio of the times."""
     names = [checkout.code.name for checkout in checkouts]
     ratio = " times |" if len(checkouts) > 1 else ""
     print(f"| command | {' | '.join(names)} |{ratio}")
@@ -124,7 +125,7 @@ def print_table(checkouts: Sequence[Checkout]) -> None:
 
 
 def main() -> None:
-    """Prepare, measure, print."""
+    """Prepare the checkouts, time the commands and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--against", type=Path, help="another checkout to compare with")
     parser.add_argument("--runs", type=int, default=7)

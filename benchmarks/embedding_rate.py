@@ -2,9 +2,10 @@
 
 Run: python benchmarks/embedding_rate.py [FOLDER or FILE.jsonl] [--texts 600] [--tokens 180]
 
-The limit is the forward passes of the model over prepared arrays. It is compared with
-`Embedder.embed_texts`, from strings to vectors, and with sentence-transformers in PyTorch float32,
-in the same rounds, so that other load affects all of them. Shares are medians over the rounds.
+The limit is the speed of the model's forward passes over prepared arrays. The script compares it
+with `Embedder.embed_texts`, which computes vectors from strings, and with sentence-transformers in
+PyTorch float32. Each round times all of them, so that other load affects all of them. Shares are
+medians over the rounds.
 """
 
 from __future__ import annotations
@@ -68,7 +69,10 @@ def read_arguments() -> argparse.Namespace:
 def make_texts(
     source: Path | None, limit: int, tokens: int, tokenizer: ModelTokenizer
 ) -> list[str]:
-    """Pieces of found text of at most `tokens` tokens; of generated text without a source."""
+    """Return up to `limit` pieces of text, each of at most `tokens` tokens.
+
+    The text is read from `source`. If `source` is None, the text is generated.
+    """
     found = read_texts(source) if source else write_texts()
     texts: list[str] = []
     for text in found:
@@ -92,7 +96,7 @@ def read_texts(source: Path) -> Iterator[str]:
 
 
 def write_texts() -> Iterator[str]:
-    """Endless texts of 20 to 180 words, the same on each run."""
+    """Yield texts of 20 to 180 words without end. Each run yields the same texts."""
     generator = random.Random(0)  # noqa: S311 - no secret
     words = [
         "the",
@@ -144,7 +148,7 @@ def pytorch_passes(model: str, texts: list[str]) -> Callable[[], object]:
 
 
 def time_rounds(contenders: dict[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
-    """Seconds of each variant in each round, after a first round that is not counted."""
+    """Return the seconds of each variant in each round. A first round is not counted."""
     seconds: dict[str, list[float]] = {name: [] for name in contenders}
     for lap in range(rounds + 1):
         for name, run in contenders.items():

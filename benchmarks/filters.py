@@ -1,9 +1,10 @@
 """Measures filters over a vector index: the number of hits, their recall and the latency.
 
-Writes records of random sentences, of which known shares have a mark, and indexes them once. For
-each share it prints the hits compared with the matching entries, the recall of the first ten
-compared with an exact scan with the same filter, and the latency of the whole search, in the modes
-`hybrid` and `vector`.
+The script writes records of random sentences and indexes them once. Known shares of the records
+have a mark. For each share, the script searches with a filter on the mark, in the modes `hybrid`
+and `vector`. It compares these searches with an exact scan with the same filter. It prints how
+many searches returned fewer hits than the exact scan, the recall of the first ten hits, and the
+latency of the whole search.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ OBJECTS = (
 
 
 def write_records(path: Path, count: int, seed: int) -> None:
-    """Sentences with a unique number; `rank` is uniform in 0…1, so a share is a range."""
+    """Write records with random sentences. Each share in SHARES is a mark on that share of them."""
     pick = random.Random(seed)  # noqa: S311  the same each time, not a secret
     with path.open("w", encoding="utf-8") as file:
         for number in range(count):
@@ -58,7 +59,7 @@ def write_records(path: Path, count: int, seed: int) -> None:
 
 
 def make_queries(count: int, seed: int) -> list[str]:
-    """Questions with the words of the sentences in other combinations."""
+    """Make questions from the words of the sentences, in other combinations."""
     pick = random.Random(seed)  # noqa: S311  the same each time, not a secret
     return [
         f"{pick.choice(SUBJECTS)} that {pick.choice(VERBS)} {pick.choice(OBJECTS)}"
@@ -67,14 +68,14 @@ def make_queries(count: int, seed: int) -> list[str]:
 
 
 def ask(searcher: Searcher, request: SearchRequest) -> tuple[SearchAnswer, float]:
-    """The answer, and how many milliseconds it took."""
+    """Search, and return the answer and the duration in milliseconds."""
     started = time.perf_counter()
     answer = searcher.search(request)
     return answer, 1e3 * (time.perf_counter() - started)
 
 
 def measure(searcher: Searcher, queries: Sequence[str], share: float, mode: Mode) -> str:
-    """One row of the table."""
+    """Measure one share in one mode, and return the row of the table."""
     took: list[float] = []
     exact_took: list[float] = []
     recalls: list[float] = []
@@ -102,7 +103,7 @@ def measure(searcher: Searcher, queries: Sequence[str], share: float, mode: Mode
 
 
 def main() -> None:
-    """Index once, measure each share, print the table."""
+    """Index the records once, measure each share in each mode, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--entries", type=int, default=100_000)
     parser.add_argument("--queries", type=int, default=100)

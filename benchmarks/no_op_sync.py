@@ -1,8 +1,9 @@
-"""Measures a sync with no change or one change, by the number of files.
+"""Measures a sync without a change and with one change, for several numbers of files.
 
-Writes folders of small Markdown files, syncs each once, and then times `ragline sync` as a whole
-process: three times without a change, three times with one edited file. `work` is the time in the
-stages. The rest of the run is Dagster's events and the checks, the rest of the process its start.
+The script writes folders of small Markdown files and syncs each folder once. Then it times
+`ragline sync` as a whole process: three times without a change, and three times with one edited
+file. The column `work` is the time in the stages. The column `run` also contains the checks and
+Dagster's events. The column `process` also contains the start of the process.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ ROUNDS = 3
 
 
 def prepare(home: Path, count: int) -> None:
-    """A folder with `count` small files, synced once. Does nothing if it exists."""
+    """Write a folder with `count` small files and sync it. Do nothing if the folder is complete."""
     if (home / "ragline.yaml").exists():
         return
     for number in range(count):
@@ -38,7 +39,7 @@ def prepare(home: Path, count: int) -> None:
 
 
 def sync(home: Path) -> dict[str, float]:
-    """Seconds of one `ragline sync`: of the process, of the run, and of the stages."""
+    """Run `ragline sync` once. Returns its seconds (process, run, stages) and its embeddings."""
     started = time.perf_counter()
     done = subprocess.run(
         [sys.executable, "-m", "ragline", "sync", "--json"],
@@ -57,7 +58,7 @@ def sync(home: Path) -> dict[str, float]:
 
 
 def measure(home: Path, *, with_change: bool) -> dict[str, float]:
-    """Medians over ROUNDS syncs."""
+    """Return the medians of ROUNDS syncs."""
     seen = []
     for turn in range(ROUNDS):
         if with_change:

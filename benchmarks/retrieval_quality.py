@@ -2,9 +2,10 @@
 
 Usage: python benchmarks/retrieval_quality.py [--reranker NAME] [FOLDER …]
 
-Each FOLDER is in the BEIR layout (corpus.jsonl, queries.jsonl, qrels/test.tsv). The default is
-cranfield and docs_qa of RAGLINE_TEST_DATA. `ragline sync` indexes the corpus and `ragline eval`
-asks the queries, in a temporary RAGLINE_HOME. NAME is a value of the setting `reranker`.
+Each FOLDER has the BEIR layout (corpus.jsonl, queries.jsonl, qrels/test.tsv). The default folders
+are cranfield and docs_qa in the folder RAGLINE_TEST_DATA. `ragline sync` indexes the corpus, and
+`ragline eval` searches for the queries. Both use a temporary home. NAME is a value of the setting
+`reranker`.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ sources:
 
 
 def run(home: Path, *arguments: str) -> dict[str, object]:
-    """Run one command and return its JSON."""
+    """Run one command and return its JSON output."""
     command = [sys.executable, "-m", "ragline", *arguments, "--json"]
     command += ["--config", str(home / "ragline.yaml")]
     done = subprocess.run(command, stdout=subprocess.PIPE, check=True, cwd=REPOSITORY)

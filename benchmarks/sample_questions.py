@@ -1,9 +1,10 @@
-"""Counts the questions about office files whose file is among the first five hits.
+"""Counts the questions for which the first five hits contain the file that answers the question.
 
 Usage: python benchmarks/sample_questions.py [FOLDER]
 
-FOLDER (default: sample_docs of RAGLINE_TEST_DATA) contains `files/` and `questions.jsonl` with
-text, file and, for PDFs, the page counted from zero.
+FOLDER contains office files in `files/` and the questions in `questions.jsonl`. A question has a
+text, a file and, if the file is a PDF, a page number that starts at 0. The default is sample_docs
+in the folder RAGLINE_TEST_DATA.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ def main() -> None:
 
 
 def ask(home: Path, question: dict[str, object]) -> tuple[bool, bool]:
-    """Whether the file, and the page, are among the first five hits."""
+    """Search, and return whether the first five hits contain the file, and the page of the file."""
     answer = run(home, "search", "bench", str(question["text"]), "--top-k", "5")
     hits: list[dict[str, object]] = answer["hits"]  # type: ignore[assignment]
     wanted = str(question["file"]).removeprefix("files/")

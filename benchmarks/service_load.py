@@ -1,17 +1,21 @@
-"""Measures the service with 1, 2, 4 … 64 clients that ask again after each answer.
+"""Measures the service with 1, 2, 4 … 64 clients. Each client searches again after each answer.
 
 Usage: python benchmarks/service_load.py [FOLDER] [--seconds 60] [--clients 64] [--impatient]
 
-Indexes FOLDER/corpus.jsonl (default: cranfield of RAGLINE_TEST_DATA), starts `ragline serve` as a
-process and asks the queries of FOLDER/queries.jsonl, without and with the reranker. The clients
-are threads of this process on the same machine. A refused client waits for the time in Retry-
-After; with --impatient it asks again at once.
+The script indexes FOLDER/corpus.jsonl and starts `ragline serve` as a process. The default folder
+is cranfield in the folder RAGLINE_TEST_DATA. The clients send the queries of FOLDER/queries.jsonl,
+first without the reranker, then with it. The clients are threads of this process. If the service
+refuses a request, the client waits for the time in the header Retry-After. With --impatient, the
+client does not wait.
 
-The bare loop is the query's vector and the three statements of a search, in this process, without
-HTTP, messages, records and metrics. The bare loop, the searcher in this process and one client
-alternate every five seconds, so that other load affects all three. The service's own cost is the
-time of one client minus the time of the bare loop. In the last part, one client asks while another
-one repeatedly sends half a megabyte of abstracts to rerank or embed. Prints a Markdown table.
+The script also measures the service's own cost. This is the time of a search by one client minus
+the time of the bare loop. The bare loop runs in this process. It computes the query's vector and
+executes the SQL statements of a search, without HTTP, messages, records and metrics. The bare
+loop, the searcher in this process and one client alternate every five seconds, so that other load
+affects all three.
+
+In the last part, one client searches while another client repeatedly sends half a megabyte of
+abstracts to rerank or to embed. The script prints a Markdown table.
 """
 
 from __future__ import annotations
@@ -64,12 +68,13 @@ OK = 200
 STRIDE = 17
 TURN_S = 5.0
 BULK = ("/v1/rerank", "/v1/embeddings")
-# Abstracts, truncated to fit the model and, together, the limit of a body.
+# The number of abstracts in a large request, and the length to which each abstract is truncated.
+# Each abstract then fits the model, and all together fit the size limit of a request.
 BULK_TEXTS = 600
 BULK_CHARACTERS = 900
-# The status of an answer and the seconds that it took.
+# The status of an answer and its duration in seconds.
 Asked = tuple[int, float]
-# A question; gives the status and how long to wait before the next one.
+# Sends one query. Returns the status and the seconds to wait before the next query.
 Ask = Callable[[str], tuple[int, float]]
 
 
@@ -110,9 +115,9 @@ def read_lines(path: Path) -> list[dict[str, str]]:
 
 @contextmanager
 def served(path: Path) -> Iterator[str]:
-    """`ragline serve` over a configuration, ready for searches; its host and port."""
+    """Run `ragline serve` with a configuration. Yields host and port when the service is ready."""
     command = [sys.executable, "-m", "ragline", "serve", "--config", str(path), "--port", "0"]
-    # Its log goes to a file: a pipe without a reader would fill up and stop it.
+    # The log goes to a file. A pipe that no process reads would fill up and block the service.
     log = path.parent / "serve.log"
     with (
         log.open("w", encoding="utf-8") as written,
@@ -130,7 +135,7 @@ def served(path: Path) -> Iterator[str]:
 
 
 def find_ready(log: str) -> str | None:
-    """The address in the log, once /readyz answers there."""
+    """Return the address in the log, or None until /readyz answers there with the status 200."""
     found = re.search(r"http://127\.0\.0\.1:\d+", log)
     if found is None:
         return None
@@ -149,7 +154,10 @@ def find_ready(log: str) -> str | None:
 def measure_own_cost(
     address: str, configuration: Configuration, queries: list[str], seconds: float
 ) -> None:
-    """A row for the bare loop, the searcher in this process and one client, alternately."""
+    """Print a row for each of three ways to search, and a row for the service's own cost.
+
+    The ways are the bare loop, the searcher in this process, and one client. They alternate.
+    """
     (settings,) = configuration.collections
     with open_database(configuration) as database, asking(address, rerank=False) as ask_service:
         searcher = Searcher(database, configuration)
@@ -193,7 +201,7 @@ def measure_own_cost(
 
 @contextmanager
 def asking(address: str, *, rerank: bool, impatient: bool = False) -> Iterator[Ask]:
-    """A question to the service over a separate connection."""
+    """Yield a function that sends a query to the service. It uses a separate connection."""
     connection = HTTPConnection(address, timeout=MAX_ANSWER_S)
 
     def ask(query: str) -> tuple[int, float]:
@@ -208,7 +216,7 @@ def asking(address: str, *, rerank: bool, impatient: bool = False) -> Iterator[A
 
 
 def post(connection: HTTPConnection, path: str, body: dict[str, Any]) -> tuple[int, float]:
-    """The status of an answer, and the wait that it asks for."""
+    """Send a request. Returns the status, and the seconds in the header Retry-After or 0."""
     connection.request("POST", path, json.dumps(body), {"Content-Type": "application/json"})
     answer = connection.getresponse()
     answer.read()
@@ -221,7 +229,10 @@ def ask_side_by_side(
     clients: int,
     seconds: float,
 ) -> tuple[list[list[Asked]], float]:
-    """The answers of each client, and the seconds until the last one."""
+    """Run several clients at the same time.
+
+    Returns the answers of each client, and the seconds until the last answer.
+    """
     started = time.monotonic()
 
     def be_client(number: int) -> list[Asked]:
@@ -236,7 +247,11 @@ def ask_side_by_side(
 def measure_during_bulk(
     address: str, path: str, texts: list[str], queries: list[str], seconds: float
 ) -> None:
-    """A row for one client without and with the reranker, during large requests of another."""
+    """Print rows for one client, while another client sends large requests.
+
+    The first row is without the reranker, the second row with it. The third row is for the large
+    requests.
+    """
     bulk = [text[:BULK_CHARACTERS] for text in texts[:BULK_TEXTS]]
     body = {"input": bulk} if "embed" in path else {"query": queries[0], "documents": bulk}
     stopped = threading.Event()
@@ -262,13 +277,13 @@ def measure_during_bulk(
 
 
 def rotate(queries: list[str], first: int) -> list[str]:
-    """The queries from another start, so that clients ask different queries."""
+    """Return the queries in rotated order, so that clients send different queries."""
     first %= len(queries)
     return queries[first:] + queries[:first]
 
 
 def ask_until(ask: Ask, queries: list[str], deadline: float) -> list[Asked]:
-    """The status and the seconds of each question until a time."""
+    """Send queries until the deadline. Returns the status and the duration of each answer."""
     asked = []
     for query in cycle(queries):
         started = time.monotonic()
@@ -281,7 +296,10 @@ def ask_until(ask: Ask, queries: list[str], deadline: float) -> list[Asked]:
 
 
 def report(name: str, asked: list[list[Asked]], elapsed_s: float) -> None:
-    """A row for the answers of all clients. The times are those of successful answers."""
+    """Print a row for the answers of all clients.
+
+    The times p50, p95 and p99 are those of successful answers.
+    """
     statuses = Counter(status for one in asked for status, _ in one)
     times_ms = [1e3 * took for one in asked for status, took in one if status == OK]
     refused_ms = [1e3 * took for one in asked for status, took in one if status != OK]

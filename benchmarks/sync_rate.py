@@ -1,12 +1,13 @@
-"""Compares a sync with its limit: the forward pass of the model over the same texts.
+"""Compares the rate of a sync with its limit: the forward passes of the model.
 
 Usage: python benchmarks/sync_rate.py [FOLDER]
 
-Runs read, chunk, embed, index and publish over a folder of files (default: peps/base of
-RAGLINE_TEST_DATA) into an empty database, in this process. Runs the embedding model over every
-fifth text that the sync embeds, tokenized, sorted and batched before, once before and once after
-the sync, so that a change in the speed of the machine affects both. Prints both rates and the
-share.
+The script runs the stages read, chunk, embed, index and publish in this process, with an empty
+database. FOLDER is a folder of files; the default is peps/base in the folder RAGLINE_TEST_DATA.
+The script also runs only the embedding model over every fifth text that the sync embeds. These
+texts are already tokenized, sorted and batched. It does this before the stage embed and again
+after the stage publish, so that a change in the speed of the machine affects both rates. It prints
+both rates and their ratio.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ def measure(make: type[RunContext], path: Path) -> None:
     model = configuration.collections[0].embedding_model
     with open_database(configuration) as database:
         run_context = make(configuration, database, "bench", TerminalProgress())
-        # The model is exported once on a machine; this is not part of the rate of a sync.
+        # The first use on a machine exports the model. This is not part of the rate of a sync.
         run_context.embedder(model).embed_query("warm")
         seconds = run_stages(run_context, STAGES[:2])
         with database.connect() as connection:

@@ -1,7 +1,8 @@
 """Measures how long a change in a watched folder takes until `ragline dev` shows it.
 
-Starts `ragline dev` over a folder of Markdown files. Edits, adds and removes files at random times
-and asks the retrieval API until it shows the change. Prints percentiles of both clocks.
+The script starts `ragline dev` with a folder of Markdown files. It edits, adds and removes files at
+random times. After each change, it searches through the API until the hits show the change. It
+prints percentiles of the time-to-visible and of the time-to-forget.
 """
 
 from __future__ import annotations
@@ -28,19 +29,19 @@ sources:
 MAX_WAIT_S = 120.0
 LOOK_EVERY_S = 0.1
 DOCUMENTS = 200
-# Changes happen at any time between two probes of the sensor.
+# The maximum pause before a change. It is longer than the time between two probes of the sensor.
 MAX_PAUSE_S = 6.0
 
 
 def find_port() -> int:
-    """A free port."""
+    """Return a free TCP port of this machine."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 def ask(port: int, query: str) -> list[dict[str, object]]:
-    """The hits of a keyword search through the API."""
+    """Return the hits of a keyword search through the API."""
     body = json.dumps({"collection": "notes", "query": query, "mode": "keyword", "top_k": 50})
     request = urllib.request.Request(
         f"http://127.0.0.1:{port}/v1/search",
@@ -52,7 +53,7 @@ def ask(port: int, query: str) -> list[dict[str, object]]:
 
 
 def wait_until(condition: Callable[[], bool]) -> float:
-    """Seconds until a condition holds."""
+    """Wait until a condition holds, and return the seconds."""
     started = time.monotonic()
     while not condition():
         assert time.monotonic() - started < MAX_WAIT_S, "it never showed"
@@ -66,7 +67,10 @@ def write_note(folder: Path, name: str, marker: str) -> None:
 
 
 def measure(folder: Path, port: int, changes: int, seed: int) -> dict[str, list[float]]:
-    """Seconds to visible and to forgotten, for so many edits, additions and removals."""
+    """Make `changes` edits and additions, and remove each added note again.
+
+    Returns the seconds until each text was visible, and until each removed text was forgotten.
+    """
     pick = random.Random(seed)  # noqa: S311  the same each time, not a secret
     seconds: dict[str, list[float]] = {"visible": [], "forgotten": []}
     for number in range(changes):
@@ -84,7 +88,7 @@ def measure(folder: Path, port: int, changes: int, seed: int) -> dict[str, list[
 
 
 def report(seconds: dict[str, list[float]]) -> None:
-    """A line for each clock: n, p50, p90, maximum."""
+    """Print a row for each clock: the number of times, p50, p90 and the maximum."""
     print("| clock | n | p50 | p90 | slowest |\n|---|---|---|---|---|")
     for clock, values in seconds.items():
         tenths = quantiles(values, n=10, method="inclusive")
@@ -95,7 +99,7 @@ def report(seconds: dict[str, list[float]]) -> None:
 
 
 def main() -> None:
-    """Run `ragline dev`, measure, stop it."""
+    """Start `ragline dev`, measure the times, and stop it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--changes", type=int, default=20)
     parser.add_argument("--seed", type=int, default=7)

@@ -1,7 +1,8 @@
 """Draws the pictures of docs/architecture.md from the tables of that page.
 
-The tables are the only source: a file that moves is renamed in the page, then `make drawings`
-writes the SVG files again. A contract test compares both.
+The tables are the only source. If a file moves, change its name in the page and run
+`make drawings`, which writes the SVG files again. A contract test compares the SVG files with the
+tables.
 """
 
 from __future__ import annotations
@@ -31,7 +32,10 @@ ROOM = (196, 76)
 
 
 def read_table(page: str, header: str) -> list[list[str]]:
-    """The cells of each row below the header that begins with `| header |`, without backquotes."""
+    """Return the cells of the rows of the table whose header begins with `| header |`.
+
+    Markup in the cells is removed.
+    """
     _, found, table = page.partition(f"| {header} |")
     assert found, header
     rows = table.partition("\n\n")[0].splitlines()[2:]
@@ -45,26 +49,26 @@ def _strip(cell: str) -> str:
 def draw_text(
     x: float, y: float, words: str, size: float = 13, *, mono: bool = False, **more: str
 ) -> str:
-    """One line of text; `more` are attributes, with `_` in place of `-`."""
+    """Draw one line of text. `more` are attributes, with `_` in place of `-`."""
     style = {"fill": INK, "font_family": MONO if mono else SANS, "font_size": f"{size:g}"} | more
     attributes = " ".join(f'{name.replace("_", "-")}="{value}"' for name, value in style.items())
     return f'<text x="{x:g}" y="{y:g}" {attributes}>{escape(words)}</text>'
 
 
 def draw_box(x: float, y: float, width: float, height: float, fill: str, edge: str = LINE) -> str:
-    """A box with round corners."""
+    """Draw a box with round corners."""
     shape = f'x="{x:g}" y="{y:g}" width="{width:g}" height="{height:g}" rx="8"'
     return f'<rect {shape} fill="{fill}" stroke="{edge}"/>'
 
 
 def draw_arrow(x1: float, y1: float, x2: float, y2: float) -> str:
-    """An arrow from the first point to the second."""
+    """Draw an arrow from the first point to the second."""
     ends = f'x1="{x1:g}" y1="{y1:g}" x2="{x2:g}" y2="{y2:g}"'
     return f'<line {ends} stroke="{ACCENT}" stroke-width="2" marker-end="url(#head)"/>'
 
 
 def draw_picture(title: str, height: float, parts: list[str]) -> str:
-    """A whole SVG file."""
+    """Return the text of a whole SVG file."""
     head = (
         '<defs><marker id="head" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="7" '
         'markerHeight="7" orient="auto">'
@@ -82,7 +86,7 @@ def draw_picture(title: str, height: float, parts: list[str]) -> str:
 
 
 def wrap(words: str, width: int) -> list[str]:
-    """Lines of at most `width` characters."""
+    """Split a text into lines of at most `width` characters."""
     lines = [""]
     for word in words.split():
         if lines[-1] and len(lines[-1]) + len(word) >= width:
@@ -92,7 +96,7 @@ def wrap(words: str, width: int) -> list[str]:
 
 
 def draw_packages(page: str) -> str:
-    """The packages, the folders of the library, and the direction of the imports."""
+    """Draw the packages, the folders of the library, and the direction of the imports."""
     parts = []
     for name, contents, _ in read_table(page, "package"):
         x, y, width, height = PACKAGES[name.rstrip("/")]
@@ -123,7 +127,7 @@ def draw_packages(page: str) -> str:
 
 
 def draw_route(page: str, header: str, title: str) -> str:
-    """The stops of a table from top to bottom: what happens, where, and what is written."""
+    """Draw the steps of a table from top to bottom: the action, its files, and what it writes."""
     parts = []
     top = 20.0
     for number, (stop, action, files, written) in enumerate(read_table(page, header), start=1):
@@ -156,7 +160,7 @@ def draw_route(page: str, header: str, title: str) -> str:
 
 
 def draw_all(page: str) -> dict[str, str]:
-    """The text of each SVG file, by its name."""
+    """Return the text of each SVG file, by the name of the file."""
     return {
         "packages.svg": draw_packages(page),
         "path-of-a-document.svg": draw_route(page, "document", "The path of a document"),

@@ -1,7 +1,8 @@
-"""MkDocs hooks: pages outside docs/ become pages of the site, and links lead within the site.
+"""MkDocs hooks that add the pages outside docs/ to the site, and that adapt the links of pages.
 
-A page names other files by their paths in the repository, so that its links work there too. Here
-each link to a page becomes a link of the site, and each linked file a file of the site.
+A page names other files by their paths in the repository, so that its links also work there. The
+hooks replace these paths by paths of the site. Each other file to which a page links becomes a file
+of the site.
 """
 
 from __future__ import annotations
@@ -76,29 +77,29 @@ def _build_file(config: MkDocsConfig, path: str, uri: str) -> File:
 
 
 def _list_paths(files: Files) -> Iterator[str]:
-    """The pages by their paths in the repository."""
+    """Yield the paths of the pages in the repository."""
     return (_find_path(file.src_uri) for file in files.documentation_pages())
 
 
 def _list_links(path: str) -> Iterator[str]:
-    """The files and folders that a page links to, by their paths in the repository."""
+    """Yield the paths in the repository of the files and folders to which a page links."""
     text = (REPOSITORY / path).read_text("utf-8")
     return (_resolve(path, match.group()) for match in LINK.finditer(text))
 
 
 def _resolve(path: str, link: str) -> str:
-    """What a page's link names: a file, or the README.md of a folder."""
+    """Return the path of the file that a page's link names. For a folder, it is its README.md."""
     target = posixpath.normpath(posixpath.join(posixpath.dirname(path), link))
     return f"{target}/README.md" if (REPOSITORY / target).is_dir() else target
 
 
 def _find_uri(path: str) -> str:
-    """Where a file of the repository is on the site."""
+    """Return the path on the site of a file of the repository."""
     if path.startswith("docs/"):
         return path.removeprefix("docs/")
     return PAGES.get(path, f"repository/{path}")
 
 
 def _find_path(uri: str) -> str:
-    """Where a file of the site is in the repository."""
+    """Return the path in the repository of a file of the site."""
     return {known: path for path, known in PAGES.items()}.get(uri, f"docs/{uri}")

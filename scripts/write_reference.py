@@ -1,7 +1,7 @@
 """Writes the parts of docs/ that repeat the code: settings, commands, endpoints, metrics, errors.
 
-A page marks each part by two comments, `<!-- reference: NAME -->` and `<!-- end of reference -->`;
-what is between them is replaced. `make reference` writes the pages, and a contract test compares
+A page marks each part by two comments, `<!-- reference: NAME -->` and `<!-- end of reference -->`.
+The text between them is replaced. `make reference` writes the pages, and a contract test compares
 them with the code.
 """
 
@@ -47,12 +47,12 @@ def main() -> None:
 
 
 def rewrite(page: str) -> str:
-    """A page with the content of each part made again."""
+    """Return a page in which the content of each part is written again."""
     return PART.sub(lambda part: f"{part[1]}\n{PARTS[part[2]]().strip()}\n\n{part[3]}", page)
 
 
 def write_table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
-    """A table in Markdown; a line end in a cell becomes a space."""
+    """Write a table in Markdown. A line end in a cell becomes a space."""
     lines = [header, tuple("---" for _ in header), *rows]
     cells = [[" ".join(cell.split()).replace("|", "\\|") for cell in line] for line in lines]
     return "".join(f"| {' | '.join(line)} |\n" for line in cells).replace("|  |", "| |")
@@ -62,14 +62,14 @@ def write_table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str
 
 
 def write_settings(model: type[BaseModel], name: str, without: Iterable[str] = ()) -> str:
-    """The settings of a model with defaults and descriptions; nested settings by their path."""
+    """Write a table of a model's settings. A nested setting is named by its path."""
     fields = [(path, field) for path, field in flatten(model) if path not in set(without)]
     rows = [(f"`{path}`", show_default(field), field.description or "") for path, field in fields]
     return write_table((f"{name} setting", "default", "meaning"), rows)
 
 
 def flatten(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, FieldInfo]]:
-    """Each setting by its path."""
+    """Yield the path and the field of each setting."""
     for name, field in model.model_fields.items():
         if inspect.isclass(field.annotation) and issubclass(field.annotation, BaseModel):
             yield from flatten(field.annotation, f"{prefix}{name}.")
@@ -78,12 +78,12 @@ def flatten(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, Fie
 
 
 def show_default(field: FieldInfo) -> str:
-    """A default as it is written in YAML; empty for a required setting."""
+    """Return a default as it is written in YAML. It is empty for a required setting."""
     return "" if field.is_required() else show_value(field.get_default(call_default_factory=True))
 
 
 def show_value(value: Any) -> str:
-    """A value as it is written in YAML; `VERSION` is the version of Ragline."""
+    """Return a value as it is written in YAML. `VERSION` replaces the version of Ragline."""
     match value:
         case bool():
             return f"`{str(value).lower()}`"
@@ -100,24 +100,24 @@ def show_value(value: Any) -> str:
 
 
 def show_duration(seconds: int) -> str:
-    """A duration in its largest whole unit."""
+    """Return a duration in its largest whole unit."""
     unit, size = next((unit, size) for unit, size in UNITS if seconds % size == 0)
     return f"{seconds // size}{unit}"
 
 
 def write_kind(kind: str) -> str:
-    """The settings that a kind of source adds to those of every source."""
+    """Write the settings that a kind of source adds to those of every source."""
     return write_settings(KINDS[kind].settings, kind, SourceSettings.model_fields)
 
 
 def list_kinds() -> list[str]:
-    """The kinds that have settings in addition to those of every source."""
+    """List the kinds that have settings in addition to those of every source."""
     common = SourceSettings.model_fields
     return [name for name, kind in KINDS.items() if kind.settings.model_fields.keys() - common]
 
 
 def write_kinds() -> str:
-    """Each kind of source: its documents, and how the stages use it."""
+    """Write a table of the kinds of sources: their documents, and how the stages use them."""
     rows = [
         (f"`{name}`", _describe_kind(name), *_describe_use(kind)) for name, kind in KINDS.items()
     ]
@@ -125,7 +125,7 @@ def write_kinds() -> str:
 
 
 def _describe_kind(kind: str) -> str:
-    """What the docstring of the kind's package says about its documents."""
+    """Return what the docstring of the kind's package says about its documents."""
     first_line = (import_module(f"ragline.sources.{kind}").__doc__ or "").partition("\n")[0]
     return first_line.partition(": ")[2].rstrip(".")
 
@@ -142,12 +142,12 @@ def _describe_use(kind: Kind) -> tuple[str, str]:
 
 
 def write_commands() -> str:
-    """Each command with its usage and options."""
+    """Write each command with its usage and options."""
     return "\n".join(_write_command(path, command) for path, command in list_commands(command_line))
 
 
 def list_commands(group: click.Group, prefix: str = "ragline") -> Iterator[tuple[str, Any]]:
-    """The commands of a group and of the groups in it, by what a user types."""
+    """Yield the commands of a group and of its subgroups, each with the words that a user types."""
     context = click.Context(group)
     for name in group.list_commands(context):
         command = group.get_command(context, name)
@@ -180,7 +180,7 @@ def _name_option(option: click.Option) -> str:
 
 
 def write_endpoints() -> str:
-    """Each endpoint with its parameters, the fields of both bodies, and its problems."""
+    """Write each endpoint with its parameters, the fields of both bodies, and its problems."""
     document = build_app(load_configuration(EXAMPLE)).openapi()
     schemas = document["components"]["schemas"]
     parts = [
@@ -215,13 +215,13 @@ def _write_endpoint(name: str, operation: dict[str, Any], schemas: dict[str, Any
 
 
 def _list_bodies(holder: dict[str, Any]) -> list[str]:
-    """The names of the schemas of a body."""
+    """Return the names of the schemas of a body."""
     contents = holder.get("content", {}).values()
     return [name for content in contents for name in _find_schemas(content.get("schema", {}))]
 
 
 def _find_schemas(schema: Any) -> list[str]:
-    """The names of all schemas that a schema refers to directly, each once."""
+    """Return the names of all schemas to which a schema refers directly, each once."""
     return list(dict.fromkeys(re.findall(r"#/components/schemas/(\w+)", str(schema))))
 
 
@@ -264,7 +264,7 @@ def _describe_type(field: dict[str, Any]) -> str:
 
 
 def _write_schemas(document: dict[str, Any]) -> Iterator[str]:
-    """The objects that answers consist of, in the order of their names."""
+    """Write the objects that are parts of answers, in the order of their names."""
     schemas = document["components"]["schemas"]
     for name in sorted(_reach(document["paths"], schemas)):
         description = schemas[name].get("description", "")
@@ -272,7 +272,10 @@ def _write_schemas(document: dict[str, Any]) -> Iterator[str]:
 
 
 def _reach(paths: dict[str, Any], schemas: dict[str, Any]) -> set[str]:
-    """The schemas with fields, other than bodies of requests that nothing else refers to."""
+    """Return the names of the schemas that have fields.
+
+    A body of a request is left out, unless another schema refers to it.
+    """
     bodies = {
         name
         for methods in paths.values()
@@ -291,7 +294,7 @@ def _reach(paths: dict[str, Any], schemas: dict[str, Any]) -> set[str]:
 
 
 def write_metrics() -> str:
-    """Each metric of `GET /metrics` with its type and labels."""
+    """Write each metric of `GET /metrics` with its type and labels."""
     registry = ServiceMetrics(Recorder(), lambda: None).registry
     labels = {name: names for name, _, names in GAUGES}
     # The registry has no other list of its collectors.
@@ -307,7 +310,7 @@ def write_metrics() -> str:
 
 
 def write_errors() -> str:
-    """Each error with the first line of its docstring, in the order of the module."""
+    """Write each error with the first line of its docstring, in the order of the module."""
     rows = [
         (f"`{name}`", (thing.__doc__ or "").splitlines()[0])
         for name, thing in vars(ragline.errors).items()
@@ -317,7 +320,7 @@ def write_errors() -> str:
 
 
 def write_formats() -> str:
-    """Each format with its suffixes and media type."""
+    """Write each format with its suffixes and media type."""
     rows = [
         (one.label, ", ".join(f"`{suffix}`" for suffix in one.suffixes), f"`{one.media_type}`")
         for one in FORMATS.values()
@@ -326,7 +329,7 @@ def write_formats() -> str:
 
 
 def write_decisions() -> str:
-    """Each decision record by its number and title."""
+    """Write a table of the decision records, with number and title."""
     rows = []
     for path in sorted((DOCS / "decisions").glob("0*.md")):
         number, _, title = path.read_text("utf-8").partition("\n")[0][2:].partition(". ")

@@ -1,8 +1,11 @@
 """The churn benchmark: what a retrieval system does when its source changes.
 
-`scenario` has the steps that change a tree of documents (`source_tree`, `marks`). `measuring` runs
-a system through the steps and judges it from outside (`judging`). `report` prints the results.
-`system` is the interface of an adapter; `ragline_system` and `peer_system` are adapters. `peers`
-has the programs that `peer_system` runs in an environment of their own. Only the database server
-that `__main__` starts needs more than the standard library. README.md describes the benchmark.
+`scenario` contains the steps. A step changes a tree of documents: `source_tree` is the tree, and
+`marks` are unique words in its texts. `measuring` runs a system through the steps, and `judging`
+compares the served texts with the tree. `report` formats the results. `system` is the interface
+of an adapter. `ragline_system` and `peer_system` are adapters. `peers` contains the programs that
+`peer_system` runs in a separate Python environment. README.md describes the benchmark.
+
+Outside `peers`, only `__main__` needs more than the standard library: it connects to the database
+server, and it starts one if necessary.
 """

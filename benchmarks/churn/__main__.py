@@ -1,7 +1,8 @@
-"""Measures what systems do when their source changes: ghosts, losses, clocks, embeddings.
+"""Measures how retrieval systems follow the changes of their source.
 
 Run in the repository: python -m benchmarks.churn [FOLDER] [--every 8] [--system ragline …]
-[--seed 7] [--json FILE]. Without FOLDER: peps/base of RAGLINE_TEST_DATA, else examples/peps.
+[--seed 7] [--json FILE]. Without FOLDER, the documents are those of peps/base in the folder
+RAGLINE_TEST_DATA if it exists, otherwise those of examples/peps.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ def main() -> None:
                 print(f"not measured: {error}", file=sys.stderr)
                 continue
             measurements.append(one)
-            # After each system, because the next one can take long or fail.
+            # The file is written after each system, because the next system can fail.
             if arguments.json:
                 write_json(arguments.json, measurements, describe_run(arguments))
     print("\n" + format_summary(measurements))
@@ -57,7 +58,7 @@ def main() -> None:
 
 
 def describe_run(arguments: argparse.Namespace) -> dict[str, object]:
-    """What is needed to repeat a run."""
+    """Return the settings and the machine of a run, so that the run can be repeated."""
     return {
         "folder": arguments.folder.name,
         "every": arguments.every,
@@ -104,15 +105,19 @@ def read_arguments() -> argparse.Namespace:
 
 @contextmanager
 def open_server(stated: str | None, folder: Path) -> Iterator[str]:
-    """The address of the server that all systems share."""
+    """Yield the address of the database server that all systems share.
+
+    `stated` is the address of an existing server. If it is None, a temporary server is started.
+    """
     if stated is not None:
         yield stated
         return
-    # Imported here: with --database-url the driver needs no part of Ragline.
+    # This import is here because a run with --database-url needs no part of Ragline.
     from ragline.storage.embedded_postgres import embedded_postgres
 
     with embedded_postgres(folder / "server") as address:
-        # Syncs run without root's right to enter closed folders; the parent folder is private.
+        # Syncs run without root's right to enter every folder, but they must enter this one. Only
+        # this user can enter its parent folder.
         (folder / "server" / "run").resolve().chmod(0o711)
         yield address
 
@@ -120,7 +125,7 @@ def open_server(stated: str | None, folder: Path) -> Iterator[str]:
 def measure_system(
     name: str, documents: dict[str, str], arguments: argparse.Namespace, home: Path, server: str
 ) -> Measurement:
-    """One system from an empty database to the end of the scenario."""
+    """Run the whole scenario with one system and an empty database."""
     print(f"\n{name}", flush=True)
     folder = home / name
     folder.mkdir()

@@ -1,6 +1,6 @@
-"""Compares what a system serves with its source: ghosts, losses, repetitions, arrivals.
+"""Compares the entries that a system serves with the documents of its source.
 
-These are pure functions: they take marks and entries and return findings.
+The functions are pure: they take marks and entries and return what differs.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ from benchmarks.churn.system import Entry
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What is wrong with a system's entries.
+    """The differences between a system's entries and its source.
 
-    `ghosts` are entries of text that their document no longer has. `lost` are documents of the
-    source of which a marked passage, or all, is not served; `gone` those of which nothing is.
-    `repeated` counts entries beyond the first that hold the very same passage of a document.
+    `ghosts` are entries with text that their document no longer contains. `lost` are the documents
+    of the source with at least one marked passage that is not served. `gone` are the documents of
+    which nothing is served. `repeated` is the number of superfluous entries: entries whose marked
+    text another entry of the same document already has.
     """
 
     ghosts: frozenset[Entry]
@@ -43,7 +44,7 @@ def judge_entries(documents: Mapping[str, frozenset[str]], entries: Iterable[Ent
 
 
 def collect_marks(entries: Iterable[Entry]) -> defaultdict[str, set[str]]:
-    """The marks that are served of each document."""
+    """Return the served marks of each document, by the document's path."""
     served: defaultdict[str, set[str]] = defaultdict(set)
     for entry in entries:
         served[entry.path] |= find_marks(entry.text)

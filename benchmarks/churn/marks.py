@@ -1,6 +1,6 @@
-"""Marks: unique words in every passage of a text, by which stale and lost text is recognised.
+"""Adds marks to texts. A mark is a unique word that shows which version of a text is served.
 
-A system may split, strip and join text; a word of letters and digits stays intact.
+Systems split, strip and join texts, but they do not change a word of letters and digits.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ _SHORTEST_PASSAGE_CHARS = 60
 
 
 class MarkMaker:
-    """Makes marks, the same ones in the same order for the same seed."""
+    """Makes marks. Equal seeds give the same marks in the same order."""
 
     def __init__(self, seed: int) -> None:
         self._random = random.Random(seed)  # noqa: S311 - repeatable, not secret
 
     def make(self) -> str:
-        """A word that no text contains and that was not generated before."""
+        """Return a new mark: a random word that no text contains yet."""
         return f"zq{self._random.getrandbits(48):012x}"
 
 
@@ -31,10 +31,10 @@ def find_marks(text: str) -> frozenset[str]:
 
 
 def mark_passages(text: str, maker: MarkMaker) -> str:
-    """The text with a marked sentence at the end of each passage, and as its last line.
+    """Add a marked sentence to the end of each passage, and a marked last line.
 
-    A passage is a block of prose that ends with a full stop. Headings, tables and code stay as
-    they are, so that a reader recognises the format.
+    A passage is a block of prose that ends with a full stop. Headings, tables and code do not
+    change, so that a reader still recognises the format.
     """
     parts = _BLANK_LINES.split(text.strip("\n"))
     marked = [f"{part} {_sentence(maker)}" if _is_passage(part) else part for part in parts]
@@ -47,7 +47,7 @@ def list_passages(text: str) -> list[str]:
 
 
 def revise_passage(passage: str, maker: MarkMaker) -> str:
-    """A passage with other words and another mark."""
+    """Return the passage with a new mark and some new words in place of each mark."""
     return MARK.sub(lambda _: f"{maker.make()}. This passage was revised", passage)
 
 

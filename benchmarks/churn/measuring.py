@@ -1,4 +1,8 @@
-"""Runs one system through one scenario: changes, syncs, kills, and a judgement after each sync."""
+"""Runs one system through the steps of a scenario and measures it.
+
+Each step changes the source and syncs the system. Some steps also kill a sync. After the last
+sync of a step, the entries are compared with the source, and searches are made.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +27,8 @@ from benchmarks.churn.source_tree import Change, SourceTree
 from benchmarks.churn.system import SYNC_TIMEOUT_S, Entry, System
 
 HITS = 10
-# In some systems each search is a process. Entries are compared for every change.
+# The number of changes of each kind that are searched for. It is small, because in some systems
+# each search starts a process.
 SEARCHED_CHANGES = 5
 NEVER = float("inf")
 
@@ -34,12 +39,13 @@ class FirstIndexError(Exception):
 
 @dataclass(slots=True)
 class StepResult:
-    """The result of one step. Counts are those after the last sync of the step.
+    """The result of one step. The counts describe the entries after the last sync of the step.
 
-    `sync_s` is the median of its syncs that were not killed. `embeddings_made` counts these syncs
-    only. `embeddings_needed` counts the distinct texts of entries that no earlier sync had served.
-    Times run from a change to the end of the first sync after which the entries show it. They are
-    infinite if no sync did.
+    `sync_s` is the median duration of the syncs that were not killed. `embeddings_made` counts the
+    embeddings of these syncs only. `embeddings_needed` is the number of distinct texts that no
+    earlier sync served. `ghosts`, `lost`, `gone` and `repeated` are the counts of a `Verdict`.
+    `visible_s` and `forgotten_s` contain a time for each change: from the change to the end of the
+    first sync after which the entries show it. The time is infinite if no sync showed the change.
     """
 
     name: str
@@ -64,7 +70,10 @@ class StepResult:
 
 @dataclass(slots=True)
 class Measurement:
-    """The results of a system in all steps. `ever_…` are distinct over all steps."""
+    """The results of a system in all steps.
+
+    `ever_ghosts` and `ever_lost` contain the distinct ghosts and lost documents of all steps.
+    """
 
     system: str
     description: dict[str, str]
@@ -84,7 +93,10 @@ class _Pending:
 
 
 class Measuring:
-    """Runs one system through a scenario. `lacking` is what this machine cannot do."""
+    """Runs one system through a scenario.
+
+    `lacking` names the needs of steps that this machine cannot meet. Such steps are not run.
+    """
 
     def __init__(self, system: System, tree: SourceTree, lacking: Iterable[str] = ()) -> None:
         self._system = system
@@ -98,7 +110,7 @@ class Measuring:
         self.measurement = Measurement(system.name, system.describe(), len(tree.documents))
 
     def run(self, steps: Iterable[Step], report: Callable[[StepResult], None]) -> Measurement:
-        """Index the tree and run the steps. Calls `report` after each.
+        """Index the tree and run the steps. `report` is called with the result of each step.
 
         Raises:
             FirstIndexError: the first sync failed; the message says why.
@@ -143,7 +155,7 @@ class Measuring:
                 self._pending.append(_Pending(change, result.forgotten_s, is_forgotten))
 
     def _sync(self, result: StepResult) -> float:
-        """Run one sync to its end and return its seconds."""
+        """Run one sync to its end and return its duration in seconds."""
         started_s = time.monotonic()
         sync = self._system.start_sync()
         if not sync.wait(SYNC_TIMEOUT_S):
@@ -188,7 +200,7 @@ class Measuring:
         self.measurement.ever_lost |= verdict.lost
 
     def _search(self, changes: Iterable[Change], result: StepResult) -> None:
-        """Search for new and for removed passages, of a few changes of each kind."""
+        """Search for the new and the removed passages of a few changes of each kind."""
         asked: defaultdict[str, int] = defaultdict(int)
         for change in changes:
             kind = f"{change.kind} {bool(change.appeared)}"
@@ -203,7 +215,7 @@ class Measuring:
                 result.stale_hits += len(find_stale_hits(change, hits))
 
     def _is_restricted(self, change: Change) -> bool:
-        """Whether a document is found with its principal and not without."""
+        """Whether a search finds the document with its principal, and not otherwise."""
         found = [
             has_new_hit(change, self._system.search(change.new_text, HITS, principal))
             for principal in (TEAM, None, "another-team")
@@ -212,6 +224,9 @@ class Measuring:
 
 
 def find_percentile(values: Iterable[float], share: float) -> float | None:
-    """The smallest value that at least this share of them does not exceed; None without any."""
+    """Return the smallest value that at least `share` of the values do not exceed.
+
+    Returns None if there are no values.
+    """
     ordered = sorted(values)
     return ordered[max(0, ceil(share * len(ordered)) - 1)] if ordered else None

@@ -1,7 +1,8 @@
-"""Another system, in a Python environment of its own, that exchanges JSON lines with this process.
+"""The adapter of another system. Its program exchanges JSON lines with this process.
 
-`peers.line_protocol` is the other side: a call is one line, its answer is one line. One process
-answers all lookups. Each sync is a separate process, so that it can be killed.
+The program runs in a separate Python environment. `peers.line_protocol` is its side of the
+protocol: a call is one line, and its answer is one line. One process answers all calls. Each sync
+is a separate process, so that it can be killed.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from benchmarks.churn.system import Entry
 
 
 class PeerError(Exception):
-    """The program of the peer answered a lookup with an error, or ended."""
+    """The program of the peer answered a call with an error, or the program ended."""
 
 
 class PeerSystem:

@@ -1,4 +1,4 @@
-"""Syncs as processes: started, waited for, killed with all their children."""
+"""Starts syncs as processes, waits for them, and kills them with all their child processes."""
 
 from __future__ import annotations
 
@@ -14,12 +14,15 @@ LAST_LINES = 3
 
 
 def can_be_refused() -> bool:
-    """Whether an unreadable folder is unreadable for the processes started here."""
+    """Whether file permissions can keep the processes that are started here out of a folder.
+
+    The user root can read every folder, unless `setpriv` takes this right away.
+    """
     return os.geteuid() != 0 or shutil.which("setpriv") is not None
 
 
 def without_override(command: Sequence[str]) -> list[str]:
-    """The command, run so that file permissions hold for it even when the user is root."""
+    """Return a command that runs the given one so that file permissions hold even for root."""
     if os.geteuid() != 0 or not can_be_refused():
         return list(command)
     rights = "-dac_override,-dac_read_search"
@@ -27,7 +30,7 @@ def without_override(command: Sequence[str]) -> list[str]:
 
 
 class SyncProcess:
-    """A sync in a separate process group; output and errors go to files."""
+    """A sync in a separate process group. Its standard output and standard error go to files."""
 
     def __init__(self, command: Sequence[str], folder: Path, settings: Mapping[str, str]) -> None:
         self._output = folder / "sync.out"
@@ -61,5 +64,5 @@ class SyncProcess:
         return f"exit {self._process.returncode}: {' / '.join(said[-LAST_LINES:])}"
 
     def output(self) -> str:
-        """Its standard output, after it has ended."""
+        """Return the standard output of a sync that has ended."""
         return self._output.read_text(encoding="utf-8", errors="replace")

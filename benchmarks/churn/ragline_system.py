@@ -1,4 +1,4 @@
-"""Ragline, used only through its command line."""
+"""The adapter of Ragline. It uses only Ragline's commands."""
 
 from __future__ import annotations
 
@@ -25,7 +25,10 @@ class RaglineSync(SyncProcess):
         return failed and f"{failed}{told}"
 
     def embeddings_made(self) -> int:
-        """0 for a sync that was killed or did not start, because it reported nothing."""
+        """Return the number of embeddings that the sync reported.
+
+        It is 0 if the sync was killed or did not start, because such a sync reports nothing.
+        """
         return sum(source["embeddings_made"] for source in self._sources())
 
     def _sources(self) -> list[dict[str, Any]]:
@@ -36,7 +39,7 @@ class RaglineSync(SyncProcess):
 
 
 class RaglineSystem:
-    """Ragline with a separate database. Each call is a process, as for a user."""
+    """Ragline with a separate database. Each call runs a command in a new process."""
 
     name = "ragline"
 
@@ -100,7 +103,7 @@ class RaglineSystem:
         self._write_configuration(principals)
 
     def close(self) -> None:
-        """Nothing runs between calls."""
+        """Do nothing, because no process runs between calls."""
 
     def _collect_counts(self) -> None:
         """Read the report of the last sync before the next one overwrites it."""
@@ -118,7 +121,7 @@ class RaglineSystem:
             source["rules"] = [
                 {"match": path, "principals": list(names)} for path, names in principals.items()
             ]
-        # JSON is YAML, and quotes every character of a path.
+        # JSON is valid YAML, and it escapes the special characters in a path.
         text = json.dumps({"sources": [source]})
         (self._folder / "ragline.yaml").write_text(text, encoding="utf-8")
 

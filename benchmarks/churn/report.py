@@ -1,4 +1,4 @@
-"""Measurements as tables for people and as JSON."""
+"""Formats measurements as text for people and as JSON."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from benchmarks.churn.measuring import NEVER, Measurement, StepResult, find_perc
 
 
 def format_step(result: StepResult) -> str:
-    """A line of progress."""
+    """Return the line of progress for a step. A second line has the first error of the step."""
     if result.unsupported:
         return f"{result.name:<24} not measured: no {result.unsupported}"
     made = f"{result.embeddings_made:,} of {result.embeddings_needed:,} embeddings"
@@ -27,7 +27,7 @@ def format_step(result: StepResult) -> str:
 
 
 def format_summary(measurements: Sequence[Measurement]) -> str:
-    """The systems as columns of a Markdown table."""
+    """Return a Markdown table with one column for each system."""
     head = ["", *[one.system for one in measurements]]
     rows = [head, ["---"] * len(head)]
     rows += [[label, *[read(one) for one in measurements]] for label, read in FIGURES.items()]
@@ -35,7 +35,7 @@ def format_summary(measurements: Sequence[Measurement]) -> str:
 
 
 def write_json(path: Path, measurements: Sequence[Measurement], settings: dict[str, Any]) -> None:
-    """All measurements and settings; a time that did not occur is null."""
+    """Write all measurements and settings. The time of a change that no sync showed is null."""
     content = {"settings": settings, "systems": [_describe(one) for one in measurements]}
     path.write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
 
@@ -67,7 +67,7 @@ def _describe_kill(result: StepResult) -> str:
 
 
 def _undisturbed(measurement: Measurement) -> list[StepResult]:
-    """The steps without a crash: not every system reports the work of a killed process."""
+    """Return the steps without a crash, because some systems cannot report a killed process."""
     return [step for step in measurement.steps if step.was_killed is None]
 
 
@@ -94,7 +94,7 @@ def _ratio(measurement: Measurement) -> str:
 
 
 def _made(prefix: str) -> Callable[[Measurement], str]:
-    """Embeddings made / needed in the steps whose name begins with `prefix`."""
+    """Return a figure: embeddings made / needed in the steps whose name begins with `prefix`."""
 
     def read(measurement: Measurement) -> str:
         steps = [step for step in measurement.steps if step.name.startswith(prefix)]
@@ -107,7 +107,7 @@ def _made(prefix: str) -> Callable[[Measurement], str]:
 
 
 def _most(name: str, prefix: str) -> Callable[[Measurement], str]:
-    """The maximum of a count over the steps whose name begins with `prefix`."""
+    """Return a figure: the maximum of a count in the steps whose name begins with `prefix`."""
 
     def read(measurement: Measurement) -> str:
         steps = [step for step in measurement.steps if step.name.startswith(prefix)]

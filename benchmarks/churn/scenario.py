@@ -1,4 +1,4 @@
-"""The changes of the source, step by step. After each step the system syncs and is judged."""
+"""The steps of a scenario. Each step changes the source; then the system syncs."""
 
 from __future__ import annotations
 
@@ -14,11 +14,13 @@ Act = Callable[[SourceTree], list[Change]]
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A change of the source before a sync.
+    """A change of the source and the syncs that follow it.
 
-    `kill_at` is when that sync is killed, as a share of the time that it is expected to take;
-    a second one then runs to its end. During a `is_disturbance` the source is not what it
-    seems, and nothing may be removed. `needs` names what a system or machine must have.
+    `act` makes the change. `syncs` is the number of syncs that run to their end. If `kill_at` is
+    set, another sync runs before them and is killed; `kill_at` is the share of its expected
+    duration after which it is killed. If `is_disturbance` is true, a part of the source is only
+    unavailable, and the system must not remove it. `needs` names a capability of the system or of
+    the machine without which the step is not run.
     """
 
     name: str
@@ -30,7 +32,7 @@ class Step:
 
 
 def plan_steps(seed: int, crashes: int = 3) -> list[Step]:
-    """The steps after the first index, in order; the same ones for the same seed."""
+    """Return the steps that follow the first index, in order. Equal seeds give equal steps."""
     chance = random.Random(seed)  # noqa: S311 - repeatable, not secret
     return [
         Step("no change", lambda _: [], syncs=3),
@@ -67,5 +69,5 @@ def _disturb(name: str, act: Callable[[SourceTree], None], needs: str | None = N
 
 
 def _crash(number: int, kill_at: float) -> Step:
-    """Many changes at once; the sync after them is killed."""
+    """Return a step that makes many changes at once and kills the sync that follows."""
     return Step(f"crash {number}", lambda tree: tree.change_many(0.15), kill_at=kill_at)

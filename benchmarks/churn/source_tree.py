@@ -1,7 +1,8 @@
-"""The tree of documents that a scenario changes, and its content at any time.
+"""The tree of documents that a scenario changes.
 
-It knows files and marks, no system. One seed determines every choice, so the same documents and the
-same seed give the same changes. `judging` compares a system with the changes.
+This module handles files and marks. It does not use the systems; `judging` compares their entries
+with the tree. One seed determines every random choice, so the same documents and the same seed
+give the same changes.
 """
 
 from __future__ import annotations
@@ -22,17 +23,18 @@ from benchmarks.churn.marks import (
 )
 
 SHELVES = 4
-# Documents were last changed a month ago, as in an ordinary tree.
+# The age of the documents at the start. One month is usual in an ordinary tree.
 AGE_S = 30 * 86_400
 MIN_PASSAGES = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One change of one document: which marks appeared and vanished at its path, and when.
+    """One change of one document, with the marks that appeared and vanished at its path.
 
-    `new_text` and `old_text` are passages to search for: they should and should no longer be
-    found there. `made_at_s` is a reading of the monotonic clock.
+    `new_text` is a passage that a search should now find in the document. `old_text` is a passage
+    that a search should no longer find in the document. `made_at_s` is the time of the change, a
+    value of `time.monotonic()`.
     """
 
     kind: str
@@ -45,9 +47,9 @@ class Change:
 
 
 def read_documents(folder: Path, every: int) -> dict[str, str]:
-    """Every n-th text below a folder, by its path there. Short and binary files are skipped.
+    """Read every n-th text below a folder. Returns the texts by their paths below the folder.
 
-    Hidden files and folders are skipped.
+    Short files, binary files, hidden files and hidden folders are skipped.
     """
     found: dict[str, str] = {}
     for path in sorted(folder.rglob("*")):
@@ -69,10 +71,11 @@ def _read_text(path: Path) -> str | None:
 
 
 class SourceTree:
-    """A folder of marked documents in subfolders, with others in reserve to be added.
+    """A folder with marked documents in subfolders. Further documents are in reserve.
 
-    `documents` is the content of the folder, without disturbances: a disturbance is not a
-    change of the source. Each changing method returns its changes; counts are at least one.
+    `documents` is the content of the folder without disturbances, because a disturbance is not a
+    change of the source. A method that changes documents returns its changes. A share of the
+    documents is always at least one document.
     """
 
     def __init__(self, root: Path, documents: Mapping[str, str], seed: int) -> None:
@@ -99,7 +102,7 @@ class SourceTree:
         return {path: find_marks(text) for path, text in self.documents.items()}
 
     def edit(self, share: float) -> list[Change]:
-        """Revise one passage of each of some documents."""
+        """Revise one passage in each of some documents."""
         return [self._revise(path) for path in self._choose(share)]
 
     def delete(self, share: float) -> list[Change]:
@@ -107,16 +110,16 @@ class SourceTree:
         return [self._remove(path) for path in self._choose(share)]
 
     def add(self, share: float) -> list[Change]:
-        """Add documents from the reserve, as long as there are any."""
+        """Add documents from the reserve. If the reserve is empty, nothing is added."""
         count = min(self._count(share), len(self._reserve))
         return [self._add("add", *self._reserve.pop()) for _ in range(count)]
 
     def rename(self, share: float) -> list[Change]:
-        """Move some documents to another name in another folder; each is two changes."""
+        """Move some documents to another folder with a new name. Each move is two changes."""
         return [change for path in self._choose(share) for change in self._move(path)]
 
     def touch(self, share: float) -> list[Change]:
-        """Set another modification time for some documents. This is not a change."""
+        """Set a new modification time for some documents. Their content does not change."""
         for path in self._choose(share):
             (self.root / path).touch()
         return []
@@ -130,7 +133,7 @@ class SourceTree:
         return [self._replace("shorten", path, before[:cut].rstrip() + "\n")]
 
     def duplicate(self) -> list[Change]:
-        """Add a document with the same text as another."""
+        """Add a document with the same text as another document."""
         (path,) = self._choose(0)
         self._duplicated = path
         return [self._add("duplicate", f"copies/{PurePosixPath(path).name}", self.documents[path])]
@@ -147,7 +150,10 @@ class SourceTree:
         return [Change("restrict", path, time.monotonic(), new_text=passage)]
 
     def change_many(self, share: float) -> list[Change]:
-        """Edit, rename and delete a third each of some documents, and add as many as are edited."""
+        """Choose some documents; edit one third, rename one third and delete one third of them.
+
+        Also add documents from the reserve, as many as one third.
+        """
         chosen = self._choose(share)
         edited, renamed, deleted = chosen[::3], chosen[1::3], chosen[2::3]
         return [
@@ -182,7 +188,7 @@ class SourceTree:
         return max(1, round(share * len(self.documents)))
 
     def _choose(self, share: float) -> list[str]:
-        """Some documents without a duplicate and without principals."""
+        """Choose some documents that have no duplicate and no principals."""
         ordinary = [path for path in sorted(self.documents) if not self._is_special(path)]
         return self._random.sample(ordinary, self._count(share))
 
@@ -240,7 +246,7 @@ class SourceTree:
         self.documents[path] = text
 
     def _hide(self, path: Path) -> None:
-        """Move a file or folder out of the tree to the same file system, by a rename."""
+        """Move a file or folder out of the tree, to a folder in the same file system."""
         aside = self.root.parent / f"{self.root.name}-aside"
         aside.mkdir(exist_ok=True)
         hidden = aside / str(len(self._hidden))

@@ -1,6 +1,6 @@
-"""The interface of a system that is measured: a small adapter outside of it.
+"""The interface of an adapter, through which the benchmark uses a system.
 
-A sync must be a separate process, because the scenario kills some of them.
+A sync must be a separate process, because the scenario kills some syncs.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-# Longer than every sync; a sync that takes longer hangs.
+# The timeout of a sync. A sync that takes longer is killed and counts as an error.
 SYNC_TIMEOUT_S = 3600.0
 
 
@@ -23,16 +23,16 @@ class Entry:
 
 
 class Sync(Protocol):
-    """A sync that has begun."""
+    """A sync that was started."""
 
     def wait(self, timeout_s: float) -> bool:
-        """Whether it ended within this time."""
+        """Wait for the end of the sync. Returns whether it ended within this time."""
 
     def kill(self) -> None:
-        """Kill it at once."""
+        """Kill the sync at once."""
 
     def error(self) -> str | None:
-        """Why it failed, after it has ended; None when it did not."""
+        """Return the error of a sync that has ended, or None if it succeeded."""
 
 
 class System(Protocol):
@@ -40,14 +40,14 @@ class System(Protocol):
 
     @property
     def name(self) -> str:
-        """What the report calls it."""
+        """The name of the system in the report."""
 
     @property
     def has_permissions(self) -> bool:
         """Whether a document can be restricted to principals."""
 
     def describe(self) -> dict[str, str]:
-        """Versions of its packages, and settings that are not defaults."""
+        """Return the versions of the system's packages and its settings that are not defaults."""
 
     def prepare(self, tree: Path) -> None:
         """Make an empty index whose only source is this folder."""
@@ -56,19 +56,22 @@ class System(Protocol):
         """Start to update the index from the folder."""
 
     def entries(self) -> Iterable[Entry]:
-        """Everything that a search can return now, for all principals."""
+        """Return every entry that a search by any principal can return now."""
 
     def search(self, query: str, k: int, principal: str | None = None) -> Sequence[Entry]:
-        """The best hits of the system's default search, best first.
+        """Return the best `k` hits of the system's default search, best first.
 
         `principal` is given only to a system that has permissions.
         """
 
     def embeddings_made(self) -> int:
-        """Texts that were given to the model by syncs so far, those of killed ones if known."""
+        """Return the number of texts that all syncs so far gave to the model.
+
+        The texts of a killed sync are included if the system counts them.
+        """
 
     def restrict(self, principals: Mapping[str, Sequence[str]]) -> None:
         """From the next sync on, show each of these documents to its principals only."""
 
     def close(self) -> None:
-        """Stop whatever still runs."""
+        """Stop the processes of the system that still run."""

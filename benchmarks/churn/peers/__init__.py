@@ -1,4 +1,5 @@
-"""Programs that run in an environment with peers.txt installed, one module for each peer.
+"""The programs of the peers, one module for each peer.
 
-They import nothing of Ragline. `peer_system` starts them.
+They run in a Python environment that has the packages of peers.txt. They import no part of
+Ragline. `peer_system` starts them.
 """

@@ -1,4 +1,4 @@
-"""A count of embeddings that remains when the process is killed."""
+"""Counts embeddings in a file, so that the count is not lost if the process is killed."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ from pathlib import Path
 
 
 def add_to_count(path: Path, count: int) -> None:
-    """Append the number of embedded texts as a line, so that a kill loses none."""
+    """Append the number of texts that were just embedded, as one line."""
     with path.open("a", encoding="ascii") as file:
         file.write(f"{count}\n")

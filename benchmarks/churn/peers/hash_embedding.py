@@ -1,4 +1,4 @@
-"""A substitute for a model: the hash of a text as a unit vector. Fast and repeatable."""
+"""A fast and repeatable substitute for a model: it computes vectors from hashes of texts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ DIMENSION = 384
 
 
 def embed_by_hash(text: str) -> list[float]:
-    """A unit vector of 384 numbers; equal texts have equal ones."""
+    """Return a vector of 384 numbers with the length 1. Equal texts have equal vectors."""
     seed = int.from_bytes(hashlib.sha256(text.encode()).digest())
     chance = random.Random(seed)  # noqa: S311 - repeatable, not secret
     values = [chance.gauss(0, 1) for _ in range(DIMENSION)]

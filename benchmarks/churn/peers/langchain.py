@@ -1,8 +1,9 @@
-"""LangChain: its indexing API with `cleanup="full"`, over PGVectorStore.
+"""The peer LangChain: its indexing API with `cleanup="full"` and PGVectorStore.
 
-As documented: DirectoryLoader with TextLoader, RecursiveCharacterTextSplitter with the 1,000 and
-200 characters of the tutorials, SQLRecordManager in the same Postgres, source ids by `source`.
-Of the clean-up modes only `full` removes what a source no longer has.
+The program follows LangChain's documentation. It uses DirectoryLoader with TextLoader, and
+RecursiveCharacterTextSplitter with 1,000 and 200 characters as in the tutorials. It uses
+SQLRecordManager in the same Postgres, with `source` as the source id. `full` is the only clean-up
+mode that removes documents that the source no longer has.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ PACKAGES = (
 
 
 class CountingEmbeddings(Embeddings):
-    """Another embedding, with the texts of documents counted."""
+    """Embeddings by a model or by hashes. The texts of documents are counted."""
 
     def __init__(self, settings: PeerSettings) -> None:
         self._settings = settings
@@ -59,7 +60,7 @@ class CountingEmbeddings(Embeddings):
 
 
 class HashEmbeddings(Embeddings):
-    """Hashes as vectors."""
+    """Embeddings that are computed from hashes, without a model."""
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         return [embed_by_hash(text) for text in texts]
@@ -69,7 +70,7 @@ class HashEmbeddings(Embeddings):
 
 
 class LangChainPeer:
-    """Documents in one table, the record manager's keys in another."""
+    """LangChain with one table for documents and another table for the record manager's keys."""
 
     def __init__(self, settings: PeerSettings) -> None:
         self._settings = settings

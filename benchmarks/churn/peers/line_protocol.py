@@ -1,4 +1,4 @@
-"""The peer's side of the protocol: JSON lines in, JSON lines out; or one sync, then the end."""
+"""The peer's side of the protocol. A process runs one sync, or it answers calls as JSON lines."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class PeerSettings:
-    """The settings from the environment. `tree` is empty before it is known."""
+    """The settings of a peer, which come from environment variables.
+
+    `tree` is the path of the tree. It is empty if the process started before the tree was known.
+    """
 
     database_url: str
     embedder: str
@@ -23,26 +26,26 @@ class PeerSettings:
 
 
 class Peer(Protocol):
-    """A system, used as its documentation says. Paths are relative to the tree."""
+    """A system that is used as its documentation says. All paths are relative to the tree."""
 
     def describe(self) -> dict[str, str]:
-        """Versions of its packages and its settings."""
+        """Return the versions of the system's packages and its settings."""
 
     def prepare(self, tree: str) -> None:
-        """Create its empty tables for this folder."""
+        """Create the system's empty tables for the tree, whose absolute path is given."""
 
     def sync(self) -> None:
-        """Bring the index up to date; raises where the system does."""
+        """Bring the index up to date. The errors of the system are raised unchanged."""
 
     def entries(self) -> Iterable[tuple[str, str]]:
-        """Path and text of everything a search can return."""
+        """Return path and text of every entry that a search can return."""
 
     def search(self, query: str, k: int) -> Iterable[tuple[str, str]]:
-        """Path and text of the best hits, best first."""
+        """Return path and text of the best hits, best first."""
 
 
 def read_settings() -> PeerSettings:
-    """The settings of this process."""
+    """Read the settings of this process from its environment."""
     return PeerSettings(
         os.environ["CHURN_DATABASE_URL"],
         os.environ["CHURN_EMBEDDER"],
@@ -52,11 +55,11 @@ def read_settings() -> PeerSettings:
 
 
 def serve(peer: Peer) -> None:
-    """Run one sync when the command line says `sync`, else answer calls until input ends."""
+    """Run one sync if the command line says `sync`. Otherwise answer calls until the input ends."""
     if sys.argv[1:] == ["sync"]:
         peer.sync()
         return
-    # Libraries print; standard output is for answers only.
+    # Libraries print text. It goes to standard error, so that standard output has only answers.
     answers, sys.stdout = sys.stdout, sys.stderr
     for line in sys.stdin:
         answers.write(json.dumps(_answer(peer, line)) + "\n")

@@ -1,8 +1,9 @@
-"""LlamaIndex: its IngestionPipeline with `UPSERTS_AND_DELETE`, over PGVectorStore.
+"""The peer LlamaIndex: its IngestionPipeline with `UPSERTS_AND_DELETE` and PGVectorStore.
 
-As documented: SimpleDirectoryReader with file names as ids, SentenceSplitter with its defaults
-(1,024 tokens, of which the model reads the first 256), PostgresDocumentStore in the same
-Postgres. Of the strategies only this one removes what a source no longer has.
+The program follows LlamaIndex's documentation. It uses SimpleDirectoryReader with file names as
+ids. It uses SentenceSplitter with its defaults: 1,024 tokens, of which the model reads the first
+256. PostgresDocumentStore is in the same Postgres. `UPSERTS_AND_DELETE` is the only strategy that
+removes documents that the source no longer has.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ PACKAGES = (
 
 
 class ModelEmbedding(HuggingFaceEmbedding):
-    """The model, with the texts of documents counted."""
+    """Embeddings by the model. The texts of documents are counted."""
 
     def _get_text_embeddings(self, texts: list[str]) -> list[list[float]]:
         vectors = super()._get_text_embeddings(texts)
@@ -49,7 +50,7 @@ class ModelEmbedding(HuggingFaceEmbedding):
 
 
 class HashEmbedding(MockEmbedding):
-    """Hashes as vectors, counted."""
+    """Embeddings that are computed from hashes. The texts of documents are counted."""
 
     def _get_text_embedding(self, text: str) -> list[float]:
         add_to_count(read_settings().count_file, 1)
@@ -60,7 +61,7 @@ class HashEmbedding(MockEmbedding):
 
 
 class LlamaIndexPeer:
-    """Nodes in one table, documents and their hashes in another."""
+    """LlamaIndex with one table for nodes and another table for documents and their hashes."""
 
     def __init__(self, settings: PeerSettings) -> None:
         self._settings = settings
