@@ -22,28 +22,29 @@ from ragline.rerankers.reranker import Reranker, load_reranker
 from ragline.storage.database import Database
 from ragline.storage.statements import load_statement
 
-# How long a failed load is remembered. The first request after that time loads again.
+# How long the error of a failed load is raised again. The first request after this time repeats the
+# load.
 RETRY_S = 30.0
-# How many requests may wait for one model that is being loaded. Further requests are refused at
-# once, so that the threads that answer requests stay free for other models.
+# The maximum number of requests that wait for one model that is being loaded. Further requests are
+# refused at once, so that the threads that answer requests stay free for other models.
 MAX_WAITING_REQUESTS = 2
 
 Key = tuple[str, ...]
 
 
 class ModelCache:
-    """Models by name, loaded at first use. Safe to use from several threads.
+    """Models by name. Each is loaded at its first use. Several threads can use the cache.
 
-    The methods that return a model take `wait_s`: how many seconds the caller waits while the model
-    is loaded. With None, the caller waits until the load ends, and the caller's own thread loads
-    the model; otherwise a background thread loads it.
+    The methods that return a model have the argument `wait_s`: how many seconds the caller waits
+    while a background thread loads the model. With None, the caller's thread loads the model, or it
+    waits until another thread has loaded it.
     """
 
     def __init__(self, folder: Path, *, backend: str = "auto", retry_s: float = RETRY_S) -> None:
-        """`folder` stores the files that are made from models; `backend` is as in `load_embedder`.
+        """`folder` stores the files that are made from models. `backend` is as in `load_embedder`.
 
-        A load that failed is repeated by the first request after `retry_s`; until then, the same
-        error is raised again. With 0, each request loads again.
+        If a load failed, the same error is raised again for `retry_s`. The first request after
+        this time repeats the load. With 0, each request repeats a failed load.
         """
         self._folder = folder
         self._backend = backend
@@ -52,23 +53,30 @@ class ModelCache:
         self._lock = Lock()
 
     def embedder(self, model: str, wait_s: float | None = None) -> Embedder:
-        """The embedder of a model.
+        """Return the embedder of a model.
 
         Raises:
             ModelUnavailableError: the model cannot be loaded, or the last load failed less than
                 `retry_s` ago.
-            ModelLoadingError: the model was not loaded within `wait_s`.
-            DiskFullError: there is no space for the files made from the model; only if `wait_s` is
-                None.
+            ModelLoadingError: the model was not loaded within `wait_s`, or MAX_WAITING_REQUESTS
+                requests already wait for it.
+            DiskFullError: there is no space for the files that are made from the model. If `wait_s`
+                is not None, ModelUnavailableError is raised instead.
         """
         return cast("Embedder", self._get(("embedder", model), wait_s))
 
     def tokenizer(self, model: str, wait_s: float | None = None) -> TokenCounter:
-        """The tokenizer of a model, without loading the model. Raises the errors of `embedder`."""
+        """Return the tokenizer of a model. The model itself is not loaded.
+
+        Raises the errors of `embedder`.
+        """
         return cast("TokenCounter", self._get(("tokenizer", model), wait_s))
 
     def reranker(self, setting: str, model: str, wait_s: float | None = None) -> Reranker:
-        """The reranker of a setting, for texts of a model. Raises the errors of `embedder`."""
+        """Return the reranker for a value of the setting `reranker`, and for an embedding model.
+
+        Raises the errors of `embedder`.
+        """
         self.embedder(model, wait_s)
         return cast("Reranker", self._get(("reranker", setting, model), wait_s))
 
@@ -119,12 +127,12 @@ class ModelCache:
 
 
 def _describe(key: Key) -> str:
-    """Describe for messages what a key names."""
+    """Return the name of a model in messages."""
     return f"embedding model {key[1]}" if key[0] == "embedder" else f"{key[0]} {key[1]}"
 
 
 class _Load:
-    """One attempt to load one model. Several callers may wait for its end."""
+    """One attempt to load one model. Several callers can wait for its end."""
 
     def __init__(self, name: str, load: Callable[[], Any]) -> None:
         self.model: Any = None
@@ -138,7 +146,7 @@ class _Load:
         self._lock = Lock()
 
     def has_failed_before(self, time_s: float) -> bool:
-        """Whether it failed at or before a time of the monotonic clock."""
+        """Whether the load failed at or before `time_s`, a value of `time.monotonic()`."""
         return self._error is not None and self._failed_at <= time_s
 
     def start(self, *, is_background: bool) -> None:
@@ -149,7 +157,7 @@ class _Load:
             self.run()
 
     def run(self) -> None:
-        """Load the model. Never raises: `wait` raises the error in each caller."""
+        """Load the model. No error is raised here; `wait` raises the error in each caller."""
         try:
             self.model = self._load()
             self.is_done = True
@@ -160,14 +168,17 @@ class _Load:
             self._ended.set()
 
     def wait(self, wait_s: float | None) -> Any:
-        """The model, when the load has ended. Raises the errors of `ModelCache.embedder`."""
+        """Wait for the end of the load and return the model.
+
+        Raises the errors of `ModelCache.embedder`.
+        """
         if wait_s is None:
             self._ended.wait()
         else:
             self._wait_briefly(wait_s)
         if self._error is None:
             return self.model
-        # A new error for each caller: an exception that is raised twice collects both tracebacks.
+        # Each caller gets a new error, because an error that is raised twice has both tracebacks.
         if isinstance(self._error, DiskFullError) and wait_s is None:
             raise DiskFullError(str(self._error)) from self._error
         raise ModelUnavailableError(self._describe_failure(self._error)) from self._error
@@ -193,7 +204,7 @@ class _Load:
 
 
 def list_models(database: Database) -> list[str]:
-    """The embedding models of all live generations and of those that are being built.
+    """List the embedding models of all live generations and of those that are being built.
 
     The model of the oldest generation is first.
     """

@@ -1,4 +1,4 @@
-"""Splits a parsed document into chunks: slices that the embedding model reads completely.
+"""Splits a parsed document into chunks. The embedding model reads each chunk completely.
 
 `chunks` is the entry point. `pieces` finds the spans that are never split: elements, and the
 sentences, rows and blocks of long elements. `packing` joins pieces into chunks at the lowest cost.

@@ -1,4 +1,4 @@
-"""Finds where a text may be split: after a sentence, a row, a block, a word, a character.
+"""Finds where a text can be split: after a sentence, a row, a block, a word or a character.
 
 This module works on characters only. `token_map` counts the tokens of a slice; `pieces` and
 `packing` decide where a text is split.
@@ -35,8 +35,8 @@ _JOINERS = "\u200d\ufe0e\ufe0f"
 def sentence_starts(text: str, start: int, end: int) -> list[int]:
     """The starts of sentences in `text[start:end]`, ascending, including `start`.
 
-    Sentences end at punctuation, in the scripts that have it, and at blank lines. A wrong start,
-    such as one after an unknown abbreviation, does little harm: no text is lost.
+    A sentence ends at punctuation, if the script has punctuation, and at a blank line. A wrong
+    start, such as one after an unknown abbreviation, does little harm, because no text is lost.
     """
     return [start, *_starts_after(_SENTENCE_END, text, start, end)]
 
@@ -74,9 +74,10 @@ def block_starts(text: str, start: int, end: int) -> list[int]:
 def last_break(text: str, start: int, end: int) -> int:
     """The best end of a slice that begins at `start` and may extend to `end`.
 
-    It is after the last clause in the second half of the slice, else before its last word, else
-    between two characters with their accents. It is greater than `start` and at most `end`, unless
-    a single character with its accents is longer than that.
+    The best end is after the last clause in the second half of the slice. If no clause ends there,
+    it is at the last space there. If there is no space, it is between two characters; a character
+    includes its accents. The result is greater than `start`. It is at most `end` if `end` is
+    greater than `start`.
     """
     middle = (start + end) // 2
     for position in range(end, middle, -1):
@@ -112,7 +113,7 @@ def _is_abbreviated(text: str, start: int, match: re.Match[str]) -> bool:
 
 
 def _whole_character(text: str, start: int, end: int) -> int:
-    """The last position up to `end` that splits neither an accented character nor an emoji."""
+    """Return the last position up to `end` that splits no accented character and no emoji."""
     for position in range(end, max(start, end - 16), -1):
         if not _is_inside_character(text, position):
             return position

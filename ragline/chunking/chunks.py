@@ -1,4 +1,8 @@
-"""Makes the chunks of a parsed document: headers, pieces, packing, and exact token counts."""
+"""Makes the chunks of a parsed document.
+
+`pieces` finds spans that are never split, `packing` joins them, and `headers` writes the headers.
+This module combines these steps and counts the tokens of each chunk exactly.
+"""
 
 from __future__ import annotations
 
@@ -16,12 +20,12 @@ from ragline.embedder.tokenizer import TokenCounter
 from ragline.fingerprints import fingerprint
 from ragline.parsing.parsed_document import ParsedDocument
 
-# Increased when the chunks of the same parse and settings may change.
+# Increase this number when a change of the code can change the chunks of existing parses.
 CHUNKER_VERSION = 1
 
 
 class ChunkBudget(Protocol):
-    """A collection's settings for its chunks."""
+    """The settings of a collection that determine the size of its chunks."""
 
     @property
     def max_tokens(self) -> int: ...
@@ -34,10 +38,11 @@ class ChunkBudget(Protocol):
 class Chunk:
     """A slice of a document. `text` is `document.text[char_start:char_end]`.
 
-    `embedded_text` is the text that the model reads: the header, which is a line with the title and
-    the headings above the chunk, if there are any, and then `text`. `token_count` is its number of
-    tokens without special tokens. `heading_path` has the headings that apply to the whole chunk;
-    `page` is the page on which the chunk begins.
+    `embedded_text` is the text that the model reads: the header and then `text`. The header is a
+    line with the title and the headings above the chunk. Without title and headings, there is no
+    header. `token_count` is the number of tokens of `embedded_text`, without special tokens.
+    `heading_path` contains the headings that apply to the whole chunk. `page` is the page on which
+    the chunk begins, or None.
     """
 
     ordinal: int
@@ -53,18 +58,19 @@ class Chunk:
 def chunk_document(
     document: ParsedDocument, settings: ChunkBudget, tokenizer: TokenCounter
 ) -> list[Chunk]:
-    """The chunks of a document, in reading order. Equal input gives equal chunks.
+    """Return the chunks of a document, in reading order. Equal input gives equal chunks.
 
-    All text of elements that the model can read is in a chunk; text outside of elements is in a
-    chunk only if it is between two elements of that chunk. No `embedded_text` has more tokens than
-    `settings.max_tokens` or than the model can read. Consecutive chunks of one section share whole
-    sentences of up to `settings.overlap_tokens` tokens. A document without text has no chunks.
+    All text of elements that the model can read is in a chunk. Text outside of elements is in a
+    chunk only if it is between two elements of that chunk. An `embedded_text` has at most
+    `settings.max_tokens` tokens, and at most as many tokens as the model reads. Consecutive chunks
+    of one section share whole sentences of up to `settings.overlap_tokens` tokens. A document
+    without text has no chunks.
     """
     return _Chunker(document, settings, tokenizer).make_chunks()
 
 
 def chunker_fingerprint(settings: ChunkBudget, tokenizer: TokenCounter) -> str:
-    """A short hash that changes when the chunks of the same parse may change."""
+    """Return a short hash of the inputs that determine the chunks of a parse."""
     return fingerprint(
         {
             "version": CHUNKER_VERSION,
@@ -133,7 +139,7 @@ class _Chunker:
         return ChunkStart(self._overlap_start(pieces, index), self._room(piece.above))
 
     def _overlap_start(self, pieces: Sequence[Piece], index: int) -> int:
-        """The start of the overlap: the sentences before a piece that the piece's chunk repeats."""
+        """Return the start of the sentences before a piece that the piece's chunk repeats."""
         section, start = pieces[index].section, pieces[index].start
         if self._overlap <= 0 or pieces[index].above != section:
             return start
@@ -153,7 +159,7 @@ class _Chunker:
         return f"{header}\n{text}" if header else text
 
     def _count_and_split(self, drafts: list[_Draft]) -> list[tuple[_Draft, int]]:
-        """Each draft with its exact token count. A draft that is too long is split."""
+        """Return each draft with its exact token count. A draft that is too long is split."""
         counts = self._tokenizer.count_tokens([self._embedded_text(draft) for draft in drafts])
         counted: list[tuple[_Draft, int]] = []
         waiting = list(zip(drafts, counts, strict=True))[::-1]

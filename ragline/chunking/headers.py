@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from ragline.embedder.tokenizer import TokenCounter
 
 SEPARATOR = " \u203a "  # a single right-pointing angle quotation mark
-# The maximum share of a chunk's tokens. A longer header is shortened, because the text of a chunk
-# matters more than its position.
+# The maximum share of a chunk's tokens that its header can use. A longer header is shortened,
+# because the text of a chunk matters more than its headings.
 MAX_SHARE = 0.25
 
 # A limit in tokens is not enough: a word of a hundred kilobytes can be one token.
@@ -38,11 +38,11 @@ class Headers:
         self._counts = {path: self._headers[parts][1] for path, parts in parts_of.items()}
 
     def token_count(self, path: HeadingPath) -> int:
-        """The token count of a section's header, which is the maximum of the section's chunks."""
+        """Return the token count of a section's header. No header of its chunks is longer."""
         return self._counts[path]
 
     def header(self, path: HeadingPath, text: str) -> str:
-        """The header of a chunk, without the last heading if the text begins with it."""
+        """Return the header of a chunk. The last heading is left out if the text begins with it."""
         parts = self._parts(path)
         if parts and _begins_with(text, parts[-1]):
             parts = parts[:-1]
@@ -67,7 +67,7 @@ class Headers:
             self._headers[parts] = (text, count) if is_short else self._shorten(list(parts))
 
     def _shorten(self, parts: list[str]) -> tuple[str, int]:
-        """Leave out middle headings first: the title and the last heading are most informative."""
+        """Shorten a header. Middle headings are left out first, because they inform least."""
         while len(parts) > 2 and self._count(parts) > self._max_tokens:
             del parts[1]
         text = SEPARATOR.join(parts)

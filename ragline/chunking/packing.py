@@ -1,9 +1,9 @@
-"""Chooses which pieces share a chunk: the set of splits with the lowest total cost.
+"""Chooses which pieces share a chunk, by the splits with the lowest total cost.
 
-Each split has the cost of its position (`pieces`); each chunk has the cost of its unused room,
-squared. So chunks are full, similar in length, and end at natural boundaries. All splits are chosen
-together, so a changed paragraph changes only the chunks near it; the other chunks need no new
-embedding.
+Each split has the cost of its position, which `pieces` determines. The cost of each chunk is the
+square of the share of its room that is unused. So chunks are full, similar in length, and end at
+natural boundaries. All splits are chosen together, so a changed paragraph changes only the chunks
+near it. The other chunks need no new embedding.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from ragline.chunking.token_map import MAX_CHARS_PER_TOKEN, TokenMap
 class ChunkStart(NamedTuple):
     """The start of a chunk that begins with a certain piece.
 
-    `start` is the start of its text; it is before the piece if the chunk repeats the end of the
-    previous chunk. `room` is the number of tokens for text, without the header.
+    `start` is the start of the chunk's text. It is before the piece if the chunk repeats the end of
+    the previous chunk. `room` is the number of tokens for text, without the header.
     """
 
     start: int
@@ -30,10 +30,10 @@ class ChunkStart(NamedTuple):
 def pack_pieces(
     pieces: Sequence[Piece], chunk_starts: Sequence[ChunkStart], tokens: TokenMap
 ) -> list[tuple[int, int]]:
-    """Ranges of pieces, one for each chunk, that cover all pieces in order.
+    """Return one range of pieces for each chunk: the index of the first piece, and the end index.
 
-    `chunk_starts` has one item for each piece. A chunk is larger than its room only if it is a
-    single piece with an overlap.
+    Together the ranges cover all pieces in order. `chunk_starts` has one item for each piece. A
+    chunk is larger than its room only if it is a single piece with an overlap.
     """
     bodies = [tokens.index(piece.start) for piece in pieces]
     starts = [tokens.index(one.start) for one in chunk_starts]

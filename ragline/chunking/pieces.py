@@ -1,7 +1,7 @@
-"""Pieces: the spans that are never split. A piece is a whole element or a part of a long element.
+"""Splits a document into pieces. A piece is an element or a part of a long element.
 
-A heading is in one piece with the text that follows it. `packing` decides which pieces share a
-chunk.
+A piece is never split again. A heading is in one piece with the text that follows it. `packing`
+decides which pieces share a chunk.
 """
 
 from __future__ import annotations
@@ -23,11 +23,12 @@ from ragline.chunking.headers import MARKUP, HeadingPath, one_line
 from ragline.chunking.token_map import TokenMap
 from ragline.parsing.parsed_document import Category, Element, ParsedDocument
 
-# The cost of a split at a position. An empty chunk costs 1; a negative cost favours the position.
-# Source: benchmarks/chunking_quality.py. The costs of sections raised nDCG@10 of sections from 0.72
-# to 0.77 (docs_qa); each other cost, between 0 and 0.5, changed it by at most 0.01.
-# Between sections, by the number of headings that both share (without those that all sections of
-# the document share): 0, 1, and 2 or more.
+# The costs of a split, by its position. An empty chunk costs 1. A negative cost favours the
+# position. Source: benchmarks/chunking_quality.py. The costs of splits between sections raised
+# nDCG@10 of sections from 0.72 to 0.77 (docs_qa). Each other cost was varied between 0 and 0.5;
+# this changed nDCG@10 by at most 0.01.
+# The costs of a split between two sections that share 0, 1, and 2 or more headings. Headings that
+# all sections of the document share do not count.
 SECTION_SPLIT_COSTS = (-0.9, -0.6, -0.4)
 ELEMENT_SPLIT_COST = 0.0
 LIST_ITEM_SPLIT_COST = 0.05
@@ -38,12 +39,13 @@ PARAGRAPH_SPLIT_COST = 0.0
 SENTENCE_SPLIT_COST = 0.15
 WORD_SPLIT_COST = 1.0
 CLOSING_HEADING_SPLIT_COST = 2.0
-# Rows and sentences that are shorter than this share of a chunk are joined into groups: splits
-# between them are equivalent, and a file of a million short lines must be chunked within seconds.
+# Rows and sentences that are shorter than this share of a chunk are joined into groups. Splits
+# between them are equivalent. Without groups, a file of a million short lines would take too long.
 MIN_GROUP_SHARE = 1 / 16
 
 _FindStarts = Callable[[str, int, int], list[int]]
-# How an element that is too long is split: each rule finds starts, with the cost of a split there.
+# The rules that split an element that is too long. A rule finds the starts of its parts, and has
+# the cost of a split at such a start.
 _SplitRules = tuple[tuple[_FindStarts, float], ...]
 _PROSE: _SplitRules = (
     (paragraph_starts, PARAGRAPH_SPLIT_COST),
@@ -96,7 +98,7 @@ class PieceSplitter:
         self._narrowest = min((room(e.heading_path) for e in self._elements), default=1)
 
     def list_pieces(self) -> list[Piece]:
-        """The pieces in reading order; together they cover every element."""
+        """Return the pieces in reading order. Together they cover every element."""
         pieces: list[Piece] = []
         headings: list[int] = []
         for index, element in enumerate(self._elements):
@@ -152,7 +154,7 @@ class PieceSplitter:
     def _split_element(
         self, index: int, headings: list[int], before: Sequence[Piece]
     ) -> Iterator[Piece]:
-        """The pieces of an element. The first one begins with the headings before the element."""
+        """Yield the pieces of an element. The first one begins with the headings before it."""
         element = self._elements[index]
         first = self._elements[headings[0]] if headings else element
         room = min(self._room(first.heading_path), self._room(element.heading_path))
@@ -195,7 +197,11 @@ class PieceSplitter:
         room: int,
         rules: _SplitRules,
     ) -> Iterator[_Span]:
-        """Spans of at most `room` tokens, by the first rule that applies, else by words."""
+        """Yield spans of at most `room` tokens.
+
+        The first rule splits the span. The next rule splits a part that is still too long. A part
+        that is too long after the last rule is split after clauses or words.
+        """
         if self._tokens.size(start, end) <= room:
             yield _Span(start, end, split_cost)
         elif not rules:
@@ -209,7 +215,10 @@ class PieceSplitter:
     def _group_units(
         self, find_starts: _FindStarts, start: int, end: int, room: int
     ) -> Iterator[tuple[int, int]]:
-        """Units between the starts; short ones are joined into groups of MIN_GROUP_SHARE."""
+        """Yield the units between the starts. Short units are joined into groups.
+
+        A group is complete when it has the share MIN_GROUP_SHARE of `room`.
+        """
         opened = start
         for unit_start, unit_end in pairwise([*find_starts(self._text, start, end), end]):
             if self._tokens.size(opened, unit_end) > room and opened < unit_start:
@@ -222,7 +231,7 @@ class PieceSplitter:
             yield opened, end
 
     def _split_evenly(self, start: int, end: int, split_cost: float, room: int) -> Iterator[_Span]:
-        """Spans of at most `room` tokens and similar size, split after clauses or words."""
+        """Yield spans of similar size with at most `room` tokens, split after clauses or words."""
         while self._tokens.size(start, end) > room:
             size = self._tokens.size(start, end)
             reach = self._tokens.reach(start, ceil(size / ceil(size / room)))
@@ -234,7 +243,7 @@ class PieceSplitter:
 
 
 def shared_depth(paths: Collection[HeadingPath]) -> int:
-    """The number of headings that all paths have in common at their beginning."""
+    """Return the number of headings that all paths share at their beginning."""
     depth = 0
     for headings in zip(*paths, strict=False):
         if len(set(headings)) > 1:

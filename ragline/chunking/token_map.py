@@ -19,8 +19,8 @@ WINDOW_CHARS = 32_768
 class TokenMap:
     """The start positions of a text's tokens. Two bisections count the tokens of a slice.
 
-    A slice that is tokenized by itself may have a slightly different count, so finished chunks are
-    counted exactly. The *size* of a slice is its number of tokens, but at least one for each
+    A slice that is tokenized separately can have a slightly different count, so finished chunks are
+    counted exactly. The *size* of a slice is its number of tokens, and at least one token for each
     MAX_CHARS_PER_TOKEN characters.
     """
 
@@ -32,7 +32,7 @@ class TokenMap:
             self._starts.extend([start + first for first, _ in tokenizer.offsets(text[start:end])])
 
     def index(self, position: int) -> int:
-        """How many tokens begin before a position."""
+        """Return the number of tokens that begin before a position."""
         return bisect_left(self._starts, position)
 
     def has_tokens(self, start: int, end: int) -> bool:
@@ -40,16 +40,16 @@ class TokenMap:
         passage = self._text[start:end]
         if not passage.strip():
             return False
-        # A slice may be inside one token: a long unknown word is one token.
+        # A slice can be inside one token, because a long unknown word is one token.
         begins = self.index(start) < self.index(end)
         return begins or self._tokenizer.count_tokens([passage])[0] > 0
 
     def size(self, start: int, end: int) -> int:
-        """The size of a slice."""
+        """Return the size of a slice, as the class defines it."""
         return max(self.index(end) - self.index(start), (end - start) // MAX_CHARS_PER_TOKEN)
 
     def reach(self, start: int, size: int) -> int:
-        """The last end of a slice from `start` whose size is at most `size`.
+        """Return the last end of a slice that begins at `start` and has at most this size.
 
         The slice has at least one character, even if its size is larger.
         """
@@ -58,14 +58,14 @@ class TokenMap:
         return max(start + 1, min(end, start + size * MAX_CHARS_PER_TOKEN))
 
     def reach_back(self, end: int, size: int) -> int:
-        """The first start of a slice up to `end` whose size is at most `size`."""
+        """Return the first start of a slice that ends at `end` and has at most this size."""
         first = self.index(end) - size
         start = self._starts[first] if first >= 0 else 0
         return max(start, end - size * MAX_CHARS_PER_TOKEN)
 
 
 def _windows(text: str) -> Iterator[tuple[int, int]]:
-    """Spans that cover a text, split at white space if there is any."""
+    """Yield spans that cover a text. They are split at white space if there is any."""
     start = 0
     while start < len(text):
         end = start + WINDOW_CHARS

@@ -1,7 +1,8 @@
 """Embedding models: they compute the vector of a text and count its tokens.
 
-Indexing and search use the same code. `ragline.lifecycle` stores vectors, `ragline.search` compares
-them. Names are imported at first use: finding a model's files needs neither numpy nor a tokenizer.
+Indexing and search use the same code. `ragline.lifecycle` stores vectors, and `ragline.search`
+compares them. Each name is imported at its first use, because code that only looks for a model's
+files needs neither numpy nor a tokenizer.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Writes files of the model cache: a file is written completely or not at all.
 
-`exported_model` and `tokenizer` make the files.
+`backend_selection` and `tokenizer` make the files.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from ragline.storage.disk_errors import writing_to
 def write_atomically(path: Path, content: bytes) -> None:
     """Write `content` to `path` in one step: a reader sees the complete file or no file.
 
-    Two processes may write the same file at the same time: they write the same content, and the
-    last one wins. A process that is killed leaves a file whose name starts with a dot; no reader
-    opens it.
+    Two processes can write the same file at the same time. They write the same content, and the
+    file of the last one remains. A process that is killed can leave a file whose name starts with
+    a dot. No reader opens such a file.
 
     Raises:
-        DiskFullError: there is no space for it.
+        DiskFullError: there is no space for the file.
     """
     with writing_to(path):
         _write_atomically(path, content)
@@ -30,7 +30,7 @@ def _write_atomically(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
     try:
-        Path(name).chmod(0o644)  # mkstemp sets 0600: other users of this cache could not read it
+        Path(name).chmod(0o644)  # mkstemp sets 0600, with which other users could not read the file
         with os.fdopen(handle, "wb") as file:
             file.write(content)
             file.flush()

@@ -1,4 +1,4 @@
-"""The protocol of a backend: it runs one padded batch. Batches are planned in `batching`."""
+"""The protocol of a backend, which runs a model on one padded batch. `batching` plans batches."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ Ids = NDArray[np.int64]
 
 
 class Backend(Protocol):
-    """A model loaded for one kind of processor. Safe to call from several threads."""
+    """A model that is loaded for one kind of processor. Several threads can call it."""
 
     @property
     def encoder(self) -> str:
-        """The name of backend and precision: `openvino-bf16`, `pytorch-f32`."""
+        """The name of the backend with its precision, such as `openvino-bf16` or `pytorch-f32`."""
 
     @property
     def dimension(self) -> int:
@@ -31,7 +31,14 @@ class Backend(Protocol):
         """The number of tokens of a batch, including padding, that has the highest throughput."""
 
     def embed_batch(self, ids: Ids, mask: Ids, *, is_alone: bool = False) -> Floats:
-        """The vectors of a batch: (rows, dimension) unit rows. `is_alone` selects low latency."""
+        """Return the vectors of a batch: (rows, dimension) float32, rows of unit length.
+
+        `ids` and `mask` are (rows, width) int64. `is_alone` selects low latency, for a batch that
+        is the only one.
+        """
 
     def embed_batch_tokens(self, ids: Ids, mask: Ids) -> Floats:
-        """The token vectors of a batch, (rows, width, dimension); rows of padding are undefined."""
+        """Return the vectors of a batch's tokens: (rows, width, dimension) float32.
+
+        The vectors of padding are undefined.
+        """

@@ -1,4 +1,4 @@
-"""Selects the backend: the fastest one whose vectors agree with those of the model."""
+"""Selects the fastest backend whose vectors agree with those of the model."""
 
 from __future__ import annotations
 
@@ -28,19 +28,21 @@ logger = logging.getLogger(__name__)
 
 BackendName = Literal["auto", "openvino-bf16", "openvino-f32", "pytorch"]
 
-# Required by `EmbeddingSpace`: vectors of different backends are comparable.
+# The lowest allowed cosine between the vectors of a backend and those of the model. Vectors of one
+# `EmbeddingSpace` are comparable, also if different backends computed them.
 MIN_COSINE = 0.9999
 
 
 def select_backend(name: str, files: ModelFiles, tokenizer: ModelTokenizer, cache: Path) -> Backend:
-    """The named backend; for `auto`, the fastest one of this machine.
+    """Return the named backend. For `auto`, return the fastest backend of this machine.
 
-    With a GPU, this is PyTorch. Without a GPU, it is OpenVINO, in bfloat16 if the processor
-    supports it, else in float32. For a model that cannot be exported, it is PyTorch on the CPU.
+    With a GPU, the fastest backend is PyTorch. Without a GPU, it is OpenVINO: in bfloat16 if the
+    processor supports it, otherwise in float32. If the model cannot be exported, or if the vectors
+    of OpenVINO differ too much from those of the model, it is PyTorch on the CPU.
 
     Raises:
-        ModelUnavailableError: the named backend cannot run here, or its vectors differ from those
-            of the model by more than MIN_COSINE allows.
+        ModelUnavailableError: the named backend cannot run here, or the cosine between its vectors
+            and those of the model is less than MIN_COSINE.
         ValueError: there is no backend of that name.
     """
     if name not in get_args(BackendName):
@@ -54,7 +56,10 @@ def select_backend(name: str, files: ModelFiles, tokenizer: ModelTokenizer, cach
 
 
 def min_cosine(backend: Backend, tokenizer: ModelTokenizer, reference: Floats) -> float:
-    """The lowest cosine between a backend's vectors of the probes and the reference vectors."""
+    """Return the lowest cosine between a backend's vectors of PROBES and the reference vectors.
+
+    `reference` is (n, dimension). The result is -1 if a vector is not finite.
+    """
     rows = tokenizer.encode_queries(PROBES)
     vectors = np.stack([encode_row(backend, row, tokenizer.pad_id) for row in rows])
     cosine = float((vectors * reference).sum(axis=1).min())
@@ -97,7 +102,7 @@ def _select_openvino(
 
 
 def _cached_cosine(backend: Backend, tokenizer: ModelTokenizer, exported: ExportedModel) -> float:
-    """`min_cosine`, measured once for each processor and version of OpenVINO."""
+    """Return `min_cosine`, which is measured once for each processor and version of OpenVINO."""
     import openvino
 
     key = f"{openvino.get_version()} {_describe_processor()}"

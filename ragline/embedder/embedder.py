@@ -1,4 +1,4 @@
-"""The embedder: from texts to vectors. Indexing and search share it, so a text has one vector."""
+"""The embedder computes vectors of texts. Indexing and search use the same embedder."""
 
 from __future__ import annotations
 
@@ -17,28 +17,27 @@ from ragline.embedder.model_files import ModelFiles, check_default_weights, find
 from ragline.embedder.space import EmbeddingSpace
 from ragline.embedder.tokenizer import ModelTokenizer, read_tokenizer
 
-# Texts are tokenized in windows and sorted by length within a window. A window of this size takes
-# about a second to tokenize and minutes to embed: its batches are full, and the first vectors
-# arrive soon.
+# Texts are tokenized in windows and sorted by length within a window. To tokenize a window of this
+# size takes about a second, so the first vectors arrive soon. To embed it takes minutes, so almost
+# all of its batches are full.
 _WINDOW_TEXTS = 8192
 # A call with many texts is split into tasks of this many texts, so that other calls can run between
 # them. A task takes a quarter of a second on two cores.
 _TASK_TEXTS = 16
-# The maximum number of windows of a document that is compared token by token. A chunk is one
-# window.
+# The maximum number of windows of a text that `embed_tokens` reads. A chunk has one window.
 _MAX_DOCUMENT_WINDOWS = 16
 
 
 class Embedder:
-    """A loaded embedding model. Safe to use from several threads.
+    """A loaded embedding model. Several threads can use it.
 
-    With OpenVINO, on one machine, the vector of a text is equal bit for bit, independent of the
-    other texts of the call and of the method.
+    With OpenVINO on one machine, equal texts have equal vectors, bit for bit. The vector depends
+    neither on the other texts of the call nor on the method that computes it.
 
-    Calls with several texts (`embed_texts`, `embed_tokens`) are put into a queue, first in, first
-    out, with as many workers as the processor can use. Without the queue, each of several
-    concurrent calls would end as late as the last one. A single query does not use the queue, nor
-    does `embed_batches`, whose caller controls the pace.
+    Calls of `embed_texts` and `embed_tokens` wait in a queue (first in, first out). The queue has
+    as many workers as the processor can use. Without the queue, all of several concurrent calls
+    would end as late as the last one. `embed_query` does not use the queue. `embed_batches` does
+    not use it either, because its caller controls the pace.
     """
 
     def __init__(self, files: ModelFiles, tokenizer: ModelTokenizer, backend: Backend) -> None:
@@ -57,10 +56,10 @@ class Embedder:
 
     @property
     def _queue(self) -> ThreadPoolExecutor:
-        """The workers, created at the first call with several texts: a query does not need them.
+        """The workers. They are created at the first call that needs the queue.
 
         A thread pool has a fair queue. A semaphore is not fair: a thread that releases it and
-        acquires it again at once may get it before threads that wait. Each worker runs two streams
+        acquires it again at once can get it before threads that wait. Each worker runs two streams
         of batches, so that one call uses the processor well.
         """
         with self._queue_lock:
@@ -71,16 +70,16 @@ class Embedder:
 
     @property
     def encoder(self) -> str:
-        """The name of backend and precision: `openvino-bf16`, `pytorch-f32`."""
+        """The name of the backend with its precision, such as `openvino-bf16` or `pytorch-f32`."""
         return self._backend.encoder
 
     def embed_texts(self, texts: Sequence[str]) -> Floats:
-        """The vectors of texts: (n, dimension) float32 rows of unit length, in input order.
+        """Return the vectors of texts: (n, dimension) float32 rows of unit length, in input order.
 
         Without texts, n is 0.
 
         Raises:
-            TextTooLongError: a text has more tokens than the model reads. Split it before.
+            TextTooLongError: a text has more tokens than the model reads. Split the text first.
         """
         vectors = np.empty((len(texts), self.space.dimension), dtype=np.float32)
         groups = self.embed_batches(texts, commit_size=_TASK_TEXTS)
@@ -94,13 +93,13 @@ class Embedder:
     ) -> Iterator[tuple[list[int], Floats]]:
         """Yield (indices into `texts`, their vectors) in groups of at most `commit_size`.
 
-        Each index occurs once, longer texts first, in the same order each time. A group is computed
-        when the caller asks for it and not in advance: a caller that commits each group before the
-        next loses no computed vector when it stops.
+        Each index occurs once. Within a window of texts, longer texts come first. Equal input gives
+        an equal order. A group is computed only when the caller asks for it. So a caller that
+        commits each group before it asks for the next one loses no computed vector when it stops.
 
         Raises:
-            TextTooLongError: a text has more tokens than the model reads, found before any
-                group of its window is computed.
+            TextTooLongError: a text has more tokens than the model reads. This is raised before any
+                group of the text's window is computed.
         """
         for start in range(0, len(texts), _WINDOW_TEXTS):
             rows = self.tokenizer.encode_documents(texts[start : start + _WINDOW_TEXTS])
@@ -113,14 +112,18 @@ class Embedder:
                 yield [start + index for index in group], vectors
 
     def embed_query(self, text: str) -> Floats:
-        """The vector of a query: (dimension,) float32 of unit length. A long query is truncated."""
+        """Return the vector of a query: (dimension,) float32 of unit length.
+
+        A query that is longer than the model's limit is truncated.
+        """
         row = self.tokenizer.encode_queries([text])[0]
         return encode_row(self._backend, row, self.tokenizer.pad_id)
 
     def embed_tokens(self, texts: Sequence[str]) -> list[Floats]:
-        """The token vectors of each text: (tokens, dimension) float32 unit rows, for reranking.
+        """Return the vectors of each text's tokens: (tokens, dimension) float32, unit length.
 
-        A text longer than the model's limit is read in windows, up to 16 times the limit.
+        A reranker uses them. A text that is longer than the model's limit is read in windows. Text
+        after the 16th window is ignored.
         """
         windows = [
             self.tokenizer.encode_windows(text, limit=_MAX_DOCUMENT_WINDOWS) for text in texts
@@ -133,7 +136,10 @@ class Embedder:
         return [np.concatenate([next(matrices) for _ in document]) for document in windows]
 
     def embed_query_tokens(self, text: str) -> Floats:
-        """The token vectors of a query: (tokens, dimension) float32 unit rows."""
+        """Return the vectors of a query's tokens: (tokens, dimension) float32 rows of unit length.
+
+        A query that is longer than the model's limit is truncated.
+        """
         rows = self.tokenizer.encode_queries([text])
         return encode_row_tokens(self._backend, rows, self.tokenizer.pad_id)[0]
 
@@ -142,9 +148,10 @@ def load_embedder(model: str, *, cache: Path, backend: str = "auto") -> Embedder
     """Load an embedding model for this machine.
 
     Args:
-        model: a sentence-transformers model: a folder, or a name on the Hugging Face hub.
-        cache: the folder for files made from the model. The first load of a model writes them in
-            seconds; later loads take half a second and do not import torch.
+        model: the folder of a sentence-transformers model, or its name on the Hugging Face hub.
+        cache: the folder for files that are made from the model. The first load of a model writes
+            these files, which takes seconds. Later loads take half a second and do not import
+            torch.
         backend: `auto`, or one of `openvino-bf16`, `openvino-f32`, `pytorch`.
 
     Raises:

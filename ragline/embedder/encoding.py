@@ -1,4 +1,4 @@
-"""Computes vectors from token ids: plans batches, runs them concurrently, restores the order."""
+"""Computes vectors from token ids. The batches run concurrently; the results keep the order."""
 
 from __future__ import annotations
 
@@ -14,14 +14,17 @@ Rows = Sequence[Sequence[int]]
 
 
 def encode_row(backend: Backend, row: Sequence[int], pad_id: int) -> Floats:
-    """The vector of one text, computed with low latency: (dimension,) of unit length."""
+    """Compute the vector of one text with low latency: (dimension,) float32 of unit length."""
     ids, mask = pad_rows([row], padded_width(len(row)), pad_id)
     vectors = backend.embed_batch(ids, mask, is_alone=True)
     return vectors.reshape(-1)
 
 
 def encode_rows(backend: Backend, rows: Rows, pad_id: int) -> Floats:
-    """The vectors of at least one text: (n, dimension) unit rows in input order."""
+    """Compute the vectors of one or more texts: (n, dimension) float32, in input order.
+
+    The rows have unit length. There must be at least one text.
+    """
     indices, results = _run_batches(backend, rows, pad_id, backend.embed_batch)
     vectors = np.concatenate(results)
     ordered = np.empty_like(vectors)
@@ -30,7 +33,10 @@ def encode_rows(backend: Backend, rows: Rows, pad_id: int) -> Floats:
 
 
 def encode_row_tokens(backend: Backend, rows: Rows, pad_id: int) -> list[Floats]:
-    """The token vectors of each row of ids: unit rows (tokens, dimension), without padding."""
+    """Compute the vectors of the tokens of each row: (tokens, dimension) float32, without padding.
+
+    The vectors have unit length.
+    """
     indices, results = _run_batches(backend, rows, pad_id, backend.embed_batch_tokens)
     matrices = (matrix for batch in results for matrix in batch)
     by_index = dict(zip(indices, matrices, strict=True))
@@ -49,6 +55,6 @@ def _run_batches(
     order = [index for _, indices in batches for index in indices]
     if len(batches) == 1:
         return order, [run_one(batches[0])]
-    # Threads are enough: inference releases the interpreter's lock.
+    # Threads are sufficient, because inference releases the interpreter's lock.
     with ThreadPoolExecutor(backend.parallel_batches, "ragline-embed") as threads:
         return order, list(threads.map(run_one, batches))

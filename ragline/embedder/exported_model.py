@@ -1,8 +1,8 @@
-"""The model as a graph that OpenVINO reads: exported once from PyTorch, then cached.
+"""Exports a model from PyTorch as a graph that OpenVINO reads, and stores the graph in a cache.
 
-An export takes seconds and imports torch; reading a cached export does neither. The cache also
-stores PyTorch's vectors of a few probe texts, with which the vectors of each backend are compared.
-`openvino_backend` runs the graph.
+An export takes seconds and imports torch. A cached export is read at once and without torch. The
+cache also stores PyTorch's vectors of a few probe texts. The vectors of each backend are compared
+with them. `openvino_backend` runs the graph.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from ragline.storage.disk_errors import writing_to
 
 logger = logging.getLogger(__name__)
 
-# Increased when the graph or the probes change.
+# Increase this number when the graph or the probes change.
 _EXPORT_VERSION = 1
 _SUMMARY = "export.json"
 _GRAPH = "model.xml"
 _REFERENCE = "reference.npy"
 
 _SENTENCE = "The boundary layer on a flat plate separates when the pressure rises downstream. "
-# Texts for which backends of lower precision differ most: short and long, prose and noise, several
-# scripts.
+# Texts for which the vectors of backends with lower precision differ most. They are short and long
+# texts, prose and noise, in several scripts.
 PROBES = (
     "?",
     "wing",
@@ -51,7 +51,11 @@ PROBES = (
 
 @dataclass(frozen=True, slots=True)
 class ExportedModel:
-    """One folder of the cache. `graph` is None for a model that cannot be exported."""
+    """The export of a model, in a folder of the cache.
+
+    `graph` is the path of the graph, or None if the model cannot be exported. `reference` contains
+    PyTorch's vectors of PROBES: (n, dimension) float32.
+    """
 
     folder: Path
     graph: Path | None
@@ -59,10 +63,10 @@ class ExportedModel:
 
 
 def export_model(files: ModelFiles, cache: Path) -> ExportedModel:
-    """The model's graph, from the cache or exported now.
+    """Return the export of a model from the cache. If there is none, export the model first.
 
-    One process exports while others wait. A process that is killed leaves an unfinished folder that
-    is never read.
+    One process exports while other processes wait. A process that is killed leaves an unfinished
+    folder that no process reads.
 
     Raises:
         ModelUnavailableError: sentence-transformers cannot load the model.
@@ -70,7 +74,7 @@ def export_model(files: ModelFiles, cache: Path) -> ExportedModel:
     """
     folder = cache / f"{files.model_hash[:16]}-v{_EXPORT_VERSION}"
     if not folder.is_dir():
-        # Imported here: only the first load of a model needs the lock.
+        # This import is here because only the first load of a model needs the lock.
         from filelock import FileLock
 
         with writing_to(cache):
@@ -94,14 +98,14 @@ def _export_to(files: ModelFiles, folder: Path) -> None:
     unfinished = Path(tempfile.mkdtemp(prefix=prefix, dir=folder.parent))
     try:
         _write_export(files, unfinished)
-        unfinished.chmod(0o755)  # mkdtemp sets 0700: other users of this cache could not read it
+        unfinished.chmod(0o755)  # mkdtemp sets 0700, with which other users could not read it
         unfinished.rename(folder)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def _write_export(files: ModelFiles, folder: Path) -> None:
-    # Imported here: torch takes seconds to import, and a cached model does not need it.
+    # This import is here because torch takes seconds to import, and a cached model needs no torch.
     from ragline.embedder.pytorch_backend import (
         EmbeddingModule,
         load_sentence_transformer,
@@ -109,7 +113,7 @@ def _write_export(files: ModelFiles, folder: Path) -> None:
     )
 
     logger.info("preparing embedding model %s; this happens once", files.model)
-    # OpenVINO can fuse eager attention; PyTorch's fused operator cannot be optimized.
+    # OpenVINO can optimize eager attention, but not PyTorch's own fused operator.
     model = load_sentence_transformer(files, "cpu", attention="eager")
     np.save(folder / _REFERENCE, reference_vectors(model, PROBES))
     reason = ""

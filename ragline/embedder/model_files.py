@@ -1,8 +1,8 @@
-"""The files of a model, and the settings in its configuration files.
+"""Finds the files of a model, and reads the settings that determine its vectors.
 
-Finds the folder of a sentence-transformers model (the packaged default, a local folder, or the
-Hugging Face cache) and reads the settings that determine its vectors. Does not import torch and
-does not load the weights; `openvino_backend` and `pytorch_backend` do.
+A model is one of sentence-transformers: the packaged default, a local folder, or a model in the
+Hugging Face cache. This module does not import torch and does not load the weights.
+`openvino_backend` and `pytorch_backend` load them.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from urllib.request import getproxies
 from ragline.errors import ModelUnavailableError
 
 DEFAULT_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
-# Source: the published model.safetensors of the default model. The package must contain the same.
+# Source: the published file model.safetensors of the default model. The package has the same file.
 DEFAULT_WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
 # The time limit for a connection to the hub.
@@ -46,7 +46,10 @@ _OFFSET_POSITION_MODELS = ("roberta", "xlm-roberta", "camembert", "mpnet")
 
 @dataclass(frozen=True)
 class ModelFiles:
-    """A sentence-transformers model on disk: its folder, and the settings in it."""
+    """The folder of a sentence-transformers model on disk, and the settings in its files.
+
+    `model` is the name of the model, or its folder.
+    """
 
     model: str
     folder: Path
@@ -59,7 +62,7 @@ class ModelFiles:
 
     @cached_property
     def transformer_folder(self) -> Path:
-        """The folder of the transformer and its tokenizer; often the model's folder."""
+        """The folder of the transformer and its tokenizer. It is often the model's folder."""
         folders = [folder for kind, folder in self.modules if kind == "Transformer"]
         return folders[0] if folders else self.folder
 
@@ -70,7 +73,7 @@ class ModelFiles:
 
     @cached_property
     def transformer_settings(self) -> dict[str, Any]:
-        """The settings of sentence-transformers for the transformer: length limit, lower-casing."""
+        """Settings of sentence-transformers, such as the length limit. Empty without a file."""
         for name in _TRANSFORMER_CONFIGS:
             settings = _read_json(self.transformer_folder / name, None)
             if settings is not None:
@@ -95,7 +98,7 @@ class ModelFiles:
 
     @cached_property
     def dimension(self) -> int | None:
-        """The dimension of a vector; None when the configuration does not state it."""
+        """The dimension of a vector, or None if the configuration does not state it."""
         for kind, folder in reversed(self.modules):
             if kind == "Dense":
                 return int(_read_json(folder / "config.json", {})["out_features"])
@@ -110,12 +113,12 @@ class ModelFiles:
 
     @property
     def query_prefix(self) -> str:
-        """The text that the model expects before a query; empty for most models."""
+        """The text that the model expects before a query. It is empty for most models."""
         return self._prompt(_QUERY_PROMPTS)
 
     @property
     def document_prefix(self) -> str:
-        """The text that the model expects before a document's text; empty for most models."""
+        """The text that the model expects before a document's text. It is empty for most models."""
         return self._prompt(_DOCUMENT_PROMPTS)
 
     def _prompt(self, names: tuple[str, ...]) -> str:
@@ -130,16 +133,20 @@ class ModelFiles:
 
     @cached_property
     def model_hash(self) -> str:
-        """SHA-256 over all files that determine a vector: weights, vocabulary, configuration.
+        """The SHA-256 hash of all files that determine a vector.
 
-        Reads the weights (about 0.1 s for 90 MB), so that a file that was changed is noticed.
+        These are the weights, the vocabulary and the configuration. The weights are read each time
+        (about 0.1 s for 90 MB), so that a changed file is noticed.
         """
         lines = (f"{name} {digest}\n" for name, digest in self.file_hashes.items())
         return hashlib.sha256("".join(lines).encode()).hexdigest()
 
     @cached_property
     def file_hashes(self) -> dict[str, str]:
-        """SHA-256 of each file that determines a vector, by its path in the folder, sorted."""
+        """The SHA-256 hash of each file that determines a vector, by the file's path in the folder.
+
+        The paths are sorted.
+        """
         return {
             path.relative_to(self.folder).as_posix(): _hash_file(path)
             for path in self._list_hashed_files()
@@ -161,7 +168,7 @@ class ModelFiles:
 
 
 def find_model_files(model: str) -> ModelFiles:
-    """The files of a model: the packaged model, a local folder, or a model of the Hugging Face hub.
+    """Find a model: the packaged model, a local folder, or a model of the Hugging Face hub.
 
     A model of the hub that is not in the Hugging Face cache is downloaded once, unless
     HF_HUB_OFFLINE is set.
@@ -184,12 +191,13 @@ def find_model_files(model: str) -> ModelFiles:
 
 
 def find_model_folder(model: str, organisation: str) -> Path:
-    """The folder of a model. `model` is a folder or a name on the Hugging Face hub.
+    """Find the folder of a model. `model` is a folder or a name on the Hugging Face hub.
 
-    `organisation` is added to a name that has no organisation.
+    If the name has no organisation, `organisation` is used.
 
     Raises:
-        ModelUnavailableError: for the reasons of `find_model_files`.
+        ModelUnavailableError: there is no such folder, or the hub's model is neither cached nor
+            reachable.
     """
     folder = Path(model).expanduser()
     if folder.is_dir():
@@ -202,7 +210,7 @@ def find_model_folder(model: str, organisation: str) -> Path:
 
 
 def _suggest_folder(folder: Path) -> str:
-    """The folder with the most similar name in the same parent folder, as a hint."""
+    """Return a hint with the most similar folder in the same parent folder, or an empty text."""
     names = [p.name for p in folder.parent.glob("*") if p.is_dir()]
     close = difflib.get_close_matches(folder.name, names, n=1)
     return f"; did you mean {folder.parent / close[0]}?" if close else ""
@@ -257,14 +265,14 @@ def is_cached(model: str, organisation: str) -> bool:
 
 
 def list_known_models() -> list[str]:
-    """The models that can be loaded without a network: the packaged one and the cached ones."""
+    """List the models that can be loaded without a network: the packaged and the cached models."""
     cached = sorted(_cache_root().glob("models--*--*"))
     names = ["/".join(folder.name.split("--")[1:]) for folder in cached]
     return list(dict.fromkeys([DEFAULT_MODEL, *names]))
 
 
 def _cache_root() -> Path:
-    """The folder of the Hugging Face cache, by the same rules as huggingface_hub."""
+    """Find the folder of the Hugging Face cache by the rules of huggingface_hub."""
     stated = os.environ.get("HF_HUB_CACHE") or os.environ.get("HUGGINGFACE_HUB_CACHE")
     if stated:
         return Path(stated).expanduser()
@@ -280,7 +288,7 @@ def _cache_folder(name: str) -> Path:
 
 
 def _refuse_unreachable_hub(name: str) -> None:
-    """Refuse at once a model that cannot be downloaded; the hub's client would try for 15 s.
+    """Refuse a model that cannot be downloaded. The hub's own client would try for 15 s.
 
     Raises:
         ModelUnavailableError: HF_HUB_OFFLINE is set, or the hub does not accept a connection.
@@ -308,7 +316,7 @@ def _unavailable(name: str, reason: str) -> ModelUnavailableError:
 
 
 def _downloaded(name: str, *, local_files_only: bool) -> Path:
-    # Imported here: the import takes a quarter of a second, and the default model does not need it.
+    # This import is here because it takes a quarter of a second. The default model needs no hub.
     from huggingface_hub import snapshot_download
 
     for patterns in (_HUB_PATTERNS, _HUB_LEGACY_PATTERNS):

@@ -1,6 +1,6 @@
-"""The backend for CPUs: OpenVINO, in bfloat16 if the processor supports it, else in float32.
+"""The backend for CPUs. It runs OpenVINO in bfloat16 or in float32.
 
-It needs an `ExportedModel` and does not import torch.
+It needs an `ExportedModel` and does not import torch. `backend_selection` selects the precision.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ _Output = Literal["sentence", "tokens"]
 # Source: benchmarks/embedding_rate.py. The rates from 512 to 2048 are equal within noise; above
 # 2048 the activations do not fit into a core's cache.
 _BATCH_TOKENS = 1024
-# Only one thread may run the first inference of a process. OpenVINO's Python layer then creates
-# static objects, and two threads can deadlock: one waits for the object, the other for the
-# interpreter's lock. Source: OpenVINO 2026.4, four concurrent starts on two cores, threads switched
-# each microsecond: 14 of 48 starts hung without this lock, 0 of 48 with it.
+# The lock for the first inference of a process. During the first inference, OpenVINO's Python layer
+# creates static objects. Two threads could deadlock there: one waits for the object, the other for
+# the interpreter's lock. Source: OpenVINO 2026.4, four concurrent starts on two cores, with a
+# switch of threads each microsecond. Without this lock 14 of 48 starts hung, with it none of 48.
 _first_inference = threading.Lock()
 
 
@@ -35,17 +35,18 @@ def has_bfloat16() -> bool:
 
 
 class OpenVINOBackend:
-    """A graph compiled for this processor. Each variant is compiled at first use.
+    """A graph that is compiled for this processor. Each variant is compiled at its first use.
 
-    Compiled for latency, a batch uses all cores. Compiled for throughput, a batch uses one stream
-    and several batches run concurrently (4 to 8 % more texts per second). Both give equal bits.
+    In the variant for latency, a batch uses all cores. In the variant for throughput, a batch uses
+    one stream, and several batches run concurrently. This embeds 4 to 8 % more texts per second.
+    Both variants give equal vectors, bit for bit.
     """
 
     def __init__(self, graph: Path, precision: Precision) -> None:
-        """Reads the graph; the first batch compiles it.
+        """Read the graph. The first batch compiles it.
 
         Raises:
-            ModelUnavailableError: the file is damaged.
+            ModelUnavailableError: the file of the graph is damaged.
         """
         self._core = openvino.Core()
         try:
@@ -97,8 +98,9 @@ class OpenVINOBackend:
 class _RequestPool:
     """The inference requests of a compiled graph. A thread borrows one for each batch.
 
-    Requests run in the threads of the callers. `AsyncInferQueue` is not used: its callback threads
-    take the interpreter's lock and abort the process if it exits during a callback.
+    Requests run in the threads of the callers. OpenVINO's `AsyncInferQueue` is not used, because
+    its callback threads take the interpreter's lock. They abort a process that exits during a
+    callback.
     """
 
     def __init__(self, compiled: Any) -> None:

@@ -1,6 +1,6 @@
-"""The backend with PyTorch and sentence-transformers: for GPUs and for models without an export.
+"""The backend for GPUs and for models without an export. It uses PyTorch.
 
-In float32 on the CPU it is the reference with which every other backend is compared.
+Its vectors in float32 on the CPU are the reference with which other backends are compared.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _GPU_BATCH_TOKENS = 65536
 
 
 class EmbeddingModule(torch.nn.Module):
-    """A sentence-transformers model as a function from ids and mask to unit rows."""
+    """A sentence-transformers model as a module that computes unit vectors from ids and mask."""
 
     def __init__(self, model: SentenceTransformer) -> None:
         super().__init__()
@@ -37,7 +37,7 @@ class EmbeddingModule(torch.nn.Module):
     def forward(
         self, input_ids: torch.Tensor, attention_mask: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """The float32 vectors of texts (rows, dimension) and of tokens (rows, width, dimension)."""
+        """Return float32 vectors of texts (rows, dimension) and tokens (rows, width, dimension)."""
         features = self.model({"input_ids": input_ids, "attention_mask": attention_mask})
         sentence, tokens = features["sentence_embedding"], features["token_embeddings"]
         return normalize(sentence.float(), dim=-1), normalize(tokens.float(), dim=-1)
@@ -84,7 +84,8 @@ class PyTorchBackend:
     def _run(self, ids: Ids, mask: Ids, output: int) -> Floats:
         arrays = (torch.from_numpy(array).to(self._device) for array in (ids, mask))
         with torch.inference_mode():
-            # Selected on the device: token vectors are a hundred times larger than text vectors.
+            # The output is selected on the device, because token vectors are a hundred times larger
+            # than text vectors.
             vectors: torch.Tensor = self._module(*arrays)[output]
             return np.asarray(vectors.cpu().numpy(), dtype=np.float32)
 
@@ -135,7 +136,10 @@ def load_sentence_transformer(
 
 
 def reference_vectors(model: SentenceTransformer, texts: tuple[str, ...]) -> Floats:
-    """The vectors of queries by sentence-transformers' own tokenizer: (n, dimension) unit rows."""
+    """Compute vectors of queries with the tokenizer of sentence-transformers.
+
+    Returns (n, dimension) float32 rows of unit length.
+    """
     vectors = model.encode_query(
         list(texts), batch_size=4, normalize_embeddings=True, show_progress_bar=False
     )

@@ -1,4 +1,4 @@
-"""The embedding space: vectors are comparable within one space only."""
+"""The embedding space. Vectors are comparable only within one space."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from ragline.fingerprints import fingerprint
 
 @dataclass(frozen=True, slots=True)
 class EmbeddingSpace:
-    """The space of one model's vectors: the model, its files and its prefixes.
+    """The space of one model's vectors. The model's files and prefixes determine it.
 
-    The backend is not part of it: the vectors of each backend of `load_embedder` agree with PyTorch
-    in float32 to a cosine of 0.9999, so vectors of different backends are comparable. A backend
-    with lower precision (int8) would need another space.
+    The backend is not part of the space. The cosine between the vectors of a backend and those of
+    PyTorch in float32 is at least 0.9999, so vectors of different backends are comparable. A
+    backend with lower precision, such as int8, would need another space.
 
     `max_tokens` is the maximum number of tokens of a text, as in `TokenCounter`.
     """
@@ -27,7 +27,7 @@ class EmbeddingSpace:
 
     @property
     def fingerprint(self) -> str:
-        """A hash that is equal for equal files: the name of a model does not change its vectors."""
+        """A hash of all inputs that determine the vectors. The model's name is not part of it."""
         return fingerprint(
             {
                 "model_hash": self.model_hash,

@@ -20,9 +20,9 @@ from ragline.fingerprints import fingerprint, hash_text
 class TokenCounter(Protocol):
     """Counts the tokens of texts for one embedding model.
 
-    `max_tokens` is the maximum number of tokens of a text that the model reads completely: the
-    model's limit minus its special tokens and its document prefix. Counts do not include special
-    tokens either, so they can be compared with `max_tokens`.
+    `max_tokens` is the maximum number of tokens of a text that the model reads completely. It is
+    the model's limit minus the special tokens and the document prefix. Token counts also exclude
+    special tokens and prefix, so they can be compared with `max_tokens`.
     """
 
     @property
@@ -30,22 +30,22 @@ class TokenCounter(Protocol):
 
     @property
     def fingerprint(self) -> str:
-        """Changes when the token counts or offsets of a text may change."""
+        """A hash of all inputs that determine token counts and offsets."""
 
     def count_tokens(self, texts: list[str]) -> list[int]:
-        """The number of tokens of each text; 0 for an empty one."""
+        """Return the number of tokens of each text. It is 0 for an empty text."""
 
     def offsets(self, text: str) -> list[tuple[int, int]]:
-        """(start, end) in characters of `text` for each of its tokens, in order.
+        """Return (start, end) of each token of `text`, in characters, in order.
 
-        Their number is that of `count_tokens`. Characters that the tokenizer ignores (white
-        space, control characters) have no offsets; the tokens of the bytes of one character have
-        equal offsets.
+        The number of pairs is the result of `count_tokens`. The pairs do not cover characters that
+        the tokenizer ignores, such as white space and control characters. If a character has
+        several tokens, the pairs of these tokens are equal.
         """
 
 
 class ModelTokenizer:
-    """The tokenizer of one model. Safe to use from several threads."""
+    """The tokenizer of one model. Several threads can use it."""
 
     def __init__(self, files: ModelFiles, definition: str) -> None:
         """`definition` is the text of a `tokenizer.json`."""
@@ -72,23 +72,23 @@ class ModelTokenizer:
 
     @property
     def fingerprint(self) -> str:
-        """Changes when the token counts or offsets of a text may change."""
+        """A hash of all inputs that determine token counts and offsets."""
         return self._fingerprint
 
     def count_tokens(self, texts: list[str]) -> list[int]:
-        """The number of tokens of each text, without special tokens and prefix."""
+        """Return the number of tokens of each text, without special tokens and prefix."""
         return [len(encoding.ids) for encoding in self._encode("", texts)]
 
     def offsets(self, text: str) -> list[tuple[int, int]]:
-        """(start, end) in characters of `text` for each of its tokens, in order."""
+        """Return (start, end) of each token of `text`, in characters, in order."""
         return list(self._tokenizer.encode(text, add_special_tokens=False).offsets)
 
     def encode_documents(self, texts: Sequence[str]) -> list[list[int]]:
-        """Token ids of each text with its prefix and special tokens.
+        """Return the token ids of each text, with prefix and special tokens.
 
         Raises:
-            TextTooLongError: a text has more tokens than the model reads. Split it before: a search
-                cannot find text that the model does not read.
+            TextTooLongError: a text has more tokens than the model reads. Split the text first,
+                because a search cannot find text that the model does not read.
         """
         rows = [self._complete(encoding) for encoding in self._encode(self.document_prefix, texts)]
         longest = max(range(len(rows)), key=lambda i: len(rows[i]), default=0)
@@ -101,16 +101,17 @@ class ModelTokenizer:
         return rows
 
     def encode_queries(self, texts: Sequence[str]) -> list[list[int]]:
-        """Token ids of each query with prefix and special tokens, truncated at the model's limit.
+        """Return the token ids of each query, with prefix and special tokens.
 
-        A long query is truncated rather than refused, because its beginning usually finds the same.
+        A query that is longer than the model's limit is truncated and not refused, because its
+        beginning usually finds the same hits.
         """
         return [self._windows(encoding)[0] for encoding in self._encode(self.query_prefix, texts)]
 
     def encode_windows(self, text: str, *, limit: int) -> list[list[int]]:
-        """Token ids of a document of any length, in windows that the model can read.
+        """Return the token ids of a text of any length, in windows that the model can read.
 
-        At most `limit` windows. An empty text has one window of special tokens.
+        There are at most `limit` windows. An empty text has one window of special tokens.
         """
         return self._windows(self._encode(self.document_prefix, [text])[0])[:limit]
 
@@ -129,10 +130,10 @@ class ModelTokenizer:
 
 
 def load_tokenizer(model: str, cache: Path) -> ModelTokenizer:
-    """The tokenizer of a model, without loading the model. Takes tens of milliseconds.
+    """Load the tokenizer of a model, but not the model. This takes tens of milliseconds.
 
-    For a model without a `tokenizer.json`, `transformers` makes one at the first load, which is
-    stored in `cache`.
+    If a model has no `tokenizer.json`, the first load makes one with `transformers` and stores it
+    in `cache`.
 
     Raises:
         ModelUnavailableError: the model cannot be found; the message says what to do.
@@ -141,7 +142,7 @@ def load_tokenizer(model: str, cache: Path) -> ModelTokenizer:
 
 
 def read_tokenizer(files: ModelFiles, cache: Path) -> ModelTokenizer:
-    """The tokenizer of a model whose files are known."""
+    """Load the tokenizer of a model whose files are known."""
     path = files.transformer_folder / "tokenizer.json"
     if not path.is_file():
         path = convert_tokenizer(files, cache)
@@ -152,7 +153,7 @@ def convert_tokenizer(files: ModelFiles, cache: Path) -> Path:
     """Make a `tokenizer.json` in `cache` from the vocabulary files of an old model."""
     made = cache / f"{files.model_hash[:16]}-tokenizer.json"
     if not made.is_file():
-        # Imported here: it takes seconds, and only models without a tokenizer.json need it.
+        # This import is here because it takes seconds, and few models have no tokenizer.json.
         from transformers import AutoTokenizer
 
         loaded = AutoTokenizer.from_pretrained(str(files.transformer_folder))

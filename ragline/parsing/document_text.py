@@ -16,7 +16,8 @@ from ragline.storable_text import clean_text
 BLANK_LINE = "\n\n"
 MAX_HEADING_CHARS = 200
 MAX_TITLE_CHARS = 300
-# A heading after more elements names a section and not the document.
+# A heading can be the title only if fewer elements than this precede it. A later heading names a
+# section and not the document.
 TITLE_WITHIN_ELEMENTS = 5
 # Titles that programs write by default: the file name, or a placeholder.
 _NO_TITLE = re.compile(
@@ -55,9 +56,10 @@ class Outline:
             self._highest = [*same, (level, heading, element_index)][:2]
 
     def title(self, stated: str | None) -> str | None:
-        """The title that the document states, else its only heading of the highest level.
+        """Return the title that the document states, or its only heading of the highest level.
 
-        When several headings have the highest level, each names a part of the document.
+        If several headings have the highest level, each names a part of the document. The title is
+        then None.
         """
         title = collapse_whitespace(clean_text(stated or ""))[:MAX_TITLE_CHARS]
         if title and not _NO_TITLE.fullmatch(title):
@@ -69,7 +71,10 @@ class Outline:
 
 
 class ComposedText:
-    """A new text: the added blocks in order, with a blank line between them."""
+    """Builds a new text from blocks. The blocks are in the order of their addition.
+
+    A blank line separates them.
+    """
 
     def __init__(self) -> None:
         self._parts: list[str] = []
@@ -78,7 +83,7 @@ class ComposedText:
         self._outline = Outline()
 
     def add(self, category: Category, text: str, *, page: int | None = None) -> None:
-        """Add a block; a blank block is left out."""
+        """Add a block. A blank block is left out."""
         text = clean_text(text).strip()
         if not text:
             return
@@ -123,13 +128,13 @@ class SourceText:
         self._outline = Outline()
 
     def add(self, category: Category, start: int, end: int) -> None:
-        """Mark a block without the white space at its ends; a blank block is left out."""
+        """Mark a block without the white space at its ends. A blank block is left out."""
         start, end = self._strip(start, end)
         if start < end:
             self._elements.append(Element(category, start, end, self._outline.path))
 
     def add_heading(self, start: int, end: int, level: int, *, heading: str | None = None) -> None:
-        """Mark a heading. `heading` is its text without markup, if different."""
+        """Mark a heading. `heading` is its text without markup; None means the marked text."""
         start, end = self._strip(start, end)
         heading = collapse_whitespace(heading if heading is not None else self.text[start:end])
         if heading and start < end:
@@ -158,5 +163,5 @@ class SourceText:
 
 
 def collapse_whitespace(text: str) -> str:
-    """The text with every run of white space replaced by one space."""
+    """Replace each run of white space by one space."""
     return " ".join(text.split())

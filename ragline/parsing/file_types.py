@@ -1,7 +1,8 @@
 """Detects the format of a file from its content and its name.
 
-The content decides where it can: the members of a container are listed, and a page of HTML is HTML
-under any name. Between text formats that look alike the suffix decides.
+The content decides if it is unambiguous. For example, the members of a container decide its format,
+and a page of HTML is recognised under most names. The suffix decides between text formats that look
+alike.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _TYPES_BY_SUFFIX = {
     suffix: row.name for row in FORMATS.values() if row.is_text for suffix in row.suffixes
 }
-# A file with one of these suffixes that contains text is damaged, or is a text file.
+# The suffixes of binary formats. If a file with such a suffix contains text, the text decides.
 _BINARY_SUFFIXES = {
     suffix for row in FORMATS.values() if not row.is_text for suffix in row.suffixes
 }
@@ -101,10 +102,10 @@ _MAIL_HEADER = re.compile(
 
 
 def detect_file_type(content: bytes, name: str) -> str:
-    """The name of the format (`pdf`, `docx`, `txt` …), a key of `ragline.parsing.formats`.
+    """Return the name of the format (`pdf`, `docx`, `txt` …), a key of `formats.FORMATS`.
 
     Raises:
-        EmptyDocumentError: the content is empty or white space.
+        EmptyDocumentError: the content is empty or contains only white space.
         EncryptedDocumentError: the container needs a password.
         BrokenDocumentError: the container cannot be listed.
         UnsupportedFormatError: the format has no reader; the message names the format.
@@ -144,14 +145,14 @@ def _detect_text_type(content: bytes, suffix: str) -> str:
 
 
 def _correct_json_type(file_type: str, start: str) -> str:
-    """The file type; `jsonl` when a file named .json has one object on each line."""
+    """Return the file type. It is `jsonl` if a file named .json has one object on each line."""
     if file_type == "json" and _is_json_line(start):
         return "jsonl"
     return file_type
 
 
 def _guess_text_type(content: bytes, start: str) -> str:
-    """The type of a text file whose suffix is not that of a text format."""
+    """Return the type of a text file whose suffix is not that of a text format."""
     if _XML_START.match(start):
         return "xml"
     first_header = _MAIL_HEADER.match(start)
@@ -225,7 +226,7 @@ def _detect_package_type(archive: zipfile.ZipFile) -> str:
 
 
 def _detect_office_type(archive: zipfile.ZipFile, names: set[str]) -> str | None:
-    """The type of an Office package, from its declared parts or else from its members."""
+    """Return the type of an Office package: from its declared parts, otherwise from its members."""
     for kind in _MAIN_PART.findall(_read_start(archive, "[Content_Types].xml")):
         for part, file_type in _OFFICE_PARTS.items():
             if part in kind.lower():
@@ -234,7 +235,10 @@ def _detect_office_type(archive: zipfile.ZipFile, names: set[str]) -> str | None
 
 
 def _read_start(archive: zipfile.ZipFile, name: str) -> str:
-    """The first characters of a member, "" when it is missing. Bounded, because of ZIP bombs."""
+    """Return the first characters of a member, or "" if it is missing.
+
+    The number is limited, because a small archive can expand to gigabytes.
+    """
     if name not in archive.namelist():
         return ""
     with archive.open(name) as member:
@@ -242,7 +246,7 @@ def _read_start(archive: zipfile.ZipFile, name: str) -> str:
 
 
 def _detect_ole_type(content: bytes, suffix: str) -> str:
-    import olefile  # needed by old Office files only
+    import olefile  # only old Office files need it
 
     try:
         with olefile.OleFileIO(io.BytesIO(content)) as container:

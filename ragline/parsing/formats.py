@@ -1,4 +1,4 @@
-"""The formats that Ragline reads: one row for each, with its reader, media type and suffixes.
+"""The formats that Ragline reads. Each row has the reader, the media type and the suffixes.
 
 To add a format, add a row here and a function in `readers`. A format of binary files also needs a
 rule in `file_types`, which recognises formats by their content.
@@ -12,10 +12,11 @@ from shutil import which
 
 from ragline.fingerprints import fingerprint
 
-# Raise it when a reader gives another text or other elements for the same bytes: every document
-# is then parsed again.
+# Increase this number when a reader gives different text or different elements for the same bytes.
+# Every document is then parsed again.
 PARSER_VERSION = 2
-# A new version of one of these packages, or a new program, also parses every document again.
+# Every document is also parsed again if the version of one of these packages changes, or if one of
+# the programs is installed or removed.
 _PACKAGES = (
     "unstructured",
     "en-core-web-sm",
@@ -46,8 +47,9 @@ class Format:
     `module:function` in `ragline.parsing.readers`. The first of the `suffixes` is the usual one.
     `other_media_types` are recognised in addition to `media_type`.
 
-    With `is_text`, files of the format are text, so the suffix decides between such formats. A
-    format with `is_data` usually holds the data of programs; `ragline init` does not propose it.
+    `is_text` says that files of the format are text. The suffix decides between such formats.
+    `is_data` says that files of the format usually contain the data of programs. `ragline init`
+    does not propose them.
     """
 
     name: str
@@ -159,15 +161,15 @@ MEDIA_TYPES = {row.name: row.media_type for row in _FORMATS}
 
 
 def media_type_of(file_type: str | None) -> str | None:
-    """The media type of a file type; UNKNOWN for a type without a row, None for None."""
+    """Return the media type of a file type: UNKNOWN for a type without a row, None for None."""
     return None if file_type is None else MEDIA_TYPES.get(file_type, UNKNOWN)
 
 
 def parser_fingerprint() -> str:
-    """Changes when the same bytes may be parsed differently.
+    """Return a hash of all inputs that determine how bytes are parsed.
 
-    It also changes when a package or a program is installed, so that documents that could not be
-    read before are tried again.
+    It changes when a package or a program is installed. Documents that could not be read before are
+    then tried again.
     """
     parts: dict[str, object] = {"parser": PARSER_VERSION}
     for package in _PACKAGES:

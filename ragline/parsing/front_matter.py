@@ -1,7 +1,8 @@
-"""Front matter: fields above the text of a Markdown file, in YAML (`---`) or TOML (`+++`).
+"""Reads front matter: the fields above the text of a Markdown file, in YAML or TOML.
 
-The fields are the title and the metadata of the document, not its text. Front matter that is
-malformed or too large, or has a value without a JSON type, stays part of the text.
+YAML is between lines `---`, TOML between lines `+++`. The fields are the title and the metadata of
+the document, and not part of its text. Front matter remains part of the text if it is malformed or
+too large, or if a value has no JSON type.
 """
 
 from __future__ import annotations
@@ -30,7 +31,10 @@ SUFFIXES = FORMATS["md"].suffixes
 
 @dataclass(frozen=True, slots=True)
 class FrontMatter:
-    """The fields of a document without its title, the title, and the offset of the text."""
+    """The fields of a document. `metadata` has all fields except the title.
+
+    `end` is the offset at which the text of the document begins.
+    """
 
     metadata: dict[str, Any]
     title: str | None
@@ -38,9 +42,9 @@ class FrontMatter:
 
 
 def find_front_matter(text: str) -> FrontMatter | None:
-    """The front matter at the start of a text; None when it is missing or malformed.
+    """Return the front matter at the start of a text, or None if it is missing or malformed.
 
-    Also None when no text follows: the fields are then the text of the document.
+    The result is also None if no text follows, because the fields are then the document's text.
     """
     block = find_block(text)
     if block is None:
@@ -57,7 +61,10 @@ def find_front_matter(text: str) -> FrontMatter | None:
 
 
 def find_block(text: str) -> list[Line] | None:
-    """The unchecked lines of a front matter block with its delimiters; None without a block."""
+    """Return the lines of a front matter block, with its delimiters, or None without a block.
+
+    The fields in the lines are not checked.
+    """
     lines = split_lines(text[: MAX_CHARS + 16])[: MAX_LINES + 2]
     ends = MARKS.get(lines[0].text.rstrip(), ()) if lines else ()
     last = next((index for index, line in enumerate(lines[1:], 1) if line.text.rstrip() in ends), 0)
@@ -65,10 +72,10 @@ def find_block(text: str) -> list[Line] | None:
 
 
 def read_metadata(content: bytes, name: str) -> dict[str, Any]:
-    """The metadata in the front matter of a Markdown file; empty for another file."""
+    """Return the metadata in the front matter of a Markdown file. Other files have no metadata."""
     if not name.lower().endswith(SUFFIXES) or content.lstrip(b"\xef\xbb\xbf")[:3] not in _STARTS:
         return {}
-    # Enough for the longest front matter and some text after it, in any encoding.
+    # These bytes contain the longest front matter and some text after it, in any encoding.
     found = find_front_matter(decode_text(content[: 8 * MAX_CHARS]))
     return {} if found is None else found.metadata
 
@@ -77,7 +84,7 @@ _STARTS = (b"---", b"+++")
 
 
 def _read_fields(block: str, mark: str) -> dict[str, Any] | None:
-    """The fields as JSON values; None when the block is malformed."""
+    """Return the fields as JSON values, or None if the block is malformed."""
     try:
         read = tomllib.loads(block) if mark == "+++" else yaml.load(block, _Loader)  # noqa: S506
         if not isinstance(read, Mapping) or not 0 < len(read) <= MAX_FIELDS:
@@ -88,7 +95,7 @@ def _read_fields(block: str, mark: str) -> dict[str, Any] | None:
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML without aliases: with aliases, a few lines can expand to gigabytes."""
+    """A YAML loader that refuses aliases, because a few lines with aliases can become gigabytes."""
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         if self.check_event(yaml.AliasEvent):
@@ -97,10 +104,10 @@ class _Loader(yaml.SafeLoader):
 
 
 def _json_value(value: Any, depth: int) -> Any:
-    """A value as JSON.
+    """Return a value as a JSON type.
 
     Raises:
-        ValueError: it has no JSON type, or is nested too deeply.
+        ValueError: the value has no JSON type, or it is nested too deeply.
     """
     if value is None or isinstance(value, bool | int):
         return value

@@ -11,9 +11,9 @@ _WORDS = re.compile(r"[^\W\d_]+")
 
 
 def detect_language(text: str) -> str | None:
-    """The ISO 639-1 code of a text's language; None when the text is too short or mixed.
+    """Return the ISO 639-1 code of a text's language, or None if the text is too short or mixed.
 
-    The code is equal at each call.
+    Equal texts have equal codes.
     """
     from langdetect import DetectorFactory, LangDetectException, detect_langs
 

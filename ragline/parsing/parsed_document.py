@@ -16,8 +16,8 @@ class Element:
     """One block of a document: a heading, a paragraph, a list item, a table or code.
 
     `text[start:end]` of the parsed document is the block's text. `heading_path` names the
-    headings above the block, outermost first, without the block itself. `page` starts at 1
-    and is None where the format has no pages.
+    headings above the block, outermost first, without the block itself. `page` is the number of
+    the page, from 1, or None if the format has no pages.
     """
 
     category: Category
@@ -37,12 +37,12 @@ class Element:
 
 @dataclass(frozen=True, slots=True)
 class ParsedDocument:
-    """A document's text and its elements, in reading order, not overlapping.
+    """A document's text and its elements. The elements are in reading order and do not overlap.
 
     Offsets count characters (code points) of `text`. `title` comes from the document itself and
     never from its path, because a renamed file would then need new embeddings. `language` is an
-    ISO 639-1 code, None when it is not known. The text contains no U+0000, which PostgreSQL cannot
-    store: readers replace it by U+FFFD.
+    ISO 639-1 code, or None if the language is not known. The text contains no U+0000, because
+    PostgreSQL cannot store this character. Readers replace it by U+FFFD.
     """
 
     text: str

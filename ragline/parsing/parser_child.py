@@ -1,6 +1,6 @@
-"""Control of one parser process: start it, send it a document, enforce the limits, kill it.
+"""Controls one parser process: starts it, sends it documents, enforces the limits, and kills it.
 
-`parser_process` is what runs inside the process; `parser_pool` distributes the documents.
+`parser_process` is the program of the process. `parser_pool` distributes the documents.
 """
 
 from __future__ import annotations
@@ -36,9 +36,11 @@ from ragline.parsing.parser_protocol import READY, decode_result
 PROCESS_MODULE = "ragline.parsing.parser_process"
 START_LIMIT_S = 120.0
 WATCH_EVERY_S = 0.1
-# A search for the programs that a reader started visits all processes: milliseconds each time.
+# How often the memory of the programs that a reader started is measured. To find these programs
+# takes milliseconds, because all processes of the machine are visited.
 WATCH_PROGRAMS_EVERY_S = 0.5
-# A process that is still this large after its document will not release the memory.
+# After a document, a process that uses more than this share of the limit is replaced, because it
+# will not release the memory.
 MAX_IDLE_MEMORY_RATIO = 0.5
 CRASH_BY_MEMORY_RATIO = 0.8
 
@@ -59,7 +61,7 @@ class ParserInput(Protocol):
 
 @dataclass(frozen=True)
 class ParserLimits:
-    """What parsing one document may use. The memory includes the parser process itself."""
+    """The limits for parsing one document. The memory includes the parser process itself."""
 
     time_s: float = 60.0
     memory_bytes: int = 1 << 30
@@ -73,8 +75,9 @@ class ParserLimits:
 class ParserChild:
     """A process that parses one document at a time. It is started at the first document.
 
-    Use it from one thread only: on Linux the process ends with the thread that started it.
-    Setting `is_stopping` interrupts the current document, which then counts as not parsed.
+    Use it from one thread only, because on Linux the process ends with the thread that started it.
+    If `is_stopping` is set, the parse of the current document is interrupted. The document then
+    counts as not parsed.
     """
 
     limits: ParserLimits
@@ -101,10 +104,10 @@ class ParserChild:
         return self._process.pid if self._process else None
 
     def parse_document(self, document: ParserInput) -> ParsedDocument | DocumentError:
-        """The parse of a document, or its error. A process over its limits is replaced.
+        """Return the parse of a document, or its error. A process over its limits is replaced.
 
         Raises:
-            ParserUnavailableError: the process could not be started; the document is not the cause.
+            ParserUnavailableError: the process could not be started. The document is not the cause.
         """
         try:
             process, pipe = self._started()
@@ -130,7 +133,8 @@ class ParserChild:
     def kill(self) -> None:
         """End the process and all programs that it started, and remove its temporary files."""
         if self._process is not None:
-            # The process has its own session, so its group contains only what it started.
+            # The process has its own session. So its process group contains only the process and
+            # the programs that it started.
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
@@ -159,7 +163,7 @@ class ParserChild:
         return decode_result(pipe.recv_bytes())
 
     def _measure(self, process: subprocess.Popen[bytes], *, with_programs: bool) -> int:
-        """Resident bytes of the process and, if asked, of the programs that it runs."""
+        """Return the resident bytes of the process. `with_programs` adds those of its programs."""
         try:
             root = psutil.Process(process.pid)
             descendants = root.children(recursive=True) if with_programs else []

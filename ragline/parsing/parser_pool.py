@@ -1,7 +1,7 @@
 """A pool of processes that parse documents in parallel, each document within its limits.
 
-`parser_child` controls one process; `parser_process` is what runs inside it. This module imports
-no reader, so a pool that receives no document costs nothing.
+`parser_child` controls one process. `parser_process` is the program of a process. This module
+imports no reader, so a pool that receives no document uses almost no time and memory.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ _Job = tuple[ParserInput, "SimpleQueue[_Answer]"]
 class ParserPool:
     """Processes that parse documents. They are started when there is a document to parse.
 
-    For each process one thread sends documents and enforces the limits, so the limits apply while
-    the caller is busy with a result. `custom_readers` maps a suffix to `module:function`.
+    Each process has a thread that sends documents and enforces the limits. So the limits also apply
+    while the caller works on a result. `custom_readers` maps a suffix to `module:function`.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class ParserPool:
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._threads: list[threading.Thread] = []
         self._is_stopping = threading.Event()
-        # Why a process could not be started during the current call.
+        # The reason why a process could not be started during the current call.
         self._start_error: str | None = None
 
     def __enter__(self) -> Self:
@@ -61,7 +61,7 @@ class ParserPool:
         self.close()
 
     def close(self) -> None:
-        """End all processes immediately, also busy ones, and remove their temporary files."""
+        """End all processes immediately, even if they parse, and remove their temporary files."""
         self._is_stopping.set()
         for _ in self._threads:
             self._jobs.put(None)
@@ -72,9 +72,9 @@ class ParserPool:
     def parse_documents(self, documents: Iterable[Input]) -> Iterator[tuple[Input, Result]]:
         """Yield each document with its parse or its error, in order of completion.
 
-        The pool reads at most two documents for each process ahead of the yielded ones, and stops
-        reading ahead while these contain 64 MiB. When no process can be started, each document
-        fails with `ParserUnavailableError`.
+        The pool takes at most two documents for each process in advance, and no further document
+        while these contain 64 MiB or more. If no process can be started, the error of each
+        document is `ParserUnavailableError`.
         """
         self._start_error = None
         answers: SimpleQueue[_Answer] = SimpleQueue()
@@ -101,7 +101,7 @@ class ParserPool:
         return queued == 0 or (queued < 2 * self._workers and queued_bytes < MAX_QUEUED_BYTES)
 
     def _enqueue(self, job: _Job, queued: int) -> None:
-        """Queue a document, and start one more process when all processes are busy."""
+        """Queue a document. If all processes are busy, start another process."""
         self._jobs.put(job)
         if len(self._threads) < min(queued, self._workers):
             thread = threading.Thread(target=self._work, name="ragline-parser", daemon=True)
@@ -123,7 +123,10 @@ class ParserPool:
                 answers.put((document, self._parse(child, document)))
 
     def _parse(self, child: ParserChild, document: ParserInput) -> Result:
-        """The parse of a document, or its error; a failed start is not repeated in one call."""
+        """Return the parse of a document, or its error.
+
+        A failed start of a process is not repeated in the same call of `parse_documents`.
+        """
         start_error = self._start_error
         if start_error is not None:
             return ParserUnavailableError(start_error)
@@ -135,7 +138,7 @@ class ParserPool:
 
 
 def _count_processors() -> int:
-    """The number of processors that this process may use."""
+    """Return the number of processors that this process can use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

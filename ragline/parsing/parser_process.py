@@ -1,7 +1,7 @@
 """The process that parses documents: `python -m ragline.parsing.parser_process`.
 
-It receives one document after another through its pipe and answers each. The libraries of the
-readers are imported here and never in the process that owns the pool (`parser_pool`).
+It receives one document after another through its pipe, and it sends the result of each. The
+libraries of the readers are imported here and never in the process of the pool (`parser_pool`).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ragline.parsing.readers.dispatch import ReaderDispatch
 
 
 def main() -> None:
-    """Serve the pipe that the argument names until its other end is closed."""
+    """Parse the documents that come through the pipe, until its other end is closed."""
     options = json.loads(sys.argv[1])
     die_with_parent(options["parent_pid"])
     leave_network()

@@ -1,7 +1,7 @@
-"""Messages from a parser process to its pool, sent through their pipe.
+"""Encodes and decodes the messages from a parser process to its pool.
 
-They are JSON and not pickles: a document that takes control of the parser process must not be
-able to run code in the process of the pool.
+The messages are JSON and not pickles. A document that takes control of the parser process must not
+be able to run code in the process of the pool.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def encode_result(result: ParsedDocument | DocumentError) -> bytes:
 
 
 def decode_result(data: bytes) -> ParsedDocument | DocumentError:
-    """The parse or the error in a message.
+    """Return the parse or the error in a message.
 
     Raises:
         ValueError, TypeError, LookupError, AttributeError: the message is malformed.

@@ -40,7 +40,7 @@ _STARTS = (
 
 
 def describe_placeholder(content: bytes, suffix: str) -> str | None:
-    """What kind of placeholder a file is, and what to do; None for an ordinary file.
+    """Return what a placeholder is and what to do about it, or None for an ordinary file.
 
     `suffix` is the suffix of the file name, in lower case and with the dot.
     """

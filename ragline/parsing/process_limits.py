@@ -1,7 +1,7 @@
-"""Limits of a parser process: it ends with its parent, and has bounded memory and no network.
+"""Limits a parser process: it ends with its parent, and has limited memory and no network.
 
-Each function applies to the calling process; the programs that it starts inherit the limit.
-`parser_child` enforces the time limit from outside.
+Each function limits the calling process. Programs that the process starts inherit the limit of the
+memory and the empty network namespace. `parser_child` enforces the time limit from outside.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _CLONE_NEWNET = 0x40000000
 def die_with_parent(parent_pid: int | None = None) -> None:
     """Ask the kernel to kill this process when the one that started it dies (Linux only).
 
-    With `parent_pid`, this process also ends when that parent died before this call.
+    If the parent `parent_pid` died before this call, this process ends at once.
     """
     if sys.platform != "linux":
         return
@@ -34,10 +34,11 @@ def die_with_parent(parent_pid: int | None = None) -> None:
 
 
 def limit_memory(limit_bytes: int) -> None:
-    """Limit the growth of private memory: allocation fails when this process uses `limit_bytes`.
+    """Limit the private memory of this process. An allocation above `limit_bytes` fails.
 
-    The limit counts from the current size, so imports are not counted twice. Shared and reserved
-    memory does not count: programs that reserve much memory could not start otherwise.
+    The process can grow by the difference between `limit_bytes` and its current resident size.
+    Shared memory and reserved memory do not count, because programs that reserve much memory could
+    otherwise not start.
     """
     status = _read_status()
     if "VmData" not in status:
@@ -53,8 +54,8 @@ def limit_memory(limit_bytes: int) -> None:
 def leave_network() -> None:
     """Disconnect this process from every network.
 
-    Where the kernel permits it, the process enters an empty network namespace. Python's sockets
-    are disabled in any case, because some systems allow namespaces to the administrator only.
+    If the kernel permits it, the process enters an empty network namespace. Python's sockets are
+    always disabled, because on some systems only the administrator can create namespaces.
     """
     if sys.platform == "linux":
         _enter_empty_network()
@@ -73,7 +74,10 @@ def _enter_empty_network() -> None:
 
 
 def _keep_user(user: int, group: int) -> None:
-    """Keep the same user in the new namespace. If it fails, files stay accessible by user id."""
+    """Keep the user and the group in the new namespace.
+
+    If this fails, the process can still read its files, because the kernel checks the original ids.
+    """
     with contextlib.suppress(OSError):
         Path("/proc/self/setgroups").write_text("deny")
         Path("/proc/self/uid_map").write_text(f"{user} {user} 1")
@@ -85,7 +89,10 @@ def _refuse_connection(*_args: Any, **_options: Any) -> NoReturn:
 
 
 def _read_status() -> dict[str, int]:
-    """Sizes of this process in bytes, by their names in /proc/self/status, if this file exists."""
+    """Return the sizes of this process in bytes, by their names in /proc/self/status.
+
+    The result is empty if this file does not exist.
+    """
     path = Path("/proc/self/status")
     if not path.exists():
         return {}

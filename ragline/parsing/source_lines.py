@@ -1,4 +1,7 @@
-"""The lines of a text with their offsets, for readers that do not change the text."""
+"""Splits a text into lines with their offsets, and recognises headings and list items.
+
+Readers that do not change the text use it.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-# Line ends of editors only; str.splitlines also splits at form feeds and similar characters.
+# Matches only the line ends of editors. str.splitlines also splits at form feeds, for example.
 _LINE = re.compile(r"([^\r\n]*)(\r\n|\n|\r|$)")
 TAB_WIDTH = 8
 
@@ -14,13 +17,13 @@ _BULLET = r"(?:[-*+•‣◦▪●–—])"
 _NUMBER = r"(?:\(?(?:\d{1,3}|[a-zA-Z]|[ivxlIVXL]{2,5}|#)[.)])"
 _LIST_ITEM = re.compile(rf"\s*(?:{_BULLET}|{_NUMBER})\s+\S")
 _ADORNMENT = re.compile(r"([=\-~^\"'`#*+:.<>_])\1{2,}\s*")
-# As people write it, and as in tokenised dumps: `== A ==` and `= = A = =`.
+# A heading as people write it (`== A ==`), or as tokenised text contains it (`= = A = =`).
 _WIKI_HEADING = re.compile(r"\s*((?:=\s?){1,6})\s*([^=\s](?:[^=]*[^=\s])?)\s*((?:=\s?){1,6})\s*")
 MAX_HEADING_LINE_CHARS = 150
 
 
 class Line(NamedTuple):
-    """One line without its newline. `indent` is in columns; it is 0 for a blank line."""
+    """One line without its newline. `indent` is in columns. It is 0 for a blank line."""
 
     text: str
     start: int
@@ -36,7 +39,7 @@ class Line(NamedTuple):
 
 
 def split_lines(text: str) -> list[Line]:
-    """All lines of a text. An empty text after the last newline is not a line."""
+    """Return all lines of a text. An empty text after the last newline is not a line."""
     lines = []
     for found in _LINE.finditer(text):
         line = found.group(1)
@@ -52,13 +55,13 @@ def is_list_item(line: str) -> bool:
 
 
 def find_adornment(line: str) -> str | None:
-    """The character of a line that repeats one character, such as `====`; None for another line."""
+    """Return the character that fills a line, such as `=` for `====`, or None for another line."""
     found = _ADORNMENT.fullmatch(line)
     return found.group(1) if found else None
 
 
 def find_wiki_heading(line: str) -> tuple[str, int] | None:
-    """The heading and level of a line such as `== History ==`."""
+    """Return heading and level of a line such as `== History ==`, or None for another line."""
     found = _WIKI_HEADING.fullmatch(line) if len(line) <= MAX_HEADING_LINE_CHARS else None
     if found is None:
         return None
@@ -69,10 +72,11 @@ def find_wiki_heading(line: str) -> tuple[str, int] | None:
 
 
 def find_underlined_heading(lines: Sequence[Line], index: int) -> tuple[int, str, int] | None:
-    """The heading that begins at this line: the index of its title, its style, its line count.
+    """Find a heading that begins at this line. None means that no heading begins here.
 
-    Headings of one level have the same style: the character below the title, twice when it is also
-    above the title. None when no heading begins here.
+    Returns the index of the title's line, the style of the heading, and its number of lines. The
+    style is the character that fills the line below the title. If the character also fills the
+    line above the title, the style contains it twice. Headings of one level have one style.
     """
     style = find_adornment(lines[index].text)
     is_overlined = style is not None and index + 2 < len(lines)

@@ -1,8 +1,8 @@
 """Replaces the spaCy model that `unstructured` would download to classify paragraphs.
 
-The library needs words, sentences and whether a word is a verb. Approximate values are sufficient:
-they only decide between its Title and its NarrativeText, and Ragline takes headings from the
-formats. Only parser processes use this module.
+The library needs the words and the sentences of a text, and whether a word is a verb. Approximate
+values are sufficient, because they only decide between the library's classes Title and
+NarrativeText. Ragline takes headings from the formats. Only parser processes use this module.
 """
 
 from __future__ import annotations
@@ -58,11 +58,12 @@ class OfflineTagger:
 
 
 def install_offline_tagger() -> None:
-    """Make `unstructured` work offline. An installed spaCy model is used.
+    """Make `unstructured` work offline. If a spaCy model is installed, it is used.
 
-    Call it before the import of the first `unstructured.partition` module. Without a model, spaCy
-    is not imported (2 s and 150 MB). With a model, the import of PyTorch is prevented, which spaCy
-    does not need here (1.6 s and 160 MB). Source: measurements with this code.
+    Call this before the first import of an `unstructured.partition` module. Without a spaCy model,
+    spaCy is not imported, which saves 2 s and 150 MB. With a model, spaCy's import of PyTorch is
+    prevented, because spaCy does not need it here. This saves 1.6 s and 160 MB. Source:
+    measurements with this code.
     """
     if find_spec(MODEL) is not None:
         sys.modules.setdefault("torch", None)  # type: ignore[arg-type]
@@ -74,5 +75,5 @@ def install_offline_tagger() -> None:
         finally:
             del sys.modules["spacy"]
     tokenize: Any = importlib.import_module("unstructured.nlp.tokenize")
-    # A private name, hence the pinned minor version and the test that covers it.
+    # This name is private, so the minor version is pinned, and a test covers this line.
     tokenize._get_nlp = OfflineTagger  # noqa: SLF001

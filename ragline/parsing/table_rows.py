@@ -11,16 +11,17 @@ from collections.abc import Iterator, Sequence
 Row = Sequence[str]
 
 CELL_SEPARATOR = " | "
-# About 200 tokens of numbers, so that a group of rows and its header fit into a chunk.
+# The maximum size of a group of rows. It is about 200 tokens if the cells are numbers, so that the
+# group and its header fit into a chunk.
 MAX_GROUP_CHARS = 600
 MAX_HEADER_CHARS = 200
 _NUMBER = re.compile(r"[-+(]?[\d.,:/%€$£ -]*\d[\d.,:/%€$£ )-]*")
 
 
 def format_table(rows: Sequence[Row]) -> list[str]:
-    """The table as text with one line per row: one text if it is short, else groups of rows.
+    """Format a table as text with one line for each row. A long table becomes several texts.
 
-    Each group begins with the header row if the table has one. Empty rows are left out.
+    Each of several texts begins with the header row, if the table has one. Empty rows are left out.
     """
     lines = [line for row in rows if (line := format_row(row))]
     if sum(map(len, lines)) <= 2 * MAX_GROUP_CHARS:
@@ -30,7 +31,7 @@ def format_table(rows: Sequence[Row]) -> list[str]:
 
 
 def format_row(row: Row) -> str:
-    """The cells of a row on one line. Empty cells are kept, except at the end of the row."""
+    """Format a row as one line. Empty cells are kept, except at the end of the row."""
     cells = [" ".join(cell.split()) for cell in row]
     while cells and not cells[-1]:
         cells.pop()
@@ -38,7 +39,7 @@ def format_row(row: Row) -> str:
 
 
 def is_header(rows: Sequence[Row]) -> bool:
-    """Whether the first row with text names the columns: it has several cells without a number."""
+    """Whether the first row with text is a header: it has several cells, and none is a number."""
     first = next((row for row in rows if any(cell.strip() for cell in row)), ())
     names = [cell for cell in first if cell.strip()]
     return len(names) > 1 and not any(_NUMBER.fullmatch(name.strip()) for name in names)

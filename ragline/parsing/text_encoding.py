@@ -6,7 +6,7 @@ import codecs
 import re
 
 SAMPLE_BYTES = 64 * 1024
-# The longest mark first: the mark of UTF-32 begins with the mark of UTF-16.
+# The mark of UTF-32 comes first, because it begins with the mark of UTF-16.
 _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF32_LE, "utf-32-le"),
     (codecs.BOM_UTF32_BE, "utf-32-be"),
@@ -21,10 +21,11 @@ MAX_BROKEN_RATIO = 0.1
 
 
 def decode_text(content: bytes, *, declared: str | None = None) -> str:
-    """The characters of a text file, with unchanged newlines and without a byte order mark.
+    """Decode a text file. Newlines do not change, and a byte order mark is left out.
 
     A byte order mark or valid UTF-8 has precedence over the `declared` encoding, which is more
-    often wrong. Another encoding is guessed. Bytes that cannot be decoded become U+FFFD.
+    often wrong. Without a declared encoding, the encoding is guessed. Bytes that cannot be decoded
+    become U+FFFD.
     """
     for mark, encoding in _BYTE_ORDER_MARKS:
         if content.startswith(mark):
@@ -39,13 +40,13 @@ def decode_text(content: bytes, *, declared: str | None = None) -> str:
 
 
 def looks_like_text(content: bytes) -> bool:
-    """Whether the start of a file is text: it has few control characters and undecodable bytes."""
+    """Whether the start of a file is text. Text has few control and few undecodable characters."""
     sample = decode_text(content[:SAMPLE_BYTES])
     return len(_CONTROL.findall(sample)) <= MAX_CONTROL_RATIO * len(sample)
 
 
 def _guess_wide_encoding(sample: bytes) -> str | None:
-    """The encoding if it is UTF-16 or UTF-32 without a mark: Latin text has regular zero bytes."""
+    """Detect UTF-16 and UTF-32 without a mark. In them, Latin text has regular zero bytes."""
     if b"\x00" not in sample or len(sample) < 8:
         return None
     size = len(sample) // 4
@@ -72,7 +73,7 @@ def _decode_legacy(content: bytes, declared: str | None) -> str:
 
 
 def _guess_encoding(sample: bytes) -> str | None:
-    from charset_normalizer import from_bytes  # takes 30 ms, and most files do not need it
+    from charset_normalizer import from_bytes  # it takes 30 ms, and most files do not need it
 
     best = from_bytes(sample).best()
     return best.encoding if best else None

@@ -1,14 +1,15 @@
-"""Rerankers: models that score texts against a query by reading both.
+"""Rerankers: models that score texts by their relevance to a query.
 
-`reranker` says what a reranker does and loads the one that a setting names; each kind has a module
-of its own. `ragline.search.rerank_stage` decides which candidates are scored and how the scores
-order the answer.
+`reranker` defines the interface, and it loads the reranker that a setting names. Each kind of
+reranker has its own module. `ragline.search.rerank_stage` decides which candidates are scored and
+how the scores order the hits.
 """
 
 from __future__ import annotations
 
-# The value of the setting `reranker` that uses the embedding model's own token vectors.
+# The value of the setting `reranker` that compares token vectors of the embedding model.
 LATE_INTERACTION = "late-interaction"
-# Values of the setting `reranker` that select a class of this package, as `module:class`. The class
-# is made from the collection's embedder. Every other value is the name of a CrossEncoder.
+# The values of the setting `reranker` that select a class of this package, as `module:class`. The
+# constructor of the class receives the collection's embedder. Every other value is the name of a
+# CrossEncoder.
 NAMED_RERANKERS = {LATE_INTERACTION: "late_interaction:LateInteractionReranker"}

@@ -1,4 +1,4 @@
-"""Reranking by a CrossEncoder: a second model that reads query and text together.
+"""Reranks with a CrossEncoder, a second model that reads query and text together.
 
 sentence-transformers loads and runs the model.
 """
@@ -16,23 +16,26 @@ from ragline.rerankers import LATE_INTERACTION
 
 
 class CrossEncoderReranker:
-    """Scores texts with a CrossEncoder."""
+    """Scores texts with a CrossEncoder. Several threads can use it."""
 
     def __init__(self, model: str, device: str | None = None) -> None:
-        """`device` is a device name of PyTorch; None uses the GPU if there is one.
+        """`device` is a device name of PyTorch. With None, the GPU is used if there is one.
 
         Raises:
-            ModelUnavailableError: the model cannot be found or loaded, or has no trained
-                head: its scores would be noise.
+            ModelUnavailableError: the model cannot be found or loaded, or it has no trained head.
+                Without a trained head, its scores would be noise.
         """
         self.name = model
         folder = find_model_folder(model, organisation="cross-encoder")
         self._model = _load_cross_encoder(model, folder, device)
-        # `predict` moves the model between devices and changes its tokenizer's state.
+        # Only one thread may call `predict`, because it changes the state of model and tokenizer.
         self._lock = threading.Lock()
 
     def score_texts(self, query: str, texts: Sequence[str]) -> list[float]:
-        """The scores of the model. A text longer than the model's limit is truncated."""
+        """Return the scores of the model, in input order.
+
+        A text that is longer than the model's limit is truncated.
+        """
         if not texts:
             return []
         pairs = [(query, text) for text in texts]
@@ -42,7 +45,7 @@ class CrossEncoderReranker:
 
 
 def _load_cross_encoder(model: str, folder: Path, device: str | None) -> Any:
-    # Imported here: torch takes seconds to import, and late interaction does not need it.
+    # This import is here because torch takes seconds to import. Late interaction needs no torch.
     from sentence_transformers import CrossEncoder
 
     from ragline.embedder.pytorch_backend import silent_loading

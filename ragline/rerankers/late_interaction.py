@@ -1,4 +1,4 @@
-"""Reranking by late interaction: the token vectors of query and text are compared."""
+"""Reranks by late interaction: compares the token vectors of the query and of the text."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Tokens = NDArray[np.float32]
 class LateInteractionReranker:
     """Scores texts by the token vectors of the embedding model, without a second model.
 
-    Each text costs one forward pass.
+    Each text needs one forward pass.
     """
 
     name = LATE_INTERACTION
@@ -25,7 +25,7 @@ class LateInteractionReranker:
         self._embedder = embedder
 
     def score_texts(self, query: str, texts: Sequence[str]) -> list[float]:
-        """The `late_interaction_scores` of the texts, each in -1…1."""
+        """Return the `late_interaction_scores` of the texts. Each score is from -1 to 1."""
         if not texts:
             return []
         query_tokens = self._embedder.embed_query_tokens(query)
@@ -35,12 +35,14 @@ class LateInteractionReranker:
 def late_interaction_scores(
     query_tokens: Tokens, candidate_tokens: Sequence[Tokens]
 ) -> list[float]:
-    """For each candidate, the mean over the query's tokens of the best cosine among its tokens.
+    """Return a score for each candidate, in input order.
 
-    Rows are of unit length: (tokens, dimension). Scores are in -1…1 for a query of any length; a
-    candidate without tokens has the score 0, as if it were unrelated.
+    For each token of the query, the largest cosine with a token of the candidate is selected. The
+    score is the mean of these cosines. `query_tokens` and each item of `candidate_tokens` are
+    (tokens, dimension) float32, with rows of unit length. A score is from -1 to 1 for a query of
+    any length. A candidate without tokens has the score 0, like an unrelated candidate.
 
-    Source: Khattab and Zaharia, "ColBERT", SIGIR 2020, with a mean in place of the sum.
+    Source: Khattab and Zaharia, "ColBERT", SIGIR 2020. ColBERT uses the sum in place of the mean.
     """
     filled = [tokens for tokens in candidate_tokens if len(tokens)]
     scores = np.zeros(len(candidate_tokens), dtype=np.float32)

@@ -1,4 +1,4 @@
-"""The interface of rerankers, and the choice of the one that the setting `reranker` names."""
+"""The interface of rerankers. This module also loads the one that the setting `reranker` names."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from ragline.rerankers.cross_encoder import CrossEncoderReranker
 
 
 class Reranker(Protocol):
-    """Scores texts against a query by reading both. Safe to use from several threads."""
+    """Scores texts by their relevance to a query. Several threads can use it."""
 
     @property
     def name(self) -> str:
-        """The value of the setting `reranker` that selects it."""
+        """The value of the setting `reranker` that selects this reranker."""
 
     def score_texts(self, query: str, texts: Sequence[str]) -> list[float]:
-        """A score for each text, in input order; larger is better.
+        """Return a score for each text, in input order. A larger score is better.
 
-        Scores are comparable within one call only.
+        Only the scores of one call are comparable.
         """
 
 
 def load_reranker(setting: str, embedder: Embedder) -> Reranker:
-    """The reranker that a setting names: one of `NAMED_RERANKERS`, or a CrossEncoder.
+    """Load the reranker that a setting names: one of `NAMED_RERANKERS`, or a CrossEncoder.
 
     Raises:
         ModelUnavailableError: the named CrossEncoder cannot be used.

@@ -1,8 +1,8 @@
-"""A time limit for connections to a server that does not respond.
+"""Shuts down a connection if its server does not respond in time.
 
-Postgres ends a statement at its time limit. With a server that hangs, or a network that loses the
-answer, a client would wait forever. One thread watches all connections. When it shuts a connection
-down, its statement fails as if the server had stopped.
+Postgres itself ends a statement at its time limit. But if the server hangs, or if the network loses
+the response, a client would wait forever. So one thread watches all connections. When it shuts
+down a connection, the statement of that connection fails as if the server had stopped.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from time import monotonic
 
 
 class Watchdog:
-    """Shuts down connections that are watched for too long. Thread-safe."""
+    """Shuts down connections that are watched for too long. Several threads can use it."""
 
     def __init__(self) -> None:
         self._numbers = count()
@@ -35,13 +35,14 @@ class Watchdog:
         with self._changed:
             self._watched[number] = (ends_at, descriptor)
             self._start()
-            # Waking the thread costs a thread switch in each search and is rarely needed.
+            # A notification costs a thread switch in each search, so it is sent only if needed.
             if ends_at < self._wakes_at:
                 self._changed.notify()
         try:
             yield
         finally:
-            # Under the same lock, the descriptor cannot belong to another connection.
+            # With this lock, the thread cannot shut down a descriptor that was closed and that
+            # another connection uses now.
             with self._changed:
                 self._watched.pop(number, None)
 

@@ -25,7 +25,7 @@ from ragline.storage.database import Database
 Connection: TypeAlias = sqlalchemy.Connection
 # Every error of a statement or of a connection.
 StatementError: TypeAlias = SQLAlchemyError
-# The database does not answer, or the pool has no connection to spare.
+# The database does not answer, or the pool has no free connection.
 UNAVAILABLE_ERRORS = (OperationalError, InterfaceError, TimeoutError)
 _REFUSALS = (DataError, IntegrityError, ProgrammingError)
 
@@ -48,23 +48,27 @@ def is_answering(database: Database) -> bool:
 
 
 def read_pool_usage(database: Database) -> PoolUsage:
-    """How many connections of the pool are in use."""
+    """Return how many connections of the pool are in use, and their maximum number."""
     pool = cast("QueuePool", database.engine.pool)
     limit = pool.size() + max(pool._max_overflow, 0)  # noqa: SLF001  it has no public accessor
     return PoolUsage(pool.checkedout(), limit)
 
 
 def is_outage(error: Exception) -> bool:
-    """Whether the database is unavailable. False when it refuses the values of a statement."""
+    """Whether an error means that the database is unavailable.
+
+    It is False if the database refused a statement or the values of a statement.
+    """
     if isinstance(error, _REFUSALS):
         return False
     return isinstance(error, SQLAlchemyError | DatabaseUnavailableError)
 
 
 def describe_cause(error: Exception) -> str:
-    """The class and the message of the driver's error, or of the error itself.
+    """Return the class and the message of the driver's error, or of the error itself.
 
-    SQLAlchemy's message would repeat the parameters of the statement, such as a query's text.
+    The message of SQLAlchemy is not used, because it repeats the parameters of the statement, such
+    as the text of a query.
     """
     cause = getattr(error, "orig", None) or error
     return f"{type(cause).__name__}: {cause}".strip()

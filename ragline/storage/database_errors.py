@@ -1,6 +1,6 @@
-"""Failures of Postgres as Ragline's errors, with server, cause and remedy.
+"""Converts failures of Postgres to Ragline's errors, which name server, cause and remedy.
 
-Faults of a statement, such as a wrong value or a missing table, remain errors of SQLAlchemy.
+Errors of a statement, such as a wrong value or a missing table, remain errors of SQLAlchemy.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ from ragline.errors import (
     TooManyConnectionsError,
 )
 
-# What a statement raises if `translated_errors` does not name it, for callers without SQLAlchemy.
+# The class of the errors that `translated_errors` does not replace. Callers that do not import
+# SQLAlchemy use this name.
 DriverError = SQLAlchemyError
 
 DISK_FULL = "53100"
@@ -43,9 +44,10 @@ REFUSALS = {
     "No space left on device": DISK_FULL,
     "Disk quota exceeded": DISK_FULL,
 }
-# 08: connection broken; 57P: server stopped; 53: a resource is missing; 58: error of its files.
+# The beginnings of the SQLSTATE of lost connections. 08: the connection is broken. 57P: the server
+# is stopped. 53: a resource is missing. 58: the files of the server have an error.
 LOST = ("08", "57P", "53", "58")
-# 22: the value does not fit its type; 54: the value is over a limit of Postgres.
+# 22: the value does not fit its type. 54: the value is over a limit of Postgres.
 UNSTORABLE = ("22", "54")
 READ_ONLY_ADVICE = (
     "it is read-only because it is a standby, because of default_transaction_read_only, or to "
@@ -58,8 +60,8 @@ def translated_errors(url: URL) -> Iterator[None]:
     """Replace a failure of the server by an error that names the server.
 
     Raises:
-        DatabaseUnavailableError: the server does not answer. Subclasses: its disk is full, it has
-            no free connection, it is starting, it is read-only.
+        DatabaseUnavailableError: the server does not answer. There are subclasses for a full disk,
+            a server without a free connection, a server that is starting, and a read-only server.
     """
     try:
         yield
@@ -79,7 +81,7 @@ def translated_errors(url: URL) -> Iterator[None]:
 
 @contextmanager
 def named_causes(url: URL) -> Iterator[None]:
-    """As `translated_errors`, for a library that wraps the errors of the driver in its own."""
+    """Do as `translated_errors`, for a library that wraps the driver's errors in its own errors."""
     try:
         yield
     except Exception as error:
@@ -97,7 +99,7 @@ def _find_driver_error(error: BaseException | None) -> DBAPIError | None:
 
 
 def translate_error(error: DBAPIError, url: URL) -> DatabaseUnavailableError | None:
-    """The error for an error of the driver; None for a fault of the statement."""
+    """Return Ragline's error for an error of the driver, or None for an error of the statement."""
     reason = describe_reason(error)
     state = getattr(error.orig, "sqlstate", None) or _read_refusal(reason)
     if state == READ_ONLY:
@@ -112,8 +114,10 @@ def translate_error(error: DBAPIError, url: URL) -> DatabaseUnavailableError | N
 
 
 def is_unstorable(error: Exception) -> bool:
-    """Whether Postgres cannot store a value: invalid Unicode, a number out of range, or a value
-    over the size limit of a field or an index row.
+    """Whether an error means that Postgres cannot store a value.
+
+    Examples are invalid Unicode, a number out of range, and a value over the size limit of a field
+    or of an index row.
     """
     if isinstance(error, UnicodeEncodeError | DataError):
         return True
@@ -122,12 +126,12 @@ def is_unstorable(error: Exception) -> bool:
 
 
 def describe_reason(error: DBAPIError) -> str:
-    """The message of the driver in one line: host and cause, never the password."""
+    """Return the message of the driver in one line. It has host and cause, never the password."""
     return " ".join(str(error.orig).split()) or type(error.orig).__name__
 
 
 def find_embedded_home(url: URL) -> Path | None:
-    """The RAGLINE_HOME of the embedded Postgres at a URL; None for another server."""
+    """Return the home of the embedded Postgres at a URL, or None for another server."""
     host = url.query.get("host")
     folder = Path(host) if isinstance(host, str) else None
     if folder is None or not (folder.parent / "postgres.users").exists():

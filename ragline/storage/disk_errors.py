@@ -1,4 +1,4 @@
-"""Errors of a full disk that name the file, which Python's own error often does not."""
+"""Raises errors of a full disk that name the path. Python's own error often does not name it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from ragline.errors import DiskFullError
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
-# The message of other programs.
+# The message of other programs on a full disk.
 NO_SPACE = "No space left on device"
 
 # Postgres writes its log in files of 16 MiB, and stops if it cannot create the next file.
@@ -35,7 +35,7 @@ def writing_to(path: Path) -> Iterator[None]:
 
 
 def describe_full_disk(path: Path) -> str:
-    """Which disk is full, and the remedy."""
+    """Return a message that names the full disk and the remedy."""
     return (
         f"no space left on the disk of {path}, which could not be written; free space there, then "
         "run the command again (docs/runbooks/disk-full.md)"
@@ -46,13 +46,16 @@ def has_room(folder: Path, min_bytes: int = MIN_FREE_BYTES) -> bool:
     """Whether this many bytes are free on the disk of a folder."""
     try:
         disk = os.statvfs(folder)
-    except OSError:  # the folder does not exist: another fault
+    except OSError:  # the folder does not exist, which is another error
         return True
     return disk.f_bavail * disk.f_frsize >= min_bytes
 
 
 def is_full(folder: Path, min_bytes: int = MIN_FREE_BYTES) -> bool:
-    """Whether the disk has too little space for Postgres. A test file also detects a quota."""
+    """Whether the disk has too little space for Postgres.
+
+    A test file is written, because this also detects a quota.
+    """
     if not has_room(folder, min_bytes):
         return True
     try:
@@ -64,7 +67,7 @@ def is_full(folder: Path, min_bytes: int = MIN_FREE_BYTES) -> bool:
 
 
 def find_mount(folder: Path) -> Path:
-    """The mount point of the disk of a folder."""
+    """Return the mount point of the disk of a folder."""
     mount = folder.resolve()
     while not mount.is_mount():
         mount = mount.parent

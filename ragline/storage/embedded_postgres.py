@@ -2,7 +2,7 @@
 
 Each process that uses the server holds a shared lock on one file. The last process to release its
 lock stops the server. A killed process loses its lock, so a later process stops the server.
-Starting and stopping are in `postgres_server`.
+`postgres_server` contains the steps to start and to stop the server.
 """
 
 from __future__ import annotations
@@ -31,13 +31,14 @@ MAX_WAIT_S = 30.0
 
 @contextmanager
 def embedded_postgres(home: Path, *, is_supervised: bool = False) -> Iterator[str]:
-    """The address of the server under `home`, which runs at least until the block ends.
+    """Start the server under `home` if it does not run, and yield its address.
 
-    With `is_supervised`, a thread starts the server again when it dies within the block. Long
-    running processes use this; a process that forks calls `revive_embedded_postgres` itself.
+    The server runs at least until the block ends. If `is_supervised` is true, a thread starts the
+    server again when it dies during the block. Long-running processes use this. A process that
+    forks calls `revive_embedded_postgres` instead.
 
     Raises:
-        DatabaseUnavailableError: the server cannot be started; the message has the cause and the
+        DatabaseUnavailableError: the server cannot be started. The message has the cause and the
             path of the log.
     """
     with _translated_errors(home):
@@ -57,7 +58,7 @@ def embedded_postgres(home: Path, *, is_supervised: bool = False) -> Iterator[st
 
 
 def find_running_server(home: Path) -> str | None:
-    """The address of the running server of a home; None if no server accepts connections."""
+    """Return the address of the server of a home, or None if no server accepts connections."""
     server = PostgresServer(home.resolve())
     if not (server.data / "postmaster.pid").is_file() or server.ping() is not Ping.OK:
         return None
@@ -67,9 +68,9 @@ def find_running_server(home: Path) -> str | None:
 def revive_embedded_postgres(home: Path) -> bool:
     """Start the server of `home` again if it died. Returns whether it had died.
 
-    Call it within `embedded_postgres` only: no process stops the server then, so a server that
-    does not run was killed or crashed. Any process may call it. It takes a millisecond while the
-    server runs.
+    Call this only during a block of `embedded_postgres`. During the block, no process stops the
+    server, so a server that does not run was killed or has crashed. Several processes can call
+    this at the same time. If the server runs, the call takes a millisecond.
 
     Raises:
         DatabaseUnavailableError: the server cannot be started.
@@ -78,13 +79,13 @@ def revive_embedded_postgres(home: Path) -> bool:
     if server.find_process() is not None:
         return False
     with _translated_errors(home), server.exclusive():
-        # Another process may have started it already.
+        # Another process can have started the server in the meantime.
         server.ensure_running()
     return True
 
 
 def find_server_process(home: Path) -> int | None:
-    """The process id of the server of `home`; None if it does not run."""
+    """Return the process id of the server of `home`, or None if the server does not run."""
     process = PostgresServer(home.resolve()).find_process()
     return None if process is None else process.pid
 
@@ -109,7 +110,7 @@ def _supervise(home: Path, is_stopped: Event) -> None:
             if revive_embedded_postgres(home):
                 logger.warning("the embedded Postgres had stopped and was started again")
         except (DatabaseUnavailableError, OSError) as error:
-            # Only the first line is compared, because the others have times.
+            # Only the first line is compared, because the other lines contain times.
             first_line = str(error).partition("\n")[0]
             if first_line != last_line:
                 logger.error("the embedded Postgres has stopped; trying again: %s", error)  # noqa: TRY400
@@ -121,7 +122,7 @@ def _supervise(home: Path, is_stopped: Event) -> None:
 
 @contextmanager
 def _translated_errors(home: Path) -> Iterator[None]:
-    """Raise an error with a remedy when the folder cannot be used: no permission or no space."""
+    """Raise an error with a remedy if the folder cannot be used (no permission or no space)."""
     try:
         yield
     except OSError as error:
@@ -134,7 +135,7 @@ def _translated_errors(home: Path) -> Iterator[None]:
 
 
 def _create_home(home: Path) -> Path:
-    """Create the folder and its lock files; return its real path."""
+    """Create the folder and its lock files. Returns the real path of the folder."""
     home.mkdir(parents=True, exist_ok=True)
     for name in ("postgres.lock", "postgres.users"):
         (home / name).open("ab").close()

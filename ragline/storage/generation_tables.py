@@ -17,13 +17,13 @@ PLACEHOLDER = "entries_generation"
 
 
 def entries_table(generation_id: int) -> str:
-    """The name of a generation's table, without the schema."""
+    """Return the name of a generation's table, without the schema."""
     return f"entries_{int(generation_id)}"
 
 
 @lru_cache(maxsize=256)
 def load_generation_statement(name: str, generation_id: int) -> TextClause:
-    """The statement `name` for the table of one generation."""
+    """Return the statement `name` for the table of one generation."""
     return text(load_statement(name).text.replace(PLACEHOLDER, entries_table(generation_id)))
 
 

@@ -1,10 +1,10 @@
-"""Migration of the shared tables, by one process at a time. The steps are in sql/migrations.
+"""Migrates the shared tables, in one process at a time. The migrations are in sql/migrations.
 
-The previous release must keep running on the new schema, so a migration only adds: tables, columns
-that are nullable or have a default, indexes, functions. To add one, write the next number in
-sql/migrations/versions (`revision`, `down_revision`). A migration that breaks code of an older
-release has `is_breaking = True` in its module and a line in CHANGELOG.md. It is released only after
-a release that no longer uses what the migration removes.
+The previous release must still work with the new schema. So a migration only adds tables, columns,
+indexes and functions, and each new column is nullable or has a default. A new migration is a file
+in sql/migrations/versions, whose `revision` is the next number. A migration that breaks code of an
+older release has `is_breaking = True` in its module and an entry in CHANGELOG.md. It is released
+only after a release that no longer uses what the migration removes.
 
 Two tables record the state of a database:
 
@@ -12,7 +12,8 @@ Two tables record the state of a database:
 - `ragline.alembic_version`: the last breaking migration. Releases up to 0.3.0 compare it with their
   last migration and refuse a newer database. Additive migrations do not change it.
 
-Code runs on an unknown revision, unless the last breaking migration is unknown too.
+The code accepts a database whose last migration it does not know, if it knows the last breaking
+migration.
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ from ragline.storage.schema import SCHEMA
 MIGRATION_LOCK = 7_267_002
 APPLIED_TABLE = "schema_revisions"
 BREAKING_TABLE = "alembic_version"
-# A process of the previous release may use the tables that a migration changes.
+# A process of the previous release can use the tables that a migration changes. A migration waits
+# this long for a lock, then pauses, and tries again until it was blocked for too long.
 LOCK_MS = 1_000
 PAUSE_S = 1.0
 MAX_BLOCKED_S = 300.0
@@ -79,12 +81,15 @@ def migrate_schema(engine: Engine) -> None:
 
 
 def _try_migrating(engine: Engine, scripts: ScriptDirectory) -> bool:
-    """Migrate, unless a table is locked. A long wait for its lock would block other sessions."""
+    """Apply the missing migrations. Returns False if a table is locked.
+
+    The wait for a lock is short, because a migration that waits blocks other sessions.
+    """
     try:
         with engine.begin() as connection:
             connection.exec_driver_sql(f"select pg_advisory_xact_lock({MIGRATION_LOCK})")
             connection.exec_driver_sql(f"set local lock_timeout = {LOCK_MS:d}")
-            # Another process may have migrated while this one waited.
+            # Another process can have migrated while this one waited.
             found = read_revision(connection)
             if not _is_up_to_date(scripts, found):
                 _upgrade(connection, scripts, found)
@@ -96,25 +101,25 @@ def _try_migrating(engine: Engine, scripts: ScriptDirectory) -> bool:
 
 
 def read_revision(connection: Connection) -> SchemaRevision:
-    """The revision of a database. Releases up to 0.3.0 did not have the table APPLIED_TABLE."""
+    """Read the revision of a database. A database of release 0.3.0 has no table APPLIED_TABLE."""
     breaking = _read_table(connection, BREAKING_TABLE)
     return SchemaRevision(_read_table(connection, APPLIED_TABLE) or breaking, breaking)
 
 
 def current_revision(connection: Connection) -> str | None:
-    """The last migration of a database; None before the first."""
+    """Return the last migration of a database, or None before the first migration."""
     return read_revision(connection).applied
 
 
 def alembic_config() -> Config:
-    """Alembic's settings, without a file. The scripts are in the package `sql`."""
+    """Make Alembic's settings without a file. The scripts are in the package `sql`."""
     config = Config()
     config.set_main_option("script_location", str(files("sql") / "migrations"))
     return config
 
 
 def last_breaking_revision(scripts: ScriptDirectory) -> str:
-    """The newest migration that breaks code of an older release."""
+    """Return the newest migration that breaks code of an older release."""
     newest_first = scripts.walk_revisions()
     return next(
         script.revision

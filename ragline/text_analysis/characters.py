@@ -1,4 +1,4 @@
-"""Characters: gives all encodings of a character one form, and removes accents from letters."""
+"""Gives all encodings of a character one normal form, and removes accents from letters."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import lru_cache
 
 _QUOTES = "‘’‚‛ʹʻʼʽˈ′‵´＇ꞌ"
 _HYPHENS = "‐‑‒–—―−⁃﹘﹣－"
-# Characters between the parts of one word. They become an apostrophe: Postgres then sees two words,
+# Characters between the parts of one word. They become an apostrophe. Postgres then sees two words,
 # and the added part contains the joined word.
 _JOINTS = "\u200b\u200c·・"
 _BLANKS = "…™℠"
@@ -25,8 +25,8 @@ _REPLACED = {
     ord("İ"): "i",
     ord("⁄"): "/",
 }
-# Combining marks. A cluster is a character that is not ASCII with its marks, or an ASCII character
-# with marks.
+# Combining marks. A cluster is the unit of the normalization. It is a character outside ASCII with
+# its marks (if any), an ASCII character with marks, a run of Hangul letters or a control character.
 _MARKS = (
     "\u0300-\u036f\u0483-\u0487\u0653-\u0655\u093c\u09bc\u09be\u09d7\u0a3c\u0b3c\u0b3e\u0b56\u0b57"
     "\u0bbe\u0bd7\u0c56\u0cc2\u0cd5\u0cd6\u0d3e\u0d57\u0dca\u0dcf\u0ddf\u102e\u1ab0-\u1aff\u1dc0-\u1dff"
@@ -50,7 +50,7 @@ TWO_LETTERS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ø": "oe", "å
 
 
 def normalize_text(text: str) -> str:
-    """The text with each character in its normal form. The length may change."""
+    """Return the text with each character in its normal form. The length can change."""
     return CLUSTER.sub(_replace_cluster, text)
 
 
@@ -60,7 +60,7 @@ def _replace_cluster(match: re.Match[str]) -> str:
 
 @lru_cache(maxsize=16_384)
 def normalize_cluster(cluster: str) -> str:
-    """The normal form of a character with its marks, which is equal for all of its encodings."""
+    """Return the normal form of a character with its marks. All of its encodings have this form."""
     if cluster < "\x20" or cluster == "\x7f":
         return " "
     folded = unicodedata.normalize("NFKC", cluster.translate(_REPLACED)).translate(_REPLACED)
@@ -69,13 +69,13 @@ def normalize_cluster(cluster: str) -> str:
 
 
 def strip_accents(text: str) -> str:
-    """The text with letters without accents, and digits of all scripts as 0 to 9."""
+    """Remove the accents of letters, and write the digits of all scripts as 0 to 9."""
     return "".join(map(_strip_accent, text.translate(_PLAIN_LETTERS)))
 
 
 @lru_cache(maxsize=4_096)
 def _strip_accent(character: str) -> str:
-    """A letter without its accents, if its script is Latin or Greek; a digit as 0 to 9."""
+    """Return a Latin or Greek letter without its accents, and a digit as 0 to 9."""
     if character.isascii():
         return character
     if character.isdecimal():

@@ -1,4 +1,4 @@
-"""The forms of the words of a query, and whether a text contains one of them."""
+"""Finds the forms of the words of a query, and whether a text contains a word."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ from ragline.text_analysis.word_forms import (
 
 @dataclass(frozen=True, slots=True)
 class WordForms:
-    """The forms of a query word.
+    """The forms of a word of a query.
 
-    `equal` are the forms of the whole word that are words in an analysed text. `parts` are its
-    parts, as they are written in the query.
+    `equal` are the forms of the whole word. They have the form of words in an analysed text.
+    `parts` are the parts of the word, as the query contains them.
     """
 
     equal: tuple[str, ...]
@@ -38,7 +38,10 @@ class WordForms:
 
 
 def list_word_forms(word: str, language: str) -> WordForms:
-    """The forms of a word without white space: ERR-4021 equals err4021, with parts ERR and 4021."""
+    """Return the forms of a word that contains no white space.
+
+    For example, ERR-4021 has the equal form err4021 and the parts ERR and 4021.
+    """
     name, main = read_language(language), normalize_text(word)
     segments = SEGMENT.findall(main)
     equal = _list_equal_forms(segments, name)
@@ -59,10 +62,10 @@ def list_word_forms(word: str, language: str) -> WordForms:
 
 
 def list_whole_forms(text: str, language: str) -> str:
-    """The forms of whole words of a text, without parts of identifiers.
+    """Return the forms of the whole words of a text, without the parts of identifiers.
 
-    The words of a compound such as input/output are whole words too, unless the token contains a
-    digit.
+    The words of a compound such as input/output are whole words, too. This does not apply to a
+    compound that contains a digit.
     """
     name, main = read_language(language), normalize_text(text)
     found: list[str] = []
@@ -76,7 +79,7 @@ def list_whole_forms(text: str, language: str) -> str:
 
 
 def is_written_in(word: str, text: str, language: str) -> bool:
-    """Whether a text contains a whole word, regardless of spaces and separators in either."""
+    """Whether a text contains a whole word. Spaces and separators in both are ignored."""
     name = read_language(language)
     texts = _join_all(normalize_text(text), name)
     main = normalize_text(word)
@@ -101,9 +104,9 @@ def _contains_between(joined: str, bounds: set[int], sought: str) -> bool:
 
 
 def _join_all(main: str, language: str) -> dict[str, set[int]]:
-    """The letters and digits of a text without separators, with the bounds of its parts.
+    """Return the letters and digits of a text, without separators, and the bounds of its parts.
 
-    There is one text for each way to spell letters with accents.
+    The keys are the texts, one for each way to spell letters with accents.
     """
     pieces = [
         piece.lower()
@@ -122,7 +125,7 @@ def _join_all(main: str, language: str) -> dict[str, set[int]]:
 
 
 def _list_plain_spellings(text: str, language: str) -> list[str]:
-    """The spellings of a word without accents: an umlaut as one letter, and as two letters."""
+    """Return the spellings of a word without accents. An umlaut becomes one or two letters."""
     texts = [strip_accents(text), strip_accents(text.translate(TWO_LETTERS))]
     if language == "german":
         texts.append(UMLAUT_PAIRS.sub(r"\1", texts[1]))
@@ -130,7 +133,7 @@ def _list_plain_spellings(text: str, language: str) -> list[str]:
 
 
 def _list_equal_forms(segments: list[str], language: str) -> list[str]:
-    """The forms of a whole word; empty for several segments, such as an address."""
+    """Return the forms of a whole word. Several segments, such as an address, have no form."""
     if len(segments) != 1:
         return []
     [segment] = segments

@@ -1,4 +1,7 @@
-"""The added forms of words: parts of identifiers, joined identifiers, words without accents."""
+"""Makes the added forms of words.
+
+These are parts of identifiers, identifiers without separators, and words without accents.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ _PLAIN = r"[\"'(\[{*_]*(?:[A-Za-z]?[a-z]+|[A-Z]+|[0-9]+)[\"')\]}*_.,;:!?]*(?!\S)
 # A token is a run of characters without white space; these patterns skip plain tokens.
 _TOKEN = re.compile(rf"(?<!\S)(?!{_PLAIN})\S+")
 _GERMAN_TOKEN = re.compile(rf"(?<!\S)(?!(?!\S*?[aouAOU]e){_PLAIN})\S+")
-# A segment is a token without the punctuation around it; it consists of words, which are runs of
+# A segment is a token without the punctuation around it. It consists of words. A word is a run of
 # letters and digits.
 SEGMENT = re.compile(r"[^\W_]+(?:(?:[.'-]|_+)[^\W_]+)*")
 WORD = re.compile(r"[^\W_]+")
@@ -56,7 +59,7 @@ class Form:
 
 
 def list_forms(main: str, language: str) -> Iterator[Form]:
-    """The added forms of a normalized text, in the order of the text."""
+    """Yield the added forms of a normalized text, in the order of the text."""
     for match in find_tokens(main, language):
         token, base = match.group(), match.start()
         expand = _expand_cached if len(token) <= MAX_CACHED_CHARS else _expand
@@ -65,12 +68,12 @@ def list_forms(main: str, language: str) -> Iterator[Form]:
 
 
 def find_tokens(main: str, language: str) -> Iterator[re.Match[str]]:
-    """The tokens of a text that may have added forms."""
+    """Find the tokens of a text that can have added forms."""
     return (_GERMAN_TOKEN if language == "german" else _TOKEN).finditer(main)
 
 
 def _expand(token: str, language: str) -> tuple[Form, ...]:
-    """The added forms of a token, each once."""
+    """Return the added forms of a token, each once."""
     found: list[Form] = []
     for match in SEGMENT.finditer(token):
         found += _expand_segment(token, match, language)
@@ -85,7 +88,7 @@ _expand_cached: Callable[[str, str], tuple[Form, ...]] = lru_cache(maxsize=16_38
 
 
 def _expand_segment(token: str, match: re.Match[str], language: str) -> list[Form]:
-    """The forms of a segment: words, their parts, joined words, and beginnings of numbers."""
+    """Return the forms of a segment: words, their parts, joined words, beginnings of numbers."""
     base, segment = match.start(), match.group()
     words = [(base + word.start(), base + word.end()) for word in WORD.finditer(segment)]
     found: list[Form] = []
@@ -105,7 +108,7 @@ def _expand_segment(token: str, match: re.Match[str], language: str) -> list[For
 
 
 def list_parts(token: str, start: int, end: int, min_chars: int = 2) -> list[Form]:
-    """The parts of a word with capitals or digits inside, such as HttpRequest."""
+    """Return the parts of a word with capitals or digits inside, such as HttpRequest."""
     word = token[start:end]
     parts = list(PART.finditer(word))
     if not 1 < len(parts) <= MAX_PARTS or len(word) < 2 * len(parts):
@@ -118,7 +121,7 @@ def list_parts(token: str, start: int, end: int, min_chars: int = 2) -> list[For
 
 
 def list_pairs(token: str, start: int, end: int) -> list[Form]:
-    """Each pair of neighbouring characters of a script that writes no spaces between words."""
+    """Return the pairs of neighbouring characters in scripts without spaces between words."""
     return [
         Form(token[at : at + 2], at, at + 2)
         for run in UNSPACED_RUN.finditer(token, start, end)
@@ -127,14 +130,14 @@ def list_pairs(token: str, start: int, end: int) -> list[Form]:
 
 
 def list_beginnings(start: int, number: str) -> list[Form]:
-    """A dotted number and its beginnings: 3.11.7 and 3.11."""
+    """Return a dotted number and its beginnings. For 3.11.7, these are 3.11.7 and 3.11."""
     parts = number.split(".")[:MAX_PARTS]
     texts = [".".join(parts[:count]) for count in range(2, len(parts) + 1)]
     return [Form(text, start, start + len(text)) for text in texts]
 
 
 def list_own_words(segment: str, language: str) -> list[str]:
-    """The words of a segment, without an elided article and without an English ending."""
+    """Return the words of a segment, without an elided article and without an English ending."""
     words = WORD.findall(segment)
     if len(words) > 1 and "'" in segment:
         if words[-1].lower() in _ENDINGS:
@@ -145,7 +148,10 @@ def list_own_words(segment: str, language: str) -> list[str]:
 
 
 def join_words(segment: str, start: int, language: str) -> list[Form]:
-    """A compound without its separators: ERR-4021 as err4021, O'Brien as obrien."""
+    """Return a compound without its separators: err4021 for ERR-4021, obrien for O'Brien.
+
+    The result is empty if there is nothing to join.
+    """
     words = WORD.findall(segment)
     if "'" in segment and words[-1].lower() in _ENDINGS:
         segment = segment[: segment.rindex("'")]
@@ -161,7 +167,7 @@ def join_words(segment: str, start: int, language: str) -> list[Form]:
 
 
 def add_plain_forms(form: Form, language: str) -> list[Form]:
-    """A form, and the same form without accents."""
+    """Return a form and its spellings without accents."""
     texts = [form.text]
     if not form.text.isascii():
         texts += [strip_accents(form.text), strip_accents(form.text.translate(TWO_LETTERS))]
@@ -171,5 +177,5 @@ def add_plain_forms(form: Form, language: str) -> list[Form]:
 
 
 def read_language(configuration: str) -> str:
-    """The name of a text search configuration without schema and quotes, in lower case."""
+    """Return the name of a text search configuration without schema and quotes, in lower case."""
     return configuration.strip().rpartition(".")[2].strip('"').lower()

@@ -1,5 +1,6 @@
-"""One module per family of formats, each with functions `(content, file_type) -> ParsedDocument`.
+"""The readers. A reader is a function `(content, file_type) -> ParsedDocument`.
 
-They run in a parser process (`ragline.parsing.parser_process`) and import their libraries.
+There is one module for each family of formats. The readers run in a parser process
+(`ragline.parsing.parser_process`), so they can import large libraries.
 `ragline.parsing.formats` names the reader of each format; `dispatch` calls it.
 """

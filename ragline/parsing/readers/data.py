@@ -14,7 +14,7 @@ from ragline.parsing.document_text import ComposedText
 from ragline.parsing.parsed_document import ParsedDocument
 from ragline.parsing.text_encoding import decode_text
 
-# Lines in one block.
+# The number of lines in one block.
 BLOCK_LINES = 12
 MAX_DEPTH = 200
 TITLE_KEYS = ("title", "name")
@@ -41,7 +41,10 @@ def read_yaml(content: bytes, file_type: str) -> ParsedDocument:
 
 
 def read_xml(content: bytes, file_type: str) -> ParsedDocument:
-    """Read XML as text: each element after the names of its ancestors. Entities stay unexpanded."""
+    """Read XML as text: each text is on a separate line, after the names of its elements.
+
+    Attributes have lines, too. Entities are not expanded.
+    """
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
     root = etree.fromstring(content, parser)
     text = ComposedText()

@@ -1,7 +1,7 @@
-"""Calls the reader of a document's format, and turns every failure into a document error.
+"""Calls the reader of a document's format, and converts each failure to a document error.
 
-`ragline.parsing.formats` names the reader of each format. Error messages are
-written for the owner of the file. If a package is missing, the message names it.
+`ragline.parsing.formats` names the reader of each format. Error messages are written for the owner
+of the file. If a package is missing, the message names it.
 """
 
 from __future__ import annotations
@@ -36,7 +36,10 @@ _SYSTEM_ERRORS = frozenset(
 
 
 class ReaderDispatch:
-    """The readers of this process. `custom_readers` maps a suffix to another `module:function`."""
+    """The readers of this process.
+
+    `custom_readers` maps a suffix to the `module:function` that reads files with this suffix.
+    """
 
     def __init__(self, custom_readers: Mapping[str, str] | None = None) -> None:
         custom = custom_readers or {}
@@ -47,7 +50,7 @@ class ReaderDispatch:
         )
 
     def import_common_readers(self) -> None:
-        """Import what most documents need, so that the first document does not wait for it."""
+        """Import the readers of the usual formats, so that the first document does not wait."""
         for file_type in COMMON_TYPES:
             self._find(file_type)
         detect_language("These are some words, enough of them to load the language profiles.")
@@ -56,7 +59,7 @@ class ReaderDispatch:
         """Parse one document.
 
         Raises:
-            DocumentError: parsing failed; the class tells the cause.
+            DocumentError: parsing failed. The subclass says why.
         """
         try:
             return self._parse(content, name)
@@ -102,7 +105,10 @@ class ReaderDispatch:
 
 
 def _select_sample(parsed: ParsedDocument) -> str:
-    """The first prose of a document. Headings, code and tables say little about the language."""
+    """Return the first prose of a document, for the detection of its language.
+
+    Headings, code and tables say little about the language.
+    """
     prose = [e for e in parsed.elements if e.category in {"text", "list_item"}]
     sample: list[str] = []
     length = 0

@@ -1,4 +1,4 @@
-"""Reads HTML with `unstructured`, after a correction of the page."""
+"""Reads HTML with `unstructured`. The page is corrected first."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def read_html(content: bytes, file_type: str) -> ParsedDocument:
 
 
 def read_html_text(text: str, file_type: str, *, title: str | None = None) -> ParsedDocument:
-    """Read the visible text of a page. Without `title`, its `<title>` is the title."""
+    """Read the visible text of a page. If `title` is None, the page's `<title>` is the title."""
     composed = ComposedText()
     page_title = add_html(composed, text)
     return composed.finish(file_type, title=title or page_title)
@@ -72,7 +72,10 @@ def _measure_depth(page: html.HtmlElement) -> int:
 
 
 def _apply_visibility(page: html.HtmlElement) -> None:
-    """Remove elements that a browser hides; make `details` visible, which `unstructured` skips."""
+    """Remove elements that a browser hides.
+
+    Elements `details` are renamed, because `unstructured` skips them.
+    """
     for element in _HIDDEN(page):
         if element.getparent() is not None:
             element.drop_tree()
@@ -83,7 +86,7 @@ def _apply_visibility(page: html.HtmlElement) -> None:
 
 
 def _replace_layout_tables(page: html.HtmlElement) -> None:
-    """Replace tables that only arrange other blocks, as in e-mails, by blocks."""
+    """Replace layout tables by blocks. Such a table, as in e-mails, only arranges other blocks."""
     for table in list(page.iter("table")):
         if _is_layout(table):
             for part in table.iter(*_TABLE_PARTS):

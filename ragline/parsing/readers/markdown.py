@@ -43,7 +43,7 @@ class _MarkdownMarker:
 
     def mark(self, file_type: str, title: str | None = None) -> ParsedDocument:
         first = 0 if title else self._mark_unread_front_matter()
-        # A blank line replaces each line of front matter, so the line numbers stay right.
+        # A blank line replaces each line of front matter, so the line numbers do not change.
         rest = "\n" * first + self._source.text[self._start_of(first) :]
         tokens = MarkdownIt("commonmark").enable(["table", "strikethrough"]).parse(rest)
         for index, token in enumerate(tokens):
@@ -96,7 +96,7 @@ class _MarkdownMarker:
         self._source.add_heading(start, start + len(heading), level)
 
     def _mark_code(self, first: int, stop: int, *, is_fenced: bool) -> None:
-        """Mark a code block without its fences. The closing fence may be missing at the end."""
+        """Mark a code block without its fences. The last block can have no closing fence."""
         if is_fenced:
             closing = self._lines[stop - 1].text.strip(" \t>")
             is_closed = stop - 1 > first and closing and not closing.strip("`~")
@@ -104,7 +104,7 @@ class _MarkdownMarker:
         self._add("code", first, stop)
 
     def _mark_unread_front_matter(self) -> int:
-        """Mark malformed front matter as text, and return the index of the next line."""
+        """Mark malformed front matter as text, and return the index of the line after it."""
         block = find_block(self._source.text)
         if block is None:
             return 0
@@ -121,6 +121,6 @@ class _MarkdownMarker:
 
 
 def _plain(inline: Token) -> str:
-    """The text of a heading without markup."""
+    """Return the text of a heading without markup."""
     parts = (child.content if child.type != "softbreak" else " " for child in inline.children or [])
     return "".join(parts) or inline.content

@@ -12,7 +12,7 @@ from ragline.parsing.readers.html import read_html_text
 
 
 def read_with_pandoc(content: bytes, file_type: str) -> ParsedDocument:
-    """Convert the document and read the result. Pandoc runs in its sandbox, without other files."""
+    """Convert the document and read the result. Pandoc's sandbox prevents access to other files."""
     command = [
         find_pandoc(file_type),
         "--sandbox",
@@ -29,7 +29,7 @@ def read_with_pandoc(content: bytes, file_type: str) -> ParsedDocument:
 
 @cache
 def find_pandoc(file_type: str) -> str:
-    """The path of the program: on PATH, or in the package pypandoc-binary."""
+    """Find the program pandoc on PATH or in the package pypandoc-binary."""
     found = which("pandoc")
     if found is not None:
         return found

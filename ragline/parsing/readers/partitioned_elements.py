@@ -17,8 +17,8 @@ from ragline.parsing.spacy_replacement import install_offline_tagger
 
 install_offline_tagger()
 
-# Disables the language detection of the library, which is as slow as reading. Ragline detects the
-# language once for each document.
+# This value disables the language detection of the library, which is as slow as reading. Ragline
+# detects the language once for each document.
 NO_LANGUAGES = [""]
 _CATEGORIES: dict[str, Category] = {"ListItem": "list_item", "CodeSnippet": "code"}
 _INVISIBLE = {"Image", "PageBreak"}
@@ -26,7 +26,7 @@ _SHOWN_ONCE = {"Header", "Footer"}
 
 
 def add_elements(composed: ComposedText, elements: Iterable[Any]) -> None:
-    """Add the elements in order; a repeated header or footer only once."""
+    """Add the elements in order. A header or footer that is repeated is added only once."""
     seen: set[str] = set()
     for element in elements:
         kind = type(element).__name__
@@ -38,7 +38,7 @@ def add_elements(composed: ComposedText, elements: Iterable[Any]) -> None:
 
 
 def add_element(composed: ComposedText, kind: str, element: Any) -> None:
-    """Add one element; `kind` is the name of its class."""
+    """Add one element. `kind` is the name of its class."""
     metadata, page = element.metadata, element.metadata.page_number
     if kind == "Title" and metadata.category_depth is not None:
         composed.add_heading(element.text, metadata.category_depth + 1, page=page)
@@ -49,7 +49,10 @@ def add_element(composed: ComposedText, kind: str, element: Any) -> None:
 
 
 def table_rows(table_html: str) -> list[list[str]]:
-    """The cells of an HTML table, by row. Empty cells follow a cell that spans columns."""
+    """Return the rows of an HTML table, as lists of cells.
+
+    A cell that spans several columns is followed by empty cells.
+    """
     table = html.fragment_fromstring(table_html, create_parent=True)
     rows = [[caption.text_content()] for caption in table.iter("caption")]
     for row in table.iter("tr"):

@@ -1,4 +1,4 @@
-"""Reads the text layer of PDF with PDFium. Gaps show paragraphs, font sizes show headings."""
+"""Reads the text layer of a PDF with PDFium. Paragraphs have gaps, headings have a larger font."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ragline.errors import BrokenDocumentError, EmptyDocumentError, EncryptedDoc
 from ragline.parsing.document_text import ComposedText
 from ragline.parsing.parsed_document import ParsedDocument
 
-# A larger gap to the line above, as a multiple of the line height, begins a paragraph.
+# A line begins a paragraph if the gap above it is larger than this multiple of the line height.
 PARAGRAPH_GAP = 1.7
 # Text of at least this multiple of the usual size is a heading.
 HEADING_RATIO = 1.15
@@ -26,7 +26,7 @@ SOFT_HYPHENS = ("\x02", "\ufffe", "\xad")
 
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """One line of a page: text, font size, and both edges as distances from the page bottom."""
+    """One line of a page. `top` and `bottom` are distances of its edges from the page's bottom."""
 
     text: str
     size: float
@@ -94,7 +94,7 @@ def _read_lines(text_page: pypdfium2.PdfTextPage) -> Iterator[_Line]:
             index = start + len(raw) - len(raw.lstrip())
             _, bottom, _, top = _char_box(text_page, index)
             size = pdfium.FPDFText_GetFontSize(text_page.raw, index)
-            # With a scaled text matrix the font size is 1; the box of the character is reliable.
+            # With a scaled text matrix, the font size is 1. The box of the character is reliable.
             yield _Line(stripped, max(size, top - bottom), top, bottom)
         start += len(raw) + 2
 
@@ -148,7 +148,7 @@ def _may_be_heading(text: str) -> bool:
 
 
 def _heading_levels(blocks: list[_Block]) -> dict[int, int]:
-    """The heading level of each font size that is clearly above the usual size."""
+    """Return the heading level of each font size that is clearly above the usual size."""
     weights: Counter[int] = Counter()
     for block in blocks:
         weights[round(block.size)] += len(block.text)

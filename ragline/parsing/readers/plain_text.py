@@ -1,7 +1,7 @@
-"""Reads plain text: finds paragraphs, lists and tables by their layout, and clear headings.
+"""Reads plain text. It finds headings, paragraphs, lists and tables by their layout.
 
-The text is unchanged. A line is a heading only when it is underlined, marked as `== heading ==`, a
-single line in capitals, or at the margin above indented text.
+The text is unchanged. A line is a heading only in four cases: it is underlined, it is marked as
+`== heading ==`, it is a single line in capitals, or it is at the margin above indented text.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ragline.parsing.source_lines import (
 )
 from ragline.parsing.text_encoding import decode_text
 
-LITERAL_MARK = "::"  # of reStructuredText, and usual in plain text by the same authors
+LITERAL_MARK = "::"  # of reStructuredText; its authors also use it in plain text
 MIN_PAGE_WIDTH = 60
 EARLY_END_RATIO = 0.8
 _SENTENCE_ENDS = '.!?:;"”’)]'
@@ -65,12 +65,12 @@ class PlainTextScanner:
         return self.source.finish(file_type, title=self.title)
 
     def mark_block(self) -> None:
-        """Mark the block that begins at the current line, which is not blank, and skip it."""
+        """Mark the block that begins at the current line, and skip it. The line is not blank."""
         if not (self._mark_pending_literal() or self.mark_markup() or self.mark_heading()):
             self.mark_paragraph()
 
     def mark_markup(self) -> bool:
-        """Mark a block of markup; True when there was one. Plain text has no markup."""
+        """Mark a block of markup, and return whether there was one. Plain text has no markup."""
         return False
 
     def mark_literal(self, indent: int) -> None:
@@ -87,7 +87,7 @@ class PlainTextScanner:
         return True
 
     def end_of_indented(self, indent: int) -> int:
-        """The next line that is not blank and has no deeper indent."""
+        """Return the index of the next line that is not blank and has no deeper indent."""
         index = self.index
         while index < len(self.lines):
             line = self.lines[index]
@@ -97,7 +97,7 @@ class PlainTextScanner:
         return index
 
     def mark_heading(self) -> bool:
-        """Mark a heading that begins at the current line; True when there was one."""
+        """Mark a heading that begins at the current line, and return whether there was one."""
         found = find_underlined_heading(self.lines, self.index)
         if found:
             title, style, line_count = found
@@ -120,7 +120,7 @@ class PlainTextScanner:
         return True
 
     def mark_paragraph(self) -> None:
-        """Mark the lines up to a blank line as one block, or each item of a list."""
+        """Mark the lines up to a blank line as one block. The items of a list are blocks each."""
         first = self.index
         while self.index < len(self.lines) and not self.lines[self.index].is_blank:
             if self.index > first and self.is_break(first, self.index):
@@ -141,8 +141,8 @@ class PlainTextScanner:
     def is_break(self, first: int, index: int) -> bool:
         """Whether the paragraph that begins at `first` ends before this line, which is not blank.
 
-        Text copied from a page has no blank lines. There a paragraph ends after a sentence that
-        ends early in its line, or before the next item of a list.
+        Text that was copied from a page has no blank lines. In such text, a paragraph ends after a
+        sentence that ends early in its line, and before the next item of a list.
         """
         before, line = self.lines[index - 1].text.rstrip(), self.lines[index].text
         if before[-1] not in _SENTENCE_ENDS:
@@ -152,7 +152,7 @@ class PlainTextScanner:
         return is_early or is_list_item(line) or find_wiki_heading(line) is not None
 
     def _mark_header_fields(self) -> None:
-        """Mark header fields at the start of a text, as in an e-mail; one can be the title."""
+        """Mark header fields at the start of a text, as in an e-mail. One can be the title."""
         first = self.index
         fields: dict[str, str] = {}
         while self.index < len(self.lines) and not self.lines[self.index].is_blank:
@@ -197,7 +197,7 @@ class PlainTextScanner:
             self.index += 1
 
     def _level_of(self, style: str) -> int:
-        """The level of a style: styles are numbered in order of their first use."""
+        """Return the level of a style. Styles are numbered in the order of their first use."""
         if style not in self._styles:
             self._styles.append(style)
         return self._styles.index(style) + 1
@@ -206,7 +206,7 @@ class PlainTextScanner:
         self.source.add_heading(line.start, line.end, level)
 
     def add_lines(self, category: Category, first: int, end: int) -> None:
-        """Mark the lines from `first` up to, not including, `end` as one block."""
+        """Mark the lines from `first` to `end` as one block. The line `end` is not included."""
         if first < end:
             self.source.add(category, self.lines[first].start, self.lines[end - 1].end)
 

@@ -1,7 +1,7 @@
-"""Reads reStructuredText without docutils: sections, blocks, directives. The text is unchanged.
+"""Reads reStructuredText without docutils: its sections, blocks and directives.
 
-Text that a rendered page does not show (comments, link targets, options of directives) belongs to
-no element.
+The text is unchanged. Text that a rendered page does not show belongs to no element. Examples are
+comments, link targets and the options of directives.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def read_restructured_text(content: bytes, file_type: str) -> ParsedDocument:
 
 
 class RestructuredTextScanner(PlainTextScanner):
-    """Adds the explicit markup and the tables that plain text does not have."""
+    """Reads the explicit markup and the tables of reStructuredText, in addition to plain text."""
 
     has_plain_headings = False
 
@@ -118,9 +118,10 @@ class RestructuredTextScanner(PlainTextScanner):
             self._mark_text_from(argument_start)
 
     def _mark_text_from(self, start: int) -> None:
-        """Mark the text that begins in the current line. Indented blocks after it are marked later.
+        """Mark the text that begins at `start` in the current line.
 
-        Options below an empty first line are left out.
+        Indented blocks after it are marked later. If the text is empty, the options below the line
+        are left out.
         """
         if start == self.lines[self.index].end:
             self._skip_options()
@@ -141,7 +142,7 @@ class RestructuredTextScanner(PlainTextScanner):
             self.index += 1
 
     def _end_of_paragraph(self) -> int:
-        """The next line that is blank or has no deeper indent."""
+        """Return the index of the next line that is blank or has no deeper indent."""
         index, indent = self.index + 1, self.lines[self.index].indent
         while index < len(self.lines):
             line = self.lines[index]
@@ -151,7 +152,7 @@ class RestructuredTextScanner(PlainTextScanner):
         return index
 
     def _mark_simple_table(self) -> None:
-        """Mark a table of `====` borders, which may have blank lines inside."""
+        """Mark a table with `====` borders. The table can contain blank lines."""
         first = self.index
         index = first + 1
         while index < len(self.lines):

@@ -1,4 +1,4 @@
-"""Reads tables (csv, tsv, xlsx, xls): a sheet's name is a heading; a row is a line of cells."""
+"""Reads tables (csv, tsv, xlsx, xls). A sheet's name is a heading. A row is a line of cells."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ragline.parsing.text_encoding import decode_text
 
 SAMPLE_CHARS = 8192
 DELIMITERS = ",;\t|"
-# A sheet can declare a range of a million empty rows.
+# The maximum number of rows of a sheet, because a sheet can declare a million empty rows.
 MAX_ROWS = 200_000
 
 
@@ -72,7 +72,7 @@ def _read_rows(sheet: object) -> list[list[str]]:
 
 
 def _format_cell(value: object) -> str:
-    """A cell as text: whole numbers without a fraction, "" for an empty cell."""
+    """Format a cell as text. Whole numbers have no fraction. An empty cell has the text ""."""
     if value is None:
         return ""
     if isinstance(value, float) and value.is_integer():

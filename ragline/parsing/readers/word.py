@@ -1,4 +1,4 @@
-"""Reads Word documents with `unstructured`, after a conversion of the parts that it skips."""
+"""Reads Word documents with `unstructured`. Parts that it skips are converted first."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def _notes(document: Any) -> Iterator[str]:
 
 
 def _find(document: Any, path: str) -> list[Any]:
-    # The element class of python-docx accepts no other namespaces; the method of lxml does.
+    # The method of python-docx's elements accepts no other namespaces. The method of lxml does.
     from lxml import etree
 
     found: list[Any] = etree.ElementBase.xpath(document.element.body, path, namespaces=_NAMESPACES)

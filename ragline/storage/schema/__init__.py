@@ -1,7 +1,8 @@
-"""The shared tables as SQLAlchemy Core declares them, by subject.
+"""Declares the shared tables with SQLAlchemy Core, in one module for each subject.
 
-The migrations in sql/migrations create these tables, and a test compares the two. Each generation
-has its own table of entries, created from sql/generation.sql, which is not declared here.
+The migrations in sql/migrations create these tables. A test compares the migrated schema with the
+declarations. The table of entries of a generation is not declared here; sql/generation.sql creates
+it.
 """
 
 from ragline.storage.schema.access_tables import api_keys, audit_events

@@ -1,4 +1,4 @@
-"""Keys of the API, and the audit log."""
+"""The tables of API keys and of the audit log."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The metadata that all tables belong to, and the columns that many of them have."""
+"""The SQLAlchemy metadata of all tables, and the columns that many tables have."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ metadata = MetaData(
 
 
 def id_column() -> Column[int]:
-    """The primary key, numbered by the database."""
+    """Make the primary key. The database assigns its numbers."""
     return Column("id", BigInteger, Identity(always=True), primary_key=True)
 
 
 def reference_column(name: str, target: str, *, nullable: bool = False) -> Column[int]:
-    """A foreign key to the id of another table."""
+    """Make a foreign key to the id of another table."""
     return Column(name, BigInteger, ForeignKey(f"{SCHEMA}.{target}.id"), nullable=nullable)
 
 
 def time_column(name: str, *, nullable: bool = True) -> Column[object]:
-    """A time with time zone."""
+    """Make a column for a time with time zone."""
     return Column(name, DateTime(timezone=True), nullable=nullable)
 
 
 def created_at_column() -> Column[object]:
-    """The time at which the row was inserted."""
+    """Make the column for the time at which the row was inserted."""
     return Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now())
 
 
 def source_column() -> Column[int]:
-    """The source that the row belongs to; the row is deleted with it."""
+    """Make the reference to the source of a row. If the source is deleted, its rows are deleted."""
     return Column(
         "source_id",
         BigInteger,
@@ -49,5 +49,5 @@ def source_column() -> Column[int]:
 
 
 def count_column(name: str) -> Column[int]:
-    """A count that starts at 0."""
+    """Make a column for a count that starts at 0."""
     return Column(name, BigInteger, nullable=False, server_default=text("0"))

@@ -1,4 +1,4 @@
-"""Sources, the ledger of documents, parses, chunks and embeddings."""
+"""The tables of sources, the ledger of documents, parses, chunks and embeddings."""
 
 from __future__ import annotations
 
@@ -44,9 +44,9 @@ sources = Table(
     time_column("listed_at"),
     created_at_column(),
     time_column("first_listed_at"),
-    # The result of a probe while the source is unchanged since its last listing.
+    # A probe has this result if the source did not change after its last listing.
     Column("listed_probe", Text, nullable=True),
-    # The last time at which a listing or a probe proved that nothing else had changed.
+    # The last time at which a listing or a probe showed that the ledger knows all changes.
     time_column("proven_at"),
     time_column("unreachable_since"),
     Column("unreachable_error", Text, nullable=True),
@@ -63,13 +63,14 @@ documents = Table(
     reference_column("source_id", "sources"),
     Column("document_id", Text, nullable=False),
     Column("state", Text, nullable=False),
-    # The version last listed and the version last read. They differ while a change is pending.
+    # The version in the last listing, and the version that was read last. They differ while a
+    # change is pending.
     Column("version", Text, nullable=False),
     Column("read_version", Text, nullable=True),
     Column("read_by", Text, nullable=True),
     Column("content_hash", Text, nullable=True),
     reference_column("parse_id", "parses", nullable=True),
-    # The hash of the bytes of parse_id. After a failure it differs from content_hash.
+    # The hash of the bytes of the parse `parse_id`. After a failure, it differs from content_hash.
     Column("parsed_content_hash", Text, nullable=True),
     Column("metadata", JSONB, nullable=False, server_default=text("'{}'::jsonb")),
     Column("error_name", Text, nullable=True),
@@ -82,7 +83,8 @@ documents = Table(
     time_column("missing_since"),
     time_column("visible_at"),
     time_column("removed_at"),
-    # Set by the document itself; `metadata` and `principals` combine this and the configuration.
+    # Values from the document itself. `metadata` and `principals` combine them with the
+    # configuration.
     Column("own_metadata", JSONB, nullable=False, server_default=text("'{}'::jsonb")),
     Column("own_principals", ARRAY(Text), nullable=True),
     Column("principals", ARRAY(Text), nullable=True),

@@ -1,4 +1,4 @@
-"""What is recorded about syncs: reports, clock readings, sync proofs, removal receipts."""
+"""The tables of records about syncs: reports, clock readings, sync proofs, removal receipts."""
 
 from __future__ import annotations
 
@@ -87,7 +87,8 @@ sync_proofs = Table(
     Column("largest_unseen_ratio", Double, nullable=False),
     Column("difference_count", BigInteger, nullable=False),
     Column("source_error", Text, nullable=True),
-    # Only the faults. `findings` has all differences, for the comparison with the next proof.
+    # `differences` has only the faults. `findings` has all differences, for the comparison with the
+    # next proof.
     Column("differences", JSONB, nullable=False),
     Column("seconds", Double, nullable=False),
     Column("findings", JSONB, nullable=False, server_default=text("'[]'::jsonb")),

@@ -1,4 +1,4 @@
-"""Collections, embedding spaces, generations, and what a generation contains."""
+"""The tables of collections, embedding spaces, generations, and the content of a generation."""
 
 from __future__ import annotations
 
@@ -68,10 +68,10 @@ generations = Table(
     Column("chunker_fingerprint", Text, nullable=False),
     Column("chunking", JSONB, nullable=False),
     Column("language", Text, nullable=False),
-    # Null: Postgres parsed the raw text, as before the text analysis existed.
+    # Null if the generation is older than the text analysis. Postgres then parses the raw text.
     Column("analysis_version", Text, nullable=True),
     Column("state", Text, nullable=False),
-    # BM25 needs the number of entries and their average length. Writing entries updates both.
+    # BM25 needs the number of entries and their average length. Each write of entries updates both.
     count_column("entry_count"),
     count_column("lexeme_count"),
     Column("weighted_length", Double, nullable=True),

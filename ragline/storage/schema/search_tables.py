@@ -1,4 +1,4 @@
-"""What is recorded about searches: requests, feedback, quality figures, evaluations."""
+"""The tables of records about searches: requests, feedback, quality figures, evaluations."""
 
 from __future__ import annotations
 
