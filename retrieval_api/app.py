@@ -42,14 +42,14 @@ class RetrievalApp(FastAPI):
     """FastAPI, with the service's own OpenAPI document."""
 
     def openapi(self) -> dict[str, Any]:
-        """The document at /openapi.json, which /docs shows."""
+        """Return the document at /openapi.json, which /docs shows."""
         return describe_app(self)
 
 
 def build_app(configuration: Configuration) -> FastAPI:
-    """The ASGI app for one configuration. It opens no connection before it is started.
+    """Build the ASGI app for one configuration. It opens no connection before it is started.
 
-    After the start it answers /healthz at once. It answers searches when /readyz returns 200.
+    After the start, the app answers /healthz at once. It answers searches when /readyz returns 200.
     """
     service = Service(configuration)
     app = RetrievalApp(

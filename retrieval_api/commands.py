@@ -1,4 +1,4 @@
-"""`ragline serve`: the retrieval service on a port, until SIGINT or SIGTERM."""
+"""The command `ragline serve`. It runs the retrieval service until SIGINT or SIGTERM."""
 
 from __future__ import annotations
 
@@ -38,7 +38,8 @@ _STOPPING = (signal.SIGINT, signal.SIGTERM)
 @configured
 def serve(configuration: Configuration, host: str, port: int) -> None:
     """Run the retrieval API and the search page until SIGINT or SIGTERM."""
-    # FastAPI and the models' libraries take seconds to import, so errors are found before.
+    # FastAPI and the libraries of the models take seconds to import. So these imports come after
+    # the checks of the options and of the configuration.
     from retrieval_api.observation.log_format import configure_logging
     from retrieval_api.observation.telemetry import exported_telemetry
 
@@ -53,7 +54,7 @@ def serve(configuration: Configuration, host: str, port: int) -> None:
 
 
 def build_server(configuration: Configuration) -> uvicorn.Server:
-    """The server of the app. The app itself writes the log of requests."""
+    """Build the server of the app. The app itself writes the log of requests."""
     import uvicorn
 
     from retrieval_api.app import build_app

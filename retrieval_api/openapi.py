@@ -1,4 +1,4 @@
-"""The OpenAPI document: FastAPI's description of the routes, with the problems they return."""
+"""Builds the OpenAPI document: FastAPI's description of the routes, with their problems."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ DESCRIPTION = (
 )
 
 
-# Messages that routes read from the body themselves, so that FastAPI does not describe them.
+# The messages that routes read from the body without FastAPI. So FastAPI does not describe them.
 _UNDECLARED_BODIES: tuple[type[BaseModel], ...] = (
     pushed_documents.DocumentBody,
     pushed_documents.DocumentOperations,
@@ -38,7 +38,7 @@ _REFERENCE = "#/components/schemas/{model}"
 
 
 def describe_problems(*kinds: ProblemKind) -> dict[int | str, dict[str, Any]]:
-    """The problems that a route may return, for its `responses`."""
+    """Describe the problems that a route can return, for its `responses`."""
     titles: dict[int | str, list[str]] = {}
     for kind in (UNAUTHORIZED, FORBIDDEN, RATE_LIMITED, *kinds):
         titles.setdefault(kind.status, []).append(kind.title)
@@ -49,7 +49,7 @@ def describe_problems(*kinds: ProblemKind) -> dict[int | str, dict[str, Any]]:
 
 
 def describe_body(model: type[BaseModel], *, or_any_file: bool = False) -> dict[str, Any]:
-    """The body of a route that reads it itself, for its `openapi_extra`."""
+    """Describe a body that the route reads without FastAPI, for its `openapi_extra`."""
     content: dict[str, Any] = {
         "application/json": {"schema": {"$ref": _REFERENCE.format(model=model.__name__)}}
     }
@@ -59,7 +59,7 @@ def describe_body(model: type[BaseModel], *, or_any_file: bool = False) -> dict[
 
 
 def describe_app(app: FastAPI) -> dict[str, Any]:
-    """The app's OpenAPI document. It is built once."""
+    """Return the app's OpenAPI document. It is built once."""
     if app.openapi_schema is None:
         document = get_openapi(
             title=TITLE, version=version("ragline"), description=DESCRIPTION, routes=app.routes
@@ -84,8 +84,8 @@ def _describe_undeclared_bodies() -> dict[str, Any]:
 def _correct_problems(responses: dict[str, Any]) -> dict[str, Any]:
     """Give problems their media type, and remove FastAPI's own problem.
 
-    FastAPI describes every response of a route with the media type of its success. It adds a 422
-    of its own to a route with parameters, even if every value of the parameters is accepted.
+    FastAPI describes every response of a route with the media type of the successful response. It
+    adds its own 422 to a route with parameters, even if the route accepts every value.
     """
     for status, response in responses.items():
         if status >= "400" and "application/json" in response.get("content", {}):

@@ -1,4 +1,4 @@
-"""The mapping of exceptions to problems. Only this module maps an error to an HTTP status."""
+"""Maps exceptions to problems. Only this module maps an error to an HTTP status."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ from retrieval_api.service import ServiceNotReadyError
 
 logger = logging.getLogger(__name__)
 
-# Their messages are written for the caller and are returned unchanged.
+# The messages of these errors are written for the caller. They are returned unchanged.
 _PUBLIC: dict[type[Exception], ProblemKind] = {
     UnknownCollectionError: UNKNOWN_COLLECTION,
     UnknownRequestError: UNKNOWN_REQUEST,
@@ -103,7 +103,8 @@ MESSAGES = {
     "finite_number": "must be a finite number",
 }
 
-# Their messages may name hosts, files or SQL. They are logged, and the caller gets this sentence.
+# The messages of these errors can name hosts, files or SQL. So they are logged, and the caller gets
+# a general sentence.
 _TRY_AGAIN = "The database does not answer. Send the request again in a few seconds."
 _MASKED: dict[type[Exception], tuple[ProblemKind, str]] = {
     DatabaseUnavailableError: (DATABASE_UNAVAILABLE, _TRY_AGAIN),
@@ -132,7 +133,7 @@ def add_problem_handlers(app: FastAPI) -> None:
 class FailureBoundary:
     """Middleware that answers an unexpected exception, and logs it with the request id.
 
-    Starlette's own handler would log it without the id and pass it on to the server.
+    Starlette's own handler would log the exception without the id and pass it on to the server.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -159,9 +160,10 @@ class FailureBoundary:
 
 
 def explain_failure(error: Exception, request_id: str) -> tuple[ProblemKind, str] | None:
-    """The kind of problem for an exception, and the detail for the caller.
+    """Return the kind of problem for an exception, and the detail for the caller.
 
-    None for an unexpected exception. A message that the caller must not see is logged.
+    The result is None for an unexpected exception. A message that the caller must not see is
+    logged.
     """
     if isinstance(error, InvalidSearchError):
         return INVALID_REQUEST, str(error)
@@ -179,7 +181,7 @@ def explain_failure(error: Exception, request_id: str) -> tuple[ProblemKind, str
 
 
 def describe_invalid_fields(errors: Sequence[Any]) -> list[FieldError]:
-    """Pydantic's errors as dotted paths within the body, with messages, in the same order."""
+    """Return a dotted path and a message for each of Pydantic's errors, in the same order."""
     return [
         FieldError(field=_format_location(e["loc"], e["type"]), message=_describe_fault(e))
         for e in errors
@@ -244,7 +246,7 @@ def _answer_http_error(request: Request, error: HTTPException) -> ProblemRespons
 
 
 def _list_methods(request: Request) -> str:
-    """The methods of a path. Starlette's Allow header has only those of the first route."""
+    """List the methods of a path. Starlette's header Allow has only those of the first route."""
     routes = [route for route in request.app.routes if not isinstance(route, Mount)]
     return ", ".join(
         method

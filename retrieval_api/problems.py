@@ -1,7 +1,7 @@
-"""The response to a failed request: problem details by RFC 9457, always in one format.
+"""The response to a failed request. It is a problem document (RFC 9457), always in one format.
 
-This module contains the kinds of problem and their message. `problem_handlers` maps exceptions to
-kinds.
+This module contains the kinds of problems and builds the response. `problem_handlers` maps
+exceptions to kinds.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class Problem(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class ProblemKind:
-    """One kind of problem. `retry_after_s` is set when a later retry can succeed."""
+    """One kind of problem. `retry_after_s` is set if a later retry can succeed."""
 
     name: str
     status: int
@@ -109,12 +109,12 @@ class ProblemResponse(JSONResponse):
     media_type = MEDIA_TYPE
 
     def render(self, content: Any) -> bytes:
-        """The problem as JSON. Half of a surrogate pair in a name of the caller becomes `?`."""
+        """Return the problem as JSON. Half of a surrogate pair in a caller's name becomes `?`."""
         return json.dumps(content, ensure_ascii=False).encode("utf-8", "replace")
 
 
 def kind_of_status(status: int) -> ProblemKind:
-    """The kind for an HTTP status without a kind of its own, such as 404 or 405."""
+    """Make the kind for an HTTP status that has no kind here, such as 405."""
     phrase = HTTPStatus(status).phrase
     return ProblemKind(phrase.lower().replace(" ", "-"), status, phrase)
 
@@ -127,7 +127,7 @@ def answer_problem(
     errors: Sequence[FieldError] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> ProblemResponse:
-    """The response to a failed request.
+    """Build the response to a failed request.
 
     The caller sees `detail`, so it must not contain SQL or secrets.
     """

@@ -1,6 +1,6 @@
-"""Rate limits: a token bucket for each key, in this process.
+"""Limits the rate of requests by a token bucket for each key.
 
-Each process of the service allows a key its full rate.
+Each process of the service has its own buckets, so each allows a key its full rate.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""The parts that routes use: the database, the searcher and its models, opened in the background.
+"""Opens the parts that routes use: the database, the searcher and its models.
+
+A background thread opens them.
 
 The process answers requests at once, and /readyz names the parts that are not ready. If the
 database is unavailable at the start, the service retries until it answers.
@@ -35,13 +37,14 @@ from retrieval_api.records.recorder import Recorder, find_request_origin
 logger = logging.getLogger(__name__)
 
 RETRY_S = 2.0
-# The interval between checks for models that a new generation needs, and while one is loading.
+# The interval between checks for models that a new generation needs. While a model is loading, the
+# interval is LOADING_S.
 MODELS_S = 5.0
 LOADING_S = 0.2
 # A search waits this long for its model. After that it is refused with Retry-After.
 MODEL_WAIT_S = 5.0
 CLOSING_S = 10.0
-# How long the answer to "does a key exist?" is cached.
+# How long it is cached that a key exists.
 KEYS_CACHE_S = 5.0
 # Local callers may continue without a key for this long after the first key was created.
 NO_KEYS_CACHE_S = 1.0
@@ -54,7 +57,7 @@ class ServiceNotReadyError(RaglineError):
 
 
 class Service:
-    """The parts of one process. Thread-safe."""
+    """The parts of one process. Several threads can use them."""
 
     def __init__(self, configuration: Configuration) -> None:
         self.configuration = configuration
@@ -118,10 +121,10 @@ class Service:
         return self.refresh_has_keys()
 
     def refresh_has_keys(self) -> bool:
-        """Whether callers need a key now. Without a database: the last known answer.
+        """Read whether callers need a key now. If the database is unavailable, use the last answer.
 
         Raises:
-            DatabaseUnavailableError: the database has not answered since the service started.
+            ServiceNotReadyError: the database has not answered since the service started.
         """
         try:
             self._has_keys = has_keys(self.database)
@@ -132,10 +135,10 @@ class Service:
         return self._has_keys
 
     def record(self, request: Request, answer: SearchAnswer, search: SearchRequest) -> None:
-        """Record, count and log an answered search. Every operation that searches calls it.
+        """Record, count and log an answered search. Every operation that searches calls this.
 
-        The id of the search becomes the id of the request. Call it before the response is sent. It
-        neither blocks nor fails.
+        The id of the search becomes the id of the request. Call this before the response is sent.
+        The call neither blocks nor fails.
         """
         self.metrics.observe_search(search, answer)
         query_text = self._query_text_of(answer.collection)
@@ -163,9 +166,10 @@ class Service:
         return "none"
 
     def list_unready_parts(self) -> dict[str, str]:
-        """The parts that are not ready, each with the reason. Empty when searches can be answered.
+        """List the parts that are not ready, each with the reason.
 
-        A model that failed to load does not prevent searches that need another model.
+        The result is empty if searches can be answered. A model that failed to load does not
+        prevent searches that need another model.
         """
         unready = {}
         if self._database is None or not is_answering(self._database):
@@ -178,7 +182,7 @@ class Service:
         return unready
 
     def count_failed_models(self) -> int:
-        """How many embedding models failed to load. Searches that need them get status 503."""
+        """Count the models that failed to load. Searches that need them get status 503."""
         return list(self._models.values()).count("failed")
 
     def _run_opener(self) -> None:
@@ -213,7 +217,7 @@ class Service:
             self.audit_log.start(database)
             opened.callback(self.audit_log.stop)
             self._database = database
-            # A failed attempt closes all that it opened. A complete one stays open.
+            # If the attempt fails, all that it opened is closed. After success, it stays open.
             resources.enter_context(opened.pop_all())
 
     def _prepare(self, database: Database) -> None:
@@ -232,7 +236,7 @@ class Service:
             logger.warning("no key exists: only callers on this machine are answered")
 
     def _load_models(self) -> None:
-        """Start to load every model that a search may need. Does not wait.
+        """Start to load every model that a search can need. The call does not wait.
 
         This includes the models of generations that are being built, so that they are loaded when
         the generation becomes live.

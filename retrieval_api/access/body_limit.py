@@ -1,4 +1,4 @@
-"""A limit on the size of a request's body, so that no caller can fill the service's memory."""
+"""Limits the size of a request's body, so that no caller can fill the service's memory."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from retrieval_api.problems import BODY_TOO_LARGE, answer_problem
 
 MAX_BODY_BYTES = 1 << 20
 
-# A client that is still sending when the response arrives may see a broken connection instead.
-# So the rest of the body is read and discarded, up to this size.
+# If a client still sends its body when the response arrives, it can see a broken connection and no
+# response. So the rest of the body is read and discarded, up to this size.
 _MAX_DISCARDED_BYTES = 16 << 20
 
 
 class BodyLimit:
     """Middleware that answers 413 to a body over the limit, with or without a declared length.
 
-    `find_larger_limit` may return a larger limit for a request. FastAPI also has a limit, but its
-    response is plain text and not a problem.
+    `find_larger_limit` returns the limit of requests that may be larger, or None. FastAPI also has
+    a limit, but its response is plain text and not a problem document.
     """
 
     def __init__(
@@ -51,7 +51,10 @@ class BodyLimit:
 
 
 class _BodyTooLargeError(HTTPException):
-    """An HTTPException, because FastAPI does not catch these while it reads a body."""
+    """The body is over the limit.
+
+    This is an HTTPException, because FastAPI does not catch such errors while it reads a body.
+    """
 
 
 async def _refuse(scope: Scope, receive: Receive, send: Send, limit: int) -> None:

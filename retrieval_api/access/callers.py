@@ -1,8 +1,8 @@
 """The caller of a request: its key, its scopes, and the collections of its tenant.
 
-While the database contains no key, the service answers only callers on this machine, with all
-scopes. As soon as one key exists, every request needs a key. Collections and documents of another
-tenant are treated as if they did not exist.
+While the database contains no key, the service answers only callers on this machine, and these have
+all scopes. As soon as one key exists, every request needs a key. Collections and documents of
+another tenant are treated as if they did not exist.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Caller:
         return self.key is None or scope in self.key.scopes
 
     def list_collections(self) -> list[CollectionSettings]:
-        """The configured collections that the caller can access, sorted by name."""
+        """List the configured collections that the caller can access, sorted by name."""
         settings = self.service.configuration.collections
         return sorted(filter(self.can_access, settings), key=lambda one: one.name)
 
@@ -60,7 +60,7 @@ class Caller:
         return is_named and settings.tenant == self.key.tenant
 
     def collection(self, name: str) -> CollectionSettings:
-        """The settings of a collection.
+        """Return the settings of a collection.
 
         Raises:
             UnknownCollectionError: the collection does not exist, or the caller cannot access it.
@@ -73,7 +73,7 @@ class Caller:
         raise UnknownCollectionError(f"unknown collection {name!r}; known: {known}")
 
     def authorize_search(self, search: SearchRequest) -> SearchRequest:
-        """The search with the tenant and the principals of the caller.
+        """Return the search with the tenant and the principals of the caller.
 
         Raises:
             UnknownCollectionError: the collection does not exist for the caller.
@@ -86,17 +86,17 @@ class Caller:
         return replace(search, principals=principals, tenant=self.key.tenant)
 
     def make_viewer(self, principals: Sequence[str]) -> Viewer:
-        """The viewer of documents and receipts for this caller.
+        """Make the viewer of documents and receipts for this caller.
 
         Raises:
-            ForbiddenError: `principals` contains one that the key does not have.
+            ForbiddenError: `principals` contains a principal that the key does not have.
         """
         if self.key is None:
             return Viewer(tuple(principals))
         return Viewer(self.restrict_principals(principals), self.key.tenant, self.key.collections)
 
     def restrict_principals(self, requested: Sequence[str]) -> tuple[str, ...]:
-        """The principals of a search: the requested ones, or all of the key if none is requested.
+        """Return the requested principals. If none is requested, return all of the key.
 
         Raises:
             ForbiddenError: the key does not have a requested principal.
@@ -113,7 +113,7 @@ class Caller:
 
 
 def require_scope(scope: Scope) -> Callable[..., Awaitable[Caller]]:
-    """A dependency that returns the caller and requires the key to have `scope`."""
+    """Make a dependency that returns the caller, and that requires the scope `scope`."""
 
     async def identify(request: Request, service: OpenService) -> Caller:
         token = read_token(request)
@@ -125,7 +125,9 @@ def require_scope(scope: Scope) -> Callable[..., Awaitable[Caller]]:
 
 
 def identify_caller(request: Request, service: Service, token: str | None, scope: Scope) -> Caller:
-    """The caller of a request with this token, or without a token. Counts for the key's rate limit.
+    """Return the caller of a request. The request counts for the rate limit of the caller's key.
+
+    `token` is None if the request has no token.
 
     Raises:
         UnauthorizedError: a key exists, and the token is not a valid key.
@@ -145,7 +147,7 @@ def identify_caller(request: Request, service: Service, token: str | None, scope
 
 
 def read_token(request: Request) -> str | None:
-    """The token in a request's header: Authorization (bearer) or X-API-Key."""
+    """Return the token in the header Authorization (bearer) or X-API-Key of a request, or None."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and token.strip():
         return token.strip()

@@ -1,8 +1,9 @@
-"""Load shedding: a request that could not be answered in time is refused at once.
+"""Sheds load: refuses a request at once if it could not be answered in time.
 
-Little's law gives the expected wait: the number of requests in progress, divided by the number of
-responses per second. Accepted requests run in the order of their arrival. Only some run
-concurrently: more threads would share the processor, and some requests would take seconds longer.
+Little's law gives the expected wait. It is the number of requests in progress, divided by the
+number of responses per second. Accepted requests run in the order of their arrival. The number of
+requests that run at the same time is limited. With more threads, the requests would share the
+processor, and some would take seconds longer.
 """
 
 from __future__ import annotations
@@ -22,12 +23,12 @@ from retrieval_api.problems import OVERLOADED, answer_problem
 MAX_WAIT_S = 3.0
 # This many requests are always accepted, regardless of the response rate.
 MIN_ADMITTED_REQUESTS = 8
-# Enough to use every core while other requests wait for the database.
+# So many requests use every core, even while some of them wait for the database.
 MAX_CONCURRENT_REQUESTS = 4 * (os.cpu_count() or 1)
 # The response rate is measured over this many responses. The initial rate is an assumption.
 RATE_WINDOW_RESPONSES = 64
 INITIAL_RATE_PER_S = 20.0
-# Requests that use the processor or the database for more than a few milliseconds.
+# The paths of requests that use the processor or the database for more than a few milliseconds.
 EXPENSIVE_PATH = re.compile(
     r"/v[12]/(search(/explain)?|rerank|embeddings|vector_stores/[^/]+/search)|/mcp|/", re.DOTALL
 )
@@ -44,7 +45,7 @@ class Queue:
         self._gaps: deque[float] = deque(maxlen=RATE_WINDOW_RESPONSES)
 
     def is_full(self) -> bool:
-        """Whether one more request would wait too long."""
+        """Whether another request would wait too long."""
         if self.in_progress_count < MIN_ADMITTED_REQUESTS:
             return False
         return self.in_progress_count > self._rate() * MAX_WAIT_S
@@ -61,7 +62,7 @@ class Queue:
         self._busy_since = now
 
     def _rate(self) -> float:
-        """Responses per second while requests are in progress."""
+        """Return the responses per second while requests are in progress."""
         if not self._gaps:
             return INITIAL_RATE_PER_S
         return len(self._gaps) / max(sum(self._gaps), 1e-6)
@@ -70,8 +71,8 @@ class Queue:
 class LoadLimit:
     """Middleware that answers 503 with Retry-After when the queue is too long.
 
-    Only the service's own work counts: a request takes a slot after its body was received, and
-    releases the slot when its response starts.
+    A request takes a slot after its body was received. It releases the slot when its response
+    starts. So the time of the transfers does not count.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -114,7 +115,7 @@ async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 async def _read_body(receive: Receive) -> bytes | None:
-    """The whole body, or None when the client disconnected. `BodyLimit` limits the size."""
+    """Read the whole body. Returns None if the client disconnected. `BodyLimit` limits the size."""
     parts = []
     while True:
         message = await receive()

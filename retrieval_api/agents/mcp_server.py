@@ -1,4 +1,4 @@
-"""MCP over streamable HTTP at /mcp: a POST calls a tool and is answered with JSON.
+"""Serves MCP over streamable HTTP at /mcp. A POST calls a tool, and the response is JSON.
 
 The tools are in `mcp_tools`. There are no sessions, so any process behind a proxy can answer a
 request.
@@ -53,8 +53,9 @@ Context = ServerRequestContext[dict[str, Any], Any]
 class McpEndpoint:
     """The ASGI app at /mcp. It answers while `manager` runs.
 
-    A browser sends the origin of the page. A page of another host is refused, because by DNS
-    rebinding it could reach a service on the user's machine. Other clients send no origin.
+    A browser sends the origin of the page that makes the request. Requests from a page of another
+    host are refused, because such a page could reach a service on the user's machine by DNS
+    rebinding. Other clients send no origin.
     """
 
     def __init__(self, service: Service) -> None:
@@ -71,7 +72,7 @@ class McpEndpoint:
         await self.manager.handle_request(scope, receive, send)
 
     def route(self) -> Route:
-        """The route, for POST only: there are no sessions to listen to or to end."""
+        """Return the route. It accepts only POST, because there are no sessions to read or end."""
         return Route(PATH, endpoint=self, methods=["POST"], include_in_schema=False)
 
 
@@ -137,7 +138,7 @@ def _refuse(message: str) -> CallToolResult:
 
 
 def _describe_failure(error: Exception, request_id: str) -> str:
-    """The title and the detail of the problem, as text."""
+    """Return the title and the detail of the problem as text."""
     if isinstance(error, ValidationError | RequestValidationError):
         faults = [
             {**fault, "loc": ("body", *_location_in_body(fault["loc"]))} for fault in error.errors()

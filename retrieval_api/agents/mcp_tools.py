@@ -1,7 +1,7 @@
-"""The tools that agents call over MCP: their arguments, their work and their results.
+"""The tools that agents call over MCP, with their arguments and their results.
 
-`mcp_server` receives the calls and returns results and errors. A call names no principals, so the
-tools read documents that all callers may read, and those of the key's principals.
+`mcp_server` receives the calls and returns results and errors. A call names no principals. So the
+tools read the documents that all callers may read, and the documents of the key's principals.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class _Result(BaseModel):
 
 
 class SearchArguments(_Arguments):
-    """The arguments of a search: a collection and a query."""
+    """The arguments of the tool `search`: the name of a collection, and a query."""
 
     collection: Identifier
     query: Query
@@ -67,7 +67,7 @@ class Passage(_Result):
 
 
 class Passages(_Result):
-    """The passages of one search, best first. Empty when no chunk matches."""
+    """The passages of one search, best first. The list is empty if no chunk matches."""
 
     request_id: UUID = Field(description="The id of this search, for feedback.")
     collection: str
@@ -76,7 +76,7 @@ class Passages(_Result):
 
 
 class DocumentArguments(_Arguments):
-    """The arguments of reading a document: its id, and the first chunk to return."""
+    """The arguments of the tool `get_document`: a document's id, and the first chunk to return."""
 
     collection: Identifier
     document_id: Identifier
@@ -108,7 +108,7 @@ class DocumentPart(_Result):
 
 
 class FreshnessArguments(_Arguments):
-    """The arguments of the freshness tool: the collection."""
+    """The arguments of the tool `freshness`: the name of a collection."""
 
     collection: Identifier
 
@@ -136,7 +136,7 @@ def search_passages(caller: Caller, arguments: SearchArguments, request: Request
 
 
 def describe_answer(answer: SearchAnswer) -> Passages:
-    """The fields of a search's answer that an agent uses."""
+    """Return the fields of a search's answer that an agent uses."""
     return Passages(
         request_id=answer.request_id,
         collection=answer.collection,
@@ -163,8 +163,10 @@ def get_document(caller: Caller, arguments: DocumentArguments, _request: Request
     """Return a part of one document: some of its chunks, in order.
 
     Raises:
-        UnknownDocumentError: searches return no document with this id, or it has fewer chunks.
-        AmbiguousDocumentError: several sources have this id, and the arguments name no source.
+        UnknownDocumentError: searches return no document with this id, or the document has no chunk
+            `first_chunk`.
+        AmbiguousDocumentError: several sources have a document with this id, and the arguments name
+            no source.
     """
     name = caller.collection(arguments.collection).name
     generation = caller.service.searcher.live_generation(name, caller.tenant)

@@ -1,4 +1,7 @@
-"""The access log: one line per request with id, status and duration, without a query's text."""
+"""Writes the access log, one line for each request.
+
+A line has the id, the status and the duration of a request. It does not have the text of a query.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ class AccessLog:
     """Middleware that gives each request an id and logs it.
 
     The id is in `request.state.request_id`, in the response's header X-Request-ID and in the log. A
-    search replaces it with the id of its record, so that all are equal.
+    search replaces the id with the id of its record. So one id names the request and the record.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -44,7 +47,8 @@ class AccessLog:
                 MutableHeaders(scope=message)[REQUEST_ID_HEADER] = state.request_id
             await send(message)
             if message["type"] == "http.response.body" and not message.get("more_body"):
-                # Not after the app returns: work after the response is not part of the duration.
+                # The log is written before the app returns, because work after the response is not
+                # part of the duration.
                 _log_request(scope, status, 1e3 * (perf_counter() - started))
 
         await self._app(scope, receive, send_with_id)

@@ -1,4 +1,4 @@
-"""The format of the service's log: one JSON object per line, on standard error."""
+"""The format of the service's log. Each line on standard error is one JSON object."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ from retrieval_api.observation.pipeline_metrics import PipelineMetrics
 from retrieval_api.records.recorder import Recorder
 
 STAGES = ("embed", "retrieve", "rerank", "total")
-# A search takes 5 to 50 ms, and at most 10 s, the default time limit.
+# A search usually takes 5 to 50 ms. The default time limit of a search is 10 s.
 DURATION_BUCKETS_S = (
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
 )  # fmt: skip
@@ -37,7 +37,7 @@ AGE_BUCKETS_S = (
 
 
 class ServiceMetrics:
-    """The metrics of one app. Thread-safe."""
+    """The metrics of one app. Several threads can use them."""
 
     def __init__(
         self,
@@ -113,7 +113,8 @@ class ServiceMetrics:
         collection = answer.collection
         self._searches.labels(collection, request.mode).inc()
         self._hits.labels(collection).inc(len(answer.hits))
-        # Also with 0: a counter that first appears with its first event hides this event.
+        # The counters also receive 0. A counter that first appears with its first event would hide
+        # this event.
         self._zero_results.labels(collection).inc(not answer.hits)
         self._stale_hits.labels(collection).inc(sum(map(is_stale, answer.hits)))
         self._generations.labels(collection).set(answer.generation)
@@ -134,7 +135,7 @@ class ServiceMetrics:
 
 
 def is_in_use(stage: str, request: SearchRequest) -> bool:
-    """Whether a search uses a stage. The time of an unused stage is not recorded as 0."""
+    """Whether a search uses a stage. For a stage that it does not use, no time is recorded."""
     if stage == "embed":
         return request.mode != "keyword"
     return stage != "rerank" or bool(request.rerank)
@@ -181,7 +182,7 @@ class _CurrentState(Collector):
 
 
 class _Exported:
-    """The same metrics for OpenTelemetry. They are exported only when its SDK is configured."""
+    """The metrics for OpenTelemetry. They are exported only if its SDK is configured."""
 
     def __init__(self, recorder: Recorder) -> None:
         meter = metrics.get_meter(INSTRUMENTATION_SCOPE)

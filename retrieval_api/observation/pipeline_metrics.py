@@ -1,7 +1,7 @@
 """The state of the pipeline for Prometheus: clocks, documents, removals, proofs, sources, alarms.
 
-The values are those of `ragline status`. They are read from the database at most every `CACHE_S`,
-and not by the thread that answers the scrape. While the database is unavailable, only
+The values are those of `ragline status`. They are read from the database at most once in `CACHE_S`.
+The thread that answers a scrape does not read them. While the database is unavailable, only
 `ragline_pipeline_status_readable` is exported, so that no old value appears as current.
 """
 
@@ -25,14 +25,14 @@ from ragline.storage.database import Database
 logger = logging.getLogger(__name__)
 
 CACHE_S = 15.0
-# Values that are older are not exported.
+# Values that are older than this are not exported.
 MAX_STATUS_AGE_S = 60.0
 SOURCE_LABELS = ("collection", "source")
 CLOCKS = ("visible", "forgotten")
 CLOCK_STATES = ("kept", "late", "unproven")
 BUILD_ALARMS = ("generation_build_failed", "settings_refused")
 
-# Name, meaning, labels.
+# The name, the meaning and the labels of each gauge.
 GAUGES = (
     ("ragline_pipeline_status_readable", "1 while the state of the pipeline is readable.", ()),
     ("ragline_source_clock_limit_seconds", "The limit of the clock.", (*SOURCE_LABELS, "clock")),
@@ -85,12 +85,12 @@ Sample = tuple[str, tuple[str, ...], float]
 
 
 class PipelineMetrics(Collector):
-    """The gauges of the pipeline. Thread-safe."""
+    """The gauges of the pipeline. Several threads can use them."""
 
     def __init__(
         self, find_database: Callable[[], Database | None], configured: Collection[str] = ()
     ) -> None:
-        """`configured` are the names of the configured sources. Empty: all sources are reported."""
+        """`configured` are the names of the configured sources. If empty, all are reported."""
         self._find_database = find_database
         self._configured = frozenset(configured) or None
         self._status: Status | None = None
@@ -109,7 +109,10 @@ class PipelineMetrics(Collector):
             self._reading.release()
 
     def collect(self) -> Iterable[Metric]:
-        """The last state that was read, unless it is too old. Does not block."""
+        """Return the gauges of the last state that was read. The call does not block.
+
+        If the state is too old, only `ragline_pipeline_status_readable` has a value.
+        """
         status = self._status
         is_readable = status is not None and monotonic() - self._read_at < MAX_STATUS_AGE_S
         families = {
@@ -136,7 +139,10 @@ class PipelineMetrics(Collector):
 
 
 def describe_status(status: Status) -> Iterator[Sample]:
-    """The samples of a status: name, labels, value. `…_status_readable` is not included."""
+    """Yield the samples of a status: name, labels, value.
+
+    `ragline_pipeline_status_readable` is not included.
+    """
     for source in status.sources:
         yield from _describe_source(source)
         yield from _describe_clocks(source)
@@ -167,7 +173,7 @@ def _describe_source(source: SourceStatus) -> Iterator[Sample]:
 def _describe_timestamps(
     labels: tuple[str, ...], timestamps: dict[str, datetime | None]
 ) -> Iterator[Sample]:
-    """The samples of timestamps. An event that never happened has no sample."""
+    """Yield the samples of timestamps. An event that never happened has no sample."""
     for name, timestamp in timestamps.items():
         if timestamp is not None:
             yield f"ragline_source_{name}_timestamp_seconds", labels, timestamp.timestamp()

@@ -1,4 +1,4 @@
-"""The configuration of OpenTelemetry's SDK, from its standard environment variables.
+"""Configures OpenTelemetry's SDK by its standard environment variables.
 
 The SDK itself reads OTEL_EXPORTER_OTLP_ENDPOINT and _HEADERS, OTEL_SERVICE_NAME,
 OTEL_RESOURCE_ATTRIBUTES, OTEL_TRACES_SAMPLER, OTEL_BSP_* and OTEL_METRIC_EXPORT_INTERVAL. Spans and
@@ -30,10 +30,10 @@ PROTOCOL = "http/protobuf"
 
 @contextmanager
 def exported_telemetry() -> Iterator[None]:
-    """Export traces and metrics within the block, as the environment says. Default: no export.
+    """Export traces and metrics during the block, as the environment variables say.
 
-    To be called once in a process. An unsupported exporter or protocol is logged, and the service
-    starts without it.
+    Without these variables, nothing is exported. Call this once in a process. An unsupported
+    exporter or protocol is logged, and the service starts without it.
     """
     providers: list[TracerProvider | MeterProvider] = []
     exporter = choose_exporter("TRACES")
@@ -54,7 +54,7 @@ def exported_telemetry() -> Iterator[None]:
 
 
 def choose_exporter(signal: Signal) -> str:
-    """The exporter of a signal in the environment: `otlp`, `console` or `none`.
+    """Return the exporter that the environment selects for a signal: `otlp`, `console` or `none`.
 
     An endpoint without an exporter means `otlp`, as in OpenTelemetry's specification. An
     unsupported exporter or protocol means `none`.
@@ -84,7 +84,7 @@ def _refuse(name: str, value: str, allowed: tuple[str, ...]) -> None:
     logger.warning("telemetry is not exported", extra={"fields": fields})
 
 
-# The SDK and its exporters take half a second to import, so they are imported when needed.
+# The SDK and its exporters take half a second to import, so they are imported only when needed.
 
 
 def _build_resource() -> Resource:

@@ -65,7 +65,7 @@ class Observation:
 
 
 def name_endpoint(scope: Scope) -> str:
-    """The declared path of the request's route."""
+    """Return the declared path of the request's route, or UNMATCHED."""
     return str(getattr(scope.get("route"), "path", None) or UNMATCHED)
 
 
@@ -85,7 +85,10 @@ def _start_span(scope: Scope, method: str) -> Iterator[trace.Span]:
 
 
 def _make_context(span: trace.Span, parent: Context) -> Context:
-    """The context of a span. Without an SDK and a caller's trace, the context of a random trace."""
+    """Return the context of a span.
+
+    Without an SDK and without a trace of the caller, the context has a random trace id.
+    """
     if not span.get_span_context().is_valid:
         random_context = trace.SpanContext(
             int.from_bytes(secrets.token_bytes(16)) or 1,

@@ -1,4 +1,5 @@
-"""The operations that routes, page and agents share. An operation takes a caller and checks it.
+"""The operations that routes, page and agents share.
 
-Reading a request and writing a response are the work of `routes`, `page` and `agents`.
+An operation receives a caller and checks what the caller may do. `routes`, `page` and `agents` read
+the requests and write the responses.
 """

@@ -10,17 +10,17 @@ from retrieval_api.messages import collections
 
 
 def read_current_status(caller: Caller) -> Status:
-    """The current status of all sources and collections of the caller's tenant.
+    """Read the current status of all sources and collections of the caller's tenant.
 
-    It also contains collections that the caller's key does not name.
+    The status also contains collections that the caller's key does not name.
     """
-    # A service may be configured without any source. Then every source is reported.
+    # If the service is configured without any source, every source is reported.
     configured = {source.name for source in caller.service.configuration.sources}
     return read_status(caller.database, configured=configured or None)
 
 
 def describe_collections(caller: Caller) -> collections.Collections:
-    """The collections that a caller can access, sorted by name.
+    """Describe the collections that a caller can access, sorted by name.
 
     Without a key, the result includes collections that are only in the database.
     """
@@ -36,7 +36,7 @@ def describe_collections(caller: Caller) -> collections.Collections:
 
 
 def describe_freshness(name: str, caller: Caller) -> collections.Freshness:
-    """The clocks, held removals, sync proofs and alarms of a collection's sources.
+    """Describe the clocks, held removals, sync proofs and alarms of a collection's sources.
 
     Raises:
         UnknownCollectionError: the collection does not exist for the caller.

@@ -1,4 +1,7 @@
-"""Cursors of document lists: the last document of one page, encoded for use in a URL."""
+"""Writes and reads the cursors of document lists.
+
+A cursor is the last document of one page, encoded for use in a URL.
+"""
 
 from __future__ import annotations
 
@@ -15,13 +18,13 @@ MAX_CURSOR_CHARS = 8_000
 
 
 def write_cursor(document: DocumentSummary | RecordedDocument) -> str:
-    """The cursor of the page that ends with this document."""
+    """Return the cursor of the page that ends with this document."""
     position = json.dumps([document.source, document.document_id])
     return base64.urlsafe_b64encode(position.encode()).decode().rstrip("=")
 
 
 def read_cursor(cursor: str) -> tuple[str, str]:
-    """The source and the id of the last document on the previous page.
+    """Return the source and the id of the last document on the previous page.
 
     Raises:
         RequestValidationError: the cursor was not written by `write_cursor`.

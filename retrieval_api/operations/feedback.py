@@ -1,4 +1,4 @@
-"""Records feedback for a caller. The search's own record may be written a little later."""
+"""Records feedback for a caller. The record of the search can be written a little later."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ RETRY_S = 0.1
 
 
 def store_feedback(body: FeedbackBody, caller: Caller) -> RecordedFeedback:
-    """Record feedback on one hit, and return it as it is stored. Repeating it changes nothing.
+    """Record feedback on one hit, and return it as it is stored. A repetition changes nothing.
 
     Raises:
         UnknownRequestError: no search with this id is recorded.
@@ -55,9 +55,9 @@ def _record(caller: Caller, request_id: UUID, body: FeedbackBody) -> GivenFeedba
 
 
 def read_request_id(request_id: str) -> UUID:
-    """The id of a search.
+    """Return the id of a search from the string that a caller sent.
 
-    A caller may send any string. A string that is not a UUID is treated as an unknown id.
+    A string that is not a UUID is treated as an unknown id.
 
     Raises:
         UnknownRequestError: the string is not a UUID.

@@ -1,4 +1,4 @@
-"""Searches for a caller: each search is authorized, answered and recorded."""
+"""Searches for a caller. Each search is authorized, answered and recorded."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from retrieval_api.access.callers import Caller
 
 
 def answer_search(search: SearchRequest, request: Request, caller: Caller) -> SearchAnswer:
-    """Answer a search. The answer's id becomes the request's id; the record is written later.
+    """Answer a search. The answer's id becomes the request's id. The record is written later.
 
     Raises:
         UnknownCollectionError: the collection does not exist for the caller.
@@ -33,10 +33,10 @@ def make_search(
     rerank: bool = False,
     filter: Mapping[str, Any] | None = None,  # noqa: A002  the API's name for it
 ) -> SearchRequest:
-    """A search without stated principals, for clients of OpenAI's API and for agents.
+    """Make a search that states no principals, for clients of OpenAI's API and for agents.
 
-    It finds documents that every caller may read, and those of the key's principals. Several
-    queries are wordings of one question. `filter` has the grammar of `POST /v1/search`.
+    The search finds documents that every caller may read, and documents of the key's principals.
+    `queries` are wordings of one question. `filter` has the grammar of `POST /v1/search`.
     """
     return SearchRequest(
         collection=collection,

@@ -21,9 +21,9 @@ from ragline.storage.connections import Connection
 from retrieval_api.records.batch_writer import BatchWriter
 
 MAX_PATH_CHARS = 1_000
-# Machines request these every few seconds, and the responses contain no documents.
+# Machines request these paths every few seconds, and the responses contain no documents.
 UNAUDITED_PATHS = frozenset({"/healthz", "/readyz", "/metrics", "/openapi.json", "/docs"})
-# Style sheets, scripts and images of the page and of the API documentation.
+# The paths of style sheets, scripts and images of the page and of the API documentation.
 UNAUDITED_PREFIXES = ("/page/", "/docs/assets/")
 
 
@@ -71,7 +71,7 @@ class Audit:
 
 
 def describe_request(scope: Scope, status: int) -> AuditEvent:
-    """The audit event of a request with this status."""
+    """Return the audit event of a request with this status."""
     state = Request(scope).state
     logged: dict[str, Any] = state.logged
     row = {

@@ -1,4 +1,4 @@
-"""Writes rows after the response: a bounded buffer, and one thread that writes its rows.
+"""Writes rows after the response. The rows wait in a bounded buffer, and one thread writes them.
 
 The subclasses in `recorder` and `audit` define what is written.
 """
@@ -26,7 +26,7 @@ MAX_BATCH_ROWS = 500
 MAX_DELAY_S = 0.2
 MAX_WRITE_MS = 2_000
 RETRY_S = 1.0
-# When the service stops, rows are written for this long at the most.
+# When the service stops, rows are written for at most this time.
 MAX_FLUSH_S = 5.0
 # The same message is logged at most once in this time.
 LOG_EVERY_S = 60.0
@@ -37,7 +37,7 @@ LOSSES: tuple[Loss, ...] = ("full", "refused", "stopped")
 
 
 class BatchWriter(ABC, Generic[Row]):
-    """Writes rows in batches, and counts those that were lost. Thread-safe.
+    """Writes rows in batches, and counts lost rows. Several threads can use it.
 
     While the database is unavailable, rows wait in the buffer. When the buffer is full, new rows
     are lost.
@@ -60,23 +60,23 @@ class BatchWriter(ABC, Generic[Row]):
 
     @property
     def failure_count(self) -> int:
-        """How many rows were lost."""
+        """The number of rows that were lost."""
         return sum(self.lost_counts.values())
 
     @property
     def waiting_count(self) -> int:
-        """How many rows are not written yet."""
+        """The number of rows that are not written yet."""
         return len(self._pending)
 
     def start(self, database: Database) -> None:
-        """Start the thread that writes."""
+        """Start the thread that writes the rows."""
         self._writer = Thread(
             target=self._write_until_stopped, args=[database], name=self.what, daemon=True
         )
         self._writer.start()
 
     def stop(self) -> None:
-        """Write the rows in the buffer, then stop. Rows not written after five seconds are lost."""
+        """Write the rows in the buffer, then stop. After five seconds, remaining rows are lost."""
         with self._condition:
             self._stopping_at = monotonic()
             self._condition.notify_all()
@@ -89,17 +89,17 @@ class BatchWriter(ABC, Generic[Row]):
 
     @abstractmethod
     def _key(self, row: Row) -> UUID:
-        """The key that identifies a row until it is written."""
+        """Return the key that identifies a row until it is written."""
 
     @abstractmethod
     def _request_id(self, row: Row) -> str:
-        """The id of the row's request, as in the service's log."""
+        """Return the id of the row's request, as in the service's log."""
 
     def _reset_caches(self) -> None:
         """Discard state that was read in a transaction that failed."""
 
     def record(self, row: Row) -> None:
-        """Add a row to the buffer. Call it before the response is sent. Never blocks."""
+        """Add a row to the buffer. Call this before the response is sent. It never blocks."""
         with self._condition:
             if self._stopping_at is None and len(self._pending) < self.capacity:
                 self._waiting.append(row)
@@ -118,7 +118,10 @@ class BatchWriter(ABC, Generic[Row]):
                 self._put_back(batch, error)
 
     def _take_batch(self) -> list[Row]:
-        """The next rows, when they are due. Empty when the writer has to stop."""
+        """Wait until rows are due, and return them.
+
+        The result is empty if the writer has to stop and no row waits.
+        """
         with self._condition:
             self._condition.wait_for(lambda: self._waiting or self._stopping_at is not None)
             self._condition.wait_for(self._is_due, MAX_DELAY_S)
@@ -131,10 +134,10 @@ class BatchWriter(ABC, Generic[Row]):
         return is_full or self._is_urgent or self._stopping_at is not None
 
     def _write(self, database: Database, batch: Sequence[Row]) -> None:
-        """Write a batch. When the database refuses a row, only this row is lost."""
+        """Write a batch. If the database refuses a row, only this row is lost."""
         try:
             with database.begin() as connection:
-                # A lock must not delay the other rows: feedback may wait for one of them.
+                # A lock must not delay the other rows, because feedback can wait for one of them.
                 limit_statements(connection, MAX_WRITE_MS)
                 self._insert(connection, batch)
         except Exception as error:  # this thread has no caller: count and log it, or raise it
@@ -153,9 +156,12 @@ class BatchWriter(ABC, Generic[Row]):
             self._mark_done(batch)
 
     def _put_back(self, batch: Sequence[Row], error: Exception) -> None:
-        """Return a batch to the buffer for a retry. Drop all rows when it is time to stop."""
+        """Return a batch to the buffer for a retry. If the time to stop has passed, drop all rows.
+
+        Dropped rows count as lost.
+        """
         with self._condition:
-            # Some rows of the batch may be written or lost already.
+            # Some rows of the batch can already be written or lost.
             unwritten = [row for row in batch if self._key(row) in self._pending]
             self._waiting.extendleft(reversed(unwritten))
             self._log(f"{self.what} wait", error=describe_cause(error), waiting=len(self._waiting))

@@ -37,9 +37,9 @@ class Recorder(BatchWriter[SearchRecord]):
         self._clients = ClientHashes()
 
     def wait_for(self, request_id: UUID) -> None:
-        """Return when the record of a search is written, or at once when none is pending.
+        """Wait until the record of a search is written. If no record is pending, return at once.
 
-        Feedback may arrive before the record of its search is written.
+        Feedback can arrive before the record of its search is written.
 
         Raises:
             RecordPendingError: the record is not written within two seconds.
@@ -68,10 +68,11 @@ class Recorder(BatchWriter[SearchRecord]):
 
 
 def find_request_origin(request: Request) -> RequestOrigin:
-    """The trace, the tenant and the client of a request, if they are known.
+    """Return the trace, the tenant and the client of a request, if they are known.
 
-    The client is the key or, without a key, the address, together with the caller's X-Client-ID.
-    Authentication sets `request.state.tenant`, and `request.state.token` for a key from a cookie.
+    The client is the key together with the caller's X-Client-ID. Without a key, the address is used
+    in place of the key. Authentication sets `request.state.tenant`. For a key from a cookie, it
+    also sets `request.state.token`.
     """
     keys = (request.headers[name] for name in KEY_HEADERS if name in request.headers)
     key = getattr(request.state, "token", None) or next(keys, None)

@@ -1,1 +1,1 @@
-"""FastAPI dependencies that several route modules declare. The caller is in `access.callers`."""
+"""FastAPI dependencies that several route modules use. `access.callers` has those for callers."""

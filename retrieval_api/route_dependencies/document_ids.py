@@ -1,4 +1,4 @@
-"""The document id in a URL path: the path of a document and the dependency that reads the id."""
+"""The URL path of a document, and the dependency that reads the document id in it."""
 
 from __future__ import annotations
 
@@ -15,25 +15,28 @@ DOCUMENT_PATH = "/v1/collections/{collection}/documents/{document_id:document_id
 
 
 class DocumentIdConvertor(Convertor[str]):
-    """The rest of a path as an id. Starlette's own `path` drops a line feed at the end."""
+    """Converts the rest of a path to an id. Starlette's own `path` drops a line feed at the end."""
 
     regex = r"[\s\S]*"
 
     def convert(self, value: str) -> str:
-        """The id, unchanged."""
+        """Return the id unchanged."""
         return value
 
     def to_string(self, value: str) -> str:
-        """The id, unchanged."""
+        """Return the id unchanged."""
         return value
 
 
-# At import, because a route looks up its convertor when it is declared.
+# This runs at import, because a route looks up its convertor when it is declared.
 register_url_convertor("document_id", DocumentIdConvertor())
 
 
 async def _read_document_id(request: Request, document_id: DocumentId) -> str:
-    """The id in the path. Starlette would decode every invalid byte to the same character."""
+    """Return the id in the path. An id that is not UTF-8 is refused.
+
+    Starlette would decode every invalid byte to one and the same character.
+    """
     try:
         unquote_to_bytes(request.scope["raw_path"]).decode()
     except UnicodeDecodeError:

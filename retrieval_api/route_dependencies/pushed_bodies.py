@@ -1,4 +1,4 @@
-"""The body of a request that pushes documents: JSON, or a file of any type.
+"""Reads the body of a request that pushes documents: JSON, or a file of any type.
 
 The messages in the JSON are in `messages.pushed_documents`. FastAPI reads the bodies of all other
 routes.
@@ -25,11 +25,11 @@ from retrieval_api.access.callers import PushCaller
 from retrieval_api.messages import pushed_documents
 
 JSON_TYPE = "application/json"
-# Clients send these when no Content-Type is set.
+# Clients send these types if their user sets no Content-Type.
 FORM_TYPES = ("", "application/x-www-form-urlencoded", "multipart/form-data")
-# Added to the maximum size of a document, for its title, its metadata and the JSON syntax.
+# The additional size of a body for the title, the metadata and the JSON syntax of a document.
 ENVELOPE_BYTES = 1 << 20
-# Only for formats with similar bytes. Other formats are detected by their content.
+# The suffixes of formats whose bytes are similar. Other formats are detected by their content.
 ENDINGS = {
     "application/x-ndjson": ".jsonl",
     "application/xml": ".xml",
@@ -57,7 +57,7 @@ PushedTo = Annotated[PushSettings, Depends(_find_push_source)]
 
 
 async def _read_body(request: Request, _source: PushedTo) -> bytes:
-    """The body. It is read only after the push source has been found."""
+    """Read the body. This happens only after the push source has been found."""
     try:
         return await request.body()
     except ClientDisconnect:
@@ -68,10 +68,11 @@ WholeBody = Annotated[bytes, Depends(_read_body)]
 
 
 def find_push_limit(configuration: Configuration) -> Callable[[Scope], int | None]:
-    """The limit of `BodyLimit` for a pushed body: the largest size limit of any push source.
+    """Return the `find_larger_limit` of `BodyLimit` for pushed bodies.
 
-    The limit is the same for every collection, so that it does not reveal which ones exist. The
-    limit of the source itself is checked after the document has been read.
+    The limit is the largest size limit of all push sources. It is equal for all collections, so
+    that it does not reveal which collections exist. The limit of the source itself is checked after
+    the document has been read.
     """
     limits = [
         source.max_document_bytes
@@ -90,11 +91,11 @@ def find_push_limit(configuration: Configuration) -> Callable[[Scope], int | Non
 def read_put(
     request: Request, document_id: str, parameters: pushed_documents.FileParameters, body: bytes
 ) -> Put:
-    """The pushed document, read by its Content-Type: a JSON message, or the file itself.
+    """Read the pushed document. Its Content-Type says whether the body is JSON or the file itself.
 
     Raises:
         RequestValidationError: the body or the query string is malformed.
-        HTTPException: 415, the Content-Type is missing or is the type of a form.
+        HTTPException: the Content-Type is missing or is the type of a form (status 415).
     """
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if content_type in FORM_TYPES:
@@ -119,11 +120,11 @@ def read_put(
 
 
 def read_json(body: bytes, model: type[Model]) -> Model:
-    """A JSON body as a message. Errors are reported as FastAPI reports them.
+    """Read a JSON body as a message. Errors are reported as FastAPI reports them.
 
     Raises:
         RequestValidationError: the body is not valid JSON, or a field is malformed.
-        HTTPException: 400, the body is not text, or is nested too deeply.
+        HTTPException: the body is not text, or it is nested too deeply (status 400).
     """
     try:
         return model.model_validate(json.loads(body))
