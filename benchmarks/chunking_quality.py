@@ -44,7 +44,7 @@ from ragline.parsing.readers.dispatch import ReaderDispatch
 FIRST_CHUNKS = 5
 TOKENS_READ = 1000
 # The number of ranked chunks that are compared. They have more than TOKENS_READ tokens, and they
-# belong to more documents than nDCG@10 and recall@10 read.
+# belong to more than ten documents, which nDCG@10 and recall@10 need.
 CANDIDATES = 400
 
 Floats = npt.NDArray[np.float32]

@@ -1,4 +1,4 @@
-"""Measures how close embedding is to the limit of this processor, and how long a query takes.
+"""Measures how close the embedding rate is to the processor's limit, and how long a query takes.
 
 Run: python benchmarks/embedding_rate.py [FOLDER or FILE.jsonl] [--texts 600] [--tokens 180]
 

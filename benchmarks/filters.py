@@ -48,7 +48,10 @@ OBJECTS = (
 
 
 def write_records(path: Path, count: int, seed: int) -> None:
-    """Write records with random sentences. Each share in SHARES is a mark on that share of them."""
+    """Write records with random sentences.
+
+    For each share in SHARES, this share of the records has the mark `share-` with the share.
+    """
     pick = random.Random(seed)  # noqa: S311  the same each time, not a secret
     with path.open("w", encoding="utf-8") as file:
         for number in range(count):

@@ -41,12 +41,12 @@ RETRY_S = 2.0
 # interval is LOADING_S.
 MODELS_S = 5.0
 LOADING_S = 0.2
-# A search waits this long for its model. After that it is refused with Retry-After.
+# A search waits this long for its model. Then the search is refused with the header Retry-After.
 MODEL_WAIT_S = 5.0
 CLOSING_S = 10.0
 # How long it is cached that a key exists.
 KEYS_CACHE_S = 5.0
-# Local callers may continue without a key for this long after the first key was created.
+# Local callers can continue without a key for this long after the first key was created.
 NO_KEYS_CACHE_S = 1.0
 
 ModelState = Literal["loading", "ready", "failed"]

@@ -20,8 +20,8 @@ class Verdict:
 
     `ghosts` are entries with text that their document no longer contains. `lost` are the documents
     of the source with at least one marked passage that is not served. `gone` are the documents of
-    which nothing is served. `repeated` is the number of superfluous entries: entries whose marked
-    text another entry of the same document already has.
+    which nothing is served. `repeated` is the number of superfluous entries. An entry is
+    superfluous if another entry of its document has the same text, and if the text has a mark.
     """
 
     ghosts: frozenset[Entry]
@@ -62,7 +62,7 @@ def is_forgotten(change: Change, served: Mapping[str, set[str]]) -> bool:
 
 
 def find_stale_hits(change: Change, hits: Iterable[Entry]) -> list[Entry]:
-    """The hits with text that the change removed from its document."""
+    """Return the hits with text that the change removed from its document."""
     return [
         hit for hit in hits if hit.path == change.path and find_marks(hit.text) & change.vanished
     ]

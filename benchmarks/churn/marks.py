@@ -26,7 +26,7 @@ class MarkMaker:
 
 
 def find_marks(text: str) -> frozenset[str]:
-    """The marks in a text."""
+    """Return the marks in a text."""
     return frozenset(MARK.findall(text))
 
 
@@ -42,7 +42,7 @@ def mark_passages(text: str, maker: MarkMaker) -> str:
 
 
 def list_passages(text: str) -> list[str]:
-    """The blocks of a text that contain a mark, in order."""
+    """Return the blocks of a text that contain a mark, in order."""
     return [part for part in _BLANK_LINES.split(text) if MARK.search(part)]
 
 

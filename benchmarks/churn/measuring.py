@@ -166,7 +166,7 @@ class Measuring:
         return time.monotonic() - started_s
 
     def _kill_sync(self, kill_at: float, changed: int, result: StepResult) -> None:
-        """Kill a sync after a share of its expected time."""
+        """Start a sync, and kill it after the share `kill_at` of its expected duration."""
         per_document_s = (self._first_sync_s - self._idle_sync_s) / self.measurement.documents
         expected_s = self._idle_sync_s + max(0.0, per_document_s) * changed
         result.killed_after_s = kill_at * expected_s

@@ -17,7 +17,7 @@ COLLECTION = "churn"
 
 
 class RaglineSync(SyncProcess):
-    """A run of `ragline sync`, which reports the number of its embeddings at the end."""
+    """A run of `ragline sync`. At its end, the run reports the number of its embeddings."""
 
     def error(self) -> str | None:
         failed = super().error()

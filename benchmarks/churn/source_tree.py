@@ -98,7 +98,7 @@ class SourceTree:
             os.utime(root / path, (changed_at, changed_at))
 
     def marks(self) -> dict[str, frozenset[str]]:
-        """The marks of each document by its path."""
+        """Return the marks of each document, by the document's path."""
         return {path: find_marks(text) for path, text in self.documents.items()}
 
     def edit(self, share: float) -> list[Change]:

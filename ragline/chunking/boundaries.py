@@ -10,8 +10,8 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-# A punctuation mark ends a sentence if white space follows; in scripts without spaces it ends a
-# sentence by itself. Closing quotes and brackets belong to the sentence.
+# A punctuation mark ends a sentence if white space follows. In scripts without spaces, it always
+# ends a sentence. Closing quotes and brackets belong to the sentence.
 _SENTENCE_END = re.compile(
     r"""[.!?…؟۔।॥։።]+["'”’»)\]]*\s+|[。！？｡]+["'”’」』】）》〉]*\s*|\n\s*\n\s*"""
 )
@@ -21,7 +21,7 @@ _PARAGRAPH_END = re.compile(
 _WORD_BEFORE = re.compile(r"(?:^|[\s(\[“\"'])([\w.]{1,9})\.$")
 _BLANK_LINES = re.compile(r"\n[^\S\n]*\n\s*")
 _CLAUSE_END = ",;:，、；：،؛)]}—–|\t"
-# A full stop after one of these rarely ends a sentence.
+# A full stop after one of these abbreviations rarely ends a sentence.
 _ABBREVIATIONS = frozenset(
     """
     a.m abb al approx apr art aug bd bzw ca capt cf ch co col corp d.h dec dept dr e.g ed eds env
@@ -33,7 +33,7 @@ _JOINERS = "\u200d\ufe0e\ufe0f"
 
 
 def sentence_starts(text: str, start: int, end: int) -> list[int]:
-    """The starts of sentences in `text[start:end]`, ascending, including `start`.
+    """Return the starts of sentences in `text[start:end]`, ascending, including `start`.
 
     A sentence ends at punctuation, if the script has punctuation, and at a blank line. A wrong
     start, such as one after an unknown abbreviation, does little harm, because no text is lost.
@@ -42,7 +42,7 @@ def sentence_starts(text: str, start: int, end: int) -> list[int]:
 
 
 def paragraph_starts(text: str, start: int, end: int) -> list[int]:
-    """The starts of lines in `text[start:end]` that follow a complete sentence, including `start`.
+    """Return `start` and the starts of lines in `text[start:end]` that follow a complete sentence.
 
     In a text with one line for each paragraph, these are the paragraphs. In a text with lines of
     even width, these are the sentences that begin a line.
@@ -51,7 +51,7 @@ def paragraph_starts(text: str, start: int, end: int) -> list[int]:
 
 
 def line_starts(text: str, start: int, end: int) -> list[int]:
-    """The starts of lines in `text[start:end]`, ascending, including `start`."""
+    """Return the starts of lines in `text[start:end]`, ascending, including `start`."""
     starts = [start]
     position = text.find("\n", start, end)
     while 0 <= position < end - 1:
@@ -61,7 +61,7 @@ def line_starts(text: str, start: int, end: int) -> list[int]:
 
 
 def block_starts(text: str, start: int, end: int) -> list[int]:
-    """The starts of blocks between blank lines in `text[start:end]`, including `start`.
+    """Return the starts of blocks between blank lines in `text[start:end]`, including `start`.
 
     A block begins with its first line that is not blank, including the indent of that line.
     """
@@ -72,7 +72,7 @@ def block_starts(text: str, start: int, end: int) -> list[int]:
 
 
 def last_break(text: str, start: int, end: int) -> int:
-    """The best end of a slice that begins at `start` and may extend to `end`.
+    """Return the best end of a slice that begins at `start` and can extend to `end`.
 
     The best end is after the last clause in the second half of the slice. If no clause ends there,
     it is at the last space there. If there is no space, it is between two characters; a character
@@ -90,7 +90,7 @@ def last_break(text: str, start: int, end: int) -> int:
 
 
 def strip_span(text: str, start: int, end: int) -> tuple[int, int]:
-    """The span without the white space at its ends; empty if there is only white space."""
+    """Return the span without the white space at its ends. Without other text, it is empty."""
     stripped = text[start:end].lstrip()
     start = end - len(stripped)
     return start, start + len(stripped.rstrip())

@@ -166,7 +166,7 @@ class _Chunker:
         while waiting:
             draft, count = waiting.pop()
             if counted and draft.start <= counted[-1][0].body and draft.start < draft.body:
-                parts = [_without_overlap(draft)]  # it would repeat the whole previous chunk
+                parts = [_without_overlap(draft)]  # the overlap would be the whole previous chunk
             else:
                 parts = self._split(draft) if count > self._limit else []
             if not parts:

@@ -1,4 +1,4 @@
-"""The line of titles and headings that the model reads in front of a chunk's text."""
+"""Writes the headers of chunks: the line of title and headings that precedes a chunk's text."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ SEPARATOR = " \u203a "  # a single right-pointing angle quotation mark
 # because the text of a chunk matters more than its headings.
 MAX_SHARE = 0.25
 
-# A limit in tokens is not enough: a word of a hundred kilobytes can be one token.
+# A limit in tokens is not sufficient, because a word of a hundred kilobytes can be one token.
 MAX_HEADING_CHARS = 300
-# Markup of headings that may be in the text, but not in heading paths.
+# Markup of headings that can be in the text, but not in heading paths.
 MARKUP = "#=*-~^ "
 
 HeadingPath = tuple[str, ...]
@@ -22,8 +22,8 @@ HeadingPath = tuple[str, ...]
 class Headers:
     """The headers of a document's sections, each at most a quarter of a chunk's tokens.
 
-    `paths` are the sections in which chunks may begin. Their headers are made together, because
-    counting tokens one header at a time is slow.
+    `paths` are the sections in which chunks can begin. Their headers are made together, because it
+    is slow to count the tokens of each header separately.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ def one_line(text: str) -> str:
 
 
 def _begins_with(text: str, heading: str) -> bool:
-    # The text may have longer runs of white space than the heading; twice its length is enough.
+    # The text can have longer runs of white space than the heading, so twice its length is read.
     beginning = one_line(text[: 2 * len(heading) + 64]).lstrip(MARKUP).casefold()
     following = beginning[len(heading) : len(heading) + 1]
     return beginning.startswith(heading.casefold()) and not following.isalnum()

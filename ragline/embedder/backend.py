@@ -24,7 +24,7 @@ class Backend(Protocol):
 
     @property
     def parallel_batches(self) -> int:
-        """How many batches should run at the same time to use the whole processor."""
+        """The number of batches that use the whole processor if they run at the same time."""
 
     @property
     def batch_tokens(self) -> int:

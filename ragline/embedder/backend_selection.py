@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 BackendName = Literal["auto", "openvino-bf16", "openvino-f32", "pytorch"]
 
 # The lowest allowed cosine between the vectors of a backend and those of the model. Vectors of one
-# `EmbeddingSpace` are comparable, also if different backends computed them.
+# `EmbeddingSpace` are comparable, even if different backends computed them.
 MIN_COSINE = 0.9999
 
 
@@ -113,7 +113,7 @@ def _cached_cosine(backend: Backend, tokenizer: ModelTokenizer, exported: Export
         try:
             write_atomically(path, json.dumps(cosines, indent=1).encode())
         except OSError as error:
-            # The cache may be read-only. The cosine is then measured at each load.
+            # If the cache is read-only, the cosine is measured at each load.
             logger.debug("could not write the cosine to %s: %s", path, error)
     return float(cosines[key])
 
@@ -138,7 +138,8 @@ def _select_pytorch(files: ModelFiles, tokenizer: ModelTokenizer) -> Backend:
 def _has_gpu() -> bool:
     """Whether there is a CUDA device that PyTorch can use.
 
-    The driver is checked first: most machines have no driver, and importing torch takes seconds.
+    The driver is checked first, because most machines have no driver, and torch takes seconds to
+    import.
     """
     try:
         driver = ctypes.CDLL("nvcuda.dll" if os.name == "nt" else "libcuda.so.1")

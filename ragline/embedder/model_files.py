@@ -1,7 +1,7 @@
 """Finds the files of a model, and reads the settings that determine its vectors.
 
-A model is one of sentence-transformers: the packaged default, a local folder, or a model in the
-Hugging Face cache. This module does not import torch and does not load the weights.
+A model has the format of sentence-transformers. It is the packaged default, a local folder, or a
+model in the Hugging Face cache. This module does not import torch and does not load the weights.
 `openvino_backend` and `pytorch_backend` load them.
 """
 
@@ -73,7 +73,7 @@ class ModelFiles:
 
     @cached_property
     def transformer_settings(self) -> dict[str, Any]:
-        """Settings of sentence-transformers, such as the length limit. Empty without a file."""
+        """The settings of sentence-transformers, such as the length limit. They can be empty."""
         for name in _TRANSFORMER_CONFIGS:
             settings = _read_json(self.transformer_folder / name, None)
             if settings is not None:

@@ -78,7 +78,7 @@ class PyTorchBackend:
         return self._run(ids, mask, output=1)
 
     def embed_probes(self, probes: tuple[str, ...]) -> Floats:
-        """The `reference_vectors` of the loaded model."""
+        """Return the `reference_vectors` of the probes by the loaded model."""
         return reference_vectors(self._module.model, probes)
 
     def _run(self, ids: Ids, mask: Ids, output: int) -> Floats:

@@ -198,7 +198,7 @@ class ParserChild:
             try:
                 self._start()
             except _KilledAtStartError:
-                # Another program killed it, perhaps because memory was short. Try one more time.
+                # Another program killed it, perhaps because memory was short. Try a second time.
                 self._start()
         assert self._process is not None
         assert self._pipe is not None
@@ -261,7 +261,7 @@ def _resident_bytes(process: psutil.Process) -> int:
 
 
 def _environment(folder: str) -> dict[str, str]:
-    """The parent's environment, with one thread per process and without telemetry."""
+    """Return this process's environment, changed to one thread per process and no telemetry."""
     return os.environ | {
         "DO_NOT_TRACK": "1",
         "MALLOC_ARENA_MAX": "2",

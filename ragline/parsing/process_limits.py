@@ -22,7 +22,7 @@ _CLONE_NEWNET = 0x40000000
 
 
 def die_with_parent(parent_pid: int | None = None) -> None:
-    """Ask the kernel to kill this process when the one that started it dies (Linux only).
+    """Ask the kernel to kill this process when its parent process dies (Linux only).
 
     If the parent `parent_pid` died before this call, this process ends at once.
     """

@@ -23,9 +23,9 @@ MAX_BROKEN_RATIO = 0.1
 def decode_text(content: bytes, *, declared: str | None = None) -> str:
     """Decode a text file. Newlines do not change, and a byte order mark is left out.
 
-    A byte order mark or valid UTF-8 has precedence over the `declared` encoding, which is more
-    often wrong. Without a declared encoding, the encoding is guessed. Bytes that cannot be decoded
-    become U+FFFD.
+    A byte order mark or valid UTF-8 has precedence over the `declared` encoding, because a declared
+    encoding is often wrong. Without a declared encoding, the encoding is guessed. Bytes that cannot
+    be decoded become U+FFFD.
     """
     for mark, encoding in _BYTE_ORDER_MARKS:
         if content.startswith(mark):
@@ -46,7 +46,10 @@ def looks_like_text(content: bytes) -> bool:
 
 
 def _guess_wide_encoding(sample: bytes) -> str | None:
-    """Detect UTF-16 and UTF-32 without a mark. In them, Latin text has regular zero bytes."""
+    """Detect UTF-16 and UTF-32 without a mark, or return None.
+
+    In these encodings, every second byte or three of four bytes of Latin text are zero.
+    """
     if b"\x00" not in sample or len(sample) < 8:
         return None
     size = len(sample) // 4

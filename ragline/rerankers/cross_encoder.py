@@ -28,7 +28,7 @@ class CrossEncoderReranker:
         self.name = model
         folder = find_model_folder(model, organisation="cross-encoder")
         self._model = _load_cross_encoder(model, folder, device)
-        # Only one thread may call `predict`, because it changes the state of model and tokenizer.
+        # One thread at a time calls `predict`, because it changes the state of model and tokenizer.
         self._lock = threading.Lock()
 
     def score_texts(self, query: str, texts: Sequence[str]) -> list[float]:

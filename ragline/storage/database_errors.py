@@ -81,7 +81,7 @@ def translated_errors(url: URL) -> Iterator[None]:
 
 @contextmanager
 def named_causes(url: URL) -> Iterator[None]:
-    """Do as `translated_errors`, for a library that wraps the driver's errors in its own errors."""
+    """Replace failures as `translated_errors` does, if a library wraps the errors of the driver."""
     try:
         yield
     except Exception as error:

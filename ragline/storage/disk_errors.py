@@ -21,7 +21,7 @@ MIN_FREE_BYTES = 20 * 1024**2
 
 @contextmanager
 def writing_to(path: Path) -> Iterator[None]:
-    """Name the path in the error if the block finds no space to write.
+    """Name the path in the error if a write in the block finds no space.
 
     Raises:
         DiskFullError: the disk or the user's quota is full.

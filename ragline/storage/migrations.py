@@ -33,7 +33,7 @@ from sqlalchemy.exc import OperationalError
 from ragline.errors import DatabaseTooNewError, DatabaseUnavailableError
 from ragline.storage.schema import SCHEMA
 
-# An advisory lock of Ragline only; the number is arbitrary.
+# The number of an advisory lock that only Ragline uses. The number is arbitrary.
 MIGRATION_LOCK = 7_267_002
 APPLIED_TABLE = "schema_revisions"
 BREAKING_TABLE = "alembic_version"
@@ -101,7 +101,7 @@ def _try_migrating(engine: Engine, scripts: ScriptDirectory) -> bool:
 
 
 def read_revision(connection: Connection) -> SchemaRevision:
-    """Read the revision of a database. A database of release 0.3.0 has no table APPLIED_TABLE."""
+    """Read the revision of a database. Up to release 0.3.0, there was no table APPLIED_TABLE."""
     breaking = _read_table(connection, BREAKING_TABLE)
     return SchemaRevision(_read_table(connection, APPLIED_TABLE) or breaking, breaking)
 

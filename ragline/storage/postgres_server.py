@@ -189,7 +189,7 @@ class PostgresServer:
             return True
 
     def _has_lost_its_socket(self) -> bool:
-        """Whether the server has had no socket for SOCKET_WAIT_S, for example a deleted one."""
+        """Whether the server has had no socket for SOCKET_WAIT_S. Its folder was then deleted."""
         deadline = time.monotonic() + SOCKET_WAIT_S
         while self.find_process() is not None and not self._socket.exists():
             if time.monotonic() > deadline:
@@ -315,7 +315,7 @@ class PostgresServer:
     def _error(self, failure: str, began_at: int) -> DatabaseUnavailableError:
         lines = "\n".join(self._log_since(began_at).strip().splitlines()[-10:])
         message = f"the embedded Postgres {failure}; its log is {self.log}"
-        # On a full disk the log has no message about it.
+        # If the disk is full, the log contains no message about it.
         if NO_SPACE in lines or is_full(self.home):
             return DatabaseDiskFullError(
                 f"{message}: {describe_full_disk(self.home)}\n{lines}".strip()

@@ -22,7 +22,7 @@ COMMENT_LINE = re.compile(r"^--.*\n", re.MULTILINE)
 @cache
 def load_statement(name: str) -> TextClause:
     """Load the statement in `sql/queries/<name>.sql`. Its `:names` are bound parameters."""
-    from sqlalchemy import text  # it takes 0.3 s, and a command that only reads settings needs none
+    from sqlalchemy import text  # the import takes 0.3 s, and many commands do not need it
 
     return text(_insert_definitions(load_template(f"queries/{name}.sql")))
 

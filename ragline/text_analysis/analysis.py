@@ -1,4 +1,4 @@
-"""The analysed text of an entry or a query: its main part and its added part."""
+"""Makes the analysed text of an entry or a query, with its main part and its added part."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def analyze_text(text: str, language: str, version: str | None = VERSION) -> Ana
 
 
 def trace_text(text: str, language: str, version: str | None = VERSION) -> TracedText:
-    """Analyse a text as `analyze_text`. Returns also the position of each character."""
+    """Analyse a text as `analyze_text` does, and find the original position of each character."""
     if version == RAW:
         positions = list(range(len(text)))
         ends = [position + 1 for position in positions]

@@ -130,8 +130,9 @@ def identify_caller(request: Request, service: Service, token: str | None, scope
     `token` is None if the request has no token.
 
     Raises:
-        UnauthorizedError: a key exists, and the token is not a valid key.
-        ForbiddenError: the key lacks the scope; or no key exists and the caller is not local.
+        UnauthorizedError: a key exists, and the request has no valid key.
+        ForbiddenError: the key does not have the scope, or no key exists and the caller is not on
+            this machine.
         RateLimitError: the key sent too many requests.
     """
     key = None if token is None else find_key(service.database, token)
@@ -168,7 +169,7 @@ def is_local(request: Request) -> bool:
 def _require_local_caller(request: Request, service: Service, token: str | None) -> None:
     """Accept only a local caller while no key exists.
 
-    An unknown token is ignored then, because some clients always send one.
+    While no key exists, an unknown token is ignored, because some clients always send a token.
     """
     if service.has_keys():
         reason = "no key" if token is None else "a key that is wrong, expired or revoked"

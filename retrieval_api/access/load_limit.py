@@ -23,7 +23,7 @@ from retrieval_api.problems import OVERLOADED, answer_problem
 MAX_WAIT_S = 3.0
 # This many requests are always accepted, regardless of the response rate.
 MIN_ADMITTED_REQUESTS = 8
-# So many requests use every core, even while some of them wait for the database.
+# This number of requests uses every core, even while some of them wait for the database.
 MAX_CONCURRENT_REQUESTS = 4 * (os.cpu_count() or 1)
 # The response rate is measured over this many responses. The initial rate is an assumption.
 RATE_WINDOW_RESPONSES = 64

@@ -1,1 +1,1 @@
-"""Observation of the service: its log, metrics and traces."""
+"""Observes the service by its log, its metrics and its traces."""

@@ -113,8 +113,8 @@ class ServiceMetrics:
         collection = answer.collection
         self._searches.labels(collection, request.mode).inc()
         self._hits.labels(collection).inc(len(answer.hits))
-        # The counters also receive 0. A counter that first appears with its first event would hide
-        # this event.
+        # The counters are also increased by 0. A counter that first appears with its first event
+        # would hide this event.
         self._zero_results.labels(collection).inc(not answer.hits)
         self._stale_hits.labels(collection).inc(sum(map(is_stale, answer.hits)))
         self._generations.labels(collection).set(answer.generation)

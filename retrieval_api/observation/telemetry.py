@@ -1,4 +1,4 @@
-"""Configures OpenTelemetry's SDK by its standard environment variables.
+"""Configures OpenTelemetry's SDK from its standard environment variables.
 
 The SDK itself reads OTEL_EXPORTER_OTLP_ENDPOINT and _HEADERS, OTEL_SERVICE_NAME,
 OTEL_RESOURCE_ATTRIBUTES, OTEL_TRACES_SAMPLER, OTEL_BSP_* and OTEL_METRIC_EXPORT_INTERVAL. Spans and

@@ -1,4 +1,4 @@
-"""Records feedback for a caller. The record of the search can be written a little later."""
+"""Records feedback for a caller. It can arrive before the record of its search is written."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ragline.search.recording import GivenFeedback, record_feedback
 from retrieval_api.access.callers import Caller
 from retrieval_api.messages.feedback import FeedbackBody, RecordedFeedback
 
-# Another process of this service may have answered the search. Its record appears within this time.
+# Another process of this service can have answered the search. Its record appears within this time.
 MAX_RECORD_DELAY_S = 0.5
 RETRY_S = 0.1
 

@@ -35,7 +35,10 @@ class CollectionOverview:
 
     @property
     def clock(self) -> str:
-        """The worst clock of its sources: `late`, `unproven` or `kept`; `none` without one."""
+        """The worst state of its sources' clocks: `late`, `unproven`, `kept`, or `none`.
+
+        It is `none` if the collection has no source.
+        """
         states = {
             clock.state for source in self.sources for clock in (source.visible, source.forgotten)
         }

@@ -1,4 +1,7 @@
-"""The page that explains why a document is a hit or not. Its id or a part of it selects it."""
+"""The page that explains why a document is a hit or not.
+
+The visitor selects the document by its id, or by a part of its id or title.
+"""
 
 from __future__ import annotations
 

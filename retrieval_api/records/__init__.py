@@ -1,1 +1,1 @@
-"""Records of requests, written in batches after the responses."""
+"""Writes records of requests, in batches and after the responses."""

@@ -1,4 +1,4 @@
-"""Audits requests: records the caller, the time, the collection and generation, and the status.
+"""Audits requests: records the caller, the time, the collection, the generation and the status.
 
 An audit event never contains the text of a query. The record of the search contains it, unless
 `query_text` is `none`.

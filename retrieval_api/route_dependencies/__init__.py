@@ -1,1 +1,4 @@
-"""FastAPI dependencies that several route modules use. `access.callers` has those for callers."""
+"""FastAPI dependencies that several route modules use.
+
+The dependencies that find the caller are in `access.callers`.
+"""

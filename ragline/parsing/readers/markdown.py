@@ -96,7 +96,10 @@ class _MarkdownMarker:
         self._source.add_heading(start, start + len(heading), level)
 
     def _mark_code(self, first: int, stop: int, *, is_fenced: bool) -> None:
-        """Mark a code block without its fences. The last block can have no closing fence."""
+        """Mark a code block without its fences. The closing fence of the last block can be missing.
+
+        A block without a closing fence ends at the end of the text.
+        """
         if is_fenced:
             closing = self._lines[stop - 1].text.strip(" \t>")
             is_closed = stop - 1 > first and closing and not closing.strip("`~")

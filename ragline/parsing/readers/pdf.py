@@ -1,4 +1,7 @@
-"""Reads the text layer of a PDF with PDFium. Paragraphs have gaps, headings have a larger font."""
+"""Reads the text layer of a PDF with PDFium.
+
+A gap between two lines begins a paragraph. A larger font marks a heading.
+"""
 
 from __future__ import annotations
 

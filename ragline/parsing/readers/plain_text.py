@@ -120,7 +120,7 @@ class PlainTextScanner:
         return True
 
     def mark_paragraph(self) -> None:
-        """Mark the lines up to a blank line as one block. The items of a list are blocks each."""
+        """Mark the lines up to a blank line as one block. Each item of a list is a block."""
         first = self.index
         while self.index < len(self.lines) and not self.lines[self.index].is_blank:
             if self.index > first and self.is_break(first, self.index):

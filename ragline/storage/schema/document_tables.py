@@ -46,7 +46,7 @@ sources = Table(
     time_column("first_listed_at"),
     # A probe has this result if the source did not change after its last listing.
     Column("listed_probe", Text, nullable=True),
-    # The last time at which a listing or a probe showed that the ledger knows all changes.
+    # The last time at which a listing or a probe showed that the ledger has all changes.
     time_column("proven_at"),
     time_column("unreachable_since"),
     Column("unreachable_error", Text, nullable=True),

@@ -41,7 +41,7 @@ collections = Table(
         nullable=True,
     ),
     created_at_column(),
-    # The last failure to create or build the configured generation; null after a success.
+    # The last failure to create or build the configured generation. It is null after a success.
     Column("build_error_name", Text, nullable=True),
     Column("build_error", Text, nullable=True),
     time_column("build_error_since"),

@@ -43,7 +43,7 @@ search_requests = Table(
     Column("hits", JSONB, nullable=False),
     Column("trace_id", Text, nullable=True),
     Column("tenant", Text, nullable=True),
-    # A hash with the salt of the day, never a key or an address.
+    # A hash of the client with the salt of the day. It is never a key or an address.
     Column("client", Text, nullable=True),
     Column("stale_count", Integer, nullable=False, server_default=text("0")),
     Index(None, "requested_at"),
