@@ -25,7 +25,6 @@ SHORT = {
     "ragline/command_line/source_names.py": "three commands check the name of a source",
     "ragline/client/hit_metadata.py": "the retrievers of both frameworks use it",
     "ragline/durations.py": "the lowest layer: alarms and the page use it",
-    "ragline/embedder/backend.py": "the protocol of all backends",
     "ragline/embedder/space.py": "the embedding space, without a model",
     "ragline/fingerprints.py": "the lowest layer: all packages use it",
     "dagster_project/dagster_internals.py": "the adapter of Dagster's private modules",
