@@ -41,9 +41,9 @@ logger = logging.getLogger(__name__)
 
 PATH = "/mcp"
 INSTRUCTIONS = (
-    "Search collections of documents that are kept up to date with their sources. The error of a "
-    "search in an unknown collection lists the known collections. Cite document_id and source of "
-    "the passages that you use."
+    "Search collections of documents that are kept up to date with their sources. If a collection "
+    "is unknown, the error of the search lists the known collections. Cite document_id and source "
+    "of the passages that you use."
 )
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 

@@ -52,8 +52,8 @@ class SearchArguments(_Arguments):
 class Passage(_Result):
     """One chunk that matches the query."""
 
-    rank: int = Field(description="Starts at 1.")
-    score: float = Field(description="Larger is better. Comparable within one result only.")
+    rank: int = Field(description="The position in the list. The first rank is 1.")
+    score: float = Field(description="Larger is better. Only scores of one search are comparable.")
     document_id: str = Field(description="Use it with `source` in get_document.")
     source: str
     title: str | None
@@ -62,7 +62,7 @@ class Passage(_Result):
     text: str
     metadata: dict[str, Any]
     age_seconds: float = Field(
-        description="Time since the change in the source; if unknown, since indexing."
+        description="Seconds since the change in the source or, if unknown, since indexing."
     )
 
 
@@ -81,7 +81,7 @@ class DocumentArguments(_Arguments):
     collection: Identifier
     document_id: Identifier
     source: Identifier | None = Field(
-        default=None, description="Required when several sources have a document with this id."
+        default=None, description="Required if several sources have a document with this id."
     )
     first_chunk: int = Field(
         default=0, ge=0, le=2**31 - 1, description="The `next_chunk` of the previous part."
@@ -103,7 +103,7 @@ class DocumentPart(_Result):
     )
     chunk_count: int
     generation: int
-    content_hash: str = Field(description="SHA-256 of the document's bytes.")
+    content_hash: str = Field(description="The SHA-256 hash of the document's bytes.")
     source_changed_at: datetime | None
 
 
