@@ -4,9 +4,9 @@ Run: python benchmarks/chunking_quality.py [--sizes 128 200 254] [--overlaps 0 2
      [--collections docs_qa cranfield]
 
 The script ranks the chunks of two long documents for each of 220 questions, by vectors only. It
-compares the first chunks with the spans that contain the answers. It prints the recall (the share
-of the spans' characters that were returned), the precision (the share of the returned characters
-that are in a span), and the intersection over union.
+compares the first chunks with the spans that contain the answers. It prints three measures. The
+recall is the share of the spans' characters that were returned. The precision is the share of the
+returned characters that are in a span. The third measure is the intersection over union.
 
 Five large chunks contain more text than five small ones. So the script also compares sizes at an
 equal number of tokens: it takes the first chunks up to 1,000 tokens. The last of these chunks

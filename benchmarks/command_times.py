@@ -4,8 +4,8 @@ The script copies examples/ and syncs the copy once. Then it times each command 
 a sync without a change, a search, `status`, `check`, and commands with a mistake in the
 configuration. With --against FOLDER, it also times the commands of another checkout. The two
 checkouts alternate, so that other load affects both. Each checkout has its own home. Both use the
-packages of this interpreter. If a command ends with an unexpected status, for example because the
-checkout does not have the command, the table shows the status instead of a time.
+packages of this interpreter. If a command ends with an unexpected status, the table shows the
+status instead of a time. An example is a command that the other checkout does not have.
 """
 
 from __future__ import annotations

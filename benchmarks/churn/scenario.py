@@ -1,4 +1,4 @@
-"""The steps of a scenario. Each step changes the source; then the system syncs."""
+"""The steps of a scenario. In each step, the source changes and the system syncs."""
 
 from __future__ import annotations
 

@@ -150,9 +150,9 @@ class SourceTree:
         return [Change("restrict", path, time.monotonic(), new_text=passage)]
 
     def change_many(self, share: float) -> list[Change]:
-        """Choose some documents; edit one third, rename one third and delete one third of them.
+        """Edit some documents, rename as many others, and delete as many others.
 
-        Also add documents from the reserve, as many as one third.
+        Also add as many documents from the reserve.
         """
         chosen = self._choose(share)
         edited, renamed, deleted = chosen[::3], chosen[1::3], chosen[2::3]

@@ -35,7 +35,7 @@ register_url_convertor("document_id", DocumentIdConvertor())
 async def _read_document_id(request: Request, document_id: DocumentId) -> str:
     """Return the id in the path. An id that is not UTF-8 is refused.
 
-    Starlette would decode every invalid byte to one and the same character.
+    Starlette would decode every invalid byte to the same character, U+FFFD.
     """
     try:
         unquote_to_bytes(request.scope["raw_path"]).decode()

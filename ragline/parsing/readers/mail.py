@@ -1,4 +1,4 @@
-"""Reads e-mail (eml, msg): the subject is the title; sender, recipients and date come first."""
+"""Reads e-mail (eml, msg). The subject is the title. Sender, recipients and date come first."""
 
 from __future__ import annotations
 

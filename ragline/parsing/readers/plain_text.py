@@ -1,7 +1,7 @@
 """Reads plain text. It finds headings, paragraphs, lists and tables by their layout.
 
-The text is unchanged. A line is a heading only in four cases: it is underlined, it is marked as
-`== heading ==`, it is a single line in capitals, or it is at the margin above indented text.
+The text is unchanged. A line is a heading only if it is underlined or marked as `== heading ==`, if
+it is a single line in capitals, or if it is at the margin above indented text.
 """
 
 from __future__ import annotations
