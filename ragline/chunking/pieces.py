@@ -64,7 +64,7 @@ class Piece(NamedTuple):
     """A span that is never split. `split_cost` is the cost of starting a new chunk at this piece.
 
     `section` is the heading path of its content, including its own headings. `above` is the
-    heading path at its first character. If a chunk begins with this piece, its header shows `above`.
+    heading path at its first character. The header of a chunk that begins here shows `above`.
     """
 
     start: int
