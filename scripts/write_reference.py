@@ -121,7 +121,7 @@ def write_kinds() -> str:
     rows = [
         (f"`{name}`", _describe_kind(name), *_describe_use(kind)) for name, kind in KINDS.items()
     ]
-    return write_table(("kind", "documents", "listed by a sync proof", "a sync starts"), rows)
+    return write_table(("kind", "documents", "a sync proof lists it", "a run starts"), rows)
 
 
 def _describe_kind(kind: str) -> str:
@@ -131,11 +131,10 @@ def _describe_kind(kind: str) -> str:
 
 
 def _describe_use(kind: Kind) -> tuple[str, str]:
-    proof = "after each run" if kind.is_listed_cheaply else "once a day"
+    proof = "after each run and every hour" if kind.is_listed_cheaply else "once a day"
     if kind.is_probe_complete:
-        return proof, "when the probe changed"
-    limit = "the shorter limit (`visible_within` or `forgotten_within`)"
-    return proof, f"when the probe changed, and before {limit} has passed"
+        return proof, "after a probe found a change"
+    return proof, "after a probe found a change, and before the shorter limit has passed"
 
 
 # Commands

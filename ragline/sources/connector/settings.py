@@ -50,8 +50,9 @@ class ConnectorSettings(SourceSettings):
     )
     ignore_files: IgnoredNames = Field(
         default=True,
-        description="`true` leaves out the files that programs create for themselves; `false` "
-        "reads them; a list of name patterns replaces the built-in list.",
+        description="With `true`, Ragline leaves out the files that programs create for "
+        "themselves. With `false`, it reads them. A list of name patterns replaces the built-in "
+        "list of such files.",
     )
     use_permissions: bool = Field(
         default=True,
@@ -60,7 +61,8 @@ class ConnectorSettings(SourceSettings):
     )
     list_every: Duration = Field(
         default=timedelta(minutes=10),
-        description="How often a probe lists the source. A connector has no inexpensive probe.",
+        description="Shortest time between two probes that list the source. Connectors have no "
+        "inexpensive probe.",
     )
 
     @field_validator("connection", "index", "download")

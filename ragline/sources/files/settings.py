@@ -26,8 +26,8 @@ class StorageSettings(LocatedSettings):
 
     storage: dict[str, JsonValue] = Field(
         default_factory=dict,
-        description="Options of fsspec for the storage that are not secrets, such as "
-        "`endpoint_url` or `anon`.",
+        description="Options of the storage in fsspec, such as `endpoint_url` or `anon`, without "
+        "secrets.",
     )
 
     @field_validator("storage")
@@ -56,8 +56,9 @@ class FilesSettings(StorageSettings):
     kind: Literal["files"]
     include: tuple[str, ...] = Field(
         default=EVERYTHING,
-        description="Patterns in the syntax of `.gitignore`. A file must match one of them. A name "
-        "that begins with a dot is left out, unless a pattern contains such a name.",
+        description="Patterns in the syntax of `.gitignore`. A file must match one of them. Files "
+        "and folders whose names begin with a dot are left out, unless a pattern contains such a "
+        "name.",
     )
     exclude: tuple[str, ...] = Field(
         default=(),
@@ -66,9 +67,9 @@ class FilesSettings(StorageSettings):
     )
     ignore_files: IgnoredNames = Field(
         default=True,
-        description="`true` leaves out the files that programs create for themselves, such as "
-        "locks and backups; `false` reads them; a list of name patterns replaces the built-in "
-        "list.",
+        description="With `true`, Ragline leaves out the files that programs create for "
+        "themselves, such as locks and backups. With `false`, it reads them. A list of name "
+        "patterns replaces the built-in list of such files.",
     )
 
 

@@ -27,7 +27,8 @@ class GitSettings(LocatedSettings):
     kind: Literal["git"]
     branch: str | None = Field(
         default=None,
-        description="Branch that is read. By default, this is the branch of the repository's HEAD.",
+        description="Branch that Ragline reads. By default, this is the branch of the repository's "
+        "HEAD.",
     )
     include: tuple[str, ...] = Field(
         default=EVERYTHING,
@@ -40,8 +41,9 @@ class GitSettings(LocatedSettings):
     )
     ignore_files: IgnoredNames = Field(
         default=True,
-        description="`true` leaves out the files that programs create for themselves; `false` "
-        "reads them; a list of name patterns replaces the built-in list.",
+        description="With `true`, Ragline leaves out the files that programs create for "
+        "themselves. With `false`, it reads them. A list of name patterns replaces the built-in "
+        "list of such files.",
     )
 
     @field_validator("uri")

@@ -21,8 +21,8 @@ class RecordsSettings(StorageSettings):
     )
     format: Format | None = Field(
         default=None,
-        description="Format of the file: `jsonl`, `csv` or `parquet`. By default the name of the "
-        "file decides.",
+        description="Format of the file: `jsonl`, `csv` or `parquet`. By default, Ragline "
+        "derives it from the name of the file.",
     )
 
     @property

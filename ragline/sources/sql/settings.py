@@ -42,7 +42,7 @@ class SqlSettings(SourceSettings):
         description="Environment variable that contains the whole URL with its password. Set "
         "either `url` or `url_variable`.",
     )
-    query: str = Field(description="The query: one `select` statement. Each row is a document.")
+    query: str = Field(description="One `select` statement. Each row of its result is a document.")
     fields: RowFields = Field(
         default=RowFields(),
         description="Which columns are the id, the title and the text of a row.",

@@ -34,18 +34,19 @@ class WebSettings(SourceSettings):
     )
     sitemaps: tuple[str, ...] = Field(
         default=(),
-        description="URLs of sitemaps: XML, an index of sitemaps, or text with one URL on each "
-        "line, also compressed as `.gz`. If `start` is not set, no links are followed.",
+        description="URLs of sitemaps. A sitemap is XML, an index of sitemaps, or text with one "
+        "URL on each line. It can be compressed as `.gz`. If `start` is not set, Ragline follows "
+        "no links.",
     )
     include: tuple[str, ...] = Field(
         default=ALL_PAGES,
-        description="Pages to request: patterns in the syntax of `.gitignore`. They match the path "
-        "of the URL without its first slash.",
+        description="Patterns for the pages to request, in the syntax of `.gitignore`. Ragline "
+        "compares them with the path of the URL without its first slash.",
     )
     exclude: tuple[str, ...] = Field(
         default=(),
-        description="Pages to leave out: patterns in the syntax of `.gitignore`. They match the "
-        "path of the URL without its first slash.",
+        description="Patterns for the pages to leave out, in the syntax of `.gitignore`. Ragline "
+        "compares them with the path of the URL without its first slash.",
     )
     max_pages: int = Field(
         default=10_000,
@@ -56,20 +57,20 @@ class WebSettings(SourceSettings):
         default=2.0,
         gt=0,
         le=1000,
-        description="Maximum number of requests in a second. If `Crawl-delay` in robots.txt asks "
-        "for fewer requests, it takes precedence.",
+        description="Maximum number of requests in a second. If `Crawl-delay` in robots.txt "
+        "demands fewer requests, Ragline obeys it.",
     )
     timeout: Duration = Field(
         default=timedelta(seconds=30),
-        description="Maximum wait for an answer of the server. The transfer of a body may take ten "
-        "times as long.",
+        description="Maximum time that Ragline waits for an answer of the server. For the end of a "
+        "body it waits ten times as long.",
     )
     attempts: int = Field(
         default=4,
         ge=1,
         le=10,
-        description="Maximum number of attempts for a request. The pauses are 1, 2, 4 … seconds, "
-        "or as long as the header `Retry-After` says.",
+        description="Maximum number of attempts for a request. Before each new attempt, Ragline "
+        "waits 1, 2, 4 … seconds, or as long as the header `Retry-After` says.",
     )
     user_agent: str = Field(
         default_factory=lambda: f"ragline/{version('ragline')}",
