@@ -24,8 +24,7 @@ GENERATION_TRANSITIONS = (
     Transition(
         ("retired", "abandoned"),
         "dropped",
-        "`retired`: a day has passed and the configuration does not ask for it; "
-        "`abandoned`: at once",
+        "`retired`: after one day, if the configuration does not ask for it; `abandoned`: at once",
     ),
     Transition(
         ("abandoned",), "live", "a process of a release before 0.4 still runs and promotes it"

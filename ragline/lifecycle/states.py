@@ -25,14 +25,14 @@ TRANSITIONS = (
     Transition(
         ("ready", "failed", "quarantined", "unsupported"),
         "pending",
-        "the source lists another version; or the document is read again (after a retry, after a "
-        "release from quarantine, or with another version of the parser); or a sync proof found a "
-        "difference",
+        "the source lists another version, a sync proof found a difference, or the document is "
+        "read again. It is read again after a retry, after a release from quarantine, and with "
+        "another version of the parser.",
     ),
     Transition(
         ("pending", "ready", "quarantined", "unsupported"),
         "failed",
-        "it could not be read, and another attempt may succeed",
+        "it could not be read, and another attempt can succeed",
     ),
     Transition(
         ("pending", "ready", "failed", "unsupported"),
