@@ -25,32 +25,36 @@ class AlarmKind(NamedTuple):
 KINDS = {
     "source_unreachable": AlarmKind("source-unreachable", "a source cannot be listed or probed"),
     "source_not_configured": AlarmKind(
-        "source-not-configured", "a source that is no longer in the configuration is still served"
+        "source-not-configured",
+        "searches still find documents of a source that is no longer in the configuration",
     ),
     "source_never_synced": AlarmKind(
         "source-never-synced", "a configured source was never listed completely"
     ),
     "source_not_watched": AlarmKind(
         "change-late",
-        "the last listing or probe is older than one hour and older than twice the shorter limit",
+        "a source was neither listed nor probed for more than one hour and for more than twice the "
+        "shorter limit",
     ),
     "sync_failed": AlarmKind(
         "sync-failed",
-        "a sync failed 3 times in a row; one failure is enough if the configuration caused it or a "
-        "change is late",
+        "syncs of a source failed 3 times in a row; once is enough if the configuration caused the "
+        "failure, or if a change or a removal is late",
     ),
     "change_late": AlarmKind("change-late", "a change waits longer than `visible_within`"),
     "removal_late": AlarmKind("removal-late", "a removal waits longer than `forgotten_within`"),
     "removals_held": AlarmKind("removals-held", "a listing lacked too many documents at once"),
     "documents_failed": AlarmKind(
-        "documents-failed", "changed documents cannot be read for longer than `visible_within`"
+        "documents-failed",
+        "changed documents could not be read for longer than `visible_within`",
     ),
     "proof_differs": AlarmKind(
         "proof-differs", "a sync proof found a difference that no change of the source explains"
     ),
     "settings_refused": AlarmKind(
         "settings-refused",
-        "the settings of a collection cannot be satisfied; the live index is served",
+        "`ragline.yaml` cannot be loaded, or the settings of a collection cannot be satisfied; "
+        "searches use the live generation",
     ),
     "generation_build_failed": AlarmKind(
         "build-failed", "the configured generation cannot be built"

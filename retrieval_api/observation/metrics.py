@@ -63,7 +63,7 @@ class ServiceMetrics:
         )
         self._stages = Histogram(
             "ragline_search_stage_duration_seconds",
-            "Time of each stage that a search used, and the total time.",
+            "Time of each stage of a search. The stage `total` is the whole search.",
             ("stage", "mode"),
             buckets=DURATION_BUCKETS_S,
             registry=registry,
@@ -74,7 +74,7 @@ class ServiceMetrics:
         self._stale_hits = _count(registry, "stale_hits", "Returned hits that were stale.")
         self._ages = Histogram(
             "ragline_hit_age_seconds",
-            "Age of each returned hit: time since its change in the source, or since its indexing.",
+            "Age of each returned hit: the time since its document changed or was indexed.",
             ("collection",),
             buckets=AGE_BUCKETS_S,
             registry=registry,

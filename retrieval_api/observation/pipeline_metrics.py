@@ -34,27 +34,31 @@ BUILD_ALARMS = ("generation_build_failed", "settings_refused")
 
 # The name, the meaning and the labels of each gauge.
 GAUGES = (
-    ("ragline_pipeline_status_readable", "1 while the state of the pipeline is readable.", ()),
+    (
+        "ragline_pipeline_status_readable",
+        "1 while the service can read the state of the pipeline, otherwise 0.",
+        (),
+    ),
     ("ragline_source_clock_limit_seconds", "The limit of the clock.", (*SOURCE_LABELS, "clock")),
     (
         "ragline_source_clock_waiting_seconds",
-        "The longest time that a change waits now.",
+        "How long the oldest change or removal has waited until now.",
         (*SOURCE_LABELS, "clock"),
     ),
     (
         "ragline_source_clock_state",
-        "1 for the current state of the clock.",
+        "1 for the current state of the clock, 0 for the other states.",
         (*SOURCE_LABELS, "clock", "state"),
     ),
-    ("ragline_source_documents", "Documents by state.", (*SOURCE_LABELS, "state")),
-    ("ragline_source_entries", "Entries in live indexes.", SOURCE_LABELS),
+    ("ragline_source_documents", "Number of documents in each state.", (*SOURCE_LABELS, "state")),
+    ("ragline_source_entries", "Number of entries in the live generation.", SOURCE_LABELS),
     (
         "ragline_source_removals_held",
-        "Removals that wait for an operator's confirmation.",
+        "Number of removals that wait for an operator's confirmation.",
         SOURCE_LABELS,
     ),
     ("ragline_source_unreachable", "1 while the source cannot be listed or probed.", SOURCE_LABELS),
-    ("ragline_source_last_sync_failed", "1 when the last sync had an error.", SOURCE_LABELS),
+    ("ragline_source_last_sync_failed", "1 if the last sync failed.", SOURCE_LABELS),
     (
         "ragline_source_listed_timestamp_seconds",
         "Time of the last complete listing.",
@@ -62,23 +66,23 @@ GAUGES = (
     ),
     (
         "ragline_source_proven_timestamp_seconds",
-        "Time of the last listing or probe that found no unknown change.",
+        "Time of the last listing, or of a later probe that found no change.",
         SOURCE_LABELS,
     ),
     ("ragline_source_proof_timestamp_seconds", "Time of the last sync proof.", SOURCE_LABELS),
-    ("ragline_source_proof_differences", "Differences in the last sync proof.", SOURCE_LABELS),
+    ("ragline_source_proof_differences", "Number of faults in the last sync proof.", SOURCE_LABELS),
     ("ragline_collection_generation", "The live generation.", ("collection",)),
     (
         "ragline_collection_generations",
-        "Generations that are not live, by state.",
+        "Number of `building` and `retired` generations.",
         ("collection", "state"),
     ),
     (
         "ragline_collection_build_failed",
-        "1 while no generation can be built with the settings.",
+        "1 while the configured generation cannot be built.",
         ("collection",),
     ),
-    ("ragline_alarm", "1 for each alarm.", (*SOURCE_LABELS, "name", "severity")),
+    ("ragline_alarm", "1 for each current alarm.", (*SOURCE_LABELS, "name", "severity")),
 )
 
 Sample = tuple[str, tuple[str, ...], float]
