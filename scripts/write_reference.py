@@ -132,9 +132,10 @@ def _describe_kind(kind: str) -> str:
 
 def _describe_use(kind: Kind) -> tuple[str, str]:
     proof = "after each run and every hour" if kind.is_listed_cheaply else "once a day"
+    found = "after a probe found a change"
     if kind.is_probe_complete:
-        return proof, "after a probe found a change"
-    return proof, "after a probe found a change, and before the shorter limit has passed"
+        return proof, found
+    return proof, f"{found}; without a change, before the shorter limit has passed"
 
 
 # Commands

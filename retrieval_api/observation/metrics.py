@@ -74,7 +74,8 @@ class ServiceMetrics:
         self._stale_hits = _count(registry, "stale_hits", "Returned hits that were stale.")
         self._ages = Histogram(
             "ragline_hit_age_seconds",
-            "Age of each returned hit: the time since its document changed or was indexed.",
+            "Age of each returned hit: the time since its document changed. If this time is unknown: "
+            "since the hit was indexed.",
             ("collection",),
             buckets=AGE_BUCKETS_S,
             registry=registry,
