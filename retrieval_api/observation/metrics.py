@@ -74,8 +74,8 @@ class ServiceMetrics:
         self._stale_hits = _count(registry, "stale_hits", "Returned hits that were stale.")
         self._ages = Histogram(
             "ragline_hit_age_seconds",
-            "Age of each returned hit: the time since its document changed. If this time is unknown: "
-            "since the hit was indexed.",
+            "Age of each returned hit: the time since its document changed. If this time is not "
+            "known, the time since the document was indexed.",
             ("collection",),
             buckets=AGE_BUCKETS_S,
             registry=registry,
