@@ -163,8 +163,8 @@ def draw_all(page: str) -> dict[str, str]:
     """Return the text of each SVG file, by the name of the file."""
     return {
         "packages.svg": draw_packages(page),
-        "path-of-a-document.svg": draw_route(page, "document", "The path of a document"),
-        "path-of-a-query.svg": draw_route(page, "query", "The path of a query"),
+        "path-of-a-document.svg": draw_route(page, "step of a document", "The path of a document"),
+        "path-of-a-query.svg": draw_route(page, "step of a query", "The path of a query"),
     }
 
 
