@@ -1,1 +1,1 @@
-"""API keys with their permissions, and tenants."""
+"""API keys and their permissions, tenants, and the audit table."""

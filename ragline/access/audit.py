@@ -1,4 +1,7 @@
-"""The audit table: one row for each request of a caller. The service decides what is audited."""
+"""Writes the audit table, which has one row for each audited request of a caller.
+
+The service decides which requests are audited.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +16,10 @@ if TYPE_CHECKING:
 
 
 def record_audit_events(connection: Connection, events: Sequence[Mapping[str, Any]]) -> None:
-    """Write audit events. The keys of an event are columns of the table `audit_events`.
+    """Write audit events to the table `audit_events`.
 
-    A key that is missing becomes null. Timestamps are in ISO format.
+    Each key of an event is the name of a column. A column without a key becomes null. Timestamps
+    are texts in ISO 8601 format.
     """
     parameters = {"events": json.dumps(events)}
     connection.execute(load_statement("access/insert_audit_events"), parameters)

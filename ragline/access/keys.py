@@ -1,7 +1,8 @@
-"""API keys and their permissions. The database stores a hash of the random secret.
+"""Creates, finds, lists and revokes API keys.
 
-A key is `rag_<public id>_<secret>`. The secret has 256 random bits and cannot be guessed, so one
-SHA-256 is enough. A lost key is revoked by its public id.
+A key has the form `rag_<public id>_<secret>`. The database stores the public id and the SHA-256
+hash of the secret. A slow hash is not needed, because the secret has 256 random bits and cannot be
+guessed. An operator revokes a lost key by its public id.
 """
 
 from __future__ import annotations
@@ -25,17 +26,19 @@ if TYPE_CHECKING:
 
 Scope = Literal["search", "push", "feedback", "admin"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
-# A key with this principal is for a service that authenticates its own users.
+# A key with this principal may act as any principal. It is for a service that authenticates its own
+# users.
 ANY_PRINCIPAL = "*"
 KEY = re.compile(r"rag_([0-9a-f]{12})_([A-Za-z0-9_-]{43})")
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """What a key permits.
+    """What a key permits. The secret is not included.
 
-    `collections` is None for all collections of the tenant. `principals` are those that the key
-    may act as; `*` permits all. `requests_per_minute` is None without a limit.
+    If `collections` is None, the key permits all collections of its tenant. `principals` are the
+    principals that the key may act as; `*` means all principals. If `requests_per_minute` is None,
+    the key has no limit. If `expires_at` is None, it does not expire.
     """
 
     public_id: str
@@ -61,7 +64,10 @@ def create_key(
     requests_per_minute: int | None = None,
     lifetime: timedelta | None = None,
 ) -> str:
-    """Create a key and return it. It cannot be read again, because only a hash is stored."""
+    """Create a key and return it. Without `lifetime`, it does not expire.
+
+    The key cannot be read again, because only a hash of its secret is stored.
+    """
     public_id, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
     parameters = {
         "name": name,
@@ -80,12 +86,12 @@ def create_key(
 
 
 def is_key(token: str) -> bool:
-    """Whether the token of a caller has the form of a key."""
+    """Whether a caller's token has the form of a key."""
     return KEY.fullmatch(token) is not None
 
 
 def find_key(database: Database, token: str) -> Key | None:
-    """The key of a token, if it is known, not expired and not revoked."""
+    """The key that a token states, or None if it is malformed, unknown, expired or revoked."""
     parts = KEY.fullmatch(token)
     if parts is None:
         return None
@@ -107,17 +113,17 @@ def has_keys(database: Database) -> bool:
 
 
 def list_keys(database: Database) -> list[Key]:
-    """All keys in the order of creation, with revoked and expired ones."""
+    """All keys in the order of their creation. Revoked and expired keys are included."""
     with database.connect() as connection:
         rows = connection.execute(load_statement("access/select_keys")).mappings()
         return [_read_key(row) for row in rows]
 
 
 def revoke_key(database: Database, public_id: str) -> None:
-    """Revoke a key at once.
+    """Revoke the key with the given public id.
 
     Raises:
-        UnknownKeyError: the key is unknown or already revoked.
+        UnknownKeyError: no key has this id, or the key is already revoked.
     """
     with database.begin() as connection:
         statement = load_statement("access/revoke_key")

@@ -1,4 +1,4 @@
-"""The tenant of a collection, and the database role for row-level security."""
+"""Sets the tenant of collections and of pushed documents."""
 
 from __future__ import annotations
 
@@ -27,6 +27,9 @@ def assign_pushes(connection: Connection, source: str, tenant: str) -> None:
 
 
 def has_tenant_role(database: Database) -> bool:
-    """Whether the database separates tenants by row-level security."""
+    """Whether the database separates tenants by row-level security.
+
+    It does so if the role `ragline_tenant` exists and the database user may use the role.
+    """
     with database.connect() as connection:
         return bool(connection.execute(load_statement("access/has_tenant_role")).scalar_one())

@@ -1,7 +1,8 @@
-"""Alarms: the conditions that an operator must act on.
+"""Finds alarms: the conditions that an operator must act on.
 
-An alarm names collection, source, documents, cause and remedy, and the page of docs/runbooks with
-the details. `status` reads the facts from the database, and nothing is stored here, so an alarm
+An alarm names its collection, source and documents, the cause, the remedy, and the page of
+docs/runbooks with the details. `ragline.status` reads the facts about a source or a collection from
+the database. The functions here compute the alarms from these facts and store nothing. So an alarm
 ends when its facts change.
 """
 

@@ -1,7 +1,4 @@
-"""An alarm and the kinds of alarms.
-
-`text` of an alarm has its cause and its remedy in one sentence.
-"""
+"""The class of an alarm, and the kinds of alarms."""
 
 from __future__ import annotations
 
@@ -16,7 +13,10 @@ MAX_CAUSE_CHARS = 600
 
 
 class AlarmKind(NamedTuple):
-    """The runbook page of an alarm, and when the alarm is raised."""
+    """A kind of alarm.
+
+    `runbook` is the name of its page in docs/runbooks. `when` says when the alarm is raised.
+    """
 
     runbook: str
     when: str
@@ -64,10 +64,11 @@ KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """A condition that an operator must act on. `text` describes it in one sentence.
+    """A condition that an operator must act on.
 
-    `source` is None for an alarm about a whole collection. `documents` are the first few ids.
-    `since` is when the condition began, if that is known.
+    `text` describes the alarm in one sentence, with its cause and its remedy. `source` is None for
+    an alarm about a whole collection. `documents` has the first MAX_NAMED_DOCUMENTS ids. `since` is
+    the time at which the condition began, or None if that time is not known.
     """
 
     name: str
@@ -83,7 +84,7 @@ class Alarm:
 
     @property
     def key(self) -> str:
-        """Identifies the alarm while its condition lasts, even if its text changes."""
+        """A text that identifies the alarm while its condition lasts, even if `text` changes."""
         return f"{self.name}:{self.collection}:{self.source or ''}"
 
 
@@ -98,7 +99,11 @@ def create_alarm(
     since: datetime | None = None,
     severity: Severity = "error",
 ) -> Alarm:
-    """An alarm of a kind in KINDS. `cause` is a sentence, `remedy` an instruction."""
+    """Make an alarm. `name` is its kind, a key of KINDS.
+
+    `cause` is a sentence and `remedy` is an instruction. The alarm has at most MAX_NAMED_DOCUMENTS
+    of the documents, and a cause of more than MAX_CAUSE_CHARS characters is shortened.
+    """
     cause = cause if len(cause) <= MAX_CAUSE_CHARS else f"{cause[:MAX_CAUSE_CHARS]}…"
     return Alarm(
         name=name,

@@ -1,4 +1,4 @@
-"""The alarms of a whole collection."""
+"""Finds the alarms of a whole collection."""
 
 from __future__ import annotations
 
@@ -10,7 +10,11 @@ from ragline.alarms.alarm import Alarm, create_alarm
 def find_collection_alarms(
     collection: str, *, build_error: str | None, is_refused: bool, since: datetime | None
 ) -> list[Alarm]:
-    """The alarms of a whole collection: its configured generation cannot be built."""
+    """The alarm of a collection whose configured generation cannot be built.
+
+    `build_error` is the reason. If it is None, the list is empty. `is_refused` says whether the
+    settings are the cause. `since` is the time of the first failure.
+    """
     if build_error is None:
         return []
     if is_refused:

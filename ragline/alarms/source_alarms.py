@@ -1,7 +1,7 @@
-"""The alarms of one source, from facts about it. One cause raises one alarm.
+"""Finds the alarms of one source from facts about the source.
 
-If a cause explains other symptoms, the alarm names only the cause: a source that cannot be reached
-also has late clocks, for example.
+Each cause raises one alarm. The symptoms of a cause raise no alarm. For example, a source that
+cannot be reached also has late changes, but its alarm names only the failed access.
 """
 
 from __future__ import annotations
@@ -15,17 +15,22 @@ from ragline.alarms.alarm import MAX_NAMED_DOCUMENTS, Alarm, Severity, create_al
 from ragline.durations import format_duration
 from ragline.errors import ConfigurationError
 
-# A wait of more than this many times the limit is an error; a shorter one is a warning.
+# A wait is an error if it is longer than this multiple of its limit. A shorter wait is a warning.
 ERROR_FACTOR = 2.0
-# One failed run is retried within seconds. This many in a row need an operator.
+# A failed sync is repeated automatically. After this number of failures in a row, an operator must
+# act.
 MAX_FAILURES = 3
-# A source without a listing or a probe for this long, and for twice its limit, is not watched.
+# A source is not watched if its last listing or probe is older than this time and older than
+# ERROR_FACTOR times its shorter limit.
 MAX_UNWATCHED = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
 class LateDocument:
-    """A document whose wait is over its limit, with the error of its last attempt."""
+    """A document that has waited longer than its limit.
+
+    `error` is the error of the last attempt, or None.
+    """
 
     document_id: str
     state: str
@@ -36,9 +41,12 @@ class LateDocument:
 
 @dataclass(frozen=True, slots=True)
 class SourceFacts:
-    """The facts about a source that decide its alarms. `late` has the first few documents.
+    """The facts about a source that determine its alarms.
 
-    `failures` counts the syncs that failed since the last successful one.
+    `known_since` is the time at which the source was first registered. `failures` counts the syncs
+    that failed since the last successful one. `failing_since` is the start of the first of these,
+    and `last_error` is the latest error. `late`, `held_documents` and `differences` have only the
+    first few documents. The documents in `late` are sorted, and the longest wait is first.
     """
 
     source: str
@@ -64,12 +72,12 @@ class SourceFacts:
     differs_since: datetime | None = None
 
     def list_late(self, *states: str) -> list[LateDocument]:
-        """The late documents in these states."""
+        """The late documents that are in one of the given states."""
         return [document for document in self.late if document.state in states]
 
 
 def find_source_alarms(facts: SourceFacts, now: datetime) -> list[Alarm]:
-    """The alarms of one source: one for each cause, and none in ordinary operation."""
+    """The alarms of one source at the time `now`, one for each cause."""
     if not facts.is_configured:
         return [_find_unconfigured(facts)]
     held = _find_held(facts)
@@ -125,10 +133,13 @@ def _find_unreachable(facts: SourceFacts) -> Alarm | None:
 
 
 def _find_failing(facts: SourceFacts) -> Alarm | None:
-    """The alarm for failed syncs. One failure is enough if it explains a late document."""
+    """The alarm for failed syncs. It needs MAX_FAILURES failures in a row.
+
+    One failure is enough if it explains a late document, or if the configuration is its cause.
+    """
     waiting = facts.list_late("pending", "missing")
     is_cause = bool(facts.failures and waiting and facts.last_error)
-    # A retry does not change the configuration.
+    # A retry fails again, because it does not change the configuration.
     is_lasting = (facts.last_error or "").startswith(ConfigurationError.__name__)
     if facts.failures < MAX_FAILURES and not (is_cause or (facts.failures and is_lasting)):
         return None
@@ -272,7 +283,7 @@ def _find_differences(facts: SourceFacts) -> Alarm | None:
 
 
 def _find_unwatched(facts: SourceFacts, now: datetime) -> Alarm | None:
-    """The alarm for a source without recent listings and probes."""
+    """The alarm for a source that was neither listed nor probed recently."""
     limit = min(facts.visible_within, facts.forgotten_within)
     seen_at = facts.proven_at or facts.known_since
     if facts.is_syncing or now - seen_at <= max(ERROR_FACTOR * limit, MAX_UNWATCHED):
@@ -302,13 +313,16 @@ def _choose_severity(first: LateDocument, limit: timedelta, now: datetime) -> Se
 
 
 def _list_names(named: Sequence[str], count: int) -> str:
-    """The first few names, with an ellipsis if there are more."""
+    """The first few names as text. An ellipsis follows if there are more."""
     shown = ", ".join(named[:MAX_NAMED_DOCUMENTS])
     return f"{shown}, …" if count > MAX_NAMED_DOCUMENTS else shown
 
 
 def _remove_source_name(error: str, source: str) -> str:
-    """An error without the source at its beginning, for a text that already names the source."""
+    """Remove the name of the source from the beginning of an error.
+
+    The text of the alarm already names the source.
+    """
     return re.sub(rf"^(\w+: )?source {re.escape(source)}: ", r"\1", error)
 
 

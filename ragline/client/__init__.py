@@ -1,6 +1,7 @@
 """A Python client of a running service. It needs the extra `clients`.
 
-`langchain` and `llamaindex` are retrievers for those frameworks. The service is `retrieval_api`.
+`langchain` and `llamaindex` contain retrievers for these frameworks. The code of the service is in
+`retrieval_api`.
 """
 
 from __future__ import annotations

@@ -8,9 +8,10 @@ from ragline.search.messages import Hit, SearchAnswer
 
 
 def describe_hit(hit: Hit, answer: SearchAnswer) -> dict[str, Any]:
-    """The document's metadata, and the origin of the hit, which wins over equal keys.
+    """The metadata of the document and the origin of the hit in one mapping.
 
-    Feedback needs `request_id` and `document_id`.
+    A field of the origin, such as `title`, replaces a metadata field with the same name. Feedback
+    about the hit needs `request_id` and `document_id`.
     """
     return {
         **hit.metadata,

@@ -1,6 +1,6 @@
-"""A retriever for LangChain that searches a running service; needs langchain-core.
+"""A retriever for LangChain that searches a running service. It needs langchain-core.
 
-For asynchronous calls, LangChain runs the same code in a thread.
+For asynchronous calls, LangChain runs the synchronous code in a thread.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ from ragline.client.service_client import ServiceClient
 
 
 class RaglineRetriever(BaseRetriever):
-    """Returns the hits of a search as documents, best first, with the metadata of `describe_hit`.
+    """Returns the hits of a search as documents, best first.
 
-    `options` are further fields of `POST /v1/search`, such as `{"rerank": True}`.
+    `describe_hit` makes the metadata of each document. `options` are further fields of the request
+    `POST /v1/search`, such as `{"rerank": True}`.
     """
 
     client: ServiceClient

@@ -1,4 +1,4 @@
-"""A retriever for LlamaIndex that searches a running service; needs llama-index-core."""
+"""A retriever for LlamaIndex that searches a running service. It needs llama-index-core."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from ragline.client.service_client import ServiceClient
 
 
 class RaglineRetriever(BaseRetriever):
-    """Returns the hits of a search as nodes, best first, with the metadata of `describe_hit`."""
+    """Returns the hits of a search as nodes, best first.
+
+    `describe_hit` makes the metadata of each node.
+    """
 
     def __init__(
         self,
@@ -25,7 +28,10 @@ class RaglineRetriever(BaseRetriever):
         principals: Sequence[str] = (),
         **options: Any,
     ) -> None:
-        """`options` are further fields of `POST /v1/search`, such as `rerank=True`."""
+        """Create a retriever for one collection.
+
+        `options` are further fields of the request `POST /v1/search`, such as `rerank=True`.
+        """
         super().__init__()
         self._client = client
         self._collection = collection

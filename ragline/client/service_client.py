@@ -1,4 +1,7 @@
-"""The endpoints of the service as methods. Each failure raises ServiceProblemError."""
+"""The client of the service. It has one method for each endpoint that it supports.
+
+Each failure raises ServiceProblemError.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,10 @@ Answer = TypeVar("Answer")
 
 @dataclass(frozen=True, slots=True)
 class RankedText:
-    """A reranked text: its `index` in the list that was sent, and its score in 0…1."""
+    """A reranked text.
+
+    `index` is its position in the list that was sent, from 0. `relevance_score` is between 0 and 1.
+    """
 
     index: int
     relevance_score: float
@@ -30,7 +36,10 @@ class RankedText:
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """A collection and its live index; `generation` is None before the first sync."""
+    """A collection and its live generation.
+
+    `generation` is None before the first promotion.
+    """
 
     name: str
     embedding_model: str | None
@@ -42,7 +51,10 @@ class Collection:
 
 @dataclass(frozen=True, slots=True)
 class CollectionFreshness:
-    """Whether each source of a collection is fresh, and the state of each source."""
+    """The freshness of a collection.
+
+    `is_fresh` says whether all of its sources are fresh. `sources` has the state of each source.
+    """
 
     collection: str
     is_fresh: bool
@@ -60,10 +72,11 @@ class _Collections:
 
 
 class ServiceClient:
-    """A client of one service. Safe to use from several threads; close it, or use it in `with`.
+    """A client of one service. Several threads can use it.
 
-    Each method raises ServiceProblemError if the service cannot be reached, refuses the request or
-    fails. Requests are not repeated.
+    Call `close` after the last request, or use the client in a `with` block. Each method raises
+    ServiceProblemError if the service cannot be reached, refuses the request or fails. The client
+    does not repeat a request.
     """
 
     def __init__(
@@ -73,7 +86,11 @@ class ServiceClient:
         timeout_s: float = DEFAULT_TIMEOUT_S,
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        """`headers` are sent with each request, for example for a proxy."""
+        """Create a client of the service at `url`.
+
+        `timeout_s` limits each wait for the service. `headers` are sent with each request, for
+        example a key in the header `Authorization`.
+        """
         self._http = httpx2.Client(base_url=url, timeout=timeout_s, headers=headers)
 
     def search(
@@ -87,9 +104,10 @@ class ServiceClient:
         principals: Sequence[str] = (),
         **more: Any,
     ) -> SearchAnswer:
-        """The hits of a search, best first.
+        """Search a collection. The hits are in the answer, best first.
 
-        `more` are further fields of `POST /v1/search`, such as `filter`.
+        `query` can be a list of texts that ask the same question. `more` contains further fields of
+        the request `POST /v1/search`, such as `filter`.
         """
         body = {
             "collection": collection,
@@ -105,17 +123,27 @@ class ServiceClient:
     def rerank(
         self, query: str, texts: Sequence[str], *, top_n: int | None = None
     ) -> list[RankedText]:
-        """Rank texts by their relevance to a query, best first; all, or the first `top_n`."""
+        """Rank texts by their relevance to a query, best first.
+
+        With `top_n`, the result has only the first `top_n` texts.
+        """
         body: dict[str, Any] = {"query": query, "documents": list(texts), "top_n": top_n}
         return self._request("POST", "/v1/rerank", _Ranking, body).results
 
     def give_feedback(self, request_id: UUID, document_id: str, *, useful: bool) -> None:
-        """Report whether a hit was useful. A later report about the same document replaces it."""
+        """Report whether a hit was useful.
+
+        A later report about the same request and document replaces this report.
+        """
         body = {"request_id": str(request_id), "document_id": document_id, "useful": useful}
         self._request("POST", "/v1/feedback", dict[str, Any], body)
 
     def freshness(self, collection: str) -> CollectionFreshness:
-        """The freshness of a collection. `sources` is as in `GET …/freshness`."""
+        """The freshness of a collection.
+
+        Each of its `sources` has the fields that `GET /v1/collections/{collection}/freshness`
+        returns.
+        """
         path = f"/v1/collections/{quote(collection, safe='')}/freshness"
         return self._request("GET", path, CollectionFreshness)
 

@@ -1,5 +1,5 @@
-"""The evaluation of collections on golden sets, which `ragline.golden_set` reads.
+"""Evaluates collections on golden sets. `ragline.golden_set` reads a golden set.
 
-`evaluation` measures the retrieval quality, `judged_documents` finds judged documents that a
-collection lacks, and `golden_check` does so for each configured golden set.
+`evaluation` measures the retrieval quality. `judged_documents` finds the judged documents that a
+collection lacks. `golden_check` finds them for every configured golden set.
 """

@@ -1,7 +1,7 @@
-"""Evaluation: the retrieval quality of a collection on a golden set.
+"""Measures the retrieval quality of a collection on a golden set.
 
-`ragline.golden_set` reads the golden set and `ir_measures` computes the measures. Each query
-runs through `ragline.search`, as the query of a user does.
+`ragline.golden_set` reads the golden set. Each query is searched with `ragline.search`, like the
+query of a user. The package `ir_measures` computes the measures.
 """
 
 from __future__ import annotations
@@ -25,18 +25,24 @@ from ragline.search.searcher import Searcher
 from ragline.storage.database import Database
 from ragline.storage.statements import load_statement
 
-# The number of chunks to retrieve, so that they belong to at least a hundred documents.
+# The number of hits of each search. Several hits can belong to one document, and the measures need
+# a hundred documents.
 EVALUATED_HITS = 200
 
-# A query is missed if none of the first documents is relevant; this is how many.
+# A query is missed if this number of first documents contains no relevant document.
 MISSED_AFTER_DOCUMENTS = 10
 
+# Scores by query id and then by document id. `ir_measures` calls this a run.
 Run = dict[str, dict[str, float]]
 
 
 @dataclass(frozen=True, slots=True)
 class MissedQuery:
-    """A query without a relevant document among the first ten, and the first document found."""
+    """A query without a relevant document among its first ten documents.
+
+    `relevant` has the ids of the relevant documents. `first_found` is the id of the first document
+    that the search found, or None if it found no document.
+    """
 
     id: str
     query: str
@@ -46,10 +52,11 @@ class MissedQuery:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """The mean of each measure over all judged queries, and the settings of the evaluation.
+    """The result of an evaluation, with the settings of its searches.
 
-    `failed` counts queries that timed out; they count as zero in each mean. `missed` are the
-    queries without a relevant document among the first ten.
+    `measures` has the mean of each measure over all judged queries. `queries` counts these queries.
+    `failed` counts those that timed out; they count as zero in each mean. `missed` has the queries
+    without a relevant document among the first ten. `golden_hash` identifies the golden set.
     """
 
     collection: str
@@ -75,8 +82,8 @@ def evaluate(
 ) -> Evaluation:
     """Search for each query of a golden set and compute the measures.
 
-    A document has the score of its best chunk. A query that times out counts as zero. An error that
-    would occur for each query (no index, no database) is raised.
+    The score of a document is the score of its best chunk. A query that times out counts as zero.
+    Other errors, such as a missing index, are raised, because they would occur for each query.
     """
     started = perf_counter()
     run: Run = {}
@@ -106,7 +113,10 @@ def evaluate(
 
 
 def find_missed(golden: GoldenSet, run: Run) -> tuple[MissedQuery, ...]:
-    """The queries without a relevant document among the first ten, in the order of the set."""
+    """The queries without a relevant document among their first ten documents.
+
+    They are in the order of the golden set. A query for which no document is relevant is left out.
+    """
     missed = []
     for key, query in golden.queries.items():
         relevant = {name for name, grade in golden.judgements[key].items() if grade > 0}
@@ -119,7 +129,7 @@ def find_missed(golden: GoldenSet, run: Run) -> tuple[MissedQuery, ...]:
 
 
 def score_documents(answer: SearchAnswer) -> dict[str, float]:
-    """The score of each document in an answer, which is the score of its best chunk."""
+    """The score of each document in an answer, by id. It is the score of its best chunk."""
     scores: dict[str, float] = {}
     for hit in answer.hits:
         scores[hit.document_id] = max(scores.get(hit.document_id, hit.score), hit.score)
@@ -127,7 +137,10 @@ def score_documents(answer: SearchAnswer) -> dict[str, float]:
 
 
 def measure_run(judgements: Judgements, run: Run) -> dict[str, float]:
-    """The mean of each of MEASURES over the judged queries; a query missing in `run` is zero."""
+    """The mean of each measure in MEASURES over the judged queries.
+
+    A judged query that is missing from `run` counts as zero.
+    """
     counted: Run = {key: run.get(key, {}) for key in judgements}
     measures = {name: ir_measures.parse_measure(known) for name, known in MEASURES.items()}
     values = ir_measures.calc_aggregate(measures.values(), judgements, counted)
@@ -135,7 +148,10 @@ def measure_run(judgements: Judgements, run: Run) -> dict[str, float]:
 
 
 def record_evaluation(connection: Connection, evaluation: Evaluation, run_id: str | None) -> None:
-    """Store an evaluation, for comparison over time."""
+    """Store an evaluation, so that evaluations can be compared over time.
+
+    `run_id` is the id of the Dagster run, or None. The missed queries are not stored.
+    """
     values = asdict(replace(evaluation, missed=())) | {
         "run_id": run_id,
         "measures": json.dumps(evaluation.measures),
@@ -146,9 +162,10 @@ def record_evaluation(connection: Connection, evaluation: Evaluation, run_id: st
 def fingerprint_evaluation(
     database: Database, settings: CollectionSettings, golden: GoldenSet
 ) -> str:
-    """A hash of what an evaluation depends on: equal hashes mean that the scores are equal.
+    """A hash of everything that the scores of an evaluation depend on.
 
-    It covers the live generation, the golden set, the search settings and Ragline's version.
+    These are the live generation, the golden set, the search settings and Ragline's version. If two
+    hashes are equal, the scores are equal.
     """
     statement = load_statement("quality/fingerprint_generation")
     with database.connect() as connection:

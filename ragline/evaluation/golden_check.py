@@ -1,4 +1,4 @@
-"""The check of the configured golden sets: whether each collection has the documents they judge."""
+"""Checks whether each collection has the documents that its configured golden set judges."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from ragline.storage.statements import load_statement
 
 
 def find_golden_faults(configuration: Configuration, database: Database) -> list[Fault]:
-    """One fault for each collection that lacks judged documents.
+    """Find one configuration error for each collection that lacks judged documents.
 
-    It is a warning if the collection has some of the judged documents. A collection without
-    documents is skipped, because it was not synced yet.
+    The severity is `warning` if the collection has some of the judged documents, otherwise `error`.
+    A collection without documents is skipped, because it was not synced yet. A golden set that
+    cannot be read is skipped too.
     """
     faults = []
     for settings in configuration.collections:

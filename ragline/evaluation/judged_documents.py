@@ -1,7 +1,7 @@
 """Checks whether a collection has the documents that its golden set judges.
 
-A search cannot find a judged document that the collection lacks. The scores then measure the golden
-set instead of the search.
+A search cannot find a judged document that the collection lacks. So each missing document lowers
+the scores, however good the search is.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ MAX_COMPARED_DOCUMENTS = 2_000
 
 @dataclass(frozen=True, slots=True)
 class UnknownDocuments:
-    """The judged documents that a collection lacks, in order.
+    """The judged documents that a collection lacks, sorted by id.
 
-    `judged` is the number of judged documents. `nearest` has the most similar document id of the
-    collection for an unknown id, if there is one.
+    `judged` is the number of all judged documents. `nearest` maps some of the first
+    MAX_NAMED_DOCUMENTS ids to the most similar document id of the collection.
     """
 
     document_ids: list[str]
@@ -38,7 +38,7 @@ class UnknownDocuments:
         return len(self.document_ids) == self.judged
 
     def describe(self, collection: str) -> str:
-        """The missing documents in one sentence, with the first ids and the most similar ones."""
+        """Describe the missing documents in one sentence, with the first ids and similar ids."""
         named = [
             f"{name!r} (did you mean {self.nearest[name]!r}?)"
             if name in self.nearest
@@ -56,7 +56,7 @@ class UnknownDocuments:
 def find_unknown_documents(
     database: Database, collection: str, golden: GoldenSet
 ) -> UnknownDocuments:
-    """The judged documents that a collection does not have now, with the most similar ids."""
+    """Find the judged documents that a collection lacks now, and the most similar ids."""
     judged = sorted({document for of_query in golden.judgements.values() for document in of_query})
     with database.connect() as connection:
         rows = connection.execute(
@@ -81,7 +81,8 @@ def check_golden_set(unknown: UnknownDocuments, collection: str) -> None:
     """Refuse to evaluate a collection that has none of the judged documents.
 
     Raises:
-        GoldenSetError: names the first of them and the most similar ids.
+        GoldenSetError: the collection has none of the judged documents. The message names the first
+            ones and the most similar ids.
     """
     if unknown.is_all:
         raise GoldenSetError(
@@ -91,7 +92,7 @@ def check_golden_set(unknown: UnknownDocuments, collection: str) -> None:
 
 
 def _find_nearest(unknown: Sequence[str], known: Sequence[str]) -> dict[str, str]:
-    """For each unknown id the most similar known id, if there is one."""
+    """Find the most similar known id for each unknown id, if there is one."""
     nearest = {}
     for name in unknown:
         file_name = name.rpartition("/")[2]
@@ -103,6 +104,6 @@ def _find_nearest(unknown: Sequence[str], known: Sequence[str]) -> dict[str, str
 
 
 def _same_stem(name: str, known: Sequence[str]) -> list[str]:
-    """Ids that differ only in folder and suffix, such as `pep-0008` and `peps/pep-0008.txt`."""
+    """The known ids with the same file name, without folder and suffix, as `name`."""
     stem = Path(name).stem.casefold()
     return [one for one in known if stem and Path(one).stem.casefold() == stem]
