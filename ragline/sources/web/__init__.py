@@ -1,6 +1,6 @@
 """The kind `web`: the pages of one host.
 
-`source` lists and reads, `settings` is what the configuration states. `crawl` decides which pages
-are visited, `site` requests one page, `response_reading` reads the response. Only
-`source`, `settings` and `urls` load without the extra `web`.
+`source` lists and reads the pages, and `settings` describes the configuration of the kind. `crawl`
+decides which pages are requested, `site` requests one page, and `response_reading` reads the
+response. `source`, `settings` and the modules that they import load without the extra `web`.
 """

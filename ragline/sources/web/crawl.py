@@ -1,6 +1,7 @@
-"""Crawls the pages of a host that the settings and robots.txt permit; visits each page once.
+"""Crawls the pages of a host that the settings and robots.txt permit.
 
-A completed crawl has found all such pages. `site` requests one page; `source` lists the pages.
+Each page is requested once. A crawl that ends without an error has found all such pages. `site`
+requests one page, and `source` lists the pages.
 """
 
 from __future__ import annotations
@@ -30,12 +31,15 @@ from ragline.sources.web.urls import normalise_configured, read_path
 
 logger = logging.getLogger(__name__)
 
-# An error message names so many pages and counts the others.
+# An error message names at most this number of pages and counts the others.
 MAX_NAMED_PAGES = 5
 
 
 class Crawl:
-    """The crawl of one listing. `changed_at` contains the times of pages in sitemaps, by URL."""
+    """The crawl of one listing.
+
+    `changed_at` contains the times of change that sitemaps state, by the URL of the page.
+    """
 
     def __init__(
         self, settings: WebSettings, site: Site, rules: RobotsRules, state: CrawlState
@@ -50,7 +54,8 @@ class Crawl:
         self._found: set[str] = set()
         self._waiting: deque[str] = deque()
         self._starts: set[str] = set()
-        # By URL: the target of a redirect, and the saved state from before the redirect.
+        # For each URL that redirects: its target, and the state that was saved before it
+        # redirected.
         self._redirects: dict[str, tuple[str, PageState | None]] = {}
         self._saved_keys: set[str] = set()
         self._faults: list[str] = []
@@ -58,13 +63,15 @@ class Crawl:
         self._has_response = False
 
     def list_pages(self) -> Iterator[Visit]:
-        """Yield each page to list, once; pages with another canonical page come last.
+        """Yield each page of the listing once.
 
-        A page that cannot be read is yielded as a failed visit.
+        A page that cannot be read is yielded as a failed visit. A page that names another canonical
+        page is left out if the canonical page is listed. Otherwise it is yielded after the other
+        pages.
 
         Raises:
-            SourceUnavailableError: a start page, a sitemap or all pages could not be read, or
-                there are more pages than `max_pages`. The listing is incomplete.
+            SourceUnavailableError: a start page, a sitemap or all pages could not be read, or there
+                are more pages than `max_pages`. The listing is incomplete.
         """
         for url in self._settings.start:
             self._add_start(normalise_configured(url))
@@ -85,7 +92,10 @@ class Crawl:
         self._state.delete_others(self._saved_keys)
 
     def _visit_all(self) -> Iterator[tuple[Visit, PageState]]:
-        """Yield the waiting pages that the patterns match, and add the pages that they link to."""
+        """Request the waiting pages, and add the pages that they link to.
+
+        Yield the pages that the patterns match, with their states.
+        """
         while self._waiting:
             visit = self._visit(self._waiting.popleft())
             if visit.state is None:
@@ -100,7 +110,7 @@ class Crawl:
                 yield visit, visit.state
 
     def _visit(self, url: str) -> Visit:
-        """Request a page. Without a usable response it becomes a failed visit."""
+        """Request a page. If it has no usable response, return a failed visit."""
         try:
             visit = self._site.visit(url)
         except PageFailedError as error:
@@ -127,7 +137,7 @@ class Crawl:
     def _handle_absence(self, visit: Visit, reason: str) -> Visit:
         if visit.url in self._starts:
             raise SourceUnavailableError(f"the start page {visit.url} does not exist: {reason}")
-        # A page that was readable before may be readable again later.
+        # If the page was readable before, it can become readable again.
         if visit.saved is not None and not visit.is_gone:
             return self._fail(visit.url, f"{visit.url}: {reason}")
         logger.info("%s: not listed: %s: %s", self._settings.name, visit.url, reason)
@@ -169,7 +179,7 @@ class Crawl:
         self._waiting.append(url)
 
     def _read_sitemaps(self) -> None:
-        """Read the configured sitemaps and the sitemaps that they name, and add their pages."""
+        """Read the configured sitemaps and the sitemaps that they name. Add their pages."""
         waiting = deque(normalise_configured(url) for url in self._settings.sitemaps)
         known = set(waiting)
         while waiting:
@@ -214,7 +224,7 @@ class Crawl:
             self._state.write(key, state)
 
     def _visit_loops(self) -> Iterator[tuple[Visit, PageState]]:
-        """Yield the pages that redirect in a loop, and the pages that they link to.
+        """Yield the pages that redirect in a loop, then the pages to which their saved links lead.
 
         Raises:
             SourceUnavailableError: a start page redirects in a loop.
@@ -230,7 +240,10 @@ class Crawl:
             yield from self._visit_all()
 
     def _list_loops(self) -> Iterator[Visit]:
-        """Yield the pages that redirect in a loop: those with a saved state, else one of them.
+        """Yield failed visits for each loop of redirects.
+
+        These are the pages with a saved state that lead into the loop. If no such page has a saved
+        state, the first one is yielded.
 
         Raises:
             SourceUnavailableError: a start page redirects in a loop.
@@ -251,7 +264,10 @@ class Crawl:
                     yield fail_visit(url, saved, f"{url}: redirects in a loop")
 
     def _find_loop(self, url: str) -> frozenset[str]:
-        """The pages of the loop that a page redirects into; empty when there is no loop."""
+        """The pages of the loop into which a page redirects.
+
+        The result is empty if there is no loop.
+        """
         path: dict[str, int] = {}
         while url in self._redirects and url not in path:
             path[url] = len(path)
@@ -271,7 +287,7 @@ class Crawl:
 
 
 class _Scope:
-    """Decides which pages the patterns match."""
+    """Decides whether the patterns of the settings match a page."""
 
     def __init__(self, settings: WebSettings) -> None:
         self._includes_all = settings.include == ALL_PAGES
@@ -285,7 +301,11 @@ class _Scope:
 
 
 def _list_orphan_copies(copies: list[tuple[Visit, str]], listed: set[str]) -> Iterator[Visit]:
-    """Yield the copies whose canonical page is not listed; their text would be lost otherwise."""
+    """Yield the copies whose canonical page is not listed.
+
+    A copy is a page that names another page as its canonical page. Without this function, the text
+    of such a copy would be lost.
+    """
     for visit, canonical in copies:
         if canonical not in listed and visit.state is not None and visit.state.is_indexed:
             listed.add(visit.url)

@@ -1,7 +1,8 @@
-"""The saved state of pages, sitemaps and robots.txt, so that unchanged ones are not sent again.
+"""The states of pages, sitemaps and robots.txt that a listing saves for the next one.
 
-It is stored in `ragline.sources.state`. A page whose state is missing or has an unknown form is
-requested without a condition.
+With a saved state, the server sends the body of a page only if the page changed. The states are
+stored in `ragline.sources.state`. If the state of a page is missing or has an unknown form, the
+server sends the body in any case.
 """
 
 from __future__ import annotations
@@ -15,12 +16,13 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from ragline.sources.state import SourceState
 
 ROBOTS_KEY = "robots"
-# Raise it when the same page would get another `PageState`: pages are then requested in full.
+# Increase this number if the code computes another `PageState` for the same page. All pages are
+# then requested with their bodies.
 STATE_VERSION = 2
 
 
 class Validators(BaseModel):
-    """The two response headers for a conditional request."""
+    """The two headers of a response from which a conditional request is made."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -33,16 +35,18 @@ class Validators(BaseModel):
         return Validators(etag=headers.get("etag"), last_modified=headers.get("last-modified"))
 
     def conditions(self) -> dict[str, str]:
-        """Request headers that ask for the body only if it changed."""
+        """Headers for a request. With them, the server sends a body only if the body changed."""
         headers = {"If-None-Match": self.etag, "If-Modified-Since": self.last_modified}
         return {name: value for name, value in headers.items() if value is not None}
 
 
 class PageState(BaseModel):
-    """What a listing needs to know about a page whose body it does not receive.
+    """The facts about a page that a listing needs if it does not receive the body.
 
-    `links` contains all links to pages of the host. It is not filtered by the patterns, because the
-    configuration may change them.
+    `links` contains all links to pages of the host. The patterns of the settings do not filter it,
+    because the settings can change. `is_indexed` is false if the page forbids its indexing.
+    `canonical` is the URL of the canonical page if that is another page. `reading` is the
+    STATE_VERSION of the code that made the state.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -57,12 +61,18 @@ class PageState(BaseModel):
     reading: int = 1
 
     def conditions(self) -> dict[str, str]:
-        """Request headers that ask for the body only if the page differs from this state."""
+        """Headers for a request. With them, the server sends a body only if the page changed.
+
+        They are empty if the state was made with another STATE_VERSION.
+        """
         return self.validators.conditions() if self.reading == STATE_VERSION else {}
 
 
 class SitemapState(BaseModel):
-    """The content of a sitemap: pages with their time of change, and further sitemaps."""
+    """The content of a sitemap: pages with their times of change, and further sitemaps.
+
+    `faults` contains the addresses in the sitemap that are not URLs of web pages.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -73,7 +83,10 @@ class SitemapState(BaseModel):
 
 
 class RobotsState(BaseModel):
-    """A robots.txt; `read_at` is in seconds since 1970."""
+    """The content of a robots.txt.
+
+    `read_at` is the time of the request, in seconds since 1970.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -104,7 +117,7 @@ class CrawlState:
         self._state.write(key, state.model_dump(mode="json"))
 
     def delete_others(self, keys: set[str]) -> None:
-        """Delete the states of pages and sitemaps with other keys."""
+        """Delete the states of pages and sitemaps whose keys are not in `keys`."""
         self._state.delete_others({ROBOTS_KEY, *keys})
 
     def _read(self, key: str, form: type[State]) -> State | None:

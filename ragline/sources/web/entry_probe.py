@@ -1,4 +1,4 @@
-"""Reads the values that a probe compares: sitemaps and start pages, with one request each."""
+"""Reads the values that a probe compares: those of the sitemaps and of the start pages."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ MAX_REDIRECTS = 5
 
 
 def read_entries(settings: WebSettings, site: Site, rules: RobotsRules) -> list[object]:
-    """JSON values: the pages and times in sitemaps; the versions and links of start pages.
+    """Request each sitemap and each start page. Return the values to compare as JSON values.
 
-    An unchanged page has the same value, whether the server answers 304 or sends the body again.
+    The value of a sitemap has its pages with their times of change. The value of a start page has
+    its version and its links. An unchanged page has the same value if the server answers 304 and if
+    the server sends the body again.
 
     Raises:
         SourceUnavailableError: a sitemap or a start page cannot be read.

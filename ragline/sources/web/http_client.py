@@ -1,6 +1,7 @@
-"""Sends requests to one host, one at a time, with retries and limits of rate, time and size.
+"""Sends requests to one host, one at a time, with retries.
 
-`site` interprets the responses. Redirects are returned and not followed.
+The rate of requests is limited, and so are the time and the size of a response. Redirects are not
+followed: a redirect is returned as a response. `site` interprets the responses.
 """
 
 from __future__ import annotations
@@ -24,20 +25,26 @@ from ragline.sources.web.urls import normalise_url, read_origin
 ACCEPTED = "text/html,application/xhtml+xml,application/pdf,text/*;q=0.9,*/*;q=0.5"
 FIRST_BACKOFF_S = 1.0
 MAX_BACKOFF_S = 30.0
-# For a longer Retry-After, the request is repeated by the next run.
+# If the header Retry-After asks for a longer pause, the request is not repeated in this run. The
+# next run sends it again.
 MAX_RETRY_AFTER_S = 60.0
-# A body may take this many timeouts in total. Each wait for bytes may take one timeout.
+# The maximum time for a body, as a multiple of the timeout. Each wait for bytes can take one
+# timeout.
 BODY_TIMEOUTS = 10
-# After so many consecutive failed URLs, a request checks whether the host answers at all.
+# After this number of consecutive failed URLs, a request checks whether the host answers at all.
 MAX_CONSECUTIVE_FAILURES = 10
 
-# The bytes of a response to read at most, by its headers.
+# A function that computes the maximum size of a body in bytes from the headers of the response.
 Limit = Callable[[Mapping[str, str]], int]
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """A response. `is_truncated`: the body was longer than the limit of bytes."""
+    """A response with its body.
+
+    If the body is longer than the limit, `is_truncated` is true, and `body` has the bytes up to the
+    limit.
+    """
 
     url: str
     status: int
@@ -51,16 +58,20 @@ class Response:
 
     @property
     def target(self) -> str | None:
-        """The URL that a redirect names; None when it is not a web page."""
+        """The URL that a redirect names, or None if it is not the URL of a web page."""
         return normalise_url(self.headers.get("location", ""), self.url)
 
 
 class PageFailedError(SourceUnavailableError):
-    """One URL has no usable response. Other URLs of the host may work."""
+    """One URL has no usable response. Other URLs of the host can have one."""
 
 
 class _NoResponseError(Exception):
-    """A failed attempt that can be repeated, after `after_s` if the server stated a time."""
+    """A failed attempt that can be repeated.
+
+    `after_s` is the pause that the server asks for, or None. `concerns_host` says that the server
+    refuses all requests (status 429).
+    """
 
     def __init__(
         self, reason: str, after_s: float | None = None, *, concerns_host: bool = False
@@ -71,7 +82,7 @@ class _NoResponseError(Exception):
 
 
 class HttpClient:
-    """An HTTP client for one origin. Use it from one thread; its `with` block closes it."""
+    """An HTTP client for one origin. Use it from one thread, in a `with` block."""
 
     def __init__(
         self,
@@ -107,11 +118,14 @@ class HttpClient:
         self._client.close()
 
     def get(self, url: str, limit: Limit, conditions: Mapping[str, str] | None = None) -> Response:
-        """Request a URL of the origin. `conditions` are headers of a conditional request.
+        """Request a URL of the origin. `conditions` are the headers of a conditional request.
 
         Raises:
-            PageFailedError: no response, or 429 or 5xx, after all attempts.
-            SourceUnavailableError: the same, and the host does not answer at all.
+            PageFailedError: all attempts failed. There was no response, or its status was 429 or
+                5xx.
+            SourceUnavailableError: the host does not answer at all, or it asks for a pause that is
+                too long. Later calls then raise this error without a request.
+            ValueError: the URL is not on the origin.
         """
         if read_origin(url) != self.origin:
             raise ValueError(f"{url} is not on {self.origin}")
@@ -138,7 +152,7 @@ class HttpClient:
 
     def _should_stop(self, state: RetryCallState) -> bool:
         after_s = _read_pause(state) or 0
-        # After many consecutive failures, repeated attempts would take hours.
+        # After many consecutive failures, a URL is tried once. Repeated attempts would take hours.
         attempts = 1 if self._failures >= MAX_CONSECUTIVE_FAILURES else self._attempts
         return after_s > MAX_RETRY_AFTER_S or stop_after_attempt(attempts)(state)
 
@@ -185,7 +199,7 @@ class HttpClient:
             )
 
     def _is_reachable(self) -> bool:
-        """Whether the host answers for a URL of the settings."""
+        """Whether the host answers a request for a URL of the settings."""
         try:
             self._send(self._entry, lambda _: 0, {})
         except _NoResponseError:
@@ -200,7 +214,7 @@ def _make_refusal(response: httpx2.Response) -> _NoResponseError:
 
 
 def _read_retry_after(value: str | None) -> float | None:
-    """Seconds from now; None when the header is missing or malformed."""
+    """The pause in seconds from now, or None if the header is missing or malformed."""
     if value is None:
         return None
     if value.strip().isdecimal():

@@ -1,6 +1,6 @@
 """Decides by the media type which responses are documents, and names downloaded files.
 
-`ragline.parsing` detects the format of a file by its content; this module does not read contents.
+This module does not read the content of a file. `ragline.parsing` detects the format by content.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from ragline.parsing.formats import FORMATS
 from ragline.sources.web.urls import read_path
 
 PAGE_TYPES = frozenset({FORMATS["html"].media_type, *FORMATS["html"].other_media_types})
-# These contain no text, or (feeds) repeat the text of the pages.
+# Responses of these types contain no text, or they are feeds. A feed repeats the text of the pages.
 _IGNORED_MAIN_TYPES = frozenset({"audio", "font", "image", "video"})
 _IGNORED_TYPES = frozenset(
     {
@@ -32,12 +32,13 @@ _SUFFIXES = {
     for row in FORMATS.values()
     for media_type in (row.media_type, *row.other_media_types)
 }
-# Without the files of this machine, so that every machine knows the same types.
+# The files of this machine with further types are not read, so that every machine knows the same
+# types.
 _KNOWN_TYPES = MimeTypes()
 
 
 def read_media_type(content_type: str) -> str:
-    """The media type in a Content-Type header; `text/html` when the header is empty."""
+    """The media type in a Content-Type header; `text/html` if the header is empty."""
     return content_type.partition(";")[0].strip().lower() or "text/html"
 
 
@@ -48,13 +49,19 @@ def is_document_type(media_type: str) -> bool:
 
 
 def may_be_document(url: str) -> bool:
-    """False for a URL whose suffix is that of a picture, a sound, a script and so on."""
+    """Whether the suffix of a URL can be that of a document.
+
+    It is false for pictures, sounds, scripts and similar files.
+    """
     guessed, _ = _KNOWN_TYPES.guess_type(PurePosixPath(read_path(url)).name)
     return guessed is None or is_document_type(guessed)
 
 
 def name_file(url: str, media_type: str) -> str:
-    """The last part of the URL's path, with a suffix of its media type."""
+    """The name of a downloaded file: the last part of the URL's path.
+
+    If its suffix does not belong to the media type, a suffix of the media type is added.
+    """
     name = PurePosixPath(read_path(url)).name or "file"
     suffix = PurePosixPath(name).suffix.lower()
     if media_type == FORMATS["txt"].media_type:

@@ -1,7 +1,7 @@
 """Keeps the pages that a listing has read until they are fetched.
 
-They are in memory up to a limit, then in an unnamed file in the folder of the source. The cache
-ends with the process; a later process requests the pages again.
+The pages are in memory up to a limit. Above the limit, they are in an unnamed file in the folder of
+the source. The cache ends with the process. A later process requests the pages again.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ MAX_MEMORY_BYTES = 64 * 1024**2
 
 
 class PageCache:
-    """Caches documents by id. Each document can be read once."""
+    """A cache of documents by id. Each document can be read once."""
 
     def __init__(self, folder: Path, memory_bytes: int = MAX_MEMORY_BYTES) -> None:
         self._folder = folder
         self._positions: dict[str, tuple[int, int]] = {}
         self._results: dict[str, FetchResult] = {}
-        # The finalizer closes it: it stays open as long as the source exists.
+        # The file stays open as long as the cache exists. Then the finalizer closes it.
         self._file = SpooledTemporaryFile(memory_bytes, dir=str(folder))  # noqa: SIM115
         weakref.finalize(self, self._file.close)
 
@@ -32,7 +32,7 @@ class PageCache:
         """Store a document until it is read. It replaces a document with the same id."""
         if isinstance(document, FetchedDocument):
             with writing_to(self._folder):
-                # The file is created when the limit is reached; the folder may be missing by then.
+                # The file is created when the limit is reached. The folder can be missing by then.
                 self._folder.mkdir(parents=True, exist_ok=True)
                 start = self._file.seek(0, 2)
                 self._file.write(document.content)
@@ -41,7 +41,7 @@ class PageCache:
         self._results[document.document_id] = document
 
     def pop(self, document_id: str) -> FetchResult | None:
-        """Return a document and remove it; None when it is not in the cache."""
+        """Return a document and remove it from the cache. Return None if it is not there."""
         document = self._results.pop(document_id, None)
         if isinstance(document, FetchedDocument):
             start, count = self._positions.pop(document_id)

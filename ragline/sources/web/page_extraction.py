@@ -1,8 +1,8 @@
 """Extracts the main text of a page, its title, its links and its directives.
 
-trafilatura separates the main text from navigation, banners and footers. The result is a small
-page of HTML for Ragline's own reader. Markdown is not used: it would have a backslash before every
-`_` and `*`, which would be searched and embedded.
+trafilatura separates the main text from navigation, banners and footers. The result is a small page
+of HTML for Ragline's own reader. Markdown is not used, because its backslashes before `_` and `*`
+would be searched and embedded.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ragline.sources.web.refresh_redirects import Refresh, find_page_refresh
 from ragline.sources.web.urls import normalise_url, read_origin
 from ragline.storable_text import clean_text
 
-# What the extractor and its parser raise for malformed pages.
+# The errors that the extractor and its parser raise for malformed pages.
 _EXTRACTION_ERRORS = (
     etree.LxmlError,
     ValueError,
@@ -33,7 +33,8 @@ _EXTRACTION_ERRORS = (
     RecursionError,
 )
 _MAIN_ELEMENTS = etree.XPath("//main[not(ancestor::main)] | //*[@role='main'][not(self::main)]")
-# Formatting elements are dropped: the extractor would lose short texts because of them.
+# These formatting elements are replaced by their contents, because the extractor would lose short
+# texts in them.
 _FORMATTING = (
     "abbr",
     "b",
@@ -51,7 +52,7 @@ _FORMATTING = (
     "u",
 )
 _INLINE_CODE = ("code", "kbd", "samp", "tt", "var")
-# For a short page the extractor would use all of its text.
+# These elements are removed. Otherwise the extractor would use them too if the page is short.
 _NEVER_MAIN = [
     "//nav",
     "//footer[not(ancestor::main or ancestor::article or ancestor::blockquote)]",
@@ -63,11 +64,11 @@ _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 
 @dataclass(frozen=True, slots=True)
 class ExtractedPage:
-    """The result of an extraction. `content` is empty when the page has no main text.
+    """The result of an extraction. If the page has no main text, `content` is empty.
 
     `links` contains the URLs of pages of the same host, each once, in the order of the page.
-    `directives` are those of the robots element, in lower case. For a page that only redirects,
-    `refresh` is its target, and the other fields are empty.
+    `directives` are those of the robots element, in lower case. If the page only redirects,
+    `refresh` describes the redirect, and the other fields are empty.
     """
 
     content: bytes
@@ -80,7 +81,7 @@ class ExtractedPage:
 
 
 def extract_page(body: bytes, content_type: str, url: str) -> ExtractedPage:
-    """Extract a page of HTML, which may be malformed.
+    """Extract a page of HTML. The HTML can be malformed.
 
     Raises:
         BrokenDocumentError: the parser or the extractor failed.
@@ -111,7 +112,7 @@ def _decode(body: bytes, content_type: str) -> str:
 
 
 def _parse(text: str) -> html.HtmlElement | None:
-    # As bytes, because lxml refuses text that declares an encoding.
+    # The text is passed as bytes, because lxml refuses a text that declares an encoding.
     parser = html.HTMLParser(
         encoding="utf-8", huge_tree=True, remove_comments=True, remove_pis=True
     )
@@ -122,10 +123,12 @@ def _parse(text: str) -> html.HtmlElement | None:
 
 
 def _main_content(page: html.HtmlElement, title: str, url: str) -> bytes:
-    """The main text as a page of HTML; changes `page`.
+    """The main text as a page of HTML. The result is empty if there is no main text.
 
-    Measured on 33,602 paragraphs, headings, code blocks and cells in the main parts of 190 pages of
-    the Rust documentation: without this preparation the extractor dropped 28 %, with it 2 %.
+    `page` is changed. The preparation of the page keeps text that the extractor would drop. It was
+    measured on 33,602 paragraphs, headings, code blocks and cells in the main parts of 190 pages of
+    the Rust documentation. Without the preparation, the extractor dropped 28 % of them. With it,
+    the extractor dropped 2 %.
     """
     _normalise_code(page)
     _replace_figures(page)
@@ -154,7 +157,8 @@ def _main_content(page: html.HtmlElement, title: str, url: str) -> bytes:
 def _normalise_code(page: html.HtmlElement) -> None:
     """Write code blocks as trafilatura expects them, and inline code as plain text.
 
-    It would turn a `pre` without `code` into a quotation, and inline `code` into a block.
+    Otherwise trafilatura would turn a `pre` without `code` into a quotation, and inline `code` into
+    a block.
     """
     for block in list(page.iter("pre")):
         text, tail = block.text_content(), block.tail
@@ -167,7 +171,10 @@ def _normalise_code(page: html.HtmlElement) -> None:
 
 
 def _replace_figures(page: html.HtmlElement) -> None:
-    """Replace figures, which the extractor drops, by `div`: they may contain code."""
+    """Replace each `figure` element by a `div`.
+
+    The extractor drops figures, but a figure can contain code.
+    """
     for figure in page.iter("figure"):
         figure.tag = "div"
     for caption in page.iter("figcaption"):
@@ -175,10 +182,10 @@ def _replace_figures(page: html.HtmlElement) -> None:
 
 
 def _keep_main_element(page: html.HtmlElement) -> bool:
-    """Remove everything outside the main element of the page; return whether there is one.
+    """Remove everything outside the main element of the page.
 
-    Links in the main element are replaced by their text: the extractor takes many links as
-    navigation, and would drop paragraphs with many references.
+    Return whether the page has one. Links in the main element are replaced by their text. Otherwise
+    the extractor would take a paragraph with many links as navigation and drop it.
     """
     found = _MAIN_ELEMENTS(page) or list(page.iter("article"))
     body = page.find("body")
@@ -225,13 +232,13 @@ def _find_links(page: html.HtmlElement, url: str) -> tuple[str, ...]:
 
 
 def _find_base(page: html.HtmlElement, url: str) -> str:
-    """The base URL of relative links."""
+    """The base URL of the relative links on a page."""
     href = next((element.get("href") for element in page.iter("base") if element.get("href")), "")
     return normalise_url(href, url) or url
 
 
 def _find_canonical(page: html.HtmlElement, url: str) -> str | None:
-    """The canonical URL of the page on the same host; None when it is the page itself."""
+    """The canonical URL of the page on the same host, or None if it is the page itself."""
     targets = (
         element.get("href")
         for element in page.iter("link")

@@ -1,4 +1,4 @@
-"""Limits the rate of requests to a host: one request at a time, with a minimum interval."""
+"""Limits the rate of requests to a host by a minimum interval between two requests."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Clock:
 class RateLimit:
     """A minimum interval between the starts of two requests.
 
-    A token bucket would have the same average, but its bursts would load a small server.
+    A token bucket would have the same average rate, but its bursts would load a small server.
     """
 
     def __init__(self, per_second: float, clock: Clock) -> None:
@@ -27,7 +27,7 @@ class RateLimit:
         self._next_start_s = clock.monotonic()
 
     def raise_interval(self, interval_s: float) -> None:
-        """Use at least this interval from now on. A longer interval is unchanged."""
+        """Use at least this interval from now on. A longer interval stays as it is."""
         self._interval_s = max(self._interval_s, interval_s)
 
     def wait(self) -> None:

@@ -1,7 +1,7 @@
-"""Redirects by a refresh: `<meta http-equiv="refresh">` and the header `Refresh`.
+"""Finds redirects by a refresh: `<meta http-equiv="refresh">` or the header `Refresh`.
 
 Static sites have no other way to redirect. Source: the HTML standard, "shared declarative refresh
-steps". `crawl` handles the target like that of an HTTP redirect.
+steps". `crawl` follows such a redirect like an HTTP redirect.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ from lxml import html
 
 from ragline.sources.web.urls import normalise_url
 
-# A page with a longer delay is meant to be read.
+# If the delay is longer, the page is meant to be read. It is not a redirect.
 MAX_DELAY_S = 30.0
-# A page with at most this delay is not read, whatever its text is.
+# A refresh with at most this delay is immediate. No person can read such a page, so it is a
+# redirect, whatever its text is.
 IMMEDIATE_S = 1.0
-# A page with more text contains more than "you are being redirected".
+# A page with more text contains more than a notice such as "you are being redirected".
 MAX_STUB_CHARS = 600
 _REFRESH = re.compile(
     r"\s*(?P<delay>\d*)(?:\.[\d.]*)?(?:\s*[;,]\s*|\s+)(?:url\s*=\s*)?(?P<rest>\S.*)",
@@ -27,16 +28,20 @@ _REFRESH = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Refresh:
-    """The target of a refresh, and its delay. `target` is None when it is not a web page."""
+    """The target of a refresh and its delay.
+
+    `target` is None if the target is not a web page.
+    """
 
     delay_s: float
     target: str | None
 
 
 def find_refresh(content: str, url: str, base: str | None = None) -> Refresh | None:
-    """Parse a refresh; None when it only reloads the page at `url`, or is malformed.
+    """Parse the value of a refresh, such as `5; url=/new`.
 
-    `base` is the base URL of the page, `url` by default.
+    The result is None if the value is malformed, or if it only reloads the page at `url`. `base` is
+    the base URL of the page; without it, `url` is the base.
     """
     found = _REFRESH.match(content)
     if found is None:
@@ -46,10 +51,11 @@ def find_refresh(content: str, url: str, base: str | None = None) -> Refresh | N
 
 
 def find_page_refresh(page: html.HtmlElement, url: str, base: str) -> Refresh | None:
-    """The refresh of a page that only redirects; None for a page with its own text.
+    """The refresh of a page that is a redirect, or None for any other page.
 
-    A refresh in `noscript` counts too, because Ragline runs no scripts. A page with its own text is
-    not a redirect, unless the refresh is immediate and outside `noscript`.
+    A page is a redirect if its refresh is immediate and outside `noscript`, or if the page has at
+    most MAX_STUB_CHARS characters of text. A refresh with a delay of more than MAX_DELAY_S does not
+    count. A refresh in `noscript` counts, because Ragline runs no scripts.
     """
     for element in page.iter("meta"):
         if element.get("http-equiv", "").strip().lower() != "refresh":
@@ -66,14 +72,14 @@ def find_page_refresh(page: html.HtmlElement, url: str, base: str) -> Refresh | 
 
 
 def _unquote(rest: str) -> str:
-    """The address without quotes."""
+    """The address of a refresh without its quotes."""
     if rest[0] in "'\"":
         return rest[1:].partition(rest[0])[0]
     return rest
 
 
 def _count_chars(page: html.HtmlElement) -> int:
-    """The number of visible characters of a page, without white space."""
+    """The number of visible characters of a page. White space is not counted."""
     body = page.find("body")
     texts = (
         [] if body is None else body.xpath(".//text()[not(ancestor::script or ancestor::style)]")

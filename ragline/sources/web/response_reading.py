@@ -1,6 +1,6 @@
-"""Reads a response with a body: the document in it, its links, and its robots directives.
+"""Reads a response with a body: its document, its links and its robots directives.
 
-`page_extraction` finds the main text; `media_types` says which types are documents.
+`page_extraction` finds the main text. `media_types` decides which types are documents.
 """
 
 from __future__ import annotations
@@ -24,14 +24,15 @@ from ragline.sources.web.media_types import PAGE_TYPES, is_document_type, name_f
 from ragline.sources.web.page_extraction import ExtractedPage, extract_page
 from ragline.sources.web.refresh_redirects import MAX_DELAY_S, find_refresh
 
-# A page is parsed in this process, without limits of memory and time; it takes about 3 s per MiB.
+# The maximum size of a page. A page is parsed in this process without limits of memory and time.
+# The parser takes about 3 s per MiB.
 MAX_PAGE_BYTES = 8 * 1024**2
 _NAMED_CRAWLER = re.compile(r"\s*[\w-]+\s*:")
 
 
 @dataclass(frozen=True, slots=True)
 class ReadPage:
-    """A document that was just read, and its state to save."""
+    """A document that was read from a response, and the state to save for it."""
 
     state: PageState
     document: FetchResult
@@ -39,13 +40,19 @@ class ReadPage:
 
 @dataclass(frozen=True, slots=True)
 class Redirection:
-    """A page that redirects to another one. `target` is None when that is not a web page."""
+    """A page that redirects to another page.
+
+    `target` is None if the target is not a web page.
+    """
 
     target: str | None
 
 
 def limit_body(headers: Mapping[str, str], max_document_bytes: int) -> int:
-    """The bytes of a response to read at most: 0 when its type cannot be a document."""
+    """The maximum number of bytes to read from a body.
+
+    It is 0 if the type of the response cannot be a document.
+    """
     media_type = read_media_type(headers.get("content-type", ""))
     if not is_document_type(media_type):
         return 0
@@ -54,7 +61,10 @@ def limit_body(headers: Mapping[str, str], max_document_bytes: int) -> int:
 
 
 def read_response(response: Response, max_document_bytes: int) -> ReadPage | Redirection | None:
-    """The document in a response with a body; None when its type cannot be a document."""
+    """Read a response with a body. Return its document or its redirect.
+
+    The result is None if the type of the response cannot be a document.
+    """
     header = response.headers.get("refresh")
     refresh = None if header is None else find_refresh(header, response.url)
     if refresh is not None and refresh.delay_s <= MAX_DELAY_S:
@@ -100,7 +110,7 @@ def _too_large(response: Response, limit: int) -> ReadPage:
     error = DocumentTooLargeError(f"the page is larger than {limit} bytes")
     size = response.headers.get("content-length", "")
     read = _failed(response, f"over {limit} {size}", error, _header_directives(response))
-    # Without validators it is requested in full next time, when the limit may be higher.
+    # Without validators, the next request asks for the whole page. The limit can be higher then.
     return ReadPage(read.state.model_copy(update={"validators": Validators()}), read.document)
 
 
@@ -136,7 +146,10 @@ def _make_state(
 
 
 def _header_directives(response: Response) -> frozenset[str]:
-    """The directives of X-Robots-Tag for all crawlers; `name: noindex` applies to one crawler."""
+    """The directives of the headers X-Robots-Tag that apply to all crawlers.
+
+    A value that begins with a name, such as `name: noindex`, applies to one crawler and is ignored.
+    """
     values = response.headers.get_list("x-robots-tag")
     lines = [line for line in values if not _NAMED_CRAWLER.match(line)]
     return frozenset(word.strip().lower() for line in lines for word in line.split(","))

@@ -1,4 +1,4 @@
-"""robots.txt: which pages of a host a crawler may request, and at which interval.
+"""Reads robots.txt: which pages a crawler may request, and at which interval.
 
 Source: RFC 9309. `response_reading` reads the directives inside a page (`noindex`, `nofollow`).
 """
@@ -14,12 +14,12 @@ from ragline.errors import SourceUnavailableError
 from ragline.sources.web.crawl_state import ROBOTS_KEY, CrawlState, RobotsState, Validators
 from ragline.sources.web.http_client import HttpClient, Response
 
-# RFC 9309, 2.5: a crawler reads at least this much.
+# RFC 9309, section 2.5: a crawler must read at least this number of bytes.
 MAX_ROBOTS_BYTES = 500 * 1024
-# RFC 9309, 2.4: rules may be used for a day without a new request.
+# RFC 9309, section 2.4: a crawler may use saved rules for a day.
 MAX_AGE_S = 24 * 3600
 MAX_REDIRECTS = 5
-# With a longer delay a host cannot be read in a useful time.
+# With a longer delay, a listing would take too long.
 MAX_CRAWL_DELAY_S = 300.0
 
 
@@ -36,7 +36,7 @@ class RobotsRules:
 
     @property
     def interval_s(self) -> float:
-        """The seconds between two requests that the host asks for; 0 without such a rule."""
+        """The interval between two requests that the host asks for; 0 without such a rule."""
         delay = self._rules.crawl_delay(self._user_agent) or 0
         rate = self._rules.request_rate(self._user_agent)
         return max(delay, rate.seconds / rate.requests if rate and rate.requests else 0)
@@ -45,13 +45,14 @@ class RobotsRules:
 def read_rules(
     client: HttpClient, state: CrawlState, user_agent: str, *, use_saved: bool
 ) -> RobotsRules:
-    """The rules of the host. Without rules (404 and other 4xx) all pages are allowed.
+    """Read the rules of the host. Without rules (status 404 or another 4xx), all pages are allowed.
 
-    With `use_saved`, rules that a listing saved within a day are used without a request.
+    With `use_saved`, rules that a listing saved less than MAX_AGE_S ago are used without a request.
+    Without it, the rules are requested and saved.
 
     Raises:
-        SourceUnavailableError: 5xx or no response, which forbids the whole host; or the crawl delay
-            is too long.
+        SourceUnavailableError: there is no response, or its status is 5xx. The whole host is then
+            forbidden. The error is also raised if the crawl delay is longer than MAX_CRAWL_DELAY_S.
     """
     saved = state.read_robots()
     if saved is None or not use_saved or time.time() - saved.read_at > MAX_AGE_S:

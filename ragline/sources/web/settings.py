@@ -1,6 +1,7 @@
 """The settings of a source of kind `web`.
 
-This module loads without the extra `web`, because processes that never crawl read the settings.
+This module loads without the extra `web`, because processes that never crawl also read the
+settings.
 """
 
 from __future__ import annotations
@@ -18,12 +19,12 @@ ALL_PAGES = ("**/*",)
 
 
 class WebSettings(SourceSettings):
-    """Pages of one host (scheme, name and port), from its sitemaps or by links.
+    """The settings of a source whose documents are the pages of one host.
 
-    With `start` pages, the links of every page are followed. With `sitemaps` and no `start`, no
-    links are followed. Patterns have the syntax of `.gitignore` and match the path of the URL
-    without its first slash. They decide which pages are requested; `start` pages are always
-    requested.
+    A host is a scheme, a name and a port. With `start` pages, the links of every page are followed.
+    With `sitemaps` and no `start`, no links are followed. `include` and `exclude` are patterns in
+    the syntax of `.gitignore`. They match the path of a URL without its first slash, and they
+    decide which pages are requested. `start` pages are always requested.
     """
 
     kind: Literal["web"]
@@ -103,7 +104,7 @@ class WebSettings(SourceSettings):
 
     @property
     def entries(self) -> tuple[str, ...]:
-        """Every URL that the configuration names, sitemaps first."""
+        """All URLs that the configuration names. The sitemaps come first."""
         return (*self.sitemaps, *self.start)
 
     @property

@@ -1,7 +1,8 @@
-"""Requests pages and sitemaps of one host; unchanged ones are read from the saved state.
+"""Requests the pages and sitemaps of one host.
 
-This module does not save state: if a probe saved it, the next listing would miss the change.
-`crawl` decides which pages are requested and saves the state.
+If a page or a sitemap is unchanged, its saved state is used. This module does not save states,
+because a probe also uses it. If a probe saved a new state, the next listing would miss the change.
+`crawl` decides which pages are requested, and saves the states.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from ragline.sources.web.response_reading import Redirection, limit_body, read_r
 from ragline.sources.web.sitemaps import MAX_SITEMAP_BYTES, read_sitemap
 
 GONE = frozenset({404, 410})
-# The version of a page that cannot be read, followed by its last version.
+# The version of a page that cannot be read begins with this word. The last version of the page
+# follows, if there is one.
 FAILING = "unavailable"
 
 
@@ -29,10 +31,11 @@ FAILING = "unavailable"
 class Visit:
     """The result of a request for one page. Exactly one of `state`, `target`, `absence` is set.
 
-    `document` is set when the response has a body. `target` is the URL of a redirect on the same
-    host, by HTTP or by a refresh. `absence` says why there is no page; `is_gone` says that the page
-    is removed. `saved` is the state from the last listing. A page with `is_failing` has the state
-    of the last listing or an empty state, under another version, and a failed document.
+    `saved` is the state from the last listing, and `state` is the state now. `document` is set if
+    the response has a body. `target` is the URL of a redirect to the same host, by HTTP or by a
+    refresh. `absence` says why there is no page. If `is_gone` is true, the page counts as removed.
+    If `is_failing` is true, the page cannot be read: `document` is a failed fetch, and `version` of
+    `state` begins with FAILING.
     """
 
     url: str
@@ -46,16 +49,17 @@ class Visit:
 
     @property
     def is_changed(self) -> bool:
-        """Whether the page is new or has another version than at the last listing."""
+        """Whether the page is new, or has another version than at the last listing."""
         return self.state is not None and (
             self.saved is None or self.saved.version != self.state.version
         )
 
 
 def fail_visit(url: str, saved: PageState | None, reason: str) -> Visit:
-    """The visit of a page that cannot be read now. It is listed, and its stored text stays.
+    """The visit of a page that cannot be read now. The page is listed, and its indexed text stays.
 
-    The saved links of the page are used, so pages that only it links to do not look removed.
+    The visit has the saved links of the page. Otherwise a page to which only this page links would
+    look removed.
     """
     if saved is None:
         state = PageState(
@@ -87,7 +91,7 @@ class Site:
         return self._client.origin
 
     def visit(self, url: str, *, needs_body: bool = False) -> Visit:
-        """Request a page. Without `needs_body` the body is only requested if the page changed.
+        """Request a page. Without `needs_body`, the body is sent only if the page changed.
 
         Raises:
             PageFailedError: the page has no usable response.
@@ -114,7 +118,7 @@ class Site:
         """The current content of a sitemap.
 
         Raises:
-            SourceUnavailableError: it cannot be read completely.
+            SourceUnavailableError: the sitemap cannot be read completely.
         """
         saved = self._state.read_sitemap(url)
         conditions = {} if saved is None else saved.validators.conditions()
@@ -155,6 +159,6 @@ class Site:
             return self._redirect(response.url, read.target, saved)
         state = read.state
         if saved is not None and saved.version == state.version:
-            # The server states a new date for the same text; the old date is right.
+            # The text is equal, so the saved date is right, even if the server states a new one.
             state = state.model_copy(update={"changed_at": saved.changed_at})
         return Visit(response.url, saved, state=state, document=read.document)

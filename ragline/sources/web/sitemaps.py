@@ -1,7 +1,7 @@
 """Reads a sitemap or an index of sitemaps: XML or plain lines, with or without gzip.
 
-An incomplete sitemap is an error, because its missing pages would look removed. Source: the
-protocol at sitemaps.org. `crawl` decides which of the pages are visited.
+Source: the protocol at sitemaps.org. An incomplete sitemap is an error, because the missing pages
+would look removed. `crawl` decides which of the pages are requested.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from lxml import etree
 from ragline.sources.timestamps import read_timestamp
 from ragline.sources.web.urls import normalise_url
 
-# The protocol allows 50 MiB, uncompressed.
+# The maximum size of a sitemap after decompression. The protocol allows 50 MiB.
 MAX_SITEMAP_BYTES = 64 * 1024**2
 MAX_FAULT_CHARS = 300
 _GZIP = b"\x1f\x8b"
@@ -24,9 +24,9 @@ _GZIP = b"\x1f\x8b"
 
 @dataclass
 class Sitemap:
-    """The content of a sitemap in its order: pages with their time of change, further sitemaps.
+    """The content of a sitemap in its order: pages with times of change, and further sitemaps.
 
-    `faults` contains the addresses of pages that are not URLs of web pages.
+    `faults` contains the addresses in the sitemap that are not URLs of web pages.
     """
 
     pages: dict[str, datetime | None] = field(default_factory=dict)
@@ -49,7 +49,7 @@ def read_sitemap(content: bytes, url: str) -> Sitemap:
     """Read the content of the sitemap at `url`.
 
     Raises:
-        ValueError: it is damaged, incomplete or too large, or it is not a sitemap.
+        ValueError: the content is damaged, incomplete or too large, or it is not a sitemap.
     """
     sitemap = _read(_unpack(content), url)
     if sitemap.faults and not sitemap.pages:
@@ -84,7 +84,7 @@ def _unpack(content: bytes) -> bytes:
 def _read_xml(content: bytes, url: str) -> Sitemap:
     sitemap = Sitemap()
     try:
-        # Sitemaps use no nested or external entities, so they are not resolved.
+        # Entities are not resolved, because sitemaps use no nested or external entities.
         for _, element in etree.iterparse(
             io.BytesIO(content), resolve_entities=False, no_network=True, load_dtd=False
         ):

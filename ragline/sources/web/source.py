@@ -1,7 +1,7 @@
 """The source of kind `web`: the pages of one host.
 
-This module loads without the extra `web`; the modules that need it are imported before the first
-request.
+This module loads without the extra `web`. The modules that need the extra are imported before the
+first request.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ class _Host:
     rules: RobotsRules
 
     def visit(self, url: str) -> Visit:
-        """Request a page with its body. A page that cannot be read becomes a failed visit."""
-        from ragline.sources.web.site import fail_visit  # as in `_open_host`
+        """Request a page with its body. If the page cannot be read, return a failed visit."""
+        from ragline.sources.web.site import fail_visit  # needs the extra `web`
 
         try:
             return self.site.visit(url, needs_body=True)
@@ -46,7 +46,10 @@ class _Host:
 
 
 class WebSource:
-    """The pages of one host. A document's id is its URL in one normalised form."""
+    """A source whose documents are the pages of one host.
+
+    A document's id is its normalised URL.
+    """
 
     def __init__(
         self, settings: WebSettings, context: SourceContext, clock: Clock | None = None
@@ -60,7 +63,7 @@ class WebSource:
     def list_documents(self) -> Iterator[ListedDocument]:
         """Yield every page, in the order in which the pages are found.
 
-        Pages that were read for the listing are cached for `fetch_documents`.
+        The pages that the listing reads are cached for `fetch_documents`.
 
         Raises:
             SourceUnavailableError: robots.txt, a sitemap, a start page or all pages could not be
@@ -68,7 +71,7 @@ class WebSource:
         """
         self._cache.clear()
         with self._open_host(use_saved=False) as host:
-            from ragline.sources.web.crawl import Crawl  # as in `_open_host`
+            from ragline.sources.web.crawl import Crawl  # needs the extra `web`
 
             crawl = Crawl(self._settings, host.site, host.rules, self._state)
             for visit in crawl.list_pages():
@@ -84,7 +87,7 @@ class WebSource:
         """Yield the named pages: first those in the cache, then those that must be requested.
 
         Raises:
-            SourceUnavailableError: pages must be requested, and robots.txt cannot be read.
+            SourceUnavailableError: a page must be requested, and robots.txt cannot be read.
         """
         uncached: list[str] = []
         for document_id in dict.fromkeys(document_ids):
@@ -101,20 +104,21 @@ class WebSource:
     def probe(self) -> str:
         """A hash of the sitemaps and start pages: versions, links and times of change.
 
-        It needs one conditional request for each. It does not detect a change of another page.
+        It needs one conditional request for each sitemap and each start page. A change of another
+        page is not detected, unless a sitemap states the time of the change.
         """
         with self._open_host(use_saved=True) as host:
-            from ragline.sources.web.entry_probe import read_entries  # as in `_open_host`
+            from ragline.sources.web.entry_probe import read_entries  # needs the extra `web`
 
             entries = read_entries(self._settings, host.site, host.rules)
         return hashlib.sha256(json.dumps(entries, sort_keys=True).encode()).hexdigest()
 
     @contextmanager
     def _open_host(self, *, use_saved: bool) -> Iterator[_Host]:
-        """Open the host and read its robots.txt. Errors get the name of the source."""
+        """Open the host and read its robots.txt. Each error names the source."""
         try:
-            # These modules need the extra `web`. Their import takes a quarter of a second, which a
-            # process that only reads the configuration does not need.
+            # These modules need the extra `web`. Their import takes a quarter of a second. A
+            # process that only reads the configuration does not need them.
             from ragline.sources.web.http_client import HttpClient
             from ragline.sources.web.robots import read_rules
             from ragline.sources.web.site import Site
@@ -135,7 +139,10 @@ class WebSource:
             raise SourceUnavailableError(f"source {settings.name}: {error}") from error
 
     def _fetch(self, host: _Host, document_id: str) -> FetchResult:
-        """Request a listed page. It may have been removed or changed after the listing."""
+        """Request a listed page.
+
+        The page can have been removed or changed after the listing.
+        """
         if not document_id.startswith(f"{host.site.origin}/"):
             reason = f"it is not a page of {host.site.origin}"
         elif "#" in document_id:
@@ -148,7 +155,7 @@ class WebSource:
                 return visit.document
             reason = visit.absence or f"it now redirects to {visit.target}"
             if visit.saved is not None and not visit.is_gone and visit.target is None:
-                # It was readable before, so the stored text stays until it is readable again.
+                # The page was readable before, so its stored text stays until it is readable again.
                 unavailable = DocumentUnavailableError(f"{document_id}: {reason}")
                 return FailedFetch(document_id, unavailable)
         return FailedFetch(document_id, DocumentUnreadableError(f"{document_id}: {reason}"))

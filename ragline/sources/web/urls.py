@@ -1,6 +1,7 @@
-"""Normalised URLs: the one form in which a page is identified, requested and stored.
+"""Normalises URLs, so that each page has one URL.
 
-`crawl` decides which URLs belong to a source. This module loads without the extra `web`.
+A page is identified, requested and stored under its normalised URL. `crawl` decides which URLs
+belong to a source. This module loads without the extra `web`.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from urllib.parse import unquote, urljoin, urlsplit
 from ragline.errors import SourceUnavailableError
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
-# Names that always mean tracking. `source`, `ref` or `cid` distinguish pages on some sites.
+# Names of query parameters that always mean tracking. Names such as `source`, `ref` and `cid` are
+# not in the list, because they distinguish pages on some sites.
 _TRACKING = re.compile(
     r"utm_\w+|gclid|dclid|gbraid|wbraid|fbclid|msclkid|yclid|igshid|mc_cid|mc_eid|_ga|_gl",
     re.IGNORECASE,
@@ -19,10 +21,12 @@ _TRACKING = re.compile(
 
 
 def read_origin(url: str) -> str:
-    """`scheme://host[:port]` in lower case, without the default port of the scheme.
+    """The origin of a URL: `scheme://host[:port]` in lower case.
+
+    The default port of the scheme is left out.
 
     Raises:
-        ValueError: it is not an http or https URL, or it contains a user or password.
+        ValueError: the URL is not an http or https URL, or it contains a user or password.
     """
     parts = urlsplit(url)
     scheme = parts.scheme.lower()
@@ -36,12 +40,12 @@ def read_origin(url: str) -> str:
 
 
 def normalise_url(url: str, page: str | None = None) -> str | None:
-    """Normalise a URL, or a link on a page; None when it is not the URL of a web page.
+    """Normalise a URL. The result is None if it is not the URL of a web page.
 
-    The fragment, tracking parameters and the default port are removed. The parameters of the query
-    are sorted by name.
+    With `page`, the URL can be a link relative to the page at that URL. The fragment, tracking
+    parameters and the default port are removed. The parameters of the query are sorted by name.
     """
-    from w3lib.url import canonicalize_url  # of the extra `web`
+    from w3lib.url import canonicalize_url  # a package of the extra `web`
 
     try:
         joined = urljoin(page, url.strip()) if page else url.strip()
@@ -59,7 +63,11 @@ def normalise_url(url: str, page: str | None = None) -> str | None:
 
 
 def normalise_configured(url: str) -> str:
-    """Normalise a URL of the settings."""
+    """Normalise a URL of the settings.
+
+    Raises:
+        SourceUnavailableError: the URL is not that of a web page.
+    """
     normalised = normalise_url(url)
     if normalised is None:
         raise SourceUnavailableError(f"{url} cannot be requested; correct it in the settings")
@@ -67,7 +75,7 @@ def normalise_configured(url: str) -> str:
 
 
 def read_path(url: str) -> str:
-    """The path that patterns match: decoded, without the first slash and the query."""
+    """The part of a URL that patterns match: its path, decoded and without the first slash."""
     return unquote(urlsplit(url).path).removeprefix("/")
 
 
