@@ -1,7 +1,8 @@
 """Finds, configures and runs the parts of a connector of unstructured-ingest.
 
-Only the indexer and the downloader of a connector run, as calls in this process. The pipeline of
-the package is not used: it can send traces to a server, and it changes the log handlers.
+A connector has an indexer, which lists files, and a downloader. Both run as calls in this process.
+The pipeline of the package is not used, because it can send traces to a server and because it
+changes the log handlers.
 """
 
 from __future__ import annotations
@@ -44,7 +45,8 @@ class Connection:
     """A connector with its settings and secrets. It sends no request before a method is called.
 
     Raises:
-        SourceUnavailableError: the connector cannot be used or failed. Every method raises it too.
+        SourceUnavailableError: the connector cannot be used, or it failed. The constructor and
+            every method raise this error.
     """
 
     def __init__(self, settings: ConnectorSettings) -> None:
@@ -59,7 +61,7 @@ class Connection:
             )
 
     def list_files(self) -> list[FileData]:
-        """Every file, in the order of the connector.
+        """List every file, in the order of the connector.
 
         Some connectors log an error, leave a file out and continue. Such a listing is incomplete,
         so it fails.
@@ -77,7 +79,7 @@ class Connection:
         return files
 
     def open_downloader(self) -> Downloader:
-        """Make the downloader, which downloads one file at a time."""
+        """Make the downloader of the connector. It downloads one file at a time."""
         with self._failures("cannot be read"):
             config = _set_up(self._entry.downloader_config, self._settings.download, "download")
             downloader = self._entry.downloader(
@@ -87,10 +89,11 @@ class Connection:
         return downloader
 
     def download(self, downloader: Downloader, file_data: FileData, folder: Path) -> DownloadedFile:
-        """The bytes of one file, downloaded into an empty folder.
+        """Download one file into an empty folder, and return its bytes and its name.
 
         Raises:
-            DocumentError: it is larger than the limit of the source, or could not be downloaded.
+            DocumentError: the file is larger than the limit of the source, or it could not be
+                downloaded.
         """
         with self._failures("cannot be read"):
             try:
@@ -110,7 +113,11 @@ class Connection:
 
     @contextmanager
     def _failures(self, failure: str) -> Iterator[None]:
-        """Name the source in each error. The errors of connectors have no common class."""
+        """Raise SourceUnavailableError for each error of a `with` block.
+
+        The message names the source. The errors of connectors have no common class. The errors of
+        Ragline are raised unchanged.
+        """
         prefix = f"source {self._settings.name}: the connector {self._settings.connector}"
         try:
             yield
@@ -136,8 +143,9 @@ class Connection:
 
 
 def _find_entry(connector: str) -> SourceRegistryEntry:
-    # The package is the extra `connectors`. Its import takes half a second, which a process that
-    # only reads the configuration does not need. The first import fills the registry of the second.
+    # The package belongs to the extra `connectors`. Its import takes half a second. A process that
+    # only reads the configuration does not need it. The first import fills the registry of the
+    # second one.
     import unstructured_ingest.processes.connectors  # noqa: F401
     from unstructured_ingest.processes.connector_registry import source_registry
 
@@ -148,7 +156,13 @@ def _find_entry(connector: str) -> SourceRegistryEntry:
 
 
 def _set_up(model: type[BaseModel] | None, values: Mapping[str, Any], part: str) -> Any:
-    """The settings of one part, checked: the package itself would ignore unknown names."""
+    """Check the settings of one part of a connector. Return them as an object of `model`.
+
+    The package would ignore unknown names, so they are refused here.
+
+    Raises:
+        LookupError: a name is unknown, or a value is invalid.
+    """
     allowed = {} if model is None else model.model_fields
     names = {*allowed, *(field.alias for field in allowed.values() if field.alias)}
     for name in values:
@@ -175,10 +189,14 @@ async def _collect(found: AsyncIterator[FileData]) -> list[FileData]:
 
 
 def _run_downloader(downloader: Downloader, file_data: FileData) -> Path:
-    """The path of the downloaded file. Further files, such as attachments, are ignored."""
+    """Download a file and return its path.
+
+    Further downloaded files, such as attachments, are ignored.
+    """
     from unstructured_ingest.interfaces import Downloader as BaseDownloader
 
-    # Without its own `run_async`, a downloader would call `run` inside an event loop.
+    # A downloader without its own `run_async` is called directly. Otherwise it would call `run`
+    # inside an event loop.
     is_synchronous = (
         type(downloader).run_async is BaseDownloader.run_async or not downloader.is_async()
     )
@@ -208,7 +226,11 @@ def _refuse_batches(files: list[FileData]) -> None:
 
 
 def _refuse_truncated_spaces(files: list[FileData], config: Any) -> None:
-    """Confluence silently stops at a number of pages in each space, by default 100."""
+    """Refuse a listing of Confluence that can be incomplete.
+
+    The connector returns at most a certain number of pages of each space, by default 100. It raises
+    no error if there are more.
+    """
     limit = getattr(config, "max_num_of_docs_from_each_space", None)
     if limit is not None:
         spaces = Counter((file.metadata.record_locator or {}).get("space_id") for file in files)
@@ -221,7 +243,10 @@ def _refuse_truncated_spaces(files: list[FileData], config: Any) -> None:
 
 
 def _refuse_missing_folder(settings: ConnectorSettings) -> None:
-    """Refuse a missing folder, which the connector `local` would list as an empty one."""
+    """Refuse a missing folder of the connector `local`.
+
+    The connector would list it like an empty folder.
+    """
     folder = settings.index.get("input_path")
     if settings.connector == LOCAL and isinstance(folder, str) and not Path(folder).exists():
         raise FileNotFoundError(f"the folder {folder} does not exist")
@@ -236,7 +261,10 @@ def _refuse_outside_path(file_data: FileData) -> None:
 
 @contextmanager
 def _logged_errors() -> Iterator[list[str]]:
-    """The errors that the package logs within the block, except errors about permissions."""
+    """Collect the errors that the package logs during a `with` block.
+
+    Errors about permissions are left out.
+    """
     handler = _ErrorCollector()
     logger = logging.getLogger(PACKAGE)
     logger.addHandler(handler)
@@ -252,14 +280,21 @@ class _ErrorCollector(logging.Handler):
         self.messages: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Store a message. Errors about permissions affect one document and not the listing."""
+        """Store a message.
+
+        A message about permissions is left out, because it affects one document and not the
+        listing.
+        """
         message = record.getMessage()
         if "permission" not in message.lower():
             self.messages.append(message)
 
 
 def _find_import_error(error: BaseException | None) -> ImportError | None:
-    """The ImportError that caused an error, which connectors often wrap in another one."""
+    """The ImportError that caused an error, or None if there was no ImportError.
+
+    Connectors often wrap it in another error.
+    """
     while error is not None and not isinstance(error, ImportError):
         error = error.__cause__ or error.__context__
     return error

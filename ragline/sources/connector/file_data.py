@@ -1,6 +1,6 @@
 """Converts the `FileData` of a connector to a listed document, metadata and principals.
 
-`FileData` is the description of a file in unstructured-ingest. Any part of it may be missing.
+`FileData` is the description of a file in unstructured-ingest. Any part of it can be missing.
 `connection` runs the connectors.
 """
 
@@ -21,17 +21,19 @@ from ragline.storable_text import clean_value
 if TYPE_CHECKING:
     from unstructured_ingest.data_types.file_data import FileData, FileDataSourceMetadata
 
-# These state the principals of every file. A file without them means a failed request.
+# Connectors that state the principals of every file. If a file has none, a request has failed.
 STATING_PRINCIPALS = frozenset({"confluence", "google_drive", "onedrive", "sharepoint"})
-# After a failed request it states fewer principals, which looks like a revocation.
+# Connectors that state fewer principals after a failed request. This looks like a revocation.
 UNRELIABLE = frozenset({"box"})
+# The prefix of a principal by the kind of permission in `FileData`.
 PREFIXES = {"users": "user:", "groups": "group:", "access_classes": "access-class:"}
 
 
 def name_files(found: Iterable[FileData]) -> Iterator[tuple[str, FileData]]:
-    """Yield every file with its document id: the path, or the identifier of a file without one.
+    """Yield every file with its document id.
 
-    Some storages allow several files with one path. Their ids end with the identifier.
+    The id is the path of the file. If the file has no path, it is the identifier in the connector.
+    If several files have the same path, the identifier is added to each of their ids.
     """
     paths = [(_read_path(file_data), file_data) for file_data in found]
     counts = Counter(path for path, _ in paths)
@@ -43,7 +45,10 @@ def name_files(found: Iterable[FileData]) -> Iterator[tuple[str, FileData]]:
 def describe_file(
     document_id: str, file_data: FileData, *, use_permissions: bool
 ) -> ListedDocument:
-    """The listing entry of a file. Its version also changes with its principals."""
+    """The listed document of a file.
+
+    With `use_permissions`, its version also changes if its principals change.
+    """
     metadata = file_data.metadata
     return ListedDocument(
         document_id=document_id,
@@ -59,7 +64,11 @@ def describe_file(
 
 
 def read_metadata(file_data: FileData) -> dict[str, Any]:
-    """The name and the URL of a file, and the simple values of its locator in the connector."""
+    """The metadata of a file: its name, its URL, the connector, and its locator.
+
+    The locator has the values by which the connector finds the file. Lists and mappings in it are
+    left out.
+    """
     located = {
         name: value
         for name, value in (file_data.metadata.record_locator or {}).items()
@@ -78,13 +87,15 @@ def read_metadata(file_data: FileData) -> dict[str, Any]:
 
 
 def read_principals(file_data: FileData) -> tuple[str, ...] | None:
-    """Who may read a file: `user:…`, `group:…` and `access-class:…` with the ids of the source.
+    """The principals that may find a file: `user:…`, `group:…` and `access-class:…`.
 
-    None when the connector never states permissions; the settings of the source then decide.
+    The id after the prefix is that of the source. The result is None if the connector never states
+    permissions. Then the settings of the source decide.
 
     Raises:
-        PermissionsUnavailableError: the connector states permissions for other files, but not for
-            this one, or in an unknown form. The file must not become readable or unreadable then.
+        PermissionsUnavailableError: the connector states permissions for other files, but it states
+            none for this file, or it states them in an unknown form. The principals of the file
+            must not change then.
     """
     permissions = file_data.metadata.permissions_data
     connector = file_data.connector_type
@@ -107,12 +118,12 @@ def read_principals(file_data: FileData) -> tuple[str, ...] | None:
 
 
 def _is_file_mode(permissions: list[dict[str, Any]]) -> bool:
-    """Whether the permissions are only a mode of Unix or Git, which names no principals."""
+    """Whether the permissions only state a mode of Unix or Git. A mode names no principals."""
     return permissions != [] and all(entry.keys() == {"mode"} for entry in permissions)
 
 
 def _is_valid_grant(grant: Any) -> bool:
-    """Whether it has the form {"users": [id, …], "groups": […], "access_classes": […]}."""
+    """Whether a grant has the form {"users": [id, …], "groups": […], "access_classes": […]}."""
     return isinstance(grant, Mapping) and all(
         bucket in PREFIXES
         and isinstance(principals, list)
@@ -135,7 +146,10 @@ def _read_path(file_data: FileData) -> str:
 
 
 def _describe_content(metadata: FileDataSourceMetadata) -> list[Any]:
-    """Values that change with the content; the locator if the connector states no such value."""
+    """Values that change with the content of a file.
+
+    They are the locator if the connector states neither a version nor a time of change.
+    """
     values = [metadata.version, metadata.date_modified]
     return (
         [*values, metadata.filesize_bytes] if any(values) else [json_value(metadata.record_locator)]

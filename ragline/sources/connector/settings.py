@@ -1,4 +1,7 @@
-"""The settings of a source of kind `connector`. The connector checks its own settings later."""
+"""The settings of a source of kind `connector`.
+
+The connector checks its own settings when it is first used.
+"""
 
 from __future__ import annotations
 
@@ -24,10 +27,11 @@ PASSWORD_IN_URL = re.compile(r"://[^/@\s]*:[^/@\s]*@")
 
 
 class ConnectorSettings(SourceSettings):
-    """The type of a connector, and its settings by the names of unstructured-ingest.
+    """The settings of a source that a connector of unstructured-ingest reads.
 
     `connection`, `index` and `download` are the settings of the connector's connection, indexer and
-    downloader. Its access settings come from the environment through `credentials`.
+    downloader, with their names in unstructured-ingest. The secrets of the connection come from the
+    environment. `credentials` names their variables.
     """
 
     kind: Literal["connector"]
@@ -82,7 +86,10 @@ class ConnectorSettings(SourceSettings):
     @field_validator("index")
     @classmethod
     def _resolve(cls, index: dict[str, JsonValue], info: ValidationInfo) -> dict[str, JsonValue]:
-        """The path of the connector `local` is relative to the configuration's folder."""
+        """Make the path of the connector `local` absolute.
+
+        A relative path begins at the folder of the configuration.
+        """
         path = index.get("input_path")
         if not isinstance(path, str):
             return index
@@ -91,7 +98,7 @@ class ConnectorSettings(SourceSettings):
 
     @property
     def address(self) -> str:
-        """The type of the connector, and its URL or path when its settings contain one."""
+        """The type of the connector, and its URL or path if the settings contain one."""
         settings: Mapping[str, Any] = {**self.connection, **self.index}
         locations = (settings.get(name) for name in ("url", "site", "remote_url", "input_path"))
         location = next((value for value in locations if isinstance(value, str)), "")

@@ -1,7 +1,7 @@
 """The source of kind `connector`: the files that a connector of unstructured-ingest reaches.
 
-A listing saves the description of each file in the state of the source: the downloader needs the
-description from the indexer, and the fetch may run in another process.
+A listing saves the description of each file in the state of the source. The downloader needs this
+description from the indexer, and the fetch can run in another process.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ DOCUMENT_PREFIX = "document:"
 
 
 class ConnectorSource:
-    """The files that a connector of unstructured-ingest reaches."""
+    """A source whose documents are the files that a connector reaches."""
 
     def __init__(self, settings: ConnectorSettings, context: SourceContext) -> None:
         self._settings = settings
@@ -54,12 +54,12 @@ class ConnectorSource:
         """Yield every file, after the connector has listed all of them.
 
         Raises:
-            SourceUnavailableError: the connector cannot be used, failed, or left files out.
+            SourceUnavailableError: the connector cannot be used, it failed, or it left files out.
         """
         yield from self._list()
 
     def fetch_documents(self, document_ids: Collection[str]) -> Iterator[FetchResult]:
-        """Yield the named files, one download after another.
+        """Yield the named files. They are downloaded one after another.
 
         Raises:
             SourceUnavailableError: the connector cannot be used at all.
@@ -74,10 +74,13 @@ class ConnectorSource:
             yield result
 
     def probe(self) -> str:
-        """A hash of a new listing, or of the last listing until `list_every` has passed.
+        """A hash of the ids and versions in a listing.
+
+        If the last listing is older than `list_every`, or if the connector is `local`, the source
+        is listed again. Otherwise the hash of the last listing is returned.
 
         Raises:
-            SourceUnavailableError: as for a listing.
+            SourceUnavailableError: as in `list_documents`.
         """
         saved = self._state.read(PROBE)
         if saved is None or self._settings.is_local or self._is_old(saved["listed_at"]):
@@ -85,7 +88,7 @@ class ConnectorSource:
         return str(saved["hash"])
 
     def ignores(self, document_id: str) -> bool:
-        """Whether listings leave this id out, because tools create such files for their own use."""
+        """Whether listings leave out a file that a program created for its own use."""
         return self._ignored.ignores(document_id)
 
     def _is_old(self, listed_at: str) -> bool:
@@ -135,7 +138,8 @@ class ConnectorSource:
         )
 
     def _read_file_data(self, document_id: str) -> FileData:
-        # From the extra `connectors`, which is installed because a connection is open.
+        # This package belongs to the extra `connectors`. It is installed, because a connection is
+        # open.
         from unstructured_ingest.data_types.file_data import FileData
 
         saved = self._state.read(DOCUMENT_PREFIX + document_id)
@@ -145,7 +149,7 @@ class ConnectorSource:
 
 
 def _encode_file_data(file_data: FileData) -> dict[str, Any]:
-    """The description of a file as JSON, without the time of the description."""
+    """The description of a file as JSON, without the time at which it was made."""
     encoded: dict[str, Any] = json_value(file_data.model_dump(mode="json"))
     encoded["metadata"].pop("date_processed", None)
     return encoded

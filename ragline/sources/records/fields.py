@@ -1,4 +1,7 @@
-"""What the columns of a row mean, for the kinds whose documents are rows: `records` and `sql`."""
+"""The meaning of the columns of a row, and the document that is made from a row.
+
+The kinds `records` and `sql` use it, because their documents are rows.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,8 @@ Column = Annotated[str, Field(min_length=1)]
 class RecordFields(BaseModel):
     """The names of the columns that have a meaning. Every other column becomes metadata.
 
-    `principals` names who may read the record, `changed_at` when it changed.
+    `principals` is the column with the principals that may find the document. `changed_at` is the
+    column with the time of the last change.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -50,11 +54,14 @@ class RecordFields(BaseModel):
 
     @property
     def fingerprint(self) -> str:
-        """A hash that changes when the same record would become another document."""
+        """A hash of these settings.
+
+        If it changes, the same record can become another document.
+        """
         return fingerprint(self.model_dump(mode="json"))
 
     def read_changed_at(self, record: Mapping[str, Any]) -> datetime | None:
-        """When the record changed; None when it contains no valid time."""
+        """The time at which the record changed, or None if it contains no valid time."""
         return None if self.changed_at is None else read_timestamp(record.get(self.changed_at))
 
     def read_document(
@@ -66,13 +73,14 @@ class RecordFields(BaseModel):
         limit: int,
         separator: str | None = None,
     ) -> FetchedDocument:
-        """The document of a record. `content` are its bytes, at most `limit` of them.
+        """Make the document of a record. `content` is the record as bytes.
 
-        With a `separator`, the principals may also be one text that contains the separator.
+        With a `separator`, the principals can also be one text in which it separates them.
 
         Raises:
-            DocumentError: a column is missing or has an invalid value. A record with invalid
-                principals is refused, because it is not known who may read it.
+            DocumentError: the record has more than `limit` bytes, or a column is missing or has an
+                invalid value. A record with invalid principals is refused, because it is not known
+                who may find it.
         """
         if len(content) > limit:
             raise DocumentTooLargeError(f"the record is larger than {limit} bytes")

@@ -1,7 +1,7 @@
-"""Recognises a file of records in another format than the expected one, by its first bytes.
+"""Refuses a file of records whose first bytes show another format than the expected one.
 
-Read line by line, a JSON array would give an error for each line. The file is refused as a whole
-instead, with one message that says what to write.
+Without this check, a JSON array would give an error for each of its lines. With it, one message
+says how to correct the file or the setting.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 from ragline.parsing.placeholder_files import describe_placeholder
 
 HEAD_BYTES = 64 * 1024
-# Lines that are parsed when the first one is not JSON.
+# The maximum number of lines that are searched for a JSON object.
 MAX_PARSED_LINES = 20
 _WRITE_LINES = "write one JSON object a line"
 _BINARY_STARTS = (
@@ -30,7 +30,10 @@ _BINARY_STARTS = (
 
 
 class RewoundFile(io.RawIOBase):
-    """A file from its beginning, although its first bytes were already read."""
+    """A file that is read from its beginning again.
+
+    `head` contains the first bytes, which were already read. `rest` is the file after these bytes.
+    """
 
     def __init__(self, head: bytes, rest: BinaryIO) -> None:
         self._head = head
@@ -48,10 +51,12 @@ class RewoundFile(io.RawIOBase):
 
 
 def open_checked(file: BinaryIO, name: str, key: str) -> io.BufferedReader:
-    """The file, after a check that its start does not contradict the format `name` (jsonl or csv).
+    """Return a file from its beginning, after a check of its first bytes.
+
+    `name` is the expected format, `jsonl` or `csv`. `key` is the column with the id.
 
     Raises:
-        ValueError: the file has another format; the message says which, and what to write.
+        ValueError: the file has another format. The message says which one, and what to write.
     """
     head = file.read(HEAD_BYTES)
     error = _find_other_format(head) or _find_format_error(head, name, key)
@@ -87,7 +92,10 @@ def _find_format_error(head: bytes, name: str, key: str) -> str | None:
 
 
 def _check_array(lines: Sequence[str]) -> str | None:
-    """The error of a JSON array; None when only the first of several lines is a list."""
+    """The error of a file that begins with a list.
+
+    It is None if the list ends on the first line and a later line is a JSON object.
+    """
     if len(lines) > 1 and _parse(lines[0]) is not None and any(map(_is_object, lines[1:])):
         return None
     return f"is a JSON array; {_WRITE_LINES} (jq -c '.[]')"
@@ -108,7 +116,7 @@ def _check_one_line(line: str, key: str) -> str | None:
 
 
 def _describe_lines(text: str, lines: Sequence[str]) -> str:
-    """What a file without a line that is a JSON object contains."""
+    """Describe the content of a file in whose first lines no JSON object was found."""
     if all(_has_several(line) for line in lines):
         return f"has several JSON objects on one line; {_WRITE_LINES} (jq -c .)"
     if text.startswith("{"):
@@ -131,7 +139,7 @@ def _is_object(line: str) -> bool:
 
 
 def _has_several(line: str) -> bool:
-    """Whether the line contains a complete object and the start of another one."""
+    """Whether a line contains a complete JSON object and the start of another one."""
     try:
         found, end = json.JSONDecoder().raw_decode(line.strip())
     except (ValueError, RecursionError):

@@ -1,6 +1,6 @@
 """Reads the rows of a file of records (JSON lines, CSV or Parquet) as a stream.
 
-`fields` says what the columns mean.
+`fields` describes the meaning of the columns.
 """
 
 from __future__ import annotations
@@ -20,16 +20,18 @@ from ragline.sources.records.format_check import open_checked
 
 Format = Literal["jsonl", "parquet", "csv"]
 COMPRESSIONS = (".gz", ".bz2", ".xz", ".zst", ".zip")
-# Rows of Parquet that are converted to Python values together, when one of them is needed.
+# The number of rows of Parquet that are converted to Python values together.
 BATCH_ROWS = 256
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row: its position for people, the value of its id, and its values or its error.
+    """One row of a file.
 
-    `values` may be slow, so it is called for requested rows only. `content` contains the bytes of
-    the row in the file; None when the format has no such bytes.
+    `position` names the row for people, such as `line 7`. `key` is the value in the column of the
+    id. `values` returns the values by column; it is a function, because the conversion can be slow.
+    `content` contains the bytes of the row in the file; it is None if the format has no such bytes.
+    `error` is the reason why the row is malformed, or None.
     """
 
     position: str
@@ -39,12 +41,15 @@ class Row:
     error: str | None = None
 
     def read_content(self) -> bytes:
-        """The bytes of the row: those in the file, or its values as JSON."""
+        """The bytes of the row in the file. If `content` is None, they are the values as JSON."""
         return encode_values(self.values()) if self.content is None else self.content
 
 
 def guess_format(uri: str) -> Format:
-    """The format of a file by its suffix; JSON lines for an unknown suffix."""
+    """The format of a file by its suffix. An unknown suffix means JSON lines.
+
+    The suffix of a compression is ignored.
+    """
     path = PurePosixPath(uri)
     suffix = path.with_suffix("").suffix if path.suffix.lower() in COMPRESSIONS else path.suffix
     formats: dict[str, Format] = {".csv": "csv", ".parquet": "parquet", ".pq": "parquet"}
@@ -52,7 +57,9 @@ def guess_format(uri: str) -> Format:
 
 
 def read_rows(file: BinaryIO, name: Format, columns: Sequence[str], limit: int) -> Iterator[Row]:
-    """Yield the rows in the order of the file. The first of the `columns` is the id.
+    """Yield the rows in the order of the file. The first of `columns` is the id.
+
+    `limit` is the maximum size of a document in bytes.
 
     Raises:
         ValueError: a column is missing, or the file has another format.
@@ -83,8 +90,8 @@ def _parse_json(position: str, content: bytes, key: str) -> Row:
 
 
 def _read_csv(file: BinaryIO, columns: Sequence[str], limit: int) -> Iterator[Row]:
-    # Python's limit of 131,072 characters is too low for long texts. This limit still ends a quote
-    # that is not closed. It applies to the whole process, so it never decreases.
+    # Python's limit of 131,072 characters is too low for long texts. Some limit is needed to end a
+    # quote that is not closed. The limit applies to the whole process, so it is never lowered.
     csv.field_size_limit(max(csv.field_size_limit(), min(limit, 2**31 - 1)))
     # With surrogateescape, invalid UTF-8 only affects its own row.
     text = TextIOWrapper(file, "utf-8-sig", "surrogateescape", newline="")
@@ -101,7 +108,7 @@ def _read_csv(file: BinaryIO, columns: Sequence[str], limit: int) -> Iterator[Ro
 
 
 class _Lines:
-    """The lines of a text, with access to the last one that was read."""
+    """The lines of a text. `last` is the line that was read last."""
 
     def __init__(self, text: Iterator[str]) -> None:
         self._text = text
@@ -118,8 +125,8 @@ class _Lines:
 def _read_cells(reader: Any, lines: _Lines, header: list[str], key: str) -> Iterator[Row]:
     """Yield the rows below the header.
 
-    A wrong quote only affects its own row when the row is one line. A row over several lines ends
-    the reading: the start of the next row is not known, or an open quote contains further rows.
+    If a row on one line has a wrong quote, only this row fails. If such a row has several lines,
+    the reading ends with an error, because the start of the next row is not known.
     """
     start = reader.line_num + 1
     while True:
@@ -189,7 +196,7 @@ def _require_columns(header: Sequence[str], columns: Sequence[str]) -> None:
 
 
 def _suggest_commas(header: Sequence[str]) -> str:
-    """A suggestion for a header whose separator is not a comma."""
+    """A suggestion if the separator of the header is not a comma, otherwise an empty text."""
     for mark, name in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")):
         if len(header) == 1 and mark in header[0]:
             return f"; its columns are separated by {name}; write commas"

@@ -12,7 +12,10 @@ from ragline.sources.records.rows import Format, guess_format
 
 
 class RecordsSettings(StorageSettings):
-    """A file of records. Without `format`, the suffix of the file decides."""
+    """The settings of a source whose documents are the rows of a file.
+
+    If `format` is not set, the suffix of the file decides.
+    """
 
     kind: Literal["records"]
     fields: RecordFields = Field(

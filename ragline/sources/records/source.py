@@ -1,8 +1,7 @@
-"""The source of kind `records`: one file at any fsspec URL, each row of which is a document.
+"""The source of kind `records`: one file at any fsspec URL. Each row is a document.
 
-A malformed row affects one document, whose id is the position of the row. The file is read as a
-stream: once for a listing, and once for each fetch. `rows` reads its formats; `fields` says what
-the columns mean.
+A malformed row affects only its own document. The file is read as a stream, once for each listing
+and once for each fetch. `rows` reads the formats. `fields` describes the meaning of the columns.
 """
 
 from __future__ import annotations
@@ -42,14 +41,17 @@ class _Record:
 
 
 class RecordsSource:
-    """The records of one file."""
+    """A source whose documents are the rows of one file."""
 
     def __init__(self, settings: RecordsSettings) -> None:
         self._settings = settings
         self._fields_fingerprint = settings.fields.fingerprint
 
     def list_documents(self) -> Iterator[ListedDocument]:
-        """Yield each record, and each malformed row with its position as the id, as in `line:7`.
+        """Yield each record.
+
+        A row without a valid and unique id is also yielded. Its document id is its position, such
+        as `line:7`. The fetch of a malformed row fails.
 
         Raises:
             SourceUnavailableError: the file or a column is missing, or the file cannot be read to
@@ -62,9 +64,12 @@ class RecordsSource:
             yield ListedDocument(record.document_id, version, len(content), changed_at)
 
     def fetch_documents(self, document_ids: Collection[str]) -> Iterator[FetchResult]:
-        """Yield the requested records in the order of the file.
+        """Yield the named records in the order of the file.
 
-        Then yield an error for each requested record that is no longer in the file.
+        Then yield a failure for each named record that is no longer in the file.
+
+        Raises:
+            SourceUnavailableError: as in `list_documents`.
         """
         wanted = set(document_ids)
         for record in self._records():
@@ -80,7 +85,10 @@ class RecordsSource:
     def probe(self) -> str:
         """A hash of the file's version in the storage and of the settings of its columns.
 
-        Without a version in the storage, the content of the file is hashed.
+        If the storage states no version, the content of the file is hashed.
+
+        Raises:
+            SourceUnavailableError: the file cannot be read.
         """
         try:
             storage = open_storage(self._settings)

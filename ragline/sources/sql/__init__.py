@@ -1,5 +1,6 @@
 """The kind `sql`: the rows of a query as documents.
 
-`source` lists and reads, `settings` is what the configuration states, `connection` reaches the
-database. `rows` and `undecoded_values` confine an unreadable value to its own row.
+`source` lists and reads the rows, `settings` describes the configuration of the kind, and
+`connection` connects to the database. With `rows` and `undecoded_values`, a value that cannot be
+read affects no other row.
 """

@@ -1,6 +1,7 @@
-"""Reads a database through SQLAlchemy: URLs, queries, connections and errors.
+"""Connects to the database of a source through SQLAlchemy, and runs queries.
 
-Ragline's own database is `ragline.storage.database`. `source` decides what is read.
+This module also checks the URL and the query. `source` decides what is read.
+`ragline.storage.database` connects to Ragline's own database.
 """
 
 from __future__ import annotations
@@ -21,16 +22,16 @@ from ragline.storage.database import DEFAULTS
 
 # Rows in memory at a time.
 BATCH_ROWS = 500
-# Comments nest in Postgres. This matches a comment with one level of nesting.
+# In Postgres, a comment can contain another comment. This pattern matches one level of nesting.
 _NESTED = r"/\*(?:[^*/]|\*(?!/)|/(?!\*)|/\*.*?\*/)*+\*/"
 _LITERALS = r"""
     "(?:[^"]|"")*" | `[^`]*` | (?<![\w\])])\[[^]\["'\n]*\]
     | (?<![\w$])\$(?P<tag>[^\W\d]\w*|)\$.*?\$(?P=tag)\$
 """
 _UNCLOSED = r"""'|"|`|/\*|(?<![\w$])\$(?:[^\W\d]\w*|)\$"""
-# Texts, quoted names and comments: a semicolon in them does not end the statement. The first
-# pattern is the SQL standard. In the second one, for MySQL, a backslash escapes in every text, and
-# `#` begins a comment.
+# These patterns match texts, quoted names and comments. A semicolon in one of these does not end
+# the statement. The first pattern follows the SQL standard. The second one follows MySQL: a
+# backslash escapes a character in every text, and `#` begins a comment.
 TOKEN_PATTERNS = tuple(
     re.compile(
         rf"(?P<comment>{comment}) | (?P<literal>{text} | {_LITERALS}) | (?P<open>{_UNCLOSED})",
@@ -44,14 +45,15 @@ TOKEN_PATTERNS = tuple(
         (r"--[^\n]* | \#[^\n]* | /\*.*?\*/", r"'(?:[^'\\]|''|\\.)*'"),
     )
 )
+# The errors of a connection or a query that fails.
 FAILURES = (SQLAlchemyError, OSError, ImportError, ValueError)
 
 
 def read_query(text: str) -> str:
-    """The query without trailing semicolons, comments and white space.
+    """Check a query and return it without trailing semicolons, comments and white space.
 
     Raises:
-        ValueError: it is not a single statement that begins with `select` or `with`.
+        ValueError: the text is not a single statement that begins with `select` or `with`.
     """
     bare = _blank_comments(text)
     length = len(bare.rstrip("; \t\r\n\f\v"))
@@ -63,12 +65,12 @@ def read_query(text: str) -> str:
 
 
 def _blank_comments(text: str) -> str:
-    """The text with comments replaced by spaces, and each character of a literal by `x`.
+    """Replace each character of a comment by a space, and each character of a literal by `x`.
 
     A literal at the end belongs to the query, so it must not become white space.
 
     Raises:
-        ValueError: a literal or a comment is not closed, by both patterns.
+        ValueError: both patterns find a literal or a comment that is not closed.
     """
     for pattern in TOKEN_PATTERNS:
         found = list(pattern.finditer(text))
@@ -82,10 +84,12 @@ def _mask(token: re.Match[str]) -> str:
 
 
 def read_address(text: str) -> URL:
-    """A URL of SQLAlchemy; `postgres://` and `postgresql://` select psycopg 3.
+    """Parse the URL of a database, as in SQLAlchemy.
+
+    `postgres://` and `postgresql://` select the driver psycopg 3.
 
     Raises:
-        ValueError: it is not a database URL. The message does not contain the text.
+        ValueError: the text is not the URL of a database. The message does not contain the text.
     """
     try:
         url = make_url(text)
@@ -97,7 +101,7 @@ def read_address(text: str) -> URL:
 
 @contextmanager
 def connect_reading(url: URL) -> Iterator[Connection]:
-    """A read-only connection, where the database supports it.
+    """Open a connection for a `with` block. It is read-only if the database supports that.
 
     Postgres uses a read-only transaction, and SQLite opens the file for reading. In other databases
     the permissions of the user decide.
@@ -114,7 +118,10 @@ def connect_reading(url: URL) -> Iterator[Connection]:
 
 
 def _make_read_only(url: URL) -> URL:
-    """The URL in read-only mode for SQLite, which would otherwise create a missing file."""
+    """Add the read-only mode to the URL of an SQLite file. Other URLs are unchanged.
+
+    Without this mode, SQLite would create a missing file.
+    """
     path = url.database
     if url.get_backend_name() != "sqlite" or not path or path.startswith((":", "file:")):
         return url
@@ -122,7 +129,10 @@ def _make_read_only(url: URL) -> URL:
 
 
 def make_rows(query: str, *columns: str) -> Subquery:
-    """The rows of a query as a subquery. Colons in it do not begin parameters."""
+    """Make a subquery from a query. A colon in the query does not begin a parameter.
+
+    `columns` are the columns that the caller names in the statement.
+    """
     # The closing parenthesis is on a separate line, so that it is not part of a comment.
     statement = sqlalchemy.text(query.replace(":", r"\:") + "\n")
     selected: TextualSelect = statement.columns(*map(sqlalchemy.column, columns))
@@ -132,7 +142,10 @@ def make_rows(query: str, *columns: str) -> Subquery:
 def stream_rows(
     connection: Connection, statement: Select[Any], parameters: Mapping[str, Any] | None = None
 ) -> Iterator[dict[str, Any]]:
-    """Yield each row as a mapping by column, through a server-side cursor where possible."""
+    """Yield each row of a statement as a mapping by column.
+
+    The rows are read in batches through a server-side cursor, if the database has one.
+    """
     batched = statement.execution_options(yield_per=BATCH_ROWS)
     with connection.execute(batched, parameters) as rows:
         for row in rows.mappings():
@@ -140,7 +153,7 @@ def stream_rows(
 
 
 def explain_failure(error: Exception, url: URL | None) -> str:
-    """The driver's message in one line, without the password."""
+    """The message of the driver in one line, without the password of the URL."""
     if isinstance(error, ModuleNotFoundError):
         return f"its driver is not installed; install the package {error.name}"
     cause = error.orig if isinstance(error, DBAPIError) else error

@@ -1,8 +1,8 @@
-"""Reads the rows of a statement so that an unreadable row only affects itself.
+"""Reads the rows of a statement so that an unreadable row affects no other row.
 
-The database or its driver ends a statement at the first unreadable row. The statement then runs
-again for halves of the keys, until the unreadable rows are known. `undecoded_values` handles
-single values without this.
+The database or its driver ends a statement at the first unreadable row. The statement is then
+repeated for halves of the keys, until the unreadable rows are known. With some drivers,
+`undecoded_values` makes this unnecessary.
 """
 
 from __future__ import annotations
@@ -20,15 +20,16 @@ from sqlalchemy.types import NullType
 from ragline.sources.sql.connection import BATCH_ROWS, explain_failure, stream_rows
 from ragline.sources.sql.undecoded_values import Undecoded
 
-# With more unreadable rows the query is wrong. Each such row needs several statements.
+# The maximum number of unreadable rows. Each of them needs several statements. If there are more of
+# them, the query itself is probably wrong.
 MAX_FAILED_ROWS = 100
-# What drivers raise for a value that they cannot decode.
+# The errors that drivers raise for a value that they cannot decode.
 VALUE_ERRORS = (ValueError, TypeError, ArithmeticError, LookupError)
 
 
 @dataclass(frozen=True, slots=True)
 class FailedRow:
-    """The key of an unreadable row, and the reason."""
+    """The key of an unreadable row, and the reason why it cannot be read."""
 
     key: Any
     reason: str
@@ -39,9 +40,12 @@ def read_rows(
 ) -> Iterator[dict[str, Any] | FailedRow]:
     """Yield the rows of a statement in order of key, each as a mapping by column.
 
+    Unreadable rows are yielded as `FailedRow`. If there is one, the rows after it can be in another
+    order.
+
     Raises:
-        FAILURES: the statement fails for another reason than a row, or more than MAX_FAILED_ROWS
-            rows are unreadable.
+        DBAPIError, VALUE_ERRORS: the statement itself fails, or more than MAX_FAILED_ROWS rows are
+            unreadable.
     """
     done: set[str] = set()
     try:
@@ -65,18 +69,25 @@ def read_rows(
 def read_rows_by_key(
     connection: Connection, statement: Select[Any], key: ColumnElement[Any], keys: Sequence[Any]
 ) -> Iterator[dict[str, Any] | FailedRow]:
-    """Yield the rows of a statement with the given keys, in any order."""
+    """Yield the rows of a statement with the given keys, in any order.
+
+    Unreadable rows are yielded as `FailedRow`.
+    """
     return _KeyedReader(connection, statement, key).read(keys)
 
 
 def is_row_error(error: Exception) -> bool:
-    """Whether an error can come from one row, and not from the statement or the connection."""
+    """Whether the cause of an error can be one row.
+
+    It is false if the cause is the statement or the connection.
+    """
     if not isinstance(error, DBAPIError):
         return isinstance(error, VALUE_ERRORS)
     if error.connection_invalidated:
         return False
     if isinstance(error.orig, sqlite3.OperationalError):
-        # For example malformed JSON. A locked or corrupt file has other codes.
+        # A row with malformed JSON has this code, for example. A locked or corrupt file has other
+        # codes.
         return getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR
     return isinstance(error, DataError | NotSupportedError)
 
@@ -85,7 +96,8 @@ def _check_statement(connection: Connection, statement: Select[Any]) -> None:
     """Run a statement with a condition that no row meets.
 
     Raises:
-        FAILURES: the statement fails without rows, so it is wrong itself.
+        DBAPIError, VALUE_ERRORS: the statement fails even without rows, so the statement itself is
+            wrong.
     """
     connection.rollback()
     for _ in stream_rows(connection, statement.where(false())):
@@ -93,12 +105,12 @@ def _check_statement(connection: Connection, statement: Select[Any]) -> None:
 
 
 class _KeyedReader:
-    """Reads rows by their keys. After a failure it reads halves of the keys."""
+    """Reads rows by their keys. After a failure, it reads the two halves of the keys."""
 
     def __init__(
         self, connection: Connection, statement: Select[Any], key: ColumnElement[Any]
     ) -> None:
-        # Without a type, so that the database compares a key with the type of its column.
+        # The parameter has no type. So the database compares a key with the type of its column.
         wanted = bindparam("wanted", expanding=True, type_=NullType())
         self._statement = statement.where(key.in_(wanted))
         self._connection = connection

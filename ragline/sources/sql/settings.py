@@ -16,7 +16,7 @@ from ragline.sources.sql.connection import read_address, read_query
 
 
 class RowFields(RecordFields):
-    """The names of the columns that have a meaning."""
+    """The names of the columns of a row that have a meaning, for the kind `sql`."""
 
     id: Column = Field(default="id", description="Column with the id of the document.")
     principals: Column | None = Field(
@@ -26,10 +26,11 @@ class RowFields(RecordFields):
 
 
 class SqlSettings(SourceSettings):
-    """A query whose rows are documents.
+    """The settings of a source whose documents are the rows of a query.
 
-    The database is at `url`, without a password, or at the URL in the environment variable
-    `url_variable`. `credentials` are a `username` and a `password`.
+    `url` is the URL of the database without a password. Instead, `url_variable` can name an
+    environment variable that contains the URL. `credentials` can name the environment variables of
+    a `username` and a `password`.
     """
 
     kind: Literal["sql"]
@@ -51,7 +52,10 @@ class SqlSettings(SourceSettings):
     @field_validator("url")
     @classmethod
     def _check_url(cls, text: str | None, info: ValidationInfo) -> str | None:
-        """The path of an SQLite file is relative to the configuration's folder."""
+        """Refuse a URL with a password. Make the path of an SQLite file absolute.
+
+        A relative path begins at the folder of the configuration.
+        """
         if text is None:
             return None
         try:
@@ -81,7 +85,7 @@ class SqlSettings(SourceSettings):
 
     @property
     def address(self) -> str:
-        """The URL without its password, or the name of its variable."""
+        """The URL without its password, or the name of the variable that contains the URL."""
         return self.url or f"the database of {self.url_variable}"
 
     @property
@@ -93,7 +97,8 @@ class SqlSettings(SourceSettings):
         """The URL of the database with its password.
 
         Raises:
-            SourceUnavailableError: the variable is not set, or contains no database URL.
+            SourceUnavailableError: an environment variable is not set, or `url_variable` names a
+                variable that does not contain the URL of a database.
         """
         text = self.url or os.environ.get(self.url_variable or "")
         try:

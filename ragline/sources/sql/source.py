@@ -1,6 +1,6 @@
 """The source of kind `sql`: the rows of a query, from any database that SQLAlchemy supports.
 
-`records.fields` says what the columns mean; `connection` reaches the database.
+`records.fields` describes the meaning of the columns. `connection` connects to the database.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ NO_ID = "(no id)"
 
 
 class SqlSource:
-    """The rows of one query."""
+    """A source whose documents are the rows of one query."""
 
     def __init__(self, settings: SqlSettings) -> None:
         self._settings = settings
@@ -62,20 +62,23 @@ class SqlSource:
         self._fields_fingerprint = fingerprint(
             {"query": settings.query, "fields": self._fields.fingerprint}
         )
-        # By document id: the key in the database, or why the row cannot be read.
+        # For each document id: the key of its row in the database, or the error of the row.
         self._keys: dict[str, Any] = {}
 
     def list_documents(self) -> Iterator[ListedDocument]:
         """Yield every row, in the order of ids in the database.
 
-        With `changed_at`, its value is the version of the row. Versions are compared for equality,
-        so a row that is committed late with an early time also counts as changed. Rows without
-        such a value, or all rows without such a column, are read and hashed. An unreadable row, or
-        an id of several rows, is listed as a document; fetching it fails.
+        With the setting `changed_at`, the value of that column determines the version of a row. A
+        row has changed if its value differs, even if the new value is an earlier time. Rows whose
+        value is null are read and hashed, and they come last. Without the setting, all rows are
+        read and hashed.
+
+        An unreadable row is listed as a document, and so is an id that several rows have. The fetch
+        of such a document fails.
 
         Raises:
-            SourceUnavailableError: the database does not answer or refuses the query, or no row
-                has a unique id.
+            SourceUnavailableError: the database does not answer or refuses the query, or no row has
+                a unique id.
         """
         with self._connect() as connection:
             if self._fields.changed_at is None:
@@ -84,10 +87,10 @@ class SqlSource:
                 yield from self._list_dated(connection, self._fields.changed_at)
 
     def fetch_documents(self, document_ids: Collection[str]) -> Iterator[FetchResult]:
-        """Yield the current state of the named rows.
+        """Yield the present state of the named rows.
 
         Raises:
-            SourceUnavailableError: as for a listing.
+            SourceUnavailableError: as in `list_documents`.
         """
         pending = dict.fromkeys(document_ids)
         with self._connect() as connection:
@@ -109,10 +112,15 @@ class SqlSource:
             yield FailedFetch(document_id, removed)
 
     def probe(self) -> str:
-        """With `changed_at`: the number of rows and the latest value, from one short query.
+        """A hash of all rows, or of their number and their latest time.
 
-        It does not detect a row whose value changes to an earlier one than the latest, or to null;
-        a listing does. Without `changed_at`: a hash of all rows, which reads all of them.
+        Without the setting `changed_at`, all rows are read and hashed. With it, one short query
+        reads the number of rows and their latest time. This does not detect a row whose new time is
+        earlier than the latest time of all rows. It does not detect a changed row whose time stays
+        null. A listing detects both.
+
+        Raises:
+            SourceUnavailableError: the database does not answer or refuses the query.
         """
         if self._fields.changed_at is None:
             return self._hash_listing()
@@ -128,7 +136,7 @@ class SqlSource:
                     raise
                 found = None
         if found is None:
-            # One unreadable value prevents `max`.
+            # The database cannot compute `max`, because one of the values is unreadable.
             return self._hash_listing()
         return fingerprint(
             {**found, "last": _encode_change(found["last"]), "as": self._fields_fingerprint}
@@ -204,7 +212,10 @@ class SqlSource:
             )
 
     def _read_keys(self, connection: Connection) -> None:
-        """Read the keys of all rows, because an id in text does not tell the type of its key."""
+        """Read the keys of all rows.
+
+        A key cannot be made from a document id, because the id does not say which type the key has.
+        """
         rows = self._rows()
         key = rows.c[self._fields.id]
         for _ in self._identify(read_rows(connection, select(key), key)):
@@ -228,7 +239,7 @@ class SqlSource:
     def _identify(
         self, found: Iterable[Mapping[str, Any] | FailedRow]
     ) -> Iterator[tuple[str, Mapping[str, Any] | _RowError]]:
-        """Yield each id once, with its row or its error; store the keys.
+        """Yield each document id once, with its row or its error. Store the keys.
 
         Raises:
             ValueError: no row has a unique id, so the query is wrong.
@@ -276,7 +287,7 @@ class SqlSource:
             with connect_reading(url) as connection:
                 yield connection
         except FAILURES as error:
-            # Without the cause, which may contain the URL with its password.
+            # The cause is left out, because it can contain the URL with its password.
             raise SourceUnavailableError(
                 f"source {self._settings.name}: {self._settings.address} cannot be read: "
                 f"{explain_failure(error, url)}"
@@ -320,7 +331,10 @@ def _make_repeated_error(document_id: str) -> _RowError:
 
 
 def _encode_row(row: Mapping[str, Any]) -> bytes:
-    """The values of a row as bytes; the column names when the values cannot be encoded."""
+    """The values of a row as bytes.
+
+    If the values cannot be encoded, they are the column names as bytes.
+    """
     try:
         return encode_values(row)
     except (*VALUE_ERRORS, RecursionError):
@@ -338,6 +352,6 @@ def _refuse_undecoded(row: Mapping[str, Any]) -> None:
 
 
 def _encode_change(value: Any) -> str:
-    """A value of `changed_at` as text that does not depend on the time zone of the session."""
+    """The value of `changed_at` as text. It does not depend on the session's time zone."""
     timestamp = read_timestamp(value) if isinstance(value, datetime) else None
     return str(value) if timestamp is None else timestamp.isoformat()

@@ -1,8 +1,8 @@
-"""Database values that the driver cannot convert to Python values.
+"""Handles database values that the driver cannot convert to Python values.
 
-A driver raises for such a value, and the whole result is lost. With `install_decoders` the value
-becomes `Undecoded`, so that only its row fails. This works for psycopg and sqlite3; `rows` isolates
-the rows of other drivers.
+A driver raises an error for such a value, and the whole result is lost. After `install_decoders`,
+the driver returns the value as `Undecoded`, so only its row fails. This works for psycopg and
+sqlite3. For other drivers, `rows` finds the rows with such values.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-# Types of Postgres that Python can always represent.
+# Types of Postgres whose values Python can always represent.
 _SAFE = frozenset({"bool", "bytea", "float4", "float8", "int2", "int4", "int8", "oid", "uuid"})
 _TEXTS = frozenset({"bpchar", "char", "name", "text", "varchar"})
 MAX_TEXT_CHARS = 200
@@ -20,7 +20,7 @@ MAX_TEXT_CHARS = 200
 
 @dataclass(frozen=True, slots=True)
 class Undecoded:
-    """The text of a value in the database, and why it could not be converted."""
+    """A database value that could not be converted: its text, and the reason."""
 
     text: str
     reason: str
@@ -30,7 +30,10 @@ class Undecoded:
 
 
 def install_decoders(connection: Any) -> None:
-    """Make a connection of psycopg or sqlite3 return `Undecoded` instead of raising."""
+    """Change a connection of psycopg or sqlite3.
+
+    For a value that cannot be converted, it then returns `Undecoded` and raises no error.
+    """
     if isinstance(connection, sqlite3.Connection):
         connection.text_factory = _decode_text
     elif type(connection).__module__.partition(".")[0] == "psycopg":
@@ -38,7 +41,10 @@ def install_decoders(connection: Any) -> None:
 
 
 def find_undecoded(value: Any) -> Undecoded | None:
-    """The first `Undecoded` in the value of a column, also in lists, mappings and ranges."""
+    """The first `Undecoded` in the value of a column, or None if the value contains no `Undecoded`.
+
+    Lists, mappings and ranges are searched too.
+    """
     if isinstance(value, Undecoded):
         return value
     parts: Iterable[Any] = ()
@@ -73,17 +79,21 @@ def _wrap_loaders(connection: Any) -> None:
             if loader is not None:
                 adapters.register_loader(oid, _wrap_loader(loader))
     if not is_unicode:
-        # A type without a loader, such as an enumeration, is read as text.
+        # The loader with the oid 0 reads the types that have no loader, such as enumerations, as
+        # text.
         adapters.register_loader(0, _wrap_loader(adapters.get_loader(0, 0)))
 
 
 def _wrap_loader(loader: Any) -> type[Any]:
-    """A loader of psycopg that returns `Undecoded` when `loader` raises."""
-    # A connection of psycopg exists, so the package is installed.
+    """Make a loader of psycopg that returns `Undecoded` if `loader` raises an error."""
+    # The package is installed, because a connection of psycopg exists.
     from psycopg.adapt import Loader
 
     class SafeLoader(Loader):
-        """psycopg returns bytes for a database of unknown encoding; they are read as UTF-8."""
+        """A loader that returns `Undecoded` for a value that cannot be converted.
+
+        If the encoding of the database is unknown, psycopg returns bytes. They are read as UTF-8.
+        """
 
         def __init__(self, oid: int, context: Any = None) -> None:
             super().__init__(oid, context)
