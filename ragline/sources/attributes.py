@@ -1,6 +1,6 @@
-"""The metadata of a document, and the principals that may read it.
+"""The metadata of a document, and the principals that may find the document.
 
-Neither is embedded, so a change only rewrites rows and needs no model.
+Neither is embedded. So if they change, Ragline rewrites rows and embeds no text.
 """
 
 from __future__ import annotations
@@ -17,14 +17,18 @@ from ragline.sources.settings import SourceSettings
 
 @dataclass(frozen=True, slots=True)
 class Attributes:
-    """Metadata and principals. `principals` is None when all may read, empty when no one may."""
+    """The metadata and the principals of a document.
+
+    If `principals` is None, all callers may find the document. If it is empty, no caller may find
+    it.
+    """
 
     metadata: dict[str, Any]
     principals: tuple[str, ...] | None
 
     @property
     def hash(self) -> str:
-        """A hash that changes when entries must be rewritten."""
+        """A hash of the attributes. If it changes, the document's entries must be rewritten."""
         principals = None if self.principals is None else sorted(self.principals)
         canonical = json.dumps([self.metadata, principals], sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(canonical.encode("utf-8", "replace")).hexdigest()[:32]
@@ -38,8 +42,9 @@ def resolve_attributes(
 ) -> Attributes:
     """The attributes of a document, from the configuration and from the document.
 
-    Later values replace earlier ones: the source's `metadata` and `principals`, those of the
-    document, then those of each rule that matches the id, in the order of the file.
+    `own_metadata` and `own_principals` come from the document. The source's settings apply first,
+    then the document's own values, then each rule that matches the id, in the order of the file. A
+    later value replaces an earlier one.
     """
     metadata = {**settings.metadata, **own_metadata}
     principals = settings.principals if own_principals is None else tuple(own_principals)
@@ -51,7 +56,10 @@ def resolve_attributes(
 
 
 def attributes_fingerprint(settings: SourceSettings) -> str:
-    """Changes when the configuration gives the same documents other attributes."""
+    """A hash of the settings `metadata`, `principals` and `rules`.
+
+    If it changes, the documents of the source can have other attributes.
+    """
     return fingerprint(
         settings.model_dump(mode="json", include={"metadata", "principals", "rules"})
     )

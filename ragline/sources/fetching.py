@@ -1,7 +1,7 @@
-"""Fetches documents so that each id gets exactly one result, whatever the source does.
+"""Fetches documents from a source, with exactly one result for each id.
 
-The protocol promises one result for each id. A source that breaks this promise, or that fails on
-one document, loses that document only: the others are fetched in smaller batches.
+A source can return no result for an id, or it can raise an error because of one document. Then only
+this document fails. To find it, the documents are fetched again in smaller batches.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from ragline.sources.protocol import FailedFetch, FetchResult, Source
 
 logger = logging.getLogger(__name__)
 
-# After so many failed documents in one call, the other documents would fail too.
+# After this number of failed documents in one call, the remaining documents are not tried, because
+# they would probably fail too.
 MAX_FAILURES = 20
 
 
@@ -22,8 +23,8 @@ def fetch_each_once(source: Source, document_ids: Sequence[str]) -> Iterator[Fet
     """Yield one result for each id, in any order.
 
     Raises:
-        SourceUnavailableError: the source can no longer be reached. The ids without a result did
-            not cause it.
+        SourceUnavailableError: the source can no longer be reached. The documents without a result
+            did not cause the error.
     """
     fetch = _Fetch(source, dict.fromkeys(document_ids))
     yield from fetch.run(list(fetch.pending))
@@ -32,7 +33,7 @@ def fetch_each_once(source: Source, document_ids: Sequence[str]) -> Iterator[Fet
 
 
 class _Fetch:
-    """The ids that have no result yet, and the number of documents that failed."""
+    """One call of `fetch_each_once`: the ids without a result, and the number of failures."""
 
     def __init__(self, source: Source, pending: dict[str, None]) -> None:
         self._source = source
@@ -45,7 +46,7 @@ class _Fetch:
         return self._last_failure or "the source listed it and gave no answer when it was fetched"
 
     def run(self, document_ids: Sequence[str]) -> Iterator[FetchResult]:
-        """Yield the results. After a failure, fetch the other ids in two halves."""
+        """Yield the results. After a failure, fetch the ids without a result in two halves."""
         try:
             yield from self._run_once(document_ids)
         except _FetchFailedError as error:
@@ -80,8 +81,8 @@ class _Fetch:
         """The next result; None at the end.
 
         Raises:
-            SourceUnavailableError: the source cannot be reached, as its probe confirms.
-            _FetchFailedError: the source can be reached and failed on a document.
+            SourceUnavailableError: the source cannot be reached. A probe has confirmed this.
+            _FetchFailedError: the source can be reached, but it failed on a document.
         """
         try:
             return next(results, None)
@@ -107,4 +108,7 @@ class _Fetch:
 
 
 class _FetchFailedError(Exception):
-    """The source raised while it returned documents. The message is the reason."""
+    """The source raised an error while it returned documents.
+
+    The message is the reason.
+    """

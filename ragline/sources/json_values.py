@@ -1,4 +1,4 @@
-"""Converts values of other systems to JSON that Postgres can store, and to bytes to hash."""
+"""Converts values of other systems to JSON that Postgres can store, and to bytes for a hash."""
 
 from __future__ import annotations
 
@@ -13,12 +13,14 @@ from ragline.storable_text import clean_value
 
 
 def json_value(value: Any) -> Any:
-    """A value as JSON that Postgres can store.
+    """Convert a value to JSON that Postgres can store.
 
-    Times become ISO 8601; NaN and infinity become null; a value without a JSON type becomes text.
+    Dates and times become text in ISO 8601 format. NaN and infinity become None. Another value
+    without a JSON type becomes its text.
 
     Raises:
-        ValueError: the value contains bytes, whose meaning is unknown.
+        ValueError: the value contains bytes. They cannot be converted, because their encoding is
+            not known.
     """
     if value is None or isinstance(value, bool | int):
         return value
@@ -42,7 +44,10 @@ def _json_collection(value: Any) -> Any:
 
 
 def _decimal_value(value: Decimal) -> int | float | str | None:
-    """A number when it is exact, else the digits as text."""
+    """A decimal as a number if the number is exact, otherwise its digits as text.
+
+    NaN and infinity become None.
+    """
     if not value.is_finite():
         return None
     if value == value.to_integral_value() and value.adjusted() < 30:
@@ -52,7 +57,10 @@ def _decimal_value(value: Decimal) -> int | float | str | None:
 
 
 def encode_values(values: Mapping[str, Any]) -> bytes:
-    """One line of JSON, in UTF-8, that differs whenever a value differs, also for bytes."""
+    """Encode values as one line of JSON in UTF-8. If a value changes, the line changes.
+
+    Bytes become hexadecimal digits. Another value without a JSON type becomes its text.
+    """
     return json.dumps(values, default=_encode_value, ensure_ascii=False).encode(
         "utf-8", "surrogatepass"
     )

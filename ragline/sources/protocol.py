@@ -1,7 +1,7 @@
-"""The interface of a source, and the values that it returns.
+"""The interface of a source, and the values that a source returns.
 
-To add a kind, write a package next to this module and add its line to
-`ragline.sources.registry`. `ragline.lifecycle` decides what happens to a listed document.
+To add a kind, write a package next to this module and add an entry to `ragline.sources.registry`.
+`ragline.lifecycle` decides what happens to a listed document.
 """
 
 from __future__ import annotations
@@ -23,9 +23,11 @@ if TYPE_CHECKING:
 class ListedDocument:
     """One document of a source's listing.
 
-    `version` changes whenever the document may have changed (size and mtime, an ETag, a hash) and
-    is inexpensive to get. With an equal version the bytes need not be read. `changed_at` is when
-    the document changed according to the source (aware, UTC); None when the source does not say.
+    `version` is a short text, such as a size with a modification time, an ETag or a hash. The
+    source gets it without reading the document, if possible. It changes whenever the document may
+    have changed. If the stored version is equal, Ragline does not read the bytes again.
+    `changed_at` is the time of the document's last change according to the source, in UTC. It is
+    None if the source does not state it.
     """
 
     document_id: str
@@ -38,9 +40,10 @@ class ListedDocument:
 class FetchedDocument:
     """The bytes of one document. The suffix of `name` helps to find the format.
 
-    A source whose documents are text (records) sets `text` and `title`; such a document is not
-    parsed. `metadata` is stored with the document and never embedded. `principals` names who may
-    read it: None when the source does not say, empty when no principal may.
+    A source whose documents are texts, such as rows, sets `text` and `title`. Such a document is
+    not parsed. `metadata` is stored with the document and never embedded. `principals` names the
+    principals that may find the document. It is None if the source does not state them, and empty
+    if no principal may find the document.
     """
 
     document_id: str
@@ -54,22 +57,23 @@ class FetchedDocument:
 
 @dataclass(frozen=True, slots=True)
 class FailedFetch:
-    """A listed document whose bytes or permissions could not be read, and the reason."""
+    """A listed document whose bytes or permissions could not be read, with the reason."""
 
     document_id: str
     error: DocumentError
 
 
+# The result for one id of `Source.fetch_documents`.
 FetchResult = FetchedDocument | FailedFetch
 
 
 @dataclass(frozen=True, slots=True)
 class SourceContext:
-    """What a source may use in addition to its settings.
+    """What a source can use in addition to its settings.
 
-    `folder` is for files of this source only, such as a clone or downloads. It may disappear at
-    any time, so a source creates it before it writes. `state` keeps values from one listing to the
-    next. `database` is Ragline's own.
+    `folder` is for files of this one source, such as a clone or downloads. It can be deleted at any
+    time, so the source creates it before it writes a file. `state` stores values from one listing
+    to the next. `database` is Ragline's own database.
     """
 
     folder: Path
@@ -78,20 +82,20 @@ class SourceContext:
 
 
 class Source(Protocol):
-    """An origin of documents. Only one thread at a time uses it."""
+    """An origin of documents. At any time, at most one thread uses it."""
 
     def list_documents(self) -> Iterator[ListedDocument]:
         """Yield every document once. A listing that ends without an error is complete.
 
         Raises:
-            SourceUnavailableError: the listing could not be completed. No document may be removed.
+            SourceUnavailableError: the listing is incomplete. Ragline then removes no document.
         """
 
     def fetch_documents(self, document_ids: Collection[str]) -> Iterator[FetchResult]:
         """Yield one result for each id, in any order."""
 
     def probe(self) -> str:
-        """A value that differs from the last one when the source may have changed.
+        """A text that changes whenever the source may have changed since the last probe.
 
         Raises:
             SourceUnavailableError: the source cannot be reached.
@@ -100,7 +104,7 @@ class Source(Protocol):
 
 @runtime_checkable
 class ProbesListing(Protocol):
-    """A source whose probe can be computed from a listing."""
+    """A source that can compute the value of its probe from a listing."""
 
     def probe_listing(self) -> str:
         """The value that `probe` would have returned for the last complete listing."""
@@ -111,45 +115,52 @@ class DatesChanges(Protocol):
     """A source that knows times of changes that its listing does not contain."""
 
     def find_change_times(self, document_ids: Sequence[str]) -> Mapping[str, datetime]:
-        """The latest time at which each document may have changed or been removed.
+        """For each id, the latest time at which the document can have changed or been removed.
 
-        The caller asks after a listing, for listed documents without a time and for documents that
-        are missing. Ids without a known time are left out.
+        Ragline calls this method after a listing. The ids are those of listed documents without a
+        time of change, and those of documents that are missing from the listing. Documents whose
+        time is not known are left out of the result.
         """
 
 
 @runtime_checkable
 class IgnoresDocuments(Protocol):
-    """A source that leaves documents out by a rule on their ids."""
+    """A source that leaves documents out of its listings because of their ids."""
 
     def ignores(self, document_id: str) -> bool:
-        """Whether listings leave this id out, also when the document exists."""
+        """Whether listings leave out the document with this id, even if it exists."""
 
 
 @runtime_checkable
 class ListsInPart(Protocol):
-    """A source that can complete a listing although it could not read some folders."""
+    """A source that can complete a listing even if some folders cannot be read."""
 
     def unread_folders(self) -> Sequence[str]:
-        """The id prefixes of the folders that the last listing could not read.
+        """The folders that the last listing could not read, as prefixes of ids.
 
-        Known documents in these folders stay unchanged. The listing contains one document for each
-        such folder; fetching it fails with the reason.
+        Known documents in these folders stay unchanged. For each such folder, the listing contains
+        one document. Its fetch fails with the reason.
         """
 
 
 def unread_folders(source: Source) -> Sequence[str]:
-    """The folders that the last listing could not read; empty for most kinds."""
+    """The folders that the last listing could not read, as prefixes of ids.
+
+    The result is empty for a source that does not implement `ListsInPart`.
+    """
     return source.unread_folders() if isinstance(source, ListsInPart) else ()
 
 
 def ignores_document(source: Source, document_id: str) -> bool:
-    """Whether a document is missing from listings because of a rule of the source."""
+    """Whether the source leaves a document out of its listings because of its id."""
     return isinstance(source, IgnoresDocuments) and source.ignores(document_id)
 
 
 def find_change_times(source: Source, document_ids: Sequence[str]) -> Mapping[str, datetime]:
-    """The times of changes that the source knows; empty for kinds without `DatesChanges`."""
+    """The times of changes that the source knows, by document id.
+
+    The result is empty for a source that does not implement `DatesChanges`.
+    """
     if document_ids and isinstance(source, DatesChanges):
         return source.find_change_times(document_ids)
     return {}

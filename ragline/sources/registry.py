@@ -1,7 +1,7 @@
-"""The kinds of source by name, one entry for each.
+"""The table of the kinds of source, and the function that opens a source.
 
-The modules of a kind are imported when a source of that kind is configured or opened. Importing
-all of them takes half a second, which would delay the report of a configuration error.
+The modules of a kind are imported when a source of that kind is configured or opened. The import of
+all kinds takes half a second and would delay the report of a configuration error.
 """
 
 from __future__ import annotations
@@ -18,12 +18,13 @@ from ragline.sources.settings import SourceSettings
 if TYPE_CHECKING:
     from ragline.storage.database import Database
 
-# How many documents a worker claims at a time. Documents that are parsed take long. Documents
-# that are text are read in one pass over the source for each claim, so their claims are large.
+# The number of documents that a worker claims at a time. Documents that are parsed take long, so
+# their claims are small. For documents that are texts, the source is read once for each claim, so
+# their claims are large.
 PARSED_CLAIM_DOCUMENTS = 50
 TEXT_CLAIM_DOCUMENTS = 5_000
 
-# Calls the class of a source with the arguments that it needs.
+# A function that calls the class of a source with the arguments that the class needs.
 SourceFactory = Callable[[Callable[..., Source], Any, SourceContext], Source]
 
 
@@ -41,16 +42,16 @@ def _pass_database(source: Callable[..., Source], settings: Any, context: Source
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of source: its classes, and how the stages use it.
+    """A kind of source: its classes, and how Ragline uses it.
 
     `settings_path` and `source_path` each name a class, as `module:class` in `ragline.sources`.
-    `factory` calls the class of the source. `claim_documents` is how many documents a worker
-    claims at a time.
+    `factory` calls the class of the source. `claim_documents` is the number of documents that a
+    worker claims at a time.
 
-    `is_listed_cheaply` permits a sync proof to list the source again after each run.
-    `is_probe_complete` says that an unchanged probe proves an unchanged source. If it does not,
-    runs start without a changed probe. These two have no default: a kind whose probe cannot show
-    a removal would serve the removed document.
+    If `is_listed_cheaply` is true, the sync proof after each run lists the source again. If
+    `is_probe_complete` is true, an unchanged probe proves that the source is unchanged. Otherwise
+    runs also start without a changed probe. Each kind must state both values, because with a wrong
+    value a removed document could stay in the index.
     """
 
     settings_path: str
@@ -63,11 +64,11 @@ class Kind:
 
     @property
     def settings(self) -> type[SourceSettings]:
-        """The class of the settings."""
+        """The class of the kind's settings."""
         return cast("type[SourceSettings]", _load_class(self.settings_path))
 
     def open(self, settings: Any, context: SourceContext) -> Source:
-        """Make the source that the settings describe. Nothing is read yet."""
+        """Make the source that the settings describe. No document is read yet."""
         return self.factory(_load_class(self.source_path), settings, context)
 
 
@@ -109,9 +110,9 @@ KINDS: dict[str, Kind] = {
 
 
 def open_source(settings: SourceSettings, home: Path, database: Database) -> Source:
-    """Make the source that the settings describe. Nothing is read yet.
+    """Make the source that the settings describe. No document is read yet.
 
-    `home` is the folder of the configuration; each source has its own folder in it.
+    `home` is the folder of Ragline's data. Each source has its own folder in it.
     """
     from ragline.sources.state import SourceState  # imports SQLAlchemy
 

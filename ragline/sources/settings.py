@@ -1,4 +1,7 @@
-"""The settings that all kinds of source share. Each kind adds its own in its `settings` module."""
+"""The settings that all kinds of source share.
+
+Each kind adds its own settings in its module `settings`.
+"""
 
 from __future__ import annotations
 
@@ -25,12 +28,17 @@ from ragline.errors import SourceUnavailableError
 
 NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,62}$"
 DURATION_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+# The type of a validation error whose value must not be shown.
 MASKED = "masked"
 VARIABLE_PATTERN = r"[A-Z_][A-Z0-9_]*"
 
 
 def read_duration(value: Any) -> timedelta:
-    """A duration as people write it: 30s, 10m, 2h, 7d, or several together, as in 1h30m."""
+    """Parse a duration, such as 30s, 10m, 2h, 7d or 1h30m.
+
+    Raises:
+        ValueError: the value is not a duration, or it is zero.
+    """
     if isinstance(value, timedelta):
         return value
     text = str(value).strip()
@@ -46,13 +54,19 @@ def read_duration(value: Any) -> timedelta:
 
 
 def masked_error(message: str) -> PydanticCustomError:
-    """An error whose value is not shown, because the value is or contains a secret."""
-    # The message is an argument of the template: pydantic would interpret its braces.
+    """A validation error that does not show the value.
+
+    It is for a value that is a secret or contains one.
+    """
+    # The message is not the template itself, because pydantic would interpret its braces.
     return PydanticCustomError(MASKED, "{message}", {"message": message})
 
 
 def read_variable(value: Any) -> str:
-    """The name of an environment variable. An error does not show the value: it may be a secret."""
+    """Check that a value is the name of an environment variable, and return it.
+
+    The error does not show the value, because it can be a secret that was written here by mistake.
+    """
     if not isinstance(value, str) or not re.fullmatch(VARIABLE_PATTERN, value):
         raise masked_error(
             "must be the name of an environment variable (capitals, digits and _) that contains "
@@ -62,7 +76,10 @@ def read_variable(value: Any) -> str:
 
 
 def _dates_to_text(value: Any) -> Any:
-    """Dates as text: YAML reads 2026-01-31 as a date, which JSON does not have."""
+    """Convert dates to text, also within lists and mappings.
+
+    YAML reads 2026-01-31 as a date, and JSON has no dates.
+    """
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, dict):
@@ -79,7 +96,10 @@ Principals = tuple[Annotated[str, Field(min_length=1)], ...]
 
 
 class Rule(BaseModel):
-    """Metadata and principals of the documents whose id matches a pattern of `.gitignore`."""
+    """Metadata and principals for the documents whose id matches a pattern.
+
+    The pattern has the syntax of `.gitignore`.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -107,7 +127,7 @@ class Rule(BaseModel):
 
 
 class SourceSettings(BaseModel):
-    """One source of the configuration."""
+    """The settings of one source in the configuration."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -169,19 +189,22 @@ class SourceSettings(BaseModel):
 
     @property
     def address(self) -> str:
-        """Where the documents come from, in a form for people and without secrets."""
+        """The origin of the documents, as a text for people and without secrets."""
         raise NotImplementedError
 
     @property
     def is_local(self) -> bool:
-        """Whether the source is on this machine, so that frequent probes load no other machine."""
+        """Whether the source is on this machine.
+
+        A local source can be probed often, because its probes do not load another machine.
+        """
         return False
 
     def read_credentials(self) -> dict[str, str]:
-        """The secrets in the environment, by the names of the credentials.
+        """Read the secrets from the environment. The keys are the names of the credentials.
 
         Raises:
-            SourceUnavailableError: a variable is not set.
+            SourceUnavailableError: an environment variable is not set.
         """
         missing = [name for name in self.credentials.values() if name not in os.environ]
         if missing:
@@ -193,7 +216,7 @@ class SourceSettings(BaseModel):
 
 
 class LocatedSettings(SourceSettings):
-    """A source at one URL or path."""
+    """The settings of a source at one URL or path."""
 
     uri: str = Field(
         min_length=1,
@@ -203,7 +226,10 @@ class LocatedSettings(SourceSettings):
     @field_validator("uri")
     @classmethod
     def _resolve(cls, uri: str, info: ValidationInfo) -> str:
-        """A path without a scheme is relative to the folder of the configuration."""
+        """Make a path absolute. A relative path begins at the folder of the configuration.
+
+        A URL is unchanged.
+        """
         folder = (info.context or {}).get("folder", Path.cwd())
         if uri.startswith("file://"):
             uri = uri.removeprefix("file://")
@@ -214,7 +240,7 @@ class LocatedSettings(SourceSettings):
 
     @property
     def local_path(self) -> Path | None:
-        """The path of a local `uri`; None for a remote one."""
+        """The path of a local `uri`, or None for a URL and for a file in an archive."""
         return None if "://" in self.uri or "::" in self.uri else Path(self.uri)
 
     @property

@@ -1,7 +1,8 @@
-"""Values that a source keeps from one listing to the next, stored in the database.
+"""Stores values that a source keeps from one listing to the next.
 
-A listing needs them to be fast or correct, such as the ETag of a page or the last listed commit.
-The next listing may run in another process on another machine.
+With these values, the next listing is faster or more exact. Examples are the ETag of a page and the
+last listed commit. The values are in the database, because the next listing can run in another
+process or on another machine.
 """
 
 from __future__ import annotations
@@ -17,20 +18,23 @@ from ragline.storage.statements import load_statement
 
 @dataclass(frozen=True, slots=True)
 class SourceState:
-    """The saved values of one source: JSON objects by key. A lost value only costs work."""
+    """The saved values of one source. Each value is a JSON object with a key.
+
+    If a value is lost, the next listing does more work.
+    """
 
     database: Database
     source: str
 
     def read(self, key: str) -> dict[str, Any] | None:
-        """The value of a key; None when there is no such key."""
+        """The value of a key, or None if the key has no value."""
         statement = load_statement("sources/select_state_value")
         with self.database.connect() as connection:
             row = connection.execute(statement, {"source": self.source, "key": key}).first()
         return None if row is None else dict(row.value)
 
     def read_all(self) -> dict[str, dict[str, Any]]:
-        """Read all values by key."""
+        """All values by key."""
         statement = load_statement("sources/select_state_values")
         with self.database.connect() as connection:
             rows = connection.execute(statement, {"source": self.source})
@@ -51,7 +55,7 @@ class SourceState:
             connection.execute(load_statement("sources/upsert_state_values"), parameters)
 
     def delete_others(self, keys: Collection[str]) -> None:
-        """Delete all values except those of the given keys."""
+        """Delete all values whose keys are not in `keys`."""
         parameters = {"source": self.source, "keys": list(keys)}
         with self.database.begin() as connection:
             connection.execute(load_statement("sources/delete_other_state_values"), parameters)

@@ -1,4 +1,4 @@
-"""Reads the times that sources state, in several notations, as aware datetimes in UTC."""
+"""Converts the times that sources state, in several notations, to datetimes in UTC."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from typing import Any
 
 
 def read_timestamp(value: Any) -> datetime | None:
-    """A datetime, a date, seconds since 1970, ISO 8601, or the date of an HTTP header.
+    """Convert a value to an aware datetime in UTC. The result is None if it is no valid time.
 
-    A time without a zone is in UTC. Any other value gives None. A number in digits is seconds,
-    except that eight digits are a date of ISO 8601.
+    The value can be a datetime, a date, a number of seconds since 1970, or a text. The text can
+    have the format ISO 8601 or that of an HTTP header, or it can be a number of seconds. A text of
+    eight digits is a date, such as 20260131. A time without a time zone is in UTC.
     """
     try:
         timestamp = _parse(value)

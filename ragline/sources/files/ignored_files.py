@@ -1,8 +1,8 @@
-"""Files that are not documents: tools create them next to documents for their own use.
+"""Recognises, by their names, the files that programs create for their own use.
 
-They are lock files, backups, unfinished downloads and system files, recognised by name. A setting
-changes the names. `ragline.parsing.placeholder_files` recognises files that only point to a
-document.
+Such files are not documents. Examples are lock files, backups, unfinished downloads and system
+files. The setting `ignore_files` can replace the list of names. Files that only point to a document
+are recognised by `ragline.parsing.placeholder_files`.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from typing import Annotated
 from pathspec import GitIgnoreSpec
 from pydantic import AfterValidator
 
-# Names of files, then of folders (with a slash), by the tool that creates them. Case does not
-# matter. Names that ordinary documents also have are not in the list (`*.old`, `*.lock`).
+# Patterns of names, grouped by the program that creates the files. A pattern with a slash at its
+# end matches folders. Patterns ignore case. Names that documents also have, such as `*.old` and
+# `*.lock`, are not in the list.
 IGNORED_FILES = (
     # Office programs: locks, unfinished and automatic copies.
     *("~$*", ".~lock.*#", "~*.tmp", "*.wbk", "*.xlk", "*.laccdb", "*.ldb"),
@@ -48,7 +49,12 @@ IGNORED_FILES = (
 
 
 def check_names(ignored: bool | tuple[str, ...]) -> bool | tuple[str, ...]:
-    """Refuse a pattern that cannot match a name."""
+    """Check the value of the setting `ignore_files` and return it.
+
+    Raises:
+        ValueError: a pattern cannot match a name, because it is empty or contains a slash before
+            its end.
+    """
     for pattern in () if isinstance(ignored, bool) else ignored:
         if not pattern.strip("/") or "/" in pattern.removesuffix("/"):
             raise ValueError(
@@ -62,10 +68,11 @@ IgnoredNames = Annotated[bool | tuple[str, ...], AfterValidator(check_names)]
 
 
 class IgnoredFiles:
-    """Which files a source ignores by name.
+    """Decides which files a source ignores because of their names.
 
-    `ignored` is True for IGNORED_FILES, False to ignore no file, or other patterns. An `include`
-    pattern that names such a file or folder (`*.bak`, `Thumbs.db`) includes it again.
+    `ignored` is True for the patterns of IGNORED_FILES, False for no pattern, or a list of other
+    patterns. An `include` pattern can name an ignored file or folder, such as `*.bak` or
+    `Thumbs.db`. The files that match such a pattern are not ignored.
     """
 
     def __init__(self, ignored: bool | Sequence[str], include: Sequence[str] = ()) -> None:
@@ -78,7 +85,7 @@ class IgnoredFiles:
         self._included = GitIgnoreSpec.from_lines(included) if included else None
 
     def ignores_folder(self, name: str) -> bool:
-        """Whether all files in a folder of this name are ignored."""
+        """Whether all files in a folder with this name are ignored."""
         return self._included is None and self._folders.fullmatch(name) is not None
 
     def ignores(self, path: str) -> bool:
@@ -93,5 +100,5 @@ class IgnoredFiles:
 
 
 def _compile(names: Iterable[str]) -> re.Pattern[str]:
-    """One regular expression that matches all names. Without names it matches nothing."""
+    """Make one regular expression that matches all names. Without names it matches nothing."""
     return re.compile("|".join(map(translate, names)) or r"(?!)", re.IGNORECASE)

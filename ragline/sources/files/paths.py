@@ -1,4 +1,4 @@
-"""Paths below the root of a source: which paths are documents, and the id of each path.
+"""Decides which paths below the root of a source are documents, and makes their ids.
 
 The kinds `files` and `git` use it.
 """
@@ -17,12 +17,13 @@ EVERYTHING = ("**/*",)
 
 
 class PathPatterns:
-    """Which paths are documents of a source.
+    """Decides which paths are documents of a source.
 
-    Patterns have the syntax of `.gitignore`: `**` crosses folders, and a pattern without a slash
-    matches the name at any depth. A file matches when an `include` pattern matches and no
-    `exclude` pattern does. Hidden names (with a leading dot) do not match, unless an `include`
-    pattern contains such a name. `ignored` is the argument of `IgnoredFiles`.
+    Patterns have the syntax of `.gitignore`: `**` matches any number of folders, and a pattern
+    without a slash matches a name at any depth. A path matches if an `include` pattern matches it
+    and no `exclude` pattern does. A name with a leading dot is hidden. A path with a hidden name
+    does not match, unless an `include` pattern contains a hidden name. `ignored` is the argument of
+    `IgnoredFiles`.
     """
 
     def __init__(
@@ -41,32 +42,33 @@ class PathPatterns:
         )
 
     def is_hidden(self, name: str) -> bool:
-        """Whether a file or folder of this name, with its contents, is left out as hidden."""
+        """Whether a file or a folder is left out because its name is hidden."""
         return name.startswith(".") and not self._includes_hidden
 
     def skips_folder(self, name: str) -> bool:
-        """Whether a folder of this name contains ignored files only."""
+        """Whether all files in a folder with this name are ignored."""
         return self._ignored.ignores_folder(name)
 
     def ignores(self, path: str) -> bool:
-        """Whether a path is that of a file which tools create for their own use."""
+        """Whether the file at a path is ignored, because a program created it for its own use."""
         return self._ignored.ignores(path)
 
     def matches_visible(self, path: str) -> bool:
-        """Whether a path without hidden names matches."""
+        """Whether a path matches. Hidden names are not checked."""
         is_included = self._includes_all or self._included.match_file(path)
         is_matched = is_included and (self._excludes_none or not self._excluded.match_file(path))
         return is_matched and not self._ignored.ignores(path)
 
     def matches(self, path: str) -> bool:
-        """Whether a path matches, with a check of hidden names."""
+        """Whether a path matches. Hidden names are checked too."""
         return not any(map(self.is_hidden, path.split("/"))) and self.matches_visible(path)
 
 
 def encode_path(path: str) -> str:
-    """The id of a path, in valid Unicode. A path that is UTF-8 is unchanged.
+    """The document id of a path, in valid Unicode.
 
-    In another path, each invalid byte becomes `%XX`, and `%` becomes `%25`.
+    If the path is valid UTF-8, the id is the path. Otherwise each invalid byte becomes `%XX`, and
+    each `%` becomes `%25`.
     """
     if is_unicode(path):
         return path
@@ -78,7 +80,7 @@ def encode_path(path: str) -> str:
 
 
 def decode_path(document_id: str) -> str:
-    """The path of an id that `encode_path` made from a path that is not UTF-8."""
+    """The path of an id that `encode_path` made from a path that is not valid UTF-8."""
     return os.fsdecode(unquote_to_bytes(document_id))
 
 

@@ -1,4 +1,4 @@
-"""The settings of sources at an fsspec URL: a folder of files, or one file."""
+"""The settings of sources at an fsspec URL. The URL names a folder of files, or one file."""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ from ragline.sources.files.ignored_files import IgnoredNames
 from ragline.sources.files.paths import EVERYTHING
 from ragline.sources.settings import LocatedSettings, masked_error
 
-# Options of fsspec that are always secrets.
+# Names of fsspec options whose values are always secrets.
 SECRET_OPTIONS = frozenset(
     {"secret", "password", "client_secret", "account_key", "sas_token", "connection_string"}
 )
 
 
 class StorageSettings(LocatedSettings):
-    """Files at any URL that fsspec supports.
+    """The settings of a source at any URL that fsspec supports.
 
     `storage` contains the options of fsspec that are not secrets, such as `endpoint_url` or `anon`.
-    Secret options come from the environment through `credentials`, under their names in fsspec. In
-    a chained URL (`zip://::s3://…`) they apply to the last part.
+    The secret options come from the environment. `credentials` names their variables, and its keys
+    are the names of the options in fsspec. In a chained URL, such as `zip://::s3://…`, all options
+    apply to the last part.
     """
 
     storage: dict[str, JsonValue] = Field(
@@ -39,10 +40,10 @@ class StorageSettings(LocatedSettings):
 
     @property
     def storage_options(self) -> dict[str, Any]:
-        """The arguments of fsspec for all parts of the `uri`, including secrets.
+        """The options of fsspec for each part of the `uri`, by protocol, including secrets.
 
         Raises:
-            SourceUnavailableError: the environment lacks a secret.
+            SourceUnavailableError: the environment variable of a secret is not set.
         """
         protocols = [read_protocol(part) for part in self.uri.split("::")]
         options: dict[str, Any] = {name: {"skip_instance_cache": True} for name in protocols}
@@ -51,7 +52,10 @@ class StorageSettings(LocatedSettings):
 
 
 class FilesSettings(StorageSettings):
-    """A folder of files. `include` and `exclude` are patterns of `PathPatterns`."""
+    """The settings of a source whose documents are the files in a folder.
+
+    `include` and `exclude` are patterns of `PathPatterns`.
+    """
 
     kind: Literal["files"]
     include: tuple[str, ...] = Field(
@@ -74,5 +78,5 @@ class FilesSettings(StorageSettings):
 
 
 def read_protocol(url: str) -> str:
-    """The protocol of a URL; `file` for a path."""
+    """The protocol of a URL, such as `s3`; `file` for a path."""
     return url.partition("://")[0] if "://" in url else "file"

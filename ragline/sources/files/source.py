@@ -1,8 +1,8 @@
 """The source of kind `files`: files below an fsspec URL (local, s3, gcs, azure, http, zip, …).
 
 A document's id is its path below the URL, with forward slashes. Local folders are listed by calls
-of the operating system, because fsspec is too slow for 10,000 files. Remote folders are listed by
-`storage`.
+of the operating system, because fsspec is too slow for 10,000 files. `storage` lists remote
+folders.
 """
 
 from __future__ import annotations
@@ -30,15 +30,16 @@ from ragline.sources.protocol import FailedFetch, FetchedDocument, FetchResult, 
 from ragline.sources.timestamps import read_timestamp
 from ragline.storable_text import clean_value
 
-# Errors for a file that was removed during the listing.
+# The errors of an access to a file or a folder that was removed during the listing.
 REMOVED_ERRORS = (FileNotFoundError, NotADirectoryError)
-# Appended to the id of a file that is not UTF-8 when its encoded path is the name of another file.
+# This suffix is added to the id of a file whose path is not UTF-8, if the encoded path is also the
+# name of another file.
 NOT_UTF8_SUFFIX = " (not UTF-8)"
 MAX_REASON_CHARS = 300
 
 
 class FilesSource:
-    """The files below one URL."""
+    """A source whose documents are the files below one URL."""
 
     def __init__(self, settings: FilesSettings) -> None:
         self._settings = settings
@@ -47,11 +48,11 @@ class FilesSource:
         self._unread_folders: list[str] = []
 
     def list_documents(self) -> Iterator[ListedDocument]:
-        """Yield every file that the patterns match, in order of id.
+        """Yield every file that the patterns match.
 
         Raises:
-            SourceUnavailableError: the folder could not be read. A folder below it that cannot be
-                read only affects its own files.
+            SourceUnavailableError: the folder at the URL could not be read. If a local folder below
+                it cannot be read, the listing continues without the files in that folder.
         """
         root = self._settings.local_path
         files = self._list_remote() if root is None else self._list_local(root)
@@ -66,9 +67,9 @@ class FilesSource:
         self._listing_hash = digest.hexdigest()
 
     def fetch_documents(self, document_ids: Collection[str]) -> Iterator[FetchResult]:
-        """Yield the bytes of the named files, in the order given.
+        """Yield the named files with their bytes, in the given order.
 
-        A file over the size limit is refused before all of it is read.
+        A file over the size limit fails. It is not read to its end.
 
         Raises:
             SourceUnavailableError: the storage can no longer be reached.
@@ -89,7 +90,10 @@ class FilesSource:
                 yield FetchedDocument(document_id, content, document_id.rpartition("/")[2])
 
     def find_change_times(self, document_ids: Sequence[str]) -> Mapping[str, datetime]:
-        """When the folders of local files last changed; a removal changes the folder."""
+        """For each local file, the time at which its folder last changed.
+
+        The removal of a file changes the folder. Remote files are left out.
+        """
         root = self._settings.local_path
         if root is None:
             return {}
@@ -105,33 +109,34 @@ class FilesSource:
         return times
 
     def unread_folders(self) -> Sequence[str]:
-        """The folders that the last listing could not read."""
+        """The folders that the last listing could not read, as prefixes of ids."""
         return self._unread_folders
 
     def ignores(self, document_id: str) -> bool:
-        """Whether listings leave this id out, because tools create such files for their own use."""
+        """Whether listings leave out a file that a program created for its own use."""
         return self._patterns.ignores(document_id)
 
     def probe(self) -> str:
-        """A hash of the ids and versions in the listing."""
+        """List the files and return a hash of their ids and versions."""
         for _ in self.list_documents():
             pass
         return self._listing_hash
 
     def probe_listing(self) -> str:
-        """The hash of the last listing."""
+        """The value of `probe` for the last listing."""
         return self._listing_hash
 
     def _list_local(self, root: Path) -> Iterator[ListedDocument]:
         """Yield the files below a folder. Symbolic links are not followed.
 
         Files that are removed during the listing are left out. A folder below the root that cannot
-        be read is listed as a document; fetching it fails.
+        be read is yielded as one document. The fetch of this document fails.
         """
         if not root.is_dir():
             raise FileNotFoundError(2, "there is no such folder", str(root))
         start = len(os.path.join(root, ""))  # noqa: PTH118  with a trailing slash
-        # A list instead of recursion: folders may be nested deeper than the limit of recursion.
+        # A list replaces recursion, because folders can be nested more deeply than Python's limit
+        # of recursion.
         open_folders = [iter(_read_folder(os.fspath(root)))]
         while open_folders:
             entry = next(open_folders[-1], None)
@@ -153,7 +158,10 @@ class FilesSource:
         path: str,
         open_folders: list[Iterator[os.DirEntry[str]]],
     ) -> Iterator[ListedDocument]:
-        """Push the entries of a folder; yield the folder as a document when it cannot be read."""
+        """Add the entries of a folder to `open_folders`.
+
+        If the folder cannot be read, yield it as a document.
+        """
         try:
             open_folders.append(iter(_read_folder(folder.path)))
         except REMOVED_ERRORS:
@@ -164,7 +172,10 @@ class FilesSource:
             yield ListedDocument(folder_id, f"unread: {error.strerror}")
 
     def _describe_entry(self, entry: os.DirEntry[str], path: str) -> Iterator[ListedDocument]:
-        """Yield the file of an entry; nothing for another type of entry or a removed file."""
+        """Yield the file of a folder entry.
+
+        Yield nothing if the entry is not a file, or if the file was removed.
+        """
         document_id = encode_path(path)
         if document_id != path and os.path.lexists(entry.path[: -len(path)] + document_id):
             # Another file has the encoded path as its name.
@@ -220,7 +231,10 @@ class FilesSource:
                 yield listed
 
     def _describe(self, storage: FileStorage, path: str, details: dict[str, Any]) -> ListedDocument:
-        """A listed file. Details that the listing lacks are requested for the file."""
+        """Make the listed document of a remote file.
+
+        If the listing has no version for the file, its details are requested.
+        """
         if read_version(details) is None:
             details |= storage.describe(path)
         limit = self._settings.max_document_bytes
@@ -239,7 +253,10 @@ class FilesSource:
 
 
 def _find_folder_change(root: Path, folder: str) -> datetime | None:
-    """When a folder last changed; if it is missing, the nearest existing folder above it."""
+    """The time at which a folder last changed.
+
+    If the folder is missing, it is the time of the nearest existing folder above it.
+    """
     path = root / folder
     while not path.is_dir() and path != root:
         path = path.parent
@@ -258,9 +275,9 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir(follow_symlinks=False)
     except OSError:
-        return False  # its status as a file then raises the reason
+        return False  # the entry's `stat` then raises the error
 
 
 def _may_be_storage_failure(error: Exception) -> bool:
-    """Whether a failure to read one file may concern the whole storage."""
+    """Whether the failure to read one file can be a failure of the whole storage."""
     return not isinstance(error, FileNotFoundError | PermissionError)

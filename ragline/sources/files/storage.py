@@ -1,7 +1,7 @@
-"""Accesses files through fsspec: opens a storage, lists and reads files, states versions.
+"""Accesses files through fsspec: opens a storage, lists and reads files, finds their versions.
 
-The kinds `files` and `records` use it. Each listing, fetch and probe opens the storage again,
-because fsspec caches listings in an open storage and a cached listing is stale.
+The kinds `files` and `records` use it. fsspec caches listings in an open storage, and a cached
+listing can be outdated. So each listing, fetch and probe opens the storage again.
 """
 
 from __future__ import annotations
@@ -20,13 +20,17 @@ from ragline.fingerprints import hash_bytes
 from ragline.sources.files.settings import StorageSettings, read_protocol
 from ragline.sources.settings import LocatedSettings
 
-# Names of a value that changes with the content. The first one found is used.
+# Names of values that change with the content, such as an ETag. The first value that exists is the
+# version.
 TAG_KEYS = ("ETag", "etag", "md5", "md5Hash", "content_md5", "Content-MD5", "Digest", "checksum")
-# Names of values that change with most changes of the content. They are used with the size.
+# Names of values that change with most changes of the content. If no value of TAG_KEYS exists, they
+# are the version, together with the size.
 CHANGED_KEYS = ("mtime", "LastModified", "last_modified", "Last-Modified", "updated", "modified")
 STAMP_KEYS = (*CHANGED_KEYS, "created", "date_time", "CRC")
-# Storages without folders: they list all files below a prefix, a thousand per request.
+# Protocols of storages without folders. Such a storage lists all files below a prefix, a thousand
+# in each request.
 FLAT_PROTOCOLS = ("s3", "s3a")
+# The extra of Ragline that contains the package for a protocol.
 EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs", "http": "http", "https": "http"}
 EXTRAS |= dict.fromkeys(("az", "abfs", "abfss"), "azure")
 
@@ -49,7 +53,8 @@ class FileStorage:
             if not self.file_system.exists(self.root):
                 raise FileNotFoundError(2, "there is no file or folder at this URL")
             for path, details in self._find() if self.is_flat else self._walk():
-                # Consoles create objects whose names end with a slash to show empty folders.
+                # The consoles of object storages show an empty folder by an object whose name ends
+                # with a slash.
                 if path and not path.endswith("/"):
                     yield path, details
 
@@ -58,7 +63,8 @@ class FileStorage:
             yield self._relative(name), details
 
     def _walk(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        # `find` skips folders without permission, so the listing would look complete.
+        # fsspec's `find` skips folders without permission. An incomplete listing would look
+        # complete.
         for folder, _, files in self.file_system.walk(self.root, detail=True, on_error="raise"):
             prefix = self._relative(folder).rstrip("/")
             for name in sorted(files):
@@ -73,22 +79,25 @@ class FileStorage:
             return False
 
     def describe(self, path: str = "") -> dict[str, Any]:
-        """The details of one file, from a separate request."""
+        """The details of one file, or of the root, from a separate request."""
         with raise_os_errors():
             return dict(self.file_system.info(self._absolute(path)))
 
     def read(self, path: str, limit: int) -> bytes:
-        """The content of a file.
+        """Read the content of a file.
 
         Raises:
-            DocumentTooLargeError: it has more than `limit` bytes; the rest was not read.
-            OSError: it cannot be read.
+            DocumentTooLargeError: the file has more than `limit` bytes. It is not read to its end.
+            OSError: the file cannot be read.
         """
         with raise_os_errors(), self.file_system.open(self._absolute(path), "rb") as file:
             return read_limited(file, limit)
 
     def hash(self, path: str, limit: int) -> str:
-        """The version of a file for which the storage states none: a hash of its content."""
+        """A hash of the first `limit` + 1 bytes of a file.
+
+        It is the version of a file for which the storage states none.
+        """
         with raise_os_errors(), self.file_system.open(self._absolute(path), "rb") as file:
             return hash_bytes(file.read(limit + 1)).hex()
 
@@ -103,9 +112,9 @@ def open_storage(settings: StorageSettings) -> FileStorage:
     """Open the storage of a source's `uri`, without cached listings.
 
     Raises:
-        OSError: it cannot be opened.
+        OSError: the storage cannot be opened.
         ImportError: the package for this storage is not installed.
-        SourceUnavailableError: the environment lacks a secret.
+        SourceUnavailableError: the environment variable of a secret is not set.
     """
     import fsspec  # takes 0.1 s; a process that only reads the configuration does not need it
 
@@ -118,10 +127,10 @@ def open_storage(settings: StorageSettings) -> FileStorage:
 
 @contextmanager
 def open_stored_file(settings: StorageSettings) -> Iterator[BinaryIO]:
-    """Open the file at a source's `uri`, decompressed when its suffix is that of a compressed file.
+    """Open the file at a source's `uri` for a `with` block.
 
-    Raises:
-        OSError, ImportError, SourceUnavailableError: as `open_storage`, also during reading.
+    If the suffix is that of a compressed file, the content is decompressed. The errors are those of
+    `open_storage`. OSError can also be raised while the block reads the file.
     """
     import fsspec
 
@@ -137,8 +146,8 @@ def open_regular_file(path: Path) -> BinaryIO:
     """Open a file of this machine for reading.
 
     Raises:
-        OSError: it cannot be read, or it is a folder, a pipe, a socket or a device, which may
-            have no end or block the caller.
+        OSError: the file cannot be read, or it is not a regular file. A pipe, a socket or a device
+            could block the caller or have no end.
     """
     # With O_NONBLOCK, opening a pipe does not wait for a writer.
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
@@ -150,7 +159,10 @@ def open_regular_file(path: Path) -> BinaryIO:
 
 @contextmanager
 def raise_os_errors() -> Iterator[None]:
-    """Turn the errors of storages, which have no common class, into OSError."""
+    """Raise OSError in place of the errors of storages, which have no common class.
+
+    ImportError and the errors of Ragline are not replaced.
+    """
     try:
         yield
     except (OSError, ImportError, SourceUnavailableError, DocumentTooLargeError):
@@ -160,10 +172,10 @@ def raise_os_errors() -> Iterator[None]:
 
 
 def read_limited(file: BinaryIO, limit: int) -> bytes:
-    """The rest of an open file.
+    """Read an open file to its end.
 
     Raises:
-        DocumentTooLargeError: there are more than `limit` bytes; they were not all read.
+        DocumentTooLargeError: the file has more than `limit` bytes. It is not read to its end.
     """
     size = getattr(file, "size", None)
     is_large = isinstance(size, int) and size > limit
@@ -174,7 +186,7 @@ def read_limited(file: BinaryIO, limit: int) -> bytes:
 
 
 def read_version(details: dict[str, Any]) -> str | None:
-    """The version in the details of a file; None when they contain no suitable value."""
+    """The version in the details of a file, or None if they contain no suitable value."""
     tag = next((str(details[key]) for key in TAG_KEYS if details.get(key)), None)
     stamps = [str(details[key]) for key in STAMP_KEYS if details.get(key)]
     if tag is None and stamps:
@@ -185,7 +197,10 @@ def read_version(details: dict[str, Any]) -> str | None:
 def make_unavailable_error(
     settings: LocatedSettings, failure: str, error: Exception
 ) -> SourceUnavailableError:
-    """The error of a source at a `uri`: what failed and why, without secrets."""
+    """Make the error of a source at a `uri`.
+
+    The message says what failed and why. It contains no secrets.
+    """
     location = getattr(error, "filename", None) or settings.uri
     reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
     extra = EXTRAS.get(read_protocol(settings.uri.rpartition("::")[2]))

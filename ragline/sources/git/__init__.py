@@ -1,5 +1,5 @@
 """The kind `git`: the files on one branch of a repository.
 
-`source` lists and reads, `settings` is what the configuration states, `mirror` is the local
-copy of the branch, `program` runs git.
+`source` lists and reads the files, and `settings` describes the configuration of the kind. `mirror`
+keeps a local copy of the branch, and `program` runs git.
 """

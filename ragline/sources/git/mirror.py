@@ -1,7 +1,8 @@
-"""A local copy of one branch: a bare repository in the folder of the source.
+"""Keeps a mirror: a local copy of one branch, as a bare repository in the folder of the source.
 
-The mirror may disappear or break at any time; it is then created again. Several processes may use
-it concurrently: a lock serialises changes, and a change removes no file that another process reads.
+The mirror can be deleted or damaged at any time. It is then created again. Several processes can
+use it at the same time. A lock permits one change at a time. A process that reads the mirror during
+a change can finish, or it can read again.
 """
 
 from __future__ import annotations
@@ -23,21 +24,25 @@ from ragline.sources.git.program import GitCommandError, GitProgram
 from ragline.storage.disk_errors import NO_SPACE, describe_full_disk, writing_to
 
 T = TypeVar("T")
-# The branch in the mirror.
+# The name of the branch in the mirror.
 MIRROR_REF = "refs/ragline/branch"
 MAX_ATTEMPTS = 4
 QUERY_TIMEOUT_S = 60.0
 FETCH_TIMEOUT_S = 3600.0
 NAME_FILE = "ragline-name"
+# The modes of regular files in a tree of Git. Links and submodules have other modes.
 FILE_MODES = (b"100644", b"100755")
 
 
 class MirrorBrokenError(GitCommandError):
-    """The mirror is missing or incomplete. The repository itself may be complete."""
+    """The mirror is missing or incomplete.
+
+    The repository from which it is made can still be complete.
+    """
 
 
 class Blob(NamedTuple):
-    """The id and the size of a file's content."""
+    """The content of a file in Git: its id, and its size."""
 
     blob_id: str
     size_bytes: int
@@ -52,7 +57,10 @@ class Change(NamedTuple):
 
 @dataclass(frozen=True)
 class GitMirror:
-    """One branch of the repository at `uri`. `branch` is None for the branch of its HEAD."""
+    """The mirror of one branch of the repository at `uri`.
+
+    If `branch` is None, it is the branch to which the repository's HEAD points.
+    """
 
     program: GitProgram
     folder: Path
@@ -60,7 +68,7 @@ class GitMirror:
     branch: str | None
 
     def find_commit(self) -> str:
-        """The commit of the branch, from one request to the repository.
+        """Ask the repository for the commit of the branch, with one request.
 
         Raises:
             GitCommandError: the repository does not answer, or has no such branch.
@@ -83,12 +91,12 @@ class GitMirror:
     def update(self, *, broken: str | None = None) -> str:
         """Fetch the branch and return its commit.
 
-        `broken` is the name of a mirror that could not be read. It is created again, unless
-        another process has already done so.
+        `broken` is the name of a mirror that could not be read. If it is still the current mirror,
+        a new one is created.
 
         Raises:
             GitCommandError: the repository does not answer, or has no such branch.
-            DiskFullError: the disk is too full for the mirror.
+            DiskFullError: the disk has no space for the mirror.
             OSError: the folder cannot be written to.
         """
         commit = self.find_commit()
@@ -104,12 +112,12 @@ class GitMirror:
             return self._read_mirror_commit()
 
     def read_with_retry(self, read: Callable[[str | None], T]) -> T:
-        """Call `read` and return its result; call it again when the mirror breaks meanwhile.
+        """Call `read` and return its result. If the mirror breaks during the call, repeat the call.
 
-        `read` receives the name of the broken mirror, for `update`.
+        `read` receives the name of the broken mirror, or None, and passes it to `update`.
 
         Raises:
-            MirrorBrokenError: the mirror broke each time.
+            MirrorBrokenError: the mirror broke during each of MAX_ATTEMPTS calls.
         """
         broken = None
         for _ in range(MAX_ATTEMPTS - 1):
@@ -117,19 +125,20 @@ class GitMirror:
             try:
                 return read(broken)
             except MirrorBrokenError:
-                # With another name it is a new mirror: read that one first.
+                # If the name has changed, another process has created a new mirror. Read that one
+                # first.
                 broken = name if name == self.read_name() else None
         return read(broken)
 
     def read_name(self) -> str:
-        """The name of the current mirror; "" without a mirror. Each new mirror has a new name."""
+        """The name of the current mirror; "" without a mirror. Each new mirror has another name."""
         try:
             return (self._repository / NAME_FILE).read_text(encoding="utf-8")
         except OSError:
             return ""
 
     def list_tree(self, commit: str) -> dict[bytes, Blob]:
-        """The files of a commit by path, in Git's order, without links and submodules.
+        """The files of a commit by path, in Git's order. Links and submodules are left out.
 
         Raises:
             MirrorBrokenError: the mirror lacks the commit or a part of it.
@@ -138,9 +147,9 @@ class GitMirror:
         return dict(_read_tree(output))
 
     def list_changes(self, old: str, new: str) -> list[list[Change]] | None:
-        """The changes of each commit of the branch after `old`, newest commit first.
+        """The changes of each commit of the branch after `old`, up to `new`. The newest is first.
 
-        A merge counts as one commit. None when `old` is not an ancestor of `new`.
+        A merge counts as one commit. The result is None if `old` is not an ancestor of `new`.
         """
         try:
             self._run("merge-base", "--is-ancestor", old, new)
@@ -154,9 +163,9 @@ class GitMirror:
         return int(self._run("log", "-1", "--format=%ct", commit, "--"))
 
     def read_blobs(self, blob_ids: Iterable[str]) -> Iterator[bytes | None]:
-        """Yield the bytes of each blob in order; None for a blob that the mirror lacks.
+        """Yield the bytes of each blob in order, or None for a blob that the mirror lacks.
 
-        Ends early when the mirror cannot be read.
+        If the mirror cannot be read, the iteration ends early and raises no error.
         """
         process = self.program.start(*self._git_dir, "cat-file", "--batch")
         try:
@@ -178,7 +187,7 @@ class GitMirror:
 
     @property
     def _git_dir(self) -> tuple[str, str]:
-        # Explicit, so that git does not search for a repository in the folders above.
+        # The folder is named, so that git does not search for a repository in the folders above.
         return ("--git-dir", os.fspath(self._repository))
 
     def _run(self, *arguments: str) -> bytes:
@@ -191,7 +200,10 @@ class GitMirror:
         return self._run("rev-parse", "--verify", MIRROR_REF).decode().strip()
 
     def _try_fetch(self, commit: str) -> bool:
-        """Whether the mirror now has the commit, or a later one."""
+        """Fetch the branch if the mirror does not have its commit.
+
+        Return whether the mirror now has this commit or a later one.
+        """
         try:
             if self._read_mirror_commit() != commit:
                 self._fetch(self._repository)
@@ -213,7 +225,10 @@ class GitMirror:
             raise
 
     def _create(self) -> None:
-        """Fetch into a new folder and rename it. Processes that read the old one can continue."""
+        """Create a mirror in a new folder, and replace the old mirror by it.
+
+        A process that has opened files of the old mirror can continue to read them.
+        """
         for leftover in self.folder.glob("new-*"):
             shutil.rmtree(leftover, ignore_errors=True)
         name = uuid.uuid4().hex
@@ -234,7 +249,7 @@ def _read_tree(output: bytes) -> Iterator[tuple[bytes, Blob]]:
         mode, _, blob_id, size = header.split()
         if mode in FILE_MODES:
             if not size.isdigit():
-                # Git writes BAD as the size and exits with 0.
+                # For a missing blob, git writes BAD as the size and ends with status 0.
                 raise MirrorBrokenError(f"the mirror lacks {blob_id.decode()}")
             yield path, Blob(blob_id.decode(), int(size))
 
@@ -254,7 +269,7 @@ def _read_log(output: bytes) -> list[list[Change]]:
 
 
 def _read_blob(process: Popen[bytes], blob_id: str) -> bytes | None:
-    """The answer of `cat-file --batch`; None when the mirror lacks the blob."""
+    """Request one blob from `cat-file --batch`. The result is None if the mirror lacks it."""
     stdin, stdout = _open_pipes(process)
     stdin.write(blob_id.encode() + b"\n")
     stdin.flush()

@@ -1,7 +1,8 @@
-"""Runs the `git` program: arguments, environment, secrets and error messages.
+"""Runs the program `git`: its arguments, environment, secrets and error messages.
 
-A call never prompts, because no person can answer. Git receives secrets through its environment
-only, and sends them only to the server of the source. `mirror` is the local copy of a repository.
+Git never asks for input, because no person can answer. Git receives secrets through its environment
+and in no other way. It sends them to the server of the source and to no other server. `mirror` uses
+this module to keep a local copy of a repository.
 """
 
 from __future__ import annotations
@@ -12,10 +13,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-# Other protocols can run a program that the address names.
+# The protocols that git may use. With other protocols, a URL can name a program, and git runs it.
 PROTOCOLS = "file:git:http:https:ssh"
 LOCAL_TIMEOUT_S = 600.0
-# Variables that a hook or another git sets, and that name another repository.
+# Environment variables that name another repository. A hook or another git can have set them.
 REMOVED_VARIABLES = (
     "GIT_DIR",
     "GIT_WORK_TREE",
@@ -26,6 +27,7 @@ REMOVED_VARIABLES = (
     "GIT_COMMON_DIR",
     "GIT_SHALLOW_FILE",
 )
+# A shell command that gives git the user name and the password from its environment.
 CREDENTIAL_HELPER = (
     '!f() { if test "$1" = get; then printf "username=%s\\npassword=%s\\n" '
     '"$RAGLINE_GIT_USERNAME" "$RAGLINE_GIT_PASSWORD"; fi; }; f'
@@ -38,12 +40,14 @@ class GitCommandError(Exception):
 
 @dataclass(frozen=True)
 class GitProgram:
-    """The git program, with the environment of each call."""
+    """The program git, with the environment of its calls."""
 
     environment: Mapping[str, str]
 
     def run(self, *arguments: str, timeout_s: float = LOCAL_TIMEOUT_S, advice: str = "") -> bytes:
-        """The output of a call. `advice` is appended to the error message of git.
+        """Run git with arguments and return its output.
+
+        `advice` is added to the error message of git.
 
         Raises:
             GitCommandError: the call failed or timed out, or git is not installed.
@@ -69,7 +73,11 @@ class GitProgram:
         return done.stdout
 
     def start(self, *arguments: str) -> subprocess.Popen[bytes]:
-        """Start a call with pipes for input and output. The caller waits for its end."""
+        """Start git with pipes for input and output. The caller must wait for its end.
+
+        Raises:
+            GitCommandError: git is not installed.
+        """
         try:
             return subprocess.Popen(
                 ["git", *arguments],
@@ -83,7 +91,7 @@ class GitProgram:
 
 
 def open_program(uri: str, credentials: Mapping[str, str]) -> GitProgram:
-    """The git program for one repository; `credentials` are a `username` and a `password`."""
+    """The program git for one repository. `credentials` can have `username` and `password`."""
     environment = {
         name: value for name, value in os.environ.items() if name not in REMOVED_VARIABLES
     }
@@ -117,7 +125,10 @@ def open_program(uri: str, credentials: Mapping[str, str]) -> GitProgram:
 def _encode_settings(
     settings: list[tuple[str, str]], environment: Mapping[str, str]
 ) -> dict[str, str]:
-    """Settings as environment variables, after the settings that are already there."""
+    """Encode settings of git as environment variables.
+
+    Settings that the environment already contains are kept.
+    """
     first = int(environment.get("GIT_CONFIG_COUNT") or 0)
     variables = {"GIT_CONFIG_COUNT": str(first + len(settings))}
     for number, (name, value) in enumerate(settings, start=first):

@@ -18,10 +18,11 @@ SSH_ADDRESS = r"[\w.-]+@[\w.-]+:[^:].*"
 
 
 class GitSettings(LocatedSettings):
-    """A branch of a repository. `include` and `exclude` are patterns of `PathPatterns`.
+    """The settings of a source whose documents are the files on a branch of a repository.
 
-    `credentials` are the `username` and `password` (or token) of an https URL. With an ssh URL, git
-    uses the ssh keys of the user that runs the sync.
+    `include` and `exclude` are patterns of `PathPatterns`. For an https URL, `credentials` has the
+    `username` and the `password` (or a token). For an ssh URL, git uses the ssh keys of the user
+    that runs the sync.
     """
 
     kind: Literal["git"]
@@ -49,7 +50,10 @@ class GitSettings(LocatedSettings):
     @field_validator("uri")
     @classmethod
     def _resolve(cls, uri: str, info: ValidationInfo) -> str:
-        """A path is relative to the configuration's folder; `user@host:path` is an ssh address."""
+        """Make a path absolute. A relative path begins at the folder of the configuration.
+
+        A URL and an ssh address (`user@host:path`) are unchanged. A password in a URL is refused.
+        """
         if "://" in uri and urlsplit(uri).password is not None:
             raise masked_error("contains a password; name its environment variable in credentials")
         return uri if re.fullmatch(SSH_ADDRESS, uri) else super()._resolve(uri, info)
@@ -72,7 +76,7 @@ class GitSettings(LocatedSettings):
 
     @property
     def local_path(self) -> Path | None:
-        """The path of a local `uri`; None for a remote one."""
+        """The path of a local `uri`, or None for a URL and for an ssh address."""
         return None if re.fullmatch(SSH_ADDRESS, self.uri) else super().local_path
 
     @property

@@ -1,7 +1,7 @@
 """The source of kind `git`: the files on a branch of a repository.
 
-A document's id is its path. Its version is the id of its blob, so a commit that does not change a
-file needs no work for it. `mirror` fetches the commits; `program` runs git.
+A document's id is its path. Its version is the id of its content in Git. So if a commit does not
+change a file, the file is not read again. `mirror` fetches the commits, and `program` runs git.
 """
 
 from __future__ import annotations
@@ -29,17 +29,19 @@ from ragline.sources.protocol import (
     SourceContext,
 )
 
-# Key of the saved state: the commit that was listed last (`commit`), and the commit from which
-# on the times of changes are known (`since`).
+# Key of the saved state. The value contains two commits. `commit` is the last listed commit.
+# `since` is the commit after which the times of changes are known.
 LISTED = "listed"
-# With more commits, the times of changes start again. A log of this length takes under a second.
+# If there are more commits than this after `since`, the next listing starts from a new `since`. To
+# read this number of commits takes less than a second.
 MAX_DATED_COMMITS = 1000
-# The end of the year 9999. A commit can state any number as its time.
+# The last second of the year 9999. It replaces later times, because a commit can state any number
+# as its time.
 MAX_TIMESTAMP_S = 253_402_300_799
 
 
 class GitSource:
-    """The files of one branch."""
+    """A source whose documents are the files of one branch."""
 
     def __init__(self, settings: GitSettings, context: SourceContext) -> None:
         self._settings = settings
@@ -52,9 +54,9 @@ class GitSource:
     def list_documents(self) -> Iterator[ListedDocument]:
         """Yield every file that the patterns match. Links and submodules are left out.
 
-        `changed_at` of a file is the time of the last commit that changed it since the first
-        listing. For a file without such a commit it is the time of the first listed commit, because
-        the file cannot have changed later.
+        `changed_at` of a file is the time of the last known commit that changed it. The commits
+        after the first listing are known. For a file that none of them changed, `changed_at` is the
+        time of the first listed commit, because the file cannot have changed later.
 
         Raises:
             SourceUnavailableError: the repository or the branch cannot be read.
@@ -67,7 +69,9 @@ class GitSource:
             yield ListedDocument(document_id, blob.blob_id, blob.size_bytes, changed_at)
 
     def fetch_documents(self, document_ids: Collection[str]) -> Iterator[FetchResult]:
-        """Yield the named files as they were at the last listing, by this or another process.
+        """Yield the named files as they were at the last listing.
+
+        Another process can have made this listing.
 
         Raises:
             SourceUnavailableError: the mirror is missing and the repository cannot be read.
@@ -90,16 +94,19 @@ class GitSource:
         yield from self._read(mirror, wanted)
 
     def probe(self) -> str:
-        """The commit of the branch, from one request without a fetch."""
+        """The commit of the branch. It needs one request and no fetch."""
         with self._name_source_in_errors():
             return self._open_mirror().find_commit()
 
     def find_change_times(self, document_ids: Sequence[str]) -> Mapping[str, datetime]:
-        """When the branch changed or removed each file, as far as the last listing knows."""
+        """For each id, the time of the last commit that changed or removed the file.
+
+        Files whose time the last listing did not find are left out.
+        """
         return {name: self._changes[name] for name in document_ids if name in self._changes}
 
     def ignores(self, document_id: str) -> bool:
-        """Whether listings leave this id out, because tools create such files for their own use."""
+        """Whether listings leave out a file that a program created for its own use."""
         return self._patterns.ignores(document_id)
 
     def _open_mirror(self) -> GitMirror:
@@ -108,7 +115,10 @@ class GitSource:
         return GitMirror(program, self._folder, settings.uri, settings.branch)
 
     def _read_branch(self, mirror: GitMirror, broken: str | None) -> datetime:
-        """Read the files and their change times; return the time for files without one."""
+        """Read the files of the branch and the times of their changes.
+
+        Return the time that applies to the files without a known time.
+        """
         commit = mirror.update(broken=broken)
         self._blobs = self._select_files(mirror.list_tree(commit))
         return self._date_changes(mirror, commit)
@@ -121,10 +131,11 @@ class GitSource:
         }
 
     def _date_changes(self, mirror: GitMirror, commit: str) -> datetime:
-        """Read the changes since the saved commit `since`, and return the time of that commit.
+        """Read the changes after the saved commit `since`, and return the time of that commit.
 
-        The first listing, and a listing after a forced push, starts from its own commit. After
-        MAX_DATED_COMMITS commits the next listing starts from this commit.
+        In the first listing and after a forced push, `since` is the listed commit itself. If there
+        are more than MAX_DATED_COMMITS commits after `since`, the listed commit is saved as the new
+        `since`.
         """
         saved = self._state.read(LISTED) or {}
         since = saved.get("since", commit)
@@ -142,7 +153,10 @@ class GitSource:
         return oldest
 
     def _read_listed_files(self, mirror: GitMirror, broken: str | None) -> dict[str, Blob]:
-        """The files of the last listed commit, or of the branch if that commit is lost."""
+        """Read the files of the last listed commit.
+
+        If that commit is lost, read the files of the branch.
+        """
         listed = (self._state.read(LISTED) or {}).get("commit")
         tree = None if listed is None else _list_tree_if_present(mirror, listed)
         if tree is None:
@@ -153,7 +167,10 @@ class GitSource:
         return self._blobs
 
     def _read(self, mirror: GitMirror, pending: dict[str, str]) -> Iterator[FetchResult]:
-        """Yield the blobs of documents. Blobs that the mirror lacks are read from a new mirror."""
+        """Yield the documents in `pending`, which has a blob id for each document id.
+
+        If the mirror lacks a blob, the blob is read from a new mirror.
+        """
         broken: str | None = None
         for _ in range(MAX_ATTEMPTS):
             if broken is not None:
@@ -195,5 +212,5 @@ def _read_path(path: bytes) -> str:
 
 
 def _read_time(seconds: int) -> datetime:
-    """The time of a commit. A time that datetime cannot represent becomes the nearest one."""
+    """The time of a commit. A time before 1970 or after 9999 becomes the nearest allowed time."""
     return datetime.fromtimestamp(min(max(seconds, 0), MAX_TIMESTAMP_S), UTC)

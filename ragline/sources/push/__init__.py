@@ -1,5 +1,5 @@
 """The kind `push`: documents that callers send through the API.
 
-`source` lists and reads, `settings` is what the configuration states, `operations` writes what
-callers send.
+`source` lists and reads the documents, and `settings` describes the configuration of the kind.
+`operations` stores what callers send.
 """

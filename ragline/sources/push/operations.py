@@ -1,6 +1,7 @@
-"""Writes documents that callers send: one row for each, with a new version for every change.
+"""Stores the documents that callers send. Each document is a row of a table.
 
-`source` reads the rows as a source. The service checks the permissions of callers.
+Each change of a document gives its row a new version. `source` reads the rows. The service checks
+the permissions of callers.
 """
 
 from __future__ import annotations
@@ -27,9 +28,10 @@ Status = Literal["created", "updated", "unchanged", "deleted", "unknown"]
 
 @dataclass(frozen=True, slots=True)
 class Put:
-    """A document to write. `put_text` and `put_file` make it.
+    """The operation that writes a document. `put_text` and `put_file` make it.
 
-    `principals` is None when those of the source apply, and empty when no principal may read.
+    If `principals` is None, the principals of the source apply. If it is empty, no principal may
+    find the document.
     """
 
     document_id: str
@@ -55,9 +57,9 @@ Operation = Put | Delete
 class Outcome:
     """The result of one operation.
 
-    `version` is the version of the document after the operation. It is None, with the status
-    `unknown`, for a deletion of a document that never existed. `content_hash` is the content hash
-    that hits of the document will have; None for a deletion.
+    `version` is the version of the document after the operation. `content_hash` is the content hash
+    that hits of the document will have; it is None for a deletion. For the deletion of a document
+    that never existed, `status` is `unknown` and `version` is None.
     """
 
     document_id: str
@@ -68,6 +70,8 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class _Stored:
+    """The stored state of a document. `is_live` is false if the document was deleted."""
+
     version: int
     is_live: bool
 
@@ -80,7 +84,7 @@ def put_text(
     metadata: Mapping[str, Any] | None = None,
     principals: Iterable[str] | None = None,
 ) -> Put:
-    """The operation that puts a text as a document. The text is not parsed."""
+    """Make the operation that writes a text as a document. The text is not parsed."""
     return Put(
         document_id=document_id,
         content=clean_value(text).encode(),
@@ -100,7 +104,10 @@ def put_file(
     metadata: Mapping[str, Any] | None = None,
     principals: Iterable[str] | None = None,
 ) -> Put:
-    """The operation that puts a file, which will be parsed. `name` helps to find the format."""
+    """Make the operation that writes a file as a document. The file will be parsed.
+
+    The suffix of `name` helps to find the format.
+    """
     return Put(
         document_id=document_id,
         content=content,
@@ -112,7 +119,7 @@ def put_file(
 
 
 def check_size(put: Put, limit: int) -> None:
-    """Refuse a document that the source would refuse.
+    """Refuse a document that is too large for its source.
 
     Raises:
         DocumentTooLargeError: the content has more than `limit` bytes.
@@ -130,11 +137,11 @@ def push_documents(
     *,
     tenant: str = DEFAULT_TENANT,
 ) -> list[Outcome]:
-    """Run operations in order in one transaction, and return the outcome of each.
+    """Run operations in the given order in one transaction. Return the outcome of each.
 
-    May run twice: an operation without effect gives no new version. Writers to one source wait for
-    each other, so versions become visible in order: a change that a probe has not seen has a
-    higher version than the changes that it has seen. `tenant` is the owner of the source.
+    If the same operations run twice, the second run changes nothing and creates no versions. Two
+    transactions on one source do not run at the same time. So versions become visible in increasing
+    order, and a probe cannot miss a change. `tenant` is the owner of the source.
 
     Raises:
         UnknownSourceError: the source belongs to another tenant.
@@ -153,7 +160,10 @@ def push_documents(
 
 
 def encode_content(content: bytes, title: str | None) -> bytes:
-    """The bytes that identify a pushed document. With a title they include the title."""
+    """The bytes from which the content hash of a pushed document is computed.
+
+    If the document has a title, they include the title.
+    """
     if title is None:
         return content
     return json.dumps({"title": title, "text": content.decode()}, ensure_ascii=False).encode()
@@ -174,7 +184,7 @@ def _select_stored(
 
 @dataclass(frozen=True, slots=True)
 class _PushTransaction:
-    """One transaction on a source. `stored` is the current state of each document."""
+    """One transaction on a source. `stored` has the current state of documents by id."""
 
     connection: Connection
     source: str
@@ -200,7 +210,7 @@ class _PushTransaction:
         return Outcome(document_id, "unchanged", before.version, content_hash)
 
     def _put(self, put: Put, content_hash: str) -> int | None:
-        """Put a document; return its new version, or None when nothing changed."""
+        """Write a document. Return its new version, or None if nothing changed."""
         parameters = {
             "source": self.source,
             "tenant": self.tenant,
@@ -217,7 +227,10 @@ class _PushTransaction:
         return self.connection.execute(statement, parameters).scalar()
 
     def _delete(self, document_id: str) -> int | None:
-        """Delete a document; return the version of its tombstone, or None without a document."""
+        """Mark a document as deleted.
+
+        Return the new version of its row, or None if there is no such document.
+        """
         parameters = {"source": self.source, "document_id": document_id}
         statement = load_statement("sources/delete_pushed_document")
         return self.connection.execute(statement, parameters).scalar()

@@ -10,9 +10,9 @@ from ragline.sources.settings import SourceSettings
 
 
 class PushSettings(SourceSettings):
-    """Documents that callers send through the API. No address is needed.
+    """The settings of a source whose documents come from callers of the API.
 
-    Every deletion is an explicit request, so by default no removal is held.
+    By default no removal is held, because every deletion is an explicit request.
     """
 
     kind: Literal["push"]
@@ -26,10 +26,10 @@ class PushSettings(SourceSettings):
 
     @property
     def address(self) -> str:
-        """The route that receives the documents."""
+        """The route of the API that receives the documents."""
         return f"PUT /v1/collections/{self.collection}/documents/…"
 
     @property
     def is_local(self) -> bool:
-        """True: the documents are in Ragline's own database."""
+        """Always true, because the documents are in Ragline's own database."""
         return True

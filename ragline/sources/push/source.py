@@ -1,6 +1,6 @@
-"""The source of kind `push`: documents that callers sent through the API, read from their table.
+"""The source of kind `push`: documents that callers sent through the API.
 
-`operations` writes the table.
+They are read from their table. `operations` writes this table.
 """
 
 from __future__ import annotations
@@ -27,19 +27,23 @@ from ragline.storage.database import Database
 from ragline.storage.statements import load_statement
 
 LIST_BATCH_ROWS = 1_000
-# The contents in memory at a time, unless a single one is larger.
+# The maximum size of the contents in memory at a time. A single content that is larger is read
+# alone.
 FETCH_BATCH_BYTES = 16 << 20
 
 
 class PushSource:
-    """The documents of one source that callers put and did not delete."""
+    """A source whose documents come from callers of the API.
+
+    Documents that a caller deleted are left out.
+    """
 
     def __init__(self, settings: PushSettings, database: Database) -> None:
         self._settings = settings
         self._database = database
 
     def list_documents(self) -> Iterator[ListedDocument]:
-        """Yield every document in order of id, from one snapshot.
+        """Yield every document in order of id, from one snapshot of the table.
 
         Raises:
             SourceUnavailableError: the database does not answer.
@@ -54,9 +58,10 @@ class PushSource:
                 )
 
     def fetch_documents(self, document_ids: Collection[str]) -> Iterator[FetchResult]:
-        """Yield the named documents, then those that were deleted after the listing.
+        """Yield the named documents, then a failure for each other id.
 
-        Contents are read in batches, each in its own transaction.
+        A document fails if it was deleted after the listing or if it is too large. Contents are
+        read in batches, each in its own transaction.
 
         Raises:
             SourceUnavailableError: the database does not answer.
@@ -73,7 +78,7 @@ class PushSource:
             yield FailedFetch(document_id, _explain(sizes.get(document_id, 0), limit))
 
     def probe(self) -> str:
-        """The latest version and the number of documents.
+        """A text with the latest version and the number of documents.
 
         Raises:
             SourceUnavailableError: the database does not answer.
@@ -84,7 +89,7 @@ class PushSource:
         return f"{row.latest_version or 0}-{row.documents}"
 
     def find_change_times(self, document_ids: Sequence[str]) -> Mapping[str, datetime]:
-        """When each document was last put or deleted."""
+        """The time at which each document was last written or deleted."""
         found = self._select("sources/select_push_times", document_ids)
         return {row.document_id: row.changed_at for row in found}
 
@@ -106,7 +111,10 @@ class PushSource:
 
 
 def _batch(sizes: Mapping[str, int]) -> Iterator[list[str]]:
-    """Yield batches of ids whose contents fit into FETCH_BATCH_BYTES, or of one larger content."""
+    """Yield batches of ids. The contents of a batch fit into FETCH_BATCH_BYTES.
+
+    A document with a larger content is a batch of its own.
+    """
     batch: list[str] = []
     total = 0
     for document_id, size in sizes.items():
@@ -121,7 +129,7 @@ def _batch(sizes: Mapping[str, int]) -> Iterator[list[str]]:
 
 def _explain(size_bytes: int, limit: int) -> DocumentError:
     """Why a listed document cannot be fetched."""
-    if size_bytes > limit:  # the limit was higher when it was put
+    if size_bytes > limit:  # the limit was higher before
         return DocumentTooLargeError(f"the document is larger than {limit} bytes")
     return DocumentUnreadableError("it was deleted between listing and reading")
 
