@@ -1,4 +1,5 @@
-"""The library: sources, parsing, chunking, embedding, the lifecycle of documents, and search.
+"""The library of Ragline, without Dagster and without the HTTP service.
 
-It imports neither Dagster (`assets`, `dagster_project`) nor the HTTP service (`retrieval_api`).
+It contains the sources, parsing, chunking, embedding, the lifecycle of documents, and search. It
+imports neither the Dagster project (`assets`, `dagster_project`) nor the service (`retrieval_api`).
 """

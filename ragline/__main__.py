@@ -1,4 +1,4 @@
-"""`python -m ragline` is the command `ragline`."""
+"""Runs the command `ragline` for `python -m ragline`."""
 
 from ragline.commands import main
 

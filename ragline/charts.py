@@ -1,7 +1,7 @@
-"""Charts as SVG: lines over time, bars, histograms, and clocks with their limits.
+"""Draws charts as SVG: lines over time, bars, histograms, and clocks with their limits.
 
-The page embeds a chart in its HTML; its style sheet sets the colours by class. Dagster shows a
-histogram as an image, which contains its own styles. All texts are escaped here.
+The page embeds a chart in its HTML, and the page's style sheet sets the colours. Dagster shows a
+histogram as an image, so the image contains its own styles. This module escapes all texts.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ LEFT, RIGHT, TOP, BOTTOM = 50, 8, 30, 40
 TICKS = 4
 MAX_DAY_LABELS = 5
 MAX_BAR_WIDTH = 48
-# The bar of a clock ends at this multiple of its limit.
+# The end of a clock's bar, as a multiple of the clock's limit.
 CLOCK_END = 1.25
 BINS = 30
 BIN_TICKS = 6
 LEGEND_WIDTH = 120
 
-# For an image, which the page's style sheet does not reach.
+# The styles of an image. The page's style sheet does not apply to an image.
 _IMAGE_STYLE = (
     "text{font:12px sans-serif;fill:#555}.grid{stroke:#ddd}"
     ".line-1-fill{fill:#3b6fd4}.line-2-fill{fill:#e07b39}.line-3-fill{fill:#3a9d6b}"
@@ -32,7 +32,10 @@ _IMAGE_STYLE = (
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One line: a value for each position on the x axis, None for a gap."""
+    """One line of a chart.
+
+    `values` has one value for each position of the x axis. None is a gap in the line.
+    """
 
     name: str
     values: Sequence[float | None]
@@ -40,7 +43,11 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """A chart as an SVG element, with its legend and its values as a table."""
+    """A chart as an SVG element, with its values as a table.
+
+    `legend` has the names of the lines. It is empty for a single line and for bars. Each of `rows`
+    has one text for each of `columns`.
+    """
 
     title: str
     svg: str
@@ -59,9 +66,10 @@ def draw_lines(
     y_label: str,
     top: float | None = None,
 ) -> Chart:
-    """Lines over the same positions of the x axis. The y axis is from 0 to `top`.
+    """Draw lines over the same positions of the x axis. `positions` are its labels.
 
-    Without `top`, the y axis ends above the largest value. `name` must be unique on the page.
+    The y axis goes from 0 to `top`. Without `top`, it ends at or above the largest value. `name` is
+    part of the ids of elements, so it must be unique on the page.
     """
     values = [value for line in lines for value in line.values if value is not None]
     scale = top or find_axis_end(max(values, default=0.0))
@@ -89,9 +97,10 @@ def draw_bars(
     y_label: str,
     is_whole: bool = False,
 ) -> Chart:
-    """Vertical bars with their labels. `is_whole`: the values are counts.
+    """Draw vertical bars. Each of `bars` is a label and a value.
 
-    `name` must be unique on the page.
+    With `is_whole`, the values are counts, and the y axis shows whole numbers. `name` is part of
+    the ids of elements, so it must be unique on the page.
     """
     scale = find_axis_end(max((value for _, value in bars), default=0.0), is_whole=is_whole)
     inner = _draw_axes(scale, x_label, y_label)
@@ -108,9 +117,10 @@ def draw_bars(
 
 
 def draw_histograms(series: Mapping[str, Sequence[float]], x_label: str) -> str:
-    """Histograms over one x axis, as an image. Every series must have a value.
+    """Draw the histograms of several series over one x axis, as an SVG image.
 
-    The bars of a series cover those of the series before it. Several series have a legend.
+    Each series must have at least one value. The bars of a series cover the bars of the series
+    before it. If there are several series, the image has a legend.
     """
     low = min(min(values) for values in series.values())
     high = max(max(values) for values in series.values())
@@ -139,7 +149,10 @@ def draw_histograms(series: Mapping[str, Sequence[float]], x_label: str) -> str:
 
 
 def count_bins(values: Sequence[float], low: float, high: float) -> list[int]:
-    """How many values are in each of BINS equal parts of low…high. The last part contains high."""
+    """Count the values in each of BINS equal parts of the range from `low` to `high`.
+
+    The result has BINS counts. A value that is equal to `high` belongs to the last part.
+    """
     bins = [0] * BINS
     for value in values:
         bins[min(int((value - low) / (high - low) * BINS), BINS - 1)] += 1
@@ -147,9 +160,11 @@ def count_bins(values: Sequence[float], low: float, high: float) -> list[int]:
 
 
 def draw_clock(name: str, title: str, overrun: float, usual: float | None, text: str) -> str:
-    """A clock as a bar. `overrun` is the present wait, `usual` the p95 of past changes.
+    """Draw a clock as a horizontal bar, with a mark at its limit.
 
-    Both are multiples of the limit. A value beyond the end of the bar is drawn at its end.
+    `overrun` is the longest wait now. `usual` is the 95th percentile of past waits; it is drawn as
+    a second mark, unless it is None. Both are multiples of the limit. A value beyond the end of the
+    bar is drawn at the end. `text` describes the bar for screen readers.
     """
     limit = 100 / CLOCK_END
     kind = "over" if overrun > 1 else "fill"
@@ -167,9 +182,10 @@ def draw_clock(name: str, title: str, overrun: float, usual: float | None, text:
 
 
 def find_axis_end(largest: float, *, is_whole: bool = False) -> float:
-    """The end of an axis from 0 that is at least the largest value and has round ticks.
+    """The end of an axis that starts at 0. The end is at least the largest value.
 
-    A tick is 1, 2, 2.5 or 5 times a power of ten; with `is_whole` a whole number.
+    The distance between two ticks is 1, 2, 2.5 or 5 times a power of ten. With `is_whole`, the
+    distance is a whole number.
     """
     least = max(largest / TICKS, 1.0 if is_whole else 0.0)
     if least <= 0:
@@ -184,7 +200,11 @@ def find_axis_end(largest: float, *, is_whole: bool = False) -> float:
 
 
 def format_number(value: float | None) -> str:
-    """A value with three significant digits and separated thousands; a dash for None."""
+    """The text of a value. It is a dash for None.
+
+    Whole numbers and values of at least 100 have no decimals, and commas separate the thousands.
+    Other values have three significant digits.
+    """
     if value is None:
         return "–"
     if abs(value) >= 100 or value == int(value):
@@ -255,13 +275,13 @@ def _draw_bar(number: int, x: float, width: float, ratio: float) -> str:
 
 
 def _x(index: int, count: int) -> float:
-    """The x coordinate of one of `count` positions."""
+    """The x coordinate of the position `index` (from 0) of `count` positions."""
     width = WIDTH - LEFT - RIGHT - 36
     return _round(LEFT + 18 + (width * index / (count - 1) if count > 1 else width / 2))
 
 
 def _y(ratio: float) -> float:
-    """The y coordinate of a value, given as a ratio of the axis."""
+    """The y coordinate of a value. `ratio` is the value divided by the end of the axis."""
     height = HEIGHT - TOP - BOTTOM
     return _round(HEIGHT - BOTTOM - height * min(max(ratio, 0.0), 1.0))
 

@@ -1,4 +1,7 @@
-"""Durations in words. They are exact: a configured limit must not be shown rounded."""
+"""Writes durations in words.
+
+A duration is not rounded to its largest unit, because a reader must see a configured limit exactly.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,9 @@ _UNITS = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
 
 
 def format_duration(seconds: float) -> str:
-    """A duration in all of its units: `1 hour 30 minutes`, `10 minutes`, `2 days`.
+    """A duration in words, such as `1 hour 30 minutes`, `10 minutes` or `2 days`.
 
-    Less than a second: `under a second`. Fractions of a second are dropped.
+    Fractions of a second are dropped. A duration of less than a second becomes `under a second`.
     """
     rest = int(seconds)
     parts = []

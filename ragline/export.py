@@ -1,4 +1,4 @@
-"""Export of the entries of a collection's live generation, as JSON lines or Parquet."""
+"""Writes the entries of a collection's live generation to a file: JSON lines or Parquet."""
 
 from __future__ import annotations
 
@@ -41,17 +41,18 @@ SCHEMA = pa.schema(
 def export_collection(
     database: Database, collection: str, path: Path, *, has_vectors: bool = True
 ) -> int:
-    """Write all entries of the live generation, by document id and ordinal; return their number.
+    """Write all entries of a collection's live generation, and return their number.
 
-    The suffix of `path` selects the format: `.jsonl` or `.parquet`. The file is written completely
-    or not at all. In Parquet, metadata is a JSON string. `model` is the embedding model of the
-    vectors.
+    The suffix of `path` selects the format: `.jsonl` or `.parquet`. The entries are in the order of
+    document id and ordinal. Without `has_vectors`, the vectors are left out. In Parquet, `metadata`
+    is a JSON string. `model` is the embedding model of the vectors. If the export fails, a file
+    that exists at `path` is unchanged.
 
     Raises:
-        ConfigurationError: the suffix is unknown, or the folder does not exist or is not writable.
+        ConfigurationError: `check_path` refuses the path.
         FileNotWrittenError: the file could not be written completely.
-        UnknownCollectionError, IndexNotReadyError: there is nothing to export.
-        DiskFullError: there is no space for the file.
+        UnknownCollectionError, IndexNotReadyError: the collection has no live generation.
+        DiskFullError: the disk has no space for the file.
     """
     check_path(path)
     writers = {".jsonl": _write_lines, ".parquet": _write_parquet}
@@ -73,7 +74,8 @@ def check_path(path: Path) -> None:
     """Refuse a path that cannot be written, before any entry is read.
 
     Raises:
-        ConfigurationError: the suffix is unknown, or the folder does not exist or is not writable.
+        ConfigurationError: the suffix is unknown, `path` is a folder, or the folder of the file
+            does not exist or is not writable.
     """
     folder = path.absolute().parent
     fault = None

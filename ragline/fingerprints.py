@@ -1,6 +1,7 @@
-"""Hashes of bytes, texts and settings. Derived data refers to its origin by such a hash.
+"""Hashes of bytes, texts and settings.
 
-The owner of a fingerprint (parser, chunker, embedding space) decides what it contains.
+Stored results, such as chunks, refer to their inputs by these hashes. The parser, the chunker and
+the embedding space decide which settings their fingerprints contain.
 """
 
 from __future__ import annotations
@@ -13,19 +14,20 @@ FINGERPRINT_DIGITS = 16
 
 
 def hash_bytes(content: bytes) -> bytes:
-    """SHA-256 of bytes: 32 bytes."""
+    """The SHA-256 hash of bytes, as 32 bytes."""
     return hashlib.sha256(content).digest()
 
 
 def hash_text(text: str) -> bytes:
-    """SHA-256 of a text in UTF-8: 32 bytes. The text is not normalised."""
+    """The SHA-256 hash of a text in UTF-8, as 32 bytes. The text is not normalised."""
     return hash_bytes(text.encode())
 
 
 def fingerprint(parts: Mapping[str, object]) -> str:
-    """A short hash of a set of settings: 16 hexadecimal digits, the same on every machine.
+    """A short hash of settings, as 16 hexadecimal digits.
 
-    The order of keys does not matter. Values must have a JSON form; a tuple equals a list.
+    Equal settings have the same fingerprint on every machine. The order of the keys does not
+    matter. Each value must have a JSON form. A tuple counts as a list.
 
     Raises:
         TypeError: a value has no JSON form. Use its text or its hash instead.

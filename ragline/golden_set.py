@@ -1,6 +1,7 @@
-"""Golden sets: queries with judgements, in the BEIR layout (`queries.jsonl`, `qrels/<split>.tsv`).
+"""Reads golden sets: queries with judgements, in the file layout of the BEIR benchmark.
 
-`ragline.evaluation` measures a collection on them.
+Each line of `queries.jsonl` is a query. Each line of `qrels/<split>.tsv` is a judgement.
+`ragline.evaluation` measures a collection on a golden set.
 """
 
 from __future__ import annotations
@@ -14,12 +15,16 @@ from pathlib import Path
 
 from ragline.errors import GoldenSetError
 
+# Grades by query id and then by document id. A document with the grade 0 is not relevant.
 Judgements = dict[str, dict[str, int]]
 
 
 @dataclass(frozen=True, slots=True)
 class GoldenSet:
-    """Queries by id, and for each query the judged documents with grades (0: not relevant)."""
+    """The queries of a golden set by id, and their judgements.
+
+    `content_hash` is the SHA-256 hash of both files, as hexadecimal digits.
+    """
 
     queries: dict[str, str]
     judgements: Judgements
@@ -27,10 +32,13 @@ class GoldenSet:
 
 
 def read_golden_set(folder: Path, split: str = "test") -> GoldenSet:
-    """Read a golden set in the BEIR layout, without the queries that have no judgement.
+    """Read the golden set in a folder, without the queries that have no judgement.
+
+    `split` selects the file of judgements.
 
     Raises:
-        GoldenSetError: a file is missing or a line is malformed; the message names file and line.
+        GoldenSetError: a file or a judged query is missing, a line is malformed, or there is no
+            judgement. The message names the file.
     """
     queries_path, judgements_path = folder / "queries.jsonl", folder / "qrels" / f"{split}.tsv"
     for path in (queries_path, judgements_path):

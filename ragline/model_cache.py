@@ -1,10 +1,11 @@
-"""The models of one process: embedders, tokenizers and rerankers, each loaded once.
+"""Keeps the models of one process in memory: embedders, tokenizers and rerankers.
 
-A run of the pipeline waits until a model is loaded. The service waits briefly and then refuses the
-request, so that its threads stay free for other models. Each model has its own lock: a request
-never waits for a model that it does not need.
+Each model is loaded once, at its first use. A run of the pipeline waits until the model is loaded.
+The service waits for a short time and then refuses the request, so that its threads stay free for
+other models. Each model has its own lock, so a request never waits for a model that it does not
+need.
 
-`ragline.embedder` and `ragline.rerankers` load a model.
+The code that loads a model is in `ragline.embedder` and `ragline.rerankers`.
 """
 
 from __future__ import annotations
@@ -22,29 +23,32 @@ from ragline.rerankers.reranker import Reranker, load_reranker
 from ragline.storage.database import Database
 from ragline.storage.statements import load_statement
 
-# How long the error of a failed load is raised again. The first request after this time repeats the
-# load.
+# After a failed load, requests get the same error for this time. Then the next request loads the
+# model again.
 RETRY_S = 30.0
-# The maximum number of requests that wait for one model that is being loaded. Further requests are
-# refused at once, so that the threads that answer requests stay free for other models.
+# The maximum number of requests that wait for one model while it is being loaded. Further requests
+# are refused at once, so that the threads of the service stay free for other models.
 MAX_WAITING_REQUESTS = 2
 
+# The key of a model: its kind (`embedder`, `tokenizer` or `reranker`), followed by its names.
 Key = tuple[str, ...]
 
 
 class ModelCache:
-    """Models by name. Each is loaded at its first use. Several threads can use the cache.
+    """A cache of models. It loads each model at its first use. Several threads can use it.
 
-    The methods that return a model have the argument `wait_s`: how many seconds the caller waits
-    while a background thread loads the model. With None, the caller's thread loads the model, or it
-    waits until another thread has loaded it.
+    The methods that return a model take `wait_s`. If it is a number, a background thread loads the
+    model, and the caller waits at most this number of seconds. If it is None, the caller waits
+    until the load ends. The first such caller loads the model in its own thread.
     """
 
     def __init__(self, folder: Path, *, backend: str = "auto", retry_s: float = RETRY_S) -> None:
-        """`folder` stores the files that are made from models. `backend` is as in `load_embedder`.
+        """Create an empty cache.
 
-        If a load failed, the same error is raised again for `retry_s`. The first request after
-        this time repeats the load. With 0, each request repeats a failed load.
+        `folder` is for files that are made from models. `backend` has the values of
+        `load_embedder`. After a failed load, requests get the same error for `retry_s` seconds.
+        Then the next request loads the model again. With 0, each request after a failed load loads
+        the model again.
         """
         self._folder = folder
         self._backend = backend
@@ -89,7 +93,7 @@ class ModelCache:
         self._add(("tokenizer", model), tokenizer)
 
     def add_reranker(self, setting: str, model: str, reranker: Reranker) -> None:
-        """Store a reranker that is already loaded, for texts of an embedding model."""
+        """Store a reranker that is already loaded. The arguments are those of `reranker`."""
         self._add(("reranker", setting, model), reranker)
 
     def is_loaded(self, model: str) -> bool:
@@ -127,7 +131,7 @@ class ModelCache:
 
 
 def _describe(key: Key) -> str:
-    """Return the name of a model in messages."""
+    """The name of a model in messages, from its key."""
     return f"embedding model {key[1]}" if key[0] == "embedder" else f"{key[0]} {key[1]}"
 
 
@@ -168,9 +172,9 @@ class _Load:
             self._ended.set()
 
     def wait(self, wait_s: float | None) -> Any:
-        """Wait for the end of the load and return the model.
+        """Wait until the load has ended, and return the model.
 
-        Raises the errors of `ModelCache.embedder`.
+        `wait_s` and the errors are as in `ModelCache.embedder`.
         """
         if wait_s is None:
             self._ended.wait()
@@ -206,7 +210,7 @@ class _Load:
 def list_models(database: Database) -> list[str]:
     """List the embedding models of all live generations and of those that are being built.
 
-    The model of the oldest generation is first.
+    The model of the oldest generation comes first.
     """
     with database.connect() as connection:
         return list(connection.execute(load_statement("search/select_models")).scalars())

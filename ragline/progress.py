@@ -1,6 +1,7 @@
-"""Progress of long work: bars on a terminal, lines in a log, or nothing.
+"""Shows the progress of long work: bars on a terminal, lines in a log, or nothing.
 
-Library code gets a `Progress` and names its stages; only commands choose which `Progress` it is.
+Library code receives a `Progress` and names its stages. The command chooses the class of the
+`Progress`.
 """
 
 from __future__ import annotations
@@ -27,14 +28,20 @@ from rich.text import Text
 # Minimum time between two lines of a running stage in a log.
 LINE_INTERVAL_S = 10.0
 
+# A function that receives the number of units that were just done.
 Advance = Callable[[int], None]
 
 
 class Progress(Protocol):
-    """Shows stages. `stage` yields a function to call with the number of units just done."""
+    """The interface of an object that shows the progress of stages."""
 
     def stage(self, name: str, *, total: int | None, unit: str) -> AbstractContextManager[Advance]:
-        """Show one stage during a `with` block; `total` is None when it is not known."""
+        """Show one stage while a `with` block runs.
+
+        The block receives a function and calls it with the number of units that were just done.
+        `total` is the number of all units, or None if that number is not known. `unit` is a plural,
+        such as `queries`.
+        """
 
 
 class SilentProgress:
@@ -46,7 +53,10 @@ class SilentProgress:
 
 
 class TerminalProgress:
-    """Shows bars with counts, rate and time left on standard error; in a file, plain lines."""
+    """Shows progress on standard error: bars on a terminal, plain lines in a file.
+
+    Bars and lines show counts, the rate and the remaining time.
+    """
 
     def __init__(self, console: Console | None = None) -> None:
         self._console = console or Console(stderr=True)
@@ -95,7 +105,7 @@ class _RateColumn(ProgressColumn):
 
 
 class _Lines:
-    """Shows a stage as lines of a log."""
+    """Shows one stage as lines of a log."""
 
     def __init__(self, name: str, total: int | None, unit: str) -> None:
         self._name, self._total, self._unit = name, total, unit
@@ -109,7 +119,7 @@ class _Lines:
             self.print()
 
     def finish(self) -> None:
-        """Print the last line, unless it is printed already."""
+        """Print the last line, unless the present count is already printed."""
         if self._shown != self._done:
             self.print()
 

@@ -1,4 +1,4 @@
-"""The state of sources and collections for operators: counts, clocks, failures, alarms."""
+"""Reads the state of sources and collections for operators: counts, clocks, failures, alarms."""
 
 from __future__ import annotations
 
@@ -22,21 +22,22 @@ from ragline.lifecycle.states import STATES
 from ragline.storage.database import Database
 from ragline.storage.statements import load_statement
 
-# kept: no wait is over the limit, and a recent listing or probe proves it. late: a wait is over the
-# limit. unproven: no wait is known, but no listing or probe happened within the limit.
+# The state is `late` if a change has waited longer than the limit. Otherwise it is `kept` if the
+# source was listed or probed within the limit, and `unproven` if it was not.
 ClockState = Literal["kept", "late", "unproven"]
 CLOCK_DAYS = 30
 NAMED_DOCUMENTS = 20
-# Errors of documents that are retried but not late, because their content is refused.
+# Names of errors of documents with damaged content. Such a document is retried, but it never makes
+# a clock late.
 REFUSALS = [BrokenDocumentError.__name__]
 
 
 @dataclass(frozen=True, slots=True)
 class ClockReadings:
-    """The durations of changes in the last CLOCK_DAYS: number, number over the limit, percentiles.
+    """The readings of one clock in the last CLOCK_DAYS days: number, percentiles, maximum.
 
-    A duration is from the change in the source, if the source reports that time, to the commit
-    that made it visible or forgot it. The documents of the first listing are not changes.
+    The documents of the first listing are left out. `late` counts the readings over the limit. The
+    percentiles and the maximum are None if there is no reading.
     """
 
     count: int = 0
@@ -49,7 +50,7 @@ class ClockReadings:
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """A limit in seconds, the longest wait now, the state of the clock, and its readings."""
+    """One clock of a source. `waiting_seconds` is the longest wait now; 0 if no change waits."""
 
     within_seconds: float
     waiting_seconds: float
@@ -58,13 +59,13 @@ class Clock:
 
     @property
     def overrun(self) -> float:
-        """The longest wait divided by the limit; over 1 is late."""
+        """The longest wait divided by the limit. The clock is late if this is more than 1."""
         return self.waiting_seconds / self.within_seconds
 
 
 @dataclass(frozen=True, slots=True)
 class HeldRemovals:
-    """Held removals of a source: their number, since when, and the first ids."""
+    """The held removals of a source. `documents` has the first NAMED_DOCUMENTS ids."""
 
     count: int
     since: datetime
@@ -73,7 +74,13 @@ class HeldRemovals:
 
 @dataclass(frozen=True, slots=True)
 class ProofStatus:
-    """The last sync proof of a source. `differences` are (document id, how they differ)."""
+    """The last sync proof of a source. If `holds` is true, it found no fault and no error.
+
+    `is_listed` says whether the source itself was listed. `hashed_documents` counts the documents
+    whose bytes were compared. With a confidence of 95 %, at most `largest_unseen_ratio` of the
+    documents have other bytes. `differences` has the first NAMED_DOCUMENTS of `difference_count`
+    faults, as pairs of document id and description.
+    """
 
     proven_at: datetime
     run_id: str | None
@@ -90,11 +97,13 @@ class ProofStatus:
 
 @dataclass(frozen=True, slots=True)
 class SourceStatus:
-    """One source. `age_seconds` is the time since its last complete listing.
+    """The state of one source.
 
-    `proven_at` is the last time at which a listing or a probe proved that nothing else had changed.
-    `visible_p95_seconds` and `visible_max_seconds` include the first load; they are None before a
-    document is ready. `alarms` are the texts of `alarm_details`.
+    `documents` counts documents by state. `age_seconds` is the time since the last complete
+    listing. `proven_at` is the time of the last listing, or of a later probe that found no change.
+    `visible_p95_seconds` and `visible_max_seconds` include the documents of the first listing. They
+    are None without a reading in the last CLOCK_DAYS days. `alarms` has the texts of
+    `alarm_details`.
     """
 
     source: str
@@ -129,9 +138,11 @@ class SourceStatus:
 
 @dataclass(frozen=True, slots=True)
 class CollectionStatus:
-    """One collection and its live generation, which is None before the first publication.
+    """The state of one collection.
 
-    `build_error` is why the last attempt to build the configured generation failed.
+    `generation` is the id of the live generation; it is None before the first promotion. `building`
+    and `retired` count the generations in these states. If the configured generation could not be
+    built, `build_error` is the reason.
     """
 
     collection: str
@@ -151,7 +162,7 @@ class CollectionStatus:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """All sources and collections in the database, by name."""
+    """The state of all sources and collections in the database, sorted by name."""
 
     sources: list[SourceStatus]
     collections: list[CollectionStatus]
@@ -165,8 +176,9 @@ def read_status(
 ) -> Status:
     """The state of all sources and collections that were synced at least once.
 
-    `configured` are the names of the sources in the configuration. A source that is not among them
-    has an alarm, because it is served but no longer synced.
+    `configured` has the names of the sources in the configuration. A source whose name is missing
+    from it has an alarm, because it is served but no longer synced. If `configured` is None, no
+    source has this alarm.
     """
     time = now or datetime.now(UTC)
     with database.connect() as connection:
@@ -179,7 +191,7 @@ def read_status(
 
 
 def read_documents(database: Database, source: str | None = None) -> Iterator[dict[str, Any]]:
-    """The documents in the form of the JSON output, by source and document id."""
+    """Yield the documents as in the JSON output, sorted by source and document id."""
     with database.begin() as connection:
         rows = connection.execution_options(yield_per=1_000).execute(
             load_statement("status/select_documents"), {"source": source}
@@ -195,7 +207,11 @@ def evaluate_clock(
     now: datetime,
     readings: ClockReadings = ClockReadings(),
 ) -> Clock:
-    """The state of a clock, from its limit, its longest wait and the last proof of the source."""
+    """Compute the state of a clock at the time `now`.
+
+    `within` is the limit. `waiting_since` is the time of the oldest change that waits, or None if
+    no change waits. `proven_at` is as in `SourceStatus`.
+    """
     waiting = now - waiting_since if waiting_since is not None else timedelta(0)
     state: ClockState = "kept"
     if waiting > within:
@@ -372,9 +388,7 @@ def _describe_collection(row: RowMapping) -> CollectionStatus:
 
 
 def read_clock_seconds(database: Database, source: str, clock: str) -> list[float]:
-    """The latest readings of one clock of a source in seconds, newest first; `clock` is
-    `visible` or `forgotten`.
-    """
+    """The latest readings of a clock (`visible` or `forgotten`) in seconds, newest first."""
     statement = load_statement("status/select_clock_seconds")
     with database.connect() as connection:
         rows = connection.execute(statement, {"source": source, "clock": clock})

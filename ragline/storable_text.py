@@ -1,9 +1,9 @@
-"""Text that Postgres can store.
+"""Replaces the characters of a text that Postgres cannot store.
 
-Postgres has no U+0000 and no lone surrogate (half of a surrogate pair). Both functions replace such
-characters one for one, so that the length of the text stays the same. They differ in what replaces
-a lone surrogate: documents are stored under ids that `clean_value` has made, so its result must not
-change between releases.
+These are U+0000 and lone surrogates. A lone surrogate is one half of a surrogate pair. Both
+functions replace each such character by one character, so the length of the text stays the same.
+They differ in the character that replaces a lone surrogate. The result of `clean_value` must not
+change between releases, because stored document ids were made with it.
 """
 
 from __future__ import annotations
@@ -14,10 +14,13 @@ _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 def clean_text(text: str) -> str:
-    """The text of a document: U+0000 and lone surrogates become U+FFFD."""
+    """Replace U+0000 and lone surrogates in the text of a document by U+FFFD."""
     return _UNSTORABLE.sub("\ufffd", text)
 
 
 def clean_value(value: str) -> str:
-    """An id, a name, a metadata value or a query: U+0000 becomes U+FFFD, a lone surrogate `?`."""
+    """Clean an id, a name, a metadata value or a query.
+
+    U+0000 becomes U+FFFD. A lone surrogate becomes `?`.
+    """
     return value.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")

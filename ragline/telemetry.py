@@ -1,8 +1,8 @@
-"""Spans of the stages of a search, by the API of OpenTelemetry.
+"""Records the stages of a search as spans, with the API of OpenTelemetry.
 
-Without an SDK, spans are not exported and cost some tens of microseconds. The service sets up the
-SDK if the environment variables of OpenTelemetry ask for it: see
-`retrieval_api.observation.telemetry`. No span contains the text of a query.
+The service sets up the SDK of OpenTelemetry if the environment variables of OpenTelemetry name a
+destination; see `retrieval_api.observation.telemetry`. Without the SDK, spans are not exported, and
+a span costs some tens of microseconds. No span contains the text of a query.
 """
 
 from __future__ import annotations
@@ -28,15 +28,17 @@ _shared: ContextVar[dict[str, Attribute] | None] = ContextVar("ragline_span", de
 
 @contextmanager
 def span(name: str, **attributes: Attribute) -> Iterator[None]:
-    """A span within the current span, with these attributes and those of its parents.
+    """Record a `with` block as a span within the current span.
 
-    Attribute names get the prefix `ragline.`. An error sets the status to the class of the error,
-    without its message, which may contain a query.
+    The span has the given attributes and the attributes of its parents. Attribute names get the
+    prefix `ragline.`. If the block raises an error, the status of the span is the class of the
+    error. The message is left out, because it can contain a query.
     """
     shared = {**(_shared.get() or {}), **attributes}
     token = _shared.set(shared)
     try:
-        # Looked up each time: the provider may be set after this module was imported.
+        # The tracer is looked up each time, because the provider can be set after this module was
+        # imported.
         with trace.get_tracer(INSTRUMENTATION_SCOPE).start_as_current_span(
             name,
             attributes=_named(shared),
@@ -61,7 +63,7 @@ def set_span_attributes(**attributes: Attribute) -> None:
 
 
 def traced(name: str) -> Callable[[Callable[Parameters, Result]], Callable[Parameters, Result]]:
-    """Record each call of a function as a span, which is one stage of a search."""
+    """A decorator that records each call of a function as a span with the given name."""
 
     def decorate(stage: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
         @wraps(stage)
@@ -75,7 +77,7 @@ def traced(name: str) -> Callable[[Callable[Parameters, Result]], Callable[Param
 
 
 def current_trace_id() -> str | None:
-    """The trace id of the current span, as 32 hexadecimal digits; None without a span."""
+    """The trace id of the current span, as 32 hexadecimal digits, or None if there is no span."""
     context = trace.get_current_span().get_span_context()
     return trace.format_trace_id(context.trace_id) if context.is_valid else None
 

@@ -1,11 +1,14 @@
-"""Messages about an unknown name: they list the known names and the most similar one."""
+"""Makes messages about unknown names.
+
+A message lists the known names and suggests the most similar one.
+"""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Collection, Iterable
 
-# Shorter names are often part of other names by chance.
+# Shorter names are not searched in other names, because they are often part of them by chance.
 MIN_PART_CHARS = 3
 
 
@@ -18,7 +21,10 @@ def describe_unknown(kind: str, name: str, known: Iterable[str]) -> str:
 
 
 def find_nearest(name: str, known: Collection[str]) -> str | None:
-    """The known name with the most similar spelling; else one that contains it or is part of it."""
+    """The known name with the most similar spelling, or None if there is no similar name.
+
+    If no spelling is similar, it is a known name that contains `name` or that is part of `name`.
+    """
     close = difflib.get_close_matches(name, known, n=1)
     if close:
         return close[0]
