@@ -164,7 +164,6 @@ def configure_session(connection: Connection, retrieval: Retrieval, plan: Plan) 
         "ef_search": ef_search,
         "max_scan_tuples": str(MAX_SCAN_TUPLES),
         "index_scans": "off" if plan.vector == "scan" else "on",
-        "timeout_ms": str(retrieval.deadline.remaining_ms()),
     }
     row = connection.execute(load_statement("search/set_session"), parameters).one()
     if row.ef_search != ef_search or row.iterative_scan != "strict_order":

@@ -13,6 +13,9 @@ from ragline.storage.database import limit_statements, shut_down_after
 
 # The server cancels a statement at its limit; the error may arrive this much later.
 GRACE_S = 1.0
+# The server's limit is stated again when it is wrong by this share of the whole limit. Stating it
+# is a round trip, and most searches take a few milliseconds.
+MAX_LIMIT_ERROR = 0.01
 
 
 class Deadline:
@@ -21,6 +24,8 @@ class Deadline:
     def __init__(self, limit_ms: int) -> None:
         self.limit_ms = limit_ms
         self._ends_at = monotonic() + limit_ms / 1e3
+        # The server's limit in the transaction of `enforce`.
+        self._stated_ms: int | None = None
 
     def remaining_ms(self) -> int:
         """The milliseconds that are left, at least 1.
@@ -36,17 +41,27 @@ class Deadline:
     def limit_statements(self, connection: Connection) -> None:
         """Limit each further statement of this transaction to the time that is left.
 
+        Call it in the block of `enforce`, before each statement that may take long.
+
         Raises:
             SearchTimeoutError: no time is left.
         """
-        limit_statements(connection, self.remaining_ms())
+        remaining = self.remaining_ms()
+        stated = self._stated_ms
+        if stated is None or abs(stated - remaining) > MAX_LIMIT_ERROR * self.limit_ms:
+            limit_statements(connection, remaining)
+            self._stated_ms = remaining
 
     @contextmanager
     def enforce(self, connection: Connection) -> Iterator[None]:
         """End the block soon after the limit, even if the server does not answer."""
+        self._stated_ms = None
         self.limit_statements(connection)
-        with shut_down_after(connection, self.remaining_ms() / 1e3 + GRACE_S):
-            yield
+        try:
+            with shut_down_after(connection, self.remaining_ms() / 1e3 + GRACE_S):
+                yield
+        finally:
+            self._stated_ms = None
 
     @contextmanager
     def suspended(self) -> Iterator[None]:

@@ -20,14 +20,13 @@ from ragline.errors import (
 )
 from ragline.parsing.formats import media_type_of
 from ragline.search.candidates import list_principals
-from ragline.search.deadline import Deadline
 from ragline.search.entries import select_hit_rows
 from ragline.search.highlights import find_highlights
 from ragline.search.hits import make_receipt, select_hit_contexts
 from ragline.search.live_generation import LiveGeneration
 from ragline.search.messages import Highlight, Receipt
 from ragline.storable_text import clean_value
-from ragline.storage.database import Database
+from ragline.storage.database import Database, limit_statements
 from ragline.storage.generation_tables import load_generation_statement
 from ragline.storage.statements import load_statement
 
@@ -239,7 +238,7 @@ def highlight_chunks(
         return {}
     texts = {chunk.receipt.entry_id: chunk.text for chunk in chunks}
     with database.begin() as connection:
-        Deadline(READ_TIMEOUT_MS).limit_statements(connection)
+        limit_statements(connection, READ_TIMEOUT_MS)
         return find_highlights(connection, generation, [query], texts)
 
 
@@ -247,7 +246,7 @@ def read_hit_context(database: Database, explained: ExplainedReceipt) -> HitCont
     """The context of a hit: the neighbouring chunks and the section."""
     entry_id = explained.receipt.entry_id
     with database.begin() as connection:
-        Deadline(READ_TIMEOUT_MS).limit_statements(connection)
+        limit_statements(connection, READ_TIMEOUT_MS)
         found = select_hit_contexts(connection, explained.receipt.generation, [entry_id])
     row = found.get(entry_id)
     if row is None:

@@ -117,6 +117,29 @@ def test_reranking_ends_with_the_search(searcher: Searcher, embedder: Embedder) 
     assert time.monotonic() - started < LIMIT_MS / 1e3 + SLACK_S
 
 
+def test_limit_is_stated_once_in_a_transaction_until_time_has_passed(database: Database) -> None:
+    stated: list[str] = []
+
+    def collect(*call: object) -> None:
+        stated.append(str(call[2]))
+
+    event.listen(database.engine, "before_cursor_execute", collect)
+    try:
+        deadline = Deadline(2_000)
+        with database.connect() as connection, deadline.enforce(connection):
+            for _ in range(3):
+                deadline.limit_statements(connection)
+            assert len(stated) == 1
+            time.sleep(0.1)
+            deadline.limit_statements(connection)
+            assert len(stated) == 2
+        # A limit ends with its transaction.
+        with database.connect() as connection, deadline.enforce(connection):
+            assert len(stated) == 3
+    finally:
+        event.remove(database.engine, "before_cursor_execute", collect)
+
+
 def test_limit_counts_down_and_can_be_suspended() -> None:
     deadline = Deadline(800)
     with deadline.suspended():

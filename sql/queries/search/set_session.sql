@@ -4,5 +4,4 @@ select
   set_config('hnsw.ef_search', cast(:ef_search as text), true) as ef_search,
   set_config('hnsw.iterative_scan', 'strict_order', true) as iterative_scan,
   set_config('hnsw.max_scan_tuples', cast(:max_scan_tuples as text), true) as max_scan_tuples,
-  set_config('enable_indexscan', cast(:index_scans as text), true) as index_scans,
-  set_config('statement_timeout', cast(:timeout_ms as text), true) as timeout_ms
+  set_config('enable_indexscan', cast(:index_scans as text), true) as index_scans
