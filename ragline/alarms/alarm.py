@@ -33,7 +33,7 @@ KINDS = {
     ),
     "source_not_watched": AlarmKind(
         "change-late",
-        "a source was neither listed nor probed for more than one hour and for more than twice the "
+        "the last listing or probe of a source is older than one hour and older than twice the "
         "shorter limit",
     ),
     "sync_failed": AlarmKind(

@@ -42,15 +42,16 @@ class ConnectorSettings(SourceSettings):
     )
     connection: dict[str, JsonValue] = Field(
         default_factory=dict,
-        description="Settings of the connection, with the connector's own names, without secrets.",
+        description="Settings of the connection, under the names of the connector. Secrets belong in "
+        "`credentials`.",
     )
     index: dict[str, JsonValue] = Field(
         default_factory=dict,
-        description="Settings of the listing, with the connector's own names.",
+        description="Settings of the listing, under the names of the connector.",
     )
     download: dict[str, JsonValue] = Field(
         default_factory=dict,
-        description="Settings of the download, with the connector's own names.",
+        description="Settings of the download, under the names of the connector.",
     )
     ignore_files: IgnoredNames = Field(
         default=True,

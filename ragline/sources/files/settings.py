@@ -27,8 +27,8 @@ class StorageSettings(LocatedSettings):
 
     storage: dict[str, JsonValue] = Field(
         default_factory=dict,
-        description="Options of the storage in fsspec, such as `endpoint_url` or `anon`, without "
-        "secrets.",
+        description="Options of fsspec for the storage, such as `endpoint_url` or `anon`. Secrets "
+        "belong in `credentials`.",
     )
 
     @field_validator("storage")
