@@ -42,8 +42,8 @@ class ConnectorSettings(SourceSettings):
     )
     connection: dict[str, JsonValue] = Field(
         default_factory=dict,
-        description="Settings of the connection, under the names of the connector. Secrets belong in "
-        "`credentials`.",
+        description="Settings of the connection, under the names of the connector. Secrets belong "
+        "in `credentials`.",
     )
     index: dict[str, JsonValue] = Field(
         default_factory=dict,
