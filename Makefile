@@ -1,4 +1,4 @@
-# Every command of the project; `make help` lists them.
+# The commands of the project. `make help` lists them.
 SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
@@ -6,14 +6,14 @@ PYTHON ?= python3
 T ?= tests
 UI_PORT ?= 3000
 API_PORT ?= 8000
-# Half as many again as processors, because tests wait for processes and servers.
+# 1.5 workers for each processor, because tests often wait for processes and servers.
 WORKERS ?= $(shell n=$$(nproc); echo $$((n + (n + 1) / 2)))
-# Idle workers take tests from busy ones. Lists the slowest tests.
+# Idle workers take tests from busy workers. pytest lists the slowest tests at the end.
 SHARES := --dist worksteal --durations=10 --durations-min=1
 STAMP := $(VENV)/.installed
 LITELLM := .venv-litellm
 
-# No usage reports, no downloads of models at run time.
+# These variables switch off usage reports and notices of packages.
 export DO_NOT_TRACK := 1
 export UNSTRUCTURED_DISABLE_NOTICE := 1
 export GX_ANALYTICS_ENABLED := false
@@ -26,7 +26,7 @@ help: ## List the commands.
 
 setup: $(STAMP) ## Create .venv with the locked dependencies.
 
-# PyTorch first, so that the build for this machine's processor is installed.
+# PyTorch is installed first, so that pip chooses the build for this machine's processor.
 $(STAMP): requirements.lock pyproject.toml
 	@test -d $(VENV) || $(PYTHON) -m venv $(VENV)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Ragline needs Python 3.11 or newer; name one with PYTHON=…"; exit 2; }
@@ -41,13 +41,13 @@ $(STAMP): requirements.lock pyproject.toml
 demo: setup ## Index the sample corpus with Dagster and search it.
 	@$(BIN)/ragline demo --config examples/ragline.yaml
 
-dev: setup ## Dagster UI, page and API until Ctrl-C; other ports: make dev UI_PORT=3100 API_PORT=8100
+dev: setup ## Run Dagster, page and API until Ctrl-C. Other ports: make dev UI_PORT=3100 API_PORT=8100
 	@exec $(BIN)/ragline dev --config examples/ragline.yaml --ui-port $(UI_PORT) --api-port $(API_PORT)
 
-test: setup ## Run the tests; one: make test T=tests/unit/test_chunking.py
+test: setup ## Run the tests. One file: make test T=tests/unit/test_chunking.py
 	@$(BIN)/pytest -n $(WORKERS) $(SHARES) $(T)
 
-check: setup lint types imports test ## Format, lint, types, import contracts, tests.
+check: setup lint types imports test ## Check format, lint, types and import contracts, and run the tests.
 
 format: setup ## Rewrite the code in the project's format.
 	@$(BIN)/ruff format .
@@ -66,27 +66,27 @@ imports: setup ## Check the direction of the imports.
 drawings: setup ## Draw the pictures of docs/architecture.md from its tables.
 	@$(BIN)/python scripts/draw_architecture.py
 
-reference: setup ## Write the tables of docs/ that come from the code.
+reference: setup ## Write the tables in docs/ that come from the code.
 	@$(BIN)/python scripts/write_reference.py
 
-docs: setup reference ## Build the documentation site into site/, with all links checked.
+docs: setup reference ## Build the documentation site in site/ and check all links.
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
-	@echo "open site/index.html; with the search: $(BIN)/python -m http.server --directory site 8080"
+	@echo "open site/index.html; the search needs a server: $(BIN)/python -m http.server --directory site 8080"
 
 lock: setup ## Write requirements.lock from pyproject.toml (needs uv).
 	@scripts/lock
 
-bench: setup ## Measure speed and quality; figures go to benchmarks/README.md.
+bench: setup ## Measure speed and quality. benchmarks/README.md has the figures.
 	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python "$$file" || exit 1; done
 	@echo "== benchmarks/churn"; $(BIN)/python -m benchmarks.churn examples/peps --system ragline
 
-soak: setup ## Run the tests with more examples and over the external data.
+soak: setup ## Run the tests with more examples and with external data.
 	@RAGLINE_SOAK=1 $(BIN)/pytest -n $(WORKERS) $(SHARES) $(T)
 
 litellm: setup $(LITELLM)/.installed ## Test Ragline behind LiteLLM's proxy, in a separate environment.
 	@RAGLINE_LITELLM=$(LITELLM)/bin/python $(BIN)/pytest tests/acceptance/test_litellm_proxy.py
 
-# Its dependencies conflict with the locked ones.
+# The dependencies of LiteLLM conflict with the locked dependencies.
 $(LITELLM)/.installed:
 	@$(PYTHON) -m venv $(LITELLM)
 	@$(LITELLM)/bin/pip install --quiet --disable-pip-version-check 'litellm[proxy]==1.108.7'

@@ -1,1 +1,1 @@
-"""The Dagster project: definitions, jobs, sensors, schedules, storage, and the commands on them."""
+"""The Dagster project: definitions, jobs, sensors, schedules, storage and its commands."""

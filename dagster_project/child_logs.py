@@ -7,13 +7,13 @@ import re
 from collections import deque
 from pathlib import Path
 
-# The size of one file. A program has two: the current one and the one before it.
+# The size of one file. A program has at most two files: the current one and the previous one.
 MAX_FILE_BYTES = 5_000_000
 MAX_LAST_LINES = 10
 # The forms of an error in the JSON of the service, in Dagster's lines and in Python's tracebacks.
 ERROR_PATTERN = re.compile(r'"level": "(?:error|critical)"|\b(?:ERROR|CRITICAL)\b|^Traceback ')
-# Lines that repeat an error: those of the steps and the run that depend on a failed step, and those
-# of alarms, which `ragline dev` shows itself.
+# Lines that repeat an error: the lines of steps and runs that depend on a failed step, and the
+# lines of alarms, because `ragline dev` shows alarms itself.
 REPEATED_PATTERN = re.compile(
     r"Dependencies for step .* Not executing|- RUN_FAILURE -|- clocks - alarm "
 )
@@ -22,8 +22,8 @@ REPEATED_PATTERN = re.compile(
 class ChildLog:
     """The output of one program, written to a file in whole lines.
 
-    A line that cannot be written, for example to a full disk, is dropped; the program continues. An
-    empty line in the file marks dropped lines. `last_lines` are in memory.
+    A line that cannot be written, for example because the disk is full, is dropped. The program
+    continues. An empty line in the file marks dropped lines. `last_lines` are in memory.
     """
 
     def __init__(self, path: Path) -> None:
@@ -35,7 +35,7 @@ class ChildLog:
         self.fault: OSError | None = None
 
     def write(self, content: bytes) -> list[str]:
-        """Write output of the program; return the lines that it completes."""
+        """Write output of the program. Return the lines that are complete now."""
         *complete, self._unfinished = (self._unfinished + content).split(b"\n")
         lines = [line.decode(errors="replace").rstrip() for line in complete]
         if lines:
@@ -55,7 +55,7 @@ class ChildLog:
             self._file = None
 
     def _append(self, content: bytes) -> None:
-        """Write without a buffer: an error of a buffered write would be raised later."""
+        """Write without a buffer, because a buffered write would raise its error later."""
         if self._file is None:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._file = self.path.open("ab", buffering=0)

@@ -1,7 +1,7 @@
-"""Names from Dagster's private modules. No other module imports them; a test checks this.
+"""Names from Dagster's private modules. A test checks that no other module imports such names.
 
-A minor release of Dagster may move or change them. After an upgrade, this module and the classes
-that use it (`sync_command_instance`, `pooled_storage`) are the first to check.
+A minor release of Dagster can move or change them. After an upgrade, first check this module and
+the modules that use it (`sync_command_instance`, `pooled_storage`).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from dagster._core.remote_origin import (
 from dagster._serdes import ConfigurableClassData
 from dagster_shared.error import SerializableErrorInfo
 
-# Modules that are named in settings and commands.
+# Settings and commands name these modules.
 DAEMON_MODULE = "dagster._daemon"
 RUN_COORDINATOR_MODULE = "dagster._core.run_coordinator"
 NO_COMPUTE_LOGS_MODULE = "dagster._core.storage.noop_compute_log_manager"

@@ -1,6 +1,6 @@
-"""The definitions of the code location: all that Dagster loads for a configuration.
+"""The definitions of the code location: everything that Dagster loads for a configuration.
 
-Loading reads only the configuration, no database and no model.
+To load them, Dagster reads the configuration, but no database and no model.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from ragline.configuration.last_valid import load_last_valid
 def build_definitions(
     configuration: Configuration, *, run_context: dagster.ResourceDefinition | None = None
 ) -> dagster.Definitions:
-    """The definitions of a configuration; `run_context` replaces the resource.
+    """Build the definitions of a configuration. `run_context` replaces the default resource.
 
-    All steps of a run share one process. So a run loads a model once, and a small change starts no
-    further process.
+    All steps of a run share one process. So a run loads a model only once, and starts no further
+    process for a small change.
     """
     return dagster.Definitions(
         assets=build_assets(configuration),
@@ -39,9 +39,10 @@ def build_definitions(
 
 @dagster.definitions
 def defs() -> dagster.Definitions:
-    """The definitions of the configuration of RAGLINE_CONFIG, or of the working directory.
+    """The definitions of the configuration of RAGLINE_CONFIG, or of ./ragline.yaml.
 
-    Each run loads them in its own process. If the file has a fault, the last valid one is used.
+    Each run loads them in its own process. If the file has an error, the last valid content of the
+    file is used.
     """
     configuration, _ = load_last_valid()
     return build_definitions(configuration)

@@ -1,6 +1,7 @@
-"""What `ragline dev` shows while it runs: one line for each sync with changes, and each alarm once.
+"""The lines that `ragline dev` shows while it runs: one for each sync with changes and each alarm.
 
-This module only reads the database. It also restarts an embedded Postgres that has ended.
+This module reads the database and writes nothing to it. It also restarts an embedded Postgres that
+has ended.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ class PipelineWatch:
         self._start_delay_s = FIRST_START_DELAY_S
 
     def poll(self) -> None:
-        """Show what happened since the last poll; do nothing before the next interval."""
+        """Show the events since the last poll. Do nothing before the next interval."""
         now = time.monotonic()
         if now < self._next_syncs or not self.is_database_available():
             return
@@ -61,10 +62,10 @@ class PipelineWatch:
                 self._next_alarms = now + ALARM_INTERVAL_S
                 self._show_alarms()
         except (RaglineError, DriverError):
-            self._next_syncs = 0.0  # the connection was lost meanwhile: the next poll reports it
+            self._next_syncs = 0.0  # the connection was lost meanwhile; the next poll reports it
 
     def is_database_available(self) -> bool:
-        """Whether the database answers; starts the embedded Postgres again if it has ended."""
+        """Whether the database answers. Restarts the embedded Postgres if it has ended."""
         try:
             self._keep_server()
             read_database_time(self._database)
@@ -92,13 +93,13 @@ class PipelineWatch:
         try:
             revive_embedded_postgres(self._configuration.home)
         except RaglineError:
-            # For example a full disk, until it has space again.
+            # A possible cause is a full disk, which remains until a person frees space.
             self._next_start = time.monotonic() + self._start_delay_s
             self._start_delay_s = min(2 * self._start_delay_s, MAX_START_DELAY_S)
             raise
         self._start_delay_s = FIRST_START_DELAY_S
         found = self._find_server()
-        # The service starts an ended server too, and may have been faster.
+        # The service also restarts the server, and was perhaps faster.
         if found != self._server and found is not None:
             took_s = time.monotonic() - started_at
             self._show(f"the embedded Postgres had ended; it was started again in {took_s:.1f} s")
@@ -133,9 +134,9 @@ class PipelineWatch:
 
 
 def describe_sync(sync: FinishedSync, troubles: tuple[int, ...] | None) -> str:
-    """A sync in one line; empty if it changed nothing.
+    """Describe a sync in one line. The line is empty if the sync changed nothing.
 
-    `troubles` are the TROUBLE_COUNTS after the previous sync; equal counts are not shown again.
+    `troubles` are the TROUBLE_COUNTS after the previous sync. Equal counts are not shown again.
     """
     if sync.error:
         return f"{sync.source}: sync failed: {sync.error}"
@@ -153,7 +154,7 @@ def _list_counts(sync: FinishedSync, troubles: tuple[int, ...] | None) -> list[s
     counts = [f"{getattr(sync, name):,} {name}" for name in DONE_COUNTS if getattr(sync, name)]
     timed = sync.visible_count + sync.forgotten_count
     if not counts and timed:
-        # An earlier run found these changes and did not complete.
+        # An earlier run found these changes, but did not complete.
         counts = [count(timed, "document")]
     if _count_troubles(sync) != (troubles or (0,) * len(TROUBLE_COUNTS)):
         counts += [

@@ -1,4 +1,4 @@
-"""Watches the disk of RAGLINE_HOME for `ragline dev`: reports when it is full, and when not."""
+"""Watches the disk of RAGLINE_HOME for `ragline dev`, and reports when it is full."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from pathlib import Path
 from ragline.storage.disk_errors import MIN_FREE_BYTES, find_mount, has_room, is_full
 
 CHECK_INTERVAL_S = 1.0
-# A program may still end because of a full disk this long after the disk has space again.
+# After the disk has free space again, a program can still end because of the full disk for this
+# long.
 MAX_DELAYED_END_S = 60.0
 
 
 class DiskWatch:
-    """Checks whether the disk of a folder is full; calls `show` with a line when that changes."""
+    """Checks whether the disk of a folder is full. Calls `show` with a line when this changes."""
 
     def __init__(self, folder: Path, show: Callable[[str], None]) -> None:
         self._folder = folder
@@ -24,12 +25,12 @@ class DiskWatch:
         self._full_at: float | None = None
 
     def check(self) -> bool:
-        """Whether the disk is full; the result is at most CHECK_INTERVAL_S old."""
+        """Whether the disk is full. The answer is at most CHECK_INTERVAL_S old."""
         now = time.monotonic()
         if now >= self._next_check:
             self._next_check = now + CHECK_INTERVAL_S
             if self._is_full:
-                # Twice the space, so that the state does not change with every file.
+                # Require twice the space, so that the state does not change with every file.
                 self._set(is_full(self._folder, 2 * MIN_FREE_BYTES))
             else:
                 self._set(not has_room(self._folder))
@@ -38,13 +39,13 @@ class DiskWatch:
         return self._is_full
 
     def check_by_writing(self) -> bool:
-        """Whether the disk is full now. Writes a test file. Call it after an operation failed."""
+        """Whether the disk is full now, found by writing a file. Call this after a failure."""
         if not self._is_full:
             self._set(is_full(self._folder))
         return self.check()
 
     def explains_end(self) -> bool:
-        """Whether a full disk may be the reason why a program ended now."""
+        """Whether a full disk can be the reason why a program ended now."""
         return self.check_by_writing() or (
             self._full_at is not None and time.monotonic() - self._full_at < MAX_DELAYED_END_S
         )

@@ -1,6 +1,6 @@
-"""Decides when a sync of a source is due, from the stored cursor of its sensor.
+"""Decides when a sync of a source is due.
 
-This module creates no Dagster object; the sensors are in `sensors`.
+This module creates no object of Dagster. The sensors are in `sensors`.
 """
 
 from __future__ import annotations
@@ -18,16 +18,17 @@ NOTHING_CHANGED = "nothing changed"
 # Dagster evaluates sensors every 5 seconds. With an interval of 5, a sensor would often be skipped.
 MIN_INTERVAL_S = 4
 MAX_INTERVAL_S = 600
-# How many probes fit into the shorter clock. The rest of the time is for the run.
+# How many probes there are within the shorter limit of a source's two clocks.
 PROBES_PER_CLOCK = 20
-# A source without a noticed change is synced before its clock ends, because only a listing proves
-# that nothing changed. This share of the clock, or at least this time, is left for the run.
+# A source without a noticed change is synced before its shorter limit has passed, because only a
+# listing proves that nothing changed. This share of the limit, and at least this time, is left for
+# the run.
 PROOF_SHARE = 0.2
 PROOF_MARGIN = timedelta(seconds=30)
 FIRST_RETRY_DELAY_S = 10.0
 MAX_RETRY_DELAY_S = 600.0
-# If a run failed only for its collection (refused settings, a failed build), the source itself is
-# up to date. The run is then retried as if it had already been retried this many times.
+# If a run failed only at the index of its collection (refused settings, a failed build), the source
+# itself is up to date. So the run is retried later, as if it had this many retries already.
 SERVED_ATTEMPTS = 3
 
 
@@ -35,8 +36,8 @@ SERVED_ATTEMPTS = 3
 class SensorCursor:
     """What a change sensor stores between two evaluations.
 
-    The probe is not stored: a sync is due if the probe differs from that of the last listing
-    (`PendingWork.listed_probe`).
+    The probe is not stored here. A sync is due if the probe differs from the probe of the last
+    listing (`PendingWork.listed_probe`).
 
     Attributes:
         number: How many runs the sensor has requested.
@@ -52,7 +53,7 @@ class SensorCursor:
 
     @classmethod
     def read(cls, cursor: str | None) -> SensorCursor:
-        """The cursor from Dagster's text; for None, the first cursor."""
+        """Read the cursor from Dagster's text. None gives the first cursor."""
         stored = json.loads(cursor) if cursor else {}
         return cls(
             stored.get("number", 0),
@@ -67,13 +68,13 @@ class SensorCursor:
 
     @property
     def run_key(self) -> str:
-        """The key of the requested run. Dagster starts only one run for each key."""
+        """The key of the requested run. Dagster starts at most one run for a key."""
         return str(self.number)
 
 
 @dataclass(frozen=True, slots=True)
 class LastSync:
-    """The state of the last run of a source. Times are seconds since 1970; None means never."""
+    """The state of the last run of a source. Times are seconds since 1970. None means never."""
 
     is_unfinished: bool = False
     has_failed: bool = False
@@ -83,16 +84,16 @@ class LastSync:
 
     @property
     def has_made_entries(self) -> bool:
-        """Whether the run completed the source's own stages; the publication may have failed."""
+        """Whether the run completed all stages of the source before the stage `publish`."""
         if self.started_at is None or self.entries_made_at is None:
             return False
         return self.entries_made_at >= self.started_at
 
 
 def probe_interval_s(settings: SourceSettings) -> int:
-    """The time between two probes of a source, from its shorter clock.
+    """The time between two probes of a source, derived from the shorter limit of its clocks.
 
-    A local source is probed as often as Dagster can: a probe takes milliseconds.
+    A local source is probed as often as Dagster can do it, because its probe takes milliseconds.
     """
     if settings.is_local:
         return MIN_INTERVAL_S
@@ -102,14 +103,14 @@ def probe_interval_s(settings: SourceSettings) -> int:
 
 
 def max_sync_age_s(settings: SourceSettings) -> float:
-    """The age of the last sync of a quiet source at which the next one is due."""
+    """The age of the last sync at which the next one is due, if the source did not change."""
     clock = min(settings.visible_within, settings.forgotten_within).total_seconds()
     margin = max(PROOF_SHARE * clock, PROOF_MARGIN.total_seconds())
     return max(clock - margin, PROOF_MARGIN.total_seconds())
 
 
 def retry_delay_s(attempts: int) -> float:
-    """The delay after a failed run that followed `attempts` retries."""
+    """The delay before the next retry, after a run and `attempts` retries of it failed."""
     return min(FIRST_RETRY_DELAY_S * 2.0**attempts, MAX_RETRY_DELAY_S)
 
 
@@ -123,11 +124,11 @@ def decide(
     now: float,
     settings: str | None = None,
 ) -> SensorCursor | str:
-    """The next cursor if a run is due now; else the reason why none is due.
+    """The next cursor if a run is due now. Otherwise the reason why no run is due.
 
     `max_age_s` is the age of the last sync at which the next one is due without a change.
-    `settings` is the current hash of the configuration file. A changed file starts a run, which
-    reports a fault of the file, or its repair, at once.
+    `settings` is the current hash of the configuration file. A changed file starts a run, so that
+    an error in the file, or its correction, is reported at once.
     """
     if last.is_unfinished or pending.is_locked:
         return "its sync is running or waiting to run"
@@ -156,7 +157,7 @@ def _decide_after_failure(
 ) -> SensorCursor | str:
     is_served = last.has_made_entries and pending.failed_at is None
     if is_served and is_changed:
-        # The run serves the change although the settings or a build fail.
+        # The run brings the change into the live index, although the settings or a build fail.
         return replace(requested, attempts=cursor.attempts)
     ended_at = max(
         last.ended_at if last.has_failed and last.ended_at else 0.0, pending.failed_at or 0.0

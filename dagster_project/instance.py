@@ -1,4 +1,4 @@
-"""Dagster's instance: settings in files under RAGLINE_HOME, storage in the same Postgres.
+"""Dagster's instance: its settings are files under RAGLINE_HOME, its storage is Ragline's Postgres.
 
 This module also ends the runs whose process died.
 """
@@ -18,7 +18,7 @@ from ragline.configuration import Configuration
 from ragline.storage.database import Database
 from ragline.storage.disk_errors import writing_to
 
-# RAGLINE_DAGSTER_URL is another variable: the address of the UI, for links from the page.
+# Do not confuse this with RAGLINE_DAGSTER_URL, the address of the UI for links from the page.
 URL_VARIABLE = "RAGLINE_DAGSTER_STORAGE_URL"
 SETTINGS = f"""\
 # Written by Ragline at each start; edit dagster_project/instance.py instead.
@@ -34,7 +34,8 @@ sensors: {{use_threads: true, num_workers: 4}}
 """
 # The tag that names the source of a run.
 SOURCE_TAG = "ragline/source"
-# At most two runs at once, and one of each source: a second run would find the same changes.
+# At most two runs execute at the same time, and at most one of each source. A second run of a
+# source would find the same changes.
 QUEUE = f"""\
 run_coordinator:
   module: {RUN_COORDINATOR_MODULE}
@@ -45,8 +46,8 @@ run_coordinator:
     tag_concurrency_limits:
       - {{key: {SOURCE_TAG}, value: {{applyLimitPerUniqueValue: true}}, limit: 1}}
 """
-# A run of the command line starts at once and writes to the terminal. Capturing its output would
-# break the progress bars and start two processes for each step.
+# A run of the command line starts at once and writes to the terminal. If Dagster captured its
+# output, the progress bars would break and two more processes would start for each step.
 IN_PROCESS = f"""\
 instance_class:
   module: dagster_project.sync_command_instance
@@ -65,9 +66,9 @@ UNFINISHED_STATUSES = [
 
 
 def prepare_instance(configuration: Configuration, database: Database) -> dict[str, str]:
-    """Write the settings of Dagster's instance; return the environment that points to them.
+    """Write the settings of Dagster's instance; return the environment variables that name them.
 
-    The address with its password is only in the environment, not in a file.
+    The address of the database contains a password. So it is in the environment and in no file.
     """
     folder = configuration.home / "dagster"
     with writing_to(folder):
@@ -84,7 +85,7 @@ def prepare_instance(configuration: Configuration, database: Database) -> dict[s
 
 @contextmanager
 def open_instance(configuration: Configuration, database: Database) -> Iterator[DagsterInstance]:
-    """Dagster's instance for runs in this process; it uses the configuration's database."""
+    """Open Dagster's instance for runs in this process. Its storage is in `database`."""
     with _environment(prepare_instance(configuration, database)):
         folder = str(configuration.home / "dagster")
         with DagsterInstance.from_config(folder, IN_PROCESS_FILE) as instance:
@@ -92,7 +93,7 @@ def open_instance(configuration: Configuration, database: Database) -> Iterator[
 
 
 def end_dead_runs(instance: DagsterInstance) -> list[str]:
-    """Mark unfinished runs of this machine whose process is gone as failed; return their ids."""
+    """Mark the unfinished runs as failed whose process on this machine died; return their ids."""
     unfinished = instance.get_runs(filters=RunsFilter(statuses=UNFINISHED_STATUSES))
     dead = [run for run in unfinished if is_process_gone(_read_process(run))]
     for run in dead:
@@ -105,7 +106,7 @@ def _read_process(run: DagsterRun) -> str:
 
 
 def _write(path: Path, content: str) -> None:
-    """Replace a file at once: another process may be reading it."""
+    """Replace a file in one step, because another process can be reading it."""
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     unfinished.write_text(content, encoding="utf-8")
     unfinished.replace(path)
@@ -113,7 +114,7 @@ def _write(path: Path, content: str) -> None:
 
 @contextmanager
 def _environment(values: dict[str, str]) -> Iterator[None]:
-    """Set environment variables, from which Dagster reads its address; restore them at the end."""
+    """Set the environment variables that Dagster reads. Restore the old values at the end."""
     before = {name: os.environ.get(name) for name in values}
     os.environ.update(values)
     try:

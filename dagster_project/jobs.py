@@ -1,4 +1,4 @@
-"""Jobs: the sync of one source, the sync of all, the full sync proof, and the daily jobs."""
+"""The jobs: syncs of one source and of all sources, full sync proofs, and the daily jobs."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ def list_collection_keys(configuration: Configuration, name: str) -> list[AssetK
 
 
 def select_sync(configuration: Configuration, names: Sequence[str]) -> AssetSelection:
-    """The assets of a sync with their checks, without the full sync proofs."""
+    """The assets of a sync and their checks. The checks of the full sync proof are excluded."""
     proofs = AssetSelection.checks(*map(full_proof_key, names))
     return AssetSelection.assets(*list_keys(configuration, names)) - proofs
 
 
 def build_jobs(configuration: Configuration) -> list[UnresolvedAssetJobDefinition]:
-    """A job for each source, two for all sources, and the two daily jobs."""
+    """A sync job for each source, two jobs for all sources, and the two daily jobs."""
     names = [source.name for source in configuration.sources]
     jobs = [
         define_asset_job(

@@ -1,9 +1,9 @@
 """Dagster's storage in Postgres with pooled connections.
 
 Dagster's own storage opens a connection for each statement. A sync of the sample corpus without
-changes opens 960, which takes a third of its time and starts a server process each. Here each of
-the three stores keeps one open connection. A connection that the server closed, or that was idle
-for some time, is checked before its next use; a lost one is replaced.
+changes opens 960 connections, which takes a third of its time. For each one, Postgres starts a
+process. Here each of the three stores keeps one connection open. A connection that was idle for
+some time, or that the server closed, is checked before its next use. A lost connection is replaced.
 """
 
 from __future__ import annotations
@@ -24,17 +24,18 @@ from sqlalchemy.exc import DisconnectionError, InterfaceError, OperationalError
 from dagster_project.dagster_internals import ConfigurableClassData
 from ragline.errors import DatabaseUnavailableError
 
-# The threads of the daemon may use several at once; all but one are closed after use.
+# The threads of the daemon can use several connections at the same time. After use, one connection
+# stays open and the others are closed.
 MAX_CONNECTIONS = 50
-# A connection is checked if it was idle for longer. The events of a run follow each other faster,
-# so they cost no check.
+# A connection that was idle for longer is checked. The events of a run follow each other faster, so
+# they need no check.
 MAX_UNCHECKED_IDLE_S = 1.0
-# What Dagster's storage raises when the server does not answer.
+# The errors that Dagster's storage raises if the server does not answer.
 STORAGE_ERRORS = (OperationalError, InterfaceError, DagsterPostgresException)
 
 
 class PooledStorage(DagsterPostgresStorage):
-    """The stores of runs, events and schedules in one Postgres, with one pool each."""
+    """The stores of runs, events and schedules in one Postgres. Each store has its own pool."""
 
     def __init__(
         self,
@@ -47,7 +48,7 @@ class PooledStorage(DagsterPostgresStorage):
             storage._engine = _open_pool(postgres_url)  # noqa: SLF001 - it has no setting
             _check_after_optimizing(storage)
         events: Any = self._event_log_storage
-        # Dagster calls this for each event. `should_autocreate_tables` has created the tables.
+        # Dagster calls `has_table` for each event, but the tables exist since the start.
         events.has_table = cache(events.has_table)
 
     @classmethod
@@ -59,7 +60,7 @@ class PooledStorage(DagsterPostgresStorage):
 
 @contextmanager
 def named_storage_errors() -> Iterator[None]:
-    """Name the errors of Dagster's storage when the server does not answer.
+    """Turn errors of Dagster's storage into Ragline's error for a database that does not answer.
 
     Raises:
         DatabaseUnavailableError: Dagster could not read or write its storage.
@@ -67,7 +68,7 @@ def named_storage_errors() -> Iterator[None]:
     try:
         yield
     except STORAGE_ERRORS as error:
-        # Dagster's own error states the number of attempts; its cause states the reason.
+        # Dagster's error states the number of attempts. The reason is in the cause of this error.
         cause = error.__cause__ if isinstance(error, DagsterPostgresException) else error
         lines = str(getattr(cause, "orig", cause)).strip().splitlines()
         reason = lines[0] if lines else type(error).__name__
@@ -83,7 +84,7 @@ def _open_pool(url: str) -> Engine:
 
 
 def _check_after_optimizing(storage: Any) -> None:
-    """Check the connections of the engine that Dagster's webserver creates, too."""
+    """Check also the connections of the second engine, which Dagster's webserver creates."""
     optimize: Callable[..., None] = storage.optimize_for_webserver
 
     def optimize_and_check(*arguments: Any, **options: Any) -> None:
@@ -94,7 +95,7 @@ def _check_after_optimizing(storage: Any) -> None:
 
 
 def _check_connections(engine: Engine) -> None:
-    """Check a connection when it leaves the pool; the pool replaces a lost one."""
+    """Check each connection that leaves the pool. The pool replaces a lost connection."""
 
     @event.listens_for(engine, "checkout")
     def check(driver: Any, record: Any, _proxy: object) -> None:
@@ -109,7 +110,7 @@ def _check_connections(engine: Engine) -> None:
 
 
 def _has_unread(driver: Any) -> bool:
-    """Whether unread bytes wait: the server sends some before it closes a connection."""
+    """Whether the connection has unread bytes. The server sends some before it closes it."""
     if driver.closed:
         return True
     waiting = select.poll()

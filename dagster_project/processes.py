@@ -1,7 +1,7 @@
 """The child processes of `ragline dev`. A process that ends is started again. All stop together.
 
-`dagster dev` could run three of the four (code server, UI, daemon). It is not used because it stops
-all three when one of them ends, and mixes their logs.
+`dagster dev` could run three of the four processes: code server, UI and daemon. It is not used,
+because it stops all three when one of them ends, and mixes their logs.
 """
 
 from __future__ import annotations
@@ -35,9 +35,10 @@ STOP_TIMEOUT_S = 10.0
 MAX_ENDS = 5
 END_WINDOW_S = 60.0
 FIRST_RESTART_DELAY_S = 0.5
-# The longest delay while a full disk ends a program. Such ends do not count.
+# The longest delay of a restart while the disk is full. An end because of a full disk does not
+# count for MAX_ENDS.
 MAX_RESTART_DELAY_S = 15.0
-# How many error lines of a program are shown within END_WINDOW_S. Its log file has all.
+# How many error lines of a program are shown within END_WINDOW_S. Its log file has all lines.
 MAX_ERROR_LINES = 5
 START_TIMEOUT_S = 120.0
 PR_SET_PDEATHSIG = 1
@@ -52,7 +53,8 @@ class StopRequested(KeyboardInterrupt):
 class Program:
     """A program to run: its name in the output, its command, and how to see that it is ready.
 
-    It is ready when it accepts connections on `port` and, if `path` is set, answers 200 there.
+    A program is ready if it accepts connections on `port`. If `path` is set, it must also answer a
+    request for this path with status 200.
     """
 
     name: str
@@ -92,12 +94,12 @@ class _ChildProcess:
 
 @dataclass
 class ProcessGroup:
-    """Programs that run until the block ends; a program that ends is started again.
+    """Programs that run until the `with` block ends. A program that ends is started again.
 
-    Each child leads an operating system's process group, so that its own children stop with it. If
-    this process is killed, the kernel stops the children.
+    Each child leads its own process group of the operating system, so that its children stop with
+    it. If this process is killed, the kernel stops the children.
 
-    There are no threads here: a forked child must not inherit a lock that a thread holds.
+    This class uses no threads, because a forked child must not inherit a lock that a thread holds.
 
     Attributes:
         environment: The environment of the children.
@@ -148,7 +150,7 @@ class ProcessGroup:
                 )
 
     def watch(self, seconds: float) -> None:
-        """Forward the programs' output for some time, then start again those that ended.
+        """Forward the output of the programs for some time, then restart the programs that ended.
 
         Raises:
             ProcessError: a program ended MAX_ENDS times within END_WINDOW_S.
@@ -168,7 +170,7 @@ class ProcessGroup:
                 child.away_since = None
 
     def watch_until_stopped(self, poll: Callable[[], None] = lambda: None) -> NoReturn:
-        """Watch until a signal or an error, and call `poll` about twice a second.
+        """Watch until a signal or an error ends this. Call `poll` about twice a second.
 
         A write that fails because of a full disk does not end the loop.
         """
@@ -182,7 +184,7 @@ class ProcessGroup:
                 self._disk.check_by_writing()
 
     def stop(self) -> None:
-        """Send SIGTERM to every program, and SIGKILL to what still runs after STOP_TIMEOUT_S."""
+        """Send SIGTERM to all programs. Send SIGKILL to those that run after STOP_TIMEOUT_S."""
         for number in STOP_SIGNALS:
             signal.signal(number, signal.SIG_IGN)
         for child in self._children:
@@ -218,8 +220,8 @@ class ProcessGroup:
             self._outputs.register(child.process.stdout, selectors.EVENT_READ, child)
 
     def _handle_end(self, child: _ChildProcess, now: float) -> None:
-        """Schedule the restart of a program that ended, and show both."""
-        # A remaining child of the program would keep its port.
+        """Schedule the restart of a program that ended, and show its end and its restart."""
+        # A child of the program that still runs would occupy the port.
         _signal_group(child.process, signal.SIGKILL)
         self._forward_output(0.1)
         name, how = child.program.name, _describe_end(child.process.returncode)
@@ -300,8 +302,8 @@ def _describe_end(status: int) -> str:
 def stop_on_signals() -> None:
     """Raise `StopRequested` on SIGINT, SIGTERM and SIGHUP.
 
-    A shell starts a background process with SIGINT ignored. Dagster's children would inherit that
-    and could not be stopped, so the handler is set in any case.
+    A shell starts a background process with SIGINT ignored. Dagster's children would inherit this
+    setting and could not be stopped. So the handler is always set.
     """
 
     def stop(_number: int, _frame: FrameType | None) -> None:
@@ -319,14 +321,17 @@ def is_port_taken(port: int) -> bool:
 
 
 def find_free_port(port: int) -> int:
-    """The first free port, counting from `port`."""
+    """The first free port from `port` upwards."""
     while is_port_taken(port):
         port += 1
     return port
 
 
 def _prepare_child(parent: int) -> Callable[[], None]:
-    """What a child does between fork and exec: reset signals, and ask to end with its parent."""
+    """The function that a child runs between fork and exec.
+
+    It resets the signal handlers and asks the kernel to end the child with its parent.
+    """
     prctl = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
 
     def prepare() -> None:

@@ -1,4 +1,4 @@
-"""Schedules: the hourly and daily jobs, which run whether or not a source changed."""
+"""The schedules of the hourly and daily jobs. These jobs run even if no source changed."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ DAILY_PROOF_HOUR = 3
 
 
 def build_schedules(configuration: Configuration) -> list[ScheduleDefinition]:
-    """All schedules. The nightly sync finds, within a day, a change that a probe did not report."""
+    """Build all schedules. The nightly sync finds changes that no probe reported."""
     schedules: list[ScheduleDefinition] = [_build_quality_schedule(), _build_retention_schedule()]
     if configuration.sources:
         schedules.append(_build_nightly_schedule(configuration))
@@ -43,10 +43,10 @@ def _build_nightly_schedule(configuration: Configuration) -> ScheduleDefinition:
         job_name=SYNC_JOB,
         cron_schedule="15 2 * * *",
         default_status=DefaultScheduleStatus.RUNNING,
-        description="Sync every source each night (UTC), also if its sensor found no change.",
+        description="Sync every source each night (UTC), even if its sensor found no change.",
     )
     def nightly_sync(context: ScheduleEvaluationContext) -> list[RunRequest]:
-        # One run for each source: a failed run does not stop the others.
+        # Each source has its own run, so that a failed run does not stop the others.
         day = context.scheduled_execution_time.date().isoformat()
         return [
             RunRequest(
@@ -67,8 +67,8 @@ def _build_proof_schedule(configuration: Configuration) -> ScheduleDefinition:
         cron_schedule="40 * * * *",
         default_status=DefaultScheduleStatus.RUNNING,
         description=(
-            "Compare each source with its ledger and its index entries. Sources that are "
-            "expensive to list are compared once a day."
+            "Compare each source with its ledger and its index entries. A source that is "
+            "expensive to list is compared once a day."
         ),
     )
     def hourly_sync_proof(context: ScheduleEvaluationContext) -> list[RunRequest]:
@@ -92,7 +92,7 @@ def _build_quality_schedule() -> ScheduleDefinition:
         job_name=QUALITY_JOB,
         cron_schedule="10 0 * * *",
         default_status=DefaultScheduleStatus.RUNNING,
-        description="Compute the figures of yesterday's searches shortly after midnight (UTC).",
+        description="Compute the figures of the previous day's searches after midnight (UTC).",
     )
     def daily_retrieval_quality(context: ScheduleEvaluationContext) -> RunRequest:
         day = (context.scheduled_execution_time - timedelta(days=1)).date().isoformat()

@@ -1,6 +1,6 @@
-"""Sensors: one for each source, which starts its sync; one for alarms; one for failed runs.
+"""The sensors: one for each source, one for alarms, and one for failed runs.
 
-`due_syncs` decides when a sync is due.
+The sensor of a source starts its syncs. `due_syncs` decides when a sync is due.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ from ragline.storage.database import Database, open_database
 
 ALARM_INTERVAL_S = 30
 PASSED = "passed"
-# For sources with a complete probe: an unchanged probe replaces the periodic sync.
+# A source with a complete probe needs no periodic sync, because the probe finds every change.
 NO_MAX_AGE_S = float("inf")
 FINAL_STATUSES = (DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED)
 
@@ -70,7 +70,7 @@ def build_sensors(configuration: Configuration) -> list[SensorDefinition]:
 
 
 def read_last_sync(instance: DagsterInstance, source: str) -> LastSync:
-    """The state of the last run of a source, and when any run last materialized its entries."""
+    """The state of the last run of a source, and the time when a run last wrote its entries."""
     event = instance.get_latest_materialization_event(source_key(source, "entries"))
     made_at = None if event is None else event.timestamp
     records = instance.get_run_records(RunsFilter(tags={SOURCE_TAG: source}), limit=1)
@@ -95,8 +95,8 @@ def _build_change_sensor(
         minimum_interval_seconds=probe_interval_s(settings),
         default_status=DefaultSensorStatus.RUNNING,
         description=(
-            f"Probes `{settings.name}` and starts its sync when the source changed, when retries "
-            "are due, when its last sync is too old, and after a failed run."
+            f"Probes `{settings.name}`. Starts its sync if the source changed, if a retry is due, "
+            "if the last sync is too old, and after a failed run."
         ),
     )
     def changes(context: SensorEvaluationContext) -> SensorResult | SkipReason:
@@ -118,7 +118,10 @@ def _report_unreachable(
     settings: SourceSettings,
     error: SourceUnavailableError,
 ) -> SensorResult | SkipReason:
-    """Record an unreachable source, and fail its check once; request no run: nothing is removed."""
+    """Record that a source is unreachable, and let its check fail once.
+
+    No run is requested, so nothing is removed.
+    """
     is_new = record_unreachable(database, settings, str(error))
     cursor = replace(SensorCursor.read(context.cursor), is_away=True).write()
     events = [_to_event(judge_reachability(settings.name, str(error)))] if is_new else []
@@ -157,9 +160,10 @@ def judge_probe(
     probed_at: datetime,
     file_hash: str | None = None,
 ) -> tuple[SensorCursor | str, bool]:
-    """The decision after a successful probe, and whether the source was unreachable before.
+    """Record that a source is reachable, and decide after its probe whether a sync is due.
 
-    Records that the source is reachable. `file_hash` is the hash of the configuration file.
+    Returns the decision of `decide`, and whether the source was unreachable before. `file_hash` is
+    the hash of the configuration file.
     """
     pending = read_pending_work(database, settings.name, last.started_at)
     is_complete = KINDS[settings.kind].is_probe_complete
@@ -187,9 +191,9 @@ def _build_alarm_sensor(configuration: Configuration) -> SensorDefinition:
         minimum_interval_seconds=ALARM_INTERVAL_S,
         default_status=DefaultSensorStatus.RUNNING,
         description=(
-            "Checks the clocks, syncs, removals and proofs of every source by the same rules as "
-            "the status and the API. Logs each alarm once, and reports each check whose result "
-            "changed. Ends runs whose process was killed, which would block their source."
+            "Checks the clocks, syncs, removals and proofs of every source, as the status and the "
+            "API do. Logs each alarm once. Reports each check whose result changed. Ends runs "
+            "whose process was killed, because such a run blocks its source."
         ),
     )
     def clocks(context: SensorEvaluationContext) -> SensorResult | SkipReason:
@@ -217,7 +221,7 @@ def _build_alarm_sensor(configuration: Configuration) -> SensorDefinition:
 
 
 def _log_alarms(context: SensorEvaluationContext, alarms: Sequence[Alarm]) -> str:
-    """Log each alarm when it begins and when it becomes an error; return the next cursor."""
+    """Log each alarm when it begins and when it becomes an error. Return the next cursor."""
     stored = json.loads(context.cursor or "{}").get("alarms")
     before: dict[str, str] = stored if isinstance(stored, dict) else {}
     for alarm in alarms:
@@ -232,7 +236,7 @@ def _log_alarms(context: SensorEvaluationContext, alarms: Sequence[Alarm]) -> st
 
 
 def judge_source_checks(source: SourceStatus) -> list[AssetCheckResult]:
-    """The checks of a source that depend only on its status."""
+    """The results of the checks that depend only on the status of a source."""
     error = source.unreachable_error if source.unreachable_since is not None else None
     return [
         judge_reachability(source.source, error),
@@ -246,7 +250,7 @@ def judge_source_checks(source: SourceStatus) -> list[AssetCheckResult]:
 def read_shown(
     instance: DagsterInstance, results: Sequence[AssetCheckResult]
 ) -> dict[AssetCheckKey, str]:
-    """The results of these checks that the UI shows now; an interrupted run has none."""
+    """The results that the UI shows now for these checks. A check without a result is left out."""
     storage = instance.event_log_storage
     records = storage.get_latest_asset_check_execution_by_key([_key_of(one) for one in results])
     shown = {}
@@ -286,8 +290,9 @@ def _build_failure_sensor(configuration: Configuration) -> SensorDefinition:
         name="failed_runs",
         default_status=DefaultSensorStatus.RUNNING,
         description=(
-            "Stores why the sync of a source failed, for its alarm. Logs the first of several "
-            "failed runs of another job as an error. To send your own alerts, add them here."
+            "Stores why the sync of a source failed, for the alarm of the source. If runs of "
+            "another job fail, logs the first one as an error. To send your own alerts, add them "
+            "here."
         ),
     )
     def failed_runs(context: RunFailureSensorContext) -> None:
@@ -295,7 +300,8 @@ def _build_failure_sensor(configuration: Configuration) -> SensorDefinition:
         line = f"run {run.run_id} of {run.job_name} failed: {message}"
         names = list_sources(run)
         if names:
-            # The change sensor retries the run. A lasting failure raises an alarm, which is logged.
+            # The sensor of the source retries the run. If it fails again and again, an alarm is
+            # raised and logged.
             context.log.warning(line)
             record = context.instance.get_run_record_by_id(run.run_id)
             started_at = None if record is None else record.start_time
@@ -311,7 +317,7 @@ def _build_failure_sensor(configuration: Configuration) -> SensorDefinition:
 
 
 def list_sources(run: DagsterRun) -> list[str]:
-    """The sources that a run syncs; an empty list for another kind of run."""
+    """The sources that a run syncs. Empty if the run is not a sync."""
     if run.job_name == PROOF_JOB:
         return []
     tag = run.tags.get(SOURCE_TAG) or run.tags.get(SOURCES_TAG) or ""

@@ -1,6 +1,6 @@
-"""The error of a failed step in one line, under its name in docs/errors.md.
+"""Describes the error of a failed step in one line, with its name in docs/errors.md.
 
-Dagster stores an error as text with the name of its class, so classes are compared by name.
+Dagster stores an error as text with the name of its class. So this module compares names.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dagster_project.pooled_storage import STORAGE_ERRORS
 from ragline import errors
 from ragline.errors import DatabaseUnavailableError, RaglineError
 
-# The modules before the class name in Dagster's text. docs/errors.md lists the class name only.
+# Dagster's text has the module before the class name. docs/errors.md has only the class name.
 MODULE_PREFIX = re.compile(r"^(?:ragline|assets|dagster_project)(?:\.\w+)*\.(?=[A-Z])")
 STORAGE_ERROR_NAMES = frozenset(kind.__name__ for kind in STORAGE_ERRORS)
 RAGLINE_ERROR_NAMES = frozenset(
@@ -24,7 +24,10 @@ RAGLINE_ERROR_NAMES = frozenset(
 
 
 def describe_step_error(error: SerializableErrorInfo | None) -> str:
-    """The first line of Ragline's own error in the chain of causes; else of the first cause."""
+    """The first line of the first error of Ragline in the chain of causes.
+
+    If there is none, the first line of the original cause.
+    """
     chain = list(_list_causes(error))
     if not chain:
         return "no reason given"

@@ -1,7 +1,7 @@
-"""The Dagster instance of `ragline sync`: its runs belong to the code location of the UI.
+"""The Dagster instance of `ragline sync`. Its runs belong to the code location of the UI.
 
-Dagster records no code location for a run in the caller's process, and the UI omits such a run from
-the timeline and from the history of its job.
+Dagster records no code location for a run in the caller's process. So the UI would show such a run
+neither in the timeline nor in the history of its job.
 """
 
 from __future__ import annotations
@@ -29,22 +29,22 @@ class CommandInstance(DagsterInstance):
 
     @classmethod
     def config_schema(cls) -> Mapping[str, Field]:
-        """The settings of this class: none in addition to Dagster's."""
+        """An empty schema, because this class has no settings of its own."""
         return {}
 
     @classmethod
     def config_defaults(cls, base_dir: str) -> Mapping[str, Any]:
-        """The defaults of every instance."""
+        """The defaults that Dagster gives to every instance."""
         return InstanceRef.config_defaults(base_dir)
 
     def create_run_for_job(self, *arguments: Any, **options: Any) -> DagsterRun:
-        """Create a run as the base class does; add the job's origin if it is missing."""
+        """Create a run as the base class does, and add the job's origin if it is missing."""
         job = options["job_def"]
         options.setdefault("remote_job_origin", locate_job(job.name))
         return super().create_run_for_job(*arguments, **options)
 
 
 def locate_job(name: str) -> RemoteJobOrigin:
-    """The origin of a job in the UI. The UI compares its names and does not use the address."""
+    """The origin of a job in the UI. The UI compares the names in it and ignores the address."""
     server = GrpcServerCodeLocationOrigin(host=HOST, port=0, location_name=LOCATION)
     return RemoteJobOrigin(RemoteRepositoryOrigin(server, REPOSITORY), name)

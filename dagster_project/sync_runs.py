@@ -1,4 +1,4 @@
-"""The Dagster runs of one sync in this process, and the sync's outcome."""
+"""Runs one sync as Dagster runs in this process, and describes the outcome of the sync."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from ragline.lifecycle.source_syncs import SourceSync, merge_syncs, read_sync_re
 from ragline.progress import Progress
 from ragline.storage.database import Database
 
-# Dagster's log goes to its storage and the UI. The terminal shows the progress.
+# Dagster writes its log to its storage, and the UI shows it. The terminal shows the progress.
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
@@ -58,8 +58,8 @@ class FailedStep:
 class CollectionSync:
     """The state of a collection after a sync.
 
-    `is_published` says whether the stage `publish` ran. If it did not, the other values are None
-    and the live generation is unchanged.
+    `is_published` says whether the stage `publish` ran. If the stage did not run, the other values
+    are None and the live generation is unchanged.
     """
 
     collection: str
@@ -88,7 +88,10 @@ class SyncOutcome:
 
 @dataclass(frozen=True)
 class _SyncRun:
-    """What each Dagster run of one sync needs; the last `IndexReport` of each collection."""
+    """The data that the Dagster runs of one sync share.
+
+    `index_reports` has the last report of each collection.
+    """
 
     configuration: Configuration
     database: Database
@@ -98,7 +101,7 @@ class _SyncRun:
     index_reports: Mapping[str, IndexReport]
 
     def execute(self, keys: Iterable[AssetKey]) -> ExecuteInProcessResult:
-        """Run some assets and their checks. A failed asset stops the assets downstream of it."""
+        """Run some assets and their checks. If an asset fails, its downstream assets do not run."""
         tags = {SOURCES_TAG: ",".join(self.names), **process_tags()}
         return self.job.execute_in_process(
             asset_selection=list(keys),
@@ -114,9 +117,12 @@ def run_sync(
 ) -> SyncOutcome:
     """Sync the named sources in a Dagster run, which the UI shows.
 
-    A failed source does not stop the others. More runs follow in two cases. A run leaves the rest
-    of a build when a source has changed: the next run serves the changes and continues the build.
-    An unreachable source blocks publishing its collection: a run publishes the other sources.
+    A failed source does not stop the others. More runs follow in two cases:
+
+    - A source changed during the build of a generation. The run then leaves the rest of the build
+      to the next run, which first indexes the changes and then continues the build.
+    - An unreachable source stopped the publication of its collection. The next run publishes the
+      other sources.
 
     Raises:
         DatabaseUnavailableError: Dagster's storage does not answer.
@@ -140,7 +146,7 @@ def run_sync(
 
 
 def _list_paused(sync_run: _SyncRun, run: ExecuteInProcessResult) -> list[str]:
-    """The sources of a successful run that left the rest of a build to the next run."""
+    """The sources for which a successful run left the rest of a build to the next run."""
     if not run.success:
         return []
     reports = read_sync_reports(sync_run.database, run.run_id)
@@ -150,10 +156,10 @@ def _list_paused(sync_run: _SyncRun, run: ExecuteInProcessResult) -> list[str]:
 def list_unpublished(
     configuration: Configuration, names: Sequence[str], result: ExecuteInProcessResult
 ) -> list[AssetKey]:
-    """The search indexes that only an unreachable source blocked, and their evaluations.
+    """The search indexes that were not published only because a source is unreachable.
 
-    An index that a failed stage or a failed check blocked is not among them: it must not be
-    published.
+    Their evaluations are included. An index that a failed stage or a failed check stopped is not
+    included, because it must not be published.
     """
     made = _list_materialized(result)
     passed = {c.asset_check_key for c in result.get_asset_check_evaluations() if c.passed}
@@ -180,9 +186,9 @@ def _share_database(
     progress: Progress,
     index_reports: dict[str, IndexReport],
 ) -> ResourceDefinition:
-    """A resource whose run contexts use the open database and show their progress here.
+    """A resource whose run contexts use the open database and show progress in this process.
 
-    At the end of a run, it adds the run's reports to `index_reports`.
+    At the end of a run, the resource adds the run's reports to `index_reports`.
     """
 
     @contextmanager
@@ -229,7 +235,7 @@ def _describe(
 def _list_unlisted(
     reports: Mapping[str, SourceSync], run: ExecuteInProcessResult
 ) -> list[FailedStep]:
-    """The first stages of unreachable sources, which Dagster does not report as failed."""
+    """The first stages of unreachable sources. Dagster does not report these steps as failed."""
     made = _list_materialized(run)
     return [
         FailedStep(_name_first_step(name), report.error)
@@ -246,7 +252,7 @@ def _name_first_step(source: str) -> str:
 def _describe_unstarted(
     configuration: Configuration, name: str, failed: Sequence[FailedStep]
 ) -> SourceSync:
-    """The report of a source whose first stage failed before it could write one."""
+    """The report of a source whose first stage failed before it could write a report."""
     first = _name_first_step(name)
     error = next((step.error for step in failed if step.step == first), None)
     error = error or "its first stage did not run"

@@ -1,8 +1,8 @@
 """All errors that Ragline raises on purpose, in one tree of classes.
 
-A caller can catch a class, and an operator can find its name in docs/errors.md. HTTP statuses,
-Dagster's failures and exit statuses are in `retrieval_api.problems`, `assets` and
-`ragline.commands`.
+A caller can catch a class, and an operator can find its name in docs/errors.md. The HTTP status of
+an error is in `retrieval_api.problems`, and its exit status in `ragline.commands`. `assets` turns
+errors into failures of Dagster.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from typing import Any
 
 
 class RaglineError(Exception):
-    """The base class of all errors that Ragline raises on purpose. Its message is for a person."""
+    """The base class of all errors that Ragline raises on purpose. People read its message."""
 
 
 class ConfigurationError(RaglineError):
-    """The configuration cannot be used. Correct the named line; nothing was written."""
+    """The configuration cannot be used. Correct the line in the message. Nothing was written."""
 
     def __init__(self, message: str, *, path: Path | None = None, line: int | None = None) -> None:
         location = "" if path is None else f"{path}: " if line is None else f"{path}:{line}: "
@@ -26,7 +26,7 @@ class ConfigurationError(RaglineError):
 
 
 class DatabaseUnavailableError(RaglineError):
-    """Postgres did not answer. Check RAGLINE_DATABASE_URL, or the log under RAGLINE_HOME."""
+    """Postgres did not answer. Check RAGLINE_DATABASE_URL, or read the log under RAGLINE_HOME."""
 
 
 class DiskFullError(RaglineError):
@@ -34,7 +34,7 @@ class DiskFullError(RaglineError):
 
 
 class DatabaseDiskFullError(DiskFullError, DatabaseUnavailableError):
-    """Postgres cannot write because its disk is full. Free space there; searches may still work."""
+    """The disk of Postgres is full. Free space on it. Searches can still work meanwhile."""
 
 
 class TooManyConnectionsError(DatabaseUnavailableError):
@@ -50,15 +50,15 @@ class ReadOnlyDatabaseError(DatabaseUnavailableError):
 
 
 class DatabaseTooNewError(RaglineError):
-    """A newer release of Ragline created the schema. Upgrade Ragline; nothing was written."""
+    """A newer release of Ragline created the schema. Upgrade Ragline. Nothing was written."""
 
 
 class MissingExtensionError(RaglineError):
-    """The database lacks pgvector 0.8 or newer. Install it, or let a superuser create it."""
+    """The database has no pgvector 0.8 or newer. Install it, and create it as a superuser."""
 
 
 class SourceUnavailableError(RaglineError):
-    """A source could not be listed completely. Restore access, then sync; nothing was removed."""
+    """A source could not be listed completely. Restore access, then sync. Nothing was removed."""
 
 
 class ModelUnavailableError(RaglineError):
@@ -78,11 +78,11 @@ class UnknownCollectionError(RaglineError):
 
 
 class UnsuitableDocumentError(RaglineError):
-    """The command does not apply to this document. Nothing was changed; check its state."""
+    """The command does not apply to this document. Check its state. Nothing was changed."""
 
 
 class InvalidSearchError(RaglineError):
-    """A search asks for something that its collection cannot do. The message names the field."""
+    """The collection does not support what the search requires. The message names the field."""
 
     def __init__(self, field: str, message: str) -> None:
         super().__init__(f"{field}: {message}")
@@ -95,11 +95,11 @@ class InvalidFilterError(InvalidSearchError):
 
 
 class GenerationTooOldError(RaglineError):
-    """The live index is older than the search requires. Wait for the promotion."""
+    """The live generation is older than the search requires. Wait for the next promotion."""
 
 
 class GenerationGoneError(RaglineError):
-    """Another run with other settings dropped the index that this run built. Sync again."""
+    """Another run with other settings dropped the generation that this run built. Sync again."""
 
 
 class UnknownReceiptError(RaglineError):
@@ -119,7 +119,7 @@ class ForbiddenError(RaglineError):
 
 
 class RateLimitError(RaglineError):
-    """The key exceeded its number of requests. Wait for the time in Retry-After."""
+    """The key sent too many requests. Wait for the time in the header Retry-After."""
 
     def __init__(self, message: str, retry_after_s: float) -> None:
         super().__init__(message)
@@ -135,7 +135,7 @@ class NoPushSourceError(RaglineError):
 
 
 class UnknownDocumentError(RaglineError):
-    """The collection has no document with this id. Check how the URL encodes the id."""
+    """The collection has no document with this id. In a URL, check the encoding of the id."""
 
 
 class UnknownModelError(RaglineError):
@@ -155,16 +155,18 @@ class GoldenSetError(RaglineError):
 
 
 class SyncInProgressError(RaglineError):
-    """Another run is syncing this source; it was not interrupted. Wait for its end, then retry."""
+    """Another run is syncing this source, and continues. Wait for its end, then try again."""
 
 
 class DocumentError(RaglineError):
     """The base class of errors about one document. Other documents are not affected.
 
-    `is_permanent`: a retry cannot succeed until the document changes, so the document is
-    quarantined at once. `is_refusal`: the content itself is refused, so the document makes no
-    clock late. `is_own_fault`: the content is, or may be, the cause; otherwise the document is
-    retried until the cause is gone.
+    Attributes:
+        is_permanent: A retry cannot succeed until the document changes. So the document is
+            quarantined at once.
+        is_refusal: Ragline refuses the content. So the clocks do not count the document.
+        is_own_fault: The content of the document can be the cause. If it cannot, the document is
+            retried until the cause is gone.
     """
 
     is_permanent = False
@@ -175,26 +177,26 @@ class DocumentError(RaglineError):
 class BrokenDocumentError(DocumentError):
     """The content is damaged, and no reader can read it. Repair or replace the document."""
 
-    # It is still retried: the file may have been read while it was being written.
+    # It is retried nevertheless, because the file was perhaps read while it was being written.
     is_refusal = True
 
 
 class DocumentUnreadableError(DocumentError):
-    """The document was listed, but the source does not return its bytes. It is retried."""
+    """The source lists the document but does not return its bytes. The document is retried."""
 
 
 class DocumentUnavailableError(DocumentUnreadableError):
-    """The source has a temporary failure. The document is retried; the old version is served."""
+    """The source failed temporarily. The document is retried. Its old version is served."""
 
     is_own_fault = False
 
 
 class PermissionsUnavailableError(DocumentError):
-    """The source did not say who may read the document. Fix its access to permissions."""
+    """The source did not state who may read the document. Let Ragline read the permissions."""
 
 
 class EmptyDocumentError(DocumentError):
-    """The document has no text to index. Add a text layer to images (OCR), or exclude it."""
+    """The document contains no text. Add a text layer to scanned pages (OCR), or exclude it."""
 
     is_permanent = True
 
@@ -224,11 +226,11 @@ class ParserMemoryError(DocumentError):
 
 
 class ParserCrashedError(DocumentError):
-    """The parser process crashed on this document. It is retried; report repeated crashes."""
+    """The parser process crashed on this document, which is retried. Report repeated crashes."""
 
 
 class ParserUnavailableError(DocumentError):
-    """The parser process did not start. The document is retried; the message has the reason."""
+    """The parser process did not start. The message says why. The document is retried."""
 
     is_own_fault = False
 
@@ -238,11 +240,11 @@ class ChunkingError(DocumentError):
 
 
 class TextTooLongError(RaglineError):
-    """A text has more tokens than its embedding model reads. Split it into smaller chunks."""
+    """A text has more tokens than the embedding model reads. Split it into smaller chunks."""
 
 
 class MissingEmbeddingError(RaglineError):
-    """A chunk had no embedding when its entry was written. Run the embeddings stage again."""
+    """A chunk had no embedding when its entry was to be written. Sync the source again."""
 
 
 class SessionSettingError(RaglineError):
@@ -254,9 +256,9 @@ class UnknownRequestError(RaglineError):
 
 
 class UnknownHitError(RaglineError):
-    """The document was not a hit of that search. Name a document that was a hit of this search.
+    """The search did not return this document. Name a document that the search returned.
 
-    `field` is the field of the request that named it: `document_id` or `entry_id`.
+    `field` is the field of the request that names the document: `document_id` or `entry_id`.
     """
 
     def __init__(self, message: str, *, field: str = "document_id") -> None:
@@ -265,13 +267,15 @@ class UnknownHitError(RaglineError):
 
 
 class ServiceProblemError(RaglineError):
-    """The service refused a request, failed or was unreachable. The message gives the cause."""
+    """The service refused a request, failed, or did not answer. The message gives the cause."""
 
     def __init__(
         self, detail: str, *, status: int | None = None, problem: dict[str, Any] | None = None
     ) -> None:
-        """`status` is the HTTP status, None without an answer. `problem` is the problem document
-        (RFC 9457), empty when a proxy sent the answer.
+        """Store the parts of the answer.
+
+        `status` is the HTTP status; None if there was no answer. `problem` is the problem document
+        (RFC 9457); empty if a proxy sent the answer.
         """
         super().__init__(detail)
         self.status = status
@@ -279,11 +283,11 @@ class ServiceProblemError(RaglineError):
 
 
 class ProcessError(RaglineError):
-    """A process of `ragline dev` did not start, or it ended. The message shows its last lines."""
+    """A process of `ragline dev` did not start, or it ended. The message shows its last output."""
 
 
 class FileNotWrittenError(RaglineError):
-    """A file could not be written and was deleted. Free space, or name another file."""
+    """A file could not be written, and no part of it is left. Free space, or name another file."""
 
 
 class AddressUnavailableError(RaglineError):

@@ -1,1 +1,1 @@
-"""The pipeline's commands: `sync`, `dev` and `demo`."""
+"""The commands of the pipeline: `sync`, `dev` and `demo`."""

@@ -96,6 +96,6 @@ def name_command() -> str:
 
 
 def _shorten(path: Path) -> Path:
-    """The path relative to the working directory if it is below it; else unchanged."""
+    """The path relative to the working directory; unchanged if it is not below this directory."""
     here = Path(os.path.abspath("."))  # noqa: PTH100 - not `resolve`: links stay as the user wrote
     return path.relative_to(here) if path.is_relative_to(here) else path

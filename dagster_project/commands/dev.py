@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from ragline.configuration import Configuration
     from ragline.storage.database import Database
 
-# The code server uses the first free port from the UI's port plus this.
+# The code server uses the first free port that is at least the UI's port plus this number.
 CODE_PORT_OFFSET = 1000
 PORT = click.IntRange(1, 64_000)
-# The address of the Dagster UI, for the links from the page to runs.
+# This variable has the address of the Dagster UI. The page uses it in links to runs.
 UI_VARIABLE = "RAGLINE_DAGSTER_URL"
 
 
@@ -38,9 +38,9 @@ UI_VARIABLE = "RAGLINE_DAGSTER_URL"
 def dev(configuration: Configuration, ui_port: int, api_port: int, *, verbose: bool) -> None:
     """Run the Dagster UI, the sensors and the retrieval API until Ctrl-C.
 
-    If a program ends, it is started again. This includes the embedded Postgres. The output has one
-    line for each sync with changes and for each alarm. The logs of the programs are in
-    RAGLINE_HOME/logs. Ctrl-C stops every program.
+    The command restarts a program that ends, and the embedded Postgres too. It prints one line for
+    each sync with changes and for each alarm. The logs of the programs are in RAGLINE_HOME/logs.
+    Ctrl-C stops all programs.
     """
     if ui_port == api_port:
         raise click.UsageError(f"--ui-port and --api-port are both {ui_port}; give two ports")
@@ -49,7 +49,7 @@ def dev(configuration: Configuration, ui_port: int, api_port: int, *, verbose: b
     stop_on_signals()
     _check_port_is_free("--ui-port", ui_port)
     _check_port_is_free("--api-port", api_port)
-    # Dagster takes a second to import. A used port is reported before that.
+    # The import of Dagster takes a second. A port in use is reported before it.
     from dagster_project.instance import end_dead_runs, open_instance
     from ragline.storage.database import open_database
 
@@ -107,7 +107,7 @@ def _run(
 
 
 def _list_programs(configuration: Configuration, ui_port: int, api_port: int) -> list[Program]:
-    """The programs; the code server, which the others need, is the first."""
+    """The programs. The first is the code server, because the others need it."""
     from dagster_project.dagster_internals import DAEMON_MODULE
     from dagster_project.processes import HOST, Program, find_free_port
 
@@ -146,7 +146,7 @@ def _start(group: ProcessGroup, programs: list[Program]) -> None:
 
 
 def _show(line: str) -> None:
-    """Print a line with the time; a closed terminal or a full disk must not end the programs."""
+    """Print a line with the time. A closed terminal or a full disk must not end the programs."""
     with suppress(OSError):
         click.echo(f"{datetime.now():%H:%M:%S} {line}", err=True)  # noqa: DTZ005 - local time
 
@@ -156,7 +156,10 @@ def _module(name: str, *arguments: str) -> list[str]:
 
 
 def _write_workspace(configuration: Configuration, port: int) -> Path:
-    """Write a workspace with the running code server: only this process loads the definitions."""
+    """Write a workspace that names the running code server; return its path.
+
+    So the code server is the only process that loads the definitions.
+    """
     import yaml
 
     from dagster_project.processes import HOST

@@ -34,8 +34,8 @@ COUNTS = (
 def sync(configuration: Configuration, sources: tuple[str, ...], *, as_json: bool) -> None:
     """Sync SOURCES, or all sources: update the index.
 
-    If a document cannot be read, it is reported and the sync continues. If a source or a stage
-    fails, the sync fails with exit status 1.
+    If a document cannot be read, the sync reports it and continues. If a source or a stage fails,
+    the sync fails with exit status 1.
     """
     names = list(dict.fromkeys(sources)) or [source.name for source in configuration.sources]
     for name in names:
@@ -46,7 +46,7 @@ def sync(configuration: Configuration, sources: tuple[str, ...], *, as_json: boo
         )
     missing = _missing_paths(configuration, names)
     collections = dict.fromkeys(configuration.source(name).collection for name in names)
-    # Dagster takes a second to import. Faults of the configuration are reported before that.
+    # The import of Dagster takes a second. Configuration errors are reported before it.
     from ragline.lifecycle.settings_refusal import check_unserved_collections
 
     if not (configuration.database_url or configuration.home.exists()):
@@ -80,9 +80,10 @@ def _missing_paths(configuration: Configuration, names: list[str]) -> list[Confi
 def _refuse_never_synced(
     database: Database, missing: list[ConfigurationError], configuration: Configuration
 ) -> None:
-    """Raise for a missing path of a source that was never synced: the path is probably wrong.
+    """Raise an error for a missing path if its source was never synced.
 
-    If the source was synced before, the sync reports it as unreachable.
+    Then the path is probably wrong. If the source was synced before, the sync reports the source as
+    unreachable.
     """
     if not missing:
         return

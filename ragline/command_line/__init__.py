@@ -1,1 +1,1 @@
-"""What several commands share: text output, the options of searches, and the check of a name."""
+"""The parts that several commands share: text output, search options, the check of a name."""

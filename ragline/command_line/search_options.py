@@ -13,7 +13,7 @@ from ragline.search.messages import MODES
 
 EXAMPLE = '\'{"source": "handbook"}\''
 
-# Names of the same option in other tools, where the spelling is not similar.
+# Names that other tools give to these options, if the spelling is not similar.
 OTHER_NAMES = {
     **dict.fromkeys(("--limit", "--top", "--k", "--n", "--count", "--size", "-k", "-n"), "--top-k"),
     **dict.fromkeys(("--where", "--only"), "--filter"),
@@ -22,7 +22,7 @@ OTHER_NAMES = {
 
 
 class SearchCommand(click.Command):
-    """A command with search options, which suggests the right name for an unknown option."""
+    """A command with search options. For an unknown option, it suggests the right name."""
 
     def parse_args(self, context: click.Context, arguments: list[str]) -> list[str]:
         try:
@@ -73,7 +73,7 @@ mode_option = click.option(
     default="hybrid",
     show_default=True,
     type=click.Choice(MODES),
-    help="Legs of the search: both legs, or only one leg.",
+    help="Legs of the search: both legs (hybrid), or one leg (vector or keyword).",
 )
 rerank_option = click.option(
     "--rerank", is_flag=True, help="Rerank the first candidates with the collection's reranker."
@@ -82,6 +82,6 @@ principal_option = click.option(
     "--principal",
     "principals",
     multiple=True,
-    help="Principal of the caller; repeat the option for several. The search finds a document with "
-    "principals only if one of them is named here.",
+    help="Principal of the caller. Repeat the option for several. The search finds a document with "
+    "principals only if the option names one of them.",
 )

@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 
 def check_source(database: Database, name: str) -> None:
-    """Refuse a source that is not in the database. It need not be in the configuration.
+    """Refuse a source that is not in the database. The configuration need not contain it.
 
     Raises:
-        UnknownSourceError: lists the sources in the database.
+        UnknownSourceError: the database has no such source. The message lists its sources.
     """
     with database.connect() as connection:
         rows = connection.execute(load_statement("status/select_source_names"))

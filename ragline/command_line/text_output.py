@@ -1,8 +1,7 @@
 """Text output of commands: lines, counts, durations.
 
-On a terminal, text is wrapped at its width. In a pipe or a file each line stays whole, so that a
-program that reads it gets each message in one line. JSON output is `print_json` in
-`ragline.commands`.
+On a terminal, long lines are wrapped. In a pipe or a file, no line is wrapped, so that a program
+can read each message as one line. `print_json` in `ragline.commands` prints JSON.
 """
 
 from __future__ import annotations
@@ -19,12 +18,12 @@ LABEL_CHARS = 11
 
 
 def open_console() -> Console:
-    """Standard output. `:name:` in a text is not replaced by an emoji."""
+    """Open standard output as a console. It does not replace `:name:` in a text by an emoji."""
     return Console(soft_wrap=not sys.stdout.isatty(), emoji=False, highlight=False)
 
 
 def print_indented(console: Console, text: str, indent: int) -> None:
-    """Print a paragraph with markup; each of its lines is indented."""
+    """Print a paragraph with markup, with all its lines indented."""
     if console.soft_wrap:
         console.print(" " * indent + text)
     else:
@@ -32,7 +31,7 @@ def print_indented(console: Console, text: str, indent: int) -> None:
 
 
 def print_headline(console: Console, text: str, indent: int) -> None:
-    """Print a line with markup; if it is wrapped, its other lines are indented."""
+    """Print a line with markup. If it is wrapped, the lines after the first are indented."""
     if console.soft_wrap:
         console.print(text)
         return
@@ -43,7 +42,7 @@ def print_headline(console: Console, text: str, indent: int) -> None:
 
 
 def print_fields(console: Console, fields: Sequence[tuple[str, str]]) -> None:
-    """Print labelled texts, one below the other; each text wraps in its own column."""
+    """Print texts with their labels, one below the other. A long text is wrapped in its column."""
     if console.soft_wrap:
         for label, text in fields:
             console.print(f"  {label:<{LABEL_CHARS}}{text}".rstrip())
@@ -57,17 +56,17 @@ def print_fields(console: Console, fields: Sequence[tuple[str, str]]) -> None:
 
 
 def count(number: int, noun: str, plural: str | None = None) -> str:
-    """`1 hit`, `1,234 hits`."""
+    """A number with its noun, such as `1 hit` or `1,234 hits`."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
 def list_counts(counts: Iterable[tuple[int, str]]) -> str:
-    """The counts that are not zero: `24 added, 1 quarantined`; empty when all are zero."""
+    """The counts that are not zero, such as `24 added, 1 quarantined`. Empty if all are zero."""
     return ", ".join(f"{number:,} {name}" for number, name in counts if number)
 
 
 def format_age(seconds: float | None) -> str:
-    """A duration in its two largest units: 45s, 12m, 1h30m, 2d; `never` for None."""
+    """A duration in its two largest units, such as 45s, 1h30m or 2d. `never` for None."""
     if seconds is None:
         return "never"
     left, parts = round(seconds), []

@@ -1,9 +1,9 @@
 """The command `ragline`: a group whose commands come from entry points.
 
-Each package has its own commands, so that an image of the service needs no code of the pipeline.
-The module of a command imports little. Its function imports the rest after it has read the
-configuration, so that a wrong call or a wrong file is reported within a second. The common parts
-of all commands are here: --config, --json, exit statuses, logging.
+Each package has its own commands, so that a container image of the service needs no code of the
+pipeline. The module of a command imports little. Its function reads the configuration first and
+then imports the rest, so that a wrong call or a wrong file is reported within a second. This module
+has the common parts of all commands: --config, --json, exit statuses and logging.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from ragline.errors import (
 
 GROUP = "ragline.commands"
 CONFIG_HELP = "Configuration file. Default: RAGLINE_CONFIG, then ./ragline.yaml."
-# Printed by `ragline --help` without importing a command, which would take seconds.
+# `ragline --help` prints these texts. To import all commands for their texts would take seconds.
 SUMMARIES = {
     "check": "Check the configuration without a run.",
     "collect": "Delete data whose retention time has ended.",
@@ -61,7 +61,7 @@ SUMMARIES = {
     "sync": "Update the index from its sources.",
     "work": "Help with the work of a sync that another process runs.",
 }
-# Errors of a call: it names something unknown or unsuitable, and nothing was done.
+# The call names something that is unknown or unsuitable. Nothing was done.
 WRONG_CALLS = (
     InvalidSearchError,
     UnknownSourceError,
@@ -84,7 +84,7 @@ QUIET = {
 
 
 class EntryPointGroup(click.Group):
-    """A group that finds its commands by entry point and imports a command when it is called."""
+    """A group of commands, found by entry points and imported only to run them."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         return sorted(point.name for point in _points())
@@ -113,7 +113,7 @@ class EntryPointGroup(click.Group):
 @click.version_option(package_name="ragline")
 @click.option("--verbose", is_flag=True, help="Write the log to standard error.")
 def ragline(*, verbose: bool) -> None:
-    """Fresh, complete, checked indexes over your documents, in Postgres."""
+    """Keep search indexes of your documents fresh, complete and checked, in Postgres."""
     handler = logging.StreamHandler(sys.stderr)
     # The handler has the level, because some libraries set the level of their own loggers.
     handler.setLevel(logging.INFO if verbose else logging.ERROR)
@@ -127,8 +127,8 @@ def ragline(*, verbose: bool) -> None:
 def main() -> None:
     """Run the command line and exit.
 
-    Exit status 0: done. 1: failed, with one line that gives the cause. 2: the call or the
-    configuration is wrong, or names something unknown, and nothing was done. 130: interrupted.
+    The exit status is 0 after success, 1 after a failure, and 130 after an interruption. It is 2 if
+    the call or the configuration is wrong or names something unknown; then nothing was done.
     """
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
@@ -168,7 +168,7 @@ def _run_command() -> None:
 
 
 def configured(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command --config, and the configuration as its first argument."""
+    """Add --config to a command, and pass the configuration as the first argument."""
 
     @click.option(
         "--config",
@@ -186,7 +186,7 @@ def configured(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def json_option(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command --json, as `as_json`."""
+    """Add --json to a command, as the argument `as_json`."""
     option = click.option(
         "--json", "as_json", is_flag=True, help="Print one JSON object to standard output."
     )

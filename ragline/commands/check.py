@@ -1,7 +1,7 @@
-"""`ragline check`: whether the configuration can be used on this machine, without a run.
+"""`ragline check`: finds out, without a run, whether this machine can use the configuration.
 
-Nothing here imports Dagster or the runtime of a model. A running database is queried; no database
-is started.
+This module imports neither Dagster nor the runtime of a model. It queries the database if one is
+running, and never starts one.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from ragline.errors import ConfigurationError
 if TYPE_CHECKING:
     from ragline.storage.database import Database
 
-# What is not checked when no database with Ragline's tables answers.
+# Printed if no database with Ragline's tables answers.
 UNCHECKED = (
     "no database with documents is running, so languages were checked against the list built into "
     "Postgres, and the document ids of golden sets were not checked"
@@ -41,8 +41,9 @@ UNCHECKED = (
 def check(config_path: Path | None, *, as_json: bool) -> None:
     """Check the configuration, with its models, languages, paths and golden sets.
 
-    Each configuration error is one line with file, line number and the allowed values. The exit
-    status is 0 if the configuration can be used, also with warnings. Otherwise it is 2.
+    The command prints one line for each configuration error, with file, line number and the
+    allowed values. The exit status is 2 if the configuration cannot be used. Otherwise it is 0,
+    even if there are warnings.
     """
     is_database_asked = False
     try:

@@ -1,4 +1,4 @@
-"""`ragline collect`: delete data whose retention time has ended, as a daily schedule does."""
+"""`ragline collect`: deletes data whose retention time has ended."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 def collect(configuration: Configuration, *, as_json: bool) -> None:
     """Delete data whose retention time has ended.
 
-    The retention times are in the section `retention` of the configuration. A daily schedule of
-    `ragline dev` does the same.
+    The retention times are in the section `retention` of the configuration. `ragline dev` deletes
+    this data each night.
     """
     from ragline.lifecycle.retention import delete_expired
     from ragline.storage.database import open_database

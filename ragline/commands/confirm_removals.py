@@ -1,4 +1,4 @@
-"""`ragline confirm-removals`: carry out the held removals of a source."""
+"""`ragline confirm-removals`: carries out the held removals of a source."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def confirm_removals_command(configuration: Configuration, source: str, *, as_json: bool) -> None:
     """Carry out the held removals of SOURCE. Searches no longer find these documents.
 
-    Removals are held when a listing lacks too many documents at once (max_removal_ratio).
+    Removals are held if a listing lacks more documents than max_removal_ratio allows.
     """
     from ragline.lifecycle.requested_removals import confirm_removals
     from ragline.storage.database import open_database

@@ -1,4 +1,4 @@
-"""`ragline documents`: the ledger, one JSON object for each line."""
+"""`ragline documents`: prints the ledger, one JSON object in each line."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     "--json",
     is_flag=True,
     expose_value=False,
-    help="No effect: each line is always JSON.",
+    help="Accepted without effect, because each line is always JSON.",
 )
 @configured
 def documents(configuration: Configuration, source: str | None) -> None:

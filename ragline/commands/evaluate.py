@@ -1,4 +1,4 @@
-"""`ragline eval`: measure a collection on a golden set."""
+"""`ragline eval`: measures a collection on a golden set."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ SHOWN_RELEVANT = 3
 @click.option(
     "--golden",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Golden set: a folder with queries.jsonl and qrels/SPLIT.tsv (BEIR). Default: the "
-    "golden set in the configuration.",
+    help="Folder of the golden set in the BEIR layout, with queries.jsonl and qrels/SPLIT.tsv. "
+    "Default: the golden set in the configuration.",
 )
-@click.option("--split", default="test", show_default=True, help="Name of the file in qrels.")
+@click.option("--split", default="test", show_default=True, help="The part SPLIT of the file name.")
 @mode_option
 @rerank_option
 @json_option
@@ -57,7 +57,7 @@ def evaluate_command(
 
     with open_database(configuration) as database:
         searcher = Searcher(database, configuration)
-        # Before the documents are compared, because the error for a missing index is clearer.
+        # A missing index is reported before the documents are compared: this error is clearer.
         searcher.live_generation(collection)
         unknown = find_unknown_documents(database, collection, queries)
         check_golden_set(unknown, collection)

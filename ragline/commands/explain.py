@@ -1,4 +1,4 @@
-"""`ragline explain`: why a document is or is not a hit of a search."""
+"""`ragline explain`: explains why a document is or is not a hit of a search."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ NAMES = {"first_fusion": "before feedback", "fusion": "fused"}
 @click.argument("query")
 @click.argument("document_id")
 @click.option(
-    "--source", help="Source of the document, if several sources have a document with this id."
+    "--source", help="Source of the document. Needed if several sources have this document id."
 )
 @top_k_option
 @mode_option

@@ -1,4 +1,4 @@
-"""`ragline export`: all entries of a collection's live index, as a file."""
+"""`ragline export`: writes all entries of a collection's live index to a file."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     "--out",
     required=True,
     type=click.Path(path_type=Path, dir_okay=False),
-    help="File to write. The suffix, .jsonl or .parquet, decides the format.",
+    help="File to write. Its suffix, .jsonl or .parquet, decides the format.",
 )
 @click.option("--no-vectors", is_flag=True, help="Leave out the vectors.")
 @json_option

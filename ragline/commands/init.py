@@ -1,4 +1,4 @@
-"""`ragline init`: a first configuration file, for a folder or from a template."""
+"""`ragline init`: writes a first configuration file, for a folder or from a template."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from ragline.commands import json_option, print_json
 from ragline.errors import ConfigurationError, FileNotWrittenError
 from ragline.templates.catalog import TEMPLATES, write_template
 
-TEMPLATE_HELP = "Write a template with sample documents: " + "; ".join(
-    f"`{name}`, {template.summary}" for name, template in TEMPLATES.items()
+TEMPLATE_HELP = "Template to write, with sample documents. " + " ".join(
+    f"`{name}`: {template.summary}." for name, template in TEMPLATES.items()
 )
 
 
@@ -34,7 +34,7 @@ class WrittenSource:
     "--template",
     metavar="NAME",
     type=click.Choice(tuple(TEMPLATES)),
-    help=f"{TEMPLATE_HELP}. No file is overwritten.",
+    help=f"{TEMPLATE_HELP} No file is overwritten.",
 )
 @click.option("--force", is_flag=True, help="Replace an existing ragline.yaml.")
 @json_option
@@ -42,7 +42,7 @@ def init(folder: Path, *, template: str | None, force: bool, as_json: bool) -> N
     """Write a first ragline.yaml into FOLDER, by default the current folder.
 
     Without --template, the file has a source for each kind of content in the folder: documents, a
-    Git repository, files of JSON lines. This command indexes nothing.
+    Git repository, and files of JSON lines. The command indexes nothing.
     """
     if template is None:
         _init_folder(folder, force=force, as_json=as_json)
@@ -106,7 +106,7 @@ def _report(
     *,
     as_json: bool,
 ) -> None:
-    """Print what was written and the commands to run next. The first path is the configuration."""
+    """Print the written files and the commands to run next. The first path is the configuration."""
     if as_json:
         print_json(
             {
@@ -124,7 +124,7 @@ def _report(
 
 
 def _replace(path: Path, text: str) -> None:
-    """Write the whole file, or leave the old one."""
+    """Replace the file in one step. After an error, the old file is unchanged."""
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         unfinished.write_text(text, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""`ragline keys create|list|revoke`: the keys of the retrieval API and their permissions."""
+"""`ragline keys create|list|revoke`: creates, lists and revokes keys of the retrieval API."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def keys() -> None:
     "--collection",
     "collections",
     multiple=True,
-    help="Collection that the key may use; repeat the option for several. Default: all collections "
+    help="Collection that the key may use. Repeat the option for several. Default: all collections "
     "of the tenant.",
 )
 @click.option(
@@ -38,14 +38,14 @@ def keys() -> None:
     type=click.Choice(SCOPES),
     default=("search", "feedback"),
     show_default=True,
-    help="Permission of the key; repeat the option for several.",
+    help="Permission of the key. Repeat the option for several.",
 )
 @click.option(
     "--principal",
     "principals",
     multiple=True,
-    help="Principal that a search with the key may use; repeat the option for several. With *, "
-    "each request names its principals.",
+    help="Principal that a search with the key may use. Repeat the option for several. With *, "
+    "the key may use all principals, and each request names those of its search.",
 )
 @click.option(
     "--requests-per-minute",

@@ -1,4 +1,4 @@
-"""`ragline prove`: a sync proof, which compares source, ledger and index completely."""
+"""`ragline prove`: makes a sync proof, which compares source, ledger and index."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 def prove(configuration: Configuration, sources: tuple[str, ...], *, as_json: bool) -> None:
     """Compare SOURCES, or all sources, with ledger and index.
 
-    Each difference is printed, and the next sync repairs it. A difference is a fault if no change
-    of the source explains it. The exit status is 1 if there is a fault, or if a source cannot be
-    listed.
+    The command prints each difference, and the next sync repairs it. A difference is a fault if no
+    change of the source explains it. The exit status is 1 if there is a fault, or if a source
+    cannot be listed.
     """
     names = list(sources) or [source.name for source in configuration.sources]
     for name in names:

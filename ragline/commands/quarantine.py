@@ -1,4 +1,4 @@
-"""`ragline quarantine list|release`: documents that are not served."""
+"""`ragline quarantine list|release`: lists or releases quarantined documents."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def release_command(
     is_all: bool,
     as_json: bool,
 ) -> None:
-    """Release DOCUMENT_IDS of SOURCE: the next sync reads them again."""
+    """Release DOCUMENT_IDS of SOURCE from quarantine. The next sync reads them again."""
     if bool(document_ids) == is_all:
         raise click.UsageError("name the documents to release, or give --all and no names")
     from ragline.command_line.source_names import check_source

@@ -1,4 +1,4 @@
-"""`ragline remove`: delete a source and all its data, with a receipt."""
+"""`ragline remove`: deletes a source with all its data, and prints a receipt."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 @json_option
 @configured
 def remove(configuration: Configuration, source: str, *, yes: bool, as_json: bool) -> None:
-    """Delete SOURCE and all its data from the index and print a receipt.
+    """Delete SOURCE and all its data from the index, and print a receipt.
 
-    Also delete the source from the configuration. Otherwise the next sync reads it again.
+    You must also delete the source from the configuration. Otherwise the next sync reads it again.
     """
     if not yes:
         if as_json:

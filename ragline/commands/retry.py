@@ -1,4 +1,4 @@
-"""`ragline retry`: retry failed documents in the next sync, without their delay."""
+"""`ragline retry`: makes the next sync retry failed documents without a delay."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ def retry(
     *,
     as_json: bool,
 ) -> None:
-    """Retry failed documents in the next sync, without waiting for their delay.
+    """Make the next sync retry failed documents without a delay.
 
-    Without DOCUMENT_IDS, all failed documents of SOURCE are retried. Without SOURCE, those of all
-    sources are retried.
+    Without DOCUMENT_IDS, all failed documents of SOURCE are retried. Without SOURCE, the failed
+    documents of all sources are retried.
     """
     from ragline.command_line.source_names import check_source
     from ragline.lifecycle.retries import retry_documents

@@ -1,4 +1,4 @@
-"""`ragline search`: search a collection from the command line."""
+"""`ragline search`: searches a collection from the command line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`ragline status`: documents by state, failures, clocks and alarms."""
+"""`ragline status`: shows documents by state, failures, clocks and alarms."""
 
 from __future__ import annotations
 

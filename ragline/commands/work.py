@@ -1,4 +1,4 @@
-"""`ragline work`: do a part of a sync's work in another process, on any machine."""
+"""`ragline work`: does a part of a sync's work in another process, on any machine."""
 
 from __future__ import annotations
 
@@ -34,7 +34,8 @@ class SharedWork:
 def work(configuration: Configuration, sources: tuple[str, ...], *, as_json: bool) -> None:
     """Help with a sync of SOURCES, or of all sources, until no work is left.
 
-    Another process runs the sync. Only that process lists the sources and publishes the result.
+    Another process runs the sync. Only the process of the sync lists the sources and publishes the
+    result.
     """
     names = list(sources) or [source.name for source in configuration.sources]
     for name in names:

@@ -1,7 +1,7 @@
 """Settings that are valid but cannot be satisfied on this machine: models, languages, golden sets.
 
 `settings` defines what a file may contain. `lifecycle.settings_refusal` decides what a run does
-when a setting cannot be satisfied. Nothing here loads a model or opens a database.
+when a setting cannot be satisfied. This module loads no model and opens no database.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from ragline.golden_set import read_golden_set
 from ragline.rerankers import NAMED_RERANKERS
 from ragline.sources.settings import LocatedSettings
 
-# The limits of `halfvec`, and of an HNSW index over it. Source: the manual of pgvector 0.8.
+# The largest dimension of a `halfvec`, and of a `halfvec` in an HNSW index.
+# Source: the manual of pgvector 0.8.
 MAX_DIMENSION = 16_000
 MAX_INDEXED_DIMENSION = 4_000
 # The text search configurations built into Postgres (Estonian since version 18).
@@ -31,7 +32,7 @@ POSTGRES_LANGUAGES = (
     "spanish", "swedish", "tamil", "turkish", "yiddish",
 )  # fmt: skip
 
-# A name that is at least this similar to a built-in reranker is a misspelling of it.
+# A name that is at least this similar to the name of a built-in reranker counts as a misspelling.
 MIN_SIMILARITY = 0.75
 
 Severity = Literal["error", "warning"]
@@ -41,8 +42,8 @@ Severity = Literal["error", "warning"]
 class Fault:
     """A setting that cannot be satisfied: its name, its line, the reason, and the allowed values.
 
-    `is_lasting` marks a value that can never be satisfied. Other values may be satisfied later,
-    such as a model folder on a disk that is not mounted.
+    `is_lasting` is true for a value that can never be satisfied. Another value can be satisfied
+    later, such as a model folder on a disk that is not mounted now.
     """
 
     setting: str
@@ -56,11 +57,11 @@ class Fault:
 
     @property
     def text(self) -> str:
-        """The fault as one line, with the text of its ConfigurationError."""
+        """The message of the fault's ConfigurationError, in one line."""
         return str(self.as_error())
 
     def as_error(self) -> ConfigurationError:
-        """The error of a run that cannot continue with this fault."""
+        """The error to raise if a run cannot continue because of this fault."""
         if self.source is not None:
             owner = f"source {self.source}: "
         else:
@@ -72,9 +73,9 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class ModelShape:
-    """The limits of a model: the maximum number of tokens of a text, and the dimension.
+    """The limits of an embedding model: the maximum number of tokens of a text, and the dimension.
 
-    A limit is None if it is known only after the model is loaded.
+    A limit is None if its value is known only after the model is loaded.
     """
 
     max_tokens: int | None
@@ -84,7 +85,7 @@ class ModelShape:
 def find_faults(
     configuration: Configuration, languages: Collection[str] = POSTGRES_LANGUAGES
 ) -> list[Fault]:
-    """Every setting of the file that cannot be satisfied on this machine, in the file's order.
+    """Find all settings that cannot be satisfied on this machine, in the order of the file.
 
     `languages` are the text search configurations of the database.
     """
@@ -104,9 +105,10 @@ def find_collection_faults(
     languages: Collection[str],
     shape: ModelShape | None = None,
 ) -> list[Fault]:
-    """The settings of a collection that cannot be satisfied.
+    """Find the settings of a collection that cannot be satisfied.
 
-    `shape` is the shape of its loaded model; without it, the files of the model are read.
+    `shape` is the shape of the loaded embedding model. If it is None, the shape is read from the
+    files of the model.
     """
     found = [check_language(settings.language, languages)]
     try:
@@ -130,10 +132,10 @@ def find_collection_faults(
 
 
 def read_shape(model: str) -> ModelShape:
-    """The shape of a model, from its files.
+    """Read the shape of a model from its files.
 
     Raises:
-        ModelUnavailableError: the model is not found, or its files are not a model.
+        ModelUnavailableError: the model was not found, or its files are incomplete or damaged.
     """
     files = find_model_files(model)
     if not files.weight_files():
@@ -145,7 +147,7 @@ def _read_max_tokens(files: ModelFiles) -> int | None:
     path = files.transformer_folder / "tokenizer.json"
     if not path.is_file():
         return None
-    # Imported here: only a model with this file needs the tokenizers library.
+    # This import is here, because only a model with this file needs the tokenizers library.
     from ragline.embedder.tokenizer import ModelTokenizer
 
     try:
@@ -155,7 +157,7 @@ def _read_max_tokens(files: ModelFiles) -> int | None:
 
 
 def check_language(language: str, known: Collection[str]) -> Fault | None:
-    """A fault if the database lacks this text search configuration."""
+    """Return a fault if the database has no such text search configuration."""
     if language in known:
         return None
     hint = _did_you_mean(language, known)
@@ -168,7 +170,10 @@ def check_language(language: str, known: Collection[str]) -> Fault | None:
 
 
 def check_chunk_size(chunking: ChunkingSettings, limit: int | None) -> Fault | None:
-    """A fault if a stated chunk size is over the model's limit; the default adapts to the model."""
+    """Return a fault if the configured chunk size exceeds the limit of the model.
+
+    The default chunk size is never a fault, because Ragline lowers it to the limit of the model.
+    """
     is_stated = "max_tokens" in chunking.model_fields_set
     if limit is None or not is_stated or chunking.max_tokens <= limit:
         return None
@@ -181,7 +186,7 @@ def check_chunk_size(chunking: ChunkingSettings, limit: int | None) -> Fault | N
 
 
 def check_dimension(settings: CollectionSettings, dimension: int | None) -> Iterator[Fault]:
-    """A fault if Postgres cannot store or index vectors of this size."""
+    """Yield a fault if Postgres cannot store or index vectors of this dimension."""
     if dimension is None or dimension <= MAX_INDEXED_DIMENSION:
         return
     made = f"{settings.embedding_model} makes vectors of {dimension:,} numbers"
@@ -198,7 +203,7 @@ def check_dimension(settings: CollectionSettings, dimension: int | None) -> Iter
 
 
 def check_reranker(reranker: str) -> Fault | None:
-    """A fault if the files of a cross-encoder are not found."""
+    """Return a fault if the reranker is not built in and is not a cross-encoder on this machine."""
     if reranker in NAMED_RERANKERS:
         return None
     close = difflib.get_close_matches(reranker, NAMED_RERANKERS, n=1, cutoff=MIN_SIMILARITY)
@@ -215,11 +220,11 @@ def check_reranker(reranker: str) -> Fault | None:
 
 
 def check_golden(settings: CollectionSettings) -> Fault | None:
-    """A fault if the golden set cannot be read, or if thresholds have no golden set."""
+    """Return a fault if the golden set cannot be read, or if thresholds have no golden set."""
     if settings.golden is None:
         if not settings.thresholds:
             return None
-        message = "they are not checked: the collection has no golden set; add golden: FOLDER"
+        message = "no threshold is checked without a golden set; add golden: FOLDER"
         return Fault("thresholds", message, severity="warning")
     try:
         read_golden_set(settings.golden)
@@ -240,10 +245,10 @@ def _did_you_mean(value: str, known: Collection[str]) -> str:
 
 
 def check_local_paths(configuration: Configuration) -> list[ConfigurationError]:
-    """An error for each source whose local path does not exist, in the order of the file.
+    """Return an error for each source whose local path does not exist, in the order of the file.
 
-    Loading a file does not check paths, so that the service starts while a disk is not mounted.
-    The first sync of a source checks its path.
+    `load_configuration` does not check paths, so that the service can start while a disk is not
+    mounted. The first sync of a source checks its path.
     """
     return [
         ConfigurationError(

@@ -1,6 +1,6 @@
-"""The messages of faults in a configuration file: what is wrong and what is allowed.
+"""The messages of configuration errors: what is wrong in the file and what is allowed.
 
-The line of a fault is found by `yaml_lines`.
+`yaml_lines` finds the line of an error.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ragline.unknown_names import find_nearest
 
 MAX_VALUE_CHARS = 80
 
-# Messages by the first word of a pydantic error type.
+# The key of a message is the first word of the type of a pydantic error.
 _MESSAGES = {
     "list": "must be a list; write [one, two], or each item on its own line after a dash",
     "tuple": "must be a list; write [one, two], or each item on its own line after a dash",
@@ -39,7 +39,10 @@ _BOUNDS = {
 
 
 def describe_invalid_value(fault: ErrorDetails) -> str:
-    """What is wrong with a value and what is allowed. A value that may be secret is not shown."""
+    """Describe what is wrong with a value and what is allowed.
+
+    The text does not contain a value that could be a secret.
+    """
     kind, value, context = fault["type"], fault["input"], fault.get("ctx") or {}
     if kind == MASKED:
         return fault["msg"]
@@ -52,17 +55,17 @@ def describe_invalid_value(fault: ErrorDetails) -> str:
 
 
 def describe_unknown_key(key: str, allowed: Sequence[str]) -> str:
-    """An unknown key, the known key that is nearest, and all known keys."""
+    """Describe an unknown key: name it, the most similar known key and all known keys."""
     return f"unknown key {key!r}{_hint(key, allowed)}; allowed: {', '.join(allowed)}"
 
 
 def describe_unknown_kind(kind: object, allowed: Sequence[str]) -> str:
-    """An unknown kind of source, the known kind that is nearest, and all known kinds."""
+    """Describe an unknown kind of source: name it, the most similar kind and all known kinds."""
     return f"unknown kind {kind!r}{_hint(str(kind), allowed)}; allowed: {', '.join(allowed)}"
 
 
 def format_value(value: Any) -> str:
-    """A value as YAML, shortened to MAX_VALUE_CHARS characters."""
+    """Write a value as YAML, shortened to MAX_VALUE_CHARS characters."""
     if isinstance(value, str):
         shown = repr(value)
     else:

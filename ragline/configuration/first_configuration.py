@@ -1,7 +1,7 @@
-"""A first `ragline.yaml` for a folder: a source, with comments, for each kind of content found.
+"""Proposes a first `ragline.yaml` for a folder, with a source for each kind of content in it.
 
-This module finds files in the folder and its subfolders, files of records (JSON lines), and a Git
-repository with committed documents. All settings are described in docs/configuration.md.
+Three kinds of content are known: files in the folder and its subfolders, files of records (JSON
+lines), and a Git repository with committed documents. docs/configuration.md describes all settings.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ from ragline.configuration.loading import home_of
 from ragline.parsing.formats import FORMATS
 from ragline.sources.files.paths import EVERYTHING, PathPatterns
 
-# Formats of documents. Data formats are left out, because programs use them too.
+# File endings of documents. Data formats are left out, because programs use them too.
 DOCUMENT_SUFFIXES = tuple(
     suffix for row in FORMATS.values() if not row.is_data for suffix in row.suffixes
 )
 RECORD_SUFFIXES = (".jsonl", ".ndjson")
-# Folders of programs. Their files are not documents that a person wrote.
+# Folders that development tools create. Their files are not documents that a person wrote.
 PROGRAM_FOLDERS = (
     ".venv", "venv", "node_modules", "site-packages", "build", "dist", "target", "vendor",
 )  # fmt: skip
-# Files of programs. A folder with one of them is a folder of a program, except for files that web
-# pages have too.
+# File endings of source code. A folder with such a file counts as the folder of a program. The
+# endings in PAGE_SUFFIXES do not count, because web pages have such files too.
 PAGE_SUFFIXES = (".css", ".js", ".mjs")
 PROGRAM_SUFFIXES = (
     ".c", ".cc", ".cpp", ".cs", ".go", ".h", ".hpp", ".java", ".jsx", ".kt", ".lua", ".php", ".pl",
     ".py", ".pyi", ".r", ".rb", ".rs", ".scala", ".scss", ".sh", ".sql", ".swift", ".ts", ".tsx",
     ".vue", *PAGE_SUFFIXES,
 )  # fmt: skip
-# Files of Ragline in the folder of its configuration file.
+# Ragline's own files in the folder of the configuration file.
 OWN_PATHS = ("/ragline.yaml", "/.ragline/")
 # Names of columns, in order of preference.
 ID_COLUMNS = ("_id", "id", "doc_id", "document_id", "uuid", "key", "slug", "url")
@@ -50,7 +50,10 @@ MAX_NAME_CHARS = 50
 
 @dataclass(frozen=True, slots=True)
 class FoundSource:
-    """A source for the file: its settings line by line, and a description of its documents."""
+    """A source to write into the file.
+
+    `settings` are its lines in the file. `holds` describes its documents.
+    """
 
     name: str
     kind: str
@@ -60,7 +63,7 @@ class FoundSource:
 
 @dataclass(frozen=True, slots=True)
 class FoundRecords:
-    """A file of records, which becomes a source."""
+    """A file of records and the source that reads it."""
 
     file: PurePath
     found: FoundSource
@@ -76,9 +79,9 @@ class FirstConfiguration:
 
 
 def propose_configuration(folder: Path) -> FirstConfiguration:
-    """The `ragline.yaml` for a folder, from file names and the first line of each file of records.
+    """Propose a `ragline.yaml` from the names of files and the first line of each file of records.
 
-    A folder without documents also gets a source: the folder itself.
+    A folder without documents gets a source of the kind `files`.
     """
     folder = folder.resolve()
     collection = _make_name(folder.name, taken=())
@@ -94,12 +97,12 @@ def propose_configuration(folder: Path) -> FirstConfiguration:
 
 
 def _find_files(folder: Path, own: list[str]) -> FoundSource:
-    """The documents in the commits of Git, if there are any, else the whole folder on disk."""
+    """Return a source of the committed documents; without any, a source of the folder on disk."""
     committed = _list_committed(folder)
     if any(map(_is_document, committed)):
         branch = (
-            "# Reads the commits of the current branch. To read the files in the folder, also",
-            "# uncommitted ones, write `kind: files`.",
+            "# This source reads the commits of the current branch. To read the files in the",
+            "# folder, with uncommitted changes, write `kind: files`.",
         )
         return _describe_folder("repository", "git", branch, committed, own)
     return _describe_folder("files", "files", (), list(_list_files(folder)), own)
@@ -108,14 +111,14 @@ def _find_files(folder: Path, own: list[str]) -> FoundSource:
 def _describe_folder(
     name: str, kind: str, notes: tuple[str, ...], paths: list[PurePosixPath], own: list[str]
 ) -> FoundSource:
-    """A source without `include`, so that new formats and folders are found later."""
+    """Return a source without `include`, so that later syncs find new formats and folders."""
     left_out = [*own, *_list_program_patterns(paths)]
     settings = (
         *notes,
         "uri: .",
         "# All files are read, also in subfolders. Files without a reader are listed as",
-        "# unsupported. Left out are names that begin with a dot, and names that match these",
-        "# patterns (as in .gitignore): Ragline's own files, and files of programs.",
+        "# unsupported. Names that begin with a dot are left out. Names that match these patterns",
+        "# (as in .gitignore) are left out too: Ragline's own files, and files of programs.",
         "exclude:",
         *(f"  - {json.dumps(pattern, ensure_ascii=False)}" for pattern in left_out),
     )
@@ -123,7 +126,7 @@ def _describe_folder(
 
 
 def _list_program_patterns(paths: list[PurePosixPath]) -> list[str]:
-    """The folders of tools and the endings of program files, for a folder with a program."""
+    """The patterns of program files; in the folder of a program, also those of tool folders."""
     counted = Counter(path.suffix for path in paths if path.suffix.lower() in PROGRAM_SUFFIXES)
     endings = [f"*{suffix}" for suffix in sorted(counted)]
     is_program = any(suffix.lower() not in PAGE_SUFFIXES for suffix in counted)
@@ -153,7 +156,7 @@ def _find_records(folder: Path) -> Iterator[FoundRecords]:
 
 
 def _guess_fields(path: Path) -> str | None:
-    """The columns for id, title and text of the first record; None without an id or a text."""
+    """The columns of the first record for id, title and text; None if it has no id or no text."""
     with path.open("rb") as file:
         line = file.readline(MAX_LINE_BYTES)
     try:
@@ -178,7 +181,7 @@ def _guess_fields(path: Path) -> str | None:
 
 
 def _list_files(folder: Path) -> Iterator[PurePosixPath]:
-    """The files on disk in order, without hidden files and the folders that programs create."""
+    """The files on disk in order, without hidden files and without folders of programs."""
     patterns = PathPatterns(EVERYTHING, ())
     seen = 0
     for root, folders, names in os.walk(folder):
@@ -199,7 +202,7 @@ def _list_files(folder: Path) -> Iterator[PurePosixPath]:
 
 
 def _list_committed(folder: Path) -> list[PurePosixPath]:
-    """The files in the last commit of the repository; empty if the folder is not a repository."""
+    """The files in the last commit; an empty list if the folder is not a repository."""
     if not (folder / ".git").exists():
         return []
     try:
@@ -239,9 +242,9 @@ def _make_name(text: str, taken: Iterable[str]) -> str:
 def _write(collection: str, sources: Iterable[FoundSource]) -> str:
     blocks = "".join(_write_source(source, collection) for source in sources)
     return f"""\
-# What Ragline indexes. `ragline check` checks this file, `ragline sync` updates the index,
-# `ragline search {collection} "a question"` searches it. Paths are relative to this file. All
-# settings are in docs/configuration.md.
+# This file says what Ragline indexes. `ragline check` checks the file. `ragline sync` updates the
+# index. `ragline search {collection} "a question"` searches the index. Paths are relative to the
+# folder of this file. docs/configuration.md describes all settings.
 collections:
   # A collection is a set of sources that are searched together, with one model.
   - name: {collection}
@@ -258,7 +261,8 @@ def _write_source(source: FoundSource, collection: str) -> str:
   - name: {source.name}
     collection: {collection}
     kind: {source.kind}
-{settings}    # Limits of the time until searches show a change, and until they forget a removal.
+{settings}    # The longest time until searches show a change, and until they no longer show a
+    # removed document.
     visible_within: 10m
     forgotten_within: 10m
 """

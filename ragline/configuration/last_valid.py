@@ -1,8 +1,8 @@
-"""The last valid configuration, which the daemon uses while the file has a fault.
+"""The last valid configuration, which background processes use while the file has an error.
 
-A command fails at once when the file has a fault. A background process continues with the last
-valid content, so that changes and removals do not stop while a person edits the file. The stored
-content has no secrets: like the file, it has the names of environment variables only.
+A command fails at once if the file has an error. A background process continues with the last
+valid content, so that changes and removals reach the index while a person edits the file. The
+stored content contains no secrets. Like the file, it contains only names of environment variables.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ FOLDER = "last-valid"
 
 
 def load_last_valid(path: Path | None = None) -> tuple[Configuration, ConfigurationError | None]:
-    """The configuration of a file; if it has a fault, the last valid one and the fault.
+    """Load the configuration; if its file has an error, the last valid one and the error.
 
-    The file is chosen as `load_configuration` chooses it.
+    The file is the one that `load_configuration` reads.
 
     Raises:
-        ConfigurationError: the file has a fault, and no valid content is stored.
+        ConfigurationError: the file has an error, and no valid content is stored.
     """
     chosen = choose_path(path)
     stored = last_valid_path(chosen)
@@ -50,7 +50,7 @@ def load_last_valid(path: Path | None = None) -> tuple[Configuration, Configurat
 def last_valid_path(path: Path) -> Path:
     """The path of the last valid content of a configuration file.
 
-    Several configuration files may share a RAGLINE_HOME.
+    Each file has its own path, because several files can share a RAGLINE_HOME.
     """
     return home_of(path) / FOLDER / f"{fingerprint({'path': str(path)})}.yaml"
 
@@ -64,7 +64,10 @@ def _load_stored(stored: Path, path: Path, error: ConfigurationError) -> Configu
 
 
 def _store(stored: Path, content: str) -> None:
-    """Replace the stored content in one step. An error, such as a full disk, stops no run."""
+    """Replace the stored content in one step.
+
+    An error, such as a full disk, is logged and does not stop the run.
+    """
     try:
         if stored.is_file() and stored.read_text(encoding="utf-8") == content:
             return

@@ -1,6 +1,6 @@
 """Finds and reads the configuration file, and finds the folder where Ragline stores its data.
 
-`validation` checks the content.
+`validation` checks the content of the file.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ from ragline.errors import ConfigurationError
 
 
 def load_configuration(path: Path | None = None) -> Configuration:
-    """Read the configuration: `path`, else RAGLINE_CONFIG, else ragline.yaml in this folder.
+    """Read the configuration from `path`, else from RAGLINE_CONFIG, else from ./ragline.yaml.
 
     Raises:
-        ConfigurationError: one line for each fault: file, line, cause, allowed values.
+        ConfigurationError: the file has errors. The message has one line for each error, with
+            file, line, cause and allowed values.
     """
     chosen = find_configuration(path)
     return parse_configuration(read_configuration(chosen), chosen)
@@ -27,7 +28,7 @@ def parse_configuration(content: str, path: Path) -> Configuration:
     """The configuration in the content of the file `path`.
 
     Raises:
-        ConfigurationError: one line for each fault: file, line, cause, allowed values.
+        ConfigurationError: the content has errors. The message has one line for each error.
     """
     return validate_content(
         content,
@@ -38,16 +39,16 @@ def parse_configuration(content: str, path: Path) -> Configuration:
 
 
 def choose_path(path: Path | None = None) -> Path:
-    """The path of the file to read: `path`, else RAGLINE_CONFIG, else ragline.yaml here."""
+    """The path of the file to read: `path`, else RAGLINE_CONFIG, else ./ragline.yaml."""
     named = path or (Path(value) if (value := os.environ.get("RAGLINE_CONFIG")) else None)
     return (named or Path(DEFAULT_FILE)).absolute()
 
 
 def find_configuration(path: Path | None = None) -> Path:
-    """The path that `choose_path` returns, if a file is there.
+    """Choose a path as `choose_path` does, and check that it is a file.
 
     Raises:
-        ConfigurationError: there is no such file.
+        ConfigurationError: there is no file at the path.
     """
     chosen = choose_path(path)
     if not chosen.is_file():

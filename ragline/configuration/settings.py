@@ -1,7 +1,7 @@
-"""What a configuration file may contain: collections, the sources that feed them, and retention.
+"""The settings of a configuration file: collections, their sources, and retention.
 
-The settings of each kind of source are in that kind's module in `ragline.sources`. `loading` reads
-a file.
+The settings of each kind of source are in the package of the kind in `ragline.sources`. `loading`
+reads a file.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ MEASURES = {"ndcg@10": "nDCG@10", "recall@10": "R@10", "recall@100": "R@100", "m
 
 
 def _read_age(value: Any) -> timedelta:
-    """A duration, or `0s` for no time at all."""
+    """Read a duration, which can be zero (`0s`)."""
     return timedelta(0) if str(value).strip() in ("0", "0s") else read_duration(value)
 
 
@@ -48,7 +48,7 @@ class _Settings(BaseModel):
 
 
 class ChunkingSettings(_Settings):
-    """How documents are split into chunks; counts are tokens of the embedding model.
+    """How documents are split into chunks. The numbers count tokens of the embedding model.
 
     Source of the defaults: benchmarks/chunking_quality.py.
     """
@@ -58,14 +58,14 @@ class ChunkingSettings(_Settings):
         ge=16,
         le=8192,
         description="Maximum number of tokens in a chunk with its headings, counted by the "
-        "tokenizer of the embedding model. It may not exceed the limit of the model. If the limit "
-        "is less than 200, it replaces the default.",
+        "tokenizer of the embedding model. It must not exceed the limit of the model. If this "
+        "limit is less than 200, the default is the limit.",
     )
     overlap_tokens: int = Field(
         default=20,
         ge=0,
-        description="Number of tokens that a chunk repeats from the end of the previous chunk; at "
-        "most half of `max_tokens`.",
+        description="Number of tokens that a chunk repeats from the end of the previous chunk. It "
+        "is at most half of `max_tokens`.",
     )
 
     @model_validator(mode="after")
@@ -83,28 +83,36 @@ class SearchSettings(_Settings):
 
     vector_weight: Share = Field(
         default=0.5,
-        description="Share of the vector leg in the fused score; the keyword leg has the rest.",
+        description="Weight of the vector leg in the fused score, from 0 to 1. The keyword leg has "
+        "the rest of the weight.",
     )
     candidates: int = Field(
         default=100, ge=1, le=1000, description="Maximum number of candidates from each leg."
     )
     feedback_weight: Share = Field(
         default=0.0,
-        description="Weight of the feedback pass: how far the query's vector is moved towards the "
-        "mean vector of the first hits. 0 turns the feedback pass off.",
+        description="Weight of the feedback pass, a second vector search. It says how far the "
+        "query's vector is moved towards the mean vector of the first hits. With 0, there is no "
+        "feedback pass.",
     )
     keyword_bound: int = Field(
         default=20_000,
         ge=1,
-        description="Limit of the keyword leg. It starts with the rarest words of the query. It "
-        "adds the next rarest word as long as all used words together occur in at most this number "
-        "of entries.",
+        description="Limit of the keyword leg. The leg always uses the rarest word of the query. "
+        "It adds the next rarest word while all words together occur in at most this number of "
+        "entries. An entry with one of these words is a candidate.",
     )
     rerank_candidates: int = Field(
-        default=20, ge=1, le=200, description="Number of first candidates that are reranked."
+        default=20,
+        ge=1,
+        le=200,
+        description="Number of candidates that are reranked. These are the first candidates by "
+        "fused score.",
     )
     rerank_weight: Share = Field(
-        default=0.5, description="Share of the reranker in the score of a reranked candidate."
+        default=0.5,
+        description="Weight of the reranker in the score of a reranked candidate, from 0 to 1. The "
+        "fused score has the rest of the weight.",
     )
 
 
@@ -114,58 +122,60 @@ class CollectionSettings(_Settings):
     name: str = Field(
         pattern=NAME_PATTERN,
         description="Name of the collection: lower-case letters, digits, `-` and `_`. Searches, "
-        "assets and commands use it.",
+        "Dagster assets and commands use this name.",
     )
     tenant: str = Field(
         default=DEFAULT_TENANT,
         pattern=NAME_PATTERN,
-        description="Tenant that the collection belongs to. A key of another tenant cannot see "
-        "that the collection exists.",
+        description="Tenant that owns the collection. A caller with a key of another tenant cannot "
+        "see that the collection exists.",
     )
     embedding_model: str = Field(
         default="sentence-transformers/all-MiniLM-L6-v2",
-        description="Name or folder of a sentence-transformers model. The default needs no "
-        "network. A change builds a new generation. Meanwhile the live generation answers "
-        "searches.",
+        description="Name or folder of a sentence-transformers model. The default model is "
+        "installed with Ragline and needs no network. After a change, the next sync builds a new "
+        "generation.",
     )
     chunking: ChunkingSettings = Field(
         default=ChunkingSettings(),
-        description="How documents are split into chunks. A change builds a new generation.",
+        description="How documents are split into chunks. After a change, the next sync builds a "
+        "new generation.",
     )
     language: str = Field(
         default="english",
         pattern=r"^[a-z_]+$",
         description="Text search configuration of Postgres for the keyword leg, such as `english` "
-        "or `german`; `simple` suits any language. A change builds a new generation.",
+        "or `german`. `simple` works with every language. After a change, the next sync builds a "
+        "new generation.",
     )
     reranker: str = Field(
         default="late-interaction",
-        description="`late-interaction`, which uses the embedding model, or a cross-encoder: the "
-        "name or the folder of its model.",
+        description="Reranker of the collection. `late-interaction` uses the embedding model. "
+        "Every other value is the name or the folder of a cross-encoder.",
     )
     golden: Path | None = Field(
         default=None,
-        description="Folder of a golden set in the BEIR layout. It must use the document ids "
-        "that `ragline documents` prints.",
+        description="Folder of a golden set in the BEIR layout. Its judgements must use the "
+        "document ids that `ragline documents` prints.",
     )
     thresholds: dict[str, Share] = Field(
         default_factory=dict,
-        description="Minimum score of each measure for a passed evaluation. Measures: "
-        f"{', '.join(f'`{name}`' for name in MEASURES)}.",
+        description="Minimum value of each measure. If an evaluation is below a minimum, the check "
+        f"of the evaluation fails. Measures: {', '.join(f'`{name}`' for name in MEASURES)}.",
     )
     hnsw_from_entries: int = Field(
         default=20_000,
         ge=0,
-        description="The vector index is built when the generation has at least this number of "
-        "entries. With fewer entries, the vector leg compares all entries.",
+        description="Minimum number of entries for which a vector index is built. With fewer "
+        "entries, the vector leg compares the query with all entries.",
     )
     search: SearchSettings = Field(
         default=SearchSettings(), description="How the collection is searched."
     )
     query_text: QueryText = Field(
         default="full",
-        description="What the record of a search contains: the text of the query (`full`), a hash "
-        "that only shows whether two queries are equal (`hashed`), or neither (`none`). The "
+        description="What the record of a search contains of the query. `full`: its text. "
+        "`hashed`: a hash, which shows only whether two queries are equal. `none`: nothing. The "
         "figures `unanswered_topics` and `drift` need the text.",
     )
 
@@ -177,7 +187,10 @@ class CollectionSettings(_Settings):
     @field_validator("embedding_model", "reranker")
     @classmethod
     def _resolve_model(cls, model: str, info: ValidationInfo) -> str:
-        """A path that begins with a dot is relative to the file; anything else is a name."""
+        """Resolve a path that begins with ./ or ../ from the folder of the file.
+
+        Every other text is unchanged.
+        """
         if model.startswith(("./", "../")):
             return str((_folder(info) / model).resolve())
         return model
@@ -192,21 +205,21 @@ class CollectionSettings(_Settings):
 
 
 class RetentionSettings(_Settings):
-    """How long unused data is stored before it is deleted for good.
+    """How long unused data is stored before it is permanently deleted.
 
-    `parses` and `embeddings` count from when the last document stopped using them, `requests` and
-    `history` (clock readings, sync proofs, reports of syncs) from when they were written.
+    The time of `parses` and `embeddings` begins when nothing uses them any more. The time of
+    `requests`, `audit` and `history` begins when a row is written.
     """
 
     removed_documents: Age = Field(
         default=timedelta(days=30),
-        description="How long the record of a removed document is stored. The saved state of a "
-        "source is stored for the same time after the source was deleted from the configuration.",
+        description="How long the ledger row of a removed document is stored. The saved state of a "
+        "source is stored for this time too, after the source was deleted from the configuration.",
     )
     parses: Age = Field(
         default=timedelta(days=7),
-        description="How long text and chunks are stored after the time when no document used them "
-        "any more.",
+        description="How long parsed text and its chunks are stored after the last document with "
+        "this content has changed or was removed.",
     )
     embeddings: Age = Field(
         default=timedelta(days=30),
@@ -215,8 +228,8 @@ class RetentionSettings(_Settings):
     )
     requests: Age = Field(
         default=timedelta(days=90),
-        description="How long recorded searches are stored, with their hits, feedback and daily "
-        "statistics.",
+        description="How long the records of searches are stored, with their hits, their feedback "
+        "and the daily figures.",
     )
     audit: Age = Field(
         default=timedelta(days=365),
@@ -235,7 +248,7 @@ def _folder(info: ValidationInfo) -> Path:
 
 
 def _read_source(value: Any, info: ValidationInfo) -> SourceSettings:
-    """A source, validated by the settings of its kind."""
+    """Validate a source with the settings class of its kind."""
     if isinstance(value, SourceSettings):
         return value
     return KINDS[value["kind"]].settings.model_validate(value, context=info.context)
@@ -256,9 +269,10 @@ class Configuration(_Settings):
     setting_lines: dict[str, int] = Field(default_factory=dict, repr=False)
 
     def line_of(self, area: str, name: str, setting: str = "") -> int | None:
-        """The line of a setting of a collection or source, else the line of the item itself.
+        """The line of a setting of a collection or source.
 
-        `area` is `collections` or `sources`. None when the file does not mention the item.
+        `area` is `collections` or `sources`. If the file does not state the setting, this is the
+        line of the collection or source. If the file does not name that either, it is None.
         """
         known = self.setting_lines
         return known.get(f"{area}/{name}/{setting}", known.get(f"{area}/{name}/"))

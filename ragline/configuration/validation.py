@@ -1,6 +1,6 @@
-"""Makes a `Configuration` from the content of a file, or reports all of its faults.
+"""Makes a `Configuration` from the content of a file, or reports all errors in the content.
 
-`fault_messages` describes a fault in words; `yaml_lines` finds its line.
+`fault_messages` describes an error in words. `yaml_lines` finds its line.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ def validate_content(
     """The configuration in the content of the file `path`.
 
     Raises:
-        ConfigurationError: one line for each fault: file, line, cause, allowed values.
+        ConfigurationError: the content has errors. The message has one line for each error, with
+            file, line, cause and allowed values.
     """
     root = compose_yaml(content, path)
     if root is None:
@@ -103,7 +104,10 @@ def _validate(
 def _find_malformed_items(
     root: yaml.Node, area: str, items: list[Any]
 ) -> Iterator[tuple[int, str]]:
-    """Items that are not mappings, and sources of an unknown kind: their keys cannot be checked."""
+    """Find items that are not mappings, and sources of an unknown kind.
+
+    The keys of such an item cannot be checked.
+    """
     for index, item in enumerate(items):
         if not isinstance(item, dict):
             yield find_line(root, (area, index)), f"{area}[{index}] must be a mapping with a name"
@@ -123,7 +127,10 @@ def _list_collection_names(sources: list[dict[str, Any]]) -> Iterator[str]:
 def _find_repeated_names(
     root: yaml.Node, area: str, items: list[dict[str, Any]]
 ) -> Iterator[tuple[int, str]]:
-    """Names used twice. Dagster's names have no dash, so a dash equals an underscore."""
+    """Find names that are used twice.
+
+    Dagster's names cannot contain a dash, so a dash and an underscore count as equal.
+    """
     seen: dict[str, str] = {}
     for index, item in enumerate(items):
         name = str(item["name"])
@@ -138,23 +145,29 @@ def _find_repeated_names(
 def _find_repeated_pushes(
     root: yaml.Node, sources: list[dict[str, Any]]
 ) -> Iterator[tuple[int, str]]:
-    """Second push sources of a collection: a request names only the collection."""
+    """Find a second push source of a collection.
+
+    A push request names only the collection, so a collection has at most one push source.
+    """
     seen: dict[str, str] = {}
     for index, item in enumerate(sources):
         if item["kind"] == "push":
             collection = item["collection"]
             if collection in seen:
                 fault = (
-                    f"sources: {seen[collection]!r} already accepts what is pushed to the "
-                    f"collection {collection!r}; allowed: one source of the kind push for each "
-                    "collection"
+                    f"sources: {seen[collection]!r} already accepts the documents that are pushed "
+                    f"to the collection {collection!r}; allowed: one source of the kind push for "
+                    "each collection"
                 )
                 yield find_line(root, ("sources", index, "kind")), fault
             seen.setdefault(collection, item["name"])
 
 
 def _flatten(error: ValidationError) -> Iterator[ErrorDetails]:
-    """The faults with whole paths: those of a source are nested in one fault of its list item."""
+    """List the errors with complete paths.
+
+    The errors of a source are nested in one error of its list item.
+    """
     for fault in error.errors(include_url=False):
         inner = (fault.get("ctx") or {}).get("error")
         if isinstance(inner, ValidationError):
@@ -167,7 +180,7 @@ def _flatten(error: ValidationError) -> Iterator[ErrorDetails]:
 def _describe(
     root: yaml.Node, fault: ErrorDetails, sources: list[dict[str, Any]]
 ) -> tuple[int, str]:
-    """The line of a fault, and its message: setting, cause, allowed values."""
+    """The line of an error, and its message: setting, cause, allowed values."""
     line = find_line(root, fault["loc"])
     setting = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in fault["loc"])
     setting = setting.lstrip(".")
@@ -200,10 +213,7 @@ def _list_allowed_keys(
 
 
 def _fail(path: Path, faults: list[tuple[int, str]]) -> NoReturn:
-    """Raise one error that lists all configuration errors.
-
-    Each is on one line, in the order of the file.
-    """
+    """Raise one exception for all errors: one line for each, in the order of the file."""
     (line, first), *others = sorted(set(faults))
     more = "".join(f"\n{path}:{number}: {fault}" for number, fault in others)
     raise ConfigurationError(first + more, path=path, line=line)

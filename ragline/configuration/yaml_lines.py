@@ -1,6 +1,6 @@
-"""The lines of a YAML file, so that a fault names the line that has it.
+"""Finds the line of a setting in a YAML file, so that an error can name the line.
 
-A path into the file is a tuple of keys and list indexes, such as `("sources", 0, "uri")`. Lines
+The path of a setting is a tuple of keys and list indexes, such as `("sources", 0, "uri")`. Lines
 start at 1.
 """
 
@@ -15,7 +15,7 @@ from ragline.errors import ConfigurationError
 
 
 def compose_yaml(content: str, path: Path) -> yaml.Node | None:
-    """The tree of a file, with the position of each key and value; None for an empty file.
+    """Parse a file into a tree with the position of each key and value; None for an empty file.
 
     Raises:
         ConfigurationError: the content is not YAML, or a mapping has a key twice.
@@ -33,7 +33,7 @@ def compose_yaml(content: str, path: Path) -> yaml.Node | None:
 
 
 def _refuse_repeated_keys(path: Path, node: yaml.Node) -> None:
-    """Refuse equal keys in a mapping: PyYAML would use the last one without a warning."""
+    """Refuse a mapping that has a key twice. PyYAML would use the last value without a warning."""
     if isinstance(node, yaml.MappingNode):
         seen: dict[str, int] = {}
         for key, value in node.value:
@@ -72,10 +72,10 @@ def find_line(root: yaml.Node, path: tuple[int | str, ...]) -> int:
 
 
 def list_setting_lines(root: yaml.Node) -> Iterator[tuple[str, int]]:
-    """The line of each setting of each collection and source, as `area/name/setting`.
+    """Yield the line of each setting of each collection and source.
 
-    The line of an item is under `area/name/`. A collection that only sources name has the line of
-    the last source that names it.
+    The key of a setting is `area/name/setting`. The key of a collection or source itself is
+    `area/name/`. If only sources name a collection, its line is that of the last such source.
     """
     for area in ("sources", "collections"):
         for item in getattr(_find_child(root, area), "value", []):

@@ -142,24 +142,26 @@ class SourceSettings(BaseModel):
         "cannot move to another collection.",
     )
     kind: str = Field(
-        description="Kind of the source: a value of the table in [sources](sources.md)."
+        description="Kind of the source. The table in [sources](sources.md) lists the kinds."
     )
     visible_within: Duration = Field(
         default=timedelta(minutes=10),
-        description="Limit of time-to-visible: how soon searches must show a change.",
+        description="Limit of the time-to-visible: the time from a change in the source until "
+        "searches show it.",
     )
     forgotten_within: Duration = Field(
         default=timedelta(minutes=10),
-        description="Limit of time-to-forget: how soon searches must no longer show a removed "
-        "document.",
+        description="Limit of the time-to-forget: the time from a removal in the source until "
+        "searches no longer show the document.",
     )
     max_removal_ratio: float = Field(
         default=0.2,
         ge=0,
         le=1,
-        description="Removals of one listing are held if they are a larger share of the documents "
-        "than this and more than 10. The removal of all documents is held at any number. An "
-        "operator confirms held removals.",
+        description="Maximum share of the documents that one listing may remove. If a listing "
+        "lacks more documents, and more than 10, their removals are held until an operator "
+        "confirms them. If a listing lacks all documents, the removals are held even if there are "
+        "10 or fewer. With 1, no removal is held.",
     )
     max_document_bytes: int = Field(
         default=100 * 1024**2,
@@ -168,8 +170,8 @@ class SourceSettings(BaseModel):
     )
     metadata: Metadata = Field(
         default_factory=dict,
-        description="Metadata of each document of the source. Hits and exports contain it. It is "
-        "never embedded.",
+        description="Metadata of each document of the source. Hits and exports contain the "
+        "metadata. It is never embedded.",
     )
     principals: Principals | None = Field(
         default=None,

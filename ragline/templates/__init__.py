@@ -1,4 +1,4 @@
-"""Starters for `ragline init --template`: a configuration with comments, and sample documents.
+"""The templates of `ragline init --template`: configurations with comments, and sample documents.
 
-`catalog` lists and writes them. Each other folder here is the content of one template.
+`catalog` lists and writes the templates. Each folder here is the content of one template.
 """

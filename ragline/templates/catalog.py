@@ -1,6 +1,6 @@
-"""The templates by name, and how one is written into a folder.
+"""Lists the templates and writes one into a folder.
 
-Nothing heavy is imported here, because `ragline init --help` lists the templates.
+This module imports no large package, because `ragline init --help` lists the templates.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ragline.errors import ConfigurationError, FileNotWrittenError
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A template: what it indexes, its sample, a question that the sample answers.
+    """A template: the content that it indexes, its sample, and a question that the sample answers.
 
     `first_steps` are the commands to run before the first sync.
     """
@@ -53,13 +53,13 @@ TEMPLATES = {
 
 
 def write_template(name: str, folder: Path) -> list[Path]:
-    """Write the files of a template into a folder, which is created if it does not exist.
+    """Write the files of a template into a folder. Create the folder if it does not exist.
 
-    Returns the paths of the files; the first is the configuration. No file is overwritten.
+    Returns the paths of the files. The first one is the configuration. No file is overwritten.
 
     Raises:
-        ConfigurationError: a file of the template exists already; nothing was written.
-        FileNotWrittenError: a file could not be written; none of the files is left.
+        ConfigurationError: a file of the template exists already. Nothing was written.
+        FileNotWrittenError: a file could not be written. No file of the template is left.
     """
     contents = {folder / path: content for path, content in _read_files(name)}
     for path in contents:
@@ -85,7 +85,7 @@ def write_template(name: str, folder: Path) -> list[Path]:
 
 
 def _read_files(name: str) -> Iterator[tuple[Path, str]]:
-    """The paths within a template and their contents, the configuration first."""
+    """The paths within a template and the contents of the files. The configuration is the first."""
     root = files("ragline.templates") / name
     yield Path("ragline.yaml"), (root / "ragline.yaml").read_text(encoding="utf-8")
     for path, file in sorted(_list_files(root, Path())):

@@ -16,11 +16,11 @@ class SourceState(ResponseModel):
     name: str
     kind: str
     listed_at: datetime | None
-    age_seconds: float | None = Field(description="Time since listed_at.")
-    last_run_id: str | None = Field(description="The last sync; null before the first.")
+    age_seconds: float | None = Field(description="The time since `listed_at`.")
+    last_run_id: str | None = Field(description="The run of the last sync; null before it.")
     last_started_at: datetime | None
     last_finished_at: datetime | None = Field(
-        description="Null while the sync runs, and if it failed."
+        description="The end of the last sync. Null while the sync runs, and if it failed."
     )
 
 
@@ -31,10 +31,10 @@ class CollectionState(ResponseModel):
     embedding_model: str | None = Field(
         description="The model of the live index. Before the first sync: the configured model."
     )
-    generation: int | None = Field(description="The live index; null before the first sync.")
+    generation: int | None = Field(description="The live generation; null if there is none.")
     promoted_at: datetime | None
-    documents: int = Field(description="Documents in the live index.")
-    entries: int = Field(description="Chunks in the live index.")
+    documents: int = Field(description="The number of documents in the live index.")
+    entries: int = Field(description="The number of chunks in the live index.")
     sources: list[SourceState]
 
 
@@ -45,7 +45,7 @@ class Collections(ResponseModel):
 
 
 class ClockReadings(ResponseModel):
-    """The durations of changes in the last 30 days: from the change to its effect on searches."""
+    """The readings of a clock in the last 30 days: the times until searches showed a change."""
 
     count: int
     late: int = Field(description="The number of changes that took longer than the limit.")
@@ -56,19 +56,20 @@ class ClockReadings(ResponseModel):
 
 
 class Clock(ResponseModel):
-    """One of a source's two clocks: its limit, and the longest wait now."""
+    """One of the two clocks of a source: its limit, and the longest time that a change waits."""
 
     within_seconds: float = Field(description="The limit in the configuration.")
-    waiting_seconds: float = Field(description="The longest wait of a change now.")
+    waiting_seconds: float = Field(description="The longest time that a change waits now.")
     state: Literal["kept", "late", "unproven"] = Field(
-        description="`kept`: no change waits longer than the limit. `late`: a change does. "
-        "`unproven`: no change is known to wait, but the source was not checked within the limit."
+        description="`kept`: no change waits longer than the limit. `late`: a change waits longer "
+        "than the limit. `unproven`: no change is known to wait, but Ragline did not check the "
+        "source within the limit."
     )
     readings: ClockReadings
 
 
 class HeldRemovals(ResponseModel):
-    """Held removals: they wait for an operator, because a listing lacked many documents."""
+    """Removals that wait for an operator, because a listing lacked too many documents."""
 
     count: int
     since: datetime
@@ -83,11 +84,13 @@ class SyncProof(ResponseModel):
     is_listed: bool = Field(description="Whether the proof includes a listing of the source.")
     documents: int
     hashed_documents: int = Field(
-        description="Documents that were read from the source and compared by SHA-256."
+        description="The number of documents that were read from the source and compared by "
+        "SHA-256."
     )
     entries: int
     largest_unseen_ratio: float = Field(
-        description="With a confidence of 95 %, at most this ratio of documents differs unnoticed."
+        description="With a confidence of 95 %, at most this share of the documents differs "
+        "without being found."
     )
     difference_count: int
 
@@ -98,13 +101,13 @@ class Alarm(ResponseModel):
     name: str = Field(description="The kind of alarm, such as `source_unreachable`.")
     severity: Literal["error", "warning"]
     collection: str
-    source: str | None = Field(description="Null when the alarm concerns the whole collection.")
+    source: str | None = Field(description="Null if the alarm concerns the whole collection.")
     documents: list[str] = Field(
         description="The ids of the first documents that the alarm concerns."
     )
     cause: str
     remedy: str = Field(description="What to do.")
-    since: datetime | None = Field(description="When the condition began, if known.")
+    since: datetime | None = Field(description="When the condition began; null if unknown.")
     runbook: str = Field(description="The path of the runbook in the repository.")
     text: str = Field(description="The alarm in one sentence, as in `alarms`.")
 
@@ -115,16 +118,20 @@ class SourceFreshness(ResponseModel):
     source: str
     listed_at: datetime | None = Field(description="The time of the last complete listing.")
     proven_at: datetime | None = Field(
-        description="The time of the last listing or probe that found no unknown change."
+        description="The last time when Ragline knew all changes of the source: a listing, or a "
+        "probe that found no change."
     )
     unreachable_since: datetime | None
-    visible: Clock = Field(description="From a change in the source until searches show it.")
+    visible: Clock = Field(
+        description="The clock from a change in the source until searches show the change."
+    )
     forgotten: Clock = Field(
-        description="From a removal in the source until searches no longer show the document."
+        description="The clock from a removal in the source until searches no longer show the "
+        "document."
     )
     held: HeldRemovals | None
     proof: SyncProof | None
-    alarms: list[str] = Field(description="The alarms of the source, one sentence each.")
+    alarms: list[str] = Field(description="The alarms of the source, each in one sentence.")
     alarm_details: list[Alarm] = Field(description="The same alarms, with their fields.")
 
 
@@ -133,7 +140,7 @@ class Freshness(ResponseModel):
 
     collection: str
     is_fresh: bool = Field(
-        description="Whether both clocks of every source are within their limits and no source "
+        description="True if both clocks of every source are within their limits, and no source "
         "has an alarm."
     )
     sources: list[SourceFreshness]

@@ -17,7 +17,7 @@ class ExplainBody(SearchBody):
     document_id: Identifier = Field(description="The document's id within its source.")
     source: Identifier | None = Field(
         default=None,
-        description="The document's source. Required when several sources have this id.",
+        description="The document's source. Required if several sources have this document id.",
     )
 
 
@@ -40,13 +40,13 @@ class Obstacle(ResponseModel):
 
     limit: Literal["principals", "filter", "max_age", "min_generation"]
     place: str | None = Field(
-        description="For a filter: the path of the condition within the filter."
+        description="If `limit` is `filter`: the path of the condition within the filter."
     )
     condition: JsonValue = Field(description="The condition that no chunk satisfies.")
 
 
 class BestChunk(ResponseModel):
-    """The document's best chunk: the one that reached the last stage with the best rank."""
+    """The chunk of the document that reached the latest stage, there with the best rank."""
 
     entry_id: int
     ordinal: int
@@ -63,13 +63,13 @@ class StageRank(ResponseModel):
     stage: Literal["vector", "keyword", "first_fusion", "fusion", "reranking", "answer"]
     rank: int | None = Field(
         description="The rank, from 1, among all entries that the search may return. "
-        "Null when the stage did not see the chunk."
+        "Null if the stage did not see the chunk."
     )
     score: float | None
     part: float | None = Field(
         description="The stage's contribution to the score of the next stage."
     )
-    last_rank: int | None = Field(description="The last rank that reaches the next stage.")
+    last_rank: int | None = Field(description="The worst rank that reaches the next stage.")
 
 
 class QueryWord(ResponseModel):
@@ -82,7 +82,7 @@ class QueryWord(ResponseModel):
     )
     is_in_chunk: bool
     parts: list[str] = Field(
-        [], description="When the document lacks the word: the parts of it that it contains."
+        [], description="The parts of the word that the document contains, if it lacks the word."
     )
 
 
@@ -109,7 +109,7 @@ class DocumentExplanation(ResponseModel):
         "reranked",
         "top_k",
     ]
-    answer: str = Field(description="The reason in one sentence, with what would have to change.")
+    answer: str = Field(description="The reason in one sentence, and what would change it.")
     document: DocumentState
     obstacles: list[Obstacle]
     best_chunk: BestChunk | None
@@ -121,5 +121,5 @@ class DocumentExplanation(ResponseModel):
     top_k: int
     last_hit_score: float | None
     left_out_chunks: int = Field(
-        description="Chunks that are not hits only because of `max_per_document`."
+        description="The number of chunks that would be hits without `max_per_document`."
     )

@@ -1,4 +1,4 @@
-"""Feedback on a hit: a person's action, or opinion."""
+"""Feedback on a hit: an action of a person, or an opinion."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from retrieval_api.messages.fields import Identifier, ResponseModel, RowId, Stri
 
 
 class FeedbackBody(StrictModel):
-    """A person's action on one hit of a search, or opinion of it."""
+    """An action of a person on one hit of a search, or an opinion about the hit."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -33,21 +33,22 @@ class FeedbackBody(StrictModel):
         ),
     ]
     document_id: Annotated[Identifier, Field(examples=["policies/leave.md"])] | None = Field(
-        default=None, description="The document. The feedback is on its first hit."
+        default=None,
+        description="The id of the document. The feedback refers to the first hit of the document.",
     )
     entry_id: RowId | None = Field(
         default=None,
         description="The `entry_id` in the hit's receipt. Send `document_id`, `entry_id` or both.",
     )
-    # Not `None | …`: null in the body is an error, and a missing field is not.
+    # The type is not `None | …`, because null in the body is an error. The field can be missing.
     kind: FeedbackKind = Field(
         default=cast("FeedbackKind", None),
-        description="`useful` and `not_useful` are opinions: the last one replaces earlier ones. "
-        "`click` and `answer_used` are actions.",
+        description="`useful` and `not_useful` are opinions. A later opinion replaces the earlier "
+        "one. `click` and `answer_used` are actions.",
     )
     useful: bool = Field(
         default=cast("bool", None),
-        description="Instead of `kind`: true for `useful`, false for `not_useful`.",
+        description="Can replace `kind`: true means `useful`, false means `not_useful`.",
     )
 
     @model_validator(mode="after")
@@ -68,7 +69,7 @@ class FeedbackBody(StrictModel):
 
 
 class RecordedFeedback(ResponseModel):
-    """The feedback as it is stored. `useful` is set when the request used `useful`."""
+    """The feedback as it is stored. `useful` is set if the request contained `useful`."""
 
     request_id: UUID
     document_id: str

@@ -27,7 +27,7 @@ MAX_ROW_ID = 2**53 - 1
 
 
 def refuse_blank(text: str) -> str:
-    """A validator that refuses a text of only white space."""
+    """Refuse a text that contains only white space."""
     if not text.strip():
         raise PydanticCustomError("blank", "must contain something other than white space")
     return text
@@ -40,11 +40,11 @@ def _refuse_nul(text: str) -> str:
 
 
 def _read_whole_number(value: object) -> object:
-    """18.0 as 18: in JSON, both are the same number."""
+    """Read 18.0 as 18, because both are the same number in JSON."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-# In an annotation, bounds come before it. After it, the OpenAPI document would not contain them.
+# In an annotation, write bounds before WHOLE_NUMBER. Otherwise the OpenAPI document lacks them.
 WHOLE_NUMBER = BeforeValidator(_read_whole_number)
 Count = Annotated[int, Field(ge=1), WHOLE_NUMBER]
 RowId = Annotated[int, Field(ge=1, le=MAX_ROW_ID), WHOLE_NUMBER]
@@ -54,7 +54,7 @@ Query = Annotated[
         min_length=1,
         max_length=MAX_QUERY_CHARS,
         description="The query, in a person's words. "
-        "A query that is too long for the embedding model is truncated at its end.",
+        "If the query is too long for the embedding model, its last part is ignored.",
         examples=["how do I request parental leave?"],
     ),
     AfterValidator(refuse_blank),
@@ -94,12 +94,12 @@ class StrictModel(BaseModel):
 
 
 def _is_unknown(fault: ErrorDetails) -> bool:
-    """Whether a fault is an unknown field of this message, and not of a nested message."""
+    """Whether an error is an unknown field of this message, and not of a nested message."""
     return fault["type"] == "extra_forbidden" and len(fault["loc"]) == 1
 
 
 def _reword(fault: ErrorDetails, known: Sequence[str]) -> InitErrorDetails:
-    """The same fault. The message of an unknown field suggests a known field."""
+    """Copy an error. For an unknown field, the new message suggests a known field."""
     text = _suggest(str(fault["loc"][0]), known) if _is_unknown(fault) else fault["msg"]
     # Pydantic reads braces as names of context values.
     template = text.replace("{", "{{").replace("}", "}}")
@@ -114,6 +114,6 @@ def _suggest(name: str, known: Sequence[str]) -> str:
 
 
 class ResponseModel(BaseModel):
-    """A response message, made from any object with attributes of the same names."""
+    """A response message, made from any object whose attributes have the names of the fields."""
 
     model_config = ConfigDict(from_attributes=True)

@@ -16,7 +16,7 @@ class Alive(ResponseModel):
 
 
 class Ready(ResponseModel):
-    """The service answers searches, except those that need a model that failed to load."""
+    """The service answers searches. It refuses searches whose model failed to load."""
 
     status: Literal["ready"] = "ready"
     parts: dict[str, Literal["ready"]] = Field(examples=[{"database": "ready", "model": "ready"}])

@@ -12,7 +12,7 @@ from retrieval_api.messages.search import Receipt
 
 
 class ServedChunk(ResponseModel):
-    """One chunk of a document. Chunks may overlap, as their offsets show."""
+    """One chunk of a document. Neighbouring chunks can overlap."""
 
     ordinal: int = Field(description="The position in the document, from 0.")
     text: str
@@ -66,7 +66,7 @@ class ExplainedReceipt(ResponseModel):
 
     receipt: Receipt
     is_current: bool = Field(
-        description="Whether searches return this entry and the source lists this version."
+        description="Whether searches return this entry, and the source lists its version."
     )
     collection: str
     source: str

@@ -45,7 +45,7 @@ class _Part(StrictModel):
 
 
 class Comparison(_Part):
-    """One attribute compared with a value, or with a list of values."""
+    """The comparison of one attribute with a value, or with a list of values."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -77,7 +77,7 @@ class Comparison(_Part):
 
 
 class Compound(_Part):
-    """Several filters: with `and`, all must be true; with `or`, at least one."""
+    """Several filters. With `and`, all must be true. With `or`, at least one must be true."""
 
     type: Literal["and", "or"]
     filters: list[Filter] = Field(min_length=1, max_length=MAX_CONDITIONS)
@@ -87,13 +87,13 @@ Filter = Annotated[Comparison | Compound, Field(discriminator="type")]
 
 
 def translate_filter(condition: Comparison | Compound) -> dict[str, Any]:
-    """The same condition in the grammar of `filter` in `POST /v1/search`."""
+    """Translate a condition into the grammar of `filter` in `POST /v1/search`."""
     if isinstance(condition, Compound):
         return {condition.type: [translate_filter(part) for part in condition.filters]}
     return {map_field(condition.key): {condition.type: condition.value}}
 
 
 def map_field(key: str) -> str:
-    """The field of Ragline's filter for an attribute. A key with `metadata.` stays as it is."""
+    """The field of Ragline's filter for an attribute. A key `metadata.…` is unchanged."""
     is_whole = key in DOCUMENT_FIELDS or key.startswith(METADATA_PREFIX)
     return key if is_whole else METADATA_PREFIX + key

@@ -32,7 +32,7 @@ def _texts_schema(most: int) -> WithJsonSchema:
 
 
 class RankingOptions(StrictModel):
-    """How the results are ranked."""
+    """The ranking of the results."""
 
     ranker: Literal["none", "auto", "default-2024-11-15", "default_2024_08_21"] | None = Field(
         default=None,
@@ -83,8 +83,9 @@ class VectorStoreResult(BaseModel):
     filename: str = Field(description="The last part of the document's id.")
     score: float
     attributes: dict[str, str | bool | int | float] = Field(
-        description="The document's metadata that is a string, a number or a boolean, and "
-        "`source`, `document_id`, `title`, `generation` and the search's `request_id`."
+        description="The metadata values of the document that are strings, numbers or booleans. "
+        "In addition: `source`, `document_id`, `title`, `generation`, and the `request_id` of the "
+        "search."
     )
     content: list[TextContent]
 
@@ -100,10 +101,10 @@ class VectorStoreResults(BaseModel):
 
 
 class FileCounts(BaseModel):
-    """The number of a collection's documents by status."""
+    """The number of documents of a collection, by status."""
 
     in_progress: int
-    completed: int = Field(description="Documents in the live index.")
+    completed: int = Field(description="The number of documents in the live index.")
     failed: int
     cancelled: int = 0
     total: int
@@ -115,13 +116,13 @@ class VectorStore(BaseModel):
     id: str
     object: Literal["vector_store"] = "vector_store"
     created_at: int = Field(
-        description="When the live index was promoted, as a Unix timestamp. 0 without a live index."
+        description="The Unix timestamp of the promotion of the live index; 0 if there is none."
     )
     name: str
-    usage_bytes: int = Field(default=0, description="Not measured: always 0.")
+    usage_bytes: int = Field(default=0, description="Always 0, because it is not measured.")
     file_counts: FileCounts
     status: Literal["completed", "in_progress"] = Field(
-        description="`in_progress` before the first live index."
+        description="`completed` if the collection has a live index, otherwise `in_progress`."
     )
     expires_after: None = None
     expires_at: None = None
@@ -163,10 +164,12 @@ class EmbeddingsBody(StrictModel):
     )
     encoding_format: Literal["float", "base64"] | None = Field(
         default=None,
-        description="`base64`: the bytes of little-endian float32. Default: `float`.",
+        description="`float`: a list of numbers. `base64`: the bytes of the numbers as "
+        "little-endian float32, in base64. Default: `float`.",
     )
     dimensions: Count | None = Field(
-        default=None, description="Only the model's dimension is accepted."
+        default=None,
+        description="The dimension of the vectors. Only the dimension of the model is accepted.",
     )
     user: str | None = Field(default=None, description=_IGNORED)
 
@@ -180,7 +183,7 @@ class Embedding(BaseModel):
 
 
 class EmbeddingUsage(BaseModel):
-    """The number of tokens of all texts, by the model's tokenizer."""
+    """The number of tokens of all texts, counted by the tokenizer of the model."""
 
     prompt_tokens: int
     total_tokens: int
@@ -196,5 +199,5 @@ class Embeddings(BaseModel):
 
 
 def select_scalars(metadata: dict[str, Any]) -> dict[str, str | bool | int | float]:
-    """The metadata that an attribute can contain: no lists, objects or nulls."""
+    """The metadata values that an attribute can contain: strings, numbers and booleans."""
     return {key: value for key, value in metadata.items() if isinstance(value, str | int | float)}

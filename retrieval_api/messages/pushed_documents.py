@@ -59,8 +59,8 @@ def _read_json_text(text: object) -> object:
 DocumentId = Annotated[
     Identifier,
     Field(
-        description="The document's id within its source: any text without U+0000, of at most "
-        f"{MAX_DOCUMENT_ID_BYTES:,} bytes.",
+        description="The id of the document within its source: a text of at most "
+        f"{MAX_DOCUMENT_ID_BYTES:,} bytes, without U+0000.",
         examples=["policies/leave.md"],
         json_schema_extra={"maxLength": MAX_DOCUMENT_ID_BYTES},
     ),
@@ -71,12 +71,12 @@ Readers = Annotated[
     list[Identifier],
     Field(
         max_length=MAX_READERS,
-        description="The principals that may read the document. An empty list: no caller may. "
-        "Default: the principals in the source's settings.",
+        description="The principals that may read the document. With an empty list, no caller may "
+        "read it. Default: the principals in the settings of the source.",
         examples=[["group:staff"]],
     ),
 ]
-Seconds = Annotated[float, Field(description="The limit in the source's settings.")]
+Seconds = Annotated[float, Field(description="The limit in the settings of the source.")]
 
 
 class DocumentBody(StrictModel):
@@ -89,7 +89,8 @@ class DocumentBody(StrictModel):
     )
     title: str | None = Field(default=None, max_length=MAX_TITLE_CHARS)
     metadata: Metadata = Field(
-        default_factory=dict, description="Returned with every hit. It is not embedded."
+        default_factory=dict,
+        description="The metadata of the document. Every hit contains it. It is not embedded.",
     )
     principals: Readers | None = None
 
@@ -101,7 +102,7 @@ class DocumentBody(StrictModel):
         return text
 
     def to_put(self, document_id: str) -> Put:
-        """The document as an operation of the library."""
+        """The document as an operation of the package `ragline`."""
         return put_text(
             document_id,
             self.text,
@@ -123,12 +124,12 @@ class FileParameters(StrictModel):
     )
     metadata: Annotated[
         Metadata | None, BeforeValidator(_read_json_text), WithJsonSchema({"type": "string"})
-    ] = Field(default=None, description="A JSON object, as text.")
+    ] = Field(default=None, description="The metadata of the document: a JSON object as text.")
     principal: Readers | None = None
 
 
 class PutOperation(DocumentBody):
-    """Put a text under an id."""
+    """Store a text as the document with this id."""
 
     op: Literal["put"]
     document_id: DocumentId
@@ -139,18 +140,18 @@ class PutOperation(DocumentBody):
 
 
 class DeleteOperation(StrictModel):
-    """Delete the document with an id."""
+    """Delete the document with this id."""
 
     op: Literal["delete"]
     document_id: DocumentId
 
     def to_operation(self) -> Delete:
-        """The operation of the library."""
+        """The operation as an object of the package `ragline`."""
         return Delete(self.document_id)
 
 
 class DocumentOperations(StrictModel):
-    """Operations that are applied in their order, in one transaction."""
+    """Operations. The service applies them in their order, in one transaction."""
 
     operations: list[Annotated[PutOperation | DeleteOperation, Field(discriminator="op")]] = Field(
         min_length=1, max_length=MAX_OPERATIONS
@@ -164,9 +165,11 @@ class DocumentPut(ResponseModel):
     source: str = Field(description="The push source that stores the document.")
     document_id: str
     status: Literal["created", "updated", "unchanged"] = Field(
-        description="`unchanged`: content, name, title, metadata and principals are the same."
+        description="`unchanged`: content, name, title, metadata and principals are as before."
     )
-    version: int = Field(description="Increases with every change of any document.")
+    version: int = Field(
+        description="The number of this change. Each later change of any document has a larger one."
+    )
     content_hash: str = Field(
         description="The hash of the content, as in the receipts of its hits."
     )

@@ -1,4 +1,4 @@
-"""Figures about searches of one period, by collection."""
+"""Figures about the searches of one period, by collection."""
 
 from __future__ import annotations
 
@@ -17,12 +17,14 @@ Day = Annotated[date, Field(ge=date(2000, 1, 1), le=date(2199, 12, 31))]
 
 
 class QualityParameters(StrictModel):
-    """The searches that the figures describe: whole days (UTC), including the last one."""
+    """The collection and the period of the figures: whole days (UTC), with the last day."""
 
     # Values in a query string are text.
     model_config = ConfigDict(strict=False)
 
-    collection: Identifier | None = Field(default=None, description="Default: all collections.")
+    collection: Identifier | None = Field(
+        default=None, description="The collection. Default: all collections."
+    )
     first: Day | None = Field(
         default=None, alias="from", description="The first day. Default: 6 days before `to`."
     )
@@ -55,11 +57,11 @@ class Percentiles(ResponseModel):
 
 
 class ScoreGap(ResponseModel):
-    """The difference between the scores of the first two hits, for one mode of searching."""
+    """Percentiles of the difference between the scores of the first two hits, for one mode."""
 
     mode: str
     is_reranked: bool
-    requests: int = Field(description="Searches with at least two hits.")
+    requests: int = Field(description="The number of searches with at least two hits.")
     p10: float
     p50: float
     p90: float
@@ -73,13 +75,13 @@ class RankedClicks(ResponseModel):
 
 
 class Drift(ResponseModel):
-    """How much a day's queries differ from those of the 30 days before."""
+    """The difference between the queries of a day and the queries of the 30 days before."""
 
     queries: int
     reference_queries: int
     mmd: float = Field(description="Squared maximum mean discrepancy of the query embeddings.")
     p_value: float = Field(
-        description="The ratio of random divisions that differ at least as much."
+        description="The share of random divisions of these queries that differ at least as much."
     )
     length_psi: float = Field(description="Population stability index of the query lengths.")
 
@@ -102,7 +104,7 @@ class Topic(ResponseModel):
 
 
 class DailyFigures(ResponseModel):
-    """Figures that are computed once a day, for the last day that has them."""
+    """Figures that are computed once a day. These are the figures of the last day that has any."""
 
     day: date
     measured_at: datetime
@@ -130,16 +132,16 @@ class CollectionQuality(ResponseModel):
     hit_age_seconds: Percentiles | None
     clicks: int
     clicks_by_rank: list[RankedClicks]
-    click_through_ratio: float = Field(description="The ratio of searches with a click.")
+    click_through_ratio: float = Field(description="The share of searches with a click.")
     reciprocal_rank: float | None = Field(
         description="The mean of 1 / (rank of the first clicked hit), over searches with a click."
     )
     answers_used: int
     feedback_count: int = Field(description="The number of opinions: useful or not useful.")
-    feedback_precision: float | None = Field(description="The ratio of opinions that are `useful`.")
+    feedback_precision: float | None = Field(description="The share of opinions that are `useful`.")
     reformulation_ratio: float | None = Field(
-        description="The ratio of searches that the same caller followed within 60 seconds with a "
-        "similar but different search."
+        description="The share of searches after which the caller sent a similar search, but not "
+        "the same, within 60 seconds."
     )
     daily: DailyFigures | None = None
 

@@ -14,7 +14,9 @@ from retrieval_api.messages.fields import WHOLE_NUMBER, Count, Query, ResponseMo
 MAX_DOCUMENTS = 1_000
 JINA_MODELS = "jina-"
 
-_NOT_USED = "Accepted and ignored: a document is read up to 16 times the model's maximum length."
+_NOT_USED = (
+    "Accepted and ignored. Of each document, the model reads at most 16 times its maximum length."
+)
 
 
 def _unwrap_text(document: object) -> object:
@@ -55,17 +57,18 @@ class RerankBody(StrictModel):
         examples=[["Parental leave is 12 weeks.", {"text": "The office closes at 18:00."}]],
     )
     top_n: Count | None = Field(
-        default=None, description="The maximum number of results; without it, all of them."
+        default=None, description="The maximum number of results. Default: all documents."
     )
     model: str | None = Field(
         default=None,
         max_length=200,
-        description="Accepted for compatibility. There is one model.",
+        description="Accepted for compatibility. The service always uses the same model. The name "
+        "decides only the default of `return_documents`.",
     )
     return_documents: bool | None = Field(
         default=None,
-        description="Whether the response contains the texts. Default: true when `model` begins "
-        f"with `{JINA_MODELS}`, else false.",
+        description="Whether the response contains the texts. The default is true if `model` "
+        f"begins with `{JINA_MODELS}`, otherwise false.",
     )
     max_chunks_per_doc: Count | None = Field(default=None, description=_NOT_USED)
     max_tokens_per_doc: Count | None = Field(default=None, description=_NOT_USED)
@@ -102,20 +105,20 @@ class ApiVersion(ResponseModel):
 
 
 class RerankMeta(ResponseModel):
-    """Fields that Cohere's clients expect."""
+    """The fields that Cohere's clients expect."""
 
     api_version: ApiVersion
     model: str = Field(description="The embedding model whose token vectors give the scores.")
 
 
 class RerankUsage(ResponseModel):
-    """Fields that Jina's clients expect."""
+    """The fields that Jina's clients expect."""
 
-    total_tokens: int = Field(description="The tokens of the query and of the texts.")
+    total_tokens: int = Field(description="The number of tokens in the query and the texts.")
 
 
 class RerankResults(ResponseModel):
-    """The documents by relevance, most relevant first. Ties keep the order of the request."""
+    """The documents, the most relevant first. Equal scores keep the order of the request."""
 
     id: UUID = Field(description="The id of this request in the service's log.")
     model: str = Field(description="The model in `meta`.")

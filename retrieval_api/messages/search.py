@@ -37,7 +37,7 @@ _QUERY_SCHEMA = {"type": "string", "minLength": 1, "maxLength": MAX_QUERY_CHARS}
 
 
 def _read_queries(value: object) -> tuple[str, ...]:
-    """A query or a list of queries. Errors of a union type would name Python's types."""
+    """Read a query or a list of queries. The errors of a union type would name Python's types."""
     queries = [value] if isinstance(value, str) else value
     if not isinstance(queries, list) or not 0 < len(queries) <= MAX_QUERIES:
         raise PydanticCustomError(
@@ -57,7 +57,7 @@ def _read_queries(value: object) -> tuple[str, ...]:
 
 
 def _resolve_reranker(value: object) -> object:
-    """A reranker's name for true, false or a name. A union's errors would name its types."""
+    """Turn true, false or a name into a name. The errors of a union type would name its types."""
     if isinstance(value, bool):
         return "configured" if value else "off"
     return None if value == "configured" else value
@@ -72,8 +72,8 @@ Queries = Annotated[
                 _QUERY_SCHEMA,
                 {"type": "array", "items": _QUERY_SCHEMA, "minItems": 1, "maxItems": MAX_QUERIES},
             ],
-            "description": "The query, in a person's words; or several wordings of it. A hit has "
-            "the best of its scores.",
+            "description": "The query in a person's words, or a list of several wordings of it. "
+            "With several wordings, each hit has the best of its scores.",
             "examples": ["how do I request parental leave?"],
         }
     ),
@@ -96,53 +96,63 @@ class SearchBody(StrictModel):
     query: Queries
     top_k: HitCount = Field(default=10, description="The maximum number of hits.")
     mode: Mode = Field(
-        default="hybrid", description="One leg only (`vector` or `keyword`), or the fusion of both."
+        default="hybrid",
+        description="The legs of the search: both legs (`hybrid`), or one (`vector` or `keyword`).",
     )
     rerank: Rerank = Field(
         default="off",
-        description="Rerank the first hits, which takes more time. `true` uses the collection's "
-        "reranker: late interaction, unless its settings name a cross-encoder.",
+        description="The reranker of the first hits. Reranking takes more time. `true` means the "
+        "reranker in the settings of the collection, which by default is late interaction.",
     )
     filter: dict[str, JsonValue] | None = Field(
         default=None,
-        description="Conditions on the entries to return: on `source`, `document_id`, "
-        "`media_type`, `title`, `heading`, `page`, `source_changed_at`, `indexed_at` and "
-        "`metadata.<key>`, joined by `and`, `or`, `not`.",
+        description="Conditions on the entries to return. The fields of conditions are `source`, "
+        "`document_id`, `media_type`, `title`, `heading`, `page`, `source_changed_at`, "
+        "`indexed_at` and `metadata.<key>`. `and`, `or` and `not` combine conditions.",
         examples=[{"metadata.year": {"gte": 2024}, "not": {"heading": "Appendix"}}],
     )
     max_age: float | None = Field(
         default=None,
         gt=0,
         le=MAX_AGE_S,
-        description="Seconds. Exclude documents that were not confirmed at their source within "
-        "this time.",
+        description="A time in seconds. Documents that Ragline did not confirm at their source "
+        "within this time are excluded.",
     )
     min_generation: RowId | None = Field(
-        default=None, description="Refuse an older generation with status 409."
+        default=None,
+        description="If the live generation is older than this, the search is refused with status "
+        "409.",
     )
-    exact: bool = Field(default=False, description="Score every entry, to compare with the index.")
+    exact: bool = Field(
+        default=False,
+        description="Score every entry instead of using the vector index. The hits show how exact "
+        "the index is.",
+    )
     explain: bool = Field(
         default=False, description="Return the rank and the score of each hit in each stage."
     )
     include: list[Include] = Field(
         default=["text"],
         max_length=3,
-        description="Parts of each hit: its `text`, its `neighbours` (the chunks before and after "
-        "it), the whole `section` under its heading.",
+        description="The parts of each hit to return: `text`, `neighbours` (the chunks before and "
+        "after the hit) and `section` (the whole text under the heading of the hit).",
     )
     max_per_document: HitCount | None = Field(
         default=None, description="The maximum number of hits of one document."
     )
-    highlight: bool = Field(default=False, description="Return the positions of the query's words.")
+    highlight: bool = Field(
+        default=False, description="Return the positions of the query's words in each hit."
+    )
     principals: list[Identifier] = Field(
         default=[],
         max_length=MAX_PRINCIPALS,
         description="The principals of the person who searches. A document with principals is "
-        "found only by these. Without principals, only documents that all callers may read.",
+        "found only if this list contains one of them. With an empty list, the principals of the "
+        "key apply.",
     )
 
     def to_request(self) -> SearchRequest:
-        """The search as a request of the library."""
+        """The search as a request of the package `ragline`."""
         return SearchRequest(
             collection=self.collection,
             query=self.query[0],
@@ -164,29 +174,30 @@ class SearchBody(StrictModel):
 
 
 class Receipt(ResponseModel):
-    """What produced a hit: it identifies the bytes, the settings and the run."""
+    """The origin of a hit: the bytes, the settings and the run that produced it."""
 
     id: str = Field(description="The receipt's id. GET /v1/receipts/{id} explains the receipt.")
     generation: int = Field(description="The generation that returned the hit.")
-    entry_id: int = Field(description="The entry within the generation.")
+    entry_id: int = Field(description="The id of the entry within the generation.")
     content_hash: str = Field(description="SHA-256 of the document's bytes.")
     text_hash: str = Field(description="SHA-256 of the exact input of the embedding model.")
     source_version: str = Field(description="The version of the document in its source.")
-    source_changed_at: datetime | None = Field(description="When the source changed the document.")
+    source_changed_at: datetime | None = Field(description="When the document changed.")
     parser: str = Field(description="Fingerprint of the parser.")
     chunker: str = Field(description="Fingerprint of the chunker and its settings.")
     embedding_space: str = Field(description="Fingerprint of the embedding model and its settings.")
     run_id: str = Field(description="The run that indexed the entry.")
     indexed_at: datetime = Field(description="When the entry was written.")
     age_seconds: float = Field(
-        description="Time since the change in the source; if unknown, since indexing."
+        description="The time since the document changed. If that time is unknown: the time since "
+        "the entry was written."
     )
     confirmed_at: datetime | None = Field(
-        description="When the source was last known to have this version."
+        description="The last time when Ragline knew that the source has this version."
     )
     stale: bool = Field(
-        description="The source has another version by now, or Ragline did not check the source "
-        "within `visible_within`."
+        description="True if the source already has another version, or if Ragline did not check "
+        "the source within `visible_within`."
     )
 
 
@@ -198,12 +209,12 @@ class Highlight(ResponseModel):
 
 
 class HitExplanation(ResponseModel):
-    """A hit's rank (from 1) and score in each stage that saw it."""
+    """The rank (from 1) and the score of a hit in each stage. Null if a stage did not see it."""
 
     vector_rank: int | None
-    vector_score: float | None = Field(description="The cosine.")
+    vector_score: float | None = Field(description="The cosine of both vectors.")
     keyword_rank: int | None
-    keyword_score: float | None = Field(description="BM25.")
+    keyword_score: float | None = Field(description="The BM25 score.")
     fused_rank: int
     fused_score: float
     rerank_score: float | None
@@ -222,62 +233,77 @@ class Hit(ResponseModel):
     """One chunk that matches the query."""
 
     rank: int = Field(description="Starts at 1.")
-    score: float = Field(description="Larger is better. Comparable within one response only.")
+    score: float = Field(
+        description="Larger is better. Scores are comparable only within one response."
+    )
     document_id: str = Field(description="The document's id within its source.")
     source: str
     title: str | None
     text: str | None = Field(
-        description="The chunk's text as in the document. Null without `text` in `include`."
+        description="The text of the chunk, as in the document. Null if `include` lacks `text`."
     )
     heading_path: list[str] = Field(description="The headings above the chunk, outermost first.")
     page: int | None = Field(
         description="The page on which the chunk starts, if the document has pages."
     )
-    char_start: int = Field(description="The start of the chunk in the document's text.")
-    char_end: int = Field(description="The end of the chunk, exclusive.")
-    media_type: str | None
-    metadata: dict[str, Any] = Field(description="The document's metadata from its source.")
-    receipt: Receipt
-    before: str | None = Field(description="The chunk before this one, with `neighbours`.")
-    after: str | None = Field(description="The chunk after this one, with `neighbours`.")
-    section: str | None = Field(
-        description="The whole text under the same heading, with `section`."
+    char_start: int = Field(
+        description="The position of the chunk's first character in the text of the document."
     )
-    highlights: list[Highlight] | None = Field(description="With `highlight`.")
-    explanation: HitExplanation | None = Field(description="With `explain`.")
+    char_end: int = Field(description="The position after the chunk's last character.")
+    media_type: str | None
+    metadata: dict[str, Any] = Field(description="The metadata of the document.")
+    receipt: Receipt
+    before: str | None = Field(
+        description="The text of the chunk before this one, if `include` contains `neighbours`."
+    )
+    after: str | None = Field(
+        description="The text of the chunk after this one, if `include` contains `neighbours`."
+    )
+    section: str | None = Field(
+        description="The whole text under the same heading, if `include` contains `section`."
+    )
+    highlights: list[Highlight] | None = Field(
+        description="The positions of the query's words, if `highlight` is true."
+    )
+    explanation: HitExplanation | None = Field(
+        description="The ranks and scores of the hit, if `explain` is true."
+    )
 
 
 class StageTimes(ResponseModel):
     """The time of each stage in milliseconds."""
 
-    embed: Milliseconds = Field(description="Embedding the query.")
-    retrieve: Milliseconds = Field(description="Queries to the database.")
-    rerank: Milliseconds = Field(description="Reranking. 0 without reranking.")
+    embed: Milliseconds = Field(description="The time to embed the query.")
+    retrieve: Milliseconds = Field(description="The time of the database queries.")
+    rerank: Milliseconds = Field(description="The time to rerank; 0 without reranking.")
     total: Milliseconds
 
 
 class Plan(ResponseModel):
-    """How the entries were found."""
+    """The way in which the search found the entries."""
 
     vector: Literal["index", "scan", "off"] = Field(
-        description="The vector leg used the vector index, scanned the entries, or was off."
+        description="`index`: the vector leg used the vector index. `scan`: it compared the query "
+        "with all allowed entries. `off`: the search had no vector leg."
     )
     filter: Literal["none", "entries", "condition"] = Field(
-        description="`entries`: few entries satisfy the filter, so only these were scored. "
-        "`condition`: the filter was part of the query."
+        description="`none`: the search had no filter. `entries`: few entries satisfy the filter, "
+        "so only these were scored. `condition`: the filter was a condition of the database query."
     )
     matching: int | None = Field(
-        description="The number of entries that satisfy the filter, if counted."
+        description="The number of entries that satisfy the filter; null if it was not counted."
     )
     depth: int = Field(description="The maximum number of candidates of each leg.")
 
 
 class SearchResults(ResponseModel):
-    """The hits of one search, best first. Empty when no entry matches."""
+    """The hits of one search, best first. The list is empty if no entry matches."""
 
-    request_id: UUID = Field(description="The id of this search, for feedback.")
+    request_id: UUID = Field(description="The id of this search. Feedback refers to it.")
     collection: str
     generation: int = Field(description="The generation that was searched.")
     hits: list[Hit]
     took_ms: StageTimes
-    plan: Plan | None = Field(default=None, description="With `explain`.")
+    plan: Plan | None = Field(
+        default=None, description="The way in which the entries were found, if `explain` is true."
+    )

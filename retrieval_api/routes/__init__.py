@@ -1,1 +1,4 @@
-"""The endpoints, one module per resource. A route validates a request and calls an operation."""
+"""The endpoints, with one module for each resource.
+
+A route validates a request and calls an operation of `retrieval_api.operations`.
+"""

@@ -20,7 +20,7 @@ router = APIRouter(tags=["collections"])
     responses=describe_problems(DATABASE_UNAVAILABLE),
 )
 def list_collections(caller: SearchCaller) -> collections.Collections:
-    """The collections, the size of their live indexes, and the age of their sources."""
+    """Return the collections, the sizes of their live indexes, and the ages of their sources."""
     return describe_collections(caller)
 
 
@@ -30,7 +30,7 @@ def list_collections(caller: SearchCaller) -> collections.Collections:
     responses=describe_problems(UNKNOWN_COLLECTION, DATABASE_UNAVAILABLE),
 )
 def show_collection(collection: str, caller: SearchCaller) -> collections.CollectionState:
-    """One collection, the size of its live index, and the age of its sources."""
+    """Return one collection, the size of its live index, and the ages of its sources."""
     for state in describe_collections(caller).collections:
         if state.name == collection:
             return state
@@ -43,5 +43,5 @@ def show_collection(collection: str, caller: SearchCaller) -> collections.Collec
     responses=describe_problems(UNKNOWN_COLLECTION, DATABASE_UNAVAILABLE),
 )
 def show_freshness(collection: str, caller: SearchCaller) -> collections.Freshness:
-    """The clocks, waiting changes, held removals and sync proofs of a collection's sources."""
+    """Return the clocks, waiting changes, held removals and sync proofs of the sources."""
     return describe_freshness(collection, caller)

@@ -1,7 +1,7 @@
 """GET /docs: the OpenAPI document as a page that needs no other host.
 
-FastAPI's page loads Swagger UI from a content delivery network. Here the files are those of the
-package fastapi-offline.
+FastAPI's own page loads Swagger UI from a content delivery network. This page loads the files of
+the package fastapi-offline.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from fastapi.staticfiles import StaticFiles
 
 ASSETS_PATH = "/docs/assets"
 
-# Swagger UI has no link to the service's page.
+# Swagger UI has no link to the page of the service, so this link is added.
 _BACK = (
     '<p style="margin: 1rem auto; max-width: 1420px; padding: 0 20px; font-family: sans-serif">'
     '<a href="{root}/">Back to the page</a></p>'
@@ -29,7 +29,7 @@ router = APIRouter(include_in_schema=False)
 @router.head("/docs")
 @router.get("/docs")
 async def show_documentation(request: Request) -> HTMLResponse:
-    """Swagger UI for this service's OpenAPI document."""
+    """Return Swagger UI for the OpenAPI document of this service."""
     root = request.scope.get("root_path", "")
     page = get_swagger_ui_html(
         openapi_url=f"{root}/openapi.json",
@@ -37,7 +37,7 @@ async def show_documentation(request: Request) -> HTMLResponse:
         swagger_js_url=f"{root}{ASSETS_PATH}/swagger-ui-bundle.js",
         swagger_css_url=f"{root}{ASSETS_PATH}/swagger-ui.css",
         swagger_favicon_url=f"{root}{ASSETS_PATH}/favicon.png",
-        # The validator is an image of another host.
+        # The validator is an image on another host.
         swagger_ui_parameters={"validatorUrl": None, "tryItOutEnabled": True},
     )
     back = _BACK.format(root=escape(root))

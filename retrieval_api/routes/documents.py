@@ -68,8 +68,8 @@ def put_document(
 ) -> pushed_documents.DocumentPut:
     """Store a text, or a file of any type, until it is replaced or deleted.
 
-    Putting the same document again changes nothing. Searches find the document after the next sync
-    of its source. The sync starts within seconds of the change.
+    The same request again changes nothing. Searches find the document after the next sync of its
+    source. The sync starts some seconds after the change.
     """
     put = read_put(request, document_id, parameters, body)
     check_size(put, source.max_document_bytes)
@@ -91,9 +91,9 @@ def put_document(
 def delete_document(
     source: PushedTo, document_id: DocumentIdInPath, request: Request, caller: PushCaller
 ) -> pushed_documents.DocumentDeleted:
-    """Delete a pushed document: its content now, and its chunks in searches with the next sync.
+    """Delete the content of a pushed document now, and its chunks with the next sync.
 
-    Deleting it again changes nothing.
+    Until this sync, searches still find the document. The same request again changes nothing.
     """
     (outcome,) = _push(caller, source, [Delete(document_id)])
     if outcome.status == "unknown":
@@ -119,7 +119,7 @@ def push_operations(
 ) -> pushed_documents.OperationOutcomes:
     """Apply operations in the order of the list, in one transaction.
 
-    When an operation is malformed, its index is reported and nothing is written.
+    If an operation is malformed, the answer names its position in the list and nothing is written.
     """
     message = read_json(body, pushed_documents.DocumentOperations)
     operations = [operation.to_operation() for operation in message.operations]

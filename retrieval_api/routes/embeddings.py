@@ -33,7 +33,7 @@ router = APIRouter(tags=["for OpenAI's clients"])
 def embed(
     body: openai_shapes.EmbeddingsBody, request: Request, caller: SearchCaller
 ) -> openai_shapes.Embeddings:
-    """The embeddings of texts, as in an index. The texts are not stored."""
+    """Return the embedding of each text, as in an index. The texts are not stored."""
     embedder = caller.service.searcher.embedder(choose_model(caller, body.model))
     counts = embedder.tokenizer.count_tokens(body.input)
     _check(body, embedder, counts)
@@ -50,7 +50,7 @@ def embed(
 
 
 def choose_model(caller: Caller, requested: str | None) -> str:
-    """The model that a request names, or the model of the first collection.
+    """Return the model that a request names, or the model of the first collection.
 
     Raises:
         UnknownModelError: no configured collection uses this model.

@@ -27,9 +27,10 @@ router = APIRouter(tags=["search"])
     ),
 )
 def give_feedback(body: feedback.FeedbackBody, caller: FeedbackCaller) -> feedback.RecordedFeedback:
-    """Record a person's action on one hit, or opinion of it. Repeating it changes nothing.
+    """Record an action of a person on one hit, or an opinion about the hit.
 
-    The response is sent after the feedback is recorded. The last opinion on a document or a hit
-    replaces earlier ones; clicks and used answers are stored in addition.
+    The service answers after it has stored the feedback. The same request again changes nothing. A
+    later opinion on a document or a hit replaces the earlier one. Clicks and used answers are
+    stored in addition.
     """
     return store_feedback(body, caller)

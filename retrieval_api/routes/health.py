@@ -14,11 +14,11 @@ from retrieval_api.service import OpenService, ServiceNotReadyError
 router = APIRouter(tags=["health"])
 
 
-# Asynchronous, so that it answers while all threads run searches.
+# This function is asynchronous, so that it answers while all threads run searches.
 @router.head("/healthz", include_in_schema=False)
 @router.get("/healthz", summary="Check whether the process runs")
 async def answer_alive() -> health.Alive:
-    """Always 200. Restart the process when it does not answer."""
+    """Answer 200 while the process runs. Restart the process if it does not answer."""
     return health.Alive()
 
 
@@ -30,7 +30,7 @@ async def answer_alive() -> health.Alive:
     response_model_exclude_none=True,
 )
 def answer_ready(service: OpenService) -> health.Ready:
-    """200 when the database answers and the models are loaded. Otherwise 503 with the reasons."""
+    """Answer 200 if the database answers and the models are loaded, otherwise 503 with reasons."""
     unready = service.list_unready_parts()
     if unready:
         reasons = "; ".join(f"{part}: {reason}" for part, reason in unready.items())

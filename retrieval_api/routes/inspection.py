@@ -1,4 +1,4 @@
-"""GET of receipts, of a collection's documents, and of one document with its chunks."""
+"""GET endpoints for a receipt, the documents of a collection, and one document with its chunks."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ Principals = Annotated[
     Query(
         alias="principal",
         max_length=100,
-        description="A principal of the person who searches; may be repeated.",
+        description="Principal of the person who searches. Repeat the parameter for several.",
     ),
 ]
 SourceName = Annotated[
-    fields.Identifier | None, Query(description="Only documents of this source.")
+    fields.Identifier | None, Query(description="Return only documents of this source.")
 ]
 MAX_PAGE_DOCUMENTS = 1_000
 Cursor = Annotated[str, StringConstraints(max_length=MAX_CURSOR_CHARS)]
@@ -57,7 +57,10 @@ def show_receipt(
     caller: SearchCaller,
     principals: Principals = [],  # noqa: B006  FastAPI copies it
 ) -> ExplainedReceipt:
-    """The source, the run and the settings that produced a hit, by the `id` of its receipt."""
+    """Return the source, the run and the settings that produced a hit.
+
+    `receipt_id` is the `id` in the receipt of the hit.
+    """
     return explain_receipt(caller.database, receipt_id, caller.make_viewer(principals))
 
 
@@ -71,10 +74,12 @@ def show_documents(
     caller: SearchCaller,
     principals: Principals = [],  # noqa: B006  FastAPI copies it
     source: SourceName = None,
-    after: Annotated[Cursor | None, Query(description="`next` of the previous page.")] = None,
-    limit: Annotated[int, Query(ge=1, le=MAX_PAGE_DOCUMENTS)] = 100,
+    after: Annotated[Cursor | None, Query(description="The `next` of the previous page.")] = None,
+    limit: Annotated[
+        int, Query(ge=1, le=MAX_PAGE_DOCUMENTS, description="The maximum number of documents.")
+    ] = 100,
 ) -> inspection.Documents:
-    """A page of documents with their states, sorted by source and id."""
+    """Return a page of documents with their states, sorted by source and id."""
     name = caller.collection(collection).name
     found = list_documents(
         caller.database,
@@ -112,7 +117,7 @@ def show_document(
     principals: Principals = [],  # noqa: B006  FastAPI copies it
     source: SourceName = None,
 ) -> ServedDocument:
-    """A document as searches return it: its chunks in order, each with its receipt."""
+    """Return a document as searches find it: its chunks in order, each with its receipt."""
     name = caller.collection(collection).name
     generation = caller.service.searcher.live_generation(name, caller.tenant)
     return read_document(

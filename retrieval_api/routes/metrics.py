@@ -17,18 +17,18 @@ MAX_WAIT_S = 3.0
 router = APIRouter(tags=["health"])
 
 
-# Asynchronous, so that it answers while all threads run searches.
+# This function is asynchronous, so that it answers while all threads run searches.
 @router.head("/metrics", include_in_schema=False)
 @router.get("/metrics", summary="Get metrics for Prometheus", response_class=PlainTextResponse)
 async def show_metrics(request: Request, service: OpenService) -> PlainTextResponse:
-    """The metrics of this process and of the pipeline, in Prometheus's text format.
+    """Return the metrics of this process and of the pipeline, in Prometheus's text format.
 
-    A caller on another machine needs a key with the scope `admin`, because metrics name
-    collections.
+    A caller on another machine needs a key with the scope `admin`, because metrics contain the
+    names of collections.
     """
     if not is_local(request):
         await require_scope("admin")(request, service)
-    # An unavailable database must not delay the other metrics.
+    # The other metrics must not wait for a database that does not answer.
     refreshing = asyncio.ensure_future(asyncio.to_thread(service.metrics.pipeline.refresh))
     await asyncio.wait({refreshing}, timeout=MAX_WAIT_S)
     text = generate_latest(service.metrics.registry)

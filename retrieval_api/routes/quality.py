@@ -24,9 +24,9 @@ router = APIRouter(tags=["quality"])
 def show_quality(
     parameters: Annotated[quality.QualityParameters, Query()], caller: AdminCaller
 ) -> quality.Quality:
-    """Figures from the records of searches: latency, zero results, clicks, and more.
+    """Return figures from the records of searches, such as latency, zero results and clicks.
 
-    Drift, unanswered topics and index recall are computed once a day. The last ones are returned.
+    Drift, unanswered topics and index recall are computed once a day. The answer has the last ones.
     """
     first, last = parameters.days
     figures = read_figures(caller.database, Period.of_days(first, last), parameters.collection)

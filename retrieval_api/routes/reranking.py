@@ -15,7 +15,8 @@ from retrieval_api.messages import reranking
 from retrieval_api.openapi import describe_problems
 from retrieval_api.problems import BODY_TOO_LARGE, INVALID_REQUEST, SERVICE_NOT_READY
 
-# A token takes 1.5 KB while it is compared. Another request can rerank between two batches.
+# While the reranker compares a batch, each token needs 1.5 KB of memory. Between two batches,
+# another request can rerank.
 MAX_BATCH_CHARS = 16_000
 
 router = APIRouter(tags=["rerank"])
@@ -30,7 +31,10 @@ router = APIRouter(tags=["rerank"])
 def rerank(
     body: reranking.RerankBody, request: Request, caller: SearchCaller
 ) -> reranking.RerankResults:
-    """The documents by relevance to a query, scored by late interaction. They are not stored."""
+    """Sort documents by their relevance to a query. The documents are not stored.
+
+    Late interaction scores the documents.
+    """
     return _rerank(body, request, caller, reranking.ApiVersion(version="1"))
 
 
@@ -43,7 +47,7 @@ def rerank(
 def rerank_v2(
     body: reranking.RerankBody, request: Request, caller: SearchCaller
 ) -> reranking.RerankResults:
-    """The same as `/v1/rerank`, with version 2 in the response."""
+    """Do the same as `/v1/rerank`. The response states version 2."""
     return _rerank(body, request, caller, reranking.ApiVersion(version="2"))
 
 
@@ -78,7 +82,7 @@ def score_passages(reranker: Reranker, query: str, passages: Sequence[str]) -> l
 
 
 def _split_batches(passages: Sequence[str]) -> Iterator[list[str]]:
-    """Batches of at most MAX_BATCH_CHARS, or of one passage."""
+    """Split passages into batches of at most MAX_BATCH_CHARS. A longer passage is its own batch."""
     batch: list[str] = []
     length = 0
     for passage in passages:
@@ -91,7 +95,7 @@ def _split_batches(passages: Sequence[str]) -> Iterator[list[str]]:
 
 
 def order_results(scores: list[float], body: reranking.RerankBody) -> list[reranking.RerankResult]:
-    """The `top_n` results, sorted by descending score. Ties keep the order of the request."""
+    """The first `top_n` results by score. Equal scores keep the order of the request."""
     order = sorted(range(len(scores)), key=lambda index: -scores[index])
     return [
         reranking.RerankResult(

@@ -44,9 +44,10 @@ def search_vector_store(
     request: Request,
     caller: SearchCaller,
 ) -> openai_shapes.VectorStoreResults:
-    """The chunks of a collection that match a query, best first.
+    """Return the chunks of a collection that match a query, best first.
 
-    Without principals of the key, only documents that every caller may read are searched.
+    The search has the principals of the key. If the key has none, the search finds only documents
+    without principals.
     """
     search = make_search(
         collection,
@@ -68,7 +69,7 @@ def search_vector_store(
 
 
 def describe_hit(hit: Hit, answer: SearchAnswer) -> openai_shapes.VectorStoreResult:
-    """A hit as a result. Ragline's attributes replace metadata of the same name."""
+    """Describe a hit as a result. Ragline's attributes replace metadata with the same name."""
     attributes: dict[str, str | int | float | bool] = {
         "source": hit.source,
         "document_id": hit.document_id,
@@ -94,7 +95,7 @@ def describe_hit(hit: Hit, answer: SearchAnswer) -> openai_shapes.VectorStoreRes
 def list_vector_stores(
     page: Annotated[openai_shapes.StorePageParameters, Query()], caller: SearchCaller
 ) -> openai_shapes.VectorStores:
-    """The collections as vector stores, sorted by name."""
+    """Return the collections as vector stores, sorted by name."""
     stores = [
         store for store in _read_stores(caller) if page.after is None or store.id > page.after
     ]
@@ -113,7 +114,7 @@ def list_vector_stores(
     responses=describe_problems(UNKNOWN_COLLECTION, INVALID_REQUEST, DATABASE_UNAVAILABLE),
 )
 def show_vector_store(collection: Identifier, caller: SearchCaller) -> openai_shapes.VectorStore:
-    """One collection as a vector store."""
+    """Return one collection as a vector store."""
     stores = {store.id: store for store in _read_stores(caller)}
     if collection not in stores:
         known = ", ".join(stores) or "none"

@@ -126,7 +126,8 @@ def test_second_push_source_of_a_collection_is_refused_with_its_line(tmp_path):
     )
     error = fault_of(tmp_path, pushes)
     assert error.line == 10
-    assert "'inbox' already accepts what is pushed to the collection 'a'" in str(error)
+    said = "'inbox' already accepts the documents that are pushed to the collection 'a'"
+    assert said in str(error)
     assert "\n" not in str(error)
 
 
