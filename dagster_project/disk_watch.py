@@ -9,8 +9,8 @@ from pathlib import Path
 from ragline.storage.disk_errors import MIN_FREE_BYTES, find_mount, has_room, is_full
 
 CHECK_INTERVAL_S = 1.0
-# After the disk has free space again, a program can still end because of the full disk for this
-# long.
+# For this long after the disk has free space again, a program can still end because of the full
+# disk.
 MAX_DELAYED_END_S = 60.0
 
 

@@ -93,7 +93,7 @@ def open_instance(configuration: Configuration, database: Database) -> Iterator[
 
 
 def end_dead_runs(instance: DagsterInstance) -> list[str]:
-    """Mark the unfinished runs as failed whose process on this machine died; return their ids."""
+    """Mark each unfinished run as failed whose process on this machine died; return the ids."""
     unfinished = instance.get_runs(filters=RunsFilter(statuses=UNFINISHED_STATUSES))
     dead = [run for run in unfinished if is_process_gone(_read_process(run))]
     for run in dead:

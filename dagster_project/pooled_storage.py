@@ -48,7 +48,7 @@ class PooledStorage(DagsterPostgresStorage):
             storage._engine = _open_pool(postgres_url)  # noqa: SLF001 - it has no setting
             _check_after_optimizing(storage)
         events: Any = self._event_log_storage
-        # Dagster calls `has_table` for each event, but the tables exist since the start.
+        # Dagster calls `has_table` for each event, but `super().__init__` has created the tables.
         events.has_table = cache(events.has_table)
 
     @classmethod
@@ -84,7 +84,7 @@ def _open_pool(url: str) -> Engine:
 
 
 def _check_after_optimizing(storage: Any) -> None:
-    """Check also the connections of the second engine, which Dagster's webserver creates."""
+    """Check the connections of the second engine too, which Dagster's webserver creates."""
     optimize: Callable[..., None] = storage.optimize_for_webserver
 
     def optimize_and_check(*arguments: Any, **options: Any) -> None:
@@ -110,7 +110,7 @@ def _check_connections(engine: Engine) -> None:
 
 
 def _has_unread(driver: Any) -> bool:
-    """Whether the connection has unread bytes. The server sends some before it closes it."""
+    """Whether there are unread bytes. The server sends some before it closes a connection."""
     if driver.closed:
         return True
     waiting = select.poll()

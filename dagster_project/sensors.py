@@ -290,9 +290,9 @@ def _build_failure_sensor(configuration: Configuration) -> SensorDefinition:
         name="failed_runs",
         default_status=DefaultSensorStatus.RUNNING,
         description=(
-            "Stores why the sync of a source failed, for the alarm of the source. If runs of "
-            "another job fail, logs the first one as an error. To send your own alerts, add them "
-            "here."
+            "Stores why the sync of a source failed. The alarm of the source shows this reason. If "
+            "runs of another job fail, logs the first one as an error. To send your own alerts, "
+            "add them here."
         ),
     )
     def failed_runs(context: RunFailureSensorContext) -> None:

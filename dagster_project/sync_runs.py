@@ -156,10 +156,10 @@ def _list_paused(sync_run: _SyncRun, run: ExecuteInProcessResult) -> list[str]:
 def list_unpublished(
     configuration: Configuration, names: Sequence[str], result: ExecuteInProcessResult
 ) -> list[AssetKey]:
-    """The search indexes that were not published only because a source is unreachable.
+    """The search indexes that were not published for one reason: a source is unreachable.
 
-    Their evaluations are included. An index that a failed stage or a failed check stopped is not
-    included, because it must not be published.
+    The evaluations of these indexes are included. An index that a failed stage or a failed check
+    stopped is not included, because it must not be published.
     """
     made = _list_materialized(result)
     passed = {c.asset_check_key for c in result.get_asset_check_evaluations() if c.passed}
