@@ -15,7 +15,7 @@ class SourceState(ResponseModel):
 
     name: str
     kind: str
-    listed_at: datetime | None
+    listed_at: datetime | None = Field(description="The time of the last complete listing.")
     age_seconds: float | None = Field(description="The time since `listed_at`.")
     last_run_id: str | None = Field(description="The run of the last sync; null before it.")
     last_started_at: datetime | None
@@ -71,8 +71,8 @@ class Clock(ResponseModel):
 class HeldRemovals(ResponseModel):
     """Removals that wait for an operator, because a listing lacked too many documents."""
 
-    count: int
-    since: datetime
+    count: int = Field(description="The number of held removals.")
+    since: datetime = Field(description="The time since which the oldest of them is held.")
     documents: list[str] = Field(description="The ids of the first held documents.")
 
 
@@ -80,7 +80,9 @@ class SyncProof(ResponseModel):
     """The last sync proof: a comparison of source, ledger and index."""
 
     proven_at: datetime
-    holds: bool
+    holds: bool = Field(
+        description="True if the proof found no fault, and the source could be listed."
+    )
     is_listed: bool = Field(description="Whether the proof includes a listing of the source.")
     documents: int
     hashed_documents: int = Field(
@@ -121,7 +123,9 @@ class SourceFreshness(ResponseModel):
         description="The last time when Ragline knew all changes of the source: a listing, or a "
         "probe that found no change."
     )
-    unreachable_since: datetime | None
+    unreachable_since: datetime | None = Field(
+        description="The time since which the source cannot be listed or probed; null if it can."
+    )
     visible: Clock = Field(
         description="The clock from a change in the source until searches show the change."
     )
@@ -129,8 +133,8 @@ class SourceFreshness(ResponseModel):
         description="The clock from a removal in the source until searches no longer show the "
         "document."
     )
-    held: HeldRemovals | None
-    proof: SyncProof | None
+    held: HeldRemovals | None = Field(description="The held removals; null if there are none.")
+    proof: SyncProof | None = Field(description="The last sync proof; null before the first.")
     alarms: list[str] = Field(description="The alarms of the source, each in one sentence.")
     alarm_details: list[Alarm] = Field(description="The same alarms, with their fields.")
 

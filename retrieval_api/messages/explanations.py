@@ -24,15 +24,23 @@ class ExplainBody(SearchBody):
 class DocumentState(ResponseModel):
     """A document's row in the ledger."""
 
-    state: str
+    state: str = Field(description="The state, such as `ready` or `failed`.")
     chunks: int = Field(description="The number of chunks in the live index.")
     error_name: str | None
     error: str | None = Field(description="The error of the last attempt to read the document.")
-    attempts: int
-    next_attempt_at: datetime | None
-    noticed_at: datetime
-    missing_since: datetime | None
-    visible_at: datetime | None
+    attempts: int = Field(description="The number of failed attempts since the last change.")
+    next_attempt_at: datetime | None = Field(
+        description="The time from which a sync tries to read the document again."
+    )
+    noticed_at: datetime = Field(
+        description="The time of the first listing that showed the last change."
+    )
+    missing_since: datetime | None = Field(
+        description="The time of the first listing without the document."
+    )
+    visible_at: datetime | None = Field(
+        description="When the last indexed change became visible in searches."
+    )
 
 
 class Obstacle(ResponseModel):
@@ -80,7 +88,7 @@ class QueryWord(ResponseModel):
     is_in_document: bool = Field(
         description="Whether the document contains the word in one of its forms."
     )
-    is_in_chunk: bool
+    is_in_chunk: bool = Field(description="Whether the best chunk contains the word.")
     parts: list[str] = Field(
         [], description="The parts of the word that the document contains, if it lacks the word."
     )
@@ -119,7 +127,7 @@ class DocumentExplanation(ResponseModel):
         description="Words of the query that the document does not contain."
     )
     top_k: int
-    last_hit_score: float | None
+    last_hit_score: float | None = Field(description="The score of the last hit of the search.")
     left_out_chunks: int = Field(
         description="The number of chunks that would be hits without `max_per_document`."
     )

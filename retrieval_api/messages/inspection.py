@@ -44,10 +44,12 @@ class DocumentSummary(ResponseModel):
     title: str | None
     media_type: str | None
     metadata: dict[str, Any]
-    content_hash: str | None
-    source_version: str
-    source_changed_at: datetime | None
-    visible_at: datetime | None
+    content_hash: str | None = Field(description="SHA-256 of the document's bytes.")
+    source_version: str = Field(description="The version of the document in its source.")
+    source_changed_at: datetime | None = Field(description="When the document changed.")
+    visible_at: datetime | None = Field(
+        description="When the last indexed change became visible in searches."
+    )
     chunks: int = Field(description="The number of chunks in the live index.")
 
 
@@ -77,9 +79,11 @@ class ExplainedReceipt(ResponseModel):
     metadata: dict[str, Any]
     document_state: str | None
     listed_version: str | None = Field(description="The version in the last listing of the source.")
-    listed_content_hash: str | None
-    visible_at: datetime | None
-    generation_state: str
+    listed_content_hash: str | None = Field(description="SHA-256 of the bytes that were read last.")
+    visible_at: datetime | None = Field(
+        description="When the last indexed change became visible in searches."
+    )
+    generation_state: str = Field(description="The state of the generation, such as `live`.")
     promoted_at: datetime | None
     embedding_model: str
     chunking: dict[str, Any]
