@@ -26,7 +26,7 @@ RAGLINE_ERROR_NAMES = frozenset(
 def describe_step_error(error: SerializableErrorInfo | None) -> str:
     """The first line of the first error of Ragline in the chain of causes.
 
-    If there is none, the first line of the original cause.
+    Without an error of Ragline, the first line of the original cause.
     """
     chain = list(_list_causes(error))
     if not chain:

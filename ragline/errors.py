@@ -12,7 +12,7 @@ from typing import Any
 
 
 class RaglineError(Exception):
-    """The base class of all errors that Ragline raises on purpose. People read its message."""
+    """The base class of all errors that Ragline raises on purpose. Its message is for people."""
 
 
 class ConfigurationError(RaglineError):
@@ -34,7 +34,7 @@ class DiskFullError(RaglineError):
 
 
 class DatabaseDiskFullError(DiskFullError, DatabaseUnavailableError):
-    """The disk of Postgres is full. Free space on it. Searches can still work meanwhile."""
+    """The disk of Postgres is full. Free space on it. Searches can continue meanwhile."""
 
 
 class TooManyConnectionsError(DatabaseUnavailableError):
@@ -54,7 +54,7 @@ class DatabaseTooNewError(RaglineError):
 
 
 class MissingExtensionError(RaglineError):
-    """The database has no pgvector 0.8 or newer. Install it, and create it as a superuser."""
+    """The database has no pgvector 0.8 or newer. Install it. A superuser creates the extension."""
 
 
 class SourceUnavailableError(RaglineError):

@@ -98,9 +98,9 @@ class SearchSettings(_Settings):
     keyword_bound: int = Field(
         default=20_000,
         ge=1,
-        description="Limit of the keyword leg. The leg always uses the rarest word of the query. "
-        "It adds the next rarest word while all words together occur in at most this number of "
-        "entries. An entry with one of these words is a candidate.",
+        description="Maximum number of entries in which the words of the keyword leg occur. The "
+        "leg always uses the rarest word of the query. It adds the next rarest word as long as "
+        "this number is not exceeded. An entry with one of these words is a candidate.",
     )
     rerank_candidates: int = Field(
         default=20,

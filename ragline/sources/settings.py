@@ -158,8 +158,8 @@ class SourceSettings(BaseModel):
         default=0.2,
         ge=0,
         le=1,
-        description="Maximum share of the documents that one listing may remove. If a listing "
-        "lacks more documents, and more than 10, their removals are held until an operator "
+        description="Maximum share of the documents that one listing can remove. If a listing "
+        "lacks a larger share and more than 10 documents, the removals are held until an operator "
         "confirms them. If a listing lacks all documents, the removals are held even if there are "
         "10 or fewer. With 1, no removal is held.",
     )

@@ -31,7 +31,7 @@ class CollectionState(ResponseModel):
     embedding_model: str | None = Field(
         description="The model of the live index. Before the first sync: the configured model."
     )
-    generation: int | None = Field(description="The live generation; null if there is none.")
+    generation: int | None = Field(description="The live generation; null before the first.")
     promoted_at: datetime | None
     documents: int = Field(description="The number of documents in the live index.")
     entries: int = Field(description="The number of chunks in the live index.")
@@ -133,7 +133,7 @@ class SourceFreshness(ResponseModel):
         description="The clock from a removal in the source until searches no longer show the "
         "document."
     )
-    held: HeldRemovals | None = Field(description="The held removals; null if there are none.")
+    held: HeldRemovals | None = Field(description="The held removals; null if no removal is held.")
     proof: SyncProof | None = Field(description="The last sync proof; null before the first.")
     alarms: list[str] = Field(description="The alarms of the source, each in one sentence.")
     alarm_details: list[Alarm] = Field(description="The same alarms, with their fields.")

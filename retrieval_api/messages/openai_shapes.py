@@ -116,7 +116,7 @@ class VectorStore(BaseModel):
     id: str
     object: Literal["vector_store"] = "vector_store"
     created_at: int = Field(
-        description="The Unix timestamp of the promotion of the live index; 0 if there is none."
+        description="The Unix timestamp of the promotion of the live index; 0 without a live index."
     )
     name: str
     usage_bytes: int = Field(default=0, description="Always 0, because it is not measured.")
