@@ -32,7 +32,7 @@ COUNTS = (
 @json_option
 @configured
 def sync(configuration: Configuration, sources: tuple[str, ...], *, as_json: bool) -> None:
-    """Sync SOURCES, or all sources: update the index.
+    """Update the index from SOURCES, or from all sources.
 
     If a document cannot be read, the sync reports it and continues. If a source or a stage fails,
     the sync fails with exit status 1.

@@ -73,7 +73,7 @@ mode_option = click.option(
     default="hybrid",
     show_default=True,
     type=click.Choice(MODES),
-    help="Legs of the search: both legs (hybrid), or one leg (vector or keyword).",
+    help="How candidates are found: by vectors, by keywords, or by both (hybrid).",
 )
 rerank_option = click.option(
     "--rerank", is_flag=True, help="Rerank the first candidates with the collection's reranker."

@@ -53,11 +53,11 @@ SUMMARIES = {
     "keys": "Create, list or revoke keys of the retrieval API.",
     "prove": "Compare sources, ledger and index, and list all differences.",
     "quarantine": "List quarantined documents, or release them.",
-    "remove": "Delete a source and all its data, with a receipt.",
+    "remove": "Delete a source and all its data, and print a receipt.",
     "retry": "Retry failed documents in the next sync.",
     "search": "Search a collection.",
     "serve": "Run the retrieval API.",
-    "status": "Show sources and collections: states, failures, clocks, alarms.",
+    "status": "Show states, failures, clocks and alarms of sources and collections.",
     "sync": "Update the index from its sources.",
     "work": "Help with the work of a sync that another process runs.",
 }

@@ -34,7 +34,7 @@ NAMES = {"first_fusion": "before feedback", "fusion": "fused"}
 @click.argument("query")
 @click.argument("document_id")
 @click.option(
-    "--source", help="Source of the document. Needed if several sources have this document id."
+    "--source", help="Source of the document. Give it if several sources have this document id."
 )
 @top_k_option
 @mode_option
@@ -59,7 +59,7 @@ def explain(
 ) -> None:
     """Explain why DOCUMENT_ID is or is not a hit when COLLECTION is searched for QUERY.
 
-    Use the same options as in the search.
+    Use the options of the search that you want to explain.
     """
     from ragline.search.document_explanation import explain_document
     from ragline.search.searcher import Searcher

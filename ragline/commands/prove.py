@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @json_option
 @configured
 def prove(configuration: Configuration, sources: tuple[str, ...], *, as_json: bool) -> None:
-    """Compare SOURCES, or all sources, with ledger and index.
+    """Compare SOURCES, or all sources, with the ledger and the index.
 
     The command prints each difference, and the next sync repairs it. A difference is a fault if no
     change of the source explains it. The exit status is 1 if there is a fault, or if a source

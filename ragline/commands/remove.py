@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @json_option
 @configured
 def remove(configuration: Configuration, source: str, *, yes: bool, as_json: bool) -> None:
-    """Delete SOURCE and all its data from the index, and print a receipt.
+    """Delete SOURCE and all its data from the index, and print a receipt of the deletion.
 
     You must also delete the source from the configuration. Otherwise the next sync reads it again.
     """

@@ -32,7 +32,7 @@ CLOCK_STYLES = {"kept": "green", "late": "red", "unproven": "yellow"}
 @json_option
 @configured
 def status(configuration: Configuration, *, as_json: bool) -> None:
-    """Show sources and collections: states, failures, clocks, alarms."""
+    """Show the states, failures, clocks and alarms of sources and collections."""
     from ragline.status import read_status
     from ragline.storage.database import open_database
 

@@ -224,7 +224,10 @@ def check_golden(settings: CollectionSettings) -> Fault | None:
     if settings.golden is None:
         if not settings.thresholds:
             return None
-        message = "no threshold is checked without a golden set; add golden: FOLDER"
+        message = (
+            "the collection has no golden set, so its thresholds are not checked; add golden: "
+            "FOLDER"
+        )
         return Fault("thresholds", message, severity="warning")
     try:
         read_golden_set(settings.golden)
