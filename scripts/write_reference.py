@@ -1,8 +1,8 @@
 """Writes the parts of docs/ that repeat the code: settings, commands, endpoints, metrics, errors.
 
 A page marks each part by two comments, `<!-- reference: NAME -->` and `<!-- end of reference -->`.
-This script replaces the lines between the comments. `make reference` writes the pages, and a
-contract test compares them with the code.
+The text between them is replaced. `make reference` writes the pages, and a contract test compares
+them with the code.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ UNITS = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
 
 
 def main() -> None:
-    """Write every page that has such parts."""
+    """Write every page that has such a part."""
     for path in DOCS.rglob("*.md"):
         text = path.read_text("utf-8")
         if (rewritten := rewrite(text)) != text:
@@ -47,12 +47,12 @@ def main() -> None:
 
 
 def rewrite(page: str) -> str:
-    """Return a page with new content in each part."""
+    """Return a page in which the content of each part is written again."""
     return PART.sub(lambda part: f"{part[1]}\n{PARTS[part[2]]().strip()}\n\n{part[3]}", page)
 
 
 def write_table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
-    """Return a table in Markdown. A line end in a cell becomes a space."""
+    """Write a table in Markdown. A line end in a cell becomes a space."""
     lines = [header, tuple("---" for _ in header), *rows]
     cells = [[" ".join(cell.split()).replace("|", "\\|") for cell in line] for line in lines]
     return "".join(f"| {' | '.join(line)} |\n" for line in cells).replace("|  |", "| |")
@@ -62,14 +62,14 @@ def write_table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str
 
 
 def write_settings(model: type[BaseModel], name: str, without: Iterable[str] = ()) -> str:
-    """The settings of a model with defaults and descriptions. A nested setting has its path."""
+    """Write a table of a model's settings. A nested setting is named by its path."""
     fields = [(path, field) for path, field in flatten(model) if path not in set(without)]
     rows = [(f"`{path}`", show_default(field), field.description or "") for path, field in fields]
     return write_table((f"{name} setting", "default", "meaning"), rows)
 
 
 def flatten(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, FieldInfo]]:
-    """Yield each setting with its path."""
+    """Yield the path and the field of each setting."""
     for name, field in model.model_fields.items():
         if inspect.isclass(field.annotation) and issubclass(field.annotation, BaseModel):
             yield from flatten(field.annotation, f"{prefix}{name}.")
@@ -78,12 +78,12 @@ def flatten(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, Fie
 
 
 def show_default(field: FieldInfo) -> str:
-    """A default as YAML. It is empty for a required setting."""
+    """Return a default as it is written in YAML. It is empty for a required setting."""
     return "" if field.is_required() else show_value(field.get_default(call_default_factory=True))
 
 
 def show_value(value: Any) -> str:
-    """A value as YAML. The version of Ragline in it becomes `VERSION`."""
+    """Return a value as it is written in YAML. `VERSION` replaces the version of Ragline."""
     match value:
         case bool():
             return f"`{str(value).lower()}`"
@@ -100,54 +100,54 @@ def show_value(value: Any) -> str:
 
 
 def show_duration(seconds: int) -> str:
-    """A duration in its largest whole unit."""
+    """Return a duration in its largest whole unit."""
     unit, size = next((unit, size) for unit, size in UNITS if seconds % size == 0)
     return f"{seconds // size}{unit}"
 
 
 def write_kind(kind: str) -> str:
-    """The settings that a kind of source has in addition to the settings of all sources."""
+    """Write the settings that a kind of source adds to those of every source."""
     return write_settings(KINDS[kind].settings, kind, SourceSettings.model_fields)
 
 
 def list_kinds() -> list[str]:
-    """The kinds that have settings in addition to the settings of all sources."""
+    """List the kinds that have settings in addition to those of every source."""
     common = SourceSettings.model_fields
     return [name for name, kind in KINDS.items() if kind.settings.model_fields.keys() - common]
 
 
 def write_kinds() -> str:
-    """Each kind of source: its documents, and how the stages use it."""
+    """Write a table of the kinds of sources: their documents, and how the stages use them."""
     rows = [
         (f"`{name}`", _describe_kind(name), *_describe_use(kind)) for name, kind in KINDS.items()
     ]
-    return write_table(("kind", "documents", "listed by a sync proof", "a sync starts"), rows)
+    return write_table(("kind", "documents", "a sync proof lists it", "a run starts"), rows)
 
 
 def _describe_kind(kind: str) -> str:
-    """What the docstring of the kind's package says about its documents."""
+    """Return what the docstring of the kind's package says about its documents."""
     first_line = (import_module(f"ragline.sources.{kind}").__doc__ or "").partition("\n")[0]
     return first_line.partition(": ")[2].rstrip(".")
 
 
 def _describe_use(kind: Kind) -> tuple[str, str]:
-    proof = "after each run" if kind.is_listed_cheaply else "once a day"
+    proof = "after each run and every hour" if kind.is_listed_cheaply else "once a day"
+    found = "after a probe found a change"
     if kind.is_probe_complete:
-        return proof, "when the probe changed"
-    limit = "the shorter limit (`visible_within` or `forgotten_within`)"
-    return proof, f"when the probe changed, and before {limit} has passed"
+        return proof, found
+    return proof, f"{found}; without a change, before the shorter limit has passed"
 
 
 # Commands
 
 
 def write_commands() -> str:
-    """Each command with its usage and options."""
+    """Write each command with its usage and options."""
     return "\n".join(_write_command(path, command) for path, command in list_commands(command_line))
 
 
 def list_commands(group: click.Group, prefix: str = "ragline") -> Iterator[tuple[str, Any]]:
-    """Yield the commands of a group and of its groups, each with the words that a user types."""
+    """Yield the commands of a group and of its subgroups, each with the words that a user types."""
     context = click.Context(group)
     for name in group.list_commands(context):
         command = group.get_command(context, name)
@@ -180,7 +180,7 @@ def _name_option(option: click.Option) -> str:
 
 
 def write_endpoints() -> str:
-    """Each endpoint with its parameters, the fields of request and response, and its problems."""
+    """Write each endpoint with its parameters, the fields of both bodies, and its problems."""
     document = build_app(load_configuration(EXAMPLE)).openapi()
     schemas = document["components"]["schemas"]
     parts = [
@@ -222,13 +222,13 @@ def _write_endpoint(name: str, operation: dict[str, Any], schemas: dict[str, Any
 
 
 def _list_bodies(holder: dict[str, Any]) -> list[str]:
-    """The names of the schemas of a body."""
+    """Return the names of the schemas of a body."""
     contents = holder.get("content", {}).values()
     return [name for content in contents for name in _find_schemas(content.get("schema", {}))]
 
 
 def _find_schemas(schema: Any) -> list[str]:
-    """The names of all schemas that a schema refers to directly, each once."""
+    """Return the names of all schemas to which a schema refers directly, each once."""
     return list(dict.fromkeys(re.findall(r"#/components/schemas/(\w+)", str(schema))))
 
 
@@ -251,7 +251,7 @@ def _write_fields(schema: dict[str, Any]) -> str:
 
 
 def _find_description(field: dict[str, Any]) -> str:
-    """The description of a field, or of the first of its types that has one."""
+    """Return the description of a field, or of the first of its types that has one."""
     types = (one.get("description", "") for one in field.get("anyOf", ()))
     return field.get("description") or next(filter(None, types), "")
 
@@ -277,7 +277,7 @@ def _describe_type(field: dict[str, Any]) -> str:
 
 
 def _write_schemas(document: dict[str, Any]) -> Iterator[str]:
-    """The objects that answers consist of, in the order of their names."""
+    """Write the objects that are parts of answers, in the order of their names."""
     schemas = document["components"]["schemas"]
     for name in sorted(_reach(document["paths"], schemas)):
         description = schemas[name].get("description", "")
@@ -285,9 +285,9 @@ def _write_schemas(document: dict[str, Any]) -> Iterator[str]:
 
 
 def _reach(paths: dict[str, Any], schemas: dict[str, Any]) -> set[str]:
-    """The names of the schemas with fields.
+    """Return the names of the schemas that have fields.
 
-    The body of a request is left out if no other schema refers to it.
+    A body of a request is left out, unless another schema refers to it.
     """
     bodies = {
         name
@@ -307,10 +307,10 @@ def _reach(paths: dict[str, Any], schemas: dict[str, Any]) -> set[str]:
 
 
 def write_metrics() -> str:
-    """Each metric of `GET /metrics` with its type and labels."""
+    """Write each metric of `GET /metrics` with its type and labels."""
     registry = ServiceMetrics(Recorder(), lambda: None).registry
     labels = {name: names for name, _, names in GAUGES}
-    # The registry has no public list of its collectors.
+    # The registry has no other list of its collectors.
     for collector, names in registry._collector_to_names.items():  # noqa: SLF001
         labels.update(dict.fromkeys(names, getattr(collector, "_labelnames", ())))
     rows = []
@@ -323,7 +323,7 @@ def write_metrics() -> str:
 
 
 def write_errors() -> str:
-    """Each error with the first line of its docstring, in the order of the module."""
+    """Write each error with the first line of its docstring, in the order of the module."""
     rows = [
         (f"`{name}`", (thing.__doc__ or "").splitlines()[0])
         for name, thing in vars(ragline.errors).items()
@@ -333,7 +333,7 @@ def write_errors() -> str:
 
 
 def write_formats() -> str:
-    """Each format with its suffixes and media type."""
+    """Write each format with its suffixes and media type."""
     rows = [
         (one.label, ", ".join(f"`{suffix}`" for suffix in one.suffixes), f"`{one.media_type}`")
         for one in FORMATS.values()
@@ -342,7 +342,7 @@ def write_formats() -> str:
 
 
 def write_decisions() -> str:
-    """Each decision record by its number and title."""
+    """Write a table of the decision records, with number and title."""
     rows = []
     for path in sorted((DOCS / "decisions").glob("0*.md")):
         number, _, title = path.read_text("utf-8").partition("\n")[0][2:].partition(". ")
