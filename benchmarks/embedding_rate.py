@@ -4,8 +4,8 @@ Run: python benchmarks/embedding_rate.py [FOLDER or FILE.jsonl] [--texts 600] [-
 
 The limit is the speed of the model's forward passes over prepared arrays. The script compares it
 with `Embedder.embed_texts`, which computes vectors from strings, and with sentence-transformers in
-PyTorch float32. Each round times all of them, so that other load affects all of them. Shares are
-medians over the rounds.
+PyTorch float32. Each round times all of them, so that other load affects all of them. The printed
+shares of the limit are medians over the rounds.
 """
 
 from __future__ import annotations

@@ -41,7 +41,10 @@ def main() -> None:
 
 
 def ask(home: Path, question: dict[str, object]) -> tuple[bool, bool]:
-    """Search, and return whether the first five hits contain the file, and whether its page."""
+    """Search, and return whether the first five hits contain the file.
+
+    The second value says whether the first five hits contain the page of the file.
+    """
     answer = run(home, "search", "bench", str(question["text"]), "--top-k", "5")
     hits: list[dict[str, object]] = answer["hits"]  # type: ignore[assignment]
     wanted = str(question["file"]).removeprefix("files/")

@@ -38,7 +38,7 @@ _REFERENCE = "#/components/schemas/{model}"
 
 
 def describe_problems(*kinds: ProblemKind) -> dict[int | str, dict[str, Any]]:
-    """Describe the problems that a route can return, for its `responses`."""
+    """Describe the problems that a route can return, for the argument `responses` of the route."""
     titles: dict[int | str, list[str]] = {}
     for kind in (UNAUTHORIZED, FORBIDDEN, RATE_LIMITED, *kinds):
         titles.setdefault(kind.status, []).append(kind.title)
@@ -49,7 +49,7 @@ def describe_problems(*kinds: ProblemKind) -> dict[int | str, dict[str, Any]]:
 
 
 def describe_body(model: type[BaseModel], *, or_any_file: bool = False) -> dict[str, Any]:
-    """Describe a body that the route reads without FastAPI, for its `openapi_extra`."""
+    """Describe a body that a route reads without FastAPI, for its argument `openapi_extra`."""
     content: dict[str, Any] = {
         "application/json": {"schema": {"$ref": _REFERENCE.format(model=model.__name__)}}
     }

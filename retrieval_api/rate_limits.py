@@ -30,7 +30,7 @@ class RateLimits:
         """Count one request.
 
         Raises:
-            RateLimitError: the key is over its limit. The error contains the seconds to wait.
+            RateLimitError: the key is over its limit. The error says how many seconds to wait.
         """
         limit = key.requests_per_minute
         if limit is None:

@@ -121,7 +121,7 @@ class Service:
         return self.refresh_has_keys()
 
     def refresh_has_keys(self) -> bool:
-        """Read whether callers need a key now. If the database is unavailable, use the last answer.
+        """Read whether callers need a key. If the database is unavailable, return the last answer.
 
         Raises:
             ServiceNotReadyError: the database has not answered since the service started.

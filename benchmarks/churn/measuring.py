@@ -27,8 +27,8 @@ from benchmarks.churn.source_tree import Change, SourceTree
 from benchmarks.churn.system import SYNC_TIMEOUT_S, Entry, System
 
 HITS = 10
-# The number of changes of each kind that are searched for. It is small, because in some systems
-# each search starts a process.
+# For each kind of change, the benchmark searches for this number of changes only. The number is
+# small, because in some systems each search starts a process.
 SEARCHED_CHANGES = 5
 NEVER = float("inf")
 
@@ -44,8 +44,9 @@ class StepResult:
     `sync_s` is the median duration of the syncs that were not killed. `embeddings_made` counts the
     embeddings of these syncs only. `embeddings_needed` is the number of distinct texts that no
     earlier sync served. `ghosts`, `lost`, `gone` and `repeated` are the counts of a `Verdict`.
-    `visible_s` and `forgotten_s` contain a time for each change: from the change to the end of the
-    first sync after which the entries show it. The time is infinite if no sync showed the change.
+    `visible_s` and `forgotten_s` contain one time for each change. It begins with the change, and
+    it ends with the first sync after which the entries show the change. It is infinite if no sync
+    showed the change.
     """
 
     name: str
@@ -85,7 +86,7 @@ class Measurement:
 
 @dataclass(slots=True)
 class _Pending:
-    """A change that no sync has shown completely yet."""
+    """A change that the entries do not show completely yet."""
 
     change: Change
     into: list[float]
@@ -95,7 +96,7 @@ class _Pending:
 class Measuring:
     """Runs one system through a scenario.
 
-    `lacking` names the needs of steps that this machine cannot meet. Such steps are not run.
+    `lacking` names capabilities that this machine does not have. Steps that need them are not run.
     """
 
     def __init__(self, system: System, tree: SourceTree, lacking: Iterable[str] = ()) -> None:

@@ -14,15 +14,15 @@ LAST_LINES = 3
 
 
 def can_be_refused() -> bool:
-    """Whether file permissions can keep the processes that are started here out of a folder.
+    """Whether a started process cannot read a folder without read permission.
 
-    The user root can read every folder, unless `setpriv` takes this right away.
+    The user root can read every folder, unless the program `setpriv` takes this right away.
     """
     return os.geteuid() != 0 or shutil.which("setpriv") is not None
 
 
 def without_override(command: Sequence[str]) -> list[str]:
-    """Return a command that runs the given one so that file permissions hold even for root."""
+    """Return a command that runs `command` without root's right to ignore file permissions."""
     if os.geteuid() != 0 or not can_be_refused():
         return list(command)
     rights = "-dac_override,-dac_read_search"

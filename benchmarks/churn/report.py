@@ -12,7 +12,7 @@ from benchmarks.churn.measuring import NEVER, Measurement, StepResult, find_perc
 
 
 def format_step(result: StepResult) -> str:
-    """Return the line of progress for a step. A second line has the first error of the step."""
+    """Return the line of progress for a step. If the step has errors, add the first one."""
     if result.unsupported:
         return f"{result.name:<24} not measured: no {result.unsupported}"
     made = f"{result.embeddings_made:,} of {result.embeddings_needed:,} embeddings"
@@ -67,7 +67,7 @@ def _describe_kill(result: StepResult) -> str:
 
 
 def _undisturbed(measurement: Measurement) -> list[StepResult]:
-    """Return the steps without a crash, because some systems cannot report a killed process."""
+    """Return the steps without a crash. Some systems do not report the work of a killed process."""
     return [step for step in measurement.steps if step.was_killed is None]
 
 
@@ -94,7 +94,10 @@ def _ratio(measurement: Measurement) -> str:
 
 
 def _made(prefix: str) -> Callable[[Measurement], str]:
-    """Return a figure: embeddings made / needed in the steps whose name begins with `prefix`."""
+    """Return a function that formats the made and the needed embeddings of some steps.
+
+    These are the steps whose name begins with `prefix`.
+    """
 
     def read(measurement: Measurement) -> str:
         steps = [step for step in measurement.steps if step.name.startswith(prefix)]
@@ -107,7 +110,10 @@ def _made(prefix: str) -> Callable[[Measurement], str]:
 
 
 def _most(name: str, prefix: str) -> Callable[[Measurement], str]:
-    """Return a figure: the maximum of a count in the steps whose name begins with `prefix`."""
+    """Return a function that formats the maximum of a count in some steps.
+
+    These are the steps whose name begins with `prefix`.
+    """
 
     def read(measurement: Measurement) -> str:
         steps = [step for step in measurement.steps if step.name.startswith(prefix)]

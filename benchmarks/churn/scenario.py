@@ -17,10 +17,10 @@ class Step:
     """A change of the source and the syncs that follow it.
 
     `act` makes the change. `syncs` is the number of syncs that run to their end. If `kill_at` is
-    set, another sync runs before them and is killed; `kill_at` is the share of its expected
-    duration after which it is killed. If `is_disturbance` is true, a part of the source is only
-    unavailable, and the system must not remove it. `needs` names a capability of the system or of
-    the machine without which the step is not run.
+    set, another sync runs before them. It is killed after the share `kill_at` of its expected
+    duration. If `is_disturbance` is true, a part of the source is temporarily unavailable, and the
+    system must not remove it. `needs` names a capability of the system or of the machine. Without
+    this capability, the step is not run.
     """
 
     name: str

@@ -115,7 +115,7 @@ class SourceTree:
         return [self._add("add", *self._reserve.pop()) for _ in range(count)]
 
     def rename(self, share: float) -> list[Change]:
-        """Move some documents to another folder with a new name. Each move is two changes."""
+        """Give some documents a new name in another folder. Each move counts as two changes."""
         return [change for path in self._choose(share) for change in self._move(path)]
 
     def touch(self, share: float) -> list[Change]:

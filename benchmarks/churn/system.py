@@ -36,7 +36,7 @@ class Sync(Protocol):
 
 
 class System(Protocol):
-    """A system under measurement."""
+    """A system that the benchmark measures."""
 
     @property
     def name(self) -> str:

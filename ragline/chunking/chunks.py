@@ -60,11 +60,11 @@ def chunk_document(
 ) -> list[Chunk]:
     """Return the chunks of a document, in reading order. Equal input gives equal chunks.
 
-    All text of elements that the model can read is in a chunk. Text outside of elements is in a
-    chunk only if it is between two elements of that chunk. An `embedded_text` has at most
-    `settings.max_tokens` tokens, and at most as many tokens as the model reads. Consecutive chunks
-    of one section share whole sentences of up to `settings.overlap_tokens` tokens. A document
-    without text has no chunks.
+    The chunks contain all text of the elements, as far as the model can read it. Text outside of
+    elements is in a chunk only if it is between two elements of that chunk. An `embedded_text` has
+    at most `settings.max_tokens` tokens, and at most as many tokens as the model reads. Consecutive
+    chunks of one section share whole sentences of up to `settings.overlap_tokens` tokens. A
+    document without text has no chunks.
     """
     return _Chunker(document, settings, tokenizer).make_chunks()
 

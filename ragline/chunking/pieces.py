@@ -61,7 +61,7 @@ _SPLIT_RULES: dict[Category, _SplitRules] = {
 
 
 class Piece(NamedTuple):
-    """A span that is never split. `split_cost` is the cost of starting a new chunk at this piece.
+    """A span that is never split. `split_cost` is the cost of a chunk that starts at this piece.
 
     `section` is the heading path of its content, including its own headings. `above` is the
     heading path at its first character. The header of a chunk that begins here shows `above`.

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 
 from ragline.embedder.tokenizer import TokenCounter
 
-# A chunk has at most this many characters per token of its budget. Text with few tokens (runs of
-# spaces, or a word of 100 kB that is one unknown token) would otherwise make chunks that are too
-# long for a reader and for a text index.
+# A chunk has at most this many characters for each token of its budget. Without this limit, text
+# with few tokens would make chunks that are too long for a reader and for a text index. Examples
+# are runs of spaces, and a word of 100 kB that is one unknown token.
 MAX_CHARS_PER_TOKEN = 16
 # The text is tokenized in windows, because all tokens of 100 MB would not fit in memory.
 WINDOW_CHARS = 32_768

@@ -63,7 +63,7 @@ class ExportedModel:
 
 
 def export_model(files: ModelFiles, cache: Path) -> ExportedModel:
-    """Return the export of a model from the cache. Without one, export the model first.
+    """Return the export of a model from the cache. If it is missing, export the model first.
 
     One process exports while other processes wait. A process that is killed leaves an unfinished
     folder that no process reads.

@@ -56,7 +56,7 @@ class ModelFiles:
 
     @cached_property
     def modules(self) -> tuple[tuple[str, Path], ...]:
-        """The steps of the model in order: (class name, folder of its configuration)."""
+        """The steps of the model in order, as pairs of class name and configuration folder."""
         rows: list[dict[str, str]] = _read_json(self.folder / "modules.json", [])
         return tuple((row["type"].rpartition(".")[2], self.folder / row["path"]) for row in rows)
 

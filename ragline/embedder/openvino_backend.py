@@ -19,8 +19,8 @@ from ragline.errors import ModelUnavailableError
 Precision = Literal["bf16", "f32"]
 _Output = Literal["sentence", "tokens"]
 
-# Source: benchmarks/embedding_rate.py. The rates from 512 to 2048 are equal within noise; above
-# 2048 the activations do not fit into a core's cache.
+# The number of tokens of a batch. Source: benchmarks/embedding_rate.py. From 512 to 2048, the rates
+# are equal within noise. Above 2048, the activations do not fit into the cache of a core.
 _BATCH_TOKENS = 1024
 # The lock for the first inference of a process. During the first inference, OpenVINO's Python layer
 # creates static objects. Two threads could deadlock there: one waits for the object, the other for

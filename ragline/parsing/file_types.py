@@ -1,8 +1,8 @@
 """Detects the format of a file from its content and its name.
 
-The content decides if it is unambiguous. For example, the members of a container decide its format,
-and a page of HTML is recognised under most names. The suffix decides between text formats that look
-alike.
+If the content is unambiguous, it decides the format. For example, the members of a container decide
+its format, and a page of HTML is recognised under most names. The suffix decides between text
+formats that look alike.
 """
 
 from __future__ import annotations

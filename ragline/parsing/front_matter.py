@@ -104,7 +104,7 @@ class _Loader(yaml.SafeLoader):
 
 
 def _json_value(value: Any, depth: int) -> Any:
-    """Return a value as a JSON type.
+    """Convert a value to a JSON type.
 
     Raises:
         ValueError: the value has no JSON type, or it is nested too deeply.

@@ -36,7 +36,7 @@ from ragline.parsing.parser_protocol import READY, decode_result
 PROCESS_MODULE = "ragline.parsing.parser_process"
 START_LIMIT_S = 120.0
 WATCH_EVERY_S = 0.1
-# How often the memory of the programs that a reader started is measured. To find these programs
+# The interval for measuring the memory of programs that a reader started. To find these programs
 # takes milliseconds, because all processes of the machine are visited.
 WATCH_PROGRAMS_EVERY_S = 0.5
 # After a document, a process that uses more than this share of the limit is replaced, because it
@@ -104,7 +104,9 @@ class ParserChild:
         return self._process.pid if self._process else None
 
     def parse_document(self, document: ParserInput) -> ParsedDocument | DocumentError:
-        """Return the parse of a document, or its error. A process over its limits is replaced.
+        """Return the parse of a document, or its error.
+
+        If the process exceeds its limits, it is killed, and the next document starts a new one.
 
         Raises:
             ParserUnavailableError: the process could not be started. The document is not the cause.

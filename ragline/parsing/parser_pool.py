@@ -72,9 +72,9 @@ class ParserPool:
     def parse_documents(self, documents: Iterable[Input]) -> Iterator[tuple[Input, Result]]:
         """Yield each document with its parse or its error, in order of completion.
 
-        The pool takes at most two documents for each process in advance, and no further document
-        while these contain 64 MiB or more. If no process can be started, the error of each
-        document is `ParserUnavailableError`.
+        The pool takes documents in advance, at most two for each process. It takes no further
+        document while these contain 64 MiB or more. If no process can be started, the error of
+        each document is `ParserUnavailableError`.
         """
         self._start_error = None
         answers: SimpleQueue[_Answer] = SimpleQueue()

@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-# Matches only the line ends of editors. str.splitlines also splits at form feeds, for example.
+# Matches only the line ends of editors, because str.splitlines also splits at form feeds.
 _LINE = re.compile(r"([^\r\n]*)(\r\n|\n|\r|$)")
 TAB_WIDTH = 8
 

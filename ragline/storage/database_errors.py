@@ -44,10 +44,11 @@ REFUSALS = {
     "No space left on device": DISK_FULL,
     "Disk quota exceeded": DISK_FULL,
 }
-# The beginnings of the SQLSTATE of lost connections. 08: the connection is broken. 57P: the server
-# is stopped. 53: a resource is missing. 58: the files of the server have an error.
+# The SQLSTATE of a lost connection begins with one of these values. 08: the connection is broken.
+# 57P: the server is stopped. 53: a resource is missing. 58: the files of the server have an error.
 LOST = ("08", "57P", "53", "58")
-# 22: the value does not fit its type. 54: the value is over a limit of Postgres.
+# The SQLSTATE of a value that cannot be stored begins with one of these values. 22: the value does
+# not fit its type. 54: the value is over a limit of Postgres.
 UNSTORABLE = ("22", "54")
 READ_ONLY_ADVICE = (
     "it is read-only because it is a standby, because of default_transaction_read_only, or to "

@@ -171,8 +171,8 @@ class PostgresServer:
     def find_process(self) -> psutil.Process | None:
         """Return the process of the server of this data folder, or None if it does not run.
 
-        The process id in the server's file can be outdated. No process has it, or a dead server (a
-        zombie) has it, or another program has it after a restart of the machine or container.
+        The process id in the server's file can be outdated. It then belongs to no process, to a
+        dead server (a zombie), or to a program that started after a restart of the machine.
         """
         try:
             process = psutil.Process(int((self.data / "postmaster.pid").read_text().split()[0]))

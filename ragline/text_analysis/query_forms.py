@@ -29,8 +29,8 @@ from ragline.text_analysis.word_forms import (
 class WordForms:
     """The forms of a word of a query.
 
-    `equal` are the forms of the whole word. They have the form of words in an analysed text.
-    `parts` are the parts of the word, as the query contains them.
+    `equal` are the forms of the whole word, as an analysed text contains them. `parts` are the
+    parts of the word, as the query contains them.
     """
 
     equal: tuple[str, ...]
@@ -94,7 +94,7 @@ def is_written_in(word: str, text: str, language: str) -> bool:
 
 
 def _contains_between(joined: str, bounds: set[int], sought: str) -> bool:
-    """Whether `joined` contains `sought` from one of the bounds to another."""
+    """Whether `sought` occurs in `joined` so that it begins and ends at one of the bounds."""
     at = joined.find(sought)
     while at >= 0:
         if at in bounds and at + len(sought) in bounds:
@@ -104,9 +104,10 @@ def _contains_between(joined: str, bounds: set[int], sought: str) -> bool:
 
 
 def _join_all(main: str, language: str) -> dict[str, set[int]]:
-    """Return the letters and digits of a text, without separators, and the bounds of its parts.
+    """Return the letters and digits of a text without separators.
 
-    The keys are the texts, one for each way to spell letters with accents.
+    The keys are these texts, one for each way to spell letters with accents. The values are the
+    bounds of the parts of the text.
     """
     pieces = [
         piece.lower()

@@ -96,7 +96,7 @@ class Caller:
         return Viewer(self.restrict_principals(principals), self.key.tenant, self.key.collections)
 
     def restrict_principals(self, requested: Sequence[str]) -> tuple[str, ...]:
-        """Return the requested principals. If none is requested, return all of the key.
+        """Return the requested principals. If none is requested, return those of the key.
 
         Raises:
             ForbiddenError: the key does not have a requested principal.

@@ -18,7 +18,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ragline.telemetry import INSTRUMENTATION_SCOPE, current_trace_id
 from retrieval_api.observation.metrics import ServiceMetrics
 
-# The label of a request without a route. Its path comes from the caller and must not be a label.
+# The label of a request without a route. The path of the request comes from the caller, so it must
+# not be a label.
 UNMATCHED = "unmatched"
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 

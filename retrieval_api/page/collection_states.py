@@ -19,7 +19,7 @@ CACHE_S = 3.0
 
 @dataclass(frozen=True, slots=True)
 class CollectionOverview:
-    """A collection in a few figures. `states` are the document states with their counts.
+    """The figures of a collection. `states` are the document states with their counts.
 
     `listed_seconds` is the longest time since the last listing of one of its sources.
     """

@@ -92,7 +92,7 @@ class SearchForm:
         return urlencode(self.address_fields(**changes))
 
     def with_facet(self, facet: str) -> str:
-        """Return the query string with another facet."""
+        """Return the query string with an additional facet."""
         return replace(self, facets=(*self.facets, facet)).query_string()
 
     def without_facet(self, facet: str) -> str:

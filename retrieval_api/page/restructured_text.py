@@ -104,7 +104,7 @@ class _BlockReader:
         return self._take_paragraph()
 
     def _take_heading(self) -> Markup | None:
-        """Take a heading: a line with an adornment below. An adornment without text is a rule."""
+        """Take a heading (a line above an adornment), or a horizontal line (only an adornment)."""
         bare, index = self.bare, self.index
         if _ADORNMENT.match(bare[index]):
             self.writer.skip(self.lines[index])

@@ -153,7 +153,7 @@ def show_receipt(receipt_id: str, request: Request, caller: PageReader) -> Respo
 def show_quality(request: Request, caller: PageReader) -> Response:
     """Show the clocks of the caller's sources, and charts of one collection.
 
-    The charts show the searches of all callers. So they need the scope `admin`, as /v1/quality.
+    The charts show the searches of all callers. So they need the scope `admin`, like /v1/quality.
     """
     given = request.query_params
     name = given.get("collection", "").replace("\0", "\ufffd") or first_collection(caller)

@@ -68,7 +68,7 @@ WholeBody = Annotated[bytes, Depends(_read_body)]
 
 
 def find_push_limit(configuration: Configuration) -> Callable[[Scope], int | None]:
-    """Return the `find_larger_limit` of `BodyLimit` for pushed bodies.
+    """Return a function for `find_larger_limit` of `BodyLimit`. It limits pushed bodies.
 
     The limit is the largest size limit of all push sources. It is equal for all collections, so
     that it does not reveal which collections exist. The limit of the source itself is checked after

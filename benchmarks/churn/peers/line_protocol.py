@@ -1,4 +1,7 @@
-"""The peer's side of the protocol. A process runs one sync, or it answers calls as JSON lines."""
+"""The peer's side of the protocol. A process either runs one sync or answers calls.
+
+Each call is one line of JSON, and so is each answer.
+"""
 
 from __future__ import annotations
 
@@ -26,13 +29,13 @@ class PeerSettings:
 
 
 class Peer(Protocol):
-    """A system that is used as its documentation says. All paths are relative to the tree."""
+    """A system that is used as its documentation recommends. Paths are relative to the tree."""
 
     def describe(self) -> dict[str, str]:
         """Return the versions of the system's packages and its settings."""
 
     def prepare(self, tree: str) -> None:
-        """Create the system's empty tables for the tree, whose absolute path is given."""
+        """Create the system's empty tables. `tree` is the absolute path of the tree."""
 
     def sync(self) -> None:
         """Bring the index up to date. The errors of the system are raised unchanged."""

@@ -23,7 +23,7 @@ PARAGRAPH_GAP = 1.7
 HEADING_RATIO = 1.15
 MAX_HEADING_CHARS = 160
 MAX_HEADING_LEVEL = 4
-# Characters of PDFium for a hyphen that only divides a word at the end of a line.
+# The characters that PDFium returns for a hyphen that only divides a word at the end of a line.
 SOFT_HYPHENS = ("\x02", "\ufffe", "\xad")
 
 

@@ -40,7 +40,10 @@ def read_docx(content: bytes, file_type: str) -> ParsedDocument:
 
 
 def _raise_titles(elements: list[Any], document: Any) -> None:
-    """Give the title of the document a higher level than its chapters, which share its depth."""
+    """Give the title of the document a higher level than its chapters.
+
+    The library gives them the same depth.
+    """
     titles = {p.text.strip() for p in document.paragraphs if p.style and p.style.name == "Title"}
     for element in elements:
         if element.text.strip() in titles and element.metadata.category_depth == 0:
@@ -72,7 +75,7 @@ def _move_text_boxes(document: Any) -> bool:
 
 
 def _replace_formulas(document: Any) -> bool:
-    """Replace formulas by their characters in order."""
+    """Replace each formula by its characters, in order."""
     formulas = _find(document, "//m:oMath")
     for formula in formulas:
         run, text = OxmlElement("w:r"), OxmlElement("w:t")
