@@ -50,7 +50,7 @@ OBJECTS = (
 def write_records(path: Path, count: int, seed: int) -> None:
     """Write records with random sentences.
 
-    For each value in SHARES, such as 0.01, this share of the records has the mark `share-0.01`.
+    A mark names its share: for example, 1 % of the records have the mark `share-0.01`.
     """
     pick = random.Random(seed)  # noqa: S311  the same each time, not a secret
     with path.open("w", encoding="utf-8") as file:

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 # How long running requests may continue after the signal to stop.
 GRACE_S = 10
-# Longer than the usual 60 s of load balancers and client pools, so that the client closes an idle
-# connection. If the service closed it, a request on its way would fail.
+# This is longer than the usual 60 s of load balancers and client pools, so that the client closes
+# an idle connection. If the service closed the connection, a request on its way would fail.
 KEEP_ALIVE_S = 75
 
 _STOPPING = (signal.SIGINT, signal.SIGTERM)

@@ -32,7 +32,7 @@ ROOM = (196, 76)
 
 
 def read_table(page: str, header: str) -> list[list[str]]:
-    """Return the cells of the rows of the table whose header begins with `| header |`.
+    """Find the table whose header begins with `| header |`, and return the cells of its rows.
 
     Markup in the cells is removed.
     """

@@ -77,12 +77,12 @@ def _build_file(config: MkDocsConfig, path: str, uri: str) -> File:
 
 
 def _list_paths(files: Files) -> Iterator[str]:
-    """Yield the paths of the pages in the repository."""
+    """Yield the pages, as paths in the repository."""
     return (_find_path(file.src_uri) for file in files.documentation_pages())
 
 
 def _list_links(path: str) -> Iterator[str]:
-    """Yield the paths in the repository of the files and folders to which a page links."""
+    """Yield the files and folders to which a page links, as paths in the repository."""
     text = (REPOSITORY / path).read_text("utf-8")
     return (_resolve(path, match.group()) for match in LINK.finditer(text))
 
@@ -94,12 +94,12 @@ def _resolve(path: str, link: str) -> str:
 
 
 def _find_uri(path: str) -> str:
-    """Return the path on the site of a file of the repository."""
+    """Return the path that a file of the repository has on the site."""
     if path.startswith("docs/"):
         return path.removeprefix("docs/")
     return PAGES.get(path, f"repository/{path}")
 
 
 def _find_path(uri: str) -> str:
-    """Return the path in the repository of a file of the site."""
+    """Return the path that a file of the site has in the repository."""
     return {known: path for path, known in PAGES.items()}.get(uri, f"docs/{uri}")

@@ -1,9 +1,9 @@
 """Chooses which pieces share a chunk, by the splits with the lowest total cost.
 
-Each split has the cost of its position, which `pieces` determines. The cost of each chunk is the
-square of the share of its room that is unused. So chunks are full, similar in length, and end at
-natural boundaries. All splits are chosen together, so a changed paragraph changes only the chunks
-near it. The other chunks need no new embedding.
+Each split has the cost of its position, which `pieces` determines. Each chunk has a cost, too: the
+square of the unused share of its room. So chunks are full, similar in length, and end at natural
+boundaries. All splits are chosen together, so a changed paragraph changes only the chunks near it.
+The other chunks need no new embedding.
 """
 
 from __future__ import annotations

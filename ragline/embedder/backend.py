@@ -33,8 +33,8 @@ class Backend(Protocol):
     def embed_batch(self, ids: Ids, mask: Ids, *, is_alone: bool = False) -> Floats:
         """Return the vectors of a batch: (rows, dimension) float32, rows of unit length.
 
-        `ids` and `mask` are (rows, width) int64. `is_alone` selects low latency, for a batch that
-        is the only one.
+        `ids` and `mask` are (rows, width) int64. If `is_alone` is true, low latency is more
+        important than throughput.
         """
 
     def embed_batch_tokens(self, ids: Ids, mask: Ids) -> Floats:

@@ -35,8 +35,8 @@ class Embedder:
     neither on the other texts of the call nor on the method that computes it.
 
     Calls of `embed_texts` and `embed_tokens` wait in a queue (first in, first out). The queue has
-    as many workers as the processor can use. Without the queue, all of several concurrent calls
-    would end as late as the last one. `embed_query` does not use the queue. `embed_batches` does
+    as many workers as the processor can use. Without the queue, several concurrent calls would
+    all end as late as the last one. `embed_query` does not use the queue. `embed_batches` does
     not use it either, because its caller controls the pace.
     """
 

@@ -61,7 +61,7 @@ class ParserPool:
         self.close()
 
     def close(self) -> None:
-        """End all processes immediately, even if they parse, and remove their temporary files."""
+        """End all processes at once, even while they parse, and remove their temporary files."""
         self._is_stopping.set()
         for _ in self._threads:
             self._jobs.put(None)

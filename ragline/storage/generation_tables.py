@@ -1,6 +1,6 @@
 """The table of the entries of a generation: its name, its creation, and statements on it.
 
-The SQL files use the name `entries_generation`, which is replaced here by the name of the
+The SQL files use the name `entries_generation`. This module replaces it by the name of the
 generation's table. Only the number of the generation varies, so no text of a user gets into a
 statement.
 """

@@ -12,8 +12,8 @@ Two tables record the state of a database:
 - `ragline.alembic_version`: the last breaking migration. Releases up to 0.3.0 compare it with their
   last migration and refuse a newer database. Additive migrations do not change it.
 
-The code accepts a database whose last migration it does not know, if it knows the last breaking
-migration.
+The last migration of a database can be newer than this code. The code accepts the database if it
+knows the last breaking migration.
 """
 
 from __future__ import annotations

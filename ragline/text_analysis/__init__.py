@@ -1,9 +1,9 @@
 """Analyses text for the keyword leg. Entries, queries and highlights use the same analysis.
 
-An analysed text has two parts. The main part is the normalized text. It has composed characters,
-one kind of quote and one kind of hyphen, and no invisible characters and soft hyphens. The added
-part contains other forms of the words: parts of identifiers, identifiers without separators, and
-words without accents. Postgres makes lexemes of both parts (`ragline.make_lexemes` in
+An analysed text has two parts. The main part is the normalized text. Its characters are composed.
+It has one kind of quote and one kind of hyphen. It has neither soft hyphens nor invisible
+characters. The added part contains other forms of the words: parts of identifiers, identifiers
+without separators, and words without accents. Postgres makes lexemes of both parts (`ragline.make_lexemes` in
 sql/migrations). A lexeme of the main part is not counted again in the added part. The text that is
 stored and shown is not changed.
 

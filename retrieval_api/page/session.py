@@ -1,7 +1,7 @@
 """Authenticates visitors of the page by the rules of the API. The key is in a cookie.
 
-Only the page's routes read the cookie, so that another site cannot use it to call the API. Forms
-from other sites are refused (CSRF).
+Only the page's routes read the cookie, so that another site cannot use the cookie to call the API.
+Forms from other sites are refused (CSRF).
 """
 
 from __future__ import annotations
