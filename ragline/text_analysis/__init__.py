@@ -3,9 +3,9 @@
 An analysed text has two parts. The main part is the normalized text. Its characters are composed.
 It has one kind of quote and one kind of hyphen. It has neither soft hyphens nor invisible
 characters. The added part contains other forms of the words: parts of identifiers, identifiers
-without separators, and words without accents. Postgres makes lexemes of both parts (`ragline.make_lexemes` in
-sql/migrations). A lexeme of the main part is not counted again in the added part. The text that is
-stored and shown is not changed.
+without separators, and words without accents. Postgres makes lexemes of both parts
+(`ragline.make_lexemes` in sql/migrations). A lexeme of the main part is not counted again in the
+added part. The text that is stored and shown is not changed.
 
 A generation records the version of the analysis that built it. Queries of that generation are
 analysed by the same version.

@@ -74,7 +74,7 @@ class PlainTextScanner:
         return False
 
     def mark_literal(self, indent: int) -> None:
-        """Mark all lines that have a deeper indent than `indent`, or that are blank, as code."""
+        """Mark the lines with a deeper indent than `indent`, and blank lines, as one code block."""
         first = self.index
         self.index = self.end_of_indented(indent)
         self.add_lines("code", first, self.index)
