@@ -42,7 +42,7 @@ class _Fetch:
         self._last_failure: str | None = None
 
     def explain(self) -> str:
-        """Why the pending ids have no result."""
+        """The reason why the remaining ids have no result."""
         return self._last_failure or "the source listed it and gave no answer when it was fetched"
 
     def run(self, document_ids: Sequence[str]) -> Iterator[FetchResult]:

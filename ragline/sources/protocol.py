@@ -92,7 +92,10 @@ class Source(Protocol):
         """
 
     def fetch_documents(self, document_ids: Collection[str]) -> Iterator[FetchResult]:
-        """Yield one result for each id, in any order."""
+        """Yield one result for each id, in any order.
+
+        A document that cannot be read gives a `FailedFetch`.
+        """
 
     def probe(self) -> str:
         """A text that changes whenever the source may have changed since the last probe.

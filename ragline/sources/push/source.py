@@ -128,7 +128,7 @@ def _batch(sizes: Mapping[str, int]) -> Iterator[list[str]]:
 
 
 def _explain(size_bytes: int, limit: int) -> DocumentError:
-    """Why a listed document cannot be fetched."""
+    """The reason why a listed document cannot be fetched."""
     if size_bytes > limit:  # the limit was higher before
         return DocumentTooLargeError(f"the document is larger than {limit} bytes")
     return DocumentUnreadableError("it was deleted between listing and reading")

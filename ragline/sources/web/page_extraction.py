@@ -199,7 +199,7 @@ def _keep_main_element(page: html.HtmlElement) -> bool:
 
 
 def _drop_tags(element: html.HtmlElement, tags: tuple[str, ...]) -> None:
-    """Replace these elements by their contents."""
+    """Replace each element with one of these tags by its contents."""
     for inner in list(element.iter(*tags)):
         if inner is not element and inner.getparent() is not None:
             inner.drop_tag()
