@@ -1,9 +1,10 @@
 """How a run interrupts the build of a new generation when a source has changed.
 
-A run locks its source, so a change would wait for hours of embedding. Between two batches of a
-build the run checks whether a locked source has changed. If so, it leaves the rest to the next run,
-which lists the source, updates the live generation and continues the build. The work that is done
-stays in the database.
+A run locks its sources, and the build of a generation can take hours. A change of a source would
+have to wait for the end of the build. Therefore the run checks between two batches of the build
+whether a source that it has locked has changed. If so, it leaves the rest of the build to the next
+run. The next run lists the source, updates the live generation and continues the build. The
+finished work stays in the database.
 """
 
 from __future__ import annotations
@@ -17,15 +18,17 @@ from ragline.sources.registry import KINDS
 from ragline.sources.settings import SourceSettings
 from ragline.storage.statements import load_statement
 
-# A stage builds at least this long, or this ratio of the shorter clock, before a change interrupts
-# it: a source that changes all the time must not prevent the end of a build.
+# The minimum time for which a stage works on a build before a change interrupts it: the smaller of
+# these seconds and this ratio of the shorter limit of the source. Without a minimum, a source that
+# changes all the time would prevent the end of a build.
 MIN_BUILD_S = 10.0
 MIN_BUILD_RATIO = 0.1
-# How often a source is checked during a build: a fixed interval for a source on this machine, a
-# ratio of the shorter clock for others.
+# The interval between two checks of a source during a build. It is fixed for a source on this
+# machine, and a ratio of the shorter limit for other sources.
 LOCAL_CHECK_INTERVAL_S = 2.0
 CHECK_INTERVAL_RATIO = 0.05
-# A source whose probe is not complete is listed again after this ratio of the shorter clock.
+# A source whose probe does not detect every change is listed again when its last listing is older
+# than this ratio of the shorter limit.
 LISTING_AGE_RATIO = 0.5
 MIN_LISTING_AGE = timedelta(seconds=60)
 
@@ -33,14 +36,19 @@ MIN_LISTING_AGE = timedelta(seconds=60)
 def make_pause_check(
     run_context: RunContext, source_name: str, generation_id: int
 ) -> Callable[[], bool]:
-    """A function that says after each batch whether to leave a build to the next run."""
+    """Return a function that says whether the run should leave a build to the next run.
+
+    The caller calls the function after each batch of the build.
+    """
     return _PauseCheck(run_context, source_name, generation_id).should_pause
 
 
 def count_build_left(run_context: RunContext, source_name: str, source_id: int) -> int | None:
-    """How many documents of a source are not in a build that this run left to the next one.
+    """Return the number of documents that the unfinished build of a source does not contain yet.
 
-    None when the run left no build. A build that is complete by now does not count.
+    The builds that count are those that this run left to the next run. If there are several, the
+    largest number is returned. If there is none, or all of them are complete by now, the result is
+    None. Complete builds are removed from `run_context.paused_builds`.
     """
     left = {}
     for name, generation_id in sorted(run_context.paused_builds):
@@ -79,7 +87,7 @@ class _PauseCheck:
 
 
 def _has_changed(run_context: RunContext, source_name: str) -> bool:
-    """Whether a source needs another sync, according to its probe and the ledger."""
+    """Return whether a source needs another sync, according to its probe and the ledger."""
     settings = run_context.configuration.source(source_name)
     with run_context.database.connect() as connection:
         row = connection.execute(
@@ -98,7 +106,7 @@ def _has_changed(run_context: RunContext, source_name: str) -> bool:
 
 
 def _shorter_clock(settings: SourceSettings) -> float:
-    """The shorter of time-to-visible and time-to-forget, in seconds."""
+    """Return the shorter limit of a source, in seconds: `visible_within` or `forgotten_within`."""
     return min(settings.visible_within, settings.forgotten_within).total_seconds()
 
 

@@ -1,4 +1,7 @@
-"""The second stage: split the parses of a source into chunks, with each generation's chunker."""
+"""The second stage of a sync: it splits the parses of a source into chunks.
+
+Each generation has its own chunker.
+"""
 
 from __future__ import annotations
 
@@ -41,8 +44,11 @@ CHUNK_COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class ChunksReport:
-    """`documents` and `chunks` count what the target generation should contain of the source;
-    `chunks_made` counts the chunks that this run made, for all open generations.
+    """The result of the stage `chunk` for one source.
+
+    `documents` and `chunks` are the numbers of the source's documents and chunks that the target
+    generation should contain. `chunks_made` is the number of chunks that this run made for all open
+    generations.
     """
 
     documents: int
@@ -52,12 +58,12 @@ class ChunksReport:
 
 
 def build_chunks(run_context: RunContext, source_name: str) -> ChunksReport:
-    """Chunk every parse of a source that an open generation's chunker has not chunked yet.
+    """Chunk the parses of a source that the chunker of an open generation has not chunked yet.
 
-    The live generation comes first. If a build follows, the vectors and entries of the live
-    generation are written before it, because the build may take hours. A generation that fails, for
-    example because its tokenizer is gone, does not stop the others; its error is in
-    `run_context.failures`.
+    The live generation comes first. If another generation follows, the vectors and entries of the
+    live generation are written before the next chunks are made, because a build can take hours. If
+    a generation fails, for example because its tokenizer cannot be loaded, the others are still
+    chunked. The error is stored in `run_context.failures`.
     """
     started = perf_counter()
     stage = open_stage(run_context, source_name)
@@ -81,11 +87,11 @@ def build_chunks(run_context: RunContext, source_name: str) -> ChunksReport:
 
 @dataclass
 class _Chunker:
-    """One worker that chunks the parses of a source for one generation, COMMIT_PARSES at a time.
+    """A worker that chunks the parses of a source for one generation.
 
-    A parse that cannot be chunked is an error of its documents if the generation is live or becomes
-    live first. In a build while another generation is live it is an error of the build: the live
-    generation serves the documents.
+    Each transaction chunks at most COMMIT_PARSES parses. If a parse cannot be chunked, its
+    documents fail. While another generation is live, the build fails instead, because the live
+    generation still serves these documents.
     """
 
     stage: Stage
@@ -97,11 +103,11 @@ class _Chunker:
     )
 
     def chunk_all(self, should_pause: Callable[[], bool]) -> None:
-        """Chunk all that is left. Generations with the same chunker share the chunks.
+        """Chunk every parse that is left. Generations with equal chunkers share their chunks.
 
         Raises:
-            ChunkingError: in a build while another generation is live, documents cannot be chunked;
-                the others are chunked.
+            ChunkingError: another generation is live, and some parses cannot be chunked. All other
+                parses are chunked.
         """
         self.stage.show_batches(
             self._chunk_counts(should_pause), "chunk", total=None, unit="chunks"
@@ -110,10 +116,11 @@ class _Chunker:
             raise self._describe_failures()
 
     def _chunk_counts(self, should_pause: Callable[[], bool]) -> Iterator[int]:
-        """Chunk all that is left; yield the number of chunks of each batch."""
+        """Chunk every parse that is left; yield the number of chunks of each batch."""
         if self.count_left() == 0:
             return
-        # Before the first transaction: other workers would wait for its rows while a model loads.
+        # The tokenizer is loaded before the first transaction claims rows, because other workers
+        # wait for claimed rows.
         self.stage.run_context.tokenizer(self.generation.model)
         before = self.chunks_made
         for _ in work_until_done(self.chunk_batch, self.count_left, should_pause):
@@ -174,7 +181,10 @@ class _Chunker:
 
 
 def read_parse(row: Row[tuple[object, ...]]) -> ParsedDocument:
-    """A stored parse (columns text, elements, file_type, title) as the parser returned it."""
+    """Return a stored parse as the parser returned it.
+
+    `row` has the columns text, elements, file_type and title.
+    """
     elements = tuple(Element.from_json(element) for element in row.elements)
     return ParsedDocument(row.text, elements, row.file_type, title=row.title)
 
@@ -208,7 +218,7 @@ def _chunk_row(chunking_id: int, chunk: Chunk) -> tuple[object, ...]:
 
 
 def read_token_counts(run_context: RunContext, source_name: str) -> list[int]:
-    """The token counts of a source's chunks in the target generation, at most 20,000 of them."""
+    """Return the token counts of a source's chunks in the target generation, at most 20,000."""
     settings = run_context.configuration.source(source_name)
     reported = open_generations(run_context, settings.collection).reported
     parameters = {"source": source_name, "chunker_fingerprint": reported.chunker_fingerprint}

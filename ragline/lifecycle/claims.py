@@ -1,8 +1,8 @@
-"""How workers share the work of a stage: each claims rows in a transaction.
+"""How several workers share the work of a stage: each worker claims the rows that it works on.
 
-Every stage claims with `for update skip locked`, so any number of runs, processes and machines may
-work on the same source. A claim ends with its transaction; when a worker dies, the database
-releases the rows that it had claimed.
+A claim is a row lock that is taken with `for update skip locked`. So any number of workers, on any
+number of machines, can work on one source at the same time. A claim ends with its transaction. If a
+worker dies, the database releases the rows that it claimed.
 """
 
 from __future__ import annotations
@@ -14,16 +14,17 @@ from typing import Generic, TypeVar
 Row = TypeVar("Row")
 Key = TypeVar("Key")
 
-# How long a worker waits before it checks again whether the rows of other workers are done or free.
+# The time that a worker waits before it checks again whether other workers have finished or
+# released their rows.
 POLL_INTERVAL_S = 0.2
 
 
 class ClaimCursor(Generic[Row, Key]):
-    """The position of a worker in the rows to claim, which are sorted by a key.
+    """The position of a worker in the rows that can be claimed. The rows are sorted by a key.
 
-    Each claim starts after the last key of the claim before it: the rows up to there are done, or
-    another worker has claimed them. At the end the cursor starts again from the first key, because
-    other workers may have released rows.
+    Each claim starts after the last key of the previous claim, because the rows before that key are
+    done or claimed by another worker. After the last row, the cursor starts again from the first
+    key, because another worker may have released rows.
     """
 
     def __init__(self, start: Key, key: Callable[[Row], Key]) -> None:
@@ -31,7 +32,10 @@ class ClaimCursor(Generic[Row, Key]):
         self._key = key
 
     def fetch(self, claim: Callable[[Key], Sequence[Row]]) -> Sequence[Row]:
-        """The next rows that `claim` returns; empty when every row is done or claimed."""
+        """Return the rows that `claim` returns for the current position.
+
+        The result is empty if every row is done or claimed by another worker.
+        """
         rows = claim(self._after)
         if not rows and self._after != self._start:
             self._after = self._start
@@ -46,12 +50,12 @@ def work_until_done(
     count_left: Callable[[], int],
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Iterator[int]:
-    """Work until no work is left for any worker, or until `should_stop` says so.
+    """Do batches of work until no work is left for any worker, or until `should_stop` returns true.
 
-    `work` claims and does one batch and returns its number of units; 0 when it could claim nothing.
-    `count_left` also counts the rows that other workers have claimed, because a worker may die.
-    Yields the number of units of each batch. `should_stop` is called after each batch, so at least
-    one batch is done.
+    `work` claims one batch, does it, and returns its number of units. It returns 0 if it could
+    claim nothing. `count_left` also counts the rows that other workers have claimed, because a
+    worker can die before it finishes them. Yields the number of units of each batch. `should_stop`
+    is called after each batch, so at least one batch is done.
     """
     while True:
         while done := work():

@@ -1,7 +1,7 @@
-"""Reads documents: fetches the bytes of claimed documents, parses them, and records the outcome.
+"""The worker that reads documents: it fetches their bytes, parses them and records the results.
 
-sql/work_left/unread_documents.sql defines which documents must be read. `ledger` records the
-outcome in a document's row.
+The file sql/work_left/unread_documents.sql defines which documents must be read. `ledger` records
+the result in the row of a document.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ from ragline.sources.registry import KINDS
 from ragline.sources.settings import SourceSettings
 from ragline.storage.database_errors import is_unstorable
 
-# What `documents.read_by` contains where the source itself returned the text: no parser read it.
+# The value of `documents.read_by` if the source itself returned the text and no parser read it.
 GIVEN = "given"
 
 
 @dataclass(frozen=True, slots=True)
 class ReadCounts:
-    """The number of documents read, of documents with changed bytes, and of bytes read."""
+    """The number of documents that were read, of those whose bytes changed, and of bytes read."""
 
     documents: int
     changed: int
@@ -52,7 +52,7 @@ def read_claimed_documents(
 ) -> ReadCounts:
     """Read every document of a source that must be read, together with the other workers.
 
-    `source` is opened when it is None and a document must be read.
+    If `source` is None, the function opens the source when there is a document to read.
     """
     parser = parser_fingerprint()
     with run_context.database.connect() as connection:
@@ -72,8 +72,8 @@ def read_claimed_documents(
 class _ReadResult:
     """The result of reading one document.
 
-    `result` is the parse, or the error, or None when the parse is stored already. `fetched` and
-    `content_hash` are None when the source did not return the bytes.
+    `result` is the parse or the error. It is None if the parse is already stored. `fetched` and
+    `content_hash` are None if the source did not return the bytes.
     """
 
     document: UnreadDocument
@@ -90,7 +90,7 @@ class _ReadResult:
 
 @dataclass
 class _DocumentWorker:
-    """One worker that reads a source in batches. Each batch is one claim and one transaction."""
+    """A worker that reads a source in batches. Each batch is one claim and one transaction."""
 
     run_context: RunContext
     settings: SourceSettings
@@ -109,7 +109,7 @@ class _DocumentWorker:
             return ledger.count_unread_documents(connection, self.source_id, self.parser)
 
     def read_batch(self) -> int:
-        """Claim, read and record some documents; return how many."""
+        """Claim, read and record some documents; return their number."""
         limit = KINDS[self.settings.kind].claim_documents
         source_error = None
         with self.run_context.database.begin() as connection:
@@ -123,16 +123,18 @@ class _DocumentWorker:
                 self._record_all(connection, list(batch.read()))
                 source_error = batch.source_error
         if source_error is not None:
-            # The documents that were read are committed; the others wait until the source is back.
+            # The documents that were read are committed. The others wait until the source answers
+            # again.
             raise source_error
         self.documents += len(claimed)
         return len(claimed)
 
     def parse_fingerprint(self, fetched: FetchedDocument, content_hash: str) -> str:
-        """The key of a parse: a hash of the bytes and the parser.
+        """Return the key of a document's parse: a hash of the bytes and the parser.
 
-        The file name is not part of it, so a rename costs no embeddings. A file whose name gets
-        another ending keeps its parse.
+        If the source itself returned the text, the key is a hash of title and text. The name of the
+        file is not part of the key. So a renamed file keeps its parse and its embeddings, even if
+        the new name has another ending.
         """
         if fetched.text is not None:
             return fingerprint({"title": fetched.title, "text": fetched.text})
@@ -202,8 +204,8 @@ class _DocumentWorker:
 class _ReadBatch:
     """The claimed documents of one transaction, while they are fetched and parsed.
 
-    `waiting` are the documents that have no result yet, by id. `source_error` is the error of a
-    source that became unreachable.
+    `waiting` contains the documents that have no result yet, by id. `source_error` is the error of
+    a source that stopped answering during the batch.
     """
 
     worker: _DocumentWorker
@@ -216,7 +218,7 @@ class _ReadBatch:
     def read(self) -> Iterator[_ReadResult]:
         """Yield the result of each document, in order of completion.
 
-        After a `source_error` the documents that the source did not return are left out.
+        If the source stops answering, the documents that it did not return get no result.
         """
         parsers = self.worker.run_context.parsers
         for fetched, result in parsers.parse_documents(self._fetch()):
@@ -225,7 +227,8 @@ class _ReadBatch:
         yield from self._pop_unparsed()
 
     def _fetch(self) -> Iterator[FetchedDocument]:
-        """Yield the documents that must be parsed; keep the results of the others."""
+        """Yield the documents that must be parsed; store the results of the others in `_unparsed`.
+        """
         try:
             for fetched in fetch_each_once(self.worker.source, list(self.waiting)):
                 if isinstance(fetched, FailedFetch):
@@ -262,12 +265,12 @@ class _ReadBatch:
 
 
 def _own_metadata(fetched: FetchedDocument) -> dict[str, Any]:
-    """The metadata inside a file. The source's metadata takes precedence."""
+    """Return the metadata that the file itself contains. The source's metadata takes precedence."""
     return {} if fetched.text is not None else read_metadata(fetched.content, fetched.name)
 
 
 def parse_record(fetched: FetchedDocument) -> ParsedDocument:
-    """The text that a source returned with a record, as a parse of one element."""
+    """Return the text that the source itself returned, as a parse with one element."""
     text = fetched.text or ""
     return ParsedDocument(
         text=text,

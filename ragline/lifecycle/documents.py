@@ -1,4 +1,4 @@
-"""The first stage: list a source, read what is new or changed, and store its parse.
+"""The first stage of a sync: it lists a source, and reads and stores new and changed documents.
 
 `listing` records a listing in the ledger, and `document_worker` reads documents. The parsers are in
 `ragline.parsing`, the kinds of source in `ragline.sources`.
@@ -32,11 +32,11 @@ MAX_UPDATED_ROWS = 5_000
 
 @dataclass(frozen=True, slots=True)
 class DocumentsReport:
-    """What one run of the stage found and did, in documents.
+    """The result of the stage `read` for one source. All counts are documents.
 
     `listed` = `added` + `changed` + `unchanged`. `failed`, `quarantined` and `unsupported` count
-    the documents that are in these states afterwards; `failures` lists them. `held` counts the
-    documents whose removal waits for a person to confirm it.
+    the documents that are in these states after the stage. `failures` lists these documents. `held`
+    counts the documents whose removal waits for a person to confirm it.
     """
 
     listed: int
@@ -56,13 +56,14 @@ class DocumentsReport:
 def sync_documents(run_context: RunContext, source_name: str) -> DocumentsReport:
     """Update the ledger and the parses of one source to what the source lists now.
 
-    Running it again reads only what the run before did not finish. A document that cannot be read
-    is recorded with the reason and does not stop the others.
+    If it is called again, it reads only the documents that the previous call did not finish. If a
+    document cannot be read, its error is recorded, and the other documents are read.
 
     Raises:
         ConfigurationError: the collection's settings cannot be satisfied, and it has no live
             generation; or the source was synced into another collection.
-        SourceUnavailableError: the source could not be listed to its end; nothing was removed.
+        SourceUnavailableError: the source could not be listed to its end, so nothing was removed;
+            or it stopped answering while documents were read.
         SyncInProgressError: another run is syncing this source.
     """
     started = perf_counter()
@@ -71,7 +72,8 @@ def sync_documents(run_context: RunContext, source_name: str) -> DocumentsReport
         check_settings(run_context, settings.collection)
         source_id = _register_source(run_context, settings)
     except ConfigurationError as error:
-        # In the report of a source that is registered; for another one, nothing is written.
+        # The error is written to the report of a registered source. For another source nothing is
+        # written.
         message = f"{type(error).__name__}: {error}"
         record_run_error(run_context.database, run_context.run_id, [source_name], message, None)
         raise
@@ -91,7 +93,7 @@ def sync_documents(run_context: RunContext, source_name: str) -> DocumentsReport
 def read_documents(run_context: RunContext, source_name: str) -> ReadCounts:
     """Read the documents of a source that must be read, together with the other workers.
 
-    The source is not listed.
+    This function does not list the source.
     """
     settings = run_context.configuration.source(source_name)
     source_id = _register_source(run_context, settings)

@@ -1,4 +1,7 @@
-"""The third stage: one vector for each distinct text of a source's chunks, in each space."""
+"""The third stage of a sync: it computes the vectors of the texts of a source's chunks.
+
+Equal texts have one vector in each embedding space.
+"""
 
 from __future__ import annotations
 
@@ -20,10 +23,11 @@ from ragline.lifecycle.source_syncs import record_counts
 from ragline.storage.database import copy_rows
 from ragline.storage.statements import load_statement
 
-# Texts embedded between two commits. After a crash, the next run embeds at most these again.
+# The number of texts that are embedded between two commits. After a crash, at most this number of
+# texts is embedded again.
 COMMIT_TEXTS = 1_024
-# In a build while another generation is live, a batch takes about this long: a change of the source
-# waits no longer.
+# The approximate duration of a batch in a build while another generation is live. A change of the
+# source waits for the end of the batch.
 BUILD_BATCH_S = 5.0
 FIRST_BUILD_TEXTS = 64
 MIN_BUILD_TEXTS = 8
@@ -31,8 +35,11 @@ MIN_BUILD_TEXTS = 8
 
 @dataclass(frozen=True, slots=True)
 class EmbeddingsReport:
-    """`embeddings_made` counts the texts that this run embedded; `embeddings_reused` counts the
-    chunks of the source whose vector was stored already, for an equal text of any source.
+    """The result of the stage `embed` for one source.
+
+    `embeddings_made` is the number of texts that this run embedded. `embeddings_reused` is the
+    number of the source's chunks whose vector was already stored, for an equal text of any source.
+    `encoder` names how this machine computed the vectors.
     """
 
     embeddings_made: int
@@ -46,9 +53,9 @@ class EmbeddingsReport:
 def embed_chunks(run_context: RunContext, source_name: str) -> EmbeddingsReport:
     """Embed the texts of a source's chunks that have no vector yet, for every open generation.
 
-    Vectors are committed COMMIT_TEXTS at a time. The live generation comes first. A generation that
-    fails, for example because its model is gone, does not stop the others; its error is in
-    `run_context.failures`.
+    The vectors of COMMIT_TEXTS texts are committed at a time. The live generation comes first. If a
+    generation fails, for example because its model cannot be loaded, the others are still embedded.
+    The error is stored in `run_context.failures`.
     """
     started = perf_counter()
     stage = open_stage(run_context, source_name)
@@ -76,7 +83,10 @@ def embed_chunks(run_context: RunContext, source_name: str) -> EmbeddingsReport:
 
 
 def embed_for_live(stage: Stage, live: Generation) -> None:
-    """Embed the texts of a source that the live generation lacks, before the stage `embed`."""
+    """Embed the texts of a source that the live generation lacks, before the stage `embed`.
+
+    The number of texts is added to `run_context.live_counts`.
+    """
     worker = _EmbeddingWorker(stage, live)
     try:
         worker.embed_all(lambda: False)
@@ -86,11 +96,12 @@ def embed_for_live(stage: Stage, live: Generation) -> None:
 
 @dataclass
 class _EmbeddingWorker:
-    """One worker that embeds for one generation, COMMIT_TEXTS at a time.
+    """A worker that embeds texts for one generation, at most COMMIT_TEXTS in each batch.
 
-    The queue of requests belongs to the embedding space: a worker also embeds texts that another
-    source requested, and other workers may embed its texts. A worker of the live generation leaves
-    out the requests of a build, because they may take hours.
+    All sources share the queue of an embedding space. So a worker also embeds texts that another
+    source requested, and other workers can embed texts of its source. A worker of the live
+    generation embeds only texts from chunks of its own chunker. It skips the requests of a build
+    with another chunker, because those can take hours.
     """
 
     stage: Stage
@@ -108,7 +119,8 @@ class _EmbeddingWorker:
         self.stage.show_batches(batches, "embed", total=missing, unit="chunks")
 
     def request_embeddings(self) -> int:
-        """Queue every text of the source that has no vector; return how many texts wait now."""
+        """Queue every text of the source that has no vector; return the number of texts that wait.
+        """
         with self.stage.run_context.database.begin() as connection:
             connection.execute(
                 load_statement("lifecycle/insert_embedding_requests"), self._parameters()
@@ -116,7 +128,7 @@ class _EmbeddingWorker:
         return self.count_left()
 
     def embed_batch(self) -> int:
-        """Claim requests from the queue and store their vectors; return how many were claimed."""
+        """Claim requests from the queue and store their vectors; return the number of requests."""
         started = perf_counter()
         is_background = self.stage.is_background_build(self.generation)
         limit = self._batch_texts if is_background else COMMIT_TEXTS
@@ -144,11 +156,11 @@ class _EmbeddingWorker:
 
 
 def check_embedding_space(run_context: RunContext, generation: Generation) -> None:
-    """Check that the model's files are still those that a generation was built with.
+    """Check that the files of the model are still those that a generation was built with.
 
     Raises:
-        ModelUnavailableError: the model is gone, or its files have changed, so that its vectors
-            could not be compared with the stored ones.
+        ModelUnavailableError: the model cannot be loaded, or its files have changed. In the second
+            case its vectors would not be comparable with the stored ones.
     """
     space = run_context.embedder(generation.model).space
     if space.fingerprint != generation.space_fingerprint:
@@ -159,7 +171,8 @@ def check_embedding_space(run_context: RunContext, generation: Generation) -> No
 
 
 def _find_encoder(run_context: RunContext, generation: Generation) -> str | None:
-    """How this machine computes a generation's vectors; None when its model is gone."""
+    """Return how this machine computes a generation's vectors; None if the model cannot be loaded.
+    """
     try:
         return run_context.embedder(generation.model).encoder
     except Exception:  # noqa: BLE001  if vectors are needed, the failure is recorded

@@ -1,7 +1,7 @@
-"""The fourth stage: update the entries of each open generation to what the ledger says.
+"""The fourth stage of a sync: it updates the entries of each open generation to the ledger.
 
 `entry_writer` replaces the entries of outdated documents. `search_index` decides which generation
-searches see.
+searches use.
 """
 
 from __future__ import annotations
@@ -21,18 +21,20 @@ from ragline.lifecycle.source_stage import Stage, open_stage
 from ragline.lifecycle.source_syncs import record_completion, record_counts
 from ragline.storage.statements import load_statement
 
-# The fields of a report that `RunContext.live_counts` may contain.
+# The names of the counts of this stage in `RunContext.live_counts`.
 LIVE_COUNTS = ("inserted", "refreshed", "deleted", "ready")
 
 
 @dataclass(frozen=True, slots=True)
 class EntriesReport:
-    """Entries that this run inserted, rewrote in place and deleted, over all open generations.
+    """The result of the stage `index` for one source.
 
-    `entries` counts the source's entries in the target generation afterwards.
-    `documents_made_ready` counts the documents that became visible to searches in this run,
-    `states` counts all documents of the source. `build_left` counts the documents that a generation
-    does not contain yet because this run left its build to the next one.
+    `inserted`, `refreshed` and `deleted` count the entries that this run inserted, rewrote in place
+    and deleted, in all open generations. `entries` counts the source's entries in the target
+    generation after the stage. `documents_made_ready` counts the documents that became visible to
+    searches in this run. `states` counts all documents of the source by state. `build_left` counts
+    the documents that a new generation does not contain yet because this run left its build to the
+    next run. It is None if there are none.
     """
 
     inserted: int
@@ -48,10 +50,10 @@ class EntriesReport:
 def apply_entries(run_context: RunContext, source_name: str) -> EntriesReport:
     """Update the entries of a source to the ledger in every open generation.
 
-    Running it again changes nothing. A removed document is deleted from the index here, and from
-    the ledger afterwards. The live generation is updated first. In each generation the removals
-    come first, because they need no model. A generation that fails does not stop the others, and no
-    removal waits for it.
+    It is safe to call it twice. A removed document is first deleted from the index, and then marked
+    as removed in the ledger. The live generation is updated first. In each generation the removals
+    come first, because they need no model. If a generation fails, the others are still updated, and
+    no removal waits for the failed one.
     """
     started = perf_counter()
     stage = open_stage(run_context, source_name)
@@ -76,7 +78,7 @@ def apply_entries(run_context: RunContext, source_name: str) -> EntriesReport:
 
 
 def _count(stage: Stage) -> tuple[int, dict[str, int]]:
-    """The source's entries in the reported generation, and its documents by state."""
+    """Count the source's entries in the reported generation, and its documents by state."""
     key = {"source_id": stage.source_id, "generation_id": stage.generations.reported.id}
     with stage.run_context.database.begin() as connection:
         row = connection.execute(load_statement("lifecycle/count_indexed_entries"), key)
@@ -86,8 +88,8 @@ def _count(stage: Stage) -> tuple[int, dict[str, int]]:
 def serve_live(stage: Stage, live: Generation) -> None:
     """Embed and write the chunks that the live generation lacks, before the later stages.
 
-    Those stages then find no work for it and report `run_context.live_counts`. A removal does not
-    wait for a model: entries are written even if embedding failed.
+    Those stages then find no work for the live generation and report `run_context.live_counts`.
+    Entries are written even if embedding failed, because a removal must not wait for a model.
     """
     run_for_each(stage.run_context, [live], lambda one: embed_for_live(stage, one))
     run_for_each(stage.run_context, [live], lambda one: _write_for_live(stage, one))
@@ -106,12 +108,13 @@ def _write_for_live(stage: Stage, live: Generation) -> None:
 
 
 def _write_generations(stage: Stage, writers: Sequence[EntryWriter]) -> int:
-    """Update each generation to the ledger; return how many documents became visible."""
+    """Update each generation to the ledger; return the number of documents that became visible."""
     by_id = {writer.generation.id: writer for writer in writers}
 
     def write(generation: Generation) -> int:
         by_id[generation.id].write_all(stage.make_pause_check(generation))
-        # At once for the live generation: the others may take hours, or fail.
+        # The live generation's documents become ready at once, because the other generations can
+        # take hours or fail.
         return _finish_documents(stage) if generation.state == "live" else 0
 
     generations = [writer.generation for writer in writers]

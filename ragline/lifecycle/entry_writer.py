@@ -1,7 +1,8 @@
-"""Writes entries: replaces the entries of outdated documents in one generation.
+"""The worker that replaces the entries of outdated documents in one generation.
 
-A transaction replaces the entries of whole documents: a search sees a document as it was or as it
-is, never half of it. sql/work_left/outdated_documents.sql defines which documents are outdated.
+A transaction replaces all entries of a document. So a search finds either the old or the new
+entries of a document, and never a mixture. The file sql/work_left/outdated_documents.sql defines
+which documents are outdated.
 """
 
 from __future__ import annotations
@@ -23,17 +24,18 @@ from ragline.storage.generation_tables import load_generation_statement
 from ragline.storage.statements import load_statement
 from ragline.text_analysis import RAW, analyze_text
 
-# A transaction writes about this many entries, so that readers and vacuum never wait long.
+# A transaction writes about this number of entries, so that readers and vacuum do not wait long.
 COMMIT_ENTRIES = 1_000
 CLAIM_DOCUMENTS = 500
 
 
 @dataclass(frozen=True, slots=True)
 class OutdatedDocument:
-    """A document whose entries in a generation differ from what the ledger says.
+    """A document whose entries in a generation differ from the ledger.
 
-    Its new entries are made from the chunks of `chunking_id`. If that is None, its entries must be
-    deleted. With `has_same_chunks`, text and vector are unchanged and only other columns differ.
+    Its new entries are made from the chunks of `chunking_id`. If `chunking_id` is None, its entries
+    must be deleted. If `has_same_chunks` is true, texts and vectors are unchanged, and only other
+    columns differ.
     """
 
     id: int
@@ -49,11 +51,11 @@ def _new_cursor() -> ClaimCursor[OutdatedDocument, int]:
 
 @dataclass
 class EntryWriter:
-    """One worker that writes the entries of a source in one generation.
+    """A worker that writes the entries of a source in one generation.
 
-    If the database refuses an entry of a document, that document fails and the others do not. In a
-    build while another generation is live, that is an error of the build: the live generation
-    serves the document.
+    If the database refuses an entry of a document, this document fails, and the other documents are
+    written. While another generation is live, the build fails instead, because the live generation
+    still serves the document.
     """
 
     stage: Stage
@@ -66,11 +68,11 @@ class EntryWriter:
     _updates: ClaimCursor[OutdatedDocument, int] = field(default_factory=_new_cursor)
 
     def write_all(self, should_pause: Callable[[], bool]) -> None:
-        """Delete the entries of removed documents, then write those of all other outdated ones.
+        """Delete the entries of removed documents, then write those of other outdated documents.
 
         Raises:
-            BrokenDocumentError: in a build while another generation is live, the database refuses
-                documents; the others are written.
+            BrokenDocumentError: another generation is live, and the database refused entries of
+                some documents. All other documents are written.
         """
         outdated = self.count_left()
         if outdated == 0:
@@ -81,7 +83,8 @@ class EntryWriter:
             raise next(iter(self._failed_documents.values()))
 
     def _write_batches(self, should_pause: Callable[[], bool]) -> Iterator[int]:
-        # Deletions come first and are never paused: they are cheap, and time-to-forget runs.
+        # Deletions come first and are never paused, because they take little time and removals have
+        # a limit.
         while done := self.delete_batch():
             yield done
         yield from work_until_done(
@@ -89,11 +92,12 @@ class EntryWriter:
         )
 
     def delete_batch(self) -> int:
-        """Claim some removed documents and delete their entries; return how many documents."""
+        """Claim some removed documents and delete their entries; return the number of documents."""
         return self._write_batch(self._deletions, is_deletion=True)
 
     def update_batch(self) -> int:
-        """Claim some outdated documents and replace their entries; return how many documents."""
+        """Claim some outdated documents and replace their entries; return the number of documents.
+        """
         return self._write_batch(self._updates, is_deletion=False)
 
     def _write_batch(self, cursor: ClaimCursor[OutdatedDocument, int], *, is_deletion: bool) -> int:
@@ -106,7 +110,10 @@ class EntryWriter:
         return len(batch)
 
     def _replace_all(self, connection: Connection, batch: Sequence[OutdatedDocument]) -> None:
-        """Replace a batch. If the database refuses an entry, only its document fails."""
+        """Replace the entries of a batch.
+
+        If the database refuses an entry, only the document of this entry fails.
+        """
         error = self._try_replacing(connection, batch)
         if error is None:
             return
@@ -118,7 +125,10 @@ class EntryWriter:
     def _try_replacing(
         self, connection: Connection, batch: Sequence[OutdatedDocument]
     ) -> Exception | None:
-        """Replace a batch; if the database refuses a value, undo all of it and return the error."""
+        """Replace the entries of a batch, and return None.
+
+        If the database refuses a value, undo the replacement and return the error.
+        """
         counts = self.inserted, self.refreshed, self.deleted
         try:
             with connection.begin_nested():
@@ -209,7 +219,7 @@ class EntryWriter:
 def delete_document_entries(connection: Connection, generation_id: int, keys: Sequence[int]) -> int:
     """Delete the entries of documents from a generation, in the caller's transaction.
 
-    Returns the number of entries.
+    Returns the number of deleted entries.
     """
     if not keys:
         return 0
@@ -222,7 +232,10 @@ def delete_document_entries(connection: Connection, generation_id: int, keys: Se
 
 
 def _limit_batch(claimed: Sequence[OutdatedDocument]) -> list[OutdatedDocument]:
-    """The first documents, up to about COMMIT_ENTRIES entries; at least one of them."""
+    """Return the first documents, until they have COMMIT_ENTRIES entries together.
+
+    The last of these documents can exceed the limit.
+    """
     batch: list[OutdatedDocument] = []
     entries = 0
     for document in claimed:
@@ -236,7 +249,12 @@ def _limit_batch(claimed: Sequence[OutdatedDocument]) -> list[OutdatedDocument]:
 def _analyze_chunks(
     connection: Connection, generation: Generation, parameters: dict[str, object]
 ) -> dict[str, list[Any]]:
-    """The analysed texts of the chunks of :chunking_ids, where they differ from the raw texts."""
+    """Return the analysed texts of the chunks of `chunking_ids` that differ from the raw texts.
+
+    The result has three lists of equal length. `chunk_ids` are the ids of these chunks. `mains` are
+    their analysed texts, or None where they equal the raw text. `addeds` are their added forms of
+    words, or None.
+    """
     analysed: dict[str, list[Any]] = {"chunk_ids": [], "mains": [], "addeds": []}
     if generation.analysis_version == RAW:
         return analysed
@@ -251,7 +269,7 @@ def _analyze_chunks(
 
 
 def _estimate_length(connection: Connection, parameters: dict[str, object]) -> float:
-    """Estimate and store the average length for a generation's first entries.
+    """Estimate and store the average number of lexemes per entry, for a generation's first entries.
 
     The stage `publish` corrects it.
     """

@@ -1,4 +1,4 @@
-"""The syncs that finished since a time, with the documents that each made visible or forgot."""
+"""The syncs that finished since a time, with the documents that became visible or were removed."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from ragline.storage.statements import load_statement
 
 @dataclass(frozen=True, slots=True)
 class FinishedSync:
-    """One run's result for one source.
+    """The result of one run for one source.
 
-    Counts are documents. A list names the first three documents; it is None if it is empty.
-    `visible_seconds` and `forgotten_seconds` are the longest times that a change or a removal
-    took. `failed_documents` are the newest failed or quarantined documents of the source.
+    Counts are documents. `visible_documents`, `forgotten_documents` and `failed_documents` name at
+    most three documents each, and are None if there are none. `visible_seconds` is the longest
+    time-to-visible, and `forgotten_seconds` the longest time-to-forget, of the documents of this
+    run. `failed_documents` are the newest failed or quarantined documents of the source.
     """
 
     source: str
@@ -39,7 +40,8 @@ class FinishedSync:
 
 
 def list_finished_syncs(database: Database, since: datetime) -> list[FinishedSync]:
-    """The syncs that finished after `since`, by the database's clock, in order of their end."""
+    """Return the syncs that finished after `since`, by the database's clock, in order of their end.
+    """
     statement = load_statement("status/select_finished_syncs")
     with database.connect() as connection:
         rows = connection.execute(statement, {"since": since}).mappings()
@@ -47,7 +49,7 @@ def list_finished_syncs(database: Database, since: datetime) -> list[FinishedSyn
 
 
 def read_database_time(database: Database) -> datetime:
-    """The time of the database's clock, which sets all stored times."""
+    """Return the time of the database's clock. All stored times come from this clock."""
     with database.connect() as connection:
         now: datetime = connection.execute(load_statement("storage/select_clock")).scalar_one()
     return now

@@ -1,7 +1,8 @@
 """The states of a generation and the transitions between them.
 
-docs/lifecycle.md shows this table, the database refuses every other transition (the trigger
-`generations_transition`), and a test compares the three. `generations` makes the transitions.
+The page docs/lifecycle.md shows this table. In the database, the trigger `generations_transition`
+refuses every other transition. A test checks that the table, the page and the trigger agree. The
+module `generations` makes the transitions.
 """
 
 from __future__ import annotations
@@ -33,5 +34,5 @@ GENERATION_TRANSITIONS = (
 
 
 def list_generation_pairs() -> set[tuple[str, str]]:
-    """Every permitted transition as (from, to)."""
+    """Return every permitted transition as a pair (from, to)."""
     return {(state, rule.to_state) for rule in GENERATION_TRANSITIONS for state in rule.from_states}

@@ -1,7 +1,8 @@
-"""Generations: one built index of a collection, by (embedding space, chunker, language, analysis).
+"""Generations of a collection's index, as rows and tables of the database.
 
-This module registers, lists, promotes, abandons and drops generations in the database.
-`open_generations` decides which ones a run works on, `search_index` which one is promoted.
+A collection has one generation for each combination of embedding space, chunker, language and text
+analysis. This module registers, lists, promotes, abandons and drops generations. `open_generations`
+decides which generations a run works on, and `search_index` decides which one is promoted.
 `entry_writer` writes the entries of a generation.
 """
 
@@ -28,13 +29,14 @@ from ragline.text_analysis import VERSION
 
 logger = logging.getLogger(__name__)
 
-# How long a drop waits for a writer of the table; the next sync tries again.
+# The time that a drop waits for writers of the table. If it is too short, the next sync tries
+# again.
 DROP_WAIT = "2s"
 
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """One row of `generations`, with its embedding space."""
+    """One row of the table `generations`, with its embedding space."""
 
     id: int
     state: str
@@ -58,32 +60,34 @@ class Generation:
 
 
 def list_generations(connection: Connection, collection_name: str) -> list[Generation]:
-    """The generations that receive changes, oldest first.
+    """Return the generations of a collection that receive changes, oldest first.
 
-    A retired generation receives changes until it is dropped, so that a rollback to it serves
-    nothing stale. An abandoned one does not.
+    A retired generation receives changes until it is dropped. So it serves nothing stale if it
+    becomes live again. Abandoned and dropped generations receive no changes.
     """
     tables = _list_tables(connection, collection_name)
     return [generation for generation in tables if generation.state != "abandoned"]
 
 
 def find_live(generations: Sequence[Generation]) -> Generation | None:
-    """The live generation among some generations; None if there is no live one."""
+    """Return the live one of some generations, or None if no generation is live."""
     return next((one for one in generations if one.state == "live"), None)
 
 
 def count_chunks(connection: Connection, source_id: int, generation: Generation) -> tuple[int, int]:
-    """How many documents and chunks of a source a generation should contain."""
+    """Return the number of documents and of chunks of a source that a generation should contain."""
     parameters = {"source_id": source_id, "chunker_fingerprint": generation.chunker_fingerprint}
     row = connection.execute(load_statement("lifecycle/count_chunks"), parameters).one()
     return row.documents, row.chunks
 
 
 def lock_generation(connection: Connection, generation_id: int) -> RowMapping:
-    """Lock a generation, so that its entries have one writer at a time; return its counts.
+    """Lock a generation, so that its entries have one writer at a time.
+
+    Returns the columns state, entry_count, lexeme_count and weighted_length of its row.
 
     Raises:
-        GenerationGoneError: it was abandoned or dropped since this run opened it.
+        GenerationGoneError: another run has abandoned or dropped the generation.
     """
     row = (
         connection.execute(
@@ -102,9 +106,10 @@ def lock_generation(connection: Connection, generation_id: int) -> RowMapping:
 def register_generation(
     connection: Connection, settings: CollectionSettings, space: EmbeddingSpace, fingerprint: str
 ) -> Generation:
-    """The generation of a collection's settings and a chunker; inserted, or reopened if abandoned.
+    """Return the generation for a collection's settings. Insert it if it does not exist yet.
 
-    Two processes may call this at once: equal settings get one generation.
+    `fingerprint` is the fingerprint of the chunker. An abandoned generation is reopened. If two
+    processes call this function at the same time with equal settings, they get the same generation.
     """
     collection_id = register_collection(connection, settings.name)
     space_id = _register_space(connection, space)
@@ -124,7 +129,8 @@ def register_generation(
 
 
 def promote_generation(connection: Connection, collection_id: int, generation_id: int) -> None:
-    """Let searches see this generation; the live one retires. Takes effect at commit."""
+    """Make a generation live and retire the previous live one. Searches see this after the commit.
+    """
     connection.execute(
         load_statement("lifecycle/promote_generation"),
         {"collection_id": collection_id, "generation_id": generation_id},
@@ -132,14 +138,15 @@ def promote_generation(connection: Connection, collection_id: int, generation_id
 
 
 def abandon_generations(connection: Connection, generation_ids: Sequence[int]) -> None:
-    """Abandon those of some generations that are being built; the others do not change."""
+    """Abandon the given generations that are in the state `building`. The others do not change."""
     connection.execute(
         load_statement("lifecycle/abandon_generations"), {"ids": list(generation_ids)}
     )
 
 
 def list_abandoned(connection: Connection, collection_name: str) -> list[int]:
-    """The abandoned generations of a collection that still have a table, oldest first."""
+    """Return the ids of a collection's abandoned generations that still have a table, oldest first.
+    """
     rows = connection.execute(
         load_statement("lifecycle/select_abandoned_generations"), {"collection": collection_name}
     )
@@ -147,7 +154,10 @@ def list_abandoned(connection: Connection, collection_name: str) -> list[int]:
 
 
 def list_expired(connection: Connection, collection_name: str, grace: timedelta) -> list[int]:
-    """The generations of a collection that retired longer than `grace` ago, oldest first."""
+    """Return the ids of a collection's generations that retired longer than `grace` ago.
+
+    The oldest generation is first.
+    """
     rows = connection.execute(
         load_statement("lifecycle/select_expired_generations"),
         {"collection": collection_name, "grace": grace},
@@ -164,7 +174,7 @@ def drop_generation(connection: Connection, generation_id: int) -> None:
 
 
 def try_drop_generation(database: Database, generation_id: int) -> bool:
-    """Drop a generation; return False when a worker still uses its table.
+    """Drop a generation. Return False if that failed, for example because a worker uses its table.
 
     Raises:
         DatabaseUnavailableError: the database does not answer.
@@ -181,7 +191,9 @@ def try_drop_generation(database: Database, generation_id: int) -> bool:
 
 
 def raise_if_database_lost(database: Database, error: Exception) -> None:
-    """Check after an error that the database answers. The error then concerns one generation.
+    """Check after an error that the database still answers.
+
+    If it does, the error concerns one generation, and the others can be worked on.
 
     Raises:
         DatabaseUnavailableError: the database does not answer.

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 class IndexReport:
     """The state of a collection's target generation after publishing.
 
-    If the target could not be opened, it is the state of the live generation. `is_live` says
-    whether searches see the generation that the configuration asks for. If they do not, `reason`
-    says why, and `error` is the failure, if there is one: refused settings, a failed build, or
-    failed maintenance of the live generation. `was_promoted` says that this run made the generation
-    live.
+    The target is the generation that the configuration requires. If it could not be opened, the
+    report describes the live generation. `is_live` says whether searches use the target. If they do
+    not, `reason` says why. `error` is the failure, if there is one: refused settings, a failed
+    build, or failed maintenance of the live generation. `was_promoted` says whether this run made
+    the target live.
     """
 
     generation: int
@@ -31,7 +31,10 @@ class IndexReport:
 
 
 def describe_error(error: Exception) -> str:
-    """The class and the message of an error in one line; a ConfigurationError without its class."""
+    """Return the class and the message of an error in one line.
+
+    For a ConfigurationError the line contains the message and not the class.
+    """
     message = " ".join(str(getattr(error, "orig", None) or error).split())
     name = type(error).__name__
     return message if name == "ConfigurationError" else f"{name}: {message}"

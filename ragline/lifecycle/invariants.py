@@ -1,7 +1,7 @@
 """Invariants between the ledger and the entries of a generation.
 
-Each invariant is a statement that returns the documents that violate it; an empty result proves the
-invariant. `sync_proof` also compares with the source, and starts the repair.
+Each invariant has a statement that returns the documents that violate it. If the result is empty,
+the invariant holds. `sync_proof` also compares the ledger with the source, and starts the repair.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from ragline.lifecycle.run_context import RunContext
 from ragline.storage.generation_tables import load_generation_statement
 
 MAX_NAMED_DOCUMENTS = 20
-# A live generation with more entries is checked in parts, a different one each time.
+# A live generation with more entries is checked in parts. Each check compares a different part.
 MAX_PART_ENTRIES = 50_000
 
 
 @dataclass(frozen=True, slots=True)
 class Invariant:
-    """A rule in words, with the statement that finds the documents that violate it."""
+    """A rule in words. Its statement finds the documents that violate it."""
 
     name: str
     description: str
@@ -61,7 +61,7 @@ INVARIANTS = (
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """A document that violates an invariant. The ledger may have no row of this key."""
+    """A document that violates an invariant. The ledger can lack a row with this key."""
 
     document_id: str
     document_key: int
@@ -69,7 +69,7 @@ class Violation:
 
 @dataclass(frozen=True, slots=True)
 class InvariantResult:
-    """Whether an invariant holds in every open generation, and the documents that violate it."""
+    """Whether an invariant holds in every checked generation, and the documents that violate it."""
 
     invariant: Invariant
     violations: Sequence[Violation]
@@ -80,12 +80,15 @@ class InvariantResult:
 
     @property
     def documents(self) -> list[str]:
-        """The ids of the first MAX_NAMED_DOCUMENTS that violate it, in order."""
+        """The ids of documents that violate the invariant, sorted, at most MAX_NAMED_DOCUMENTS."""
         return sorted({one.document_id for one in self.violations})[:MAX_NAMED_DOCUMENTS]
 
 
 def count_index_parts(generation: Generation, *, in_full: bool = False) -> int:
-    """The number of parts in which a generation is checked; 1 for one that is not live."""
+    """Return the number of parts in which a generation is checked.
+
+    It is 1 if `in_full` is set, or if the generation is not live.
+    """
     if in_full or generation.state != "live":
         return 1
     return -(-generation.entry_count // MAX_PART_ENTRIES) or 1
@@ -94,10 +97,11 @@ def count_index_parts(generation: Generation, *, in_full: bool = False) -> int:
 def check_invariants(
     run_context: RunContext, source_name: str, *, part_number: int = 0, in_full: bool = True
 ) -> list[InvariantResult]:
-    """Check every invariant on one source's entries, in the order of INVARIANTS.
+    """Check every invariant on the entries of one source, in the order of INVARIANTS.
 
-    Without `in_full` only one part of a large live generation is checked. `part_number` chooses it,
-    modulo the number of parts: consecutive numbers cover every document.
+    If `in_full` is not set, only one part of a large live generation is checked. It is the part
+    `part_number` modulo the number of parts. So calls with consecutive numbers check every
+    document.
     """
     settings = run_context.configuration.source(source_name)
     generations = _choose_generations(run_context, source_name, settings.collection)
@@ -123,10 +127,11 @@ def check_invariants(
 def _choose_generations(
     run_context: RunContext, source_name: str, collection: str
 ) -> list[Generation]:
-    """The live generation; in a run that has locked the source, also those that it worked on.
+    """Return the generations to check.
 
-    A generation that failed in this run, or whose build was left to the next one, is incomplete and
-    must not fail the check.
+    In general this is the live generation. A run that has locked the source also checks the other
+    generations that it worked on. It leaves out generations that failed in this run and generations
+    whose build it left to the next run. These are incomplete, and must not fail the check.
     """
     with run_context.database.connect() as connection:
         generations = list_generations(connection, collection)

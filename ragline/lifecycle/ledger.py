@@ -1,7 +1,8 @@
-"""The ledger: one row per document, and how the outcome of each stage changes that row.
+"""The ledger has one row for each document. This module records the results of the stages in it.
 
-A change also ends here: a document becomes ready or removed, and a clock reading is stored. The
-states and the transitions between them are in `states`; `listing` records listings in the ledger.
+It also records when searches show a change: the document becomes ready or removed, and a clock
+reading is stored. The states and their transitions are in `states`. `listing` records listings in
+the ledger.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from ragline.storage.statements import load_statement
 
 MAX_ATTEMPTS = 5
 FIRST_RETRY_DELAY = timedelta(minutes=1)
-# Five attempts span seven hours: an outage of a night quarantines nothing.
+# With this growth, five attempts take seven hours. So an outage of one night quarantines nothing.
 RETRY_GROWTH = 8
 MAX_RETRY_DELAY = timedelta(hours=6)
 UNSUPPORTED_RETRY_DELAY = timedelta(days=1)
@@ -42,7 +43,11 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class UnreadDocument:
-    """A document whose bytes must be read, with the hashes of the bytes that were read before."""
+    """A document whose bytes must be read.
+
+    `content_hash` is the hash of the bytes that were read last. `parsed_content_hash` is the hash
+    of the bytes of its stored parse. `attempts` counts its failures in a row.
+    """
 
     id: int
     document_id: str
@@ -60,7 +65,7 @@ class SourceKey:
 
 
 def register_collection(connection: Connection, name: str) -> int:
-    """The key of a collection, inserted at its first use."""
+    """Return the key of a collection. Insert the collection if it is new."""
     select = load_statement("lifecycle/select_collection_key")
     found = connection.execute(select, {"name": name}).scalar()
     if found is None:
@@ -70,7 +75,7 @@ def register_collection(connection: Connection, name: str) -> int:
 
 
 def register_source(connection: Connection, settings: SourceSettings) -> SourceKey:
-    """The keys of a source, inserted at its first use.
+    """Return the keys of a source. Insert the source if it is new, and update changed settings.
 
     Raises:
         ConfigurationError: the source was synced into another collection.
@@ -82,7 +87,8 @@ def register_source(connection: Connection, settings: SourceSettings) -> SourceK
         "visible_within": settings.visible_within,
         "forgotten_within": settings.forgotten_within,
     }
-    # Read before written: every stage calls this, and a read blocks no other stage.
+    # Read first, and write only if necessary: every stage calls this function, and a read blocks no
+    # other stage.
     found = connection.execute(load_statement("lifecycle/select_source_key"), parameters).first()
     row = found or connection.execute(load_statement("lifecycle/upsert_source"), parameters).one()
     if row.collection_id != parameters["collection_id"]:
@@ -99,8 +105,8 @@ def claim_unread_documents(
 ) -> list[UnreadDocument]:
     """Claim documents whose bytes must be read, until the caller's transaction ends.
 
-    The claim starts after the id `after`, in order of document id. Documents that another worker
-    has claimed are left out.
+    Returns at most `limit` documents with an id after `after`, in order of document id. Documents
+    that another worker has claimed are left out.
     """
     rows = connection.execute(
         load_statement("lifecycle/claim_unread_documents"),
@@ -115,14 +121,15 @@ def claim_unread_documents(
 
 
 def count_unread_documents(connection: Connection, source_id: int, parser_fingerprint: str) -> int:
-    """How many documents must be read, including those that another worker has claimed."""
+    """Return the number of documents that must be read, including those that a worker has claimed.
+    """
     parameters = {"source_id": source_id, "parser_fingerprint": parser_fingerprint}
     statement = load_statement("lifecycle/count_unread_documents")
     return int(connection.execute(statement, parameters).scalar_one())
 
 
 def has_parse(connection: Connection, fingerprint: str) -> bool:
-    """Whether a parse of these bytes by this parser is stored."""
+    """Return whether the parse with this fingerprint is stored."""
     row = connection.execute(load_statement("lifecycle/select_parse"), {"fingerprint": fingerprint})
     return row.first() is not None
 
@@ -130,7 +137,10 @@ def has_parse(connection: Connection, fingerprint: str) -> bool:
 def store_parse(
     connection: Connection, fingerprint: str, read_by: str, parsed: ParsedDocument
 ) -> None:
-    """Store a parse; nothing happens when it is stored already."""
+    """Store a parse. If it is already stored, nothing changes.
+
+    `read_by` is the fingerprint of the parser, or `given` if no parser read the document.
+    """
     parameters = {
         "fingerprint": fingerprint,
         "parser_fingerprint": read_by,
@@ -154,7 +164,10 @@ def record_parsed(
     fetched: FetchedDocument,
     attributes: Attributes,
 ) -> None:
-    """Record the stored parse of a document. The document is pending until it is indexed."""
+    """Record which stored parse a document has. The document is pending until it is indexed.
+
+    `fingerprint` is the fingerprint of the parse.
+    """
     parameters = {
         "id": document.id,
         "content_hash": content_hash,
@@ -177,10 +190,10 @@ def record_failure(
     content_hash: str | None,
     read_by: str,
 ) -> None:
-    """Record why a document could not be read, and when to try again.
+    """Record why a document could not be read, and when it is read again.
 
-    The count of attempts starts again with new content. After MAX_ATTEMPTS, or at once when another
-    attempt cannot help, the document is quarantined.
+    With new content, the count of attempts starts again. `choose_failure_state` decides the new
+    state.
     """
     is_same = content_hash is None or content_hash == document.content_hash
     attempts = (document.attempts if is_same else 0) + 1
@@ -200,7 +213,7 @@ def record_failure(
 
 
 def record_chunking_failure(connection: Connection, parse_id: int, error: DocumentError) -> None:
-    """Record on every document of a parse that it could not be chunked, and when to try again."""
+    """Record for each document of a parse that it could not be chunked, and when it is retried."""
     rows = connection.execute(
         load_statement("lifecycle/select_documents_of_parse"), {"parse_id": parse_id}
     ).all()
@@ -235,7 +248,12 @@ def _record_stage_failures(
 
 
 def choose_failure_state(error: DocumentError, attempts: int) -> str:
-    """The state of a document after its `attempts`-th failure in a row."""
+    """Return the state of a document after its `attempts`-th failure in a row.
+
+    If another attempt cannot succeed, the document is quarantined at once. Otherwise it is
+    quarantined after MAX_ATTEMPTS attempts. A document that is not the cause of its failures is
+    never quarantined.
+    """
     if isinstance(error, UnsupportedFormatError):
         return "unsupported"
     if error.is_permanent or (error.is_own_fault and attempts >= MAX_ATTEMPTS):
@@ -244,20 +262,23 @@ def choose_failure_state(error: DocumentError, attempts: int) -> str:
 
 
 def retry_delay(attempts: int) -> timedelta:
-    """How long to wait after the `attempts`-th failure: it grows up to MAX_RETRY_DELAY."""
+    """Return the delay after the `attempts`-th failure. It grows up to MAX_RETRY_DELAY."""
     growth = float(RETRY_GROWTH ** (min(attempts, MAX_ATTEMPTS) - 1))
     return min(FIRST_RETRY_DELAY * growth, MAX_RETRY_DELAY)
 
 
 def next_attempt_delay(state: str, attempts: int) -> timedelta | None:
-    """How long after its `attempts`-th failure a document is retried; None: it is not retried."""
+    """Return the delay until a document is read again. None means that it is not read again.
+
+    `attempts` is the number of its failures in a row.
+    """
     if state == "quarantined":
         return None
     return UNSUPPORTED_RETRY_DELAY if state == "unsupported" else retry_delay(attempts)
 
 
 def count_states(connection: Connection, source_id: int) -> dict[str, int]:
-    """How many documents of a source are in each state."""
+    """Return the number of documents of a source in each state."""
     row = connection.execute(
         load_statement("lifecycle/count_documents_by_state"), {"source_id": source_id}
     )
@@ -265,7 +286,7 @@ def count_states(connection: Connection, source_id: int) -> dict[str, int]:
 
 
 def list_failures(connection: Connection, source_id: int) -> list[Failure]:
-    """The documents that could not be read, in order of id; at most MAX_LISTED_FAILURES."""
+    """Return the documents that could not be read, in order of id, at most MAX_LISTED_FAILURES."""
     rows = connection.execute(
         load_statement("lifecycle/select_failures"),
         {"source_id": source_id, "limit": MAX_LISTED_FAILURES},
@@ -285,9 +306,9 @@ def record_unreachable(database: Database, settings: SourceSettings, error: str)
 def record_reachable(
     database: Database, source_name: str, proven_at: datetime | None = None
 ) -> bool:
-    """Record that a source answered, and when it was last known to be unchanged (`proven_at`).
+    """Record that a source answered. Return whether it could not be reached before.
 
-    Returns whether it was unreachable before.
+    `proven_at` is the time at which the source was last known to be unchanged.
     """
     parameters = {"source": source_name, "proven_at": proven_at}
     with database.begin() as connection:
@@ -301,10 +322,9 @@ def finish_documents(
     """Mark the documents that the live generation contains as ready, and finish removals.
 
     A removal is finished when no generation contains the document. Set `is_live_only` if another
-    generation has failed. The removal is then finished when the live generation no longer contains
-    the document. Stores a
-    clock reading for each change that became visible and for each finished removal. Returns how
-    many documents became ready. May run twice.
+    generation has failed: then a removal is finished when the live generation does not contain the
+    document. Stores a clock reading for each change that became visible and for each finished
+    removal. Returns the number of documents that became ready. It is safe to call it twice.
     """
     parameters = {"source_id": source_id, "run_id": run_id}
     connection.execute(

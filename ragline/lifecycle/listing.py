@@ -1,8 +1,9 @@
-"""Compares a listing with the ledger: finds new, changed, restored, missing and held documents.
+"""The comparison of a listing with the ledger.
 
-A removal needs proof: only a listing that was read to its end removes documents, and implausibly
-many removals are held until a person confirms them. `document_worker` reads listed documents.
-`entries` and `requested_removals` delete removed documents from the index.
+It finds new, changed, restored, missing and held documents. Only a listing that was read to its end
+removes documents. If implausibly many documents are missing, their removals are held until a person
+confirms them. `document_worker` reads listed documents. `entries` and `requested_removals` delete
+removed documents from the index.
 """
 
 from __future__ import annotations
@@ -25,17 +26,17 @@ from ragline.sources.protocol import (
 from ragline.storage.database import copy_rows
 from ragline.storage.statements import load_statement
 
-# Up to this many removals are never held, unless nothing is left of the source.
+# This number of removals is not held, unless they would remove all documents of the source.
 MAX_UNHELD_REMOVALS = 10
 LISTED_COLUMNS = (("document_id", "text"), ("version", "text"), ("changed_at", "timestamptz"))
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A source's listing, read to its end. It started at `started_at` of the database's clock.
+    """A complete listing of a source.
 
-    `probe` is the source's probe for the state that was listed; None when the source changed during
-    the listing.
+    `started_at` is the time at which it started, by the database's clock. `probe` is the source's
+    probe for the listed state. It is None if the source changed during the listing.
     """
 
     documents: Sequence[ListedDocument]
@@ -45,7 +46,7 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class ListingCounts:
-    """What a complete listing changed in the ledger, in documents.
+    """The result of a complete listing. All counts are documents.
 
     `held` counts the documents whose removal waits for a person to confirm it.
     """
@@ -60,8 +61,8 @@ class ListingCounts:
 class _UnlistedDocument:
     """A document that the listing does not contain.
 
-    `is_moved`: a new document of the listing has its version or file name. `is_held`: its removal
-    is held already.
+    `is_moved` says that a new document of the listing has the same version or file name. `is_held`
+    says that its removal is already held.
     """
 
     id: int
@@ -91,18 +92,21 @@ def apply_listing(
 ) -> ListingCounts:
     """Record a complete listing in the ledger, in the caller's transaction.
 
-    Removals are held if they are more than `max_ratio` of the source's documents, and either more
-    than MAX_UNHELD_REMOVALS or all of the source. Held documents do not change. A removal is held
-    until its document is listed again or a person confirms it. A `max_ratio` of 1 holds nothing.
-    Two kinds of documents do not count: those that moved (the same version or file name is new
-    elsewhere in the source), and those that the source now ignores by a rule.
+    Removals are held if their number is larger than `max_ratio` times the number of the source's
+    documents. In addition, it must be larger than MAX_UNHELD_REMOVALS, or the listing must lack all
+    documents of the source. Two kinds of documents do not count: documents that were moved within
+    the source, and documents that a rule of the source now ignores. A document was moved if a new
+    document has the same version or file name.
+
+    A document does not change while its removal is held. The hold ends when the document is listed
+    again or a person confirms the removal. If `max_ratio` is 1, nothing is held.
 
     Raises:
-        SourceUnavailableError: the listing names a document twice; nothing was written.
+        SourceUnavailableError: the listing names a document twice. Nothing was written.
     """
     source_key = {"source_id": source_id}
     row = connection.execute(load_statement("lifecycle/lock_source"), source_key).one()
-    # Documents of the first listing are not changes: no clock starts before the listing.
+    # The documents of a first listing are not changes. So no clock starts before the first listing.
     parameters = {**source_key, "proven_at": row.proven_at or listing.started_at}
     known = connection.execute(
         load_statement("lifecycle/count_known_documents"), source_key
@@ -125,7 +129,7 @@ def load_listed(
 ) -> None:
     """Write a listing into the transaction's temporary table `listed`.
 
-    The documents of folders that the source could not read this time are added from the ledger.
+    If the source could not read some folders this time, their documents are added from the ledger.
 
     Raises:
         SourceUnavailableError: the listing names a document twice.
@@ -169,7 +173,7 @@ def _select_unlisted(
 def _choose_held(
     source: Source, unlisted: Sequence[_UnlistedDocument], known: int, max_ratio: float
 ) -> set[int]:
-    """The keys of the documents whose removal is held."""
+    """Return the keys of the documents whose removal is held."""
     if max_ratio >= 1:
         return set()
     unexplained = [
@@ -180,7 +184,7 @@ def _choose_held(
     held = {document.id for document in unexplained if document.is_held}
     fresh = {document.id for document in unexplained if not document.is_held}
     known -= sum(document.is_held for document in unlisted)
-    # For example a folder that is not mounted, or an export without rows.
+    # This happens, for example, if a folder is not mounted or an export has no rows.
     is_whole = sum(not document.is_held for document in unlisted) == known
     free = 0 if is_whole else MAX_UNHELD_REMOVALS
     is_implausible = len(fresh) > free and len(fresh) > max_ratio * known
@@ -194,7 +198,7 @@ def _record_unlisted(
     unlisted: Sequence[_UnlistedDocument],
     held: set[int],
 ) -> int:
-    """Hold the removals in `held`, mark the other documents as missing; return how many."""
+    """Hold the removals in `held`, and mark the other documents as missing. Return their number."""
     if held:
         connection.execute(load_statement("lifecycle/hold_removals"), {"ids": sorted(held)})
     gone = {document.document_id: document.id for document in unlisted if document.id not in held}
@@ -215,7 +219,7 @@ def _record_unlisted(
 def _set_change_times(
     connection: Connection, parameters: Mapping[str, object], source: Source
 ) -> None:
-    """Ask the source for the times of changes that its listing does not contain."""
+    """Ask the source for the times of changes that its listing does not contain, and store them."""
     rows = connection.execute(load_statement("lifecycle/select_changes_without_time"), parameters)
     times = find_change_times(source, [row.document_id for row in rows])
     if times:

@@ -1,7 +1,8 @@
-"""The generations that a run works on, and in which order.
+"""The generations that a run works on, which are called open, and their order.
 
-The generation that the configuration asks for is registered here. Building generations that it no
-longer asks for are abandoned. `settings_refusal` decides whether settings can be satisfied.
+This module registers the generation that the configuration requires. It abandons generations that
+are being built and that the configuration no longer requires. `settings_refusal` decides whether
+settings can be satisfied.
 """
 
 from __future__ import annotations
@@ -36,9 +37,10 @@ Result = TypeVar("Result")
 class OpenGenerations:
     """The generations of a collection that a run works on.
 
-    `target` is the generation that the configuration asks for; it may be the live one. When the
-    target could not be opened, `target` is None, `error` says why, and `live` is not None: a
-    collection without a live generation is refused.
+    `target` is the generation that the configuration requires; it can be the live one. If it could
+    not be opened, `target` is None and `error` says why. In this case `live` is not None, because
+    settings that cannot be satisfied are refused for a collection without a live generation.
+    `others` are all generations that are not live; they include a target that is not live.
     """
 
     live: Generation | None
@@ -48,27 +50,30 @@ class OpenGenerations:
 
     @property
     def in_work_order(self) -> list[Generation]:
-        """All generations, the live one first: searches see it."""
+        """All generations. The live one is first, because searches use it; then comes the target.
+        """
         first = (self.live, self.target, *self.others)
         return list({one.id: one for one in first if one is not None}.values())
 
     def is_background_build(self, generation: Generation) -> bool:
-        """Whether searches see another generation while this one is worked on."""
+        """Return whether searches use another generation while a run works on this one."""
         return self.live is not None and generation.id != self.live.id
 
     @property
     def reported(self) -> Generation:
-        """The generation that reports describe: the target, else the live one."""
+        """The generation that reports describe: the target, or the live one if there is no target.
+        """
         chosen = self.target or self.live
         assert chosen is not None
         return chosen
 
 
 def open_generations(run_context: RunContext, collection_name: str) -> OpenGenerations:
-    """The generations that a stage works on, after abandoning those that nothing asks for.
+    """Return the generations that a stage works on.
 
-    Registers the generation that the configuration asks for when it does not exist yet. May run
-    twice, and in two processes at once.
+    If the generation that the configuration requires does not exist yet, it is registered.
+    Generations that are being built and that the configuration does not require are abandoned and
+    dropped. It is safe to call this function twice, and in two processes at once.
 
     Raises:
         ConfigurationError: the settings cannot be satisfied and the collection has no live
@@ -110,9 +115,10 @@ def is_requested(
     target: Generation | None,
     refusal: Refusal | None,
 ) -> bool:
-    """Whether the configuration asks for a generation.
+    """Return whether the configuration requires a generation.
 
-    The function decides this without loading the model.
+    `target` is the generation that the configuration requires. If it is None, the function compares
+    the settings, because the model cannot be loaded.
     """
     if target is not None:
         return generation.id == target.id
@@ -131,10 +137,10 @@ def is_requested(
 def run_for_each(
     run_context: RunContext, generations: Sequence[Generation], work: Callable[[Generation], Result]
 ) -> list[Result]:
-    """Run a stage's work for each generation. A failure of one does not stop the others.
+    """Do the work of a stage for each generation. If one generation fails, the others continue.
 
-    The first error of a generation is stored in `run_context.failures`; the stage `publish` reports
-    it. Returns the results of those that did not fail.
+    The first error of a generation is stored in `run_context.failures`, and the stage `publish`
+    reports it. Returns the results of the generations that did not fail.
 
     Raises:
         DatabaseUnavailableError: the database does not answer, so no generation can be worked on.
@@ -153,11 +159,13 @@ def run_for_each(
 def _open_target(
     run_context: RunContext, collection_name: str, refusal: Refusal | None
 ) -> tuple[Generation | None, Exception | None]:
-    """The generation that the configuration asks for, or the error of opening it."""
+    """Return the generation that the configuration requires, or the error that prevents opening it.
+    """
     if refusal is not None:
         return None, refusal.error
     settings = run_context.configuration.collection(collection_name)
-    # Before the transaction: loading a model takes seconds, and others wait for its locks.
+    # The model is loaded before the transaction, because loading takes seconds and other runs would
+    # wait for the transaction's locks.
     fingerprint = chunker_fingerprint(
         settings.chunking, run_context.tokenizer(settings.embedding_model)
     )
@@ -172,9 +180,9 @@ def _open_target(
 
 
 def _with_loaded_model(generation: Generation, target: Generation | None) -> Generation:
-    """The generation under the model name of the target, if both have one embedding space.
+    """Return the generation with the target's model name, if both have the same embedding space.
 
-    The run loads the model under that name only.
+    Two names can mean the same model. The run loads the model under the target's name only.
     """
     if target is None or generation.embedding_space_id != target.embedding_space_id:
         return generation
@@ -184,7 +192,7 @@ def _with_loaded_model(generation: Generation, target: Generation | None) -> Gen
 def _abandon_unrequested(
     run_context: RunContext, collection_name: str, unrequested: Sequence[Generation]
 ) -> None:
-    """Abandon generations, and drop every abandoned generation of the collection."""
+    """Abandon the given generations, and drop every abandoned generation of the collection."""
     if unrequested:
         with run_context.database.begin() as connection:
             abandon_generations(connection, [generation.id for generation in unrequested])

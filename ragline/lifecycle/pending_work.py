@@ -20,13 +20,15 @@ class PendingWork:
     Attributes:
         listed_probe: The probe that belongs to the last listing.
         is_locked: Whether a run or a command is syncing the source now.
-        due_retries: Failed and unsupported documents whose next attempt is due.
-        pending_documents: Documents that a sync proof or a command made pending again.
-        unfinished_removals: Missing documents whose entries are not deleted yet.
-        failed_at: The start of the last run if it did not complete all stages, in seconds since
-            1970. It is not always a run of the sensor.
-        last_error: The error of that run.
-        unbuilt_documents: Documents that the last run left out of a build, for the next run.
+        due_retries: The number of failed and unsupported documents whose next attempt is due.
+        pending_documents: The number of documents that a sync proof or a command made pending
+            again.
+        unfinished_removals: The number of missing documents whose entries are not deleted yet.
+        failed_at: The start of the last run, in seconds since 1970, if that run did not complete
+            all stages. The run can be one that the sensor did not start.
+        last_error: The error of the run of `failed_at`.
+        unbuilt_documents: The number of documents that the last run left out of a build. The next
+            run adds them.
     """
 
     listed_probe: str | None = None
@@ -40,7 +42,7 @@ class PendingWork:
 
     @property
     def has_listing_failed(self) -> bool:
-        """Whether the last run could not list the source, even if a probe succeeds."""
+        """Whether the last run could not list the source. A probe can still succeed."""
         return self.failed_at is not None and (self.last_error or "").startswith(
             SourceUnavailableError.__name__
         )
@@ -57,10 +59,11 @@ class PendingWork:
 
 
 def read_pending_work(database: Database, source: str, since: float | None) -> PendingWork:
-    """The pending work of a source.
+    """Return the pending work of a source.
 
-    `since` is the start of its last run in seconds since 1970: documents that were pending before
-    it are not counted, because that run saw them. None counts all.
+    `since` is the start of the source's last run in seconds since 1970. Documents and removals that
+    were already pending at this time are not counted, because that run has seen them. If `since` is
+    None, all are counted.
     """
     since_at = None if since is None else datetime.fromtimestamp(since, UTC)
     statement = load_statement("lifecycle/select_pending_work")

@@ -1,8 +1,8 @@
 """A source whose settings name another collection than the one that stores its documents.
 
 A synced source cannot move to another collection, and the new name is often a typing error. The run
-is refused, but first the source is synced into the collection that stores it. So changes and
-removals reach the live index while the configuration file is wrong.
+is refused. Before that, it syncs the source into the collection that stores it. So the live index
+still receives changes and removals while the configuration file is wrong.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ class StoredCollection:
 
 
 def refuse_moved_source(run_context: RunContext, source_name: str) -> None:
-    """Refuse a source that is stored in another collection than its settings name.
+    """Refuse a source that is stored in another collection than the one in its settings.
 
-    Before that, syncs it into the collection that stores it. Does nothing for other sources. May
-    run twice.
+    First, the source is synced into the collection that stores it. For other sources nothing
+    happens. It is safe to call it twice.
 
     Raises:
         ConfigurationError: the source is stored in another collection. The error names it.
@@ -47,7 +47,8 @@ def refuse_moved_source(run_context: RunContext, source_name: str) -> None:
     if stored is None or stored.name == settings.collection:
         return
     error = _describe(run_context.configuration, settings, stored)
-    # It fails if the stored collection has no live generation; then nothing must be updated.
+    # The sync is refused if the stored collection has no live generation. Then there is nothing to
+    # update.
     with suppress(ConfigurationError):
         _sync_stored(run_context, settings, stored, error)
     message = f"{type(error).__name__}: {error}"
@@ -82,8 +83,8 @@ def _sync_stored(
 ) -> None:
     """Update the live generation of the stored collection to what the source lists now.
 
-    If the file no longer configures that collection, only its live generation is updated, and its
-    stored tenant is kept.
+    If the configuration no longer contains that collection, only its live generation is updated,
+    and it keeps its tenant.
     """
     configuration = run_context.configuration
     source = settings.model_copy(update={"collection": stored.name})

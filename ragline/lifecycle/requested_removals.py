@@ -1,7 +1,7 @@
-"""Removals that a person asks for: confirming held removals, and removing a source.
+"""Removals that a person requests: the confirmation of held removals, and the removal of a source.
 
-One transaction deletes from the index first and from the ledger last. `retention` deletes what has
-expired.
+One transaction deletes first from the index and last from the ledger. `retention` deletes data
+whose retention time has ended.
 """
 
 from __future__ import annotations
@@ -43,7 +43,10 @@ class ConfirmedRemovals:
 
 @dataclass(frozen=True, slots=True)
 class RemovalReceipt:
-    """How many rows were deleted with a source, by table. A receipt contains no text and no id."""
+    """The receipt of a removed source: the number of deleted rows by table.
+
+    It contains no text of a document and no document id.
+    """
 
     id: int
     source: str
@@ -55,7 +58,7 @@ class RemovalReceipt:
 def confirm_removals(database: Database, source_name: str) -> ConfirmedRemovals:
     """Remove the documents of a source whose removal is held.
 
-    When this returns, no search finds them. Without held removals nothing happens.
+    When this function returns, no search finds them. If no removal is held, nothing happens.
 
     Raises:
         UnknownSourceError: the database has no source of this name.
@@ -78,7 +81,7 @@ def confirm_removals(database: Database, source_name: str) -> ConfirmedRemovals:
 def remove_source(database: Database, source_name: str, home: Path) -> RemovalReceipt:
     """Delete a source and all its data permanently, and store a receipt with the counts.
 
-    Texts and vectors that another source uses too are kept for it. `home` is the folder with the
+    Texts and vectors that another source also uses are kept. `home` is the folder that contains the
     source's own folder and its reports.
 
     Raises:
@@ -121,8 +124,8 @@ def _find_source(connection: Connection, name: str) -> Row[tuple[object, ...]]:
 def _delete_from_generations(connection: Connection, collection: str, keys: list[int]) -> int:
     """Delete documents from every generation of a collection; return the number of entries.
 
-    If the entries of a generation that is not live cannot be deleted, the generation is dropped; a
-    sync builds it again if the settings ask for it. Abandoned generations are dropped too.
+    If the entries of a generation that is not live cannot be deleted, the generation is dropped. A
+    later sync builds it again if the settings require it. Abandoned generations are dropped too.
     """
     for generation_id in list_abandoned(connection, collection):
         drop_generation(connection, generation_id)

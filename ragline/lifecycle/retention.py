@@ -1,7 +1,7 @@
-"""Retention: data that nothing refers to any more is deleted permanently after a set time.
+"""Retention: unneeded data is deleted permanently after a set time.
 
 The section `retention` of the configuration sets how long each kind of data is kept. Removals that
-a person asks for are in `requested_removals`.
+a person requests are in `requested_removals`.
 """
 
 from __future__ import annotations
@@ -17,22 +17,23 @@ from ragline.storage.database import Database
 from ragline.storage.statements import load_statement
 
 NO_AGE = timedelta(0)
-# The requests of a client are counted for a minute at most, and a record may be written late.
+# A salt is used for the records of one day (UTC), and a record can be written late.
 SALT_AGE = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
 class RetentionReport:
-    """How many rows of each kind were permanently deleted."""
+    """The number of rows of each kind that were permanently deleted."""
 
     deleted: dict[str, int]
     seconds: float
 
 
 def delete_expired(database: Database, settings: RetentionSettings) -> RetentionReport:
-    """Permanently delete what has expired. Running it again deletes nothing more.
+    """Permanently delete the data whose retention time has ended.
 
-    Data of documents that are listed, served or pending does not expire.
+    Data of documents that are listed, served or pending is kept. A second call deletes nothing
+    more.
     """
     started = perf_counter()
     deleted: dict[str, int] = {}
@@ -60,16 +61,16 @@ def delete_expired(database: Database, settings: RetentionSettings) -> Retention
 
 
 def mark_unreferenced(connection: Connection) -> None:
-    """Record since when no document uses a parse and no chunk uses a vector."""
+    """Record the time since which no document uses a parse, and no chunk uses a vector."""
     connection.execute(load_statement("removals/mark_unreferenced_parses"))
     connection.execute(load_statement("removals/mark_unreferenced_embeddings"))
 
 
 def delete_orphaned(connection: Connection) -> dict[str, int]:
-    """Delete the parses, chunks and vectors whose last document was deleted in this transaction.
+    """Delete the parses, chunks and vectors that lost their last document in this transaction.
 
-    Those that `mark_unreferenced` had marked before keep the rest of their time. Returns the counts
-    by kind.
+    Rows that `mark_unreferenced` had marked before are kept until their retention time ends.
+    Returns the counts by kind.
     """
     connection.execute(load_statement("removals/mark_unreferenced_parses"))
     return _delete_unreferenced(connection, NO_AGE, NO_AGE, is_only_new=True)
@@ -83,7 +84,7 @@ def _delete_unreferenced(
     chunks = 0
     if not is_only_new:
         chunks = connection.execute(load_statement("removals/delete_chunkings"), age).one().chunks
-    # A chunk that was deleted just now may have been the last one of its text.
+    # One of the chunks that were just deleted may have been the last chunk with its text.
     connection.execute(load_statement("removals/mark_unreferenced_embeddings"))
     age = {"seconds": embeddings.total_seconds(), "is_only_new": is_only_new}
     vectors = connection.execute(load_statement("removals/delete_embeddings"), age)

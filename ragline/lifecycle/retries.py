@@ -1,4 +1,4 @@
-"""Lets the next sync read documents again: early retries, and releases from quarantine."""
+"""Documents that the next sync reads again: early retries, and releases from quarantine."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ class NamedDocument:
 
 @dataclass(frozen=True, slots=True)
 class QuarantinedDocument:
-    """A document whose content is refused, or that failed too often, with the error."""
+    """A quarantined document with its last error.
+
+    Its content is refused, or it failed too often.
+    """
 
     source: str
     document_id: str
@@ -36,11 +39,11 @@ def retry_documents(
 ) -> list[NamedDocument]:
     """Make failed and unsupported documents due in the next sync, regardless of their delay.
 
-    Without ids, this applies to all such documents of the source; without a source, to those of all
-    sources. Returns the documents.
+    Without ids, all such documents of the source become due. Without a source, those of all sources
+    become due. Returns the documents.
 
     Raises:
-        UnsuitableDocumentError: a named document is neither failed nor unsupported; nothing was
+        UnsuitableDocumentError: a named document is neither failed nor unsupported. Nothing was
             changed.
     """
     return _change(database, "lifecycle/retry_documents", source, document_ids, "failed")
@@ -49,16 +52,19 @@ def retry_documents(
 def release_documents(
     database: Database, source: str, document_ids: Sequence[str] = ()
 ) -> list[NamedDocument]:
-    """Let the next sync read quarantined documents again. Without ids: all those of the source.
+    """Release quarantined documents, so that the next sync reads them again. Return the documents.
+
+    Without ids, all quarantined documents of the source are released.
 
     Raises:
-        UnsuitableDocumentError: a named document is not quarantined; nothing was changed.
+        UnsuitableDocumentError: a named document is not quarantined. Nothing was changed.
     """
     return _change(database, "lifecycle/release_documents", source, document_ids, "quarantined")
 
 
 def list_quarantined(database: Database, source: str | None = None) -> list[QuarantinedDocument]:
-    """The quarantined documents of a source, or of every source, in order of source and id."""
+    """Return the quarantined documents of a source, or of all sources, in order of source and id.
+    """
     statement = load_statement("lifecycle/select_quarantined")
     with database.connect() as connection:
         rows = connection.execute(statement, {"source": source})

@@ -1,8 +1,9 @@
-"""What every stage of a sync needs: configuration, database, progress, models, the run's id.
+"""The run context: what every stage of a sync needs.
 
-A run creates one and closes it at its end: a resource does so in Dagster, a fixture in tests.
-Models, parser processes and locks are created on first use, so a sync without work does not pay for
-them.
+It contains the configuration, the database, the progress, the models and the id of the run. A run
+creates one run context and closes it at its end. In Dagster a resource does so, and in tests a
+fixture. Models, parser processes and locks are created when they are first needed. A sync without
+work creates none of them.
 """
 
 from __future__ import annotations
@@ -30,10 +31,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why the generation that a collection's settings ask for is not built.
+    """Why the generation that a collection's settings require is not built.
 
-    `is_lasting` says that these settings can never be satisfied here, so a build for them is
-    useless.
+    `is_lasting` says that the settings can never be satisfied, so a build for them is useless.
     """
 
     error: ConfigurationError
@@ -42,18 +42,19 @@ class Refusal:
 
 @dataclass
 class RunContext:
-    """The dependencies and the state of one run. Every receipt of the run has its `run_id`.
+    """The dependencies and the state of one run. Every receipt of the run contains its `run_id`.
 
     Attributes:
         backend: How embedders compute, as in `load_embedder`.
-        configuration_fault: Why the configuration file was not used. `configuration` is then the
-            last valid one.
-        refusals: Why settings are refused, by collection; None for settings that are accepted.
+        configuration_fault: Why the configuration file was not used. In this case `configuration`
+            is the last valid one.
+        refusals: Why the settings of each collection are refused. The value is None for accepted
+            settings.
         failures: The first error of each generation that failed in this run, by generation id.
-        paused_builds: The builds that this run left to the next one, as (source, generation id).
-        live_counts: What the stage `chunk` did for the live generation ahead of the later stages,
-            by source and field of their reports.
-        index_reports: What the stage `publish` reported, by collection. Closing keeps them.
+        paused_builds: The builds that this run left to the next run, as (source, generation id).
+        live_counts: What the stage `chunk` did in advance for the live generation. The key is the
+            source and a field of the reports of the later stages.
+        index_reports: What the stage `publish` reported, by collection. `close` keeps them.
     """
 
     configuration: Configuration
@@ -88,7 +89,10 @@ class RunContext:
         self.close()
 
     def close(self) -> None:
-        """End the parser processes, release every lock, clear the state. May run twice."""
+        """End the parser processes, release every lock and clear the state.
+
+        It is safe to call it twice.
+        """
         self.refusals.clear()
         self.failures.clear()
         self.paused_builds.clear()
@@ -101,20 +105,20 @@ class RunContext:
 
     @property
     def parsers(self) -> ParserPool:
-        """The processes that parse documents. They stay open from one batch to the next."""
+        """The processes that parse documents. They are used for all batches of the run."""
         if self._parsers is None:
             self._parsers = ParserPool()
         return self._parsers
 
     def open_source(self, name: str) -> Source:
-        """A source of the configuration."""
+        """Open a source of the configuration."""
         return open_source(self.configuration.source(name), self.configuration.home, self.database)
 
     def lock_source(self, name: str) -> None:
         """Keep other runs from syncing a source until the run context is closed.
 
         Raises:
-            SyncInProgressError: another run holds the lock and has not released it in time.
+            SyncInProgressError: another run holds the lock and did not release it in time.
         """
         if name not in self._locks:
             self._locks[name] = SourceLock(self.database, name, self.run_id)
@@ -125,13 +129,13 @@ class RunContext:
         return list(self._locks)
 
     def has_locked(self, source_name: str) -> bool:
-        """Whether this run has locked a source."""
+        """Return whether this run has locked a source."""
         return source_name in self._locks
 
     def embedder(self, model: str) -> Embedder:
-        """The embedder of a model, loaded at the first call."""
+        """Return the embedder of a model. The first call loads it."""
         return self.models.embedder(model)
 
     def tokenizer(self, model: str) -> TokenCounter:
-        """The tokenizer of a model; the model itself is not loaded."""
+        """Return the tokenizer of a model. The model itself is not loaded."""
         return self.models.tokenizer(model)

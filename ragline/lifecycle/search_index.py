@@ -1,7 +1,8 @@
-"""The last stage: publish the generation that the configuration asks for to searches.
+"""The last stage of a sync: it makes the generation that the configuration requires live.
 
-A generation is promoted when it contains every readable document of its collection; until then the
-live one stays live. The checks that run before this stage judge whether a generation is *good*.
+A generation is promoted when it contains every readable document of its collection. Until then, the
+previous live generation stays live. The checks that run before this stage judge whether a
+generation is *good*.
 """
 
 from __future__ import annotations
@@ -33,20 +34,22 @@ from ragline.lifecycle.settings_refusal import find_refusal
 from ragline.storage.generation_tables import has_vector_index, load_generation_statement
 from ragline.storage.statements import load_statement
 
-# Term weights are computed again when the average length differs from theirs by more than this.
+# Term weights are computed again when the average length differs by more than this ratio from the
+# length that they were computed with.
 LENGTH_TOLERANCE = 0.05
 GRACE_PERIOD = timedelta(days=1)
-# How long the counts of a generation are trusted before its entries are counted again.
+# The entries of a generation are counted again when its counts are older than this.
 MAX_COUNT_AGE = timedelta(days=1)
 
 
 def publish_index(run_context: RunContext, collection_name: str) -> IndexReport:
-    """Prepare the live generation and the target for searches; promote a complete target.
+    """Prepare the live generation and the target for searches, and promote a complete target.
 
-    Running it again promotes nothing twice. The preparation computes term weights with the current
-    average length, updates the planner statistics, and creates the vector index once the generation
-    is large enough. A failure is stored with the collection, and the next run tries again; the live
-    generation stays live. The report is also stored in `run_context.index_reports`.
+    The preparation computes term weights with the current average length and updates the planner
+    statistics. It creates the vector index when the generation is large enough. If something fails,
+    the error is stored with the collection, the live generation stays live, and the next run tries
+    again. The report is also stored in `run_context.index_reports`. It is safe to call this
+    function twice.
 
     Raises:
         ConfigurationError: the settings cannot be satisfied and the collection has no live
@@ -87,7 +90,7 @@ def _prepare(run_context: RunContext, collection_name: str, generation: Generati
 
 
 def _promote_complete(run_context: RunContext, collection_name: str, target: Generation) -> int:
-    """Promote the target if it contains every document; return how many it does not contain."""
+    """Promote the target if it contains every document; return the number of missing documents."""
     with run_context.database.begin() as connection:
         unindexed = _count_unindexed(connection, collection_name, target)
         if unindexed == 0 and target.state != "live":
@@ -98,7 +101,7 @@ def _promote_complete(run_context: RunContext, collection_name: str, target: Gen
 def _describe_missing(
     run_context: RunContext, collection_name: str, target: Generation | None, unindexed: int
 ) -> str | None:
-    """Why the target is not complete; None when it is complete or could not be opened."""
+    """Return why the target is not complete. None if it is complete or could not be opened."""
     reason = f"{unindexed} readable documents are not in it yet" if unindexed else None
     paused = {generation_id for _, generation_id in run_context.paused_builds}
     if target is None or target.id not in paused:
@@ -107,7 +110,7 @@ def _describe_missing(
 
 
 def _describe_build(run_context: RunContext, collection_name: str, target: Generation) -> str:
-    """The progress of a build that this run left to the next one."""
+    """Return a description of how far a build is that this run left to the next run."""
     with run_context.database.begin() as connection:
         parameters = {
             "collection_id": register_collection(connection, collection_name),
@@ -125,9 +128,9 @@ def _describe_build(run_context: RunContext, collection_name: str, target: Gener
 def _find_error(
     run_context: RunContext, collection_name: str, opened: OpenGenerations
 ) -> Exception | None:
-    """The error of opening or building the target, else the error of the live generation.
+    """Return the error of opening or building the target, or else the error of the live generation.
 
-    A failure of another generation is not reported: the configuration does not ask for it.
+    A failure of another generation is not reported, because the configuration does not require it.
     """
     with run_context.database.connect() as connection:
         live = [g.id for g in list_generations(connection, collection_name) if g.state == "live"]
@@ -146,9 +149,10 @@ def _record_error(run_context: RunContext, collection_name: str, error: Exceptio
 
 
 def update_term_weights(connection: Connection, generation: Generation) -> bool:
-    """Update a generation's term weights if its average length has changed; return whether it has.
+    """Update a generation's term weights if its average length has changed too much.
 
-    BM25 divides by the average length of all entries, which changes with every entry.
+    Returns whether the weights were updated. BM25 divides by the average length of all entries, so
+    every new entry changes the average. LENGTH_TOLERANCE limits the difference.
     """
     locked = lock_generation(connection, generation.id)
     weighted = locked["weighted_length"]
@@ -165,7 +169,10 @@ def update_term_weights(connection: Connection, generation: Generation) -> bool:
 
 
 def _is_count_due(connection: Connection, generation: Generation) -> bool:
-    """Whether a generation's counts are a day old, or a sync proof found differences since then."""
+    """Return whether a generation's entries must be counted again.
+
+    This is the case if its counts are a day old, or if a sync proof found differences since then.
+    """
     parameters = {"generation_id": generation.id, "age": MAX_COUNT_AGE}
     statement = load_statement("lifecycle/select_count_due")
     return bool(connection.execute(statement, parameters).scalar_one())
@@ -174,9 +181,9 @@ def _is_count_due(connection: Connection, generation: Generation) -> bool:
 def repair_counts(connection: Connection, generation: Generation) -> bool:
     """Correct a generation's counts of entries and lexemes; return whether they were wrong.
 
-    Ragline updates the counts with the entries, so only a write by another program makes them
-    wrong; BM25 would then use wrong figures for ever. One statement compares them, from one
-    snapshot: no writer waits while a large table is counted.
+    Ragline updates the counts together with the entries, so they are wrong only if another program
+    writes to the table. BM25 would then use wrong figures permanently. One statement compares the
+    counts with the entries, so that no writer waits while a large table is counted.
     """
     parameters = {"generation_id": generation.id}
     statement = load_generation_statement("lifecycle/compare_counts", generation.id)
@@ -204,7 +211,7 @@ def _build_vector_index(
         run_context.progress.stage(name, total=None, unit="entries") as advance,
         run_context.database.engine.connect() as opened,
     ):
-        # `create index concurrently` blocks no writer, and runs only outside a transaction.
+        # `create index concurrently` blocks no writer, but it cannot run in a transaction.
         connection = opened.execution_options(isolation_level="AUTOCOMMIT")
         # An interrupted build leaves an invalid index under the same name.
         connection.execute(load_generation_statement("lifecycle/drop_vector_index", generation.id))
@@ -242,9 +249,9 @@ def _promote(
 def _drop_expired(
     run_context: RunContext, collection_name: str, opened: OpenGenerations
 ) -> list[int]:
-    """Drop the generations whose grace period has ended, unless the configuration asks for them.
+    """Drop the retired generations whose grace period has ended. Return their ids.
 
-    The clock is the database's.
+    Generations that the configuration requires are kept. The database's clock is used.
     """
     settings = run_context.configuration.collection(collection_name)
     refusal = find_refusal(run_context, collection_name)
@@ -274,7 +281,7 @@ def _report(
     before = opened.reported
     with run_context.database.connect() as connection:
         listed = list_generations(connection, collection_name)
-        # Another run, with other settings, may have dropped it meanwhile.
+        # Another run with other settings may have dropped the generation in the meantime.
         now = next((one for one in listed if one.id == before.id), before)
         documents = connection.execute(
             load_statement("lifecycle/count_indexed_documents"), {"generation_id": now.id}

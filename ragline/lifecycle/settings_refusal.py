@@ -1,8 +1,8 @@
 """Checks whether a collection's settings can be satisfied, before a run writes anything.
 
-If not, a collection with a live generation continues to be served from it, because a generation has
-its own settings; a collection without one is refused. The checks of one setting are in
-`configuration.checks`.
+If they cannot be satisfied and the collection has a live generation, searches still use this
+generation, because it has its own settings. If the collection has no live generation, its settings
+are refused. The checks of single settings are in `configuration.checks`.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
 
 def find_refusal(run_context: RunContext, collection_name: str) -> Refusal | None:
-    """Why the settings of a collection are refused; None when all can be satisfied.
+    """Return why the settings of a collection are refused. None if all of them can be satisfied.
 
-    The result is stored for the run. While the configuration file itself has a fault, the settings
-    of every collection are unknown: no generation is built and none abandoned.
+    The result is stored for the run. While the configuration file itself is invalid, the settings
+    of every collection are unknown. Then no generation is built and none is abandoned.
     """
     if run_context.configuration_fault is not None:
         return Refusal(run_context.configuration_fault, is_lasting=False)
@@ -43,7 +43,8 @@ def check_settings(run_context: RunContext, collection_name: str) -> None:
     """Refuse settings that cannot be satisfied, unless the collection has a live generation.
 
     Raises:
-        ConfigurationError: names each fault with its line; nothing was written.
+        ConfigurationError: the settings cannot be satisfied. The message names each error with its
+            line. Nothing was written.
     """
     refusal = find_refusal(run_context, collection_name)
     if refusal is not None and not _is_served(run_context.database, collection_name):
@@ -53,12 +54,14 @@ def check_settings(run_context: RunContext, collection_name: str) -> None:
 def check_unserved_collections(
     configuration: Configuration, collections: Iterable[str], database: Database | None
 ) -> None:
-    """Refuse the settings of collections without live generation if a run cannot satisfy them.
+    """Refuse settings that a run cannot satisfy, for the collections without a live generation.
 
-    Checks files and names only; loads no model. Without a database no collection is served.
+    The function checks only files and names, and loads no model. If `database` is None, all
+    collections count as collections without a live generation.
 
     Raises:
-        ConfigurationError: names each fault with its line; nothing was written.
+        ConfigurationError: some settings cannot be satisfied. The message names each error with its
+            line. Nothing was written.
     """
     faults = []
     for name in collections:
@@ -73,7 +76,8 @@ def check_unserved_collections(
 
 
 def list_languages(database: Database) -> list[str]:
-    """The languages of the keyword leg, in order: the database's text search configurations."""
+    """Return the languages of the keyword leg: the database's text search configurations, by name.
+    """
     with database.connect() as connection:
         rows = connection.execute(load_statement("lifecycle/select_languages"))
         return [row.language for row in rows]

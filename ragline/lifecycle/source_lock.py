@@ -1,8 +1,8 @@
-"""The lock of a source: one run at a time syncs it, on any machine.
+"""The lock of a source: it ensures that one run at a time syncs the source, on any machine.
 
-The lock is a session-level advisory lock on a connection of its own. The server releases it with
-the connection, so when a run dies, another one gets the lock at once. Workers that share a run's
-work do not take the lock (`claims`).
+The lock is a session-level advisory lock, and it has its own connection. When a run dies, the
+server closes the connection and releases the lock, and another run can get it. Workers that share
+the work of a run do not take this lock; see `claims`.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from ragline.storage.database import Database
 from ragline.storage.database_errors import DriverError
 from ragline.storage.statements import load_statement
 
-# Of two runs that start together, the second waits and then finds little to do.
+# If two runs start at the same time, the second one waits for the first. It then finds little work.
 MAX_WAIT_S = 30.0
 POLL_INTERVAL_S = 0.2
 
 
 class SourceLock:
-    """The lock of one source, until `release` or the end of the process."""
+    """The lock of one source. It is held until `release`, or until the process ends."""
 
     def __init__(self, database: Database, source: str, run_id: str) -> None:
         self._source = source
@@ -58,13 +58,13 @@ class SourceLock:
             sleep(POLL_INTERVAL_S)
 
     def release(self) -> None:
-        """Release the lock. May run twice.
+        """Release the lock. It is safe to call it twice.
 
-        The lock is released before the connection is closed: the server can take a while to end
-        the session, and a sync proof in that time would take the sync for unfinished.
+        The lock is released before the connection is closed. The server can need some time to end
+        the session. A sync proof that ran in that time would report that the sync is unfinished.
         """
         if self._connection is not None:
-            # A lost connection has released its locks.
+            # If the connection is lost, the server has already released its locks.
             with suppress(DriverError, RaglineError):
                 self._connection.execute(load_statement("lifecycle/release_source_locks"))
             self._connection.close()

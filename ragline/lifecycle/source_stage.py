@@ -1,4 +1,5 @@
-"""One stage of a sync for one source: opening the source, counting what is left, and progress."""
+"""One stage of a sync for one source: its generations, its counts of work left, and its progress.
+"""
 
 from __future__ import annotations
 
@@ -23,26 +24,26 @@ class Stage:
     generations: OpenGenerations
 
     def is_background_build(self, generation: Generation) -> bool:
-        """Whether searches see another generation while this one is worked on."""
+        """Return whether searches use another generation while the stage works on this one."""
         return self.generations.is_background_build(generation)
 
     def make_pause_check(self, generation: Generation) -> Callable[[], bool]:
-        """A function that says whether to leave a generation's build to the next run.
+        """Return a function that says whether to leave a generation's build to the next run.
 
-        Always false for the live generation. Also false while a collection has no live generation,
-        because no search could show a change.
+        For the live generation the function always returns False. It also does so while the
+        collection has no live generation, because no search could show a change.
         """
         if not self.is_background_build(generation):
             return lambda: False
         return make_pause_check(self.run_context, self.source_name, generation.id)
 
     def count(self, statement: str, parameters: dict[str, object]) -> int:
-        """The number that the statement of a name in `sql/queries` returns."""
+        """Return the number that a statement returns. `statement` is its name in `sql/queries`."""
         with self.run_context.database.connect() as connection:
             return int(connection.execute(load_statement(statement), parameters).scalar_one())
 
     def index_parameters(self, generation: Generation) -> dict[str, object]:
-        """The parameters that the statements of the stages *embed* and *index* have in common."""
+        """Return the parameters that the statements of the stages `embed` and `index` share."""
         return {
             "source_id": self.source_id,
             "generation_id": generation.id,
@@ -53,7 +54,10 @@ class Stage:
     def show_batches(
         self, batches: Iterable[int], title: str, *, total: int | None, unit: str
     ) -> None:
-        """Consume batches, given as numbers of units, and show the progress under a title."""
+        """Do batches of work and show the progress under a title.
+
+        Each item of `batches` is the number of units that one batch has done.
+        """
         name = f"{self.source_name}: {title}"
         with self.run_context.progress.stage(name, total=total, unit=unit) as advance:
             for count in batches:

@@ -1,4 +1,4 @@
-"""Reports of syncs: one row per run and source, to which each stage adds its counts."""
+"""Reports of syncs: one row for each run and source, to which each stage adds its counts."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from ragline.storage.statements import load_statement
 
 @dataclass(frozen=True, slots=True)
 class SourceSync:
-    """One run's report for one source. Counts are documents, except chunks and embeddings.
+    """The report of one run for one source. Counts are documents, except chunks and embeddings.
 
     `chunks` = `embeddings_made` + `embeddings_reused`: every chunk of the source needs a vector,
-    and a text is embedded once. `seconds` is the time spent in the stages. `build_left` counts the
-    documents that a new generation does not contain because the run left its build to the next one.
+    and a text is embedded once. `seconds` is the time that the stages took. `build_left` counts the
+    documents that a new generation does not contain because the run left its build to the next run.
     """
 
     source: str
@@ -46,7 +46,10 @@ class SourceSync:
 
 
 def record_counts(run_context: RunContext, source_id: int, counts: Any, seconds: float) -> None:
-    """Write the counts of one stage (a report's fields of the same names) and add its time."""
+    """Write the counts of one stage, and add the time that it took.
+
+    `counts` is the report of the stage. Its fields are written to the columns of the same names.
+    """
     known = {name: value for name, value in asdict(counts).items() if name in _COUNTS}
     _write(run_context, source_id, seconds, known)
 
@@ -57,7 +60,7 @@ def record_completion(run_context: RunContext, source_id: int) -> None:
 
 
 def record_error(run_context: RunContext, source_id: int, error: Exception) -> None:
-    """Record the error that stopped a run at a source; the caller raises it."""
+    """Record the error that stopped a run at a source. The caller still raises the error."""
     _write(run_context, source_id, 0.0, {"error": f"{type(error).__name__}: {error}"})
 
 
@@ -66,7 +69,8 @@ def record_run_error(
 ) -> None:
     """Record why a run failed, for those of its sources that it did not complete.
 
-    An error that a stage recorded before is kept. `started_at` is in seconds since 1970.
+    If a stage has already recorded an error, that error is kept. `started_at` is in seconds since
+    1970.
     """
     statement = load_statement("lifecycle/record_run_error")
     started = None if started_at is None else datetime.fromtimestamp(started_at, UTC)
@@ -83,7 +87,7 @@ def record_run_error(
 
 
 def read_sync_reports(database: Database, run_id: str) -> dict[str, SourceSync]:
-    """The reports of a run by source, sorted by the name of the source."""
+    """Return the reports of a run by source, sorted by the name of the source."""
     with database.connect() as connection:
         rows = connection.execute(
             load_statement("lifecycle/select_source_syncs"), {"run_id": run_id}
@@ -92,7 +96,10 @@ def read_sync_reports(database: Database, run_id: str) -> dict[str, SourceSync]:
 
 
 def merge_syncs(runs: Sequence[dict[str, SourceSync]]) -> dict[str, SourceSync]:
-    """What consecutive runs did together, by source: the sums of their work, and the last state."""
+    """Merge the reports of consecutive runs, by source.
+
+    The counts of work are sums over the runs. All other values are those of the last run.
+    """
     merged: dict[str, SourceSync] = {}
     for reports in runs:
         for name, last in reports.items():

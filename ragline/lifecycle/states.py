@@ -1,8 +1,8 @@
 """The states of a document and the transitions between them.
 
-docs/lifecycle.md shows this table, the database refuses every other transition (the trigger
-`documents_transition`), and tests compare the three. `listing`, `ledger` and the commands make the
-transitions.
+The page docs/lifecycle.md shows this table. In the database, the trigger `documents_transition`
+refuses every other transition. Tests check that the table, the page and the trigger agree.
+`listing`, `ledger` and the commands make the transitions.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ STATES = ("pending", "ready", "failed", "quarantined", "unsupported", "missing",
 
 
 class Transition(NamedTuple):
-    """One rule: from any of some states to another, when something happens."""
+    """A permitted transition from any of `from_states` to `to_state`. `when` says what causes it.
+    """
 
     from_states: tuple[str, ...]
     to_state: str
@@ -55,5 +56,5 @@ TRANSITIONS = (
 
 
 def list_pairs() -> set[tuple[str, str]]:
-    """Every permitted transition as (from, to)."""
+    """Return every permitted transition as a pair (from, to)."""
     return {(state, rule.to_state) for rule in TRANSITIONS for state in rule.from_states}

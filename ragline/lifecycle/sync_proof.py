@@ -1,9 +1,9 @@
-"""The sync proof: source, ledger and index contain the same documents, by id and by hash.
+"""The sync proof: it compares source, ledger and index by document id and content hash.
 
-A difference is a fault when nothing explains it. A fault fails the check and raises an alarm. A
-change of the source since its last listing and the work of a concurrent sync explain a difference,
-unless it still exists after another sync. Every difference is reported, and its document is made
-pending, so that the next run repairs it. The rules between ledger and index are in `invariants`.
+A difference can have two explanations: the source changed since its last listing, or another sync
+is running. A difference without an explanation is a fault. It is also a fault if it still exists
+after another sync. A fault fails the check and raises an alarm. The next run repairs every
+difference that was found. The rules between ledger and index are in `invariants`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from ragline.sources.registry import KINDS
 from ragline.storage.generation_tables import load_generation_statement
 from ragline.storage.statements import load_statement
 
-# Up to this size every document is read and hashed; a larger source is sampled.
+# Every document of a source up to this size is read and hashed. Of a larger source, a sample is.
 MAX_HASHED_DOCUMENTS = 1_000
 MAX_HASHED_BYTES = 16 * 1024 * 1024
 MAX_SAMPLED_DOCUMENTS = 300
@@ -42,9 +42,9 @@ OTHER_BYTES = "other bytes in the source"
 class Difference:
     """A document that differs between source, ledger and index, and how it differs.
 
-    Without `is_fault` the source has changed since it was listed, or a sync is working on it.
-    `versions` are the compared values: a difference with the same values after another sync is a
-    fault.
+    If `is_fault` is false, the source has changed since it was listed, or a sync is working on it.
+    `versions` are the compared values. A difference that has the same values after another sync is
+    a fault.
     """
 
     document_id: str
@@ -58,8 +58,8 @@ class SyncProof:
     """What a proof compared and what it found.
 
     `is_listed` says whether the source itself was listed. `hashed_documents` counts the documents
-    that were read and compared by SHA-256. If those are a sample without a difference, at most
-    `largest_unseen_ratio` of the documents differ in their bytes, with a confidence of 95 %.
+    that were read and compared by SHA-256. If these are a sample without a difference, at most the
+    share `largest_unseen_ratio` of the documents has different bytes, with a confidence of 95 %.
     """
 
     source: str
@@ -89,8 +89,9 @@ def prove_source(
 ) -> SyncProof:
     """Compare a source, its ledger and its entries; start repairs; store the proof.
 
-    `in_full` lists the source in any case and checks every entry. Without it, a source that is
-    expensive to list is not listed, and one part of a large index is checked, by `part_number`.
+    If `in_full` is set, the source is always listed, and every entry is checked. Otherwise a source
+    that is expensive to list is not listed, and only the part `part_number` of a large index is
+    checked.
 
     If the source cannot be listed to its end, the proof fails, and `source_error` gives the reason.
     A proof and a sync do not wait for each other.
@@ -129,7 +130,7 @@ class _Comparison:
         self._run_context = run_context
         self._source_name = source_name
         self._parameters = {"source_id": source_id}
-        # A run that has synced the source proves it before it releases the source's lock.
+        # A run that has synced the source makes the proof before it releases the source's lock.
         self._has_locked = run_context.has_locked(source_name)
         self._kind = KINDS[run_context.configuration.source(source_name).kind]
         self._outdated: set[int] = set()
@@ -137,7 +138,8 @@ class _Comparison:
         self._is_source_unchanged = False
         with run_context.database.connect() as connection:
             self._activity = self._read_activity(connection)
-        # Separate lists: only Ragline changes the index, but the source may change at any time.
+        # The lists are separate because only Ragline changes the index, and the source can change
+        # at any time.
         self._of_index: list[Difference] = []
         self._of_source: list[Difference] = []
         self.differences: list[Difference] = []
@@ -184,7 +186,10 @@ class _Comparison:
     def _compare_listing(
         self, source: Source, listed: Sequence[ListedDocument]
     ) -> tuple[list[Difference], Sequence[RowMapping]]:
-        """The differences of listing and ledger, and the hashes of the documents without one."""
+        """Compare a listing with the ledger.
+
+        Returns the differences, and the content hashes of the ready documents that do not differ.
+        """
         with self._run_context.database.begin() as connection:
             load_listed(connection, listed, source, self._parameters["source_id"])
             rows = connection.execute(
@@ -204,7 +209,7 @@ class _Comparison:
                 self._outdated.add(violation.document_key)
 
     def _add_unrepaired(self) -> None:
-        """Add the faults of the last proof that no sync has repaired since."""
+        """Add the faults of the last proof that no sync has repaired since then."""
         named = {found.document_id for found in (*self._of_index, *self._of_source)}
         with self._run_context.database.connect() as connection:
             rows = connection.execute(
@@ -217,8 +222,8 @@ class _Comparison:
     def conclude(self, results: Sequence[InvariantResult]) -> None:
         """Add the differences of the index, decide which are faults, and start the repair.
 
-        While a sync runs, nothing is repaired: the sync proves its own work at its end. Entries of
-        documents that do not exist are deleted at once.
+        While a sync runs, nothing is repaired, because the sync makes its own proof at its end.
+        Entries of documents that do not exist are deleted at once.
         """
         self._add_invariant_results(results)
         self._add_unrepaired()
@@ -235,7 +240,8 @@ class _Comparison:
                 self._repair(connection)
 
     def _is_sync_complete(self, connection: Connection) -> bool:
-        """Whether the last sync completed all its stages and none ran during this proof."""
+        """Return whether the last sync completed all its stages and no sync ran during this proof.
+        """
         if self._has_locked:
             return True
         is_free = connection.execute(
@@ -248,7 +254,10 @@ class _Comparison:
         )
 
     def _is_unexplained(self, found: Difference, before: dict[tuple[str, str], bool]) -> bool:
-        """Whether neither a change since the listing nor a missing sync explains a difference."""
+        """Return whether nothing explains a difference of the source.
+
+        It can be explained by a change after the listing, or by a sync that is still missing.
+        """
         has_same_version = found.what == OTHER_BYTES and self._kind.is_listed_cheaply
         return (
             self._is_source_unchanged
@@ -257,7 +266,10 @@ class _Comparison:
         )
 
     def _read_findings(self, connection: Connection) -> dict[tuple[str, str], bool]:
-        """The differences of the last proof, with whether each is a fault if it still exists."""
+        """Return the differences of the last proof, by document id and versions.
+
+        The value says whether the difference is a fault if it still exists.
+        """
         row = connection.execute(
             load_statement("sync_proof/select_last_findings"), self._parameters
         ).first()
@@ -279,7 +291,8 @@ class _Comparison:
         self._reopen(connection, self._outdated - unread, is_reread=False)
         self._reopen(connection, unread, is_reread=True)
         self._delete_orphans(connection)
-        # The source's probe has not changed, so this makes the sensor start a sync.
+        # The source's probe has not changed, so the sensor starts a sync only if the stored probe
+        # is cleared.
         connection.execute(load_statement("sync_proof/clear_listed_probe"), self._parameters)
 
     def _reopen(self, connection: Connection, keys: set[int], *, is_reread: bool) -> None:
@@ -318,7 +331,7 @@ class _Comparison:
 
 
 def _choose_documents(hashes: Sequence[RowMapping], sizes: dict[str, int]) -> dict[str, RowMapping]:
-    """All documents of a small source, or a random sample up to the limits from a larger one."""
+    """Return all documents of a small source, or a random sample of a larger one, by id."""
     total = sum(sizes.get(row["document_id"], 0) for row in hashes)
     if len(hashes) <= MAX_HASHED_DOCUMENTS and total <= MAX_HASHED_BYTES:
         return {row["document_id"]: row for row in hashes}
@@ -333,10 +346,11 @@ def _choose_documents(hashes: Sequence[RowMapping], sizes: dict[str, int]) -> di
 
 
 def bound_unseen_ratio(sampled: int, total: int) -> float:
-    """The largest share of documents that may differ although the sample showed no difference.
+    """Return the largest share of documents that can differ although the sample has no difference.
 
-    0 when all documents were sampled, 1 when none was; else the p for which (1 - p)^n = 1 - 0.95.
-    Source: the binomial bound for zero observed events, at a confidence of 95 %.
+    The result is 0 if all documents were sampled, and 1 if none was. Otherwise it is the p for
+    which (1 - p)^n = 1 - 0.95, where n is `sampled`. Source: the binomial bound for zero observed
+    events, at a confidence of 95 %.
     """
     if sampled >= total:
         return 0.0
@@ -346,7 +360,10 @@ def bound_unseen_ratio(sampled: int, total: int) -> float:
 
 
 def _count(run_context: RunContext, collection: str, source_id: int) -> tuple[int, int]:
-    """Documents of the source, and its entries in the live generation, else in the newest one."""
+    """Return the number of documents of the source, and of its entries in one generation.
+
+    It is the live generation, or the newest one if none is live.
+    """
     with run_context.database.connect() as connection:
         generations = list_generations(connection, collection)
         generations.sort(key=lambda generation: generation.state == "live")

@@ -1,5 +1,5 @@
-"""Searches the live generation of a collection, explains the result, and records searches.
+"""Search: it reads the live generation of a collection, explains its hits, and records searches.
 
-`searcher` is the entry point. The index is built by `ragline.lifecycle`; the HTTP API is
-`retrieval_api`.
+The entry point is `searcher`. `ragline.lifecycle` builds the index, and `retrieval_api` is the HTTP
+API.
 """

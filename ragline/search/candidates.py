@@ -1,7 +1,8 @@
 """The candidates of a search: the entries of a generation that match a query best.
 
-Sets the session's settings and the parameters of the search statement. Rows and reranking are in
-`entries` and `rerank_stage`; the ranks of one document's entries are in `document_ranks`.
+This module sets the session's settings and the parameters of the search statement. `entries` reads
+the rows of candidates, and `rerank_stage` scores them again. `document_ranks` computes the ranks of
+one document's entries.
 """
 
 from __future__ import annotations
@@ -27,20 +28,20 @@ from ragline.storage.generation_tables import load_generation_statement
 from ragline.storage.statements import load_statement
 from ragline.text_analysis import analyze_text, list_whole_forms
 
-# The limit of pgvector.
+# The largest value that pgvector accepts for `hnsw.ef_search`.
 MAX_EF_SEARCH = 1_000
 FEEDBACK_HITS = 3
 # The weight of an added form of a query word; the word itself has weight 1.
 # Source: benchmarks/README.md, "Forms of words".
 FORM_WEIGHT = 0.2
-# When at most this many entries satisfy the filter, all of them are scored without the vector
+# If at most this number of entries satisfies the filter, all of them are scored without the vector
 # index. Source: benchmarks/README.md, "Filters".
 MAX_EXACT_ENTRIES = 5_000
-# pgvector's limit of an iterative index scan.
+# The value of `hnsw.max_scan_tuples`, which limits an iterative index scan of pgvector.
 MAX_SCAN_TUPLES = 200_000
 NO_KEYWORD_BOUND = 2**62
 DEFAULT_TIMEOUT_MS = 10_000
-# What the statements contain in place of a filter.
+# The text that the SQL files contain in the position of a filter.
 FILTER_MARK = "true /* filter */"
 NO_CONDITION = Condition("true", {})
 
@@ -51,8 +52,8 @@ Vector = NDArray[np.float32]
 class Candidate:
     """An entry with its fused score, and its score and rank in each leg that found it.
 
-    `vector_part` and `keyword_part` add up to the fused score. `rank` is the rank by the fused
-    score, for one query.
+    The sum of `vector_part` and `keyword_part` is the fused score. `rank` is the rank by the fused
+    score for one query.
     """
 
     id: int
@@ -71,7 +72,7 @@ class Retrieval:
     """How candidates are retrieved for the queries of one request.
 
     `vectors` has one vector for each query, or None in mode `keyword`. `limit` is the number of
-    candidates; `condition` is the SQL of filter and `max_age`.
+    candidates. `condition` is the SQL condition of the filter and of `max_age`.
     """
 
     generation: LiveGeneration
@@ -87,13 +88,13 @@ class Retrieval:
 
     @property
     def depth(self) -> int:
-        """How many candidates each leg returns."""
+        """The maximum number of candidates that each leg returns."""
         return max(self.settings.candidates, self.limit)
 
 
 @dataclass(frozen=True, slots=True)
 class FilterPlan:
-    """A plan, and the SQL condition that it uses."""
+    """A plan, and the SQL condition with which it is executed."""
 
     plan: Plan
     condition: Condition
@@ -102,12 +103,12 @@ class FilterPlan:
 def retrieve_candidates(
     connection: Connection, retrieval: Retrieval
 ) -> tuple[list[Candidate], Plan]:
-    """The best candidates, best first, and the plan that found them.
+    """Return the best candidates, best first, and the plan that found them.
 
-    Ties are broken by the vector score, then by id. With several queries, an entry has its best
-    score. When few entries satisfy the condition, all of them are scored. When the vector index
-    returns fewer candidates than wanted, the search is repeated as a scan of all entries, so that
-    `limit` candidates are found wherever so many satisfy the condition.
+    Candidates with equal scores are ordered by the vector score, then by id. With several queries,
+    the score of an entry is its best score. If few entries satisfy the condition, all of them are
+    scored. If the vector index returns too few candidates, the search is repeated as a scan of all
+    entries. So the result has `limit` candidates if that number of entries satisfies the condition.
     """
     planned = choose_plan(connection, retrieval)
     configure_session(connection, retrieval, planned.plan)
@@ -120,7 +121,7 @@ def retrieve_candidates(
 
 
 def choose_plan(connection: Connection, retrieval: Retrieval) -> FilterPlan:
-    """Choose the index or a scan, and how the condition is applied."""
+    """Choose between the vector index and a scan, and choose how the condition is applied."""
     generation, condition = retrieval.generation, retrieval.condition
     has_index = generation.has_vector_index and not retrieval.exact
     vector: Literal["index", "scan", "off"] = "index" if has_index else "scan"
@@ -139,7 +140,7 @@ def choose_plan(connection: Connection, retrieval: Retrieval) -> FilterPlan:
 def _select_filtered(
     connection: Connection, retrieval: Retrieval, condition: Condition
 ) -> list[int]:
-    """The ids of entries that satisfy a condition, at most MAX_EXACT_ENTRIES + 1."""
+    """Return the ids of entries that satisfy a condition, at most MAX_EXACT_ENTRIES + 1."""
     statement = bind_filter("search/select_filtered", retrieval.generation.id, condition.sql)
     parameters = {
         **condition.values,
@@ -153,8 +154,8 @@ def _select_filtered(
 def configure_session(connection: Connection, retrieval: Retrieval, plan: Plan) -> None:
     """Set the settings of vector search for this transaction, and read them back.
 
-    pgvector only warns about a wrong value and then scans without it, so hits would be missing
-    without an error.
+    If a value is wrong, pgvector only warns and then scans without the setting. So hits would be
+    missing without an error.
 
     Raises:
         SessionSettingError: a setting did not take effect.
@@ -175,9 +176,10 @@ def configure_session(connection: Connection, retrieval: Retrieval, plan: Plan) 
 def _retrieve_all(
     connection: Connection, retrieval: Retrieval, planned: FilterPlan
 ) -> tuple[list[Candidate], bool]:
-    """The candidates of all queries together, and whether the vector index returned too few.
+    """Return the candidates of all queries, and whether the vector index returned too few.
 
-    With a feedback weight, each query is searched a second time with the vector of `add_feedback`.
+    If the feedback weight is not 0, each query is searched a second time with the vector of
+    `add_feedback`.
     """
     found: dict[int, Candidate] = {}
     is_short = False
@@ -199,10 +201,10 @@ def _retrieve_all(
 def add_feedback(
     connection: Connection, retrieval: Retrieval, vector: Vector, candidates: Sequence[Candidate]
 ) -> Vector:
-    """The query's vector plus `feedback_weight` times the mean vector of its first candidates.
+    """Move the query's vector towards the mean vector of the first candidates.
 
-    Source: Rocchio, "Relevance feedback in information retrieval", 1971, without negative
-    examples.
+    Returns the vector plus `feedback_weight` times the mean of FEEDBACK_HITS vectors. Source:
+    Rocchio, "Relevance feedback in information retrieval", 1971, without negative examples.
     """
     first = [candidate.id for candidate in candidates[:FEEDBACK_HITS]]
     statement = load_generation_statement("search/mean_embedding", retrieval.generation.id)
@@ -220,9 +222,10 @@ def select_candidates(
     vector: Vector | None,
     document_key: int | None = None,
 ) -> tuple[list[Candidate], int]:
-    """The candidates of one query, best first, and how many the vector leg found.
+    """Return the candidates of one query, best first, and the number that the vector leg found.
 
-    With `document_key`, only the entries of that document, with their ranks among all entries.
+    With `document_key`, the result contains only the entries of this document. Their ranks are
+    still those among all entries.
     """
     generation = retrieval.generation
     statement = bind_filter("search/select_candidates", generation.id, planned.condition.sql)
@@ -231,7 +234,7 @@ def select_candidates(
         **planned.condition.values,
         "document_keys": None if document_key is None else [document_key],
     }
-    # All statements share one deadline: each has the time that is left.
+    # All statements of a search share one deadline. Each statement gets the time that is left.
     retrieval.deadline.limit_statements(connection)
     rows = connection.execute(statement, parameters).mappings().all()
     count = rows[0]["vector_found"] if rows else 0
@@ -241,22 +244,25 @@ def select_candidates(
 
 @lru_cache(maxsize=512)
 def bind_filter(name: str, generation_id: int, condition: str) -> TextClause:
-    """A statement over the entries of a generation that satisfy a condition.
+    """Return a statement over the entries of a generation that satisfy a condition.
 
-    `condition` is `Condition.sql`; it contains no value of a caller.
+    `condition` is `Condition.sql`. It contains no value that a caller sent.
     """
     statement = load_generation_statement(name, generation_id).text
     return text(statement.replace(FILTER_MARK, condition))
 
 
 def sort_key(candidate: Candidate) -> tuple[float, float, int]:
-    """The sort key of a candidate: by descending score, then descending vector score, then id."""
+    """Return the sort key of a candidate.
+
+    Candidates are sorted by descending score, then by descending vector score, then by id.
+    """
     vector_score = -inf if candidate.vector_score is None else candidate.vector_score
     return -candidate.score, -vector_score, candidate.id
 
 
 def list_principals(principals: Sequence[str] | None) -> list[str] | None:
-    """Principals as a parameter of a statement; None means every document."""
+    """Return principals as a parameter of a statement. None means that every document is found."""
     return None if principals is None else list(principals)
 
 
@@ -266,10 +272,11 @@ def _make_parameters(
     settings = retrieval.settings
     weights = {"hybrid": settings.vector_weight, "vector": 1.0, "keyword": 0.0}
     vector_weight = weights[retrieval.mode]
-    # Few entries can all be scored, so that each word of the query may find candidates.
+    # A few entries can all be scored, so that every word of the query can find candidates.
     bound = NO_KEYWORD_BOUND if plan.filter == "entries" else settings.keyword_bound
     generation = retrieval.generation
-    # The version that analysed the entries, which may be older than the one of this release.
+    # This is the version that analysed the entries. It can be older than the version of this
+    # release.
     analysed = analyze_text(query, generation.language, generation.analysis_version)
     return {
         "generation_id": generation.id,
@@ -291,7 +298,7 @@ def _make_parameters(
 
 
 def _use_leg_score(candidate: Candidate, mode: Mode) -> Candidate:
-    """Use the score of the only leg as the fused score, in a mode with one leg."""
+    """In a mode with one leg, use the score of this leg as the fused score."""
     if mode == "vector" and candidate.vector_score is not None:
         own = candidate.vector_score
         return replace(candidate, score=own, vector_part=own)

@@ -1,8 +1,8 @@
-"""Clients as hashes that change each day: repeated searches of one client can be counted.
+"""Hashes of clients. They change each day, and make repeated searches of one client countable.
 
-A key or an address is never written. Its hash is computed with a random salt of the day (UTC),
-which all processes share through the database. The salt is deleted one day later; after that, the
-hash cannot be traced to the client.
+Ragline never writes the key or the address of a client. It computes a hash with a random salt,
+which is valid for one day (UTC) and which all processes share through the database. The salt is
+deleted one day later. After that, the hash cannot be traced to the client.
 """
 
 from __future__ import annotations
@@ -20,13 +20,15 @@ HASH_CHARS = 24
 
 
 class ClientHashes:
-    """Computes the hashes of clients and caches the salts of two days. For one thread."""
+    """Computes the hashes of clients. It caches the salts of two days. Use it in one thread only.
+    """
 
     def __init__(self) -> None:
         self._salts: dict[date, bytes] = {}
 
     def hash_client(self, connection: Connection, day: date, client: str) -> str:
-        """The hash of a client on a day. Reads the salt from the database once for each day."""
+        """Return the hash of a client on a day. The salt of a day is read from the database once.
+        """
         if day not in self._salts:
             parameters = {"day": day, "salt": secrets.token_bytes(SALT_BYTES)}
             salt = connection.execute(load_statement("search/ensure_salt"), parameters).scalar_one()
@@ -36,5 +38,8 @@ class ClientHashes:
         return digest.hexdigest()[:HASH_CHARS]
 
     def clear(self) -> None:
-        """Read the salts again: a transaction that was rolled back did not store its salt."""
+        """Forget the cached salts.
+
+        Call it after a rollback, because a rollback does not store the salt.
+        """
         self._salts.clear()

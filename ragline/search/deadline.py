@@ -28,7 +28,7 @@ class Deadline:
         self._stated_ms: int | None = None
 
     def remaining_ms(self) -> int:
-        """The milliseconds that are left, at least 1.
+        """Return the milliseconds that are left, at least 1.
 
         Raises:
             SearchTimeoutError: no time is left.
@@ -54,7 +54,11 @@ class Deadline:
 
     @contextmanager
     def enforce(self, connection: Connection) -> Iterator[None]:
-        """End the block soon after the limit, even if the server does not answer."""
+        """End the block soon after the limit, even if the server does not answer.
+
+        Raises:
+            SearchTimeoutError: no time is left when the block starts.
+        """
         self._stated_ms = None
         self.limit_statements(connection)
         try:

@@ -1,8 +1,8 @@
-"""Why a document is a hit of a search, or is not.
+"""Explains why a document is a hit of a search, or why it is not a hit.
 
-The explanation has the document's state, the limits that exclude it and its rank in each stage.
-Ranks are exact, including ranks after the last candidate. For a caller without the right to
-administer, a document that the caller may not see does not exist.
+The explanation contains the document's state, the limits that exclude the document, and its rank in
+each stage. The ranks are exact, also after the last candidate. A document that the caller may not
+see is treated as if it did not exist, unless the caller may administer Ragline.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ def explain_document(
     *,
     reveals_hidden: bool = False,
 ) -> DocumentExplanation:
-    """Why a document is a hit of this search, or is not.
+    """Explain why a document is a hit of this search, or why it is not a hit.
 
-    `reveals_hidden` also explains documents that the principals of the search may not see; only for
-    callers that may administer. Costs as much as the search plus, for each query, a scan of the
-    index.
+    Set `reveals_hidden` only for callers that may administer Ragline: then documents that the
+    principals of the search may not see are also explained. An explanation takes as long as the
+    search and one scan of the index for each query.
 
     Raises:
         UnknownDocumentError: the collection has no such document that the caller may see.

@@ -22,7 +22,7 @@ from ragline.search.candidates import (
 from ragline.search.filters import Condition
 
 NO_LIMIT = 2**31 - 1
-# Whether the principals of the search may read an entry `e`.
+# The SQL condition that the principals of the search may read an entry `e`.
 PRINCIPALS_SQL = """\
 (
   cast(:asked_principals as text[]) is null
@@ -35,7 +35,8 @@ PRINCIPALS_SQL = """\
 class RankedEntries:
     """The entries of a document with their ranks among all entries, best first.
 
-    `before_feedback` has the ranks of the first pass. Without feedback both are equal.
+    `fused` has the ranks of the last pass. `before_feedback` has the ranks before the feedback
+    pass. Without a feedback pass both are equal.
     """
 
     fused: tuple[Candidate, ...]
@@ -43,10 +44,10 @@ class RankedEntries:
 
 
 def rank_document(connection: Connection, retrieval: Retrieval, document_key: int) -> RankedEntries:
-    """The exact ranks and scores of a document's entries.
+    """Return the exact ranks and scores of a document's entries.
 
-    The ranks count the entries that the search may return, and the entries of the document even if
-    a condition or the principals exclude them. With several queries, each entry has the scores and
+    A rank counts all entries that the search can return. It also counts the entries of the document
+    that the filter or the principals exclude. With several queries, each entry has the scores and
     ranks of its best query. The statement reads all entries, so it takes longer than a search.
     """
     planned = choose_plan(connection, retrieval)
@@ -70,9 +71,9 @@ def rank_document(connection: Connection, retrieval: Retrieval, document_key: in
 
 
 def _admit_document(retrieval: Retrieval, document_key: int) -> Retrieval:
-    """A copy of the search without a limit.
+    """Return a copy of the search without a limit on the number of candidates.
 
-    It also finds every entry of one document, even if the filter excludes it.
+    It also finds every entry of one document, even if the filter or the principals exclude it.
     """
     asked = NO_CONDITION if retrieval.condition is None else retrieval.condition
     sql = (
@@ -87,7 +88,7 @@ def _admit_document(retrieval: Retrieval, document_key: int) -> Retrieval:
 
 
 def _keep_best(candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
-    """The entries, each once with the scores of its best query, best first."""
+    """Return each entry once, with the scores of its best query, best first."""
     found: dict[int, Candidate] = {}
     for candidate in sorted(candidates, key=sort_key):
         found.setdefault(candidate.id, candidate)

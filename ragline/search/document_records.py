@@ -1,7 +1,7 @@
-"""Documents as the ledger records them, in every state, and the history of one document.
+"""Documents in every state, as the ledger records them, and the history of one document.
 
-The chunks that searches return are in `inspection`. A document that the caller may not see is
-treated like one that does not exist.
+`inspection` reads the chunks that searches return. A document that the caller may not see is
+treated as if it did not exist.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ MAX_HISTORY_ENTRIES = 20
 class DocumentRecord:
     """A document of a collection in any state. `chunks` counts its entries in `generation`.
 
-    `error_name` and `error` say why it could not be read, `next_attempt_at` when a sync tries
-    again. `missing_since` is the time of the first listing without it, `held_since` the time since
-    which its removal is held.
+    `error_name` and `error` say why it could not be read. `next_attempt_at` is the time from which
+    a sync reads it again. `missing_since` is the time of the first listing without it, and
+    `held_since` is the time since which its removal is held.
     """
 
     collection: str
@@ -57,7 +57,7 @@ class DocumentRecord:
 
 @dataclass(frozen=True, slots=True)
 class RecordedDocument:
-    """A document in a list. `next_attempt_at` is set if a sync will try to read it again."""
+    """A document in a list. `next_attempt_at` is set if a later sync reads the document again."""
 
     source: str
     document_id: str
@@ -75,8 +75,8 @@ class RecordedDocument:
 class DocumentChange:
     """A change of a document that a sync finished. `clock` is `visible` or `forgotten`.
 
-    `started_at` is the time of the change that the source states, else the time at which Ragline
-    noticed it. `stopped_at` is the time at which searches showed the change.
+    `started_at` is the time of the change. If the source does not state it, it is the time at which
+    Ragline noticed the change. `stopped_at` is the time at which searches showed the change.
     """
 
     clock: str
@@ -98,7 +98,7 @@ def find_documents(
     principals: Principals,
     source: str | None = None,
 ) -> list[DocumentRecord]:
-    """The documents of one id that `principals` may see, in any state, by source."""
+    """Return the documents with one id that `principals` may see, in any state, by source."""
     parameters = {
         "collection": collection,
         "document_id": document_id,
@@ -123,10 +123,11 @@ def list_records(
     after: tuple[str, str] = ("", ""),
     limit: int = 100,
 ) -> list[RecordedDocument]:
-    """The documents of a collection after `after`, in order of (source, id), at most `limit`.
+    """Return the documents of a collection after `after`, in order of (source, id).
 
-    With `state`, only documents in this state; without it, documents in every state except missing
-    and removed. With `part`, only documents whose id or title contains it.
+    The list has at most `limit` documents. With `state`, it contains only documents in this state.
+    Without it, documents in every state except missing and removed are listed. With `part`, it
+    contains only documents whose id or title contains this text.
     """
     parameters = {
         "collection": collection,
@@ -151,7 +152,7 @@ def list_records(
 def count_documents(
     database: Database, collection: str, principals: Principals, source: str | None = None
 ) -> dict[str, int]:
-    """The number of documents that `principals` may see, by state; empty states are left out."""
+    """Return the number of documents that `principals` may see, by state, without empty states."""
     parameters = {
         "collection": collection,
         "source": source,
@@ -163,7 +164,7 @@ def count_documents(
 
 
 def read_history(database: Database, record: DocumentRecord) -> list[DocumentChange]:
-    """The last changes of a document that syncs finished, newest first, at most 20."""
+    """Return the last changes of a document that syncs finished, newest first, at most 20."""
     parameters = {
         "source": record.source,
         "document_id": record.document_id,

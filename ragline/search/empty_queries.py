@@ -7,16 +7,16 @@ from collections.abc import Iterable
 
 from ragline.errors import InvalidSearchError
 
-# Unicode's categories of punctuation and separators. Control characters are not included: queries
-# of control characters were always answered, and clients may rely on that.
+# The Unicode categories of punctuation and separators. Control characters are not included, because
+# earlier releases answered queries of control characters, and clients may rely on this.
 IGNORED_CATEGORIES = ("P", "Z")
 
 
 def refuse_empty(queries: Iterable[str]) -> None:
     """Refuse a request with an empty query.
 
-    The model computes a vector for an empty text too, so the search would return its nearest chunks
-    as hits.
+    The model computes a vector for an empty text too. So the search would return the nearest chunks
+    of this vector as hits.
 
     Raises:
         InvalidSearchError: a query is empty, or contains only white space and punctuation.
@@ -31,7 +31,7 @@ def refuse_empty(queries: Iterable[str]) -> None:
 
 
 def has_content(query: str) -> bool:
-    """Whether a query has a letter, a digit, a symbol or any other character that counts."""
+    """Return whether a query has a character that is not white space or punctuation."""
     return any(
         not character.isspace() and unicodedata.category(character)[0] not in IGNORED_CATEGORIES
         for character in query

@@ -1,4 +1,4 @@
-"""The entries of a search: candidates with the rows that hits are made from."""
+"""The entries of a search: candidates, with the rows from which hits are made."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ragline.storage.generation_tables import load_generation_statement
 class Entry:
     """A candidate with its row and its scores. `score` decides the order of the answer.
 
-    `fused_part` and `rerank_part` add up to `score`; both are None without reranking.
+    The sum of `fused_part` and `rerank_part` is `score`. Both are None without reranking.
     """
 
     score: float
@@ -32,9 +32,9 @@ class Entry:
 def select_hit_rows(
     connection: Connection, generation_id: int, ids: Sequence[int]
 ) -> list[RowMapping]:
-    """The rows of entries in the order of `ids`, as `search/select_hits` reads them.
+    """Return the rows of entries in the order of `ids`, as `search/select_hits` reads them.
 
-    An entry that was deleted since its id was read is left out.
+    An entry that was deleted after its id was read is left out.
     """
     statement = load_generation_statement("search/select_hits", generation_id)
     rows = {row["id"]: row for row in connection.execute(statement, {"ids": ids}).mappings()}
@@ -44,7 +44,7 @@ def select_hit_rows(
 def select_entries(
     connection: Connection, generation_id: int, candidates: Sequence[Candidate]
 ) -> list[Entry]:
-    """The entries of candidates, in their order; deleted ones are left out."""
+    """Return the entries of candidates, in their order. Deleted entries are left out."""
     rows = select_hit_rows(connection, generation_id, [candidate.id for candidate in candidates])
     ranked = {candidate.id: (candidate, rank) for rank, candidate in enumerate(candidates, start=1)}
     entries = []
@@ -55,7 +55,7 @@ def select_entries(
 
 
 def choose_hits(entries: Sequence[Entry], request: SearchRequest) -> list[Entry]:
-    """The first `top_k` entries, with at most `max_per_document` of one document."""
+    """Return the first `top_k` entries, with at most `max_per_document` of one document."""
     if request.max_per_document is None:
         return list(entries[: request.top_k])
     seen: Counter[int] = Counter()

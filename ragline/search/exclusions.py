@@ -19,10 +19,10 @@ def select_document_entries(
     document_key: int,
     condition: Condition | None = None,
 ) -> list[RowMapping]:
-    """The entries of a document: (id, is_admitted, is_matching), in the document's order.
+    """Return the entries of a document: (id, is_admitted, is_matching), in the document's order.
 
-    `is_admitted`: the principals of the search may read it. `is_matching`: it satisfies
-    `condition`, by default the condition of the search.
+    `is_admitted` says whether the principals of the search may read the entry. `is_matching` says
+    whether the entry satisfies `condition`, which is by default the condition of the search.
     """
     wanted = condition or retrieval.condition or NO_CONDITION
     statement = bind_filter("search/select_explained_entries", retrieval.generation.id, wanted.sql)
@@ -41,9 +41,9 @@ def find_exclusions(
     document: RowMapping,
     entries: Sequence[RowMapping],
 ) -> tuple[Exclusion, ...]:
-    """The limits of a search that exclude every entry of a document.
+    """Return the limits of a search that exclude every entry of a document.
 
-    `document` is a row of `search/select_explained_documents`, `entries` are the rows of
+    `document` is a row of `search/select_explained_documents`. `entries` are the rows of
     `select_document_entries`.
     """
     found: list[Exclusion] = []
@@ -66,14 +66,14 @@ def find_exclusions(
 def _find_unsatisfied(
     request: SearchRequest, is_satisfied: Callable[[Condition], bool]
 ) -> Iterator[Exclusion]:
-    """The parts of the filter, and the `max_age`, that no entry of the document satisfies."""
+    """Yield the parts of the filter, and the `max_age`, that no entry of the document satisfies."""
     if request.filter and not is_satisfied(compile_filter(request.filter)):
         parts = [
             Exclusion("filter", path, part)
             for path, part in split_filter(request.filter)
             if not is_satisfied(compile_filter(part))
         ]
-        # Without such a part, each part is satisfied by another chunk.
+        # If there is no such part, each part of the filter is satisfied by a different chunk.
         yield from parts or [Exclusion("filter", "filter", dict(request.filter))]
     if request.max_age is not None and not is_satisfied(
         Condition(MAX_AGE_SQL, {"max_age": request.max_age})

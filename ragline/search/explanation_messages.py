@@ -27,7 +27,7 @@ Stage = Literal["vector", "keyword", "first_fusion", "fusion", "reranking", "ans
 
 @dataclass(frozen=True, slots=True)
 class DocumentState:
-    """A document in the ledger. `chunks` counts its entries in the live generation."""
+    """The state of a document in the ledger. `chunks` counts its entries in the live generation."""
 
     state: str
     chunks: int
@@ -55,7 +55,8 @@ class Exclusion:
 
 @dataclass(frozen=True, slots=True)
 class BestChunk:
-    """The chunk of the document that has the best rank in the last stage that it reached."""
+    """The best chunk of a document: the one with the best rank in the last stage that it reached.
+    """
 
     entry_id: int
     ordinal: int
@@ -68,11 +69,11 @@ class BestChunk:
 
 @dataclass(frozen=True, slots=True)
 class StageRank:
-    """The best chunk in one stage of the search.
+    """The rank and the score of the document's best chunk in one stage of the search.
 
-    `rank` is the rank among all entries that the search may return, or None when the chunk did not
-    reach the stage. `part` is what the stage contributes to the score of the next one. `last_rank`
-    is the last rank that reaches the next stage.
+    `rank` is the rank among all entries that the search can return, or None if the chunk did not
+    reach the stage. `part` is the share of the next stage's score that comes from this stage.
+    `last_rank` is the last rank that reaches the next stage.
     """
 
     stage: Stage
@@ -84,11 +85,11 @@ class StageRank:
 
 @dataclass(frozen=True, slots=True)
 class DocumentExplanation:
-    """Why a document is a hit of a search, or is not.
+    """Why a document is a hit of a search, or why it is not a hit.
 
-    `answer` is one sentence with the reason and with what to change. `rank` is the rank of the
-    document's first hit, `last_hit_score` the score of the last hit of the answer.
-    `left_out_chunks` counts the chunks that would be hits without `max_per_document`.
+    `answer` is the reason in words, with what to change. `rank` is the rank of the document's first
+    hit. `last_hit_score` is the score of the last hit of the answer. `left_out_chunks` counts the
+    chunks that would be hits without `max_per_document`.
     """
 
     collection: str
@@ -111,5 +112,5 @@ class DocumentExplanation:
     left_out_chunks: int
 
     def list_partial_words(self) -> list[str]:
-        """The words of which the document has only parts, each with these parts."""
+        """Return the words of which the document has only parts, each with these parts."""
         return list_partial_words(self.words)

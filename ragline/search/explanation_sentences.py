@@ -1,4 +1,4 @@
-"""The sentence that answers why a document is a hit or not, and what to change."""
+"""The sentences that explain why a document is a hit or not, and what to change."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ SHOWN_WORDS = 8
 def describe_reason(
     evidence: SearchEvidence, reason: Reason, rank: int | None, words: Sequence[QueryWord]
 ) -> str:
-    """The reason in one sentence; a further sentence names the words that the document lacks."""
+    """Return the reason in one sentence, and a second one with the words that the document lacks.
+    """
     name = f"Document {evidence.document['document_id']!r}"
     partial = list_partial_words(words)
     partly = f" It has only parts of: {_join(partial)}." if partial else ""
@@ -83,7 +84,7 @@ def _describe_exclusion(evidence: SearchEvidence) -> str:
 
 
 def _describe_state(document: RowMapping) -> str:
-    """Why a document has no entry, and what to do."""
+    """Describe why a document has no entry, and what to do."""
     name, message = document["error_name"], document["error"]
     error = f" ({name}: {message})" if name else ""
     source, document_id = document["source"], document["document_id"]

@@ -15,8 +15,8 @@ from ragline.search.inspection import Principals
 from ragline.storage.database import Database
 from ragline.storage.statements import load_statement
 
-# Counting this many documents takes a few hundredths of a second. In a larger collection, a sample
-# of this size is counted.
+# Postgres counts this number of documents in a few hundredths of a second. In a larger collection,
+# a sample of this size is counted.
 MAX_COUNTED_DOCUMENTS = 10_000
 MAX_FACET_VALUES = 8
 MAX_VALUE_CHARS = 60
@@ -26,9 +26,9 @@ FacetValue = str | int | float | bool
 
 @dataclass(frozen=True, slots=True)
 class Facet:
-    """A field of search filters with its most frequent values and their numbers of documents.
+    """A field for filters, with its most frequent values and the number of documents of each value.
 
-    `documents` is the number of documents that were counted.
+    `documents` is the number of documents that were counted in total.
     """
 
     field: str
@@ -37,7 +37,7 @@ class Facet:
 
 
 def read_facets(database: Database, collection: str, principals: Principals) -> list[Facet]:
-    """The facets of a collection's live generation, in order of their field.
+    """Return the facets of a collection's live generation, in order of their field.
 
     Only documents that `principals` may see are counted. Without a live generation the list is
     empty.
@@ -59,7 +59,8 @@ def _get_field(row: Row[Any]) -> str:
 
 
 def _make_facet(field: str, rows: Sequence[Row[Any]]) -> Facet:
-    """The facet of a field. Filters have the field `media_type` in place of `file_type`."""
+    """Make the facet of a field. The field `file_type` becomes the field `media_type` of filters.
+    """
     documents = rows[0].documents
     if field == "file_type":
         types = [(media_type_of(row.value) or "", row.document_count) for row in rows]

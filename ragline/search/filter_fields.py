@@ -1,7 +1,7 @@
-"""The fields of filters: how a condition on each field is written in SQL.
+"""The fields of filters. This module writes a condition on each field in SQL.
 
-A field of an entry `e` is a column; a field of the metadata is tested by jsonpath. The grammar of
-filters is in `filters`.
+A condition on a field of an entry `e` tests a column. A condition on a field of the metadata uses
+jsonpath. The grammar of filters is in `filters`.
 """
 
 from __future__ import annotations
@@ -19,34 +19,38 @@ from ragline.errors import InvalidFilterError
 from ragline.parsing.formats import MEDIA_TYPES, UNKNOWN
 
 METADATA = "metadata."
-# The operators as jsonpath. Both jsonpath and SQL compare as docs/filters.md says.
+# The operators in jsonpath. jsonpath and SQL compare values as docs/filters.md describes.
 COMPARISONS = {"eq": "==", "gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 _SQL_COMPARISONS = COMPARISONS | {"eq": "="}
 
 
 @dataclass
 class ConditionWriter:
-    """Collects the values of a condition, each under its own placeholder."""
+    """Collects the values of a condition. Each value gets its own placeholder.
+
+    `conditions` is the number of tests that were written so far.
+    """
 
     values: dict[str, object] = field(default_factory=dict)
     conditions: int = 0
 
     def bind(self, value: object, sql_type: str) -> str:
-        """The placeholder of a value, cast to its type."""
+        """Store a value, and return its placeholder with a cast to its SQL type."""
         name = f"filter_{len(self.values)}"
         self.values[name] = value
         return f"cast(:{name} as {sql_type})"
 
 
-# Writes the test of one operator: (operator, wanted value, path in the filter, writer) to SQL.
+# A function that writes the test of one operator in SQL. Its arguments are the operator, the wanted
+# value, the path in the filter, and the writer.
 WriteTest = Callable[[str, Any, str, ConditionWriter], str]
 
 
 def find_field(name: str, path: str) -> WriteTest:
-    """The writer of tests on a field.
+    """Return the function that writes tests on a field.
 
     Raises:
-        InvalidFilterError: there is no such field; the message lists the fields.
+        InvalidFilterError: there is no such field. The message lists the fields.
     """
     if name.startswith(METADATA):
         steps = name.removeprefix(METADATA).split(".")
@@ -61,29 +65,30 @@ def find_field(name: str, path: str) -> WriteTest:
 
 
 def list_forms(text: str) -> list[str]:
-    """The Unicode forms of a text: as it is, composed (NFC) and decomposed (NFD).
+    """Return the Unicode forms of a text: as given, composed (NFC) and decomposed (NFD).
 
-    They look equal and are different for Postgres. Nearly every text has one form only.
+    The forms look equal, but Postgres treats them as different. Most texts have only one form.
     """
     composed, decomposed = (unicodedata.normalize(form, text) for form in ("NFC", "NFD"))
     return list(dict.fromkeys([text, composed, decomposed]))
 
 
 def _list_values(values: Sequence[Any]) -> list[Any]:
-    """The values, with all Unicode forms of the strings."""
+    """Return the values, with all Unicode forms of the strings."""
     return [form for one in values for form in (list_forms(one) if isinstance(one, str) else [one])]
 
 
 def _write_path(name: str) -> str:
-    """The jsonpath of metadata.<key>."""
+    """Write the jsonpath of metadata.<key>."""
     steps = name.removeprefix(METADATA).split(".")
     return "$" + "".join(f".{json.dumps(step)}" for step in steps)
 
 
 def _metadata_field(paths: Sequence[str]) -> WriteTest:
-    """Tests on a value in the metadata, by jsonpath. Its lax mode tests the elements of lists.
+    """Return a function that writes tests on a value in the metadata, by jsonpath.
 
-    `paths` are the Unicode forms of one key.
+    In its lax mode, jsonpath tests each element of a list. `paths` are the Unicode forms of one
+    key.
     """
 
     def write(operator: str, wanted: Any, _path: str, writer: ConditionWriter) -> str:
@@ -103,14 +108,17 @@ def _metadata_field(paths: Sequence[str]) -> WriteTest:
 
 
 def _write_exists(paths: Sequence[str], writer: ConditionWriter) -> str:
-    """Whether one of the jsonpaths finds a value in the metadata."""
+    """Write the test that one of the jsonpaths finds a value in the metadata."""
     return join_conditions(
         [f"e.metadata @? {writer.bind(path, 'jsonpath')}" for path in paths], "or", ""
     )
 
 
 def _text_field(column: str) -> WriteTest:
-    """Tests on a text column. Strings are compared by code point, as in the metadata."""
+    """Return a function that writes tests on a text column.
+
+    Strings are compared by code point, as in the metadata.
+    """
 
     def write(operator: str, wanted: Any, _path: str, writer: ConditionWriter) -> str:
         if operator == "exists":
@@ -133,7 +141,10 @@ def _text_field(column: str) -> WriteTest:
 
 
 def _text_list_field(column: str) -> WriteTest:
-    """Tests on a column with a list of texts. One element must satisfy the test."""
+    """Return a function that writes tests on a column with a list of texts.
+
+    A test is true if one element satisfies it.
+    """
 
     def write(operator: str, wanted: Any, path: str, writer: ConditionWriter) -> str:
         if operator == "exists":
@@ -145,7 +156,7 @@ def _text_list_field(column: str) -> WriteTest:
 
 
 def _number_field(column: str) -> WriteTest:
-    """Tests on a numeric column."""
+    """Return a function that writes tests on a numeric column."""
 
     def write(operator: str, wanted: Any, _path: str, writer: ConditionWriter) -> str:
         if operator == "exists":
@@ -162,7 +173,7 @@ def _number_field(column: str) -> WriteTest:
 
 
 def _time_field(column: str) -> WriteTest:
-    """Tests on a timestamptz column."""
+    """Return a function that writes tests on a timestamptz column."""
 
     def write(operator: str, wanted: Any, path: str, writer: ConditionWriter) -> str:
         if operator == "exists":
@@ -196,7 +207,7 @@ def _is_number(value: object) -> bool:
 
 
 def _media_type_field(operator: str, wanted: Any, _path: str, writer: ConditionWriter) -> str:
-    """Tests on the media type, which follows from the file type of the parse."""
+    """Write a test on the media type, which follows from the file type of the parse."""
     matches: Callable[[str], bool]
     if operator == "exists":
         return "true" if wanted else "false"
@@ -222,19 +233,27 @@ def _starts_with(prefix: str, value: str) -> bool:
 
 
 def check_text(value: str, path: str) -> None:
-    """Refuse U+0000 and lone surrogates, which Postgres cannot store."""
+    """Refuse U+0000 and lone surrogates, which Postgres cannot store.
+
+    Raises:
+        InvalidFilterError: the text contains such a character.
+    """
     if "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
         raise InvalidFilterError(path, "contains a character that no document can contain")
 
 
 def join_conditions(parts: Sequence[str], word: str, when_empty: str) -> str:
-    """Conditions joined by `and` or `or`, in parentheses if there are several."""
+    """Join conditions by `and` or `or`, in parentheses if there are several.
+
+    `when_empty` is the result if there is no condition.
+    """
     if not parts:
         return when_empty
     return parts[0] if len(parts) == 1 else "(" + f" {word} ".join(parts) + ")"
 
 
-# The comparisons with the wanted value first, so that `partial` can bind it: `gt` becomes "less".
+# Comparisons with swapped arguments: the wanted value comes first, so that `partial` can bind it.
+# Therefore the function of `gt` is "less than".
 _REVERSED_COMPARISONS: Mapping[str, Callable[[str, str], bool]] = {
     "eq": operator_module.eq,
     "gt": operator_module.lt,

@@ -1,15 +1,15 @@
-"""Filters: compiles a filter in JSON to a condition in SQL.
+"""Filters: this module compiles a filter in JSON to a condition in SQL.
 
 A filter is an object of conditions, all of which must be true. The values of `and` and `or` are
-lists of filters, the value of `not` is a filter. Each other key is a field; its value is the value
-to compare with, or an object of operators.
+lists of filters. The value of `not` is a filter. Every other key is the name of a field. The value
+of a field is a value to compare with, or an object of operators.
 
     {"source": "handbook", "metadata.year": {"gte": 2024}, "not": {"heading": {"prefix": "App"}}}
 
-docs/filters.md defines the semantics; a test checks its truth table. The logic has two values: a
-condition on a field that an entry lacks is false, and `not` (also in `ne` and `nin`) negates it. If
-a field is a list, one element that satisfies the condition is enough. Values of different types are
-never equal and have no order.
+docs/filters.md defines the semantics, and a test checks its truth table. A condition is either true
+or false. It is false if the entry lacks the field. The operators `not`, `ne` and `nin` negate this
+result, so they are true then. If a field is a list, one element that satisfies the condition is
+enough. Values of different types are never equal and have no order.
 """
 
 from __future__ import annotations
@@ -49,10 +49,10 @@ class Condition:
 
 
 def compile_filter(filter_: Json) -> Condition:
-    """The condition of a filter. Its values are bound to placeholders and are not in the SQL.
+    """Return the condition of a filter. Values are bound to placeholders and are not in the SQL.
 
     Raises:
-        InvalidFilterError: the filter is malformed; the message names the path, such as
+        InvalidFilterError: the filter is malformed. The message names the path, such as
             `filter.and.1.page`.
     """
     writer = ConditionWriter()
@@ -60,7 +60,10 @@ def compile_filter(filter_: Json) -> Condition:
 
 
 def split_filter(filter_: Json, path: str = "filter") -> list[tuple[str, Json]]:
-    """The conditions of a filter, all of which must be true: (path, the condition as a filter)."""
+    """Split a filter into its conditions, all of which must be true.
+
+    Each item is the path of a condition, and the condition as a filter.
+    """
     parts: list[tuple[str, Json]] = []
     for key, value in filter_.items():
         here = f"{path}.{key}"

@@ -1,4 +1,4 @@
-"""Highlights: where the words of a query are in the texts of hits."""
+"""Highlights: the positions of a query's words in the texts of hits."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ def find_highlights(
     queries: Sequence[str],
     texts: Mapping[int, str],
 ) -> dict[int, tuple[Highlight, ...]]:
-    """The highlights of stored texts; both mappings have the entry's id as key.
+    """Return the highlights of stored texts. Both mappings have the entry's id as key.
 
-    The words are searched for in the analysed texts, which have the same lexemes as the index.
+    The words are searched for in the analysed texts, because these have the same lexemes as the
+    index.
     """
     language, version = generation.language, generation.analysis_version
     query = analyze_text(" ".join(queries), language, version)
@@ -40,7 +41,10 @@ def find_highlights(
 
 
 def _trace_marks(marked: str, traced: TracedText) -> tuple[Highlight, ...]:
-    """The highlights of an analysed text as spans of the original; overlapping ones are merged."""
+    """Return the highlights of an analysed text as spans of the original text.
+
+    Overlapping spans are merged.
+    """
     spans = sorted(traced.find_span(one.start, one.end) for one in _read_marks(marked))
     merged: list[Highlight] = []
     for start, end in spans:
@@ -52,7 +56,7 @@ def _trace_marks(marked: str, traced: TracedText) -> tuple[Highlight, ...]:
 
 
 def _read_marks(marked: str) -> tuple[Highlight, ...]:
-    """The spans between the marks of a text. Positions do not count the marks.
+    """Return the spans between the marks of a text. Positions do not count the marks.
 
     A mark without its counterpart is skipped.
     """

@@ -37,7 +37,7 @@ def read_hit_details(
     entries: Sequence[Entry],
     deadline: Deadline,
 ) -> HitDetails:
-    """The contexts and the highlights of entries, as far as a request asks for them."""
+    """Read the contexts and the highlights of entries, if the request asks for them."""
     deadline.limit_statements(connection)
     contexts: dict[int, RowMapping] = {}
     if {"neighbours", "section"} & {*request.include}:
@@ -54,7 +54,10 @@ def read_hit_details(
 def select_hit_contexts(
     connection: Connection, generation_id: int, ids: Sequence[int]
 ) -> dict[int, RowMapping]:
-    """The neighbouring chunks and the section of entries, by the entry's id."""
+    """Return the neighbouring chunks and the section of entries, by the entry's id.
+
+    Each row has the texts `before`, `after` and `section`.
+    """
     statement = load_generation_statement("search/select_hit_contexts", generation_id)
     parameters = {"ids": list(ids), "max_chars": MAX_SECTION_CHARS}
     rows = connection.execute(statement, parameters).mappings()
@@ -67,7 +70,7 @@ def make_hits(
     request: SearchRequest,
     details: HitDetails,
 ) -> tuple[Hit, ...]:
-    """The hits of an answer, in the order of the entries."""
+    """Make the hits of an answer, in the order of the entries."""
     now = datetime.now(UTC)
     return tuple(
         _make_hit(rank, entry, make_receipt(entry.row, generation, now), request, details)
@@ -123,7 +126,7 @@ def _explain(entry: Entry) -> HitExplanation:
 
 
 def make_receipt(row: RowMapping, generation: LiveGeneration, now: datetime) -> Receipt:
-    """The receipt of a row of `search/select_hits`."""
+    """Make the receipt of a row of `search/select_hits`."""
     since = row["source_changed_at"] or row["indexed_at"]
     return Receipt(
         id=f"{generation.id}-{row['id']}",

@@ -1,6 +1,6 @@
-"""Explains receipts, and reads documents as their collection serves them.
+"""Explains receipts, and reads the documents that searches can find.
 
-A document that the caller may not see is treated like one that does not exist.
+A document that the caller may not see is treated as if it did not exist.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ Principals = Sequence[str] | None
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """What a reader may see: documents of these principals, collections of this tenant.
+    """What a caller may see: documents of these principals, and collections of this tenant.
 
-    A field that is None sets no limit.
+    `collections` limits the collections further. A field that is None sets no limit.
     """
 
     principals: Principals = ()
@@ -64,7 +64,7 @@ class ServedChunk:
 
 @dataclass(frozen=True, slots=True)
 class ServedDocument:
-    """A document with its chunks in order. Chunks may overlap, as their offsets show."""
+    """A document with its chunks in order. Chunks can overlap; their offsets show where."""
 
     collection: str
     source: str
@@ -77,7 +77,7 @@ class ServedDocument:
 
 @dataclass(frozen=True, slots=True)
 class DocumentSummary:
-    """A document of a collection. `chunks` counts its entries in the live generation."""
+    """A document in a list. `chunks` counts its entries in the live generation."""
 
     source: str
     document_id: str
@@ -97,7 +97,7 @@ class ExplainedReceipt:
     """The origin of a hit: the document, the run, and the settings of the generation.
 
     `is_current` says that the entry is in the live generation and has the version that the source
-    listed last. The times of the run are None when its report was deleted.
+    listed last. The times of the run are None if the report of the run was deleted.
     """
 
     receipt: Receipt
@@ -129,7 +129,7 @@ class ExplainedReceipt:
 class HitContext:
     """The texts around a chunk: the chunk before it, the chunk after it, and its section.
 
-    None for a text that does not exist.
+    A text that does not exist is None.
     """
 
     before: str | None
@@ -138,7 +138,7 @@ class HitContext:
 
 
 def explain_receipt(database: Database, receipt_id: str, viewer: Viewer) -> ExplainedReceipt:
-    """The origin of the hit of a receipt.
+    """Return the origin of the hit with this receipt.
 
     Raises:
         UnknownReceiptError: the entry does not exist or was deleted, or the viewer may not see it.
@@ -166,7 +166,7 @@ def read_document(
     principals: Principals,
     source: str | None = None,
 ) -> ServedDocument:
-    """A document of a live generation with its chunks in order, as `principals` may see it.
+    """Read a document of a live generation, with its chunks in order, as `principals` may see it.
 
     Raises:
         UnknownDocumentError: the generation has no entry of that document.
@@ -201,10 +201,10 @@ def read_document(
 
 
 def refuse_ambiguous(document_id: str, sources: Collection[str]) -> None:
-    """Refuse a document id that several sources have.
+    """Refuse a document id that documents of several sources have.
 
     Raises:
-        AmbiguousDocumentError: there are several sources; the message names them.
+        AmbiguousDocumentError: there are several sources. The message names them.
     """
     if len(sources) > 1:
         names = ", ".join(sorted(sources))
@@ -214,10 +214,10 @@ def refuse_ambiguous(document_id: str, sources: Collection[str]) -> None:
 
 
 def join_chunks(chunks: Sequence[tuple[int, int, str]]) -> str:
-    """Chunks (start, end, text) as one text, without the text that two of them share.
+    """Join chunks (start, end, text) into one text. Text that two chunks share appears once.
 
-    The text between two chunks that do not touch is not indexed; it is mostly white space. A line
-    break replaces one character, a blank line replaces more.
+    Text between two chunks that do not touch is not indexed, and is usually white space. One
+    missing character is replaced by a line break, and several by a blank line.
     """
     parts: list[str] = []
     reached: int | None = None
@@ -232,7 +232,10 @@ def join_chunks(chunks: Sequence[tuple[int, int, str]]) -> str:
 def highlight_chunks(
     database: Database, generation: LiveGeneration, document: ServedDocument, query: str
 ) -> Mapping[int, tuple[Highlight, ...]]:
-    """The highlights of a query in a document's first MAX_HIGHLIGHTED_CHUNKS, by entry id."""
+    """Return the highlights of a query in a document, by entry id.
+
+    Only the first MAX_HIGHLIGHTED_CHUNKS chunks of the document are searched.
+    """
     chunks = document.chunks[:MAX_HIGHLIGHTED_CHUNKS]
     if not query.strip() or not chunks:
         return {}
@@ -243,7 +246,7 @@ def highlight_chunks(
 
 
 def read_hit_context(database: Database, explained: ExplainedReceipt) -> HitContext:
-    """The context of a hit: the neighbouring chunks and the section."""
+    """Read the context of a hit: the neighbouring chunks and the section."""
     entry_id = explained.receipt.entry_id
     with database.begin() as connection:
         limit_statements(connection, READ_TIMEOUT_MS)
@@ -263,7 +266,10 @@ def list_documents(
     after: tuple[str, str] = ("", ""),
     limit: int = 100,
 ) -> list[DocumentSummary]:
-    """The documents of a collection after `after`, in order of (source, id), at most `limit`."""
+    """Return the documents of a collection after `after`, in order of (source, id).
+
+    The list has at most `limit` documents.
+    """
     parameters = {
         "collection": collection,
         "source": source,

@@ -1,4 +1,4 @@
-"""The live generation of a collection: the one that searches use."""
+"""The live generation of a collection, which searches use."""
 
 from __future__ import annotations
 
@@ -33,10 +33,11 @@ def read_live_generation(
     tenant: str | None = None,
     configured: Iterable[str] = (),
 ) -> LiveGeneration:
-    """The live generation of a collection that the tenant may see; None means every tenant.
+    """Return the live generation of a collection that the tenant may see.
 
-    `configured` names further collections for the message of UnknownCollectionError: those that
-    are configured and were never synced.
+    If `tenant` is None, every collection is permitted. `configured` names the configured
+    collections. The message of UnknownCollectionError also lists those of them that were never
+    synced.
 
     Raises:
         UnknownCollectionError: the tenant has no such collection.

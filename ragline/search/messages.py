@@ -10,23 +10,24 @@ from uuid import UUID
 
 Mode = Literal["hybrid", "vector", "keyword"]
 MODES: tuple[Mode, ...] = ("hybrid", "vector", "keyword")
-# configured: the reranker of the collection's settings.
+# The value `configured` means the reranker of the collection's settings.
 RerankerKind = Literal["configured", "late_interaction", "cross_encoder"]
 Include = Literal["text", "neighbours", "section"]
 
 
 @dataclass(frozen=True, slots=True)
 class SearchRequest:
-    """A search of one collection. `top_k` counts hits, which are chunks of documents.
+    """A search of one collection. `top_k` counts hits, and a hit is one chunk of a document.
 
-    `principals` are the principals of the caller. A document that lists principals is found only
-    with one of them; with no principals, only documents without a list are found. None finds all
-    documents: for operators and evaluations, never for a caller of the service.
+    `principals` are the principals of the caller. A document that lists principals is found only if
+    the caller has one of them. A caller without principals finds only documents that list none. The
+    value None finds all documents. It is for operators and evaluations, and never for a caller of
+    the service.
 
-    `alternatives` are further wordings of the query; an entry has its best score. `filter` is as in
-    `ragline.search.filters`. `max_age` excludes entries that their source did not confirm within
-    that time. `exact` scans all entries instead of using the vector index. `tenant` limits the
-    collections to those of one tenant; None means all tenants.
+    `alternatives` are other wordings of the query. The score of an entry is its best score over all
+    wordings. `filter` is described in `ragline.search.filters`. `max_age` excludes entries that
+    their source did not confirm within that time. `exact` scans all entries and does not use the
+    vector index. `tenant` permits only collections of this tenant; None permits all.
     """
 
     collection: str
@@ -54,13 +55,13 @@ class SearchRequest:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What produced a hit: source version, content, settings, generation and run.
+    """The origin of a hit: source version, content, settings, generation and run.
 
-    `content_hash` is the SHA-256 of the document's bytes, `text_hash` the SHA-256 of the text that
-    the model read. `age_seconds` is the time since the document changed in its source, or since it
-    was indexed if the source states no time. `confirmed_at` is the time at which Ragline last found
-    the source unchanged. `stale`: the source has another version by now, or Ragline did not check
-    the source within `visible_within`.
+    `content_hash` is the SHA-256 hash of the document's bytes. `text_hash` is the SHA-256 hash of
+    the text that the model embedded. `age_seconds` is the time since the document changed in its
+    source, or since it was indexed if the source states no time. `confirmed_at` is the time at
+    which Ragline last found the source unchanged. `stale` says that the source already has another
+    version, or that Ragline did not check the source within `visible_within`.
     """
 
     id: str
@@ -84,10 +85,11 @@ class Receipt:
 class HitExplanation:
     """The rank and the score of a hit in each stage; None if the stage did not have the hit.
 
-    Ranks start at 1. The vector score is the cosine, the keyword score BM25, and the fused score
-    their convex fusion; with several queries, those of the best query. `vector_part` and
-    `keyword_part` add up to the fused score. After reranking, `fused_part` and `rerank_part` add up
-    to the final score; hits that were not reranked have no such parts.
+    Ranks start at 1. The vector score is the cosine similarity. The keyword score is BM25. The
+    fused score is a convex combination of both scores, after scaling. With several queries, the
+    values are those of the best query. The sum of `vector_part` and `keyword_part` is the fused
+    score. After reranking, the sum of `fused_part` and `rerank_part` is the final score. Hits that
+    were not reranked have no such parts.
     """
 
     vector_rank: int | None
@@ -106,7 +108,7 @@ class HitExplanation:
 
 @dataclass(frozen=True, slots=True)
 class Highlight:
-    """The span of a query word in a hit's text, in characters; `end` is exclusive."""
+    """The span of a query word in a hit's text, in characters. `end` is exclusive."""
 
     start: int
     end: int
@@ -114,12 +116,13 @@ class Highlight:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One chunk that the search returns. `rank` starts at 1; `score` is larger for better hits.
+    """One chunk that the search returns. `rank` starts at 1. A better hit has a larger `score`.
 
-    In mode `vector` the score is the cosine, in mode `keyword` BM25, in mode `hybrid` their
-    convex fusion in 0…1. After reranking it is the blended score, which is comparable within one
-    answer only. `before` and `after` are the texts of the neighbouring chunks, `section` is the
-    text under the same heading; each is set only if the request asks for it.
+    In mode `vector` the score is the cosine similarity, and in mode `keyword` it is BM25. In mode
+    `hybrid` it is their convex combination, from 0 to 1. After reranking it is the blended score,
+    which is comparable within one answer only. `before` and `after` are the texts of the
+    neighbouring chunks. `section` is the text under the same heading. These three are set only if
+    the request asks for them.
     """
 
     rank: int
@@ -144,7 +147,7 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class StageTimes:
-    """Milliseconds spent on embedding, in the database, on reranking, and in total."""
+    """The milliseconds of embedding, of the database, of reranking, and of the whole search."""
 
     embed: float
     retrieve: float
@@ -157,10 +160,10 @@ class Plan:
     """How the candidates were found.
 
     `vector` says whether the vector leg used the index, scanned all entries, or was not used.
-    `filter` is `none` without a condition; `entries` when few entries satisfy the filter and only
-    those were scored; else `condition`, which was tested during the search. `matching` is the
-    number of entries that satisfy the filter, if it was counted. `depth` is the maximum number of
-    candidates of each leg.
+    `filter` is `none` if there is no condition. It is `entries` if few entries satisfy the
+    condition and only these were scored. It is `condition` if the condition was tested during the
+    search. `matching` is the number of entries that satisfy the condition, if it was counted.
+    `depth` is the maximum number of candidates of each leg.
     """
 
     vector: Literal["index", "scan", "off"]

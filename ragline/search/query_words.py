@@ -1,8 +1,8 @@
-"""Finds what a document contains of a query's word: the word itself, only parts of it, or nothing.
+"""Finds out whether a document contains a query's word, only parts of the word, or nothing of it.
 
-A document contains a word if it contains one of its equal forms: ERR-4021 is in `err 4021`, Müller
-in `Mueller`. The keyword leg also matches parts of an identifier; such a match is reported as a
-part.
+A document contains a word if it contains one of the word's equal forms. For example, `err 4021`
+contains ERR-4021, and `Mueller` contains Müller. The keyword leg also matches parts of an
+identifier. Such a match is reported as a part.
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ MAX_PARTS = 50
 
 @dataclass(frozen=True, slots=True)
 class QueryWord:
-    """A word of the query, and where it is. `entry_count` counts all entries of the index.
+    """A word of the query, and whether the document and its best chunk contain it.
 
-    If the document does not contain the word itself, `parts` are the parts that it contains.
+    `entry_count` is the number of entries of the whole index that contain it. If the document does
+    not contain the word itself, `parts` are the parts that it contains.
     """
 
     word: str
@@ -40,7 +41,7 @@ class QueryWord:
 
 
 def list_partial_words(words: Sequence[QueryWord]) -> list[str]:
-    """The words of which a document contains only parts, each with these parts."""
+    """Return the words of which a document contains only parts, each with these parts."""
     return [f"{word.word} ({', '.join(word.parts)})" for word in words if word.parts]
 
 
@@ -51,7 +52,7 @@ def read_query_words(
     document_key: int,
     entry_id: int,
 ) -> tuple[QueryWord, ...]:
-    """The words of all queries, each once, without the stop words of the language."""
+    """Return the words of all queries, each once, without the stop words of the language."""
     words = list(dict.fromkeys(" ".join(queries).split()))[:MAX_WORDS]
     language = generation.language
     analysed = [analyze_text(word, language, generation.analysis_version) for word in words]
@@ -93,9 +94,9 @@ def _read_texts(
 def _find_in_texts(
     word: QueryWord, texts: dict[int, str], entry_id: int, language: str
 ) -> QueryWord:
-    """The word, corrected if the texts contain it.
+    """Return the word, corrected if the texts contain it.
 
-    A text may contain a form that is not one lexeme, such as `err 4021` for ERR-4021.
+    A text can contain a form that consists of several lexemes, such as `err 4021` for ERR-4021.
     """
     ids = {id_ for id_, text in texts.items() if is_written_in(word.word, text, language)}
     if not ids:
@@ -111,7 +112,10 @@ def _find_in_texts(
 def _find_parts(
     connection: Connection, generation: LiveGeneration, forms: WordForms, document_key: int
 ) -> tuple[str, ...]:
-    """The parts that a document contains, without parts of a longer part: 3.11, but not 11."""
+    """Return the parts of a word that a document contains.
+
+    A part of a longer part is left out: 3.11 is returned, and 11 is not.
+    """
     parts = forms.parts[:MAX_PARTS]
     equal = [list_word_forms(part, generation.language).equal for part in parts]
     parameters = {

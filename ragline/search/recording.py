@@ -1,7 +1,7 @@
 """Records of searches, and feedback about their hits.
 
 `retrieval_api.records.recorder` decides when records are written, and what happens while the
-database is unavailable. The statistics of these rows are in `ragline.quality`.
+database is unavailable. `ragline.quality` computes statistics from the records.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ VERDICTS: dict[FeedbackKind, bool] = {"useful": True, "not_useful": False}
 class RequestOrigin:
     """Where a request comes from: its trace, tenant and client.
 
-    `client` is a key or an address; only its hash is written. `trace_id` is the trace id of W3C
-    Trace Context: 32 hexadecimal digits.
+    `client` is a key or an address. Ragline writes only its hash. `trace_id` is the trace id of W3C
+    Trace Context and has 32 hexadecimal digits.
     """
 
     trace_id: str | None = None
@@ -43,7 +43,7 @@ class RequestOrigin:
 
 @dataclass(frozen=True, slots=True)
 class SearchRecord:
-    """A search to be written: `row` has all columns except `client`, which is still unhashed."""
+    """A search that is not written yet. `row` has all columns except the hash of `client`."""
 
     request_id: UUID
     requested_at: datetime
@@ -53,7 +53,7 @@ class SearchRecord:
 
 @dataclass(frozen=True, slots=True)
 class GivenFeedback:
-    """Feedback as it was recorded, with the rank of the hit; ranks start at 1."""
+    """Feedback as it was recorded, with the rank of the hit. Ranks start at 1."""
 
     request_id: UUID
     document_id: str
@@ -69,9 +69,9 @@ def make_record(
     requested_at: datetime | None = None,
     query_text: QueryText = "full",
 ) -> SearchRecord:
-    """The record of a search: stage times, and ranks, scores and ages of its hits.
+    """Make the record of a search: stage times, and the ranks, scores and ages of its hits.
 
-    The texts of the hits and the query's vector are not recorded; `query_text` says what is
+    The texts of the hits and the query's vector are not recorded. `query_text` says what is
     recorded of the query. `requested_at` is the current time by default.
     """
     origin = origin or RequestOrigin()
@@ -100,7 +100,10 @@ def make_record(
 
 
 def make_recorded_query(query: str, how: QueryText) -> str:
-    """What is recorded of a query: its text, a hash that is equal for equal queries, or nothing."""
+    """Return what is recorded of a query.
+
+    This is its text, a hash that is equal for equal queries, or an empty string.
+    """
     if how == "none":
         return ""
     if how == "hashed":
@@ -130,11 +133,11 @@ def record_feedback(
     entry_id: int | None = None,
     tenant: str | None = None,
 ) -> GivenFeedback:
-    """Record feedback about one hit. Recording the same feedback again changes nothing.
+    """Record feedback about one hit. If it is already recorded, nothing changes.
 
     If no entry is named, the feedback is about the first hit of the document. `useful` and
-    `not_useful` are verdicts: a new verdict on a document, or on a named entry, replaces the
-    previous one. `click` and `answer_used` are recorded in addition.
+    `not_useful` are verdicts. A new verdict on a document, or on a named entry, replaces the
+    previous one. `click` and `answer_used` are recorded in addition to a verdict.
 
     Raises:
         UnknownRequestError: no such search is recorded for this tenant.
@@ -187,7 +190,7 @@ def _describe_hit(hit: Hit) -> dict[str, Any]:
 
 
 def is_stale(hit: Hit) -> bool:
-    """Whether a hit's receipt says that it is stale."""
+    """Return whether a hit's receipt says that it is stale."""
     return bool(getattr(hit.receipt, "stale", False))
 
 

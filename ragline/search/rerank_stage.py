@@ -21,10 +21,10 @@ from ragline.search.messages import SearchRequest
 
 
 def resolve_reranker(request: SearchRequest, settings: CollectionSettings) -> str:
-    """The setting of the reranker that a request asks for.
+    """Return the setting of the reranker that a request asks for.
 
     Raises:
-        InvalidSearchError: it asks for a cross-encoder, and the collection has none.
+        InvalidSearchError: the request asks for a cross-encoder, and the collection has none.
     """
     if request.reranker == "late_interaction":
         return LATE_INTERACTION
@@ -44,8 +44,8 @@ def rerank_entries(
 ) -> list[Entry]:
     """Sort the first `rerank_candidates` entries by the blend of both scores.
 
-    The other entries follow in their order, with lower scores. With several queries, the best
-    score of an entry counts.
+    The other entries follow in their previous order, with lower scores. With several queries, the
+    reranker's score of an entry is its best score.
 
     Raises:
         SearchTimeoutError: the deadline has passed.
@@ -77,7 +77,7 @@ def rerank_entries(
 def _score_entries(
     reranker: Reranker, queries: Sequence[str], entries: Sequence[Entry], deadline: Deadline
 ) -> list[float]:
-    """The reranker's score of each entry, for its best query."""
+    """Return the reranker's score of each entry, for its best query."""
     texts = [entry.row["header"] + entry.row["text"] for entry in entries]
     scores_by_query = []
     for query in queries:
@@ -89,10 +89,11 @@ def _score_entries(
 def blend_scores(
     fused: Sequence[float], reranked: Sequence[float], weight: float = 0.5
 ) -> list[float]:
-    """The blend: (1 - weight) · fused score + weight · reranker's score, each scaled to 0…1.
+    """Blend the scores: (1 - weight) · fused score + weight · reranker's score.
 
-    The scale runs from the lowest to the highest of the given scores; equal scores all count as 1.
-    The default weight had the best nDCG@10 over seven public collections.
+    Before that, the scores of each list are scaled to 0…1: the lowest becomes 0 and the highest 1.
+    If all scores of a list are equal, they become 1. The default weight had the best nDCG@10 over
+    seven public collections.
 
     Raises:
         ValueError: the lists differ in length.
@@ -103,7 +104,8 @@ def blend_scores(
 def split_blend(
     fused: Sequence[float], reranked: Sequence[float], weight: float
 ) -> list[tuple[float, float]]:
-    """The parts of each score of `blend_scores`: from the fused score and from the reranker."""
+    """Return the two parts of each score of `blend_scores`: the fused part and the reranker's part.
+    """
     pairs = zip(_scale(fused), _scale(reranked), strict=True)
     return [(float((1 - weight) * first), float(weight * second)) for first, second in pairs]
 
@@ -115,5 +117,5 @@ def _scale(scores: Sequence[float]) -> NDArray[np.float64]:
 
 
 def _sort_key(entry: Entry) -> tuple[float, int]:
-    """The sort key of an entry: by descending score, then by id."""
+    """Return the sort key of an entry: by descending score, then by id."""
     return -entry.score, entry.row["id"]

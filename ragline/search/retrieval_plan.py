@@ -1,4 +1,4 @@
-"""Plans the retrieval of a search: which entries may be hits, and how many candidates to fetch."""
+"""Plans the retrieval of a search: the condition on its entries, and the number of candidates."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from ragline.search.filters import Condition, compile_filter
 from ragline.search.live_generation import LiveGeneration
 from ragline.search.messages import SearchRequest
 
-# With `max_per_document`, some candidates are left out of the answer, so more of them are fetched.
+# With `max_per_document`, some candidates are left out of the answer. Therefore more candidates are
+# fetched.
 CANDIDATES_PER_HIT = 10
 MAX_CANDIDATES = 1_000
-# The condition of `max_age` on an entry `e`: the source confirmed the entry within that time, or
+# The condition of `max_age` on an entry `e`: its source confirmed the entry within that time, or
 # the change that replaces the entry is younger than that time.
 MAX_AGE_SQL = """\
 exists (
@@ -37,7 +38,7 @@ def plan_retrieval(
     vectors: tuple[Vector | None, ...],
     deadline: Deadline,
 ) -> Retrieval:
-    """Plan how a request is retrieved from a generation."""
+    """Return how the candidates of a request are retrieved from a generation."""
     return Retrieval(
         generation=generation,
         settings=settings.search,
@@ -53,9 +54,10 @@ def plan_retrieval(
 
 
 def make_condition(request: SearchRequest) -> Condition | None:
-    """The condition of a request's filter and `max_age`; None when it has neither.
+    """Return the condition of a request's filter and `max_age`. None if it has neither.
 
-    The condition on the principals is part of each statement.
+    This condition does not contain the principals, because each statement has its own condition on
+    them.
 
     Raises:
         InvalidFilterError: the filter is malformed.
@@ -72,7 +74,7 @@ def make_condition(request: SearchRequest) -> Condition | None:
 
 
 def _limit_candidates(request: SearchRequest, settings: CollectionSettings) -> int:
-    """How many candidates are fetched for `top_k` hits."""
+    """Return the number of candidates that are fetched for `top_k` hits."""
     wanted = request.top_k
     if request.rerank:
         wanted = max(wanted, settings.search.rerank_candidates)

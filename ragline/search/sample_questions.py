@@ -1,6 +1,6 @@
-"""Sample questions of a collection: queries of its golden set, else titles of its documents.
+"""Sample questions of a collection, from its golden set or from the titles of its documents.
 
-Recorded searches of other users are never shown.
+Titles are used if there is no golden set. Recorded searches of other callers are never shown.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ragline.storage.database import Database
 
 MAX_QUESTIONS = 4
 MAX_QUESTION_CHARS = 120
-# The file may be large, so only its first lines are read.
+# Only the first lines of the file are read, because it can be large.
 MAX_READ_LINES = 40
 MAX_READ_DOCUMENTS = 30
 
@@ -24,9 +24,10 @@ MAX_READ_DOCUMENTS = 30
 def read_sample_questions(
     database: Database, collection: str, golden: Path | None, principals: Principals
 ) -> list[str]:
-    """Up to four questions for a collection, the same at each call.
+    """Return at most four questions for a collection, the same ones at each call.
 
-    Titles are those of indexed documents that `principals` may see.
+    `golden` is the folder of its golden set. Without one, the titles of indexed documents that
+    `principals` may see are used.
     """
     questions = [] if golden is None else _spread(_read_golden(golden / "queries.jsonl"))
     if questions:
@@ -38,7 +39,7 @@ def read_sample_questions(
 
 
 def _read_golden(path: Path) -> list[str]:
-    """The first queries of a golden set; an empty list if its file cannot be read."""
+    """Read the first queries of a golden set. Return an empty list if its file cannot be read."""
     try:
         with path.open(encoding="utf-8") as lines:
             return list(_read_texts(islice(lines, MAX_READ_LINES)))
@@ -55,7 +56,7 @@ def _read_texts(lines: Iterator[str]) -> Iterator[str]:
 
 
 def _spread(texts: list[str]) -> list[str]:
-    """Select a few short texts, evenly spread over the list."""
+    """Select a few short texts that are spread evenly over the list."""
     short = [one.strip() for one in dict.fromkeys(texts) if len(one) <= MAX_QUESTION_CHARS]
     short = [one for one in short if one]
     step = max(len(short) // MAX_QUESTIONS, 1)

@@ -14,17 +14,17 @@ from ragline.search.explanation_messages import BestChunk, Exclusion, Reason, St
 from ragline.search.messages import SearchRequest
 from ragline.search.query_words import QueryWord
 
-# Rank, score and part.
+# A leg's rank of an entry, its score, and its part of the fused score.
 _LegFigures = tuple[int | None, float | None, float | None]
 _NOT_REACHED: _LegFigures = (None, None, None)
 
 
 @dataclass(frozen=True, slots=True)
 class SearchEvidence:
-    """One document in one search.
+    """What is known about one document in one search.
 
     `document` is its row of `search/select_explained_documents`. `entries` are all candidates in
-    the order of the answer, without `top_k` and `max_per_document`.
+    the order of the answer, before `top_k` and `max_per_document` are applied.
     """
 
     request: SearchRequest
@@ -35,9 +35,10 @@ class SearchEvidence:
     entries: list[Entry]
 
     def choose_best_entry(self, ids: Sequence[int]) -> int | None:
-        """The entry of the best chunk: the first in the answer, else the best after the fusion.
+        """Return the id of the entry of the best chunk.
 
-        Without either, the first of `ids`.
+        This is the document's first entry in the answer. If there is none, it is its best entry
+        after the fusion. If there is none either, it is the first of `ids`.
         """
         own = self._list_own_entries()
         if own and own[0].row["id"] in ids:
@@ -47,18 +48,18 @@ class SearchEvidence:
         return ids[0] if ids else None
 
     def list_hits(self) -> list[Entry]:
-        """The hits of the search, from all documents."""
+        """Return the hits of the search, from all documents."""
         return choose_hits(self.entries, self.request)
 
     def find_hit_rank(self) -> int | None:
-        """The rank of the document's first hit; None when it has no hit."""
+        """Return the rank of the document's first hit. None if it has no hit."""
         if any(one.limit == "min_generation" for one in self.exclusions):
             return None
         hits = enumerate(self.list_hits(), start=1)
         return next((rank for rank, hit in hits if self._is_own(hit)), None)
 
     def count_left_out(self) -> int:
-        """How many chunks of the document `max_per_document` leaves out of the answer."""
+        """Return the number of the document's chunks that `max_per_document` leaves out."""
         if self.request.max_per_document is None:
             return 0
         hits = self.list_hits()
@@ -68,7 +69,7 @@ class SearchEvidence:
     def find_reason(
         self, rank: int | None, chunk: BestChunk | None, words: Sequence[QueryWord]
     ) -> Reason:
-        """Why the document is a hit or not; `rank` is that of its first hit."""
+        """Return why the document is a hit or not. `rank` is the rank of its first hit."""
         if rank is not None:
             return "hit"
         if self.document["entry_count"] == 0:
@@ -84,7 +85,10 @@ class SearchEvidence:
         return "reranked" if own[0].fused_rank <= self.request.top_k else "top_k"
 
     def list_stages(self, entry_id: int) -> tuple[StageRank, ...]:
-        """The ranks of an entry: first the legs of the last pass, then each later stage."""
+        """Return the ranks of an entry in each stage.
+
+        First come the legs of the last pass, then the later stages.
+        """
         first_pass = _find(self.ranked.before_feedback, entry_id)
         last_pass = _find(self.ranked.fused, entry_id)
         own = next((one for one in self.entries if one.row["id"] == entry_id), None)
@@ -102,9 +106,10 @@ class SearchEvidence:
         return tuple(stages)
 
     def count_fused_rank(self, candidate: Candidate | None) -> int | None:
-        """The rank of an entry that is not among the candidates.
+        """Return the rank of an entry after the fusion, if the entry is not among the candidates.
 
-        With several queries it is at least the rank after the last candidate.
+        With several queries the exact rank is unknown. The result is then at least the rank after
+        the last candidate.
         """
         if candidate is None:
             return None
@@ -113,7 +118,8 @@ class SearchEvidence:
         return max(candidate.rank, len(self.entries) + 1)
 
     def find_answer_rank(self) -> int | None:
-        """The rank of the document's best entry in an answer of unlimited length."""
+        """Return the rank that the document's best entry would have in an answer without `top_k`.
+        """
         return self._describe_answer(next(iter(self._list_own_entries()), None)).rank
 
     def _list_legs(self, candidate: Candidate | None) -> list[StageRank]:

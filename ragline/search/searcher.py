@@ -1,7 +1,7 @@
-"""Searches: answers a request with hits and their receipts.
+"""The entry point of search: it answers a request with hits and their receipts.
 
-The command line, the HTTP service and the evaluation all call this module, so a measurement and a
-search run the same code.
+The command line, the HTTP service and the evaluation all use this module. So a measurement runs the
+same code as a search.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ from ragline.search.retrieval_plan import make_condition, plan_retrieval
 from ragline.storage.database import Database
 from ragline.telemetry import set_span_attributes, span, traced
 
-# SQLSTATE of a statement that was cancelled, by its time limit or by an operator.
+# The SQLSTATE of a statement that was cancelled by its time limit or by an operator.
 QUERY_CANCELED = "57014"
 
 
 class Searcher:
-    """Searches the collections of one database. Safe to use from several threads.
+    """Searches the collections of one database. It is safe to use it from several threads.
 
-    Each model is loaded at first use; `warm` loads the embedding models in advance. A search waits
-    only for the models that it needs.
+    Each model is loaded when it is first used. `warm` loads the embedding models in advance. A
+    search waits only for the models that it needs.
     """
 
     def __init__(
@@ -51,10 +51,11 @@ class Searcher:
         models: ModelCache | None = None,
         model_wait_s: float | None = None,
     ) -> None:
-        """`timeout_ms` limits the whole search, without the time in which a model is loaded.
+        """Create a searcher.
 
-        `model_wait_s` limits how long a search waits for a model. The wait then counts towards
-        `timeout_ms`. None waits until the model is loaded.
+        `timeout_ms` limits a whole search, except the time in which a model is loaded.
+        `model_wait_s` limits the time that a search waits for a model. This time then counts
+        towards `timeout_ms`. If it is None, a search waits until the model is loaded.
         """
         self.models = models or ModelCache(configuration.home / "models")
         self._database = database
@@ -65,12 +66,12 @@ class Searcher:
     def search(self, request: SearchRequest) -> SearchAnswer:
         """Answer one request from the collection's live generation.
 
-        Hits are chunks, best first. Equal requests to an unchanged index give equal hits. The list
-        is empty when no entry matches.
+        Hits are chunks, best first. If the index does not change, equal requests give equal hits.
+        If no entry matches, the list of hits is empty.
 
         Raises:
             UnknownCollectionError: there is no such collection.
-            IndexNotReadyError: the collection has no live index yet; sync it first.
+            IndexNotReadyError: the collection has no live generation yet. Sync it first.
             GenerationTooOldError: the live generation is older than `min_generation`.
             InvalidFilterError: the filter is malformed.
             InvalidSearchError: the query is empty, or the collection has no such reranker.
@@ -108,7 +109,7 @@ class Searcher:
         ended = perf_counter()
         took = StageTimes(
             embed=1e3 * (embedded - found),
-            # Contains the query for the live generation, which is database time too.
+            # Reading the live generation is also time in the database.
             retrieve=1e3 * (found - started + retrieved - embedded + ended - reranked),
             rerank=1e3 * (reranked - retrieved) if request.rerank else 0.0,
             total=1e3 * (ended - started),
@@ -123,10 +124,10 @@ class Searcher:
         )
 
     def prepare(self, request: SearchRequest) -> Retrieval:
-        """The retrieval of a request, with its vectors. Ignores `min_generation`.
+        """Return the retrieval of a request, with its vectors. `min_generation` is ignored.
 
         Raises:
-            As `search`.
+            The errors of `search` that can occur before the retrieval.
         """
         deadline = Deadline(self._timeout_ms)
         refuse_empty(request.queries)
@@ -137,9 +138,9 @@ class Searcher:
         return plan_retrieval(request, settings, condition, generation, vectors, deadline)
 
     def rank(self, request: SearchRequest, retrieval: Retrieval) -> list[Entry]:
-        """All candidates of a prepared request, in the order of the answer.
+        """Return all candidates of a prepared request, in the order of the answer.
 
-        Neither `top_k` nor `max_per_document` is applied.
+        `top_k` and `max_per_document` are not applied.
         """
         entries, _ = self._retrieve(retrieval, request.tenant)
         if not request.rerank:
@@ -149,17 +150,17 @@ class Searcher:
 
     @contextmanager
     def read(self, retrieval: Retrieval, tenant: str | None) -> Iterator[Connection]:
-        """A transaction that sees what the tenant may see, within the search's time limit."""
+        """Open a transaction that sees what the tenant may see, within the search's time limit."""
         with self._begin(tenant, retrieval.deadline) as connection:
             yield connection
 
     def embedder(self, model: str, deadline: Deadline | None = None) -> Embedder:
-        """The embedder of a model, loaded once."""
+        """Return the embedder of a model. Each model is loaded once."""
         with self._exclude_loading(deadline):
             return self.models.embedder(model, self._model_wait_limit_s(deadline))
 
     def reranker(self, setting: str, model: str, deadline: Deadline | None = None) -> Reranker:
-        """The reranker of a setting for texts of an embedding model, loaded once."""
+        """Return the reranker of a setting, for texts of an embedding model. It is loaded once."""
         with self._exclude_loading(deadline):
             return self.models.reranker(setting, model, self._model_wait_limit_s(deadline))
 
@@ -169,7 +170,7 @@ class Searcher:
         return min(self._model_wait_s, deadline.remaining_ms() / 1e3)
 
     def _exclude_loading(self, deadline: Deadline | None) -> AbstractContextManager[None]:
-        """Without `model_wait_s`, the time in the block does not count towards the deadline."""
+        """Without `model_wait_s`, exclude the time of the block from the deadline."""
         if deadline is None or self._model_wait_s is not None:
             return nullcontext()
         return deadline.suspended()
@@ -183,13 +184,14 @@ class Searcher:
         try:
             return self._configuration.collection(collection)
         except UnknownCollectionError:
-            # The collection may be in the database and no longer in the configuration.
+            # The collection can be in the database although the configuration no longer contains
+            # it.
             return CollectionSettings.model_construct(name=collection)
 
     def live_generation(
         self, collection: str, tenant: str | None = None, deadline: Deadline | None = None
     ) -> LiveGeneration:
-        """The generation that searches of a collection use now.
+        """Return the generation that searches of a collection use now.
 
         Raises:
             UnknownCollectionError: there is no such collection, or the tenant may not see it.
@@ -260,7 +262,7 @@ class Searcher:
         entries: Sequence[Entry],
         deadline: Deadline,
     ) -> HitDetails:
-        """The context and the highlights that a request asks for."""
+        """Read the context and the highlights that a request asks for."""
         if not entries or not (request.highlight or {"neighbours", "section"} & {*request.include}):
             return HitDetails()
         with self._begin(request.tenant, deadline) as connection:
