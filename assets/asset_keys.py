@@ -1,7 +1,7 @@
-"""Asset keys: `<source>_<stage>` and `<collection>_<noun>`, one component each.
+"""Asset keys. They have one component: `<source>_<stage>` or `<collection>_<noun>`.
 
-The asset graph labels a box with the last component of its key, so each box states its source and
-its stage. A step of a run has the same name as its asset.
+The asset graph labels a box with the last component of its key. With one component, each box shows
+its source and its stage. A step of a run has the same name as its asset.
 """
 
 from __future__ import annotations
@@ -13,22 +13,22 @@ STAGES = ("documents", "chunks", "embeddings", "entries")
 
 
 def source_key(source: str, stage: str) -> AssetKey:
-    """The key of one stage of a source."""
+    """Return the key of one stage of a source."""
     return AssetKey(f"{to_dagster_name(source)}_{stage}")
 
 
 def index_key(collection: str) -> AssetKey:
-    """The key of a collection's search index, which all its sources feed."""
+    """Return the key of a collection's search index, to which all its sources contribute."""
     return AssetKey(f"{to_dagster_name(collection)}_search_index")
 
 
 def evaluation_key(collection: str) -> AssetKey:
-    """The key of a collection's scores on its golden set."""
+    """Return the key of a collection's scores on its golden set."""
     return AssetKey(f"{to_dagster_name(collection)}_retrieval_evaluation")
 
 
 def to_dagster_name(name: str) -> str:
-    """The name of a source or a collection in Dagster's form: letters, digits, underscores.
+    """Return the name of a source or a collection in Dagster's form: letters, digits, underscores.
 
     The configuration refuses two names that differ only in dashes and underscores.
     """

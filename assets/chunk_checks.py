@@ -1,4 +1,7 @@
-"""The expectations on `<source>_chunks`. Great Expectations reads no text of a chunk."""
+"""The expectations on `<source>_chunks`.
+
+Their query returns lengths, counts and hashes, so that Great Expectations reads no text of a chunk.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ CHUNK_EXPECTATIONS = (
     ),
     Expectation(
         "chunks_fit_the_model",
-        "No chunk has more tokens than the embedding model reads; it would ignore the rest.",
+        "No chunk has more tokens than the embedding model reads. It would ignore the rest.",
         "ExpectColumnPairValuesAToBeGreaterThanB",
         {"column_A": "most_tokens", "column_B": "token_count", "or_equal": True},
         "critical",
@@ -71,5 +74,5 @@ CHUNK_EXPECTATIONS = (
 
 
 def build_chunk_checks(settings: SourceSettings) -> AssetChecksDefinition:
-    """The asset checks of `<source>_chunks`, one for each expectation."""
+    """Build the asset checks of `<source>_chunks`, one for each expectation."""
     return build_suite_checks(settings, "chunks", CHUNK_EXPECTATIONS)

@@ -1,4 +1,4 @@
-"""`<source>_chunks`: the chunks of a source's documents."""
+"""The asset `<source>_chunks`: the chunks of a source's documents."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ragline.sources.settings import SourceSettings
 def build_chunks_asset(
     settings: SourceSettings, collection: CollectionSettings
 ) -> AssetsDefinition:
-    """The asset of a source's stage `chunk`."""
+    """Build the asset of a source's stage `chunk`."""
     model = collection.embedding_model
 
     @asset(

@@ -1,4 +1,8 @@
-"""The expectations on `<source>_documents`. Great Expectations reads no text of a document."""
+"""The expectations on `<source>_documents`.
+
+Their query returns lengths, states and hashes, so that Great Expectations reads no text of a
+document.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +36,7 @@ DOCUMENT_EXPECTATIONS = (
     ),
     Expectation(
         "most_documents_are_readable",
-        "At least 90% of the documents are readable: not failed, quarantined or unsupported.",
+        "At most 10% of the documents are failed, quarantined or unsupported.",
         "ExpectColumnValuesToNotBeInSet",
         {"column": "state", "value_set": ["failed", "quarantined", "unsupported"], "mostly": 0.9},
     ),
@@ -50,7 +54,7 @@ DOCUMENT_EXPECTATIONS = (
     ),
     Expectation(
         "contents_are_rarely_repeated",
-        "At least 80% of the documents have a content of their own.",
+        "At least 80% of the documents have a content that no other document has.",
         "ExpectColumnValuesToBeUnique",
         {"column": "content_hash", "mostly": 0.8},
     ),
@@ -58,5 +62,5 @@ DOCUMENT_EXPECTATIONS = (
 
 
 def build_document_checks(settings: SourceSettings) -> AssetChecksDefinition:
-    """The asset checks of `<source>_documents`, one for each expectation."""
+    """Build the asset checks of `<source>_documents`, one for each expectation."""
     return build_suite_checks(settings, "documents", DOCUMENT_EXPECTATIONS)

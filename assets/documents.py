@@ -1,4 +1,5 @@
-"""`<source>_documents`: the ledger of a source and the parse of each distinct content."""
+"""The asset `<source>_documents`: the ledger of a source, and one parse for each distinct content.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +31,7 @@ PLAUSIBLE = "removals_are_plausible"
 
 
 def build_documents(settings: SourceSettings) -> AssetsDefinition:
-    """The asset of a source's stage `read`."""
+    """Build the asset of a source's stage `read`."""
     key = source_key(settings.name, "documents")
 
     @asset(
@@ -39,14 +40,16 @@ def build_documents(settings: SourceSettings) -> AssetsDefinition:
         owners=OWNERS,
         kinds={settings.kind, "postgres"},
         tags={"stage": "read", "source": settings.name},
-        # Without an output Dagster skips the later stages; it does not report them as failed.
+        # If a step has no output, Dagster skips the later stages and does not report them as
+        # failed.
         output_required=False,
-        # Another parser version, or another installed package that it uses, can change the text.
+        # The text of a document can change with another version of the parser or of a package that
+        # it uses.
         code_version=parser_fingerprint(),
         check_specs=_specify_checks(settings),
         description=(
-            f"The documents of the source `{settings.name}`: the state of each, the hash of its "
-            "bytes, and its parse. A run reads only new and changed documents. The table "
+            f"The documents of the source `{settings.name}`. Each has a state, the hash of its "
+            "bytes, and a parse. A run reads only new and changed documents. The table "
             "`failures` names the documents that could not be read."
         ),
         metadata={"dagster/uri": settings.address, "visible_within": str(settings.visible_within)},
@@ -58,7 +61,7 @@ def build_documents(settings: SourceSettings) -> AssetsDefinition:
             refuse_moved_source(run_context, settings.name)
             report = sync_documents(run_context, settings.name)
         except SourceUnavailableError as error:
-            # The run continues with the other sources. Of this source only this check fails.
+            # The run continues with the other sources. For this source, only this check fails.
             yield judge_reachability(settings.name, str(error))
             yield judge_removals(settings.name, _read_held(run_context, settings.name))
             return
@@ -89,7 +92,10 @@ def _specify_checks(settings: SourceSettings) -> list[AssetCheckSpec]:
 
 
 def judge_reachability(source: str, error: str | None) -> AssetCheckResult:
-    """The result of the check whether a source can be listed; `error` is the reason if not."""
+    """Return the result of the check whether a source can be listed.
+
+    `error` is the reason if it cannot be listed, or None.
+    """
     return AssetCheckResult(
         asset_key=source_key(source, "documents"),
         check_name=REACHABLE,
@@ -100,7 +106,8 @@ def judge_reachability(source: str, error: str | None) -> AssetCheckResult:
 
 
 def judge_removals(source: str, held: HeldRemovals | None) -> AssetCheckResult:
-    """The result of the check whether removals are held; it names the first held documents."""
+    """Return the result of the check that no removals are held. It names the first held documents.
+    """
     metadata: Metadata = {"held": 0}
     if held is not None:
         metadata = {
@@ -124,7 +131,7 @@ def _read_held(run_context: RunContext, name: str) -> HeldRemovals | None:
 
 
 def describe(report: DocumentsReport) -> Metadata:
-    """The report of the stage as metadata of its materialization."""
+    """Return the report of the stage as metadata of its materialization."""
     read = report.bytes_read / 1e6
     return {
         "dagster/row_count": report.listed,

@@ -1,4 +1,4 @@
-"""`<source>_embeddings`: one embedding for each distinct text of a source's chunks."""
+"""The asset `<source>_embeddings`: one embedding for each distinct text of a source's chunks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ragline.sources.settings import SourceSettings
 
 
 def build_embeddings(settings: SourceSettings, collection: CollectionSettings) -> AssetsDefinition:
-    """The asset of a source's stage `embed`."""
+    """Build the asset of a source's stage `embed`."""
 
     @asset(
         key=source_key(settings.name, "embeddings"),
@@ -25,7 +25,7 @@ def build_embeddings(settings: SourceSettings, collection: CollectionSettings) -
         code_version=fingerprint({"model": collection.embedding_model}),
         description=(
             f"One embedding for each distinct text of the chunks of `{settings.name}`. Each text "
-            "is embedded once for each embedding space, whichever documents contain it."
+            "is embedded once in each embedding space, even if several documents contain it."
         ),
     )
     def embeddings(run_context: ResourceParam[RunContext]) -> MaterializeResult[None]:

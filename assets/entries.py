@@ -1,4 +1,4 @@
-"""`<source>_entries`: the chunks of a source in the index of its collection."""
+"""The asset `<source>_entries`: the chunks of a source in the index of its collection."""
 
 from __future__ import annotations
 
@@ -22,10 +22,11 @@ CODE_VERSION = "1"
 
 
 def build_entries(settings: SourceSettings) -> AssetsDefinition:
-    """The asset of a source's stage `index`. It has the checks of the source's clocks.
+    """Build the asset of a source's stage `index`.
 
-    It has no freshness policy. Dagster's policies measure the time since the last
-    materialization, and a source without changes is not materialized.
+    The asset has no freshness policy, and `entry_checks` checks the source's clocks instead.
+    Dagster's policies measure the time since the last materialization, and a source without changes
+    is not materialized.
     """
 
     @asset(
@@ -38,7 +39,7 @@ def build_entries(settings: SourceSettings) -> AssetsDefinition:
         code_version=CODE_VERSION,
         description=(
             f"The index entries of `{settings.name}`: one row for each chunk, with its text, "
-            "vector, term weights and receipt keys. A run replaces all entries of a changed "
+            "vector, keyword weights and receipt. A run replaces all entries of a changed "
             "document in one transaction and deletes the entries of removed documents. Changes "
             f"must be visible within {format_duration(settings.visible_within.total_seconds())}."
         ),
@@ -61,10 +62,10 @@ def build_entries(settings: SourceSettings) -> AssetsDefinition:
 
 
 def describe_states(states: Mapping[str, int]) -> dict[str, int]:
-    """The number of documents in each state; states without documents are left out.
+    """Return the number of documents in each state, without states that have no documents.
 
     Before a collection has a live generation, no document is `ready`. The next step publishes the
-    search index, and indexed documents become `ready` then.
+    search index, and the indexed documents become `ready`.
     """
     shown = {state: count for state, count in states.items() if count}
     if "pending" in shown and "ready" not in shown:

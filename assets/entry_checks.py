@@ -1,4 +1,4 @@
-"""Checks of `<source>_entries`: the sync proof, the two clocks, the syncs themselves."""
+"""Checks of `<source>_entries`: the sync proof, the two clocks, and the success of the syncs."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ FULL_PROOF = "full_sync_proof"
 VISIBLE = "changes_are_visible_in_time"
 FORGOTTEN = "removals_are_forgotten_in_time"
 SYNCED = "source_is_synced"
-# The alarms of a source that no other check reports.
+# The alarms of a source that are reported by no other check.
 SYNC_ALARMS = ("sync_failed", "source_not_watched", "source_never_synced")
 MAX_SHOWN_DIFFERENCES = 50
 
 
 def build_proof_checks(settings: SourceSettings) -> AssetChecksDefinition:
-    """The sync proof of each run.
+    """Build the checks of each run's sync proof: one for each invariant, and one for the proof.
 
-    If an invariant fails, nothing is published. A difference in the comparison does not prevent
+    If an invariant fails, nothing is published. A difference that the proof finds does not prevent
     the publication.
     """
     key = source_key(settings.name, "entries")
@@ -53,7 +53,7 @@ def build_proof_checks(settings: SourceSettings) -> AssetChecksDefinition:
         asset=key,
         description=(
             f"The source `{settings.name}`, its ledger and the index contain the same documents "
-            "with the same hashes. The check names each difference; the next sync repairs it."
+            "with equal hashes. The check names each difference, and the next sync repairs it."
         ),
     )
 
@@ -78,13 +78,18 @@ def build_proof_checks(settings: SourceSettings) -> AssetChecksDefinition:
 
 
 def build_full_proof_check(settings: SourceSettings) -> AssetChecksDefinition:
-    """The sync proof over all entries. A schedule evaluates it, a sync does not."""
+    """Build the check of the sync proof over all entries.
+
+    A schedule runs this check. A sync does not run it.
+    """
 
     @asset_check(
         asset=source_key(settings.name, "entries"),
         name=FULL_PROOF,
         description=(
-            f"The same as {PROOF}, over every entry and with a new listing of `{settings.name}`."
+            f"The source `{settings.name}`, its ledger and the index contain the same documents "
+            f"with equal hashes. Unlike {PROOF}, this check lists the source again and compares "
+            "every entry."
         ),
     )
     def full_sync_proof(run_context: ResourceParam[RunContext]) -> AssetCheckResult:
@@ -96,7 +101,8 @@ def build_full_proof_check(settings: SourceSettings) -> AssetChecksDefinition:
 def judge_proof(check_name: str, proof: SyncProof) -> AssetCheckResult:
     """Convert the result of a sync proof to the result of a check."""
     shown = [(found.document_id, found.what) for found in proof.faults[:MAX_SHOWN_DIFFERENCES]]
-    # An unreachable source fails its own check. The ledger and the index were compared.
+    # An unreachable source fails another check. This check then compares only the ledger and the
+    # index.
     unproven = (
         {} if proof.source_error is None else {"not_compared_with_source": proof.source_error}
     )
@@ -120,18 +126,18 @@ def judge_proof(check_name: str, proof: SyncProof) -> AssetCheckResult:
 
 
 def blocking_keys(source: str) -> list[AssetCheckKey]:
-    """The keys of a source's blocking checks."""
+    """Return the keys of the blocking checks of a source's entries."""
     key = source_key(source, "entries")
     return [AssetCheckKey(key, f"no_{rule.name}") for rule in INVARIANTS]
 
 
 def full_proof_key(source: str) -> AssetCheckKey:
-    """The key of the full sync proof, which only a schedule evaluates."""
+    """Return the key of the full sync proof, which only a schedule runs."""
     return AssetCheckKey(source_key(source, "entries"), FULL_PROOF)
 
 
 def build_clock_checks(settings: SourceSettings) -> AssetChecksDefinition:
-    """The checks of a source's two clocks and of its syncs."""
+    """Build the checks of a source's two clocks and of its syncs."""
     visible_within = format_duration(settings.visible_within.total_seconds())
     forgotten_within = format_duration(settings.forgotten_within.total_seconds())
     key = source_key(settings.name, "entries")
@@ -158,8 +164,8 @@ def build_clock_checks(settings: SourceSettings) -> AssetChecksDefinition:
             SYNCED,
             asset=key,
             description=(
-                f"`{settings.name}` was synced, its syncs do not fail repeatedly, and its change "
-                "sensor runs."
+                f"`{settings.name}` was synced at least once. Its syncs do not fail repeatedly, "
+                "and its change sensor runs."
             ),
         ),
     ]
@@ -179,7 +185,8 @@ def build_clock_checks(settings: SourceSettings) -> AssetChecksDefinition:
 
 
 def judge_clocks(status: SourceStatus) -> list[AssetCheckResult]:
-    """The checks of both clocks: a warning when one is late, an error when it is very late."""
+    """Return the checks of both clocks: a warning if a clock is late, an error if it is very late.
+    """
     return [
         _judge_clock(status.source, VISIBLE, status.visible),
         _judge_clock(status.source, FORGOTTEN, status.forgotten),
@@ -187,7 +194,7 @@ def judge_clocks(status: SourceStatus) -> list[AssetCheckResult]:
 
 
 def judge_syncs(status: SourceStatus) -> AssetCheckResult:
-    """The check of a source's syncs. It fails if there is an alarm that no other check reports."""
+    """Return the check of a source's syncs. It fails if there is an alarm of SYNC_ALARMS."""
     found = [alarm for alarm in status.alarm_details if alarm.name in SYNC_ALARMS]
     return AssetCheckResult(
         asset_key=source_key(status.source, "entries"),
@@ -203,7 +210,8 @@ def judge_syncs(status: SourceStatus) -> AssetCheckResult:
 
 
 def judge_last_proof(status: SourceStatus) -> AssetCheckResult:
-    """The result of the full-proof check, from the last stored proof of any run or command."""
+    """Return the result of the full-proof check, from the last stored proof of any run or command.
+    """
     proof = status.proof
     differences = [] if proof is None else proof.differences[:MAX_SHOWN_DIFFERENCES]
     return AssetCheckResult(
@@ -216,9 +224,9 @@ def judge_last_proof(status: SourceStatus) -> AssetCheckResult:
 
 
 def _judge_clock(source: str, check_name: str, clock: Clock) -> AssetCheckResult:
-    """The result of the check of one clock. The readings are its metadata.
+    """Return the result of the check of one clock. The readings are its metadata.
 
-    The longest wait now decides whether the check passes, as in the status and the API.
+    The longest present wait decides whether the check passes, as in the status and in the API.
     """
     readings = clock.readings
     times = {

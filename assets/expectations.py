@@ -1,7 +1,7 @@
 """Suites of expectations, and their evaluation by Great Expectations.
 
-A suite is a plain value: loading it does not import the library, which takes seconds. The
-expectations on an asset are in the module of its checks, for example `assets.document_checks`.
+A suite is a plain value. Creating it does not import the library, because the import takes seconds.
+The expectations on an asset are in the module of its checks, for example `assets.document_checks`.
 Stored evaluations are in `assets.suite_evaluations`.
 """
 
@@ -29,10 +29,10 @@ NO_REASON = "Great Expectations gave no reason"
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """One expectation: its check's name, and the class in Great Expectations with arguments.
+    """One expectation: the name of its check, a class of Great Expectations, and its arguments.
 
-    A failed `critical` expectation is an error and blocks the assets downstream; a failed
-    `warning` is a warning.
+    If a `critical` expectation fails, this is an error and blocks the assets downstream. If a
+    `warning` expectation fails, this is a warning.
     """
 
     name: str
@@ -60,7 +60,8 @@ class Suite:
 class ExpectationResult:
     """The result of one expectation.
 
-    `error` is set if the expectation could not be evaluated, which says nothing about the data.
+    `error` is set if the expectation could not be evaluated. The result then says nothing about the
+    data.
     """
 
     name: str
@@ -72,15 +73,15 @@ class ExpectationResult:
 
 
 def evaluate_suite(suite: Suite, database: Database, docs: Path) -> list[ExpectationResult]:
-    """Evaluate a suite over the database and write its Data Docs into the folder `docs`.
+    """Evaluate a suite over the database, and write its Data Docs into the folder `docs`.
 
     Returns a result for each expectation, in the suite's order.
 
     Raises:
         DatabaseUnavailableError: the database does not answer.
     """
-    # Imported here: loading the definitions must not take these seconds. The second import lets
-    # the library read tables with vector columns.
+    # Imported here, because the import takes seconds that loading the definitions must not take.
+    # The second import enables the library to read tables with vector columns.
     import great_expectations as gx
     import pgvector.sqlalchemy  # noqa: F401
 
@@ -122,7 +123,8 @@ def _validate(
         name=suite.name,
         validation_definitions=[definition],
         actions=[UpdateDataDocsAction(name="docs", site_names=[SITE])],
-        # No rows in the results: the event log and the Data Docs must not contain document text.
+        # The results contain no rows, because the event log and the Data Docs must not contain the
+        # text of documents.
         result_format={"result_format": "BASIC", "partial_unexpected_count": 0},
     )
     (validated,) = context.checkpoints.add(checkpoint).run().run_results.values()
@@ -160,7 +162,10 @@ def _read_result(each: Expectation, result: ExpectationValidationResult) -> Expe
 
 
 def find_exception(info: Mapping[str, Any] | None) -> str | None:
-    """The message of the exception in a result, which the library reports in two shapes."""
+    """Return the message of the exception in a result, or None.
+
+    The library reports exceptions in two formats.
+    """
     if not info:
         return None
     if "raised_exception" in info:
@@ -177,6 +182,6 @@ def _count(value: object) -> int | None:
 
 
 def _plain(value: object) -> str | float | int | bool | None:
-    """The value in a form that JSON can represent: a number, a boolean, None, or else text."""
+    """Return the value in a form that JSON can represent: a number, a boolean, None or a text."""
     value = value.item() if hasattr(value, "item") else value
     return value if isinstance(value, str | float | int | bool | None) else str(value)

@@ -32,7 +32,10 @@ SOURCE_CHECKS = (
 
 
 def build_assets(configuration: Configuration) -> list[AssetsDefinition]:
-    """Every asset: four for each source, one or two for each collection, and two of the service."""
+    """Build every asset of a configuration.
+
+    Each source has four assets, each collection one or two, and the service two.
+    """
     assets: list[AssetsDefinition] = []
     for source in configuration.sources:
         assets += build_source_assets(source, configuration.collection(source.collection))
@@ -48,7 +51,7 @@ def build_assets(configuration: Configuration) -> list[AssetsDefinition]:
 def build_source_assets(
     settings: SourceSettings, collection: CollectionSettings
 ) -> list[AssetsDefinition]:
-    """The assets of one source, in the order of its stages."""
+    """Build the assets of one source, in the order of its stages."""
     return [
         build_documents(settings),
         build_chunks_asset(settings, collection),
@@ -58,5 +61,5 @@ def build_source_assets(
 
 
 def build_checks(configuration: Configuration) -> list[AssetChecksDefinition]:
-    """Every check that is not part of an asset."""
+    """Build every check that is not part of an asset."""
     return [build(source) for source in configuration.sources for build in SOURCE_CHECKS]

@@ -9,13 +9,13 @@ from dagster import MetadataValue, TableColumn, TableMetadataValue, TableRecord,
 
 from ragline.lifecycle.ledger import Failure
 
-# What Dagster accepts as metadata: plain values, and its own MetadataValue.
+# The metadata that Dagster accepts: plain values, and its own MetadataValue.
 Metadata = Mapping[str, Any]
 MAX_SHOWN_FAILURES = 50
 
 
 def failure_table(failures: Sequence[Failure]) -> TableMetadataValue:
-    """The documents that could not be read: at most the first MAX_SHOWN_FAILURES."""
+    """Return the documents that could not be read as a table, at most MAX_SHOWN_FAILURES."""
     columns = ["document", "state", "error", "reason"]
     rows = [
         (failure.document_id, failure.state, failure.error_name, failure.error)
@@ -25,7 +25,7 @@ def failure_table(failures: Sequence[Failure]) -> TableMetadataValue:
 
 
 def make_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> TableMetadataValue:
-    """A table; a cell that is not a number, a boolean or None becomes text."""
+    """Return a table. A cell that is not a number, a boolean or None becomes text."""
     records = [
         TableRecord(dict(zip(columns, (_cell(value) for value in row), strict=True)))
         for row in rows

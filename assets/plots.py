@@ -11,12 +11,16 @@ from ragline.charts import draw_histograms
 
 
 def plot_histogram(values: Sequence[float], label: str) -> MarkdownMetadataValue:
-    """A histogram as an image, or the text "no values yet"."""
+    """Return a histogram as an image, or the text "no values yet"."""
     return plot_histograms({label: values}, label)
 
 
 def plot_histograms(series: Mapping[str, Sequence[float]], label: str) -> MarkdownMetadataValue:
-    """Several histograms over one x axis with this label. A series without values is left out."""
+    """Return several histograms over one x axis as an image. `label` is the label of the axis.
+
+    A series without values is left out. If no series has values, the result is the text "no values
+    yet".
+    """
     filled = {name: values for name, values in series.items() if len(values)}
     if not filled:
         return MetadataValue.md("no values yet")

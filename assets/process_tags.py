@@ -17,19 +17,19 @@ FORMER_PROCESS_TAG = "ragline/process"
 
 
 def process_tags() -> dict[str, str]:
-    """The tags of a run in this process: machine, process id, start of the process."""
+    """Return the tags of a run in this process: machine, process id, start of the process."""
     started = psutil.Process().create_time()
     return {PROCESS_TAG: f"{socket.gethostname()}:{os.getpid()}:{started:.0f}"}
 
 
 def is_process_gone(tag: str) -> bool:
-    """Whether the tagged process ran on this machine and has ended."""
+    """Return whether the tagged process ran on this machine and has ended."""
     machine, _, process = tag.partition(":")
     number, _, started = process.partition(":")
     if machine != socket.gethostname() or not number.isdigit():
         return False
     try:
-        # A process id can be reused, but not with the same start time.
+        # A process id can be reused. The start time then differs.
         return abs(psutil.Process(int(number)).create_time() - float(started)) > 1
     except psutil.NoSuchProcess:
         return True

@@ -1,4 +1,4 @@
-"""`retention_report`: the rows that were deleted because their retention time has ended."""
+"""The asset `retention_report`: the deletion of data whose retention time has ended."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ CODE_VERSION = "1"
 
 
 def build_retention_report() -> AssetsDefinition:
-    """The asset of the daily deletion of tombstones, unused parses and embeddings, and records."""
+    """Build the asset of the daily deletion of data whose retention time has ended."""
 
     @asset(
         key=KEY,
@@ -23,9 +23,9 @@ def build_retention_report() -> AssetsDefinition:
         tags={"stage": "retention"},
         code_version=CODE_VERSION,
         description=(
-            "The number of rows of each kind that were deleted: tombstones of removed documents, "
-            "parses and embeddings that no document uses, and old records of searches, clocks and "
-            "syncs."
+            "The number of rows of each kind that were deleted because their retention time has "
+            "ended: tombstones of removed documents, parses and embeddings that no document uses, "
+            "and old records of searches, clocks and syncs."
         ),
     )
     def retention_report(run_context: ResourceParam[RunContext]) -> MaterializeResult[None]:

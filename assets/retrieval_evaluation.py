@@ -1,6 +1,7 @@
-"""`<collection>_retrieval_evaluation`: the scores of a collection's index on its golden set."""
+"""The asset `<collection>_retrieval_evaluation`: the scores of an index on its golden set."""
 
-# No postponed annotations: Dagster reads the annotation of `context` as a class.
+# This module has no postponed annotations, because Dagster reads the annotation of `context` as a
+# class.
 
 from collections.abc import Iterator
 
@@ -35,7 +36,7 @@ CODE_VERSION = "1"
 
 
 def build_retrieval_evaluation(settings: CollectionSettings) -> AssetsDefinition:
-    """The asset of the evaluation of a collection that declares a golden set."""
+    """Build the asset of the evaluation of a collection that declares a golden set."""
     key = evaluation_key(settings.name)
 
     @asset(
@@ -53,8 +54,8 @@ def build_retrieval_evaluation(settings: CollectionSettings) -> AssetsDefinition
         ],
         description=(
             f"The scores of searches of `{settings.name}` on its golden set, in each search mode "
-            "and with reranking. The searches use the same code as the service. While the index, "
-            "the golden set and the search settings are unchanged, the last scores are shown again."
+            "and with reranking. The searches use the same code as the service. If the index, the "
+            "golden set and the search settings are unchanged, a run shows the last scores again."
         ),
         metadata={"dagster/uri": str(settings.golden)},
     )
@@ -73,10 +74,10 @@ def build_retrieval_evaluation(settings: CollectionSettings) -> AssetsDefinition
 
 
 def read_golden(settings: CollectionSettings) -> GoldenSet:
-    """The golden set that the collection declares.
+    """Read the golden set that the collection declares.
 
     Raises:
-        ValueError: the collection declares no golden set. The factory builds no asset for it then.
+        ValueError: the collection declares no golden set. In this case the factory builds no asset.
     """
     if settings.golden is None:
         raise ValueError(f"the collection {settings.name} declares no golden set")
@@ -84,7 +85,7 @@ def read_golden(settings: CollectionSettings) -> GoldenSet:
 
 
 def _find_scores(context: AssetExecutionContext, fingerprint: str) -> Metadata | None:
-    """The metadata of the last evaluation; None if it has another fingerprint."""
+    """Return the metadata of the last evaluation. None if it has another fingerprint."""
     event = context.instance.get_latest_materialization_event(context.asset_key)
     made = None if event is None else event.asset_materialization
     if made is None or made.metadata.get("fingerprint") != MetadataValue.text(fingerprint):
@@ -114,7 +115,8 @@ def _score(
 
 
 def describe_scores(runs: list[Evaluation]) -> Metadata:
-    """The measures of the first run as numbers for the UI's plots, and all runs as a table."""
+    """Return the measures of the first run as numbers for the UI's plots, and all runs as a table.
+    """
     served = runs[0]
     columns = ["mode", *served.measures, "queries", "failed", "seconds"]
     rows = [
@@ -137,7 +139,7 @@ def describe_scores(runs: list[Evaluation]) -> Metadata:
 
 
 def check_thresholds(settings: CollectionSettings, scores: Metadata) -> AssetCheckResult:
-    """The check whether the hybrid search reaches the thresholds of the configuration."""
+    """Return the check that the hybrid search reaches the thresholds of the configuration."""
     reached = {name: _read(scores[_plain(name)]) for name in settings.thresholds}
     missed = {name: value for name, value in reached.items() if value < settings.thresholds[name]}
     return AssetCheckResult(

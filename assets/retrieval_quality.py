@@ -1,6 +1,7 @@
-"""`retrieval_quality`: daily figures of searches, from their records, without judgements."""
+"""The asset `retrieval_quality`: daily figures of searches, from their records."""
 
-# No postponed annotations: Dagster reads the annotation of `context` as a class.
+# This module has no postponed annotations, because Dagster reads the annotation of `context` as a
+# class.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -33,7 +34,7 @@ from ragline.quality.figures import Period, read_hit_ages, read_latencies
 KEY = AssetKey("retrieval_quality")
 CODE_VERSION = "2"
 FIRST_DAY = "2026-01-01"
-# Below these counts a ratio has no meaning.
+# A ratio of fewer searches, or of fewer verdicts, has no meaning.
 MIN_REQUESTS = 20
 MIN_FEEDBACKS = 10
 HOUR_S = 3_600
@@ -41,7 +42,11 @@ HOUR_S = 3_600
 
 @dataclass(frozen=True, slots=True)
 class Threshold:
-    """The threshold of one figure, which is a check of the asset."""
+    """The threshold of one figure. The asset has a check for each threshold.
+
+    If `is_upper` is true, a value above `limit` violates the threshold. Otherwise a value below it
+    does.
+    """
 
     name: str
     limit: float
@@ -49,7 +54,7 @@ class Threshold:
     description: str
 
     def is_beyond(self, value: float) -> bool:
-        """Whether a value violates the threshold."""
+        """Return whether a value violates the threshold."""
         return value > self.limit if self.is_upper else value < self.limit
 
 
@@ -66,13 +71,13 @@ FEEDBACK = Threshold(
     "feedback_precision",
     0.5,
     is_upper=False,
-    description="At least 50% of the feedback says that the hit is useful.",
+    description="At least 50% of the verdicts say that a hit is useful.",
 )
 STALE_HITS = Threshold(
     "stale_hit_ratio",
     0.05,
     is_upper=True,
-    description="At most 5% of the hits come from a source that was not fresh.",
+    description="At most 5% of the hits were stale when the search returned them.",
 )
 REFORMULATION = Threshold(
     "reformulation_ratio",
@@ -80,8 +85,9 @@ REFORMULATION = Threshold(
     is_upper=True,
     description="At most 30% of the searches are repeated in other words within a minute.",
 )
-# Source: two samples of 500 queries from one population differ by about 0.003, two of different
-# topics by 0.1 to 0.5. With the p-value below, a false alarm is expected once in a hundred days.
+# Source: two samples of 500 queries from one population differ by about 0.003. Two samples with
+# different topics differ by 0.1 to 0.5. With the p-value below, one false alarm is expected in a
+# hundred days.
 DRIFT = Threshold(
     "query_drift",
     0.05,
@@ -102,7 +108,7 @@ THRESHOLDS = (ZERO_RESULTS, LATENCY, FEEDBACK, STALE_HITS, REFORMULATION, DRIFT,
 
 
 def build_retrieval_quality() -> AssetsDefinition:
-    """The asset of the daily figures of all collections; each threshold is a check."""
+    """Build the asset of the daily figures of all collections. Each threshold is a check."""
 
     @asset(
         key=KEY,
@@ -117,10 +123,11 @@ def build_retrieval_quality() -> AssetsDefinition:
             for threshold in THRESHOLDS
         ],
         description=(
-            "The figures of each collection's searches on one day (UTC), from the records of the "
-            "service: zero results, latency, score gaps, clicks, reformulations, age of hits, "
-            "drift of the queries against the month before, topics without an answer, and recall "
-            "of the vector index. `GET /v1/quality` returns the latest figures."
+            "The figures of each collection's searches on one day (UTC), computed from the "
+            "records of searches: searches without a hit, latency, score gaps, clicks, "
+            "reformulations, age of hits, drift of the queries from those of the month before, "
+            "topics without an answer, and index recall. `GET /v1/quality` returns the latest "
+            "figures."
         ),
     )
     def retrieval_quality(
@@ -139,7 +146,7 @@ def build_retrieval_quality() -> AssetsDefinition:
 
 
 def describe_day(measured: Sequence[DailyFigures]) -> Metadata:
-    """The figures as tables, and the number of searches, which the UI plots over time."""
+    """Return the figures as tables, and the number of searches, which the UI plots over time."""
     return {
         "dagster/partition_row_count": sum(row.figures.requests for row in measured),
         "figures": describe_figures(measured),
@@ -148,7 +155,7 @@ def describe_day(measured: Sequence[DailyFigures]) -> Metadata:
 
 
 def plot_day(run_context: RunContext, day: date, measured: Sequence[DailyFigures]) -> Metadata:
-    """Histograms of latencies, ages of hits, and ranks of clicked hits."""
+    """Return histograms of latencies, ages of hits, and ranks of clicked hits."""
     period = Period.of_days(day, day)
     ages = read_hit_ages(run_context.database, period)
     hours = {name: [age / HOUR_S for age in values] for name, values in ages.items()}
@@ -170,7 +177,7 @@ def plot_day(run_context: RunContext, day: date, measured: Sequence[DailyFigures
 def describe_figures(
     measured: Sequence[DailyFigures],
 ) -> TableMetadataValue | TextMetadataValue:
-    """A table with one row for each collection, or a sentence if the day has no searches."""
+    """Return a table with one row for each collection, or a text if the day has no searches."""
     if not measured:
         return MetadataValue.text("no searches on this day")
     columns = [
@@ -199,7 +206,10 @@ def _describe(daily: DailyFigures) -> list[object]:
 def describe_topics(
     measured: Sequence[DailyFigures],
 ) -> TableMetadataValue | TextMetadataValue:
-    """The topics of queries without an answer, the largest of each collection first."""
+    """Return a table of the topics of queries without an answer, or a text if there are none.
+
+    The largest topics of each collection come first.
+    """
     rows = [
         [daily.figures.collection, topic.name, topic.queries, "; ".join(topic.examples)]
         for daily in measured
@@ -211,7 +221,7 @@ def describe_topics(
 
 
 def check_figures(measured: Sequence[DailyFigures]) -> Iterator[AssetCheckResult]:
-    """Compare the figures with the thresholds; collections with too few searches pass."""
+    """Compare the figures with the thresholds. Collections with too few searches pass."""
     asked = [row for row in measured if row.figures.requests >= MIN_REQUESTS]
     judged = [row for row in measured if row.figures.feedback_count >= MIN_FEEDBACKS]
     yield _check(ZERO_RESULTS, {_name(row): row.figures.zero_result_ratio for row in asked})
@@ -227,7 +237,7 @@ def check_figures(measured: Sequence[DailyFigures]) -> Iterator[AssetCheckResult
 
 
 def weigh_drift(drift: Drift | None) -> float | None:
-    """The drift that the check compares: 0 if it is not significant."""
+    """Return the drift that the check compares. It is 0 if the drift is not significant."""
     if drift is None:
         return None
     return drift.mmd if drift.p_value < MIN_P_VALUE else 0.0

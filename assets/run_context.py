@@ -1,4 +1,4 @@
-"""The resource that gives assets the library's `RunContext`, one for each run."""
+"""The resource that gives assets the `RunContext` of the library. Each run has one."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class RunContextResource(ConfigurableResource[RunContext]):
     def yield_for_execution(self, context: InitResourceContext) -> Iterator[RunContext]:
         """Open the database and the run context of one run.
 
-        If the file has a fault, the run uses the last valid configuration.
+        If the configuration file is invalid, the run uses the last valid configuration.
         """
         configuration, fault = load_last_valid(Path(self.config_path))
         assert context.run is not None

@@ -1,4 +1,4 @@
-"""`<collection>_search_index`: the live generation of a collection, which searches use."""
+"""The asset `<collection>_search_index`: the live generation of a collection."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ IS_LIVE = "serves_the_configured_generation"
 def build_search_index(
     settings: CollectionSettings, sources: Sequence[SourceSettings]
 ) -> AssetsDefinition:
-    """The asset of a collection's stage `publish`."""
+    """Build the asset of a collection's stage `publish`."""
     key = index_key(settings.name)
 
     @asset(
@@ -50,8 +50,8 @@ def build_search_index(
         description=(
             f"The live index of the collection `{settings.name}`. A run promotes a new generation "
             "when it contains every readable document and the blocking checks on the entries "
-            "pass. Until then, the previous generation serves searches and receives changes, "
-            "also if the settings are invalid or a build fails."
+            "pass. Until then, searches use the previous generation, and it receives changes. "
+            "This is also the case if the settings are invalid or a build fails."
         ),
     )
     def search_index(
@@ -63,14 +63,15 @@ def build_search_index(
         )
         yield check_index(report)
         if report.error is not None:
-            # Raised after the results: the live generation was published in any case.
+            # The error is raised after the results, because the live generation was published in
+            # any case.
             raise report.error
 
     return search_index
 
 
 def describe_index(report: IndexReport) -> Metadata:
-    """The report of the stage as metadata of its materialization."""
+    """Return the report of the stage as metadata of its materialization."""
     return {
         "dagster/row_count": report.entries,
         "documents": report.documents,
@@ -86,7 +87,7 @@ def describe_index(report: IndexReport) -> Metadata:
 
 
 def check_index(report: IndexReport) -> AssetCheckResult:
-    """The check whether searches use the configured generation."""
+    """Return the check that searches use the configured generation."""
     return AssetCheckResult(
         check_name=IS_LIVE,
         passed=report.is_live,

@@ -1,4 +1,4 @@
-"""Asset checks of a suite: one check for each expectation, one evaluation for each run."""
+"""The asset checks of a suite: one check for each expectation, and one evaluation for each run."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from ragline.sources.settings import SourceSettings
 def build_suite_checks(
     settings: SourceSettings, table: CheckedTable, expected: Sequence[Expectation]
 ) -> AssetChecksDefinition:
-    """The checks of the asset `<source>_<table>`.
+    """Build the checks of the asset `<source>_<table>`.
 
     A critical check that fails blocks the next stages.
     """
@@ -55,7 +55,7 @@ def build_suite_checks(
 
 
 def check_specs(asset: AssetKey, expected: Sequence[Expectation]) -> list[AssetCheckSpec]:
-    """The specifications of an asset's checks, one for each expectation."""
+    """Return the specifications of an asset's checks, one for each expectation."""
     return [
         AssetCheckSpec(
             each.name,
@@ -69,7 +69,7 @@ def check_specs(asset: AssetKey, expected: Sequence[Expectation]) -> list[AssetC
 
 
 def evaluate_or_reuse(run_context: RunContext, suite: Suite, rows: str, docs: Path) -> Evaluation:
-    """The stored evaluation if it is valid for these rows; else a new one, which is stored.
+    """Return the stored evaluation if it is valid for these rows, or make and store a new one.
 
     `rows` is the fingerprint of the rows.
     """
@@ -90,16 +90,17 @@ def evaluate_or_reuse(run_context: RunContext, suite: Suite, rows: str, docs: Pa
 def to_check(
     each: Expectation, result: ExpectationResult, evaluation: Evaluation, docs: Path
 ) -> AssetCheckResult:
-    """The result of an expectation as a check.
+    """Return the result of an expectation as the result of a check.
 
-    A check that could not be evaluated fails with the severity ERROR and shows the error. This
-    separates faults of Ragline from faults of the data.
+    If an expectation could not be evaluated, its check fails with the severity ERROR and shows the
+    error. So a reader can distinguish an error of Ragline from an error in the data.
     """
     metadata = {
         "rows": result.rows,
         "unexpected": result.unexpected,
         "observed": result.observed,
-        # A path, not a link: a browser opens no local file from a page of a server.
+        # This is a path and not a link, because a browser does not open a local file from a
+        # server's page.
         "report": MetadataValue.path(docs.resolve() / suite_report.FILE),
         "evaluated_in_run": MetadataValue.dagster_run(evaluation.run_id),
         "evaluated_at": MetadataValue.timestamp(evaluation.evaluated_at),

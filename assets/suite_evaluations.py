@@ -1,7 +1,7 @@
-"""Stored evaluations of suites, next to their Data Docs, and how long they are valid.
+"""Stored evaluations of suites. They are files next to the Data Docs, and valid for a limited time.
 
-Great Expectations takes seconds to import. While the rows and the suite are unchanged, the checks
-show the results of the last evaluation again, with the run that made it.
+The import of Great Expectations takes seconds. While the rows and the suite are unchanged, the
+checks show the results of the last evaluation again, with the run that made it.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from assets.expectations import ExpectationResult, Suite
 from ragline.fingerprints import fingerprint
 
 FILE = "evaluation.json"
-# Rows are compared by their fingerprint, which does not cover every column that a suite reads. A
-# change in another column is found after this time.
+# Rows are compared by their fingerprint. The fingerprint does not cover every column that a suite
+# reads. A change in another column is found after this time.
 MAX_EVALUATION_AGE = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """The results of one evaluation; `fingerprint` identifies its rows and its suite."""
+    """The results of one evaluation. `fingerprint` identifies its rows and its suite."""
 
     fingerprint: str
     run_id: str
@@ -32,14 +32,14 @@ class Evaluation:
     results: Sequence[ExpectationResult]
 
     def is_valid_for(self, suite_fingerprint: str, now: datetime) -> bool:
-        """Whether the results can replace a new evaluation: same fingerprint, and not too old."""
+        """Return whether the results can be used again: equal fingerprint, and not too old."""
         return (
             self.fingerprint == suite_fingerprint and now - self.evaluated_at < MAX_EVALUATION_AGE
         )
 
 
 def fingerprint_suite(suite: Suite, rows: str) -> str:
-    """A hash of what an evaluation depends on: the suite, the library's version, and the rows.
+    """Return a hash of all inputs of an evaluation: the suite, the library's version, and the rows.
 
     `rows` is the fingerprint of the rows.
     """
@@ -54,7 +54,7 @@ def fingerprint_suite(suite: Suite, rows: str) -> str:
 
 
 def read_evaluation(docs: Path) -> Evaluation | None:
-    """The evaluation stored in a folder of Data Docs; None if there is no readable one."""
+    """Return the evaluation stored in a folder of Data Docs. None if there is no readable one."""
     try:
         stored = json.loads((docs / FILE).read_text(encoding="utf-8"))
         return Evaluation(
@@ -64,12 +64,12 @@ def read_evaluation(docs: Path) -> Evaluation | None:
             results=[ExpectationResult(**result) for result in stored["results"]],
         )
     except (OSError, ValueError, KeyError, TypeError):
-        # The file is incomplete or of another version: the suite is evaluated again.
+        # The file is incomplete, or another version wrote it. The suite is evaluated again.
         return None
 
 
 def store_evaluation(docs: Path, evaluation: Evaluation) -> None:
-    """Store an evaluation for later runs, unless one of its expectations could not be evaluated."""
+    """Store an evaluation for later runs, unless an expectation could not be evaluated."""
     if any(result.error is not None for result in evaluation.results):
         (docs / FILE).unlink(missing_ok=True)
         return

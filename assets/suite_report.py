@@ -1,4 +1,4 @@
-"""A summary page of one evaluation: a single HTML file without scripts or external resources.
+"""A summary page of one evaluation: an HTML file without scripts and without external resources.
 
 The Data Docs of Great Expectations are in the same folder. Their pages load styles and scripts from
 eight other hosts, so they are empty without a network.

@@ -33,7 +33,7 @@ class Invariant:
 INVARIANTS = (
     Invariant(
         "ready_documents_without_entries",
-        "Every ready document has all its entries in the index.",
+        "Every ready document has entries in the live generation.",
     ),
     Invariant(
         "entries_without_chunk",

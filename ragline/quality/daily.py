@@ -35,8 +35,9 @@ from ragline.storage.statements import load_statement
 
 MAX_SAMPLED_QUERIES = 500
 REFERENCE_PERIOD = timedelta(days=30)
-# When the cosine of a query and its first hit is lower, the hit is not relevant. Source: with the
-# default model, unrelated texts have 0 to 0.2, and answers 0.4 and more.
+# If the cosine similarity of a query and its first hit is lower than this, the hit is not relevant.
+# Source: with the default model, the cosine of unrelated texts is 0 to 0.2, and the cosine of a
+# query and its answer is at least 0.4.
 MIN_TOP_COSINE = 0.3
 
 
@@ -44,9 +45,9 @@ MIN_TOP_COSINE = 0.3
 class DailyFigures:
     """The figures of a collection for one day (UTC).
 
-    `drift` compares the queries of the day with those of the 30 days before; it is None when either
-    has fewer than 20 queries. Without a live index, `drift` and `index_recall` are None and there
-    are no topics.
+    `drift` compares the queries of the day with those of the 30 days before. It is None if one of
+    the two has fewer than 20 queries. Without a live generation, `drift` and `index_recall` are
+    None and `unanswered_topics` is empty.
     """
 
     day: date
@@ -58,7 +59,7 @@ class DailyFigures:
 
 @dataclass(frozen=True, slots=True)
 class StoredFigures:
-    """The expensive figures of one day as they were stored, as plain values."""
+    """The expensive figures of one day, as plain values read from the database."""
 
     collection: str
     day: date
@@ -73,8 +74,8 @@ def measure_day(
 ) -> list[DailyFigures]:
     """Compute and store the figures of each collection that was searched on the day.
 
-    The collections are in the order of the names. A second run for the same day replaces the
-    figures. Loads the embedding models of the collections.
+    The result is in order of the collections' names. If figures of the day are already stored, they
+    are replaced. The function loads the embedding models of the collections.
     """
     searcher = Searcher(database, _without_feedback(configuration), timeout_ms=SCAN_TIMEOUT_MS)
     measured = []
@@ -89,7 +90,7 @@ def measure_day(
 def read_latest(
     database: Database, until: date, collection: str | None = None
 ) -> dict[str, StoredFigures]:
-    """The latest stored figures of each collection up to a day, by collection."""
+    """Return the latest stored figures of each collection up to a day, by collection."""
     parameters = {"until": until, "collection": collection}
     with database.connect() as connection:
         rows = connection.execute(load_statement("quality/select_latest_figures"), parameters)
@@ -107,7 +108,10 @@ def read_latest(
 
 
 def _without_feedback(configuration: Configuration) -> Configuration:
-    """The configuration without the feedback pass, which would change what the index returns."""
+    """Return the configuration without the feedback pass.
+
+    The pass would change the entries that the index returns.
+    """
     collections = tuple(
         settings.model_copy(
             update={"search": settings.search.model_copy(update={"feedback_weight": 0.0})}
@@ -150,7 +154,7 @@ class _DayMeasurement:
     def begin(
         cls, database: Database, searcher: Searcher, day: date, collection: str
     ) -> _DayMeasurement | None:
-        """Begin the measurement; None when the collection has no live index now."""
+        """Begin the measurement. Return None if the collection has no live generation now."""
         with database.connect() as connection:
             try:
                 live = read_live_generation(connection, collection)
@@ -171,7 +175,10 @@ class _DayMeasurement:
         )
 
     def embed(self, queries: Sequence[str]) -> Floats:
-        """The vectors of queries: (n, dim) float32 unit rows. Equal queries are embedded once."""
+        """Return the vectors of queries: (n, dim) float32, rows of unit length.
+
+        Equal queries are embedded once.
+        """
         embedder = self.searcher.embedder(self.model)
         for query in queries:
             if query not in self.vectors:
@@ -231,10 +238,10 @@ class _DayMeasurement:
         return [*reasons, *low]
 
     def _is_far(self, connection: Connection, row: RowMapping) -> bool:
-        """Whether the first hit of a recorded search is far from its query.
+        """Return whether the first hit of a recorded search is far from its query.
 
-        False when the entry no longer exists. Fused scores are relative to the other hits of the
-        answer, so the cosine is computed again.
+        The cosine is computed again, because a fused score is relative to the other hits of its
+        answer. If the entry no longer exists, the result is False.
         """
         if row["first_entry_id"] is None or row["generation_id"] != self.generation:
             return False

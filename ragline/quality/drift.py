@@ -1,4 +1,4 @@
-"""Drift: whether the queries of a period differ from those before, by their vectors and lengths."""
+"""Drift: whether the queries of a period differ from earlier queries, in vectors and lengths."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ Floats = NDArray[np.float32]
 MIN_QUERIES = 20
 PERMUTATIONS = 500
 BINS = 10
-# The share of an empty bin. With 0, the index would be infinite.
+# The share that an empty bin gets. With a share of 0, the population stability index would be
+# infinite.
 MIN_SHARE = 1e-4
 
 
@@ -21,10 +22,10 @@ MIN_SHARE = 1e-4
 class Drift:
     """The difference between the queries of a period and the queries before it.
 
-    `mmd` is the squared maximum mean discrepancy of their vectors, 0 for equal samples. `p_value`
-    is the share of random permutations of both samples with the same or a larger discrepancy.
-    `length_psi` is the population stability index of their lengths in characters: stable below 0.1,
-    a different population above 0.25.
+    `mmd` is the squared maximum mean discrepancy of their vectors. It is 0 for equal samples.
+    `p_value` is the share of random permutations of both samples whose discrepancy is equal or
+    larger. `length_psi` is the population stability index of their lengths in characters. Below 0.1
+    the lengths are stable; above 0.25 they come from a different population.
     """
 
     queries: int
@@ -42,8 +43,8 @@ def measure_drift(
 ) -> Drift | None:
     """Compare two samples: vectors (n, dim) float32, and a length in characters for each.
 
-    None when a sample has fewer than 20 queries. Equal input gives an equal result: the
-    permutations are seeded.
+    The result is None if a sample has fewer than 20 queries. The random permutations have a fixed
+    seed, so equal input gives an equal result.
     """
     if min(len(reference), len(current)) < MIN_QUERIES:
         return None
@@ -55,10 +56,11 @@ def measure_drift(
 def compare_samples(
     reference: Floats, current: Floats, permutations: int = PERMUTATIONS
 ) -> tuple[float, float]:
-    """The squared maximum mean discrepancy (biased, so never negative) and its p-value.
+    """Return the squared maximum mean discrepancy of two samples, and its p-value.
 
-    The kernel is Gaussian; its width is the median distance of all pairs. Source: Gretton et al.,
-    "A Kernel Two-Sample Test", JMLR 13 (2012), equation 5 and section 5.
+    The estimate is the biased one, so it is never negative. The kernel is Gaussian, and its width
+    is the median distance of all pairs. Source: Gretton et al., "A Kernel Two-Sample Test", JMLR 13
+    (2012), equation 5 and section 5.
     """
     kernel = _gaussian_kernel(np.concatenate([reference, current]))
     weights = np.concatenate(
@@ -68,16 +70,17 @@ def compare_samples(
     random = np.random.default_rng(0)
     shuffled = random.permuted(np.tile(weights, (permutations, 1)), axis=1)
     others = np.einsum("pi,pi->p", shuffled @ kernel, shuffled)
-    # The order of summation changes the last digits, hence the tolerance.
+    # The order of summation changes the last digits. Therefore equal values can differ by the
+    # tolerance.
     as_far = int(np.sum(others >= observed - 1e-12))
     return max(observed, 0.0), (as_far + 1) / (permutations + 1)
 
 
 def population_stability(reference: Sequence[float], current: Sequence[float]) -> float:
-    """The population stability index over the deciles of the reference; 0 for equal samples.
+    """Return the population stability index over the deciles of the reference.
 
     It is the sum over bins of (c - r) * ln(c / r), where r and c are the shares of the reference
-    and the current sample in a bin.
+    and the current sample in a bin. It is 0 for equal samples.
     """
     edges = np.unique(np.quantile(reference, np.linspace(0, 1, BINS + 1)[1:-1]))
     shares = []

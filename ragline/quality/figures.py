@@ -13,7 +13,7 @@ from ragline.quality.reformulation import RecordedQuery, measure_reformulation
 from ragline.storage.database import Database, limit_statements
 from ragline.storage.statements import load_statement
 
-# Of a longer period, only the newest searches are read.
+# If a period has more searches, only the newest ones are read.
 MAX_REQUESTS = 200_000
 MAX_QUERIES = 20_000
 READ_TIMEOUT_MS = 10_000
@@ -21,14 +21,14 @@ READ_TIMEOUT_MS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """A period of time; `start` is inclusive, `end` exclusive."""
+    """A period of time. `start` is inclusive, and `end` is exclusive."""
 
     start: datetime
     end: datetime
 
     @classmethod
     def of_days(cls, first: date, last: date) -> Self:
-        """The period of whole days (UTC), including the last day."""
+        """Return the period of whole days (UTC), including the last day."""
         return cls(
             datetime.combine(first, time(), UTC),
             datetime.combine(last + timedelta(days=1), time(), UTC),
@@ -48,8 +48,8 @@ class Percentiles:
 class ScoreGap:
     """Percentiles of the difference between the scores of the first and the second hit.
 
-    With a small gap, the first hit is hardly better than the second. Scores of different modes are
-    not comparable, so there is one gap for each mode.
+    If the difference is small, the first hit is hardly better than the second. Scores of different
+    modes are not comparable, so there is one ScoreGap for each mode, with and without reranking.
     """
 
     mode: str
@@ -62,7 +62,7 @@ class ScoreGap:
 
 @dataclass(frozen=True, slots=True)
 class RankedClicks:
-    """The number of clicks on hits at one rank; ranks start at 1."""
+    """The number of clicks on hits at one rank. Ranks start at 1."""
 
     rank: int
     clicks: int
@@ -72,10 +72,11 @@ class RankedClicks:
 class QualityFigures:
     """The statistics of a collection's searches in a period. A ratio without data is None.
 
-    `click_through_ratio` is the share of searches with a click. `reciprocal_rank` is the mean of
-    1 / rank of the first clicked hit, over the searches with a click. `reformulation_ratio` is
-    defined in `reformulation`. `feedback_precision` is the share of verdicts that are `useful`.
-    `is_partial`: only the newest 200,000 searches were read.
+    `click_through_ratio` is the share of searches with a click. `reciprocal_rank` is the mean of 1
+    / rank of the first clicked hit, over the searches with a click. `reformulation_ratio` is
+    defined in the module `reformulation`. `feedback_precision` is the share of verdicts that are
+    `useful`. `is_partial` says that the period has more searches than the newest 200,000 that were
+    read.
     """
 
     collection: str
@@ -105,7 +106,7 @@ class QualityFigures:
 def read_figures(
     database: Database, period: Period, collection: str | None = None
 ) -> list[QualityFigures]:
-    """The figures of a collection, or of each collection searched in the period, by name.
+    """Return the figures of a collection, or of each collection searched in the period, by name.
 
     Raises:
         OperationalError: one of the statements took longer than ten seconds.
@@ -132,12 +133,18 @@ def read_figures(
 
 
 def read_latencies(database: Database, period: Period) -> dict[str, list[float]]:
-    """The total milliseconds of each search of a period, by collection, at most 10,000."""
+    """Return the duration of each search of a period in milliseconds, by collection.
+
+    At most 10,000 searches are read, the newest ones.
+    """
     return _read_series(database, period, "quality/select_latencies", "total_ms")
 
 
 def read_hit_ages(database: Database, period: Period) -> dict[str, list[float]]:
-    """The age in seconds of each hit of a period, by collection, at most 10,000."""
+    """Return the age of each hit of a period in seconds, by collection.
+
+    At most 10,000 hits are read, those of the newest searches.
+    """
     return _read_series(database, period, "quality/select_hit_ages", "age_seconds")
 
 

@@ -1,6 +1,6 @@
-"""The history of a collection: searches of each day, evaluations, and queries without a hit.
+"""The history of a collection: its searches on each day, evaluations, and queries without a hit.
 
-The figures of a whole period are in `figures`.
+`figures` computes the figures of a whole period.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ MAX_UNANSWERED_QUERIES = 20
 
 @dataclass(frozen=True, slots=True)
 class LatencyPercentiles:
-    """The 50th and 95th percentile of latencies."""
+    """The 50th and the 95th percentile of latencies, in milliseconds."""
 
     p50: float
     p95: float
@@ -27,7 +27,10 @@ class LatencyPercentiles:
 
 @dataclass(frozen=True, slots=True)
 class DailySearchStats:
-    """One day (UTC) with searches of a collection. A stage that no search used is None."""
+    """The statistics of one day (UTC) on which a collection was searched.
+
+    The percentiles of a stage are None if no search used the stage.
+    """
 
     day: date
     requests: int
@@ -58,7 +61,7 @@ class StoredEvaluation:
 
 @dataclass(frozen=True, slots=True)
 class UnansweredQuery:
-    """A query without a hit: how often it was searched for in the period, and the last time."""
+    """A query without a hit. `count` is the number of its searches in the period."""
 
     query: str
     count: int
@@ -66,10 +69,10 @@ class UnansweredQuery:
 
 
 def read_daily_stats(database: Database, period: Period, collection: str) -> list[DailySearchStats]:
-    """The days of a period with searches of a collection, oldest first.
+    """Return the days of a period on which a collection was searched, oldest first.
 
     Raises:
-        OperationalError: it took longer than ten seconds.
+        OperationalError: the statement took longer than ten seconds.
     """
     parameters = {
         "start": period.start,
@@ -95,7 +98,10 @@ def read_daily_stats(database: Database, period: Period, collection: str) -> lis
 
 
 def read_evaluations(database: Database, period: Period, collection: str) -> list[StoredEvaluation]:
-    """The evaluations of a collection in a period, oldest first; at most the newest 500."""
+    """Return the evaluations of a collection in a period, oldest first.
+
+    At most the newest 500 are returned.
+    """
     parameters = {
         "start": period.start,
         "end": period.end,
@@ -120,7 +126,8 @@ def read_evaluations(database: Database, period: Period, collection: str) -> lis
 
 
 def read_unanswered(database: Database, period: Period, collection: str) -> list[UnansweredQuery]:
-    """The most frequent queries of a collection without a hit, if their text was recorded."""
+    """Return the most frequent queries of a collection without a hit, if their text was recorded.
+    """
     parameters = {
         "collection": collection,
         "start": period.start,

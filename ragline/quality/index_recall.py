@@ -1,4 +1,4 @@
-"""Index recall: recorded queries are searched again with and without the vector index."""
+"""Index recall: recorded queries are searched for again, with and without the vector index."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MAX_QUERIES = 50
 DEPTH = 10
 # A scan of all entries may take longer than a search.
 SCAN_TIMEOUT_MS = 60_000
-# Vectors have half precision, so scores this close are equal.
+# Vectors have half precision. Therefore scores that differ by less than this count as equal.
 SCORE_TOLERANCE = 1e-4
 
 
@@ -28,10 +28,10 @@ class IndexRecall:
 def measure_recall(
     searcher: Searcher, collection: str, queries: Sequence[str]
 ) -> IndexRecall | None:
-    """Search for each query as the service does, and compare with a scan of all entries.
+    """Search for each query as the service does, and compare the hits with a scan of all entries.
 
-    The searcher must have a feedback weight of 0, because the feedback pass searches with another
-    vector. None without queries or for an empty index.
+    The searcher must have a feedback weight of 0, because a feedback pass would search with another
+    vector. The result is None if there are no queries, or if the index is empty.
     """
     shares, generation = [], 0
     for query in queries:
@@ -49,9 +49,9 @@ def measure_recall(
 def share_of_nearest(
     found: Sequence[tuple[int, float]], nearest: Sequence[tuple[int, float]]
 ) -> float:
-    """The share of the nearest entries that were found, in 0…1.
+    """Return the share of the nearest entries that were found, from 0 to 1.
 
-    An entry with the score of the last of them counts as nearest.
+    An entry whose score equals the last score of `nearest` also counts as nearest.
     """
     ids, last = {id_ for id_, _ in nearest}, nearest[-1][1]
     count = sum(

@@ -1,10 +1,10 @@
 """Measures how often a client repeats a search in other words.
 
-A repetition is a sign that the first answer was not useful. A search counts as reformulated when
-the same client searches the same collection for a similar but different query within a minute.
-Clients are distinguished by the hash in the record (`client`, with the tenant). A service that
-searches for several users should send the header X-Client-ID; else its users count as one client
-and the figure is an upper bound.
+A repetition is a sign that the first answer was not useful. A search counts as reformulated if the
+same client searches the same collection within a minute, and the second query is similar but
+different. Clients are distinguished by the hash in the record (`client`, with the tenant). A
+service that searches for several users should send the header X-Client-ID. Otherwise its users
+count as one client, and the figure is an upper bound.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from datetime import datetime, timedelta
 MAX_INTERVAL = timedelta(seconds=60)
 # The Jaccard similarity of the tokens, or of the character trigrams, of both queries.
 MIN_SIMILARITY = 0.3
-# Only this many following searches are compared: a client with more of them within a minute is a
-# program.
+# The number of following searches that are compared. A client with more searches within a minute is
+# a program.
 MAX_FOLLOWING = 20
 
 _TOKEN = re.compile(r"\w+")
@@ -34,9 +34,9 @@ class RecordedQuery:
 
 
 def measure_reformulation(queries: Sequence[RecordedQuery]) -> float | None:
-    """The share of searches that were reformulated; None without searches.
+    """Return the share of searches that were reformulated. None if there are no searches.
 
-    `queries` are in order of client and time.
+    `queries` must be in order of client and time.
     """
     if not queries:
         return None
@@ -85,6 +85,6 @@ class _Features:
 
 
 def jaccard(one: frozenset[str], other: frozenset[str]) -> float:
-    """The Jaccard similarity of two sets, in 0…1; 0 for two empty sets."""
+    """Return the Jaccard similarity of two sets, from 0 to 1. It is 0 for two empty sets."""
     union = len(one | other)
     return len(one & other) / union if union else 0.0

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float32]
 Reason = Literal["zero_results", "not_useful", "low_score"]
 
-# With the default model, two questions with the same meaning have a cosine of 0.5 to 0.8.
+# Queries with at least this cosine similarity belong to one topic. Source: with the default model,
+# two questions with the same meaning have a cosine of 0.5 to 0.8.
 MIN_COSINE = 0.5
 MAX_NAME_TERMS = 3
 MAX_EXAMPLES = 3
@@ -32,7 +33,7 @@ class Unanswered:
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """Queries with a similar meaning. `name` has the stems that most of them share."""
+    """Queries with a similar meaning. `name` consists of the stems that most of them contain."""
 
     name: str
     queries: int
@@ -41,12 +42,12 @@ class Topic:
 
 
 def group_topics(unanswered: Sequence[Unanswered], vectors: Floats) -> tuple[Topic, ...]:
-    """The topics of queries, largest first, at most 20.
+    """Group queries into topics, largest topic first, at most 20 topics.
 
-    `vectors` has (n, dim) unit rows in the order of the queries. The method is leader clustering: a
-    query joins the topic with the nearest mean if the cosine is at least MIN_COSINE, else it starts
-    a new topic. Then each query is assigned to the topic with the nearest mean. Equal input gives
-    equal topics.
+    `vectors` is (n, dim), rows of unit length, in the order of the queries. The method is leader
+    clustering. A query joins the topic with the nearest mean if the cosine is at least MIN_COSINE.
+    Otherwise it starts a new topic. At the end, each query is assigned to the topic with the
+    nearest mean. Equal input gives equal topics.
     """
     if not unanswered:
         return ()
@@ -60,7 +61,7 @@ def group_topics(unanswered: Sequence[Unanswered], vectors: Floats) -> tuple[Top
 
 
 def _find_leaders(vectors: Floats) -> Floats:
-    """The mean vectors of the topics: (topics, dim) unit rows."""
+    """Return the mean vectors of the topics: (topics, dim), rows of unit length."""
     sums: list[Floats] = []
     for vector in vectors:
         cosines = [float(vector @ total) / float(np.linalg.norm(total)) for total in sums]
