@@ -1,6 +1,7 @@
--- The entries of one generation. Every row holds all that a search needs, so that the hot
--- path has no join. `entries_generation` and `dimension` are replaced when a generation is
--- made; the HNSW index comes later, when there are enough rows for it to pay.
+-- The table for the entries of one generation. Each row has all data that a search needs, so that a
+-- search needs no join. When a generation is created, its own names replace `entries_generation`
+-- and its number of dimensions replaces `dimension`. The HNSW index is created later, when the
+-- table has enough rows.
 create table ragline.entries_generation (
   id bigint generated always as identity primary key,
   document_key bigint not null,

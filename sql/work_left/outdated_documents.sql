@@ -1,7 +1,7 @@
 -- Work left of the stage `index`: the documents d of a source whose entries in a generation differ
--- from the ledger, without :failed_documents. k is the chunking that the entries must have (no row:
--- they must be deleted), p the one that they have. A document that lacks a vector does not count:
--- its vectors are work of the stage `embed`.
+-- from the ledger, except :failed_documents. k is the chunking that the entries should have;
+-- without a row, the entries must be deleted. p is the placement of the entries that exist. A
+-- document that lacks a vector is not included, because its vectors are work of the stage `embed`.
 from ragline.documents as d
 left join ragline.chunkings as k
   on k.parse_id = d.parse_id

@@ -1,5 +1,6 @@
 -- Work left of the stage `chunk`: the parses p of a source's documents that this chunker has not
--- chunked, without :failed_parses. A document that could not be chunked waits for its next attempt.
+-- chunked, except :failed_parses. A document that could not be chunked waits for its next attempt,
+-- so its parse is not included.
 from ragline.parses as p
 where
   exists (

@@ -1,6 +1,6 @@
 -- Work left of the stage `embed`: the chunks c of a source's documents that have no vector in the
--- embedding space. Only documents whose entries in the generation must be replaced count. Chunks of
--- equal text have one :embedding_space_id and text_hash, and need one vector.
+-- embedding space. Only documents whose entries in the generation must be replaced are included.
+-- Chunks with equal texts have the same text_hash and share one vector.
 from ragline.documents as d
 join ragline.chunkings as k
   on k.parse_id = d.parse_id and k.chunker_fingerprint = cast(:chunker_fingerprint as text)

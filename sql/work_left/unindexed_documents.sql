@@ -1,5 +1,5 @@
--- Work left of a build: the readable documents d that a generation does not contain with their
--- present text. A document that could not be chunked does not count.
+-- Work left of a build: the readable documents d whose current text a generation does not contain.
+-- A document that could not be chunked is not included.
 from ragline.documents as d
 left join ragline.placements as p
   on p.document_key = d.id and p.generation_id = cast(:generation_id as bigint)

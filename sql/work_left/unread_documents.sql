@@ -1,5 +1,6 @@
--- Work left of the stage `read`: the documents d of a source whose bytes must be read. Those are a
--- version that was not read, a retry that is due, and a document read by another parser.
+-- Work left of the stage `read`: the documents d of a source whose bytes must be read. A document
+-- must be read if its listed version was not read yet, if its retry is due, or if another version
+-- of the parser read it.
 from ragline.documents as d
 where
   d.source_id = cast(:source_id as bigint)

@@ -1,5 +1,6 @@
--- Until the end of the transaction, only the rows of one tenant are visible. Without the role,
--- row-level security does not apply; the service logs a warning about it when it starts.
+-- Limits the visible rows to those of one tenant until the end of the transaction. Returns one row
+-- (tenant, role). If the role does not exist, row-level security does not apply. The service logs a
+-- warning about this when it starts.
 select
   set_config('ragline.tenant', cast(:tenant as text), true) as tenant,
   set_config(

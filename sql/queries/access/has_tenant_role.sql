@@ -1,4 +1,5 @@
--- One row: whether the role for row-level security exists and the user may set it.
+-- Returns one row (has_role): whether the role for row-level security exists and the user may set
+-- it.
 select exists (
   select
   from pg_roles as r

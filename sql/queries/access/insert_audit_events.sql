@@ -1,4 +1,4 @@
--- Inserts one audit event for each object of :events.
+-- Inserts one audit event for each object of the JSON list :events.
 insert into ragline.audit_events (
   happened_at, request_id, key_id, tenant, method, path, collection, generation_id, status
 )

@@ -1,4 +1,4 @@
--- Revokes a key; the row count is 0 when the key is unknown or already revoked.
+-- Revokes a key. The row count is 0 if the key is unknown or already revoked.
 update ragline.api_keys
 set revoked_at = now()
 where public_id = cast(:public_id as text) and revoked_at is null

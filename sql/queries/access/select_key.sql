@@ -1,4 +1,5 @@
--- The key with a public id and the hash of its secret; no row when it is unknown or not valid.
+-- Returns the key with a public id, with the hash of its secret. Returns no row if the key is
+-- unknown, revoked or expired.
 select
   public_id,
   name,

@@ -1,4 +1,4 @@
--- All keys in the order of creation, without the hashes of their secrets.
+-- Returns all keys in the order of creation, without the hashes of their secrets.
 select
   public_id,
   name,

@@ -1,5 +1,5 @@
--- Documents of a source that must not be served but have an entry: (document_id, document_key), in
--- order of id. Checks one of :parts parts of the documents.
+-- Returns the documents of a source that must not be served but have an entry: (document_id,
+-- document_key), in order of id. Checks part :part of :parts parts of the documents.
 select e.document_id, e.document_key
 from ragline.entries_generation as e
 left join ragline.documents as d on d.id = e.document_key

@@ -1,5 +1,6 @@
--- Documents of a source with an entry whose text has no stored vector, or another one than the
--- entry: (document_id, document_key), in order of id. Checks one of :parts parts of the documents.
+-- Returns the documents of a source with an entry whose text has no stored vector, or a stored
+-- vector that differs from the entry's vector: (document_id, document_key), in order of id. Checks
+-- part :part of :parts parts of the documents.
 select e.document_id, e.document_key
 from ragline.entries_generation as e
 join ragline.generations as g on g.id = cast(:generation_id as bigint)

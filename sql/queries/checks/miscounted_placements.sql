@@ -1,5 +1,6 @@
--- Documents of a source that have another number of entries than was written: (document_id,
--- document_key), in order of id. Checks one of :parts parts of the documents.
+-- Returns the documents of a source whose number of entries differs from the number that was
+-- written: (document_id, document_key), in order of id. Checks part :part of :parts parts of the
+-- documents.
 select d.document_id, d.id as document_key
 from ragline.documents as d
 join ragline.sources as s on s.id = d.source_id

@@ -1,5 +1,6 @@
--- Ready documents of a source without an entry in a live generation: (document_id, document_key),
--- in order of id. Checks one of :parts parts of the documents.
+-- Returns the ready documents of a source without an entry in the live generation: (document_id,
+-- document_key), in order of id. Returns no rows for a generation that is not live. Checks part
+-- :part of :parts parts of the documents.
 select d.document_id, d.id as document_key
 from ragline.documents as d
 join ragline.sources as s on s.id = d.source_id

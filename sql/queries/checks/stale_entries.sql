@@ -1,5 +1,6 @@
--- Documents of a source with an entry of other bytes, metadata or principals than the ledger has:
--- (document_id, document_key), in order of id. Checks one of :parts parts of the documents.
+-- Returns the documents of a source with an entry whose content hash, metadata or principals differ
+-- from the ledger: (document_id, document_key), in order of id. Checks part :part of :parts parts
+-- of the documents.
 select e.document_id, e.document_key
 from ragline.entries_generation as e
 join ragline.documents as d on d.id = e.document_key

@@ -1,5 +1,5 @@
--- Documents of a source with an entry whose vector has length zero: (document_id, document_key), in
--- order of id. Checks one of :parts parts of the documents.
+-- Returns the documents of a source with an entry whose vector has length zero: (document_id,
+-- document_key), in order of id. Checks part :part of :parts parts of the documents.
 select e.document_id, e.document_key
 from ragline.entries_generation as e
 where

@@ -1,4 +1,4 @@
--- The chunks of a source in every generation that is not dropped, with the columns that the
+-- Returns the chunks of a source in every generation that is not dropped, with the columns that the
 -- expectations check.
 select
   d.id::text || ' ' || k.id::text as document_key,

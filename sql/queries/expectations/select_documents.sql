@@ -1,11 +1,12 @@
--- The documents of a source with the columns that the expectations check; no column contains text.
+-- Returns the documents of a source with the columns that the expectations check. No column
+-- contains text of a document.
 select
   d.document_id,
   d.state,
   d.content_hash,
   d.parsed_content_hash,
   length(btrim(p.text, E' \t\r\n')) as text_chars,
-  -- The source returns records as text; their language is not detected.
+  -- The language of records is not detected, because the source returns them as text.
   case
     when d.parse_id is not null and p.file_type <> 'record' then coalesce(p.language, 'unknown')
   end as language,

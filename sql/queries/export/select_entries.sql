@@ -1,4 +1,5 @@
--- All entries of a generation, by document id and ordinal. :model is the model of their vectors.
+-- Returns all entries of a generation, in order of document id, source and ordinal. :model is the
+-- model of their vectors.
 select
   e.source,
   e.document_id,

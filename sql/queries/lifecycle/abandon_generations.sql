@@ -1,4 +1,5 @@
--- Abandons those of some generations that are being built; nothing asks for them any more.
+-- Abandons the given generations that are in the state `building`. The configuration does not
+-- require them any more.
 update ragline.generations
 set state = 'abandoned'
 where id = any(cast(:ids as bigint[])) and state = 'building'

@@ -1,2 +1,3 @@
--- Updates the planner statistics of the listing; without them a long one is compared row by row.
+-- Updates the planner statistics of the table `listed`. Without statistics, Postgres chooses a slow
+-- plan for a long listing.
 analyze listed

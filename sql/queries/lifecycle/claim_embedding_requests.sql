@@ -1,7 +1,8 @@
--- Claims requests by deleting them from the queue, the longest texts first: (text_hash, text). The
--- rows come back if the transaction does not commit; rows that another worker has claimed are
--- skipped. The text is null when it has a vector already or no chunk has it. With :is_own_only only
--- texts of this chunker's chunks.
+-- Claims requests by deleting them from the queue, and returns (text_hash, text), the longest texts
+-- first. If the transaction does not commit, the requests are in the queue again. Requests that
+-- another worker has claimed are skipped. The text is null if it already has a vector, or if no
+-- chunk has it any more. With :is_own_only, only texts from chunks of the given chunker are
+-- claimed.
 with taken as (
   delete from ragline.embedding_requests as r
   using (

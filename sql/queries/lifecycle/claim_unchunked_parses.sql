@@ -1,5 +1,5 @@
--- Claims parses of a source that a chunker has not chunked: (id, text, elements, file_type, title),
--- in order of id, those after :after. Parses that another worker has claimed are skipped.
+-- Claims parses of a source that a chunker has not chunked. Returns (id, text, elements, file_type,
+-- title), in order of id, for ids after :after. Parses that another worker has claimed are skipped.
 select p.id, p.text, p.elements, p.file_type, p.title
 {work_left/unchunked_parses}
   and p.id > cast(:after as bigint)

@@ -1,6 +1,6 @@
--- Claims documents of a source that must be read: (id, document_id, content_hash,
--- parsed_content_hash, attempts), in order of document id, those after :after. Documents that
--- another worker has claimed are skipped.
+-- Claims documents of a source that must be read. Returns (id, document_id, content_hash,
+-- parsed_content_hash, attempts), in order of document id, for document ids after :after. Documents
+-- that another worker has claimed are skipped.
 select d.id, d.document_id, d.content_hash, d.parsed_content_hash, d.attempts
 {work_left/unread_documents}
   and d.document_id > cast(:after as text)

@@ -1,4 +1,5 @@
--- One row: documents (with a chunking) and chunks of a source, for one chunker.
+-- Returns one row (documents, chunks): the number of a source's documents that a chunker has
+-- chunked, and the number of their chunks.
 select
   count(*) as documents,
   coalesce(sum(k.chunk_count), 0)::bigint as chunks

@@ -1,4 +1,4 @@
--- One row: how many documents of a source are in each state that a report names.
+-- Returns one row with the number of a source's documents in each state.
 select
   count(*) filter (where state = 'pending') as pending,
   count(*) filter (where state = 'ready') as ready,

@@ -1,5 +1,5 @@
--- One row: chunks and embedded, how many chunks of a collection's documents a generation needs, and
--- how many of them have a vector.
+-- Returns one row (chunks, embedded): the number of chunks of a collection that a generation needs,
+-- and the number of those that have a vector.
 select
   count(*) as chunks,
   count(e.text_hash) as embedded

@@ -1,4 +1,4 @@
--- One row: entries, how many entries a source has in a generation.
+-- Returns one row (entries): the number of entries of a source in a generation.
 select coalesce(sum(p.entry_count), 0)::bigint as entries
 from ragline.placements as p
 join ragline.documents as d on d.id = p.document_key

@@ -1,4 +1,5 @@
--- One row: unindexed, the readable documents of a source that a generation does not contain.
+-- Returns one row (unindexed): the number of a source's readable documents that a generation does
+-- not contain.
 select count(*) as unindexed
 {work_left/unindexed_documents}
   and d.source_id = cast(:source_id as bigint)

@@ -1,4 +1,4 @@
--- Returns nothing; the table of one source's listing, which exists until the transaction ends.
+-- Creates the table of one source's listing, which exists until the transaction ends.
 create temporary table listed (
   document_id text not null,
   version text not null,

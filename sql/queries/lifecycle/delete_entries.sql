@@ -1,5 +1,5 @@
 -- Deletes the entries of some documents from a generation, and subtracts their lexemes from the
--- counts. One row: deleted.
+-- generation's counts. Returns one row (deleted): the number of entries.
 with deleted as (
   delete from ragline.entries_generation
   where document_key = any(cast(:document_keys as bigint[]))
@@ -19,7 +19,7 @@ lowered as (
     and l.lexeme = terms.lexeme
     and l.document_frequency > terms.frequency
 ),
--- A lexeme without an entry is deleted too: it is part of a removed text.
+-- A lexeme that no entry has any more is deleted, because it is part of a removed text.
 removed as (
   delete from ragline.lexemes as l
   using terms

@@ -1,4 +1,5 @@
--- Deletes the records of which entries some documents have in a generation.
+-- Deletes the placements of some documents in a generation. A placement records the entries that a
+-- document has in a generation.
 delete from ragline.placements
 where
   generation_id = cast(:generation_id as bigint)

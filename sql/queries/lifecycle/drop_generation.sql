@@ -1,5 +1,5 @@
--- Marks a generation as dropped, and deletes its counts and placements; its table is dropped
--- already.
+-- Marks a generation as dropped, and deletes its counts and placements. The table of its entries
+-- was dropped before.
 with placed as (
   delete from ragline.placements where generation_id = cast(:generation_id as bigint)
 ),

@@ -1,2 +1,3 @@
--- Drops a generation's vector index, also an invalid one; not inside a transaction.
+-- Drops a generation's vector index, even if the index is invalid. It cannot run inside a
+-- transaction.
 drop index concurrently if exists ragline.entries_generation_embedding_idx

@@ -1,5 +1,5 @@
--- One row: average_length, the average number of lexemes in the chunks of some chunkings, from at
--- most 2,000 chunks.
+-- Returns one row (average_length): the average number of lexemes in the chunks of some chunkings.
+-- It is computed from at most 2,000 chunks.
 select coalesce(avg(ragline.lexeme_count(
   ragline.make_lexemes(cast(:language as regconfig), sample.main, sample.added)
 )), 1)::double precision as average_length

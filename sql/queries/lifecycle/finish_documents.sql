@@ -1,6 +1,6 @@
--- Marks as ready the pending documents whose entries in the live generation match the ledger.
--- Stores a clock reading for each change that was indexed after Ragline noticed it. One row:
--- finished.
+-- Marks the pending documents as ready whose entries in the live generation match the ledger.
+-- Stores a clock reading for each change that was indexed after Ragline noticed it. Returns one row
+-- (finished): the number of documents that became ready.
 with waiting as (
   select
     d.id,

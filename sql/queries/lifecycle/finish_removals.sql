@@ -1,7 +1,8 @@
--- Marks as removed the missing documents that no generation contains; only the tombstone is left of
--- them. With :is_live_only only the live generation counts, because another one has failed; that
--- one deletes them when it is worked on again or dropped. Stores a clock reading for each removed
--- document that had been visible. One row: finished.
+-- Marks the missing documents that no generation contains as removed. Only their tombstones are
+-- kept. With :is_live_only, only the live generation is considered, because another generation has
+-- failed. The failed generation deletes its entries when it is worked on again or dropped. Stores a
+-- clock reading for each removed document that had been visible. Returns one row (finished): the
+-- number of removed documents.
 with gone as (
   select
     d.id,

@@ -1,6 +1,7 @@
--- Frees the unique key of the generation to insert from generations with another text analysis:
--- appends blanks to their language. The unique index of releases without text analysis compares the
--- language; Postgres ignores the blanks when it reads a language.
+-- Makes the unique key of a new generation free if a generation with another text analysis has it.
+-- For this, blanks are appended to the language of the old generation. The unique index is from
+-- releases without a text analysis, and contains the language but not the analysis. Postgres
+-- ignores the blanks when it reads a language.
 update ragline.generations as g
 set language = g.language || repeat(
   ' ',

@@ -1,4 +1,4 @@
--- One row: is_served, whether a collection has a live generation.
+-- Returns one row (is_served): whether a collection has a live generation.
 select exists (
   select
   from ragline.collections as c

@@ -1,4 +1,5 @@
--- Inserts a chunking for each parse: (parse_id, id) of those that are new.
+-- Inserts a chunking for each parse that has none. Returns (parse_id, id) of the inserted
+-- chunkings.
 insert into ragline.chunkings (parse_id, chunker_fingerprint, chunk_count)
 select c.parse_id, cast(:chunker_fingerprint as text), c.chunk_count
 from unnest(cast(:parse_ids as bigint[]), cast(:chunk_counts as integer[]))

@@ -1,4 +1,4 @@
--- Inserts a collection; nothing happens when another process inserted it first.
+-- Inserts a collection. If another process inserted it first, nothing happens.
 insert into ragline.collections (name)
 values (cast(:name as text))
 on conflict (name) do nothing

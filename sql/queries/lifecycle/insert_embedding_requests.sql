@@ -1,4 +1,4 @@
--- Queues each distinct text of a source that has no vector and that a generation needs. The row
+-- Queues each distinct text of a source that a generation needs and that has no vector. The row
 -- count is the number of new requests.
 insert into ragline.embedding_requests (embedding_space_id, text_hash, token_count)
 select cast(:embedding_space_id as bigint), c.text_hash, max(c.token_count)

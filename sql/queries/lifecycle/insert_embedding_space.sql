@@ -1,4 +1,4 @@
--- Inserts an embedding space; nothing happens when another process inserted it first.
+-- Inserts an embedding space. If another process inserted it first, nothing happens.
 insert into ragline.embedding_spaces (fingerprint, model, dimension, description)
 values (
   cast(:fingerprint as text),

@@ -1,4 +1,4 @@
--- Stores the new vectors; a vector that another worker stored first is kept.
+-- Stores the new vectors. If another worker stored the vector of a text first, that vector is kept.
 insert into ragline.embeddings (embedding_space_id, text_hash, embedding)
 select cast(:embedding_space_id as bigint), m.text_hash, m.embedding
 from new_embeddings as m

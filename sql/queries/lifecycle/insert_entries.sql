@@ -1,6 +1,6 @@
 -- Inserts the chunks of some documents into a generation as entries, and adds their lexemes to the
--- counts. :mains and :addeds are the analysed texts that differ from the texts of the chunks. One
--- row: inserted.
+-- generation's counts. :mains and :addeds are the analysed texts of the chunks whose analysed text
+-- differs from their text. Returns one row (inserted): the number of entries.
 with wanted as (
   select
     d.id as document_key,

@@ -1,4 +1,5 @@
--- Inserts a generation of a collection. One row: id; no row when it exists already.
+-- Inserts a generation of a collection. Returns one row (id), or no row if the generation already
+-- exists.
 insert into ragline.generations (
   collection_id, embedding_space_id, chunker_fingerprint, chunking, language, analysis_version, state
 )

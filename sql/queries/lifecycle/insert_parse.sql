@@ -1,4 +1,4 @@
--- Stores a parse once; another document may have stored the same one.
+-- Stores a parse. If a parse with this fingerprint is already stored, nothing happens.
 insert into ragline.parses (
   fingerprint, parser_fingerprint, file_type, title, language, page_count, text, elements
 )

@@ -1,5 +1,6 @@
--- Adds the documents of folders that a listing could not read, as the ledger has them. The folders
--- of one source do not overlap. Held documents stay held.
+-- Adds the documents of folders that a listing could not read, with their versions in the ledger.
+-- The folders of one source do not overlap. Documents whose removal is held are not added, so they
+-- stay held.
 insert into listed (document_id, version, changed_at)
 select d.document_id, d.version, d.changed_at
 from ragline.documents as d

@@ -1,4 +1,5 @@
--- Locks a source's row while its listing is applied. One row: proven_at, attributes_fingerprint.
+-- Locks the row of a source while its listing is recorded. Returns one row (proven_at,
+-- attributes_fingerprint).
 select proven_at, attributes_fingerprint
 from ragline.sources
 where id = cast(:source_id as bigint)

@@ -1,5 +1,6 @@
--- Marks documents that a complete listing no longer contains as missing; the row count is their
--- number. The clock starts when the source lost the document, if that time is known (:gone_at).
+-- Marks documents that a complete listing no longer contains as missing. The row count is their
+-- number. The clock starts at the time of the removal in the source (:gone_at), if that time is
+-- known.
 update ragline.documents as d
 set
   state = 'missing',

@@ -1,4 +1,4 @@
--- Marks listed documents that the ledger did not contain before this listing; the row count is
+-- Marks listed documents that the ledger did not contain before this listing. The row count is
 -- their number.
 update listed as l
 set is_new = true

@@ -1,4 +1,4 @@
--- Makes a generation live and retires the one that was live.
+-- Makes a generation live, and retires the generation that was live before.
 with retired as (
   update ragline.generations as g
   set state = 'retired', retired_at = clock_timestamp()

@@ -1,5 +1,5 @@
--- Records why the generation that a collection's settings ask for could not be opened or built, and
--- since when.
+-- Records why the generation that a collection's settings require could not be opened or built.
+-- While the error does not change, the time of its first occurrence is kept.
 update ragline.collections
 set
   build_error_since = case

@@ -1,6 +1,6 @@
--- Records why a document could not be read. While it may be retried, its last good parse is kept; a
--- quarantined document loses it. The clock stops when the content is refused: the document cannot
--- become visible.
+-- Records why a document could not be read. In the state `failed`, its last good parse is kept; in
+-- other states it loses its parse. The clock stops if the content is refused, because the document
+-- cannot become visible.
 update ragline.documents
 set
   state = cast(:state as text),

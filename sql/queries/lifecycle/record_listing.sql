@@ -1,5 +1,5 @@
--- Records that a source was listed to its end; it is proven to be as it was when the listing
--- started.
+-- Records that a source was listed to its end. The start of the listing becomes the time at which
+-- the source was last known to be unchanged.
 update ragline.sources
 set
   listed_at = now(),

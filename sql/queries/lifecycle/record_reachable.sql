@@ -1,5 +1,5 @@
--- Records that a source answered. One row: was_unreachable. :proven_at is when it was last known to
--- be unchanged, or null.
+-- Records that a source answered. :proven_at is the time at which the source was last known to be
+-- unchanged, or null. Returns one row (was_unreachable).
 with before as (
   select id, unreachable_since
   from ragline.sources

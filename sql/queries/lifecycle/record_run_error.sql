@@ -1,5 +1,5 @@
--- Records why a run failed, in the report of each of its sources that has no error and is not
--- finished, and of each that has no report yet.
+-- Records why a run failed. The error is written to the report of each source of the run that is
+-- not finished and has no error. If a source has no report yet, one is inserted.
 insert into ragline.source_syncs as r (run_id, source_id, error, started_at)
 select
   cast(:run_id as text), s.id, cast(:error as text),

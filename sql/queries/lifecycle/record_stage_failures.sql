@@ -1,5 +1,5 @@
--- Records on some documents that they could not be chunked or indexed, with state, attempts and
--- delay of each.
+-- Records for some documents that they could not be chunked or indexed. Each document has its own
+-- state, attempts and delay.
 update ragline.documents as d
 set
   state = t.state,

@@ -1,4 +1,5 @@
--- Records that a source cannot be reached. One row: is_new, whether it was reachable before.
+-- Records that a source cannot be reached. Returns one row (is_new): whether the source was
+-- reachable before.
 with before as (
   select id, unreachable_since
   from ragline.sources

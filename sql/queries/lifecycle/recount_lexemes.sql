@@ -1,4 +1,4 @@
--- Counts a generation's entries and lexemes again, from the entries themselves.
+-- Counts a generation's entries and lexemes again, from its table of entries.
 with counted as (
   insert into ragline.lexemes (generation_id, lexeme, document_frequency)
   select cast(:generation_id as bigint), t.lexeme, count(*)

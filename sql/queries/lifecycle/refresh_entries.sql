@@ -1,5 +1,5 @@
--- Rewrites the columns of some documents' entries except text, vector and term weights. One row:
--- refreshed.
+-- Rewrites all columns of some documents' entries except text, vector and term weights. Returns one
+-- row (refreshed): the number of entries.
 with refreshed as (
   update ragline.entries_generation as e
   set

@@ -1,5 +1,5 @@
--- Makes quarantined documents pending as if they were new: (source, document_id), in order. All of
--- a source when no ids are given.
+-- Makes quarantined documents of a source pending as if they were new. If :document_ids is null,
+-- all quarantined documents are released. Returns (source, document_id), in order.
 with released as (
   update ragline.documents as d
   set

@@ -1,2 +1,2 @@
--- Releases all source locks of this session at once. One row.
+-- Releases all source locks of this session at once. Returns one row.
 select pg_advisory_unlock_all()

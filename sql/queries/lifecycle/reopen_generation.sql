@@ -1,4 +1,4 @@
--- Continues to build an abandoned generation that is asked for again.
+-- Makes an abandoned generation `building` again, because the configuration requires it again.
 update ragline.generations
 set state = 'building'
 where id = cast(:generation_id as bigint) and state = 'abandoned'

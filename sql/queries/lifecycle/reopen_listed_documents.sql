@@ -1,5 +1,5 @@
--- Makes pending each known document whose version changed or which is listed again. One row:
--- returned_count, the documents that had been gone.
+-- Makes each known document pending whose version changed or that is listed again. Returns one row
+-- (returned_count): the number of documents that were missing or removed before.
 with reopened as (
   select
     d.id,
@@ -21,7 +21,7 @@ written as (
     read_version = case when r.was_gone then null else d.read_version end,
     changed_at = r.changed_at,
     noticed_at = now(),
-    -- The clock of a document that already waits runs since its first change.
+    -- If a document already waits, its clock has run since its first change.
     clock_started_at = case
       when d.state in ('pending', 'failed') then least(d.clock_started_at, r.clock_started_at)
       else r.clock_started_at

@@ -1,4 +1,5 @@
--- The abandoned generations of a collection whose tables are not dropped yet, oldest first.
+-- Returns the ids of a collection's abandoned generations whose tables are not dropped yet, oldest
+-- first.
 select g.id
 from ragline.generations as g
 join ragline.collections as c on c.id = g.collection_id

@@ -1,5 +1,5 @@
--- The attributes that each document of a source has by itself: (id, document_id, own_metadata,
--- own_principals, attributes_hash).
+-- Returns the attributes that each document of a source states itself: (id, document_id,
+-- own_metadata, own_principals, attributes_hash), in order of id.
 select id, document_id, own_metadata, own_principals, attributes_hash
 from ragline.documents
 where

@@ -1,5 +1,6 @@
--- One row: listed_probe, listed_for (seconds since the last listing), is_waiting (since then,
--- documents became pending or missing, or retries became due).
+-- Returns one row (listed_probe, listed_for, is_waiting). `listed_for` is the number of seconds
+-- since the last listing. `is_waiting` says whether documents became pending or missing, or retries
+-- became due, since then.
 select
   s.listed_probe,
   cast(extract(epoch from clock_timestamp() - s.listed_at) as double precision) as listed_for,

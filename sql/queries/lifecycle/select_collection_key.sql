@@ -1,4 +1,4 @@
--- The key of a collection; no row when it does not exist.
+-- Returns the key of a collection, or no row if the collection does not exist.
 select id
 from ragline.collections
 where name = cast(:name as text)

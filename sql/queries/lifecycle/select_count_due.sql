@@ -1,5 +1,6 @@
--- One row: is_due, whether a generation's counts were not compared with its entries for :age, or a
--- sync proof of a source found differences since then.
+-- Returns one row (is_due): whether a generation's counts must be compared with its entries. This
+-- is the case if the last comparison is older than :age, or if a sync proof of a source found
+-- differences since then.
 select
   g.counted_at is null
   or g.counted_at < now() - cast(:age as interval)

@@ -1,4 +1,4 @@
--- Document ids that the listing contains more than once, the first five in order.
+-- Returns the first five document ids that the listing contains more than once, in order.
 select document_id
 from listed
 group by document_id

@@ -1,4 +1,4 @@
--- The key of an embedding space; no row when it does not exist.
+-- Returns the key of an embedding space, or no row if it does not exist.
 select id
 from ragline.embedding_spaces
 where fingerprint = cast(:fingerprint as text)

@@ -1,4 +1,4 @@
--- The retired generations of a collection whose grace period has passed, oldest first.
+-- Returns the ids of a collection's retired generations whose grace period has ended, oldest first.
 select g.id
 from ragline.generations as g
 join ragline.collections as c on c.id = g.collection_id

@@ -1,5 +1,5 @@
--- Documents of a source that could not be read: (document_id, state, error_name, error),
--- in order of document id.
+-- Returns the documents of a source that could not be read: (document_id, state, error_name,
+-- error), in order of document id, at most :limit.
 select document_id, state, error_name, error
 from ragline.documents
 where

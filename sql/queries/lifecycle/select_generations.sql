@@ -1,4 +1,5 @@
--- The generations of a collection that have a table, abandoned ones too, oldest first.
+-- Returns the generations of a collection that have a table, including abandoned ones, oldest
+-- first.
 select
   g.id,
   g.state,

@@ -1,4 +1,4 @@
--- The name of the session that holds the lock of a source; no row when the lock is free.
+-- Returns the name of the session that holds the lock of a source, or no row if the lock is free.
 select a.application_name
 from pg_locks as l
 join pg_stat_activity as a on a.pid = l.pid

@@ -1,7 +1,9 @@
--- The work that waits for the next sync of a source, in one row: the probe of its last listing;
--- whether a run or a command has locked it; for the last run: the documents that it left out of a
--- build, and its start and error if it did not complete all stages; retries that are due; documents
--- that became pending, and removals that began, after :since (null: at any time).
+-- Returns the work that waits for the next sync of a source, in one row. `listed_probe` is the
+-- probe of the last listing. `is_locked` says whether a run or a command holds the source's lock.
+-- `build_left` is the number of documents that the last run left out of a build. If the last run
+-- did not complete all stages, `failed_at` is its start and `last_error` its error. `due_retries`
+-- counts the retries that are due. `pending_documents` and `unfinished_removals` count what began
+-- after :since, or at any time if :since is null.
 select
   source.listed_probe,
   exists (

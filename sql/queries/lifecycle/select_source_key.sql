@@ -1,5 +1,5 @@
--- The keys of a source whose kind and clocks are as configured; no row when it is new or they have
--- changed.
+-- Returns the keys of a source (id, collection_id) if its kind and limits are as configured.
+-- Returns no row if the source is new, or if one of these has changed.
 select id, collection_id
 from ragline.sources
 where

@@ -1,4 +1,4 @@
--- What one run did for each source, in order of name.
+-- Returns the reports of one run, one row for each source, in order of the source's name.
 select
   s.name as source,
   c.name as collection,

@@ -1,4 +1,5 @@
--- The collection that stores a source and its tenant; no row when the source was never synced.
+-- Returns the collection that stores a source, and its tenant. Returns no row if the source was
+-- never synced.
 select c.name, c.tenant
 from ragline.sources as s
 join ragline.collections as c on c.id = s.collection_id

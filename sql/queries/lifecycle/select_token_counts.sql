@@ -1,4 +1,4 @@
--- The token counts of a source's chunks, for one chunker; at most 20,000 of them.
+-- Returns the token counts of a source's chunks that a chunker made, at most 20,000.
 select c.token_count
 from ragline.documents as d
 join ragline.sources as s on s.id = d.source_id

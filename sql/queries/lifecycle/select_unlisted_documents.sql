@@ -1,6 +1,6 @@
--- The documents that a complete listing does not contain: (id, document_id, is_moved, is_held), in
--- order of id. A document has moved when a new document of the listing has its version or its file
--- name; each new document counts for one.
+-- Returns the documents that a complete listing does not contain: (id, document_id, is_moved,
+-- is_held), in order of document id. A document was moved if a new document of the listing has the
+-- same version or file name. Each new document explains one move.
 with unlisted as (
   select d.id, d.document_id, d.version, substring(d.document_id from '[^/]*$') as file_name,
     d.held_since is not null as is_held

@@ -1,4 +1,4 @@
--- Sets when the clock of changed documents started: the time of change that their source found for
+-- Sets the start of the clock of changed documents to the time of change that the source found for
 -- them.
 update ragline.documents as d
 set clock_started_at = least(now(), greatest(t.changed_at, cast(:proven_at as timestamptz)))

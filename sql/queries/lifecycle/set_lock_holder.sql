@@ -1,2 +1,2 @@
--- Names this session, so that a session that waits for its lock can report the name.
+-- Names this session, so that another session that waits for the lock can report the name.
 select set_config('application_name', cast(:name as text), false) as name

@@ -1,5 +1,5 @@
--- Gives documents other metadata and principals; a ready document becomes pending until its entries
--- are rewritten.
+-- Replaces the metadata and the principals of documents. A ready document becomes pending until its
+-- entries are rewritten.
 update ragline.documents as d
 set
   state = case when d.state = 'ready' then 'pending' else d.state end,

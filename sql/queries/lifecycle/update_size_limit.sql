@@ -1,5 +1,5 @@
--- Records the size of the largest document that a source accepts. If it is larger than before,
--- documents that were too large are read again as if they were new.
+-- Records the maximum size of a document that a source accepts. If the maximum was increased,
+-- documents that were too large become pending as if they were new.
 with raised as (
   update ragline.sources as s
   set max_document_bytes = cast(:max_document_bytes as bigint)

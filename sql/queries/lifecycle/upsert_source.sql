@@ -1,4 +1,5 @@
--- Inserts a source, or updates its clocks from the configuration. One row: id, collection_id.
+-- Inserts a source, or updates its kind and limits from the configuration. Returns one row (id,
+-- collection_id).
 insert into ragline.sources as s (collection_id, name, kind, visible_within, forgotten_within)
 values (
   cast(:collection_id as bigint),

@@ -1,4 +1,5 @@
--- The number of clicks on each rank, by collection and rank, in searches between :start and :end.
+-- Returns the number of clicks on each rank in searches between :start and :end: (collection, rank,
+-- clicks), in order of collection and rank.
 select
   r.collection,
   f.rank,

@@ -1,5 +1,5 @@
--- The queries of a collection without a hit between :start and :end, each once: (query, count,
--- last_at), most frequent first. Queries whose text was not recorded are left out.
+-- Returns the queries of a collection without a hit between :start and :end, each once: (query,
+-- count, last_at), most frequent first. Queries whose text was not recorded are left out.
 select
   r.query,
   count(*) as count,

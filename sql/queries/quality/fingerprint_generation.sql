@@ -1,5 +1,5 @@
--- One row: a hash of the entries of a collection's live generation. No row without a live
--- generation.
+-- Returns one row (fingerprint): a value that identifies the content of a collection's live
+-- generation. Returns no row if there is no live generation.
 select
   g.id::text || ':' || (
     select md5(coalesce(string_agg(p.document_key || '=' || p.chunking_id, ',' order by p.document_key), ''))

@@ -1,5 +1,6 @@
--- A sample of at most :count searches of a collection between :start and :end whose text was
--- recorded. The sample is the same each time, and its order does not depend on time.
+-- Returns a sample of at most :count searches of a collection between :start and :end whose text
+-- was recorded. For the same searches the sample is the same each time. Its order does not depend
+-- on time.
 select id, query, hit_count, (hits -> 0 ->> 'entry_id')::bigint as first_entry_id, generation_id
 from ragline.search_requests
 where

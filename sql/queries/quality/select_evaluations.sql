@@ -1,4 +1,5 @@
--- The evaluations of a collection between :start and :end, oldest first, at most the newest :most.
+-- Returns the evaluations of a collection between :start and :end, oldest first. If there are more
+-- than :most, the newest are returned.
 select
   id,
   generation_id,

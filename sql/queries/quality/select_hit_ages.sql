@@ -1,5 +1,5 @@
--- The collection and the age in seconds of the hits of searches between :start and :end, newest
--- searches first.
+-- Returns (collection, age_seconds) of at most 10,000 hits of searches between :start and :end,
+-- newest searches first.
 select
   r.collection,
   (h.hit ->> 'age_seconds')::double precision as age_seconds

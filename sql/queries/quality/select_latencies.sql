@@ -1,4 +1,4 @@
--- The collection and the total milliseconds of searches between :start and :end, newest first.
+-- Returns (collection, total_ms) of at most 10,000 searches between :start and :end, newest first.
 select collection, total_ms
 from ragline.search_requests
 where

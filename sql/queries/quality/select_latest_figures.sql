@@ -1,4 +1,4 @@
--- The latest figures of each collection up to the day :until, by collection.
+-- Returns the latest figures of each collection up to the day :until, in order of collection.
 select distinct on (collection)
   collection,
   day,

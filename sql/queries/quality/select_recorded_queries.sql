@@ -1,5 +1,5 @@
--- The newest :most searches between :start and :end with a known client, by collection, client and
--- time.
+-- Returns the newest :most searches between :start and :end whose client is known, in order of
+-- collection, client and time.
 select collection, client, requested_at, query
 from (
   select

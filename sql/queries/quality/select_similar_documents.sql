@@ -1,5 +1,5 @@
--- Document ids of a collection as suggestions for unknown ids: first those with the same file
--- names, then all others, in order of id.
+-- Returns document ids of a collection as suggestions for unknown ids, at most :limit. Ids with one
+-- of the given file names come first, then all others, in order of id.
 select d.document_id
 from ragline.documents as d
 join ragline.sources as s on s.id = d.source_id

@@ -1,4 +1,4 @@
--- The stems of each text, without stop words, in the order of the texts.
+-- Returns the stems of each text without stop words, in the order of the texts.
 select array(
   select q.lexeme
   from unnest(to_tsvector(cast(:language as regconfig), t.text)) as q

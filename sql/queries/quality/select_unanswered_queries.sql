@@ -1,5 +1,5 @@
--- The newest :count searches of a collection between :start and :end without a hit, or with
--- verdicts that are all `not_useful`: (query, reason).
+-- Returns the newest :count searches of a collection between :start and :end that have no hit, or
+-- whose verdicts are all `not_useful`: (query, reason).
 select
   r.query,
   case when r.hit_count = 0 then 'zero_results' else 'not_useful' end as reason

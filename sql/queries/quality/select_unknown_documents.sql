@@ -1,4 +1,4 @@
--- Those of some document ids that no source of a collection has now, in order.
+-- Returns the given document ids that no source of a collection contains now, in order.
 select t.document_id
 from unnest(cast(:document_ids as text[])) as t (document_id)
 where

@@ -1,5 +1,5 @@
--- One row for each collection: the ages of the hits (p50, p95, p99, in seconds) of the newest :most
--- searches between :start and :end.
+-- Returns one row for each collection: the ages of hits in seconds (p50, p95, p99), in the newest
+-- :most searches between :start and :end.
 with searches as (
   select collection, hits
   from ragline.search_requests

@@ -1,6 +1,7 @@
--- One row for each day (UTC) with searches of a collection between :start and :end, oldest first:
--- the number of searches, the number without a hit, and p50 and p95 of each stage in milliseconds,
--- null if no search used the stage. Only the newest :most searches are counted.
+-- Returns one row for each day (UTC) between :start and :end on which a collection was searched,
+-- oldest first. A row has the number of searches, the number of searches without a hit, and p50 and
+-- p95 of each stage in milliseconds. The percentiles of a stage are null if no search used the
+-- stage. Only the newest :most searches are read.
 with searches as (
   select requested_at, mode, is_reranked, hit_count, embed_ms, retrieve_ms, rerank_ms, total_ms
   from ragline.search_requests

@@ -1,6 +1,6 @@
--- One row for each collection, mode and reranking, most frequent first: the difference between the
--- scores of the first and the second hit (p10, p50, p90), in the newest :most searches between
--- :start and :end.
+-- Returns one row for each collection, mode and use of reranking, most frequent first: the
+-- difference between the scores of the first and the second hit (p10, p50, p90). Only the newest
+-- :most searches between :start and :end are read.
 with searches as (
   select collection, mode, is_reranked, hits
   from ragline.search_requests

@@ -1,5 +1,6 @@
--- One row for each collection, by name: statistics of the newest :most searches between :start and
--- :end. Lists are percentiles: p50, p95 and p99. A null :collection means all collections.
+-- Returns one row for each collection, by name: statistics of the newest :most searches between
+-- :start and :end. A list contains the percentiles p50, p95 and p99. If :collection is null, all
+-- collections are read.
 with searches as (
   select
     id, collection, mode, is_reranked, hit_count, stale_count, embed_ms, retrieve_ms, rerank_ms,

@@ -1,4 +1,5 @@
--- Stores the figures of a collection for one day. A new measurement replaces the previous one.
+-- Stores the figures of a collection for one day. If the day already has figures, they are
+-- replaced.
 insert into ragline.quality_figures (collection, day, figures, run_id)
 values (
   cast(:collection as text),

@@ -1,5 +1,6 @@
--- Deletes chunkings that no generation uses and no document has entries of. One row: chunks,
--- chunkings.
+-- Deletes chunkings that are older than :seconds and that nothing uses: no generation has their
+-- chunker, and no document has entries of them. Returns one row (chunks, chunkings): the numbers of
+-- deleted rows.
 with unused as (
   select k.id
   from ragline.chunkings as k

@@ -1,5 +1,5 @@
--- Deletes embeddings that no chunk has used for :seconds; with :is_only_new, only those that this
--- transaction marked. The row count is their number.
+-- Deletes embeddings that no chunk has used for :seconds. With :is_only_new, only those that this
+-- transaction marked are deleted. The row count is their number.
 delete from ragline.embeddings as e
 where
   e.unreferenced_since <= now() - make_interval(secs => cast(:seconds as double precision))

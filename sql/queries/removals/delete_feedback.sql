@@ -1,4 +1,5 @@
--- Deletes the feedback on some documents in the searches of a collection.
+-- Deletes the feedback on some documents in the searches of a collection. The row count is their
+-- number.
 delete from ragline.feedback as f
 using ragline.search_requests as r
 where

@@ -1,5 +1,5 @@
--- Deletes the saved state of sources that do not exist any more; the row count is the number of
--- rows.
+-- Deletes the stored values of sources that do not exist any more, if the values are older than
+-- :seconds. The row count is their number.
 delete from ragline.source_notes as n
 where
   n.noted_at <= now() - make_interval(secs => cast(:seconds as double precision))

@@ -1,5 +1,6 @@
 -- Deletes parses that no document has used for :seconds, with their chunks. With :is_only_new, only
--- those that this transaction marked. One row: parses, chunks, chunkings.
+-- those that this transaction marked are deleted. Returns one row (parses, chunks, chunkings): the
+-- numbers of deleted rows.
 with unused as (
   select p.id
   from ragline.parses as p

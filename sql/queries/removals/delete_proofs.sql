@@ -1,4 +1,4 @@
--- Deletes sync proofs older than :seconds, except the last one of each source; the row count is
+-- Deletes sync proofs older than :seconds, except the last one of each source. The row count is
 -- their number.
 delete from ragline.sync_proofs as p
 where

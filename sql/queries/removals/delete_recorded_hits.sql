@@ -1,4 +1,5 @@
--- Deletes a source's documents from the recorded hits of its collection's searches.
+-- Deletes the hits of a source's documents from the recorded searches of its collection. The row
+-- count is the number of changed searches.
 update ragline.search_requests as r
 set hits = coalesce(
   (

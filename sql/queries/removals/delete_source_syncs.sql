@@ -1,4 +1,4 @@
--- Deletes reports of syncs older than :seconds, except the last one of each source; the row count
+-- Deletes reports of syncs older than :seconds, except the last one of each source. The row count
 -- is their number.
 delete from ragline.source_syncs as r
 where

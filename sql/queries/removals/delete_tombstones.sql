@@ -1,5 +1,5 @@
--- Deletes the tombstones of documents that were removed :seconds ago; the row count is their
--- number.
+-- Deletes the tombstones of documents that were removed at least :seconds ago. The row count is
+-- their number.
 delete from ragline.documents as d
 where
   d.state = 'removed'

@@ -1,5 +1,5 @@
--- Marks documents whose held removal was confirmed as missing; their clock started when they were
--- held.
+-- Marks documents whose held removal was confirmed as missing. Their clocks start at the time at
+-- which the removal was held.
 update ragline.documents
 set
   state = 'missing',

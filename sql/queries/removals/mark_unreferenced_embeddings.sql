@@ -1,5 +1,5 @@
--- Records since when no chunk uses an embedding, or no generation its space; clears it when it is
--- used again.
+-- Records the time since which an embedding is unused: no chunk has its text, or no generation has
+-- its embedding space. Clears the time if the embedding is used again.
 update ragline.embeddings as e
 set unreferenced_since = case when used.is_used then null else now() end
 from (

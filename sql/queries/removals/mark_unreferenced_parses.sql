@@ -1,4 +1,5 @@
--- Records since when no document and no entry uses a parse; clears it when it is used again.
+-- Records the time since which a parse is unused: no document and no entry has it. Clears the time
+-- if the parse is used again.
 update ragline.parses as p
 set unreferenced_since = case when used.is_used then null else now() end
 from (

@@ -1,4 +1,5 @@
--- A source by its name: (id, collection_id, collection); no row when it does not exist.
+-- Returns a source by its name: (id, collection_id, collection). Returns no row if it does not
+-- exist.
 select s.id, s.collection_id, c.name as collection
 from ragline.sources as s
 join ragline.collections as c on c.id = s.collection_id

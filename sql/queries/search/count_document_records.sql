@@ -1,4 +1,5 @@
--- The number of documents of a collection that :principals may see, by state: (state, count).
+-- Returns the number of documents of a collection that :principals may see, by state: (state,
+-- count).
 select
   d.state,
   count(*) as count

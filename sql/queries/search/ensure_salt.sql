@@ -1,4 +1,4 @@
--- One row: the salt of a day. If none is stored, :salt is stored and returned.
+-- Returns one row (salt): the salt of a day. If the day has no salt, :salt is stored and returned.
 insert into ragline.client_salts (day, salt)
 values (cast(:day as date), cast(:salt as bytea))
 on conflict (day) do update

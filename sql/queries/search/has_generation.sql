@@ -1,5 +1,6 @@
--- One row: whether a generation exists that the caller may see, with its table of entries. False
--- for a generation of another :tenant or of a collection outside :collections.
+-- Returns one row (is_seen): whether a generation exists, has a table of entries, and may be seen
+-- by the caller. The value is false for a generation of another :tenant, or of a collection outside
+-- :collections.
 select
   to_regclass('ragline.entries_' || cast(:generation_id as bigint)) is not null
   and exists (

@@ -1,6 +1,8 @@
--- The documents of a collection after (:after_source, :after_id), in order of source and id, that
--- :principals may see: those of one :state; without it, those of every state except missing and
--- removed. With :part, those whose id or title contains it, in upper or lower case.
+-- Returns the documents of a collection after (:after_source, :after_id) that :principals may see,
+-- in order of source and document id. With :state, only documents in this state are returned.
+-- Without it, all documents that are not missing or removed are returned. With :part, only
+-- documents whose id or title contains this text are returned. Upper and lower case are not
+-- distinguished.
 select
   s.name as source,
   d.document_id,

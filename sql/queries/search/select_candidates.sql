@@ -1,17 +1,19 @@
--- The complete hybrid search: the entries of a generation by fused score, best first, ties by id.
--- Rows: id, score, vector_score (cosine), keyword_score (BM25), the rank in each leg, the part of
--- the score that each leg contributes, and the number of candidates of the vector leg. The
--- condition of the search replaces the marked condition. With :document_keys, only the entries of
--- these documents are returned, with their ranks among all entries.
+-- The complete hybrid search. It returns the entries of a generation by fused score, best first.
+-- Entries with equal scores are ordered by vector score and then by id. A row has the id, the fused
+-- score, vector_score (cosine similarity), keyword_score (BM25), the rank in each leg, and the part
+-- of the fused score that each leg contributes. It also has the rank by the fused score, and the
+-- number of candidates of the vector leg. The condition of the search replaces the marked
+-- condition. With :document_keys, only the entries of these documents are returned, with their
+-- ranks among all entries.
 --
--- The scores of each leg are scaled to 0…1 between the first and the :scale_depth-th candidate and
--- added with their weights (convex fusion; Bruch, Gai and Ingber, "An Analysis of Fusion Functions
--- for Hybrid Retrieval", 2023). A mode with one leg sets the weight of the other leg to 0, and that
--- leg is not run. A candidate of the keyword leg contains at least one of the rarest query terms:
--- the rarest terms are those that together have at most :keyword_bound entries. All terms
--- contribute to the score. Added forms of a query word have the weight :form_weight; if a word does
--- not occur in the index, its :whole_forms have the weight 1. An entry with principals is found
--- only with one of :principals; null finds all entries.
+-- The scores of each leg are scaled to 0…1 between the first and the :scale_depth-th candidate.
+-- Then they are added with their weights (convex fusion; Bruch, Gai and Ingber, "An Analysis of
+-- Fusion Functions for Hybrid Retrieval", 2023). In a mode with one leg, the weight of the other
+-- leg is 0, and that leg is not run. A candidate of the keyword leg contains at least one of the
+-- rarest query terms. The rarest terms are those that together have at most :keyword_bound entries.
+-- All terms contribute to the score. Added forms of a query word have the weight :form_weight. If a
+-- word does not occur in the index, its :whole_forms have the weight 1. An entry with principals is
+-- found only with one of :principals. If :principals is null, all entries are found.
 with query_terms as materialized (
   select
     q.lexeme,

@@ -1,5 +1,6 @@
--- The documents of a collection after (:after_source, :after_id), in order of source and id, that
--- :principals may see, with the number of their entries in the live generation.
+-- Returns the documents of a collection after (:after_source, :after_id) that :principals may see,
+-- in order of source and document id. Missing and removed documents are left out. `chunks` is the
+-- number of entries in the live generation.
 select
   s.name as source,
   d.document_id,

@@ -1,5 +1,5 @@
--- The entries of the documents with one id in a collection that :principals may see: (id, source),
--- by source and in the order of the document.
+-- Returns the entries of a collection's documents with one id that :principals may see: (id,
+-- source), in order of source and then in the order of the document.
 select
   e.id,
   e.source

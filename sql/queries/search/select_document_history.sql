@@ -1,5 +1,5 @@
--- The finished clocks of one document, newest first: (clock, started_at, noticed_at, stopped_at,
--- run_id). `clock` is `visible` or `forgotten`.
+-- Returns the clock readings of one document, newest first: (clock, started_at, noticed_at,
+-- stopped_at, run_id), at most :limit. `clock` is `visible` or `forgotten`.
 select
   r.clock,
   r.started_at,

@@ -1,5 +1,5 @@
--- The documents of the ledger with one id in a collection that :principals may see, in every state,
--- by source: properties, last error and next attempt.
+-- Returns the documents of a collection with one id that :principals may see, in every state, in
+-- order of source. A row has the document's properties, its last error and its next attempt.
 select
   s.name as source,
   s.kind as source_kind,

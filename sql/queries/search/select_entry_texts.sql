@@ -1,4 +1,5 @@
--- The texts of a document's entries that searches match: (id, text), in the order of the document.
+-- Returns the texts of a document's entries as searches read them: (id, text), in the order of the
+-- document.
 select
   e.id,
   e.header || e.text as text

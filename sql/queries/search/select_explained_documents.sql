@@ -1,6 +1,7 @@
--- The documents of a collection with one of some ids, as the ledger has them, by source, with the
--- number of their entries in a generation. `is_admitted`: :principals may see the document. Without
--- :reveals_hidden, documents that they may not see are left out.
+-- Returns the documents of a collection with one of some ids, as the ledger records them, in order
+-- of source. `entry_count` is the number of their entries in a generation. `is_admitted` says
+-- whether :principals may see the document. Without :reveals_hidden, documents that they may not
+-- see are left out.
 select
   d.id,
   s.name as source,

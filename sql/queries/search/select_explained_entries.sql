@@ -1,5 +1,6 @@
--- The entries of a document: (id, is_admitted, is_matching), in the order of the document. The
--- condition of a search replaces the marked condition.
+-- Returns the entries of a document: (id, is_admitted, is_matching), in the order of the document.
+-- `is_admitted` says whether :principals may read the entry. `is_matching` says whether it
+-- satisfies the condition of a search, which replaces the marked condition.
 select
   e.id,
   coalesce(

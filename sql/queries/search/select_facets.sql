@@ -1,7 +1,7 @@
--- The most frequent values of each field of a collection's indexed documents that :principals may
--- see, over at most :sample documents: (field, value, document_count, documents), by field and
--- descending count. A field with the same value in all documents is left out, and so is a field
--- whose values are nearly all different. The elements of a list are counted separately.
+-- Returns the most frequent values of each field of a collection's indexed documents: (field,
+-- value, document_count, documents), in order of field and descending count. At most :sample
+-- documents that :principals may see are counted. A field is left out if all documents have the
+-- same value, or if nearly all values differ. The elements of a list are counted separately.
 with listed as materialized (
   select
     s.name as source,

@@ -1,5 +1,5 @@
--- The ids of the entries that satisfy the condition of a search, at most :limit. The condition
--- replaces the marked condition.
+-- Returns the ids of the entries that satisfy the condition of a search, at most :limit. The
+-- condition replaces the marked condition.
 select e.id
 from ragline.entries_generation as e
 where

@@ -1,5 +1,5 @@
--- The analysed texts of some entries with marks around the words of a query: (id, marked). The
--- marks are the characters U+0002 and U+0003.
+-- Returns the analysed texts of some entries with marks around the words of a query: (id, marked).
+-- The marks are the characters U+0002 and U+0003.
 select
   t.id,
   ts_headline(

@@ -1,6 +1,6 @@
--- The context of some entries: (id, before, after, section). `before` and `after` are the texts of
--- the neighbouring chunks. `section` is the text of the document under the same heading, at most
--- :max_chars characters around the entry.
+-- Returns the contexts of some entries: (id, before, after, section). `before` and `after` are the
+-- texts of the neighbouring chunks. `section` is the text of the document under the same heading,
+-- with at most :max_chars characters around the entry.
 select
   e.id,
   (

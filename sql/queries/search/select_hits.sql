@@ -1,5 +1,6 @@
--- The fields of some entries that a hit shows, in no particular order. `is_stale`: the source has
--- another version by now, or Ragline did not check the source within `visible_within`.
+-- Returns the fields of some entries that a hit shows, in any order. `is_stale` says that the
+-- source already has another version, or that Ragline did not check the source within
+-- `visible_within`.
 select
   e.id,
   e.document_key,

@@ -1,5 +1,6 @@
--- One row: the live generation of a collection, with a null id if the collection has none yet. No
--- row if the collection does not exist.
+-- Returns one row: the live generation of a collection. All columns except has_vector_index are
+-- null if the collection has no live generation yet. Returns no row if the collection does not
+-- exist.
 select
   g.id,
   rtrim(g.language) as language,

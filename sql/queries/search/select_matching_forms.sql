@@ -1,4 +1,5 @@
--- Which of some forms of words a document contains: (position), starting at 1.
+-- Returns the positions of those forms of words that a document contains, in order. The first
+-- position is 1.
 select w.position::integer as position
 from unnest(cast(:forms as text[])) with ordinality as w (form, position)
 cross join lateral (

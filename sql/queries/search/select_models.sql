@@ -1,5 +1,5 @@
--- The embedding models of live generations and of generations that are being built, by the oldest
--- generation.
+-- Returns the embedding models of live generations and of generations that are being built. The
+-- model of the oldest generation comes first.
 select e.model
 from ragline.generations as g
 join ragline.embedding_spaces as e on e.id = g.embedding_space_id

@@ -1,7 +1,8 @@
--- For each of some words, in their order: the number of entries of a generation that contain it,
--- whether a document and one of its entries contain it, and whether the document contains any of
--- its forms, including parts. An entry contains a word if it contains one of its :equal forms; a
--- word without such a form is counted by its rarest lexeme. A stop word of the language has no row.
+-- Returns one row for each of some words, in their order. `entry_count` is the number of entries of
+-- a generation that contain the word. `is_in_document` and `is_in_chunk` say whether a document and
+-- one of its entries contain it. `is_matched` says whether the document contains any of its forms,
+-- including parts. An entry contains a word if it contains one of its :equal forms. A word without
+-- such a form is counted by its rarest lexeme. A stop word of the language has no row.
 select
   w.position::integer as position,
   coalesce(

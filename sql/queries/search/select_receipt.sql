@@ -1,7 +1,7 @@
--- The origin of one entry of a generation: the document as the ledger has it now, the run that
--- wrote the entry, and the settings of the generation. No row if the entry does not exist or the
--- caller may not see it: another :tenant, another collection than :collections, or none of its
--- :principals.
+-- Returns the origin of one entry of a generation: the document as the ledger records it now, the
+-- run that wrote the entry, and the settings of the generation. Returns no row if the entry does
+-- not exist or the caller may not see it. The caller may not see entries of another tenant than
+-- :tenant, of collections outside :collections, or with principals of which none is in :principals.
 select
   c.name as collection,
   g.id as generation_id,

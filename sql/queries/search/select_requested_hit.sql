@@ -1,6 +1,6 @@
--- The first hit of a recorded search that belongs to a document or an entry, whichever is given:
--- one row (document_id, entry_id, rank), all null if there is no such hit. No row without the
--- search.
+-- Returns one row (document_id, entry_id, rank): the first hit of a recorded search that belongs to
+-- the given document or entry. All values are null if there is no such hit. Returns no row if the
+-- search is not recorded.
 select
   h.hit ->> 'document_id' as document_id,
   (h.hit ->> 'entry_id')::bigint as entry_id,

@@ -1,5 +1,6 @@
--- One row: the settings of a search's transaction, as they took effect. If index scans are
--- disabled, all entries are scanned, because the vector index supports no other kind of scan.
+-- Sets the settings of a search's transaction, and returns one row with the values that took
+-- effect. If index scans are disabled, all entries are scanned, because the vector index supports
+-- no other kind of scan.
 select
   set_config('hnsw.ef_search', cast(:ef_search as text), true) as ef_search,
   set_config('hnsw.iterative_scan', 'strict_order', true) as iterative_scan,

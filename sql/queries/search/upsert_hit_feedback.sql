@@ -1,4 +1,4 @@
--- Stores feedback on one hit. A new verdict replaces the previous one; other feedback is stored
+-- Stores feedback on one hit. A new verdict replaces the previous one. Other feedback is stored
 -- once.
 insert into ragline.hit_feedback (request_id, entry_id, kind, document_id, rank, is_useful)
 values (

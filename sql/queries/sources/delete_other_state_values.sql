@@ -1,3 +1,3 @@
--- Deletes the saved values of a source, except those of the given keys.
+-- Deletes the stored values of a source, except those with the given keys.
 delete from ragline.source_notes
 where source = cast(:source as text) and key <> all(cast(:keys as text[]))

@@ -1,5 +1,5 @@
--- Empties a document and gives it the next version. One row with that version; no row when the
--- document does not exist.
+-- Deletes the content of a pushed document and gives it the next version. Returns one row
+-- (version), or no row if the document does not exist.
 update ragline.pushed_documents
 set
   content = null,

@@ -1,4 +1,4 @@
--- The given documents that a source contains, with their contents, in any order.
+-- Returns those of the given documents that a source contains, with their contents, in any order.
 select document_id, content, name, is_text, title, metadata, principals
 from ragline.pushed_documents
 where

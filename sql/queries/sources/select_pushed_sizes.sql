@@ -1,4 +1,5 @@
--- The given documents that a source contains: (document_id, size_bytes), in any order.
+-- Returns those of the given documents that a source contains: (document_id, size_bytes), in any
+-- order.
 select document_id, octet_length(content) as size_bytes
 from ragline.pushed_documents
 where

@@ -1,4 +1,4 @@
--- All saved values of a source: (key, value), in order of key.
+-- Returns all stored values of a source: (key, value), in order of key.
 select key, value
 from ragline.source_notes
 where source = cast(:source as text)

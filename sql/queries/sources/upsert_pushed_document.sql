@@ -1,5 +1,5 @@
--- Writes a document and gives it the next version. One row with that version; no row when nothing
--- differs.
+-- Writes a pushed document and gives it the next version. Returns one row (version), or no row if
+-- the stored document is equal.
 insert into ragline.pushed_documents as d (
   source, document_id, content, content_hash, name, is_text, title, metadata, principals, version,
   changed_at, tenant

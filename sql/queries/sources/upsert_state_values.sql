@@ -1,4 +1,4 @@
--- Saves values of a source and replaces those of the same keys.
+-- Stores values of a source. A value with the same key is replaced.
 insert into ragline.source_notes (source, key, value)
 select cast(:source as text), t.key, t.value::jsonb
 from unnest(cast(:keys as text[]), cast(:values as text[])) as t (key, value)

@@ -1,6 +1,6 @@
--- The clock readings of a source in the last :days: one row for each clock, with the number of
--- changes, how many were late, and their percentiles in seconds. The documents of the first listing
--- are not changes; only the 95th percentile and the maximum of all readings include them.
+-- Returns the clock readings of a source in the last :days, one row for each clock: the number of
+-- changes, the number of late changes, and percentiles in seconds. The documents of the first
+-- listing are not changes. They are included only in `all_p95_seconds` and `all_max_seconds`.
 select
   r.clock,
   count(*) filter (where is_change) as readings,

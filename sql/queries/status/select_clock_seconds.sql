@@ -1,4 +1,4 @@
--- The latest 20,000 readings of one clock of a source, in seconds, newest first.
+-- Returns the latest 20,000 readings of one clock of a source in seconds, newest first.
 select
   extract(epoch from c.stopped_at - c.started_at)::double precision as seconds
 from ragline.clock_readings as c

@@ -1,5 +1,5 @@
--- One row for each collection, by name: its live generation, the number of building and retired
--- generations, and why the configured generation could not be built.
+-- Returns one row for each collection, by name: its live generation, the numbers of building and
+-- retired generations, and why the configured generation could not be built.
 select
   c.name as collection,
   g.id as generation,

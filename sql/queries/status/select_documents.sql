@@ -1,4 +1,5 @@
--- The documents of :source, or of all sources when it is null, by source and document id.
+-- Returns the documents of :source, or of all sources if it is null, in order of source and
+-- document id.
 select
   d.document_id,
   s.name as source,

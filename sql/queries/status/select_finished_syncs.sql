@@ -1,5 +1,6 @@
--- The syncs that ended after :since, in the order of their end: their counts, the first documents
--- that became visible or were forgotten, the longest time of these, and the last failed documents.
+-- Returns the syncs that ended after :since, in the order of their end. A row has the counts of the
+-- sync, the first documents that became visible or were forgotten, the longest times of these, and
+-- the newest failed documents of the source.
 select
   s.name as source,
   y.run_id,

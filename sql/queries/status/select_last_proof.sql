@@ -1,4 +1,4 @@
--- The last sync proof of a source; no row when it had none.
+-- Returns the last sync proof of a source, or no row if there is none.
 select
   proven_at, run_id, is_listed, documents, hashed_documents, entries, largest_unseen_ratio,
   difference_count, differences, source_error, seconds

@@ -1,6 +1,7 @@
--- The documents of a source whose wait at the time :now is over its limit, longest wait first, at
--- most :limit in each state: (document_id, state, waiting_since, error, next_attempt_at). The
--- documents of the first listing are not changes. Documents with an error of :refusals are not late.
+-- Returns the documents of a source that at the time :now have waited longer than their limit:
+-- (document_id, state, waiting_since, error, next_attempt_at). The longest wait comes first. Each
+-- state has at most :limit documents. The documents of the first listing are not changes, and
+-- documents with an error of :refusals are not late.
 select w.document_id, w.state, w.waiting_since, w.error, w.next_attempt_at
 from (
   select

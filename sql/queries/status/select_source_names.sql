@@ -1,4 +1,4 @@
--- The names of all sources, in order.
+-- Returns the names of all sources, in order.
 select name
 from ragline.sources
 order by name

@@ -1,8 +1,9 @@
--- One row for each source, by name: its limits, counts by state, the oldest change that is not
--- visible and the oldest removal that is not forgotten, held removals, its last sync, and the syncs
--- that failed since the last successful one. The documents of the first listing are not changes,
--- and documents with an error of :refusals are not late. A running sync has not failed, and neither
--- has one that ended because another was running.
+-- Returns one row for each source, by name. A row has the source's limits and its counts by state.
+-- It has the oldest change that is not visible, the oldest removal that is not forgotten, and the
+-- held removals. It also has the last sync, and the syncs that failed since the last successful
+-- one. The documents of the first listing are not changes, and documents with an error of :refusals
+-- are not late. A sync does not count as failed while it runs, or if it ended because another sync
+-- was running.
 select
   s.name as source,
   s.id as source_id,

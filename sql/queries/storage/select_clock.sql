@@ -1,2 +1,2 @@
--- One row: the current time of the database, whose clock gives all stored times.
+-- Returns one row (now): the current time of the database. All stored times come from this clock.
 select clock_timestamp() as now

@@ -1,4 +1,4 @@
--- One row: whether the schemas and the extension exist.
+-- Returns one row (is_laid_out): whether the schemas and the extension exist.
 select
   to_regnamespace('ragline') is not null
   and to_regnamespace('dagster') is not null

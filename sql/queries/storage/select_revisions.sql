@@ -1,4 +1,5 @@
--- The last migration and the last breaking one that were applied; no row before the first.
+-- Returns one row (applied, breaking): the last migration that was applied, and the last applied
+-- one that breaks older releases. Returns no row before the first migration.
 select
   a.version_num as applied,
   b.version_num as breaking

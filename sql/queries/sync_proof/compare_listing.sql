@@ -1,6 +1,7 @@
--- The differences of the listing in `listed` and the ledger: (document_id, what, versions), in
--- order of id. `versions` are the source's and the ledger's, as text. A source may have changed
--- since its last listing, so a row is not yet a fault.
+-- Returns the differences between the listing in `listed` and the ledger: (document_id, what,
+-- versions), in order of document id. `versions` contains the version of the source and the version
+-- of the ledger, as text. The source can have changed since its last listing, so a difference is
+-- not always a fault.
 select
   coalesce(l.document_id, d.document_id) as document_id,
   case

@@ -1,4 +1,5 @@
--- One row: documents of a source, and their entries in a generation.
+-- Returns one row (documents, entries): the number of a source's documents, and of their entries in
+-- a generation.
 select
   count(*) filter (where d.state not in ('missing', 'removed')) as documents,
   coalesce(sum(p.entry_count), 0)::bigint as entries

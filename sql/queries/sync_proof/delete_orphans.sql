@@ -1,4 +1,4 @@
--- Deletes entries whose document is not in the ledger under that key, or must not be served.
+-- Deletes entries whose document must not be served, or is not in the ledger under this key.
 delete from ragline.entries_generation as e
 where
   e.document_key = any(cast(:document_keys as bigint[]))

@@ -1,5 +1,5 @@
--- Makes documents pending whose entries differ: they are indexed again in every generation, and
--- with :is_reread also read again.
+-- Makes documents pending whose entries differ, so that they are indexed again in every generation.
+-- With :is_reread, they are also read again.
 with reopened as (
   update ragline.documents
   set

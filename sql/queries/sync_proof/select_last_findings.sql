@@ -1,5 +1,6 @@
--- The findings of the last sync proof of a source, and whether a sync started after it and
--- completed all its stages: (findings, is_synced_since); no row when the source has no proof.
+-- Returns one row (findings, is_synced_since): the findings of the last sync proof of a source, and
+-- whether a sync started after it and completed all its stages. Returns no row if the source has no
+-- proof.
 select
   p.findings,
   exists (

@@ -1,5 +1,6 @@
--- One row: the probe and time of the last listing of a source, when its last sync started, and
--- whether that sync has not finished (it runs, or it failed).
+-- Returns one row (listed_probe, listed_at, last_started_at, is_unfinished): the probe and the time
+-- of a source's last listing, the start of its last sync, and whether that sync is not finished. A
+-- sync that is not finished still runs, or has failed.
 select
   s.listed_probe,
   s.listed_at,

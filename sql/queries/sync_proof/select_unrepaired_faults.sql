@@ -1,5 +1,6 @@
--- Faults of the last sync proof of a source that no sync has repaired since: (document_id, what).
--- Such a document is pending since that proof, and no other check compares it.
+-- Returns the faults of the last sync proof of a source that no sync has repaired since then:
+-- (document_id, what), in order of document id. Such a document has been pending since that proof,
+-- and no other check compares it.
 select d.document_id, difference ->> 1 as what
 from (
   select p.proven_at, p.differences
