@@ -1,5 +1,4 @@
-"""The asset `<source>_documents`: the ledger of a source, and one parse for each distinct content.
-"""
+"""The asset `<source>_documents`: the ledger of a source and one parse for each content."""
 
 from __future__ import annotations
 
@@ -106,7 +105,9 @@ def judge_reachability(source: str, error: str | None) -> AssetCheckResult:
 
 
 def judge_removals(source: str, held: HeldRemovals | None) -> AssetCheckResult:
-    """Return the result of the check that no removals are held. It names the first held documents.
+    """Return the result of the check that no removals are held.
+
+    Its metadata names the first held documents.
     """
     metadata: Metadata = {"held": 0}
     if held is not None:

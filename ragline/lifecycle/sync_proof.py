@@ -254,9 +254,8 @@ class _Comparison:
         )
 
     def _is_unexplained(self, found: Difference, before: dict[tuple[str, str], bool]) -> bool:
-        """Return whether nothing explains a difference of the source.
-
-        It can be explained by a change after the listing, or by a sync that is still missing.
+        """Return whether neither a later change nor a missing sync explains a difference of the
+        source.
         """
         has_same_version = found.what == OTHER_BYTES and self._kind.is_listed_cheaply
         return (
@@ -360,9 +359,7 @@ def bound_unseen_ratio(sampled: int, total: int) -> float:
 
 
 def _count(run_context: RunContext, collection: str, source_id: int) -> tuple[int, int]:
-    """Return the number of documents of the source, and of its entries in one generation.
-
-    It is the live generation, or the newest one if none is live.
+    """Count the source's documents, and its entries in the live generation or else in the newest one.
     """
     with run_context.database.connect() as connection:
         generations = list_generations(connection, collection)
