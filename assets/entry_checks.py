@@ -185,8 +185,7 @@ def build_clock_checks(settings: SourceSettings) -> AssetChecksDefinition:
 
 
 def judge_clocks(status: SourceStatus) -> list[AssetCheckResult]:
-    """Return the checks of both clocks: a warning if a clock is late, an error if it is very late.
-    """
+    """Return the checks of both clocks. A late clock is a warning, a very late one an error."""
     return [
         _judge_clock(status.source, VISIBLE, status.visible),
         _judge_clock(status.source, FORGOTTEN, status.forgotten),
@@ -210,7 +209,7 @@ def judge_syncs(status: SourceStatus) -> AssetCheckResult:
 
 
 def judge_last_proof(status: SourceStatus) -> AssetCheckResult:
-    """Return the result of the full-proof check, from the last stored proof of any run or command.
+    """Return the result of the full-proof check, from the last proof that a run or command stored.
     """
     proof = status.proof
     differences = [] if proof is None else proof.differences[:MAX_SHOWN_DIFFERENCES]

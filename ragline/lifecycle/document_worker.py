@@ -227,8 +227,7 @@ class _ReadBatch:
         yield from self._pop_unparsed()
 
     def _fetch(self) -> Iterator[FetchedDocument]:
-        """Yield the documents that must be parsed; store the results of the others in `_unparsed`.
-        """
+        """Yield the documents that must be parsed. Store the results of the others."""
         try:
             for fetched in fetch_each_once(self.worker.source, list(self.waiting)):
                 if isinstance(fetched, FailedFetch):

@@ -119,8 +119,7 @@ class _EmbeddingWorker:
         self.stage.show_batches(batches, "embed", total=missing, unit="chunks")
 
     def request_embeddings(self) -> int:
-        """Queue every text of the source that has no vector; return the number of texts that wait.
-        """
+        """Queue each text of the source without a vector; return the number of texts that wait."""
         with self.stage.run_context.database.begin() as connection:
             connection.execute(
                 load_statement("lifecycle/insert_embedding_requests"), self._parameters()
@@ -171,7 +170,7 @@ def check_embedding_space(run_context: RunContext, generation: Generation) -> No
 
 
 def _find_encoder(run_context: RunContext, generation: Generation) -> str | None:
-    """Return how this machine computes a generation's vectors; None if the model cannot be loaded.
+    """Return how this machine computes a generation's vectors, or None if its model does not load.
     """
     try:
         return run_context.embedder(generation.model).encoder

@@ -96,8 +96,7 @@ class EntryWriter:
         return self._write_batch(self._deletions, is_deletion=True)
 
     def update_batch(self) -> int:
-        """Claim some outdated documents and replace their entries; return the number of documents.
-        """
+        """Claim some outdated documents and replace their entries; return their number."""
         return self._write_batch(self._updates, is_deletion=False)
 
     def _write_batch(self, cursor: ClaimCursor[OutdatedDocument, int], *, is_deletion: bool) -> int:

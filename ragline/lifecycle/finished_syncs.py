@@ -40,7 +40,9 @@ class FinishedSync:
 
 
 def list_finished_syncs(database: Database, since: datetime) -> list[FinishedSync]:
-    """Return the syncs that finished after `since`, by the database's clock, in order of their end.
+    """Return the syncs that finished after `since`, in order of their end.
+
+    `since` is a time of the database's clock.
     """
     statement = load_statement("status/select_finished_syncs")
     with database.connect() as connection:

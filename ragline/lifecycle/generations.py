@@ -129,8 +129,7 @@ def register_generation(
 
 
 def promote_generation(connection: Connection, collection_id: int, generation_id: int) -> None:
-    """Make a generation live and retire the previous live one. Searches see this after the commit.
-    """
+    """Make a generation live, and retire the previous live one, when the transaction commits."""
     connection.execute(
         load_statement("lifecycle/promote_generation"),
         {"collection_id": collection_id, "generation_id": generation_id},
@@ -145,8 +144,7 @@ def abandon_generations(connection: Connection, generation_ids: Sequence[int]) -
 
 
 def list_abandoned(connection: Connection, collection_name: str) -> list[int]:
-    """Return the ids of a collection's abandoned generations that still have a table, oldest first.
-    """
+    """Return the ids of a collection's abandoned generations that have a table, oldest first."""
     rows = connection.execute(
         load_statement("lifecycle/select_abandoned_generations"), {"collection": collection_name}
     )

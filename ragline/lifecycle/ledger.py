@@ -121,8 +121,7 @@ def claim_unread_documents(
 
 
 def count_unread_documents(connection: Connection, source_id: int, parser_fingerprint: str) -> int:
-    """Return the number of documents that must be read, including those that a worker has claimed.
-    """
+    """Return the number of documents that must be read, including claimed documents."""
     parameters = {"source_id": source_id, "parser_fingerprint": parser_fingerprint}
     statement = load_statement("lifecycle/count_unread_documents")
     return int(connection.execute(statement, parameters).scalar_one())

@@ -50,7 +50,7 @@ class OpenGenerations:
 
     @property
     def in_work_order(self) -> list[Generation]:
-        """All generations. The live one is first, because searches use it; then comes the target.
+        """All generations. The live one comes first, because searches use it. The target is next.
         """
         first = (self.live, self.target, *self.others)
         return list({one.id: one for one in first if one is not None}.values())
@@ -61,8 +61,7 @@ class OpenGenerations:
 
     @property
     def reported(self) -> Generation:
-        """The generation that reports describe: the target, or the live one if there is no target.
-        """
+        """The generation that reports describe: the target, or the live one without a target."""
         chosen = self.target or self.live
         assert chosen is not None
         return chosen
@@ -159,8 +158,7 @@ def run_for_each(
 def _open_target(
     run_context: RunContext, collection_name: str, refusal: Refusal | None
 ) -> tuple[Generation | None, Exception | None]:
-    """Return the generation that the configuration requires, or the error that prevents opening it.
-    """
+    """Return the generation that the configuration requires, or the error of opening it."""
     if refusal is not None:
         return None, refusal.error
     settings = run_context.configuration.collection(collection_name)

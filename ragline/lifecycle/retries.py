@@ -63,8 +63,7 @@ def release_documents(
 
 
 def list_quarantined(database: Database, source: str | None = None) -> list[QuarantinedDocument]:
-    """Return the quarantined documents of a source, or of all sources, in order of source and id.
-    """
+    """Return the quarantined documents of a source, or of all sources, by source and id."""
     statement = load_statement("lifecycle/select_quarantined")
     with database.connect() as connection:
         rows = connection.execute(statement, {"source": source})

@@ -76,7 +76,9 @@ def check_unserved_collections(
 
 
 def list_languages(database: Database) -> list[str]:
-    """Return the languages of the keyword leg: the database's text search configurations, by name.
+    """Return the languages of the keyword leg, in order.
+
+    They are the text search configurations of the database.
     """
     with database.connect() as connection:
         rows = connection.execute(load_statement("lifecycle/select_languages"))

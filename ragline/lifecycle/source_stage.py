@@ -1,5 +1,4 @@
-"""One stage of a sync for one source: its generations, its counts of work left, and its progress.
-"""
+"""One stage of a sync for one source: its generations, its remaining work, and its progress."""
 
 from __future__ import annotations
 

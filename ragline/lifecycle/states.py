@@ -13,8 +13,7 @@ STATES = ("pending", "ready", "failed", "quarantined", "unsupported", "missing",
 
 
 class Transition(NamedTuple):
-    """A permitted transition from any of `from_states` to `to_state`. `when` says what causes it.
-    """
+    """A transition from any of `from_states` to `to_state`. `when` says what causes it."""
 
     from_states: tuple[str, ...]
     to_state: str

@@ -240,8 +240,7 @@ class _Comparison:
                 self._repair(connection)
 
     def _is_sync_complete(self, connection: Connection) -> bool:
-        """Return whether the last sync completed all its stages and no sync ran during this proof.
-        """
+        """Return whether the last sync is complete and no sync ran during this proof."""
         if self._has_locked:
             return True
         is_free = connection.execute(
@@ -254,9 +253,7 @@ class _Comparison:
         )
 
     def _is_unexplained(self, found: Difference, before: dict[tuple[str, str], bool]) -> bool:
-        """Return whether neither a later change nor a missing sync explains a difference of the
-        source.
-        """
+        """Return whether no change after the listing and no missing sync explains a difference."""
         has_same_version = found.what == OTHER_BYTES and self._kind.is_listed_cheaply
         return (
             self._is_source_unchanged
@@ -359,8 +356,7 @@ def bound_unseen_ratio(sampled: int, total: int) -> float:
 
 
 def _count(run_context: RunContext, collection: str, source_id: int) -> tuple[int, int]:
-    """Count the source's documents, and its entries in the live generation or else in the newest one.
-    """
+    """Count the source's documents, and its entries in the live or else the newest generation."""
     with run_context.database.connect() as connection:
         generations = list_generations(connection, collection)
         generations.sort(key=lambda generation: generation.state == "live")

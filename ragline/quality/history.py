@@ -126,8 +126,7 @@ def read_evaluations(database: Database, period: Period, collection: str) -> lis
 
 
 def read_unanswered(database: Database, period: Period, collection: str) -> list[UnansweredQuery]:
-    """Return the most frequent queries of a collection without a hit, if their text was recorded.
-    """
+    """Return the most frequent queries of a collection without a hit whose text was recorded."""
     parameters = {
         "collection": collection,
         "start": period.start,

@@ -20,15 +20,14 @@ HASH_CHARS = 24
 
 
 class ClientHashes:
-    """Computes the hashes of clients. It caches the salts of two days. Use it in one thread only.
+    """Computes the hashes of clients, with a cache of two days' salts. Use it in one thread only.
     """
 
     def __init__(self) -> None:
         self._salts: dict[date, bytes] = {}
 
     def hash_client(self, connection: Connection, day: date, client: str) -> str:
-        """Return the hash of a client on a day. The salt of a day is read from the database once.
-        """
+        """Return the hash of a client on a day. Each day's salt is read from the database once."""
         if day not in self._salts:
             parameters = {"day": day, "salt": secrets.token_bytes(SALT_BYTES)}
             salt = connection.execute(load_statement("search/ensure_salt"), parameters).scalar_one()

@@ -55,7 +55,7 @@ class Exclusion:
 
 @dataclass(frozen=True, slots=True)
 class BestChunk:
-    """The best chunk of a document: the one with the best rank in the last stage that it reached.
+    """The chunk of a document that has the best rank in the last stage that the document reached.
     """
 
     entry_id: int

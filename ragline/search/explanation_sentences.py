@@ -16,7 +16,9 @@ SHOWN_WORDS = 8
 def describe_reason(
     evidence: SearchEvidence, reason: Reason, rank: int | None, words: Sequence[QueryWord]
 ) -> str:
-    """Return the reason in one sentence, and a second one with the words that the document lacks.
+    """Return the reason in one sentence.
+
+    A further sentence names the words that the document lacks.
     """
     name = f"Document {evidence.document['document_id']!r}"
     partial = list_partial_words(words)

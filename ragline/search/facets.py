@@ -59,8 +59,7 @@ def _get_field(row: Row[Any]) -> str:
 
 
 def _make_facet(field: str, rows: Sequence[Row[Any]]) -> Facet:
-    """Make the facet of a field. The field `file_type` becomes the field `media_type` of filters.
-    """
+    """Make the facet of a field. The field `file_type` is called `media_type` in filters."""
     documents = rows[0].documents
     if field == "file_type":
         types = [(media_type_of(row.value) or "", row.document_count) for row in rows]

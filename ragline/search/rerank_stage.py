@@ -104,8 +104,7 @@ def blend_scores(
 def split_blend(
     fused: Sequence[float], reranked: Sequence[float], weight: float
 ) -> list[tuple[float, float]]:
-    """Return the two parts of each score of `blend_scores`: the fused part and the reranker's part.
-    """
+    """Return the parts of each score of `blend_scores`: the fused part and the reranker's part."""
     pairs = zip(_scale(fused), _scale(reranked), strict=True)
     return [(float((1 - weight) * first), float(weight * second)) for first, second in pairs]
 

@@ -118,8 +118,7 @@ class SearchEvidence:
         return max(candidate.rank, len(self.entries) + 1)
 
     def find_answer_rank(self) -> int | None:
-        """Return the rank that the document's best entry would have in an answer without `top_k`.
-        """
+        """Return the rank of the document's best entry in an answer without the limit `top_k`."""
         return self._describe_answer(next(iter(self._list_own_entries()), None)).rank
 
     def _list_legs(self, candidate: Candidate | None) -> list[StageRank]:
