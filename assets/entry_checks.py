@@ -209,7 +209,9 @@ def judge_syncs(status: SourceStatus) -> AssetCheckResult:
 
 
 def judge_last_proof(status: SourceStatus) -> AssetCheckResult:
-    """Return the result of the full-proof check, from the last proof that a run or command stored.
+    """Return the result of the full-proof check from the last stored proof.
+
+    Any run or command can have made this proof.
     """
     proof = status.proof
     differences = [] if proof is None else proof.differences[:MAX_SHOWN_DIFFERENCES]

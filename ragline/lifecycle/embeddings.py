@@ -170,7 +170,9 @@ def check_embedding_space(run_context: RunContext, generation: Generation) -> No
 
 
 def _find_encoder(run_context: RunContext, generation: Generation) -> str | None:
-    """Return how this machine computes a generation's vectors, or None if its model does not load.
+    """Return how this machine computes a generation's vectors.
+
+    The result is None if the model cannot be loaded.
     """
     try:
         return run_context.embedder(generation.model).encoder

@@ -50,8 +50,7 @@ class OpenGenerations:
 
     @property
     def in_work_order(self) -> list[Generation]:
-        """All generations. The live one comes first, because searches use it. The target is next.
-        """
+        """All generations: the live one first, because searches use it, then the target."""
         first = (self.live, self.target, *self.others)
         return list({one.id: one for one in first if one is not None}.values())
 

@@ -20,7 +20,9 @@ HASH_CHARS = 24
 
 
 class ClientHashes:
-    """Computes the hashes of clients, with a cache of two days' salts. Use it in one thread only.
+    """Computes the hashes of clients. Use it in one thread only.
+
+    It caches the salts of two days.
     """
 
     def __init__(self) -> None:

@@ -55,8 +55,7 @@ class Exclusion:
 
 @dataclass(frozen=True, slots=True)
 class BestChunk:
-    """The chunk of a document that has the best rank in the last stage that the document reached.
-    """
+    """The chunk that has the document's best rank in the last stage that the document reached."""
 
     entry_id: int
     ordinal: int
