@@ -115,7 +115,9 @@ def _score(
 
 
 def describe_scores(runs: list[Evaluation]) -> Metadata:
-    """Return the measures of the first run as numbers, which the UI plots, and a table of all runs.
+    """Return the measures of the first run as numbers, and a table of all runs.
+
+    The UI plots the numbers over time.
     """
     served = runs[0]
     columns = ["mode", *served.measures, "queries", "failed", "seconds"]

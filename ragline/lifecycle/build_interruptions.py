@@ -19,8 +19,9 @@ from ragline.sources.settings import SourceSettings
 from ragline.storage.statements import load_statement
 
 # The minimum time for which a stage works on a build before a change interrupts it: the smaller of
-# these seconds and this ratio of the shorter limit of the source. Without a minimum, a source that
-# changes all the time would prevent the end of a build.
+# these seconds and this ratio of the source's shorter limit (`visible_within` or
+# `forgotten_within`). Without a minimum, a source that changes all the time would prevent the end
+# of a build.
 MIN_BUILD_S = 10.0
 MIN_BUILD_RATIO = 0.1
 # The interval between two checks of a source during a build. It is fixed for a source on this
@@ -28,7 +29,7 @@ MIN_BUILD_RATIO = 0.1
 LOCAL_CHECK_INTERVAL_S = 2.0
 CHECK_INTERVAL_RATIO = 0.05
 # A source whose probe does not detect every change is listed again when its last listing is older
-# than this ratio of the shorter limit.
+# than this ratio of the shorter limit. The age must also exceed the minimum.
 LISTING_AGE_RATIO = 0.5
 MIN_LISTING_AGE = timedelta(seconds=60)
 

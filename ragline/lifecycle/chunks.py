@@ -1,6 +1,6 @@
 """The second stage of a sync: it splits the parses of a source into chunks.
 
-Each generation has its own chunker.
+Each generation has its own chunker. An open generation is one that the run works on.
 """
 
 from __future__ import annotations

@@ -32,11 +32,11 @@ MAX_UPDATED_ROWS = 5_000
 
 @dataclass(frozen=True, slots=True)
 class DocumentsReport:
-    """The result of the stage `read` for one source. All counts are documents.
+    """The result of the stage `read` for one source. All counts except `bytes_read` are documents.
 
     `listed` = `added` + `changed` + `unchanged`. `failed`, `quarantined` and `unsupported` count
-    the documents that are in these states after the stage. `failures` lists these documents. `held`
-    counts the documents whose removal waits for a person to confirm it.
+    the documents that are in these states after the stage. `failures` lists these documents, at
+    most 1,000. `held` counts the documents whose removal waits for a person to confirm it.
     """
 
     listed: int

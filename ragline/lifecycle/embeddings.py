@@ -1,6 +1,7 @@
 """The third stage of a sync: it computes the vectors of the texts of a source's chunks.
 
-Equal texts have one vector in each embedding space.
+Equal texts have one vector in each embedding space. An open generation is one that the run works
+on.
 """
 
 from __future__ import annotations

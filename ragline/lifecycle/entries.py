@@ -1,7 +1,7 @@
 """The fourth stage of a sync: it updates the entries of each open generation to the ledger.
 
-`entry_writer` replaces the entries of outdated documents. `search_index` decides which generation
-searches use.
+An open generation is one that the run works on. `entry_writer` replaces the entries of outdated
+documents. `search_index` decides which generation searches use.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ def write_rows_query(table: CheckedTable, source: str) -> str:
 
 
 def fingerprint_rows(database: Database, table: CheckedTable, source: str) -> str:
-    """Return a hash of the rows. As long as it is equal, the expectations check equal rows."""
+    """Return a hash of the rows. If two hashes are equal, the expectations check equal rows."""
     statement = load_statement(f"expectations/fingerprint_{table}")
     with database.connect() as connection:
         return str(connection.execute(statement, {"source": source}).scalar_one())

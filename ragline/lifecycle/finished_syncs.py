@@ -1,4 +1,5 @@
-"""The syncs that finished since a time, with the documents that became visible or were removed."""
+"""The syncs that finished after a given time, with the documents that they made visible or removed.
+"""
 
 from __future__ import annotations
 

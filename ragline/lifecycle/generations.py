@@ -29,7 +29,7 @@ from ragline.text_analysis import VERSION
 
 logger = logging.getLogger(__name__)
 
-# The time that a drop waits for writers of the table. If it is too short, the next sync tries
+# The time that a drop waits for writers of the table. If they take longer, the next sync tries
 # again.
 DROP_WAIT = "2s"
 

@@ -26,7 +26,8 @@ from ragline.sources.protocol import (
 from ragline.storage.database import copy_rows
 from ragline.storage.statements import load_statement
 
-# This number of removals is not held, unless they would remove all documents of the source.
+# Up to this number of removals, no removal is held, unless all documents of the source would be
+# removed.
 MAX_UNHELD_REMOVALS = 10
 LISTED_COLUMNS = (("document_id", "text"), ("version", "text"), ("changed_at", "timestamptz"))
 
@@ -93,10 +94,10 @@ def apply_listing(
     """Record a complete listing in the ledger, in the caller's transaction.
 
     Removals are held if their number is larger than `max_ratio` times the number of the source's
-    documents. In addition, it must be larger than MAX_UNHELD_REMOVALS, or the listing must lack all
-    documents of the source. Two kinds of documents do not count: documents that were moved within
-    the source, and documents that a rule of the source now ignores. A document was moved if a new
-    document has the same version or file name.
+    documents. In addition, their number must be larger than MAX_UNHELD_REMOVALS, or the listing
+    must lack all documents of the source. Two kinds of documents do not count: documents that were
+    moved within the source, and documents that a rule of the source now ignores. A document was
+    moved if a new document has the same version or file name.
 
     A document does not change while its removal is held. The hold ends when the document is listed
     again or a person confirms the removal. If `max_ratio` is 1, nothing is held.
@@ -198,7 +199,10 @@ def _record_unlisted(
     unlisted: Sequence[_UnlistedDocument],
     held: set[int],
 ) -> int:
-    """Hold the removals in `held`, and mark the other documents as missing. Return their number."""
+    """Hold the removals in `held`, and mark the other documents as missing.
+
+    Returns the number of documents that were marked as missing.
+    """
     if held:
         connection.execute(load_statement("lifecycle/hold_removals"), {"ids": sorted(held)})
     gone = {document.document_id: document.id for document in unlisted if document.id not in held}

@@ -1,4 +1,4 @@
-"""The generations that a run works on, which are called open, and their order.
+"""The open generations of a collection: those that a run works on, in their order.
 
 This module registers the generation that the configuration requires. It abandons generations that
 are being built and that the configuration no longer requires. `settings_refusal` decides whether
@@ -113,10 +113,10 @@ def is_requested(
     target: Generation | None,
     refusal: Refusal | None,
 ) -> bool:
-    """Return whether the configuration requires a generation.
+    """Return whether the configuration requires a generation, without loading the model.
 
-    `target` is the generation that the configuration requires. If it is None, the function compares
-    the settings, because the model cannot be loaded.
+    `target` is the generation that the configuration requires. If it could not be opened, it is
+    None, and the function compares the settings.
     """
     if target is not None:
         return generation.id == target.id
@@ -179,7 +179,7 @@ def _open_target(
 def _with_loaded_model(generation: Generation, target: Generation | None) -> Generation:
     """Return the generation with the target's model name, if both have the same embedding space.
 
-    Two names can mean the same model. The run loads the model under the target's name only.
+    Two names can mean the same model. The run loads the model once, under the target's name.
     """
     if target is None or generation.embedding_space_id != target.embedding_space_id:
         return generation

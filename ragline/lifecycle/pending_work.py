@@ -1,4 +1,4 @@
-"""The work that waits for the next sync of a source and that its probe does not show.
+"""The work that waits for the next sync of a source and that the source's probe does not show.
 
 `dagster_project.due_syncs` decides whether a sync is due.
 """
@@ -42,14 +42,15 @@ class PendingWork:
 
     @property
     def has_listing_failed(self) -> bool:
-        """Whether the last run could not list the source. A probe can still succeed."""
+        """Whether the last run could not list the source. This can be true although a probe succeeds.
+        """
         return self.failed_at is not None and (self.last_error or "").startswith(
             SourceUnavailableError.__name__
         )
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is no work for a sync."""
+        """Whether no work waits for a sync."""
         return not (
             self.due_retries
             or self.pending_documents

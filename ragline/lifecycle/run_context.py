@@ -1,9 +1,9 @@
 """The run context: what every stage of a sync needs.
 
-It contains the configuration, the database, the progress, the models and the id of the run. A run
-creates one run context and closes it at its end. In Dagster a resource does so, and in tests a
-fixture. Models, parser processes and locks are created when they are first needed. A sync without
-work creates none of them.
+It contains the configuration, the database, the progress, the models and the id of the run. Each
+run creates one run context and closes it at its end. In Dagster a resource does this, and in tests
+a fixture does it. Models, parser processes and locks are created when they are first needed. A sync
+without work creates none of them.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""The last stage of a sync: it makes the generation that the configuration requires live.
+"""The last stage of a sync: it makes the configured generation of a collection live.
 
 A generation is promoted when it contains every readable document of its collection. Until then, the
-previous live generation stays live. The checks that run before this stage judge whether a
-generation is *good*.
+previous live generation stays live. The checks of the data run before this stage. If a blocking
+check fails, this stage does not run.
 """
 
 from __future__ import annotations
@@ -45,11 +45,11 @@ MAX_COUNT_AGE = timedelta(days=1)
 def publish_index(run_context: RunContext, collection_name: str) -> IndexReport:
     """Prepare the live generation and the target for searches, and promote a complete target.
 
-    The preparation computes term weights with the current average length and updates the planner
-    statistics. It creates the vector index when the generation is large enough. If something fails,
-    the error is stored with the collection, the live generation stays live, and the next run tries
-    again. The report is also stored in `run_context.index_reports`. It is safe to call this
-    function twice.
+    The target is the generation that the configuration requires. The preparation computes term
+    weights with the current average length and updates the planner statistics. It creates the
+    vector index when the generation is large enough. If something fails, the error is stored with
+    the collection, the live generation stays live, and the next run tries again. The report is also
+    stored in `run_context.index_reports`. It is safe to call this function twice.
 
     Raises:
         ConfigurationError: the settings cannot be satisfied and the collection has no live
@@ -90,7 +90,7 @@ def _prepare(run_context: RunContext, collection_name: str, generation: Generati
 
 
 def _promote_complete(run_context: RunContext, collection_name: str, target: Generation) -> int:
-    """Promote the target if it contains every document; return the number of missing documents."""
+    """Promote the target if it contains every document; return the number that it lacks."""
     with run_context.database.begin() as connection:
         unindexed = _count_unindexed(connection, collection_name, target)
         if unindexed == 0 and target.state != "live":
@@ -101,7 +101,10 @@ def _promote_complete(run_context: RunContext, collection_name: str, target: Gen
 def _describe_missing(
     run_context: RunContext, collection_name: str, target: Generation | None, unindexed: int
 ) -> str | None:
-    """Return why the target is not complete. None if it is complete or could not be opened."""
+    """Return why the target is incomplete.
+
+    The result is None if the target is complete or could not be opened.
+    """
     reason = f"{unindexed} readable documents are not in it yet" if unindexed else None
     paused = {generation_id for _, generation_id in run_context.paused_builds}
     if target is None or target.id not in paused:

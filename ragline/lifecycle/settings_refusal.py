@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def find_refusal(run_context: RunContext, collection_name: str) -> Refusal | None:
-    """Return why the settings of a collection are refused. None if all of them can be satisfied.
+    """Return why the settings of a collection are refused, or None if all can be satisfied.
 
     The result is stored for the run. While the configuration file itself is invalid, the settings
     of every collection are unknown. Then no generation is built and none is abandoned.

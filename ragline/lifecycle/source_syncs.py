@@ -98,7 +98,8 @@ def read_sync_reports(database: Database, run_id: str) -> dict[str, SourceSync]:
 def merge_syncs(runs: Sequence[dict[str, SourceSync]]) -> dict[str, SourceSync]:
     """Merge the reports of consecutive runs, by source.
 
-    The counts of work are sums over the runs. All other values are those of the last run.
+    The counts of work are sums over the runs, and `started_at` is the start of the first run. All
+    other values describe the state after the last run.
     """
     merged: dict[str, SourceSync] = {}
     for reports in runs:

@@ -28,7 +28,8 @@ from ragline.sources.registry import KINDS
 from ragline.storage.generation_tables import load_generation_statement
 from ragline.storage.statements import load_statement
 
-# Every document of a source up to this size is read and hashed. Of a larger source, a sample is.
+# Every document of a source up to this size is read and hashed. For a larger source, a sample of
+# the documents is read and hashed.
 MAX_HASHED_DOCUMENTS = 1_000
 MAX_HASHED_BYTES = 16 * 1024 * 1024
 MAX_SAMPLED_DOCUMENTS = 300
@@ -58,8 +59,8 @@ class SyncProof:
     """What a proof compared and what it found.
 
     `is_listed` says whether the source itself was listed. `hashed_documents` counts the documents
-    that were read and compared by SHA-256. If these are a sample without a difference, at most the
-    share `largest_unseen_ratio` of the documents has different bytes, with a confidence of 95 %.
+    that were read and compared by SHA-256. If they show no difference, `largest_unseen_ratio` is
+    the largest share of documents that can have different bytes, with a confidence of 95 %.
     """
 
     source: str
