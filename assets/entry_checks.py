@@ -185,7 +185,11 @@ def build_clock_checks(settings: SourceSettings) -> AssetChecksDefinition:
 
 
 def judge_clocks(status: SourceStatus) -> list[AssetCheckResult]:
-    """Return the checks of both clocks. A late clock is a warning, a very late one an error."""
+    """Return the results of the checks of both clocks.
+
+    A late clock is a warning. A clock whose wait is longer than ERROR_FACTOR times its limit is an
+    error.
+    """
     return [
         _judge_clock(status.source, VISIBLE, status.visible),
         _judge_clock(status.source, FORGOTTEN, status.forgotten),
@@ -193,7 +197,10 @@ def judge_clocks(status: SourceStatus) -> list[AssetCheckResult]:
 
 
 def judge_syncs(status: SourceStatus) -> AssetCheckResult:
-    """Return the check of a source's syncs. It fails if there is an alarm of SYNC_ALARMS."""
+    """Return the result of the check of a source's syncs.
+
+    The check fails if the source has an alarm of SYNC_ALARMS.
+    """
     found = [alarm for alarm in status.alarm_details if alarm.name in SYNC_ALARMS]
     return AssetCheckResult(
         asset_key=source_key(status.source, "entries"),

@@ -80,8 +80,8 @@ def evaluate_suite(suite: Suite, database: Database, docs: Path) -> list[Expecta
     Raises:
         DatabaseUnavailableError: the database does not answer.
     """
-    # Imported here, because the import takes seconds that loading the definitions must not take.
-    # The second import enables the library to read tables with vector columns.
+    # Imported here, because the import takes seconds, and the definitions must load fast. The
+    # second import enables the library to read tables with vector columns.
     import great_expectations as gx
     import pgvector.sqlalchemy  # noqa: F401
 

@@ -85,7 +85,7 @@ def read_golden(settings: CollectionSettings) -> GoldenSet:
 
 
 def _find_scores(context: AssetExecutionContext, fingerprint: str) -> Metadata | None:
-    """Return the metadata of the last evaluation. None if it has another fingerprint."""
+    """Return the metadata of the last evaluation, or None if it has another fingerprint."""
     event = context.instance.get_latest_materialization_event(context.asset_key)
     made = None if event is None else event.asset_materialization
     if made is None or made.metadata.get("fingerprint") != MetadataValue.text(fingerprint):
@@ -141,7 +141,7 @@ def describe_scores(runs: list[Evaluation]) -> Metadata:
 
 
 def check_thresholds(settings: CollectionSettings, scores: Metadata) -> AssetCheckResult:
-    """Return the check that the hybrid search reaches the thresholds of the configuration."""
+    """Return the result of the check that the hybrid search reaches the configured thresholds."""
     reached = {name: _read(scores[_plain(name)]) for name in settings.thresholds}
     missed = {name: value for name, value in reached.items() if value < settings.thresholds[name]}
     return AssetCheckResult(

@@ -15,7 +15,7 @@ from ragline.storage.database import open_database
 
 
 class RunContextResource(ConfigurableResource[RunContext]):
-    """The run context of the configuration file `config_path`."""
+    """The resource that opens the run context of the configuration file `config_path`."""
 
     config_path: str
 

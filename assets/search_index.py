@@ -87,7 +87,7 @@ def describe_index(report: IndexReport) -> Metadata:
 
 
 def check_index(report: IndexReport) -> AssetCheckResult:
-    """Return the check that searches use the configured generation."""
+    """Return the result of the check that searches use the configured generation."""
     return AssetCheckResult(
         check_name=IS_LIVE,
         passed=report.is_live,

@@ -54,7 +54,8 @@ def fingerprint_suite(suite: Suite, rows: str) -> str:
 
 
 def read_evaluation(docs: Path) -> Evaluation | None:
-    """Return the evaluation stored in a folder of Data Docs. None if there is no readable one."""
+    """Return the evaluation stored in a folder of Data Docs, or None if there is no readable one.
+    """
     try:
         stored = json.loads((docs / FILE).read_text(encoding="utf-8"))
         return Evaluation(

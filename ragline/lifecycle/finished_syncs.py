@@ -1,5 +1,4 @@
-"""The syncs that finished after a given time, with the documents that they made visible or removed.
-"""
+"""The syncs that finished after a given time, with the documents that they showed or removed."""
 
 from __future__ import annotations
 

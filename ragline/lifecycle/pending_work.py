@@ -42,7 +42,9 @@ class PendingWork:
 
     @property
     def has_listing_failed(self) -> bool:
-        """Whether the last run could not list the source. This can be true although a probe succeeds.
+        """Whether the last run could not list the source.
+
+        This can be true although a probe succeeds.
         """
         return self.failed_at is not None and (self.last_error or "").startswith(
             SourceUnavailableError.__name__

@@ -45,9 +45,9 @@ MIN_TOP_COSINE = 0.3
 class DailyFigures:
     """The figures of a collection for one day (UTC).
 
-    `drift` compares the queries of the day with those of the 30 days before. It is None if one of
-    the two has fewer than 20 queries. Without a live generation, `drift` and `index_recall` are
-    None and `unanswered_topics` is empty.
+    `drift` compares the queries of the day with those of the 30 days before. It is None if the day
+    or the 30 days have fewer than 20 queries. Without a live generation, `drift` and `index_recall`
+    are None and `unanswered_topics` is empty.
     """
 
     day: date

@@ -72,11 +72,10 @@ class RankedClicks:
 class QualityFigures:
     """The statistics of a collection's searches in a period. A ratio without data is None.
 
-    `click_through_ratio` is the share of searches with a click. `reciprocal_rank` is the mean of 1
-    / rank of the first clicked hit, over the searches with a click. `reformulation_ratio` is
+    `click_through_ratio` is the share of searches with a click. `reciprocal_rank` is the mean of
+    1/rank of the first clicked hit, over the searches with a click. `reformulation_ratio` is
     defined in the module `reformulation`. `feedback_precision` is the share of verdicts that are
-    `useful`. `is_partial` says that the period has more searches than the newest 200,000 that were
-    read.
+    `useful`. `is_partial` says that only the newest 200,000 searches of the period were read.
     """
 
     collection: str

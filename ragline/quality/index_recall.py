@@ -10,7 +10,7 @@ from ragline.search.searcher import Searcher
 
 MAX_QUERIES = 50
 DEPTH = 10
-# A scan of all entries may take longer than a search.
+# A scan of all entries can take longer than a search.
 SCAN_TIMEOUT_MS = 60_000
 # Vectors have half precision. Therefore scores that differ by less than this count as equal.
 SCORE_TOLERANCE = 1e-4

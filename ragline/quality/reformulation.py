@@ -34,7 +34,7 @@ class RecordedQuery:
 
 
 def measure_reformulation(queries: Sequence[RecordedQuery]) -> float | None:
-    """Return the share of searches that were reformulated. None if there are no searches.
+    """Return the share of searches that were reformulated, or None if there are no searches.
 
     `queries` must be in order of client and time.
     """

@@ -154,7 +154,7 @@ def _select_filtered(
 def configure_session(connection: Connection, retrieval: Retrieval, plan: Plan) -> None:
     """Set the settings of vector search for this transaction, and read them back.
 
-    If a value is wrong, pgvector only warns and then scans without the setting. So hits would be
+    If a value is wrong, pgvector only warns and then scans without the setting. Hits can then be
     missing without an error.
 
     Raises:
@@ -222,7 +222,7 @@ def select_candidates(
     vector: Vector | None,
     document_key: int | None = None,
 ) -> tuple[list[Candidate], int]:
-    """Return the candidates of one query, best first, and the number that the vector leg found.
+    """Return the candidates of one query, best first, and the number of the vector leg's candidates.
 
     With `document_key`, the result contains only the entries of this document. Their ranks are
     still those among all entries.

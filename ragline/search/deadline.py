@@ -11,7 +11,8 @@ from sqlalchemy import Connection
 from ragline.errors import SearchTimeoutError
 from ragline.storage.database import limit_statements, shut_down_after
 
-# The server cancels a statement at its limit; the error may arrive this much later.
+# The server cancels a statement at its limit. The error can arrive later, by this number of
+# seconds.
 GRACE_S = 1.0
 # The server's limit is stated again when it is wrong by this share of the whole limit. Stating it
 # is a round trip, and most searches take a few milliseconds.

@@ -1,8 +1,8 @@
 """Explains why a document is a hit of a search, or why it is not a hit.
 
 The explanation contains the document's state, the limits that exclude the document, and its rank in
-each stage. The ranks are exact, also after the last candidate. A document that the caller may not
-see is treated as if it did not exist, unless the caller may administer Ragline.
+each stage. A rank is also exact if it is after the last candidate. A document that the caller may
+not see is treated as if it did not exist, unless the caller may administer Ragline.
 """
 
 from __future__ import annotations

@@ -87,8 +87,9 @@ class DocumentExplanation:
     """Why a document is a hit of a search, or why it is not a hit.
 
     `answer` is the reason in words, with what to change. `rank` is the rank of the document's first
-    hit. `last_hit_score` is the score of the last hit of the answer. `left_out_chunks` counts the
-    chunks that would be hits without `max_per_document`.
+    hit. `obstacles` are the limits of the search that exclude the document. `stages` are the ranks
+    of `best_chunk`. `last_hit_score` is the score of the last hit of the answer. `left_out_chunks`
+    counts the chunks that would be hits without `max_per_document`.
     """
 
     collection: str

@@ -24,8 +24,8 @@ MAX_PARTS = 50
 class QueryWord:
     """A word of the query, and whether the document and its best chunk contain it.
 
-    `entry_count` is the number of entries of the whole index that contain it. If the document does
-    not contain the word itself, `parts` are the parts that it contains.
+    `entry_count` is the number of entries of the whole index that contain the word. If the document
+    does not contain the word itself, `parts` are the parts that it contains.
     """
 
     word: str

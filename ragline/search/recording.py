@@ -102,7 +102,8 @@ def make_record(
 def make_recorded_query(query: str, how: QueryText) -> str:
     """Return what is recorded of a query.
 
-    This is its text, a hash that is equal for equal queries, or an empty string.
+    `how` decides whether this is its text, a hash that is equal for equal queries, or an empty
+    string.
     """
     if how == "none":
         return ""

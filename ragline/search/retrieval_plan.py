@@ -54,7 +54,7 @@ def plan_retrieval(
 
 
 def make_condition(request: SearchRequest) -> Condition | None:
-    """Return the condition of a request's filter and `max_age`. None if it has neither.
+    """Return the condition of a request's filter and `max_age`, or None if it has neither.
 
     This condition does not contain the principals, because each statement has its own condition on
     them.

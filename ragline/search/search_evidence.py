@@ -52,7 +52,7 @@ class SearchEvidence:
         return choose_hits(self.entries, self.request)
 
     def find_hit_rank(self) -> int | None:
-        """Return the rank of the document's first hit. None if it has no hit."""
+        """Return the rank of the document's first hit, or None if it has no hit."""
         if any(one.limit == "min_generation" for one in self.exclusions):
             return None
         hits = enumerate(self.list_hits(), start=1)
