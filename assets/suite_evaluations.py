@@ -54,8 +54,7 @@ def fingerprint_suite(suite: Suite, rows: str) -> str:
 
 
 def read_evaluation(docs: Path) -> Evaluation | None:
-    """Return the evaluation stored in a folder of Data Docs, or None if there is no readable one.
-    """
+    """Return the evaluation stored in a folder of Data Docs, or None if none is readable."""
     try:
         stored = json.loads((docs / FILE).read_text(encoding="utf-8"))
         return Evaluation(

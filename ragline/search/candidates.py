@@ -222,10 +222,10 @@ def select_candidates(
     vector: Vector | None,
     document_key: int | None = None,
 ) -> tuple[list[Candidate], int]:
-    """Return the candidates of one query, best first, and the number of the vector leg's candidates.
+    """Return the candidates of one query, best first.
 
-    With `document_key`, the result contains only the entries of this document. Their ranks are
-    still those among all entries.
+    The second value is the number of candidates of the vector leg. With `document_key`, the result
+    contains only the entries of this document. Their ranks are still those among all entries.
     """
     generation = retrieval.generation
     statement = bind_filter("search/select_candidates", generation.id, planned.condition.sql)
