@@ -1,7 +1,7 @@
 -- The table for the entries of one generation. Each row has all data that a search needs, so that a
--- search needs no join. When a generation is created, its own names replace `entries_generation`
--- and its number of dimensions replaces `dimension`. The HNSW index is created later, when the
--- table has enough rows.
+-- search needs no join. When a generation is created, the name of its table replaces
+-- `entries_generation`, and the dimension of its vectors replaces `dimension` in the type. The HNSW
+-- index is created later, when the table has enough rows.
 create table ragline.entries_generation (
   id bigint generated always as identity primary key,
   document_key bigint not null,

@@ -1,4 +1,4 @@
--- Returns the key with a public id, with the hash of its secret. Returns no row if the key is
+-- Returns the key that has a public id, and the hash of its secret. Returns no row if the key is
 -- unknown, revoked or expired.
 select
   public_id,

@@ -1,5 +1,6 @@
 -- Returns the documents of a source that must not be served but have an entry: (document_id,
--- document_key), in order of id. Checks part :part of :parts parts of the documents.
+-- document_key), in order of id. Checks only one part of the documents: part :part of :parts,
+-- counted from 0.
 select e.document_id, e.document_key
 from ragline.entries_generation as e
 left join ragline.documents as d on d.id = e.document_key

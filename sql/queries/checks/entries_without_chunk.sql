@@ -1,5 +1,6 @@
 -- Returns the documents of a source with an entry whose chunk is missing or has another text:
--- (document_id, document_key), in order of id. Checks part :part of :parts parts of the documents.
+-- (document_id, document_key), in order of id. Checks only one part of the documents: part :part of
+-- :parts, counted from 0.
 select e.document_id, e.document_key
 from ragline.entries_generation as e
 left join ragline.chunks as c on c.id = e.chunk_id

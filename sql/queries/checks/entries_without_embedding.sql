@@ -1,6 +1,6 @@
 -- Returns the documents of a source with an entry whose text has no stored vector, or a stored
 -- vector that differs from the entry's vector: (document_id, document_key), in order of id. Checks
--- part :part of :parts parts of the documents.
+-- only one part of the documents: part :part of :parts, counted from 0.
 select e.document_id, e.document_key
 from ragline.entries_generation as e
 join ragline.generations as g on g.id = cast(:generation_id as bigint)

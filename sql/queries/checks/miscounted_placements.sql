@@ -1,6 +1,6 @@
 -- Returns the documents of a source whose number of entries differs from the number that was
--- written: (document_id, document_key), in order of id. Checks part :part of :parts parts of the
--- documents.
+-- written: (document_id, document_key), in order of id. Checks only one part of the documents: part
+-- :part of :parts, counted from 0.
 select d.document_id, d.id as document_key
 from ragline.documents as d
 join ragline.sources as s on s.id = d.source_id

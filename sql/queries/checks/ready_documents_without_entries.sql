@@ -1,6 +1,6 @@
 -- Returns the ready documents of a source without an entry in the live generation: (document_id,
--- document_key), in order of id. Returns no rows for a generation that is not live. Checks part
--- :part of :parts parts of the documents.
+-- document_key), in order of id. Returns no rows for a generation that is not live. Checks only one
+-- part of the documents: part :part of :parts, counted from 0.
 select d.document_id, d.id as document_key
 from ragline.documents as d
 join ragline.sources as s on s.id = d.source_id

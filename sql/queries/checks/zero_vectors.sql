@@ -1,5 +1,6 @@
 -- Returns the documents of a source with an entry whose vector has length zero: (document_id,
--- document_key), in order of id. Checks part :part of :parts parts of the documents.
+-- document_key), in order of id. Checks only one part of the documents: part :part of :parts,
+-- counted from 0.
 select e.document_id, e.document_key
 from ragline.entries_generation as e
 where

@@ -1,5 +1,5 @@
--- Returns one row (fingerprint): a hash of the data that decides the rows of
--- expectations/select_documents for a source. While these rows are unchanged, the hash is
+-- Returns one row (fingerprint): a hash of the rows of expectations/select_documents for a source.
+-- The hash does not cover every column. If the covered columns are unchanged, the hash is
 -- unchanged.
 select
   md5(coalesce(string_agg(row_text, E'\x1e' order by row_text), '')) as fingerprint

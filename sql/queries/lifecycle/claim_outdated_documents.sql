@@ -1,8 +1,8 @@
 -- Claims documents of a source whose entries in a generation differ from the ledger. Returns (id,
 -- document_id, chunking_id, chunk_count, has_same_chunks), in order of id, for ids after :after.
--- With :is_deletion, these are the documents whose entries must be deleted (chunking_id is null);
--- otherwise they are all others. `has_same_chunks` says that text and vector are unchanged and only
--- other columns differ. Documents that another worker has claimed are skipped.
+-- With :is_deletion, it claims the documents whose entries must be deleted (chunking_id is null).
+-- Without it, it claims the other documents. `has_same_chunks` says that text and vector are
+-- unchanged and only other columns differ. Documents that another worker has claimed are skipped.
 select
   d.id,
   d.document_id,

@@ -1,4 +1,4 @@
--- Ends the hold of a removal when the document is listed again.
+-- Ends the hold of each removal whose document is listed again.
 update ragline.documents as d
 set held_since = null
 where

@@ -1,5 +1,5 @@
--- Marks the pending documents as ready whose entries in the live generation match the ledger.
--- Stores a clock reading for each change that was indexed after Ragline noticed it. Returns one row
+-- Marks pending documents as ready if their entries in the live generation match the ledger. Stores
+-- a clock reading for each change that was indexed after Ragline noticed it. Returns one row
 -- (finished): the number of documents that became ready.
 with waiting as (
   select

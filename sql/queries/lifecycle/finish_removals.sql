@@ -1,4 +1,4 @@
--- Marks the missing documents that no generation contains as removed. Only their tombstones are
+-- Marks missing documents as removed if no generation contains them. Only their tombstones are
 -- kept. With :is_live_only, only the live generation is considered, because another generation has
 -- failed. The failed generation deletes its entries when it is worked on again or dropped. Stores a
 -- clock reading for each removed document that had been visible. Returns one row (finished): the

@@ -1,4 +1,4 @@
--- Marks documents that a complete listing no longer contains as missing. The row count is their
+-- Marks documents as missing if a complete listing no longer contains them. The row count is their
 -- number. The clock starts at the time of the removal in the source (:gone_at), if that time is
 -- known.
 update ragline.documents as d

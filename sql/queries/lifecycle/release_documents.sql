@@ -1,5 +1,5 @@
 -- Makes quarantined documents of a source pending as if they were new. If :document_ids is null,
--- all quarantined documents are released. Returns (source, document_id), in order.
+-- all quarantined documents are released. Returns (source, document_id), in order of document id.
 with released as (
   update ragline.documents as d
   set

@@ -1,5 +1,6 @@
--- Makes each known document pending whose version changed or that is listed again. Returns one row
--- (returned_count): the number of documents that were missing or removed before.
+-- Makes a known document pending if its version changed, or if it is listed again after it was
+-- missing or removed. Returns one row (returned_count): the number of documents that were missing
+-- or removed.
 with reopened as (
   select
     d.id,

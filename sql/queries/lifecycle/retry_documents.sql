@@ -1,6 +1,6 @@
 -- Makes failed and unsupported documents due now. If :document_ids is null, all such documents of
 -- the source become due. If :source is null, those of every source become due. Returns (source,
--- document_id), in order.
+-- document_id), in order of source and document id.
 with retried as (
   update ragline.documents as d
   set next_attempt_at = now()

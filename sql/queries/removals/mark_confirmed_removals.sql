@@ -1,5 +1,5 @@
--- Marks documents whose held removal was confirmed as missing. Their clocks start at the time at
--- which the removal was held.
+-- Marks documents as missing after a person confirmed their held removals. Their clocks start at
+-- the time at which the removals were held.
 update ragline.documents
 set
   state = 'missing',

@@ -1,5 +1,5 @@
--- Makes documents pending whose entries differ, so that they are indexed again in every generation.
--- With :is_reread, they are also read again.
+-- Makes the given documents pending, so that they are indexed again in every generation. With
+-- :is_reread, they are also read again.
 with reopened as (
   update ragline.documents
   set
