@@ -18,8 +18,8 @@ from ragline.sources.registry import KINDS
 from ragline.sources.settings import SourceSettings
 from ragline.storage.statements import load_statement
 
-# The minimum time for which a stage works on a build before a change interrupts it: the smaller of
-# these seconds and this ratio of the source's shorter limit (`visible_within` or
+# The minimum time for which a stage works on a build before a change interrupts it. It is the
+# smaller of these seconds and this ratio of the source's shorter limit (`visible_within` or
 # `forgotten_within`). Without a minimum, a source that changes all the time would prevent the end
 # of a build.
 MIN_BUILD_S = 10.0

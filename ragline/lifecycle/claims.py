@@ -24,7 +24,7 @@ class ClaimCursor(Generic[Row, Key]):
 
     Each claim starts after the last key of the previous claim, because the rows before that key are
     done or claimed by another worker. After the last row, the cursor starts again from the first
-    key, because another worker may have released rows.
+    key. By then, other workers can have released rows.
     """
 
     def __init__(self, start: Key, key: Callable[[Row], Key]) -> None:

@@ -71,7 +71,7 @@ def open_generations(run_context: RunContext, collection_name: str) -> OpenGener
 
     If the generation that the configuration requires does not exist yet, it is registered.
     Generations that are being built and that the configuration does not require are abandoned and
-    dropped. It is safe to call this function twice, and in two processes at once.
+    dropped. It is safe to call this function twice, and in two processes at the same time.
 
     Raises:
         ConfigurationError: the settings cannot be satisfied and the collection has no live

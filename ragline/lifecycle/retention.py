@@ -84,7 +84,8 @@ def _delete_unreferenced(
     chunks = 0
     if not is_only_new:
         chunks = connection.execute(load_statement("removals/delete_chunkings"), age).one().chunks
-    # One of the chunks that were just deleted may have been the last chunk with its text.
+    # The deletion of a chunk can leave its text without a chunk. Such a text's vector is then
+    # unused.
     connection.execute(load_statement("removals/mark_unreferenced_embeddings"))
     age = {"seconds": embeddings.total_seconds(), "is_only_new": is_only_new}
     vectors = connection.execute(load_statement("removals/delete_embeddings"), age)

@@ -131,7 +131,7 @@ def _describe_build(run_context: RunContext, collection_name: str, target: Gener
 def _find_error(
     run_context: RunContext, collection_name: str, opened: OpenGenerations
 ) -> Exception | None:
-    """Return the error of opening or building the target, or else the error of the live generation.
+    """Return the error of opening or building the target, or the error of the live generation.
 
     A failure of another generation is not reported, because the configuration does not require it.
     """
@@ -284,7 +284,7 @@ def _report(
     before = opened.reported
     with run_context.database.connect() as connection:
         listed = list_generations(connection, collection_name)
-        # Another run with other settings may have dropped the generation in the meantime.
+        # Another run with other settings can have dropped the generation in the meantime.
         now = next((one for one in listed if one.id == before.id), before)
         documents = connection.execute(
             load_statement("lifecycle/count_indexed_documents"), {"generation_id": now.id}

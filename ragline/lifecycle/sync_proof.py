@@ -357,7 +357,10 @@ def bound_unseen_ratio(sampled: int, total: int) -> float:
 
 
 def _count(run_context: RunContext, collection: str, source_id: int) -> tuple[int, int]:
-    """Count the source's documents, and its entries in the live or else the newest generation."""
+    """Count the source's documents, and its entries in one generation.
+
+    It is the live generation, or the newest one if no generation is live.
+    """
     with run_context.database.connect() as connection:
         generations = list_generations(connection, collection)
         generations.sort(key=lambda generation: generation.state == "live")

@@ -79,8 +79,8 @@ def compare_samples(
 def population_stability(reference: Sequence[float], current: Sequence[float]) -> float:
     """Return the population stability index over the deciles of the reference.
 
-    It is the sum over bins of (c - r) * ln(c / r), where r and c are the shares of the reference
-    and the current sample in a bin. It is 0 for equal samples.
+    The index is the sum over bins of (c - r) * ln(c / r). Here r and c are the shares of the
+    reference and the current sample in a bin. The index is 0 for equal samples.
     """
     edges = np.unique(np.quantile(reference, np.linspace(0, 1, BINS + 1)[1:-1]))
     shares = []

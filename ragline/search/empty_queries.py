@@ -7,8 +7,8 @@ from collections.abc import Iterable
 
 from ragline.errors import InvalidSearchError
 
-# The Unicode categories of punctuation and separators. Control characters are not included, because
-# earlier releases answered queries of control characters, and clients may rely on this.
+# The Unicode categories of punctuation and separators. Control characters are not included: earlier
+# releases answered queries of control characters, and clients can depend on this.
 IGNORED_CATEGORIES = ("P", "Z")
 
 

@@ -44,8 +44,8 @@ class DocumentState:
 class Exclusion:
     """A limit of the search that excludes every chunk of the document.
 
-    For the limit `filter`, `condition` is the part of the filter that no chunk satisfies and
-    `place` is its path in the filter, such as `filter.and.1.page`.
+    For the limit `filter`, `condition` is the part of the filter that no chunk satisfies. `place`
+    is the path of this part in the filter, such as `filter.and.1.page`.
     """
 
     limit: Limit

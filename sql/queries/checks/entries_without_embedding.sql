@@ -1,6 +1,6 @@
--- Returns the documents of a source with an entry whose text has no stored vector, or a stored
--- vector that differs from the entry's vector: (document_id, document_key), in order of id. Checks
--- only one part of the documents: part :part of :parts, counted from 0.
+-- Returns the documents of a source with an entry whose vector is not the stored vector of its
+-- text: (document_id, document_key), in order of id. A text without a stored vector counts too.
+-- Checks only one part of the documents: part :part of :parts, counted from 0.
 select e.document_id, e.document_key
 from ragline.entries_generation as e
 join ragline.generations as g on g.id = cast(:generation_id as bigint)

@@ -1,7 +1,7 @@
 -- Records that a document was read, and its parse. New content sets the count of attempts to 0. For
 -- equal content, the count is kept until the document is ready. If the document was not pending or
--- failed before, it waits from now on, because a new version of the parser is not a change of the
--- source.
+-- failed, its wait starts now. The reason is that a new version of the parser is not a change of
+-- the source.
 update ragline.documents
 set
   state = 'pending',

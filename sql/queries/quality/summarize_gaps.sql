@@ -1,6 +1,6 @@
--- Returns one row for each collection, mode and use of reranking, most frequent first: the
--- difference between the scores of the first and the second hit (p10, p50, p90). Only the newest
--- :most searches between :start and :end are read.
+-- Returns one row for each collection, mode and use of reranking, most frequent first. `gaps` are
+-- percentiles (p10, p50, p90) of the difference between the scores of the first and the second hit.
+-- Only the newest :most searches between :start and :end are read.
 with searches as (
   select collection, mode, is_reranked, hits
   from ragline.search_requests

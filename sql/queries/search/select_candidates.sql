@@ -1,8 +1,8 @@
 -- The complete hybrid search. It returns the entries of a generation by fused score, best first.
--- Entries with equal scores are ordered by vector score and then by id. A row has the id, the fused
--- score, vector_score (cosine similarity), keyword_score (BM25), the rank in each leg, and the part
--- of the fused score that each leg contributes. It also has the rank by the fused score, and the
--- number of candidates of the vector leg. The condition of the search replaces the marked
+-- Entries with equal scores are ordered by vector score and then by id. A row has the id and the
+-- fused score. It has the cosine similarity (vector_score), BM25 (keyword_score), the rank in each
+-- leg, and the part of the fused score from each leg. It also has the rank by the fused score, and
+-- the number of candidates of the vector leg. The condition of the search replaces the marked
 -- condition. With :document_keys, only the entries of these documents are returned, with their
 -- ranks among all entries.
 --

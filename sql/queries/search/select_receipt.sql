@@ -1,7 +1,8 @@
--- Returns the origin of one entry of a generation: the document as the ledger records it now, the
--- run that wrote the entry, and the settings of the generation. Returns no row if the entry does
--- not exist or the caller may not see it. The caller may not see entries of another tenant than
--- :tenant, of collections outside :collections, or with principals of which none is in :principals.
+-- Returns the origin of one entry of a generation: the present document in the ledger, the run that
+-- wrote the entry, and the settings of the generation. Returns no row if the entry does not exist
+-- or the caller may not see it. The caller may not see an entry of another tenant than :tenant, or
+-- of a collection outside :collections. The caller may not see an entry with principals if none of
+-- them is in :principals.
 select
   c.name as collection,
   g.id as generation_id,

@@ -1,6 +1,6 @@
 -- Returns the syncs that ended after :since, in the order of their end. A row has the counts of the
--- sync, the first documents that became visible or were forgotten, the longest times of these, and
--- the newest failed documents of the source.
+-- sync. It has the first documents that became visible or were forgotten, and the longest times of
+-- these. It also has the newest failed documents of the source.
 select
   s.name as source,
   y.run_id,

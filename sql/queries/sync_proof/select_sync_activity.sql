@@ -1,6 +1,6 @@
 -- Returns one row (listed_probe, listed_at, last_started_at, is_unfinished): the probe and the time
--- of a source's last listing, the start of its last sync, and whether that sync is not finished. A
--- sync that is not finished still runs, or has failed.
+-- of a source's last listing, and the start of its last sync. `is_unfinished` says that this sync
+-- still runs or has failed.
 select
   s.listed_probe,
   s.listed_at,
