@@ -60,10 +60,10 @@ class ChunksReport:
 def build_chunks(run_context: RunContext, source_name: str) -> ChunksReport:
     """Chunk the parses of a source that the chunker of an open generation has not chunked yet.
 
-    The live generation comes first. If another generation follows, the live generation's vectors
-    and entries are written before the next chunks are made. The reason is that a build can take
-    hours. If a generation fails, for example because its tokenizer cannot be loaded, the others are
-    still chunked. The error is stored in `run_context.failures`.
+    The live generation comes first. Its vectors and entries are written before the chunks of other
+    generations are made, because a build can take hours. If a generation fails, for example because
+    its tokenizer cannot be loaded, the others are still chunked. The error is stored in
+    `run_context.failures`.
     """
     started = perf_counter()
     stage = open_stage(run_context, source_name)
