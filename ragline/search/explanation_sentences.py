@@ -16,10 +16,7 @@ SHOWN_WORDS = 8
 def describe_reason(
     evidence: SearchEvidence, reason: Reason, rank: int | None, words: Sequence[QueryWord]
 ) -> str:
-    """Return the reason in one sentence.
-
-    A further sentence names the words that the document lacks.
-    """
+    """Return a sentence with the reason, and one with the words that the document lacks."""
     name = f"Document {evidence.document['document_id']!r}"
     partial = list_partial_words(words)
     partly = f" It has only parts of: {_join(partial)}." if partial else ""
