@@ -14,8 +14,8 @@ from ragline.storage.database import limit_statements, shut_down_after
 # The server cancels a statement at its limit. The error can arrive later, by this number of
 # seconds.
 GRACE_S = 1.0
-# The server's limit is stated again when it is wrong by this share of the whole limit. Stating it
-# is a round trip, and most searches take a few milliseconds.
+# The server receives a new limit if its limit is wrong by more than this share of the whole limit.
+# A new limit needs a round trip, and most searches take a few milliseconds.
 MAX_LIMIT_ERROR = 0.01
 
 
@@ -25,7 +25,7 @@ class Deadline:
     def __init__(self, limit_ms: int) -> None:
         self.limit_ms = limit_ms
         self._ends_at = monotonic() + limit_ms / 1e3
-        # The server's limit in the transaction of `enforce`.
+        # The limit that the server has in the transaction of `enforce`, or None.
         self._stated_ms: int | None = None
 
     def remaining_ms(self) -> int:
@@ -42,7 +42,7 @@ class Deadline:
     def limit_statements(self, connection: Connection) -> None:
         """Limit each further statement of this transaction to the time that is left.
 
-        Call it in the block of `enforce`, before each statement that may take long.
+        Call it in the block of `enforce`, before each statement that can take long.
 
         Raises:
             SearchTimeoutError: no time is left.
