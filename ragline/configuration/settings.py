@@ -58,8 +58,8 @@ class ChunkingSettings(_Settings):
         ge=16,
         le=8192,
         description="Maximum number of tokens in a chunk with its headings, counted by the "
-        "tokenizer of the embedding model. It must not exceed the limit of the model. If this "
-        "limit is less than 200, the default is the limit.",
+        "tokenizer of the embedding model. It must not exceed the number of tokens that the "
+        "model reads. For a model that reads less than 200 tokens, the default is that number.",
     )
     overlap_tokens: int = Field(
         default=20,
@@ -98,9 +98,9 @@ class SearchSettings(_Settings):
     keyword_bound: int = Field(
         default=20_000,
         ge=1,
-        description="Maximum number of entries in which the words of the keyword leg occur. The "
-        "leg always uses the rarest word of the query. It adds the next rarest word as long as "
-        "this number is not exceeded. An entry with one of these words is a candidate.",
+        description="Limits how many entries the keyword leg examines. The leg always uses the "
+        "rarest word of the query. It adds the next rarest word as long as the entries that "
+        "contain one of the used words are not more than this number.",
     )
     rerank_candidates: int = Field(
         default=20,
@@ -218,8 +218,8 @@ class RetentionSettings(_Settings):
     )
     parses: Age = Field(
         default=timedelta(days=7),
-        description="How long parsed text and its chunks are stored after the last document with "
-        "this content has changed or was removed.",
+        description="How long parsed text and its chunks are stored when no document has this "
+        "content any more.",
     )
     embeddings: Age = Field(
         default=timedelta(days=30),

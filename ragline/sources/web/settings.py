@@ -63,8 +63,8 @@ class WebSettings(SourceSettings):
     )
     timeout: Duration = Field(
         default=timedelta(seconds=30),
-        description="Maximum time that Ragline waits for an answer of the server. For the end of a "
-        "body it waits ten times as long.",
+        description="Maximum time that Ragline waits until the server begins to answer. The whole "
+        "answer may take ten times as long.",
     )
     attempts: int = Field(
         default=4,
