@@ -192,7 +192,7 @@ def write_endpoints() -> str:
 
 
 def _write_endpoint(name: str, operation: dict[str, Any], schemas: dict[str, Any]) -> str:
-    parts = [f"## {name}\n\n{operation['summary']}. {operation.get('description', '')}\n"]
+    parts = [f"## {name}\n\n{operation['summary']}.\n\n{operation.get('description', '')}\n"]
     if parameters := operation.get("parameters"):
         rows = [
             (

@@ -45,7 +45,7 @@ TEMPLATES = {
         ),
     ),
     "tickets": Template(
-        "an export of support tickets, JSON lines or CSV",
+        "an export of support tickets, as JSON lines or CSV",
         "5 sample tickets",
         "the router restarts at night",
     ),

@@ -17,7 +17,9 @@ class SourceState(ResponseModel):
     kind: str
     listed_at: datetime | None = Field(description="The time of the last complete listing.")
     age_seconds: float | None = Field(description="The time since `listed_at`.")
-    last_run_id: str | None = Field(description="The run of the last sync; null before it.")
+    last_run_id: str | None = Field(
+        description="The run of the last sync; null before the first sync."
+    )
     last_started_at: datetime | None
     last_finished_at: datetime | None = Field(
         description="The end of the last sync. Null while the sync runs, and if it failed."
@@ -124,7 +126,7 @@ class SourceFreshness(ResponseModel):
         "probe that found no change."
     )
     unreachable_since: datetime | None = Field(
-        description="The time since which the source cannot be listed or probed; null if it can."
+        description="The time since which the source cannot be listed or probed; null if it is reachable."
     )
     visible: Clock = Field(
         description="The clock from a change in the source until searches show the change."

@@ -54,7 +54,7 @@ class Obstacle(ResponseModel):
 
 
 class BestChunk(ResponseModel):
-    """The chunk of the document that reached the latest stage, there with the best rank."""
+    """The chunk of the document that has the best rank in the last stage that it reached."""
 
     entry_id: int
     ordinal: int
@@ -90,7 +90,9 @@ class QueryWord(ResponseModel):
     )
     is_in_chunk: bool = Field(description="Whether the best chunk contains the word.")
     parts: list[str] = Field(
-        [], description="The parts of the word that the document contains, if it lacks the word."
+        [],
+        description="If the document does not contain the word: the parts of the word that it "
+        "contains.",
     )
 
 
@@ -117,7 +119,9 @@ class DocumentExplanation(ResponseModel):
         "reranked",
         "top_k",
     ]
-    answer: str = Field(description="The reason in one sentence, and what would change it.")
+    answer: str = Field(
+        description="The reason in one sentence, with the change that would make the document a hit."
+    )
     document: DocumentState
     obstacles: list[Obstacle]
     best_chunk: BestChunk | None

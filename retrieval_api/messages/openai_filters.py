@@ -59,7 +59,9 @@ class Comparison(_Part):
 
     type: Literal["eq", "ne", "gt", "gte", "lt", "lte", "in", "nin"]
     key: Identifier = Field(
-        description="A key of the metadata, or one of " + ", ".join(sorted(DOCUMENT_FIELDS)) + ".",
+        description="A key of the metadata, or one of these fields: "
+        + ", ".join(f"`{name}`" for name in sorted(DOCUMENT_FIELDS))
+        + ".",
         examples=["year"],
     )
     value: Scalar | Annotated[list[Scalar], Field(max_length=MAX_VALUES)]

@@ -168,7 +168,7 @@ class DocumentPut(ResponseModel):
         description="`unchanged`: content, name, title, metadata and principals are as before."
     )
     version: int = Field(
-        description="The number of this change. Each later change of any document has a larger one."
+        description="The number of this change. Later changes of any document have larger numbers."
     )
     content_hash: str = Field(
         description="The hash of the content, as in the receipts of its hits."

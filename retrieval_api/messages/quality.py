@@ -104,13 +104,13 @@ class Topic(ResponseModel):
 
 
 class DailyFigures(ResponseModel):
-    """Figures that are computed once a day. These are the figures of the last day that has any."""
+    """Figures that Ragline computes once a day. They describe the last day that has figures."""
 
     day: date
     measured_at: datetime
     drift: Drift | None
     index_recall: IndexRecall | None
-    unanswered_topics: list[Topic] = Field(description="Sorted by size, largest first.")
+    unanswered_topics: list[Topic] = Field(description="The topics. The largest is first.")
 
 
 class CollectionQuality(ResponseModel):
@@ -125,7 +125,9 @@ class CollectionQuality(ResponseModel):
     embed_ms: Percentiles | None
     retrieve_ms: Percentiles
     rerank_ms: Percentiles | None
-    score_gaps: list[ScoreGap] = Field(description="Sorted by number of searches, largest first.")
+    score_gaps: list[ScoreGap] = Field(
+        description="The score gaps by mode. The mode with the most searches is first."
+    )
     hits: int
     stale_hits: int
     stale_hit_ratio: float | None

@@ -121,7 +121,7 @@ class RerankResults(ResponseModel):
     """The documents, the most relevant first. Equal scores keep the order of the request."""
 
     id: UUID = Field(description="The id of this request in the service's log.")
-    model: str = Field(description="The model in `meta`.")
+    model: str = Field(description="The same model as in `meta`.")
     results: list[RerankResult]
     meta: RerankMeta
     usage: RerankUsage

@@ -120,13 +120,13 @@ class SearchBody(StrictModel):
     )
     min_generation: RowId | None = Field(
         default=None,
-        description="If the live generation is older than this, the search is refused with status "
-        "409.",
+        description="The oldest allowed generation. If the live generation is older, the search is "
+        "refused with status 409.",
     )
     exact: bool = Field(
         default=False,
-        description="Score every entry instead of using the vector index. The hits show how exact "
-        "the index is.",
+        description="Score every entry instead of using the vector index. Compare the hits with "
+        "those of an ordinary search to measure the index.",
     )
     explain: bool = Field(
         default=False, description="Return the rank and the score of each hit in each stage."
@@ -209,10 +209,13 @@ class Highlight(ResponseModel):
 
 
 class HitExplanation(ResponseModel):
-    """The rank (from 1) and the score of a hit in each stage. Null if a stage did not see it."""
+    """The rank (from 1) and the score of a hit in each stage.
+
+    A value is null if the stage did not see the hit.
+    """
 
     vector_rank: int | None
-    vector_score: float | None = Field(description="The cosine of both vectors.")
+    vector_score: float | None = Field(description="The cosine of query and chunk.")
     keyword_rank: int | None
     keyword_score: float | None = Field(description="The BM25 score.")
     fused_rank: int
@@ -232,7 +235,7 @@ class HitExplanation(ResponseModel):
 class Hit(ResponseModel):
     """One chunk that matches the query."""
 
-    rank: int = Field(description="Starts at 1.")
+    rank: int = Field(description="The rank of the hit, from 1.")
     score: float = Field(
         description="Larger is better. Scores are comparable only within one response."
     )

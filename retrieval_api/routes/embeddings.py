@@ -33,7 +33,7 @@ router = APIRouter(tags=["for OpenAI's clients"])
 def embed(
     body: openai_shapes.EmbeddingsBody, request: Request, caller: SearchCaller
 ) -> openai_shapes.Embeddings:
-    """Return the embedding of each text, as in an index. The texts are not stored."""
+    """Return the embedding of each text, computed as for an index. The texts are not stored."""
     embedder = caller.service.searcher.embedder(choose_model(caller, body.model))
     counts = embedder.tokenizer.count_tokens(body.input)
     _check(body, embedder, counts)

@@ -26,7 +26,8 @@ def show_quality(
 ) -> quality.Quality:
     """Return figures from the records of searches, such as latency, zero results and clicks.
 
-    Drift, unanswered topics and index recall are computed once a day. The answer has the last ones.
+    Drift, unanswered topics and index recall are computed once a day. The answer contains the last
+    values.
     """
     first, last = parameters.days
     figures = read_figures(caller.database, Period.of_days(first, last), parameters.collection)

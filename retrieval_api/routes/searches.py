@@ -62,7 +62,7 @@ def search(body: SearchBody, request: Request, caller: SearchCaller) -> Response
 def explain(body: ExplainBody, caller: SearchCaller) -> Response:
     """Return the state of a document, the conditions that exclude it, and its rank in each stage.
 
-    If the caller's principals may not see the document, the answer is as if it did not exist. A key
+    If the caller may not see the document, the answer is as if the document did not exist. A key
     with the scope `admin` may see all documents. An explanation takes longer than a search, because
     every chunk is ranked.
     """
