@@ -126,7 +126,7 @@ class SourceFreshness(ResponseModel):
         "probe that found no change."
     )
     unreachable_since: datetime | None = Field(
-        description="The time since which the source cannot be listed or probed; null if it is reachable."
+        description="The time since which the source is unreachable; null if it is reachable."
     )
     visible: Clock = Field(
         description="The clock from a change in the source until searches show the change."

@@ -120,7 +120,7 @@ class DocumentExplanation(ResponseModel):
         "top_k",
     ]
     answer: str = Field(
-        description="The reason in one sentence, with the change that would make the document a hit."
+        description="The reason in one sentence, and what would make the document a hit."
     )
     document: DocumentState
     obstacles: list[Obstacle]

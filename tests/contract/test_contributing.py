@@ -265,7 +265,8 @@ def test_recipe_of_a_source_adds_a_kind(copy: Copy, server: str) -> None:
     page = copy.folder / "docs/sources.md"
     copy.write("docs/sources.md", page.read_text("utf-8") + NOTES_SECTION)
     copy.write_reference()
-    assert "| `notes` | the texts of a JSON object | after each run |" in page.read_text("utf-8")
+    row = "| `notes` | the texts of a JSON object | after each run and every hour |"
+    assert row in page.read_text("utf-8")
     copy.run_tests(
         server,
         "notes or every_kind or each_setting or test_reference",
