@@ -38,7 +38,7 @@ from ragline.errors import (
 
 GROUP = "ragline.commands"
 CONFIG_HELP = "Configuration file. Default: RAGLINE_CONFIG, then ./ragline.yaml."
-# `ragline --help` prints these texts. To import all commands for their texts would take seconds.
+# `ragline --help` prints these texts, because an import of all commands would take seconds.
 SUMMARIES = {
     "check": "Check the configuration without a run.",
     "collect": "Delete data whose retention time has ended.",

@@ -30,7 +30,9 @@ SHOWN_RELEVANT = 3
     help="Folder of the golden set in the BEIR layout, with queries.jsonl and qrels/SPLIT.tsv. "
     "Default: the golden set in the configuration.",
 )
-@click.option("--split", default="test", show_default=True, help="SPLIT in qrels/SPLIT.tsv.")
+@click.option(
+    "--split", default="test", show_default=True, help="Value of SPLIT in qrels/SPLIT.tsv."
+)
 @mode_option
 @rerank_option
 @json_option

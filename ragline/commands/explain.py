@@ -34,7 +34,8 @@ NAMES = {"first_fusion": "before feedback", "fusion": "fused"}
 @click.argument("query")
 @click.argument("document_id")
 @click.option(
-    "--source", help="Source of the document. Give it if several sources have this document id."
+    "--source",
+    help="Source of the document. It is needed if several sources have this document id.",
 )
 @top_k_option
 @mode_option
@@ -114,7 +115,7 @@ def _describe_stage(stage: StageRank) -> str:
     name = NAMES.get(stage.stage, stage.stage)
     if stage.rank is None or stage.score is None:
         return f"{name}: not found"
-    last = f" (the first {stage.last_rank} continue)" if stage.last_rank else ""
+    last = f" (the first {stage.last_rank} reach the next stage)" if stage.last_rank else ""
     part = "" if stage.part is None else f", {stage.part:.3f} of the score"
     unit = UNITS.get(stage.stage, "score")
     return f"{name}: rank {stage.rank}{last}, {unit} {stage.score:.3f}{part}"

@@ -108,10 +108,10 @@ def print_answer(answer: SearchAnswer, console: Console) -> None:
         print_indented(console, f"[dim]{escape(describe_receipt(hit))}[/dim]", 3)
     if answer.plan is not None:
         plan = answer.plan
-        satisfy = "" if plan.matching is None else f", {count(plan.matching, 'chunk')} may answer"
+        matching = "" if plan.matching is None else f" ({count(plan.matching, 'chunk')})"
         console.print(
-            f"[dim]plan: vector leg {plan.vector}; filter {plan.filter}{satisfy}; up to "
-            f"{count(plan.depth, 'candidate')} a leg[/dim]"
+            f"[dim]plan: vector leg {plan.vector}; filter {plan.filter}{matching}; at most "
+            f"{count(plan.depth, 'candidate')} from each leg[/dim]"
         )
     if not answer.hits:
         console.print("nothing found")

@@ -28,7 +28,7 @@ FOLDER = "last-valid"
 
 
 def load_last_valid(path: Path | None = None) -> tuple[Configuration, ConfigurationError | None]:
-    """Load the configuration; if its file has an error, the last valid one and the error.
+    """Load the configuration. If its file has an error, return the last valid one and the error.
 
     The file is the one that `load_configuration` reads.
 
