@@ -120,7 +120,7 @@ def run_sync(
     A failed source does not stop the others. More runs follow in two cases:
 
     - A source changed during the build of a generation. The run then leaves the rest of the build
-      to the next run, which first indexes the changes and then continues the build.
+      to the next run. The next run first indexes the changes and then continues the build.
     - An unreachable source stopped the publication of its collection. The next run publishes the
       other sources.
 

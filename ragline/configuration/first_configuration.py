@@ -1,7 +1,8 @@
 """Proposes a first `ragline.yaml` for a folder, with a source for each kind of content in it.
 
-Three kinds of content are known: files in the folder and its subfolders, files of records (JSON
-lines), and a Git repository with committed documents. docs/configuration.md describes all settings.
+This module knows three kinds of content: files in the folder and its subfolders, files of records
+(JSON lines), and a Git repository with committed documents. All settings are described in
+docs/configuration.md.
 """
 
 from __future__ import annotations
