@@ -206,7 +206,7 @@ def _describe(daily: DailyFigures) -> list[object]:
 def describe_topics(
     measured: Sequence[DailyFigures],
 ) -> TableMetadataValue | TextMetadataValue:
-    """Return a table of the topics of queries without an answer, or a text if there are none.
+    """Return a table of the topics of queries without an answer. Without topics, return a text.
 
     The largest topics of each collection come first.
     """

@@ -48,8 +48,8 @@ def count_build_left(run_context: RunContext, source_name: str, source_id: int) 
     """Return the number of documents that the unfinished build of a source does not contain yet.
 
     The builds that count are those that this run left to the next run. If there are several, the
-    largest number is returned. If there is none, or all of them are complete by now, the result is
-    None. Complete builds are removed from `run_context.paused_builds`.
+    largest number is returned. Without such a build, or if all of them are complete by now, the
+    result is None. Complete builds are removed from `run_context.paused_builds`.
     """
     left = {}
     for name, generation_id in sorted(run_context.paused_builds):

@@ -34,7 +34,7 @@ class EntriesReport:
     generation after the stage. `documents_made_ready` counts the documents that became visible to
     searches in this run. `states` counts all documents of the source by state. `build_left` counts
     the documents that a new generation does not contain yet because this run left its build to the
-    next run. It is None if there are none.
+    next run. It is None if no work was left.
     """
 
     inserted: int

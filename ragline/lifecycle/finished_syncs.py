@@ -15,9 +15,9 @@ class FinishedSync:
     """The result of one run for one source.
 
     Counts are documents. `visible_documents`, `forgotten_documents` and `failed_documents` name at
-    most three documents each, and are None if there are none. `visible_seconds` is the longest
-    time-to-visible, and `forgotten_seconds` the longest time-to-forget, of the documents of this
-    run. `failed_documents` are the newest failed or quarantined documents of the source.
+    most three documents each. Without such documents, they are None. `visible_seconds` is the
+    longest time-to-visible, and `forgotten_seconds` the longest time-to-forget, of the documents
+    of this run. `failed_documents` are the newest failed or quarantined documents of the source.
     """
 
     source: str

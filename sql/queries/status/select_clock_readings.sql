@@ -1,5 +1,5 @@
 -- Returns one row for each clock of a source, with the readings of the last :days. A row has the
--- number of changes, the number of late changes, and percentiles in seconds. The documents of the
+-- number of changes, the number over the limit, and percentiles in seconds. The documents of the
 -- first listing are not changes. They are included only in `all_p95_seconds` and `all_max_seconds`.
 select
   r.clock,

@@ -1,4 +1,4 @@
--- Returns the last sync proof of a source, or no row if there is none.
+-- Returns the last sync proof of a source, or no row if the source was never proven.
 select
   proven_at, run_id, is_listed, documents, hashed_documents, entries, largest_unseen_ratio,
   difference_count, differences, source_error, seconds
