@@ -1,66 +1,30 @@
-"""Reads the state of sources and collections for operators: counts, clocks, failures, alarms."""
+"""Reads the status of each source: its counts, clocks, failures, last proof and alarms."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from datetime import datetime
 
 from sqlalchemy import Connection, RowMapping
 
-from ragline.alarms import (
-    Alarm,
-    LateDocument,
-    SourceFacts,
-    find_collection_alarms,
-    find_source_alarms,
-)
-from ragline.errors import BrokenDocumentError, ConfigurationError
+from ragline.alarms import Alarm, LateDocument, SourceFacts, find_source_alarms
+from ragline.errors import BrokenDocumentError
 from ragline.lifecycle.ledger import Failure, list_failures
 from ragline.lifecycle.states import STATES
-from ragline.storage.database import Database
+from ragline.status.clocks import (
+    Clock,
+    ClockReadings,
+    describe_readings,
+    evaluate_clock,
+    read_readings,
+)
 from ragline.storage.statements import load_statement
 
-# The state is `late` if a change has waited longer than the limit. Otherwise it is `kept` if the
-# source was listed or probed within the limit, and `unproven` if it was not.
-ClockState = Literal["kept", "late", "unproven"]
-CLOCK_DAYS = 30
 NAMED_DOCUMENTS = 20
 # Names of errors of documents with damaged content. Such a document is retried, but it never makes
 # a clock late.
 REFUSALS = [BrokenDocumentError.__name__]
-
-
-@dataclass(frozen=True, slots=True)
-class ClockReadings:
-    """The readings of one clock in the last CLOCK_DAYS days: number, percentiles, maximum.
-
-    The documents of the first listing are left out. `late` counts the readings over the limit. The
-    percentiles and the maximum are None if there is no reading.
-    """
-
-    count: int = 0
-    late: int = 0
-    p50_seconds: float | None = None
-    p95_seconds: float | None = None
-    p99_seconds: float | None = None
-    max_seconds: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Clock:
-    """One clock of a source. `waiting_seconds` is the longest wait now; 0 if no change waits."""
-
-    within_seconds: float
-    waiting_seconds: float
-    state: ClockState
-    readings: ClockReadings = ClockReadings()
-
-    @property
-    def overrun(self) -> float:
-        """The longest wait divided by the limit. The clock is late if this is more than 1."""
-        return self.waiting_seconds / self.within_seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,90 +100,14 @@ class SourceStatus:
         return not self.alarms and self.visible.state == self.forgotten.state == "kept"
 
 
-@dataclass(frozen=True, slots=True)
-class CollectionStatus:
-    """The state of one collection.
-
-    `generation` is the id of the live generation; it is None before the first promotion. `building`
-    and `retired` count the generations in these states. If the configured generation could not be
-    built, `build_error` is the reason.
-    """
-
-    collection: str
-    embedding_model: str | None
-    generation: int | None
-    documents: int
-    entries: int
-    promoted_at: datetime | None
-    building: int
-    retired: int
-    build_error_name: str | None = None
-    build_error: str | None = None
-    build_error_since: datetime | None = None
-    alarms: list[str] = field(default_factory=list)
-    alarm_details: list[Alarm] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """The state of all sources and collections in the database, sorted by name."""
-
-    sources: list[SourceStatus]
-    collections: list[CollectionStatus]
-
-
-def read_status(
-    database: Database,
-    *,
-    configured: Collection[str] | None = None,
-    now: datetime | None = None,
-) -> Status:
-    """The state of all sources and collections that were synced at least once.
-
-    `configured` has the names of the sources in the configuration. A source whose name is missing
-    from it has an alarm, because it is served but no longer synced. If `configured` is None, no
-    source has this alarm.
-    """
-    time = now or datetime.now(UTC)
-    with database.connect() as connection:
-        rows = connection.execute(
-            load_statement("status/select_source_states"), {"refusals": REFUSALS}
-        ).mappings()
-        sources = [_read_source(connection, row, time, configured) for row in rows.all()]
-        collections = _read_collections(connection)
-    return Status(sources, collections)
-
-
-def read_documents(database: Database, source: str | None = None) -> Iterator[dict[str, Any]]:
-    """Yield the documents as in the JSON output, sorted by source and document id."""
-    with database.begin() as connection:
-        rows = connection.execution_options(yield_per=1_000).execute(
-            load_statement("status/select_documents"), {"source": source}
-        )
-        for row in rows.mappings():
-            yield dict(row)
-
-
-def evaluate_clock(
-    within: timedelta,
-    waiting_since: datetime | None,
-    proven_at: datetime | None,
-    now: datetime,
-    readings: ClockReadings = ClockReadings(),
-) -> Clock:
-    """Compute the state of a clock at the time `now`.
-
-    `within` is the limit. `waiting_since` is the time of the oldest change that waits, or None if
-    no change waits. `proven_at` is as in `SourceStatus`.
-    """
-    waiting = now - waiting_since if waiting_since is not None else timedelta(0)
-    state: ClockState = "kept"
-    if waiting > within:
-        state = "late"
-    elif proven_at is None or now - proven_at > within:
-        state = "unproven"
-    seconds = max(waiting.total_seconds(), 0.0)
-    return Clock(within.total_seconds(), seconds, state, readings)
+def read_sources(
+    connection: Connection, now: datetime, configured: Collection[str] | None
+) -> list[SourceStatus]:
+    """The status of each source that was synced at least once, sorted by name."""
+    rows = connection.execute(
+        load_statement("status/select_source_states"), {"refusals": REFUSALS}
+    ).mappings()
+    return [_read_source(connection, row, now, configured) for row in rows.all()]
 
 
 def _read_source(
@@ -228,8 +116,8 @@ def _read_source(
     now: datetime,
     configured: Collection[str] | None,
 ) -> SourceStatus:
-    readings = _read_readings(connection, row["source_id"])
-    changes = {clock: _describe_readings(values) for clock, values in readings.items()}
+    readings = read_readings(connection, row["source_id"])
+    changes = {clock: describe_readings(values) for clock, values in readings.items()}
     no_readings = ClockReadings()
     visible = evaluate_clock(
         row["visible_within"],
@@ -275,25 +163,6 @@ def _read_source(
         visible_max_seconds=None if everything is None else everything["all_max_seconds"],
         alarms=[alarm.text for alarm in alarms],
         alarm_details=alarms,
-    )
-
-
-def _read_readings(connection: Connection, source_id: int) -> dict[str, RowMapping]:
-    rows = connection.execute(
-        load_statement("status/select_clock_readings"),
-        {"source_id": source_id, "days": CLOCK_DAYS},
-    )
-    return {row["clock"]: row for row in rows.mappings()}
-
-
-def _describe_readings(row: RowMapping) -> ClockReadings:
-    return ClockReadings(
-        count=row["readings"],
-        late=row["late"],
-        p50_seconds=row["p50_seconds"],
-        p95_seconds=row["p95_seconds"],
-        p99_seconds=row["p99_seconds"],
-        max_seconds=row["max_seconds"],
     )
 
 
@@ -366,30 +235,3 @@ def _collect_facts(
         differences=[] if proof is None else proof.differences,
         differs_since=None if proof is None else proof.proven_at,
     )
-
-
-def _read_collections(connection: Connection) -> list[CollectionStatus]:
-    rows = connection.execute(load_statement("status/select_collection_states")).mappings()
-    return [_describe_collection(row) for row in rows]
-
-
-def _describe_collection(row: RowMapping) -> CollectionStatus:
-    alarms = find_collection_alarms(
-        row["collection"],
-        build_error=row["build_error"],
-        is_refused=row["build_error_name"] == ConfigurationError.__name__,
-        since=row["build_error_since"],
-    )
-    return CollectionStatus(
-        **{**row, "entries": row["entries"] or 0},  # null without a generation
-        alarms=[alarm.text for alarm in alarms],
-        alarm_details=alarms,
-    )
-
-
-def read_clock_seconds(database: Database, source: str, clock: str) -> list[float]:
-    """The latest readings of a clock (`visible` or `forgotten`) in seconds, newest first."""
-    statement = load_statement("status/select_clock_seconds")
-    with database.connect() as connection:
-        rows = connection.execute(statement, {"source": source, "clock": clock})
-        return list(rows.scalars())

@@ -1,0 +1,56 @@
+"""Reads the status of each collection: its generations, its counts and its alarms."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import Connection, RowMapping
+
+from ragline.alarms import Alarm, find_collection_alarms
+from ragline.errors import ConfigurationError
+from ragline.storage.statements import load_statement
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionStatus:
+    """The state of one collection.
+
+    `generation` is the id of the live generation; it is None before the first promotion. `building`
+    and `retired` count the generations in these states. If the configured generation could not be
+    built, `build_error` is the reason.
+    """
+
+    collection: str
+    embedding_model: str | None
+    generation: int | None
+    documents: int
+    entries: int
+    promoted_at: datetime | None
+    building: int
+    retired: int
+    build_error_name: str | None = None
+    build_error: str | None = None
+    build_error_since: datetime | None = None
+    alarms: list[str] = field(default_factory=list)
+    alarm_details: list[Alarm] = field(default_factory=list)
+
+
+def read_collections(connection: Connection) -> list[CollectionStatus]:
+    """The status of each collection that was synced at least once, sorted by name."""
+    rows = connection.execute(load_statement("status/select_collection_states")).mappings()
+    return [_describe_collection(row) for row in rows]
+
+
+def _describe_collection(row: RowMapping) -> CollectionStatus:
+    alarms = find_collection_alarms(
+        row["collection"],
+        build_error=row["build_error"],
+        is_refused=row["build_error_name"] == ConfigurationError.__name__,
+        since=row["build_error_since"],
+    )
+    return CollectionStatus(
+        **{**row, "entries": row["entries"] or 0},  # null without a generation
+        alarms=[alarm.text for alarm in alarms],
+        alarm_details=alarms,
+    )
