@@ -150,6 +150,10 @@ class SearchTimeoutError(RaglineError):
     """A search reached its time limit. Narrow the search, or examine the query plan."""
 
 
+class RerankingError(RaglineError):
+    """A reranker did not score the texts. Search without reranking, and report the message."""
+
+
 class GoldenSetError(RaglineError):
     """A golden set is not in the BEIR layout or names unknown documents. Fix the named part."""
 

@@ -27,6 +27,7 @@ from ragline.errors import (
     ModelUnavailableError,
     NoPushSourceError,
     RateLimitError,
+    RerankingError,
     SearchTimeoutError,
     UnauthorizedError,
     UnknownCollectionError,
@@ -52,6 +53,7 @@ from retrieval_api.problems import (
     NO_PUSH_SOURCE,
     RATE_LIMITED,
     RECORD_PENDING,
+    RERANKING_FAILED,
     SEARCH_TIMEOUT,
     SERVICE_NOT_READY,
     UNAUTHORIZED,
@@ -114,6 +116,10 @@ _MASKED: dict[type[Exception], tuple[ProblemKind, str]] = {
     ModelUnavailableError: (
         MODEL_UNAVAILABLE,
         "A model that this request needs cannot be loaded. The service's log contains the reason.",
+    ),
+    RerankingError: (
+        RERANKING_FAILED,
+        "The reranker failed on this request. The service's log contains the reason.",
     ),
 }
 

@@ -100,6 +100,7 @@ MODEL_LOADING = ProblemKind("model-loading", 503, "A model is still being loaded
 MODEL_UNAVAILABLE = ProblemKind("model-unavailable", 503, "A model cannot be loaded", 60)
 SEARCH_TIMEOUT = ProblemKind("search-timeout", 503, "The search took too long", 5)
 RECORD_PENDING = ProblemKind("record-pending", 503, "The search is not recorded yet", 2)
+RERANKING_FAILED = ProblemKind("reranking-failed", 500, "The reranker failed")
 INTERNAL_ERROR = ProblemKind("internal-error", 500, "The service failed on this request")
 
 

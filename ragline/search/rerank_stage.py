@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ragline.configuration import CollectionSettings
 from ragline.errors import InvalidSearchError
 from ragline.rerankers import LATE_INTERACTION, NAMED_RERANKERS
-from ragline.rerankers.reranker import Reranker
+from ragline.rerankers.reranker import Reranker, score_texts
 from ragline.search.deadline import Deadline
 from ragline.search.entries import Entry
 from ragline.search.messages import SearchRequest
@@ -48,6 +48,7 @@ def rerank_entries(
     reranker's score of an entry is its best score.
 
     Raises:
+        RerankingError: the reranker failed.
         SearchTimeoutError: the deadline has passed.
     """
     count = settings.search.rerank_candidates
@@ -82,7 +83,7 @@ def _score_entries(
     scores_by_query = []
     for query in queries:
         deadline.remaining_ms()
-        scores_by_query.append(reranker.score_texts(query, texts))
+        scores_by_query.append(score_texts(reranker, query, texts))
     return [max(of_text) for of_text in zip(*scores_by_query, strict=True)]
 
 

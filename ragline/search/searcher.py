@@ -77,6 +77,7 @@ class Searcher:
             InvalidSearchError: the query is empty, or the collection has no such reranker.
             ModelUnavailableError: a model that the search needs cannot be loaded.
             ModelLoadingError: a model that the search needs is still being loaded.
+            RerankingError: the reranker failed.
             SearchTimeoutError: the search took longer than its time limit.
             DatabaseUnavailableError: the database did not answer.
         """

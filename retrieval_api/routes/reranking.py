@@ -9,11 +9,16 @@ from fastapi import APIRouter, Request
 
 from ragline.embedder.model_files import DEFAULT_MODEL
 from ragline.rerankers import LATE_INTERACTION
-from ragline.rerankers.reranker import Reranker
+from ragline.rerankers.reranker import Reranker, score_texts
 from retrieval_api.access.callers import Caller, SearchCaller
 from retrieval_api.messages import reranking
 from retrieval_api.openapi import describe_problems
-from retrieval_api.problems import BODY_TOO_LARGE, INVALID_REQUEST, SERVICE_NOT_READY
+from retrieval_api.problems import (
+    BODY_TOO_LARGE,
+    INVALID_REQUEST,
+    RERANKING_FAILED,
+    SERVICE_NOT_READY,
+)
 
 # While the reranker compares a batch, each token needs 1.5 KB of memory. Between two batches,
 # another request can rerank.
@@ -26,7 +31,9 @@ router = APIRouter(tags=["rerank"])
     "/v1/rerank",
     summary="Rerank texts for a query",
     response_model_exclude_none=True,
-    responses=describe_problems(BODY_TOO_LARGE, INVALID_REQUEST, SERVICE_NOT_READY),
+    responses=describe_problems(
+        BODY_TOO_LARGE, INVALID_REQUEST, SERVICE_NOT_READY, RERANKING_FAILED
+    ),
 )
 def rerank(
     body: reranking.RerankBody, request: Request, caller: SearchCaller
@@ -42,7 +49,9 @@ def rerank(
     "/v2/rerank",
     summary="Rerank texts for a query, for clients of version 2 of Cohere's API",
     response_model_exclude_none=True,
-    responses=describe_problems(BODY_TOO_LARGE, INVALID_REQUEST, SERVICE_NOT_READY),
+    responses=describe_problems(
+        BODY_TOO_LARGE, INVALID_REQUEST, SERVICE_NOT_READY, RERANKING_FAILED
+    ),
 )
 def rerank_v2(
     body: reranking.RerankBody, request: Request, caller: SearchCaller
@@ -77,7 +86,7 @@ def score_passages(reranker: Reranker, query: str, passages: Sequence[str]) -> l
     """
     scores: list[float] = []
     for batch in _split_batches(passages):
-        scores += reranker.score_texts(query, batch)
+        scores += score_texts(reranker, query, batch)
     return scores
 
 

@@ -17,6 +17,7 @@ from retrieval_api.problems import (
     GENERATION_TOO_OLD,
     INDEX_NOT_READY,
     INVALID_REQUEST,
+    RERANKING_FAILED,
     UNKNOWN_COLLECTION,
     UNKNOWN_DOCUMENT,
 )
@@ -35,6 +36,7 @@ router = APIRouter(tags=["search"])
         BODY_TOO_LARGE,
         INVALID_REQUEST,
         DATABASE_UNAVAILABLE,
+        RERANKING_FAILED,
     ),
 )
 def search(body: SearchBody, request: Request, caller: SearchCaller) -> Response:
@@ -57,6 +59,7 @@ def search(body: SearchBody, request: Request, caller: SearchCaller) -> Response
         BODY_TOO_LARGE,
         INVALID_REQUEST,
         DATABASE_UNAVAILABLE,
+        RERANKING_FAILED,
     ),
 )
 def explain(body: ExplainBody, caller: SearchCaller) -> Response:

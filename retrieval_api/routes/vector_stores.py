@@ -23,6 +23,7 @@ from retrieval_api.problems import (
     DATABASE_UNAVAILABLE,
     INDEX_NOT_READY,
     INVALID_REQUEST,
+    RERANKING_FAILED,
     UNKNOWN_COLLECTION,
 )
 
@@ -35,7 +36,12 @@ router = APIRouter(tags=["for OpenAI's clients"])
     "/v1/vector_stores/{collection}/search",
     summary="Search a collection, in OpenAI's format",
     responses=describe_problems(
-        UNKNOWN_COLLECTION, INDEX_NOT_READY, BODY_TOO_LARGE, INVALID_REQUEST, DATABASE_UNAVAILABLE
+        UNKNOWN_COLLECTION,
+        INDEX_NOT_READY,
+        BODY_TOO_LARGE,
+        INVALID_REQUEST,
+        DATABASE_UNAVAILABLE,
+        RERANKING_FAILED,
     ),
 )
 def search_vector_store(

@@ -25,6 +25,7 @@ from ragline.errors import (
     IndexNotReadyError,
     InvalidFilterError,
     ModelUnavailableError,
+    RerankingError,
     SearchTimeoutError,
     UnknownCollectionError,
     UnknownHitError,
@@ -101,16 +102,23 @@ def test_public_error_is_returned(failure: Exception, status: int, name: str) ->
 
 
 @pytest.mark.parametrize(
-    ("failure", "name"),
+    ("failure", "status", "name"),
     [
-        (DatabaseUnavailableError(SECRET), "database-unavailable"),
-        (OperationalError(SECRET, {}, psycopg.OperationalError(SECRET)), "database-unavailable"),
-        (ModelUnavailableError(SECRET), "model-unavailable"),
+        (DatabaseUnavailableError(SECRET), 503, "database-unavailable"),
+        (
+            OperationalError(SECRET, {}, psycopg.OperationalError(SECRET)),
+            503,
+            "database-unavailable",
+        ),
+        (ModelUnavailableError(SECRET), 503, "model-unavailable"),
+        (RerankingError(SECRET), 500, "reranking-failed"),
     ],
 )
-def test_error_that_may_contain_secrets_is_masked(failure: Exception, name: str) -> None:
+def test_error_that_may_contain_secrets_is_masked(
+    failure: Exception, status: int, name: str
+) -> None:
     answer = make_client(failure).get("/fail")
-    check_problem(answer, 503, name)
+    check_problem(answer, status, name)
     assert "hunter2" not in answer.text
     assert "select" not in answer.text
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ragline.errors import ModelUnavailableError, RaglineError, RerankingError
 from ragline.rerankers.late_interaction import late_interaction_scores
+from ragline.rerankers.reranker import score_texts
 from ragline.search.rerank_stage import blend_scores
 
 SEEDS = st.integers(min_value=0, max_value=2**32 - 1)
@@ -93,3 +97,38 @@ def test_empty_lists_blend_to_an_empty_list():
 def test_lists_of_different_length_are_refused():
     with pytest.raises(ValueError, match=r"longer|shorter"):
         blend_scores([1.0, 2.0], [1.0])
+
+
+class Scorer:
+    """A reranker that returns given scores, or raises a given error."""
+
+    name = "scorer"
+
+    def __init__(self, result: list[float] | Exception) -> None:
+        self.result = result
+
+    def score_texts(self, query: str, texts: Sequence[str]) -> list[float]:
+        del query, texts
+        if isinstance(self.result, Exception):
+            raise self.result
+        return self.result
+
+
+def test_scores_of_a_reranker_are_returned():
+    assert score_texts(Scorer([0.5, -2.0]), "tea", ["a", "b"]) == [0.5, -2.0]
+
+
+@pytest.mark.parametrize(
+    ("result", "error", "message"),
+    [
+        (RuntimeError("out of memory"), RerankingError, "scorer failed: RuntimeError: out of"),
+        (ModelUnavailableError("no model"), ModelUnavailableError, "no model"),
+        ([0.5], RerankingError, "one finite number for each of 2 texts"),
+        ([0.5, float("nan")], RerankingError, "one finite number for each of 2 texts"),
+    ],
+)
+def test_failure_of_a_reranker_has_a_named_error(
+    result: list[float] | Exception, error: type[RaglineError], message: str
+):
+    with pytest.raises(error, match=message):
+        score_texts(Scorer(result), "tea", ["a", "b"])
