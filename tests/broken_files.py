@@ -1,4 +1,4 @@
-"""Broken files of many formats: truncated, overwritten, misnamed, empty, nested too deeply.
+"""Whole files of all formats, and broken files: truncated, overwritten, misnamed, empty, too deep.
 
 Files that need a fuzzer or a password are in `tests/data/broken`.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import itertools
 import zipfile
+from pathlib import Path
 
 from docx import Document
 from openpyxl import Workbook
@@ -15,11 +16,12 @@ from pptx import Presentation
 
 WORDS = "The lamp in the hall is on from dusk to dawn. "
 DEPTH = 3_000
+REPOSITORY = Path(__file__).parents[1]
 
 
 def make_broken_files() -> dict[str, bytes]:
     """The files by name; the part before the slash names the damage."""
-    whole = _make_whole_files()
+    whole = make_whole_files()
     packed = {name: whole[name] for name in ("a.docx", "a.xlsx", "a.pptx", "a.epub", "a.odt")}
     return {
         **{f"empty/{name}": b"" for name in whole},
@@ -34,7 +36,8 @@ def make_broken_files() -> dict[str, bytes]:
     }
 
 
-def _make_whole_files() -> dict[str, bytes]:
+def make_whole_files() -> dict[str, bytes]:
+    """An undamaged file of each format. LibreOffice's formats are left out, because it is slow."""
     return {
         "a.pdf": make_pdf(WORDS),
         "a.docx": _make_docx(),
@@ -58,6 +61,16 @@ def _make_whole_files() -> dict[str, bytes]:
         "a.xml": f"<lamps><lamp>{WORDS * 9}</lamp></lamps>".encode(),
         "a.json": f'{{"lamps": ["{WORDS * 9}"]}}'.encode(),
         "a.rtf": f"{{\\rtf1\\ansi {WORDS * 9}}}".encode(),
+        "a.csv": f"lamp,words\n1,{WORDS}\n2,{WORDS}\n".encode(),
+        "a.tsv": f"lamp\twords\n1\t{WORDS}\n2\t{WORDS}\n".encode(),
+        "a.jsonl": f'{{"lamp": "{WORDS}"}}\n{{"lamp": "{WORDS}"}}\n'.encode(),
+        "a.yaml": f"lamps:\n  - {WORDS}\n".encode(),
+        "a.md": f"# Lamps\n\n{WORDS * 9}\n".encode(),
+        "a.rst": f"Lamps\n=====\n\n{WORDS * 9}\n".encode(),
+        "a.org": f"* Lamps\n\n{WORDS * 9}\n".encode(),
+        "a.txt": (WORDS * 9).encode(),
+        "a.msg": (REPOSITORY / "examples/handbook/mail/fake-email.msg").read_bytes(),
+        "a.xls": (REPOSITORY / "tests/data/broken/empty/empty.xls").read_bytes(),
     }
 
 

@@ -6,7 +6,7 @@ rule in `file_types`, which recognises formats by their content.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from importlib import metadata
 from shutil import which
 
@@ -47,7 +47,8 @@ class Format:
     `module:function` in `ragline.parsing.readers`. The first of the `suffixes` is the usual one.
     `other_media_types` are recognised in addition to `media_type`.
 
-    `is_text` says that files of the format are text. The suffix decides between such formats.
+    `is_text` says that files of the format are text. The suffix decides between such formats. Each
+    format must state this value, because with a wrong value its files are read as plain text.
     `is_data` says that files of the format usually contain the data of programs. `ragline init`
     does not propose them.
     """
@@ -57,8 +58,9 @@ class Format:
     media_type: str
     reader: str
     suffixes: tuple[str, ...]
+    _: KW_ONLY
+    is_text: bool
     other_media_types: tuple[str, ...] = ()
-    is_text: bool = False
     is_data: bool = False
 
 
@@ -70,16 +72,21 @@ _FORMATS = (
     Format(
         "doc", "Word document", "application/msword", "old_office:read_old_office",
         (".doc", ".dot"),
+        is_text=False,
     ),
     Format(
         "docx", "Word document", f"{_OFFICE}.wordprocessingml.document", "word:read_docx",
         (".docx", ".docm", ".dotx"),
+        is_text=False,
     ),
     Format(
         "eml", "E-mail", "message/rfc822", "mail:read_eml", (".eml", ".mht", ".mhtml", ".email"),
         is_text=True,
     ),
-    Format("epub", "EPUB book", "application/epub+zip", "pandoc:read_with_pandoc", (".epub",)),
+    Format(
+        "epub", "EPUB book", "application/epub+zip", "pandoc:read_with_pandoc", (".epub",),
+        is_text=False,
+    ),
     Format(
         "html", "Web page", "text/html", "html:read_html", (".html", ".htm", ".xhtml", ".xht"),
         other_media_types=("application/xhtml+xml",), is_text=True,
@@ -96,28 +103,36 @@ _FORMATS = (
         "md", "Markdown", "text/markdown", "markdown:read_markdown",
         (".md", ".markdown", ".mdown", ".mkd", ".mdx", ".qmd"), is_text=True,
     ),
-    Format("msg", "Outlook message", "application/vnd.ms-outlook", "mail:read_msg", (".msg",)),
+    Format(
+        "msg", "Outlook message", "application/vnd.ms-outlook", "mail:read_msg", (".msg",),
+        is_text=False,
+    ),
     Format(
         "odp", "OpenDocument presentation", f"{_OPEN_DOCUMENT}.presentation",
         "old_office:read_old_office", (".odp",),
+        is_text=False,
     ),
     Format(
         "ods", "OpenDocument spreadsheet", f"{_OPEN_DOCUMENT}.spreadsheet",
         "old_office:read_old_office", (".ods",),
+        is_text=False,
     ),
     Format(
         "odt", "OpenDocument text", f"{_OPEN_DOCUMENT}.text", "pandoc:read_with_pandoc",
         (".odt",),
+        is_text=False,
     ),
     Format("org", "Org document", "text/org", "pandoc:read_with_pandoc", (".org",), is_text=True),
-    Format("pdf", "PDF", "application/pdf", "pdf:read_pdf", (".pdf",)),
+    Format("pdf", "PDF", "application/pdf", "pdf:read_pdf", (".pdf",), is_text=False),
     Format(
         "ppt", "PowerPoint presentation", "application/vnd.ms-powerpoint",
         "old_office:read_old_office", (".ppt", ".pps", ".pot"),
+        is_text=False,
     ),
     Format(
         "pptx", "PowerPoint presentation", f"{_OFFICE}.presentationml.presentation",
         "slides:read_pptx", (".pptx", ".pptm", ".ppsx"),
+        is_text=False,
     ),
     Format(
         "rst", "reStructuredText", "text/x-rst", "restructured_text:read_restructured_text",
@@ -126,6 +141,7 @@ _FORMATS = (
     Format(
         "rtf", "Rich text", "application/rtf", "pandoc:read_with_pandoc", (".rtf",),
         other_media_types=("text/rtf",),
+        is_text=False,
     ),
     Format(
         "tsv", "TSV table", "text/tab-separated-values", "spreadsheets:read_separated_values",
@@ -137,10 +153,12 @@ _FORMATS = (
     Format(
         "xls", "Excel workbook", "application/vnd.ms-excel", "spreadsheets:read_xls",
         (".xls", ".xlt"),
+        is_text=False,
     ),
     Format(
         "xlsx", "Excel workbook", f"{_OFFICE}.spreadsheetml.sheet", "spreadsheets:read_xlsx",
         (".xlsx", ".xlsm"),
+        is_text=False,
     ),
     Format(
         "xml", "XML", "application/xml", "data:read_xml",

@@ -12,6 +12,8 @@ import pytest
 from ragline_home import Home, count_made
 from repetition_counts import choose_count
 
+from ragline.sources.registry import KINDS
+
 # Each test starts a dozen processes, which takes minutes on a busy machine.
 pytestmark = pytest.mark.timeout(1_200)
 # More than the texts of the files, so that these embeddings include facts.
@@ -100,10 +102,7 @@ def test_unreachable_source_does_not_fail_the_others_and_removes_nothing(home: H
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (
-            ("kind: files", "kind: folder"),
-            "allowed: connector, files, git, push, records, sql, web",
-        ),
+        (("kind: files", "kind: folder"), f"allowed: {', '.join(KINDS)}"),
         (("uri: ./notes", "uri: ./nowhere"), "does not exist"),
     ],
 )

@@ -80,6 +80,14 @@ def test_checks_block_the_index_if_a_search_would_be_wrong(repository):
     assert all(spec.description for spec in checks.values())
 
 
+def test_readme_states_the_number_of_checks_of_the_examples(repository):
+    """`make demo` runs all checks except those of the service."""
+    graph = repository.asset_graph
+    groups = [graph.get(key.asset_key).group_name for key in graph.asset_check_keys]
+    count = sum(group != "service" for group in groups)
+    assert f"checks: {count} passed, 0 failed" in (REPOSITORY / "README.md").read_text("utf-8")
+
+
 def test_every_source_has_a_sensor_and_a_job(repository):
     sensors = {sensor.name for sensor in repository.sensor_defs}
     assert {"handbook_files_changes", "glossary_changes", "failed_runs", "clocks"} <= sensors

@@ -7,7 +7,9 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+from broken_files import make_whole_files
 
+from ragline.parsing.file_types import detect_file_type
 from ragline.parsing.formats import FORMATS
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "formats.md"
@@ -17,6 +19,19 @@ PAGE = Path(__file__).parent.parent.parent / "docs" / "formats.md"
 def test_format_has_a_reader(name):
     module, _, function = FORMATS[name].reader.partition(":")
     assert callable(getattr(import_module(f"ragline.parsing.readers.{module}"), function))
+
+
+def test_every_format_has_a_whole_file_that_tests_can_break():
+    """LibreOffice converts its formats, and each conversion takes seconds."""
+    slow = {row.name for row in FORMATS.values() if row.reader.startswith("old_office:")}
+    assert {Path(name).suffix for name in make_whole_files()} == {
+        row.suffixes[0] for row in FORMATS.values() if row.name not in slow
+    }
+
+
+@pytest.mark.parametrize(("name", "content"), make_whole_files().items())
+def test_whole_file_is_detected_as_its_format(name, content):
+    assert Path(name).suffix == FORMATS[detect_file_type(content, name)].suffixes[0]
 
 
 def test_suffix_and_media_type_belong_to_one_format():

@@ -5,12 +5,15 @@ Each kind has a module in `source_cases` that starts a real source: files, a ser
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from repository_files import REPOSITORY
 
 from ragline.errors import SourceUnavailableError
 from ragline.lifecycle.ledger import register_source
@@ -86,6 +89,33 @@ def fetch_text(source: Source) -> dict[str, str]:
 
 def test_every_kind_has_a_case():
     assert {path.stem for path in CASES.glob("*.py")} == set(KINDS)
+
+
+LOAD_WITHOUT_EXTRAS = """
+import re, sys, tomllib
+from importlib import import_module
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+def read_name(requirement):
+    return re.sub(r"[-_.]+", "-", re.match(r"[\\w.-]+", requirement)[0]).lower()
+
+project = tomllib.loads(Path("pyproject.toml").read_text())["project"]
+extras = {read_name(one) for extra in project["optional-dependencies"].values() for one in extra}
+missing = extras - {read_name(one) for one in project["dependencies"]}
+for module, distributions in packages_distributions().items():
+    if missing & {read_name(one) for one in distributions}:
+        sys.modules[module] = None  # an import of it fails
+from ragline.sources.registry import KINDS
+for kind in KINDS.values():
+    for path in (kind.settings_path, kind.source_path):
+        import_module("ragline.sources." + path.partition(":")[0])
+"""
+
+
+def test_every_kind_loads_without_the_packages_of_the_extras():
+    """Processes that only read the configuration, such as the service, lack the extras."""
+    subprocess.run([sys.executable, "-c", LOAD_WITHOUT_EXTRAS], cwd=REPOSITORY, check=True)
 
 
 def test_unavailable_source_raises_instead_of_listing_nothing(case):

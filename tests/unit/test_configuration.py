@@ -32,6 +32,7 @@ sources:
     uri: ./corpus.jsonl
     visible_within: 1h30m
 """
+ALLOWED_KINDS = f"allowed: {', '.join(KINDS)}"
 
 
 def write(folder: Path, content: str) -> Path:
@@ -87,14 +88,14 @@ def test_file_is_found_by_argument_then_environment_then_working_directory(tmp_p
             3,
             "did you mean 'embedding_model'?",
         ),
-        ("kind: files", "kind: folder", 6, "allowed: connector, files, "),
+        ("kind: files", "kind: folder", 6, ALLOWED_KINDS),
         ("1h30m", "soon", 12, "write 30s, 10m, 2h, 7d or 1h30m"),
         ("1h30m", "0s", 12, "longer than 0s"),
         ("name: articles", "name: handbook-files", 8, "'handbook-files' is used twice"),
         ("name: articles", "name: handbook_files", 8, "- and _ count as equal"),
         ("name: handbook\n", "name: Hand Book\n", 2, "lower-case letters"),
         ("    uri: ./corpus.jsonl\n", "", 8, "uri is missing"),
-        ("    kind: files\n", "", 4, "kind is missing; allowed: connector, files, "),
+        ("    kind: files\n", "", 4, f"kind is missing; {ALLOWED_KINDS}"),
         (
             "  - name: handbook\n",
             "  - name: handbook\n    chunking: {max_tokens: 40, overlap_tokens: 30}\n",
