@@ -31,7 +31,10 @@ class IndexReport:
 
 
 def describe_error(error: Exception) -> str:
-    """Return the class and message of an error, in one line. Omit the class ConfigurationError."""
+    """Return the class and the message of an error in one line.
+
+    For a ConfigurationError the line contains the message without the class.
+    """
     message = " ".join(str(getattr(error, "orig", None) or error).split())
     name = type(error).__name__
     return message if name == "ConfigurationError" else f"{name}: {message}"
