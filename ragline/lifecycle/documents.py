@@ -54,7 +54,7 @@ class DocumentsReport:
 
 
 def sync_documents(run_context: RunContext, source_name: str) -> DocumentsReport:
-    """Update the ledger and the parses of one source to what the source lists now.
+    """Make the ledger and the parses of one source match what the source lists now.
 
     If it is called again, it reads only the documents that the previous call did not finish. If a
     document cannot be read, its error is recorded, and the other documents are read.
@@ -131,7 +131,7 @@ def _list_source(
 def _update_source_attributes(
     connection: Connection, source_id: int, settings: SourceSettings
 ) -> None:
-    """Apply changed `metadata` and `principals` settings to the documents, without reading them."""
+    """Apply changed settings `metadata` and `principals` to the documents, without reading them."""
     wanted = attributes_fingerprint(settings)
     parameters = {"source_id": source_id}
     row = connection.execute(load_statement("lifecycle/lock_source"), parameters).one()

@@ -1,4 +1,4 @@
-"""The fourth stage of a sync: it updates the entries of each open generation to the ledger.
+"""The fourth stage of a sync: it makes the entries of each open generation match the ledger.
 
 An open generation is one that the run works on. `entry_writer` replaces the entries of outdated
 documents. `search_index` decides which generation searches use.
@@ -48,7 +48,7 @@ class EntriesReport:
 
 
 def apply_entries(run_context: RunContext, source_name: str) -> EntriesReport:
-    """Update the entries of a source to the ledger in every open generation.
+    """Make the entries of a source match the ledger in every open generation.
 
     It is safe to call it twice. A removed document is first deleted from the index, and then marked
     as removed in the ledger. The live generation is updated first. In each generation the removals
@@ -96,7 +96,7 @@ def serve_live(stage: Stage, live: Generation) -> None:
 
 
 def _write_for_live(stage: Stage, live: Generation) -> None:
-    """Update the live generation to the ledger, before the stage `index`."""
+    """Make the live generation match the ledger, before the stage `index`."""
     writer = EntryWriter(stage, live)
     counts = stage.run_context.live_counts
     try:
@@ -108,7 +108,7 @@ def _write_for_live(stage: Stage, live: Generation) -> None:
 
 
 def _write_generations(stage: Stage, writers: Sequence[EntryWriter]) -> int:
-    """Update each generation to the ledger; return the number of documents that became visible."""
+    """Make each generation match the ledger; return the number of documents that became visible."""
     by_id = {writer.generation.id: writer for writer in writers}
 
     def write(generation: Generation) -> int:

@@ -249,9 +249,9 @@ def _record_stage_failures(
 def choose_failure_state(error: DocumentError, attempts: int) -> str:
     """Return the state of a document after its `attempts`-th failure in a row.
 
-    If another attempt cannot succeed, the document is quarantined at once. Otherwise it is
-    quarantined after MAX_ATTEMPTS attempts. A document that is not the cause of its failures is
-    never quarantined.
+    A document without an installed reader is unsupported. If another attempt cannot succeed, the
+    document is quarantined at once. If the document caused its failures, it is quarantined after
+    MAX_ATTEMPTS attempts. In all other cases it is failed.
     """
     if isinstance(error, UnsupportedFormatError):
         return "unsupported"

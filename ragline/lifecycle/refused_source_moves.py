@@ -81,7 +81,7 @@ def _sync_stored(
     stored: StoredCollection,
     error: ConfigurationError,
 ) -> None:
-    """Update the live generation of the stored collection to what the source lists now.
+    """Make the live generation of the stored collection match what the source lists now.
 
     If the configuration no longer contains that collection, only its live generation is updated,
     and it keeps its tenant.
