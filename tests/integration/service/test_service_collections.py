@@ -82,7 +82,7 @@ def test_openapi_document_lists_every_endpoint_and_its_problems(client: httpx2.C
         "/metrics",
     }
     responses = document["paths"]["/v1/search"]["post"]["responses"]
-    assert set(responses) == {"200", "401", "403", "404", "409", "413", "422", "429", "503"}
+    assert set(responses) == {"200", "401", "403", "404", "409", "413", "422", "429", "500", "503"}
     for status in set(responses) - {"200"}:
         (media_type,) = responses[status]["content"]
         assert media_type == "application/problem+json"

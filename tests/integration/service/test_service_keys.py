@@ -19,6 +19,7 @@ from uuid import uuid4
 
 import httpx2
 import pytest
+from documented_operations import list_operations_with_input, match_operations
 from repetition_counts import choose_count
 from running_service import run_service, wait_until
 from sqlalchemy import Engine, event, text
@@ -190,6 +191,17 @@ def attack(walled: Walled, tenant: str, other: str) -> list[tuple[str, httpx2.Re
         }),
         ask("GET", f"/v1/quality?collection={name}"),
     ]  # fmt: skip
+
+
+# The requests of these operations contain texts and name no stored data.
+WITHOUT_STORED_DATA = {("POST", "/v1/embeddings"), ("POST", "/v1/rerank"), ("POST", "/v2/rerank")}
+
+
+def test_every_operation_is_attacked(walled: Walled) -> None:
+    operations = list_operations_with_input(httpx2.get(f"{walled.url}/openapi.json").json())
+    requests = [answer.request for _, answer in attack(walled, "tenant00", "tenant01")]
+    missing = operations - match_operations(operations, requests)
+    assert missing == WITHOUT_STORED_DATA
 
 
 @pytest.fixture(params=["both walls", "the database's wall alone", "the service's wall alone"])

@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 import httpx2
 import pytest
+from documented_operations import list_operations_with_input, match_operations
 from repetition_counts import choose_count
 from running_service import RunningService
 
@@ -198,6 +199,27 @@ PLACES: dict[str, Send] = {
         lambda string: {"collection": "handbook", "document_id": string, "source": string},
     ),
 }
+
+
+DOCUMENT = "/v1/collections/{collection}/documents/{document_id}"
+# Other modules send strings to these operations: test_service_pushing, and below for files.
+PUSHES = {("PUT", DOCUMENT), ("DELETE", DOCUMENT)}
+
+
+def test_every_operation_has_a_place(client: httpx2.Client) -> None:
+    requests: list[httpx2.Request] = []
+
+    def record(request: httpx2.Request) -> httpx2.Response:
+        requests.append(request)
+        return httpx2.Response(200)
+
+    with httpx2.Client(
+        transport=httpx2.MockTransport(record), base_url="http://localhost"
+    ) as recorder:
+        for send in PLACES.values():
+            send(recorder, "x")
+    operations = list_operations_with_input(client.get("/openapi.json").json())
+    assert operations - match_operations(operations, requests) == PUSHES
 
 
 @pytest.mark.parametrize("place", PLACES)
