@@ -149,10 +149,14 @@ def draw_route(page: str, header: str, title: str) -> str:
             for n, name in enumerate(names)
         ]
         if written:
-            middle = top + height / 2
+            middle, tables = top + height / 2, written.split(", ")
+            first = middle + 4 - 8.5 * (len(tables) - 1)
             parts.append(draw_arrow(710, middle, 738, middle))
-            parts.append(draw_box(740, middle - 18, 120, 36, WASH, ACCENT))
-            parts.append(draw_text(800, middle + 4, written, 11.5, mono=True, text_anchor="middle"))
+            parts.append(draw_box(740, first - 22, 120, 19 + 17 * len(tables), WASH, ACCENT))
+            parts += [
+                draw_text(800, first + 17 * n, name, 11.5, mono=True, text_anchor="middle")
+                for n, name in enumerate(tables)
+            ]
         if number > 1:
             parts.append(draw_arrow(46, top - 16, 46, top - 1))
         top += height + 16

@@ -17,7 +17,7 @@ from ragline.parsing.formats import PARSER_VERSION, parser_fingerprint
 GUIDE = "CONTRIBUTING.md"
 FILES = list_files()
 # A word in capital letters, as part of a path, is to be replaced by a name.
-PLACEHOLDER = re.compile(r"\b[A-Z]{3,}\b|(?<=_)[A-Z]{3,}(?=\.)")
+PLACEHOLDER = re.compile(r"\b[A-Z]{3,}\b|(?<=_)[A-Z]{3,}(?=[._])")
 
 
 def list_recipes() -> dict[str, list[str]]:
@@ -54,8 +54,9 @@ STEPS = [(recipe, " ".join(step.split())) for recipe, steps in RECIPES.items() f
 
 def test_recipes_are_those_that_the_guide_promises() -> None:
     kinds = (
-        "kind of source", "reader of a format", "reranker", "endpoint", "expectation", "invariant",
-        "alarm", "metric", "measure of the evaluation",
+        "package", "kind of source", "reader of a format", "reranker", "endpoint",
+        "check of documents or chunks", "check of the index", "alarm", "metric",
+        "measure of the evaluation",
     )  # fmt: skip
     assert [heading.split(" ", 2)[2] for heading in RECIPES] == list(kinds)
     assert all(len(steps) >= 3 for steps in RECIPES.values())
