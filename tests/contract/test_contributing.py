@@ -97,16 +97,20 @@ class Copy:
         (self.folder / path).parent.mkdir(exist_ok=True)
         (self.folder / path).write_text(content, "utf-8")
 
+    def read(self, path: str) -> str:
+        """The text of a file."""
+        return (self.folder / path).read_text("utf-8")
+
     def insert(self, path: str, opening: str, line: str) -> None:
         """Insert a line below the one that begins with `opening`, which occurs once."""
-        text = (self.folder / path).read_text("utf-8")
+        text = self.read(path)
         found = re.findall(rf"^{re.escape(opening)}.*[\[({{]\n", text, re.MULTILINE)
         assert len(found) == 1, f"{path} has no line that begins with {opening}"
         self.write(path, text.replace(found[0], f"{found[0]}{line}\n"))
 
     def replace(self, path: str, old: str, new: str) -> None:
         """Replace a text that occurs once."""
-        text = (self.folder / path).read_text("utf-8")
+        text = self.read(path)
         assert text.count(old) == 1, f"{path} does not contain {old} once"
         self.write(path, text.replace(old, new))
 
@@ -263,18 +267,19 @@ def test_recipe_of_a_source_adds_a_kind(copy: Copy, server: str) -> None:
         "OF_KIND",
         '    "notes": {"uri": [Wrong("./nowhere.json", "away"), Wrong("", "refused")]},',
     )
-    page = copy.folder / "docs/sources.md"
-    copy.write("docs/sources.md", page.read_text("utf-8") + NOTES_SECTION)
+    page = "docs/sources.md"
+    copy.write(page, copy.read(page) + NOTES_SECTION)
     copy.write_reference()
     row = "| `notes` | the texts of a JSON object | after each run and every hour |"
-    assert row in page.read_text("utf-8")
+    assert row in copy.read(page)
     copy.run_tests(
         server,
-        "notes or every_kind or each_setting or test_reference",
+        "notes or every_kind or each_setting or test_reference or fault_names_its_line",
         "tests/contract/test_sources.py",
         "tests/contract/test_documentation.py",
         "tests/contract/test_source_documentation.py",
         "tests/contract/test_reference.py",
+        "tests/unit/test_configuration.py",
         "tests/integration/test_every_setting.py",
     )
 
@@ -327,7 +332,7 @@ def test_recipe_of_an_endpoint_adds_a_path(copy: Copy, server: str) -> None:
     )
 
 
-def test_recipe_of_a_reader_adds_a_format(copy: Copy) -> None:
+def test_recipe_of_a_reader_adds_a_format(copy: Copy, server: str) -> None:
     copy.write(
         "ragline/parsing/readers/ini.py",
         "from ragline.parsing.readers.plain_text import read_plain_text\n\n"
@@ -348,9 +353,17 @@ def test_recipe_of_a_reader_adds_a_format(copy: Copy) -> None:
     text, _, fingerprint = said.rpartition(" ")
     assert text == "colour is blue ini text/x-ini"
     assert fingerprint != parser_fingerprint()
+    row = '        "a.rtf": '
+    copy.replace("tests/broken_files.py", row, f'        "a.ini": b"colour=blue",\n{row}')
+    copy.replace("docs/formats.md", "| epub, odt", "| ini | the extra `pipeline` |\n| epub, odt")
+    copy.write_reference()
+    assert "| Settings | `.ini` | `text/x-ini` |" in copy.read("docs/formats.md")
+    for binary in ("examples/handbook/mail", "tests/data/broken/empty"):
+        shutil.copytree(REPOSITORY / binary, copy.folder / binary, dirs_exist_ok=True)
+    copy.run_tests(server, "format", "tests/contract/test_formats.py")
 
 
-def test_recipe_of_a_reranker_adds_a_value_of_the_setting(copy: Copy) -> None:
+def test_recipe_of_a_reranker_adds_a_value_of_the_setting(copy: Copy, server: str) -> None:
     copy.write(
         "ragline/rerankers/shortest.py",
         "class ShortestReranker:\n"
@@ -365,8 +378,14 @@ def test_recipe_of_a_reranker_adds_a_value_of_the_setting(copy: Copy) -> None:
         "print(load_reranker('shortest', None).score_texts('', ['tea', 'coffee']))"
     )
     assert said == "[-3, -6]"
+    described = "Every other value is the name or the folder"
+    copy.replace(
+        "ragline/configuration/settings.py", described, f"`shortest` is short. {described}"
+    )
+    copy.run_tests(server, "names_each_reranker", "tests/unit/test_reranking.py")
 
 
+CHECKS = int(re.findall(r"^checks: (\d+) passed", read_text("README.md"), re.MULTILINE)[0])
 LONG_TEXTS = """-- Documents with an entry of a long text: (document_id, document_key).
 select e.document_id, e.document_key
 from ragline.entries_generation as e
@@ -413,10 +432,17 @@ def test_recipes_of_an_expectation_and_an_invariant_add_checks(copy: Copy, serve
     proof = "tests/integration/test_sync_proof.py"
     change = "update ragline.entries_1 set text = repeat('x', 9999) where document_id = 'cleo.md'"
     copy.insert(proof, "FAULTS", f'    "a long text": ("{change}", ("cleo.md", "long texts")),')
-    copy.run_tests(server, "long", proof)
+    faults = "tests/integration/test_planted_faults.py"
+    change = "update ragline.documents set document_id = repeat('x', 200) || document_id"
+    copy.insert(faults, "FAULTS", f'    "ids_are_short": "{change}",')
+    # The examples have three sources, so each check counts three times.
+    copy.replace("README.md", f"checks: {CHECKS} passed", f"checks: {CHECKS + 6} passed")
+    definitions = "tests/contract/test_definitions.py"
+    words = "long or ids_are_short or has_a_fault or number_of_checks"
+    copy.run_tests(server, words, proof, faults, definitions)
 
 
-def test_recipe_of_a_metric_adds_a_gauge(copy: Copy) -> None:
+def test_recipe_of_a_metric_adds_a_gauge(copy: Copy, server: str) -> None:
     metrics = "retrieval_api/observation/pipeline_metrics.py"
     copy.insert(metrics, "GAUGES", '    ("ragline_sources", "The number of sources.", ()),')
     copy.replace(
@@ -431,3 +457,8 @@ def test_recipe_of_a_metric_adds_a_gauge(copy: Copy) -> None:
         "print(GAUGES[0][0], list(samples))"
     )
     assert said == "ragline_sources [('ragline_sources', (), 0)]"
+    panel = "max by (source) (ragline_source_entries{"
+    copy.replace("deploy/grafana/dashboard.json", panel, f"ragline_sources + {panel}")
+    copy.write_reference()
+    assert "| `ragline_sources` |" in copy.read("docs/monitoring.md")
+    copy.run_tests(server, "every_series or panel_uses", "tests/contract/test_deploy.py")

@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ragline.configuration import CollectionSettings
 from ragline.errors import ModelUnavailableError, RaglineError, RerankingError
+from ragline.rerankers import NAMED_RERANKERS
 from ragline.rerankers.late_interaction import late_interaction_scores
 from ragline.rerankers.reranker import score_texts
 from ragline.search.rerank_stage import blend_scores
@@ -132,3 +134,8 @@ def test_failure_of_a_reranker_has_a_named_error(
 ):
     with pytest.raises(error, match=message):
         score_texts(Scorer(result), "tea", ["a", "b"])
+
+
+def test_description_of_the_setting_names_each_reranker():
+    description = CollectionSettings.model_fields["reranker"].description or ""
+    assert [name for name in NAMED_RERANKERS if f"`{name}`" not in description] == []

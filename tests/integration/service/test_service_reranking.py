@@ -7,6 +7,8 @@ from uuid import UUID
 import httpx2
 import pytest
 
+from ragline.rerankers.late_interaction import LateInteractionReranker
+
 DOCUMENTS = [
     "The capital of France is Paris.",
     {"text": "Bread is baked from flour, water and salt."},
@@ -84,3 +86,23 @@ def test_bad_field_is_named(client: httpx2.Client, change: dict[str, object], fi
     answer = client.post("/v1/rerank", json=body)
     assert answer.status_code == 422
     assert [error["field"] for error in answer.json()["errors"]] == [field]
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/rerank", {"query": "the sea", "documents": DOCUMENTS}),
+        ("/v1/search", {"collection": "handbook", "query": "lunch", "rerank": True}),
+    ],
+)
+def test_failure_of_the_reranker_is_a_named_problem(
+    client: httpx2.Client, monkeypatch: pytest.MonkeyPatch, path: str, body: dict[str, object]
+) -> None:
+    def fail(*_: object) -> list[float]:
+        raise RuntimeError("out of memory")
+
+    monkeypatch.setattr(LateInteractionReranker, "score_texts", fail)
+    answer = client.post(path, json=body)
+    assert answer.status_code == 500
+    assert answer.json()["type"] == "urn:ragline:problem:reranking-failed"
+    assert "memory" not in answer.text
