@@ -146,7 +146,10 @@ def run_sync(
 
 
 def _list_paused(sync_run: _SyncRun, run: ExecuteInProcessResult) -> list[str]:
-    """The sources for which a successful run left the rest of a build to the next run."""
+    """The sources for which a run paused the build of a generation before it was complete.
+
+    If the run failed, the list is empty, so that no further run starts.
+    """
     if not run.success:
         return []
     reports = read_sync_reports(sync_run.database, run.run_id)

@@ -159,7 +159,7 @@ class GoldenSetError(RaglineError):
 
 
 class SyncInProgressError(RaglineError):
-    """Another run is syncing this source, and continues. Wait for its end, then try again."""
+    """Another run is syncing this source. Wait until that run has ended, then try again."""
 
 
 class DocumentError(RaglineError):
@@ -190,13 +190,13 @@ class DocumentUnreadableError(DocumentError):
 
 
 class DocumentUnavailableError(DocumentUnreadableError):
-    """The source failed temporarily. The document is retried. Its old version is served."""
+    """The source failed temporarily. The document is retried. Searches find its old version."""
 
     is_own_fault = False
 
 
 class PermissionsUnavailableError(DocumentError):
-    """The source did not state who may read the document. Let Ragline read the permissions."""
+    """The source did not say who may read the document. Let Ragline's account read permissions."""
 
 
 class EmptyDocumentError(DocumentError):

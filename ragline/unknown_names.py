@@ -21,9 +21,11 @@ def describe_unknown(kind: str, name: str, known: Iterable[str]) -> str:
 
 
 def find_nearest(name: str, known: Collection[str]) -> str | None:
-    """The known name with the most similar spelling, or None if there is no similar name.
+    """The known name that is most similar to `name`, or None if no known name is similar.
 
-    If no spelling is similar, it is a known name that contains `name` or that is part of `name`.
+    A name is similar if its spelling is similar. If no known name has a similar spelling, the names
+    that contain `name` or are a part of it are similar. Of these, the name whose length is nearest
+    is returned.
     """
     close = difflib.get_close_matches(name, known, n=1)
     if close:

@@ -59,7 +59,8 @@ class ChunkingSettings(_Settings):
         le=8192,
         description="Maximum number of tokens in a chunk with its headings, counted by the "
         "tokenizer of the embedding model. It must not exceed the number of tokens that the "
-        "model reads. For a model that reads less than 200 tokens, the default is that number.",
+        "model reads. If the model reads fewer than 200 tokens, the default is the number of "
+        "tokens that it reads.",
     )
     overlap_tokens: int = Field(
         default=20,
@@ -98,9 +99,10 @@ class SearchSettings(_Settings):
     keyword_bound: int = Field(
         default=20_000,
         ge=1,
-        description="Limits how many entries the keyword leg examines. The leg always uses the "
-        "rarest word of the query. It adds the next rarest word as long as the entries that "
-        "contain one of the used words are not more than this number.",
+        description="Limits how many entries the keyword leg examines. The leg starts with the "
+        "rarest word of the query and adds the next rarest words. For each word, it counts the "
+        "entries that contain the word. It stops before the sum of these counts exceeds this "
+        "number. It always uses the rarest word.",
     )
     rerank_candidates: int = Field(
         default=20,
@@ -174,9 +176,9 @@ class CollectionSettings(_Settings):
     )
     query_text: QueryText = Field(
         default="full",
-        description="What the record of a search contains of the query. `full`: its text. "
-        "`hashed`: a hash, which shows only whether two queries are equal. `none`: nothing. The "
-        "figures `unanswered_topics` and `drift` need the text.",
+        description="What the record of a search contains of the query. With `full`, it is the "
+        "text. With `hashed`, it is a hash, which shows only whether two queries are equal. With "
+        "`none`, it is nothing. The figures `unanswered_topics` and `drift` need the text.",
     )
 
     @field_validator("golden")
@@ -213,8 +215,9 @@ class RetentionSettings(_Settings):
 
     removed_documents: Age = Field(
         default=timedelta(days=30),
-        description="How long the ledger row of a removed document is stored. The saved state of a "
-        "source is stored for this time too, after the source was deleted from the configuration.",
+        description="How long the ledger row of a removed document is stored. Ragline also stores "
+        "values between two listings of a source, such as the ETags of web pages. After `ragline "
+        "remove`, it deletes these values as soon as they are older than this time.",
     )
     parses: Age = Field(
         default=timedelta(days=7),

@@ -89,9 +89,10 @@ def build_chunks(run_context: RunContext, source_name: str) -> ChunksReport:
 class _Chunker:
     """A worker that chunks the parses of a source for one generation.
 
-    Each transaction chunks at most COMMIT_PARSES parses. If a parse cannot be chunked, its
-    documents fail. While another generation is live, the build fails instead, because the live
-    generation still serves these documents.
+    Each transaction chunks at most COMMIT_PARSES parses. If a parse cannot be chunked and
+    no other generation is live, the documents of the parse fail. If another generation is live,
+    these documents do not fail, because searches find them in the live generation. Then only the
+    build of the new generation fails.
     """
 
     stage: Stage

@@ -13,7 +13,7 @@ _WORDS = re.compile(r"[^\W\d_]+")
 def detect_language(text: str) -> str | None:
     """Return the ISO 639-1 code of a text's language, or None if the text is too short or mixed.
 
-    Equal texts have equal codes.
+    The result depends only on the text. The seed of the detector is fixed for this reason.
     """
     from langdetect import DetectorFactory, LangDetectException, detect_langs
 

@@ -36,7 +36,7 @@ def die_with_parent(parent_pid: int | None = None) -> None:
 def limit_memory(limit_bytes: int) -> None:
     """Limit the private memory of this process. An allocation above `limit_bytes` fails.
 
-    The process can grow by the difference between `limit_bytes` and its current resident size.
+    The memory that the process already uses (its resident size) counts towards `limit_bytes`.
     Shared memory and reserved memory do not count, because programs that reserve much memory could
     otherwise not start.
     """

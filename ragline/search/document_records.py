@@ -152,7 +152,10 @@ def list_records(
 def count_documents(
     database: Database, collection: str, principals: Principals, source: str | None = None
 ) -> dict[str, int]:
-    """Return the number of documents that `principals` may see, by state, without empty states."""
+    """Return how many documents `principals` may see in each state.
+
+    A state without such documents is not in the result.
+    """
     parameters = {
         "collection": collection,
         "source": source,

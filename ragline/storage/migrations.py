@@ -3,8 +3,8 @@
 The previous release must still work with the new schema. So a migration only adds tables, columns,
 indexes and functions, and each new column is nullable or has a default. A new migration is a file
 in sql/migrations/versions, whose `revision` is the next number. A migration that breaks code of an
-older release has `is_breaking = True` in its module and an entry in CHANGELOG.md. It is released
-only after a release that no longer uses what the migration removes.
+older release has `is_breaking = True` in its module and an entry in CHANGELOG.md. It can
+remove a part of the schema only if the previous release no longer uses this part.
 
 Two tables record the state of a database:
 

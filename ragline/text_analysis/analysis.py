@@ -1,4 +1,8 @@
-"""Makes the analysed text of an entry or a query, with its main part and its added part."""
+"""Analyses the text of an entry or a query.
+
+The result has two parts: the normalized text, and the added forms of its words. An added form is a
+further spelling of a word, such as a part of an identifier; see `word_forms`.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +21,10 @@ RAW: str | None = None
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """An analysed text: the normalized text, and the added forms of its words."""
+    """An analysed text. `main` is the normalized text; `added` contains the added forms.
+
+    The added forms are separated by spaces.
+    """
 
     main: str
     added: str

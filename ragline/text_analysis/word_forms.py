@@ -1,6 +1,7 @@
 """Makes the added forms of words.
 
-These are parts of identifiers, identifiers without separators, and words without accents.
+An added form is a further spelling under which the keyword leg finds a word. The added forms are
+parts of identifiers, identifiers without separators, and words without accents.
 """
 
 from __future__ import annotations
@@ -51,7 +52,10 @@ _ELIDED = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """An added form of a part of a text, and the span of that part."""
+    """An added form, and the span of the text from which it was made.
+
+    `text` is the added form. The span reaches from `start` to `end`, in characters.
+    """
 
     text: str
     start: int

@@ -96,9 +96,9 @@ class _MarkdownMarker:
         self._source.add_heading(start, start + len(heading), level)
 
     def _mark_code(self, first: int, stop: int, *, is_fenced: bool) -> None:
-        """Mark a code block without its fences. The closing fence of the last block can be missing.
+        """Mark the lines of a code block. The fences, which enclose the block, are not marked.
 
-        A block without a closing fence ends at the end of the text.
+        If the last block of a text has no closing fence, the block ends at the end of the text.
         """
         if is_fenced:
             closing = self._lines[stop - 1].text.strip(" \t>")

@@ -1,8 +1,9 @@
 """Reads the rows of a statement so that an unreadable row affects no other row.
 
-The database or its driver ends a statement at the first unreadable row. The statement is then
-repeated for halves of the keys, until the unreadable rows are known. With some drivers,
-`undecoded_values` makes this unnecessary.
+The database or its driver ends a statement at the first unreadable row. Then the module divides the
+keys of the rows into two halves and reads each half by its own statement. It divides a half that
+fails again, until only unreadable rows are left. With some drivers, `undecoded_values` makes this
+unnecessary.
 """
 
 from __future__ import annotations
