@@ -7,6 +7,7 @@ Stored evaluations are in `assets.suite_evaluations`.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -85,6 +86,8 @@ def evaluate_suite(suite: Suite, database: Database, docs: Path) -> list[Expecta
     import great_expectations as gx
     import pgvector.sqlalchemy  # noqa: F401
 
+    # It logs each failed query with a traceback. The result contains the error.
+    logging.getLogger(gx.__name__).setLevel(logging.CRITICAL)
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}  # type: ignore[assignment]
     with database.translated_errors():
