@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from command_process import CommandProcess, start_command
+
 
 class Home:
     """The folder, and the database of its commands; None is the embedded database in the folder."""
@@ -19,15 +21,8 @@ class Home:
         if database_url is not None:
             self.environment["RAGLINE_DATABASE_URL"] = database_url
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [sys.executable, "-m", "ragline", *arguments],
-            cwd=self.folder,
-            env=self.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+    def start(self, *arguments: str) -> CommandProcess:
+        return start_command(arguments, self.folder, self.environment)
 
     def run(self, *arguments: str, status: int = 0) -> str:
         process = self.start(*arguments)

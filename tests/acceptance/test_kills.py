@@ -12,10 +12,9 @@ import logging
 import random
 import re
 import signal
-import subprocess
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ import docx
 import psutil
 import psycopg
 import pytest
+from command_process import CommandProcess
 from ragline_home import Home, count_made
 from repetition_counts import choose_count
 
@@ -31,7 +31,7 @@ from ragline.configuration import load_configuration
 from ragline.lifecycle.ledger import register_source
 from ragline.lifecycle.listing import apply_listing, read_listing
 from ragline.lifecycle.run_context import RunContext
-from ragline.storage.database import connect_database, prepare_database
+from ragline.storage.database import connect_database
 from ragline.storage.embedded_postgres import embedded_postgres
 
 # Each test starts a dozen processes, which takes minutes on a busy machine.
@@ -48,11 +48,11 @@ sources:
 """
 # In the long run more than the texts of one commit, so that a kill can happen between two commits.
 # `test_sync_command` always kills there.
-FACTS = choose_count(300, 1_100)
-NOTES = choose_count(80, 200)
-PAGES = choose_count(30, 80)
+FACTS = choose_count(150, 1_100)
+NOTES = choose_count(40, 200)
+PAGES = choose_count(15, 80)
 # They take a parser some time and contain no text to embed.
-EMPTY_PARAGRAPHS = 200
+EMPTY_PARAGRAPHS = choose_count(50, 200)
 # A sync that ended before the kill does not count. The number of syncs that are tried.
 ATTEMPTS = 8
 LOST_SERVER = re.compile(
@@ -83,9 +83,12 @@ MakeHome = Callable[[], Home]
 
 
 @pytest.fixture(scope="session")
-def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tree(make_shared: Callable[[str, Callable[[Path], None]], Path]) -> Path:
     """Small files of three formats, and a file of records."""
-    tree = tmp_path_factory.mktemp("tree")
+    return make_shared("killed_tree", write_tree)
+
+
+def write_tree(tree: Path) -> None:
     notes = tree / "notes"
     notes.mkdir()
     for number in range(NOTES):
@@ -104,38 +107,29 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
         report.save(str(notes / f"report-{number:03}.docx"))
     facts = [{"_id": f"{number:04}", "text": f"Fact {number} holds."} for number in range(FACTS)]
     (tree / "facts.jsonl").write_text("".join(f"{json.dumps(fact)}\n" for fact in facts), "utf-8")
-    return tree
-
-
-@pytest.fixture(scope="session")
-def prepared_folder(
-    tree: Path, model_cache: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
-    """A home whose embedded Postgres has its tables; copying it is faster than making one."""
-    folder = tmp_path_factory.mktemp("prepared") / "home"
-    with embedded_postgres(folder / ".ragline") as url:
-        database = connect_database(url)
-        prepare_database(database)
-        database.engine.dispose()
-    write_configuration(folder, tree, model_cache)
-    return folder
-
-
-def write_configuration(folder: Path, tree: Path, model_cache: Path) -> None:
-    (folder / "ragline.yaml").write_text(CONFIGURATION.format(tree=tree), "utf-8")
-    (folder / ".ragline").mkdir(exist_ok=True)
-    model_cache.mkdir(exist_ok=True)
-    (folder / ".ragline" / "models").symlink_to(model_cache)
 
 
 @pytest.fixture(scope="session")
 def undisturbed(
-    prepared_folder: Path, embedder: object, tmp_path_factory: pytest.TempPathFactory
+    tree: Path,
+    copy_prepared_home: Callable[[Path], None],
+    make_shared: Callable[[str, Callable[[Path], None]], Path],
+    embedder: object,
 ) -> Undisturbed:
+    """The result of one undisturbed sync, for the tests of all workers."""
     assert embedder, "the model is exported before the time is taken"
-    folder = tmp_path_factory.mktemp("undisturbed") / "home"
-    subprocess.run(["cp", "-a", str(prepared_folder), str(folder)], check=True)
-    home = Home(folder, None)
+
+    def sync(folder: Path) -> None:
+        (folder / "ragline.yaml").write_text(CONFIGURATION.format(tree=tree), "utf-8")
+        copy_prepared_home(folder / ".ragline")
+        result = sync_undisturbed(Home(folder, None))
+        (folder / "result.json").write_text(json.dumps(asdict(result)), "utf-8")
+
+    folder = make_shared("undisturbed", sync)
+    return Undisturbed(**json.loads((folder / "result.json").read_text("utf-8")))
+
+
+def sync_undisturbed(home: Home) -> Undisturbed:
     process = home.start("sync", "--json")
     wait_until(lambda: has_listed(embedded_url(home)), process)
     begun = time.monotonic()
@@ -158,21 +152,26 @@ def make_home(
 
     def make() -> Home:
         folder = next(folders)
-        folder.mkdir()
-        write_configuration(folder, tree, model_cache)
+        (folder / ".ragline").mkdir(parents=True)
+        (folder / "ragline.yaml").write_text(CONFIGURATION.format(tree=tree), "utf-8")
+        model_cache.mkdir(exist_ok=True)
+        (folder / ".ragline" / "models").symlink_to(model_cache)
         return Home(folder, make_database_url())
 
     return make
 
 
 @pytest.fixture
-def make_embedded_home(tmp_path: Path, prepared_folder: Path) -> MakeHome:
+def make_embedded_home(
+    tmp_path: Path, tree: Path, copy_prepared_home: Callable[[Path], None]
+) -> MakeHome:
     """Homes with an embedded Postgres of their own."""
     folders = (tmp_path / f"{number}" for number in range(ATTEMPTS))
 
     def make() -> Home:
         folder = next(folders)
-        subprocess.run(["cp", "-a", str(prepared_folder), str(folder)], check=True)
+        copy_prepared_home(folder / ".ragline")
+        (folder / "ragline.yaml").write_text(CONFIGURATION.format(tree=tree), "utf-8")
         return Home(folder, None)
 
     return make
@@ -184,7 +183,7 @@ def test_killed_sync_ends_in_the_index_of_an_undisturbed_one(
 ):
     times = draw_times(f"sync {seed}", 0.9 * undisturbed.seconds)
 
-    def kill(home: Home, process: subprocess.Popen[str], kill_time: float) -> bool:
+    def kill(home: Home, process: CommandProcess, kill_time: float) -> bool:
         wait_until(lambda: has_listed(server_url(home)), process)
         time.sleep(kill_time)
         family = psutil.Process(process.pid).children(recursive=True)
@@ -203,7 +202,7 @@ def test_killed_parser_costs_no_more_than_another_attempt(
 ):
     times = draw_times(f"parser {seed}", 0.9 * undisturbed.reading_s)
 
-    def kill(_home: Home, process: subprocess.Popen[str], kill_time: float) -> bool:
+    def kill(_home: Home, process: CommandProcess, kill_time: float) -> bool:
         wait_until(lambda: list_parsers(process), process)
         time.sleep(kill_time)
         return kill_one(times.random, list_parsers(process))
@@ -225,7 +224,7 @@ def test_killed_postgres_fails_the_sync_by_name_and_not_the_next_one(
 ):
     times = draw_times(f"{victim} {seed}", 0.9 * undisturbed.seconds)
 
-    def kill(home: Home, process: subprocess.Popen[str], kill_time: float) -> bool:
+    def kill(home: Home, process: CommandProcess, kill_time: float) -> bool:
         wait_until(lambda: has_listed(embedded_url(home)), process)
         time.sleep(kill_time)
         return kill_one(times.random, list_servers(home, victim))
@@ -255,9 +254,9 @@ def test_worker_finishes_what_a_killed_one_left(
     make_home: MakeHome, undisturbed: Undisturbed, seed: int
 ):
     times = draw_times(f"worker {seed}", 0.6 * undisturbed.seconds)
-    survivors: list[subprocess.Popen[str]] = []
+    survivors: list[CommandProcess] = []
 
-    def kill(home: Home, process: subprocess.Popen[str], kill_time: float) -> bool:
+    def kill(home: Home, process: CommandProcess, kill_time: float) -> bool:
         home.environment["RAGLINE_DATABASE_URL"] = named_url(home, "survivor")
         survivors.append(home.start("work", "--json"))
         wait_until(lambda: list_parsers(process), process)
@@ -339,7 +338,7 @@ def draw_times(seed: str, length_s: float) -> KillTimes:
 def disturb(
     make_home: MakeHome,
     times: KillTimes,
-    kill: Callable[[Home, subprocess.Popen[str], float], bool],
+    kill: Callable[[Home, CommandProcess, float], bool],
     command: str = "sync",
 ) -> tuple[Home, Ending]:
     """A home whose sync was disturbed, and how the sync ended; too fast syncs are discarded."""
@@ -356,12 +355,12 @@ def disturb(
     pytest.fail(f"{ATTEMPTS} syncs ended before they could be disturbed")
 
 
-def wait_for_end(process: subprocess.Popen[str]) -> Ending:
+def wait_for_end(process: CommandProcess) -> Ending:
     out, err = process.communicate(timeout=600)
     return Ending(process.returncode, out, out + err)
 
 
-def wait_until(is_met: Callable[[], object], process: subprocess.Popen[str]) -> None:
+def wait_until(is_met: Callable[[], object], process: CommandProcess) -> None:
     while not is_met():
         assert process.poll() is None, process.communicate()
         time.sleep(0.01)
@@ -400,7 +399,7 @@ def kill_one(chance: random.Random, processes: list[psutil.Process]) -> bool:
     return True
 
 
-def list_parsers(process: subprocess.Popen[str]) -> list[psutil.Process]:
+def list_parsers(process: CommandProcess) -> list[psutil.Process]:
     """The processes of a sync that read documents."""
     try:
         family = psutil.Process(process.pid).children(recursive=True)

@@ -9,7 +9,7 @@ import json
 import re
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Thread
 from urllib.parse import urlencode
@@ -56,10 +56,13 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory, model_cache: Path) -> Iterator[str]:
+def url(
+    tmp_path_factory: pytest.TempPathFactory, copy_prepared_home: Callable[[Path], None]
+) -> Iterator[str]:
     """A service over a synced collection, one of whose documents would like to run scripts."""
     folder = tmp_path_factory.mktemp("browser")
-    home = make_home(folder, model_cache)
+    copy_prepared_home(folder / ".ragline")
+    home = make_home(folder)
     home.run("sync")
     process = home.start("serve", "--port", "0")
     assert process.stderr is not None
@@ -78,7 +81,7 @@ def url(tmp_path_factory: pytest.TempPathFactory, model_cache: Path) -> Iterator
         process.communicate()
 
 
-def make_home(folder: Path, model_cache: Path) -> Home:
+def make_home(folder: Path) -> Home:
     (folder / "ragline.yaml").write_text(CONFIGURATION, "utf-8")
     (folder / "notes").mkdir()
     for name, note in NOTES.items():
@@ -90,9 +93,6 @@ def make_home(folder: Path, model_cache: Path) -> Home:
         "link": "javascript:document.title='broken'",
     }
     (folder / "facts.jsonl").write_text(json.dumps(naughty), "utf-8")
-    (folder / ".ragline").mkdir()
-    model_cache.mkdir(exist_ok=True)
-    (folder / ".ragline" / "models").symlink_to(model_cache)
     return Home(folder, None)
 
 

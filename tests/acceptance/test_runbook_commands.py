@@ -7,7 +7,7 @@ import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Thread
 
@@ -54,7 +54,9 @@ COMMANDS = sorted({line for page in RUNBOOKS.glob("*.md") for line in list_comma
 
 @pytest.fixture(scope="module")
 def served(
-    tmp_path_factory: pytest.TempPathFactory, model_cache: Path, embedder: Embedder
+    tmp_path_factory: pytest.TempPathFactory,
+    copy_prepared_home: Callable[[Path], None],
+    embedder: Embedder,
 ) -> Iterator[tuple[Home, str]]:
     """A synced home on an embedded Postgres of its own, and the address of its service."""
     folder = tmp_path_factory.mktemp("runbooks")
@@ -64,9 +66,7 @@ def served(
         (folder / "handbook" / f"{number}.md").write_text(
             f"# Rule {number}\n\nBe quiet.\n", "utf-8"
         )
-    (folder / ".ragline").mkdir()
-    model_cache.mkdir(exist_ok=True)
-    (folder / ".ragline" / "models").symlink_to(model_cache)
+    copy_prepared_home(folder / ".ragline")
     home = Home(folder, None)
     home.environment.pop("RAGLINE_DATABASE_URL", None)
     sync_once(folder, embedder)

@@ -6,10 +6,11 @@ import re
 import shutil
 import subprocess
 import sys
+from importlib.util import cache_from_source
 from pathlib import Path
 
 import pytest
-from repository_files import REPOSITORY, list_files, read_text
+from repository_files import REPOSITORY, is_python, list_files, read_text
 
 from ragline.lifecycle.states import STATES
 from ragline.parsing.formats import PARSER_VERSION, parser_fingerprint
@@ -86,11 +87,18 @@ def test_names_of_a_step_are_in_its_files(recipe: str, step: str) -> None:
 class Copy:
     """A copy of the repository in which a recipe is followed."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, session: dict[str, str]) -> None:
+        """`session` are the variables by which its tests share the server and the models."""
         self.folder = folder
+        self.session = session
         for name in FILES:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(REPOSITORY / name, folder / name)
+            # With the time of the original, so that the compiled module is valid.
+            shutil.copy2(REPOSITORY / name, folder / name)
+            compiled = Path(cache_from_source(name)) if is_python(name) else None
+            if compiled is not None and (REPOSITORY / compiled).exists():
+                (folder / compiled).parent.mkdir(exist_ok=True)
+                shutil.copy2(REPOSITORY / compiled, folder / compiled)
 
     def write(self, path: str, content: str) -> None:
         """Add a file."""
@@ -122,10 +130,10 @@ class Copy:
         """What `make reference` does."""
         self._call("scripts/write_reference.py")
 
-    def run_tests(self, server: str, words: str, *paths: str) -> None:
+    def run_tests(self, words: str, *paths: str) -> None:
         """Run the tests of the copy whose names contain one of the words."""
         options = ("-q", "-x", "-p", "no:cacheprovider", "-n", "0", "-k", words)
-        self._call("-m", "pytest", *options, *paths, RAGLINE_TEST_DATABASE_URL=server)
+        self._call("-m", "pytest", *options, *paths, **self.session)
 
     def _call(self, *arguments: str, **environment: str) -> str:
         done = subprocess.run(
@@ -142,8 +150,12 @@ class Copy:
 
 
 @pytest.fixture
-def copy(tmp_path: Path) -> Copy:
-    return Copy(tmp_path)
+def copy(tmp_path: Path, server: str, session_folder: Path) -> Copy:
+    session = {
+        "RAGLINE_TEST_DATABASE_URL": server,
+        "RAGLINE_TEST_SESSION": str(session_folder),
+    }
+    return Copy(tmp_path, session)
 
 
 NOTES_SETTINGS = """
@@ -247,7 +259,7 @@ sources:
 """
 
 
-def test_recipe_of_a_source_adds_a_kind(copy: Copy, server: str) -> None:
+def test_recipe_of_a_source_adds_a_kind(copy: Copy) -> None:
     package = "ragline/sources/notes"
     copy.write(f"{package}/__init__.py", '"""The kind `notes`: the texts of a JSON object."""\n')
     copy.write(f"{package}/settings.py", NOTES_SETTINGS)
@@ -273,7 +285,6 @@ def test_recipe_of_a_source_adds_a_kind(copy: Copy, server: str) -> None:
     row = "| `notes` | the texts of a JSON object | after each run and every hour |"
     assert row in copy.read(page)
     copy.run_tests(
-        server,
         "notes or every_kind or each_setting or test_reference or fault_names_its_line",
         "tests/contract/test_sources.py",
         "tests/contract/test_documentation.py",
@@ -311,7 +322,7 @@ def test_tenant_is_named(client):
 """
 
 
-def test_recipe_of_an_endpoint_adds_a_path(copy: Copy, server: str) -> None:
+def test_recipe_of_an_endpoint_adds_a_path(copy: Copy) -> None:
     copy.write("retrieval_api/messages/tenants.py", TENANT_MESSAGE)
     copy.write("retrieval_api/routes/tenants.py", TENANT_ROUTE)
     copy.insert("retrieval_api/app.py", "from retrieval_api.routes import", "    tenants,")
@@ -323,7 +334,6 @@ def test_recipe_of_an_endpoint_adds_a_path(copy: Copy, server: str) -> None:
     copy.replace("docs/api.md", row, f"| `GET /v1/tenant` | the tenant of the key |\n{row}")
     copy.write_reference()
     copy.run_tests(
-        server,
         "tenant_is_named or lists_every_endpoint or every_endpoint_is_listed or test_reference",
         known,
         "tests/integration/service/test_service_tenants.py",
@@ -332,7 +342,7 @@ def test_recipe_of_an_endpoint_adds_a_path(copy: Copy, server: str) -> None:
     )
 
 
-def test_recipe_of_a_reader_adds_a_format(copy: Copy, server: str) -> None:
+def test_recipe_of_a_reader_adds_a_format(copy: Copy) -> None:
     copy.write(
         "ragline/parsing/readers/ini.py",
         "from ragline.parsing.readers.plain_text import read_plain_text\n\n"
@@ -360,10 +370,10 @@ def test_recipe_of_a_reader_adds_a_format(copy: Copy, server: str) -> None:
     assert "| Settings | `.ini` | `text/x-ini` |" in copy.read("docs/formats.md")
     for binary in ("examples/handbook/mail", "tests/data/broken/empty"):
         shutil.copytree(REPOSITORY / binary, copy.folder / binary, dirs_exist_ok=True)
-    copy.run_tests(server, "format", "tests/contract/test_formats.py")
+    copy.run_tests("format", "tests/contract/test_formats.py")
 
 
-def test_recipe_of_a_reranker_adds_a_value_of_the_setting(copy: Copy, server: str) -> None:
+def test_recipe_of_a_reranker_adds_a_value_of_the_setting(copy: Copy) -> None:
     copy.write(
         "ragline/rerankers/shortest.py",
         "class ShortestReranker:\n"
@@ -382,7 +392,7 @@ def test_recipe_of_a_reranker_adds_a_value_of_the_setting(copy: Copy, server: st
     copy.replace(
         "ragline/configuration/settings.py", described, f"`shortest` is short. {described}"
     )
-    copy.run_tests(server, "names_each_reranker", "tests/unit/test_reranking.py")
+    copy.run_tests("names_each_reranker", "tests/unit/test_reranking.py")
 
 
 CHECKS = int(re.findall(r"^checks: (\d+) passed", read_text("README.md"), re.MULTILINE)[0])
@@ -400,7 +410,7 @@ group by e.document_id, e.document_key
 """
 
 
-def test_recipes_of_an_expectation_and_an_invariant_add_checks(copy: Copy, server: str) -> None:
+def test_recipes_of_an_expectation_and_an_invariant_add_checks(copy: Copy) -> None:
     copy.insert(
         "assets/document_checks.py",
         "DOCUMENT_EXPECTATIONS",
@@ -439,10 +449,10 @@ def test_recipes_of_an_expectation_and_an_invariant_add_checks(copy: Copy, serve
     copy.replace("README.md", f"checks: {CHECKS} passed", f"checks: {CHECKS + 6} passed")
     definitions = "tests/contract/test_definitions.py"
     words = "long or ids_are_short or has_a_fault or number_of_checks"
-    copy.run_tests(server, words, proof, faults, definitions)
+    copy.run_tests(words, proof, faults, definitions)
 
 
-def test_recipe_of_a_metric_adds_a_gauge(copy: Copy, server: str) -> None:
+def test_recipe_of_a_metric_adds_a_gauge(copy: Copy) -> None:
     metrics = "retrieval_api/observation/pipeline_metrics.py"
     copy.insert(metrics, "GAUGES", '    ("ragline_sources", "The number of sources.", ()),')
     copy.replace(
@@ -461,4 +471,4 @@ def test_recipe_of_a_metric_adds_a_gauge(copy: Copy, server: str) -> None:
     copy.replace("deploy/grafana/dashboard.json", panel, f"ragline_sources + {panel}")
     copy.write_reference()
     assert "| `ragline_sources` |" in copy.read("docs/monitoring.md")
-    copy.run_tests(server, "every_series or panel_uses", "tests/contract/test_deploy.py")
+    copy.run_tests("every_series or panel_uses", "tests/contract/test_deploy.py")

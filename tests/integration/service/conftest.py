@@ -65,19 +65,21 @@ def sync_everything(configuration: Configuration, embedder: Embedder) -> None:
 
 @pytest.fixture(scope="session")
 def indexed_collection(
-    tmp_path_factory: pytest.TempPathFactory, model_cache: Path, embedder: Embedder
+    tmp_path_factory: pytest.TempPathFactory,
+    copy_prepared_home: Callable[[Path], None],
+    embedder: Embedder,
 ) -> Configuration:
     """The collection `handbook` with a live index of ten documents, and `unsynced` without.
 
     On a Postgres of its own, which a test may stop.
     """
-    return index_handbook(tmp_path_factory.mktemp("service"), model_cache, embedder)
+    folder = tmp_path_factory.mktemp("service")
+    copy_prepared_home(folder / "home")
+    return index_handbook(folder, embedder)
 
 
-def index_handbook(folder: Path, model_cache: Path, embedder: Embedder) -> Configuration:
-    """The configuration of `handbook` in a folder, with everything synced."""
-    (folder / "home").mkdir()
-    (folder / "home" / "models").symlink_to(model_cache)
+def index_handbook(folder: Path, embedder: Embedder) -> Configuration:
+    """The configuration of `handbook` in a folder with its home, with everything synced."""
     lines = [
         json.dumps({"_id": name, "title": title, "text": text, "topic": name})
         for name, (title, text) in ARTICLES.items()

@@ -38,10 +38,14 @@ RECOVERY_S = 5.0
 
 @pytest.fixture(scope="module")
 def breakable(
-    tmp_path_factory: pytest.TempPathFactory, model_cache: Path, embedder: Embedder
+    tmp_path_factory: pytest.TempPathFactory,
+    copy_prepared_home: Callable[[Path], None],
+    embedder: Embedder,
 ) -> Iterator[RunningService]:
     """A service with its own Postgres, which this module breaks."""
-    configuration = index_handbook(tmp_path_factory.mktemp("faults"), model_cache, embedder)
+    folder = tmp_path_factory.mktemp("faults")
+    copy_prepared_home(folder / "home")
+    configuration = index_handbook(folder, embedder)
     with run_service(configuration) as running:
         wait_until(lambda: httpx2.get(f"{running.url}/readyz").status_code == 200)
         yield running
