@@ -36,37 +36,6 @@ def family_of(pid: int) -> list[psutil.Process]:
     return [process, *process.children(recursive=True)]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
-def test_dev_serves_until_it_is_stopped_and_leaves_no_process(tmp_path, database_url, stop):
-    (tmp_path / "ragline.yaml").write_text("collections: [{name: notes}]\n", encoding="utf-8")
-    ui, api = free_port(), free_port()
-    command = [sys.executable, "-m", "ragline", "dev", "--ui-port", str(ui), "--api-port", str(api)]
-    with (tmp_path / "log").open("w") as log:
-        dev = subprocess.Popen(
-            command,
-            cwd=tmp_path,
-            env={**os.environ, "RAGLINE_DATABASE_URL": database_url, "PYTHONPATH": str(REPOSITORY)},
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-        )
-        assert dev.stdout is not None
-        shown = [dev.stdout.readline() for _ in range(2)]
-        assert str(ui) in shown[0], (tmp_path / "log").read_text()
-        with urllib.request.urlopen(f"http://127.0.0.1:{ui}/server_info", timeout=120) as answer:
-            assert "dagster_version" in json.load(answer)
-        with urllib.request.urlopen(f"http://127.0.0.1:{api}/healthz", timeout=120) as answer:
-            assert answer.status == 200
-        family = family_of(dev.pid)
-        assert len(family) > 4
-        dev.send_signal(stop)
-        dev.communicate(timeout=180)
-    _, alive = psutil.wait_procs(family, timeout=60)
-    assert alive == []
-    assert dev.returncode == 0
-
-
 class Dev:
     """A running `ragline dev` with the embedded Postgres, and its output."""
 
@@ -113,13 +82,22 @@ class Dev:
         except OSError:
             return False
 
-    def stop(self) -> list[psutil.Process]:
-        """Stop it; return its processes that still run."""
+    def read(self, port: int, path: str) -> str:
+        """What it answers, also while it starts."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=120) as answer:
+            assert answer.status == 200
+            return str(answer.read().decode())
+
+    def stop(self, number: signal.Signals) -> None:
+        """Stop it. It ends with status 0, and no process and no server is left."""
         family = family_of(self.process.pid)
-        self.process.send_signal(signal.SIGINT)
+        assert len(family) > 4
+        self.process.send_signal(number)
         self.process.communicate(timeout=90)
+        assert self.process.returncode == 0
         _, alive = psutil.wait_procs(family, timeout=15)
-        return alive
+        assert alive == []
+        assert find_server_process(self.home) is None
 
 
 def start_dev(tmp_path: Path, model_cache: Path) -> Dev:
@@ -138,8 +116,7 @@ def start_dev(tmp_path: Path, model_cache: Path) -> Dev:
 def dev(tmp_path: Path, model_cache: Path) -> Iterator[Dev]:
     running = start_dev(tmp_path, model_cache)
     yield running
-    assert running.stop() == []
-    assert find_server_process(running.home) is None
+    running.stop(signal.SIGINT)
 
 
 @pytest.fixture
@@ -153,8 +130,7 @@ def dev_on_small_disk(tmp_path: Path, model_cache: Path) -> Iterator[Dev]:
     try:
         running = start_dev(tmp_path, model_cache)
         yield running
-        assert running.stop() == []
-        assert find_server_process(running.home) is None
+        running.stop(signal.SIGTERM)
     finally:
         subprocess.run(["umount", "-l", str(home)], check=True)
 
@@ -168,6 +144,8 @@ def test_each_killed_program_is_started_again_and_reported(dev: Dev):
         str(dev.home / "logs"),
     ):
         assert name in shown
+    assert "dagster_version" in json.loads(dev.read(dev.ui, "/server_info"))
+    assert dev.read(dev.api, "/healthz")
     dev.wait_for_line("note-files: 1 added")
 
     postgres = find_server_process(dev.home)

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 REPOSITORY = Path(__file__).parents[2]
@@ -75,8 +76,11 @@ def port(home: Path, database_url: str) -> Iterator[int]:
             dev.stdout.readline()
             yield port
         finally:
+            family = [psutil.Process(dev.pid), *psutil.Process(dev.pid).children(recursive=True)]
             dev.send_signal(signal.SIGINT)
             dev.communicate(timeout=180)
+        assert dev.returncode == 0
+        assert psutil.wait_procs(family, timeout=60)[1] == []
 
 
 @pytest.mark.slow
