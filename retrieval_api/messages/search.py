@@ -193,7 +193,8 @@ class Receipt(ResponseModel):
         "the entry was written."
     )
     confirmed_at: datetime | None = Field(
-        description="The last time when Ragline knew that the source has this version."
+        description="The last time when Ragline listed the source, or found by a probe that it "
+        "had not changed."
     )
     stale: bool = Field(
         description="True if the source already has another version, or if Ragline did not check "
