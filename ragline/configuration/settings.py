@@ -123,7 +123,7 @@ class CollectionSettings(_Settings):
 
     name: str = Field(
         pattern=NAME_PATTERN,
-        description="Name of the collection: lower-case letters, digits, `-` and `_`. Searches, "
+        description="Name of the collection, of lower-case letters, digits, `-` and `_`. Searches, "
         "Dagster assets and commands use this name.",
     )
     tenant: str = Field(
@@ -163,7 +163,7 @@ class CollectionSettings(_Settings):
     thresholds: dict[str, Share] = Field(
         default_factory=dict,
         description="Minimum value of each measure. If an evaluation is below a minimum, the check "
-        f"of the evaluation fails. Measures: {', '.join(f'`{name}`' for name in MEASURES)}.",
+        f"of the evaluation fails. The measures are {', '.join(f'`{name}`' for name in MEASURES)}.",
     )
     hnsw_from_entries: int = Field(
         default=20_000,
@@ -236,8 +236,8 @@ class RetentionSettings(_Settings):
     )
     audit: Age = Field(
         default=timedelta(days=365),
-        description="How long the audit log is stored: time, key, path and status of each request, "
-        "without the text of queries.",
+        description="How long the audit log is stored. For each request it contains the time, the "
+        "key, the path and the status, but not the text of a query.",
     )
     history: Age = Field(
         default=timedelta(days=90),

@@ -133,8 +133,8 @@ class SourceSettings(BaseModel):
 
     name: str = Field(
         pattern=NAME_PATTERN,
-        description="Name of the source: lower-case letters, digits, `-` and `_`. Hits, assets "
-        "and commands use it.",
+        description="Name of the source, which consists of lower-case letters, digits, `-` and "
+        "`_`. Hits, assets and commands use it.",
     )
     collection: str = Field(
         pattern=NAME_PATTERN,
