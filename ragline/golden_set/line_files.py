@@ -1,0 +1,100 @@
+"""Reads text files that consist of lines or rows, and names the line of each error."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ragline.errors import GoldenSetError
+
+# A file is read as a whole. No published golden set has a file of this size.
+MAX_FILE_BYTES = 512 * 1024 * 1024
+UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+def read_text(path: Path) -> str:
+    """The text of a file in UTF-8, with or without a byte order mark.
+
+    Raises:
+        GoldenSetError: the file cannot be read, is too large, or is not in UTF-8. The message names
+            the file, the line and the remedy.
+    """
+    try:
+        size = path.stat().st_size
+        if size > MAX_FILE_BYTES:
+            raise GoldenSetError(
+                f"{path}: has {size:,} bytes; the maximum is {MAX_FILE_BYTES:,}; split the file"
+            )
+        content = path.read_bytes()
+    except OSError as error:
+        raise GoldenSetError(f"{path}: cannot be read: {error.strerror}") from error
+    if content.startswith(UTF_16):
+        raise GoldenSetError(f"{path}:1: is in UTF-16; save the file in UTF-8")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise GoldenSetError(
+            f"{path}:{line}: the byte 0x{content[error.start]:02x} is not UTF-8; save the file in "
+            "UTF-8"
+        ) from error
+
+
+def read_json_lines(path: Path) -> Iterator[tuple[int, str, dict[str, Any]]]:
+    """The number, the text and the object of each line that is not empty.
+
+    Raises:
+        GoldenSetError: a line is not a JSON object.
+    """
+    for number, line in enumerate(io.StringIO(read_text(path), newline=None), start=1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise GoldenSetError(f"{path}:{number}: is not JSON: {error}") from error
+        if not isinstance(row, dict):
+            raise GoldenSetError(f"{path}:{number}: is not a JSON object")
+        yield number, line.rstrip("\n"), row
+
+
+def read_rows(path: Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    """The number of the first line and the cells of each row that is not empty.
+
+    Raises:
+        GoldenSetError: a quotation mark or a cell is malformed.
+    """
+    reader = csv.reader(io.StringIO(read_text(path), newline=""), delimiter=delimiter)
+    while True:
+        number = reader.line_num + 1
+        try:
+            row = next(reader, None)
+        except csv.Error as error:
+            raise GoldenSetError(
+                f"{path}:{number}: is not a row of cells: {error}; write a quotation mark inside a "
+                "quoted cell twice"
+            ) from error
+        if row is None:
+            return
+        if row:
+            yield number, row
+
+
+def check_storable(text: str, location: str) -> str:
+    """Return the text if Postgres can store it.
+
+    Raises:
+        GoldenSetError: the text contains U+0000 or half of a surrogate pair.
+    """
+    if UNSTORABLE.search(text):
+        raise GoldenSetError(
+            f"{location}: contains U+0000 or half of a surrogate pair; remove this character"
+        )
+    return text

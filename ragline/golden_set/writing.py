@@ -1,0 +1,149 @@
+"""Writes the files of a golden set, so that a reader always sees a complete golden set.
+
+The queries are written before the judgements. If the process is killed in between, the golden set
+has a query without a judgement, which is valid.
+"""
+
+from __future__ import annotations
+
+import csv
+import fcntl
+import io
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ragline.errors import FileNotWrittenError, GoldenSetError
+from ragline.golden_set.content import GoldenContent, GoldenQuery, Judgement
+from ragline.golden_set.reading import (
+    COLUMNS,
+    DEFAULT_QRELS,
+    MORE_COLUMNS,
+    qrels_path,
+    queries_path,
+    read_content,
+)
+
+
+@contextmanager
+def edit_golden_set(folder: Path) -> Iterator[GoldenContent]:
+    """Lock a golden set, read it, and write it after the block if its content has changed.
+
+    The folder is created. Another process that edits the same golden set waits. After an error in
+    the block, nothing is written.
+
+    Raises:
+        GoldenSetError: the golden set is malformed, or it has two judgements that contradict each
+            other. Both must be corrected by hand first.
+        FileNotWrittenError: a file could not be written.
+    """
+    is_new = not folder.exists()
+    with _explaining(folder):
+        qrels_path(folder).parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with _locked(folder):
+            content = read_content(folder)
+            _refuse_contradictions(content)
+            before = (dict(content.queries), dict(content.judgements))
+            yield content
+            if (content.queries, content.judgements) != before:
+                write_content(folder, content)
+    finally:
+        if is_new and not queries_path(folder).exists():
+            _remove_empty(folder)
+
+
+def write_content(folder: Path, content: GoldenContent) -> None:
+    """Write `queries.jsonl` and `qrels/test.tsv` into a folder, which is created.
+
+    A line that has not changed is written as it was.
+
+    Raises:
+        FileNotWrittenError: a file could not be written. The old file is unchanged.
+    """
+    write_text(queries_path(folder), "".join(map(_format_query, content.queries.values())))
+    write_text(qrels_path(folder, DEFAULT_QRELS), _format_judgements(content.judgements.values()))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replace a file in one step. A reader sees the old content or the new one.
+
+    Raises:
+        FileNotWrittenError: the file could not be written. The old file is unchanged.
+    """
+    with _explaining(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+        unfinished = Path(name)
+        try:
+            unfinished.chmod(0o644)  # mkstemp sets 0600, and other users read golden sets too
+            with os.fdopen(handle, "wb") as file:
+                file.write(text.encode())
+                file.flush()
+                os.fsync(file.fileno())
+            unfinished.replace(path)
+        finally:
+            unfinished.unlink(missing_ok=True)
+
+
+def _refuse_contradictions(content: GoldenContent) -> None:
+    for finding in content.findings:
+        if finding.kind in {"conflicting_judgement", "duplicate_query"}:
+            raise GoldenSetError(f"{finding.text}. Nothing was written")
+
+
+def _format_query(query: GoldenQuery) -> str:
+    if query.line is not None:
+        return f"{query.line}\n"
+    row = {"_id": query.id, "text": query.text}
+    flag = {} if query.is_answerable else {"answerable": False}
+    return json.dumps(row | flag | dict(query.fields), ensure_ascii=False) + "\n"
+
+
+def _format_judgements(judgements: Iterable[Judgement]) -> str:
+    rows = [_list_cells(one) for one in judgements]
+    width = max(map(len, rows), default=len(COLUMNS))
+    output = io.StringIO(newline="")
+    writer = csv.writer(output, delimiter="\t", lineterminator="\n")
+    # The writer does not quote a carriage return by itself, and a reader would end the row there.
+    quoting = csv.writer(output, delimiter="\t", lineterminator="\n", quoting=csv.QUOTE_ALL)
+    writer.writerow((COLUMNS + MORE_COLUMNS)[:width])
+    for row in rows:
+        (quoting if any("\r" in cell for cell in row) else writer).writerow(row)
+    return output.getvalue()
+
+
+def _list_cells(judgement: Judgement) -> list[str]:
+    """The cells of a judgement without the empty ones at the end; at least three."""
+    more = [judgement.source, judgement.passage, judgement.judged_by, judgement.judged_at]
+    while more and not more[-1]:
+        more.pop()
+    cells = [judgement.query_id, judgement.document_id, str(judgement.grade)]
+    return cells + [cell or "" for cell in more]
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def _explaining(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise FileNotWrittenError(f"{path} could not be written: {error.strerror}") from error
+
+
+def _remove_empty(folder: Path) -> None:
+    for path in (folder / "qrels", folder):
+        if path.is_dir() and not any(path.iterdir()):
+            path.rmdir()
