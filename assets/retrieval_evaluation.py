@@ -26,13 +26,19 @@ from ragline.evaluation.evaluation import (
     fingerprint_evaluation,
     record_evaluation,
 )
-from ragline.evaluation.judged_documents import check_golden_set, find_unknown_documents
+from ragline.evaluation.judged_documents import (
+    UnknownDocuments,
+    check_golden_set,
+    find_unknown_documents,
+)
 from ragline.golden_set import GoldenSet, read_golden_set
 from ragline.lifecycle.run_context import RunContext
 from ragline.search.messages import MODES
 from ragline.search.searcher import Searcher
 
 CODE_VERSION = "1"
+# More rows make the page of the asset slow. `ragline golden status` lists all.
+MAX_GONE_ROWS = 1_000
 
 
 def build_retrieval_evaluation(settings: CollectionSettings) -> AssetsDefinition:
@@ -107,8 +113,7 @@ def _score(
             record_evaluation(connection, run, run_context.run_id)
     return {
         **describe_scores(runs),
-        "unknown_documents": len(unknown.document_ids),
-        **({"lacking": unknown.describe(settings.name)} if unknown.document_ids else {}),
+        **describe_gone(unknown, settings.name),
         "evaluated_in_run": MetadataValue.dagster_run(run_context.run_id),
         "fingerprint": MetadataValue.text(fingerprint),
     }
@@ -136,8 +141,28 @@ def describe_scores(runs: list[Evaluation]) -> Metadata:
         **figures,
         "dagster/row_count": served.queries,
         "generation": served.generation,
+        "golden_version": MetadataValue.text(served.golden_hash),
+        "unanswerable_queries": served.unanswerable.queries,
+        "unanswerable_with_hits": len(served.unanswerable.with_hits),
         "by_mode": make_table(columns, rows),
     }
+
+
+def describe_gone(unknown: UnknownDocuments, collection: str) -> Metadata:
+    """The judgements whose documents are gone, as a number and, if there are some, as a table."""
+    described: Metadata = {
+        "unknown_documents": len(unknown.document_ids),
+        "gone_judgements": len(unknown.judgements),
+    }
+    if unknown.judgements:
+        rows = [
+            [gone.query_id, gone.source or "", gone.document_id, gone.grade, gone.reason]
+            for gone in unknown.judgements[:MAX_GONE_ROWS]
+        ]
+        columns = ["query", "source", "document", "grade", "reason"]
+        described["lacking"] = unknown.describe(collection)
+        described["gone_by_name"] = make_table(columns, rows)
+    return described
 
 
 def check_thresholds(settings: CollectionSettings, scores: Metadata) -> AssetCheckResult:

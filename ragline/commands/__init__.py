@@ -49,6 +49,7 @@ SUMMARIES = {
     "eval": "Measure a collection on the queries of a golden set.",
     "explain": "Explain why a document is or is not a hit of a search.",
     "export": "Write all entries of a live index to a file.",
+    "golden": "Show, edit, import or export golden sets.",
     "init": "Write a first ragline.yaml, for a folder or from a template.",
     "keys": "Create, list or revoke keys of the retrieval API.",
     "prove": "Compare sources, ledger and index, and list all differences.",

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 SHOWN_MISSES = 20
 SHOWN_RELEVANT = 3
+SHOWN_HASH_DIGITS = 12
 
 
 @click.command(name="eval")
@@ -31,7 +32,11 @@ SHOWN_RELEVANT = 3
     "Default: the golden set in the configuration.",
 )
 @click.option(
-    "--split", default="test", show_default=True, help="Value of SPLIT in qrels/SPLIT.tsv."
+    "--split",
+    default="test",
+    show_default=True,
+    help="Value of SPLIT in qrels/SPLIT.tsv. If there is no such file, `tune`, `gate` and `holdout` select "
+    "the queries of that split of the golden set.",
 )
 @mode_option
 @rerank_option
@@ -67,9 +72,18 @@ def evaluate_command(
             searcher, collection, queries, mode=mode, rerank=rerank, progress=TerminalProgress()
         )
     if unknown.document_ids:
-        click.echo(f"warning: {unknown.describe(collection)}", err=True)
+        click.echo(
+            f"warning: {unknown.describe(collection)}; --json lists the judgements", err=True
+        )
     if as_json:
-        print_json(flatten_evaluation(evaluation) | {"unknown_documents": unknown.document_ids})
+        print_json(
+            flatten_evaluation(evaluation)
+            | {
+                "unknown_documents": unknown.document_ids,
+                "gone_judgements": [asdict(gone) for gone in unknown.judgements],
+                "split": split,
+            }
+        )
     else:
         _print_evaluation(evaluation)
 
@@ -93,7 +107,10 @@ def _configured_golden(configuration: Configuration, collection: str) -> Path:
 
 
 def flatten_evaluation(evaluation: Evaluation) -> dict[str, object]:
-    """An evaluation in the form of the JSON output: measures, counts and missed queries."""
+    """An evaluation in the form of the JSON output: measures, counts and missed queries.
+
+    The queries without an answer have counts of their own. No other figure counts them.
+    """
     return {
         "collection": evaluation.collection,
         "generation": evaluation.generation,
@@ -104,6 +121,13 @@ def flatten_evaluation(evaluation: Evaluation) -> dict[str, object]:
         "failed": evaluation.failed,
         "seconds": evaluation.seconds,
         "missed_queries": [asdict(missed) for missed in evaluation.missed],
+        "golden_version": evaluation.golden_hash,
+        "unanswerable": {
+            "queries": evaluation.unanswerable.queries,
+            "with_hits": len(evaluation.unanswerable.with_hits),
+            "failed": evaluation.unanswerable.failed,
+        },
+        "answered_unanswerable": [asdict(one) for one in evaluation.unanswerable.with_hits],
     }
 
 
@@ -122,5 +146,12 @@ def _print_evaluation(evaluation: Evaluation) -> None:
         f"{count(evaluation.queries, 'query', 'queries')} ({evaluation.failed} failed) in "
         f"{evaluation.seconds:.1f} s, "
         f"mode {evaluation.mode}{', reranked' if evaluation.rerank else ''}, "
-        f"generation {evaluation.generation}"
+        f"generation {evaluation.generation}, "
+        f"golden set {evaluation.golden_hash[:SHOWN_HASH_DIGITS]}"
     )
+    without = evaluation.unanswerable
+    if without.queries:
+        click.echo(
+            f"{count(without.queries, 'query', 'queries')} without an answer ({without.failed} "
+            f"failed): {len(without.with_hits)} got hits"
+        )

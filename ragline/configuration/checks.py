@@ -16,7 +16,8 @@ from typing import Literal
 from ragline.configuration.settings import ChunkingSettings, CollectionSettings, Configuration
 from ragline.embedder.model_files import ModelFiles, find_model_files, find_model_folder
 from ragline.errors import ConfigurationError, GoldenSetError, ModelUnavailableError
-from ragline.golden_set import read_golden_set
+from ragline.golden_set import GoldenSet, read_golden_set
+from ragline.golden_set.card import read_card
 from ragline.rerankers import NAMED_RERANKERS
 from ragline.sources.settings import LocatedSettings
 
@@ -118,7 +119,8 @@ def find_collection_faults(
     else:
         found.append(check_chunk_size(settings.chunking, known.max_tokens))
         found += check_dimension(settings, known.dimension)
-    found += [check_reranker(settings.reranker), check_golden(settings)]
+    sources = [one.name for one in configuration.sources if one.collection == settings.name]
+    found += [check_reranker(settings.reranker), check_golden(settings, sources)]
     return [
         replace(
             fault,
@@ -219,8 +221,12 @@ def check_reranker(reranker: str) -> Fault | None:
     return _model_fault("reranker", missing)
 
 
-def check_golden(settings: CollectionSettings) -> Fault | None:
-    """Return a fault if the golden set cannot be read, or if thresholds have no golden set."""
+def check_golden(settings: CollectionSettings, sources: Collection[str]) -> Fault | None:
+    """Return a fault if the golden set cannot be read, or if thresholds have no golden set.
+
+    `sources` are the sources of the collection. If a judgement names another source, the fault is a
+    warning.
+    """
     if settings.golden is None:
         if not settings.thresholds:
             return None
@@ -230,12 +236,30 @@ def check_golden(settings: CollectionSettings) -> Fault | None:
         )
         return Fault("thresholds", message, severity="warning")
     try:
-        read_golden_set(settings.golden)
+        golden = read_golden_set(settings.golden)
+        read_card(settings.golden)
     except GoldenSetError as error:
         return Fault("golden", str(error))
     except (OSError, UnicodeDecodeError) as error:
         return Fault("golden", f"{settings.golden} cannot be read: {error}")
-    return None
+    return _find_other_sources(golden, settings.name, sources)
+
+
+def _find_other_sources(
+    golden: GoldenSet, collection: str, sources: Collection[str]
+) -> Fault | None:
+    judged = {one.source for one in golden.records if one.source is not None}
+    others = sorted(judged.difference(sources))
+    if not others:
+        return None
+    count = sum(one.source in others for one in golden.records)
+    hint = _did_you_mean(others[0], sources)
+    return Fault(
+        "golden",
+        f"{count:,} judgements are about documents of {', '.join(map(repr, others))}, which the "
+        f"collection {collection} does not have as a source{hint}",
+        severity="warning",
+    )
 
 
 def _model_fault(setting: str, error: ModelUnavailableError) -> Fault:

@@ -292,6 +292,17 @@ class Configuration(_Settings):
         known = (settings.name for settings in self.collections)
         raise UnknownCollectionError(describe_unknown("collection", name, known))
 
+    def golden_folder(self, name: str) -> Path:
+        """The folder of a collection's golden set.
+
+        If the collection names no folder, this is `golden/<collection>` next to the file. That
+        folder is edited by commands, and used by evaluations only after the collection names it.
+
+        Raises:
+            UnknownCollectionError: neither a collection nor a source has this name.
+        """
+        return self.collection(name).golden or self.path.absolute().parent / "golden" / name
+
     def source(self, name: str) -> SourceSettings:
         """The settings of a source.
 

@@ -7,7 +7,9 @@ query of a user. The package `ir_measures` computes the measures.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from importlib.metadata import version
 from time import perf_counter
 
@@ -19,6 +21,7 @@ from ragline.configuration.settings import MEASURES
 from ragline.errors import SearchTimeoutError
 from ragline.fingerprints import fingerprint
 from ragline.golden_set import GoldenSet, Judgements
+from ragline.golden_set.content import SOURCE_SEPARATOR
 from ragline.progress import Progress, SilentProgress
 from ragline.search.messages import Mode, SearchAnswer, SearchRequest
 from ragline.search.searcher import Searcher
@@ -51,12 +54,36 @@ class MissedQuery:
 
 
 @dataclass(frozen=True, slots=True)
+class AnsweredQuery:
+    """A query without an answer for which a search returned hits, with its first hit."""
+
+    id: str
+    query: str
+    first_found: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class UnanswerableQueries:
+    """The queries without an answer: how many were searched, failed, and got hits.
+
+    `failed` counts those that timed out. `with_hits` has those that got hits; a search that finds
+    nothing for them is right.
+    """
+
+    queries: int = 0
+    failed: int = 0
+    with_hits: tuple[AnsweredQuery, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Evaluation:
     """The result of an evaluation, with the settings of its searches.
 
     `measures` has the mean of each measure over all judged queries. `queries` counts these queries.
     `failed` counts those that timed out; they count as zero in each mean. `missed` has the queries
     without a relevant document among the first ten. `golden_hash` identifies the golden set.
+    `unanswerable` has the queries without an answer, which none of the other fields count.
     """
 
     collection: str
@@ -69,6 +96,7 @@ class Evaluation:
     seconds: float
     golden_hash: str
     missed: tuple[MissedQuery, ...] = ()
+    unanswerable: UnanswerableQueries = UnanswerableQueries()
 
 
 def evaluate(
@@ -87,28 +115,36 @@ def evaluate(
     """
     started = perf_counter()
     run: Run = {}
-    failed = 0
+    answered: list[AnsweredQuery] = []
+    failed = {True: 0, False: 0}
     generation = 0
     progress = progress or SilentProgress()
     name = f"{collection}: evaluate ({mode}{', reranked' if rerank else ''})"
-    with progress.stage(name, total=len(golden.queries), unit="queries") as advance:
-        for key, query in golden.queries.items():
+    queries = golden.queries | golden.unanswerable
+    with progress.stage(name, total=len(queries), unit="queries") as advance:
+        for key, query in queries.items():
+            is_answerable = key in golden.queries
             request = SearchRequest(
                 collection, query, EVALUATED_HITS, mode, rerank, principals=None
             )
             try:
                 answer = searcher.search(request)
             except SearchTimeoutError:
-                failed += 1
+                failed[is_answerable] += 1
             else:
                 generation = answer.generation
-                run[key] = score_documents(answer)
+                if is_answerable:
+                    run[key] = score_documents(answer, partial(golden.name_document, key))
+                elif answer.hits:
+                    first = answer.hits[0]
+                    answered.append(AnsweredQuery(key, query, first.document_id, first.score))
             advance(1)
     measures = measure_run(golden.judgements, run)
     seconds = perf_counter() - started
     return Evaluation(
-        collection, generation, mode, rerank, measures, len(golden.queries), failed, seconds,
+        collection, generation, mode, rerank, measures, len(golden.queries), failed[True], seconds,
         golden.content_hash, find_missed(golden, run),
+        UnanswerableQueries(len(golden.unanswerable), failed[False], tuple(answered)),
     )  # fmt: skip
 
 
@@ -123,17 +159,28 @@ def find_missed(golden: GoldenSet, run: Run) -> tuple[MissedQuery, ...]:
         scores = run.get(key, {})
         ranked = sorted(scores, key=lambda name: (-scores[name], name))
         if relevant and relevant.isdisjoint(ranked[:MISSED_AFTER_DOCUMENTS]):
-            first = ranked[0] if ranked else None
-            missed.append(MissedQuery(key, query, tuple(sorted(relevant)), first))
+            ids = sorted({_strip_source(name) for name in relevant})
+            first = _strip_source(ranked[0]) if ranked else None
+            missed.append(MissedQuery(key, query, tuple(ids), first))
     return tuple(missed)
 
 
-def score_documents(answer: SearchAnswer) -> dict[str, float]:
-    """The score of each document in an answer, by id. It is the score of its best chunk."""
+def score_documents(
+    answer: SearchAnswer, name_document: Callable[[str, str], str] | None = None
+) -> dict[str, float]:
+    """The score of each document in an answer, by name. It is the score of its best chunk.
+
+    `name_document` gives the name for a source and a document id. Without it, the id is the name.
+    """
     scores: dict[str, float] = {}
     for hit in answer.hits:
-        scores[hit.document_id] = max(scores.get(hit.document_id, hit.score), hit.score)
+        name = name_document(hit.source, hit.document_id) if name_document else hit.document_id
+        scores[name] = max(scores.get(name, hit.score), hit.score)
     return scores
+
+
+def _strip_source(name: str) -> str:
+    return name.partition(SOURCE_SEPARATOR)[0]
 
 
 def measure_run(judgements: Judgements, run: Run) -> dict[str, float]:
@@ -150,9 +197,11 @@ def measure_run(judgements: Judgements, run: Run) -> dict[str, float]:
 def record_evaluation(connection: Connection, evaluation: Evaluation, run_id: str | None) -> None:
     """Store an evaluation, so that evaluations can be compared over time.
 
-    `run_id` is the id of the Dagster run, or None. The missed queries are not stored.
+    `run_id` is the id of the Dagster run, or None. The missed queries and the queries without an
+    answer are not stored.
     """
-    values = asdict(replace(evaluation, missed=())) | {
+    stored = replace(evaluation, missed=(), unanswerable=UnanswerableQueries())
+    values = asdict(stored) | {
         "run_id": run_id,
         "measures": json.dumps(evaluation.measures),
     }

@@ -7,10 +7,10 @@ from pathlib import Path
 from ragline.configuration import Configuration
 from ragline.configuration.checks import Fault
 from ragline.errors import GoldenSetError
+from ragline.evaluation.golden_status import has_any_document
 from ragline.evaluation.judged_documents import UnknownDocuments, find_unknown_documents
 from ragline.golden_set import read_golden_set
 from ragline.storage.database import Database
-from ragline.storage.statements import load_statement
 
 
 def find_golden_faults(configuration: Configuration, database: Database) -> list[Fault]:
@@ -22,7 +22,7 @@ def find_golden_faults(configuration: Configuration, database: Database) -> list
     """
     faults = []
     for settings in configuration.collections:
-        if settings.golden is None or not _has_documents(database, settings.name):
+        if settings.golden is None or not has_any_document(database, settings.name):
             continue
         try:
             golden = read_golden_set(settings.golden)
@@ -39,16 +39,10 @@ def _describe_fault(
 ) -> Fault:
     return Fault(
         "golden",
-        unknown.describe(collection),
+        f"{unknown.describe(collection)}; `ragline golden status {collection}` lists the "
+        "judgements",
         severity="error" if unknown.is_all else "warning",
         collection=collection,
         path=Path(configuration.path),
         line=configuration.line_of("collections", collection, "golden"),
     )
-
-
-def _has_documents(database: Database, collection: str) -> bool:
-    parameters = {"collection": collection, "file_names": [], "limit": 1}
-    statement = load_statement("quality/select_similar_documents")
-    with database.connect() as connection:
-        return connection.execute(statement, parameters).first() is not None

@@ -10,8 +10,9 @@ import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
-from ragline.errors import GoldenSetError
+from ragline.errors import AmbiguousDocumentError, GoldenSetError, UnknownDocumentError
 from ragline.golden_set import GoldenSet
 from ragline.storage.database import Database
 from ragline.storage.statements import load_statement
@@ -20,34 +21,73 @@ MAX_NAMED_DOCUMENTS = 5
 MAX_COMPARED_DOCUMENTS = 2_000
 
 
+# Why a judged document is not in a collection: its source is not a source of the collection, the
+# source no longer has the document, or no listing ever had a document with this id.
+GoneReason = Literal["unknown_source", "removed", "unknown_document"]
+
+
+@dataclass(frozen=True, slots=True)
+class GoneDocument:
+    """A judged document that a collection does not have. A source of None means every source."""
+
+    source: str | None
+    document_id: str
+    reason: GoneReason
+
+    @property
+    def label(self) -> str:
+        """The document id, and the source if a judgement names it."""
+        if self.source is None:
+            return repr(self.document_id)
+        unknown = ", which the collection does not have" if self.reason == "unknown_source" else ""
+        return f"{self.document_id!r} of the source {self.source!r}{unknown}"
+
+
+@dataclass(frozen=True, slots=True)
+class GoneJudgement:
+    """A judgement of a document that a collection does not have."""
+
+    query_id: str
+    source: str | None
+    document_id: str
+    grade: int
+    reason: GoneReason
+
+
 @dataclass(frozen=True, slots=True)
 class UnknownDocuments:
-    """The judged documents that a collection lacks, sorted by id.
+    """The judged documents that a collection lacks, sorted by id, and their judgements.
 
     `judged` is the number of all judged documents. `nearest` maps some of the first
     MAX_NAMED_DOCUMENTS ids to the most similar document id of the collection.
     """
 
-    document_ids: list[str]
+    documents: tuple[GoneDocument, ...]
     judged: int
     nearest: dict[str, str]
+    judgements: tuple[GoneJudgement, ...] = ()
+
+    @property
+    def document_ids(self) -> list[str]:
+        """The ids of the missing documents, each once."""
+        return list(dict.fromkeys(gone.document_id for gone in self.documents))
 
     @property
     def is_all(self) -> bool:
         """Whether the collection has none of the judged documents."""
-        return len(self.document_ids) == self.judged
+        return len(self.documents) == self.judged
 
     def describe(self, collection: str) -> str:
         """Describe the missing documents in one sentence, with the first ids and similar ids."""
         named = [
-            f"{name!r} (did you mean {self.nearest[name]!r}?)"
-            if name in self.nearest
-            else repr(name)
-            for name in self.document_ids[:MAX_NAMED_DOCUMENTS]
+            f"{gone.label} (did you mean {self.nearest[gone.document_id]!r}?)"
+            if gone.document_id in self.nearest
+            else gone.label
+            for gone in self.documents[:MAX_NAMED_DOCUMENTS]
         ]
-        more = len(self.document_ids) - len(named)
+        more = len(self.documents) - len(named)
         return (
-            f"the collection {collection} lacks {len(self.document_ids):,} of the {self.judged:,} "
+            f"the collection {collection} lacks {len(self.documents):,} of the {self.judged:,} "
             f"documents that the golden set judges: {', '.join(named)}"
             f"{f' and {more:,} more' if more else ''}"
         )
@@ -57,14 +97,19 @@ def find_unknown_documents(
     database: Database, collection: str, golden: GoldenSet
 ) -> UnknownDocuments:
     """Find the judged documents that a collection lacks now, and the most similar ids."""
-    judged = sorted({document for of_query in golden.judgements.values() for document in of_query})
+    pairs = {(one.document_id, one.source) for one in golden.records}
+    judged = sorted(pairs, key=lambda pair: (pair[0], pair[1] or ""))
     with database.connect() as connection:
         rows = connection.execute(
-            load_statement("quality/select_unknown_documents"),
-            {"collection": collection, "document_ids": judged},
+            load_statement("quality/select_gone_documents"),
+            {
+                "collection": collection,
+                "sources": [source for _, source in judged],
+                "document_ids": [document_id for document_id, _ in judged],
+            },
         )
-        unknown = [row.document_id for row in rows]
-        named = unknown[:MAX_NAMED_DOCUMENTS]
+        gone = [_make_gone(judged[row.number - 1], row.reason) for row in rows]
+        named = [one.document_id for one in gone[:MAX_NAMED_DOCUMENTS]]
         similar = connection.execute(
             load_statement("quality/select_similar_documents"),
             {
@@ -74,7 +119,69 @@ def find_unknown_documents(
             },
         )
         known = [row.document_id for row in similar]
-    return UnknownDocuments(unknown, len(judged), _find_nearest(named, known))
+    return UnknownDocuments(
+        tuple(gone), len(judged), _find_nearest(named, known), _list_gone_judgements(golden, gone)
+    )
+
+
+def locate_document(
+    database: Database, collection: str, document_id: str, source: str | None
+) -> str:
+    """The source of a document that a judgement is about.
+
+    Raises:
+        UnknownDocumentError: the collection, or the source, has no document with this id now. The
+            message names the most similar id.
+        AmbiguousDocumentError: several sources have a document with this id, and `source` is None.
+    """
+    parameters = {"collection": collection, "document_id": document_id}
+    with database.connect() as connection:
+        rows = connection.execute(load_statement("quality/select_document_sources"), parameters)
+        sources = [row.source for row in rows]
+        similar = connection.execute(
+            load_statement("quality/select_similar_documents"),
+            {
+                "collection": collection,
+                "file_names": [document_id.rpartition("/")[2]],
+                "limit": 0 if sources else MAX_COMPARED_DOCUMENTS,
+            },
+        )
+        nearest = _find_nearest([document_id], [row.document_id for row in similar])
+    if not sources:
+        hint = f"; did you mean {nearest[document_id]!r}?" if nearest else ""
+        raise UnknownDocumentError(
+            f"the collection {collection} has no document {document_id!r}{hint}"
+        )
+    if source is None and len(sources) > 1:
+        raise AmbiguousDocumentError(
+            f"several sources have a document {document_id!r}: {', '.join(sources)}; name one with "
+            "--source"
+        )
+    if source is not None and source not in sources:
+        raise UnknownDocumentError(
+            f"the source {source} of the collection {collection} has no document {document_id!r}; "
+            f"sources that have it: {', '.join(sources)}"
+        )
+    return source or sources[0]
+
+
+def _make_gone(pair: tuple[str, str | None], reason: GoneReason) -> GoneDocument:
+    document_id, source = pair
+    return GoneDocument(source, document_id, reason)
+
+
+def _list_gone_judgements(
+    golden: GoldenSet, gone: Sequence[GoneDocument]
+) -> tuple[GoneJudgement, ...]:
+    reasons = {(one.source, one.document_id): one.reason for one in gone}
+    return tuple(
+        GoneJudgement(
+            one.query_id, one.source, one.document_id, one.grade,
+            reasons[one.source, one.document_id],
+        )
+        for one in golden.records
+        if (one.source, one.document_id) in reasons
+    )  # fmt: skip
 
 
 def check_golden_set(unknown: UnknownDocuments, collection: str) -> None:
@@ -92,9 +199,14 @@ def check_golden_set(unknown: UnknownDocuments, collection: str) -> None:
 
 
 def _find_nearest(unknown: Sequence[str], known: Sequence[str]) -> dict[str, str]:
-    """Find the most similar known id for each unknown id, if there is one."""
+    """Find the most similar known id for each unknown id, if there is one.
+
+    An id that is known, but in another source, is not similar to itself.
+    """
     nearest = {}
     for name in unknown:
+        if name in known:
+            continue
         file_name = name.rpartition("/")[2]
         same_file = [one for one in known if one.rpartition("/")[2] == file_name]
         close = same_file or difflib.get_close_matches(name, known, n=1) or _same_stem(name, known)

@@ -5,6 +5,7 @@
 - `splits` divides the queries into `tune`, `gate` and `holdout`.
 - `card` reads the card: who judged, when, and from what.
 - `import_files` reads other formats, and `merging` adds their content to a golden set.
+- `proposal_answers` adds the queries that a person accepted, and stores rejections.
 
 This package opens no database. `ragline.evaluation` measures a collection on a golden set.
 """

@@ -17,6 +17,8 @@ JudgementKey = tuple[str, str | None, str]
 # Separates a document id from a source in a name, if a document id alone is not enough.
 SOURCE_SEPARATOR = "\x1f"
 ID_DIGITS = 12
+# As many as the retrieval API accepts.
+MAX_QUERY_CHARS = 8_000
 
 FindingKind = Literal[
     "duplicate_query", "duplicate_judgement", "conflicting_judgement", "same_text", "negative_grade"
@@ -121,8 +123,9 @@ class GoldenSet:
 
     `content_hash` identifies the content of the whole golden set, also if this is only one of its
     splits. `unanswerable` has the queries without an answer by id; they are not in `queries`.
-    `records` has the same judgements with their sources and passages. `sources` has the sources of
-    the judgements that name one, by query id and document id.
+    `records` has all judgements with their sources and passages, also those of the queries without
+    an answer. `sources` has the sources of the judgements that name one, by query id and document
+    id.
     """
 
     queries: dict[str, str]
@@ -144,14 +147,12 @@ class GoldenSet:
 def make_golden_set(content: GoldenContent, kept: Iterable[str] | None = None) -> GoldenSet:
     """The golden set with the judged queries of `content`, or with those of `kept` among them."""
     ids = content.queries.keys() if kept is None else set(kept)
-    records = tuple(
-        one
-        for one in content.judgements.values()
-        if one.query_id in ids and content.queries[one.query_id].is_answerable
-    )
+    records = tuple(one for one in content.judgements.values() if one.query_id in ids)
     sources = _collect_sources(records)
     judgements: Judgements = {}
     for one in records:
+        if not content.queries[one.query_id].is_answerable:
+            continue
         name = _name(sources.get(one.query_id, {}), one.source, one.document_id)
         judgements.setdefault(one.query_id, {})[name] = one.grade
     return GoldenSet(

@@ -12,7 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from ragline.errors import GoldenSetError
-from ragline.golden_set.content import GoldenContent, GoldenQuery, Judgement, make_query_id
+from ragline.golden_set.content import (
+    MAX_QUERY_CHARS,
+    GoldenContent,
+    GoldenQuery,
+    Judgement,
+    make_query_id,
+)
 from ragline.golden_set.line_files import check_storable, read_json_lines, read_rows, read_text
 from ragline.golden_set.reading import qrels_path, queries_path, read_content, read_query
 
@@ -21,8 +27,6 @@ COLUMNS = (
     "judged_at",
 )  # fmt: skip
 DELIMITERS = (",", ";", "\t")
-# As many as the retrieval API accepts.
-MAX_QUERY_CHARS = 8_000
 # A query id, the iteration, a document id and a grade.
 TREC_COLUMNS = 4
 TRUE, FALSE = ("true", "yes", "1"), ("false", "no", "0")
@@ -112,8 +116,8 @@ def read_import(path: Path, queries: Path | None, split: str) -> ImportedContent
         rows = ((number, row) for number, _, row in read_json_lines(path))
         return _read_table(path, rows)
     raise GoldenSetError(
-        f"{path}: is not a folder in the BEIR layout or a .csv, .tsv or .jsonl file; for judgements "
-        "in the TREC format, name the file of the queries with --queries"
+        f"{path}: is not a folder in the BEIR layout or a .csv, .tsv or .jsonl file; for the TREC "
+        "format, name the file of the queries with --queries"
     )
 
 

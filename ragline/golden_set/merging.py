@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Literal
 
-from ragline.golden_set.content import GoldenContent, GoldenQuery, Judgement
+from ragline.errors import GoldenSetError
+from ragline.golden_set.content import (
+    GoldenContent,
+    GoldenQuery,
+    Judgement,
+    normalise_query,
+)
 from ragline.golden_set.import_files import ImportedContent
+from ragline.golden_set.reading import read_content
+from ragline.golden_set.writing import edit_golden_set
 
 ConflictKind = Literal["grade", "text", "answerable", "source"]
 
@@ -43,7 +52,8 @@ class MergeReport:
     """What an import adds to a golden set, what it changes, and what contradicts it.
 
     `unchanged` counts the imported judgements that the golden set already has, and the imported
-    queries without an answer that it already has.
+    queries without an answer that it already has. `content_hash` identifies the golden set after
+    the import; it is None if there are conflicts.
     """
 
     added_queries: list[str] = field(default_factory=list)
@@ -51,6 +61,36 @@ class MergeReport:
     changed: list[Conflict] = field(default_factory=list)
     conflicts: list[Conflict] = field(default_factory=list)
     unchanged: int = 0
+    content_hash: str | None = None
+    is_written: bool = False
+
+
+def import_content(
+    folder: Path, imported: ImportedContent, *, should_replace: bool, is_dry_run: bool
+) -> MergeReport:
+    """Merge what was imported into the golden set in a folder, and write it.
+
+    Nothing is written if there is a conflict, if nothing is new or changed, or if `is_dry_run`.
+
+    Raises:
+        GoldenSetError: the golden set is malformed or contradicts itself.
+        FileNotWrittenError: a file could not be written.
+    """
+    planned = read_content(folder)
+    report = merge_content(planned, imported, should_replace=should_replace)
+    report.content_hash = None if report.conflicts else planned.content_hash
+    is_new = bool(report.added_queries or report.added_judgements or report.changed)
+    if is_dry_run or report.conflicts or not is_new:
+        return report
+    with edit_golden_set(folder) as content:
+        report = merge_content(content, imported, should_replace=should_replace)
+        if report.conflicts:
+            raise GoldenSetError(
+                f"{folder}: another process has changed the golden set; repeat the import. Nothing "
+                "was written"
+            )
+        report.content_hash, report.is_written = content.content_hash, True
+    return report
 
 
 def merge_content(
@@ -62,15 +102,13 @@ def merge_content(
     `should_replace`, an imported line replaces a contradicting known one. If the report has
     conflicts, `content` is incomplete and must not be written.
     """
-    report = MergeReport()
+    merge = _Merge(content, should_replace=should_replace)
     names = _match_texts(content, imported)
     for key, query in imported.queries.items():
-        _merge_query(content, replace(query, id=names[key]), imported.locations[key],
-                     report, should_replace=should_replace)  # fmt: skip
+        merge.add_query(replace(query, id=names[key]), imported.locations[key])
     for location, judgement in imported.judgements:
-        renamed = replace(judgement, query_id=names[judgement.query_id])
-        _merge_judgement(content, renamed, location, report, should_replace=should_replace)
-    return report
+        merge.add_judgement(replace(judgement, query_id=names[judgement.query_id]), location)
+    return merge.report
 
 
 def complete_judges(
@@ -100,83 +138,86 @@ def complete_judges(
 
 def _match_texts(content: GoldenContent, imported: ImportedContent) -> dict[str, str]:
     """The id in the golden set of each imported query."""
-    names = {}
-    for key, query in imported.queries.items():
-        known = content.find_text(query.text) if key in imported.unnamed else None
-        names[key] = key if known is None else known.id
-    return names
+    known: dict[str, str] = {}
+    for query in content.queries.values():
+        known.setdefault(normalise_query(query.text), query.id)
+    return {
+        key: known.get(normalise_query(query.text), key) if key in imported.unnamed else key
+        for key, query in imported.queries.items()
+    }
 
 
-def _merge_query(
-    content: GoldenContent,
-    query: GoldenQuery,
-    location: str,
-    report: MergeReport,
-    *,
-    should_replace: bool,
-) -> None:
-    known = content.queries.get(query.id)
-    if known is None:
-        content.queries[query.id] = query
-        report.added_queries.append(query.id)
-        return
-    fields: dict[str, Any] = {}
-    # Equal texts can differ in case, if the id was found by the text.
-    if known.text.casefold().split() != query.text.casefold().split():
-        conflict = Conflict("text", location, query.id, None, None, known.text, query.text)
-        if _decide(report, conflict, should_replace=should_replace):
-            fields["text"] = query.text
-    if known.is_answerable != query.is_answerable:
-        has_answer = any(one.grade > 0 for one in content.judgements_of(query.id))
-        conflict = Conflict(
-            "answerable", location, query.id, None, None, known.is_answerable,
-            query.is_answerable, is_replaceable=not has_answer,
-        )  # fmt: skip
-        if _decide(report, conflict, should_replace=should_replace):
-            fields |= {"is_answerable": query.is_answerable, "fields": query.fields}
-    elif not query.is_answerable:
-        report.unchanged += 1
-    if fields:
-        content.queries[query.id] = replace(known, line=None, **fields)
+class _Merge:
+    """One merge into a golden set, with an index of its judgements by query and document."""
 
+    def __init__(self, content: GoldenContent, *, should_replace: bool) -> None:
+        self.report = MergeReport()
+        self._content = content
+        self._should_replace = should_replace
+        self._answered: set[str] = set()
+        self._sources: dict[tuple[str, str], list[str | None]] = {}
+        for judgement in content.judgements.values():
+            self._index(judgement)
 
-def _merge_judgement(
-    content: GoldenContent,
-    judgement: Judgement,
-    location: str,
-    report: MergeReport,
-    *,
-    should_replace: bool,
-) -> None:
-    query_id, source, document_id = judgement.key
-    known = content.judgements.get(judgement.key)
-    if known is None:
-        others = [
-            one.source
-            for one in content.judgements_of(query_id)
-            if one.document_id == document_id and None in {one.source, source}
-        ]
-        if others:
-            conflict = Conflict(
-                "source", location, query_id, source, document_id, others[0], source,
-                is_replaceable=False,
-            )  # fmt: skip
-            report.conflicts.append(conflict)
+    def add_query(self, query: GoldenQuery, location: str) -> None:
+        known = self._content.queries.get(query.id)
+        if known is None:
+            self._content.queries[query.id] = query
+            self.report.added_queries.append(query.id)
             return
-        content.judgements[judgement.key] = judgement
-        report.added_judgements.append(judgement)
-    elif known.grade == judgement.grade:
-        report.unchanged += 1
-    else:
-        conflict = Conflict(
-            "grade", location, query_id, source, document_id, known.grade, judgement.grade
-        )
-        if _decide(report, conflict, should_replace=should_replace):
-            content.judgements[judgement.key] = judgement
+        merged = known
+        # An id that was found by the text can have a text with other capital letters.
+        if normalise_query(known.text) != normalise_query(query.text):
+            conflict = Conflict("text", location, query.id, None, None, known.text, query.text)
+            if self._should_apply(conflict):
+                merged = replace(merged, text=query.text, line=None)
+        if known.is_answerable == query.is_answerable:
+            self.report.unchanged += not query.is_answerable
+        elif self._should_apply(self._describe_answer(known, query, location)):
+            merged = replace(
+                merged, is_answerable=query.is_answerable, fields=query.fields, line=None
+            )
+        self._content.queries[query.id] = merged
 
+    def add_judgement(self, judgement: Judgement, location: str) -> None:
+        query_id, source, document_id = judgement.key
+        known = self._content.judgements.get(judgement.key)
+        if known is None:
+            for other in self._sources.get((query_id, document_id), []):
+                if None in {other, source}:
+                    self.report.conflicts.append(
+                        Conflict(
+                            "source", location, query_id, source, document_id, other, source,
+                            is_replaceable=False,
+                        )
+                    )  # fmt: skip
+                    return
+            self._content.judgements[judgement.key] = judgement
+            self._index(judgement)
+            self.report.added_judgements.append(judgement)
+        elif known.grade == judgement.grade:
+            self.report.unchanged += 1
+        else:
+            conflict = Conflict(
+                "grade", location, query_id, source, document_id, known.grade, judgement.grade
+            )
+            if self._should_apply(conflict):
+                self._content.judgements[judgement.key] = judgement
 
-def _decide(report: MergeReport, conflict: Conflict, *, should_replace: bool) -> bool:
-    """Whether the imported line replaces the known one. The report names it in both cases."""
-    is_replaced = should_replace and conflict.is_replaceable
-    (report.changed if is_replaced else report.conflicts).append(conflict)
-    return is_replaced
+    def _describe_answer(self, known: GoldenQuery, query: GoldenQuery, location: str) -> Conflict:
+        return Conflict(
+            "answerable", location, known.id, None, None, known.is_answerable,
+            query.is_answerable, is_replaceable=known.id not in self._answered,
+        )  # fmt: skip
+
+    def _should_apply(self, conflict: Conflict) -> bool:
+        """Whether the imported line replaces the known one. The report names it in both cases."""
+        is_replaced = self._should_replace and conflict.is_replaceable
+        (self.report.changed if is_replaced else self.report.conflicts).append(conflict)
+        return is_replaced
+
+    def _index(self, judgement: Judgement) -> None:
+        key = (judgement.query_id, judgement.document_id)
+        self._sources.setdefault(key, []).append(judgement.source)
+        if judgement.grade > 0:
+            self._answered.add(judgement.query_id)

@@ -11,12 +11,14 @@ import fcntl
 import io
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from ragline.errors import FileNotWrittenError, GoldenSetError
+from ragline.golden_set.card import FILE_NAME as CARD_NAME
 from ragline.golden_set.content import GoldenContent, GoldenQuery, Judgement
 from ragline.golden_set.reading import (
     COLUMNS,
@@ -41,10 +43,9 @@ def edit_golden_set(folder: Path) -> Iterator[GoldenContent]:
         FileNotWrittenError: a file could not be written.
     """
     is_new = not folder.exists()
-    with _explaining(folder):
-        qrels_path(folder).parent.mkdir(parents=True, exist_ok=True)
+    make_folder(qrels_path(folder).parent)
     try:
-        with _locked(folder):
+        with lock_folder(folder):
             content = read_content(folder)
             _refuse_contradictions(content)
             before = (dict(content.queries), dict(content.judgements))
@@ -54,6 +55,27 @@ def edit_golden_set(folder: Path) -> Iterator[GoldenContent]:
     finally:
         if is_new and not queries_path(folder).exists():
             _remove_empty(folder)
+
+
+def make_folder(folder: Path) -> None:
+    """Create a folder and its parents, if they do not exist.
+
+    Raises:
+        FileNotWrittenError: the folder could not be created.
+    """
+    with _explaining(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+
+
+@contextmanager
+def lock_folder(folder: Path) -> Iterator[None]:
+    """Lock a folder against other processes that edit the same golden set."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def write_content(folder: Path, content: GoldenContent) -> None:
@@ -68,14 +90,44 @@ def write_content(folder: Path, content: GoldenContent) -> None:
     write_text(qrels_path(folder, DEFAULT_QRELS), _format_judgements(content.judgements.values()))
 
 
+def export_golden_set(folder: Path, path: Path, split: str = DEFAULT_QRELS) -> GoldenContent:
+    """Write a golden set with its card to a new folder `path`, in the BEIR layout.
+
+    `split` selects the judgements to export; they are written to `qrels/test.tsv`. The folder is
+    written completely or not at all.
+
+    Raises:
+        GoldenSetError: there is no golden set in `folder`, or `path` exists and is not empty.
+        FileNotWrittenError: a file could not be written.
+    """
+    if not queries_path(folder).is_file():
+        raise GoldenSetError(
+            f"{queries_path(folder)}: there is no such file; a golden set needs it"
+        )
+    if path.exists() and not (path.is_dir() and not any(path.iterdir())):
+        raise GoldenSetError(f"{path}: exists and is not empty; name a new folder")
+    content = read_content(folder, split)
+    make_folder(path.parent)
+    with (
+        _explaining(path),
+        tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as made,
+    ):
+        unfinished = Path(made) / "golden"
+        write_content(unfinished, content)
+        if (folder / CARD_NAME).is_file():
+            shutil.copyfile(folder / CARD_NAME, unfinished / CARD_NAME)
+        unfinished.replace(path)
+    return content
+
+
 def write_text(path: Path, text: str) -> None:
     """Replace a file in one step. A reader sees the old content or the new one.
 
     Raises:
         FileNotWrittenError: the file could not be written. The old file is unchanged.
     """
+    make_folder(path.parent)
     with _explaining(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
         unfinished = Path(name)
         try:
@@ -123,16 +175,6 @@ def _list_cells(judgement: Judgement) -> list[str]:
         more.pop()
     cells = [judgement.query_id, judgement.document_id, str(judgement.grade)]
     return cells + [cell or "" for cell in more]
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
 
 
 @contextmanager

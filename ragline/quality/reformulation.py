@@ -40,14 +40,24 @@ def measure_reformulation(queries: Sequence[RecordedQuery]) -> float | None:
     """
     if not queries:
         return None
+    return len(find_reformulations(queries)) / len(queries)
+
+
+def find_reformulations(
+    queries: Sequence[RecordedQuery],
+) -> list[tuple[RecordedQuery, RecordedQuery]]:
+    """Each search that was reformulated, with the first search that reformulates it.
+
+    `queries` are in order of client and time.
+    """
     features = [_Features.of(item.query) for item in queries]
-    reformulated = sum(_is_reformulated(queries, features, index) for index in range(len(queries)))
-    return reformulated / len(queries)
+    later = (_find_reformulation(queries, features, index) for index in range(len(queries)))
+    return [(first, other) for first, other in zip(queries, later, strict=True) if other]
 
 
-def _is_reformulated(
+def _find_reformulation(
     queries: Sequence[RecordedQuery], features: Sequence[_Features], index: int
-) -> bool:
+) -> RecordedQuery | None:
     first = queries[index]
     for later in range(index + 1, min(index + 1 + MAX_FOLLOWING, len(queries))):
         following = queries[later]
@@ -55,10 +65,10 @@ def _is_reformulated(
             following.client != first.client
             or following.requested_at - first.requested_at > MAX_INTERVAL
         ):
-            return False
+            return None
         if features[index].is_similar_but_different(features[later]):
-            return True
-    return False
+            return following
+    return None
 
 
 @dataclass(frozen=True, slots=True)

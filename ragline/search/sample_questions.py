@@ -41,7 +41,7 @@ def read_sample_questions(
 def _read_golden(path: Path) -> list[str]:
     """Read the first queries of a golden set. Return an empty list if its file cannot be read."""
     try:
-        with path.open(encoding="utf-8") as lines:
+        with path.open(encoding="utf-8-sig") as lines:
             return list(_read_texts(islice(lines, MAX_READ_LINES)))
     except (OSError, ValueError):
         return []
@@ -51,7 +51,8 @@ def _read_texts(lines: Iterator[str]) -> Iterator[str]:
     for line in lines:
         if line.strip():
             row = json.loads(line)
-            if isinstance(row, dict) and isinstance(row.get("text"), str):
+            is_question = isinstance(row, dict) and isinstance(row.get("text"), str)
+            if is_question and row.get("answerable") is not False:
                 yield row["text"]
 
 

@@ -1,0 +1,154 @@
+"""The output of `ragline golden`: the JSON form and the lines of a status and of an import."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ragline.command_line.text_output import count
+
+if TYPE_CHECKING:
+    from ragline.evaluation.golden_status import GoldenStatus
+    from ragline.golden_set.merging import Conflict, MergeReport
+
+HASH_DIGITS = 12
+SHOWN_LINES = 50
+REASONS = {
+    "removed": "the source no longer has the document",
+    "unknown_document": "no document has this id",
+    "unknown_source": "the collection has no such source",
+}
+
+
+def describe_status(status: GoldenStatus) -> dict[str, Any]:
+    """A status in the form of the JSON output."""
+    unknown = status.unknown
+    return {
+        "collection": status.collection,
+        "folder": status.folder,
+        "error": None,
+        "golden_version": status.content_hash,
+        "card": None if status.card is None else status.card.model_dump(mode="json"),
+        "queries": status.queries,
+        "answerable": status.queries - status.unanswerable,
+        "unanswerable": status.unanswerable,
+        "judgements": status.judgements,
+        "splits": {name: asdict(counts) for name, counts in status.splits.items()},
+        "unjudged_queries": status.unjudged,
+        "findings": [
+            {"kind": one.kind, "path": one.path, "line": one.line, "message": one.message}
+            for one in status.findings
+        ],
+        "has_documents": status.has_documents,
+        "gone_judgements": [] if unknown is None else [asdict(one) for one in unknown.judgements],
+        "unknown_documents": [] if unknown is None else unknown.document_ids,
+        "missing_passages": [
+            {
+                "query_id": one.query_id,
+                "source": one.source,
+                "document_id": one.document_id,
+                "passage": one.passage,
+            }
+            for one in status.missing_passages
+        ],
+        "rejected_proposals": status.rejected,
+    }
+
+
+def print_status(described: dict[str, Any]) -> None:
+    """Print a status in the form of the JSON output as lines for people."""
+    if described["error"]:
+        click.echo(f"{described['collection']}: {described['error']}", err=True)
+        return
+    click.echo(
+        f"{described['collection']}: {count(described['queries'], 'query', 'queries')} "
+        f"({described['unanswerable']:,} without an answer), "
+        f"{count(described['judgements'], 'judgement')}, "
+        f"version {described['golden_version'][:HASH_DIGITS]}, {described['folder']}"
+    )
+    for name, counts in described["splits"].items():
+        click.echo(
+            f"  {name:<9}{counts['queries']:>6,} judged, {counts['unanswerable']:>4,} without an "
+            f"answer, {counts['judgements']:>6,} judgements"
+        )
+    click.echo(f"  card     {_describe_card(described['card'])}")
+    if not described["is_configured"]:
+        click.echo(
+            f"  not used by evaluations; add `golden: {described['folder']}` to the collection"
+        )
+    _print_problems(described)
+
+
+def _print_problems(described: dict[str, Any]) -> None:
+    for key in described["unjudged_queries"]:
+        click.echo(f"  not judged: {key}")
+    for finding in described["findings"]:
+        click.echo(f"  {finding['path']}:{finding['line']}: {finding['message']}")
+    if not described["has_documents"]:
+        click.echo("  the collection has no documents yet, so judged documents were not checked")
+    for gone in described["gone_judgements"]:
+        click.echo(f"  gone: {_name_judged(gone)}: {REASONS[gone['reason']]}")
+    for one in described["missing_passages"]:
+        click.echo(f"  passage not found: {_name_judged(one)}: {one['passage']!r}")
+
+
+def _describe_card(card: dict[str, Any] | None) -> str:
+    if card is None:
+        return "missing; write card.yaml with judged_by, judged_at, made_from, licence and notes"
+    judges = ", ".join(card["judged_by"]) or "unknown judges"
+    stated = [card["judged_at"], card["made_from"], card["licence"]]
+    return "; ".join([f"judged by {judges}", *(str(one) for one in stated if one)])
+
+
+def _name_judged(one: dict[str, Any]) -> str:
+    source = f" of the source {one['source']}" if one["source"] else ""
+    return f"{one['query_id']}: {one['document_id']}{source}"
+
+
+def describe_merge(report: MergeReport) -> dict[str, Any]:
+    """A report of an import in the form of the JSON output."""
+    return {
+        "is_written": report.is_written,
+        "golden_version": report.content_hash,
+        "added_queries": report.added_queries,
+        "added_judgements": [
+            {
+                "query_id": one.query_id,
+                "source": one.source,
+                "document_id": one.document_id,
+                "grade": one.grade,
+            }
+            for one in report.added_judgements
+        ],
+        "changed": [_describe_conflict(one) for one in report.changed],
+        "conflicts": [_describe_conflict(one) for one in report.conflicts],
+        "unchanged": report.unchanged,
+    }
+
+
+def _describe_conflict(one: Conflict) -> dict[str, Any]:
+    return asdict(one)
+
+
+def print_merge(report: MergeReport, folder: Path) -> None:
+    """Print a report of an import as lines for people."""
+    for name, lines in (("changed", report.changed), ("conflict", report.conflicts)):
+        for one in lines[:SHOWN_LINES]:
+            click.echo(f"{name}: {one.text}", err=name == "conflict")
+        if len(lines) > SHOWN_LINES:
+            click.echo(f"{name}: {len(lines) - SHOWN_LINES:,} more; --json lists them all")
+    click.echo(
+        f"{count(len(report.added_queries), 'query', 'queries')} and "
+        f"{count(len(report.added_judgements), 'judgement')} added, "
+        f"{len(report.changed):,} changed, {report.unchanged:,} unchanged, "
+        f"{len(report.conflicts):,} in conflict"
+    )
+    if report.conflicts:
+        is_final = not any(one.is_replaceable for one in report.conflicts)
+        remedy = "correct the lines by hand" if is_final else "--replace prefers the import"
+        click.echo(f"nothing was written to {folder}; {remedy}", err=True)
+    elif not report.is_written:
+        click.echo(f"nothing was written to {folder}")

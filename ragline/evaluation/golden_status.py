@@ -1,0 +1,138 @@
+"""The state of a golden set: its counts, its card, and what a person should correct in it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from ragline.evaluation.judged_documents import UnknownDocuments, find_unknown_documents
+from ragline.golden_set.card import GoldenCard, read_card
+from ragline.golden_set.content import Finding, GoldenContent, Judgement, make_golden_set
+from ragline.golden_set.proposal_answers import read_rejections
+from ragline.golden_set.reading import queries_path, read_content
+from ragline.golden_set.splits import SPLITS, Split, choose_split
+from ragline.storage.database import Database
+from ragline.storage.statements import load_statement
+
+
+@dataclass(frozen=True, slots=True)
+class SplitCounts:
+    """The counts of one split. `queries` counts the judged queries that have an answer."""
+
+    queries: int
+    unanswerable: int
+    judgements: int
+
+
+@dataclass(frozen=True, slots=True)
+class GoldenStatus:
+    """The state of the golden set of a collection.
+
+    `queries` counts all queries: those with judgements, those without an answer, and `unjudged`.
+    `has_documents` is false for a collection that was never synced. Then `unknown` is None and
+    `missing_passages` is empty, because there is nothing to compare with. `findings` has repeated
+    queries and judgements, and negative grades. `rejected` counts the rejected proposals.
+    """
+
+    collection: str
+    folder: Path
+    content_hash: str
+    card: GoldenCard | None
+    queries: int
+    unanswerable: int
+    judgements: int
+    splits: dict[Split, SplitCounts]
+    unjudged: tuple[str, ...]
+    findings: tuple[Finding, ...]
+    has_documents: bool
+    unknown: UnknownDocuments | None
+    missing_passages: tuple[Judgement, ...]
+    rejected: int
+
+
+def read_golden_status(
+    database: Database, collection: str, folder: Path, split: str
+) -> GoldenStatus | None:
+    """The state of the golden set in a folder, or None if the folder has no queries.
+
+    `split` selects the file of judgements, `qrels/<split>.tsv`.
+
+    Raises:
+        GoldenSetError: a file is malformed. The message names the file and the line.
+    """
+    if not queries_path(folder).is_file():
+        return None
+    content = read_content(folder, split)
+    judged = {one.query_id for one in content.judgements.values()}
+    has_documents = has_any_document(database, collection)
+    golden = make_golden_set(content)
+    return GoldenStatus(
+        collection=collection,
+        folder=folder,
+        content_hash=content.content_hash,
+        card=read_card(folder),
+        queries=len(content.queries),
+        unanswerable=sum(not query.is_answerable for query in content.queries.values()),
+        judgements=len(content.judgements),
+        splits=count_splits(content),
+        unjudged=tuple(
+            key
+            for key, query in content.queries.items()
+            if query.is_answerable and key not in judged
+        ),
+        findings=tuple(content.findings),
+        has_documents=has_documents,
+        unknown=find_unknown_documents(database, collection, golden) if has_documents else None,
+        missing_passages=find_missing_passages(database, collection, golden.records),
+        rejected=len(read_rejections(folder)),
+    )
+
+
+def count_splits(content: GoldenContent) -> dict[Split, SplitCounts]:
+    """The counts of each split."""
+    judged = Counter(
+        one.query_id
+        for one in content.judgements.values()
+        if content.queries[one.query_id].is_answerable
+    )
+    members: dict[Split, list[str]] = {name: [] for name in SPLITS}
+    for key in content.queries:
+        members[choose_split(key)].append(key)
+    return {
+        name: SplitCounts(
+            queries=sum(key in judged for key in keys),
+            unanswerable=sum(not content.queries[key].is_answerable for key in keys),
+            judgements=sum(judged[key] for key in keys),
+        )
+        for name, keys in members.items()
+    }
+
+
+def find_missing_passages(
+    database: Database, collection: str, records: tuple[Judgement, ...]
+) -> tuple[Judgement, ...]:
+    """The judgements whose passage is not in the text of their document now.
+
+    A run of white space counts as one space. A document that has no text is left out.
+    """
+    quoted = [one for one in records if one.passage is not None]
+    if not quoted:
+        return ()
+    parameters = {
+        "collection": collection,
+        "sources": [one.source for one in quoted],
+        "document_ids": [one.document_id for one in quoted],
+        "passages": [one.passage for one in quoted],
+    }
+    with database.connect() as connection:
+        rows = connection.execute(load_statement("quality/select_missing_passages"), parameters)
+        return tuple(quoted[row.number - 1] for row in rows)
+
+
+def has_any_document(database: Database, collection: str) -> bool:
+    """Whether a collection has a document now. It has none before its first sync."""
+    parameters = {"collection": collection, "file_names": [], "limit": 1}
+    statement = load_statement("quality/select_similar_documents")
+    with database.connect() as connection:
+        return connection.execute(statement, parameters).first() is not None
