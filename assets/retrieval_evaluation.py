@@ -150,19 +150,22 @@ def describe_scores(runs: list[Evaluation]) -> Metadata:
 
 def describe_gone(unknown: UnknownDocuments, collection: str) -> Metadata:
     """The judgements whose documents are gone, as a number and, if there are some, as a table."""
-    described: Metadata = {
+    counts = {
         "unknown_documents": len(unknown.document_ids),
         "gone_judgements": len(unknown.judgements),
     }
-    if unknown.judgements:
-        rows = [
-            [gone.query_id, gone.source or "", gone.document_id, gone.grade, gone.reason]
-            for gone in unknown.judgements[:MAX_GONE_ROWS]
-        ]
-        columns = ["query", "source", "document", "grade", "reason"]
-        described["lacking"] = unknown.describe(collection)
-        described["gone_by_name"] = make_table(columns, rows)
-    return described
+    if not unknown.judgements:
+        return counts
+    rows = [
+        [gone.query_id, gone.source or "", gone.document_id, gone.grade, gone.reason]
+        for gone in unknown.judgements[:MAX_GONE_ROWS]
+    ]
+    columns = ["query", "source", "document", "grade", "reason"]
+    return {
+        **counts,
+        "lacking": unknown.describe(collection),
+        "gone_by_name": make_table(columns, rows),
+    }
 
 
 def check_thresholds(settings: CollectionSettings, scores: Metadata) -> AssetCheckResult:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,8 @@ from ragline.command_line.text_output import count
 
 if TYPE_CHECKING:
     from ragline.evaluation.golden_status import GoldenStatus
-    from ragline.golden_set.merging import Conflict, MergeReport
+    from ragline.golden_set.content import Judgement
+    from ragline.golden_set.merging import MergeReport
 
 HASH_DIGITS = 12
 SHOWN_LINES = 50
@@ -42,24 +44,25 @@ def describe_status(status: GoldenStatus) -> dict[str, Any]:
             {"kind": one.kind, "path": one.path, "line": one.line, "message": one.message}
             for one in status.findings
         ],
-        "has_documents": status.has_documents,
+        "has_documents": unknown is not None,
         "gone_judgements": [] if unknown is None else [asdict(one) for one in unknown.judgements],
         "unknown_documents": [] if unknown is None else unknown.document_ids,
         "missing_passages": [
-            {
-                "query_id": one.query_id,
-                "source": one.source,
-                "document_id": one.document_id,
-                "passage": one.passage,
-            }
-            for one in status.missing_passages
+            _describe_judgement(one) | {"passage": one.passage} for one in status.missing_passages
         ],
         "rejected_proposals": status.rejected,
     }
 
 
-def print_status(described: dict[str, Any]) -> None:
-    """Print a status in the form of the JSON output as lines for people."""
+def print_all(shown: Sequence[dict[str, Any]]) -> None:
+    """Print statuses in the form of the JSON output as lines for people."""
+    for one in shown:
+        _print_status(one)
+    if not shown:
+        click.echo("no collection has a golden set; `ragline golden add` starts one")
+
+
+def _print_status(described: dict[str, Any]) -> None:
     if described["error"]:
         click.echo(f"{described['collection']}: {described['error']}", err=True)
         return
@@ -114,23 +117,20 @@ def describe_merge(report: MergeReport) -> dict[str, Any]:
         "is_written": report.is_written,
         "golden_version": report.content_hash,
         "added_queries": report.added_queries,
-        "added_judgements": [
-            {
-                "query_id": one.query_id,
-                "source": one.source,
-                "document_id": one.document_id,
-                "grade": one.grade,
-            }
-            for one in report.added_judgements
-        ],
-        "changed": [_describe_conflict(one) for one in report.changed],
-        "conflicts": [_describe_conflict(one) for one in report.conflicts],
+        "added_judgements": [_describe_judgement(one) for one in report.added_judgements],
+        "changed": [asdict(one) for one in report.changed],
+        "conflicts": [asdict(one) for one in report.conflicts],
         "unchanged": report.unchanged,
     }
 
 
-def _describe_conflict(one: Conflict) -> dict[str, Any]:
-    return asdict(one)
+def _describe_judgement(one: Judgement) -> dict[str, Any]:
+    return {
+        "query_id": one.query_id,
+        "source": one.source,
+        "document_id": one.document_id,
+        "grade": one.grade,
+    }
 
 
 def print_merge(report: MergeReport, folder: Path) -> None:

@@ -12,8 +12,8 @@ from ragline.command_line.golden_options import judged_by_option
 from ragline.command_line.golden_output import (
     describe_merge,
     describe_status,
+    print_all,
     print_merge,
-    print_status,
 )
 from ragline.command_line.text_output import count
 from ragline.commands import configured, json_option, print_json
@@ -67,10 +67,7 @@ def status_command(
     if as_json:
         print_json({"golden_sets": shown})
     else:
-        for one in shown:
-            print_status(one)
-        if not shown:
-            click.echo("no collection has a golden set; `ragline golden add` starts one")
+        print_all(shown)
     if any(one["error"] for one in shown):
         raise click.exceptions.Exit(1)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -19,7 +19,7 @@ from ragline.errors import ConfigurationError, GoldenSetError, ModelUnavailableE
 from ragline.golden_set import GoldenSet, read_golden_set
 from ragline.golden_set.card import read_card
 from ragline.rerankers import NAMED_RERANKERS
-from ragline.sources.settings import LocatedSettings
+from ragline.sources.settings import LocatedSettings, SourceSettings
 
 # The largest dimension of a `halfvec`, and of a `halfvec` in an HNSW index.
 # Source: the manual of pgvector 0.8.
@@ -119,8 +119,7 @@ def find_collection_faults(
     else:
         found.append(check_chunk_size(settings.chunking, known.max_tokens))
         found += check_dimension(settings, known.dimension)
-    sources = [one.name for one in configuration.sources if one.collection == settings.name]
-    found += [check_reranker(settings.reranker), check_golden(settings, sources)]
+    found += [check_reranker(settings.reranker), check_golden(settings, configuration.sources)]
     return [
         replace(
             fault,
@@ -221,11 +220,11 @@ def check_reranker(reranker: str) -> Fault | None:
     return _model_fault("reranker", missing)
 
 
-def check_golden(settings: CollectionSettings, sources: Collection[str]) -> Fault | None:
+def check_golden(settings: CollectionSettings, sources: Iterable[SourceSettings]) -> Fault | None:
     """Return a fault if the golden set cannot be read, or if thresholds have no golden set.
 
-    `sources` are the sources of the collection. If a judgement names another source, the fault is a
-    warning.
+    `sources` are all sources. If a judgement names a source that the collection does not have, the
+    fault is a warning.
     """
     if settings.golden is None:
         if not settings.thresholds:
@@ -237,12 +236,17 @@ def check_golden(settings: CollectionSettings, sources: Collection[str]) -> Faul
         return Fault("thresholds", message, severity="warning")
     try:
         golden = read_golden_set(settings.golden)
-        read_card(settings.golden)
     except GoldenSetError as error:
         return Fault("golden", str(error))
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
         return Fault("golden", f"{settings.golden} cannot be read: {error}")
-    return _find_other_sources(golden, settings.name, sources)
+    try:
+        read_card(settings.golden)
+    except GoldenSetError as error:
+        # An evaluation does not need the card.
+        return Fault("golden", str(error), severity="warning")
+    own = [source.name for source in sources if source.collection == settings.name]
+    return _find_other_sources(golden, settings.name, own)
 
 
 def _find_other_sources(

@@ -30,9 +30,9 @@ class GoldenStatus:
     """The state of the golden set of a collection.
 
     `queries` counts all queries: those with judgements, those without an answer, and `unjudged`.
-    `has_documents` is false for a collection that was never synced. Then `unknown` is None and
-    `missing_passages` is empty, because there is nothing to compare with. `findings` has repeated
-    queries and judgements, and negative grades. `rejected` counts the rejected proposals.
+    `findings` has repeated queries and judgements, and negative grades. `unknown` is None if the
+    collection has no documents yet, because then nothing can be compared. `rejected` counts the
+    rejected proposals.
     """
 
     collection: str
@@ -45,7 +45,6 @@ class GoldenStatus:
     splits: dict[Split, SplitCounts]
     unjudged: tuple[str, ...]
     findings: tuple[Finding, ...]
-    has_documents: bool
     unknown: UnknownDocuments | None
     missing_passages: tuple[Judgement, ...]
     rejected: int
@@ -64,29 +63,31 @@ def read_golden_status(
     if not queries_path(folder).is_file():
         return None
     content = read_content(folder, split)
-    judged = {one.query_id for one in content.judgements.values()}
-    has_documents = has_any_document(database, collection)
     golden = make_golden_set(content)
+    has_documents = has_any_document(database, collection)
+    unknown = find_unknown_documents(database, collection, golden) if has_documents else None
     return GoldenStatus(
         collection=collection,
         folder=folder,
         content_hash=content.content_hash,
         card=read_card(folder),
         queries=len(content.queries),
-        unanswerable=sum(not query.is_answerable for query in content.queries.values()),
+        unanswerable=len(golden.unanswerable),
         judgements=len(content.judgements),
         splits=count_splits(content),
-        unjudged=tuple(
-            key
-            for key, query in content.queries.items()
-            if query.is_answerable and key not in judged
-        ),
+        unjudged=_list_unjudged(content),
         findings=tuple(content.findings),
-        has_documents=has_documents,
-        unknown=find_unknown_documents(database, collection, golden) if has_documents else None,
+        unknown=unknown,
         missing_passages=find_missing_passages(database, collection, golden.records),
         rejected=len(read_rejections(folder)),
     )
+
+
+def _list_unjudged(content: GoldenContent) -> tuple[str, ...]:
+    """The ids of the queries that have an answer and no judgement."""
+    judged = {one.query_id for one in content.judgements.values()}
+    queries = content.queries.values()
+    return tuple(one.id for one in queries if one.is_answerable and one.id not in judged)
 
 
 def count_splits(content: GoldenContent) -> dict[Split, SplitCounts]:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from sqlalchemy import Connection
+
 from ragline.errors import AmbiguousDocumentError, GoldenSetError, UnknownDocumentError
 from ragline.golden_set import GoldenSet
 from ragline.storage.database import Database
@@ -110,18 +112,8 @@ def find_unknown_documents(
         )
         gone = [_make_gone(judged[row.number - 1], row.reason) for row in rows]
         named = [one.document_id for one in gone[:MAX_NAMED_DOCUMENTS]]
-        similar = connection.execute(
-            load_statement("quality/select_similar_documents"),
-            {
-                "collection": collection,
-                "file_names": [name.rpartition("/")[2] for name in named],
-                "limit": MAX_COMPARED_DOCUMENTS if named else 0,
-            },
-        )
-        known = [row.document_id for row in similar]
-    return UnknownDocuments(
-        tuple(gone), len(judged), _find_nearest(named, known), _list_gone_judgements(golden, gone)
-    )
+        nearest = _find_similar(connection, collection, named)
+    return UnknownDocuments(tuple(gone), len(judged), nearest, _list_gone_judgements(golden, gone))
 
 
 def locate_document(
@@ -138,20 +130,11 @@ def locate_document(
     with database.connect() as connection:
         rows = connection.execute(load_statement("quality/select_document_sources"), parameters)
         sources = [row.source for row in rows]
-        similar = connection.execute(
-            load_statement("quality/select_similar_documents"),
-            {
-                "collection": collection,
-                "file_names": [document_id.rpartition("/")[2]],
-                "limit": 0 if sources else MAX_COMPARED_DOCUMENTS,
-            },
-        )
-        nearest = _find_nearest([document_id], [row.document_id for row in similar])
+        nearest = {} if sources else _find_similar(connection, collection, [document_id])
     if not sources:
         hint = f"; did you mean {nearest[document_id]!r}?" if nearest else ""
-        raise UnknownDocumentError(
-            f"the collection {collection} has no document {document_id!r}{hint}"
-        )
+        message = f"the collection {collection} has no document {document_id!r}{hint}"
+        raise UnknownDocumentError(message)
     if source is None and len(sources) > 1:
         raise AmbiguousDocumentError(
             f"several sources have a document {document_id!r}: {', '.join(sources)}; name one with "
@@ -163,6 +146,23 @@ def locate_document(
             f"sources that have it: {', '.join(sources)}"
         )
     return source or sources[0]
+
+
+def _find_similar(
+    connection: Connection, collection: str, document_ids: Sequence[str]
+) -> dict[str, str]:
+    """The most similar document id of a collection for each id, if there is one."""
+    if not document_ids:
+        return {}
+    rows = connection.execute(
+        load_statement("quality/select_similar_documents"),
+        {
+            "collection": collection,
+            "file_names": [name.rpartition("/")[2] for name in document_ids],
+            "limit": MAX_COMPARED_DOCUMENTS,
+        },
+    )
+    return _find_nearest(document_ids, [row.document_id for row in rows])
 
 
 def _make_gone(pair: tuple[str, str | None], reason: GoneReason) -> GoneDocument:

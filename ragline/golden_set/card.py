@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -41,15 +42,7 @@ def read_card(folder: Path) -> GoldenCard | None:
     path = folder / FILE_NAME
     if not path.is_file():
         return None
-    try:
-        stated = yaml.safe_load(read_text(path))
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f":{mark.line + 1}" if mark is not None else ""
-        reason = getattr(error, "problem", None) or "a character is not allowed"
-        raise GoldenSetError(f"{path}{line}: is not YAML: {reason}") from error
-    if stated is None:
-        return GoldenCard()
+    stated = _read_yaml(path) or {}
     if not isinstance(stated, dict):
         raise GoldenSetError(f"{path}: is not a mapping; allowed fields: {_list_fields()}")
     if isinstance(stated.get("judged_by"), str):
@@ -65,6 +58,16 @@ def read_card(folder: Path) -> GoldenCard | None:
             else f"{name}: {first['msg']}"
         )
         raise GoldenSetError(f"{path}: {message}") from error
+
+
+def _read_yaml(path: Path) -> Any:
+    try:
+        return yaml.safe_load(read_text(path))
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f":{mark.line + 1}" if mark is not None else ""
+        reason = getattr(error, "problem", None) or "a character is not allowed"
+        raise GoldenSetError(f"{path}{line}: is not YAML: {reason}") from error
 
 
 def _list_fields() -> str:

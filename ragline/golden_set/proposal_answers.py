@@ -72,24 +72,12 @@ def add_judgements(
     Raises:
         GoldenSetError: the query or a judgement contradicts the golden set. Nothing was written.
     """
-    check_storable(text, f"the query {text!r}")
-    if not text.strip() or len(text) > MAX_QUERY_CHARS:
-        raise GoldenSetError(f"a query has 1 to {MAX_QUERY_CHARS:,} characters; change the query")
+    _check_text(text)
     judge = describe_judge(judged_by)
     with edit_golden_set(folder) as content:
         known = content.find_text(text) if query_id is None else content.queries.get(query_id)
-        query = known or GoldenQuery(
-            query_id or make_query_id(text),
-            " ".join(text.split()),
-            is_answerable=bool(documents),
-            fields=({} if documents else judge) | _list_origin(proposed_from),
-        )
+        query = known or _make_query(text, query_id, {} if documents else judge, proposed_from)
         _check_query(query, text, documents)
-        if not documents and any(one.grade > 0 for one in content.judgements_of(query.id)):
-            raise GoldenSetError(
-                f"the query {query.id!r} has a relevant document, so it is not unanswerable; "
-                "remove its judgements first"
-            )
         content.queries[query.id] = query
         judgements = [_make_judgement(query.id, one, judge) for one in documents]
         added, changed = _add(content, judgements, should_replace=should_replace)
@@ -144,8 +132,20 @@ def _read_id(row: Mapping[str, Any], location: str) -> str:
     return str(row["_id"])
 
 
-def _list_origin(proposed_from: str | None) -> dict[str, str]:
-    return {} if proposed_from is None else {"proposed_from": proposed_from}
+def _make_query(
+    text: str, query_id: str | None, judge: Mapping[str, str], proposed_from: str | None
+) -> GoldenQuery:
+    """A new query. It has no answer if `judge` states who judged that."""
+    origin = {} if proposed_from is None else {"proposed_from": proposed_from}
+    return GoldenQuery(
+        query_id or make_query_id(text), " ".join(text.split()), not judge, {**judge, **origin}
+    )
+
+
+def _check_text(text: str) -> None:
+    check_storable(text, f"the query {text!r}")
+    if not text.strip() or len(text) > MAX_QUERY_CHARS:
+        raise GoldenSetError(f"a query has 1 to {MAX_QUERY_CHARS:,} characters; change the query")
 
 
 def _check_query(query: GoldenQuery, text: str, documents: Sequence[JudgedDocument]) -> None:
@@ -161,7 +161,7 @@ def _check_query(query: GoldenQuery, text: str, documents: Sequence[JudgedDocume
     if query.is_answerable and not documents:
         raise GoldenSetError(
             f"the query {query.id!r} is in the golden set as answerable; write "
-            "`answerable: false` in its line"
+            "`answerable: false` into its line, and remove its relevant documents"
         )
 
 
