@@ -40,6 +40,7 @@ def describe_status(status: GoldenStatus) -> dict[str, Any]:
         "judgements": status.judgements,
         "splits": {name: asdict(counts) for name, counts in status.splits.items()},
         "unjudged_queries": status.unjudged,
+        "queries_without_relevant": status.without_relevant,
         "findings": [
             {"kind": one.kind, "path": one.path, "line": one.line, "message": one.message}
             for one in status.findings
@@ -88,6 +89,8 @@ def _print_status(described: dict[str, Any]) -> None:
 def _print_problems(described: dict[str, Any]) -> None:
     for key in described["unjudged_queries"]:
         click.echo(f"  not judged: {key}")
+    for key in described["queries_without_relevant"]:
+        click.echo(f"  no relevant document, so every score is 0: {key}")
     for finding in described["findings"]:
         click.echo(f"  {finding['path']}:{finding['line']}: {finding['message']}")
     if not described["has_documents"]:

@@ -8,7 +8,13 @@ from pathlib import Path
 
 from ragline.evaluation.judged_documents import UnknownDocuments, find_unknown_documents
 from ragline.golden_set.card import GoldenCard, read_card
-from ragline.golden_set.content import Finding, GoldenContent, Judgement, make_golden_set
+from ragline.golden_set.content import (
+    Finding,
+    GoldenContent,
+    GoldenSet,
+    Judgement,
+    make_golden_set,
+)
 from ragline.golden_set.proposal_answers import read_rejections
 from ragline.golden_set.reading import queries_path, read_content
 from ragline.golden_set.splits import SPLITS, Split, choose_split
@@ -30,9 +36,10 @@ class GoldenStatus:
     """The state of the golden set of a collection.
 
     `queries` counts all queries: those with judgements, those without an answer, and `unjudged`.
-    `findings` has repeated queries and judgements, and negative grades. `unknown` is None if the
-    collection has no documents yet, because then nothing can be compared. `rejected` counts the
-    rejected proposals.
+    `without_relevant` has the judged queries whose scores are always 0, because no document has a
+    grade above 0. `findings` has repeated queries and judgements, and negative grades. `unknown` is
+    None if the collection has no documents yet, because then nothing can be compared. `rejected`
+    counts the rejected proposals.
     """
 
     collection: str
@@ -44,6 +51,7 @@ class GoldenStatus:
     judgements: int
     splits: dict[Split, SplitCounts]
     unjudged: tuple[str, ...]
+    without_relevant: tuple[str, ...]
     findings: tuple[Finding, ...]
     unknown: UnknownDocuments | None
     missing_passages: tuple[Judgement, ...]
@@ -76,6 +84,7 @@ def read_golden_status(
         judgements=len(content.judgements),
         splits=count_splits(content),
         unjudged=_list_unjudged(content),
+        without_relevant=_list_without_relevant(golden),
         findings=tuple(content.findings),
         unknown=unknown,
         missing_passages=find_missing_passages(database, collection, golden.records),
@@ -88,6 +97,12 @@ def _list_unjudged(content: GoldenContent) -> tuple[str, ...]:
     judged = {one.query_id for one in content.judgements.values()}
     queries = content.queries.values()
     return tuple(one.id for one in queries if one.is_answerable and one.id not in judged)
+
+
+def _list_without_relevant(golden: GoldenSet) -> tuple[str, ...]:
+    """The ids of the judged queries without a relevant document. Their scores are always 0."""
+    judged = golden.judgements.items()
+    return tuple(key for key, grades in judged if not any(grade > 0 for grade in grades.values()))
 
 
 def count_splits(content: GoldenContent) -> dict[Split, SplitCounts]:
