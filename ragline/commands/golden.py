@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -69,7 +70,7 @@ def status_command(
     else:
         print_all(shown)
     if any(one["error"] for one in shown):
-        raise click.exceptions.Exit(1)
+        sys.exit(1)
 
 
 def _read_status(database: Database, name: str, folder: Path, split: str) -> dict[str, Any] | None:
@@ -194,7 +195,7 @@ def import_command(
     else:
         print_merge(report, folder)
     if report.conflicts:
-        raise click.exceptions.Exit(1)
+        sys.exit(1)
     if not as_json:
         _hint_configuration(configuration, collection, folder)
 

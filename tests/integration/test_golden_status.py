@@ -187,7 +187,8 @@ def test_status_of_a_broken_golden_set_names_the_line_and_fails(configuration, t
     assert "test.tsv:2: is not `query-id TAB" in status["error"]
 
 
-def test_document_of_a_judgement_is_located(configuration, database):
+@pytest.mark.usefixtures("configuration")
+def test_document_of_a_judgement_is_located(database):
     assert locate_document(database, "notes", "garden.md", None) == "note-files"
     assert locate_document(database, "notes", "same.md", "mail-files") == "mail-files"
     with pytest.raises(AmbiguousDocumentError, match="mail-files, note-files; name one with"):
