@@ -35,8 +35,8 @@ SHOWN_HASH_DIGITS = 12
     "--split",
     default="test",
     show_default=True,
-    help="Value of SPLIT in qrels/SPLIT.tsv. If there is no such file, `tune`, `gate` and `holdout` select "
-    "the queries of that split of the golden set.",
+    help="Value of SPLIT in qrels/SPLIT.tsv. If there is no such file, `tune`, `gate` and "
+    "`holdout` select the queries of that split of the golden set.",
 )
 @mode_option
 @rerank_option

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ragline.storage.database import Database
 
 qrels_option = click.option(
-    "--split", default="test", show_default=True, help="SPLIT in qrels/SPLIT.tsv."
+    "--split", default="test", show_default=True, help="Value of SPLIT in qrels/SPLIT.tsv."
 )
 
 
