@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ragline.errors import GoldenSetError
+from ragline.errors import FileNotWrittenError, GoldenSetError
 from ragline.golden_set import line_files, read_golden_set
 from ragline.golden_set.card import GoldenCard, read_card
 from ragline.golden_set.content import GoldenContent, GoldenQuery, Judgement, make_golden_set
@@ -279,3 +281,33 @@ def test_card_is_read_and_its_errors_name_the_field(tmp_path):
     card.write_text("notes: a\nlicence: [\n")
     with pytest.raises(GoldenSetError, match=r"card.yaml:\d+: is not YAML"):
         read_card(tmp_path)
+
+
+def test_two_writers_lose_no_query(tmp_path):
+    def add(name: str) -> None:
+        for number in range(8):
+            one = JudgedDocument(f"{name}-{number}", 1)
+            add_judgements(tmp_path / "golden", f"{name} {number}", [one], judged_by=name)
+
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(add, ("a", "b", "c")))
+    content = read_content(tmp_path / "golden")
+    assert (len(content.queries), len(content.judgements)) == (24, 24)
+
+
+def test_full_disk_leaves_a_golden_set_that_can_be_read(tmp_path, monkeypatch):
+    folder = write_golden(tmp_path)
+    replace = Path.replace
+
+    def fail_on_judgements(path: Path, target: Path) -> Path:
+        if target.name == "test.tsv":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return replace(path, target)
+
+    monkeypatch.setattr(Path, "replace", fail_on_judgements)
+    with pytest.raises(FileNotWrittenError, match=r"test\.tsv could not be written: No space left"):
+        add_judgements(folder, "sun", [JudgedDocument("garden.md", 1)], judged_by="Ada")
+    assert read_golden_set(folder).judgements == {"1": {"harbour.md": 2}}
+    assert sorted(path.name for path in folder.rglob("*") if path.is_file()) == [
+        "queries.jsonl", "test.tsv",
+    ]  # fmt: skip
