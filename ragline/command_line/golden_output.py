@@ -104,9 +104,9 @@ def _print_problems(described: dict[str, Any]) -> None:
 def _describe_card(card: dict[str, Any] | None) -> str:
     if card is None:
         return "missing; write card.yaml with judged_by, judged_at, made_from, licence and notes"
-    judges = ", ".join(card["judged_by"]) or "unknown judges"
-    stated = [card["judged_at"], card["made_from"], card["licence"]]
-    return "; ".join([f"judged by {judges}", *(str(one) for one in stated if one)])
+    judges = f"judged by {', '.join(card['judged_by'])}" if card["judged_by"] else None
+    stated = [judges, card["judged_at"], card["made_from"], card["licence"], card["notes"]]
+    return "; ".join(str(one) for one in stated if one) or "states nothing"
 
 
 def _name_judged(one: dict[str, Any]) -> str:

@@ -113,6 +113,13 @@ def test_missing_golden_set_or_credential_is_a_warning(folder, old, new, said):
     assert said in fault.message
 
 
+def test_broken_card_of_a_golden_set_is_a_warning_with_its_line(folder):
+    (folder / "golden" / "card.yaml").write_text("notes: a\nlicence: [\n")
+    (found,) = faults_of(folder, GOOD)
+    assert (found.severity, found.setting) == ("warning", "golden")
+    assert "card.yaml:3: is not YAML" in found.message
+
+
 def test_default_chunk_size_adapts_to_the_limit_of_the_model(folder):
     model = find_model_files("sentence-transformers/all-MiniLM-L6-v2").folder
     shutil.copytree(model, folder / "small")

@@ -108,6 +108,7 @@ def test_samples_come_from_the_golden_set_and_never_from_searches(
     client.get("/", params={"q": "a secret of a person"})
     wait_until(lambda: running.service.recorder.waiting_count == 0, 10)
     lines = [json.dumps({"_id": str(n), "text": f"golden question {n}"}) for n in range(9)]
+    lines.insert(0, json.dumps({"_id": "x", "text": "no answer", "answerable": False}))
     (tmp_path / "queries.jsonl").write_text("\n".join(lines), "utf-8")
     settings = [
         one.model_copy(update={"golden": tmp_path})
