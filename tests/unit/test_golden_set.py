@@ -8,13 +8,15 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from ragline.errors import FileNotWrittenError, GoldenSetError
 from ragline.golden_set import line_files, read_golden_set
 from ragline.golden_set.card import GoldenCard, read_card
 from ragline.golden_set.content import GoldenContent, GoldenQuery, Judgement, make_golden_set
+from ragline.golden_set.import_files import read_import
+from ragline.golden_set.merging import import_content
 from ragline.golden_set.proposal_answers import (
     JudgedDocument,
     add_judgements,
@@ -72,6 +74,21 @@ def test_written_content_is_read_as_it_was(content, tmp_path_factory):
     assert again.content_hash == content.content_hash
     exported = export_golden_set(folder, folder / "exported")
     assert read_content(folder / "exported").content_hash == exported.content_hash
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(content=make_contents())
+def test_exported_content_is_imported_with_the_same_hash(content, tmp_path_factory):
+    names = [text for query in content.queries.values() for text in (query.id, query.text)]
+    names += [one.document_id for one in content.judgements.values()]
+    assume(all(name.strip() for name in names))
+    folder = tmp_path_factory.mktemp("golden")
+    write_content(folder / "first", content)
+    export_golden_set(folder / "first", folder / "exported")
+    imported = read_import(folder / "exported", None, "test")
+    report = import_content(folder / "second", imported, should_replace=False, is_dry_run=False)
+    assert report.conflicts == []
+    assert read_content(folder / "second").content_hash == content.content_hash
 
 
 @given(content=make_contents(), random=st.randoms(use_true_random=False))
