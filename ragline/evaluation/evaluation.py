@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from importlib.metadata import version
 from time import perf_counter
@@ -31,6 +31,9 @@ from ragline.storage.statements import load_statement
 # The number of hits of each search. Several hits can belong to one document, and the measures need
 # a hundred documents.
 EVALUATED_HITS = 200
+
+# An evaluation finds every document, whatever principals it lists.
+ALL_PRINCIPALS = None
 
 # A query is missed if this number of first documents contains no relevant document.
 MISSED_AFTER_DOCUMENTS = 10
@@ -114,38 +117,50 @@ def evaluate(
     Other errors, such as a missing index, are raised, because they would occur for each query.
     """
     started = perf_counter()
-    run: Run = {}
-    answered: list[AnsweredQuery] = []
-    failed = {True: 0, False: 0}
-    generation = 0
     progress = progress or SilentProgress()
     name = f"{collection}: evaluate ({mode}{', reranked' if rerank else ''})"
+    found = _Found()
     queries = golden.queries | golden.unanswerable
     with progress.stage(name, total=len(queries), unit="queries") as advance:
         for key, query in queries.items():
-            is_answerable = key in golden.queries
-            request = SearchRequest(
-                collection, query, EVALUATED_HITS, mode, rerank, principals=None
-            )
-            try:
-                answer = searcher.search(request)
-            except SearchTimeoutError:
-                failed[is_answerable] += 1
-            else:
-                generation = answer.generation
-                if is_answerable:
-                    run[key] = score_documents(answer, partial(golden.name_document, key))
-                elif answer.hits:
-                    first = answer.hits[0]
-                    answered.append(AnsweredQuery(key, query, first.document_id, first.score))
+            request = SearchRequest(collection, query, EVALUATED_HITS, mode, rerank, ALL_PRINCIPALS)
+            found.add(golden, key, request, searcher)
             advance(1)
-    measures = measure_run(golden.judgements, run)
-    seconds = perf_counter() - started
+    measures = measure_run(golden.judgements, found.run)
     return Evaluation(
-        collection, generation, mode, rerank, measures, len(golden.queries), failed[True], seconds,
-        golden.content_hash, find_missed(golden, run),
-        UnanswerableQueries(len(golden.unanswerable), failed[False], tuple(answered)),
+        collection, found.generation, mode, rerank, measures, len(golden.queries),
+        len(found.failed & golden.queries.keys()), perf_counter() - started, golden.content_hash,
+        find_missed(golden, found.run), found.describe_unanswerable(golden),
     )  # fmt: skip
+
+
+@dataclass(slots=True)
+class _Found:
+    """What the searches of an evaluation found. `failed` has the queries that timed out."""
+
+    run: Run = field(default_factory=dict)
+    answered: list[AnsweredQuery] = field(default_factory=list)
+    failed: set[str] = field(default_factory=set)
+    generation: int = 0
+
+    def add(self, golden: GoldenSet, key: str, request: SearchRequest, searcher: Searcher) -> None:
+        """Search for one query of the golden set."""
+        try:
+            answer = searcher.search(request)
+        except SearchTimeoutError:
+            self.failed.add(key)
+            return
+        self.generation = answer.generation
+        if key in golden.queries:
+            self.run[key] = score_documents(answer, partial(golden.name_document, key))
+        elif answer.hits:
+            first = answer.hits[0]
+            found = AnsweredQuery(key, request.query, first.document_id, first.score)
+            self.answered.append(found)
+
+    def describe_unanswerable(self, golden: GoldenSet) -> UnanswerableQueries:
+        failed = self.failed & golden.unanswerable.keys()
+        return UnanswerableQueries(len(golden.unanswerable), len(failed), tuple(self.answered))
 
 
 def find_missed(golden: GoldenSet, run: Run) -> tuple[MissedQuery, ...]:

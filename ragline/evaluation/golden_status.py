@@ -61,9 +61,7 @@ class GoldenStatus:
 def read_golden_status(
     database: Database, collection: str, folder: Path, split: str
 ) -> GoldenStatus | None:
-    """The state of the golden set in a folder, or None if the folder has no queries.
-
-    `split` selects the file of judgements, `qrels/<split>.tsv`.
+    """The state of a golden set with its judgements in `qrels/<split>.tsv`; None without queries.
 
     Raises:
         GoldenSetError: a file is malformed. The message names the file and the line.
