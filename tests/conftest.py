@@ -54,11 +54,35 @@ if IS_SOAK:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Deselect the tests that read outside collections, unless they were requested."""
-    if IS_SOAK or ("RAGLINE_TEST_DATA" in os.environ and _find_outside_data()):
-        return
-    deselected = [item for item in items if _reads_outside_data(item)]
-    config.hook.pytest_deselected(items=deselected)
-    items[:] = [item for item in items if not _reads_outside_data(item)]
+    if not (IS_SOAK or ("RAGLINE_TEST_DATA" in os.environ and _find_outside_data())):
+        deselected = [item for item in items if _reads_outside_data(item)]
+        config.hook.pytest_deselected(items=deselected)
+        items[:] = [item for item in items if not _reads_outside_data(item)]
+    if hasattr(config, "workerinput"):
+        items[:] = _begin_with_slow_tests(items, config.workerinput["workercount"])
+
+
+def _begin_with_slow_tests(items: list[pytest.Item], workers: int) -> list[pytest.Item]:
+    """Begin the share of each worker with slow tests, so that all workers end at the same time.
+
+    Each worker first gets an equal share of the list. A worker that has ended takes tests from the
+    end of another share.
+    """
+    slow: dict[Path, list[pytest.Item]] = {}
+    quick: list[pytest.Item] = []
+    for item in items:
+        is_slow = item.path.parent.name == "acceptance" or item.get_closest_marker("slow")
+        (slow.setdefault(item.path, []) if is_slow else quick).append(item)
+    shares: list[list[pytest.Item]] = [[] for _ in range(workers)]
+    for tests in slow.values():
+        min(shares, key=len).extend(tests)
+    ordered: list[pytest.Item] = []
+    for number, share in enumerate(shares):
+        size = (len(items) - len(ordered)) // (workers - number)
+        filling = max(0, size - len(share))
+        ordered += [*share, *quick[:filling]]
+        del quick[:filling]
+    return [*ordered, *quick]
 
 
 @pytest.fixture(autouse=True)
