@@ -210,20 +210,30 @@ def template(server: str) -> Iterator[str]:
     _execute(server, f"drop database {name}")
 
 
+@pytest.fixture(scope="session")
+def administration(server: str) -> Iterator[psycopg.Connection]:
+    """A connection that creates and drops the databases of tests. A new one takes 10 ms."""
+    with _connect(server) as connection:
+        yield connection
+
+
 @pytest.fixture
-def make_database_url(server: str, template: str) -> Iterator[Callable[[], str]]:
+def make_database_url(
+    server: str, template: str, administration: psycopg.Connection
+) -> Iterator[Callable[[], str]]:
     """Makes new databases and returns their addresses; drops them after the test."""
     names: list[str] = []
 
     def make() -> str:
         names.append(f"test_{uuid.uuid4().hex[:12]}")
         # Copying the files takes half the time of the default, which writes each page to the log.
-        _execute(server, f"create database {names[-1]} template {template} strategy file_copy")
+        statement = f"create database {names[-1]} template {template} strategy file_copy"
+        administration.execute(statement.encode())
         return _address(server, names[-1])
 
     yield make
     for name in names:
-        _execute(server, f"drop database if exists {name} with (force)")
+        administration.execute(f"drop database if exists {name} with (force)".encode())
 
 
 @pytest.fixture
@@ -316,8 +326,12 @@ def _address(server: str, name: str) -> str:
 
 
 def _execute(server: str, *statements: str) -> None:
-    url = read_url(server)
-    address = {**url.translate_connect_args(username="user", database="dbname"), **url.query}
-    with psycopg.connect(**address, autocommit=True) as connection:
+    with _connect(server) as connection:
         for statement in statements:
             connection.execute(statement.encode())
+
+
+def _connect(server: str) -> psycopg.Connection:
+    url = read_url(server)
+    address = {**url.translate_connect_args(username="user", database="dbname"), **url.query}
+    return psycopg.connect(**address, autocommit=True)
