@@ -46,7 +46,7 @@ KINDS = {
     "removals_held": AlarmKind("removals-held", "a listing lacked too many documents at once"),
     "documents_failed": AlarmKind(
         "documents-failed",
-        "changed documents could not be read for longer than `visible_within`",
+        "Ragline has failed to read changed documents for longer than `visible_within`",
     ),
     "proof_differs": AlarmKind(
         "proof-differs", "a sync proof found a difference that no change of the source explains"

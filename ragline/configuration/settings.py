@@ -176,9 +176,10 @@ class CollectionSettings(_Settings):
     )
     query_text: QueryText = Field(
         default="full",
-        description="What the record of a search contains of the query. With `full`, it is the "
-        "text. With `hashed`, it is a hash, which shows only whether two queries are equal. With "
-        "`none`, it is nothing. The figures `unanswered_topics` and `drift` need the text.",
+        description="How the record of a search stores the query. With `full`, Ragline stores the "
+        "text. With `hashed`, it stores a hash, which shows only whether two queries are equal. "
+        "With `none`, it stores nothing. The figures "
+        "`unanswered_topics` and `drift` need the text.",
     )
 
     @field_validator("golden")
@@ -215,9 +216,9 @@ class RetentionSettings(_Settings):
 
     removed_documents: Age = Field(
         default=timedelta(days=30),
-        description="How long the ledger row of a removed document is stored. Ragline also stores "
-        "values between two listings of a source, such as the ETags of web pages. After `ragline "
-        "remove`, it deletes these values as soon as they are older than this time.",
+        description="How long the ledger row of a removed document is stored. A listing also "
+        "stores values for the next listing, such as the ETags of web pages. After `ragline "
+        "remove`, Ragline deletes these values as soon as they are older than this time.",
     )
     parses: Age = Field(
         default=timedelta(days=7),
@@ -275,7 +276,8 @@ class Configuration(_Settings):
         """The line of a setting of a collection or source.
 
         `area` is `collections` or `sources`. If the file does not state the setting, this is the
-        line of the collection or source. If the file does not name that either, it is None.
+        line of the collection or source. If the file does not name the collection or source either,
+        the result is None.
         """
         known = self.setting_lines
         return known.get(f"{area}/{name}/{setting}", known.get(f"{area}/{name}/"))
@@ -295,8 +297,8 @@ class Configuration(_Settings):
     def golden_folder(self, name: str) -> Path:
         """The folder of a collection's golden set.
 
-        If the collection names no folder, this is `golden/<collection>` next to the file. That
-        folder is edited by commands, and used by evaluations only after the collection names it.
+        If the collection names no folder, this is `golden/<collection>` next to the file. Commands
+        edit that folder. Evaluations use it only after the collection names it.
 
         Raises:
             UnknownCollectionError: neither a collection nor a source has this name.

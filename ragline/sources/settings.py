@@ -158,10 +158,10 @@ class SourceSettings(BaseModel):
         default=0.2,
         ge=0,
         le=1,
-        description="Maximum share of the documents that one listing can remove. If a listing "
-        "lacks a larger share and more than 10 documents, the removals are held until an operator "
-        "confirms them. If a listing lacks all documents, the removals are held even if there are "
-        "10 or fewer. With 1, no removal is held.",
+        description="Maximum share of the documents that one listing can remove. The removals are "
+        "held if they exceed this share and are more than 10. They are also held if the listing "
+        "contains none of the documents. Held removals wait until an operator confirms them. With "
+        "1, no removal is held.",
     )
     max_document_bytes: int = Field(
         default=100 * 1024**2,
