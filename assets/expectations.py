@@ -32,8 +32,8 @@ NO_REASON = "Great Expectations gave no reason"
 class Expectation:
     """One expectation: the name of its check, a class of Great Expectations, and its arguments.
 
-    If a `critical` expectation fails, this is an error and blocks the assets downstream. If a
-    `warning` expectation fails, this is a warning.
+    The failure of a `critical` expectation is an error and stops the later assets. The failure of a
+    `warning` expectation is a warning.
     """
 
     name: str

@@ -44,8 +44,8 @@ HOUR_S = 3_600
 class Threshold:
     """The threshold of one figure. The asset has a check for each threshold.
 
-    If `is_upper` is true, a value above `limit` violates the threshold. Otherwise a value below it
-    does.
+    If `is_upper` is true, a value above `limit` violates the threshold. Otherwise a value below
+    `limit` violates it.
     """
 
     name: str

@@ -65,7 +65,7 @@ class PipelineWatch:
             self._next_syncs = 0.0  # the connection was lost meanwhile; the next poll reports it
 
     def is_database_available(self) -> bool:
-        """Whether the database answers. Restarts the embedded Postgres if it has ended."""
+        """Whether the database answers. An embedded Postgres that has ended is restarted first."""
         try:
             self._keep_server()
             read_database_time(self._database)

@@ -15,7 +15,7 @@ MAX_DELAYED_END_S = 60.0
 
 
 class DiskWatch:
-    """Checks whether the disk of a folder is full. Calls `show` with a line when this changes."""
+    """Checks whether the disk of a folder is full. Calls `show` when the answer changes."""
 
     def __init__(self, folder: Path, show: Callable[[str], None]) -> None:
         self._folder = folder

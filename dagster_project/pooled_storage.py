@@ -110,7 +110,7 @@ def _check_connections(engine: Engine) -> None:
 
 
 def _has_unread(driver: Any) -> bool:
-    """Whether there are unread bytes. The server sends some before it closes a connection."""
+    """Whether there are unread bytes. The server sends such bytes before it closes a connection."""
     if driver.closed:
         return True
     waiting = select.poll()

@@ -170,7 +170,7 @@ class ProcessGroup:
                 child.away_since = None
 
     def watch_until_stopped(self, poll: Callable[[], None] = lambda: None) -> NoReturn:
-        """Watch until a signal or an error ends this. Call `poll` about twice a second.
+        """Watch until a signal or an error occurs. Call `poll` about twice a second.
 
         A write that fails because of a full disk does not end the loop.
         """

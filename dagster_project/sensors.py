@@ -317,7 +317,7 @@ def _build_failure_sensor(configuration: Configuration) -> SensorDefinition:
 
 
 def list_sources(run: DagsterRun) -> list[str]:
-    """The sources that a run syncs. Empty if the run is not a sync."""
+    """The sources that a run syncs. The list is empty if the run is not a sync."""
     if run.job_name == PROOF_JOB:
         return []
     tag = run.tags.get(SOURCE_TAG) or run.tags.get(SOURCES_TAG) or ""

@@ -169,8 +169,8 @@ class DocumentError(RaglineError):
         is_permanent: A retry cannot succeed until the document changes. So the document is
             quarantined at once.
         is_refusal: Ragline refuses the content. So the clocks do not count the document.
-        is_own_fault: The content of the document can be the cause. If it cannot, the document is
-            retried until the cause is gone.
+        is_own_fault: The content of the document can be the cause. If this is false, the cause is
+            outside the document, and the document is retried until that cause is gone.
     """
 
     is_permanent = False

@@ -64,7 +64,7 @@ def create_key(
     requests_per_minute: int | None = None,
     lifetime: timedelta | None = None,
 ) -> str:
-    """Create a key and return it. Without `lifetime`, it does not expire.
+    """Create a key and return it. Without `lifetime`, the key does not expire.
 
     The key cannot be read again, because only a hash of its secret is stored.
     """

@@ -29,7 +29,7 @@ def assign_pushes(connection: Connection, source: str, tenant: str) -> None:
 def has_tenant_role(database: Database) -> bool:
     """Whether the database separates tenants by row-level security.
 
-    It does so if the role `ragline_tenant` exists and the database user may use the role.
+    This is the case if the role `ragline_tenant` exists and the database user may use the role.
     """
     with database.connect() as connection:
         return bool(connection.execute(load_statement("access/has_tenant_role")).scalar_one())

@@ -12,8 +12,8 @@ def find_collection_alarms(
 ) -> list[Alarm]:
     """The alarm of a collection whose configured generation cannot be built.
 
-    `build_error` is the reason. If it is None, the list is empty. `is_refused` says whether the
-    settings are the cause. `since` is the time of the first failure.
+    `build_error` is the reason. Without a `build_error`, the list is empty. `is_refused` says
+    whether the settings are the cause. `since` is the time of the first failure.
     """
     if build_error is None:
         return []

@@ -135,7 +135,7 @@ def _find_unreachable(facts: SourceFacts) -> Alarm | None:
 def _find_failing(facts: SourceFacts) -> Alarm | None:
     """The alarm for failed syncs. It needs MAX_FAILURES failures in a row.
 
-    One failure is enough if it explains a late document, or if the configuration is its cause.
+    One failure is enough if it explains a late document, or if the configuration caused it.
     """
     waiting = facts.list_late("pending", "missing")
     is_cause = bool(facts.failures and waiting and facts.last_error)

@@ -74,10 +74,10 @@ def block_starts(text: str, start: int, end: int) -> list[int]:
 def last_break(text: str, start: int, end: int) -> int:
     """Return the best end of a slice that begins at `start` and can extend to `end`.
 
-    The best end is after the last clause in the second half of the slice. If no clause ends there,
-    it is at the last space there. If there is no space, it is between two characters; a character
-    includes its accents. The result is greater than `start`. It is at most `end` if `end` is
-    greater than `start`.
+    The best end is after the last clause in the second half of the slice. If no clause ends in this
+    half, the best end is the last space of the half. Without a space, the best end is between two
+    characters; a character includes its accents. The result is greater than `start`. It is at most
+    `end` if `end` is greater than `start`.
     """
     middle = (start + end) // 2
     for position in range(end, middle, -1):
@@ -90,7 +90,7 @@ def last_break(text: str, start: int, end: int) -> int:
 
 
 def strip_span(text: str, start: int, end: int) -> tuple[int, int]:
-    """Return the span without the white space at its ends. Without other text, it is empty."""
+    """Return the span without the white space at its ends. A blank span becomes empty."""
     stripped = text[start:end].lstrip()
     start = end - len(stripped)
     return start, start + len(stripped.rstrip())

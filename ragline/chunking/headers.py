@@ -38,7 +38,7 @@ class Headers:
         self._counts = {path: self._headers[parts][1] for path, parts in parts_of.items()}
 
     def token_count(self, path: HeadingPath) -> int:
-        """Return the token count of a section's header. No header of its chunks is longer."""
+        """Return the token count of a section's header. No chunk of the section has more."""
         return self._counts[path]
 
     def header(self, path: HeadingPath, text: str) -> str:

@@ -49,16 +49,16 @@ class TokenMap:
         return max(self.index(end) - self.index(start), (end - start) // MAX_CHARS_PER_TOKEN)
 
     def reach(self, start: int, size: int) -> int:
-        """Return the last end of a slice that begins at `start` and has at most this size.
+        """Return the last end of a slice that begins at `start` and has at most the size `size`.
 
-        The slice has at least one character, even if its size is larger.
+        The slice has at least one character, even if this character exceeds `size`.
         """
         following = self.index(start) + size
         end = self._starts[following] if following < len(self._starts) else len(self._text)
         return max(start + 1, min(end, start + size * MAX_CHARS_PER_TOKEN))
 
     def reach_back(self, end: int, size: int) -> int:
-        """Return the first start of a slice that ends at `end` and has at most this size."""
+        """Return the first start of a slice that ends at `end` and has at most the size `size`."""
         first = self.index(end) - size
         start = self._starts[first] if first >= 0 else 0
         return max(start, end - size * MAX_CHARS_PER_TOKEN)

@@ -78,7 +78,7 @@ class ProposalDialog:
         return {"accepted": accepted, "rejected": rejected}
 
     def _ask_one(self, proposal: Proposal, hits: Sequence[Hit]) -> str:
-        """Ask until an answer is valid and stored. Returns it."""
+        """Ask until an answer is valid and stored. Return this answer."""
         from ragline.golden_set.proposal_answers import accept_proposal, reject_proposal
 
         click.echo(f"  {KEYS}")

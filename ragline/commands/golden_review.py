@@ -191,7 +191,7 @@ def _check_ids(known: Mapping[str, Proposal], answers: Answers) -> None:
 def _read_documents(
     database: Database, collection: str, answers: Answers
 ) -> list[JudgedDocument] | None:
-    """The documents of the options. It is empty with --unanswerable, and None without both."""
+    """The named document as a list: empty with --unanswerable, None without both options."""
     from ragline.evaluation.judged_documents import locate_document
     from ragline.golden_set.proposal_answers import JudgedDocument
 

@@ -38,8 +38,8 @@ class OpenVINOBackend:
     """A graph that is compiled for this processor. Each variant is compiled at its first use.
 
     In the variant for latency, a batch uses all cores. In the variant for throughput, a batch uses
-    one stream, and several batches run concurrently. This embeds 4 to 8 % more texts per second.
-    Both variants give equal vectors, bit for bit.
+    one stream, and several batches run concurrently. The second variant embeds 4 to 8 % more texts
+    per second. Both variants give equal vectors, bit for bit.
     """
 
     def __init__(self, graph: Path, precision: Precision) -> None:
@@ -99,8 +99,8 @@ class _RequestPool:
     """The inference requests of a compiled graph. A thread borrows one for each batch.
 
     Requests run in the threads of the callers. OpenVINO's `AsyncInferQueue` is not used, because
-    its callback threads take the interpreter's lock. They abort a process that exits during a
-    callback.
+    its callback threads take the interpreter's lock. Such a thread aborts a process that exits
+    during a callback.
     """
 
     def __init__(self, compiled: Any) -> None:

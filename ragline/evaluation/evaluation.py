@@ -183,7 +183,7 @@ def find_missed(golden: GoldenSet, run: Run) -> tuple[MissedQuery, ...]:
 def score_documents(
     answer: SearchAnswer, name_document: Callable[[str, str], str] | None = None
 ) -> dict[str, float]:
-    """The score of each document in an answer, by name. It is the score of its best chunk.
+    """The score of each document in an answer, by name: the score of the document's best chunk.
 
     `name_document` gives the name for a source and a document id. Without it, the id is the name.
     """

@@ -145,7 +145,7 @@ def find_missing_passages(
 
 
 def has_any_document(database: Database, collection: str) -> bool:
-    """Whether a collection has a document now. It has none before its first sync."""
+    """Whether a collection has a document now. A collection has none before its first sync."""
     parameters = {"collection": collection, "file_names": [], "limit": 1}
     statement = load_statement("quality/select_similar_documents")
     with database.connect() as connection:

@@ -201,7 +201,7 @@ def check_golden_set(unknown: UnknownDocuments, collection: str) -> None:
 def _find_nearest(unknown: Sequence[str], known: Sequence[str]) -> dict[str, str]:
     """Find the most similar known id for each unknown id, if there is one.
 
-    An id that another source has is left out, because no other name is meant.
+    If a document of another source has the unknown id, that id is correct and is left out.
     """
     nearest = {}
     for name in unknown:

@@ -138,8 +138,8 @@ class GoldenSet:
     def name_document(self, query_id: str, source: str | None, document_id: str) -> str:
         """The name of a document in `judgements`.
 
-        It is the document id. If the judgements of this query name another source for the id, or
-        more than one, the source is a part of the name.
+        The name is the document id. If the judgements of this query name several sources, or a
+        source other than `source`, for this id, the name also contains `source`.
         """
         return _name(self.sources.get(query_id, {}), source, document_id)
 

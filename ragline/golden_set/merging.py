@@ -211,7 +211,7 @@ class _Merge:
         )  # fmt: skip
 
     def _should_apply(self, conflict: Conflict) -> bool:
-        """Whether the imported line replaces the known one. The report names it in both cases."""
+        """Whether the imported line replaces the known one. The report names each conflict."""
         is_replaced = self._should_replace and conflict.is_replaceable
         (self.report.changed if is_replaced else self.report.conflicts).append(conflict)
         return is_replaced

@@ -64,9 +64,10 @@ def add_judgements(
     proposed_from: str | None = None,
     should_replace: bool = False,
 ) -> AddedJudgements:
-    """Add a query with its judgements to a golden set. Without documents, it has no answer.
+    """Add a query with its judgements to a golden set. A query without documents has no answer.
 
-    If a query has the same text already, it gets the judgements. Equal judgements are not changed.
+    If a query with this text exists, it gets the judgements. Equal judgements do not change.
+
     With `should_replace`, a judgement with another grade is replaced.
 
     Raises:
@@ -87,7 +88,7 @@ def add_judgements(
 def accept_proposal(
     folder: Path, text: str, documents: Sequence[JudgedDocument], kind: str, *, judged_by: str
 ) -> AddedJudgements:
-    """Add a proposed query that a person accepted. Without documents, it has no answer.
+    """Add a query that a person accepted. Without documents, the query has no answer.
 
     The line of the query records `kind`, the reason of the proposal.
 
@@ -200,7 +201,7 @@ def _add(
 
 
 def _find_known(content: GoldenContent, judgement: Judgement) -> Judgement | None:
-    """The known judgement of the same document; one of them may name no source."""
+    """The known judgement of this document. One of the two judgements can lack a source."""
     for one in content.judgements_of(judgement.query_id):
         is_same_source = one.source == judgement.source or None in {one.source, judgement.source}
         if one.document_id == judgement.document_id and is_same_source:

@@ -2,9 +2,9 @@
 
 A run locks its sources, and the build of a generation can take hours. A change of a source would
 have to wait for the end of the build. Therefore the run checks between two batches of the build
-whether a source that it has locked has changed. If so, it leaves the rest of the build to the next
-run. The next run lists the source, updates the live generation and continues the build. The
-finished work stays in the database.
+whether a source that it has locked has changed. If a source has changed, the run leaves the rest of
+the build to the next run. The next run lists the source, updates the live generation and continues
+the build. The finished work stays in the database.
 """
 
 from __future__ import annotations

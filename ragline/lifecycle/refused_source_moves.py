@@ -35,8 +35,8 @@ class StoredCollection:
 def refuse_moved_source(run_context: RunContext, source_name: str) -> None:
     """Refuse a source that is stored in another collection than the one in its settings.
 
-    First, the source is synced into the collection that stores it. For other sources nothing
-    happens. It is safe to call it twice.
+    Before the error, such a source is synced into the collection that stores it. For any other
+    source, nothing happens. A second call is safe.
 
     Raises:
         ConfigurationError: the source is stored in another collection. The error names it.

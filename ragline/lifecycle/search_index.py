@@ -174,7 +174,7 @@ def update_term_weights(connection: Connection, generation: Generation) -> bool:
 def _is_count_due(connection: Connection, generation: Generation) -> bool:
     """Return whether a generation's entries must be counted again.
 
-    This is the case if its counts are a day old, or if a sync proof found differences since then.
+    They must if the last count is a day old, or if a sync proof has found differences since then.
     """
     parameters = {"generation_id": generation.id, "age": MAX_COUNT_AGE}
     statement = load_statement("lifecycle/select_count_due")

@@ -29,8 +29,8 @@ class Stage:
     def make_pause_check(self, generation: Generation) -> Callable[[], bool]:
         """Return a function that says whether to leave a generation's build to the next run.
 
-        For the live generation the function always returns False. It also does so while the
-        collection has no live generation, because no search could show a change.
+        For the live generation, the returned function always returns False. While the collection
+        has no live generation, it also returns False, because no search could show a change.
         """
         if not self.is_background_build(generation):
             return lambda: False

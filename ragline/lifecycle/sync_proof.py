@@ -1,9 +1,9 @@
 """The sync proof: it compares source, ledger and index by document id and content hash.
 
 A difference can have two explanations: the source changed since its last listing, or another sync
-is running. A difference without an explanation is a fault. It is also a fault if it still exists
-after another sync. A fault fails the check and raises an alarm. The next run repairs every
-difference that was found. The rules between ledger and index are in `invariants`.
+is running. A difference without an explanation is a fault. A difference that still exists after
+another sync is also a fault. A fault fails the check and raises an alarm. The next run repairs
+every difference that was found. The rules between ledger and index are in `invariants`.
 """
 
 from __future__ import annotations
@@ -359,7 +359,7 @@ def bound_unseen_ratio(sampled: int, total: int) -> float:
 def _count(run_context: RunContext, collection: str, source_id: int) -> tuple[int, int]:
     """Count the source's documents, and its entries in one generation.
 
-    It is the live generation, or the newest one if no generation is live.
+    This is the live generation, or the newest generation if none is live.
     """
     with run_context.database.connect() as connection:
         generations = list_generations(connection, collection)

@@ -48,7 +48,8 @@ def looks_like_text(content: bytes) -> bool:
 def _guess_wide_encoding(sample: bytes) -> str | None:
     """Detect UTF-16 and UTF-32 without a mark, or return None.
 
-    In these encodings, every second byte or three of four bytes of Latin text are zero.
+    The criterion is the zero bytes. In Latin text, UTF-16 has one in two bytes, and UTF-32 has
+    three in four.
     """
     if b"\x00" not in sample or len(sample) < 8:
         return None

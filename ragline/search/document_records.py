@@ -75,8 +75,9 @@ class RecordedDocument:
 class DocumentChange:
     """A change of a document that a sync finished. `clock` is `visible` or `forgotten`.
 
-    `started_at` is the time of the change. If the source does not state it, it is the time at which
-    Ragline noticed the change. `stopped_at` is the time at which searches showed the change.
+    `started_at` is the time of the change. If the source does not state that time, `started_at` is
+    the time at which Ragline noticed the change. `stopped_at` is the time at which searches showed
+    the change.
     """
 
     clock: str

@@ -17,7 +17,7 @@ from ragline.storage.generation_tables import load_generation_statement
 class Entry:
     """A candidate with its row and its scores. `score` decides the order of the answer.
 
-    The sum of `fused_part` and `rerank_part` is `score`. Both are None without reranking.
+    The sum of `fused_part` and `rerank_part` is `score`. Both parts are None without reranking.
     """
 
     score: float

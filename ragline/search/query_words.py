@@ -94,9 +94,9 @@ def _read_texts(
 def _find_in_texts(
     word: QueryWord, texts: dict[int, str], entry_id: int, language: str
 ) -> QueryWord:
-    """Return the word, corrected if the texts contain it.
+    """Return the word. If a text contains it, mark the word as contained in the document.
 
-    A text can contain a form that consists of several lexemes, such as `err 4021` for ERR-4021.
+    The index misses a form that has several lexemes, such as `err 4021` for ERR-4021.
     """
     ids = {id_ for id_, text in texts.items() if is_written_in(word.word, text, language)}
     if not ids:

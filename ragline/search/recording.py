@@ -102,8 +102,7 @@ def make_record(
 def make_recorded_query(query: str, how: QueryText) -> str:
     """Return what is recorded of a query.
 
-    `how` decides whether this is its text, a hash that is equal for equal queries, or an empty
-    string.
+    `how` selects the text of the query, a hash that is equal for equal queries, or an empty string.
     """
     if how == "none":
         return ""

@@ -37,8 +37,8 @@ class SearchEvidence:
     def choose_best_entry(self, ids: Sequence[int]) -> int | None:
         """Return the id of the entry of the best chunk.
 
-        This is the document's first entry in the answer. Without such an entry, it is the
-        document's best entry after the fusion. Without that either, it is the first of `ids`.
+        This is the document's first entry in the answer. Otherwise it is the document's best entry
+        after the fusion. If the fusion has no entry of the document, it is the first of `ids`.
         """
         own = self._list_own_entries()
         if own and own[0].row["id"] in ids:

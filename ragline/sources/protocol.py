@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 class ListedDocument:
     """One document of a source's listing.
 
-    `version` is a short text, such as a size with a modification time, an ETag or a hash. The
-    source gets it without reading the document, if possible. It changes whenever the document may
-    have changed. If the stored version is equal, Ragline does not read the bytes again.
-    `changed_at` is the time of the document's last change according to the source, in UTC. It is
-    None if the source does not state it.
+    `version` is a short text, such as a size with a modification time, an ETag or a hash. If
+    possible, the source finds the version without reading the document. The version changes
+    whenever the document may have changed. If the stored version is equal, Ragline does not read
+    the bytes again. `changed_at` is the time of the document's last change according to the source,
+    in UTC. It is None if the source does not state it.
     """
 
     document_id: str

@@ -47,7 +47,7 @@ class Clock:
 
     @property
     def overrun(self) -> float:
-        """The longest wait divided by the limit. The clock is late if this is more than 1."""
+        """The longest wait divided by the limit. The clock is late if the quotient exceeds 1."""
         return self.waiting_seconds / self.within_seconds
 
 
@@ -83,7 +83,7 @@ def read_readings(connection: Connection, source_id: int) -> dict[str, RowMappin
 
 
 def describe_readings(row: RowMapping) -> ClockReadings:
-    """Convert a row of `read_readings`. It leaves out the documents of the first listing."""
+    """Convert a row of `read_readings`. The readings of the first listing are left out."""
     return ClockReadings(
         count=row["readings"],
         late=row["late"],

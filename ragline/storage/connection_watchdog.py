@@ -29,7 +29,7 @@ class Watchdog:
 
     @contextmanager
     def watch(self, descriptor: int, seconds: float) -> Iterator[None]:
-        """Shut down the connection with this file descriptor if the block takes longer."""
+        """Shut down this descriptor's connection if the block takes longer than `seconds`."""
         number = next(self._numbers)
         ends_at = monotonic() + seconds
         with self._changed:

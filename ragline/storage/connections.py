@@ -57,7 +57,7 @@ def read_pool_usage(database: Database) -> PoolUsage:
 def is_outage(error: Exception) -> bool:
     """Whether an error means that the database is unavailable.
 
-    It is False if the database refused a statement or the values of a statement.
+    The result is False if the database refused a statement or the values of a statement.
     """
     if isinstance(error, _REFUSALS):
         return False

@@ -66,7 +66,7 @@ PREPARATION_LOCK = 7_267_001
 
 
 class DatabaseSettings(Protocol):
-    """The settings that locate the database. Without a URL, it is the embedded one below `home`."""
+    """The location of the database. Without a URL, it is the embedded database below `home`."""
 
     @property
     def home(self) -> Path: ...
@@ -134,7 +134,9 @@ def limit_statements(connection: Connection, milliseconds: int) -> None:
 
 @contextmanager
 def shut_down_after(connection: Connection, seconds: float) -> Iterator[None]:
-    """Close the connection if the block takes longer, because the server does not respond.
+    """Close the connection if the block takes longer than `seconds`.
+
+    The server then probably does not respond.
 
     Raises:
         OperationalError: the connection was closed. `Database` raises its own error for it.
@@ -148,8 +150,8 @@ def shut_down_after(connection: Connection, seconds: float) -> Iterator[None]:
 class TenantDatabase(Database):
     """A database whose transactions see the rows of one tenant only.
 
-    They run with the role `ragline_tenant`. The policies of row-level security apply to that role
-    for each user of the connection.
+    These transactions run with the role `ragline_tenant`. The policies of row-level security apply
+    to that role for each user of the connection.
     """
 
     tenant: str

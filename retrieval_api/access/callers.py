@@ -156,7 +156,7 @@ def read_token(request: Request) -> str | None:
 
 
 def is_local(request: Request) -> bool:
-    """Whether a request comes from this machine, and not through a proxy on it."""
+    """Whether a request comes from this machine, and not through a proxy on this machine."""
     if any(name in request.headers for name in PROXY_HEADERS):
         return False
     host = request.client.host if request.client else ""

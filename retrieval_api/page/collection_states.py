@@ -35,9 +35,9 @@ class CollectionOverview:
 
     @property
     def clock(self) -> str:
-        """The worst state of its sources' clocks: `late`, `unproven`, `kept`, or `none`.
+        """The worst state of the clocks of the collection's sources.
 
-        It is `none` if the collection has no source.
+        The states are `late`, `unproven` and `kept`. Without a source, the result is `none`.
         """
         states = {
             clock.state for source in self.sources for clock in (source.visible, source.forgotten)

@@ -25,7 +25,7 @@ router = APIRouter(include_in_schema=False, route_class=PageRoute)
 class ComparedHit:
     """A hit, and the rank of its chunk on the other side.
 
-    `other_rank` is None if the chunk is not a hit there.
+    `other_rank` is None if the chunk is no hit on that side.
     """
 
     hit: Hit

@@ -163,7 +163,7 @@ def _find_record(
 def _read_served(
     caller: Caller, record: DocumentRecord, query: str
 ) -> tuple[ServedDocument | None, list[views.ChunkView], Any]:
-    """Return the document as searches return it, its chunks, and the live generation.
+    """Return the document as it is in the live generation, its chunks, and that generation.
 
     The document is None if the live index does not contain it.
     """

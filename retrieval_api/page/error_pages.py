@@ -80,7 +80,7 @@ class PageRoute(APIRoute):
             self.methods.add("HEAD")
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Return FastAPI's handler, with failures shown as pages. It also runs the dependencies."""
+        """Return FastAPI's handler with the dependencies. It shows failures as pages."""
         handle = super().get_route_handler()
 
         async def handle_with_pages(request: Request) -> Response:

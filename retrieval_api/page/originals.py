@@ -37,7 +37,7 @@ def find_original(
     *,
     may_see_paths: bool,
 ) -> Original | None:
-    """Find the original of a document. Returns None if it is unknown.
+    """Find the original of a document. Return None if the original is unknown.
 
     If `may_see_paths` is true, the result can be a path on the service's machine.
     """

@@ -231,9 +231,9 @@ class _BlockReader:
         return written + Markup(closing)  # noqa: S704  a tag
 
     def _is_sentence(self, pattern: re.Pattern[str]) -> bool:
-        """Whether a line is not a list item but a sentence, such as `A. Smith wrote`.
+        """Whether a line that begins like a list item is a sentence, such as `A. Smith wrote`.
 
-        The next line of a sentence is not indented.
+        In a list, the line below would be blank, indented, or the next item.
         """
         if pattern is not _NUMBER or self.index + 1 >= len(self.bare):
             return False

@@ -131,7 +131,7 @@ def _draw_bars(hit: Hit, best_keyword: float) -> list[ScoreBar]:
 
 
 def _fused_bar_end(found: HitExplanation) -> float:
-    """Return the score of a full bar. It is 1, but in keyword mode a fused score can be larger."""
+    """Return the fused score of a full bar: 1, or a larger score, which keyword mode can have."""
     return max(1.0, found.fused_score)
 
 

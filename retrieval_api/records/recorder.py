@@ -68,11 +68,11 @@ class Recorder(BatchWriter[SearchRecord]):
 
 
 def find_request_origin(request: Request) -> RequestOrigin:
-    """Return the trace, the tenant and the client of a request, if they are known.
+    """Return the trace, the tenant and the client of a request, as far as they are known.
 
     The client is the key together with the caller's X-Client-ID. Without a key, the address is used
-    in place of the key. Authentication sets `request.state.tenant`. For a key from a cookie, it
-    also sets `request.state.token`.
+    in place of the key. Authentication sets `request.state.tenant`. For a key from a cookie,
+    authentication also sets `request.state.token`.
     """
     keys = (request.headers[name] for name in KEY_HEADERS if name in request.headers)
     key = getattr(request.state, "token", None) or next(keys, None)

@@ -1,7 +1,7 @@
 """Reads the body of a request that pushes documents: JSON, or a file of any type.
 
-The messages in the JSON are in `messages.pushed_documents`. FastAPI reads the bodies of all other
-routes.
+The module `messages.pushed_documents` defines the fields of the JSON. FastAPI reads the bodies of
+all other routes.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ WholeBody = Annotated[bytes, Depends(_read_body)]
 
 
 def find_push_limit(configuration: Configuration) -> Callable[[Scope], int | None]:
-    """Return a function for `find_larger_limit` of `BodyLimit`. It limits pushed bodies.
+    """Return a function for `find_larger_limit` of `BodyLimit`. This function limits pushed bodies.
 
     The limit is the largest size limit of all push sources. It is equal for all collections, so
     that it does not reveal which collections exist. The limit of the source itself is checked after

@@ -152,7 +152,7 @@ class PlainTextScanner:
         return is_early or is_list_item(line) or find_wiki_heading(line) is not None
 
     def _mark_header_fields(self) -> None:
-        """Mark header fields at the start of a text, as in an e-mail. One can be the title."""
+        """Mark header fields at the start of a text, as in an e-mail. A field can be the title."""
         first = self.index
         fields: dict[str, str] = {}
         while self.index < len(self.lines) and not self.lines[self.index].is_blank:

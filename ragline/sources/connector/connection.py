@@ -293,7 +293,7 @@ class _ErrorCollector(logging.Handler):
 def _find_import_error(error: BaseException | None) -> ImportError | None:
     """The ImportError that caused an error, or None if there was no ImportError.
 
-    Connectors often wrap it in another error.
+    Connectors often wrap an ImportError in another error.
     """
     while error is not None and not isinstance(error, ImportError):
         error = error.__cause__ or error.__context__

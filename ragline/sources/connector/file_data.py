@@ -66,8 +66,8 @@ def describe_file(
 def read_metadata(file_data: FileData) -> dict[str, Any]:
     """The metadata of a file: its name, its URL, the connector, and its locator.
 
-    The locator has the values by which the connector finds the file. Lists and mappings in it are
-    left out.
+    The locator has the values by which the connector finds the file. Lists and mappings in the
+    locator are left out.
     """
     located = {
         name: value
@@ -148,7 +148,7 @@ def _read_path(file_data: FileData) -> str:
 def _describe_content(metadata: FileDataSourceMetadata) -> list[Any]:
     """Values that change with the content of a file.
 
-    They are the locator if the connector states neither a version nor a time of change.
+    The locator is used if the connector states neither a version nor a time of change.
     """
     values = [metadata.version, metadata.date_modified]
     return (

@@ -1,7 +1,7 @@
 """The source of kind `connector`: the files that a connector of unstructured-ingest reaches.
 
-A listing saves the description of each file in the state of the source. The downloader needs this
-description from the indexer, and the fetch can run in another process.
+The indexer describes each file, and the downloader needs this description. The download can run
+in another process. So a listing saves the descriptions in the state of the source.
 """
 
 from __future__ import annotations

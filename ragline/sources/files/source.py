@@ -255,7 +255,7 @@ class FilesSource:
 def _find_folder_change(root: Path, folder: str) -> datetime | None:
     """The time at which a folder last changed.
 
-    If the folder is missing, it is the time of the nearest existing folder above it.
+    If the folder is missing, the result is the time of the nearest existing folder above it.
     """
     path = root / folder
     while not path.is_dir() and path != root:

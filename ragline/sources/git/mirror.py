@@ -59,7 +59,7 @@ class Change(NamedTuple):
 class GitMirror:
     """The mirror of one branch of the repository at `uri`.
 
-    If `branch` is None, it is the branch to which the repository's HEAD points.
+    Without a `branch`, this is the branch to which the repository's HEAD points.
     """
 
     program: GitProgram

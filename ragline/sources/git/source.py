@@ -94,7 +94,7 @@ class GitSource:
         yield from self._read(mirror, wanted)
 
     def probe(self) -> str:
-        """The commit of the branch. It needs one request and no fetch."""
+        """The commit of the branch. The probe needs one request and no fetch."""
         with self._name_source_in_errors():
             return self._open_mirror().find_commit()
 

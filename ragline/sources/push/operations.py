@@ -162,7 +162,7 @@ def push_documents(
 def encode_content(content: bytes, title: str | None) -> bytes:
     """The bytes from which the content hash of a pushed document is computed.
 
-    If the document has a title, they include the title.
+    If the document has a title, the bytes include it.
     """
     if title is None:
         return content

@@ -75,7 +75,7 @@ class RecordFields(BaseModel):
     ) -> FetchedDocument:
         """Make the document of a record. `content` is the record as bytes.
 
-        With a `separator`, the principals can also be one text in which it separates them.
+        With a `separator`, a text in the column of the principals is split at each separator.
 
         Raises:
             DocumentError: the record has more than `limit` bytes, or a column is missing or has an

@@ -56,7 +56,7 @@ def open_checked(file: BinaryIO, name: str, key: str) -> io.BufferedReader:
     `name` is the expected format, `jsonl` or `csv`. `key` is the column with the id.
 
     Raises:
-        ValueError: the file has another format. The message says which one, and what to write.
+        ValueError: the file has another format. The message names the format and the remedy.
     """
     head = file.read(HEAD_BYTES)
     error = _find_other_format(head) or _find_format_error(head, name, key)

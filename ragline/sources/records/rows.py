@@ -41,7 +41,7 @@ class Row:
     error: str | None = None
 
     def read_content(self) -> bytes:
-        """The bytes of the row in the file. If `content` is None, they are the values as JSON."""
+        """The bytes of the row in the file, or the values as JSON if `content` is None."""
         return encode_values(self.values()) if self.content is None else self.content
 
 

@@ -101,7 +101,7 @@ def read_address(text: str) -> URL:
 
 @contextmanager
 def connect_reading(url: URL) -> Iterator[Connection]:
-    """Open a connection for a `with` block. It is read-only if the database supports that.
+    """Open a connection for a `with` block. The connection is read-only if possible.
 
     Postgres uses a read-only transaction, and SQLite opens the file for reading. In other databases
     the permissions of the user decide.

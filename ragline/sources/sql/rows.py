@@ -41,8 +41,8 @@ def read_rows(
 ) -> Iterator[dict[str, Any] | FailedRow]:
     """Yield the rows of a statement in order of key, each as a mapping by column.
 
-    Unreadable rows are yielded as `FailedRow`. If there is one, the rows after it can be in another
-    order.
+    Unreadable rows are yielded as `FailedRow`. After an unreadable row, the order of the rows can
+    differ.
 
     Raises:
         DBAPIError, VALUE_ERRORS: the statement itself fails, or more than MAX_FAILED_ROWS rows are
@@ -80,7 +80,7 @@ def read_rows_by_key(
 def is_row_error(error: Exception) -> bool:
     """Whether the cause of an error can be one row.
 
-    It is false if the cause is the statement or the connection.
+    The result is false if the statement or the connection is the cause.
     """
     if not isinstance(error, DBAPIError):
         return isinstance(error, VALUE_ERRORS)

@@ -114,10 +114,10 @@ class SqlSource:
     def probe(self) -> str:
         """A hash of all rows, or of their number and their latest time.
 
-        Without the setting `changed_at`, all rows are read and hashed. With it, one short query
-        reads the number of rows and their latest time. This does not detect a row whose new time is
-        earlier than the latest time of all rows. It does not detect a changed row whose time stays
-        null. A listing detects both.
+        Without the setting `changed_at`, all rows are read and hashed. With the setting, one short
+        query reads the number of rows and their latest time. The query does not detect a row whose
+        new time is earlier than the latest time of all rows. The query also does not detect a
+        changed row whose time stays null. A listing detects both.
 
         Raises:
             SourceUnavailableError: the database does not answer or refuses the query.

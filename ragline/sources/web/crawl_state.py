@@ -43,9 +43,9 @@ class Validators(BaseModel):
 class PageState(BaseModel):
     """The facts about a page that a listing needs if it does not receive the body.
 
-    `links` contains all links to pages of the host. The patterns of the settings do not filter it,
-    because the settings can change. `is_indexed` is false if the page forbids its indexing.
-    `canonical` is the URL of the canonical page if that is another page. `reading` is the
+    `links` contains all links to pages of the host. The patterns of the settings do not filter
+    `links`, because the settings can change. `is_indexed` is false if the page forbids its
+    indexing. `canonical` is the URL of the canonical page if that is another page. `reading` is the
     STATE_VERSION of the code that made the state.
     """
 
@@ -63,7 +63,7 @@ class PageState(BaseModel):
     def conditions(self) -> dict[str, str]:
         """Headers for a request. With them, the server sends a body only if the page changed.
 
-        They are empty if the state was made with another STATE_VERSION.
+        The headers are empty if the state was made with another STATE_VERSION.
         """
         return self.validators.conditions() if self.reading == STATE_VERSION else {}
 

@@ -51,7 +51,7 @@ def is_document_type(media_type: str) -> bool:
 def may_be_document(url: str) -> bool:
     """Whether the suffix of a URL can be that of a document.
 
-    It is false for pictures, sounds, scripts and similar files.
+    The result is false for pictures, sounds, scripts and similar files.
     """
     guessed, _ = _KNOWN_TYPES.guess_type(PurePosixPath(read_path(url)).name)
     return guessed is None or is_document_type(guessed)

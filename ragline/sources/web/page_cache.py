@@ -29,7 +29,7 @@ class PageCache:
         weakref.finalize(self, self._file.close)
 
     def store(self, document: FetchResult) -> None:
-        """Store a document until it is read. It replaces a document with the same id."""
+        """Store a document until it is read. It replaces a stored document with this id."""
         if isinstance(document, FetchedDocument):
             with writing_to(self._folder):
                 # The file is created when the limit is reached. The folder can be missing by then.
@@ -41,7 +41,7 @@ class PageCache:
         self._results[document.document_id] = document
 
     def pop(self, document_id: str) -> FetchResult | None:
-        """Return a document and remove it from the cache. Return None if it is not there."""
+        """Return a document and remove it from the cache. Without this document, return None."""
         document = self._results.pop(document_id, None)
         if isinstance(document, FetchedDocument):
             start, count = self._positions.pop(document_id)

@@ -51,7 +51,7 @@ class Redirection:
 def limit_body(headers: Mapping[str, str], max_document_bytes: int) -> int:
     """The maximum number of bytes to read from a body.
 
-    It is 0 if the type of the response cannot be a document.
+    The result is 0 if the type of the response cannot be a document.
     """
     media_type = read_media_type(headers.get("content-type", ""))
     if not is_document_type(media_type):

@@ -48,7 +48,7 @@ def read_rules(
     """Read the rules of the host. Without rules (status 404 or another 4xx), all pages are allowed.
 
     With `use_saved`, rules that a listing saved less than MAX_AGE_S ago are used without a request.
-    Without it, the rules are requested and saved.
+    Otherwise the rules are requested and saved.
 
     Raises:
         SourceUnavailableError: there is no response, or its status is 5xx. The whole host is then

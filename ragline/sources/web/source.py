@@ -104,8 +104,8 @@ class WebSource:
     def probe(self) -> str:
         """A hash of the sitemaps and start pages: versions, links and times of change.
 
-        It needs one conditional request for each sitemap and each start page. A change of another
-        page is not detected, unless a sitemap states the time of the change.
+        The probe sends one conditional request for each sitemap and each start page. It detects a
+        change of another page if a sitemap states the time of the change.
         """
         with self._open_host(use_saved=True) as host:
             from ragline.sources.web.entry_probe import read_entries  # needs the extra `web`
