@@ -25,7 +25,8 @@ GENERATION_TRANSITIONS = (
     Transition(
         ("retired", "abandoned"),
         "dropped",
-        "`retired`: after one day, if the configuration does not ask for it; `abandoned`: at once",
+        "a `retired` generation is dropped after one day if the configuration does not ask for it; "
+        "an `abandoned` generation is dropped at once",
     ),
     Transition(
         ("abandoned",), "live", "a process of a release before 0.4 still runs and promotes it"
