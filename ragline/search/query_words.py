@@ -96,7 +96,7 @@ def _find_in_texts(
 ) -> QueryWord:
     """Return the word. If a text contains it, mark the word as contained in the document.
 
-    The index misses a form that has several lexemes, such as `err 4021` for ERR-4021.
+    A text can contain the word in a form of several lexemes, such as `err 4021` for ERR-4021.
     """
     ids = {id_ for id_, text in texts.items() if is_written_in(word.word, text, language)}
     if not ids:

@@ -80,7 +80,7 @@ class PageRoute(APIRoute):
             self.methods.add("HEAD")
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Return FastAPI's handler with the dependencies. It shows failures as pages."""
+        """Return FastAPI's handler. Failures, also those of dependencies, become pages."""
         handle = super().get_route_handler()
 
         async def handle_with_pages(request: Request) -> Response:
