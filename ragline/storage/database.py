@@ -134,9 +134,7 @@ def limit_statements(connection: Connection, milliseconds: int) -> None:
 
 @contextmanager
 def shut_down_after(connection: Connection, seconds: float) -> Iterator[None]:
-    """Close the connection if the block takes longer than `seconds`.
-
-    The server then probably does not respond.
+    """Close the connection to a server that does not finish the block within `seconds`.
 
     Raises:
         OperationalError: the connection was closed. `Database` raises its own error for it.
