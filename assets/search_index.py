@@ -44,14 +44,16 @@ def build_search_index(
             AssetCheckSpec(
                 IS_LIVE,
                 asset=key,
-                description="Searches use the generation that the configuration describes.",
+                description="Searches use the generation that the configuration describes, or an "
+                "operator must decide about it.",
             )
         ],
         description=(
             f"The live index of the collection `{settings.name}`. A run promotes a new generation "
             "when it contains every readable document and the blocking checks on the entries "
-            "pass. Until then, searches use the previous generation, and it receives changes. "
-            "This is also the case if the settings are invalid or a build fails."
+            "pass. With `build: manual`, an operator promotes it. Until then, searches use the "
+            "previous generation, and it receives changes. This is also the case if the settings "
+            "are invalid or a build fails."
         ),
     )
     def search_index(
@@ -79,6 +81,7 @@ def describe_index(report: IndexReport) -> Metadata:
         "is_live": report.is_live,
         "was_promoted": report.was_promoted,
         **({"held_back_because": report.reason} if report.reason else {}),
+        **({"notice": report.notice} if report.notice else {}),
         "vector_index": "hnsw" if report.has_vector_index else "exact scan",
         "lexemes_per_entry": round(report.average_length, 1),
         "dropped_generations": len(report.dropped_generations),
@@ -87,13 +90,17 @@ def describe_index(report: IndexReport) -> Metadata:
 
 
 def check_index(report: IndexReport) -> AssetCheckResult:
-    """Return the result of the check that searches use the configured generation."""
+    """Return the result of the check that searches use the configured generation.
+
+    The check also passes if an operator must decide first. The notice then says what to decide.
+    """
     return AssetCheckResult(
         check_name=IS_LIVE,
-        passed=report.is_live,
+        passed=report.is_live or (report.notice is not None and report.error is None),
         severity=AssetCheckSeverity.WARN,
         metadata={
             "generation": report.generation,
             **({"held_back_because": report.reason} if report.reason else {}),
+            **({"notice": report.notice} if report.notice else {}),
         },
     )

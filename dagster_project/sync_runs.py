@@ -70,6 +70,7 @@ class CollectionSync:
     documents: int | None = None
     entries: int | None = None
     held_back_because: str | None = None
+    notice: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,6 +289,7 @@ def _describe_collection(name: str, report: IndexReport | None) -> CollectionSyn
         documents=report.documents,
         entries=report.entries,
         held_back_because=report.reason,
+        notice=report.notice,
     )
 
 

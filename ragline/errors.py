@@ -99,7 +99,23 @@ class GenerationTooOldError(RaglineError):
 
 
 class GenerationGoneError(RaglineError):
-    """Another run with other settings dropped the generation that this run built. Sync again."""
+    """Another run or an operator closed the generation that this run built. Sync or build again."""
+
+
+class UnknownGenerationError(RaglineError):
+    """The database has no generation of this id. `ragline generation list` shows all of them."""
+
+
+class GenerationStateError(RaglineError):
+    """The state of the generation does not allow this step. The message says what does."""
+
+
+class IncompleteGenerationError(RaglineError):
+    """The generation does not contain every readable document. Continue its build."""
+
+
+class BuildInProgressError(RaglineError):
+    """Another process is building a generation of this collection. Wait until it has ended."""
 
 
 class UnknownReceiptError(RaglineError):

@@ -208,9 +208,18 @@ class _Load:
 
 
 def list_models(database: Database) -> list[str]:
-    """List the embedding models of all live generations and of those that are being built.
+    """List the embedding models of live generations, of candidates and of those being built.
 
     The model of the oldest generation comes first.
     """
     with database.connect() as connection:
         return list(connection.execute(load_statement("search/select_models")).scalars())
+
+
+def list_retired_models(database: Database) -> list[str]:
+    """List the embedding models of retired generations. Searches need them after a rollback.
+
+    The model of the oldest generation comes first.
+    """
+    with database.connect() as connection:
+        return list(connection.execute(load_statement("search/select_retired_models")).scalars())

@@ -22,7 +22,7 @@ from ragline.access.tenants import assign_pushes, assign_tenant, has_tenant_role
 from ragline.configuration import Configuration, QueryText
 from ragline.embedder.model_files import DEFAULT_MODEL
 from ragline.errors import DatabaseUnavailableError, ModelLoadingError, RaglineError
-from ragline.model_cache import list_models
+from ragline.model_cache import list_models, list_retired_models
 from ragline.search.messages import SearchAnswer, SearchRequest
 from ragline.search.recording import make_record
 from ragline.search.searcher import Searcher
@@ -238,14 +238,24 @@ class Service:
     def _load_models(self) -> None:
         """Start to load every model that a search can need. The call does not wait.
 
-        This includes the models of generations that are being built, so that they are loaded when
-        the generation becomes live.
+        This includes the models of candidates and of generations that are being built, so that they
+        are loaded when the generation becomes live. The models of retired generations are loaded
+        for a rollback. If one of these models is missing, the service is ready nevertheless.
         """
         for model in self._list_models():
             before = self._models.get(model, "loading")
             self._models[model] = state = self._load_model(model)
             if state == "ready" and before != "ready":
                 logger.info("ready", extra={"fields": {"part": "model", "model": model}})
+        self._load_retired_models()
+
+    def _load_retired_models(self) -> None:
+        assert self._searcher is not None
+        with suppress(RaglineError, StatementError):
+            for model in list_retired_models(self.database):
+                if model not in self._models:
+                    with suppress(Exception):
+                        self._searcher.models.embedder(model, 0.0)
 
     def _list_models(self) -> list[str]:
         models = [settings.embedding_model for settings in self.configuration.collections]

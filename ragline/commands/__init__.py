@@ -27,10 +27,12 @@ import click
 from ragline.errors import (
     ConfigurationError,
     DiskFullError,
+    GenerationStateError,
     InvalidSearchError,
     RaglineError,
     UnknownCollectionError,
     UnknownDocumentError,
+    UnknownGenerationError,
     UnknownKeyError,
     UnknownSourceError,
     UnsuitableDocumentError,
@@ -49,6 +51,7 @@ SUMMARIES = {
     "eval": "Measure a collection on the queries of a golden set.",
     "explain": "Explain why a document is or is not a hit of a search.",
     "export": "Write all entries of a live index to a file.",
+    "generation": "List, build, promote, roll back, refuse or drop generations.",
     "golden": "Show, edit, import or export golden sets.",
     "init": "Write a first ragline.yaml, for a folder or from a template.",
     "keys": "Create, list or revoke keys of the retrieval API.",
@@ -68,8 +71,10 @@ WRONG_CALLS = (
     UnknownSourceError,
     UnknownCollectionError,
     UnknownDocumentError,
+    UnknownGenerationError,
     UnknownKeyError,
     UnsuitableDocumentError,
+    GenerationStateError,
 )
 FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
 OWN_PACKAGES = ("ragline", "assets", "dagster_project", "retrieval_api", "sql")

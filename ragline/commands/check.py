@@ -42,10 +42,11 @@ def check(config_path: Path | None, *, as_json: bool) -> None:
     """Check the configuration, with its models, languages, paths and golden sets.
 
     The command prints one line for each configuration error, with file, line number and the
-    allowed values. The exit status is 2 if the configuration cannot be used. Otherwise it is 0,
-    even if there are warnings.
+    allowed values. If an operator must decide about a generation, a notice says so. The exit status
+    is 2 if the configuration cannot be used. Otherwise it is 0, even if there are warnings.
     """
     is_database_asked = False
+    notices: dict[str, str] = {}
     try:
         configuration = load_configuration(config_path)
     except ConfigurationError as error:
@@ -53,7 +54,7 @@ def check(config_path: Path | None, *, as_json: bool) -> None:
         path = error.path
     else:
         path = configuration.path
-        faults, is_database_asked = _find_faults(configuration)
+        faults, notices, is_database_asked = _find_faults(configuration)
     is_usable = all(fault.severity == "warning" for fault in faults)
     if as_json:
         print_json(
@@ -62,10 +63,13 @@ def check(config_path: Path | None, *, as_json: bool) -> None:
                 "path": path,
                 "is_database_asked": is_database_asked,
                 "faults": [_describe(fault) for fault in faults],
+                "notices": notices,
             }
         )
     else:
         _print_faults(faults, path, is_database_asked=is_database_asked)
+        for name, notice in notices.items():
+            click.echo(f"notice: collection {name}: {notice}")
     sys.exit(0 if is_usable else 2)
 
 
@@ -78,16 +82,18 @@ def _print_faults(faults: list[Fault], path: Path | None, *, is_database_asked: 
         click.echo(f"{path} can be used{asked}")
 
 
-def _find_faults(configuration: Configuration) -> tuple[list[Fault], bool]:
-    """The faults, and whether a database was queried."""
+def _find_faults(configuration: Configuration) -> tuple[list[Fault], dict[str, str], bool]:
+    """The faults, the notices of collections by name, and whether a database was queried."""
     with _reach_database(configuration) as database:
         if database is None:
-            return find_faults(configuration, POSTGRES_LANGUAGES), False
+            return find_faults(configuration, POSTGRES_LANGUAGES), {}, False
         from ragline.evaluation.golden_check import find_golden_faults
+        from ragline.lifecycle.generation_notices import read_notices
         from ragline.lifecycle.settings_refusal import list_languages
 
         faults = find_faults(configuration, list_languages(database))
-        return [*faults, *find_golden_faults(configuration, database)], True
+        faults += find_golden_faults(configuration, database)
+        return faults, read_notices(database, configuration), True
 
 
 @contextmanager

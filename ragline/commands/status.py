@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -33,16 +35,25 @@ CLOCK_STYLES = {"kept": "green", "late": "red", "unproven": "yellow"}
 @configured
 def status(configuration: Configuration, *, as_json: bool) -> None:
     """Show the states, failures, clocks and alarms of sources and collections."""
+    from ragline.lifecycle.generation_notices import read_notices
     from ragline.status import read_status
     from ragline.storage.database import open_database
 
     with open_database(configuration) as database:
         names = {source.name for source in configuration.sources}
-        state = read_status(database, configured=names)
+        state = add_notices(
+            read_status(database, configured=names), read_notices(database, configuration)
+        )
     if as_json:
         print_json(state)
     else:
         print_status(state, open_console())
+
+
+def add_notices(state: Status, notices: Mapping[str, str]) -> Status:
+    """Add the notice of each collection, by name."""
+    collections = [replace(one, notice=notices.get(one.collection)) for one in state.collections]
+    return replace(state, collections=collections)
 
 
 def print_status(state: Status, console: Console) -> None:
@@ -53,6 +64,8 @@ def print_status(state: Status, console: Console) -> None:
     for collection in state.collections:
         console.print(f"[bold]collection {collection.collection}[/bold]")
         print_fields(console, _describe_collection(collection))
+        if collection.notice is not None:
+            print_indented(console, f"notice: {escape(collection.notice)}", 2)
         for alarm in collection.alarm_details:
             print_alarm(alarm, console)
     for source in state.sources:

@@ -40,6 +40,7 @@ def _read_age(value: Any) -> timedelta:
 
 Age = Annotated[timedelta, BeforeValidator(_read_age)]
 QueryText = Literal["full", "hashed", "none"]
+BuildMode = Literal["automatic", "manual"]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -135,20 +136,26 @@ class CollectionSettings(_Settings):
     embedding_model: str = Field(
         default="sentence-transformers/all-MiniLM-L6-v2",
         description="Name or folder of a sentence-transformers model. The default model is "
-        "installed with Ragline and needs no network. After a change, the next sync builds a new "
-        "generation.",
+        "installed with Ragline and needs no network. A change needs a new generation (`build`).",
     )
     chunking: ChunkingSettings = Field(
         default=ChunkingSettings(),
-        description="How documents are split into chunks. After a change, the next sync builds a "
-        "new generation.",
+        description="How documents are split into chunks. A change needs a new generation "
+        "(`build`).",
     )
     language: str = Field(
         default="english",
         pattern=r"^[a-z_]+$",
         description="Text search configuration of Postgres for the keyword leg, such as `english` "
-        "or `german`. `simple` works with every language. After a change, the next sync builds a "
-        "new generation.",
+        "or `german`. `simple` works with every language. A change needs a new generation "
+        "(`build`).",
+    )
+    build: BuildMode = Field(
+        default="automatic",
+        description="Who starts the build of a new generation and promotes it, after a change of "
+        "the model, the chunking or the language. `automatic`: the next sync does both. `manual`: "
+        "an operator does, with `ragline generation build` and `ragline generation promote`. The "
+        "first generation of a collection is always built and promoted by a sync.",
     )
     reranker: str = Field(
         default="late-interaction",

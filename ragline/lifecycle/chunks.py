@@ -85,6 +85,18 @@ def build_chunks(run_context: RunContext, source_name: str) -> ChunksReport:
     return report
 
 
+def chunk_generation(stage: Stage, generation: Generation, should_pause: Callable[[], bool]) -> int:
+    """Chunk every parse of a source for one generation; return the number of chunks made.
+
+    Raises:
+        ChunkingError: in a build while another generation is live, documents cannot be chunked;
+            the others are chunked.
+    """
+    chunker = _Chunker(stage, generation)
+    chunker.chunk_all(should_pause)
+    return chunker.chunks_made
+
+
 @dataclass
 class _Chunker:
     """A worker that chunks the parses of a source for one generation.

@@ -95,6 +95,13 @@ def embed_for_live(stage: Stage, live: Generation) -> None:
         stage.run_context.live_counts[stage.source_name, "embeddings_made"] += worker.made
 
 
+def embed_generation(stage: Stage, generation: Generation, should_pause: Callable[[], bool]) -> int:
+    """Embed the texts of a source for one generation; return the number of vectors made."""
+    worker = _EmbeddingWorker(stage, generation)
+    worker.embed_all(should_pause)
+    return worker.made
+
+
 @dataclass
 class _EmbeddingWorker:
     """A worker that embeds texts for one generation, at most COMMIT_TEXTS in each batch.

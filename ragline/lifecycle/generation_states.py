@@ -2,31 +2,54 @@
 
 The page docs/lifecycle.md shows this table. In the database, the trigger `generations_transition`
 refuses every other transition. A test checks that the table, the page and the trigger agree. The
-module `generations` makes the transitions.
+modules `generations` and `generation_decisions` make the transitions.
 """
 
 from __future__ import annotations
 
 from ragline.lifecycle.states import Transition
 
-GENERATION_STATES = ("building", "live", "retired", "abandoned", "dropped")
+GENERATION_STATES = (
+    "building",
+    "candidate",
+    "live",
+    "retired",
+    "refused",
+    "abandoned",
+    "dropped",
+)
 
 GENERATION_TRANSITIONS = (
+    Transition(("building",), "candidate", "it contains every readable document"),
     Transition(
-        ("building", "retired"),
+        ("building",),
         "live",
-        "it contains every readable document and the configuration asks for it",
+        "it is the first generation of the collection and contains every readable document; or a "
+        "process of an older release promotes it",
+    ),
+    Transition(
+        ("candidate",),
+        "live",
+        "an operator promotes it; or a sync promotes it, with the setting `build: automatic`",
     ),
     Transition(("live",), "retired", "another generation became live"),
-    Transition(("building",), "abandoned", "the configuration no longer asks for it"),
+    Transition(
+        ("retired",),
+        "live",
+        "an operator returns to it; or a sync promotes it, because the configuration asks for it "
+        "again, with the setting `build: automatic`",
+    ),
+    Transition(("candidate",), "refused", "an operator refuses it"),
+    Transition(("refused",), "building", "an operator builds it again"),
+    Transition(("building", "candidate"), "abandoned", "the configuration no longer asks for it"),
     Transition(
         ("abandoned",), "building", "the configuration asks for it again before it is dropped"
     ),
     Transition(
-        ("retired", "abandoned"),
+        ("retired", "refused", "abandoned"),
         "dropped",
         "a `retired` generation is dropped after one day if the configuration does not ask for it; "
-        "an `abandoned` generation is dropped at once",
+        "an `abandoned` generation is dropped at once; an operator can drop each of them earlier",
     ),
     Transition(
         ("abandoned",), "live", "a process of a release before 0.4 still runs and promotes it"

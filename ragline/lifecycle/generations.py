@@ -2,15 +2,16 @@
 
 A collection has one generation for each combination of embedding space, chunker, language and text
 analysis. This module registers, lists, promotes, abandons and drops generations. `open_generations`
-decides which generations a run works on, and `search_index` decides which one is promoted.
-`entry_writer` writes the entries of a generation.
+decides which generations a run works on. `search_index` decides which one a sync promotes.
+`generation_decisions` carries out what an operator decides. `entry_writer` writes the entries of a
+generation.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -32,6 +33,8 @@ logger = logging.getLogger(__name__)
 # The time that a drop waits for writers of the table. If they take longer, the next sync tries
 # again.
 DROP_WAIT = "2s"
+# Generations in these states receive no changes.
+CLOSED_STATES = ("refused", "abandoned", "dropped")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,9 @@ class Generation:
     entry_count: int
     lexeme_count: int
     weighted_length: float | None
+    promoted_at: datetime | None
     retired_at: datetime | None
+    held_at: datetime | None
 
     @property
     def average_length(self) -> float:
@@ -62,11 +67,19 @@ class Generation:
 def list_generations(connection: Connection, collection_name: str) -> list[Generation]:
     """Return the generations of a collection that receive changes, oldest first.
 
-    A retired generation receives changes until it is dropped. So it serves nothing stale if it
-    becomes live again. Abandoned and dropped generations receive no changes.
+    A retired generation receives changes until it is dropped. So it serves nothing stale after a
+    rollback. Refused, abandoned and dropped generations receive no changes.
     """
-    tables = _list_tables(connection, collection_name)
-    return [generation for generation in tables if generation.state != "abandoned"]
+    known = list_undropped(connection, collection_name)
+    return [generation for generation in known if generation.state not in CLOSED_STATES]
+
+
+def list_undropped(connection: Connection, collection_name: str) -> list[Generation]:
+    """Return the generations of a collection that are not dropped, oldest first."""
+    rows = connection.execute(
+        load_statement("lifecycle/select_generations"), {"collection": collection_name}
+    )
+    return [_read_generation(row) for row in rows.mappings()]
 
 
 def find_live(generations: Sequence[Generation]) -> Generation | None:
@@ -96,48 +109,139 @@ def lock_generation(connection: Connection, generation_id: int) -> RowMapping:
         .mappings()
         .one()
     )
-    if row["state"] in ("abandoned", "dropped"):
-        raise GenerationGoneError(
-            f"generation {generation_id} is {row['state']}: another run has other settings"
-        )
+    check_is_open(generation_id, row["state"])
     return row
 
 
-def register_generation(
+def check_is_open(generation_id: int, state: str) -> None:
+    """Check that a generation still receives changes.
+
+    Raises:
+        GenerationGoneError: it was refused, abandoned or dropped since this run opened it.
+    """
+    if state == "refused":
+        raise GenerationGoneError(f"generation {generation_id} is refused")
+    if state in CLOSED_STATES:
+        raise GenerationGoneError(
+            f"generation {generation_id} is {state}: another run has other settings"
+        )
+
+
+def name_change(connection: Connection, changed_by: str, reason: str | None) -> None:
+    """Say who changes the states of generations in this transaction, and why.
+
+    The database writes both into the trail (`generation_events`) with each change.
+    """
+    connection.execute(
+        load_statement("lifecycle/name_change"), {"changed_by": changed_by, "reason": reason}
+    )
+
+
+def lock_collection(connection: Connection, collection_name: str) -> int:
+    """Lock a collection, so that one transaction at a time decides which generation is live.
+
+    Returns its id. Another transaction that calls this waits until this one ends.
+    """
+    collection_id = register_collection(connection, collection_name)
+    statement = load_statement("lifecycle/lock_collection")
+    connection.execute(statement, {"collection_id": collection_id}).one()
+    return collection_id
+
+
+def find_registered(
     connection: Connection, settings: CollectionSettings, space: EmbeddingSpace, fingerprint: str
+) -> Generation | None:
+    """Return the generation for a collection's settings, or None if it is not registered.
+
+    `fingerprint` is the fingerprint of the chunker.
+    """
+    for generation in list_undropped(connection, settings.name):
+        found = (
+            generation.space_fingerprint,
+            generation.chunker_fingerprint,
+            generation.language,
+            generation.analysis_version,
+        )
+        if found == (space.fingerprint, fingerprint, settings.language, VERSION):
+            return generation
+    return None
+
+
+def register_generation(
+    connection: Connection,
+    settings: CollectionSettings,
+    space: EmbeddingSpace,
+    fingerprint: str,
+    changed_by: str,
 ) -> Generation:
     """Return the generation for a collection's settings. Insert it if it does not exist yet.
 
-    `fingerprint` is the fingerprint of the chunker. An abandoned generation is reopened. If two
-    processes call this function at the same time with equal settings, they get the same generation.
+    `fingerprint` is the fingerprint of the chunker. An abandoned generation is reopened, and a
+    refused one stays refused. If two processes call this function at the same time with equal
+    settings, they get the same generation.
     """
     collection_id = register_collection(connection, settings.name)
     space_id = _register_space(connection, space)
-    key = (space_id, fingerprint, settings.language, VERSION)
-    found = _find_generation(connection, settings.name, key)
+    found = find_registered(connection, settings, space, fingerprint)
     if found is not None and found.state == "abandoned":
+        name_change(connection, changed_by, "the settings ask for it again")
         reopen = load_statement("lifecycle/reopen_generation")
         connection.execute(reopen, {"generation_id": found.id})
-        found = _find_generation(connection, settings.name, key)
+        found = find_registered(connection, settings, space, fingerprint)
     if found is None:
+        name_change(connection, changed_by, "the settings ask for it")
         _insert_generation(
             connection, collection_id, space_id, fingerprint, settings, space.dimension
         )
-        found = _find_generation(connection, settings.name, key)
+        found = find_registered(connection, settings, space, fingerprint)
     assert found is not None
     return found
 
 
-def promote_generation(connection: Connection, collection_id: int, generation_id: int) -> None:
-    """Make a generation live, and retire the previous live one, when the transaction commits."""
+def reopen_refused(connection: Connection, generation: Generation) -> None:
+    """Begin the build of a refused generation again, with an empty table."""
+    drop_entries_table(connection, generation.id)
+    create_entries_table(connection, generation.id, generation.dimension)
+    parameters = {"generation_id": generation.id}
+    connection.execute(load_statement("lifecycle/clear_generation"), parameters)
+    connection.execute(load_statement("lifecycle/reopen_generation"), parameters)
+
+
+def mark_candidate(connection: Connection, generation_id: int) -> None:
+    """Make a candidate of a complete generation that was being built."""
+    statement = load_statement("lifecycle/mark_candidate")
+    connection.execute(statement, {"generation_id": generation_id})
+
+
+def promote_generation(
+    connection: Connection,
+    collection_id: int,
+    generation_id: int,
+    *,
+    is_decided: bool = False,
+    is_replaced_held: bool = False,
+) -> None:
+    """Make a generation live, and retire the previous live one, when the transaction commits.
+
+    `is_decided` says that an operator decided it. Without it, the database refuses to promote a
+    held generation. `is_replaced_held` says that the retired generation is held from now on.
+    """
     connection.execute(
         load_statement("lifecycle/promote_generation"),
-        {"collection_id": collection_id, "generation_id": generation_id},
+        {
+            "collection_id": collection_id,
+            "generation_id": generation_id,
+            "is_decided": is_decided,
+            "is_replaced_held": is_replaced_held,
+        },
     )
 
 
 def abandon_generations(connection: Connection, generation_ids: Sequence[int]) -> None:
-    """Abandon the given generations that are in the state `building`. The others do not change."""
+    """Abandon the given generations that are in the state `building` or `candidate`.
+
+    The others do not change.
+    """
     connection.execute(
         load_statement("lifecycle/abandon_generations"), {"ids": list(generation_ids)}
     )
@@ -163,24 +267,70 @@ def list_expired(connection: Connection, collection_name: str, grace: timedelta)
     return [row.id for row in rows]
 
 
+def list_refused_tables(connection: Connection, collection_name: str) -> list[int]:
+    """The refused generations of a collection that still have a table, oldest first."""
+    rows = connection.execute(
+        load_statement("lifecycle/select_refused_tables"), {"collection": collection_name}
+    )
+    return [row.id for row in rows]
+
+
+def delete_refused_entries(connection: Connection, generation_id: int) -> None:
+    """Drop the table of a refused generation, and delete its counts; its row stays refused.
+
+    It receives no changes, so its table would keep the texts of removed documents.
+    """
+    drop_entries_table(connection, generation_id)
+    connection.execute(
+        load_statement("lifecycle/clear_generation"), {"generation_id": generation_id}
+    )
+
+
 def drop_generation(connection: Connection, generation_id: int) -> None:
-    """Drop the table of a retired or abandoned generation, and delete its counts."""
+    """Drop the table of a retired, refused or abandoned generation, and delete its counts."""
     drop_entries_table(connection, generation_id)
     connection.execute(
         load_statement("lifecycle/drop_generation"), {"generation_id": generation_id}
     )
 
 
-def try_drop_generation(database: Database, generation_id: int) -> bool:
+def try_drop_generation(
+    database: Database, generation_id: int, changed_by: str, reason: str | None
+) -> bool:
     """Drop a generation. Return False if that failed, for example because a worker uses its table.
 
     Raises:
         DatabaseUnavailableError: the database does not answer.
     """
+
+    def drop(connection: Connection) -> None:
+        name_change(connection, changed_by, reason)
+        drop_generation(connection, generation_id)
+
+    return _try_with_table(database, generation_id, drop)
+
+
+def try_delete_refused_entries(database: Database, generation_id: int) -> bool:
+    """Drop the table of a refused generation. Return False if that failed, as with a drop.
+
+    Raises:
+        DatabaseUnavailableError: the database does not answer.
+    """
+    return _try_with_table(
+        database,
+        generation_id,
+        lambda connection: delete_refused_entries(connection, generation_id),
+    )
+
+
+def _try_with_table(
+    database: Database, generation_id: int, work: Callable[[Connection], None]
+) -> bool:
+    """Do what needs the table of a generation exclusively, if no worker uses it for long."""
     try:
         with database.begin() as connection:
             connection.exec_driver_sql(f"set local lock_timeout = '{DROP_WAIT}'")
-            drop_generation(connection, generation_id)
+            work(connection)
     except (DBAPIError, DatabaseUnavailableError) as error:
         raise_if_database_lost(database, error)
         logger.warning("generation %s is not dropped yet: %s", generation_id, error)
@@ -199,28 +349,6 @@ def raise_if_database_lost(database: Database, error: Exception) -> None:
     if isinstance(error, DatabaseUnavailableError | DBAPIError):
         with database.connect() as connection:
             connection.exec_driver_sql("select 1")
-
-
-def _list_tables(connection: Connection, collection_name: str) -> list[Generation]:
-    rows = connection.execute(
-        load_statement("lifecycle/select_generations"), {"collection": collection_name}
-    )
-    return [_read_generation(row) for row in rows.mappings()]
-
-
-def _find_generation(
-    connection: Connection, collection_name: str, key: tuple[int, str, str, str]
-) -> Generation | None:
-    for generation in _list_tables(connection, collection_name):
-        found = (
-            generation.embedding_space_id,
-            generation.chunker_fingerprint,
-            generation.language,
-            generation.analysis_version,
-        )
-        if found == key:
-            return generation
-    return None
 
 
 def _register_space(connection: Connection, space: EmbeddingSpace) -> int:

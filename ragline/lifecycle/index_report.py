@@ -13,7 +13,8 @@ class IndexReport:
     report describes the live generation. `is_live` says whether searches use the target. If they do
     not, `reason` says why. `error` is the failure, if there is one: refused settings, a failed
     build, or failed maintenance of the live generation. `was_promoted` says whether this run made
-    the target live.
+    the target live. `notice` says what an operator must decide before searches can use the target.
+    It is None if there is nothing to decide.
     """
 
     generation: int
@@ -28,6 +29,7 @@ class IndexReport:
     dropped_generations: list[int]
     seconds: float
     error: Exception | None = None
+    notice: str | None = None
 
 
 def describe_error(error: Exception) -> str:

@@ -1,8 +1,9 @@
 """The open generations of a collection: those that a run works on, in their order.
 
-This module registers the generation that the configuration requires. It abandons generations that
-are being built and that the configuration no longer requires. `settings_refusal` decides whether
-settings can be satisfied.
+This module registers the generation that the configuration requires. With `build: manual`, it
+registers only the first generation of a collection, and `generation_builds` registers the others.
+It abandons candidates and unfinished generations that the configuration no longer requires.
+`settings_refusal` decides whether settings can be satisfied.
 """
 
 from __future__ import annotations
@@ -14,14 +15,19 @@ from typing import TypeVar
 
 from ragline.chunking import chunker_fingerprint
 from ragline.configuration import CollectionSettings
+from ragline.embedder.space import EmbeddingSpace
 from ragline.lifecycle.generations import (
     Generation,
     abandon_generations,
     find_live,
+    find_registered,
     list_abandoned,
     list_generations,
+    list_refused_tables,
+    name_change,
     raise_if_database_lost,
     register_generation,
+    try_delete_refused_entries,
     try_drop_generation,
 )
 from ragline.lifecycle.run_context import Refusal, RunContext
@@ -40,6 +46,8 @@ class OpenGenerations:
     `target` is the generation that the configuration requires; it can be the live one. If it could
     not be opened, `target` is None and `error` says why. In this case `live` is not None, because
     settings that cannot be satisfied are refused for a collection without a live generation.
+    `target` is also None, without an error, if an operator must build it first. This is the case
+    with `build: manual` and after a refusal. `refused` is the refused generation, if there is one.
     `others` are all generations that are not live; they include a target that is not live.
     """
 
@@ -47,6 +55,7 @@ class OpenGenerations:
     target: Generation | None
     others: tuple[Generation, ...]
     error: Exception | None
+    refused: Generation | None = None
 
     @property
     def in_work_order(self) -> list[Generation]:
@@ -80,7 +89,7 @@ def open_generations(run_context: RunContext, collection_name: str) -> OpenGener
     refusal = find_refusal(run_context, collection_name)
     with run_context.database.connect() as connection:
         live = find_live(list_generations(connection, collection_name))
-    target, error = _open_target(run_context, collection_name, refusal)
+    target, error = _open_target(run_context, collection_name, refusal, live)
     if error is not None and live is None:
         raise error
     with run_context.database.connect() as connection:
@@ -89,7 +98,8 @@ def open_generations(run_context: RunContext, collection_name: str) -> OpenGener
     unrequested = [
         one
         for one in generations
-        if one.state == "building" and not is_requested(one, settings, target, refusal)
+        if one.state in ("building", "candidate")
+        and not is_requested(one, settings, target, refusal)
     ]
     _abandon_unrequested(run_context, collection_name, unrequested)
     opened = [_with_loaded_model(one, target) for one in generations if one not in unrequested]
@@ -104,6 +114,7 @@ def _sort_generations(
         target=next((one for one in opened if target is not None and one.id == target.id), None),
         others=tuple(one for one in opened if one.state != "live"),
         error=error,
+        refused=target if target is not None and target.state == "refused" else None,
     )
 
 
@@ -122,14 +133,21 @@ def is_requested(
         return generation.id == target.id
     if refusal is not None and refusal.is_lasting:
         return False
-    wanted = (settings.embedding_model, settings.chunking, settings.language, VERSION)
-    found = (
-        generation.model,
-        generation.chunking,
-        generation.language,
-        generation.analysis_version,
-    )
-    return found == wanted
+    return not list_differences(generation, settings)
+
+
+def list_differences(generation: Generation, settings: CollectionSettings) -> list[str]:
+    """Return the names of the settings that a generation was not built with.
+
+    The function compares names and values. It loads no model.
+    """
+    pairs = {
+        "embedding_model": (generation.model, settings.embedding_model),
+        "chunking": (generation.chunking, settings.chunking),
+        "language": (generation.language, settings.language),
+        "text analysis of this release": (generation.analysis_version, VERSION),
+    }
+    return [name for name, (found, wanted) in pairs.items() if found != wanted]
 
 
 def run_for_each(
@@ -155,25 +173,46 @@ def run_for_each(
 
 
 def _open_target(
-    run_context: RunContext, collection_name: str, refusal: Refusal | None
+    run_context: RunContext,
+    collection_name: str,
+    refusal: Refusal | None,
+    live: Generation | None,
 ) -> tuple[Generation | None, Exception | None]:
-    """Return the generation that the configuration requires, or the error of opening it."""
+    """Return the generation that the configuration requires, or the error of opening it.
+
+    With `build: manual` and a live generation, both are None until an operator builds it.
+    """
     if refusal is not None:
         return None, refusal.error
     settings = run_context.configuration.collection(collection_name)
     # The model is loaded before the transaction, because loading takes seconds and other runs would
     # wait for the transaction's locks.
-    fingerprint = chunker_fingerprint(
-        settings.chunking, run_context.tokenizer(settings.embedding_model)
-    )
-    space = run_context.embedder(settings.embedding_model).space
+    space, fingerprint = read_key(run_context, settings)
     try:
         with run_context.database.begin() as connection:
-            found = register_generation(connection, settings, space, fingerprint)
+            found: Generation | None
+            if live is not None and settings.build == "manual":
+                found = find_registered(connection, settings, space, fingerprint)
+                found = None if found is None or found.state == "abandoned" else found
+            else:
+                by = name_run(run_context)
+                found = register_generation(connection, settings, space, fingerprint, by)
     except Exception as error:  # noqa: BLE001  the live generation is served in any case
         raise_if_database_lost(run_context.database, error)
         return None, error
-    return replace(found, model=settings.embedding_model), None
+    return found and replace(found, model=settings.embedding_model), None
+
+
+def read_key(run_context: RunContext, settings: CollectionSettings) -> tuple[EmbeddingSpace, str]:
+    """Return the embedding space and the fingerprint of the chunker that the settings require."""
+    tokenizer = run_context.tokenizer(settings.embedding_model)
+    space = run_context.embedder(settings.embedding_model).space
+    return space, chunker_fingerprint(settings.chunking, tokenizer)
+
+
+def name_run(run_context: RunContext) -> str:
+    """Return the name of a run in the trail of a generation."""
+    return f"run {run_context.run_id}"
 
 
 def _with_loaded_model(generation: Generation, target: Generation | None) -> Generation:
@@ -189,11 +228,16 @@ def _with_loaded_model(generation: Generation, target: Generation | None) -> Gen
 def _abandon_unrequested(
     run_context: RunContext, collection_name: str, unrequested: Sequence[Generation]
 ) -> None:
-    """Abandon the given generations, and drop every abandoned generation of the collection."""
+    """Abandon the given generations, and drop the tables of all abandoned and refused ones."""
+    by, reason = name_run(run_context), "the settings no longer ask for it"
     if unrequested:
         with run_context.database.begin() as connection:
+            name_change(connection, by, reason)
             abandon_generations(connection, [generation.id for generation in unrequested])
     with run_context.database.connect() as connection:
         abandoned = list_abandoned(connection, collection_name)
+        refused = list_refused_tables(connection, collection_name)
     for generation_id in abandoned:
-        try_drop_generation(run_context.database, generation_id)
+        try_drop_generation(run_context.database, generation_id, by, reason)
+    for generation_id in refused:
+        try_delete_refused_entries(run_context.database, generation_id)

@@ -20,9 +20,12 @@ from ragline.errors import UnknownSourceError
 from ragline.lifecycle.entry_writer import delete_document_entries
 from ragline.lifecycle.generations import (
     abandon_generations,
+    delete_refused_entries,
     drop_generation,
     list_abandoned,
     list_generations,
+    list_refused_tables,
+    name_change,
 )
 from ragline.lifecycle.ledger import finish_documents
 from ragline.lifecycle.retention import delete_orphaned, mark_unreferenced
@@ -127,8 +130,11 @@ def _delete_from_generations(connection: Connection, collection: str, keys: list
     If the entries of a generation that is not live cannot be deleted, the generation is dropped. A
     later sync builds it again if the settings require it. Abandoned generations are dropped too.
     """
+    name_change(connection, "removal of documents", None)
     for generation_id in list_abandoned(connection, collection):
         drop_generation(connection, generation_id)
+    for generation_id in list_refused_tables(connection, collection):
+        delete_refused_entries(connection, generation_id)
     entries = 0
     for generation in list_generations(connection, collection):
         try:

@@ -1,8 +1,10 @@
 """The last stage of a sync: it makes the configured generation of a collection live.
 
-A generation is promoted when it contains every readable document of its collection. Until then, the
-previous live generation stays live. The checks of the data run before this stage. If a blocking
-check fails, this stage does not run.
+A generation is complete when it contains every readable document of its collection. Then it becomes
+a candidate. With `build: automatic`, the stage promotes it at once, unless an operator has decided
+against it. Until then, the previous live generation stays live. `generation_decisions` carries out
+what an operator decides. The checks of the data run before this stage. If a blocking check fails,
+this stage does not run.
 """
 
 from __future__ import annotations
@@ -12,20 +14,27 @@ from time import perf_counter
 
 from sqlalchemy import Connection
 
+from ragline.configuration import CollectionSettings
 from ragline.configuration.checks import MAX_INDEXED_DIMENSION
+from ragline.lifecycle.generation_notices import describe_decision
 from ragline.lifecycle.generations import (
     Generation,
+    find_live,
     list_expired,
     list_generations,
+    lock_collection,
     lock_generation,
+    mark_candidate,
+    name_change,
     promote_generation,
     try_drop_generation,
 )
 from ragline.lifecycle.index_report import IndexReport, describe_error
-from ragline.lifecycle.ledger import finish_documents, register_collection, register_source
+from ragline.lifecycle.ledger import finish_documents, register_collection
 from ragline.lifecycle.open_generations import (
     OpenGenerations,
     is_requested,
+    name_run,
     open_generations,
     run_for_each,
 )
@@ -45,11 +54,13 @@ MAX_COUNT_AGE = timedelta(days=1)
 def publish_index(run_context: RunContext, collection_name: str) -> IndexReport:
     """Prepare the live generation and the target for searches, and promote a complete target.
 
-    The target is the generation that the configuration requires. The preparation computes term
-    weights with the current average length and updates the planner statistics. It creates the
-    vector index when the generation is large enough. If something fails, the error is stored with
-    the collection, the live generation stays live, and the next run tries again. The report is also
-    stored in `run_context.index_reports`. It is safe to call this function twice.
+    The target is the generation that the configuration requires. With `build: manual`, only the
+    first target of a collection is promoted, and every later one becomes a candidate. The
+    preparation computes term weights with the current average length and updates the planner
+    statistics. It creates the vector index when the generation is large enough. If something fails,
+    the error is stored with the collection, the live generation stays live, and the next run tries
+    again. The report is also stored in `run_context.index_reports`. It is safe to call this
+    function twice.
 
     Raises:
         ConfigurationError: the settings cannot be satisfied and the collection has no live
@@ -63,7 +74,7 @@ def publish_index(run_context: RunContext, collection_name: str) -> IndexReport:
         for one in opened.in_work_order
         if one == opened.live or (one == opened.target and one.id not in paused)
     ]
-    run_for_each(run_context, prepared, lambda one: _prepare(run_context, collection_name, one))
+    run_for_each(run_context, prepared, lambda one: prepare(run_context, collection_name, one))
     unindexed = 0
     if opened.target is not None and opened.target.id not in run_context.failures:
         unindexed = _promote_complete(run_context, collection_name, opened.target)
@@ -80,7 +91,8 @@ def publish_index(run_context: RunContext, collection_name: str) -> IndexReport:
     return report
 
 
-def _prepare(run_context: RunContext, collection_name: str, generation: Generation) -> None:
+def prepare(run_context: RunContext, collection_name: str, generation: Generation) -> None:
+    """Update term weights and statistics of a generation, and create its vector index if due."""
     with run_context.database.begin() as connection:
         if _is_count_due(connection, generation):
             repair_counts(connection, generation)
@@ -90,12 +102,31 @@ def _prepare(run_context: RunContext, collection_name: str, generation: Generati
 
 
 def _promote_complete(run_context: RunContext, collection_name: str, target: Generation) -> int:
-    """Promote the target if it contains every document; return the number that it lacks."""
+    """Promote the target if it contains every document; return the number that it lacks.
+
+    If another generation is live, the target becomes a candidate first.
+    """
+    settings = run_context.configuration.collection(collection_name)
     with run_context.database.begin() as connection:
-        unindexed = _count_unindexed(connection, collection_name, target)
-        if unindexed == 0 and target.state != "live":
-            _promote(run_context, connection, collection_name, target)
+        collection_id = lock_collection(connection, collection_name)
+        known = list_generations(connection, collection_name)
+        live = find_live(known)
+        # An operator may have decided about it since this run opened it.
+        now = next((one for one in known if one.id == target.id), None)
+        unindexed = count_unindexed(connection, collection_id, target.id)
+        if now is None or unindexed or now.state == "live":
+            return unindexed
+        name_change(connection, name_run(run_context), "it is complete")
+        if live is not None and now.state == "building":
+            mark_candidate(connection, now.id)
+        if live is None or is_promoted_by_sync(now, settings):
+            _promote(run_context, connection, collection_id, now)
     return unindexed
+
+
+def is_promoted_by_sync(generation: Generation, settings: CollectionSettings) -> bool:
+    """Whether a sync promotes a complete generation that is not the first one of its collection."""
+    return settings.build == "automatic" and generation.held_at is None
 
 
 def _describe_missing(
@@ -231,22 +262,25 @@ def _optimize(run_context: RunContext, generation: Generation) -> None:
         connection.execute(load_generation_statement("lifecycle/analyze_entries", generation.id))
 
 
-def _count_unindexed(connection: Connection, collection_name: str, generation: Generation) -> int:
-    parameters = {
-        "collection_id": register_collection(connection, collection_name),
-        "generation_id": generation.id,
-    }
+def count_unindexed(connection: Connection, collection_id: int, generation_id: int) -> int:
+    """How many readable documents of a collection a generation does not contain."""
+    parameters = {"collection_id": collection_id, "generation_id": generation_id}
     statement = load_statement("lifecycle/count_unindexed_documents")
     return int(connection.execute(statement, parameters).scalar_one())
 
 
 def _promote(
-    run_context: RunContext, connection: Connection, collection_name: str, generation: Generation
+    run_context: RunContext, connection: Connection, collection_id: int, generation: Generation
 ) -> None:
-    collection_id = register_collection(connection, collection_name)
     promote_generation(connection, collection_id, generation.id)
-    for settings in run_context.configuration.sources_of(collection_name):
-        finish_documents(connection, register_source(connection, settings).id, run_context.run_id)
+    finish_collection(connection, collection_id, run_context.run_id)
+
+
+def finish_collection(connection: Connection, collection_id: int, run_id: str | None) -> None:
+    """Mark the documents of a collection as ready that its new live generation contains."""
+    statement = load_statement("lifecycle/select_collection_sources")
+    for row in connection.execute(statement, {"collection_id": collection_id}).all():
+        finish_documents(connection, row.id, run_id)
 
 
 def _drop_expired(
@@ -268,7 +302,10 @@ def _drop_expired(
     return [
         one
         for one in expired
-        if one not in requested and try_drop_generation(run_context.database, one)
+        if one not in requested
+        and try_drop_generation(
+            run_context.database, one, name_run(run_context), "its grace period has ended"
+        )
     ]
 
 
@@ -290,7 +327,11 @@ def _report(
             load_statement("lifecycle/count_indexed_documents"), {"generation_id": now.id}
         ).scalar_one()
         is_indexed = has_vector_index(connection, now.id)
+        live = find_live(listed)
     is_live = opened.target is not None and now.state == "live"
+    settings = run_context.configuration.collection(collection_name)
+    wanted = now if opened.target is not None else opened.refused
+    notice = None if opened.error is not None else describe_decision(settings, live, wanted)
     return IndexReport(
         generation=now.id,
         entries=now.entry_count,
@@ -304,4 +345,5 @@ def _report(
         dropped_generations=dropped,
         seconds=seconds,
         error=error,
+        notice=notice,
     )

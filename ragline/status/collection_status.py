@@ -16,9 +16,10 @@ from ragline.storage.statements import load_statement
 class CollectionStatus:
     """The state of one collection.
 
-    `generation` is the id of the live generation; it is None before the first promotion. `building`
-    and `retired` count the generations in these states. If the configured generation could not be
-    built, `build_error` is the reason.
+    `generation` is the id of the live generation; it is None before the first promotion.
+    `building`, `retired` and `candidates` count the generations in these states. If the configured
+    generation could not be built, `build_error` is the reason. `notice` says what an operator must
+    decide. `ragline status` adds it.
     """
 
     collection: str
@@ -34,6 +35,8 @@ class CollectionStatus:
     build_error_since: datetime | None = None
     alarms: list[str] = field(default_factory=list)
     alarm_details: list[Alarm] = field(default_factory=list)
+    candidates: int = 0
+    notice: str | None = None
 
 
 def read_collections(connection: Connection) -> list[CollectionStatus]:

@@ -50,6 +50,8 @@ LOST = ("08", "57P", "53", "58")
 # The SQLSTATE of a value that cannot be stored begins with one of these values. 22: the value does
 # not fit its type. 54: the value is over a limit of Postgres.
 UNSTORABLE = ("22", "54")
+# A statement waited for a lock longer than `lock_timeout`.
+LOCK_TIMEOUT = "55P03"
 READ_ONLY_ADVICE = (
     "it is read-only because it is a standby, because of default_transaction_read_only, or to "
     "protect a full disk; name the primary server in RAGLINE_DATABASE_URL"
@@ -124,6 +126,11 @@ def is_unstorable(error: Exception) -> bool:
         return True
     state = getattr(getattr(error, "orig", None), "sqlstate", None) or ""
     return isinstance(error, DBAPIError) and state.startswith(UNSTORABLE)
+
+
+def is_lock_timeout(error: DBAPIError) -> bool:
+    """Whether a statement waited for a lock longer than the transaction allows."""
+    return getattr(error.orig, "sqlstate", None) == LOCK_TIMEOUT
 
 
 def describe_reason(error: DBAPIError) -> str:

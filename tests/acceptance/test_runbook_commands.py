@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Thread
+from uuid import uuid4
 
 import httpx2
 import pytest
@@ -21,6 +22,8 @@ from ragline.lifecycle.chunks import build_chunks
 from ragline.lifecycle.documents import sync_documents
 from ragline.lifecycle.embeddings import embed_chunks
 from ragline.lifecycle.entries import apply_entries
+from ragline.lifecycle.generation_builds import build_generation
+from ragline.lifecycle.generation_decisions import Decision, promote_by_id
 from ragline.lifecycle.run_context import RunContext
 from ragline.lifecycle.search_index import publish_index
 from ragline.storage.database import open_database
@@ -111,9 +114,33 @@ def test_there_are_commands() -> None:
     assert len(COMMANDS) > 10
 
 
+def build_second_generation(folder: Path, embedder: Embedder) -> int:
+    """Have a second generation live, and the first one retired; return the id of the second."""
+    text = CONFIGURATION.replace("name: handbook\n", "name: handbook\n    language: german\n", 1)
+    (folder / "german.yaml").write_text(text, "utf-8")
+    configuration = load_configuration(folder / "german.yaml")
+    decision = Decision("test")
+    with (
+        open_database(configuration) as database,
+        RunContext(configuration, database, f"build-{uuid4()}") as run_context,
+    ):
+        run_context.models.add_embedder(embedder.space.model, embedder)
+        generation = build_generation(run_context, "handbook", decision)
+        if generation.state != "live":
+            promote_by_id(database, generation.generation, decision)
+    return generation.generation
+
+
 @pytest.mark.parametrize("line", COMMANDS)
-def test_command_of_a_runbook_works(served: tuple[Home, str], line: str) -> None:
+def test_command_of_a_runbook_works(
+    served: tuple[Home, str], embedder: Embedder, line: str
+) -> None:
     home, address = served
+    if line.startswith("ragline generation"):
+        second = build_second_generation(home.folder, embedder)
+        line = re.sub(r"(show|promote) 2", rf"\1 {second}", line)
+        if "promote" in line:
+            home.run("generation", "rollback", "handbook")
     words = shlex.split(line.replace(SERVICE, address))
     if words[0] == "ragline":
         words = [sys.executable, "-m", *words]

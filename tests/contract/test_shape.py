@@ -31,7 +31,6 @@ SHORT = {
     "dagster_project/dagster_internals.py": "the adapter of Dagster's private modules",
     "ragline/golden_set/splits.py": "the shares of the splits, without files",
     "ragline/lifecycle/expectation_rows.py": "a query that Great Expectations runs, not Ragline",
-    "ragline/lifecycle/*_states.py": "a test compares the table of states with the documentation",
     "ragline/parsing/languages.py": "detection of a language, without a reader",
     "ragline/parsing/readers/*.py": "the reader of one format",
     "ragline/rerankers/*.py": "a reranker, or the protocol of all rerankers",

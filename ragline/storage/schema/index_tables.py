@@ -80,9 +80,13 @@ generations = Table(
     time_column("retired_at"),
     # The last time at which the two counts were compared with the entries.
     time_column("counted_at"),
+    # Since when an operator has decided against the generation. A sync does not promote it.
+    time_column("held_at"),
     CheckConstraint(
-        "state in ('building', 'live', 'retired', 'abandoned', 'dropped')", name="state"
+        "state in ('building', 'candidate', 'live', 'retired', 'refused', 'abandoned', 'dropped')",
+        name="state",
     ),
+    CheckConstraint("held_at is null or state <> 'live'", name="held"),
     Index(
         "generations_target_key",
         "collection_id",
@@ -99,6 +103,26 @@ generation_transitions = Table(
     metadata,
     Column("from_state", Text, primary_key=True),
     Column("to_state", Text, primary_key=True),
+)
+
+generation_events = Table(
+    "generation_events",
+    metadata,
+    id_column(),
+    # Without a foreign key, so that the trail outlives the rows that it describes.
+    Column("generation_id", BigInteger, nullable=False),
+    # Null for the creation of the generation.
+    Column("from_state", Text, nullable=True),
+    Column("to_state", Text, nullable=False),
+    Column(
+        "changed_at",
+        DateTime(timezone=True),
+        nullable=False,
+        server_default=func.clock_timestamp(),
+    ),
+    Column("changed_by", Text, nullable=False),
+    Column("reason", Text, nullable=True),
+    Index(None, "generation_id"),
 )
 
 lexemes = Table(

@@ -19,7 +19,7 @@ from (
     where
       g.collection_id = s.collection_id
       and g.chunker_fingerprint = k.chunker_fingerprint
-      and g.state <> 'dropped'
+      and g.state not in ('refused', 'dropped')
   ) as g on g.most_tokens is not null
   where s.name = cast(:source as text) and d.state not in ('missing', 'removed')
 ) as seen

@@ -23,7 +23,7 @@ with gone as (
         p.document_key = d.id
         and (
           g.state = 'live'
-          or (g.state in ('building', 'retired') and not cast(:is_live_only as boolean))
+          or (g.state in ('building', 'candidate', 'retired') and not cast(:is_live_only as boolean))
         )
     )
   for no key update of d

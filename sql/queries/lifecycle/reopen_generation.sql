@@ -1,4 +1,4 @@
--- Makes an abandoned generation `building` again, because the configuration requires it again.
+-- Continues to build an abandoned or refused generation that is asked for again.
 update ragline.generations
 set state = 'building'
-where id = cast(:generation_id as bigint) and state = 'abandoned'
+where id = cast(:generation_id as bigint) and state in ('abandoned', 'refused')

@@ -1,5 +1,4 @@
--- Returns the generations of a collection that have a table, including abandoned ones, oldest
--- first.
+-- The generations of a collection that are not dropped, abandoned and refused ones too, oldest first.
 select
   g.id,
   g.state,
@@ -11,7 +10,9 @@ select
   g.entry_count,
   g.lexeme_count,
   g.weighted_length,
+  g.promoted_at,
   g.retired_at,
+  g.held_at,
   e.fingerprint as space_fingerprint,
   e.model,
   e.dimension

@@ -9,7 +9,7 @@ with unused as (
     and not exists (
       select
       from ragline.generations as g
-      where g.chunker_fingerprint = k.chunker_fingerprint and g.state <> 'dropped'
+      where g.chunker_fingerprint = k.chunker_fingerprint and g.state not in ('refused', 'dropped')
     )
     and not exists (select from ragline.placements as l where l.chunking_id = k.id)
 ),

@@ -8,6 +8,6 @@ where
     select
     from ragline.chunks as c
     join ragline.generations as g
-      on g.embedding_space_id = e.embedding_space_id and g.state <> 'dropped'
+      on g.embedding_space_id = e.embedding_space_id and g.state not in ('refused', 'dropped')
     where c.text_hash = e.text_hash
   )

@@ -10,7 +10,7 @@ from (
     and exists (
       select
       from ragline.generations as g
-      where g.embedding_space_id = v.embedding_space_id and g.state <> 'dropped'
+      where g.embedding_space_id = v.embedding_space_id and g.state not in ('refused', 'dropped')
     ) as is_used
   from ragline.embeddings as v
 ) as used

@@ -1,4 +1,4 @@
--- Returns one row for each collection, by name: its live generation, the numbers of building and
+-- One row for each collection, by name: its live generation, the number of building, candidate and
 -- retired generations, and why the configured generation could not be built.
 select
   c.name as collection,
@@ -21,6 +21,11 @@ select
     from ragline.generations as other
     where other.collection_id = c.id and other.state = 'retired'
   ) as retired,
+  (
+    select count(*)
+    from ragline.generations as other
+    where other.collection_id = c.id and other.state = 'candidate'
+  ) as candidates,
   c.build_error_name,
   c.build_error,
   c.build_error_since

@@ -1,0 +1,280 @@
+"""`ragline generation …`: lists, builds, promotes, rolls back, refuses and drops generations."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import click
+
+from ragline.command_line.text_output import count
+from ragline.commands import configured, json_option, print_json
+
+if TYPE_CHECKING:
+    from ragline.configuration import Configuration
+    from ragline.lifecycle.generation_builds import BuildReport
+    from ragline.lifecycle.generation_decisions import Decision, Promotion
+    from ragline.lifecycle.generation_records import GenerationEvent, GenerationRecord
+
+
+@click.group()
+def generation() -> None:
+    """List, build, promote, roll back, refuse or drop generations."""
+
+
+def decision_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add --reason and --by to a command."""
+    reason = click.option("--reason", help="Reason of the decision, for the trail.")
+    by = click.option(
+        "--by",
+        "changed_by",
+        help="Name of the person who decides, for the trail. Default: the user of the operating "
+        "system.",
+    )
+    return reason(by(command))
+
+
+@generation.command("list")
+@click.argument("collection", required=False)
+@click.option("--all", "is_all", is_flag=True, help="List dropped generations too.")
+@json_option
+@configured
+def list_command(
+    configuration: Configuration, collection: str | None, *, is_all: bool, as_json: bool
+) -> None:
+    """List the generations of COLLECTION, or of all collections."""
+    from ragline.lifecycle.generation_records import list_records
+    from ragline.storage.database import open_database
+
+    with open_database(configuration) as database:
+        records = list_records(database, collection)
+    shown = [record for record in records if is_all or record.state != "dropped"]
+    if as_json:
+        print_json({"generations": shown})
+        return
+    for record in shown:
+        click.echo(_describe(record))
+    if not shown:
+        click.echo("there is no generation yet; run `ragline sync`")
+
+
+@generation.command("show")
+@click.argument("generation_id", metavar="ID", type=int)
+@json_option
+@configured
+def show_command(configuration: Configuration, generation_id: int, *, as_json: bool) -> None:
+    """Show the generation ID with its trail: who changed its state, when and why."""
+    from ragline.lifecycle.generation_records import read_record
+    from ragline.storage.database import open_database
+
+    with open_database(configuration) as database:
+        record, events = read_record(database, generation_id)
+    if as_json:
+        print_json({"generation": record, "events": events})
+        return
+    click.echo(_describe(record))
+    for event in events:
+        click.echo(f"  {_describe_event(event)}")
+
+
+@generation.command("build")
+@click.argument("collection")
+@decision_options
+@json_option
+@configured
+def build_command(
+    configuration: Configuration,
+    collection: str,
+    *,
+    reason: str | None,
+    changed_by: str | None,
+    as_json: bool,
+) -> None:
+    """Build the generation that the settings of COLLECTION ask for, until it is a candidate.
+
+    The build uses the stored parses and reads no source. Searches use the live generation, which
+    does not change. After an interruption, run the command again: the build continues.
+    """
+    configuration.collection(collection)
+    from ragline.lifecycle.generation_builds import build_generation
+    from ragline.lifecycle.run_context import RunContext
+    from ragline.progress import TerminalProgress
+    from ragline.storage.database import open_database
+
+    with (
+        open_database(configuration) as database,
+        RunContext(configuration, database, f"build-{uuid4()}", TerminalProgress()) as run_context,
+    ):
+        report = build_generation(run_context, collection, _decide(changed_by, reason))
+    if as_json:
+        print_json(report)
+    else:
+        click.echo(_describe_build(report))
+
+
+@generation.command("promote")
+@click.argument("target", metavar="ID|COLLECTION")
+@decision_options
+@json_option
+@configured
+def promote_command(
+    configuration: Configuration,
+    target: str,
+    *,
+    reason: str | None,
+    changed_by: str | None,
+    as_json: bool,
+) -> None:
+    """Make the generation ID, or the candidate of COLLECTION, live.
+
+    Searches use it at once. The generation that was live retires and is dropped after one day.
+    """
+    from ragline.lifecycle.generation_decisions import promote_by_id, promote_candidate
+    from ragline.storage.database import open_database
+
+    decision = _decide(changed_by, reason)
+    with open_database(configuration) as database:
+        if target.isdecimal():
+            promotion = promote_by_id(database, int(target), decision)
+        else:
+            promotion = promote_candidate(database, target, decision)
+    _print_promotion(promotion, as_json=as_json)
+
+
+@generation.command("rollback")
+@click.argument("collection")
+@decision_options
+@json_option
+@configured
+def rollback_command(
+    configuration: Configuration,
+    collection: str,
+    *,
+    reason: str | None,
+    changed_by: str | None,
+    as_json: bool,
+) -> None:
+    """Make the generation of COLLECTION live again that was live before.
+
+    Searches use it at once. No sync promotes the replaced generation again, only an operator.
+    """
+    from ragline.lifecycle.generation_decisions import roll_back
+    from ragline.storage.database import open_database
+
+    with open_database(configuration) as database:
+        promotion = roll_back(database, collection, _decide(changed_by, reason))
+    _print_promotion(promotion, as_json=as_json)
+
+
+@generation.command("refuse")
+@click.argument("generation_id", metavar="ID", type=int)
+@click.option("--reason", required=True, help="Reason of the decision, for the trail.")
+@click.option(
+    "--by",
+    "changed_by",
+    help="Name of the person who decides, for the trail. Default: the user of the operating "
+    "system.",
+)
+@json_option
+@configured
+def refuse_command(
+    configuration: Configuration,
+    generation_id: int,
+    *,
+    reason: str,
+    changed_by: str | None,
+    as_json: bool,
+) -> None:
+    """Refuse the candidate ID and delete its entries. No sync builds it again."""
+    from ragline.lifecycle.generation_decisions import refuse_generation
+    from ragline.storage.database import open_database
+
+    with open_database(configuration) as database:
+        refuse_generation(database, generation_id, _decide(changed_by, reason))
+    _print_end(generation_id, "refused", as_json=as_json)
+
+
+@generation.command("drop")
+@click.argument("generation_id", metavar="ID", type=int)
+@decision_options
+@json_option
+@configured
+def drop_command(
+    configuration: Configuration,
+    generation_id: int,
+    *,
+    reason: str | None,
+    changed_by: str | None,
+    as_json: bool,
+) -> None:
+    """Delete the entries of the generation ID, which is not live."""
+    from ragline.lifecycle.generation_decisions import drop_by_decision
+    from ragline.storage.database import open_database
+
+    with open_database(configuration) as database:
+        drop_by_decision(database, configuration, generation_id, _decide(changed_by, reason))
+    _print_end(generation_id, "dropped", as_json=as_json)
+
+
+def _decide(changed_by: str | None, reason: str | None) -> Decision:
+    from ragline.lifecycle.generation_decisions import Decision
+
+    return Decision(changed_by or getpass.getuser(), reason)
+
+
+def _describe(record: GenerationRecord) -> str:
+    held = ", held" if record.held_at is not None else ""
+    return (
+        f"{record.collection}: generation {record.id}, {record.state}{held}: "
+        f"{record.embedding_model}, {record.language}, {record.max_tokens} tokens; "
+        f"{count(record.documents, 'document')}, {count(record.entries, 'entry', 'entries')}"
+    )
+
+
+def _describe_event(event: GenerationEvent) -> str:
+    states = (
+        event.to_state if event.from_state is None else f"{event.from_state} to {event.to_state}"
+    )
+    reason = "" if event.reason is None else f": {event.reason}"
+    time = event.changed_at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    return f"{time} {states}, by {event.changed_by}{reason}"
+
+
+def _describe_build(report: BuildReport) -> str:
+    head = f"{report.collection}: generation {report.generation} "
+    if report.state == "live":
+        return f"{head}is live and has these settings"
+    if report.state == "retired":
+        return (
+            f"{head}is retired, has these settings and receives changes; promote it with "
+            f"`ragline generation promote {report.generation}`"
+        )
+    return (
+        f"{head}is a candidate: {count(report.chunks_made, 'chunk')} made, "
+        f"{count(report.embeddings_made, 'embedding')} made, "
+        f"{count(report.entries_inserted, 'entry', 'entries')} written in {report.seconds:.1f} s; "
+        f"promote it with `ragline generation promote {report.collection}`"
+    )
+
+
+def _print_promotion(promotion: Promotion, *, as_json: bool) -> None:
+    if as_json:
+        print_json(promotion)
+        return
+    line = f"{promotion.collection}: generation {promotion.generation} is live"
+    if promotion.retired_generation is not None:
+        line += f", generation {promotion.retired_generation} is retired"
+    click.echo(line)
+    if promotion.unindexed:
+        click.echo(
+            f"{count(promotion.unindexed, 'document')} changed since; the next sync indexes them"
+        )
+
+
+def _print_end(generation_id: int, state: str, *, as_json: bool) -> None:
+    if as_json:
+        print_json({"generation": generation_id, "state": state})
+    else:
+        click.echo(f"generation {generation_id} is {state}")

@@ -1,0 +1,62 @@
+"""What an operator must decide about the generations of a collection, in one line.
+
+A notice is no alarm: the live generation serves searches and receives every change.
+`search_index` reports the notice of a sync, `ragline status` and `ragline check` that of the file.
+"""
+
+from __future__ import annotations
+
+from ragline.configuration import CollectionSettings, Configuration
+from ragline.lifecycle.generations import Generation, find_live, list_undropped
+from ragline.lifecycle.open_generations import list_differences
+from ragline.storage.database import Database
+
+
+def describe_decision(
+    settings: CollectionSettings, live: Generation | None, wanted: Generation | None
+) -> str | None:
+    """What an operator must decide, so that searches use the generation that the settings ask for.
+
+    `wanted` is that generation, or None if it is not registered. Returns None if it is live, or if
+    the next syncs build and promote it without an operator.
+    """
+    if live is None or (wanted is not None and wanted.id == live.id):
+        return None
+    is_held = wanted is not None and wanted.held_at is not None
+    if settings.build == "automatic" and not is_held:
+        return None
+    build = f"`ragline generation build {settings.name}`"
+    if wanted is None:
+        names = ", ".join(list_differences(live, settings)) or "the files of the model"
+        return (
+            f"the settings differ from the live generation {live.id} ({names}); build a new one "
+            f"with {build}"
+        )
+    promote = f"`ragline generation promote {wanted.id}`"
+    if wanted.state == "refused":
+        what = f"was refused; build it again with {build}, or change the settings"
+    elif wanted.state == "building":
+        what = f"is being built; {build} continues the build"
+    elif is_held:
+        what = f"was refused or rolled back; make it live with {promote}, or change the settings"
+    else:
+        what = f"is complete; make it live with {promote}"
+    return f"generation {wanted.id} with these settings {what}"
+
+
+def read_notices(database: Database, configuration: Configuration) -> dict[str, str]:
+    """The notice of each configured collection that has one. Loads no model.
+
+    A generation counts as the one that the settings ask for if its stored settings are equal.
+    """
+    notices = {}
+    with database.connect() as connection:
+        for settings in configuration.collections:
+            known = list_undropped(connection, settings.name)
+            equal = [one for one in known if not list_differences(one, settings)]
+            live = find_live(equal) or find_live(known)
+            wanted = find_live(equal) or next((g for g in equal if g.state != "abandoned"), None)
+            notice = describe_decision(settings, live, wanted)
+            if notice is not None:
+                notices[settings.name] = notice
+    return notices

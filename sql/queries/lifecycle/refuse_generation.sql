@@ -1,0 +1,4 @@
+-- Refuses a candidate and holds it, so that no sync builds or promotes it again.
+update ragline.generations
+set state = 'refused', held_at = clock_timestamp()
+where id = cast(:generation_id as bigint)
