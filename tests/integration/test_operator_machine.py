@@ -152,6 +152,29 @@ class Machine(RuleBasedStateMachine):
         configuration = self._open().configuration
         self._decide("dropped", lambda: drop_by_decision(self.database, configuration, chosen, ADA))
 
+    def teardown(self) -> None:
+        """Each sequence ends with each decision, whatever its steps were."""
+        if not hasattr(self, "synced"):
+            return
+        self.configure("manual", "hash", "french")
+        self.crash(20)
+        self.build()
+        self.promote()
+        self.return_to_the_previous_one()
+        self.sync()
+        self.promote()
+        french = self._read(f"select max(g.id) as id {OF}")[0].id
+        self._decide("dropped", lambda: drop_by_decision(
+            self.database, self._open().configuration, french, ADA
+        ))  # fmt: skip
+        self.configure("manual", "hash", "spanish")
+        self.build()
+        spanish = self._read(f"select max(g.id) as id {OF}")[0].id
+        self._decide("refused", lambda: refuse_generation(self.database, spanish, ADA))
+        self.sync()
+        self.one_generation_is_live_and_each_table_belongs_to_an_open_one()
+        self.trail_is_complete()
+
     @invariant()
     def one_generation_is_live_and_each_table_belongs_to_an_open_one(self) -> None:
         if not hasattr(self, "synced") or not self.synced:
