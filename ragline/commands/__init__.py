@@ -55,6 +55,7 @@ SUMMARIES = {
     "golden": "Show, edit, import or export golden sets.",
     "init": "Write a first ragline.yaml, for a folder or from a template.",
     "keys": "Create, list or revoke keys of the retrieval API.",
+    "plan": "Show what a build of an index would do, without doing it.",
     "prove": "Compare sources, ledger and index, and list all differences.",
     "quarantine": "List quarantined documents, or release them.",
     "remove": "Delete a source and all its data, and print a receipt.",

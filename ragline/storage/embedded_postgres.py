@@ -65,6 +65,11 @@ def find_running_server(home: Path) -> str | None:
     return server.url
 
 
+def has_data(home: Path) -> bool:
+    """Whether a home contains the data of a server, which may be stopped."""
+    return (PostgresServer(home.resolve()).data / "PG_VERSION").is_file()
+
+
 def revive_embedded_postgres(home: Path) -> bool:
     """Start the server of `home` again if it died. Returns whether it had died.
 

@@ -1,0 +1,168 @@
+"""Build plans: what a build of an index under the present settings would do.
+
+A plan only reads. It registers no generation and stores nothing in the database.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from sqlalchemy import Connection
+
+from ragline.configuration import Configuration
+from ragline.configuration.checks import POSTGRES_LANGUAGES, find_collection_faults
+from ragline.lifecycle.generations import Generation, find_live, list_generations
+from ragline.lifecycle.plan_cost import PlannedDisk, PlannedTime, plan_disk, plan_time
+from ragline.lifecycle.plan_settings import (
+    SettingChange,
+    Wanted,
+    find_target,
+    list_changes,
+    load_wanted,
+)
+from ragline.lifecycle.plan_work import ChunkSample, PlannedWork, make_key, plan_work
+from ragline.lifecycle.run_context import RunContext
+from ragline.lifecycle.settings_refusal import find_refusal
+from ragline.storage.statements import load_statement
+
+Action = Literal["none", "first_build", "build", "continue", "use_again"]
+# What a build does with a generation that has the settings already, by its state.
+ACTIONS: dict[str, Action] = {"live": "none", "building": "continue", "retired": "use_again"}
+
+
+@dataclass(frozen=True, slots=True)
+class BuildPlan:
+    """What a build of a collection's index would do.
+
+    Attributes:
+        action: `none`: the live generation has the present settings. `first_build`: there is no
+            live generation yet. `build`: a second generation is built. `continue`: a generation
+            that is being built is continued. `use_again`: a retired generation becomes live.
+        live_generation: The live generation, which searches use during the build.
+        generation: The generation with the present settings, if it exists, and its state.
+        changes: The settings that differ from those of the live generation.
+        prevented_by: Why the settings are refused. Empty if the build can be started.
+        warnings: What else the operator should know before the build.
+        abandoned_generations: Generations that are being built for other settings. The next run
+            abandons them.
+        unlisted_sources: Sources that were never listed. Their documents are in no figure.
+        command: The command that starts the build; None if it cannot be started.
+    """
+
+    collection: str
+    action: Action
+    live_generation: int | None
+    generation: int | None
+    generation_state: str | None
+    changes: list[SettingChange]
+    prevented_by: list[str]
+    warnings: list[str]
+    abandoned_generations: list[int]
+    unlisted_sources: list[str]
+    work: PlannedWork | None
+    time: PlannedTime | None
+    disk: PlannedDisk | None
+    command: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Situation:
+    """What exists in the database before the build."""
+
+    live: Generation | None
+    target: Generation | None
+    others: tuple[Generation, ...]
+    changes: list[SettingChange]
+    build_error: str | None
+    listed_sources: list[str]
+
+    @property
+    def action(self) -> Action:
+        if self.target is not None:
+            return ACTIONS.get(self.target.state, "continue")
+        return "first_build" if self.live is None else "build"
+
+
+def plan_build(run_context: RunContext, collection_name: str) -> BuildPlan:
+    """Plan the build of a collection. Loads its embedding model and measures it for seconds.
+
+    The database of the run context should be a read-only one.
+
+    Raises:
+        UnknownCollectionError: the configuration has no such collection.
+    """
+    wanted = load_wanted(run_context, collection_name)
+    refusal = find_refusal(run_context, collection_name)
+    prevented = [] if refusal is None else str(refusal.error).splitlines()
+    with run_context.database.connect() as connection:
+        situation = _read_situation(connection, wanted)
+        key = make_key(connection, collection_name, wanted, situation.target)
+        planned: tuple[PlannedWork, ChunkSample | None] | None = None
+        if situation.action != "none":
+            planned = plan_work(connection, key, wanted, situation.live)
+    plan = _describe(run_context.configuration, wanted, situation, prevented)
+    if planned is None:
+        return plan
+    work, sample = planned
+    time = plan_time(run_context, key, wanted, situation.live, work, sample)
+    disk = plan_disk(run_context, wanted, situation.live, work)
+    warnings = plan.warnings + _warn_of_disk(disk)
+    return replace(plan, work=work, time=time, disk=disk, warnings=warnings)
+
+
+def plan_first_build(configuration: Configuration, collection_name: str) -> BuildPlan:
+    """Plan the first build of a collection while there is no database. Loads no model."""
+    settings = configuration.collection(collection_name)
+    faults = find_collection_faults(configuration, settings, POSTGRES_LANGUAGES)
+    prevented = [fault.text for fault in faults if fault.severity == "error"]
+    situation = _Situation(None, None, (), [], None, [])
+    return _describe(configuration, Wanted(settings, None, None), situation, prevented)
+
+
+def _read_situation(connection: Connection, wanted: Wanted) -> _Situation:
+    name = wanted.settings.name
+    generations = list_generations(connection, name)
+    live, target = find_live(generations), find_target(generations, wanted)
+    changes = [] if live is None else list_changes(connection, live, wanted)
+    others = tuple(one for one in generations if one.state == "building" and one != target)
+    statement = load_statement("build_plan/select_collection")
+    row = connection.execute(statement, {"collection": name}).one_or_none()
+    error, listed = (None, []) if row is None else (row.build_error, list(row.listed_sources))
+    return _Situation(live, target, others, changes, error, listed)
+
+
+def _describe(
+    configuration: Configuration, wanted: Wanted, situation: _Situation, prevented: list[str]
+) -> BuildPlan:
+    """A plan without figures."""
+    name = wanted.settings.name
+    sources = [source.name for source in configuration.sources_of(name)]
+    live, target = situation.live, situation.target
+    is_startable = situation.action != "none" and sources and not prevented
+    error = situation.build_error
+    return BuildPlan(
+        collection=name,
+        action=situation.action,
+        live_generation=None if live is None else live.id,
+        generation=None if target is None else target.id,
+        generation_state=None if target is None else target.state,
+        changes=situation.changes,
+        prevented_by=prevented,
+        warnings=[]
+        if error is None or prevented
+        else [f"the last run could not build it: {error}"],
+        abandoned_generations=[one.id for one in situation.others],
+        unlisted_sources=[one for one in sources if one not in situation.listed_sources],
+        work=None,
+        time=None,
+        disk=None,
+        command=f"ragline sync {' '.join(sources)}" if is_startable else None,
+    )
+
+
+def _warn_of_disk(disk: PlannedDisk) -> list[str]:
+    needed, free = disk.needed_bytes, disk.free_bytes
+    if needed is None or free is None or needed < free:
+        return []
+    return [f"the build needs about {needed:,} bytes, and the disk has {free:,} bytes free"]

@@ -1,0 +1,257 @@
+"""The time and the disk space of a build, for a build plan.
+
+The times are computed from rates of this database and this machine. The rates of chunking and
+embedding are measured now, because no table records them. The rate of writing entries comes from
+the times that the placements of the newest large generation record.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from time import perf_counter
+
+from sqlalchemy import Connection
+
+from ragline.configuration.checks import MAX_INDEXED_DIMENSION
+from ragline.embedder.embedder import Embedder
+from ragline.lifecycle.generations import Generation
+from ragline.lifecycle.plan_settings import Wanted
+from ragline.lifecycle.plan_work import BuildKey, ChunkSample, PlannedWork
+from ragline.lifecycle.run_context import RunContext
+from ragline.storage.generation_tables import load_generation_statement
+from ragline.storage.statements import load_statement
+
+# The rate of embedding is measured on growing numbers of texts, for at most about this time.
+MEASUREMENT_S = 2.0
+MAX_MEASURED_TEXTS = 512
+# The next measurement has this many times the texts of the one before.
+GROWTH = 4
+# Smaller generations say little about the rate of writing entries.
+MIN_ENTRIES = 1_000
+# Bytes of a row apart from its text and its vector, in a table of entries with its indexes, in the
+# vector index, and in the table of embeddings. Measured with Postgres 18 and pgvector 0.8.
+ENTRY_BYTES = 300
+VECTOR_INDEX_BYTES = 300
+EMBEDDING_BYTES = 120
+# A number of a `halfvec`.
+NUMBER_BYTES = 2
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedStep:
+    """One step of a build: `amount` of `unit`, how many of them a second, and from where this rate
+    is known. `per_second` and `seconds` are None if no rate is known.
+    """
+
+    step: str
+    amount: int
+    unit: str
+    per_second: float | None
+    seconds: float | None
+    rate_from: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedTime:
+    """The estimated seconds of a build by one process, without the steps in `not_included`."""
+
+    seconds: float
+    steps: list[PlannedStep]
+    not_included: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedDisk:
+    """The disk space of an index, in bytes.
+
+    `live_bytes` is the size of the live generation with its indexes now. `needed_bytes` is the
+    estimated size of what the build writes beside it; None if there is no live generation to
+    estimate it from. `free_bytes` is the free space on the disk of the embedded database; None for
+    another server, whose disk is not known here.
+    """
+
+    live_bytes: int
+    needed_bytes: int | None
+    free_bytes: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Rate:
+    per_second: float | None
+    origin: str
+
+
+def plan_time(
+    run_context: RunContext,
+    key: BuildKey,
+    wanted: Wanted,
+    live: Generation | None,
+    work: PlannedWork,
+    sample: ChunkSample | None,
+) -> PlannedTime:
+    """Estimate the time of a build. Embeds some texts to measure the rate."""
+    steps = []
+    if work.bytes_to_chunk:
+        steps.append(_make_step("chunk", work.bytes_to_chunk, "bytes", _chunk_rate(sample)))
+    if work.tokens:
+        rate = _embedding_rate(run_context, key, wanted, live, sample)
+        steps.append(_make_step("embed", work.tokens, "tokens", rate))
+    if work.entries:
+        steps.append(_make_step("write", work.entries, "entries", _entry_rate(run_context)))
+    missing = [one.step for one in steps if one.seconds is None]
+    if _needs_vector_index(wanted, live, work):
+        missing.append("vector index")
+    return PlannedTime(sum(one.seconds or 0.0 for one in steps), steps, missing)
+
+
+def plan_disk(
+    run_context: RunContext, wanted: Wanted, live: Generation | None, work: PlannedWork
+) -> PlannedDisk:
+    """Measure the disk space of the live generation, and estimate that of a build beside it."""
+    configuration = run_context.configuration
+    is_embedded = configuration.database_url is None and configuration.home.exists()
+    free = shutil.disk_usage(configuration.home).free if is_embedded else None
+    if live is None:
+        return PlannedDisk(0, None, free)
+    with run_context.database.connect() as connection:
+        statement = load_generation_statement("build_plan/select_index_bytes", live.id)
+        sizes = connection.execute(statement).one()
+        live_sizes = (int(sizes.bytes), int(sizes.vector_index_bytes))
+        needed = _estimate_bytes(connection, wanted, live, work, live_sizes)
+    return PlannedDisk(live_sizes[0], needed, free)
+
+
+def _make_step(name: str, amount: int, unit: str, rate: _Rate) -> PlannedStep:
+    seconds = amount / rate.per_second if rate.per_second else None
+    return PlannedStep(name, amount, unit, rate.per_second, seconds, rate.origin)
+
+
+def _chunk_rate(sample: ChunkSample | None) -> _Rate:
+    if sample is None or not sample.seconds:
+        return _Rate(None, "no rate is known, because the model cannot be loaded")
+    origin = f"measured now on {sample.parses:,} parses of this collection"
+    return _Rate(sample.bytes / sample.seconds, origin)
+
+
+def _embedding_rate(
+    run_context: RunContext,
+    key: BuildKey,
+    wanted: Wanted,
+    live: Generation | None,
+    sample: ChunkSample | None,
+) -> _Rate:
+    """The rate of the wanted model, measured now; else that of the live model, as a bound."""
+    model = wanted.settings.embedding_model
+    if wanted.space is not None:
+        texts = [] if sample is None else [sample.texts[one] for one in sample.new_hashes]
+        texts = texts or _sample_texts(run_context, key)
+        rate = _measure(run_context, model, texts)
+        if rate is not None:
+            return rate
+    if live is None:
+        return _Rate(None, f"no rate of {model} is known")
+    live_key = BuildKey(key.collection, live.id, live.chunker_fingerprint, None)
+    bound = _measure(run_context, live.model, _sample_texts(run_context, live_key))
+    if bound is None:
+        return _Rate(None, f"no rate of {model} is known")
+    origin = f"no rate of {model} is known; this is the rate of {live.model}, {bound.origin}"
+    return _Rate(bound.per_second, origin)
+
+
+def _sample_texts(run_context: RunContext, key: BuildKey) -> list[tuple[str, int]]:
+    """Random texts without a vector, each with its number of tokens."""
+    parameters = key.bind("chunker_fingerprint", "embedding_space_id", limit=MAX_MEASURED_TEXTS)
+    with run_context.database.connect() as connection:
+        rows = connection.execute(load_statement("build_plan/select_sampled_texts"), parameters)
+        return [(row.text, row.token_count) for row in rows]
+
+
+def _measure(run_context: RunContext, model: str, texts: Sequence[tuple[str, int]]) -> _Rate | None:
+    """Tokens a second of a model; None if it cannot embed these texts.
+
+    The first calls are short and warm the model up. Only the last one counts.
+    """
+    if not texts:
+        return None
+    texts = texts[:MAX_MEASURED_TEXTS]
+    started = perf_counter()
+    size, seconds = 1, 0.0
+    try:
+        embedder = run_context.embedder(model)
+        while True:
+            seconds = _time_embedding(embedder, texts[:size])
+            left = MEASUREMENT_S - (perf_counter() - started)
+            if size >= len(texts) or GROWTH * seconds > left:
+                break
+            size = min(GROWTH * size, len(texts))
+    except Exception:  # noqa: BLE001  libraries raise any error for a model
+        return None
+    tokens = sum(count for _, count in texts[:size])
+    origin = f"measured now on {size:,} texts of this collection ({embedder.encoder})"
+    return _Rate(max(tokens, 1) / max(seconds, 1e-9), origin)
+
+
+def _time_embedding(embedder: Embedder, texts: Sequence[tuple[str, int]]) -> float:
+    started = perf_counter()
+    for _ in embedder.embed_batches([text for text, _ in texts], commit_size=len(texts)):
+        pass
+    return perf_counter() - started
+
+
+def _entry_rate(run_context: RunContext) -> _Rate:
+    statement = load_statement("build_plan/select_entry_rate")
+    with run_context.database.connect() as connection:
+        row = connection.execute(statement, {"min_entries": MIN_ENTRIES}).one()
+    if not row.seconds:
+        return _Rate(
+            None, f"no rate is known, because no generation has {MIN_ENTRIES:,} entries yet"
+        )
+    return _Rate(row.entries / row.seconds, "recorded by the last build in this database")
+
+
+def _needs_vector_index(wanted: Wanted, live: Generation | None, work: PlannedWork) -> bool:
+    """Whether the build creates a vector index, whose time nothing records."""
+    dimension = _find_dimension(wanted, live)
+    entries = work.entries or 0
+    is_large = entries > 0 and entries >= wanted.settings.hnsw_from_entries
+    return is_large and dimension is not None and dimension <= MAX_INDEXED_DIMENSION
+
+
+def _find_dimension(wanted: Wanted, live: Generation | None) -> int | None:
+    """The dimension of the wanted model; if it cannot be loaded, that of the live one."""
+    if wanted.space is not None:
+        return wanted.space.dimension
+    return None if live is None else live.dimension
+
+
+def _estimate_bytes(
+    connection: Connection,
+    wanted: Wanted,
+    live: Generation,
+    work: PlannedWork,
+    live_sizes: tuple[int, int],
+) -> int | None:
+    """The bytes that a build writes, from the sizes of the live generation and of its indexes.
+
+    The bytes of the text are those of the live generation for as many documents. To them come the
+    bytes of each new entry, vector and chunk.
+    """
+    dimension = _find_dimension(wanted, live)
+    if work.entries is None or dimension is None or not live.entry_count:
+        return None
+    counted = {"generation_id": live.id}
+    statement = load_statement("lifecycle/count_indexed_documents")
+    documents = connection.execute(statement, counted).scalar_one()
+    size, vector_index = live_sizes
+    fixed = live.entry_count * (NUMBER_BYTES * live.dimension + ENTRY_BYTES)
+    text = max(size - vector_index - fixed, 0) * work.documents / max(documents, 1)
+    vector = NUMBER_BYTES * dimension
+    needed = text + work.entries * (vector + ENTRY_BYTES)
+    needed += (work.embeddings_to_make or 0) * (vector + EMBEDDING_BYTES)
+    if _needs_vector_index(wanted, live, work):
+        needed += work.entries * (vector + VECTOR_INDEX_BYTES)
+    chunks = connection.execute(load_statement("build_plan/select_chunk_bytes")).one()
+    needed += (work.chunks_to_make or 0) * chunks.bytes / max(chunks.chunks, 1)
+    return round(needed)
