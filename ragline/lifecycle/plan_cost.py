@@ -25,6 +25,7 @@ from ragline.storage.statements import load_statement
 
 # The rate of embedding is measured on growing numbers of texts, for at most about this time.
 MEASUREMENT_S = 2.0
+MIN_MEASURED_TEXTS = 4
 MAX_MEASURED_TEXTS = 512
 # The next measurement has this many times the texts of the one before.
 GROWTH = 4
@@ -99,7 +100,7 @@ def plan_time(
         rate = _embedding_rate(run_context, key, wanted, live, sample)
         steps.append(_make_step("embed", work.tokens, "tokens", rate))
     if work.entries:
-        steps.append(_make_step("write", work.entries, "entries", _entry_rate(run_context)))
+        steps.append(_make_step("index", work.entries, "entries", _entry_rate(run_context)))
     missing = [one.step for one in steps if one.seconds is None]
     if _needs_vector_index(wanted, live, work):
         missing.append("vector index")
@@ -171,15 +172,16 @@ def _sample_texts(run_context: RunContext, key: BuildKey) -> list[tuple[str, int
 def _measure(run_context: RunContext, model: str, texts: Sequence[tuple[str, int]]) -> _Rate | None:
     """Tokens a second of a model; None if it cannot embed these texts.
 
-    The first calls are short and warm the model up. Only the last one counts.
+    The first call prepares the model and does not count. The others grow, and the last one counts.
     """
     if not texts:
         return None
     texts = texts[:MAX_MEASURED_TEXTS]
-    started = perf_counter()
-    size, seconds = 1, 0.0
+    size = min(MIN_MEASURED_TEXTS, len(texts))
     try:
         embedder = run_context.embedder(model)
+        _time_embedding(embedder, texts[:1])
+        started = perf_counter()
         while True:
             seconds = _time_embedding(embedder, texts[:size])
             left = MEASUREMENT_S - (perf_counter() - started)

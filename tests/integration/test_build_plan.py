@@ -178,19 +178,19 @@ def test_time_and_disk_are_estimated_from_measured_rates(open_run_context):
     assert made.time is not None
     assert made.disk is not None
     steps = {step.step: step for step in made.time.steps}
-    assert list(steps) == ["embed", "write"]
+    assert list(steps) == ["embed", "index"]
     assert steps["embed"].amount == 45
     assert steps["embed"].rate_from == "measured now on 3 texts of this collection (hash)"
     assert steps["embed"].seconds == pytest.approx(45 / steps["embed"].per_second)
     # This database is too small to know how fast entries are written, and the plan says so.
-    assert steps["write"].seconds is None
-    assert made.time.not_included == ["write"]
+    assert steps["index"].seconds is None
+    assert made.time.not_included == ["index"]
     assert made.time.seconds == steps["embed"].seconds
     assert made.disk.live_bytes > 0
     assert made.disk.needed_bytes > 0
 
 
-def test_rate_of_writing_entries_comes_from_the_last_build(database, tree, open_run_context):
+def test_rate_of_writing_entries_comes_from_the_last_build(database, open_run_context):
     sync(open_run_context())
     # Three batches of 500 entries, two seconds apart.
     with database.begin() as connection:
@@ -204,7 +204,7 @@ def test_rate_of_writing_entries_comes_from_the_last_build(database, tree, open_
     made = plan(open_run_context(embedding_model="other"))
     assert made.time is not None
     step = made.time.steps[-1]
-    assert (step.step, step.per_second) == ("write", pytest.approx(250))
+    assert (step.step, step.per_second) == ("index", pytest.approx(250))
     assert step.rate_from == "recorded by the last build in this database"
 
 
@@ -272,7 +272,7 @@ def test_build_that_was_interrupted_is_continued(database, open_run_context):
     assert (work.embeddings_reused, work.embeddings_to_make) == (1, 2)
 
 
-def test_partly_chunked_build_adds_the_stored_chunks(database, tree, open_run_context):
+def test_partly_chunked_build_adds_the_stored_chunks(database, open_run_context):
     sync(open_run_context())
     wanted = {"chunking": {"max_tokens": 40, "overlap_tokens": 0}}
     run_context = open_run_context(**wanted)
