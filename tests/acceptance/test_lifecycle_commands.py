@@ -355,3 +355,66 @@ def test_export_path_that_cannot_be_written_is_one_line_before_anything_starts(
     assert ragline.run("export", "notes", "--out", out, status=2) == ""
     assert said in ragline.errors
     assert "Traceback" not in ragline.errors
+
+
+def configure(ragline: CommandLine, **settings: Any) -> None:
+    """Add settings to the collection of the configuration."""
+    lines = "".join(f"\n    {name}: {value}" for name, value in settings.items())
+    changed = CONFIGURATION.replace("name: notes\n", f"name: notes{lines}\n", 1)
+    (ragline.folder / "ragline.yaml").write_text(changed, "utf-8")
+
+
+def test_plan_says_what_the_next_sync_builds(synced: CommandLine):
+    assert "nothing to build: the live generation has these settings" in synced.run("plan")
+    configure(synced, chunking="{max_tokens: 100}", language="german")
+    said = synced.run("plan", "notes")
+    assert "a second generation is built beside the live one" in said
+    assert "chunking.max_tokens: 200 -> 100" in said
+    assert "language: english -> german" in said
+    assert "start      ragline sync note-files" in said
+    (plan,) = synced.read("plan")["collections"]
+    assert (plan["action"], plan["live_generation"], plan["generation"]) == ("build", 1, None)
+    # The damaged and the refused document have no parse.
+    work = plan["work"]
+    assert (work["documents"], work["chunks_to_make"], work["embeddings_reused"]) == (2, 2, 2)
+    assert (work["embeddings_to_make"], work["is_estimate"]) == (0, False)
+    report = synced.read("sync")["sources"]["note-files"]
+    assert (report["chunks"], report["embeddings_made"]) == (2, 0)
+    assert synced.read("plan")["collections"][0]["action"] == "none"
+
+
+def test_plan_before_the_first_sync(ragline: CommandLine):
+    said = ragline.run("plan")
+    assert "the first generation is built" in said
+    assert "not listed yet, so their documents are in no figure: note-files" in said
+
+
+def test_plan_without_a_database_creates_none(
+    ragline: CommandLine, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.delenv("RAGLINE_DATABASE_URL")
+    before = sorted(path.name for path in (ragline.folder / ".ragline").iterdir())
+    (plan,) = ragline.read("plan")["collections"]
+    assert (plan["action"], plan["work"]) == ("first_build", None)
+    assert sorted(path.name for path in (ragline.folder / ".ragline").iterdir()) == before
+
+
+def test_refused_settings_and_unknown_collections_exit_with_two(synced: CommandLine):
+    assert synced.run("plan", "nots", status=2) == ""
+    assert synced.errors.startswith("UnknownCollectionError: ")
+    configure(synced, language="germn")
+    said = synced.run("plan", status=2)
+    assert "prevented: " in said
+    assert "did you mean 'german'" in said
+    (plan,) = synced.read("plan", status=2)["collections"]
+    assert plan["command"] is None
+    faults = synced.read("check", status=2)["faults"]
+    errors = [fault["text"] for fault in faults if fault["severity"] == "error"]
+    assert plan["prevented_by"] == errors
+
+
+def test_plan_does_not_migrate_the_tables_of_an_older_release(ragline: CommandLine):
+    ragline.plant("update ragline.alembic_version set version_num = '0001'")
+    ragline.plant("update ragline.schema_revisions set version_num = '0001'")
+    assert ragline.run("plan", status=1) == ""
+    assert "the tables of an older release, and this command does not migrate" in ragline.errors
