@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 RESULTS = {
     "none": "nothing to build: the live generation has these settings",
     "first_build": "the first generation is built; searches have no index until it is complete",
-    "build": "a second generation is built beside the live one",
+    "build": "a second generation is built; the live one serves searches",
     "continue": "the build of generation {generation} is continued",
     "use_again": "generation {generation} has these settings and becomes live again",
 }
@@ -83,7 +83,7 @@ def _print_plan(plan: BuildPlan, console: Console) -> None:
 def _list_fields(plan: BuildPlan) -> list[tuple[str, str]]:
     fields = [("result", RESULTS[plan.action].format(generation=plan.generation))]
     if plan.live_generation is not None:
-        fields.append(("live", f"generation {plan.live_generation}; it serves all searches"))
+        fields.append(("live", f"generation {plan.live_generation}; searches use it"))
     labels = ["changes"] + [""] * len(plan.changes)
     for label, change in zip(labels, plan.changes, strict=False):
         fields.append((label, f"{change.setting}: {_show(change.old)} -> {_show(change.new)}"))
@@ -136,7 +136,7 @@ def _describe_step(step: PlannedStep) -> str:
 
 def _describe_disk(disk: PlannedDisk) -> str:
     needed = "unknown" if disk.needed_bytes is None else f"about {_size(disk.needed_bytes)}"
-    text = f"{_size(disk.live_bytes)} for the live index; needed beside it: {needed}"
+    text = f"{_size(disk.live_bytes)} for the live index; needed in addition: {needed}"
     return text if disk.free_bytes is None else f"{text}; free: {_size(disk.free_bytes)}"
 
 

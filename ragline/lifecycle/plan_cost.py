@@ -68,7 +68,7 @@ class PlannedDisk:
     """The disk space of an index, in bytes.
 
     `live_bytes` is the size of the live generation with its indexes now. `needed_bytes` is the
-    estimated size of what the build writes beside it; None if there is no live generation to
+    estimated size of what the build writes in addition; None if there is no live generation to
     estimate it from. `free_bytes` is the free space on the disk of the embedded database; None for
     another server, whose disk is not known here.
     """
@@ -110,7 +110,7 @@ def plan_time(
 def plan_disk(
     run_context: RunContext, wanted: Wanted, live: Generation | None, work: PlannedWork
 ) -> PlannedDisk:
-    """Measure the disk space of the live generation, and estimate that of a build beside it."""
+    """Measure the disk space of the live generation, and estimate that of a build."""
     configuration = run_context.configuration
     is_embedded = configuration.database_url is None and configuration.home.exists()
     free = shutil.disk_usage(configuration.home).free if is_embedded else None

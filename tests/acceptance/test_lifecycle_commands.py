@@ -368,7 +368,7 @@ def test_plan_says_what_the_next_sync_builds(synced: CommandLine):
     assert "nothing to build: the live generation has these settings" in synced.run("plan")
     configure(synced, chunking="{max_tokens: 100}", language="german")
     said = synced.run("plan", "notes")
-    assert "a second generation is built beside the live one" in said
+    assert "a second generation is built; the live one serves searches" in said
     assert "chunking.max_tokens: 200 -> 100" in said
     assert "language: english -> german" in said
     assert "start      ragline sync note-files" in said
