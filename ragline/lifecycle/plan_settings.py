@@ -75,7 +75,10 @@ def load_wanted(run_context: RunContext, collection_name: str) -> Wanted:
 
 
 def find_target(generations: Iterable[Generation], wanted: Wanted) -> Generation | None:
-    """The generation that has the wanted settings, the live one first. None if no generation has them."""
+    """The generation that has the wanted settings, the live one first.
+
+    None if there is no such generation.
+    """
     found = [one for one in generations if wanted.is_built_as(one)]
     return min(found, key=lambda one: one.state != "live", default=None)
 
