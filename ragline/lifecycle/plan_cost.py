@@ -133,7 +133,7 @@ def _chunk_rate(sample: ChunkSample | None) -> _Rate:
     if sample is None or not sample.seconds:
         return _Rate(None, "no rate is known, because the model cannot be loaded")
     origin = f"measured now on {sample.parses:,} parses of this collection"
-    return _Rate(sample.bytes / sample.seconds, origin)
+    return _Rate(sample.parse_bytes / sample.seconds, origin)
 
 
 def _embedding_rate(
@@ -250,7 +250,7 @@ def _estimate_bytes(
     fixed = live.entry_count * (NUMBER_BYTES * live.dimension + ENTRY_BYTES)
     text = max(size - vector_index - fixed, 0) * work.documents / max(documents, 1)
     vector = NUMBER_BYTES * dimension
-    needed = text + work.entries * (vector + ENTRY_BYTES)
+    needed: float = text + work.entries * (vector + ENTRY_BYTES)
     needed += (work.embeddings_to_make or 0) * (vector + EMBEDDING_BYTES)
     if _needs_vector_index(wanted, live, work):
         needed += work.entries * (vector + VECTOR_INDEX_BYTES)

@@ -59,13 +59,13 @@ class PlannedWork:
 class ChunkSample:
     """Parses that were chunked for a plan: their size, their chunks and the time.
 
-    `entries` and `entry_bytes` count each document of a parse, `chunks` and `bytes` each parse.
+    `chunks` and `parse_bytes` count each parse. `entries` and `entry_bytes` count each document.
     `texts` contains the text and the token count of each distinct text by its hash; `new_hashes`
     are those without a vector.
     """
 
     parses: int
-    bytes: int
+    parse_bytes: int
     entry_bytes: int
     chunks: int
     entries: int
@@ -197,7 +197,7 @@ def _add_work(
 
 def _scale_sample(counts: _Counts, sample: ChunkSample) -> PlannedWork:
     """The work, if the other parses are like those of the sample."""
-    factor = counts.unchunked_bytes / max(sample.bytes, 1)
+    factor = counts.unchunked_bytes / max(sample.parse_bytes, 1)
     entry_factor = counts.unchunked_entry_bytes / max(sample.entry_bytes, 1)
     new = len(sample.new_hashes)
     tokens = sum(sample.texts[key][1] for key in sample.new_hashes)
@@ -288,7 +288,7 @@ def _sample_chunks(
     }
     return ChunkSample(
         parses=len(made),
-        bytes=sum(size for size, _, _ in made),
+        parse_bytes=sum(size for size, _, _ in made),
         entry_bytes=sum(size * documents for size, documents, _ in made),
         chunks=sum(len(chunks) for _, _, chunks in made),
         entries=sum(len(chunks) * documents for _, documents, chunks in made),
