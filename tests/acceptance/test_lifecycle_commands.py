@@ -399,6 +399,16 @@ def test_plan_without_a_database_creates_none(
     assert sorted(path.name for path in (ragline.folder / ".ragline").iterdir()) == before
 
 
+def test_plan_of_a_database_without_tables_creates_none(ragline: CommandLine):
+    with psycopg.connect(ragline.url) as connection:
+        connection.execute("drop schema ragline cascade")
+    (plan,) = ragline.read("plan")["collections"]
+    assert (plan["action"], plan["work"]) == ("first_build", None)
+    with psycopg.connect(ragline.url) as connection:
+        found = connection.execute("select from pg_namespace where nspname = 'ragline'")
+        assert found.fetchall() == []
+
+
 def test_refused_settings_and_unknown_collections_exit_with_two(synced: CommandLine):
     assert synced.run("plan", "nots", status=2) == ""
     assert synced.errors.startswith("UnknownCollectionError: ")

@@ -29,6 +29,7 @@ from ragline.lifecycle.plan_settings import SettingChange
 from ragline.lifecycle.plan_work import PlannedWork
 from ragline.storage.database import Database
 from ragline.storage.existing_database import as_read_only
+from ragline.text_analysis import VERSION
 
 Open = Callable[..., TreeRunContext]
 OTHER = EmbeddingSpace("other", "1" * 64, 2 * DIMENSION, 256)
@@ -143,6 +144,18 @@ def test_another_language_needs_no_embedding(open_run_context):
     work, reports = plan_and_build(open_run_context, language="german")
     assert_done(work, reports)
     assert (work.chunks_to_make, work.embeddings_reused, work.embeddings_to_make) == (0, 3, 0)
+
+
+def test_text_analysis_of_another_release_needs_no_embedding(database, open_run_context):
+    sync(open_run_context())
+    with database.begin() as connection:
+        for table in ("generations", "placements"):
+            connection.execute(text(f"update ragline.{table} set analysis_version = null"))
+    made = plan(open_run_context())
+    assert made.changes == [SettingChange("text_analysis", None, VERSION)]
+    work, reports = plan_and_build(open_run_context)
+    assert_done(work, reports)
+    assert (work.documents, work.chunks_to_make, work.embeddings_to_make) == (3, 0, 0)
 
 
 def test_another_chunk_size_of_a_small_collection_is_counted_exactly(database, open_run_context):
