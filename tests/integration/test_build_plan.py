@@ -21,7 +21,7 @@ from sqlalchemy import text
 
 from ragline.embedder.space import EmbeddingSpace
 from ragline.errors import ReadOnlyDatabaseError, UnknownCollectionError
-from ragline.lifecycle import plan_work
+from ragline.lifecycle import plan_cost, plan_work
 from ragline.lifecycle.build_plan import BuildPlan, plan_build, plan_first_build
 from ragline.lifecycle.chunks import build_chunks
 from ragline.lifecycle.documents import sync_documents
@@ -441,3 +441,14 @@ def test_other_files_under_the_name_of_a_model_are_a_change(open_run_context):
     made = plan(run_context)
     assert made.changes == [SettingChange("model_files", "0" * 12, "2" * 12)]
     assert made.action == "build"
+
+
+@pytest.mark.parametrize(
+    ("dimension", "entry", "embedding", "in_index"),
+    [(384, 1147, 1005, 1171), (768, 2171, 1733, 2049), (1024, 3107, 2975, 2732)],
+)
+def test_bytes_of_a_row_are_those_that_were_measured(dimension, entry, embedding, in_index):
+    assert plan_cost._entry_bytes(dimension) == pytest.approx(entry, rel=0.01)
+    assert plan_cost._embedding_bytes(dimension) == pytest.approx(embedding, rel=0.01)
+    computed = plan_cost._fill_pages(2 * dimension + plan_cost.VECTOR_INDEX_BYTES)
+    assert computed == pytest.approx(in_index, rel=0.01)
