@@ -30,7 +30,8 @@ RESULTS = {
     "first_build": "the first generation is built; searches have no index until it is complete",
     "build": "a second generation is built; the live one serves searches",
     "continue": "the build of generation {generation} is continued",
-    "use_again": "generation {generation} has these settings and becomes live again",
+    "promote": "generation {generation} has these settings; it is complete and can become live",
+    "use_again": "generation {generation} has these settings; it was live and becomes live again",
 }
 UNITS = ((1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "kB"), (1, "bytes"))
 

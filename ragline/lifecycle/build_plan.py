@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from ragline.configuration import Configuration
 from ragline.configuration.checks import POSTGRES_LANGUAGES, find_collection_faults
-from ragline.lifecycle.generations import Generation, find_live, list_generations
+from ragline.lifecycle.generations import Generation, find_live, list_undropped
 from ragline.lifecycle.plan_cost import PlannedDisk, PlannedTime, plan_disk, plan_time
 from ragline.lifecycle.plan_settings import (
     SettingChange,
@@ -26,9 +26,17 @@ from ragline.lifecycle.run_context import RunContext
 from ragline.lifecycle.settings_refusal import find_refusal
 from ragline.storage.statements import load_statement
 
-Action = Literal["none", "first_build", "build", "continue", "use_again"]
-# What a build does with a generation that has the settings already, by its state.
-ACTIONS: dict[str, Action] = {"live": "none", "building": "continue", "retired": "use_again"}
+Action = Literal["none", "first_build", "build", "continue", "promote", "use_again"]
+# What is done with a generation that has the settings already, by its state. The table of a refused
+# generation is deleted, so it is built again.
+ACTIONS: dict[str, Action] = {
+    "live": "none",
+    "building": "continue",
+    "abandoned": "continue",
+    "candidate": "promote",
+    "retired": "use_again",
+    "refused": "build",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +46,18 @@ class BuildPlan:
     Attributes:
         action: `none`: the live generation has the present settings. `first_build`: there is no
             live generation yet. `build`: a second generation is built. `continue`: a generation
-            that is being built is continued. `use_again`: a retired generation becomes live.
+            that is being built is continued. `promote`: a candidate is complete and is promoted.
+            `use_again`: a retired generation becomes live.
         live_generation: The live generation, which searches use during the build.
         generation: The generation with the present settings, if it exists, and its state.
         changes: The settings that differ from those of the live generation.
         prevented_by: Why the settings are refused. Empty if the build can be started.
         warnings: What else the operator should know before the build.
-        abandoned_generations: Generations that are being built for other settings. The next run
-            abandons them.
+        abandoned_generations: Unfinished generations and candidates with other settings. The next
+            run abandons them.
         unlisted_sources: Sources that were never listed. Their documents are in no figure.
-        command: The command that starts the build; None if it cannot be started.
+        command: The command that starts the build or promotes the generation; None if there is
+            nothing to do or settings are refused.
     """
 
     collection: str
@@ -80,8 +90,14 @@ class _Situation:
     @property
     def action(self) -> Action:
         if self.target is not None:
-            return ACTIONS.get(self.target.state, "continue")
+            return ACTIONS[self.target.state]
         return "first_build" if self.live is None else "build"
+
+    @property
+    def continued(self) -> Generation | None:
+        """The generation whose entries are used again; None if its table is made anew."""
+        is_cleared = self.target is not None and self.target.state == "refused"
+        return None if is_cleared else self.target
 
 
 def plan_build(run_context: RunContext, collection_name: str) -> BuildPlan:
@@ -97,7 +113,7 @@ def plan_build(run_context: RunContext, collection_name: str) -> BuildPlan:
     prevented = [] if refusal is None else str(refusal.error).splitlines()
     with run_context.database.connect() as connection:
         situation = _read_situation(connection, wanted)
-        key = make_key(connection, collection_name, wanted, situation.target)
+        key = make_key(connection, collection_name, wanted, situation.continued)
         planned: tuple[PlannedWork, ChunkSample | None] | None = None
         if situation.action != "none":
             planned = plan_work(connection, key, wanted, situation.live)
@@ -122,10 +138,11 @@ def plan_first_build(configuration: Configuration, collection_name: str) -> Buil
 
 def _read_situation(connection: Connection, wanted: Wanted) -> _Situation:
     name = wanted.settings.name
-    generations = list_generations(connection, name)
+    generations = list_undropped(connection, name)
     live, target = find_live(generations), find_target(generations, wanted)
     changes = [] if live is None else list_changes(connection, live, wanted)
-    others = tuple(one for one in generations if one.state == "building" and one != target)
+    unfinished = [one for one in generations if one.state in ("building", "candidate")]
+    others = tuple(one for one in unfinished if one != target)
     statement = load_statement("build_plan/select_collection")
     row = connection.execute(statement, {"collection": name}).one_or_none()
     error, listed = (None, []) if row is None else (row.build_error, list(row.listed_sources))
@@ -139,7 +156,7 @@ def _describe(
     name = wanted.settings.name
     sources = [source.name for source in configuration.sources_of(name)]
     live, target = situation.live, situation.target
-    is_startable = situation.action != "none" and sources and not prevented
+    is_startable = situation.action != "none" and not prevented
     error = situation.build_error
     return BuildPlan(
         collection=name,
@@ -157,8 +174,19 @@ def _describe(
         work=None,
         time=None,
         disk=None,
-        command=f"ragline sync {' '.join(sources)}" if is_startable else None,
+        command=_name_command(wanted, situation, sources) if is_startable else None,
     )
+
+
+def _name_command(wanted: Wanted, situation: _Situation, sources: list[str]) -> str | None:
+    """The command that does what is planned; None if the first build has no source."""
+    target = situation.target
+    is_held = target is not None and (target.held_at is not None or target.state == "refused")
+    if situation.live is None or (wanted.settings.build == "automatic" and not is_held):
+        return f"ragline sync {' '.join(sources)}" if sources else None
+    if target is not None and situation.action in ("promote", "use_again"):
+        return f"ragline generation promote {target.id}"
+    return f"ragline generation build {wanted.settings.name}"
 
 
 def _warn_of_disk(disk: PlannedDisk) -> list[str]:

@@ -25,6 +25,8 @@ from ragline.lifecycle import plan_cost, plan_work
 from ragline.lifecycle.build_plan import BuildPlan, plan_build, plan_first_build
 from ragline.lifecycle.chunks import build_chunks
 from ragline.lifecycle.documents import sync_documents
+from ragline.lifecycle.generation_builds import build_generation
+from ragline.lifecycle.generation_decisions import Decision, refuse_generation
 from ragline.lifecycle.plan_settings import SettingChange
 from ragline.lifecycle.plan_work import PlannedWork
 from ragline.storage.database import Database
@@ -452,3 +454,44 @@ def test_bytes_of_a_row_are_those_that_were_measured(dimension, entry, embedding
     assert plan_cost._embedding_bytes(dimension) == pytest.approx(embedding, rel=0.01)
     computed = plan_cost._fill_pages(2 * dimension + plan_cost.VECTOR_INDEX_BYTES)
     assert computed == pytest.approx(in_index, rel=0.01)
+
+
+def test_operator_builds_and_promotes_with_the_commands_of_the_plan(open_run_context):
+    sync(open_run_context())
+    wanted = {"embedding_model": "other", "build": "manual"}
+    made = plan(open_run_context(**wanted))
+    assert (made.action, made.command) == ("build", "ragline generation build tree")
+    sync(open_run_context(**wanted))
+    assert plan(open_run_context(**wanted)).work == made.work
+    run_context = open_run_context(**wanted)
+    report = build_generation(run_context, "tree", Decision("ada", None))
+    run_context.close()
+    assert made.work is not None
+    assert report.embeddings_made == made.work.embeddings_to_make
+    assert report.entries_inserted == made.work.entries
+    assert report.chunks_made == made.work.chunks_to_make
+    made = plan(open_run_context(**wanted))
+    assert (made.action, made.generation_state) == ("promote", "candidate")
+    assert made.command == "ragline generation promote 2"
+    # With other settings, the candidate is abandoned.
+    made = plan(open_run_context(language="german"))
+    assert (made.action, made.abandoned_generations) == ("build", [2])
+    assert made.command == "ragline sync tree"
+
+
+def test_refused_generation_is_built_again_with_its_stored_embeddings(database, open_run_context):
+    sync(open_run_context())
+    wanted = {"embedding_model": "other", "build": "manual"}
+    run_context = open_run_context(**wanted)
+    build_generation(run_context, "tree", Decision("ada", None))
+    run_context.close()
+    refuse_generation(database, 2, Decision("ada", "worse hits"))
+    made = plan(open_run_context(**wanted))
+    assert (made.action, made.generation, made.generation_state) == ("build", 2, "refused")
+    # A sync must not build it, also with the setting `automatic`.
+    assert made.command == "ragline generation build tree"
+    made = plan(open_run_context(embedding_model="other"))
+    assert made.command == "ragline generation build tree"
+    assert made.work is not None
+    assert (made.work.entries, made.work.embeddings_reused) == (4, 3)
+    assert made.work.embeddings_to_make == 0
