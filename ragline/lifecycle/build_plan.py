@@ -95,7 +95,7 @@ class _Situation:
 
     @property
     def continued(self) -> Generation | None:
-        """The generation whose entries are used again; None if its table is made anew."""
+        """The generation whose entries are used again; None if it gets a new table."""
         is_cleared = self.target is not None and self.target.state == "refused"
         return None if is_cleared else self.target
 
