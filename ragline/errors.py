@@ -118,6 +118,10 @@ class BuildInProgressError(RaglineError):
     """Another process is building a generation of this collection. Wait until it has ended."""
 
 
+class UnknownGenerationError(RaglineError):
+    """The database has no generation of this id. `ragline generation list` shows all of them."""
+
+
 class UnknownReceiptError(RaglineError):
     """No entry in an index has this receipt. Search again for a current receipt."""
 

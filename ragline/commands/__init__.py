@@ -51,6 +51,7 @@ SUMMARIES = {
     "eval": "Measure a collection on the queries of a golden set.",
     "explain": "Explain why a document is or is not a hit of a search.",
     "export": "Write all entries of a live index to a file.",
+    "gate": "Judge a candidate against the live generation of a collection.",
     "generation": "List, build, promote, roll back, refuse or drop generations.",
     "golden": "Show, edit, import or export golden sets.",
     "init": "Write a first ragline.yaml, for a folder or from a template.",

@@ -119,6 +119,46 @@ class SearchSettings(_Settings):
     )
 
 
+class GateSettings(_Settings):
+    """When the gate refuses a candidate. docs/gate.md explains the decision.
+
+    Source of the defaults: benchmarks/gate_calibration.py.
+    """
+
+    ndcg_margin: Share = Field(
+        default=0.02,
+        description="How much lower the mean nDCG@10 of a candidate may be than that of the live "
+        "generation.",
+    )
+    recall_margin: Share = Field(default=0.02, description="The same limit for the mean recall@10.")
+    mrr_margin: Share = Field(default=0.02, description="The same limit for the mean MRR@10.")
+    slice_margin: Share = Field(
+        default=0.05,
+        description="How much lower the mean nDCG@10 of a candidate may be in one slice of the "
+        "queries, such as the queries for one source.",
+    )
+    min_queries: int = Field(
+        default=20,
+        ge=2,
+        description="Minimum number of judged queries. With fewer queries, the gate does not "
+        "decide.",
+    )
+    detectable_drop: Share = Field(
+        default=0.1,
+        description="The gate decides only if the queries can detect a drop of nDCG@10 of this "
+        "size, with a probability of 80 %.",
+    )
+    min_index_recall: Share = Field(
+        default=0.9, description="Minimum index recall of the candidate's vector index."
+    )
+    max_latency_ratio: float = Field(
+        default=1.5,
+        ge=1,
+        description="How many times as long the median search of a candidate may take as that of "
+        "the live generation. Differences of less than 10 ms are always allowed.",
+    )
+
+
 class CollectionSettings(_Settings):
     """One collection: how its documents are chunked, embedded and searched."""
 
@@ -171,6 +211,9 @@ class CollectionSettings(_Settings):
         default_factory=dict,
         description="Minimum value of each measure. If an evaluation is below a minimum, the check "
         f"of the evaluation fails. The measures are {', '.join(f'`{name}`' for name in MEASURES)}.",
+    )
+    gate: GateSettings = Field(
+        default=GateSettings(), description="When `ragline gate` refuses a candidate."
     )
     hnsw_from_entries: int = Field(
         default=20_000,

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from ragline.lifecycle.generations import Generation, list_generations
 from ragline.lifecycle.run_context import RunContext
+from ragline.storage.database import Database
 from ragline.storage.generation_tables import load_generation_statement
 
 MAX_NAMED_DOCUMENTS = 20
@@ -112,13 +113,25 @@ def check_invariants(
                 violation
                 for generation in generations
                 for violation in _find_violations(
-                    run_context,
+                    run_context.database,
                     source_name,
                     invariant,
                     generation,
                     (part_number, count_index_parts(generation, in_full=in_full)),
                 )
             ],
+        )
+        for invariant in INVARIANTS
+    ]
+
+
+def check_generation(
+    database: Database, source_name: str, generation: Generation
+) -> list[InvariantResult]:
+    """Check every invariant on all entries of one source in one generation, live or not."""
+    return [
+        InvariantResult(
+            invariant, _find_violations(database, source_name, invariant, generation, (0, 1))
         )
         for invariant in INVARIANTS
     ]
@@ -144,7 +157,7 @@ def _choose_generations(
 
 
 def _find_violations(
-    run_context: RunContext,
+    database: Database,
     source_name: str,
     invariant: Invariant,
     generation: Generation,
@@ -158,5 +171,5 @@ def _find_violations(
         "parts": parts,
         "part": part_number % parts,
     }
-    with run_context.database.connect() as connection:
+    with database.connect() as connection:
         return [Violation(**row) for row in connection.execute(statement, parameters).mappings()]

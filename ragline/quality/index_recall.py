@@ -26,9 +26,11 @@ class IndexRecall:
 
 
 def measure_recall(
-    searcher: Searcher, collection: str, queries: Sequence[str]
+    searcher: Searcher, collection: str, queries: Sequence[str], generation_id: int | None = None
 ) -> IndexRecall | None:
     """Search for each query as the service does, and compare the hits with a scan of all entries.
+
+    `generation_id` names the generation. If it is None, the live generation is measured.
 
     The searcher must have a feedback weight of 0, because a feedback pass would search with another
     vector. The result is None if there are no queries, or if the index is empty.
@@ -36,8 +38,9 @@ def measure_recall(
     shares, generation = [], 0
     for query in queries:
         request = SearchRequest(collection, query, DEPTH, "vector", principals=None)
-        answer = searcher.search(request)
-        nearest = _list_scores(searcher.search(replace(request, exact=True)))
+        answer = searcher.search(request, generation_id=generation_id)
+        exact = searcher.search(replace(request, exact=True), generation_id=generation_id)
+        nearest = _list_scores(exact)
         if nearest:
             generation = answer.generation
             shares.append(share_of_nearest(_list_scores(answer), nearest))

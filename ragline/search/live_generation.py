@@ -1,4 +1,4 @@
-"""The live generation of a collection, which searches use."""
+"""The generation that a search uses: the live one, or another one that is measured."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from ragline.errors import IndexNotReadyError, UnknownCollectionError
+from ragline.errors import IndexNotReadyError, UnknownCollectionError, UnknownGenerationError
 from ragline.storage.statements import load_statement
 from ragline.text_analysis import VERSION
 from ragline.unknown_names import describe_unknown
@@ -15,7 +15,7 @@ from ragline.unknown_names import describe_unknown
 
 @dataclass(frozen=True, slots=True)
 class LiveGeneration:
-    """The properties of a live generation that a search needs."""
+    """The properties of a generation that a search needs. Nearly all searches use the live one."""
 
     id: int
     language: str
@@ -51,6 +51,28 @@ def read_live_generation(
     if row is None or row["id"] is None:
         raise IndexNotReadyError(
             f"collection {collection} has no live index yet; run `ragline sync` first"
+        )
+    return LiveGeneration(**row)
+
+
+def read_generation(
+    connection: Connection, collection: str, generation_id: int, tenant: str | None = None
+) -> LiveGeneration:
+    """Return a generation of a collection that the tenant may see, whether it is live or not.
+
+    Its state is `building`, `candidate`, `live` or `retired`. A generation that is being built can
+    lack entries.
+
+    Raises:
+        UnknownGenerationError: the tenant has no such collection, the collection has no generation
+            with this id, or the state of the generation is another one.
+    """
+    statement = load_statement("search/select_generation")
+    parameters = {"collection": collection, "tenant": tenant, "generation_id": generation_id}
+    row = connection.execute(statement, parameters).mappings().first()
+    if row is None:
+        raise UnknownGenerationError(
+            f"collection {collection} has no generation {generation_id} that can be searched"
         )
     return LiveGeneration(**row)
 

@@ -24,7 +24,11 @@ from ragline.search.deadline import Deadline
 from ragline.search.empty_queries import refuse_empty
 from ragline.search.entries import Entry, choose_hits, select_entries
 from ragline.search.hits import HitDetails, make_hits, read_hit_details
-from ragline.search.live_generation import LiveGeneration, read_live_generation
+from ragline.search.live_generation import (
+    LiveGeneration,
+    read_generation,
+    read_live_generation,
+)
 from ragline.search.messages import Plan, SearchAnswer, SearchRequest, StageTimes
 from ragline.search.rerank_stage import rerank_entries, resolve_reranker
 from ragline.search.retrieval_plan import make_condition, plan_retrieval
@@ -63,15 +67,21 @@ class Searcher:
         self._timeout_ms = timeout_ms
         self._model_wait_s = model_wait_s
 
-    def search(self, request: SearchRequest) -> SearchAnswer:
+    def search(self, request: SearchRequest, *, generation_id: int | None = None) -> SearchAnswer:
         """Answer one request from the collection's live generation.
 
         Hits are chunks, best first. If the index does not change, equal requests give equal hits.
         If no entry matches, the list of hits is empty.
 
+        `generation_id` names another generation of the collection, so that it can be measured
+        before its promotion. The search then uses the model, the language and the text analysis of
+        this generation. The service does not offer this to its callers.
+
         Raises:
             UnknownCollectionError: there is no such collection.
             IndexNotReadyError: the collection has no live generation yet. Sync it first.
+            UnknownGenerationError: the collection has no generation with this id, or the table of
+                the generation is not searched because of its state.
             GenerationTooOldError: the live generation is older than `min_generation`.
             InvalidFilterError: the filter is malformed.
             InvalidSearchError: the query is empty, or the collection has no such reranker.
@@ -82,17 +92,17 @@ class Searcher:
             DatabaseUnavailableError: the database did not answer.
         """
         with span("search", collection=request.collection, mode=request.mode):
-            answer = self._answer(request)
+            answer = self._answer(request, generation_id)
             set_span_attributes(hits=len(answer.hits))
             return answer
 
-    def _answer(self, request: SearchRequest) -> SearchAnswer:
+    def _answer(self, request: SearchRequest, generation_id: int | None) -> SearchAnswer:
         started = perf_counter()
         deadline = Deadline(self._timeout_ms)
         refuse_empty(request.queries)
         settings = self._settings(request.collection)
         condition = make_condition(request)
-        generation = self.live_generation(request.collection, request.tenant, deadline)
+        generation = self._find_generation(request, generation_id, deadline)
         set_span_attributes(generation=generation.id)
         _check_generation(generation, request)
         found = perf_counter()
@@ -211,6 +221,14 @@ class Searcher:
             limit.enforce(connection),
         ):
             return read_live_generation(connection, collection, tenant, configured)
+
+    def _find_generation(
+        self, request: SearchRequest, generation_id: int | None, deadline: Deadline
+    ) -> LiveGeneration:
+        if generation_id is None:
+            return self.live_generation(request.collection, request.tenant, deadline)
+        with self._begin(request.tenant, deadline) as connection:
+            return read_generation(connection, request.collection, generation_id, request.tenant)
 
     def _database_of(self, tenant: str | None) -> Database:
         return self._database if tenant is None else self._database.for_tenant(tenant)

@@ -241,8 +241,10 @@ def test_recall_of_an_index_that_finds_too_little_is_low(
     assert (whole.queries, whole.recall_at_10) == (10, 1.0)
     search = searcher.search
 
-    def lose_every_second_hit(request: SearchRequest) -> SearchAnswer:
-        answer = search(request)
+    def lose_every_second_hit(
+        request: SearchRequest, *, generation_id: int | None = None
+    ) -> SearchAnswer:
+        answer = search(request, generation_id=generation_id)
         return answer if request.exact else replace(answer, hits=answer.hits[::2])
 
     monkeypatch.setattr(searcher, "search", lose_every_second_hit)

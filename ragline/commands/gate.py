@@ -1,0 +1,133 @@
+"""`ragline gate`: judges a candidate against the live generation of a collection."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ragline.commands import configured, json_option, print_json
+from ragline.errors import ConfigurationError, RaglineError
+
+if TYPE_CHECKING:
+    from ragline.configuration import Configuration
+    from ragline.gate.report import Comparison, FallenQuery, GateReport
+
+STATUSES = {"passed": 0, "refused": 1, "undecidable": 2}
+SHOWN_FALLEN = 5
+file_option = click.Path(path_type=Path, dir_okay=False)
+
+
+@click.command()
+@click.argument("collection")
+@click.option(
+    "--candidate",
+    "candidate_id",
+    type=int,
+    help="Id of the generation to judge. Default: the newest complete generation that was not live "
+    "yet.",
+)
+@click.option(
+    "--golden",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of the golden set. Default: the golden set in the configuration.",
+)
+@click.option("--junit", type=file_option, help="Also write the report to FILE as JUnit XML.")
+@click.option("--markdown", type=file_option, help="Also write the report to FILE as Markdown.")
+@json_option
+@configured
+def gate(
+    configuration: Configuration,
+    collection: str,
+    candidate_id: int | None,
+    golden: Path | None,
+    junit: Path | None,
+    markdown: Path | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Judge a candidate of COLLECTION against its live generation.
+
+    Both are searched with the queries of the golden set. The command changes nothing. The exit
+    status is 0 if the candidate passed, 1 if it is refused, and 2 if the gate cannot decide.
+    """
+    try:
+        report = _judge(configuration, collection, candidate_id, golden)
+    except ConfigurationError:
+        raise
+    except RaglineError as error:
+        # The status 1 would mean that the candidate is refused.
+        click.echo(f"{type(error).__name__}: {error}", err=True)
+        sys.exit(2)
+    _write_files(report, junit, markdown)
+    if as_json:
+        print_json(asdict(report))
+    else:
+        _print_report(report)
+    sys.exit(STATUSES[report.verdict])
+
+
+def _judge(
+    configuration: Configuration, collection: str, candidate_id: int | None, golden: Path | None
+) -> GateReport:
+    configuration.collection(collection)
+    from ragline.gate.judgement import judge_candidate
+    from ragline.progress import TerminalProgress
+    from ragline.storage.database import open_database
+
+    with open_database(configuration) as database:
+        return judge_candidate(
+            database, configuration, collection, candidate_id,
+            golden_folder=golden, progress=TerminalProgress(),
+        )  # fmt: skip
+
+
+def _write_files(report: GateReport, junit: Path | None, markdown: Path | None) -> None:
+    from ragline.gate.junit import write_junit
+    from ragline.gate.markdown import write_markdown
+
+    for path, write in ((junit, write_junit), (markdown, write_markdown)):
+        if path is not None:
+            path.write_text(write(report), encoding="utf-8")
+
+
+def _print_report(report: GateReport) -> None:
+    for check in report.checks:
+        click.echo(f"{check.outcome:<10}{check.name}: {check.reason}")
+    for comparison in report.measures:
+        click.echo(_describe_measure(comparison))
+    for fallen in report.fallen[:SHOWN_FALLEN]:
+        _print_fallen(fallen)
+    if len(report.fallen) > SHOWN_FALLEN:
+        click.echo(f"{len(report.fallen) - SHOWN_FALLEN:,} more queries fell; --json lists all")
+    live = "no live generation" if report.live is None else f"live generation {report.live.id}"
+    click.echo(
+        f"{report.collection}: generation {report.candidate.id} against {live}: {report.verdict} "
+        f"({report.queries:,} queries, seed {report.seed}, {report.seconds:.1f} s)"
+    )
+
+
+def _describe_measure(comparison: Comparison) -> str:
+    detectable = comparison.detectable_drop
+    seen = "" if detectable is None else f", can detect a fall of {detectable:.4f}"
+    return (
+        f"{comparison.measure:<11}{comparison.live:.4f} live, {comparison.candidate:.4f} "
+        f"candidate, difference {comparison.difference:+.4f} "
+        f"({comparison.low:+.4f} to {comparison.high:+.4f}), {comparison.fell:,} queries fell and "
+        f"{comparison.rose:,} rose{seen}"
+    )
+
+
+def _print_fallen(fallen: FallenQuery) -> None:
+    click.echo(
+        f"fell {fallen.id} {fallen.query!r}: nDCG@10 {fallen.live_ndcg:.4f} live, "
+        f"{fallen.candidate_ndcg:.4f} candidate"
+    )
+    for name, documents in (("live", fallen.live), ("candidate", fallen.candidate)):
+        shown = ", ".join(
+            f"{one.document_id}{'*' if one.grade else ''}" for one in documents[:SHOWN_FALLEN]
+        )
+        click.echo(f"  {name:<10}{shown or 'nothing'}")

@@ -1,0 +1,162 @@
+"""Makes the checks on the golden set, and the verdict, from comparisons and settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from ragline.configuration.settings import GateSettings
+from ragline.gate.comparison import (
+    FAMILY_ERROR_RATE,
+    RESAMPLES,
+    Values,
+    compare_values,
+    count_needed_queries,
+    decide_family,
+)
+from ragline.gate.report import Check, Comparison, Verdict
+from ragline.gate.slices import Slices
+
+DECIDING_MEASURE = "ndcg@10"
+# The names of measures in sentences.
+NAMES = {"ndcg@10": "nDCG@10", "recall@10": "recall@10", "recall@100": "recall@100",
+         "mrr@10": "MRR@10"}  # fmt: skip
+# With fewer queries, even a fall of every query is not significant among many slices.
+MIN_SLICE_QUERIES = 10
+
+
+def compare_measures(
+    live: Mapping[str, Values],
+    candidate: Mapping[str, Values],
+    settings: GateSettings,
+    seed: int,
+    *,
+    resamples: int = RESAMPLES,
+) -> list[Comparison]:
+    """Compare each measure over all queries. A measure without a margin is not decided."""
+    margins = {
+        "ndcg@10": settings.ndcg_margin,
+        "recall@10": settings.recall_margin,
+        "mrr@10": settings.mrr_margin,
+    }
+    return decide_family(
+        [
+            compare_values(
+                name, live[name], candidate[name], seed,
+                margin=margins.get(name), resamples=resamples,
+            )
+            for name in live
+        ]
+    )  # fmt: skip
+
+
+def compare_slices(
+    keys: Sequence[str],
+    live: Values,
+    candidate: Values,
+    slices: Slices,
+    settings: GateSettings,
+    seed: int,
+    *,
+    resamples: int = RESAMPLES,
+) -> list[Comparison]:
+    """Compare the deciding measure in each slice. A slice with few queries is not decided."""
+    comparisons = []
+    for name, members in slices.items():
+        chosen = np.array([key in members for key in keys])
+        is_decided = chosen.sum() >= MIN_SLICE_QUERIES
+        comparisons.append(
+            compare_values(
+                DECIDING_MEASURE, live[chosen], candidate[chosen], seed,
+                margin=settings.slice_margin if is_decided else None,
+                slice_name=name, resamples=resamples,
+            )
+        )  # fmt: skip
+    return decide_family(comparisons)
+
+
+def check_golden_set(
+    settings: GateSettings, queries: int, deciding: Comparison | None, tested: int
+) -> Check:
+    """Check whether the queries are enough for a decision.
+
+    `deciding` is the comparison of the deciding measure, and `tested` the number of measures that
+    are decided.
+    """
+    if queries < settings.min_queries or deciding is None:
+        return Check(
+            "golden_set",
+            "undecided",
+            f"The golden set has {queries:,} judged queries, and the gate needs at least "
+            f"{settings.min_queries:,}. Judge {settings.min_queries - queries:,} more.",
+        )
+    drop, wanted = deciding.detectable_drop or 0.0, settings.detectable_drop
+    said = f"These {queries:,} queries can detect a fall of nDCG@10 of {drop:.3f} or more"
+    if drop <= max(wanted, settings.ndcg_margin):
+        return Check("golden_set", "passed", f"{said}.")
+    needed = count_needed_queries(deciding, wanted, FAMILY_ERROR_RATE / tested)
+    missing = "" if needed is None else f" About {needed:,} queries are needed for that."
+    return Check(
+        "golden_set",
+        "undecided",
+        f"{said}. The setting detectable_drop asks for {wanted:g}.{missing}",
+    )
+
+
+def check_measure(comparison: Comparison) -> Check:
+    """Make a check from a decided comparison of all queries."""
+    name = NAMES[comparison.measure]
+    return Check(
+        comparison.measure,
+        "refused" if comparison.is_refused else "passed",
+        describe_comparison(comparison, name),
+    )
+
+
+def check_slices(comparisons: Sequence[Comparison]) -> Check:
+    """Make one check from all slices. Its reason names each slice that is refused."""
+    refused = [one for one in comparisons if one.is_refused]
+    decided = [one for one in comparisons if one.margin is not None]
+    if not refused:
+        return Check(
+            "slices",
+            "passed",
+            f"In none of {len(decided)} slices, nDCG@10 falls by more than the margin for a reason "
+            "other than chance.",
+        )
+    sentences = [describe_comparison(one, f"In the slice {one.slice}, nDCG@10") for one in refused]
+    return Check("slices", "refused", " ".join(sentences))
+
+
+def describe_comparison(comparison: Comparison, subject: str) -> str:
+    """Describe a decided comparison in one sentence or two, with the numbers that decided."""
+    change = comparison.difference
+    verb = "falls" if change < 0 else "rises" if change > 0 else "stays equal"
+    size = f" by {abs(change):.4f}" if change else ""
+    said = (
+        f"{subject} {verb}{size}, from {comparison.live:.4f} to {comparison.candidate:.4f} over "
+        f"{comparison.queries:,} queries."
+    )
+    margin, p_value = comparison.margin, comparison.adjusted_p_value
+    if margin is None or p_value is None or change >= 0:
+        return said
+    if change >= -margin:
+        return f"{said} The margin is {margin:g}."
+    if comparison.is_refused:
+        return (
+            f"{said} The margin is {margin:g}, and chance does not explain it (p = {p_value:.4f})."
+        )
+    return f"{said} This is more than the margin {margin:g}, but can be chance (p = {p_value:.2f})."
+
+
+def find_verdict(checks: Sequence[Check]) -> tuple[Verdict, tuple[str, ...]]:
+    """Return the verdict, and the reasons of the checks that did not pass.
+
+    One refusal is enough to refuse. Without a refusal, an undecided check prevents a decision.
+    """
+    refused = tuple(check.reason for check in checks if check.outcome == "refused")
+    undecided = tuple(check.reason for check in checks if check.outcome == "undecided")
+    if refused:
+        return "refused", refused + undecided
+    return ("undecidable", undecided) if undecided else ("passed", ())

@@ -1,0 +1,165 @@
+"""Measures the index of a candidate itself: its completeness, its vector index and its speed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from ragline.configuration import CollectionSettings, Configuration
+from ragline.configuration.checks import MAX_INDEXED_DIMENSION
+from ragline.gate.generation_choice import count_missing_documents
+from ragline.gate.paired_evaluation import try_search
+from ragline.gate.report import Check, GenerationFacts, Latency
+from ragline.lifecycle.generations import list_generations
+from ragline.lifecycle.invariants import InvariantResult, check_generation
+from ragline.model_cache import ModelCache
+from ragline.quality.index_recall import MAX_QUERIES, SCAN_TIMEOUT_MS, measure_recall
+from ragline.search.messages import SearchRequest
+from ragline.search.searcher import Searcher
+from ragline.storage.database import Database
+
+MAX_TIMED_QUERIES = 100
+# A smaller difference of two medians is within the noise of a machine.
+MIN_LATENCY_DIFFERENCE_MS = 10.0
+NAMED_DOCUMENTS = 3
+
+
+def check_sync_proof(
+    database: Database, configuration: Configuration, collection: str, candidate: GenerationFacts
+) -> Check:
+    """Compare the entries of the candidate with the ledger, for each source of the collection.
+
+    This is the part of a sync proof that does not list the source. It starts no repair.
+    """
+    missing = count_missing_documents(database, collection, candidate)
+    faults = [
+        f"{count:,} readable documents of the source {source} are not in it"
+        for source, count in missing.items()
+    ]
+    with database.connect() as connection:
+        known = list_generations(connection, collection)
+    generation = next(one for one in known if one.id == candidate.id)
+    for source in configuration.sources_of(collection):
+        results = check_generation(database, source.name, generation)
+        faults += [_describe_result(one, source.name) for one in results if not one.holds]
+    if not faults:
+        return Check(
+            "sync_proof",
+            "passed",
+            f"Generation {candidate.id} agrees with the ledger: {candidate.documents:,} documents, "
+            f"{candidate.entries:,} entries.",
+        )
+    said = "; ".join(faults)
+    return Check(
+        "sync_proof",
+        "refused",
+        f"Generation {candidate.id} does not agree with the ledger: {said}.",
+    )
+
+
+def _describe_result(result: InvariantResult, source: str) -> str:
+    documents = result.documents
+    named = ", ".join(documents[:NAMED_DOCUMENTS])
+    count = len({one.document_id for one in result.violations})
+    words = result.invariant.name.replace("_", " ")
+    return f"{words} in {count:,} documents of the source {source}, such as {named}"
+
+
+def check_vector_index(settings: CollectionSettings, candidate: GenerationFacts) -> Check | None:
+    """Refuse a large generation without a valid vector index. Return None if this is no fault."""
+    is_large = candidate.entries >= settings.hnsw_from_entries
+    is_indexable = candidate.dimension <= MAX_INDEXED_DIMENSION
+    if candidate.has_vector_index or not is_large or not is_indexable:
+        return None
+    return Check(
+        "index_recall",
+        "refused",
+        f"Generation {candidate.id} has {candidate.entries:,} entries and no valid vector index. "
+        f"The setting hnsw_from_entries asks for an index from {settings.hnsw_from_entries:,} "
+        "entries.",
+    )
+
+
+def find_index_recall(
+    database: Database,
+    configuration: Configuration,
+    models: ModelCache,
+    settings: CollectionSettings,
+    candidate: GenerationFacts,
+    queries: Sequence[str],
+) -> float | None:
+    """Return the index recall of the candidate over the first MAX_QUERIES queries.
+
+    The result is None if the candidate has no vector index, or if there are no queries.
+    """
+    if not candidate.has_vector_index or not queries:
+        return None
+    # A feedback pass would search with another vector.
+    search = settings.search.model_copy(update={"feedback_weight": 0.0})
+    changed = settings.model_copy(update={"search": search})
+    others = [one for one in configuration.collections if one.name != settings.name]
+    alone = configuration.model_copy(update={"collections": (*others, changed)})
+    searcher = Searcher(database, alone, timeout_ms=SCAN_TIMEOUT_MS, models=models)
+    distinct = list(dict.fromkeys(queries))[:MAX_QUERIES]
+    measured = measure_recall(searcher, settings.name, distinct, candidate.id)
+    return None if measured is None else measured.recall_at_10
+
+
+def check_index_recall(
+    settings: CollectionSettings, candidate: GenerationFacts, recall: float | None
+) -> Check:
+    """Refuse an index recall that is lower than the setting. No vector index is no fault here."""
+    wanted = settings.gate.min_index_recall
+    if recall is None:
+        said = (
+            "There is no query to measure the index recall with."
+            if candidate.has_vector_index
+            else f"Generation {candidate.id} has no vector index, so searches compare all entries."
+        )
+        return Check("index_recall", "passed", said)
+    said = (
+        f"The vector index of generation {candidate.id} finds {recall:.1%} of the ten nearest "
+        f"entries; at least {wanted:.1%} are required."
+    )
+    return Check("index_recall", "passed" if recall >= wanted else "refused", said)
+
+
+def measure_latency(
+    searcher: Searcher, collection: str, queries: Sequence[str], live_id: int, candidate_id: int
+) -> Latency | None:
+    """Search both generations alternately with the first MAX_TIMED_QUERIES queries, as a user does.
+
+    The first search of each generation is not counted, because it loads the model. A query that
+    times out in one generation is left out. The result is None if no query is left.
+    """
+    times: dict[int, list[float]] = {live_id: [], candidate_id: []}
+    request = SearchRequest(collection, "", principals=None)
+    for number, query in enumerate(queries[:1] + queries[:MAX_TIMED_QUERIES]):
+        asked = replace(request, query=query)
+        order = (live_id, candidate_id) if number % 2 == 0 else (candidate_id, live_id)
+        answers = {one: try_search(searcher, asked, one) for one in order}
+        took = {one: answer.took_ms.total for one, answer in answers.items() if answer}
+        if number > 0 and len(took) == len(answers):
+            for one in order:
+                times[one].append(took[one])
+    if not times[live_id]:
+        return None
+    live, candidate = (np.percentile(times[one], (50, 95)) for one in (live_id, candidate_id))
+    return Latency(len(times[live_id]), *map(float, live), *map(float, candidate))
+
+
+def check_latency(
+    settings: CollectionSettings, candidate: GenerationFacts, latency: Latency
+) -> Check:
+    """Refuse a candidate whose median search takes too long compared with the live generation."""
+    live, own = latency.live_p50_ms, latency.candidate_p50_ms
+    limit = settings.gate.max_latency_ratio
+    is_slow = own > limit * live and own - live >= MIN_LATENCY_DIFFERENCE_MS
+    return Check(
+        "latency",
+        "refused" if is_slow else "passed",
+        f"The median search takes {own:.1f} ms in generation {candidate.id} and {live:.1f} ms in "
+        f"the live generation; at most {limit:g} times as long is allowed.",
+    )

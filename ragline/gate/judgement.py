@@ -1,0 +1,227 @@
+"""The entry point of the gate: it judges a candidate and returns the report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from time import perf_counter
+
+from ragline.configuration import CollectionSettings, Configuration
+from ragline.evaluation.judged_documents import find_unknown_documents
+from ragline.fingerprints import fingerprint
+from ragline.gate.checks import (
+    DECIDING_MEASURE,
+    check_golden_set,
+    check_measure,
+    check_slices,
+    compare_measures,
+    compare_slices,
+    find_verdict,
+)
+from ragline.gate.generation_choice import choose_generations
+from ragline.gate.index_checks import (
+    check_index_recall,
+    check_latency,
+    check_sync_proof,
+    check_vector_index,
+    find_index_recall,
+    measure_latency,
+)
+from ragline.gate.paired_evaluation import PairedEvaluation, evaluate_pair
+from ragline.gate.report import (
+    Check,
+    Comparison,
+    FallenQuery,
+    GateReport,
+    GenerationFacts,
+    Latency,
+)
+from ragline.gate.slices import find_slices, read_tags
+from ragline.golden_set import GoldenSet, read_golden_set
+from ragline.model_cache import ModelCache
+from ragline.progress import Progress, SilentProgress
+from ragline.search.searcher import Searcher
+from ragline.storage.database import Database
+
+# The seed of the bootstrap and of the permutation test, if the caller names none.
+SEED = 20_261_129
+
+
+@dataclass(slots=True)
+class _Measurements:
+    """What the gate has measured so far."""
+
+    checks: list[Check] = field(default_factory=list)
+    measures: list[Comparison] = field(default_factory=list)
+    slices: list[Comparison] = field(default_factory=list)
+    evaluation: PairedEvaluation | None = None
+    index_recall: float | None = None
+    latency: Latency | None = None
+
+    @property
+    def fallen(self) -> tuple[FallenQuery, ...]:
+        return () if self.evaluation is None else self.evaluation.fallen
+
+
+@dataclass(frozen=True, slots=True)
+class _Gate:
+    """One run of the gate: what it compares, and what it compares with."""
+
+    database: Database
+    configuration: Configuration
+    settings: CollectionSettings
+    golden: GoldenSet | None
+    golden_folder: Path | None
+    live: GenerationFacts | None
+    candidate: GenerationFacts
+    searcher: Searcher
+    progress: Progress
+    seed: int
+
+    @property
+    def queries(self) -> list[str]:
+        return [] if self.golden is None else list(self.golden.queries.values())
+
+    def measure(self) -> _Measurements:
+        """Make all checks: those of the index first, then those with the golden set."""
+        found = _Measurements()
+        name = self.settings.name
+        found.checks.append(
+            check_sync_proof(self.database, self.configuration, name, self.candidate)
+        )
+        self._measure_index(found)
+        if self.live is None:
+            reason = f"The collection {name} has no live generation to compare with."
+            found.checks.append(Check("live_generation", "undecided", reason))
+        elif self._has_usable_golden_set(found) and self.golden is not None:
+            self._measure_latency(found, self.live)
+            self._measure_quality(found, self.live, self.golden)
+        return found
+
+    def _measure_index(self, found: _Measurements) -> None:
+        missing = check_vector_index(self.settings, self.candidate)
+        if missing is None:
+            found.index_recall = find_index_recall(
+                self.database, self.configuration, self.searcher.models, self.settings,
+                self.candidate, self.queries,
+            )  # fmt: skip
+            missing = check_index_recall(self.settings, self.candidate, found.index_recall)
+        found.checks.append(missing)
+
+    def _has_usable_golden_set(self, found: _Measurements) -> bool:
+        name = self.settings.name
+        if self.golden is None:
+            reason = (
+                f"The collection {name} has no golden set. Add `golden: FOLDER` to the collection, "
+                "or name a folder with --golden."
+            )
+            found.checks.append(Check("golden_set", "undecided", reason))
+            return False
+        unknown = find_unknown_documents(self.database, name, self.golden)
+        if unknown.is_all:
+            reason = f"No query can be measured: {unknown.describe(name)}."
+            found.checks.append(Check("golden_set", "undecided", reason))
+        return not unknown.is_all
+
+    def _measure_latency(self, found: _Measurements, live: GenerationFacts) -> None:
+        name = self.settings.name
+        found.latency = measure_latency(
+            self.searcher, name, self.queries, live.id, self.candidate.id
+        )
+        if found.latency is not None:
+            found.checks.append(check_latency(self.settings, self.candidate, found.latency))
+
+    def _measure_quality(
+        self, found: _Measurements, live: GenerationFacts, golden: GoldenSet
+    ) -> None:
+        name, gate = self.settings.name, self.settings.gate
+        pair = evaluate_pair(
+            self.searcher, name, golden, (live.id, self.candidate.id), self.progress
+        )
+        found.evaluation = pair
+        found.measures = compare_measures(pair.live, pair.candidate, gate, self.seed)
+        tags = {} if self.golden_folder is None else read_tags(self.golden_folder)
+        found.slices = compare_slices(
+            pair.keys, pair.live[DECIDING_MEASURE], pair.candidate[DECIDING_MEASURE],
+            find_slices(self.database, name, golden, tags), gate, self.seed,
+        )  # fmt: skip
+        decided = [one for one in found.measures if one.margin is not None]
+        deciding = next(one for one in decided if one.measure == DECIDING_MEASURE)
+        found.checks.append(check_golden_set(gate, len(pair.keys), deciding, len(decided)))
+        if len(pair.keys) >= gate.min_queries:
+            found.checks += [check_measure(one) for one in decided]
+            found.checks.append(check_slices(found.slices))
+
+
+def judge_candidate(
+    database: Database,
+    configuration: Configuration,
+    collection: str,
+    candidate_id: int | None = None,
+    *,
+    golden_folder: Path | None = None,
+    models: ModelCache | None = None,
+    progress: Progress | None = None,
+    seed: int = SEED,
+) -> GateReport:
+    """Judge a candidate against the live generation of its collection.
+
+    Without `candidate_id`, the newest complete generation that was not live yet is judged. Without
+    `golden_folder`, the golden set of the collection's settings is used. Nothing is written, and no
+    generation changes its state. If the index does not change, two calls with one seed give the
+    same report, except for the latency.
+
+    Raises:
+        UnknownCollectionError: the configuration has no such collection.
+        UnknownGenerationError: there is no such generation, or no generation to judge.
+        GoldenSetError: the golden set cannot be read.
+        ModelUnavailableError: the model of one of the generations cannot be loaded.
+    """
+    started_at, started = datetime.now(UTC), perf_counter()
+    settings = configuration.collection(collection)
+    live, candidate = choose_generations(database, collection, candidate_id)
+    folder = golden_folder or settings.golden
+    gate = _Gate(
+        database=database,
+        configuration=configuration,
+        settings=settings,
+        golden=None if folder is None else read_golden_set(folder),
+        golden_folder=folder,
+        live=live,
+        candidate=candidate,
+        searcher=Searcher(database, configuration, models=models),
+        progress=progress or SilentProgress(),
+        seed=seed,
+    )
+    found = gate.measure()
+    return _report(gate, found, started_at, perf_counter() - started)
+
+
+def _report(gate: _Gate, found: _Measurements, started_at: datetime, seconds: float) -> GateReport:
+    verdict, reasons = find_verdict(found.checks)
+    pair = found.evaluation
+    used = {"gate": gate.settings.gate.model_dump(), "search": gate.settings.search.model_dump()}
+    return GateReport(
+        collection=gate.settings.name,
+        live=gate.live,
+        candidate=gate.candidate,
+        verdict=verdict,
+        reasons=reasons,
+        checks=tuple(found.checks),
+        measures=tuple(found.measures),
+        slices=tuple(found.slices),
+        index_recall=found.index_recall,
+        latency=found.latency,
+        fallen=found.fallen,
+        queries=len(gate.queries),
+        failed_live=0 if pair is None else pair.failed_live,
+        failed_candidate=0 if pair is None else pair.failed_candidate,
+        golden_hash=None if gate.golden is None else gate.golden.content_hash,
+        settings_fingerprint=fingerprint(used),
+        ragline_version=version("ragline"),
+        seed=gate.seed,
+        started_at=started_at,
+        seconds=seconds,
+    )

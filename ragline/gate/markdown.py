@@ -1,0 +1,147 @@
+"""Writes the report of a gate as Markdown, for a merge request or a materialisation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import zip_longest
+
+from ragline.gate.report import (
+    Comparison,
+    FallenQuery,
+    GateReport,
+    GenerationFacts,
+    RankedDocument,
+)
+
+SHOWN_FALLEN = 10
+MEASURES_HEADER = (
+    "measure", "queries", "live", "candidate", "difference", "95 % limits", "p", "detectable fall",
+    "result",
+)  # fmt: skip
+GENERATIONS_HEADER = ("", "state", "model", "entries", "documents", "size", "p50", "p95")
+
+
+def write_markdown(report: GateReport) -> str:
+    """Write a report: verdict, reasons, checks, comparisons, and the queries that fell."""
+    parts = [
+        f"# Gate of {report.collection}: {report.verdict}",
+        _describe_subject(report),
+        *(f"- {reason}" for reason in report.reasons),
+        "## Checks",
+        _write_table(
+            ("check", "result", "reason"),
+            [(check.name, check.outcome, check.reason) for check in report.checks],
+        ),
+        "## Generations",
+        _write_table(GENERATIONS_HEADER, _list_generations(report)),
+    ]
+    if report.measures:
+        parts += ["## All queries", _write_comparisons(report.measures, "measure")]
+    if report.slices:
+        parts += ["## Slices", _write_comparisons(report.slices, "slice")]
+    if report.fallen:
+        parts += [_title_fallen(report), *map(_write_fallen, report.fallen[:SHOWN_FALLEN])]
+    return "\n\n".join([*_join_list(parts), _describe_origin(report)]) + "\n"
+
+
+def describe_limits(comparison: Comparison) -> str:
+    """Return the interval of a difference, as `-0.0123 to +0.0045`."""
+    return f"{comparison.low:+.4f} to {comparison.high:+.4f}"
+
+
+def _join_list(parts: Sequence[str]) -> list[str]:
+    """Join consecutive items of a list into one part."""
+    joined: list[str] = []
+    for part in parts:
+        if joined and part.startswith("- ") and joined[-1].startswith("- "):
+            joined[-1] += f"\n{part}"
+        else:
+            joined.append(part)
+    return joined
+
+
+def _describe_subject(report: GateReport) -> str:
+    live = "no live generation" if report.live is None else f"live generation {report.live.id}"
+    return (
+        f"Generation {report.candidate.id} ({report.candidate.state}) was compared with "
+        f"{live} on {report.queries:,} queries."
+    )
+
+
+def _describe_origin(report: GateReport) -> str:
+    golden = "no golden set" if report.golden_hash is None else f"golden set {report.golden_hash}"
+    return (
+        f"Ragline {report.ragline_version}, {golden}, settings {report.settings_fingerprint}, seed "
+        f"{report.seed}, {report.started_at:%Y-%m-%d %H:%M:%S} UTC, {report.seconds:.1f} s."
+    )
+
+
+def _write_comparisons(comparisons: Sequence[Comparison], first: str) -> str:
+    rows = [
+        (
+            one.slice or one.measure,
+            f"{one.queries:,}",
+            f"{one.live:.4f}",
+            f"{one.candidate:.4f}",
+            f"{one.difference:+.4f}",
+            describe_limits(one),
+            "" if one.adjusted_p_value is None else f"{one.adjusted_p_value:.4f}",
+            "" if one.detectable_drop is None else f"{one.detectable_drop:.4f}",
+            "shown only" if one.margin is None else "refused" if one.is_refused else "passed",
+        )
+        for one in comparisons
+    ]
+    return _write_table((first, *MEASURES_HEADER[1:]), rows)
+
+
+def _list_generations(report: GateReport) -> list[tuple[str, ...]]:
+    times = report.latency
+    live = ("", "") if times is None else (_ms(times.live_p50_ms), _ms(times.live_p95_ms))
+    own = ("", "") if times is None else (_ms(times.candidate_p50_ms), _ms(times.candidate_p95_ms))
+    rows = [] if report.live is None else [_describe_generation(report.live, live)]
+    return [*rows, _describe_generation(report.candidate, own)]
+
+
+def _describe_generation(facts: GenerationFacts, times: tuple[str, str]) -> tuple[str, ...]:
+    size = f"{facts.size_bytes / 1e6:,.1f} MB"
+    return (
+        f"generation {facts.id}", facts.state, facts.model, f"{facts.entries:,}",
+        f"{facts.documents:,}", size, *times,
+    )  # fmt: skip
+
+
+def _ms(value: float) -> str:
+    return f"{value:.1f} ms"
+
+
+def _title_fallen(report: GateReport) -> str:
+    shown = min(len(report.fallen), SHOWN_FALLEN)
+    return f"## Queries that fell ({shown:,} of {len(report.fallen):,})"
+
+
+def _write_fallen(fallen: FallenQuery) -> str:
+    rows = [
+        (str(rank), _describe_document(before), _describe_document(after))
+        for rank, (before, after) in enumerate(zip_longest(fallen.live, fallen.candidate), start=1)
+    ]
+    title = (
+        f"### {fallen.id}: {fallen.query}\n\nnDCG@10 falls from {fallen.live_ndcg:.4f} to "
+        f"{fallen.candidate_ndcg:.4f}. Bold documents are relevant."
+    )
+    return f"{title}\n\n{_write_table(('rank', 'live', 'candidate'), rows)}"
+
+
+def _describe_document(document: RankedDocument | None) -> str:
+    if document is None:
+        return ""
+    name = f"**{document.document_id}**" if document.grade else document.document_id
+    return f"{name}: {document.words}"
+
+
+def _write_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(map(_escape_cell, line))} |" for line in lines)
+
+
+def _escape_cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")

@@ -1,0 +1,152 @@
+"""Searches two generations with each query of a golden set, and computes the measures.
+
+`ragline.evaluation` measures one generation. Here each query is searched in both generations, one
+after the other, so that both have the same load of the machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import ir_measures
+import numpy as np
+
+from ragline.configuration.settings import MEASURES
+from ragline.errors import SearchTimeoutError
+from ragline.evaluation.evaluation import EVALUATED_HITS, Run, score_documents
+from ragline.gate.comparison import Values
+from ragline.gate.report import FallenQuery, RankedDocument
+from ragline.golden_set import GoldenSet, Judgements
+from ragline.progress import Progress
+from ragline.search.messages import SearchAnswer, SearchRequest
+from ragline.search.searcher import Searcher
+
+RANKED_DOCUMENTS = 10
+SHOWN_WORDS = 12
+DECIDING_MEASURE = "ndcg@10"
+
+
+@dataclass(slots=True)
+class SearchedGeneration:
+    """The answers of one generation: scores and first documents by query id."""
+
+    id: int
+    run: Run = field(default_factory=dict)
+    ranked: dict[str, tuple[RankedDocument, ...]] = field(default_factory=dict)
+    failed: int = 0
+
+    def add(self, key: str, answer: SearchAnswer | None, grades: dict[str, int]) -> None:
+        """Add the answer of a query, or None if the search timed out."""
+        if answer is None:
+            self.failed += 1
+            return
+        self.run[key] = score_documents(answer)
+        self.ranked[key] = rank_documents(answer, grades)
+
+
+@dataclass(frozen=True, slots=True)
+class PairedEvaluation:
+    """The values of each measure by query, in the order of `keys`.
+
+    A query that timed out has the value 0.
+    """
+
+    keys: tuple[str, ...]
+    live: dict[str, Values]
+    candidate: dict[str, Values]
+    failed_live: int
+    failed_candidate: int
+    fallen: tuple[FallenQuery, ...]
+
+
+def evaluate_pair(
+    searcher: Searcher,
+    collection: str,
+    golden: GoldenSet,
+    generation_ids: tuple[int, int],
+    progress: Progress,
+) -> PairedEvaluation:
+    """Search the live generation and the candidate with each query, and compute the measures.
+
+    `generation_ids` has the live generation first. The first search of a query alternates between
+    both generations, so that neither profits from the caches of the other.
+    """
+    live, candidate = (SearchedGeneration(one) for one in generation_ids)
+    name = f"{collection}: compare generations {live.id} and {candidate.id}"
+    with progress.stage(name, total=len(golden.queries), unit="queries") as advance:
+        for number, (key, query) in enumerate(golden.queries.items()):
+            order = (live, candidate) if number % 2 == 0 else (candidate, live)
+            for one in order:
+                request = SearchRequest(collection, query, EVALUATED_HITS, principals=None)
+                answer = try_search(searcher, request, one.id)
+                one.add(key, answer, golden.judgements.get(key, {}))
+            advance(1)
+    keys = tuple(golden.queries)
+    values = [measure_queries(golden.judgements, one.run, keys) for one in (live, candidate)]
+    return PairedEvaluation(
+        keys, values[0], values[1], live.failed, candidate.failed,
+        _find_fallen(golden, keys, (live, candidate), values),
+    )  # fmt: skip
+
+
+def try_search(
+    searcher: Searcher, request: SearchRequest, generation_id: int
+) -> SearchAnswer | None:
+    """Search one generation. Return None if the search timed out."""
+    try:
+        return searcher.search(request, generation_id=generation_id)
+    except SearchTimeoutError:
+        return None
+
+
+def measure_queries(judgements: Judgements, run: Run, keys: Sequence[str]) -> dict[str, Values]:
+    """Return the values of each measure in MEASURES, in the order of `keys`.
+
+    A query that is missing from `run` has the value 0.
+    """
+    measures = {ir_measures.parse_measure(known): name for name, known in MEASURES.items()}
+    counted: Run = {key: run.get(key, {}) for key in keys}
+    rows = {name: dict.fromkeys(keys, 0.0) for name in MEASURES}
+    for row in ir_measures.iter_calc(measures.keys(), judgements, counted):
+        if row.query_id in counted:
+            rows[measures[row.measure]][row.query_id] = float(row.value)
+    return {name: np.array([row[key] for key in keys]) for name, row in rows.items()}
+
+
+def rank_documents(answer: SearchAnswer, grades: dict[str, int]) -> tuple[RankedDocument, ...]:
+    """Return the first documents of an answer, each with the first words of its best hit."""
+    ranked: dict[str, RankedDocument] = {}
+    for hit in answer.hits:
+        if hit.document_id not in ranked:
+            words = (hit.text or "").split()
+            shown = " ".join(words[:SHOWN_WORDS]) + (" …" if len(words) > SHOWN_WORDS else "")
+            grade = grades.get(hit.document_id)
+            ranked[hit.document_id] = RankedDocument(hit.document_id, grade, shown)
+        if len(ranked) == RANKED_DOCUMENTS:
+            break
+    return tuple(ranked.values())
+
+
+def _find_fallen(
+    golden: GoldenSet,
+    keys: Sequence[str],
+    searched: tuple[SearchedGeneration, SearchedGeneration],
+    values: Sequence[dict[str, Values]],
+) -> tuple[FallenQuery, ...]:
+    """Return the queries whose deciding measure is lower in the candidate, largest fall first."""
+    live, candidate = searched
+    before, after = (of_one[DECIDING_MEASURE] for of_one in values)
+    order = np.argsort(after - before, kind="stable")
+    return tuple(
+        FallenQuery(
+            keys[index],
+            golden.queries[keys[index]],
+            float(before[index]),
+            float(after[index]),
+            live.ranked.get(keys[index], ()),
+            candidate.ranked.get(keys[index], ()),
+        )
+        for index in order
+        if after[index] < before[index]
+    )

@@ -1,0 +1,134 @@
+"""The report of a gate, as plain values. `markdown` and `junit` write it as text."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+Outcome = Literal["passed", "refused", "undecided"]
+Verdict = Literal["passed", "refused", "undecidable"]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One check of the gate. `reason` has complete sentences, also if the check passed."""
+
+    name: str
+    outcome: Outcome
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationFacts:
+    """A judged generation: its origin, its size and its vector index.
+
+    `size_bytes` is the size of its table with all indexes.
+    """
+
+    id: int
+    state: str
+    model: str
+    dimension: int
+    space_fingerprint: str
+    chunker_fingerprint: str
+    language: str
+    analysis_version: str | None
+    entries: int
+    documents: int
+    size_bytes: int
+    has_vector_index: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One measure of both generations over the same queries, or over one slice of them.
+
+    `live` and `candidate` are means, and `difference` is `candidate` minus `live`. With 95 %
+    confidence, the true difference is not below `low`; with 95 % confidence, it is not above
+    `high`. `p_value` is the probability of a fall of at least this size if both generations are
+    equally good. `standard_error` is that of the mean difference. `adjusted_p_value` takes account of the number of comparisons. `detectable_drop`
+    is the smallest fall that the gate refuses with a probability of 80 %. `fell` and `rose` count
+    queries. A comparison without a margin is shown and decides nothing.
+    """
+
+    measure: str
+    queries: int
+    live: float
+    candidate: float
+    difference: float
+    low: float
+    high: float
+    standard_error: float
+    p_value: float
+    fell: int
+    rose: int
+    slice: str | None = None
+    margin: float | None = None
+    detectable_drop: float | None = None
+    adjusted_p_value: float | None = None
+    is_refused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RankedDocument:
+    """A document that a search found. `grade` is None if the golden set does not judge it."""
+
+    document_id: str
+    grade: int | None
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class FallenQuery:
+    """A query whose nDCG@10 is lower in the candidate, with the first documents of both."""
+
+    id: str
+    query: str
+    live_ndcg: float
+    candidate_ndcg: float
+    live: tuple[RankedDocument, ...]
+    candidate: tuple[RankedDocument, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """The milliseconds of searches for the same queries, which alternate between generations."""
+
+    queries: int
+    live_p50_ms: float
+    live_p95_ms: float
+    candidate_p50_ms: float
+    candidate_p95_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class GateReport:
+    """The result of a gate, with everything that is needed to compute it again.
+
+    `reasons` has the reasons of the checks that did not pass. `measures` compares all queries, and
+    `slices` parts of them. `index_recall` is None if the candidate has no vector index or there
+    are no queries. `fallen` has the queries that fell, the largest fall first. `seed` is the seed
+    of the resampling.
+    """
+
+    collection: str
+    live: GenerationFacts | None
+    candidate: GenerationFacts
+    verdict: Verdict
+    reasons: tuple[str, ...]
+    checks: tuple[Check, ...]
+    measures: tuple[Comparison, ...]
+    slices: tuple[Comparison, ...]
+    index_recall: float | None
+    latency: Latency | None
+    fallen: tuple[FallenQuery, ...]
+    queries: int
+    failed_live: int
+    failed_candidate: int
+    golden_hash: str | None
+    settings_fingerprint: str
+    ragline_version: str
+    seed: int
+    started_at: datetime
+    seconds: float

@@ -1,0 +1,27 @@
+-- Returns one row: a generation of a collection, if its table can be searched. The table of a
+-- generation that is being built can lack entries. Returns no row if the collection has no such
+-- generation, or if the collection belongs to another :tenant.
+select
+  g.id,
+  rtrim(g.language) as language,
+  g.analysis_version,
+  g.entry_count,
+  g.chunker_fingerprint,
+  e.fingerprint as space_fingerprint,
+  e.model,
+  coalesce(
+    (
+      select i.indisvalid
+      from pg_index as i
+      where i.indexrelid = to_regclass('ragline.entries_' || g.id || '_embedding_idx')
+    ),
+    false
+  ) as has_vector_index
+from ragline.generations as g
+join ragline.collections as c on c.id = g.collection_id
+join ragline.embedding_spaces as e on e.id = g.embedding_space_id
+where
+  g.id = cast(:generation_id as bigint)
+  and g.state in ('building', 'candidate', 'live', 'retired')
+  and c.name = cast(:collection as text)
+  and (cast(:tenant as text) is null or c.tenant = cast(:tenant as text))
