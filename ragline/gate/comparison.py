@@ -23,8 +23,9 @@ from ragline.gate.report import Comparison
 Values = NDArray[np.float64]
 
 # If both generations are equally good, the gate refuses at most this share of candidates. One half
-# belongs to the measures of all queries, and one half to the slices.
-ERROR_RATE = 0.05
+# belongs to the measures of all queries, and one half to the slices. With this rate, more than five
+# of a hundred such candidates are refused with a probability of less than 2 %.
+ERROR_RATE = 0.02
 FAMILY_ERROR_RATE = ERROR_RATE / 2
 POWER = 0.8
 # The share between both ends of the interval. Each end is a one-sided limit of 95 %.

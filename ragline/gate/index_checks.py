@@ -136,7 +136,7 @@ def measure_latency(
     """
     times: dict[int, list[float]] = {live_id: [], candidate_id: []}
     request = SearchRequest(collection, "", principals=None)
-    for number, query in enumerate(queries[:1] + queries[:MAX_TIMED_QUERIES]):
+    for number, query in enumerate([*queries[:1], *queries[:MAX_TIMED_QUERIES]]):
         asked = replace(request, query=query)
         order = (live_id, candidate_id) if number % 2 == 0 else (candidate_id, live_id)
         answers = {one: try_search(searcher, asked, one) for one in order}

@@ -45,11 +45,12 @@ class Comparison:
     """One measure of both generations over the same queries, or over one slice of them.
 
     `live` and `candidate` are means, and `difference` is `candidate` minus `live`. With 95 %
-    confidence, the true difference is not below `low`; with 95 % confidence, it is not above
-    `high`. `p_value` is the probability of a fall of at least this size if both generations are
-    equally good. `standard_error` is that of the mean difference. `adjusted_p_value` takes account of the number of comparisons. `detectable_drop`
-    is the smallest fall that the gate refuses with a probability of 80 %. `fell` and `rose` count
-    queries. A comparison without a margin is shown and decides nothing.
+    confidence, the true difference is not below `low`. With 95 % confidence, it is not above
+    `high`. `standard_error` is that of `difference`. `p_value` is the probability of a fall of at
+    least this size if both generations are equally good. `adjusted_p_value` takes account of the
+    number of comparisons. `detectable_drop` is the smallest fall that the gate refuses with a
+    probability of 80 %. `fell` and `rose` count queries. A comparison without a margin is shown and
+    decides nothing.
     """
 
     measure: str

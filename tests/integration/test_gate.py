@@ -1,0 +1,350 @@
+"""`ragline gate`: planted regressions are refused for the right reason, harmless changes pass."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from click.testing import CliRunner, Result
+from planted_candidates import (
+    CONFIGURATION,
+    damage,
+    plant_candidate,
+    plant_shuffled_space,
+    write_collection,
+)
+from sqlalchemy import text
+
+from ragline.commands.gate import gate
+from ragline.configuration import Configuration
+from ragline.embedder.embedder import Embedder
+from ragline.errors import UnknownGenerationError
+from ragline.gate.judgement import judge_candidate
+from ragline.gate.report import GateReport
+from ragline.lifecycle import search_index
+from ragline.lifecycle.run_context import RunContext
+from ragline.model_cache import ModelCache
+from ragline.search import candidates
+from ragline.search.messages import SearchRequest
+from ragline.search.searcher import Searcher
+from ragline.storage.database import Database
+
+MODEL = "sentence-transformers/all-MiniLM-L6-v2"
+
+
+@dataclass
+class Notes:
+    """A synced collection, and what a test needs to judge a candidate of it."""
+
+    folder: Path
+    database: Database
+    configuration: Configuration
+    models: ModelCache
+    configure: Callable[[str], Configuration]
+
+    def judge(self, candidate: int | None = None) -> GateReport:
+        return judge_candidate(
+            self.database, self.configuration, "notes", candidate, models=self.models
+        )
+
+    def use(self, old: str, new: str) -> None:
+        """Change the configuration that the next gate uses."""
+        assert old in CONFIGURATION
+        self.configuration = self.configure(CONFIGURATION.replace(old, new))
+
+
+@pytest.fixture
+def notes(
+    tmp_path: Path, configure, make_run_context, run_stages, database, embedder: Embedder
+) -> Notes:
+    write_collection(tmp_path)
+    configuration = configure(CONFIGURATION)
+    run_stages(make_run_context(configuration))
+    models = ModelCache(configuration.home / "models")
+    models.add_embedder(MODEL, embedder)
+    models.add_embedder("shuffled", embedder)
+    return Notes(tmp_path, database, configuration, models, configure)
+
+
+def outcomes(report: GateReport) -> dict[str, str]:
+    return {check.name: check.outcome for check in report.checks}
+
+
+def reason(report: GateReport, name: str) -> str:
+    return next(check.reason for check in report.checks if check.name == name)
+
+
+def test_equal_generation_passes_every_check(notes: Notes) -> None:
+    candidate = plant_candidate(notes.database)
+    report = notes.judge()
+    assert (report.verdict, report.reasons) == ("passed", ())
+    assert report.live is not None
+    assert (report.live.id, report.candidate.id) == (1, candidate)
+    assert (report.queries, report.failed_live, report.failed_candidate) == (96, 0, 0)
+    assert set(outcomes(report)) == {
+        "sync_proof", "index_recall", "latency", "golden_set", "ndcg@10", "recall@10", "mrr@10",
+        "slices",
+    }  # fmt: skip
+    assert {one.difference for one in (*report.measures, *report.slices)} == {0.0}
+    # The golden set is good enough for a search to be wrong sometimes, and right in most cases.
+    assert 0.6 < report.measures[0].live < 1.0
+    assert report.fallen == ()
+    assert report.golden_hash is not None
+
+
+def test_gate_changes_no_generation(notes: Notes) -> None:
+    plant_candidate(notes.database)
+    notes.judge()
+    with notes.database.connect() as connection:
+        states = connection.execute(text("select state from ragline.generations order by id"))
+        assert list(states.scalars()) == ["live", "building"]
+
+
+def test_overlap_changed_by_five_tokens_passes(
+    notes: Notes,
+    make_run_context: Callable[..., RunContext],
+    run_stages: Callable[[RunContext], object],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    notes.use("overlap_tokens: 5", "overlap_tokens: 10")
+    with monkeypatch.context() as patch:
+        patch.setattr(search_index, "_promote_complete", lambda *_: 0)
+        run_stages(make_run_context(notes.configuration))
+    report = notes.judge()
+    assert report.verdict == "passed", report.reasons
+    assert report.live is not None
+    assert report.candidate.chunker_fingerprint != report.live.chunker_fingerprint
+
+
+def test_model_with_shuffled_vectors_is_refused_for_its_scores(notes: Notes) -> None:
+    space = plant_shuffled_space(notes.database, "shuffled")
+    candidate = plant_candidate(notes.database, str(space))
+    damage(
+        notes.database,
+        "update {entries} as e set embedding = v.embedding from ragline.embeddings as v "
+        f"where v.text_hash = e.text_hash and v.embedding_space_id = {space}",
+        candidate,
+    )
+    report = notes.judge()
+    assert report.verdict == "refused"
+    assert outcomes(report)["sync_proof"] == "passed"
+    assert outcomes(report)["ndcg@10"] == "refused"
+    assert "nDCG@10 falls by" in report.reasons[0]
+    assert "chance does not explain it" in report.reasons[0]
+    # The queries that fell are shown with both lists, the largest fall first.
+    (worst, *_) = report.fallen
+    assert worst.live_ndcg - worst.candidate_ndcg > 0.3
+    assert worst.live != worst.candidate
+    assert any(document.grade == 1 for document in worst.live)
+    assert worst.live[0].words
+
+
+def test_chunker_that_drops_every_third_chunk_is_refused(notes: Notes) -> None:
+    candidate = plant_candidate(notes.database)
+    damage(notes.database, "delete from {entries} where id % 3 = 0", candidate)
+    # The placements agree with the entries, as after a chunker that made fewer chunks.
+    damage(
+        notes.database,
+        "update ragline.placements as p set entry_count = (select count(*) from {entries} as e "
+        "where e.document_key = p.document_key) where p.generation_id = {candidate}",
+        candidate,
+    )
+    report = notes.judge(candidate)
+    assert report.verdict == "refused"
+    assert outcomes(report)["sync_proof"] == "passed"
+    assert {outcomes(report)[name] for name in ("ndcg@10", "recall@10")} == {"refused"}
+
+
+def test_missing_source_is_refused_although_the_average_is_within_the_margin(
+    notes: Notes,
+) -> None:
+    candidate = plant_candidate(notes.database)
+    damage(notes.database, "delete from {entries} where source = 'hills'", candidate)
+    notes.use("golden: ./golden", "golden: ./golden\n    gate: {ndcg_margin: 0.5, "
+              "recall_margin: 0.5, mrr_margin: 0.5}")  # fmt: skip
+    report = notes.judge(candidate)
+    assert report.verdict == "refused"
+    assert outcomes(report)["ndcg@10"] == "passed"
+    assert outcomes(report)["slices"] == "refused"
+    assert "In the slice source = hills, nDCG@10 falls" in reason(report, "slices")
+    assert "source = coast" not in reason(report, "slices")
+    assert "of the source hills" in reason(report, "sync_proof")
+
+
+def test_source_that_was_never_indexed_is_named_by_the_sync_proof(notes: Notes) -> None:
+    candidate = plant_candidate(notes.database)
+    damage(notes.database, "delete from {entries} where source = 'town'", candidate)
+    damage(
+        notes.database,
+        "delete from ragline.placements where generation_id = {candidate} and document_key in "
+        "(select d.id from ragline.documents as d join ragline.sources as s on s.id = d.source_id "
+        "where s.name = 'town')",
+        candidate,
+    )
+    assert "8 readable documents of the source town are not in it" in reason(
+        notes.judge(candidate), "sync_proof"
+    )
+    with pytest.raises(UnknownGenerationError, match="no complete generation"):
+        notes.judge()
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        ("update {entries} set text = 'old text' where id <= 3", "entries without chunk in"),
+        ("update {entries} set content_hash = repeat('0', 64) where id <= 3", "stale entries in"),
+        (
+            "update {entries} as e set embedding = o.embedding from {entries} as o "
+            "where e.id <= 3 and o.id = e.id + 5",
+            "entries without embedding in",
+        ),
+    ],
+)
+def test_stale_text_and_stale_embeddings_are_refused_by_the_sync_proof(
+    notes: Notes, statement: str, said: str
+) -> None:
+    candidate = plant_candidate(notes.database)
+    damage(notes.database, statement, candidate)
+    report = notes.judge()
+    assert report.verdict == "refused"
+    assert said in reason(report, "sync_proof")
+    assert report.reasons[0] == reason(report, "sync_proof")
+
+
+def test_index_recall_is_refused_with_a_low_ef_search(
+    notes: Notes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    candidate = plant_candidate(notes.database)
+    # The vectors of this graph have few neighbours, and the list of a search has one element.
+    damage(
+        notes.database,
+        "create index entries_{candidate}_embedding_idx on {entries} "
+        "using hnsw (embedding halfvec_cosine_ops) with (m = 2, ef_construction = 4)",
+        candidate,
+    )
+    configure_session = candidates.configure_session
+
+    def use_low_ef_search(connection, retrieval, plan) -> None:
+        configure_session(connection, retrieval, plan)
+        statement = "select set_config(:name, :value, true)"
+        for name, value in (
+            ("hnsw.ef_search", "1"), ("hnsw.iterative_scan", "off"), ("enable_seqscan", "off"),
+        ):  # fmt: skip
+            connection.execute(text(statement), {"name": name, "value": value})
+
+    monkeypatch.setattr(candidates, "configure_session", use_low_ef_search)
+    # Without this, a search that finds too few candidates is repeated as a scan.
+    monkeypatch.setattr(
+        candidates, "select_candidates", lambda *a, f=candidates.select_candidates: (f(*a)[0], 999)
+    )
+    report = notes.judge()
+    assert report.index_recall is not None
+    assert report.index_recall < 0.9
+    assert outcomes(report)["index_recall"] == "refused"
+    assert "of the ten nearest entries; at least 90.0% are required" in report.reasons[0]
+
+
+def test_good_vector_index_passes_and_a_missing_one_is_refused(notes: Notes) -> None:
+    candidate = plant_candidate(notes.database)
+    notes.use("golden: ./golden", "golden: ./golden\n    hnsw_from_entries: 10")
+    missing = notes.judge()
+    assert outcomes(missing)["index_recall"] == "refused"
+    assert "no valid vector index" in reason(missing, "index_recall")
+    damage(
+        notes.database,
+        "create index entries_{candidate}_embedding_idx on {entries} "
+        "using hnsw (embedding halfvec_cosine_ops)",
+        candidate,
+    )
+    report = notes.judge()
+    assert report.index_recall == 1.0
+    assert report.verdict == "passed", report.reasons
+    assert report.candidate.has_vector_index
+
+
+def test_slow_generation_is_refused(notes: Notes, monkeypatch: pytest.MonkeyPatch) -> None:
+    candidate = plant_candidate(notes.database)
+    retrieve = candidates.retrieve_candidates
+
+    def wait(connection, retrieval):
+        if retrieval.generation.id == candidate:
+            connection.execute(text("select pg_sleep(0.2)"))
+        return retrieve(connection, retrieval)
+
+    monkeypatch.setattr("ragline.search.searcher.retrieve_candidates", wait)
+    report = notes.judge()
+    assert report.latency is not None
+    assert report.latency.candidate_p50_ms > 200
+    assert outcomes(report)["latency"] == "refused"
+    assert report.verdict == "refused"
+
+
+def test_without_a_golden_set_the_gate_does_not_decide_and_says_what_is_missing(
+    notes: Notes,
+) -> None:
+    plant_candidate(notes.database)
+    notes.use("    golden: ./golden\n", "")
+    report = notes.judge()
+    assert report.verdict == "undecidable"
+    assert "Add `golden: FOLDER`" in report.reasons[0]
+
+
+def test_golden_set_whose_documents_are_gone_is_not_decided(notes: Notes) -> None:
+    plant_candidate(notes.database)
+    (notes.folder / "golden" / "qrels" / "test.tsv").write_text("q1\tgone\t1\n", encoding="utf-8")
+    report = notes.judge()
+    assert report.verdict == "undecidable"
+    assert "lacks 1 of the 1 documents" in report.reasons[0]
+
+
+def test_search_of_a_named_generation_uses_its_entries(notes: Notes) -> None:
+    candidate = plant_candidate(notes.database)
+    damage(notes.database, "delete from {entries} where source <> 'town'", candidate)
+    searcher = Searcher(notes.database, notes.configuration, models=notes.models)
+    request = SearchRequest("notes", "port fixed timepiece", top_k=50)
+    answer = searcher.search(request, generation_id=candidate)
+    assert answer.generation == candidate
+    assert {hit.source for hit in answer.hits} == {"town"}
+    assert {hit.receipt.generation for hit in answer.hits} == {candidate}
+    assert searcher.search(request).generation == 1
+    damage(notes.database, "update ragline.generations set state = 'abandoned' where id = "
+           "{candidate}", candidate)  # fmt: skip
+    with pytest.raises(UnknownGenerationError, match=f"no generation {candidate}"):
+        searcher.search(request, generation_id=candidate)
+
+
+def run_gate(notes: Notes, *arguments: str) -> Result:
+    options = ["--config", str(notes.folder / "ragline.yaml"), *arguments]
+    return CliRunner().invoke(gate, ["notes", *options])
+
+
+def test_command_writes_every_form_of_the_report_and_exits_with_the_verdict(
+    notes: Notes,
+) -> None:
+    nothing = run_gate(notes)
+    assert nothing.exit_code == 2
+    assert "no complete generation to judge" in nothing.stderr
+    candidate = plant_candidate(notes.database)
+    passed = run_gate(notes)
+    assert (passed.exit_code, passed.exception.__class__) == (0, SystemExit), passed.output
+    assert "generation 2 against live generation 1: passed (96 queries" in passed.stdout
+    damage(notes.database, "delete from {entries} where id % 3 = 0", candidate)
+    junit, markdown = notes.folder / "gate.xml", notes.folder / "gate.md"
+    refused = run_gate(notes, "--json", "--junit", str(junit), "--markdown", str(markdown))
+    assert refused.exit_code == 1, refused.output
+    report = json.loads(refused.stdout)
+    assert report["verdict"] == "refused"
+    assert report["candidate"]["id"] == candidate
+    assert report["seed"] > 0
+    suite = ElementTree.parse(junit).getroot()
+    failed = {case.get("name") for case in suite if case.find("failure") is not None}
+    assert {"sync_proof", "ndcg@10"} <= failed
+    assert suite.get("failures") == str(len(failed))
+    page = markdown.read_text("utf-8")
+    assert page.startswith("# Gate of notes: refused\n")
+    assert "## Queries that fell" in page
+    assert f"seed {report['seed']}" in page
