@@ -20,8 +20,7 @@ SUBJECTS = {
     "the harbour": "port", "the night train": "railway", "the beekeeper": "honey farmer",
     "the tax office": "revenue authority", "the glacier": "ice field",
     "the vineyard": "wine grower", "the chess club": "board game players",
-    "the school choir": "pupils who sing", "the lighthouse": "beacon for ships",
-    "the old mill": "grinding of flour", "the bakery": "bread shop", "the museum": "exhibition",
+    "the school choir": "pupils who sing",
 }  # fmt: skip
 OBJECTS = {
     "repaired a broken clock": "fixed timepiece", "bought two wooden doors": "purchased entrances",
@@ -33,7 +32,7 @@ CONFIGURATION = """
 collections:
   - name: notes
     golden: ./golden
-    chunking: {max_tokens: 32, overlap_tokens: 5}
+    chunking: {max_tokens: 20, overlap_tokens: 5}
 sources:
 """ + "".join(
     f"  - {{name: {name}, collection: notes, kind: records, uri: ./{name}.jsonl, "

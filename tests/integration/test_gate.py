@@ -116,7 +116,7 @@ def test_equal_generation_passes_every_check(notes: Notes) -> None:
     assert (report.verdict, report.reasons) == ("passed", ())
     assert report.live is not None
     assert (report.live.id, report.candidate.id) == (1, candidate)
-    assert (report.queries, report.failed_live, report.failed_candidate) == (96, 0, 0)
+    assert (report.queries, report.failed_live, report.failed_candidate) == (64, 0, 0)
     assert set(outcomes(report)) == {
         "sync_proof", "index_recall", "latency", "golden_set", "ndcg@10", "recall@10", "mrr@10",
         "slices",
@@ -177,7 +177,7 @@ def test_model_with_shuffled_vectors_is_refused_for_its_scores(notes: Notes) -> 
 
 def test_chunker_that_drops_every_third_chunk_is_refused(notes: Notes) -> None:
     candidate = plant_candidate(notes.database)
-    damage(notes.database, "delete from {entries} where id % 3 = 0", candidate)
+    damage(notes.database, "delete from {entries} where mod(id, 3) = 0", candidate)
     # The placements agree with the entries, as after a chunker that made fewer chunks.
     damage(
         notes.database,
@@ -217,7 +217,7 @@ def test_source_that_was_never_indexed_is_named_by_the_sync_proof(notes: Notes) 
         "where s.name = 'town')",
         candidate,
     )
-    assert "8 readable documents of the source town are not in it" in reason(
+    assert "5 readable documents of the source town are not in it" in reason(
         notes.judge(candidate), "sync_proof"
     )
     with pytest.raises(UnknownGenerationError, match="no complete generation"):
@@ -261,11 +261,11 @@ def test_index_recall_is_refused_with_a_low_ef_search(
 
     def use_low_ef_search(connection, retrieval, plan) -> None:
         configure_session(connection, retrieval, plan)
-        statement = "select set_config(:name, :value, true)"
-        for name, value in (
-            ("hnsw.ef_search", "1"), ("hnsw.iterative_scan", "off"), ("enable_seqscan", "off"),
-        ):  # fmt: skip
-            connection.execute(text(statement), {"name": name, "value": value})
+        if plan.vector == "index":
+            # The planner would not use the index of a table as small as this one.
+            for name in ("hnsw.iterative_scan", "enable_seqscan", "enable_sort"):
+                connection.exec_driver_sql(f"set local {name} = off")
+            connection.exec_driver_sql("set local hnsw.ef_search = 2")
 
     monkeypatch.setattr(candidates, "configure_session", use_low_ef_search)
     # Without this, a search that finds too few candidates is repeated as a scan.
@@ -303,13 +303,13 @@ def test_slow_generation_is_refused(notes: Notes, monkeypatch: pytest.MonkeyPatc
 
     def wait(connection, retrieval):
         if retrieval.generation.id == candidate:
-            connection.execute(text("select pg_sleep(0.2)"))
+            connection.execute(text("select pg_sleep(0.1)"))
         return retrieve(connection, retrieval)
 
     monkeypatch.setattr("ragline.search.searcher.retrieve_candidates", wait)
     report = notes.judge()
     assert report.latency is not None
-    assert report.latency.candidate_p50_ms > 200
+    assert report.latency.candidate_p50_ms > 100
     assert outcomes(report)["latency"] == "refused"
     assert report.verdict == "refused"
 
@@ -361,9 +361,9 @@ def test_command_writes_every_form_of_the_report_and_exits_with_the_verdict(
     assert "no complete generation to judge" in nothing.stderr
     candidate = plant_candidate(notes.database)
     passed = run_gate(notes)
-    assert (passed.exit_code, passed.exception.__class__) == (0, SystemExit), passed.output
-    assert "generation 2 against live generation 1: passed (96 queries" in passed.stdout
-    damage(notes.database, "delete from {entries} where id % 3 = 0", candidate)
+    assert passed.exit_code == 0, passed.output
+    assert "generation 2 against live generation 1: passed (64 queries" in passed.stdout
+    damage(notes.database, "delete from {entries} where mod(id, 3) = 0", candidate)
     junit, markdown = notes.folder / "gate.xml", notes.folder / "gate.md"
     refused = run_gate(notes, "--json", "--junit", str(junit), "--markdown", str(markdown))
     assert refused.exit_code == 1, refused.output
