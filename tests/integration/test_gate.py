@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 from planted_candidates import (
@@ -18,11 +19,13 @@ from planted_candidates import (
     plant_shuffled_space,
     write_collection,
 )
+from safetensors.numpy import load_file, save_file
 from sqlalchemy import text
 
 from ragline.commands.gate import gate
 from ragline.configuration import Configuration, load_configuration
 from ragline.embedder.embedder import Embedder
+from ragline.embedder.model_files import find_model_files
 from ragline.errors import UnknownGenerationError
 from ragline.gate.judgement import judge_candidate
 from ragline.gate.report import GateReport
@@ -173,6 +176,29 @@ def test_model_with_shuffled_vectors_is_refused_for_its_scores(notes: Notes) -> 
     assert worst.live != worst.candidate
     assert any(document.grade == 1 for document in worst.live)
     assert worst.live[0].words
+
+
+@pytest.mark.slow
+def test_model_with_shuffled_weights_is_refused(
+    notes: Notes,
+    make_run_context: Callable[..., RunContext],
+    run_stages: Callable[[RunContext], object],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    folder = notes.folder / "shuffled"
+    shutil.copytree(find_model_files(MODEL).folder, folder)
+    random, path = np.random.default_rng(1), folder / "model.safetensors"
+    weights = {name: random.permuted(values) for name, values in load_file(path).items()}
+    save_file(weights, path, metadata={"format": "pt"})
+    notes.use("- name: notes\n", "- name: notes\n    embedding_model: ./shuffled\n")
+    with monkeypatch.context() as patch:
+        patch.setattr(search_index, "_promote_complete", lambda *_: 0)
+        run_stages(make_run_context(notes.configuration))
+    report = notes.judge()
+    assert report.candidate.model == str(folder)
+    assert report.verdict == "refused"
+    assert outcomes(report)["sync_proof"] == "passed"
+    assert "nDCG@10 falls by" in reason(report, "ndcg@10")
 
 
 def test_chunker_that_drops_every_third_chunk_is_refused(notes: Notes) -> None:
