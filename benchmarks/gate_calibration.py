@@ -58,13 +58,13 @@ SHAPES: tuple[Shape, ...] = (change_all, change_few, change_between_zero_and_one
 
 
 def judge(
-    shape: Shape, queries: int, seed: int, drop: float, resamples: int
+    shape: Shape, queries: int, seed: int, fall: float, resamples: int
 ) -> tuple[list[Comparison], list[Comparison]]:
-    """Decide one simulated gate. `drop` is subtracted from all values of the candidate."""
+    """Decide one simulated gate. `fall` is subtracted from all values of the candidate."""
     random = np.random.default_rng(seed)
     pairs = [shape(random, queries) for _ in MEASURES]
     live = dict(zip(MEASURES, (pair[0] for pair in pairs), strict=True))
-    candidate = dict(zip(MEASURES, (pair[1] - drop for pair in pairs), strict=True))
+    candidate = dict(zip(MEASURES, (pair[1] - fall for pair in pairs), strict=True))
     keys = [str(number) for number in range(queries)]
     group = random.integers(SLICES, size=queries)
     slices = {
@@ -84,13 +84,13 @@ def measure_shape(shape: Shape, queries: int, gates: int, resamples: int) -> boo
     false_refusals = np.mean(
         [any(one.is_refused for one in [*measures, *parts]) for measures, parts in equal]
     )
-    drop = float(np.median([measures[0].detectable_drop for measures, _ in equal]))
+    fall = float(np.median([measures[0].detectable_fall for measures, _ in equal]))
     shares = []
     for size in (1, 2):
-        worse = [judge(shape, queries, gates + s, size * drop, resamples) for s in range(gates)]
+        worse = [judge(shape, queries, gates + s, size * fall, resamples) for s in range(gates)]
         shares.append(np.mean([measures[0].is_refused for measures, _ in worse]))
     print(
-        f"{shape.__name__:<28}{queries:>8,}{drop:>12.4f}{false_refusals:>12.1%}"
+        f"{shape.__name__:<28}{queries:>8,}{fall:>12.4f}{false_refusals:>12.1%}"
         f"{shares[0]:>12.1%}{shares[1]:>12.1%}"
     )
     limit = ERROR_RATE + TOLERANCE * (ERROR_RATE * (1 - ERROR_RATE) / gates) ** 0.5

@@ -111,7 +111,7 @@ def _print_report(report: GateReport) -> None:
 
 
 def _describe_measure(comparison: Comparison) -> str:
-    detectable = comparison.detectable_drop
+    detectable = comparison.detectable_fall
     seen = "" if detectable is None else f", can detect a fall of {detectable:.4f}"
     return (
         f"{comparison.measure:<11}{comparison.live:.4f} live, {comparison.candidate:.4f} "

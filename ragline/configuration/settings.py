@@ -143,9 +143,9 @@ class GateSettings(_Settings):
         description="Minimum number of judged queries. With fewer queries, the gate does not "
         "decide.",
     )
-    detectable_drop: Share = Field(
+    detectable_fall: Share = Field(
         default=0.1,
-        description="The gate decides only if the queries can detect a drop of nDCG@10 of this "
+        description="The gate decides only if the queries can detect a fall of nDCG@10 of this "
         "size, with a probability of 80 %.",
     )
     min_index_recall: Share = Field(

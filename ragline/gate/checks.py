@@ -91,16 +91,16 @@ def check_golden_set(
             f"The golden set has {queries:,} judged queries, and the gate needs at least "
             f"{settings.min_queries:,}. Judge {settings.min_queries - queries:,} more.",
         )
-    drop, wanted = deciding.detectable_drop or 0.0, settings.detectable_drop
-    said = f"These {queries:,} queries can detect a fall of nDCG@10 of {drop:.3f} or more"
-    if drop <= max(wanted, settings.ndcg_margin):
+    fall, wanted = deciding.detectable_fall or 0.0, settings.detectable_fall
+    said = f"These {queries:,} queries can detect a fall of nDCG@10 of {fall:.3f} or more"
+    if fall <= max(wanted, settings.ndcg_margin):
         return Check("golden_set", "passed", f"{said}.")
     needed = count_needed_queries(deciding, wanted, FAMILY_ERROR_RATE / tested)
     missing = "" if needed is None else f" About {needed:,} queries are needed for that."
     return Check(
         "golden_set",
         "undecided",
-        f"{said}. The setting detectable_drop asks for {wanted:g}.{missing}",
+        f"{said}. The setting detectable_fall asks for {wanted:g}.{missing}",
     )
 
 

@@ -86,7 +86,7 @@ def decide_family(
             replace(
                 one,
                 adjusted_p_value=p_value,
-                detectable_drop=find_detectable_drop(one.standard_error, one.margin, level),
+                detectable_fall=find_detectable_fall(one.standard_error, one.margin, level),
                 is_refused=p_value <= error_rate and one.difference < -one.margin,
             )
         )
@@ -103,7 +103,7 @@ def adjust_p_values(p_values: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def find_detectable_drop(error: float, margin: float, level: float) -> float:
+def find_detectable_fall(error: float, margin: float, level: float) -> float:
     """Return the smallest true fall that is refused with a probability of POWER.
 
     `error` is the standard error of the mean difference, and `level` the level of the test. The
@@ -112,16 +112,16 @@ def find_detectable_drop(error: float, margin: float, level: float) -> float:
     return max(margin, _quantile(level) * error) + _quantile(1 - POWER) * error
 
 
-def count_needed_queries(comparison: Comparison, wanted_drop: float, level: float) -> int | None:
-    """Return the number of queries that detect a fall of `wanted_drop`, if they vary as these do.
+def count_needed_queries(comparison: Comparison, wanted_fall: float, level: float) -> int | None:
+    """Return the number of queries that detect a fall of `wanted_fall`, if they vary as these do.
 
     The result is None if no number is enough, because the margin is as large as the fall.
     """
     margin = comparison.margin or 0.0
-    if wanted_drop <= margin:
+    if wanted_fall <= margin:
         return None
     power = _quantile(1 - POWER)
-    wanted = min((wanted_drop - margin) / power, wanted_drop / (_quantile(level) + power))
+    wanted = min((wanted_fall - margin) / power, wanted_fall / (_quantile(level) + power))
     return ceil(comparison.queries * (comparison.standard_error / wanted) ** 2)
 
 

@@ -86,7 +86,7 @@ def _write_comparisons(comparisons: Sequence[Comparison], first: str) -> str:
             f"{one.difference:+.4f}",
             describe_limits(one),
             "" if one.adjusted_p_value is None else f"{one.adjusted_p_value:.4f}",
-            "" if one.detectable_drop is None else f"{one.detectable_drop:.4f}",
+            "" if one.detectable_fall is None else f"{one.detectable_fall:.4f}",
             "shown only" if one.margin is None else "refused" if one.is_refused else "passed",
         )
         for one in comparisons

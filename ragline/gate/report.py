@@ -48,7 +48,7 @@ class Comparison:
     confidence, the true difference is not below `low`. With 95 % confidence, it is not above
     `high`. `standard_error` is that of `difference`. `p_value` is the probability of a fall of at
     least this size if both generations are equally good. `adjusted_p_value` takes account of the
-    number of comparisons. `detectable_drop` is the smallest fall that the gate refuses with a
+    number of comparisons. `detectable_fall` is the smallest fall that the gate refuses with a
     probability of 80 %. `fell` and `rose` count queries. A comparison without a margin is shown and
     decides nothing.
     """
@@ -66,7 +66,7 @@ class Comparison:
     rose: int
     slice: str | None = None
     margin: float | None = None
-    detectable_drop: float | None = None
+    detectable_fall: float | None = None
     adjusted_p_value: float | None = None
     is_refused: bool = False
 

@@ -71,7 +71,7 @@ COLLECTION: dict[str, list[Wrong]] = {
     "gate.mrr_margin": [Wrong(2, "refused")],
     "gate.slice_margin": [Wrong(-1, "refused")],
     "gate.min_queries": [Wrong(0, "refused")],
-    "gate.detectable_drop": [Wrong("small", "refused")],
+    "gate.detectable_fall": [Wrong("small", "refused")],
     "gate.min_index_recall": [Wrong(1.5, "refused")],
     "gate.max_latency_ratio": [Wrong(0.5, "refused")],
     "hnsw_from_entries": [Wrong(-1, "refused"), Wrong("few", "refused")],

@@ -20,30 +20,30 @@ from ragline.gate.comparison import (
     compare_values,
     count_needed_queries,
     decide_family,
-    find_detectable_drop,
+    find_detectable_fall,
 )
 from ragline.gate.report import Check
 
-SETTINGS = GateSettings(detectable_drop=0.5)
+SETTINGS = GateSettings(detectable_fall=0.5)
 QUERIES = 80
 GATES = 100
 # Enough for a decision at the level of these tests; the gate itself uses more.
 RESAMPLES = 499
 
 
-def simulate_values(random: np.random.Generator, drop: float = 0.0) -> tuple[Values, Values]:
+def simulate_values(random: np.random.Generator, fall: float = 0.0) -> tuple[Values, Values]:
     """The nDCG@10 of both generations: most queries are equal, as after a change of a model."""
     live = np.clip(random.normal(0.5, 0.3, QUERIES), 0, 1)
     changed = random.random(QUERIES) < 0.6
     noise = random.normal(0, 0.25, QUERIES)
-    # Both are drawn around one value, so that their true difference is `drop`.
-    return live + changed * noise / 2, live - changed * noise / 2 - drop
+    # Both are drawn around one value, so that their true difference is `fall`.
+    return live + changed * noise / 2, live - changed * noise / 2 - fall
 
 
-def is_refused(seed: int, drop: float = 0.0) -> bool:
+def is_refused(seed: int, fall: float = 0.0) -> bool:
     """Run one simulated gate with three measures that vary together, and three slices."""
     random = np.random.default_rng(seed)
-    live, candidate = simulate_values(random, drop)
+    live, candidate = simulate_values(random, fall)
     jitter = random.normal(0, 0.1, (2, QUERIES))
     names = {"ndcg@10": live, "recall@10": live + jitter[0], "mrr@10": live + jitter[1]}
     others = {
@@ -68,8 +68,8 @@ def test_fall_of_twice_the_detectable_size_is_refused_in_at_least_eighty_gates()
         dict.fromkeys(("ndcg@10", "recall@10", "mrr@10"), candidate),
         SETTINGS, 7, resamples=RESAMPLES,
     )  # fmt: skip
-    assert compared.detectable_drop is not None
-    refused = sum(is_refused(seed, 2 * compared.detectable_drop) for seed in range(GATES))
+    assert compared.detectable_fall is not None
+    refused = sum(is_refused(seed, 2 * compared.detectable_fall) for seed in range(GATES))
     assert refused >= 80
 
 
@@ -78,7 +78,7 @@ def test_equal_values_have_no_interval_and_pass():
     (found,) = decide_family([compare_values("ndcg@10", values, values, 1, margin=0.02)])
     assert (found.low, found.high, found.p_value, found.is_refused) == (0.0, 0.0, 1.0, False)
     # Without any variation, every fall beyond the margin is detected.
-    assert found.detectable_drop == 0.02
+    assert found.detectable_fall == 0.02
 
 
 def test_p_value_of_few_changed_queries_is_exact():
@@ -152,7 +152,7 @@ def test_needed_queries_detect_the_wanted_fall():
     needed = count_needed_queries(found, 0.05, 0.01)
     assert needed is not None
     error = found.standard_error * (found.queries / needed) ** 0.5
-    assert find_detectable_drop(error, 0.02, 0.01) == pytest.approx(0.05, abs=0.001)
+    assert find_detectable_fall(error, 0.02, 0.01) == pytest.approx(0.05, abs=0.001)
     assert count_needed_queries(found, 0.02, 0.01) is None
 
 
