@@ -119,7 +119,7 @@ class BuildInProgressError(RaglineError):
 
 
 class UnknownGenerationError(RaglineError):
-    """The database has no generation of this id. `ragline generation list` shows all of them."""
+    """The collection has no generation of this id that can be searched or judged. Check the id."""
 
 
 class UnknownReceiptError(RaglineError):
