@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from itertools import zip_longest
 
@@ -14,6 +15,7 @@ from ragline.gate.report import (
 )
 
 SHOWN_FALLEN = 10
+FORMATTING = re.compile(r"([\\`*_\[\]|])")
 MEASURES_HEADER = (
     "measure", "queries", "live", "candidate", "difference", "95 % limits", "p", "detectable fall",
     "result",
@@ -26,11 +28,11 @@ def write_markdown(report: GateReport) -> str:
     parts = [
         f"# Gate of {report.collection}: {report.verdict}",
         _describe_subject(report),
-        *(f"- {reason}" for reason in report.reasons),
+        *(f"- {_escape(reason)}" for reason in report.reasons),
         "## Checks",
         _write_table(
             ("check", "result", "reason"),
-            [(check.name, check.outcome, check.reason) for check in report.checks],
+            [(check.name, check.outcome, _escape(check.reason)) for check in report.checks],
         ),
         "## Generations",
         _write_table(GENERATIONS_HEADER, _list_generations(report)),
@@ -79,7 +81,7 @@ def _describe_origin(report: GateReport) -> str:
 def _write_comparisons(comparisons: Sequence[Comparison], first: str) -> str:
     rows = [
         (
-            one.slice or one.measure,
+            _escape(one.slice or one.measure),
             f"{one.queries:,}",
             f"{one.live:.4f}",
             f"{one.candidate:.4f}",
@@ -105,7 +107,7 @@ def _list_generations(report: GateReport) -> list[tuple[str, ...]]:
 def _describe_generation(facts: GenerationFacts, times: tuple[str, str]) -> tuple[str, ...]:
     size = f"{facts.size_bytes / 1e6:,.1f} MB"
     return (
-        f"generation {facts.id}", facts.state, facts.model, f"{facts.entries:,}",
+        f"generation {facts.id}", facts.state, _escape(facts.model), f"{facts.entries:,}",
         f"{facts.documents:,}", size, *times,
     )  # fmt: skip
 
@@ -125,8 +127,9 @@ def _write_fallen(fallen: FallenQuery) -> str:
         for rank, (before, after) in enumerate(zip_longest(fallen.live, fallen.candidate), start=1)
     ]
     title = (
-        f"### {fallen.id}: {fallen.query}\n\nnDCG@10 falls from {fallen.live_ndcg:.4f} to "
-        f"{fallen.candidate_ndcg:.4f}. Bold documents are relevant."
+        f"### {_escape(fallen.id)}: {_escape(fallen.query)}\n\n"
+        f"nDCG@10 falls from {fallen.live_ndcg:.4f} to {fallen.candidate_ndcg:.4f}. "
+        "Bold documents are relevant."
     )
     return f"{title}\n\n{_write_table(('rank', 'live', 'candidate'), rows)}"
 
@@ -134,14 +137,18 @@ def _write_fallen(fallen: FallenQuery) -> str:
 def _describe_document(document: RankedDocument | None) -> str:
     if document is None:
         return ""
-    name = f"**{document.document_id}**" if document.grade else document.document_id
-    return f"{name}: {document.words}"
+    name = _escape(document.document_id)
+    return f"{f'**{name}**' if document.grade else name}: {_escape(document.words)}"
 
 
 def _write_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = [header, ["---"] * len(header), *rows]
-    return "\n".join(f"| {' | '.join(map(_escape_cell, line))} |" for line in lines)
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def _escape_cell(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")
+def _escape(text: str) -> str:
+    """Return a text on one line in which no character formats anything.
+
+    A document can contain links, images and tags, which must not be active in a report.
+    """
+    return FORMATTING.sub(r"\\\1", " ".join(text.split())).replace("<", "&lt;")
