@@ -35,6 +35,12 @@ file_option = click.Path(path_type=Path, dir_okay=False)
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder of the golden set. Default: the golden set in the configuration.",
 )
+@click.option(
+    "--split",
+    default="test",
+    show_default=True,
+    help="SPLIT in qrels/SPLIT.tsv, or the split `gate`, `tune` or `holdout` of qrels/test.tsv.",
+)
 @click.option("--junit", type=file_option, help="Also write the report to FILE as JUnit XML.")
 @click.option("--markdown", type=file_option, help="Also write the report to FILE as Markdown.")
 @json_option
@@ -44,6 +50,7 @@ def gate(
     collection: str,
     candidate_id: int | None,
     golden: Path | None,
+    split: str,
     junit: Path | None,
     markdown: Path | None,
     *,
@@ -55,7 +62,7 @@ def gate(
     status is 0 if the candidate passed, 1 if it is refused, and 2 if the gate cannot decide.
     """
     try:
-        report = _judge(configuration, collection, candidate_id, golden)
+        report = _judge(configuration, collection, candidate_id, golden, split)
     except ConfigurationError:
         raise
     except RaglineError as error:
@@ -71,7 +78,11 @@ def gate(
 
 
 def _judge(
-    configuration: Configuration, collection: str, candidate_id: int | None, golden: Path | None
+    configuration: Configuration,
+    collection: str,
+    candidate_id: int | None,
+    golden: Path | None,
+    split: str,
 ) -> GateReport:
     configuration.collection(collection)
     from ragline.gate.judgement import judge_candidate
@@ -81,7 +92,7 @@ def _judge(
     with open_database(configuration) as database:
         return judge_candidate(
             database, configuration, collection, candidate_id,
-            golden_folder=golden, progress=TerminalProgress(),
+            golden_folder=golden, split=split, progress=TerminalProgress(),
         )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from ragline.configuration import CollectionSettings, Configuration
 from ragline.configuration.checks import MAX_INDEXED_DIMENSION
+from ragline.evaluation.evaluation import ALL_PRINCIPALS
 from ragline.gate.generation_choice import count_missing_documents
 from ragline.gate.paired_evaluation import try_search
 from ragline.gate.report import Check, GenerationFacts, Latency
@@ -135,7 +136,7 @@ def measure_latency(
     times out in one generation is left out. The result is None if no query is left.
     """
     times: dict[int, list[float]] = {live_id: [], candidate_id: []}
-    request = SearchRequest(collection, "", principals=None)
+    request = SearchRequest(collection, "", principals=ALL_PRINCIPALS)
     for number, query in enumerate([*queries[:1], *queries[:MAX_TIMED_QUERIES]]):
         asked = replace(request, query=query)
         order = (live_id, candidate_id) if number % 2 == 0 else (candidate_id, live_id)

@@ -40,6 +40,7 @@ from ragline.gate.report import (
 )
 from ragline.gate.slices import find_slices, read_tags
 from ragline.golden_set import GoldenSet, read_golden_set
+from ragline.golden_set.reading import DEFAULT_QRELS
 from ragline.model_cache import ModelCache
 from ragline.progress import Progress, SilentProgress
 from ragline.search.searcher import Searcher
@@ -74,6 +75,7 @@ class _Gate:
     settings: CollectionSettings
     golden: GoldenSet | None
     golden_folder: Path | None
+    split: str
     live: GenerationFacts | None
     candidate: GenerationFacts
     searcher: Searcher
@@ -162,6 +164,7 @@ def judge_candidate(
     candidate_id: int | None = None,
     *,
     golden_folder: Path | None = None,
+    split: str = DEFAULT_QRELS,
     models: ModelCache | None = None,
     progress: Progress | None = None,
     seed: int = SEED,
@@ -169,8 +172,9 @@ def judge_candidate(
     """Judge a candidate against the live generation of its collection.
 
     Without `candidate_id`, the newest complete generation that was not live yet is judged. Without
-    `golden_folder`, the golden set of the collection's settings is used. Nothing is written, and no
-    generation changes its state. If the index does not change, two calls with one seed give the
+    `golden_folder`, the golden set of the collection's settings is used. `split` is the file or the
+    split of its judgements, as in `read_golden_set`. Nothing is written, and no generation changes
+    its state. If the index does not change, two calls with one seed give the
     same report, except for the latency.
 
     Raises:
@@ -187,8 +191,9 @@ def judge_candidate(
         database=database,
         configuration=configuration,
         settings=settings,
-        golden=None if folder is None else read_golden_set(folder),
+        golden=None if folder is None else read_golden_set(folder, split),
         golden_folder=folder,
+        split=split,
         live=live,
         candidate=candidate,
         searcher=Searcher(database, configuration, models=models),
@@ -219,6 +224,7 @@ def _report(gate: _Gate, found: _Measurements, started_at: datetime, seconds: fl
         failed_live=0 if pair is None else pair.failed_live,
         failed_candidate=0 if pair is None else pair.failed_candidate,
         golden_hash=None if gate.golden is None else gate.golden.content_hash,
+        split=None if gate.golden is None else gate.split,
         settings_fingerprint=fingerprint(used),
         ragline_version=version("ragline"),
         seed=gate.seed,

@@ -71,7 +71,11 @@ def _describe_subject(report: GateReport) -> str:
 
 
 def _describe_origin(report: GateReport) -> str:
-    golden = "no golden set" if report.golden_hash is None else f"golden set {report.golden_hash}"
+    golden = (
+        "no golden set"
+        if report.golden_hash is None
+        else f"golden set {report.golden_hash} ({report.split})"
+    )
     return (
         f"Ragline {report.ragline_version}, {golden}, settings {report.settings_fingerprint}, seed "
         f"{report.seed}, {report.started_at:%Y-%m-%d %H:%M:%S} UTC, {report.seconds:.1f} s."

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import ir_measures
 import numpy as np
 
 from ragline.configuration.settings import MEASURES
 from ragline.errors import SearchTimeoutError
-from ragline.evaluation.evaluation import EVALUATED_HITS, Run, score_documents
+from ragline.evaluation.evaluation import ALL_PRINCIPALS, EVALUATED_HITS, Run, score_documents
 from ragline.gate.comparison import Values
 from ragline.gate.report import FallenQuery, RankedDocument
 from ragline.golden_set import GoldenSet, Judgements
@@ -36,13 +37,13 @@ class SearchedGeneration:
     ranked: dict[str, tuple[RankedDocument, ...]] = field(default_factory=dict)
     failed: int = 0
 
-    def add(self, key: str, answer: SearchAnswer | None, grades: dict[str, int]) -> None:
+    def add(self, golden: GoldenSet, key: str, answer: SearchAnswer | None) -> None:
         """Add the answer of a query, or None if the search timed out."""
         if answer is None:
             self.failed += 1
             return
-        self.run[key] = score_documents(answer)
-        self.ranked[key] = rank_documents(answer, grades)
+        self.run[key] = score_documents(answer, partial(golden.name_document, key))
+        self.ranked[key] = rank_documents(golden, key, answer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +79,10 @@ def evaluate_pair(
         for number, (key, query) in enumerate(golden.queries.items()):
             order = (live, candidate) if number % 2 == 0 else (candidate, live)
             for one in order:
-                request = SearchRequest(collection, query, EVALUATED_HITS, principals=None)
-                answer = try_search(searcher, request, one.id)
-                one.add(key, answer, golden.judgements.get(key, {}))
+                request = SearchRequest(
+                    collection, query, EVALUATED_HITS, principals=ALL_PRINCIPALS
+                )
+                one.add(golden, key, try_search(searcher, request, one.id))
             advance(1)
     keys = tuple(golden.queries)
     values = [measure_queries(golden.judgements, one.run, keys) for one in (live, candidate)]
@@ -114,15 +116,16 @@ def measure_queries(judgements: Judgements, run: Run, keys: Sequence[str]) -> di
     return {name: np.array([row[key] for key in keys]) for name, row in rows.items()}
 
 
-def rank_documents(answer: SearchAnswer, grades: dict[str, int]) -> tuple[RankedDocument, ...]:
+def rank_documents(golden: GoldenSet, key: str, answer: SearchAnswer) -> tuple[RankedDocument, ...]:
     """Return the first documents of an answer, each with the first words of its best hit."""
+    grades = golden.judgements[key]
     ranked: dict[str, RankedDocument] = {}
     for hit in answer.hits:
-        if hit.document_id not in ranked:
+        name = golden.name_document(key, hit.source, hit.document_id)
+        if name not in ranked:
             words = (hit.text or "").split()
             shown = " ".join(words[:SHOWN_WORDS]) + (" …" if len(words) > SHOWN_WORDS else "")
-            grade = grades.get(hit.document_id)
-            ranked[hit.document_id] = RankedDocument(hit.document_id, grade, shown)
+            ranked[name] = RankedDocument(hit.document_id, grades.get(name), shown)
         if len(ranked) == RANKED_DOCUMENTS:
             break
     return tuple(ranked.values())

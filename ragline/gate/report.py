@@ -128,6 +128,7 @@ class GateReport:
     failed_live: int
     failed_candidate: int
     golden_hash: str | None
+    split: str | None
     settings_fingerprint: str
     ragline_version: str
     seed: int

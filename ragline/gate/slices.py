@@ -7,11 +7,14 @@ slices of one kind.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Row
 
 from ragline.golden_set import GoldenSet
+from ragline.golden_set.reading import read_content
 from ragline.parsing.formats import media_type_of
 from ragline.storage.database import Database
 from ragline.storage.statements import load_statement
@@ -30,15 +33,15 @@ def find_slices(
     The slices are sorted by name. A slice that contains all queries is left out, because it says
     nothing new.
     """
-    properties = _read_properties(database, collection, golden)
     slices: Slices = {}
     for key, query in golden.queries.items():
-        names = {f"length = {_name_length(query)}", *(f"tag = {tag}" for tag in tags.get(key, ()))}
-        for document_id, grade in golden.judgements[key].items():
-            if grade > 0:
-                names |= properties.get(document_id, set())
-        for name in names:
+        for name in (
+            f"length = {_name_length(query)}",
+            *(f"tag = {tag}" for tag in tags.get(key, ())),
+        ):
             slices.setdefault(name, set()).add(key)
+    for key, name in _list_properties(database, collection, golden):
+        slices.setdefault(name, set()).add(key)
     return {
         name: slices[name] for name in sorted(slices) if len(slices[name]) < len(golden.queries)
     }
@@ -46,37 +49,42 @@ def find_slices(
 
 def read_tags(folder: Path) -> dict[str, list[str]]:
     """Read the tags of the queries of a golden set: the field `tags` of a line, a list of texts."""
-    tags = {}
-    with (folder / "queries.jsonl").open(encoding="utf-8") as file:
-        for line in file:
-            row = json.loads(line) if line.strip() else {}
-            if isinstance(row.get("tags"), list):
-                tags[str(row["_id"])] = [str(tag) for tag in row["tags"]]
-    return tags
+    fields = {key: query.fields.get("tags") for key, query in read_content(folder).queries.items()}
+    return {
+        key: [str(tag) for tag in tags] for key, tags in fields.items() if isinstance(tags, list)
+    }
 
 
-def _read_properties(database: Database, collection: str, golden: GoldenSet) -> dict[str, set[str]]:
-    """Return the names of the slices of each relevant document, by document id."""
-    relevant = sorted(
-        {
-            name
-            for of_query in golden.judgements.values()
-            for name, grade in of_query.items()
-            if grade
-        }
-    )
+def _list_properties(
+    database: Database, collection: str, golden: GoldenSet
+) -> Iterator[tuple[str, str]]:
+    """Yield the id of a query with a slice of one of its relevant documents."""
+    relevant = [one for one in golden.records if one.grade > 0 and one.query_id in golden.queries]
     statement = load_statement("gate/select_document_properties")
-    parameters = {"collection": collection, "document_ids": relevant}
-    properties: dict[str, set[str]] = {}
+    parameters = {
+        "collection": collection,
+        "document_ids": sorted({one.document_id for one in relevant}),
+    }
     with database.connect() as connection:
-        for row in connection.execute(statement, parameters):
-            names = properties.setdefault(row.document_id, set())
-            names.add(f"source = {row.source}")
-            if media_type := media_type_of(row.file_type):
-                names.add(f"media type = {media_type}")
-            if row.language:
-                names.add(f"language = {row.language}")
-    return properties
+        rows = connection.execute(statement, parameters).all()
+    documents = {(row.document_id, row.source): row for row in rows}
+    sources: dict[str, list[str]] = {}
+    for document_id, source in documents:
+        sources.setdefault(document_id, []).append(source)
+    for one in relevant:
+        for source in sources.get(one.document_id, []):
+            if one.source in (None, source):
+                row = documents[one.document_id, source]
+                yield from ((one.query_id, name) for name in _name_properties(row))
+
+
+def _name_properties(row: Row[Any]) -> Iterator[str]:
+    """Yield the slices of a document."""
+    yield f"source = {row.source}"
+    if media_type := media_type_of(row.file_type):
+        yield f"media type = {media_type}"
+    if row.language:
+        yield f"language = {row.language}"
 
 
 def _name_length(query: str) -> str:

@@ -14,6 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 from planted_candidates import (
     CONFIGURATION,
+    SOURCES,
     damage,
     plant_candidate,
     plant_shuffled_space,
@@ -356,6 +357,30 @@ def test_golden_set_whose_documents_are_gone_is_not_decided(notes: Notes) -> Non
     report = notes.judge()
     assert report.verdict == "undecidable"
     assert "lacks 1 of the 1 documents" in report.reasons[0]
+
+
+def test_slices_are_made_from_documents_tags_and_lengths(notes: Notes) -> None:
+    plant_candidate(notes.database)
+    path = notes.folder / "golden" / "queries.jsonl"
+    lines = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    tagged = [line | ({"tags": ["faq"]} if n < 20 else {}) for n, line in enumerate(lines)]
+    path.write_text("\n".join(map(json.dumps, tagged)), encoding="utf-8")
+    sizes = {one.slice: one.queries for one in notes.judge().slices}
+    assert sizes["tag = faq"] == 20
+    assert sum(sizes[f"source = {name}"] for name in SOURCES) == 64
+    assert any(name and name.startswith("length = ") for name in sizes)
+
+
+def test_split_with_too_few_queries_is_not_decided(notes: Notes) -> None:
+    plant_candidate(notes.database)
+    report = judge_candidate(
+        notes.database, notes.configuration, "notes", split="holdout", models=notes.models
+    )
+    assert (report.split, report.verdict) == ("holdout", "undecidable")
+    assert report.queries < 20
+    assert f"has {report.queries} judged queries, and the gate needs at least 20" in (
+        reason(report, "golden_set")
+    )
 
 
 def test_search_of_a_named_generation_uses_its_entries(notes: Notes) -> None:

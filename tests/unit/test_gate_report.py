@@ -51,6 +51,7 @@ REPORT = GateReport(
     failed_live=0,
     failed_candidate=0,
     golden_hash="g" * 64,
+    split="gate",
     settings_fingerprint="f",
     ragline_version="1.0",
     seed=5,
