@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import numpy as np
+import psycopg
 import pytest
 from click.testing import CliRunner, Result
 from planted_candidates import (
@@ -21,7 +24,7 @@ from planted_candidates import (
     write_collection,
 )
 from safetensors.numpy import load_file, save_file
-from sqlalchemy import text
+from sqlalchemy import make_url, text
 
 from ragline.commands.gate import gate
 from ragline.configuration import Configuration, load_configuration
@@ -65,29 +68,45 @@ class Notes:
         self.configuration = self.configure(CONFIGURATION.replace(old, new))
 
 
+@contextmanager
+def copy_database(administration: psycopg.Connection, server: str, original: str) -> Iterator[str]:
+    """Copy a database of the server; yield the address of the copy, and drop it at the end."""
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    statement = f"create database {name} template {original} strategy file_copy"
+    administration.execute(statement.encode())
+    yield make_url(server).set(database=name).render_as_string(hide_password=False)
+    administration.execute(f"drop database if exists {name} with (force)".encode())
+
+
 @pytest.fixture(scope="module")
 def synced(
     tmp_path_factory: pytest.TempPathFactory,
-    make_module_database_url: Callable[..., str],
+    administration: psycopg.Connection,
+    server: str,
+    template: str,
     embedder: Embedder,
     run_stages: Callable[[RunContext], object],
-) -> tuple[Path, str]:
+) -> Iterator[tuple[Path, str]]:
     """The collection, synced once for all tests: its folder, and the address of its database."""
-    folder, url = tmp_path_factory.mktemp("gate"), make_module_database_url()
+    folder = tmp_path_factory.mktemp("gate")
     write_collection(folder)
     (folder / "ragline.yaml").write_text(CONFIGURATION, encoding="utf-8")
-    database = connect_database(url)
-    run_context = RunContext(load_configuration(folder / "ragline.yaml"), database, "gate")
-    run_context.models.add_embedder(MODEL, embedder)
-    run_stages(run_context)
-    database.engine.dispose()
-    return folder, url
+    with copy_database(administration, server, template) as url:
+        database = connect_database(url)
+        run_context = RunContext(load_configuration(folder / "ragline.yaml"), database, "gate")
+        run_context.models.add_embedder(MODEL, embedder)
+        run_stages(run_context)
+        database.engine.dispose()
+        yield folder, url
 
 
 @pytest.fixture
-def database_url(synced: tuple[Path, str], make_database_url: Callable[..., str]) -> str:
+def database_url(
+    synced: tuple[Path, str], administration: psycopg.Connection, server: str
+) -> Iterator[str]:
     """A copy of the synced database."""
-    return make_database_url(synced[1])
+    with copy_database(administration, server, str(make_url(synced[1]).database)) as url:
+        yield url
 
 
 @pytest.fixture
