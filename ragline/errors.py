@@ -118,10 +118,6 @@ class BuildInProgressError(RaglineError):
     """Another process is building a generation of this collection. Wait until it has ended."""
 
 
-class UnknownGenerationError(RaglineError):
-    """The collection has no generation of this id that can be searched or judged. Check the id."""
-
-
 class UnknownReceiptError(RaglineError):
     """No entry in an index has this receipt. Search again for a current receipt."""
 
