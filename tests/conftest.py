@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import uuid
@@ -46,6 +47,11 @@ REPOSITORY = Path(__file__).parent.parent
 # The test modules and Ragline are compiled once, and not again in each child process.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+# A shell starts a process in the background with SIGINT ignored. A run of Dagster in this process
+# then also ignores SIGTERM, and the programs that tests start inherit this and cannot be stopped.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile("soak", max_examples=2_000, deadline=None)
 if IS_SOAK:

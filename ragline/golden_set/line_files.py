@@ -15,6 +15,9 @@ from ragline.errors import GoldenSetError
 
 # A file is read as a whole. No published golden set has a file of this size.
 MAX_FILE_BYTES = 512 * 1024 * 1024
+# An opening quotation mark without a closing one makes a cell of the rest of the file. The limit of
+# `csv` is not used, because it belongs to the process and sources of records raise it.
+MAX_CELL_CHARACTERS = 131_072
 UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
@@ -77,14 +80,21 @@ def read_rows(path: Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:
         try:
             row = next(reader, None)
         except csv.Error as error:
-            raise GoldenSetError(
-                f"{path}:{number}: is not a row of cells: {error}; write a quotation mark inside a "
-                "quoted cell twice"
-            ) from error
+            raise _malformed_row(path, number, error) from error
         if row is None:
             return
+        if any(len(cell) > MAX_CELL_CHARACTERS for cell in row):
+            reason = f"a cell has more than {MAX_CELL_CHARACTERS:,} characters"
+            raise _malformed_row(path, number, reason)
         if row:
             yield number, row
+
+
+def _malformed_row(path: Path, number: int, reason: object) -> GoldenSetError:
+    return GoldenSetError(
+        f"{path}:{number}: is not a row of cells: {reason}; write a quotation mark inside a quoted "
+        "cell twice"
+    )
 
 
 def check_storable(text: str, location: str) -> str:

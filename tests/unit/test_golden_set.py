@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import errno
 import json
 from concurrent.futures import ThreadPoolExecutor
@@ -203,6 +204,19 @@ def test_judgement_with_a_source_is_about_the_document_of_that_source(tmp_path):
 def test_broken_file_is_refused_with_its_line_and_the_remedy(tmp_path, queries, qrels, message):
     with pytest.raises(GoldenSetError, match=message):
         read_golden_set(write_golden(tmp_path, queries, qrels))
+
+
+def test_cell_without_a_closing_quotation_mark_is_refused_while_the_limit_of_csv_is_higher(
+    tmp_path,
+):
+    # Reading records raises the limit of `csv` for the whole process.
+    before = csv.field_size_limit(2**31 - 1)
+    try:
+        qrels = f'{QRELS}1\t"{"x" * 200_000}\t1\n'
+        with pytest.raises(GoldenSetError, match=r"test.tsv:3: is not a row .*131,072 characters"):
+            read_golden_set(write_golden(tmp_path, QUERIES, qrels))
+    finally:
+        csv.field_size_limit(before)
 
 
 def test_huge_file_is_refused_before_it_is_read(tmp_path, monkeypatch):
