@@ -107,7 +107,7 @@ class UnknownGenerationError(RaglineError):
 
 
 class GenerationStateError(RaglineError):
-    """The state of the generation does not allow this step. The message says what does."""
+    """The state of the generation does not allow this step. The message says which states do."""
 
 
 class IncompleteGenerationError(RaglineError):

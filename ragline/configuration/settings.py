@@ -145,8 +145,8 @@ class GateSettings(_Settings):
     )
     detectable_fall: Share = Field(
         default=0.1,
-        description="The gate decides only if the queries can detect a fall of nDCG@10 of this "
-        "size, with a probability of 80 %.",
+        description="A fall of nDCG@10. If the golden set has too few queries to notice a fall of "
+        "this size in 80 % of the cases, the gate does not decide.",
     )
     min_index_recall: Share = Field(
         default=0.9, description="Minimum index recall of the candidate's vector index."
@@ -154,8 +154,8 @@ class GateSettings(_Settings):
     max_latency_ratio: float = Field(
         default=1.5,
         ge=1,
-        description="How many times as long the median search of a candidate may take as that of "
-        "the live generation. Differences of less than 10 ms are always allowed.",
+        description="Maximum ratio of two search times: the median in the candidate, divided by "
+        "the median in the live generation. A difference of less than 10 ms is always allowed.",
     )
 
 
@@ -266,9 +266,9 @@ class RetentionSettings(_Settings):
 
     removed_documents: Age = Field(
         default=timedelta(days=30),
-        description="How long the ledger row of a removed document is stored. A listing also "
-        "stores values for the next listing, such as the ETags of web pages. After `ragline "
-        "remove`, Ragline deletes these values as soon as they are older than this time.",
+        description="How long the ledger row of a removed document is stored. After `ragline "
+        "remove` of a whole source, Ragline also stores for this time what the last listing saved "
+        "for the next one, such as the ETags of web pages.",
     )
     parses: Age = Field(
         default=timedelta(days=7),

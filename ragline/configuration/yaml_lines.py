@@ -75,7 +75,8 @@ def list_setting_lines(root: yaml.Node) -> Iterator[tuple[str, int]]:
     """Yield the line of each setting of each collection and source.
 
     The key of a setting is `area/name/setting`. The key of a collection or source itself is
-    `area/name/`. If only sources name a collection, its line is that of the last such source.
+    `area/name/`. A collection can be named by sources only. Then its line is the line of the last
+    source that names it.
     """
     for area in ("sources", "collections"):
         for item in getattr(_find_child(root, area), "value", []):

@@ -48,7 +48,7 @@ class SearchEvidence:
         return ids[0] if ids else None
 
     def list_hits(self) -> list[Entry]:
-        """Return all hits of the search, also those of other documents."""
+        """Return all hits of the search, not only those of the explained document."""
         return choose_hits(self.entries, self.request)
 
     def find_hit_rank(self) -> int | None:

@@ -58,7 +58,7 @@ class PushSource:
                 )
 
     def fetch_documents(self, document_ids: Collection[str]) -> Iterator[FetchResult]:
-        """Yield the named documents, then a failure for each other id.
+        """Yield the documents with these ids, then a failure for each id without a document.
 
         A document fails if it was deleted after the listing or if it is too large. Contents are
         read in batches, each in its own transaction.
