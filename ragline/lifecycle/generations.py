@@ -102,15 +102,15 @@ def lock_generation(connection: Connection, generation_id: int) -> RowMapping:
     Raises:
         GenerationGoneError: another run has abandoned or dropped the generation.
     """
-    row = (
-        connection.execute(
-            load_statement("lifecycle/lock_generation"), {"generation_id": generation_id}
-        )
-        .mappings()
-        .one()
-    )
+    row = lock_row(connection, generation_id)
     check_is_open(generation_id, row["state"])
     return row
+
+
+def lock_row(connection: Connection, generation_id: int) -> RowMapping:
+    """Lock a generation in any state. Returns the columns that `lock_generation` returns."""
+    statement = load_statement("lifecycle/lock_generation")
+    return connection.execute(statement, {"generation_id": generation_id}).mappings().one()
 
 
 def check_is_open(generation_id: int, state: str) -> None:
@@ -200,6 +200,7 @@ def register_generation(
 
 def reopen_refused(connection: Connection, generation: Generation) -> None:
     """Begin the build of a refused generation again, with an empty table."""
+    lock_row(connection, generation.id)
     drop_entries_table(connection, generation.id)
     create_entries_table(connection, generation.id, generation.dimension)
     parameters = {"generation_id": generation.id}
@@ -278,8 +279,11 @@ def list_refused_tables(connection: Connection, collection_name: str) -> list[in
 def delete_refused_entries(connection: Connection, generation_id: int) -> None:
     """Drop the table of a refused generation, and delete its counts; its row stays refused.
 
-    It receives no changes, so its table would keep the texts of removed documents.
+    It receives no changes, so its table would keep the texts of removed documents. A generation
+    that an operator builds again in the meantime keeps its table.
     """
+    if lock_row(connection, generation_id)["state"] != "refused":
+        return
     drop_entries_table(connection, generation_id)
     connection.execute(
         load_statement("lifecycle/clear_generation"), {"generation_id": generation_id}

@@ -47,7 +47,7 @@ from ragline.lifecycle.generation_decisions import (
 )
 from ragline.lifecycle.generation_notices import read_notices
 from ragline.lifecycle.generation_records import list_records, read_record
-from ragline.lifecycle.generations import promote_generation
+from ragline.lifecycle.generations import promote_generation, try_delete_refused_entries
 from ragline.lifecycle.requested_removals import remove_source
 from ragline.search.messages import SearchRequest
 from ragline.search.searcher import Searcher
@@ -549,6 +549,16 @@ def test_table_that_a_worker_uses_is_dropped_by_the_next_sync(site: Site):
         assert site.query("select to_regclass('ragline.entries_2') is null") == [False]
     site.sync(**OTHER)
     assert site.query("select to_regclass('ragline.entries_2') is null") == [True]
+
+
+def test_table_of_a_refused_generation_that_is_built_again_is_kept(site: Site):
+    site.build(**OTHER)
+    refuse_generation(site.database, 2, ADA)
+    site.build(**OTHER)
+    # A sync that read the list of refused generations before the build does this after it.
+    assert try_delete_refused_entries(site.database, 2)
+    assert site.states() == ["live", "candidate"]
+    assert site.documents(2) == site.written()
 
 
 def test_removed_source_leaves_no_text_in_a_refused_generation(site: Site):
