@@ -20,7 +20,7 @@ from ragline.sources.attributes import Attributes
 from ragline.sources.protocol import FetchedDocument
 from ragline.sources.settings import SourceSettings
 from ragline.storage.database import Database
-from ragline.storage.statements import load_statement
+from ragline.storage.statements import load_skipping_statement, load_statement
 
 MAX_ATTEMPTS = 5
 FIRST_RETRY_DELAY = timedelta(minutes=1)
@@ -316,18 +316,26 @@ def record_reachable(
 
 
 def finish_documents(
-    connection: Connection, source_id: int, run_id: str | None, *, is_live_only: bool = False
+    connection: Connection,
+    source_id: int,
+    run_id: str | None,
+    *,
+    is_live_only: bool = False,
+    skips_claimed: bool = False,
 ) -> int:
     """Mark the documents that the live generation contains as ready, and finish removals.
 
     A removal is finished when no generation contains the document. Set `is_live_only` if another
     generation has failed: then a removal is finished when the live generation does not contain the
     document. Stores a clock reading for each change that became visible and for each finished
-    removal. Returns the number of documents that became ready. It is safe to call it twice.
+    removal. With `skips_claimed`, documents that a worker has claimed do not change; without it,
+    the function waits for the worker. Returns the number of documents that became ready. It is safe
+    to call it twice.
     """
+    load = load_skipping_statement if skips_claimed else load_statement
     parameters = {"source_id": source_id, "run_id": run_id}
     connection.execute(
-        load_statement("lifecycle/finish_removals"), {**parameters, "is_live_only": is_live_only}
+        load("lifecycle/finish_removals"), {**parameters, "is_live_only": is_live_only}
     )
-    finished = connection.execute(load_statement("lifecycle/finish_documents"), parameters)
+    finished = connection.execute(load("lifecycle/finish_documents"), parameters)
     return int(finished.scalar_one())

@@ -277,10 +277,14 @@ def _promote(
 
 
 def finish_collection(connection: Connection, collection_id: int, run_id: str | None) -> None:
-    """Mark the documents of a collection as ready that its new live generation contains."""
+    """Mark the documents of a collection as ready that its new live generation contains.
+
+    Documents that a worker has claimed stay as they are until the next sync of their source
+    finishes them. The caller holds locks of generations that the worker can wait for.
+    """
     statement = load_statement("lifecycle/select_collection_sources")
     for row in connection.execute(statement, {"collection_id": collection_id}).all():
-        finish_documents(connection, row.id, run_id)
+        finish_documents(connection, row.id, run_id, skips_claimed=True)
 
 
 def _drop_expired(

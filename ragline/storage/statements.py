@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from sqlalchemy import TextClause
 
 DEFINITION_LINE = re.compile(r"^\{(work_left/[a-z_]+)\}$", re.MULTILINE)
+ROW_LOCK = re.compile(r"\bfor no key update of \w+$", re.MULTILINE)
 COMMENT_LINE = re.compile(r"^--.*\n", re.MULTILINE)
 
 
@@ -25,6 +26,17 @@ def load_statement(name: str) -> TextClause:
     from sqlalchemy import text  # the import takes 0.3 s, and many commands do not need it
 
     return text(_insert_definitions(load_template(f"queries/{name}.sql")))
+
+
+@cache
+def load_skipping_statement(name: str) -> TextClause:
+    """Load a statement that locks rows. It skips locked rows instead of waiting for them."""
+    from sqlalchemy import text
+
+    waiting = load_statement(name).text
+    skipping = ROW_LOCK.sub(r"\g<0> skip locked", waiting)
+    assert skipping != waiting
+    return text(skipping)
 
 
 @cache

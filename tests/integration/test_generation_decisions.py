@@ -47,7 +47,11 @@ from ragline.lifecycle.generation_decisions import (
 )
 from ragline.lifecycle.generation_notices import read_notices
 from ragline.lifecycle.generation_records import list_records, read_record
-from ragline.lifecycle.generations import promote_generation, try_delete_refused_entries
+from ragline.lifecycle.generations import (
+    lock_generation,
+    promote_generation,
+    try_delete_refused_entries,
+)
 from ragline.lifecycle.requested_removals import remove_source
 from ragline.search.messages import SearchRequest
 from ragline.search.searcher import Searcher
@@ -505,6 +509,32 @@ def test_document_that_the_older_generation_lacks_is_pending_after_a_rollback(si
     site.sync(**OTHER)
     assert site.documents(1) == site.written()
     assert site.query(pending) == []
+
+
+def test_rollback_does_not_wait_for_documents_that_a_worker_has_claimed(site: Site):
+    site.build(**OTHER)
+    promote_candidate(site.database, "tree", ADA)
+    site.models["hash"].error = OSError("the disk is full")
+    site.tree.write("roof", "the roof is red")
+    site.sync(**OTHER)
+    site.models["hash"].error = None
+    site.query("update ragline.documents set state = 'pending' where document_id = 'garden' "
+               "returning id")  # fmt: skip
+    states = "select state from ragline.documents order by document_id"
+    assert site.query(states) == ["pending", "ready", "ready"]
+    with site.database.begin() as connection:
+        # As the writer of entries: first the documents, then the generation.
+        connection.execute(text("select from ragline.documents for no key update"))
+        rollback = Thread(target=lambda: roll_back(site.database, "tree", ADA))
+        rollback.start()
+        rollback.join(20)
+        assert not rollback.is_alive()
+        lock_generation(connection, 1)
+        assert site.live() == 1
+        assert site.query(states) == ["pending", "ready", "ready"]
+    site.sync(**OTHER)
+    assert site.documents(1) == site.written()
+    assert site.query(states) == ["ready", "ready", "ready"]
 
 
 # Refusal and drop.
