@@ -27,6 +27,7 @@ from ragline.lifecycle.generations import (
     find_live,
     list_undropped,
     lock_collection,
+    lock_row,
     name_change,
     promote_generation,
     try_delete_refused_entries,
@@ -140,7 +141,10 @@ def refuse_generation(database: Database, generation_id: int, decision: Decision
             raise GenerationStateError(_describe_state(record, "refused"))
         name_change(connection, decision.changed_by, decision.reason)
         statement = load_statement("lifecycle/refuse_generation")
-        connection.execute(statement, {"generation_id": generation_id})
+        refused = connection.execute(statement, {"generation_id": generation_id})
+        if not refused.rowcount:
+            record = find_record(connection, generation_id)
+            raise GenerationStateError(_describe_state(record, "refused"))
     try_delete_refused_entries(database, generation_id)
 
 
@@ -210,6 +214,10 @@ def _promote(
             f"generation {chosen.id} of {collection} is not complete: {unindexed} readable "
             f"documents are not in it yet; `ragline generation build {collection}` adds them"
         )
+    # The removal of documents can abandon a candidate without the lock of the collection.
+    if lock_row(connection, chosen.id)["state"] != chosen.state:
+        record = find_record(connection, chosen.id)
+        raise GenerationStateError(_describe_state(record, "promoted"))
     name_change(connection, decision.changed_by, decision.reason)
     is_return = chosen.state == "retired" and chosen.held_at is None
     promote_generation(

@@ -24,6 +24,7 @@ from ragline.lifecycle.generations import (
     list_abandoned,
     list_generations,
     list_refused_tables,
+    lock_collection,
     name_change,
     raise_if_database_lost,
     register_generation,
@@ -232,6 +233,8 @@ def _abandon_unrequested(
     by, reason = name_run(run_context), "the settings no longer ask for it"
     if unrequested:
         with run_context.database.begin() as connection:
+            # An operator who decides about one of them is first or waits.
+            lock_collection(connection, collection_name)
             name_change(connection, by, reason)
             abandon_generations(connection, [generation.id for generation in unrequested])
     with run_context.database.connect() as connection:

@@ -35,7 +35,7 @@ from ragline.errors import (
     UnknownCollectionError,
     UnknownGenerationError,
 )
-from ragline.lifecycle import embeddings, generation_builds
+from ragline.lifecycle import embeddings, generation_builds, generation_decisions
 from ragline.lifecycle.generation_builds import BuildReport, build_generation
 from ragline.lifecycle.generation_decisions import (
     Decision,
@@ -48,6 +48,7 @@ from ragline.lifecycle.generation_decisions import (
 from ragline.lifecycle.generation_notices import read_notices
 from ragline.lifecycle.generation_records import list_records, read_record
 from ragline.lifecycle.generations import (
+    lock_collection,
     lock_generation,
     promote_generation,
     try_delete_refused_entries,
@@ -632,6 +633,53 @@ def test_drop_does_not_wait_for_a_worker(site: Site):
         with pytest.raises(GenerationStateError, match="a run is writing generation 2"):
             drop_by_decision(site.database, site.open().configuration, 2, ADA)
     assert site.states() == ["live", "candidate"]
+
+
+# Decisions about a generation that another process closes at this moment.
+
+
+def close_before(site: Site, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Abandon the generation 2 when a decision calls the function `name`, and then call it."""
+    called = getattr(generation_decisions, name)
+
+    def close_and_call(*arguments: Any) -> Any:
+        site.query("update ragline.generations set state = 'abandoned' where id = 2 returning id")
+        return called(*arguments)
+
+    monkeypatch.setattr(generation_decisions, name, close_and_call)
+
+
+def test_candidate_that_is_abandoned_meanwhile_is_not_promoted(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+):
+    site.build(**OTHER)
+    close_before(site, monkeypatch, "count_unindexed")
+    with pytest.raises(GenerationStateError, match="cannot be promoted: the settings no longer"):
+        promote_candidate(site.database, "tree", ADA)
+    assert (site.live(), site.states()) == (1, ["live", "abandoned"])
+
+
+def test_candidate_that_is_abandoned_meanwhile_is_not_refused(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+):
+    site.build(**OTHER)
+    close_before(site, monkeypatch, "name_change")
+    with pytest.raises(GenerationStateError, match="cannot be refused: the settings no longer"):
+        refuse_generation(site.database, 2, ADA)
+    assert site.states() == ["live", "abandoned"]
+
+
+def test_sync_abandons_a_candidate_after_a_decision_about_it(site: Site):
+    site.build(**OTHER)
+    abandoning = Thread(target=site.sync)
+    with site.database.begin() as connection:
+        lock_collection(connection, "tree")
+        abandoning.start()
+        abandoning.join(3)
+        assert abandoning.is_alive()
+        assert site.states() == ["live", "candidate"]
+    abandoning.join()
+    assert site.states() == ["live", "dropped"]
 
 
 # Searches.
