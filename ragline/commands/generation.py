@@ -251,12 +251,15 @@ def _describe_build(report: BuildReport) -> str:
             f"{head}is retired, has these settings and receives changes; promote it with "
             f"`ragline generation promote {report.generation}`"
         )
-    return (
-        f"{head}is a candidate: {count(report.chunks_made, 'chunk')} made, "
+    made = (
+        f"{count(report.chunks_made, 'chunk')} made, "
         f"{count(report.embeddings_made, 'embedding')} made, "
-        f"{count(report.entries_inserted, 'entry', 'entries')} written in {report.seconds:.1f} s; "
-        f"promote it with `ragline generation promote {report.collection}`"
+        f"{count(report.entries_inserted, 'entry', 'entries')} written in {report.seconds:.1f} s"
     )
+    if report.state != "candidate":
+        return f"{head}is {report.state} now: {made}"
+    promote = f"`ragline generation promote {report.collection}`"
+    return f"{head}is a candidate: {made}; promote it with {promote}"
 
 
 def _print_promotion(promotion: Promotion, *, as_json: bool) -> None:

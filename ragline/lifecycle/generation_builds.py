@@ -16,6 +16,7 @@ from time import monotonic, perf_counter
 from ragline.configuration import CollectionSettings
 from ragline.errors import (
     BuildInProgressError,
+    GenerationGoneError,
     GenerationStateError,
     IncompleteGenerationError,
     RaglineError,
@@ -51,7 +52,10 @@ CHECK_INTERVAL_S = 2.0
 
 @dataclass(frozen=True, slots=True)
 class BuildReport:
-    """What a build did. With the state `live` or `retired` there was nothing to build."""
+    """What a build did, and the state of the generation at its end.
+
+    A generation that was `live` or `retired` at the start needed no build.
+    """
 
     collection: str
     generation: int
@@ -73,7 +77,7 @@ def build_generation(
         ConfigurationError: the settings cannot be satisfied.
         GenerationStateError: the collection has no live generation; a sync builds its first one.
         BuildInProgressError: another process builds a generation of this collection.
-        GenerationGoneError: another run, with other settings, abandoned the generation.
+        GenerationGoneError: an operator or another run, with other settings, closed the generation.
         IncompleteGenerationError: readable documents are missing after the build.
     """
     started = perf_counter()
@@ -117,7 +121,11 @@ def _register(
     opened = open_generations(run_context, settings.name)
     if opened.error is not None:
         raise opened.error
-    assert opened.target is not None
+    if opened.target is None:
+        raise GenerationGoneError(
+            f"generation {found.id} was closed before its build began: an operator refused or "
+            "dropped it, or another run has other settings"
+        )
     return opened.target
 
 

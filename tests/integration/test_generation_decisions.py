@@ -25,6 +25,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from assets.search_index import check_index, describe_index
+from ragline.commands.generation import _describe_build
 from ragline.embedder.space import EmbeddingSpace
 from ragline.errors import (
     BuildInProgressError,
@@ -345,6 +346,33 @@ def test_settings_that_change_during_a_build_end_it(site: Site, monkeypatch: pyt
     # With the settings again, the stored vectors are used again.
     assert site.build(**OTHER).generation == 3
     assert set(site.models["other"].embedded.values()) == {1}
+
+
+def test_build_says_that_its_generation_was_closed_before_it_began(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+):
+    opened = generation_builds.open_generations
+
+    def close_and_open(*arguments: Any) -> Any:
+        site.query("update ragline.generations set state = 'abandoned' where id = 2 returning id")
+        return opened(*arguments)
+
+    monkeypatch.setattr(generation_builds, "open_generations", close_and_open)
+    with pytest.raises(GenerationGoneError, match="generation 2 was closed before its build began"):
+        site.build(**OTHER)
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        ("candidate", "is a candidate: 3 chunks made, 2 embeddings made, 1 entry written in 0.5 s; "
+         "promote it with `ragline generation promote tree`"),
+        ("refused", "is refused now: 3 chunks made, 2 embeddings made, 1 entry written in 0.5 s"),
+    ],
+)  # fmt: skip
+def test_report_of_a_build_has_the_state_at_its_end(state: str, words: str):
+    report = BuildReport("tree", 2, state, 3, 2, 1, 0.5)
+    assert _describe_build(report) == f"tree: generation 2 {words}"
 
 
 def test_candidate_that_the_settings_no_longer_ask_for_is_dropped(site: Site):
