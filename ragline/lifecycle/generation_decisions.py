@@ -35,7 +35,7 @@ from ragline.lifecycle.generations import (
 from ragline.lifecycle.open_generations import list_differences
 from ragline.lifecycle.search_index import count_unindexed, finish_collection
 from ragline.storage.database import Database
-from ragline.storage.database_errors import is_lock_timeout
+from ragline.storage.database_errors import is_deadlock, is_lock_timeout
 from ragline.storage.statements import load_statement
 
 
@@ -169,7 +169,8 @@ def drop_by_decision(
             abandon_generations(connection, [generation_id])
             drop_generation(connection, generation_id)
     except DBAPIError as error:
-        if not is_lock_timeout(error):
+        # A drop locks the table first, and a writer locks the row of the generation first.
+        if not is_lock_timeout(error) and not is_deadlock(error):
             raise
         raise GenerationStateError(
             f"a run is writing generation {generation_id}; try again when it has ended"

@@ -52,6 +52,8 @@ LOST = ("08", "57P", "53", "58")
 UNSTORABLE = ("22", "54")
 # A statement waited for a lock longer than `lock_timeout`.
 LOCK_TIMEOUT = "55P03"
+# Two transactions waited for locks of each other, and Postgres ended this one.
+DEADLOCK = "40P01"
 READ_ONLY_ADVICE = (
     "it is read-only because it is a standby, because of default_transaction_read_only, or to "
     "protect a full disk; name the primary server in RAGLINE_DATABASE_URL"
@@ -131,6 +133,11 @@ def is_unstorable(error: Exception) -> bool:
 def is_lock_timeout(error: DBAPIError) -> bool:
     """Whether a statement waited for a lock longer than the transaction allows."""
     return getattr(error.orig, "sqlstate", None) == LOCK_TIMEOUT
+
+
+def is_deadlock(error: DBAPIError) -> bool:
+    """Whether Postgres ended a transaction because two transactions waited for each other."""
+    return getattr(error.orig, "sqlstate", None) == DEADLOCK
 
 
 def describe_reason(error: DBAPIError) -> str:

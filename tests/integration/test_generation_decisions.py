@@ -21,7 +21,7 @@ from lifecycle_doubles import (
     make_run_context,
     sync,
 )
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
 from assets.search_index import check_index, describe_index
@@ -660,6 +660,17 @@ def test_drop_does_not_wait_for_a_worker(site: Site):
         connection.execute(text("select from ragline.entries_2"))
         with pytest.raises(GenerationStateError, match="a run is writing generation 2"):
             drop_by_decision(site.database, site.open().configuration, 2, ADA)
+    assert site.states() == ["live", "candidate"]
+
+
+def test_drop_that_ends_in_a_deadlock_is_refused(site: Site, monkeypatch: pytest.MonkeyPatch):
+    def fail(connection: Connection, generation_id: int) -> None:
+        connection.execute(text("do $$ begin raise exception using errcode = '40P01'; end $$"))
+
+    site.build(**OTHER)
+    monkeypatch.setattr(generation_decisions, "drop_generation", fail)
+    with pytest.raises(GenerationStateError, match="a run is writing generation 2"):
+        drop_by_decision(site.database, site.open().configuration, 2, ADA)
     assert site.states() == ["live", "candidate"]
 
 
