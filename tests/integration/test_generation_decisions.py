@@ -363,16 +363,16 @@ def test_build_says_that_its_generation_was_closed_before_it_began(
 
 
 @pytest.mark.parametrize(
-    ("state", "words"),
+    ("state", "words", "advice"),
     [
-        ("candidate", "is a candidate: 3 chunks made, 2 embeddings made, 1 entry written in 0.5 s; "
-         "promote it with `ragline generation promote tree`"),
-        ("refused", "is refused now: 3 chunks made, 2 embeddings made, 1 entry written in 0.5 s"),
+        ("candidate", "a candidate", "; promote it with `ragline generation promote tree`"),
+        ("refused", "refused now", ""),
     ],
-)  # fmt: skip
-def test_report_of_a_build_has_the_state_at_its_end(state: str, words: str):
+)
+def test_report_of_a_build_has_the_state_at_its_end(state: str, words: str, advice: str):
+    made = "3 chunks made, 2 embeddings made, 1 entry written in 0.5 s"
     report = BuildReport("tree", 2, state, 3, 2, 1, 0.5)
-    assert _describe_build(report) == f"tree: generation 2 {words}"
+    assert _describe_build(report) == f"tree: generation 2 is {words}: {made}{advice}"
 
 
 def test_candidate_that_the_settings_no_longer_ask_for_is_dropped(site: Site):
@@ -664,7 +664,7 @@ def test_drop_does_not_wait_for_a_worker(site: Site):
 
 
 def test_drop_that_ends_in_a_deadlock_is_refused(site: Site, monkeypatch: pytest.MonkeyPatch):
-    def fail(connection: Connection, generation_id: int) -> None:
+    def fail(connection: Connection, _: int) -> None:
         connection.execute(text("do $$ begin raise exception using errcode = '40P01'; end $$"))
 
     site.build(**OTHER)
