@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ragline.commands import configured, json_option, print_json
-from ragline.errors import ConfigurationError, RaglineError
+from ragline.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from ragline.configuration import Configuration
@@ -63,17 +63,18 @@ def gate(
     """
     try:
         report = _judge(configuration, collection, candidate_id, golden, split)
-    except ConfigurationError:
+        _write_files(report, junit, markdown)
+        if as_json:
+            print_json(asdict(report))
+        else:
+            _print_report(report)
+    except (ConfigurationError, click.ClickException, ModuleNotFoundError):
         raise
-    except RaglineError as error:
-        # The status 1 would mean that the candidate is refused.
-        click.echo(f"{type(error).__name__}: {error}", err=True)
+    except Exception as error:  # noqa: BLE001  the status 1 would mean that the candidate is refused
+        from ragline.lifecycle.index_report import describe_error
+
+        click.echo(describe_error(error), err=True)
         sys.exit(2)
-    _write_files(report, junit, markdown)
-    if as_json:
-        print_json(asdict(report))
-    else:
-        _print_report(report)
     sys.exit(STATUSES[report.verdict])
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from ragline.configuration import CollectionSettings, Configuration
 from ragline.configuration.checks import MAX_INDEXED_DIMENSION
+from ragline.errors import UnknownGenerationError
 from ragline.evaluation.evaluation import ALL_PRINCIPALS
 from ragline.gate.generation_choice import count_missing_documents
 from ragline.gate.paired_evaluation import try_search
@@ -33,6 +34,9 @@ def check_sync_proof(
     """Compare the entries of the candidate with the ledger, for each source of the collection.
 
     This is the part of a sync proof that does not list the source. It starts no repair.
+
+    Raises:
+        UnknownGenerationError: the candidate was refused, abandoned or dropped after it was chosen.
     """
     missing = count_missing_documents(database, collection, candidate)
     faults = [
@@ -41,7 +45,12 @@ def check_sync_proof(
     ]
     with database.connect() as connection:
         known = list_generations(connection, collection)
-    generation = next(one for one in known if one.id == candidate.id)
+    generation = next((one for one in known if one.id == candidate.id), None)
+    if generation is None:
+        raise UnknownGenerationError(
+            f"generation {candidate.id} of {collection} was refused, abandoned or dropped while "
+            "the gate judged it; judge another one"
+        )
     for source in configuration.sources_of(collection):
         results = check_generation(database, source.name, generation)
         faults += [_describe_result(one, source.name) for one in results if not one.holds]

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree as ET
 
 import numpy as np
@@ -31,6 +32,7 @@ from ragline.configuration import Configuration, load_configuration
 from ragline.embedder.embedder import Embedder
 from ragline.embedder.model_files import find_model_files
 from ragline.errors import UnknownGenerationError
+from ragline.gate import index_checks
 from ragline.gate.judgement import judge_candidate
 from ragline.gate.report import GateReport
 from ragline.lifecycle import search_index
@@ -421,6 +423,29 @@ def test_search_of_a_named_generation_uses_its_entries(notes: Notes) -> None:
 def run_gate(notes: Notes, *arguments: str) -> Result:
     options = ["--config", str(notes.folder / "ragline.yaml"), *arguments]
     return CliRunner().invoke(gate, ["notes", *options])
+
+
+def test_every_error_ends_the_command_with_the_status_2(
+    notes: Notes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    candidate = plant_candidate(notes.database)
+    missing = notes.folder / "missing" / "gate.xml"
+    unwritten = run_gate(notes, "--junit", str(missing))
+    assert unwritten.exit_code == 2
+    assert unwritten.stderr.splitlines()[-1].startswith("FileNotFoundError: ")
+    assert str(missing) in unwritten.stderr
+    # The candidate is abandoned while it is judged.
+    count_missing = index_checks.count_missing_documents
+
+    def abandon_first(database: Database, *arguments: Any) -> dict[str, int]:
+        damage(database, "update ragline.generations set state = 'abandoned' where id = "
+               "{candidate}", candidate)  # fmt: skip
+        return count_missing(database, *arguments)
+
+    monkeypatch.setattr(index_checks, "count_missing_documents", abandon_first)
+    gone = run_gate(notes)
+    assert gone.exit_code == 2
+    assert "UnknownGenerationError: generation 2 of notes was refused, abandoned" in gone.stderr
 
 
 def test_command_writes_every_form_of_the_report_and_exits_with_the_verdict(
