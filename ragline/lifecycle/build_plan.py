@@ -46,8 +46,8 @@ class BuildPlan:
     Attributes:
         action: `none`: the live generation has the present settings. `first_build`: there is no
             live generation yet. `build`: a second generation is built. `continue`: a generation
-            that is being built is continued. `promote`: a candidate is complete and is promoted.
-            `use_again`: a retired generation becomes live.
+            that is being built, or a candidate that lacks documents, is continued. `promote`: a
+            candidate is complete and is promoted. `use_again`: a retired generation becomes live.
         live_generation: The live generation, which searches use during the build.
         generation: The generation with the present settings, if it exists, and its state.
         changes: The settings that differ from those of the live generation.
@@ -86,12 +86,15 @@ class _Situation:
     changes: list[SettingChange]
     build_error: str | None
     listed_sources: list[str]
+    lacks_documents: bool = False
 
     @property
     def action(self) -> Action:
-        if self.target is not None:
-            return ACTIONS[self.target.state]
-        return "first_build" if self.live is None else "build"
+        if self.target is None:
+            return "first_build" if self.live is None else "build"
+        action = ACTIONS[self.target.state]
+        # A candidate that lacks readable documents cannot be promoted.
+        return "continue" if action == "promote" and self.lacks_documents else action
 
     @property
     def continued(self) -> Generation | None:
@@ -117,6 +120,7 @@ def plan_build(run_context: RunContext, collection_name: str) -> BuildPlan:
         planned: tuple[PlannedWork, ChunkSample | None] | None = None
         if situation.action != "none":
             planned = plan_work(connection, key, wanted, situation.live)
+            situation = replace(situation, lacks_documents=planned[0].documents > 0)
     plan = _describe(run_context.configuration, wanted, situation, prevented)
     if planned is None:
         return plan

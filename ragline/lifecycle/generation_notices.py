@@ -40,7 +40,7 @@ def describe_decision(
     elif is_held:
         what = f"was refused or rolled back; make it live with {promote}, or change the settings"
     else:
-        what = f"is complete; make it live with {promote}"
+        what = f"is not live; make it live with {promote}"
     return f"generation {wanted.id} with these settings {what}"
 
 

@@ -456,7 +456,7 @@ def test_bytes_of_a_row_are_those_that_were_measured(dimension, entry, embedding
     assert computed == pytest.approx(in_index, rel=0.01)
 
 
-def test_operator_builds_and_promotes_with_the_commands_of_the_plan(open_run_context):
+def test_operator_builds_and_promotes_with_the_commands_of_the_plan(database, open_run_context):
     sync(open_run_context())
     wanted = {"embedding_model": "other", "build": "manual"}
     made = plan(open_run_context(**wanted))
@@ -473,6 +473,18 @@ def test_operator_builds_and_promotes_with_the_commands_of_the_plan(open_run_con
     made = plan(open_run_context(**wanted))
     assert (made.action, made.generation_state) == ("promote", "candidate")
     assert made.command == "ragline generation promote 2"
+    # A candidate that lacks a readable document cannot be promoted; a build completes it.
+    with database.begin() as connection:
+        connection.execute(
+            text(
+                "delete from ragline.placements where generation_id = 2 and document_key = "
+                "(select id from ragline.documents where document_id = 'copy')"
+            )
+        )
+    made = plan(open_run_context(**wanted))
+    assert (made.action, made.generation_state) == ("continue", "candidate")
+    assert made.work is not None
+    assert (made.work.documents, made.command) == (1, "ragline generation build tree")
     # With other settings, the candidate is abandoned.
     made = plan(open_run_context(language="german"))
     assert (made.action, made.abandoned_generations) == ("build", [2])

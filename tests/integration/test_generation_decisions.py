@@ -220,7 +220,7 @@ def test_build_ends_as_a_candidate_that_receives_changes(site: Site):
     index = site.sync(**OTHER).index
     assert site.documents(1) == site.documents(2) == site.written()
     assert index.notice == (
-        "generation 2 with these settings is complete; make it live with "
+        "generation 2 with these settings is not live; make it live with "
         "`ragline generation promote 2`"
     )
     assert check_index(index).passed
@@ -514,7 +514,7 @@ def test_settings_that_return_find_the_retired_generation(site: Site):
     promote_candidate(site.database, "tree", ADA)
     index = site.sync().index
     assert index.notice == (
-        "generation 1 with these settings is complete; make it live with "
+        "generation 1 with these settings is not live; make it live with "
         "`ragline generation promote 1`"
     )
     assert site.build().state == "retired"

@@ -46,8 +46,8 @@ def test_nothing_is_to_decide_when_syncs_build_and_promote(state: str):
     ("state", "is_held", "command"),
     [
         ("building", False, f"{BUILD} continues the build"),
-        ("candidate", False, f"is complete; make it live with {PROMOTE}"),
-        ("retired", False, f"is complete; make it live with {PROMOTE}"),
+        ("candidate", False, f"is not live; make it live with {PROMOTE}"),
+        ("retired", False, f"is not live; make it live with {PROMOTE}"),
         ("retired", True, f"was refused or rolled back; make it live with {PROMOTE}"),
         ("candidate", True, f"was refused or rolled back; make it live with {PROMOTE}"),
         ("refused", True, f"was refused; build it again with {BUILD}"),
