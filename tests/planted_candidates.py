@@ -43,7 +43,7 @@ COPY = """
 insert into ragline.generations (collection_id, embedding_space_id, chunker_fingerprint, chunking,
   language, analysis_version, state, entry_count, lexeme_count, weighted_length)
 select collection_id, {space}, chunker_fingerprint || '-copy', chunking, language,
-  analysis_version, 'building', entry_count, lexeme_count, weighted_length
+  analysis_version, '{state}', entry_count, lexeme_count, weighted_length
 from ragline.generations where state = 'live' returning id
 """
 COPY_ROWS = """
@@ -82,13 +82,15 @@ def write_collection(folder: Path) -> None:
     (folder / "golden" / "qrels" / "test.tsv").write_text(content, encoding="utf-8")
 
 
-def plant_candidate(database: Database, space: str = "embedding_space_id") -> int:
+def plant_candidate(
+    database: Database, space: str = "embedding_space_id", *, state: str = "candidate"
+) -> int:
     """Copy the live generation with all of its entries; return the id of the copy."""
     with database.begin() as connection:
         live = connection.execute(
             text("select id from ragline.generations where state = 'live'")
         ).scalar_one()
-        copy = connection.execute(text(COPY.format(space=space))).scalar_one()
+        copy = connection.execute(text(COPY.format(space=space, state=state))).scalar_one()
         connection.exec_driver_sql(COPY_ROWS.format(copy=copy, live=live))
     return int(copy)
 

@@ -27,8 +27,8 @@ file_option = click.Path(path_type=Path, dir_okay=False)
     "--candidate",
     "candidate_id",
     type=int,
-    help="Id of the generation to judge. Default: the newest complete generation that was not live "
-    "yet.",
+    help="Id of the generation to judge. Default: the newest complete generation in the state "
+    "`candidate`.",
 )
 @click.option(
     "--golden",

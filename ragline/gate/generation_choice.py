@@ -15,7 +15,7 @@ def choose_generations(
 ) -> tuple[GenerationFacts | None, GenerationFacts]:
     """Return the live generation, or None without one, and the generation to judge.
 
-    Without `candidate_id`, the newest complete generation is judged that was not live yet.
+    Without `candidate_id`, the newest candidate that contains every readable document is judged.
 
     Raises:
         UnknownGenerationError: there is no such generation, or it is the live one.
@@ -63,10 +63,10 @@ def _choose_newest(
     database: Database, collection: str, known: Sequence[GenerationFacts]
 ) -> GenerationFacts:
     for one in reversed(known):
-        is_new = one.state in ("building", "candidate")
-        if is_new and not count_missing_documents(database, collection, one):
+        # A generation that is still being built cannot be promoted.
+        if one.state == "candidate" and not count_missing_documents(database, collection, one):
             return one
     raise UnknownGenerationError(
-        f"collection {collection} has no complete generation to judge; build one, or name one with "
-        "--candidate ID"
+        f"collection {collection} has no complete candidate to judge; `ragline generation build "
+        f"{collection}` builds one, or name a generation with --candidate ID"
     )

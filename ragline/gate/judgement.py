@@ -171,11 +171,10 @@ def judge_candidate(
 ) -> GateReport:
     """Judge a candidate against the live generation of its collection.
 
-    Without `candidate_id`, the newest complete generation that was not live yet is judged. Without
-    `golden_folder`, the golden set of the collection's settings is used. `split` is the file or the
-    split of its judgements, as in `read_golden_set`. Nothing is written, and no generation changes
-    its state. If the index does not change, two calls with one seed give the
-    same report, except for the latency.
+    Without `candidate_id`, the newest complete candidate is judged. Without `golden_folder`, the
+    golden set of the collection's settings is used. `split` is the file or the split of its
+    judgements, as in `read_golden_set`. Nothing is written, and no generation changes its state. If
+    the index does not change, two calls with one seed give the same report, except for the latency.
 
     Raises:
         UnknownCollectionError: the configuration has no such collection.

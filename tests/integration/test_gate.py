@@ -158,7 +158,14 @@ def test_gate_changes_no_generation(notes: Notes) -> None:
     notes.judge()
     with notes.database.connect() as connection:
         states = connection.execute(text("select state from ragline.generations order by id"))
-        assert list(states.scalars()) == ["live", "building"]
+        assert list(states.scalars()) == ["live", "candidate"]
+
+
+def test_generation_that_is_being_built_is_judged_only_by_its_id(notes: Notes) -> None:
+    candidate = plant_candidate(notes.database, state="building")
+    with pytest.raises(UnknownGenerationError, match="no complete candidate"):
+        notes.judge()
+    assert notes.judge(candidate).candidate.state == "building"
 
 
 def test_overlap_changed_by_five_tokens_passes(
@@ -171,7 +178,7 @@ def test_overlap_changed_by_five_tokens_passes(
     with monkeypatch.context() as patch:
         patch.setattr(search_index, "_promote_complete", lambda *_: 0)
         run_stages(make_run_context(notes.configuration))
-    report = notes.judge()
+    report = notes.judge(2)
     assert report.verdict == "passed", report.reasons
     assert report.live is not None
     assert report.candidate.chunker_fingerprint != report.live.chunker_fingerprint
@@ -216,7 +223,7 @@ def test_model_with_shuffled_weights_is_refused(
     with monkeypatch.context() as patch:
         patch.setattr(search_index, "_promote_complete", lambda *_: 0)
         run_stages(make_run_context(notes.configuration))
-    report = notes.judge()
+    report = notes.judge(2)
     assert report.candidate.model == str(folder)
     assert report.verdict == "refused"
     assert outcomes(report)["sync_proof"] == "passed"
@@ -268,7 +275,7 @@ def test_source_that_was_never_indexed_is_named_by_the_sync_proof(notes: Notes) 
     assert "5 readable documents of the source town are not in it" in reason(
         notes.judge(candidate), "sync_proof"
     )
-    with pytest.raises(UnknownGenerationError, match="no complete generation"):
+    with pytest.raises(UnknownGenerationError, match="no complete candidate"):
         notes.judge()
 
 
@@ -453,7 +460,8 @@ def test_command_writes_every_form_of_the_report_and_exits_with_the_verdict(
 ) -> None:
     nothing = run_gate(notes)
     assert nothing.exit_code == 2
-    assert "no complete generation to judge" in nothing.stderr
+    assert "no complete candidate to judge" in nothing.stderr
+    assert "`ragline generation build notes` builds one" in nothing.stderr
     candidate = plant_candidate(notes.database)
     passed = run_gate(notes)
     assert passed.exit_code == 0, passed.output
