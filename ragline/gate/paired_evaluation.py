@@ -16,6 +16,7 @@ import numpy as np
 from ragline.configuration.settings import MEASURES
 from ragline.errors import SearchTimeoutError
 from ragline.evaluation.evaluation import ALL_PRINCIPALS, EVALUATED_HITS, Run, score_documents
+from ragline.gate.checks import DECIDING_MEASURE
 from ragline.gate.comparison import Values
 from ragline.gate.report import FallenQuery, RankedDocument
 from ragline.golden_set import GoldenSet, Judgements
@@ -25,7 +26,6 @@ from ragline.search.searcher import Searcher
 
 RANKED_DOCUMENTS = 10
 SHOWN_WORDS = 12
-DECIDING_MEASURE = "ndcg@10"
 
 
 @dataclass(slots=True)

@@ -404,7 +404,7 @@ def test_promotion_is_decided_by_an_operator(site: Site):
     assert site.trail(1)[-1] == ("live", "retired", "ada", "better hits")
     index = site.sync(**OTHER).index
     assert (index.is_live, index.notice) == (True, None)
-    with pytest.raises(GenerationStateError, match="it is live"):
+    with pytest.raises(GenerationStateError, match="`ragline generation rollback tree` returns"):
         promote_by_id(site.database, 2, ADA)
 
 
