@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import getpass
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import click
 
 from ragline.command_line.text_output import count
 from ragline.commands import configured, json_option, print_json
+from ragline.errors import UnknownCollectionError, UnknownGenerationError
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from ragline.configuration import Configuration
     from ragline.lifecycle.generation_builds import BuildReport
     from ragline.lifecycle.generation_decisions import Decision, Promotion
     from ragline.lifecycle.generation_records import GenerationEvent, GenerationRecord
+    from ragline.storage.database import Database
+
+# The column of the id is a `bigint`.
+MAX_ID = 2**63 - 1
+GENERATION_ID = click.IntRange(1, MAX_ID)
 
 
 @click.group()
@@ -61,7 +69,7 @@ def list_command(
 
 
 @generation.command("show")
-@click.argument("generation_id", metavar="ID", type=int)
+@click.argument("generation_id", metavar="ID", type=GENERATION_ID)
 @json_option
 @configured
 def show_command(configuration: Configuration, generation_id: int, *, as_json: bool) -> None:
@@ -131,15 +139,10 @@ def promote_command(
 
     Searches use it at once. The generation that was live retires and is dropped after one day.
     """
-    from ragline.lifecycle.generation_decisions import promote_by_id, promote_candidate
     from ragline.storage.database import open_database
 
-    decision = _decide(changed_by, reason)
     with open_database(configuration) as database:
-        if target.isdecimal():
-            promotion = promote_by_id(database, int(target), decision)
-        else:
-            promotion = promote_candidate(database, target, decision)
+        promotion = promote_target(database, target, _decide(changed_by, reason))
     _print_promotion(promotion, as_json=as_json)
 
 
@@ -169,7 +172,7 @@ def rollback_command(
 
 
 @generation.command("refuse")
-@click.argument("generation_id", metavar="ID", type=int)
+@click.argument("generation_id", metavar="ID", type=GENERATION_ID)
 @click.option("--reason", required=True, help="Reason of the decision, for the trail.")
 @click.option(
     "--by",
@@ -197,7 +200,7 @@ def refuse_command(
 
 
 @generation.command("drop")
-@click.argument("generation_id", metavar="ID", type=int)
+@click.argument("generation_id", metavar="ID", type=GENERATION_ID)
 @decision_options
 @json_option
 @configured
@@ -216,6 +219,38 @@ def drop_command(
     with open_database(configuration) as database:
         drop_by_decision(database, configuration, generation_id, _decide(changed_by, reason))
     _print_end(generation_id, "dropped", as_json=as_json)
+
+
+def promote_target(database: Database, target: str, decision: Decision) -> Promotion:
+    """Promote the generation with the id `target`, or the candidate of the collection `target`.
+
+    Raises:
+        UsageError: `target` is both the name of a collection and the id of a generation.
+    """
+    from ragline.lifecycle.generation_decisions import promote_by_id, promote_candidate
+    from ragline.lifecycle.generation_records import check_collection, find_record
+
+    if not target.isdecimal():
+        return promote_candidate(database, target, decision)
+    if not _exists(database, check_collection, target):
+        return promote_by_id(database, GENERATION_ID.convert(target, None, None), decision)
+    if int(target) <= MAX_ID and _exists(database, find_record, int(target)):
+        raise click.UsageError(
+            f"{target} is the name of a collection and also the id of a generation; for the "
+            f"generation, write 0{target}; for the candidate of the collection, write its id, "
+            f"which `ragline generation list {target}` shows"
+        )
+    return promote_candidate(database, target, decision)
+
+
+def _exists(database: Database, find: Callable[[Connection, Any], object], key: int | str) -> bool:
+    """Whether `find` finds the collection or the generation `key`."""
+    with database.connect() as connection:
+        try:
+            find(connection, key)
+        except (UnknownCollectionError, UnknownGenerationError):
+            return False
+    return True
 
 
 def _decide(changed_by: str | None, reason: str | None) -> Decision:
