@@ -99,7 +99,7 @@ def index_handbook(folder: Path, embedder: Embedder) -> Configuration:
 def running(indexed_collection: Configuration) -> Iterator[RunningService]:
     """The service over the indexed collection, ready for searches."""
     with run_service(indexed_collection) as running:
-        wait_until(lambda: httpx2.get(f"{running.url}/readyz").status_code == 200)
+        wait_until(lambda: httpx2.get(f"{running.url}/readyz", timeout=60).status_code == 200)
         yield running
 
 
@@ -113,7 +113,7 @@ def pushable(indexed_collection: Configuration) -> Iterator[RunningService]:
         }
     )
     with run_service(configuration) as running:
-        wait_until(lambda: httpx2.get(f"{running.url}/readyz").status_code == 200)
+        wait_until(lambda: httpx2.get(f"{running.url}/readyz", timeout=60).status_code == 200)
         yield running
         with running.service.database.begin() as connection:
             connection.exec_driver_sql("truncate ragline.pushed_documents")

@@ -47,7 +47,7 @@ def breakable(
     copy_prepared_home(folder / "home")
     configuration = index_handbook(folder, embedder)
     with run_service(configuration) as running:
-        wait_until(lambda: httpx2.get(f"{running.url}/readyz").status_code == 200)
+        wait_until(lambda: httpx2.get(f"{running.url}/readyz", timeout=60).status_code == 200)
         yield running
 
 

@@ -110,7 +110,7 @@ def walled(
         for settings in configuration.collections
     }
     with run_service(configuration) as running:
-        wait_until(lambda: httpx2.get(f"{running.url}/readyz").status_code == 200)
+        wait_until(lambda: httpx2.get(f"{running.url}/readyz", timeout=60).status_code == 200)
         yield Walled(running.url, database, keys)
     database.engine.dispose()
 

@@ -52,7 +52,7 @@ def service(
 ) -> Iterator[RunningService]:
     monkeypatch.setattr("retrieval_api.service.MODELS_S", 0.2)
     with run_service(indexed_collection) as running:
-        wait_until(lambda: httpx2.get(f"{running.url}/readyz").status_code == 200)
+        wait_until(lambda: httpx2.get(f"{running.url}/readyz", timeout=60).status_code == 200)
         yield running
         loader.release.set()
 
@@ -174,7 +174,7 @@ def test_missing_model_of_one_collection_does_not_affect_the_others(
         update={"collections": (missing, *indexed_collection.collections)}
     )
     with run_service(configuration) as running:
-        wait_until(lambda: httpx2.get(f"{running.url}/readyz").status_code == 200)
+        wait_until(lambda: httpx2.get(f"{running.url}/readyz", timeout=60).status_code == 200)
         ready = httpx2.get(f"{running.url}/readyz").json()
         assert ready["failed_model_count"] == 1
         assert ask(running).status_code == 200

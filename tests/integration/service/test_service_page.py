@@ -579,7 +579,7 @@ def test_naughty_documents_are_shown_as_they_are_and_do_nothing(
     configuration = configure(CONFIGURATION)
     run_stages(make_run_context(configuration))
     with run_service(configuration) as running:
-        wait_until(lambda: httpx2.get(f"{running.url}/readyz").status_code == 200)
+        wait_until(lambda: httpx2.get(f"{running.url}/readyz", timeout=60).status_code == 200)
         with httpx2.Client(base_url=running.url, timeout=60) as client:
             check_only_own_content(client.get("/", params={"q": "script alert", "top_k": "100"}))
             check_only_own_content(client.get(QUALITY))

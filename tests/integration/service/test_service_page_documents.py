@@ -71,7 +71,7 @@ def harbour(
     (folder / "notes" / "gates" / "late.md").write_text("A gate that came later.", "utf-8")
     sync(configuration, embedder, RUN)
     with run_service(configuration) as running:
-        wait_until(lambda: httpx2.get(f"{running.url}/readyz").status_code == 200)
+        wait_until(lambda: httpx2.get(f"{running.url}/readyz", timeout=60).status_code == 200)
         put_into(running, "pending.md", "pending")
         put_into(running, "missing.md", "missing", missing_since="2026-01-01T00:00:00Z")
         put_into(running, "unsupported.md", "unsupported", error_name="UnsupportedFormatError",
