@@ -233,7 +233,7 @@ def promote_target(database: Database, target: str, decision: Decision) -> Promo
     if not target.isdecimal():
         return promote_candidate(database, target, decision)
     if not _exists(database, check_collection, target):
-        return promote_by_id(database, GENERATION_ID.convert(target, None, None), decision)
+        return promote_by_id(database, GENERATION_ID.convert(int(target), None, None), decision)
     if int(target) <= MAX_ID and _exists(database, find_record, int(target)):
         raise click.UsageError(
             f"{target} is the name of a collection and also the id of a generation; for the "
