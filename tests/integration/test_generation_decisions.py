@@ -674,7 +674,7 @@ def test_drop_that_ends_in_a_deadlock_is_refused(site: Site, monkeypatch: pytest
     assert site.states() == ["live", "candidate"]
 
 
-# Decisions about a generation that another process closes at this moment.
+# Decisions about a generation that another process closes at this time.
 
 
 def close_before(site: Site, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
