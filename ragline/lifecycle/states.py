@@ -25,10 +25,10 @@ TRANSITIONS = (
     Transition(
         ("ready", "failed", "quarantined", "unsupported"),
         "pending",
-        "the source lists another version, a sync proof found a difference, a rollback made a "
-        "generation live that does not contain its current version, or the document is read again. "
-        "It is read again after a retry, after a release from quarantine, and with another version "
-        "of the parser.",
+        "the source lists another version, a sync proof found a difference, a rollback made "
+        "another generation live and this generation does not contain the current version of the "
+        "document, or the document is read again. It is read again after a retry, after a release "
+        "from quarantine, and with another version of the parser.",
     ),
     Transition(
         ("pending", "ready", "quarantined", "unsupported"),
