@@ -78,9 +78,21 @@ def evaluate_suite(suite: Suite, database: Database, docs: Path) -> list[Expecta
 
     Returns a result for each expectation, in the suite's order.
 
+    The library reports a lost connection like an error of the expectation. Therefore a suite with
+    an error is evaluated once more, over a new connection. The second results are final.
+
     Raises:
         DatabaseUnavailableError: the database does not answer.
     """
+    results = _evaluate_once(suite, database, docs)
+    if all(result.error is None for result in results):
+        return results
+    with database.connect() as connection:
+        connection.exec_driver_sql("select 1")
+    return _evaluate_once(suite, database, docs)
+
+
+def _evaluate_once(suite: Suite, database: Database, docs: Path) -> list[ExpectationResult]:
     # Imported here, because the import takes seconds, and the definitions must load fast. The
     # second import enables the library to read tables with vector columns.
     import great_expectations as gx

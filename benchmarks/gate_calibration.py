@@ -21,7 +21,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ragline.configuration.settings import GateSettings
+from ragline.configuration.collection_settings import GateSettings
 from ragline.gate.checks import compare_measures, compare_slices
 from ragline.gate.comparison import ERROR_RATE, POWER, Values
 from ragline.gate.report import Comparison

@@ -19,7 +19,7 @@ import tempfile
 from pathlib import Path
 
 from ragline.configuration import CollectionSettings
-from ragline.configuration.settings import MEASURES
+from ragline.configuration.collection_settings import MEASURES
 
 REPOSITORY = Path(__file__).parent.parent
 TEST_DATA = Path(os.environ.get("RAGLINE_TEST_DATA", REPOSITORY.parent / "shared" / "data"))

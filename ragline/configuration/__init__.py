@@ -1,6 +1,6 @@
 """The configuration file `ragline.yaml`: its settings, how it is read, and how it is checked.
 
-- `settings` defines the settings.
+- `settings` defines the settings. Those of a collection are in `collection_settings`.
 - `loading` reads a file, and `validation` checks its content.
 - `checks` finds settings that cannot be satisfied on this machine.
 - `last_valid` stores the last valid content of a file.
@@ -9,15 +9,14 @@
 The settings of each kind of source are in `ragline.sources`.
 """
 
-from ragline.configuration.loading import load_configuration
-from ragline.configuration.settings import (
+from ragline.configuration.collection_settings import (
     ChunkingSettings,
     CollectionSettings,
-    Configuration,
     QueryText,
-    RetentionSettings,
     SearchSettings,
 )
+from ragline.configuration.loading import load_configuration
+from ragline.configuration.settings import Configuration, RetentionSettings
 
 __all__ = [
     "ChunkingSettings",

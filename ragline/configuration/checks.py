@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from ragline.configuration.settings import ChunkingSettings, CollectionSettings, Configuration
+from ragline.configuration.collection_settings import ChunkingSettings, CollectionSettings
+from ragline.configuration.settings import Configuration
 from ragline.embedder.model_files import ModelFiles, find_model_files, find_model_folder
 from ragline.errors import ConfigurationError, GoldenSetError, ModelUnavailableError
 from ragline.golden_set import GoldenSet, read_golden_set

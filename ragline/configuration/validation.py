@@ -13,12 +13,13 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from ragline.configuration.collection_settings import CollectionSettings
 from ragline.configuration.fault_messages import (
     describe_invalid_value,
     describe_unknown_key,
     describe_unknown_kind,
 )
-from ragline.configuration.settings import CollectionSettings, Configuration, RetentionSettings
+from ragline.configuration.settings import Configuration, RetentionSettings
 from ragline.configuration.yaml_lines import compose_yaml, find_line, list_setting_lines
 from ragline.errors import ConfigurationError
 from ragline.sources.registry import KINDS

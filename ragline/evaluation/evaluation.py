@@ -17,7 +17,7 @@ import ir_measures
 from sqlalchemy import Connection
 
 from ragline.configuration import CollectionSettings
-from ragline.configuration.settings import MEASURES
+from ragline.configuration.collection_settings import MEASURES
 from ragline.errors import SearchTimeoutError
 from ragline.fingerprints import fingerprint
 from ragline.golden_set import GoldenSet, Judgements

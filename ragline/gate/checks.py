@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from ragline.configuration.settings import GateSettings
+from ragline.configuration.collection_settings import GateSettings
 from ragline.gate.comparison import (
     FAMILY_ERROR_RATE,
     RESAMPLES,

@@ -13,7 +13,7 @@ from functools import partial
 import ir_measures
 import numpy as np
 
-from ragline.configuration.settings import MEASURES
+from ragline.configuration.collection_settings import MEASURES
 from ragline.errors import SearchTimeoutError
 from ragline.evaluation.evaluation import ALL_PRINCIPALS, EVALUATED_HITS, Run, score_documents
 from ragline.gate.checks import DECIDING_MEASURE

@@ -390,7 +390,9 @@ def test_recipe_of_a_reranker_adds_a_value_of_the_setting(copy: Copy) -> None:
     assert said == "[-3, -6]"
     described = "Every other value is the name or the folder"
     copy.replace(
-        "ragline/configuration/settings.py", described, f"`shortest` is short. {described}"
+        "ragline/configuration/collection_settings.py",
+        described,
+        f"`shortest` is short. {described}",
     )
     copy.run_tests("names_each_reranker", "tests/unit/test_reranking.py")
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ast
 import re
+from collections import Counter
 from collections.abc import Iterator
 from fnmatch import fnmatch
+from pathlib import PurePath
 
 import pytest
-from repository_files import list_source_files, read_text
+from repository_files import list_files, list_source_files, read_text
 
 MAX_FUNCTION_LINES = 60
 LONG_FUNCTION_LINES = 30
@@ -99,3 +101,9 @@ def test_reason_is_about_a_short_module(pattern: str) -> None:
 def test_only_the_adapter_names_private_modules_of_dagster() -> None:
     found = {name for name, source in SOURCES.items() if PRIVATE_DAGSTER.search(source)}
     assert found == {DAGSTER_ADAPTER}
+
+
+def test_no_two_test_files_have_one_name() -> None:
+    # pytest imports each file under its name without the folder.
+    names = Counter(PurePath(name).name for name in list_files() if name.startswith("tests/"))
+    assert [name for name, count in names.items() if name.startswith("test_") and count > 1] == []

@@ -9,7 +9,7 @@ import pytest
 from dagster import AssetCheckSeverity, PathMetadataValue
 from sqlalchemy import text
 
-from assets.expectations import Expectation, Suite, evaluate_suite
+from assets.expectations import Expectation, ExpectationResult, Suite, evaluate_suite
 from assets.suite_checks import to_check
 from assets.suite_evaluations import Evaluation
 from assets.suite_report import write_report
@@ -93,3 +93,25 @@ def docs_show_no_text_of_the_rows(tmp_path):
     pages = list((tmp_path / "docs").rglob("*.html"))
     assert tmp_path / "docs" / "index.html" in pages
     assert all(SECRET not in page.read_text(encoding="utf-8") for page in pages)
+
+
+def test_lost_connection_is_not_a_failed_expectation(database, tmp_path):
+    """The server ends the first connection that reads the rows. The second one reads them."""
+    with database.begin() as connection:
+        connection.execute(text("create table letters (id int, body text)"))
+        connection.execute(text("insert into letters values (1, 'hi')"))
+        connection.execute(text("create sequence readers"))
+        connection.execute(
+            text(
+                """create function is_served() returns bool language sql volatile as $$
+                select nextval('readers') > 1 or pg_terminate_backend(pg_backend_pid()) $$"""
+            )
+        )
+    unique = Expectation(
+        "ids_are_unique", "No id twice.", "ExpectColumnValuesToBeUnique", {"column": "id"}
+    )
+    suite = Suite("letters", "select id, body from letters where is_served()", [unique])
+    (result,) = evaluate_suite(suite, database, tmp_path / "docs")
+    assert result == ExpectationResult("ids_are_unique", True, 1, 0, None, None)
+    with database.connect() as connection:
+        assert connection.execute(text("select last_value > 1 from readers")).scalar_one()

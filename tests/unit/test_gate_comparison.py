@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ragline.configuration.settings import GateSettings
+from ragline.configuration.collection_settings import GateSettings
 from ragline.gate.checks import (
     check_golden_set,
     check_measure,
