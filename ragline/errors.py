@@ -106,6 +106,10 @@ class UnknownGenerationError(RaglineError):
     """The database has no generation of this id. `ragline generation list` shows all of them."""
 
 
+class UnknownReportError(RaglineError):
+    """The database has no report of the gate of this id. `ragline generation show` lists them."""
+
+
 class GenerationStateError(RaglineError):
     """The state of the generation does not allow this step. The message says which states do."""
 

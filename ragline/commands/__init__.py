@@ -34,6 +34,7 @@ from ragline.errors import (
     UnknownDocumentError,
     UnknownGenerationError,
     UnknownKeyError,
+    UnknownReportError,
     UnknownSourceError,
     UnsuitableDocumentError,
 )
@@ -75,6 +76,7 @@ WRONG_CALLS = (
     UnknownDocumentError,
     UnknownGenerationError,
     UnknownKeyError,
+    UnknownReportError,
     UnsuitableDocumentError,
     GenerationStateError,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -43,6 +44,12 @@ file_option = click.Path(path_type=Path, dir_okay=False)
 )
 @click.option("--junit", type=file_option, help="Also write the report to FILE as JUnit XML.")
 @click.option("--markdown", type=file_option, help="Also write the report to FILE as Markdown.")
+@click.option(
+    "--by",
+    "asked_by",
+    help="Name of the person who judges, for the report. Default: the user of the operating "
+    "system.",
+)
 @json_option
 @configured
 def gate(
@@ -54,20 +61,23 @@ def gate(
     junit: Path | None,
     markdown: Path | None,
     *,
+    asked_by: str | None,
     as_json: bool,
 ) -> None:
-    """Judge a candidate of COLLECTION against its live generation.
+    """Judge a candidate of COLLECTION against its live generation, and store the report.
 
-    Both are searched with the queries of the golden set. The command changes nothing. The exit
+    Both are searched with the queries of the golden set. No generation changes its state. The exit
     status is 0 if the candidate passed, 1 if it is refused, and 2 if the gate cannot decide.
     """
     try:
-        report = _judge(configuration, collection, candidate_id, golden, split)
+        report, report_id = _judge(
+            configuration, collection, candidate_id, golden, split, asked_by or getpass.getuser()
+        )
         _write_files(report, junit, markdown)
         if as_json:
-            print_json(asdict(report))
+            print_json({"report_id": report_id, **asdict(report)})
         else:
-            _print_report(report)
+            _print_report(report, report_id)
     except (ConfigurationError, click.ClickException, ModuleNotFoundError):
         raise
     except Exception as error:  # noqa: BLE001  the status 1 would mean that the candidate is refused
@@ -84,17 +94,21 @@ def _judge(
     candidate_id: int | None,
     golden: Path | None,
     split: str,
-) -> GateReport:
+    asked_by: str,
+) -> tuple[GateReport, int]:
+    """Judge the candidate; return the report and its id."""
     configuration.collection(collection)
     from ragline.gate.judgement import judge_candidate
+    from ragline.gate.stored_reports import store_report
     from ragline.progress import TerminalProgress
     from ragline.storage.database import open_database
 
     with open_database(configuration) as database:
-        return judge_candidate(
+        report = judge_candidate(
             database, configuration, collection, candidate_id,
             golden_folder=golden, split=split, progress=TerminalProgress(),
         )  # fmt: skip
+        return report, store_report(database, report, asked_by)
 
 
 def _write_files(report: GateReport, junit: Path | None, markdown: Path | None) -> None:
@@ -106,7 +120,7 @@ def _write_files(report: GateReport, junit: Path | None, markdown: Path | None) 
             path.write_text(write(report), encoding="utf-8")
 
 
-def _print_report(report: GateReport) -> None:
+def _print_report(report: GateReport, report_id: int) -> None:
     for check in report.checks:
         click.echo(f"{check.outcome:<10}{check.name}: {check.reason}")
     for comparison in report.measures:
@@ -118,7 +132,8 @@ def _print_report(report: GateReport) -> None:
     live = "no live generation" if report.live is None else f"live generation {report.live.id}"
     click.echo(
         f"{report.collection}: generation {report.candidate.id} against {live}: {report.verdict} "
-        f"({report.queries:,} queries, seed {report.seed}, {report.seconds:.1f} s)"
+        f"({report.queries:,} queries, seed {report.seed}, {report.seconds:.1f} s), report "
+        f"{report_id}"
     )
 
 

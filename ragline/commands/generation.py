@@ -14,9 +14,12 @@ from ragline.commands import configured, json_option, print_json
 from ragline.errors import UnknownCollectionError, UnknownGenerationError
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from sqlalchemy import Connection
 
     from ragline.configuration import Configuration
+    from ragline.gate.stored_reports import GateRecord
     from ragline.lifecycle.generation_builds import BuildReport
     from ragline.lifecycle.generation_decisions import Decision, Promotion
     from ragline.lifecycle.generation_records import GenerationEvent, GenerationRecord
@@ -73,18 +76,25 @@ def list_command(
 @json_option
 @configured
 def show_command(configuration: Configuration, generation_id: int, *, as_json: bool) -> None:
-    """Show the generation ID with its trail: who changed its state, when and why."""
+    """Show the generation ID: its trail and the reports of the gate about it.
+
+    The trail says who changed its state, when and why.
+    """
+    from ragline.gate.stored_reports import list_reports
     from ragline.lifecycle.generation_records import read_record
     from ragline.storage.database import open_database
 
     with open_database(configuration) as database:
         record, events = read_record(database, generation_id)
+        reports = list_reports(database, generation_id=generation_id)
     if as_json:
-        print_json({"generation": record, "events": events})
+        print_json({"generation": record, "events": events, "gate_reports": reports})
         return
     click.echo(_describe(record))
     for event in events:
         click.echo(f"  {_describe_event(event)}")
+    for report in reports:
+        click.echo(f"  {_describe_report(report)}")
 
 
 @generation.command("build")
@@ -273,8 +283,19 @@ def _describe_event(event: GenerationEvent) -> str:
         event.to_state if event.from_state is None else f"{event.from_state} to {event.to_state}"
     )
     reason = "" if event.reason is None else f": {event.reason}"
-    time = event.changed_at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
-    return f"{time} {states}, by {event.changed_by}{reason}"
+    return f"{_format_time(event.changed_at)} {states}, by {event.changed_by}{reason}"
+
+
+def _describe_report(report: GateRecord) -> str:
+    live = "no live generation" if report.live_id is None else f"generation {report.live_id}"
+    return (
+        f"{_format_time(report.created_at)} gate report {report.id}, against {live}: "
+        f"{report.verdict}, by {report.asked_by}"
+    )
+
+
+def _format_time(time: datetime) -> str:
+    return time.astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
 def _describe_build(report: BuildReport) -> str:

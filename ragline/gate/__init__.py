@@ -8,6 +8,5 @@
 - `checks` makes a result with a reason from each measurement, and the verdict.
 - `judgement` does all of this in order and returns the report.
 - `report` defines the report; `markdown` and `junit` write it.
-
-This package reads the database and writes nothing.
+- `stored_reports` stores the report in the database, and reads it again.
 """

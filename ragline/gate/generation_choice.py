@@ -43,7 +43,10 @@ def list_facts(database: Database, collection: str) -> list[GenerationFacts]:
     statement = load_statement("gate/select_generation_facts")
     with database.connect() as connection:
         rows = connection.execute(statement, {"collection": collection})
-        return [GenerationFacts(**row) for row in rows.mappings()]
+        return [
+            GenerationFacts(**{**row, "parser_fingerprints": tuple(row["parser_fingerprints"])})
+            for row in rows.mappings()
+        ]
 
 
 def count_missing_documents(

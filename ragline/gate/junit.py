@@ -41,7 +41,7 @@ def _add_properties(suite: Element, report: GateReport) -> None:
         "verdict": report.verdict,
         "live_generation": "" if report.live is None else str(report.live.id),
         "candidate": str(report.candidate.id),
-        "golden_hash": report.golden_hash or "",
+        "golden_set_version": report.golden_set_version or "",
         "seed": str(report.seed),
     }
     for name, value in values.items():

@@ -21,6 +21,7 @@ MEASURES_HEADER = (
     "result",
 )  # fmt: skip
 GENERATIONS_HEADER = ("", "state", "model", "entries", "documents", "size", "p50", "p95")
+FINGERPRINTS_HEADER = ("", "embedding space", "chunker", "parser")
 
 
 def write_markdown(report: GateReport) -> str:
@@ -36,6 +37,7 @@ def write_markdown(report: GateReport) -> str:
         ),
         "## Generations",
         _write_table(GENERATIONS_HEADER, _list_generations(report)),
+        _write_table(FINGERPRINTS_HEADER, _list_fingerprints(report)),
     ]
     if report.measures:
         parts += ["## All queries", _write_comparisons(report.measures, "measure")]
@@ -73,11 +75,11 @@ def _describe_subject(report: GateReport) -> str:
 def _describe_origin(report: GateReport) -> str:
     golden = (
         "no golden set"
-        if report.golden_hash is None
-        else f"golden set {report.golden_hash} ({report.split})"
+        if report.golden_set_version is None
+        else f"golden set {report.golden_set_version} ({report.split})"
     )
     return (
-        f"Ragline {report.ragline_version}, {golden}, settings {report.settings_fingerprint}, seed "
+        f"Ragline {report.code_version}, {golden}, settings {report.settings_fingerprint}, seed "
         f"{report.seed}, {report.started_at:%Y-%m-%d %H:%M:%S} UTC, {report.seconds:.1f} s."
     )
 
@@ -116,6 +118,17 @@ def _describe_generation(facts: GenerationFacts, times: tuple[str, str]) -> tupl
     )  # fmt: skip
 
 
+def _list_fingerprints(report: GateReport) -> list[tuple[str, ...]]:
+    judged = [one for one in (report.live, report.candidate) if one is not None]
+    return [
+        (
+            f"generation {one.id}", one.space_fingerprint, one.chunker_fingerprint,
+            ", ".join(one.parser_fingerprints),
+        )
+        for one in judged
+    ]  # fmt: skip
+
+
 def _ms(value: float) -> str:
     return f"{value:.1f} ms"
 
@@ -142,7 +155,9 @@ def _describe_document(document: RankedDocument | None) -> str:
     if document is None:
         return ""
     name = _escape(document.document_id)
-    return f"{f'**{name}**' if document.grade else name}: {_escape(document.words)}"
+    shown = f"**{name}**" if document.grade else name
+    # A stored report has no words.
+    return f"{shown}: {_escape(document.words)}" if document.words else shown
 
 
 def _write_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -23,7 +23,8 @@ class Check:
 class GenerationFacts:
     """A judged generation: its origin, its size and its vector index.
 
-    `size_bytes` is the size of its table with all indexes.
+    `size_bytes` is the size of its table with all indexes. `parser_fingerprints` has one value if
+    one version of the parser has read all its documents.
     """
 
     id: int
@@ -38,6 +39,7 @@ class GenerationFacts:
     documents: int
     size_bytes: int
     has_vector_index: bool
+    parser_fingerprints: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +109,11 @@ class Latency:
 class GateReport:
     """The result of a gate, with everything that is needed to compute it again.
 
-    `reasons` has the reasons of the checks that did not pass. `measures` compares all queries, and
-    `slices` parts of them. `index_recall` is None if the candidate has no vector index or there
-    are no queries. `fallen` has the queries that fell, the largest fall first. `seed` is the seed
-    of the resampling.
+    `golden_set_version` and `split` say which queries were used. `code_version` is the version of
+    Ragline. `reasons` has the reasons of the checks that did not pass. `measures` compares all
+    queries, and `slices` parts of them. `index_recall` is None if the candidate has no vector index
+    or there are no queries. `fallen` has the queries that fell, the largest fall first. `seed` is
+    the seed of the resampling.
     """
 
     collection: str
@@ -127,10 +130,10 @@ class GateReport:
     queries: int
     failed_live: int
     failed_candidate: int
-    golden_hash: str | None
+    golden_set_version: str | None
     split: str | None
     settings_fingerprint: str
-    ragline_version: str
+    code_version: str
     seed: int
     started_at: datetime
     seconds: float

@@ -7,7 +7,7 @@ import shutil
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -28,13 +28,21 @@ from safetensors.numpy import load_file, save_file
 from sqlalchemy import make_url, text
 
 from ragline.commands.gate import gate
+from ragline.commands.generation import generation
 from ragline.configuration import Configuration, load_configuration
 from ragline.embedder.embedder import Embedder
 from ragline.embedder.model_files import find_model_files
-from ragline.errors import UnknownGenerationError
+from ragline.errors import UnknownGenerationError, UnknownReportError
 from ragline.gate import index_checks
 from ragline.gate.judgement import judge_candidate
+from ragline.gate.markdown import write_markdown
 from ragline.gate.report import GateReport
+from ragline.gate.stored_reports import (
+    find_latest_report,
+    list_reports,
+    read_report,
+    store_report,
+)
 from ragline.lifecycle import search_index
 from ragline.lifecycle.run_context import RunContext
 from ragline.model_cache import ModelCache
@@ -150,7 +158,7 @@ def test_equal_generation_passes_every_check(notes: Notes) -> None:
     # The golden set is good enough for a search to be wrong sometimes, and right in most cases.
     assert 0.6 < report.measures[0].live < 1.0
     assert report.fallen == ()
-    assert report.golden_hash is not None
+    assert report.golden_set_version is not None
 
 
 def test_gate_changes_no_generation(notes: Notes) -> None:
@@ -474,6 +482,19 @@ def test_command_writes_every_form_of_the_report_and_exits_with_the_verdict(
     assert report["verdict"] == "refused"
     assert report["candidate"]["id"] == candidate
     assert report["seed"] > 0
+    stored = read_report(notes.database, report["report_id"])
+    assert (stored.verdict, stored.candidate_id, stored.live_id) == ("refused", candidate, 1)
+    latest = find_latest_report(notes.database, candidate)
+    assert latest is not None
+    assert latest.id == stored.id
+    # The first report is the one that was printed without --json.
+    shown = CliRunner().invoke(
+        generation,
+        ["show", str(candidate), "--json", "--config", str(notes.folder / "ragline.yaml")],
+    )
+    listed = json.loads(shown.stdout)["gate_reports"]
+    assert [one["verdict"] for one in listed] == ["refused", "passed"]
+    assert f"report {listed[1]['id']}" in passed.stdout
     suite = ET.parse(junit).getroot()  # noqa: S314  the test wrote this file
     failed = {case.get("name") for case in suite if case.find("failure") is not None}
     assert {"sync_proof", "ndcg@10"} <= failed
@@ -482,3 +503,36 @@ def test_command_writes_every_form_of_the_report_and_exits_with_the_verdict(
     assert page.startswith("# Gate of notes: refused\n")
     assert "## Queries that fell" in page
     assert f"seed {report['seed']}" in page
+
+
+def test_stored_report_is_equal_without_the_words_of_documents(notes: Notes) -> None:
+    candidate = plant_candidate(notes.database)
+    damage(notes.database, "delete from {entries} where mod(id, 3) = 0", candidate)
+    report = notes.judge()
+    shown = [one for query in report.fallen for one in (*query.live, *query.candidate)]
+    assert any(one.words for one in shown)
+    stored = read_report(notes.database, store_report(notes.database, report, "ada"))
+    assert stored.asked_by == "ada"
+    kept = [one for query in stored.report.fallen for one in (*query.live, *query.candidate)]
+    assert [one.document_id for one in kept] == [one.document_id for one in shown]
+    assert not any(one.words for one in kept)
+    assert replace(stored.report, fallen=()) == replace(report, fallen=())
+    assert len(stored.report.candidate.parser_fingerprints) == 1
+    fingerprints = stored.report.candidate
+    for value in (
+        fingerprints.space_fingerprint,
+        fingerprints.chunker_fingerprint,
+        *fingerprints.parser_fingerprints,
+    ):
+        assert value in write_markdown(stored.report)
+
+
+def test_reports_of_another_tenant_are_hidden(notes: Notes) -> None:
+    plant_candidate(notes.database)
+    stored = store_report(notes.database, notes.judge(), "ada")
+    own, other = (notes.database.for_tenant(name) for name in ("default", "other"))
+    assert [one.id for one in list_reports(own, collection="notes")] == [stored]
+    assert list_reports(other) == []
+    assert find_latest_report(notes.database, 1) is None
+    with pytest.raises(UnknownReportError, match=f"no gate report {stored}"):
+        read_report(other, stored)

@@ -50,10 +50,10 @@ REPORT = GateReport(
     queries=50,
     failed_live=0,
     failed_candidate=0,
-    golden_hash="g" * 64,
+    golden_set_version="g" * 64,
     split="gate",
     settings_fingerprint="f",
-    ragline_version="1.0",
+    code_version="1.0",
     seed=5,
     started_at=datetime(2026, 11, 29, 12, 0, tzinfo=UTC),
     seconds=1.5,
@@ -89,6 +89,6 @@ def test_markdown_keeps_its_tables_and_contains_no_tag_of_a_document():
 
 
 def test_report_without_a_live_generation_can_be_written():
-    alone = replace(REPORT, live=None, latency=None, fallen=(), golden_hash=None)
+    alone = replace(REPORT, live=None, latency=None, fallen=(), golden_set_version=None)
     assert "no live generation" in write_markdown(alone)
     assert ET.fromstring(write_junit(alone)).tag == "testsuite"  # noqa: S314

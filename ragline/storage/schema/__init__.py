@@ -20,6 +20,7 @@ from ragline.storage.schema.document_tables import (
     source_notes,
     sources,
 )
+from ragline.storage.schema.gate_tables import gate_reports, generation_approvals
 from ragline.storage.schema.history_tables import (
     clock_readings,
     removal_receipts,
@@ -59,6 +60,8 @@ __all__ = [
     "embeddings",
     "evaluations",
     "feedback",
+    "gate_reports",
+    "generation_approvals",
     "generation_transitions",
     "generations",
     "hit_feedback",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     DateTime,
@@ -122,6 +123,9 @@ generation_events = Table(
     ),
     Column("changed_by", Text, nullable=False),
     Column("reason", Text, nullable=True),
+    # The report of the gate that a promotion is based on. Without a foreign key, as above.
+    Column("report_id", BigInteger, nullable=True),
+    Column("is_forced", Boolean, nullable=False, server_default=text("false")),
     Index(None, "generation_id"),
 )
 

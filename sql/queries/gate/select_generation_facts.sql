@@ -1,5 +1,6 @@
 -- Returns the generations of a collection that have a table, oldest first: their properties, the
--- size of the table with its indexes in bytes, and the number of documents with entries.
+-- size of the table with its indexes in bytes, the number of documents with entries, and the
+-- fingerprints of the parsers that read these documents.
 select
   g.id,
   g.state,
@@ -15,6 +16,13 @@ select
     from ragline.placements as p
     where p.generation_id = g.id and p.entry_count > 0
   ) as documents,
+  (
+    select coalesce(array_agg(distinct d.parser_fingerprint), '{}')
+    from ragline.placements as p
+    join ragline.chunkings as k on k.id = p.chunking_id
+    join ragline.parses as d on d.id = k.parse_id
+    where p.generation_id = g.id
+  ) as parser_fingerprints,
   pg_total_relation_size(to_regclass('ragline.entries_' || g.id)) as size_bytes,
   coalesce(
     (

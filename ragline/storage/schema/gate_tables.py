@@ -1,0 +1,53 @@
+"""The tables of the gate: stored reports, and approvals of candidates."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, CheckConstraint, Column, DateTime, Index, Table, Text, func
+from sqlalchemy.dialects.postgresql import JSONB
+
+from ragline.storage.schema.columns import id_column, metadata, reference_column
+
+gate_reports = Table(
+    "gate_reports",
+    metadata,
+    id_column(),
+    reference_column("collection_id", "collections"),
+    # Without foreign keys to generations, so that a report outlives the rows that it describes.
+    Column("candidate_id", BigInteger, nullable=False),
+    # Null if there was no live generation to compare with.
+    Column("live_id", BigInteger, nullable=True),
+    Column("verdict", Text, nullable=False),
+    # The report has no text of a document, because it also outlives removed documents.
+    Column("report", JSONB, nullable=False),
+    Column("golden_set_version", Text, nullable=True),
+    Column("code_version", Text, nullable=False),
+    Column("seed", BigInteger, nullable=False),
+    Column("asked_by", Text, nullable=False),
+    Column(
+        "created_at",
+        DateTime(timezone=True),
+        nullable=False,
+        server_default=func.clock_timestamp(),
+    ),
+    CheckConstraint("verdict in ('passed', 'refused', 'undecidable')", name="verdict"),
+    Index(None, "candidate_id"),
+    Index(None, "collection_id"),
+)
+
+# Append-only: triggers refuse to change or delete a row.
+generation_approvals = Table(
+    "generation_approvals",
+    metadata,
+    id_column(),
+    Column("generation_id", BigInteger, nullable=False),
+    reference_column("report_id", "gate_reports"),
+    Column(
+        "approved_at",
+        DateTime(timezone=True),
+        nullable=False,
+        server_default=func.clock_timestamp(),
+    ),
+    Column("approved_by", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Index(None, "generation_id"),
+)
