@@ -79,7 +79,7 @@ def evaluate_suite(suite: Suite, database: Database, docs: Path) -> list[Expecta
     Returns a result for each expectation, in the suite's order.
 
     The library reports a lost connection like an error of the expectation. Therefore a suite with
-    an error is evaluated once more, over a new connection. The second results are final.
+    an error is evaluated again, over a new connection. The second results are final.
 
     Raises:
         DatabaseUnavailableError: the database does not answer.
