@@ -33,12 +33,14 @@ from retrieval_api.observation.metrics import ServiceMetrics
 from retrieval_api.rate_limits import RateLimits
 from retrieval_api.records.audit import AuditLog
 from retrieval_api.records.recorder import Recorder, find_request_origin
+from retrieval_api.rollout.candidates import Candidates
+from retrieval_api.rollout.shadow_reader import ShadowReader
 
 logger = logging.getLogger(__name__)
 
 RETRY_S = 2.0
-# The interval between checks for models that a new generation needs. While a model is loading, the
-# interval is LOADING_S.
+# The interval between checks for new candidates and for models that a new generation needs. While a
+# model is loading, the interval is LOADING_S.
 MODELS_S = 5.0
 LOADING_S = 0.2
 # A search waits this long for its model. Then the search is refused with the header Retry-After.
@@ -68,6 +70,10 @@ class Service:
             self.recorder,
             lambda: self._database,
             [source.name for source in configuration.sources],
+        )
+        self.candidates = Candidates(configuration)
+        self.shadow_reader = ShadowReader(
+            configuration, self.candidates, self.metrics.observe_shadow_read
         )
         self._closing = Event()
         self._opener = Thread(target=self._run_opener, name="service-parts", daemon=True)
@@ -144,6 +150,7 @@ class Service:
         query_text = self._query_text_of(answer.collection)
         record = make_record(answer, search, find_request_origin(request), query_text=query_text)
         self.recorder.record(record)
+        self.shadow_reader.sample(search, answer)
         set_span_attributes(
             collection=answer.collection,
             generation=answer.generation,
@@ -191,6 +198,9 @@ class Service:
             self._open_database_with_retries(resources)
             while not self._closing.is_set():
                 self._load_models()
+                # While the database is unavailable, the candidates that were read last are used.
+                with suppress(RaglineError, StatementError):
+                    self.candidates.refresh(self.database)
                 is_loading = "loading" in self._models.values()
                 self._closing.wait(LOADING_S if is_loading else MODELS_S)
 
@@ -216,6 +226,8 @@ class Service:
             opened.callback(self.recorder.stop)
             self.audit_log.start(database)
             opened.callback(self.audit_log.stop)
+            self.shadow_reader.start(database, self._searcher)
+            opened.callback(self.shadow_reader.stop)
             self._database = database
             # If the attempt fails, all that it opened is closed. After success, it stays open.
             resources.enter_context(opened.pop_all())

@@ -1,4 +1,4 @@
-"""The settings of a collection: chunking, search, gate, and the collection itself.
+"""The settings of a collection: chunking, search, gate, rollout, and the collection itself.
 
 `settings` has the whole configuration.
 """
@@ -146,6 +146,17 @@ class GateSettings(StrictSettings):
     )
 
 
+class RolloutSettings(StrictSettings):
+    """How a candidate meets real searches before and after its promotion (docs/rollout.md)."""
+
+    shadow_share: Share = Field(
+        default=0.0,
+        description="Share of the searches, from 0 to 1, that the service also sends to the "
+        "candidate, after the response. The caller never receives this second answer. `ragline "
+        "gate` uses the comparison of both answers.",
+    )
+
+
 class CollectionSettings(StrictSettings):
     """One collection: how its documents are chunked, embedded and searched."""
 
@@ -201,6 +212,10 @@ class CollectionSettings(StrictSettings):
     )
     gate: GateSettings = Field(
         default=GateSettings(), description="When `ragline gate` refuses a candidate."
+    )
+    rollout: RolloutSettings = Field(
+        default=RolloutSettings(),
+        description="How a candidate meets real searches before and after its promotion.",
     )
     hnsw_from_entries: int = Field(
         default=20_000,

@@ -55,8 +55,8 @@ class RetentionSettings(StrictSettings):
     )
     requests: Age = Field(
         default=timedelta(days=90),
-        description="How long the records of searches are stored, with their hits, their feedback "
-        "and the daily figures.",
+        description="How long the records of searches are stored, with their hits, their feedback, "
+        "the shadow reads and the daily figures.",
     )
     audit: Age = Field(
         default=timedelta(days=365),

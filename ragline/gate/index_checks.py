@@ -165,11 +165,16 @@ def check_latency(
 ) -> Check:
     """Refuse a candidate whose median search takes too long compared with the live generation."""
     live, own = latency.live_p50_ms, latency.candidate_p50_ms
-    limit = settings.gate.max_latency_ratio
-    is_slow = own > limit * live and own - live >= MIN_LATENCY_DIFFERENCE_MS
     return Check(
         "latency",
-        "refused" if is_slow else "passed",
+        "refused" if is_too_slow(settings, live, own) else "passed",
         f"The median search takes {own:.1f} ms in generation {candidate.id} and {live:.1f} ms in "
-        f"the live generation; at most {limit:g} times as long is allowed.",
+        f"the live generation; at most {settings.gate.max_latency_ratio:g} times as long is "
+        "allowed.",
     )
+
+
+def is_too_slow(settings: CollectionSettings, live_ms: float, candidate_ms: float) -> bool:
+    """Whether a median of the candidate is too long, compared with that of the live generation."""
+    is_beyond = candidate_ms > settings.gate.max_latency_ratio * live_ms
+    return is_beyond and candidate_ms - live_ms >= MIN_LATENCY_DIFFERENCE_MS

@@ -38,11 +38,13 @@ from ragline.gate.report import (
     GenerationFacts,
     Latency,
 )
+from ragline.gate.shadow_checks import check_shadow_reads
 from ragline.gate.slices import find_slices, read_tags
 from ragline.golden_set import GoldenSet, read_golden_set
 from ragline.golden_set.reading import DEFAULT_QRELS
 from ragline.model_cache import ModelCache
 from ragline.progress import Progress, SilentProgress
+from ragline.rollout.shadow_reads import read_shadow_figures
 from ragline.search.searcher import Searcher
 from ragline.storage.database import Database
 
@@ -94,6 +96,9 @@ class _Gate:
             check_sync_proof(self.database, self.configuration, name, self.candidate)
         )
         self._measure_index(found)
+        if self.live is not None:
+            figures = read_shadow_figures(self.database, self.live.id, self.candidate.id)
+            found.checks.append(check_shadow_reads(self.settings, figures))
         if self.live is None:
             reason = f"The collection {name} has no live generation to compare with."
             found.checks.append(Check("live_generation", "undecided", reason))

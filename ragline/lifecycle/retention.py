@@ -41,6 +41,7 @@ def delete_expired(database: Database, settings: RetentionSettings) -> Retention
         ("tombstones", "removals/delete_tombstones", settings.removed_documents),
         ("pushed_tombstones", "removals/delete_pushed_tombstones", settings.removed_documents),
         ("requests", "removals/delete_requests", settings.requests),
+        ("shadow_reads", "removals/delete_shadow_reads", settings.requests),
         ("quality_figures", "removals/delete_quality_figures", settings.requests),
         ("client_salts", "removals/delete_client_salts", SALT_AGE),
         ("audit_events", "removals/delete_audit_events", settings.audit),

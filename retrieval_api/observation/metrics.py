@@ -83,6 +83,7 @@ class ServiceMetrics:
         self._feedback = Counter(
             "ragline_feedback_total", "Recorded feedback.", ("kind",), registry=registry
         )
+        self._shadow_reads = _count_shadow_reads(registry)
         self._generations = Gauge(
             "ragline_generation_served",
             "The generation of the last search in a collection.",
@@ -129,6 +130,10 @@ class ServiceMetrics:
                 self._exported.stages.record(seconds, {"stage": stage, "mode": request.mode})
         self._exported.observe_hits(answer)
 
+    def observe_shadow_read(self, collection: str, outcome: str) -> None:
+        """Count a search of the sample for shadow reads."""
+        self._shadow_reads.labels(collection, outcome).inc()
+
     def observe_feedback(self, kind: FeedbackKind) -> None:
         """Count recorded feedback."""
         self._feedback.labels(kind).inc()
@@ -144,6 +149,15 @@ def is_in_use(stage: str, request: SearchRequest) -> bool:
 
 def _count(registry: CollectorRegistry, name: str, about: str, *labels: str) -> Counter:
     return Counter(f"ragline_{name}_total", about, ("collection", *labels), registry=registry)
+
+
+def _count_shadow_reads(registry: CollectorRegistry) -> Counter:
+    about = (
+        "Searches of the sample for shadow reads. `outcome` is `compared`, `failed` (only the "
+        "candidate failed), `dropped` (too many waited), or `skipped` (the candidate could not be "
+        "searched now)."
+    )
+    return _count(registry, "shadow_reads", about, "outcome")
 
 
 class _CurrentState(Collector):

@@ -48,6 +48,7 @@ SHORT = {
     "assets/run_context.py": "the one resource",
     "retrieval_api/page/*links.py": "rules for the addresses that a page may contain",
     "retrieval_api/messages/*.py": "the messages of one resource",
+    "retrieval_api/rollout/candidates.py": "the searches of candidates share what it has read",
     "retrieval_api/routes/*.py": "the routes of one resource",
 }
 # Only this module names private modules of Dagster.

@@ -74,6 +74,8 @@ COLLECTION: dict[str, list[Wrong]] = {
     "gate.detectable_fall": [Wrong("small", "refused")],
     "gate.min_index_recall": [Wrong(1.5, "refused")],
     "gate.max_latency_ratio": [Wrong(0.5, "refused")],
+    "rollout": [Wrong("slow", "refused")],
+    "rollout.shadow_share": [Wrong(1.5, "refused"), Wrong("few", "refused")],
     "hnsw_from_entries": [Wrong(-1, "refused"), Wrong("few", "refused")],
     "search": [Wrong(0.5, "refused")],
     "search.vector_weight": [Wrong(1.5, "refused")],

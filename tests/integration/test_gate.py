@@ -151,8 +151,8 @@ def test_equal_generation_passes_every_check(notes: Notes) -> None:
     assert (report.live.id, report.candidate.id) == (1, candidate)
     assert (report.queries, report.failed_live, report.failed_candidate) == (64, 0, 0)
     assert set(outcomes(report)) == {
-        "sync_proof", "index_recall", "latency", "golden_set", "ndcg@10", "recall@10", "mrr@10",
-        "slices",
+        "sync_proof", "index_recall", "shadow_reads", "latency", "golden_set", "ndcg@10",
+        "recall@10", "mrr@10", "slices",
     }  # fmt: skip
     assert {one.difference for one in (*report.measures, *report.slices)} == {0.0}
     # The golden set is good enough for a search to be wrong sometimes, and right in most cases.

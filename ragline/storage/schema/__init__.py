@@ -42,6 +42,7 @@ from ragline.storage.schema.search_tables import (
     hit_feedback,
     quality_figures,
     search_requests,
+    shadow_reads,
 )
 
 __all__ = [
@@ -74,6 +75,7 @@ __all__ = [
     "quality_figures",
     "removal_receipts",
     "search_requests",
+    "shadow_reads",
     "source_notes",
     "source_syncs",
     "sources",

@@ -1,4 +1,4 @@
-"""The tables of records about searches: requests, feedback, quality figures, evaluations."""
+"""The tables of records about searches: requests, feedback, shadow reads, figures, evaluations."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB, UUID
 
-from ragline.storage.schema.columns import SCHEMA, id_column, metadata
+from ragline.storage.schema.columns import SCHEMA, id_column, metadata, time_column
 
 search_requests = Table(
     "search_requests",
@@ -90,6 +90,31 @@ client_salts = Table(
     metadata,
     Column("day", Date, primary_key=True),
     Column("salt", LargeBinary, nullable=False),
+)
+
+shadow_reads = Table(
+    "shadow_reads",
+    metadata,
+    Column("id", UUID(as_uuid=True), primary_key=True),
+    # The id of the live search. Without a foreign key, because its record is written later, or is
+    # lost.
+    Column("request_id", UUID(as_uuid=True), nullable=False),
+    time_column("read_at", nullable=False),
+    Column("collection", Text, nullable=False),
+    Column("tenant", Text, nullable=True),
+    Column("live_generation_id", BigInteger, nullable=False),
+    Column("candidate_id", BigInteger, nullable=False),
+    Column("live_ms", REAL, nullable=False),
+    Column("live_hits", Integer, nullable=False),
+    Column("candidate_ms", REAL, nullable=True),
+    Column("candidate_hits", Integer, nullable=True),
+    Column("overlap", REAL, nullable=True),
+    Column("rank_biased_overlap", REAL, nullable=True),
+    # The name of an error, without its message. It is null if the candidate answered.
+    Column("error", Text, nullable=True),
+    CheckConstraint("(error is null) = (candidate_ms is not null)", name="outcome"),
+    Index(None, "candidate_id", "read_at"),
+    Index(None, "read_at"),
 )
 
 quality_figures = Table(

@@ -1,0 +1,1 @@
+"""Sends searches to candidates: shadow reads, which no caller sees."""
