@@ -6,8 +6,8 @@ PYTHON ?= python3
 T ?= tests
 UI_PORT ?= 3000
 API_PORT ?= 8000
-# 1.5 workers for each processor, because tests often wait for processes and servers.
-WORKERS ?= $(shell n=$$(nproc); echo $$((n + (n + 1) / 2)))
+# Two workers for each processor, because tests often wait for processes and servers.
+WORKERS ?= $(shell echo $$((2 * $$(nproc))))
 # Idle workers take tests from busy workers. pytest lists the slowest tests at the end.
 SHARES := --dist worksteal --durations=10 --durations-min=1
 STAMP := $(VENV)/.installed

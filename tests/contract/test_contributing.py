@@ -91,6 +91,10 @@ class Copy:
         """`session` are the variables by which its tests share the server and the models."""
         self.folder = folder
         self.session = session
+        # The tests and the rows of the reference that the recipes ask for.
+        self.words: list[str] = []
+        self.paths: dict[str, None] = {}
+        self.rows: list[tuple[str, str]] = []
         for name in FILES:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             # With the time of the original, so that the compiled module is valid.
@@ -126,14 +130,22 @@ class Copy:
         """The output of a program that imports the packages of the copy."""
         return self._call("-c", program)
 
-    def write_reference(self) -> None:
-        """What `make reference` does."""
-        self._call("scripts/write_reference.py")
+    def ask_for_tests(self, words: str, *paths: str) -> None:
+        """Have the tests of these files run whose names contain one of the words."""
+        self.words.append(words)
+        self.paths |= dict.fromkeys(paths)
 
-    def run_tests(self, words: str, *paths: str) -> None:
-        """Run the tests of the copy whose names contain one of the words."""
-        options = ("-q", "-x", "-p", "no:cacheprovider", "-n", "0", "-k", words)
-        self._call("-m", "pytest", *options, *paths, **self.session)
+    def ask_for_row(self, page: str, row: str) -> None:
+        """Have the reference on a page checked for a row."""
+        self.rows.append((page, row))
+
+    def check(self) -> None:
+        """Do what `make reference` does, and run the tests that the recipes asked for."""
+        self._call("scripts/write_reference.py")
+        assert [row for page, row in self.rows if row not in self.read(page)] == []
+        options = ("-q", "-x", "-p", "no:cacheprovider", "-n", "0")
+        words = " or ".join(self.words)
+        self._call("-m", "pytest", *options, "-k", words, *self.paths, **self.session)
 
     def _call(self, *arguments: str, **environment: str) -> str:
         done = subprocess.run(
@@ -142,7 +154,7 @@ class Copy:
             env={"PYTHONPATH": str(self.folder), "PATH": "/usr/bin:/bin", **environment},
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=800,
             check=False,
         )
         assert done.returncode == 0, done.stdout + done.stderr
@@ -259,7 +271,8 @@ sources:
 """
 
 
-def test_recipe_of_a_source_adds_a_kind(copy: Copy) -> None:
+def follow_source_recipe(copy: Copy) -> None:
+    """Add the kind of source `notes`."""
     package = "ragline/sources/notes"
     copy.write(f"{package}/__init__.py", '"""The kind `notes`: the texts of a JSON object."""\n')
     copy.write(f"{package}/settings.py", NOTES_SETTINGS)
@@ -281,10 +294,9 @@ def test_recipe_of_a_source_adds_a_kind(copy: Copy) -> None:
     )
     page = "docs/sources.md"
     copy.write(page, copy.read(page) + NOTES_SECTION)
-    copy.write_reference()
     row = "| `notes` | the texts of a JSON object | after each run and every hour |"
-    assert row in copy.read(page)
-    copy.run_tests(
+    copy.ask_for_row(page, row)
+    copy.ask_for_tests(
         "notes or every_kind or each_setting or test_reference or fault_names_its_line",
         "tests/contract/test_sources.py",
         "tests/contract/test_documentation.py",
@@ -322,7 +334,8 @@ def test_tenant_is_named(client):
 """
 
 
-def test_recipe_of_an_endpoint_adds_a_path(copy: Copy) -> None:
+def follow_endpoint_recipe(copy: Copy) -> None:
+    """Add the endpoint `/v1/tenant`."""
     copy.write("retrieval_api/messages/tenants.py", TENANT_MESSAGE)
     copy.write("retrieval_api/routes/tenants.py", TENANT_ROUTE)
     copy.insert("retrieval_api/app.py", "from retrieval_api.routes import", "    tenants,")
@@ -332,8 +345,7 @@ def test_recipe_of_an_endpoint_adds_a_path(copy: Copy) -> None:
     copy.write("tests/integration/service/test_service_tenants.py", TENANT_TEST)
     row = "| `POST /v1/rerank`"
     copy.replace("docs/api.md", row, f"| `GET /v1/tenant` | the tenant of the key |\n{row}")
-    copy.write_reference()
-    copy.run_tests(
+    copy.ask_for_tests(
         "tenant_is_named or lists_every_endpoint or every_endpoint_is_listed or test_reference",
         known,
         "tests/integration/service/test_service_tenants.py",
@@ -342,7 +354,8 @@ def test_recipe_of_an_endpoint_adds_a_path(copy: Copy) -> None:
     )
 
 
-def test_recipe_of_a_reader_adds_a_format(copy: Copy) -> None:
+def follow_reader_recipe(copy: Copy) -> None:
+    """Add a reader of `.ini` files."""
     copy.write(
         "ragline/parsing/readers/ini.py",
         "from ragline.parsing.readers.plain_text import read_plain_text\n\n"
@@ -366,14 +379,14 @@ def test_recipe_of_a_reader_adds_a_format(copy: Copy) -> None:
     row = '        "a.rtf": '
     copy.replace("tests/broken_files.py", row, f'        "a.ini": b"colour=blue",\n{row}')
     copy.replace("docs/formats.md", "| epub, odt", "| ini | the extra `pipeline` |\n| epub, odt")
-    copy.write_reference()
-    assert "| Settings | `.ini` | `text/x-ini` |" in copy.read("docs/formats.md")
+    copy.ask_for_row("docs/formats.md", "| Settings | `.ini` | `text/x-ini` |")
     for binary in ("examples/handbook/mail", "tests/data/broken/empty"):
         shutil.copytree(REPOSITORY / binary, copy.folder / binary, dirs_exist_ok=True)
-    copy.run_tests("format", "tests/contract/test_formats.py")
+    copy.ask_for_tests("format", "tests/contract/test_formats.py")
 
 
-def test_recipe_of_a_reranker_adds_a_value_of_the_setting(copy: Copy) -> None:
+def follow_reranker_recipe(copy: Copy) -> None:
+    """Add the reranker `shortest`."""
     copy.write(
         "ragline/rerankers/shortest.py",
         "class ShortestReranker:\n"
@@ -394,7 +407,7 @@ def test_recipe_of_a_reranker_adds_a_value_of_the_setting(copy: Copy) -> None:
         described,
         f"`shortest` is short. {described}",
     )
-    copy.run_tests("names_each_reranker", "tests/unit/test_reranking.py")
+    copy.ask_for_tests("names_each_reranker", "tests/unit/test_reranking.py")
 
 
 CHECKS = int(re.findall(r"^checks: (\d+) passed", read_text("README.md"), re.MULTILINE)[0])
@@ -412,7 +425,8 @@ group by e.document_id, e.document_key
 """
 
 
-def test_recipes_of_an_expectation_and_an_invariant_add_checks(copy: Copy) -> None:
+def follow_check_recipes(copy: Copy) -> None:
+    """Add an expectation on documents and an invariant of the index."""
     copy.insert(
         "assets/document_checks.py",
         "DOCUMENT_EXPECTATIONS",
@@ -451,10 +465,11 @@ def test_recipes_of_an_expectation_and_an_invariant_add_checks(copy: Copy) -> No
     copy.replace("README.md", f"checks: {CHECKS} passed", f"checks: {CHECKS + 6} passed")
     definitions = "tests/contract/test_definitions.py"
     words = "long or ids_are_short or has_a_fault or number_of_checks"
-    copy.run_tests(words, proof, faults, definitions)
+    copy.ask_for_tests(words, proof, faults, definitions)
 
 
-def test_recipe_of_a_metric_adds_a_gauge(copy: Copy) -> None:
+def follow_metric_recipe(copy: Copy) -> None:
+    """Add the gauge `ragline_sources`."""
     metrics = "retrieval_api/observation/pipeline_metrics.py"
     copy.insert(metrics, "GAUGES", '    ("ragline_sources", "The number of sources.", ()),')
     copy.replace(
@@ -471,6 +486,19 @@ def test_recipe_of_a_metric_adds_a_gauge(copy: Copy) -> None:
     assert said == "ragline_sources [('ragline_sources', (), 0)]"
     panel = "max by (source) (ragline_source_entries{"
     copy.replace("deploy/grafana/dashboard.json", panel, f"ragline_sources + {panel}")
-    copy.write_reference()
-    assert "| `ragline_sources` |" in copy.read("docs/monitoring.md")
-    copy.run_tests("every_series or panel_uses", "tests/contract/test_deploy.py")
+    copy.ask_for_row("docs/monitoring.md", "| `ragline_sources` |")
+    copy.ask_for_tests("every_series or panel_uses", "tests/contract/test_deploy.py")
+
+
+# The machine may be doing other things.
+@pytest.mark.timeout(900)
+@pytest.mark.slow
+def test_copy_in_which_every_recipe_is_followed_passes_its_tests(copy: Copy) -> None:
+    """All recipes are followed in one copy, because each run of pytest takes seconds to start."""
+    follow_source_recipe(copy)
+    follow_endpoint_recipe(copy)
+    follow_reader_recipe(copy)
+    follow_reranker_recipe(copy)
+    follow_check_recipes(copy)
+    follow_metric_recipe(copy)
+    copy.check()

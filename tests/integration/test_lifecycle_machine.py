@@ -45,7 +45,7 @@ from ragline.lifecycle.sync_proof import prove_source
 from ragline.sources.protocol import FetchedDocument
 from ragline.storage.database import Database
 
-EXAMPLES = choose_count(60, 5_000)
+EXAMPLES = choose_count(32, 5_000)
 STEPS = 12
 NAMES = st.sampled_from([f"{folder}{letter}" for folder in ("", "sub/") for letter in "abcd"])
 # Sentences that several documents contain, so that equal texts occur.

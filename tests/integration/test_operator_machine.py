@@ -270,7 +270,7 @@ def test_no_sequence_of_decisions_breaks_the_states_of_generations(
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=choose_count(12, 2_000),
+            max_examples=choose_count(8, 2_000),
             stateful_step_count=25,
             deadline=None,
             suppress_health_check=list(HealthCheck),

@@ -41,7 +41,7 @@ from ragline.lifecycle import build_interruptions, embeddings
 from ragline.lifecycle.index_report import IndexReport
 from ragline.storage.database import Database
 
-EXAMPLES = choose_count(25, 3_000)
+EXAMPLES = choose_count(16, 3_000)
 STEPS = 14
 # Far more than the few documents of a sequence need.
 MAX_SLICES = 40

@@ -44,6 +44,7 @@ def check_away(answer: httpx2.Response) -> None:
 def test_service_survives_an_outage_of_its_database(
     running: RunningService, client: httpx2.Client
 ) -> None:
+    wait_until(lambda: client.get("/readyz").status_code == 200)
     before = client.post("/v1/search", json=QUESTION).json()
     feedback = {"request_id": before["request_id"], "document_id": "canteen", "useful": True}
     with stopped_postgres(running.configuration.home):
