@@ -3,7 +3,10 @@
 # This module has no postponed annotations, because Dagster reads the annotation of `context` as a
 # class.
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
 
 from dagster import (
     AssetCheckResult,
@@ -23,14 +26,19 @@ from ragline.configuration import CollectionSettings
 from ragline.evaluation.evaluation import (
     Evaluation,
     evaluate,
-    fingerprint_evaluation,
-    record_evaluation,
+)
+from ragline.evaluation.evidence import (
+    Evidence,
+    GoldenOrigin,
+    fingerprint_evidence,
+    gather_evidence,
 )
 from ragline.evaluation.judged_documents import (
     UnknownDocuments,
     check_golden_set,
     find_unknown_documents,
 )
+from ragline.evaluation.stored_evaluations import record_evaluation
 from ragline.golden_set import GoldenSet, read_golden_set
 from ragline.lifecycle.run_context import RunContext
 from ragline.search.messages import MODES
@@ -68,10 +76,10 @@ def build_retrieval_evaluation(settings: CollectionSettings) -> AssetsDefinition
     def retrieval_evaluation(
         context: AssetExecutionContext, run_context: ResourceParam[RunContext]
     ) -> Iterator[MaterializeResult[None] | AssetCheckResult]:
-        golden = read_golden(settings)
-        fingerprint = fingerprint_evaluation(run_context.database, settings, golden)
-        scores = _find_scores(context, fingerprint) or _score(
-            run_context, settings, golden, fingerprint
+        folder, golden = read_golden(settings)
+        evidence = gather_evidence(run_context.database, settings, golden, GoldenOrigin(folder))
+        scores = _find_scores(context, fingerprint_evidence(evidence)) or _score(
+            run_context, settings, golden, evidence
         )
         yield MaterializeResult(metadata=scores)
         yield check_thresholds(settings, scores)
@@ -79,15 +87,15 @@ def build_retrieval_evaluation(settings: CollectionSettings) -> AssetsDefinition
     return retrieval_evaluation
 
 
-def read_golden(settings: CollectionSettings) -> GoldenSet:
-    """Read the golden set that the collection declares.
+def read_golden(settings: CollectionSettings) -> tuple[Path, GoldenSet]:
+    """Return the folder of the golden set that the collection declares, and its content.
 
     Raises:
         ValueError: the collection declares no golden set. In this case the factory builds no asset.
     """
     if settings.golden is None:
         raise ValueError(f"the collection {settings.name} declares no golden set")
-    return read_golden_set(settings.golden)
+    return settings.golden, read_golden_set(settings.golden)
 
 
 def _find_scores(context: AssetExecutionContext, fingerprint: str) -> Metadata | None:
@@ -100,22 +108,24 @@ def _find_scores(context: AssetExecutionContext, fingerprint: str) -> Metadata |
 
 
 def _score(
-    run_context: RunContext, settings: CollectionSettings, golden: GoldenSet, fingerprint: str
+    run_context: RunContext, settings: CollectionSettings, golden: GoldenSet, evidence: Evidence
 ) -> Metadata:
     unknown = find_unknown_documents(run_context.database, settings.name, golden)
     check_golden_set(unknown, settings.name)
     searcher = Searcher(run_context.database, run_context.configuration, models=run_context.models)
-    show = run_context.progress
-    runs = [evaluate(searcher, settings.name, golden, mode=mode, progress=show) for mode in MODES]
-    runs.append(evaluate(searcher, settings.name, golden, rerank=True, progress=show))
+    measure = partial(
+        evaluate, searcher, settings.name, golden,
+        generation_id=evidence.generation, progress=run_context.progress,
+    )  # fmt: skip
+    runs = [*(measure(mode=mode) for mode in MODES), measure(rerank=True)]
     with run_context.database.begin() as connection:
-        for run in runs:
-            record_evaluation(connection, run, run_context.run_id)
+        ids = [record_evaluation(connection, run, evidence, run_context.run_id) for run in runs]
     return {
         **describe_scores(runs),
         **describe_gone(unknown, settings.name),
+        **describe_evidence(evidence, ids),
         "evaluated_in_run": MetadataValue.dagster_run(run_context.run_id),
-        "fingerprint": MetadataValue.text(fingerprint),
+        "fingerprint": MetadataValue.text(fingerprint_evidence(evidence)),
     }
 
 
@@ -145,6 +155,16 @@ def describe_scores(runs: list[Evaluation]) -> Metadata:
         "unanswerable_queries": served.unanswerable.queries,
         "unanswerable_with_hits": len(served.unanswerable.with_hits),
         "by_mode": make_table(columns, rows),
+    }
+
+
+def describe_evidence(evidence: Evidence, evaluation_ids: Sequence[int]) -> Metadata:
+    """The ids of the stored evaluations, for `ragline reproduce`, and what they depend on."""
+    return {
+        "evaluations": MetadataValue.json(list(evaluation_ids)),
+        "evidence": MetadataValue.json(
+            asdict(evidence) | {"parser_fingerprints": list(evidence.parser_fingerprints)}
+        ),
     }
 
 

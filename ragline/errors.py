@@ -122,6 +122,10 @@ class BuildInProgressError(RaglineError):
     """Another process is building a generation of this collection. Wait until it has ended."""
 
 
+class UnknownEvaluationError(RaglineError):
+    """No stored evaluation has this id. `ragline evaluations` lists the newest ones."""
+
+
 class UnknownReceiptError(RaglineError):
     """No entry in an index has this receipt. Search again for a current receipt."""
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,9 @@ from ragline.search.messages import Mode
 if TYPE_CHECKING:
     from ragline.configuration import Configuration
     from ragline.evaluation.evaluation import Evaluation
+    from ragline.evaluation.evidence import Evidence, GoldenOrigin
+    from ragline.evaluation.judged_documents import UnknownDocuments
+    from ragline.golden_set import GoldenSet
 
 SHOWN_MISSES = 20
 SHOWN_RELEVANT = 3
@@ -52,40 +56,67 @@ def evaluate_command(
     rerank: bool,
     as_json: bool,
 ) -> None:
-    """Measure COLLECTION on the queries of a golden set: nDCG@10, recall and MRR."""
+    """Measure COLLECTION on the queries of a golden set: nDCG@10, recall and MRR.
+
+    The evaluation is stored. `ragline reproduce` runs it again.
+    """
     from ragline.golden_set import read_golden_set
 
-    queries = read_golden_set(golden or _configured_golden(configuration, collection), split)
+    folder = golden or _configured_golden(configuration, collection)
+    queries = read_golden_set(folder, split)
+    from ragline.evaluation.evidence import GoldenOrigin
+
+    measured = _measure(
+        configuration, collection, queries, GoldenOrigin(folder, split), mode=mode, rerank=rerank
+    )
+    if measured.unknown.document_ids:
+        warning = measured.unknown.describe(collection)
+        click.echo(f"warning: {warning}; --json lists the judgements", err=True)
+    if as_json:
+        print_json(_flatten(measured))
+    else:
+        _print_evaluation(measured)
+
+
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    """A stored evaluation with its id, its evidence, and the judged documents that are gone."""
+
+    id: int
+    evaluation: Evaluation
+    evidence: Evidence
+    unknown: UnknownDocuments
+
+
+def _measure(
+    configuration: Configuration,
+    collection: str,
+    golden: GoldenSet,
+    origin: GoldenOrigin,
+    *,
+    mode: Mode,
+    rerank: bool,
+) -> _Measured:
     from ragline.evaluation.evaluation import evaluate
+    from ragline.evaluation.evidence import gather_evidence
     from ragline.evaluation.judged_documents import check_golden_set, find_unknown_documents
+    from ragline.evaluation.stored_evaluations import record_evaluation
     from ragline.progress import TerminalProgress
     from ragline.search.searcher import Searcher
     from ragline.storage.database import open_database
 
     with open_database(configuration) as database:
         searcher = Searcher(database, configuration)
-        # A missing index is reported before the documents are compared: this error is clearer.
-        searcher.live_generation(collection)
-        unknown = find_unknown_documents(database, collection, queries)
+        # A missing index is reported first, because this error is the clearest.
+        live = searcher.live_generation(collection).id
+        unknown = find_unknown_documents(database, collection, golden)
         check_golden_set(unknown, collection)
-        evaluation = evaluate(
-            searcher, collection, queries, mode=mode, rerank=rerank, progress=TerminalProgress()
-        )
-    if unknown.document_ids:
-        click.echo(
-            f"warning: {unknown.describe(collection)}; --json lists the judgements", err=True
-        )
-    if as_json:
-        print_json(
-            flatten_evaluation(evaluation)
-            | {
-                "unknown_documents": unknown.document_ids,
-                "gone_judgements": [asdict(gone) for gone in unknown.judgements],
-                "split": split,
-            }
-        )
-    else:
-        _print_evaluation(evaluation)
+        evidence = gather_evidence(database, searcher.settings(collection), golden, origin, live)
+        measure = partial(evaluate, searcher, collection, golden, progress=TerminalProgress())
+        evaluation = measure(mode=mode, rerank=rerank, generation_id=live)
+        with database.begin() as connection:
+            stored = record_evaluation(connection, evaluation, evidence, run_id=None)
+        return _Measured(stored, evaluation, evidence, unknown)
 
 
 def _configured_golden(configuration: Configuration, collection: str) -> Path:
@@ -104,6 +135,17 @@ def _configured_golden(configuration: Configuration, collection: str) -> Path:
             line=configuration.line_of("collections", collection),
         )
     return settings.golden
+
+
+def _flatten(measured: _Measured) -> dict[str, object]:
+    return {
+        "id": measured.id,
+        **flatten_evaluation(measured.evaluation),
+        "unknown_documents": measured.unknown.document_ids,
+        "gone_judgements": [asdict(gone) for gone in measured.unknown.judgements],
+        "split": measured.evidence.split,
+        "evidence": asdict(measured.evidence),
+    }
 
 
 def flatten_evaluation(evaluation: Evaluation) -> dict[str, object]:
@@ -131,7 +173,8 @@ def flatten_evaluation(evaluation: Evaluation) -> dict[str, object]:
     }
 
 
-def _print_evaluation(evaluation: Evaluation) -> None:
+def _print_evaluation(measured: _Measured) -> None:
+    evaluation = measured.evaluation
     for missed in evaluation.missed[:SHOWN_MISSES]:
         wanted = ", ".join(missed.relevant[:SHOWN_RELEVANT])
         click.echo(
@@ -149,6 +192,7 @@ def _print_evaluation(evaluation: Evaluation) -> None:
         f"generation {evaluation.generation}, "
         f"golden set {evaluation.golden_hash[:SHOWN_HASH_DIGITS]}"
     )
+    click.echo(f"evaluation {measured.id}, code {measured.evidence.code_version}")
     without = evaluation.unanswerable
     if without.queries:
         click.echo(

@@ -18,6 +18,7 @@ from pydantic import (
 )
 
 from ragline.access.tenants import DEFAULT_TENANT
+from ragline.fingerprints import fingerprint
 from ragline.sources.settings import NAME_PATTERN
 
 # The measures of an evaluation, each with its name in the package ir_measures.
@@ -233,6 +234,12 @@ class CollectionSettings(StrictSettings):
         "With `none`, it stores nothing. The figures "
         "`unanswered_topics` and `drift` need the text.",
     )
+
+    @property
+    def search_fingerprint(self) -> str:
+        """A hash of the settings that decide which hits a search of an index returns."""
+        used = {"search": self.search.model_dump(mode="json"), "reranker": self.reranker}
+        return fingerprint(used)
 
     @field_validator("golden")
     @classmethod

@@ -1,32 +1,26 @@
 """Measures the retrieval quality of a collection on a golden set.
 
-`ragline.golden_set` reads the golden set. Each query is searched with `ragline.search`, like the
+`ragline.golden_set` reads the golden set. `evidence` says what the figures depend on, and
+`stored_evaluations` stores both. Each query is searched with `ragline.search`, like the
 query of a user. The package `ir_measures` computes the measures.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
-from importlib.metadata import version
 from time import perf_counter
 
 import ir_measures
-from sqlalchemy import Connection
 
-from ragline.configuration import CollectionSettings
 from ragline.configuration.collection_settings import MEASURES
 from ragline.errors import SearchTimeoutError
-from ragline.fingerprints import fingerprint
 from ragline.golden_set import GoldenSet, Judgements
 from ragline.golden_set.content import SOURCE_SEPARATOR
 from ragline.progress import Progress, SilentProgress
 from ragline.search.messages import Mode, SearchAnswer, SearchRequest
 from ragline.search.searcher import Searcher
-from ragline.storage.database import Database
-from ragline.storage.statements import load_statement
 
 # The number of hits of each search. Several hits can belong to one document, and the measures need
 # a hundred documents.
@@ -109,9 +103,13 @@ def evaluate(
     *,
     mode: Mode = "hybrid",
     rerank: bool = False,
+    generation_id: int | None = None,
     progress: Progress | None = None,
 ) -> Evaluation:
     """Search for each query of a golden set and compute the measures.
+
+    Without `generation_id`, the generation is measured that is live at the start. A promotion
+    during the evaluation does not change the measured generation.
 
     The score of a document is the score of its best chunk. A query that times out counts as zero.
     Other errors, such as a missing index, are raised, because they would occur for each query.
@@ -119,7 +117,8 @@ def evaluate(
     started = perf_counter()
     progress = progress or SilentProgress()
     name = f"{collection}: evaluate ({mode}{', reranked' if rerank else ''})"
-    found = _Found()
+    measured = generation_id or searcher.live_generation(collection).id
+    found = _Found(measured)
     queries = golden.queries | golden.unanswerable
     with progress.stage(name, total=len(queries), unit="queries") as advance:
         for key, query in queries.items():
@@ -128,7 +127,7 @@ def evaluate(
             advance(1)
     measures = measure_run(golden.judgements, found.run)
     return Evaluation(
-        collection, found.generation, mode, rerank, measures, len(golden.queries),
+        collection, measured, mode, rerank, measures, len(golden.queries),
         len(found.failed & golden.queries.keys()), perf_counter() - started, golden.content_hash,
         find_missed(golden, found.run), found.describe_unanswerable(golden),
     )  # fmt: skip
@@ -138,19 +137,18 @@ def evaluate(
 class _Found:
     """What the searches of an evaluation found. `failed` has the queries that timed out."""
 
+    generation_id: int
     run: Run = field(default_factory=dict)
     answered: list[AnsweredQuery] = field(default_factory=list)
     failed: set[str] = field(default_factory=set)
-    generation: int = 0
 
     def add(self, golden: GoldenSet, key: str, request: SearchRequest, searcher: Searcher) -> None:
         """Search for one query of the golden set."""
         try:
-            answer = searcher.search(request)
+            answer = searcher.search(request, generation_id=self.generation_id)
         except SearchTimeoutError:
             self.failed.add(key)
             return
-        self.generation = answer.generation
         if key in golden.queries:
             self.run[key] = score_documents(answer, partial(golden.name_document, key))
         elif answer.hits:
@@ -207,39 +205,3 @@ def measure_run(judgements: Judgements, run: Run) -> dict[str, float]:
     measures = {name: ir_measures.parse_measure(known) for name, known in MEASURES.items()}
     values = ir_measures.calc_aggregate(measures.values(), judgements, counted)
     return {name: float(values[measure]) for name, measure in measures.items()}
-
-
-def record_evaluation(connection: Connection, evaluation: Evaluation, run_id: str | None) -> None:
-    """Store an evaluation, so that evaluations can be compared over time.
-
-    `run_id` is the id of the Dagster run, or None. The missed queries and the queries without an
-    answer are not stored.
-    """
-    stored = replace(evaluation, missed=(), unanswerable=UnanswerableQueries())
-    values = asdict(stored) | {
-        "run_id": run_id,
-        "measures": json.dumps(evaluation.measures),
-    }
-    connection.execute(load_statement("quality/insert_evaluation"), values)
-
-
-def fingerprint_evaluation(
-    database: Database, settings: CollectionSettings, golden: GoldenSet
-) -> str:
-    """A hash of everything that the scores of an evaluation depend on.
-
-    These are the live generation, the golden set, the search settings and Ragline's version. If two
-    hashes are equal, the scores are equal.
-    """
-    statement = load_statement("quality/fingerprint_generation")
-    with database.connect() as connection:
-        index = connection.execute(statement, {"collection": settings.name}).scalar_one_or_none()
-    return fingerprint(
-        {
-            "index": index,
-            "golden": golden.content_hash,
-            "search": settings.search.model_dump(),
-            "reranker": settings.reranker,
-            "ragline": version("ragline"),
-        }
-    )

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter
 
+from ragline.code_version import read_code_version
 from ragline.configuration import CollectionSettings, Configuration
 from ragline.evaluation.judged_documents import find_unknown_documents
 from ragline.fingerprints import fingerprint
@@ -230,7 +230,7 @@ def _report(gate: _Gate, found: _Measurements, started_at: datetime, seconds: fl
         golden_set_version=None if gate.golden is None else gate.golden.content_hash,
         split=None if gate.golden is None else gate.split,
         settings_fingerprint=fingerprint(used),
-        code_version=version("ragline"),
+        code_version=read_code_version(),
         seed=gate.seed,
         started_at=started_at,
         seconds=seconds,

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import func, update
 
+from ragline.code_version import read_code_version
 from ragline.lifecycle.run_context import RunContext
 from ragline.storage.database import Database
 from ragline.storage.schema import source_syncs
@@ -128,7 +129,11 @@ _COUNTS = frozenset(SourceSync.__dataclass_fields__) - {"source", "collection", 
 
 
 def _write(run_context: RunContext, source_id: int, seconds: float, values: dict[str, Any]) -> None:
-    parameters = {"run_id": run_context.run_id, "source_id": source_id}
+    parameters = {
+        "run_id": run_context.run_id,
+        "source_id": source_id,
+        "code_version": read_code_version(),
+    }
     with run_context.database.begin() as connection:
         connection.execute(load_statement("lifecycle/upsert_source_sync"), parameters)
         connection.execute(

@@ -47,10 +47,11 @@ class DailySearchStats:
 
 @dataclass(frozen=True, slots=True)
 class StoredEvaluation:
-    """A recorded evaluation. `golden_hash` is the hash of the golden set."""
+    """A recorded evaluation. `golden_hash` is the hash of the whole golden set."""
 
     generation: int
     golden_hash: str
+    split: str
     mode: str
     is_reranked: bool
     measures: dict[str, float]
@@ -114,6 +115,7 @@ def read_evaluations(database: Database, period: Period, collection: str) -> lis
             StoredEvaluation(
                 generation=row.generation_id,
                 golden_hash=row.golden_hash,
+                split=row.split,
                 mode=row.mode,
                 is_reranked=row.is_reranked,
                 measures=row.measures,

@@ -97,7 +97,7 @@ class ExplainedReceipt:
     """The origin of a hit: the document, the run, and the settings of the generation.
 
     `is_current` says that the entry is in the live generation and has the version that the source
-    listed last. The times of the run are None if the report of the run was deleted.
+    listed last. The values of the run are None if the report of the run was deleted.
     """
 
     receipt: Receipt
@@ -120,6 +120,7 @@ class ExplainedReceipt:
     language: str
     run_started_at: datetime | None
     run_finished_at: datetime | None
+    run_code_version: str | None
     text: str
     heading_path: tuple[str, ...]
     page: int | None
@@ -333,6 +334,7 @@ def _explain(found: RowMapping, row: RowMapping) -> ExplainedReceipt:
         language=found["language"],
         run_started_at=found["run_started_at"],
         run_finished_at=found["run_finished_at"],
+        run_code_version=found["run_code_version"],
         text=row["text"],
         heading_path=tuple(row["heading_path"]),
         page=row["page"],

@@ -174,11 +174,17 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class SearchAnswer:
-    """The hits of one search, best first, and the generation that they come from."""
+    """The hits of one search, best first, and what they depend on.
+
+    `settings_fingerprint` is the hash of the search settings. `code_version` is described in
+    `ragline.code_version`. The receipt of each hit has the other fingerprints.
+    """
 
     request_id: UUID
     collection: str
     generation: int
     hits: tuple[Hit, ...]
     took_ms: StageTimes
+    settings_fingerprint: str
+    code_version: str
     plan: Plan | None = None

@@ -14,6 +14,7 @@ from uuid import uuid4
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
+from ragline.code_version import read_code_version
 from ragline.configuration import CollectionSettings, Configuration
 from ragline.embedder.embedder import Embedder
 from ragline.errors import GenerationTooOldError, SearchTimeoutError, UnknownCollectionError
@@ -100,7 +101,7 @@ class Searcher:
         started = perf_counter()
         deadline = Deadline(self._timeout_ms)
         refuse_empty(request.queries)
-        settings = self._settings(request.collection)
+        settings = self.settings(request.collection)
         condition = make_condition(request)
         generation = self._find_generation(request, generation_id, deadline)
         set_span_attributes(generation=generation.id)
@@ -131,6 +132,8 @@ class Searcher:
             generation.id,
             hits,
             took,
+            settings.search_fingerprint,
+            read_code_version(),
             plan if request.explain else None,
         )
 
@@ -145,7 +148,7 @@ class Searcher:
         condition = make_condition(request)
         generation = self.live_generation(request.collection, request.tenant, deadline)
         vectors = self._embed(generation, request, deadline)
-        settings = self._settings(request.collection)
+        settings = self.settings(request.collection)
         return plan_retrieval(request, settings, condition, generation, vectors, deadline)
 
     def rank(self, request: SearchRequest, retrieval: Retrieval) -> list[Entry]:
@@ -156,7 +159,7 @@ class Searcher:
         entries, _ = self._retrieve(retrieval, request.tenant)
         if not request.rerank:
             return entries
-        settings = self._settings(request.collection)
+        settings = self.settings(request.collection)
         return self._rerank(request, settings, retrieval.generation, entries, retrieval.deadline)
 
     @contextmanager
@@ -187,11 +190,13 @@ class Searcher:
         return deadline.suspended()
 
     def warm(self) -> None:
-        """Load the embedding models of all configured collections."""
+        """Load the embedding models of all configured collections, and find the code version."""
+        read_code_version()
         for settings in self._configuration.collections:
             self.models.embedder(settings.embedding_model).embed_query("warm")
 
-    def _settings(self, collection: str) -> CollectionSettings:
+    def settings(self, collection: str) -> CollectionSettings:
+        """Return the settings of a collection; the defaults if the configuration lacks it."""
         try:
             return self._configuration.collection(collection)
         except UnknownCollectionError:

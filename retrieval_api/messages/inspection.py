@@ -90,6 +90,9 @@ class ExplainedReceipt(ResponseModel):
     language: str
     run_started_at: datetime | None
     run_finished_at: datetime | None
+    run_code_version: str | None = Field(
+        description="The version of Ragline that wrote the entry. Null if it was not stored."
+    )
     text: str
     heading_path: list[str]
     page: int | None

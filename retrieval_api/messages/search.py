@@ -308,6 +308,10 @@ class SearchResults(ResponseModel):
     generation: int = Field(description="The generation that was searched.")
     hits: list[Hit]
     took_ms: StageTimes
+    settings_fingerprint: str = Field(description="Fingerprint of the search settings.")
+    code_version: str = Field(
+        description="The version of Ragline that answered, with its commit if it is known."
+    )
     plan: Plan | None = Field(
         default=None, description="The way in which the entries were found, if `explain` is true."
     )

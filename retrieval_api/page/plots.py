@@ -176,12 +176,12 @@ def _draw_scores(evaluations: Sequence[StoredEvaluation]) -> Plot:
     if not evaluations:
         return Plot(title, None, empty)
     latest = evaluations[-1]
-    # Scores of different modes or golden sets are not comparable.
+    # Scores of different modes, golden sets or splits are not comparable.
     alike = [
         one
         for one in evaluations
-        if (one.golden_hash, one.mode, one.is_reranked)
-        == (latest.golden_hash, latest.mode, latest.is_reranked)
+        if (one.golden_hash, one.split, one.mode, one.is_reranked)
+        == (latest.golden_hash, latest.split, latest.mode, latest.is_reranked)
     ]
     way = f"{latest.mode}, reranked" if latest.is_reranked else latest.mode
     chart = draw_lines(

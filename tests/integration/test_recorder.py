@@ -21,7 +21,9 @@ NOWHERE = "postgresql://unknown@127.0.0.1:1/nothing"
 
 
 def make(query: str = "leave", **row: object) -> SearchRecord:
-    answer = SearchAnswer(uuid4(), "handbook", 1, (), StageTimes(1.0, 2.0, 0.0, 3.0))
+    answer = SearchAnswer(
+        uuid4(), "handbook", 1, (), StageTimes(1.0, 2.0, 0.0, 3.0), "f" * 16, "0.5.0"
+    )
     record = make_record(answer, SearchRequest("handbook", query), RequestOrigin(client="a-client"))
     return replace(record, row={**record.row, **row})
 

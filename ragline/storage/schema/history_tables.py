@@ -55,6 +55,8 @@ source_syncs = Table(
     ),
     Column("seconds", Double, nullable=False, server_default=text("0")),
     Column("build_left", Integer, nullable=True),
+    # The version of the code of the run. Null in runs of releases up to 0.5.0.
+    Column("code_version", Text, nullable=True),
     Index(None, "source_id", "started_at"),
 )
 

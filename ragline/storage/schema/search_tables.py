@@ -20,7 +20,7 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB, UUID
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
 
 from ragline.storage.schema.columns import SCHEMA, id_column, metadata, time_column
 
@@ -142,5 +142,18 @@ evaluations = Table(
     Column("failed_count", Integer, nullable=False),
     Column("seconds", Double, nullable=False),
     Column("evaluated_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    # What the figures depend on. Null in the evaluations of releases up to 0.5.0.
+    Column("space_fingerprint", Text, nullable=True),
+    Column("chunker_fingerprint", Text, nullable=True),
+    Column("parser_fingerprints", ARRAY(Text), nullable=True),
+    Column("content_fingerprint", Text, nullable=True),
+    Column("code_version", Text, nullable=True),
+    Column("golden_folder", Text, nullable=True),
+    Column("split", Text, nullable=True),
+    Column("settings", JSONB, nullable=True),
+    # Null if the evaluation used no random numbers.
+    Column("seed", BigInteger, nullable=True),
+    Column("unanswerable_count", Integer, nullable=True),
+    Column("unanswerable_hit_count", Integer, nullable=True),
     Index(None, "collection", "evaluated_at"),
 )

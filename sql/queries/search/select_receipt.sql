@@ -20,6 +20,7 @@ select
   d.visible_at,
   r.started_at as run_started_at,
   r.finished_at as run_finished_at,
+  r.code_version as run_code_version,
   (
     d.id is not null
     and d.state not in ('missing', 'removed')

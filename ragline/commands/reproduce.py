@@ -1,0 +1,112 @@
+"""`ragline reproduce`: runs a stored evaluation again and compares the figures."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ragline.commands import configured, json_option, print_json
+from ragline.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from ragline.configuration import Configuration
+    from ragline.evaluation.reproduction import ComparedFigure, Reproduction
+
+STATUSES = {"agrees": 0, "differs": 1, "impossible": 2}
+# The column of the id is a `bigint`.
+EVALUATION_ID = click.IntRange(1, 2**63 - 1)
+
+
+@click.command()
+@click.argument("evaluation_id", metavar="EVALUATION", type=EVALUATION_ID)
+@click.option(
+    "--golden",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of the golden set. Default: the folder that the evaluation used, then the golden "
+    "set in the configuration.",
+)
+@click.option(
+    "--tolerance",
+    type=click.FloatRange(min=0),
+    help="Largest difference of a figure that counts as equal. Default: 0.00005, which is half of "
+    "the last printed digit.",
+)
+@json_option
+@configured
+def reproduce(
+    configuration: Configuration,
+    evaluation_id: int,
+    *,
+    golden: Path | None,
+    tolerance: float | None,
+    as_json: bool,
+) -> None:
+    """Run the stored EVALUATION again, and say whether its figures agree.
+
+    EVALUATION is an id that `ragline evaluations` shows. The same generation, golden set version,
+    settings and seed are used. Nothing is written. The exit status is 0 if the figures agree, 1 if
+    a figure differs, and 2 if the evaluation cannot be run again.
+    """
+    try:
+        result = _reproduce(configuration, evaluation_id, golden, tolerance)
+    except (ConfigurationError, click.ClickException, ModuleNotFoundError):
+        raise
+    except Exception as error:  # noqa: BLE001  the status 1 would mean that a figure differs
+        from ragline.lifecycle.index_report import describe_error
+
+        click.echo(describe_error(error), err=True)
+        sys.exit(2)
+    if as_json:
+        print_json(result)
+    else:
+        _print(result)
+    sys.exit(STATUSES[result.outcome])
+
+
+def _reproduce(
+    configuration: Configuration, evaluation_id: int, golden: Path | None, tolerance: float | None
+) -> Reproduction:
+    from ragline.evaluation.reproduction import TOLERANCE, reproduce_evaluation
+    from ragline.evaluation.stored_evaluations import read_evaluation
+    from ragline.progress import TerminalProgress
+    from ragline.storage.database import open_database
+
+    with open_database(configuration) as database:
+        return reproduce_evaluation(
+            database, configuration, read_evaluation(database, evaluation_id),
+            golden_folder=golden, tolerance=TOLERANCE if tolerance is None else tolerance,
+            progress=TerminalProgress(),
+        )  # fmt: skip
+
+
+def _print(result: Reproduction) -> None:
+    for figure in result.figures:
+        click.echo(_describe_figure(figure, result.tolerance))
+    for change in result.changes:
+        click.echo(f"changed: {change.name}: {change.then} then, {change.now} now")
+    record = result.evaluation
+    head = f"evaluation {record.id} of {record.collection}, generation {record.generation}"
+    if result.outcome == "impossible":
+        click.echo(f"{head}: cannot be run again. {' '.join(result.obstacles)}")
+    elif result.outcome == "agrees":
+        click.echo(f"{head}: the figures agree within {result.tolerance:g}")
+    else:
+        why = (
+            "see what changed"
+            if result.changes
+            else "nothing of what is stored has changed; another processor can order equal scores "
+            "differently"
+        )
+        click.echo(f"{head}: a figure differs by more than {result.tolerance:g}; {why}")
+
+
+def _describe_figure(figure: ComparedFigure, tolerance: float) -> str:
+    then, now = (
+        "none" if value is None else f"{value:g}" if isinstance(value, int) else f"{value:.4f}"
+        for value in (figure.then, figure.now)
+    )
+    mark = "" if figure.agrees(tolerance) else ", differs"
+    return f"{figure.name:<23}{then} then, {now} now{mark}"

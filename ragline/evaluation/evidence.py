@@ -1,0 +1,120 @@
+"""What the figures of an evaluation depend on: index, golden set, settings and code.
+
+`stored_evaluations` stores it with the figures. `reproduction` compares it with the present state.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ragline.code_version import read_code_version
+from ragline.configuration import CollectionSettings
+from ragline.errors import IndexNotReadyError, UnknownGenerationError
+from ragline.evaluation.evaluation import EVALUATED_HITS
+from ragline.evaluation.index_state import IndexState, read_index_state
+from ragline.fingerprints import fingerprint
+from ragline.golden_set import GoldenSet
+from ragline.golden_set.reading import DEFAULT_QRELS
+from ragline.storage.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class GoldenOrigin:
+    """Where a golden set was read: its folder, and the split or the file of its judgements."""
+
+    folder: Path
+    split: str = DEFAULT_QRELS
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Everything that the figures of an evaluation depend on.
+
+    `settings` has the search settings, the reranker, the fingerprint of both, and the number of
+    hits of each search.
+    `code_version` is described in `ragline.code_version`. `seed` is None, because an evaluation
+    uses no random numbers.
+    """
+
+    generation: int
+    space_fingerprint: str
+    chunker_fingerprint: str
+    parser_fingerprints: tuple[str, ...]
+    content_fingerprint: str
+    golden_version: str
+    golden_folder: str
+    split: str
+    settings: dict[str, Any]
+    code_version: str
+    seed: int | None = None
+
+
+def gather_evidence(
+    database: Database,
+    settings: CollectionSettings,
+    golden: GoldenSet,
+    origin: GoldenOrigin,
+    generation_id: int | None = None,
+) -> Evidence:
+    """Read what an evaluation depends on, before its searches.
+
+    Without `generation_id`, it is the evaluation of the live generation. If a sync changes the
+    index during the evaluation, the evidence has the state before this change.
+
+    Raises:
+        IndexNotReadyError: the collection has no live generation.
+        UnknownGenerationError: the collection has no such generation, or its table was dropped.
+    """
+    index = _require_index_state(database, settings.name, generation_id)
+    return Evidence(
+        generation=index.id,
+        space_fingerprint=index.space_fingerprint,
+        chunker_fingerprint=index.chunker_fingerprint,
+        parser_fingerprints=index.parser_fingerprints,
+        content_fingerprint=index.content_fingerprint,
+        golden_version=golden.content_hash,
+        golden_folder=str(origin.folder.resolve()),
+        split=origin.split,
+        settings=describe_settings(settings),
+        code_version=read_code_version(),
+    )
+
+
+def _require_index_state(
+    database: Database, collection: str, generation_id: int | None
+) -> IndexState:
+    index = read_index_state(database, collection, generation_id)
+    if index is None and generation_id is None:
+        raise IndexNotReadyError(
+            f"collection {collection} has no live index yet; run `ragline sync` first"
+        )
+    if index is None:
+        raise UnknownGenerationError(
+            f"collection {collection} has no generation {generation_id} that can be searched; "
+            f"`ragline generation list {collection}` shows all"
+        )
+    return index
+
+
+def fingerprint_evidence(evidence: Evidence) -> str:
+    """A hash of everything that the scores depend on. If two hashes are equal, the scores are."""
+    return fingerprint(
+        {
+            "index": [evidence.generation, evidence.content_fingerprint],
+            "golden": [evidence.golden_version, evidence.split],
+            "settings": evidence.settings,
+            "code": evidence.code_version,
+        }
+    )
+
+
+def describe_settings(settings: CollectionSettings) -> dict[str, Any]:
+    """Return the settings that the searches of an evaluation use, in the form of JSON."""
+    return {
+        "search": settings.search.model_dump(mode="json"),
+        "reranker": settings.reranker,
+        "hits": EVALUATED_HITS,
+        "fingerprint": settings.search_fingerprint,
+    }
