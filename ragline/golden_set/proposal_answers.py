@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ragline.errors import GoldenSetError
+from ragline.golden_set.card import read_card
 from ragline.golden_set.content import (
     MAX_QUERY_CHARS,
     GoldenContent,
@@ -22,6 +23,7 @@ from ragline.golden_set.content import (
     Judgement,
     make_query_id,
 )
+from ragline.golden_set.judges import add_judge
 from ragline.golden_set.line_files import check_storable, read_json_lines
 from ragline.golden_set.writing import edit_golden_set, lock_folder, make_folder, write_text
 
@@ -66,12 +68,11 @@ def add_judgements(
 ) -> AddedJudgements:
     """Add a query with its judgements to a golden set. A query without documents has no answer.
 
-    If a query with this text exists, it gets the judgements. Equal judgements do not change.
-
-    With `should_replace`, a judgement with another grade is replaced.
+    If a query with this text exists, it gets the judgements. Equal judgements do not change. With
+    `should_replace`, a judgement with another grade is replaced. The card gets the judge.
 
     Raises:
-        GoldenSetError: the query or a judgement contradicts the golden set. Nothing was written.
+        GoldenSetError: the golden set contradicts it, or the card is malformed. Nothing is written.
     """
     _check_text(text)
     judge = describe_judge(judged_by)
@@ -82,6 +83,9 @@ def add_judgements(
         content.queries[query.id] = query
         judgements = [_make_judgement(query.id, one, judge) for one in documents]
         added, changed = _add(content, judgements, should_replace=should_replace)
+        read_card(folder)
+    with lock_folder(folder):
+        add_judge(folder, judged_by)
     return AddedJudgements(query.id, known is None, added, changed, content.content_hash)
 
 
