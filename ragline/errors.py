@@ -182,6 +182,10 @@ class GoldenSetError(RaglineError):
     """A golden set is not in the BEIR layout or names unknown documents. Fix the named part."""
 
 
+class UnknownProposalError(RaglineError):
+    """No proposal with this id waits for an answer. List the proposals again."""
+
+
 class SyncInProgressError(RaglineError):
     """Another run is syncing this source. Wait until that run has ended, then try again."""
 

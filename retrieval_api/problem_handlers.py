@@ -18,8 +18,10 @@ from ragline.errors import (
     DatabaseTooNewError,
     DatabaseUnavailableError,
     DocumentTooLargeError,
+    FileNotWrittenError,
     ForbiddenError,
     GenerationTooOldError,
+    GoldenSetError,
     IndexNotReadyError,
     InvalidSearchError,
     MissingExtensionError,
@@ -34,6 +36,7 @@ from ragline.errors import (
     UnknownDocumentError,
     UnknownHitError,
     UnknownModelError,
+    UnknownProposalError,
     UnknownReceiptError,
     UnknownRequestError,
 )
@@ -45,6 +48,8 @@ from retrieval_api.problems import (
     DATABASE_UNAVAILABLE,
     FORBIDDEN,
     GENERATION_TOO_OLD,
+    GOLDEN_SET_NOT_WRITTEN,
+    GOLDEN_SET_REFUSED,
     INDEX_NOT_READY,
     INTERNAL_ERROR,
     INVALID_REQUEST,
@@ -60,6 +65,7 @@ from retrieval_api.problems import (
     UNKNOWN_COLLECTION,
     UNKNOWN_DOCUMENT,
     UNKNOWN_MODEL,
+    UNKNOWN_PROPOSAL,
     UNKNOWN_RECEIPT,
     UNKNOWN_REQUEST,
     FieldError,
@@ -81,6 +87,7 @@ _PUBLIC: dict[type[Exception], ProblemKind] = {
     AmbiguousDocumentError: AMBIGUOUS_DOCUMENT,
     UnknownModelError: UNKNOWN_MODEL,
     NoPushSourceError: NO_PUSH_SOURCE,
+    UnknownProposalError: UNKNOWN_PROPOSAL,
     DocumentTooLargeError: BODY_TOO_LARGE,
     UnauthorizedError: UNAUTHORIZED,
     ForbiddenError: FORBIDDEN,
@@ -108,6 +115,10 @@ MESSAGES = {
 # The messages of these errors can name hosts, files or SQL. So they are logged, and the caller gets
 # a general sentence.
 _TRY_AGAIN = "The database does not answer. Send the request again in a few seconds."
+_NOT_WRITTEN = (
+    "The service cannot write the folder of the golden set, which its log names. Give the process "
+    "of the service the permission, or run `ragline golden review` where the folder is."
+)
 _MASKED: dict[type[Exception], tuple[ProblemKind, str]] = {
     DatabaseUnavailableError: (DATABASE_UNAVAILABLE, _TRY_AGAIN),
     DatabaseTooNewError: (DATABASE_UNAVAILABLE, _TRY_AGAIN),
@@ -116,6 +127,14 @@ _MASKED: dict[type[Exception], tuple[ProblemKind, str]] = {
     ModelUnavailableError: (
         MODEL_UNAVAILABLE,
         "A model that this request needs cannot be loaded. The service's log contains the reason.",
+    ),
+    GoldenSetError: (
+        GOLDEN_SET_REFUSED,
+        "The golden set is malformed or contradicts the answer. `ragline golden status` names it.",
+    ),
+    FileNotWrittenError: (
+        GOLDEN_SET_NOT_WRITTEN,
+        _NOT_WRITTEN,
     ),
     RerankingError: (
         RERANKING_FAILED,

@@ -86,6 +86,13 @@ UNKNOWN_MODEL = ProblemKind("unknown-model", 404, "The embedding model does not 
 NO_PUSH_SOURCE = ProblemKind(
     "no-push-source", 409, "The collection does not accept pushed documents"
 )
+UNKNOWN_PROPOSAL = ProblemKind("unknown-proposal", 404, "No such proposal waits for an answer")
+GOLDEN_SET_REFUSED = ProblemKind(
+    "golden-set-refused", 409, "The golden set does not accept this answer"
+)
+GOLDEN_SET_NOT_WRITTEN = ProblemKind(
+    "golden-set-not-written", 409, "The service cannot write the golden set"
+)
 UNAUTHORIZED = ProblemKind("unauthorized", 401, "A key is required")
 FORBIDDEN = ProblemKind("forbidden", 403, "The key does not permit this")
 RATE_LIMITED = ProblemKind("rate-limited", 429, "The key sent too many requests")

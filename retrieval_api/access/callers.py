@@ -187,4 +187,5 @@ def _require_local_caller(request: Request, service: Service, token: str | None)
 SearchCaller = Annotated[Caller, Depends(require_scope("search"))]
 PushCaller = Annotated[Caller, Depends(require_scope("push"))]
 FeedbackCaller = Annotated[Caller, Depends(require_scope("feedback"))]
+JudgeCaller = Annotated[Caller, Depends(require_scope("judge"))]
 AdminCaller = Annotated[Caller, Depends(require_scope("admin"))]

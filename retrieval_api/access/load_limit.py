@@ -30,7 +30,9 @@ RATE_WINDOW_RESPONSES = 64
 INITIAL_RATE_PER_S = 20.0
 # The paths of requests that use the processor or the database for more than a few milliseconds.
 EXPENSIVE_PATH = re.compile(
-    r"/v[12]/(search(/explain)?|rerank|embeddings|vector_stores/[^/]+/search)|/mcp|/", re.DOTALL
+    r"/v[12]/(search(/explain)?|rerank|embeddings|vector_stores/[^/]+/search"
+    r"|collections/[^/]+/golden-proposals(/[^/]+)?)|/mcp|/review|/",
+    re.DOTALL,
 )
 
 

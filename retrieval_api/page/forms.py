@@ -25,7 +25,8 @@ MODES = ("hybrid", "vector", "keyword")
 RERANKERS = ("off", "configured", "late_interaction", "cross_encoder")
 DEFAULT_TOP_K = "10"
 MAX_FACETS = 20
-MAX_FORM_FIELDS = 10
+# A form of the review screen has a field for each document, and seven others.
+MAX_FORM_FIELDS = 60
 PERIODS_DAYS = (7, 30)
 _FIELDS = {"query": "q"}
 _ADDRESS_FIELDS = ("collection", "q", "mode", "rerank", "filter", "top_k")

@@ -35,6 +35,7 @@ from retrieval_api.page import (
     document_pages,
     explanation_pages,
     plots,
+    review_pages,
     session,
     views,
 )
@@ -252,6 +253,7 @@ def mount_page(app: FastAPI) -> None:
     app.include_router(document_pages.router)
     app.include_router(comparison_pages.router)
     app.include_router(explanation_pages.router)
+    app.include_router(review_pages.router)
     app.state.page_caches = PageCaches(StatusCache(), FacetCache())
     app.mount(ASSETS_PATH, _Assets(directory=_assets_folder()))
 

@@ -89,3 +89,4 @@ def _path(request: Request) -> str:
 SameOriginOnly = Depends(require_same_origin)
 PageReader = Annotated[Caller, Depends(require_scope("search"))]
 PageFeedbackCaller = Annotated[Caller, Depends(require_scope("feedback"))]
+PageJudge = Annotated[Caller, Depends(require_scope("judge"))]

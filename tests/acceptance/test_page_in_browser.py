@@ -47,6 +47,7 @@ TABS = {
     "search": "/?collection=notes&q=when+does+the+harbour+master+open+the+gate",
     "documents": "/documents?collection=notes&document_id=harbour.md",
     "quality": "/freshness-and-quality?collection=notes",
+    "review": "/review?collection=notes",
 }
 
 pytestmark = [
@@ -300,3 +301,49 @@ def test_naughty_document_does_nothing(page: Page) -> None:
         assert page.title() != "broken"
         expect(page.get_by_role("main")).to_contain_text("document.title='broken'")
         expect(page.locator("main img, main script")).to_have_count(0)
+
+
+def propose(url: str, *queries: str) -> None:
+    """Search for words that no document has, so that they are proposed for the golden set."""
+    for query in queries:
+        asked = {"collection": "notes", "query": query, "mode": "keyword"}
+        assert httpx2.post(f"{url}/v1/search", json=asked).json()["hits"] == []
+    wait_until_recorded(url)
+
+
+def test_proposals_are_judged_by_keyboard(page: Page, url: str, tmp_path: Path) -> None:
+    propose(url, "zebra crossing", "zebra stable")
+    page.goto("/review?collection=notes&kind=zero_results")
+    page.screenshot(path=tmp_path / "review.png", full_page=True)
+    query = page.locator("#proposed").inner_text()
+    hits = page.locator(".judged .hit")
+    expect(hits.nth(0)).to_be_focused()
+    page.keyboard.press("j")
+    expect(hits.nth(1)).to_be_focused()
+    page.keyboard.press("2")
+    expect(hits.nth(1).get_by_label("answers it fully")).to_be_checked()
+    page.keyboard.press("-")
+    expect(hits.nth(1).get_by_label("not judged")).to_be_checked()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_contain_text("at least one document the grade 1 or 2")
+    page.keyboard.press("s")
+    expect(page.locator("#proposed")).not_to_have_text(query)
+    page.keyboard.press("u")
+    expect(page.get_by_label("It has no answer here")).to_be_checked()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("status")).to_contain_text("query without an answer")
+    expect(page.locator("#proposed")).to_have_text(query)
+    page.keyboard.press("r")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("status")).to_contain_text("Rejected")
+    expect(page.locator("#proposed")).to_have_count(0)
+
+
+def test_proposal_is_judged_by_touch_on_a_phone(page: Page, url: str) -> None:
+    propose(url, "zebra on the phone")
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto("/review?collection=notes&kind=zero_results")
+    first = page.locator(".judged .hit").first
+    first.get_by_text("answers it fully").click()
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("status")).to_contain_text("Added to the golden set")

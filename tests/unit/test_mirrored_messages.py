@@ -9,9 +9,10 @@ import pytest
 from pydantic import BaseModel
 
 from ragline import alarms, status
-from ragline.quality import drift, figures, index_recall, topics
+from ragline.quality import drift, figures, golden_proposals, index_recall, topics
 from ragline.search import document_explanation, inspection, messages
 from retrieval_api.messages import collections, explanations, quality, search
+from retrieval_api.messages import golden_proposals as proposal_messages
 from retrieval_api.messages import inspection as inspection_messages
 
 # The module of the messages, and the modules of the library with classes of the same name.
@@ -21,6 +22,7 @@ MODULES = (
     (explanations, (document_explanation,)),
     (collections, (status, alarms)),
     (quality, (drift, figures, index_recall, topics)),
+    (proposal_messages, (golden_proposals,)),
 )
 
 

@@ -10,7 +10,9 @@ from typing import Any
 import httpx2
 import pytest
 from running_service import INBOX, RunningService, run_service, wait_until
+from sqlalchemy import text
 
+from ragline.access.keys import create_key, list_keys, revoke_key
 from ragline.configuration import CollectionSettings, Configuration, load_configuration
 from ragline.embedder.embedder import Embedder
 from ragline.lifecycle.chunks import build_chunks
@@ -138,3 +140,30 @@ def search(client: httpx2.Client) -> Callable[..., dict[str, Any]]:
         return result
 
     return search_handbook
+
+
+@pytest.fixture
+def locked(running: RunningService) -> Iterator[str]:
+    """A key. While it exists, every caller needs a key."""
+    key = create_key(running.service.database, name="page-test", tenant="default")
+    assert running.service.refresh_has_keys()
+    yield key
+    for one in list_keys(running.service.database):
+        if one.revoked_at is None:
+            revoke_key(running.service.database, one.public_id)
+    assert not running.service.refresh_has_keys()
+
+
+@pytest.fixture
+def no_records(running: RunningService) -> Iterator[None]:
+    """No search and no evaluation is recorded before or after the test."""
+
+    def clear() -> None:
+        wait_until(lambda: running.service.recorder.waiting_count == 0, 10)
+        with running.service.database.begin() as connection:
+            connection.execute(text("delete from ragline.search_requests"))
+            connection.execute(text("delete from ragline.evaluations"))
+
+    clear()
+    yield
+    clear()

@@ -75,6 +75,8 @@ def test_openapi_document_lists_every_endpoint_and_its_problems(client: httpx2.C
         "/v1/collections/{collection}",
         "/v1/collections/{collection}/documents",
         "/v1/collections/{collection}/freshness",
+        "/v1/collections/{collection}/golden-proposals",
+        "/v1/collections/{collection}/golden-proposals/{proposal}",
         "/v1/collections/{collection}/documents/{document_id}",
         "/v1/collections/{collection}/documents:bulk",
         "/healthz",

@@ -27,6 +27,7 @@ from sqlalchemy import Engine, event, text
 from ragline.access.keys import create_key, list_keys, revoke_key
 from ragline.configuration import Configuration, load_configuration
 from ragline.embedder.embedder import Embedder
+from ragline.golden_set.content import make_query_id
 from ragline.lifecycle.chunks import build_chunks
 from ragline.lifecycle.documents import sync_documents
 from ragline.lifecycle.embeddings import embed_chunks
@@ -56,10 +57,11 @@ class Walled:
         return httpx2.request(method, self.url + path, headers=headers, timeout=30, **options)
 
     def search(self, tenant: str, collection: str, **options: Any) -> httpx2.Response:
-        body = {"collection": collection, "query": "secret plan harbour", "top_k": 50, **options}
+        body = {"collection": collection, "query": QUERY, "top_k": 50, **options}
         return self.ask(tenant, "POST", "/v1/search", json=body)
 
 
+QUERY = "secret plan harbour"
 PUSHED = "select * from ragline.pushed_documents where source = 'pushed-tenant02' order by 2"
 
 
@@ -105,7 +107,7 @@ def walled(
             database,
             name=settings.tenant,
             tenant=settings.tenant,
-            scopes=("search", "push", "feedback", "admin"),
+            scopes=("search", "push", "feedback", "judge", "admin"),
         )
         for settings in configuration.collections
     }
@@ -190,6 +192,12 @@ def attack(walled: Walled, tenant: str, other: str) -> list[tuple[str, httpx2.Re
             "request_id": request_id, "document_id": document, "kind": "click"
         }),
         ask("GET", f"/v1/quality?collection={name}"),
+        ask("GET", f"/v1/collections/{name}/golden-proposals"),
+        look("/review", collection=name),
+        # The click above makes a proposal of the query.
+        ask("POST", f"/v1/collections/{name}/golden-proposals/{make_query_id(QUERY)}", json={
+            "answer": "reject"
+        }),
     ]  # fmt: skip
 
 

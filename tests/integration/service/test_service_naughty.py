@@ -136,6 +136,23 @@ PLACES: dict[str, Send] = {
     "collection": get("/v1/collections/*"),
     "collection's freshness": get("/v1/collections/*/freshness"),
     "collection's documents": get("/v1/collections/*/documents"),
+    "proposals' collection": get("/v1/collections/*/golden-proposals"),
+    "proposals' kind": get(f"{HANDBOOK}/golden-proposals?kind=*"),
+    "proposals' days": get(f"{HANDBOOK}/golden-proposals?days=*"),
+    "proposal": lambda client, string: client.post(
+        f"{HANDBOOK}/golden-proposals/q-{quote(string, safe='', errors='surrogatepass')}",
+        json={"answer": "reject"},
+    ),
+    "graded document": post(
+        f"{HANDBOOK}/golden-proposals/q-1",
+        lambda string: {
+            "answer": "accept",
+            "documents": [{"document_id": string, "source": string, "grade": 1}],
+        },
+    ),
+    "answer to a proposal": post(
+        f"{HANDBOOK}/golden-proposals/q-1", lambda string: {"answer": string}
+    ),
     "store": get("/v1/vector_stores/*"),
     "store's page": get("/v1/vector_stores?after=*"),
     "receipt": get("/v1/receipts/*"),
@@ -286,6 +303,10 @@ NUMBERED = {
     "priority": ("/v1/rerank", '{"query": "x", "documents": ["y"], "priority": *}'),
     "dimensions": ("/v1/embeddings", '{"input": "x", "dimensions": *}'),
     "entry": ("/v1/feedback", '{"request_id": "1", "entry_id": *, "useful": true}'),
+    "grade": (
+        f"{HANDBOOK}/golden-proposals/q-1",
+        '{"answer": "accept", "documents": [{"document_id": "leave", "grade": *}]}',
+    ),
     "metadata": (
         f"{DOCUMENTS}:bulk",
         '{"operations": [{"op": "put", "document_id": "n", "text": "t", "metadata": {"n": *}}]}',

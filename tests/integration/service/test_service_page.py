@@ -13,11 +13,12 @@ from typing import Any
 import httpx2
 import pytest
 from lxml import html
+from page_elements import HERE, cells, find, look, plots, read, sign_in, words
 from repetition_counts import choose_count
 from running_service import RunningService, run_service, wait_until
 from sqlalchemy import text
 
-from ragline.access.keys import create_key, list_keys, revoke_key
+from ragline.access.keys import create_key, revoke_key
 from ragline.configuration import Configuration
 from ragline.lifecycle.run_context import RunContext
 
@@ -41,31 +42,7 @@ sources:
     fields: {id: _id, title: title, text: text}
 """
 QUALITY = "/freshness-and-quality"
-HERE = {"sec-fetch-site": "same-origin"}
 OUTSIDE = re.compile(r"""(?:src|href|action)=["'](?:https?:)?//""")
-
-
-def read(answer: httpx2.Response) -> Any:
-    """The page of a response, as elements."""
-    assert answer.headers["content-type"] == "text/html; charset=utf-8"
-    return html.fromstring(answer.text)
-
-
-def words(element: Any) -> str:
-    """The visible text of an element, in one line."""
-    return " ".join(element.text_content().split())
-
-
-def find(page: Any, name: str) -> list[Any]:
-    """The elements of a class."""
-    found: list[Any] = page.find_class(name)
-    return found
-
-
-def look(client: httpx2.Client, path: str, **parameters: str) -> Any:
-    answer = client.get(path, params=parameters or None)
-    assert answer.status_code == 200, answer.text
-    return read(answer)
 
 
 def test_first_page_focuses_the_search_field_and_labels_every_control(
@@ -617,22 +594,6 @@ def check_only_own_content(answer: httpx2.Response) -> None:
         assert "noopener" in link.get("rel")
 
 
-@pytest.fixture
-def locked(running: RunningService) -> Iterator[str]:
-    """A key. While it exists, every caller needs a key."""
-    key = create_key(running.service.database, name="page-test", tenant="default")
-    assert running.service.refresh_has_keys()
-    yield key
-    for one in list_keys(running.service.database):
-        if one.revoked_at is None:
-            revoke_key(running.service.database, one.public_id)
-    assert not running.service.refresh_has_keys()
-
-
-def sign_in(client: httpx2.Client, key: str, wanted: str = "/") -> httpx2.Response:
-    return client.post("/sign-in", data={"key": key, "wanted": wanted}, headers=HERE)
-
-
 def test_with_keys_the_page_asks_for_one_and_then_redirects(
     client: httpx2.Client, locked: str
 ) -> None:
@@ -721,31 +682,6 @@ def test_without_keys_a_remote_caller_sees_nothing(client: httpx2.Client) -> Non
     answer = client.get("/", headers={"x-forwarded-for": "203.0.113.7"})
     assert answer.status_code == 403
     assert len(find(read(answer), "notice")) == 1
-
-
-@pytest.fixture
-def no_records(running: RunningService) -> Iterator[None]:
-    """No search and no evaluation is recorded before or after the test."""
-
-    def clear() -> None:
-        wait_until(lambda: running.service.recorder.waiting_count == 0, 10)
-        with running.service.database.begin() as connection:
-            connection.execute(text("delete from ragline.search_requests"))
-            connection.execute(text("delete from ragline.evaluations"))
-
-    clear()
-    yield
-    clear()
-
-
-def plots(page: Any) -> dict[str, Any]:
-    """The charts of a page by title."""
-    return {words(figure.xpath(".//h3")[0]): figure for figure in page.iter("figure")}
-
-
-def cells(figure: Any) -> list[list[str]]:
-    """The values of a chart, from its table."""
-    return [[words(cell) for cell in row] for row in figure.xpath(".//tbody/tr")]
 
 
 @pytest.mark.usefixtures("no_records")
