@@ -17,9 +17,9 @@ from dagster import (
 from assets.asset_keys import OWNERS, index_key, source_key, to_dagster_name
 from assets.metadata import Metadata
 from ragline.configuration import CollectionSettings
+from ragline.gate.publication import publish_collection
 from ragline.lifecycle.index_report import IndexReport
 from ragline.lifecycle.run_context import RunContext
-from ragline.lifecycle.search_index import publish_index
 from ragline.sources.settings import SourceSettings
 
 CODE_VERSION = "1"
@@ -59,7 +59,7 @@ def build_search_index(
     def search_index(
         run_context: ResourceParam[RunContext],
     ) -> Iterator[MaterializeResult[None] | AssetCheckResult]:
-        report = publish_index(run_context, settings.name)
+        report = publish_collection(run_context, settings.name)
         yield MaterializeResult(
             metadata={**describe_index(report), "embedding_model": settings.embedding_model}
         )

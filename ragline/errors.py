@@ -114,6 +114,10 @@ class GenerationStateError(RaglineError):
     """The state of the generation does not allow this step. The message says which states do."""
 
 
+class PromotionRefusedError(RaglineError):
+    """The candidate has not passed the gate, or an approval is missing. The message says why."""
+
+
 class IncompleteGenerationError(RaglineError):
     """The generation does not contain every readable document. Continue its build."""
 

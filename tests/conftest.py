@@ -31,12 +31,12 @@ from sqlalchemy import make_url
 
 from ragline.configuration import Configuration, load_configuration
 from ragline.embedder.embedder import Embedder, load_embedder
+from ragline.gate.publication import publish_collection
 from ragline.lifecycle.chunks import build_chunks
 from ragline.lifecycle.documents import sync_documents
 from ragline.lifecycle.embeddings import embed_chunks
 from ragline.lifecycle.entries import apply_entries
 from ragline.lifecycle.run_context import RunContext
-from ragline.lifecycle.search_index import publish_index
 from ragline.storage.database import Database, connect_database, prepare_database, read_url
 from ragline.storage.embedded_postgres import embedded_postgres
 
@@ -298,7 +298,7 @@ def run_stages() -> Callable[[RunContext], dict[str, object]]:
             for stage in (sync_documents, build_chunks, embed_chunks, apply_entries):
                 reports[f"{source.name}/{stage.__name__}"] = stage(run_context, source.name)
         for collection in run_context.configuration.collections:
-            reports[collection.name] = publish_index(run_context, collection.name)
+            reports[collection.name] = publish_collection(run_context, collection.name)
         # The run ends here, so that another run context can lock the sources.
         run_context.close()
         return reports

@@ -206,10 +206,12 @@ def make_run_context(
 ) -> TreeRunContext:
     """A run context over a tree: source and collection have one name, chunks have MAX_TOKENS words.
 
-    `collection` overrides its settings; `models` are the models, by default `embedder` only.
+    `collection` overrides its settings; `models` are the models, by default `embedder` only. A sync
+    builds and promotes what changed settings ask for, unless `collection` says `build: manual`.
     """
     stated = {
         "name": name,
+        "build": "automatic",
         "embedding_model": "hash",
         "chunking": {"max_tokens": MAX_TOKENS, "overlap_tokens": 0},
     }

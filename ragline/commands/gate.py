@@ -129,7 +129,11 @@ def _print_report(report: GateReport, report_id: int) -> None:
         _print_fallen(fallen)
     if len(report.fallen) > SHOWN_FALLEN:
         click.echo(f"{len(report.fallen) - SHOWN_FALLEN:,} more queries fell; --json lists all")
-    live = "no live generation" if report.live is None else f"live generation {report.live.id}"
+    live = (
+        "no live generation"
+        if report.live is None
+        else f"{report.live.state} generation {report.live.id}"
+    )
     click.echo(
         f"{report.collection}: generation {report.candidate.id} against {live}: {report.verdict} "
         f"({report.queries:,} queries, seed {report.seed}, {report.seconds:.1f} s), report "

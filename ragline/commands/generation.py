@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from ragline.configuration import Configuration
+    from ragline.configuration import CollectionSettings, Configuration
     from ragline.gate.stored_reports import GateRecord
     from ragline.lifecycle.generation_builds import BuildReport
     from ragline.lifecycle.generation_decisions import Decision, Promotion
@@ -129,12 +130,18 @@ def build_command(
     if as_json:
         print_json(report)
     else:
-        click.echo(_describe_build(report))
+        click.echo(_describe_build(report, configuration.collection(collection)))
 
 
 @generation.command("promote")
 @click.argument("target", metavar="ID|COLLECTION")
 @decision_options
+@click.option(
+    "--force",
+    "is_forced",
+    is_flag=True,
+    help="Promote a candidate that the gate has not passed. This needs --reason and --by.",
+)
 @json_option
 @configured
 def promote_command(
@@ -143,16 +150,21 @@ def promote_command(
     *,
     reason: str | None,
     changed_by: str | None,
+    is_forced: bool,
     as_json: bool,
 ) -> None:
     """Make the generation ID, or the candidate of COLLECTION, live.
 
-    Searches use it at once. The generation that was live retires and is dropped after one day.
+    If the collection has a golden set, the gate must have passed the candidate. Searches use it at
+    once. The generation that was live retires and is dropped after one day.
     """
     from ragline.storage.database import open_database
 
+    if is_forced and not (reason and changed_by):
+        raise click.UsageError("--force needs --reason and --by, which the trail records")
+    decision = replace(_decide(changed_by, reason), is_forced=is_forced)
     with open_database(configuration) as database:
-        promotion = promote_target(database, target, _decide(changed_by, reason))
+        promotion = promote_target(database, configuration, target, decision)
     _print_promotion(promotion, as_json=as_json)
 
 
@@ -231,7 +243,9 @@ def drop_command(
     _print_end(generation_id, "dropped", as_json=as_json)
 
 
-def promote_target(database: Database, target: str, decision: Decision) -> Promotion:
+def promote_target(
+    database: Database, configuration: Configuration, target: str, decision: Decision
+) -> Promotion:
     """Promote the generation with the id `target`, or the candidate of the collection `target`.
 
     Raises:
@@ -241,16 +255,17 @@ def promote_target(database: Database, target: str, decision: Decision) -> Promo
     from ragline.lifecycle.generation_records import check_collection, find_record
 
     if not target.isdecimal():
-        return promote_candidate(database, target, decision)
+        return promote_candidate(database, configuration, target, decision)
     if not _exists(database, check_collection, target):
-        return promote_by_id(database, GENERATION_ID.convert(int(target), None, None), decision)
+        generation_id = GENERATION_ID.convert(int(target), None, None)
+        return promote_by_id(database, configuration, generation_id, decision)
     if int(target) <= MAX_ID and _exists(database, find_record, int(target)):
         raise click.UsageError(
             f"{target} is the name of a collection and also the id of a generation; for the "
             f"generation, write 0{target}; for the candidate of the collection, write its id, "
             f"which `ragline generation list {target}` shows"
         )
-    return promote_candidate(database, target, decision)
+    return promote_candidate(database, configuration, target, decision)
 
 
 def _exists(database: Database, find: Callable[[Connection, Any], object], key: int | str) -> bool:
@@ -283,6 +298,10 @@ def _describe_event(event: GenerationEvent) -> str:
         event.to_state if event.from_state is None else f"{event.from_state} to {event.to_state}"
     )
     reason = "" if event.reason is None else f": {event.reason}"
+    if event.report_id is not None:
+        states += f", gate report {event.report_id}"
+    if event.is_forced:
+        states += ", forced"
     return f"{_format_time(event.changed_at)} {states}, by {event.changed_by}{reason}"
 
 
@@ -298,7 +317,7 @@ def _format_time(time: datetime) -> str:
     return time.astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
-def _describe_build(report: BuildReport) -> str:
+def _describe_build(report: BuildReport, settings: CollectionSettings) -> str:
     head = f"{report.collection}: generation {report.generation} "
     if report.state == "live":
         return f"{head}is live and has these settings"
@@ -314,8 +333,9 @@ def _describe_build(report: BuildReport) -> str:
     )
     if report.state != "candidate":
         return f"{head}is {report.state} now: {made}"
-    promote = f"`ragline generation promote {report.collection}`"
-    return f"{head}is a candidate: {made}; promote it with {promote}"
+    judge = f"judge it with `ragline gate {report.collection}`, then " if settings.golden else ""
+    promote = f"`ragline generation promote {report.generation}`"
+    return f"{head}is a candidate: {made}; {judge}promote it with {promote}"
 
 
 def _print_promotion(promotion: Promotion, *, as_json: bool) -> None:
@@ -326,10 +346,29 @@ def _print_promotion(promotion: Promotion, *, as_json: bool) -> None:
     if promotion.retired_generation is not None:
         line += f", generation {promotion.retired_generation} is retired"
     click.echo(line)
+    click.echo(_describe_grounds(promotion))
     if promotion.unindexed:
         click.echo(
             f"{count(promotion.unindexed, 'document')} changed since; the next sync indexes them"
         )
+
+
+def _describe_grounds(promotion: Promotion) -> str:
+    """What a promotion is based on."""
+    if promotion.is_forced:
+        return (
+            "the promotion is forced: the gate has not passed this generation; `ragline status` "
+            f"shows this until `ragline gate {promotion.collection} --candidate "
+            f"{promotion.generation}` passes or another generation is live"
+        )
+    if promotion.based_on == "gate":
+        return f"the gate passed it in report {promotion.report_id}"
+    if promotion.based_on == "earlier_promotion":
+        return "it was live before, so it needed no judgement of the gate"
+    return (
+        "the collection has no golden set, so the promotion needed only a complete generation that "
+        "agrees with the ledger"
+    )
 
 
 def _print_end(generation_id: int, state: str, *, as_json: bool) -> None:

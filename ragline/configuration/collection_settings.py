@@ -190,11 +190,12 @@ class CollectionSettings(StrictSettings):
         "(`build`).",
     )
     build: BuildMode = Field(
-        default="automatic",
+        default="manual",
         description="Who starts the build of a new generation and promotes it, after a change of "
-        "the model, the chunking or the language. `automatic`: the next sync does both. `manual`: "
-        "an operator does, with `ragline generation build` and `ragline generation promote`. The "
-        "first generation of a collection is always built and promoted by a sync.",
+        "the model, the chunking or the language. `manual`: an operator does, with `ragline "
+        "generation build` and `ragline generation promote`. `automatic`: the next sync does both, "
+        "and runs the gate before the promotion if the collection has a golden set. The first "
+        "generation of a collection is always built and promoted by a sync.",
     )
     reranker: str = Field(
         default="late-interaction",

@@ -9,4 +9,5 @@
 - `judgement` does all of this in order and returns the report.
 - `report` defines the report; `markdown` and `junit` write it.
 - `stored_reports` stores the report in the database, and reads it again.
+- `publication` runs the gate in a sync, before the sync promotes a candidate.
 """

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from ragline.errors import UnknownGenerationError
 from ragline.gate.report import GenerationFacts
+from ragline.lifecycle.candidate_proof import count_lost_documents
 from ragline.storage.database import Database
 from ragline.storage.statements import load_statement
 
@@ -13,12 +14,15 @@ from ragline.storage.statements import load_statement
 def choose_generations(
     database: Database, collection: str, candidate_id: int | None
 ) -> tuple[GenerationFacts | None, GenerationFacts]:
-    """Return the live generation, or None without one, and the generation to judge.
+    """Return the generation to compare with, and the generation to judge.
 
-    Without `candidate_id`, the newest candidate that contains every readable document is judged.
+    The first is the live generation, or None without one. Without `candidate_id`, the newest
+    candidate that contains every readable document is judged. If `candidate_id` is the live
+    generation, it is compared with the newest retired one. So a forced promotion can be made good.
 
     Raises:
-        UnknownGenerationError: there is no such generation, or it is the live one.
+        UnknownGenerationError: there is no such generation, or it is live and there is no retired
+            one.
     """
     known = list_facts(database, collection)
     live = next((one for one in known if one.state == "live"), None)
@@ -31,11 +35,15 @@ def choose_generations(
             f"collection {collection} has no generation {candidate_id} with a table; "
             f"generations with a table: {ids}"
         )
-    if found == live:
+    if found != live:
+        return live, found
+    retired = [one for one in known if one.state == "retired"]
+    if not retired:
         raise UnknownGenerationError(
-            f"generation {candidate_id} of {collection} is live; name another one to judge"
+            f"generation {candidate_id} of {collection} is live, and no retired generation is left "
+            "to compare it with; name another one to judge"
         )
-    return live, found
+    return retired[-1], found
 
 
 def list_facts(database: Database, collection: str) -> list[GenerationFacts]:
@@ -49,25 +57,12 @@ def list_facts(database: Database, collection: str) -> list[GenerationFacts]:
         ]
 
 
-def count_missing_documents(
-    database: Database, collection: str, generation: GenerationFacts
-) -> dict[str, int]:
-    """Return the number of readable documents that a generation lacks, by source.
-
-    A source without such documents is left out.
-    """
-    statement = load_statement("gate/count_missing_documents")
-    parameters = {"collection": collection, "generation_id": generation.id}
-    with database.connect() as connection:
-        return {row.source: row.documents for row in connection.execute(statement, parameters)}
-
-
 def _choose_newest(
     database: Database, collection: str, known: Sequence[GenerationFacts]
 ) -> GenerationFacts:
     for one in reversed(known):
         # A generation that is still being built cannot be promoted.
-        if one.state == "candidate" and not count_missing_documents(database, collection, one):
+        if one.state == "candidate" and not count_lost_documents(database, collection, one.id):
             return one
     raise UnknownGenerationError(
         f"collection {collection} has no complete candidate to judge; `ragline generation build "

@@ -11,11 +11,10 @@ from ragline.configuration import CollectionSettings, Configuration
 from ragline.configuration.checks import MAX_INDEXED_DIMENSION
 from ragline.errors import UnknownGenerationError
 from ragline.evaluation.evaluation import ALL_PRINCIPALS
-from ragline.gate.generation_choice import count_missing_documents
 from ragline.gate.paired_evaluation import try_search
 from ragline.gate.report import Check, GenerationFacts, Latency
+from ragline.lifecycle.candidate_proof import prove_candidate
 from ragline.lifecycle.generations import list_generations
-from ragline.lifecycle.invariants import InvariantResult, check_generation
 from ragline.model_cache import ModelCache
 from ragline.quality.index_recall import MAX_QUERIES, SCAN_TIMEOUT_MS, measure_recall
 from ragline.search.messages import SearchRequest
@@ -25,7 +24,6 @@ from ragline.storage.database import Database
 MAX_TIMED_QUERIES = 100
 # A smaller difference of two medians is within the noise of a machine.
 MIN_LATENCY_DIFFERENCE_MS = 10.0
-NAMED_DOCUMENTS = 3
 
 
 def check_sync_proof(
@@ -38,11 +36,6 @@ def check_sync_proof(
     Raises:
         UnknownGenerationError: the candidate was refused, abandoned or dropped after it was chosen.
     """
-    missing = count_missing_documents(database, collection, candidate)
-    faults = [
-        f"{count:,} readable documents of the source {source} are not in it"
-        for source, count in missing.items()
-    ]
     with database.connect() as connection:
         known = list_generations(connection, collection)
     generation = next((one for one in known if one.id == candidate.id), None)
@@ -51,30 +44,20 @@ def check_sync_proof(
             f"generation {candidate.id} of {collection} was refused, abandoned or dropped while "
             "the gate judged it; judge another one"
         )
-    for source in configuration.sources_of(collection):
-        results = check_generation(database, source.name, generation)
-        faults += [_describe_result(one, source.name) for one in results if not one.holds]
-    if not faults:
-        return Check(
-            "sync_proof",
-            "passed",
-            f"Generation {candidate.id} agrees with the ledger: {candidate.documents:,} documents, "
-            f"{candidate.entries:,} entries.",
-        )
-    said = "; ".join(faults)
+    proof = prove_candidate(database, configuration, collection, generation)
+    name = f"Generation {candidate.id}"
+    if proof.faults:
+        said = "; ".join(proof.faults)
+        return Check("sync_proof", "refused", f"{name} does not agree with the ledger: {said}.")
+    changing = ""
+    if proof.in_flight:
+        changing = f" A sync is indexing the changes of {proof.in_flight:,} documents."
     return Check(
         "sync_proof",
-        "refused",
-        f"Generation {candidate.id} does not agree with the ledger: {said}.",
+        "passed",
+        f"{name} agrees with the ledger: {candidate.documents:,} documents, "
+        f"{candidate.entries:,} entries.{changing}",
     )
-
-
-def _describe_result(result: InvariantResult, source: str) -> str:
-    documents = result.documents
-    named = ", ".join(documents[:NAMED_DOCUMENTS])
-    count = len({one.document_id for one in result.violations})
-    words = result.invariant.name.replace("_", " ")
-    return f"{words} in {count:,} documents of the source {source}, such as {named}"
 
 
 def check_vector_index(settings: CollectionSettings, candidate: GenerationFacts) -> Check | None:

@@ -10,7 +10,6 @@ from time import perf_counter
 from ragline.code_version import read_code_version
 from ragline.configuration import CollectionSettings, Configuration
 from ragline.evaluation.judged_documents import find_unknown_documents
-from ragline.fingerprints import fingerprint
 from ragline.gate.checks import (
     DECIDING_MEASURE,
     check_golden_set,
@@ -42,6 +41,7 @@ from ragline.gate.shadow_checks import check_shadow_reads
 from ragline.gate.slices import find_slices, read_tags
 from ragline.golden_set import GoldenSet, read_golden_set
 from ragline.golden_set.reading import DEFAULT_QRELS
+from ragline.lifecycle.release_conditions import fingerprint_settings
 from ragline.model_cache import ModelCache
 from ragline.progress import Progress, SilentProgress
 from ragline.rollout.shadow_reads import read_shadow_figures
@@ -211,7 +211,6 @@ def judge_candidate(
 def _report(gate: _Gate, found: _Measurements, started_at: datetime, seconds: float) -> GateReport:
     verdict, reasons = find_verdict(found.checks)
     pair = found.evaluation
-    used = {"gate": gate.settings.gate.model_dump(), "search": gate.settings.search.model_dump()}
     return GateReport(
         collection=gate.settings.name,
         live=gate.live,
@@ -229,7 +228,7 @@ def _report(gate: _Gate, found: _Measurements, started_at: datetime, seconds: fl
         failed_candidate=0 if pair is None else pair.failed_candidate,
         golden_set_version=None if gate.golden is None else gate.golden.content_hash,
         split=None if gate.golden is None else gate.split,
-        settings_fingerprint=fingerprint(used),
+        settings_fingerprint=fingerprint_settings(gate.settings),
         code_version=read_code_version(),
         seed=gate.seed,
         started_at=started_at,

@@ -65,7 +65,11 @@ def _join_list(parts: Sequence[str]) -> list[str]:
 
 
 def _describe_subject(report: GateReport) -> str:
-    live = "no live generation" if report.live is None else f"live generation {report.live.id}"
+    live = (
+        "no live generation"
+        if report.live is None
+        else f"{report.live.state} generation {report.live.id}"
+    )
     return (
         f"Generation {report.candidate.id} ({report.candidate.state}) was compared with "
         f"{live} on {report.queries:,} queries."

@@ -7,13 +7,21 @@ generation with each search. The trail (`generation_events`) has who decided it,
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from ragline.configuration import Configuration
-from ragline.errors import GenerationStateError, IncompleteGenerationError
+from ragline.configuration import CollectionSettings, Configuration
+from ragline.errors import (
+    GenerationStateError,
+    IncompleteGenerationError,
+    PromotionRefusedError,
+    UnknownCollectionError,
+)
+from ragline.lifecycle.candidate_proof import prove_candidate
 from ragline.lifecycle.generation_records import (
     GenerationRecord,
     check_collection,
@@ -33,18 +41,32 @@ from ragline.lifecycle.generations import (
     try_delete_refused_entries,
 )
 from ragline.lifecycle.open_generations import list_differences
+from ragline.lifecycle.release_conditions import (
+    Basis,
+    Obstacle,
+    find_basis,
+    name_basis,
+)
 from ragline.lifecycle.search_index import count_unindexed, finish_collection
 from ragline.storage.database import Database
 from ragline.storage.database_errors import is_deadlock, is_lock_timeout
 from ragline.storage.statements import load_statement
 
+# Why a generation may become live: the gate passed it; or it agrees with the ledger, and its
+# collection has no golden set; or it was live before.
+Grounds = Literal["gate", "sync_proof", "earlier_promotion"]
+
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Who decides, and why. The trail of the generation has both."""
+    """Who decides, and why. The trail of the generation has both.
+
+    `is_forced` promotes a candidate that the gate has not passed.
+    """
 
     changed_by: str
     reason: str | None = None
+    is_forced: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,22 +74,29 @@ class Promotion:
     """The generation that a decision made live, and the one that it retired.
 
     `unindexed` counts the readable documents that the new live generation does not contain with
-    their present text; the next sync indexes them.
+    their present text; the next sync indexes them. `report_id` is the report of the gate that the
+    promotion is based on. `is_forced` says that the gate has not passed the generation.
     """
 
     collection: str
     generation: int
     retired_generation: int | None
     unindexed: int
+    report_id: int | None = None
+    is_forced: bool = False
+    based_on: Grounds = "earlier_promotion"
 
 
-def promote_candidate(database: Database, collection: str, decision: Decision) -> Promotion:
+def promote_candidate(
+    database: Database, configuration: Configuration, collection: str, decision: Decision
+) -> Promotion:
     """Make the candidate of a collection live.
 
     Raises:
         UnknownCollectionError: the database has no collection of this name.
         GenerationStateError: the collection has no candidate.
         IncompleteGenerationError: the candidate lacks readable documents.
+        PromotionRefusedError: the gate has not passed it, or an approval is missing.
     """
     with database.begin() as connection:
         check_collection(connection, collection)
@@ -76,10 +105,14 @@ def promote_candidate(database: Database, collection: str, decision: Decision) -
         candidate = next((one for one in reversed(known) if one.state == "candidate"), None)
         if candidate is None:
             raise GenerationStateError(_describe_lack(collection, known))
-        return _promote(connection, collection, collection_id, candidate, decision)
+        _check_complete(connection, collection, collection_id, candidate)
+        basis = _decide_basis(database, connection, configuration, collection, candidate, decision)
+        return _promote(connection, collection, collection_id, candidate, (decision, basis))
 
 
-def promote_by_id(database: Database, generation_id: int, decision: Decision) -> Promotion:
+def promote_by_id(
+    database: Database, configuration: Configuration, generation_id: int, decision: Decision
+) -> Promotion:
     """Make a candidate or a retired generation live.
 
     A generation that was retired without a decision against it is older than the live one. To
@@ -89,6 +122,7 @@ def promote_by_id(database: Database, generation_id: int, decision: Decision) ->
         UnknownGenerationError: the database has no generation of this id.
         GenerationStateError: its state does not allow a promotion.
         IncompleteGenerationError: it is a candidate that lacks readable documents.
+        PromotionRefusedError: the gate has not passed it, or an approval is missing.
     """
     with database.begin() as connection:
         record = find_record(connection, generation_id)
@@ -98,7 +132,11 @@ def promote_by_id(database: Database, generation_id: int, decision: Decision) ->
         if found is None or found.state not in ("candidate", "retired"):
             record = find_record(connection, generation_id)
             raise GenerationStateError(_describe_state(record, "promoted"))
-        return _promote(connection, record.collection, collection_id, found, decision)
+        _check_complete(connection, record.collection, collection_id, found)
+        basis = _decide_basis(
+            database, connection, configuration, record.collection, found, decision
+        )
+        return _promote(connection, record.collection, collection_id, found, (decision, basis))
 
 
 def roll_back(database: Database, collection: str, decision: Decision) -> Promotion:
@@ -123,7 +161,7 @@ def roll_back(database: Database, collection: str, decision: Decision) -> Promot
                 f"`ragline generation build {collection}`"
             )
         last = max(retired, key=lambda one: (one.retired_at is not None, one.retired_at, one.id))
-        return _promote(connection, collection, collection_id, last, decision)
+        return _promote(connection, collection, collection_id, last, (decision, Basis()))
 
 
 def refuse_generation(database: Database, generation_id: int, decision: Decision) -> None:
@@ -201,25 +239,80 @@ def _lock_record(connection: Connection, generation_id: int) -> GenerationRecord
     return find_record(connection, generation_id)
 
 
-def _promote(
-    connection: Connection,
-    collection: str,
-    collection_id: int,
-    chosen: Generation,
-    decision: Decision,
-) -> Promotion:
-    live = find_live(list_undropped(connection, collection))
+def _check_complete(
+    connection: Connection, collection: str, collection_id: int, chosen: Generation
+) -> None:
+    """Refuse a candidate that lacks readable documents. A retired generation may lack some."""
     unindexed = count_unindexed(connection, collection_id, chosen.id)
     if unindexed and chosen.state == "candidate":
         raise IncompleteGenerationError(
             f"generation {chosen.id} of {collection} is not complete: {unindexed} readable "
             f"documents are not in it yet; `ragline generation build {collection}` adds them"
         )
+
+
+def _decide_basis(
+    database: Database,
+    connection: Connection,
+    configuration: Configuration,
+    collection: str,
+    chosen: Generation,
+    decision: Decision,
+) -> Basis:
+    """Find what a promotion is based on.
+
+    Raises:
+        PromotionRefusedError: the gate has not passed the candidate, and the decision does not
+            force the promotion; or an approval is missing.
+    """
+    settings = _find_settings(configuration, collection)
+    live = find_live(list_undropped(connection, collection))
+    basis = find_basis(connection, settings, chosen, live)
+    if chosen.state == "candidate" and not basis.is_gated:
+        faults = prove_candidate(database, configuration, collection, chosen).faults
+        if faults:
+            basis = replace(basis, gate_obstacle=_describe_faults(chosen, collection, faults))
+    refusing = basis.approval_obstacle if decision.is_forced else basis.obstacle
+    if refusing is not None:
+        raise PromotionRefusedError(refusing.text)
+    return basis
+
+
+def _describe_faults(chosen: Generation, collection: str, faults: Sequence[str]) -> Obstacle:
+    return Obstacle(
+        f"generation {chosen.id} of {collection} does not agree with the ledger: "
+        f"{'; '.join(faults)}. Refuse it with `ragline generation refuse {chosen.id}`, and build "
+        f"it again with `ragline generation build {collection}`"
+    )
+
+
+def _find_settings(configuration: Configuration, collection: str) -> CollectionSettings | None:
+    try:
+        return configuration.collection(collection)
+    except UnknownCollectionError:
+        return None
+
+
+def _promote(
+    connection: Connection,
+    collection: str,
+    collection_id: int,
+    chosen: Generation,
+    decided: tuple[Decision, Basis],
+) -> Promotion:
+    decision, basis = decided
+    live = find_live(list_undropped(connection, collection))
+    unindexed = count_unindexed(connection, collection_id, chosen.id)
     # The removal of documents can abandon a candidate without the lock of the collection.
     if lock_row(connection, chosen.id)["state"] != chosen.state:
         record = find_record(connection, chosen.id)
         raise GenerationStateError(_describe_state(record, "promoted"))
+    is_forced = basis.gate_obstacle is not None
     name_change(connection, decision.changed_by, decision.reason)
+    name_basis(connection, basis.report_id, is_forced=is_forced)
+    grounds: Grounds = "gate" if basis.is_gated else "sync_proof"
+    if chosen.state == "retired":
+        grounds = "earlier_promotion"
     is_return = chosen.state == "retired" and chosen.held_at is None
     promote_generation(
         connection, collection_id, chosen.id, is_decided=True, is_replaced_held=is_return
@@ -229,7 +322,10 @@ def _promote(
         parameters = {"collection_id": collection_id, "generation_id": chosen.id}
         connection.execute(reopen, parameters)
     finish_collection(connection, collection_id, None)
-    return Promotion(collection, chosen.id, None if live is None else live.id, unindexed)
+    return Promotion(
+        collection, chosen.id, None if live is None else live.id, unindexed,
+        basis.report_id, is_forced, grounds,
+    )  # fmt: skip
 
 
 def _describe_lack(collection: str, known: list[Generation]) -> str:

@@ -6,25 +6,34 @@ A notice is no alarm: the live generation serves searches and receives every cha
 
 from __future__ import annotations
 
+from sqlalchemy import Connection
+
 from ragline.configuration import CollectionSettings, Configuration
 from ragline.lifecycle.generations import Generation, find_live, list_undropped
 from ragline.lifecycle.open_generations import list_differences
+from ragline.lifecycle.release_conditions import Obstacle, find_basis
 from ragline.storage.database import Database
 
 
 def describe_decision(
-    settings: CollectionSettings, live: Generation | None, wanted: Generation | None
+    settings: CollectionSettings,
+    live: Generation | None,
+    wanted: Generation | None,
+    obstacle: Obstacle | None = None,
 ) -> str | None:
     """What an operator must decide, so that searches use the generation that the settings ask for.
 
-    `wanted` is that generation, or None if it is not registered. Returns None if it is live, or if
-    the next syncs build and promote it without an operator.
+    `wanted` is that generation, or None if it is not registered. `obstacle` prevents its promotion.
+    Returns None if it is live, or if the next syncs build and promote it without an operator.
     """
     if live is None or (wanted is not None and wanted.id == live.id):
         return None
     is_held = wanted is not None and wanted.held_at is not None
-    if settings.build == "automatic" and not is_held:
+    is_approval_missing = obstacle is not None and obstacle.is_approval_missing
+    if settings.build == "automatic" and not is_held and not is_approval_missing:
         return None
+    if obstacle is not None and not is_held:
+        return obstacle.text
     build = f"`ragline generation build {settings.name}`"
     if wanted is None:
         names = ", ".join(list_differences(live, settings)) or "the files of the model"
@@ -44,6 +53,18 @@ def describe_decision(
     return f"generation {wanted.id} with these settings {what}"
 
 
+def find_obstacle(
+    connection: Connection,
+    settings: CollectionSettings,
+    live: Generation | None,
+    wanted: Generation | None,
+) -> Obstacle | None:
+    """Find what prevents the promotion of a candidate. The result is None for another state."""
+    if wanted is None or wanted.state != "candidate":
+        return None
+    return find_basis(connection, settings, wanted, live).obstacle
+
+
 def read_notices(database: Database, configuration: Configuration) -> dict[str, str]:
     """The notice of each configured collection that has one. Loads no model.
 
@@ -56,7 +77,9 @@ def read_notices(database: Database, configuration: Configuration) -> dict[str, 
             equal = [one for one in known if not list_differences(one, settings)]
             live = find_live(equal) or find_live(known)
             wanted = find_live(equal) or next((g for g in equal if g.state != "abandoned"), None)
-            notice = describe_decision(settings, live, wanted)
+            notice = describe_decision(
+                settings, live, wanted, find_obstacle(connection, settings, live, wanted)
+            )
             if notice is not None:
                 notices[settings.name] = notice
     return notices

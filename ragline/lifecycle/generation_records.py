@@ -43,13 +43,18 @@ class GenerationRecord:
 
 @dataclass(frozen=True, slots=True)
 class GenerationEvent:
-    """One change of a state. `from_state` is None for the creation of the generation."""
+    """One change of a state. `from_state` is None for the creation of the generation.
+
+    `report_id` is the report of the gate that a promotion is based on.
+    """
 
     from_state: str | None
     to_state: str
     changed_at: datetime
     changed_by: str
     reason: str | None
+    report_id: int | None = None
+    is_forced: bool = False
 
 
 def list_records(database: Database, collection: str | None = None) -> list[GenerationRecord]:

@@ -30,7 +30,9 @@ GENERATION_TRANSITIONS = (
     Transition(
         ("candidate",),
         "live",
-        "an operator promotes it; or a sync promotes it, with the setting `build: automatic`",
+        "an operator promotes it; or a sync promotes it, with the setting `build: automatic`; if "
+        "the collection has a golden set, the gate has passed it, or the operator forces the "
+        "promotion",
     ),
     Transition(("live",), "retired", "another generation became live"),
     Transition(

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ragline.lifecycle.release_conditions import Obstacle
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +18,8 @@ class IndexReport:
     not, `reason` says why. `error` is the failure, if there is one: refused settings, a failed
     build, or failed maintenance of the live generation. `was_promoted` says whether this run made
     the target live. `notice` says what an operator must decide before searches can use the target.
-    It is None if there is nothing to decide.
+    It is None if there is nothing to decide. `obstacle` is what prevents a promotion by this sync,
+    such as a missing judgement of the gate.
     """
 
     generation: int
@@ -30,6 +35,7 @@ class IndexReport:
     seconds: float
     error: Exception | None = None
     notice: str | None = None
+    obstacle: Obstacle | None = None
 
 
 def describe_error(error: Exception) -> str:

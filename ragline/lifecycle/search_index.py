@@ -2,13 +2,14 @@
 
 A generation is complete when it contains every readable document of its collection. Then it becomes
 a candidate. With `build: automatic`, the stage promotes it at once, unless an operator has decided
-against it. Until then, the previous live generation stays live. `generation_decisions` carries out
-what an operator decides. The checks of the data run before this stage. If a blocking check fails,
-this stage does not run.
+against it or `release_conditions` names an obstacle. Until then, the previous live generation stays
+live. `generation_decisions` carries out what an operator decides. The checks of the data run before
+this stage. If a blocking check fails, this stage does not run.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from time import perf_counter
 
@@ -16,7 +17,7 @@ from sqlalchemy import Connection
 
 from ragline.configuration import CollectionSettings
 from ragline.configuration.checks import MAX_INDEXED_DIMENSION
-from ragline.lifecycle.generation_notices import describe_decision
+from ragline.lifecycle.generation_notices import describe_decision, find_obstacle
 from ragline.lifecycle.generations import (
     Generation,
     find_live,
@@ -38,6 +39,7 @@ from ragline.lifecycle.open_generations import (
     open_generations,
     run_for_each,
 )
+from ragline.lifecycle.release_conditions import Obstacle, find_basis, name_basis
 from ragline.lifecycle.run_context import RunContext
 from ragline.lifecycle.settings_refusal import find_refusal
 from ragline.storage.generation_tables import has_vector_index, load_generation_statement
@@ -75,9 +77,9 @@ def publish_index(run_context: RunContext, collection_name: str) -> IndexReport:
         if one == opened.live or (one == opened.target and one.id not in paused)
     ]
     run_for_each(run_context, prepared, lambda one: prepare(run_context, collection_name, one))
-    unindexed = 0
+    unindexed, obstacle = 0, None
     if opened.target is not None and opened.target.id not in run_context.failures:
-        unindexed = _promote_complete(run_context, collection_name, opened.target)
+        unindexed, obstacle = _promote_complete(run_context, collection_name, opened.target)
     dropped = _drop_expired(run_context, collection_name, opened)
     error = _find_error(run_context, collection_name, opened)
     _record_error(run_context, collection_name, error)
@@ -85,8 +87,10 @@ def publish_index(run_context: RunContext, collection_name: str) -> IndexReport:
         reason: str | None = describe_error(error)
     else:
         reason = _describe_missing(run_context, collection_name, opened.target, unindexed)
+        reason = reason or (None if obstacle is None else obstacle.text)
     seconds = perf_counter() - started
     report = _report(run_context, collection_name, opened, (reason, error), dropped, seconds)
+    report = replace(report, obstacle=obstacle)
     run_context.index_reports[collection_name] = report
     return report
 
@@ -101,10 +105,13 @@ def prepare(run_context: RunContext, collection_name: str, generation: Generatio
     _optimize(run_context, generation)
 
 
-def _promote_complete(run_context: RunContext, collection_name: str, target: Generation) -> int:
-    """Promote the target if it contains every document; return the number that it lacks.
+def _promote_complete(
+    run_context: RunContext, collection_name: str, target: Generation
+) -> tuple[int, Obstacle | None]:
+    """Promote the target if it contains every document and nothing prevents the promotion.
 
-    If another generation is live, the target becomes a candidate first.
+    Returns the number of documents that it lacks, and what prevents the promotion by a sync. If
+    another generation is live, the target becomes a candidate first.
     """
     settings = run_context.configuration.collection(collection_name)
     with run_context.database.begin() as connection:
@@ -115,13 +122,17 @@ def _promote_complete(run_context: RunContext, collection_name: str, target: Gen
         now = next((one for one in known if one.id == target.id), None)
         unindexed = count_unindexed(connection, collection_id, target.id)
         if now is None or unindexed or now.state == "live":
-            return unindexed
+            return unindexed, None
         name_change(connection, name_run(run_context), "it is complete")
         if live is not None and now.state == "building":
             mark_candidate(connection, now.id)
-        if live is None or is_promoted_by_sync(now, settings):
+        if live is not None and not is_promoted_by_sync(now, settings):
+            return unindexed, None
+        basis = find_basis(connection, settings, now, live)
+        if basis.obstacle is None:
+            name_basis(connection, basis.report_id)
             _promote(run_context, connection, collection_id, now)
-    return unindexed
+    return unindexed, basis.obstacle
 
 
 def is_promoted_by_sync(generation: Generation, settings: CollectionSettings) -> bool:
@@ -332,10 +343,11 @@ def _report(
         ).scalar_one()
         is_indexed = has_vector_index(connection, now.id)
         live = find_live(listed)
+        wanted = now if opened.target is not None else opened.refused
+        settings = run_context.configuration.collection(collection_name)
+        missing = find_obstacle(connection, settings, live, wanted)
     is_live = opened.target is not None and now.state == "live"
-    settings = run_context.configuration.collection(collection_name)
-    wanted = now if opened.target is not None else opened.refused
-    notice = None if opened.error is not None else describe_decision(settings, live, wanted)
+    decision = describe_decision(settings, live, wanted, missing)
     return IndexReport(
         generation=now.id,
         entries=now.entry_count,
@@ -349,5 +361,5 @@ def _report(
         dropped_generations=dropped,
         seconds=seconds,
         error=error,
-        notice=notice,
+        notice=None if opened.error is not None else decision,
     )

@@ -74,7 +74,7 @@ GAUGES = (
     ("ragline_collection_generation", "The live generation.", ("collection",)),
     (
         "ragline_collection_generations",
-        "Number of `building` and `retired` generations.",
+        "Number of `building`, `candidate` and `retired` generations.",
         ("collection", "state"),
     ),
     (
@@ -196,8 +196,13 @@ def _describe_collection(collection: CollectionStatus) -> Iterator[Sample]:
     labels = (collection.collection,)
     if collection.generation is not None:
         yield "ragline_collection_generation", labels, collection.generation
-    for state in ("building", "retired"):
-        yield "ragline_collection_generations", (*labels, state), getattr(collection, state)
+    counts = {
+        "building": collection.building,
+        "candidate": collection.candidates,
+        "retired": collection.retired,
+    }
+    for state, number in counts.items():
+        yield "ragline_collection_generations", (*labels, state), number
     has_failed = any(alarm.name in BUILD_ALARMS for alarm in collection.alarm_details)
     yield "ragline_collection_build_failed", labels, has_failed
 

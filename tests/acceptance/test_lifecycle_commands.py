@@ -366,7 +366,7 @@ def configure(ragline: CommandLine, **settings: Any) -> None:
 
 def test_plan_says_what_the_next_sync_builds(synced: CommandLine):
     assert "nothing to build: the live generation has these settings" in synced.run("plan")
-    configure(synced, chunking="{max_tokens: 100}", language="german")
+    configure(synced, chunking="{max_tokens: 100}", language="german", build="automatic")
     said = synced.run("plan", "notes")
     assert "a second generation is built; the live one serves searches" in said
     assert "chunking.max_tokens: 200 -> 100" in said

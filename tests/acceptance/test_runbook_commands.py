@@ -127,7 +127,7 @@ def build_second_generation(folder: Path, embedder: Embedder) -> int:
         run_context.models.add_embedder(embedder.space.model, embedder)
         generation = build_generation(run_context, "handbook", decision)
         if generation.state != "live":
-            promote_by_id(database, generation.generation, decision)
+            promote_by_id(database, configuration, generation.generation, decision)
     return generation.generation
 
 

@@ -21,6 +21,7 @@ from ragline.storage.database import Database
 from ragline.text_analysis import RAW, VERSION
 
 CONFIGURATION = """\
+collections: [{name: docs, build: automatic}]
 sources:
   - {name: docs, collection: docs, kind: files, uri: ./docs}
 """

@@ -227,7 +227,7 @@ def test_confirmed_removal_pauses_the_build(site: Site):
 
 CONFIGURATION = """\
 collections:
-  - {name: notes, chunking: {max_tokens: 200}}
+  - {name: notes, build: automatic, chunking: {max_tokens: 200}}
 sources:
   - {name: note-files, collection: notes, kind: files, uri: ./notes}
 """

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 from xml.etree import ElementTree as ET
 
 import numpy as np
@@ -25,7 +24,7 @@ from planted_candidates import (
     write_collection,
 )
 from safetensors.numpy import load_file, save_file
-from sqlalchemy import make_url, text
+from sqlalchemy import Connection, make_url, text
 
 from ragline.commands.gate import gate
 from ragline.commands.generation import generation
@@ -43,7 +42,9 @@ from ragline.gate.stored_reports import (
     read_report,
     store_report,
 )
-from ragline.lifecycle import search_index
+from ragline.lifecycle.generation_builds import build_generation
+from ragline.lifecycle.generation_decisions import Decision
+from ragline.lifecycle.generations import Generation
 from ragline.lifecycle.run_context import RunContext
 from ragline.model_cache import ModelCache
 from ragline.search import candidates
@@ -177,15 +178,11 @@ def test_generation_that_is_being_built_is_judged_only_by_its_id(notes: Notes) -
 
 
 def test_overlap_changed_by_five_tokens_passes(
-    notes: Notes,
-    make_run_context: Callable[..., RunContext],
-    run_stages: Callable[[RunContext], object],
-    monkeypatch: pytest.MonkeyPatch,
+    notes: Notes, make_run_context: Callable[..., RunContext]
 ) -> None:
     notes.use("overlap_tokens: 5", "overlap_tokens: 10")
-    with monkeypatch.context() as patch:
-        patch.setattr(search_index, "_promote_complete", lambda *_: 0)
-        run_stages(make_run_context(notes.configuration))
+    with make_run_context(notes.configuration) as run_context:
+        build_generation(run_context, "notes", Decision("ada"))
     report = notes.judge(2)
     assert report.verdict == "passed", report.reasons
     assert report.live is not None
@@ -217,10 +214,7 @@ def test_model_with_shuffled_vectors_is_refused_for_its_scores(notes: Notes) -> 
 
 @pytest.mark.slow
 def test_model_with_shuffled_weights_is_refused(
-    notes: Notes,
-    make_run_context: Callable[..., RunContext],
-    run_stages: Callable[[RunContext], object],
-    monkeypatch: pytest.MonkeyPatch,
+    notes: Notes, make_run_context: Callable[..., RunContext]
 ) -> None:
     folder = notes.folder / "shuffled"
     shutil.copytree(find_model_files(MODEL).folder, folder)
@@ -228,9 +222,8 @@ def test_model_with_shuffled_weights_is_refused(
     weights = {name: random.permuted(values) for name, values in load_file(path).items()}
     save_file(weights, path, metadata={"format": "pt"})
     notes.use("- name: notes\n", "- name: notes\n    embedding_model: ./shuffled\n")
-    with monkeypatch.context() as patch:
-        patch.setattr(search_index, "_promote_complete", lambda *_: 0)
-        run_stages(make_run_context(notes.configuration))
+    with make_run_context(notes.configuration) as run_context:
+        build_generation(run_context, "notes", Decision("ada"))
     report = notes.judge(2)
     assert report.candidate.model == str(folder)
     assert report.verdict == "refused"
@@ -450,14 +443,14 @@ def test_every_error_ends_the_command_with_the_status_2(
     assert unwritten.stderr.splitlines()[-1].startswith("FileNotFoundError: ")
     assert str(missing) in unwritten.stderr
     # The candidate is abandoned while it is judged.
-    count_missing = index_checks.count_missing_documents
+    find_generations = index_checks.list_generations
 
-    def abandon_first(database: Database, *arguments: Any) -> dict[str, int]:
-        damage(database, "update ragline.generations set state = 'abandoned' where id = "
+    def abandon_first(connection: Connection, collection: str) -> list[Generation]:
+        damage(notes.database, "update ragline.generations set state = 'abandoned' where id = "
                "{candidate}", candidate)  # fmt: skip
-        return count_missing(database, *arguments)
+        return find_generations(connection, collection)
 
-    monkeypatch.setattr(index_checks, "count_missing_documents", abandon_first)
+    monkeypatch.setattr(index_checks, "list_generations", abandon_first)
     gone = run_gate(notes)
     assert gone.exit_code == 2
     assert "UnknownGenerationError: generation 2 of notes was refused, abandoned" in gone.stderr

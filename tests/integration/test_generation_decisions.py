@@ -26,6 +26,7 @@ from sqlalchemy.exc import DBAPIError
 
 from assets.search_index import check_index, describe_index
 from ragline.commands.generation import _describe_build
+from ragline.configuration import CollectionSettings, Configuration
 from ragline.embedder.space import EmbeddingSpace
 from ragline.errors import (
     BuildInProgressError,
@@ -105,6 +106,10 @@ class Site:
             collection={"build": self.mode, **collection},
             models=dict(self.models),
         )
+
+    @property
+    def configuration(self) -> Configuration:
+        return self.open().configuration
 
     def sync(self, **collection: Any) -> Reports:
         return sync(self.open(**collection))
@@ -327,7 +332,7 @@ def test_sync_continues_a_build_that_was_killed(site: Site):
     index = site.sync(**OTHER).index
     assert site.states() == ["live", "candidate"]
     assert index.is_live is False
-    assert promote_candidate(site.database, "tree", ADA).generation == 2
+    assert promote_candidate(site.database, site.configuration, "tree", ADA).generation == 2
 
 
 def test_settings_that_change_during_a_build_end_it(site: Site, monkeypatch: pytest.MonkeyPatch):
@@ -365,14 +370,15 @@ def test_build_says_that_its_generation_was_closed_before_it_began(
 @pytest.mark.parametrize(
     ("state", "words", "advice"),
     [
-        ("candidate", "a candidate", "; promote it with `ragline generation promote tree`"),
+        ("candidate", "a candidate", "; promote it with `ragline generation promote 2`"),
         ("refused", "refused now", ""),
     ],
 )
 def test_report_of_a_build_has_the_state_at_its_end(state: str, words: str, advice: str):
     made = "3 chunks made, 2 embeddings made, 1 entry written in 0.5 s"
     report = BuildReport("tree", 2, state, 3, 2, 1, 0.5)
-    assert _describe_build(report) == f"tree: generation 2 is {words}: {made}{advice}"
+    plain = CollectionSettings(name="tree")
+    assert _describe_build(report, plain) == f"tree: generation 2 is {words}: {made}{advice}"
 
 
 def test_candidate_that_the_settings_no_longer_ask_for_is_dropped(site: Site):
@@ -380,9 +386,9 @@ def test_candidate_that_the_settings_no_longer_ask_for_is_dropped(site: Site):
     site.sync()
     assert site.states() == ["live", "dropped"]
     with pytest.raises(GenerationStateError, match="has no candidate to promote"):
-        promote_candidate(site.database, "tree", ADA)
+        promote_candidate(site.database, site.configuration, "tree", ADA)
     with pytest.raises(GenerationStateError, match=r"its table was dropped; restore its settings"):
-        promote_by_id(site.database, 2, ADA)
+        promote_by_id(site.database, site.configuration, 2, ADA)
 
 
 def test_candidate_of_a_build_with_other_settings_is_replaced(site: Site):
@@ -396,7 +402,7 @@ def test_candidate_of_a_build_with_other_settings_is_replaced(site: Site):
 
 def test_promotion_is_decided_by_an_operator(site: Site):
     site.build(**OTHER)
-    promotion = promote_candidate(site.database, "tree", ADA)
+    promotion = promote_candidate(site.database, site.configuration, "tree", ADA)
     assert (promotion.generation, promotion.retired_generation, promotion.unindexed) == (2, 1, 0)
     assert site.states() == ["retired", "live"]
     assert site.live() == 2
@@ -405,7 +411,7 @@ def test_promotion_is_decided_by_an_operator(site: Site):
     index = site.sync(**OTHER).index
     assert (index.is_live, index.notice) == (True, None)
     with pytest.raises(GenerationStateError, match="`ragline generation rollback tree` returns"):
-        promote_by_id(site.database, 2, ADA)
+        promote_by_id(site.database, site.configuration, 2, ADA)
 
 
 def test_incomplete_generation_is_not_promoted(site: Site):
@@ -414,15 +420,15 @@ def test_incomplete_generation_is_not_promoted(site: Site):
     site.models["other"].error = OSError("the disk is full")
     site.sync(**OTHER)
     for promote in (
-        lambda: promote_candidate(site.database, "tree", ADA),
-        lambda: promote_by_id(site.database, 2, ADA),
+        lambda: promote_candidate(site.database, site.configuration, "tree", ADA),
+        lambda: promote_by_id(site.database, site.configuration, 2, ADA),
     ):
         with pytest.raises(IncompleteGenerationError, match="1 readable documents are not in it"):
             promote()
     assert site.live() == 1
     site.models["other"].error = None
     site.build(**OTHER)
-    assert promote_candidate(site.database, "tree", ADA).generation == 2
+    assert promote_candidate(site.database, site.configuration, "tree", ADA).generation == 2
 
 
 def test_generation_that_is_being_built_is_not_promoted(site: Site):
@@ -430,8 +436,8 @@ def test_generation_that_is_being_built_is_not_promoted(site: Site):
     with pytest.raises(OSError, match="the disk is full"):
         site.build(**OTHER)
     for promote in (
-        lambda: promote_candidate(site.database, "tree", ADA),
-        lambda: promote_by_id(site.database, 2, ADA),
+        lambda: promote_candidate(site.database, site.configuration, "tree", ADA),
+        lambda: promote_by_id(site.database, site.configuration, 2, ADA),
         lambda: refuse_generation(site.database, 2, ADA),
     ):
         with pytest.raises(GenerationStateError, match="still being built"):
@@ -440,20 +446,21 @@ def test_generation_that_is_being_built_is_not_promoted(site: Site):
 
 def test_unknown_names_are_refused(site: Site):
     with pytest.raises(UnknownCollectionError, match="did you mean 'tree'"):
-        promote_candidate(site.database, "treee", ADA)
+        promote_candidate(site.database, site.configuration, "treee", ADA)
     with pytest.raises(UnknownCollectionError):
         roll_back(site.database, "treee", ADA)
     with pytest.raises(UnknownCollectionError):
         list_records(site.database, "treee")
-    for decide in (promote_by_id, refuse_generation):
-        with pytest.raises(UnknownGenerationError, match="there is no generation 9"):
-            decide(site.database, 9, ADA)
+    with pytest.raises(UnknownGenerationError, match="there is no generation 9"):
+        promote_by_id(site.database, site.configuration, 9, ADA)
+    with pytest.raises(UnknownGenerationError, match="there is no generation 9"):
+        refuse_generation(site.database, 9, ADA)
 
 
 @pytest.mark.parametrize("mode", ["manual", "automatic"])
 def test_no_sync_promotes_what_was_rolled_back(site: Site, mode: str):
     site.build(**OTHER)
-    promote_candidate(site.database, "tree", ADA)
+    promote_candidate(site.database, site.configuration, "tree", ADA)
     site.tree.write("roof", "the roof is red")
     site.sync(**OTHER)
     rolled = roll_back(site.database, "tree", Decision("ada", "worse hits"))
@@ -479,7 +486,7 @@ def test_no_sync_promotes_what_was_rolled_back(site: Site, mode: str):
     # The database refuses it too.
     with site.database.begin() as connection, pytest.raises(DBAPIError, match="held_check"):
         promote_generation(connection, 1, 2)
-    assert promote_by_id(site.database, 2, ADA).generation == 2
+    assert promote_by_id(site.database, site.configuration, 2, ADA).generation == 2
     assert site.sync(**OTHER).index.is_live
     # The first one can be returned to again.
     assert roll_back(site.database, "tree", ADA).generation == 1
@@ -487,7 +494,7 @@ def test_no_sync_promotes_what_was_rolled_back(site: Site, mode: str):
 
 def test_rollback_leaves_out_what_was_rolled_back(site: Site):
     site.build(**OTHER)
-    promote_candidate(site.database, "tree", ADA)
+    promote_candidate(site.database, site.configuration, "tree", ADA)
     roll_back(site.database, "tree", ADA)
     with pytest.raises(GenerationStateError, match="has no retired generation to return to"):
         roll_back(site.database, "tree", ADA)
@@ -495,7 +502,7 @@ def test_rollback_leaves_out_what_was_rolled_back(site: Site):
 
 def test_rollback_after_the_grace_period_says_what_to_do(site: Site):
     site.build(**OTHER)
-    promote_candidate(site.database, "tree", ADA)
+    promote_candidate(site.database, site.configuration, "tree", ADA)
     site.query("update ragline.generations set retired_at = retired_at - interval '25 hours' "
                "where retired_at is not null returning id")  # fmt: skip
     site.sync(**OTHER)
@@ -505,20 +512,20 @@ def test_rollback_after_the_grace_period_says_what_to_do(site: Site):
     # The settings return after the grace period: a build makes them a generation again.
     assert site.build().generation == 3
     assert sum(site.models["hash"].embedded.values()) == 2
-    assert promote_candidate(site.database, "tree", ADA).generation == 3
+    assert promote_candidate(site.database, site.configuration, "tree", ADA).generation == 3
     assert site.documents(3) == site.written()
 
 
 def test_settings_that_return_find_the_retired_generation(site: Site):
     site.build(**OTHER)
-    promote_candidate(site.database, "tree", ADA)
+    promote_candidate(site.database, site.configuration, "tree", ADA)
     index = site.sync().index
     assert index.notice == (
         "generation 1 with these settings is not live; make it live with "
         "`ragline generation promote 1`"
     )
     assert site.build().state == "retired"
-    promote_by_id(site.database, 1, ADA)
+    promote_by_id(site.database, site.configuration, 1, ADA)
     assert site.sync().index.is_live
     # To return to an older generation is a rollback, also by its id.
     assert list_records(site.database, "tree")[1].held_at is not None
@@ -526,7 +533,7 @@ def test_settings_that_return_find_the_retired_generation(site: Site):
 
 def test_document_that_the_older_generation_lacks_is_pending_after_a_rollback(site: Site):
     site.build(**OTHER)
-    promote_candidate(site.database, "tree", ADA)
+    promote_candidate(site.database, site.configuration, "tree", ADA)
     site.models["hash"].error = OSError("the disk is full")
     site.tree.write("roof", "the roof is red")
     site.sync(**OTHER)
@@ -542,7 +549,7 @@ def test_document_that_the_older_generation_lacks_is_pending_after_a_rollback(si
 
 def test_rollback_does_not_wait_for_documents_that_a_worker_has_claimed(site: Site):
     site.build(**OTHER)
-    promote_candidate(site.database, "tree", ADA)
+    promote_candidate(site.database, site.configuration, "tree", ADA)
     site.models["hash"].error = OSError("the disk is full")
     site.tree.write("roof", "the roof is red")
     site.sync(**OTHER)
@@ -583,19 +590,17 @@ def test_no_sync_builds_what_was_refused(site: Site, mode: str):
         assert (index.generation, index.error, check_index(index).passed) == (1, None, True)
     assert site.query("select to_regclass('ragline.entries_2')") == [None]
     assert site.query("select count(*) from ragline.placements where generation_id = 2") == [0]
-    for decide, message in (
-        (promote_by_id, "it was refused, and its entries are deleted"),
-        (refuse_generation, "cannot be refused: it was refused"),
-    ):
-        with pytest.raises(GenerationStateError, match=message):
-            decide(site.database, 2, ADA)
+    with pytest.raises(GenerationStateError, match="it was refused, and its entries are deleted"):
+        promote_by_id(site.database, site.configuration, 2, ADA)
+    with pytest.raises(GenerationStateError, match="cannot be refused: it was refused"):
+        refuse_generation(site.database, 2, ADA)
     # A build that an operator asks for begins again, and embeds nothing twice.
     report = site.build(**OTHER)
     assert (report.generation, report.state) == (2, "candidate")
     assert set(site.models["other"].embedded.values()) == {1}
     # It is still an operator's decision, also with `automatic`.
     assert not site.sync(**OTHER).index.is_live
-    assert promote_candidate(site.database, "tree", ADA).generation == 2
+    assert promote_candidate(site.database, site.configuration, "tree", ADA).generation == 2
     assert site.documents(2) == site.written()
 
 
@@ -638,7 +643,7 @@ def test_generation_that_is_not_live_can_be_dropped(site: Site):
     refuse_generation(site.database, 3, ADA)
     drop_by_decision(site.database, configuration, 3, ADA)
     site.build(**OTHER)
-    promote_candidate(site.database, "tree", ADA)
+    promote_candidate(site.database, site.configuration, "tree", ADA)
     drop_by_decision(site.database, configuration, 1, ADA)
     assert site.states() == ["dropped", "dropped", "dropped", "live"]
     for generation, message in ((4, "it is live"), (1, "its table was dropped")):
@@ -694,7 +699,7 @@ def test_candidate_that_is_abandoned_meanwhile_is_not_promoted(
     site.build(**OTHER)
     close_before(site, monkeypatch, "count_unindexed")
     with pytest.raises(GenerationStateError, match="cannot be promoted: the settings no longer"):
-        promote_candidate(site.database, "tree", ADA)
+        promote_candidate(site.database, site.configuration, "tree", ADA)
     assert (site.live(), site.states()) == (1, ["live", "abandoned"])
 
 
@@ -767,7 +772,7 @@ def test_searches_do_not_fail_or_mix_generations_while_they_are_switched(
     for name, embedder in site.models.items():
         searcher.models.add_embedder(name, embedder)  # type: ignore[arg-type]
     readers = [Reader(searcher, texts, mode) for mode in ("hybrid", "keyword", "vector")]
-    switches = switch_while_reading(database, readers)
+    switches = switch_while_reading(site, readers)
     assert [live for _, live in switches] == [1, *[2, 1] * 5]
     for reader in readers:
         assert reader.faults == []
@@ -779,7 +784,7 @@ def test_searches_do_not_fail_or_mix_generations_while_they_are_switched(
             assert generation in {before[-1], *after}
 
 
-def switch_while_reading(database: Database, readers: list[Reader]) -> list[tuple[float, int]]:
+def switch_while_reading(site: Site, readers: list[Reader]) -> list[tuple[float, int]]:
     """Promote and roll back five times; return when which generation was live."""
     switches = [(monotonic(), 1)]
     for reader in readers:
@@ -788,9 +793,9 @@ def switch_while_reading(database: Database, readers: list[Reader]) -> list[tupl
         for number in range(10):
             _wait(0.3)
             if number % 2:
-                live = roll_back(database, "tree", ADA).generation
+                live = roll_back(site.database, "tree", ADA).generation
             else:
-                live = promote_by_id(database, 2, ADA).generation
+                live = promote_by_id(site.database, site.configuration, 2, ADA).generation
             switches.append((monotonic(), live))
         _wait(0.3)
     finally:

@@ -39,6 +39,8 @@ collections:
 sources:
   - {name: note-files, collection: notes, kind: files, uri: ./notes, visible_within: 10m}
 """
+# The next sync builds and promotes another generation.
+GERMAN = CONFIGURATION.replace("notes\ns", "notes\n    build: automatic\n    language: german\ns")
 FAULTS: dict[str, tuple[bytes | None, str]] = {
     "yaml": (b"collections: [\n", "is not YAML"),
     "schema": (CONFIGURATION.replace("kind: files", "kind: fils").encode(), "fils"),
@@ -137,14 +139,14 @@ def test_sensors_and_schedules_continue_while_the_file_has_a_fault(location: Loc
 
 def test_started_build_is_not_dropped_while_the_file_has_a_fault(location: Location):
     location.sync()
-    location.write(CONFIGURATION.replace("notes\ns", "notes\n    language: german\ns").encode())
+    location.write(GERMAN.encode())
     load_last_valid(location.path)
     location.write(FAULTS["yaml"][0])
     location.sync()
     states = text("select state from ragline.generations order by id")
     with location.database.connect() as connection:
         assert list(connection.execute(states).scalars()) == ["live"]
-    location.write(CONFIGURATION.replace("notes\ns", "notes\n    language: german\ns").encode())
+    location.write(GERMAN.encode())
     assert location.sync().success
     with location.database.connect() as connection:
         assert list(connection.execute(states).scalars()) == ["retired", "live"]

@@ -18,6 +18,7 @@ from ragline.status import read_documents
 CONFIGURATION = """
 collections:
   - name: notes
+    build: automatic
     chunking: {max_tokens: 64, overlap_tokens: 8}
 sources:
   - name: note-files

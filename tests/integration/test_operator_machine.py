@@ -128,12 +128,18 @@ class Machine(RuleBasedStateMachine):
 
     @rule()
     def promote(self) -> None:
-        self._decide("promoted", lambda: promote_candidate(self.database, self.name, ADA))
+        self._decide(
+            "promoted",
+            lambda: promote_candidate(self.database, self._open().configuration, self.name, ADA),
+        )
 
     @rule(data=st.data())
     def promote_one(self, data: st.DataObject) -> None:
         chosen = self._draw(data)
-        self._decide("promoted", lambda: promote_by_id(self.database, chosen, ADA))
+        self._decide(
+            "promoted",
+            lambda: promote_by_id(self.database, self._open().configuration, chosen, ADA),
+        )
 
     @rule()
     def return_to_the_previous_one(self) -> None:

@@ -11,6 +11,7 @@ from ragline.configuration import ChunkingSettings, CollectionSettings
 from ragline.lifecycle.generation_notices import describe_decision
 from ragline.lifecycle.generations import Generation
 from ragline.lifecycle.open_generations import list_differences
+from ragline.lifecycle.release_conditions import Obstacle
 from ragline.lifecycle.search_index import is_promoted_by_sync
 from ragline.text_analysis import VERSION
 
@@ -87,3 +88,16 @@ def test_sync_promotes_only_what_no_operator_decided_against():
     assert is_promoted_by_sync(WANTED, AUTOMATIC)
     assert not is_promoted_by_sync(replace(WANTED, held_at=NOW), AUTOMATIC)
     assert not is_promoted_by_sync(WANTED, MANUAL)
+
+
+def test_notice_names_what_prevents_a_promotion():
+    missing = Obstacle("generation 2 is not judged; run the gate", is_judgement_missing=True)
+    assert describe_decision(MANUAL, LIVE, WANTED, missing) == missing.text
+    # A sync judges the candidate itself, and a person approves it.
+    assert describe_decision(AUTOMATIC, LIVE, WANTED, missing) is None
+    unapproved = Obstacle("approve generation 2", is_approval_missing=True)
+    assert describe_decision(AUTOMATIC, LIVE, WANTED, unapproved) == unapproved.text
+    # A decision against the generation comes first.
+    held = describe_decision(MANUAL, LIVE, replace(WANTED, held_at=NOW), missing)
+    assert held is not None
+    assert "was refused or rolled back" in held

@@ -1,5 +1,5 @@
 -- The trail of a generation, oldest event first.
-select from_state, to_state, changed_at, changed_by, reason
+select from_state, to_state, changed_at, changed_by, reason, report_id, is_forced
 from ragline.generation_events
 where generation_id = cast(:generation_id as bigint)
 order by id

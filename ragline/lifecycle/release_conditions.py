@@ -1,0 +1,152 @@
+"""Says what a candidate lacks before it can be promoted: a passed gate, or an approval.
+
+`generation_decisions` asks before a promotion by an operator, and `search_index` before one by a
+sync. A retired generation needs neither, because it was live before. The first generation of a
+collection needs neither, because there is nothing to compare it with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection
+
+from ragline.configuration import CollectionSettings
+from ragline.errors import GoldenSetError
+from ragline.fingerprints import fingerprint
+from ragline.golden_set import read_golden_set
+from ragline.lifecycle.generations import Generation
+from ragline.storage.statements import load_statement
+
+# The other splits are for the choice of settings and for reports, and not for a decision.
+DECIDING_SPLITS = ("test", "gate")
+
+
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """Why a candidate cannot be promoted now, in one line with the command that helps.
+
+    `is_judgement_missing` says that a run of the gate can remove the obstacle, and
+    `is_approval_missing` that a person can.
+    """
+
+    text: str
+    is_judgement_missing: bool = False
+    is_approval_missing: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """What a promotion is based on.
+
+    `report_id` is the report of the gate, or None if none is needed or there is none. `is_gated`
+    says that a candidate needs a passed gate, because its collection has a golden set.
+    """
+
+    report_id: int | None = None
+    gate_obstacle: Obstacle | None = None
+    approval_obstacle: Obstacle | None = None
+    is_gated: bool = False
+
+    @property
+    def obstacle(self) -> Obstacle | None:
+        """The first obstacle. An approval refers to a report, so it comes last."""
+        return self.gate_obstacle or self.approval_obstacle
+
+
+def find_basis(
+    connection: Connection,
+    settings: CollectionSettings | None,
+    generation: Generation,
+    live: Generation | None,
+) -> Basis:
+    """Find the report that a promotion is based on, and what is missing.
+
+    `settings` is None for a collection that is not in the configuration.
+    """
+    if settings is None or live is None or generation.state == "retired":
+        return Basis()
+    report = _read_report(connection, generation.id)
+    is_gated = settings.golden is not None
+    obstacle = _find_gate_obstacle(settings, generation, live, report) if is_gated else None
+    return Basis(None if report is None else report["id"], obstacle, is_gated=is_gated)
+
+
+def name_basis(connection: Connection, report_id: int | None, *, is_forced: bool = False) -> None:
+    """Say which report a promotion in this transaction is based on, and whether it is forced.
+
+    The database writes both into the trail (`generation_events`).
+    """
+    connection.execute(
+        load_statement("lifecycle/name_basis"), {"report_id": report_id, "is_forced": is_forced}
+    )
+
+
+def fingerprint_settings(settings: CollectionSettings) -> str:
+    """Return the fingerprint of the settings that the gate depends on, in addition to the index."""
+    return fingerprint({"gate": settings.gate.model_dump(), "search": settings.search.model_dump()})
+
+
+def _read_report(connection: Connection, generation_id: int) -> Mapping[str, Any] | None:
+    statement = load_statement("lifecycle/select_deciding_report")
+    row = connection.execute(statement, {"generation_id": generation_id}).mappings().first()
+    return None if row is None else dict(row)
+
+
+def _find_gate_obstacle(
+    settings: CollectionSettings,
+    generation: Generation,
+    live: Generation,
+    report: Mapping[str, Any] | None,
+) -> Obstacle | None:
+    judge = f"`ragline gate {settings.name} --candidate {generation.id}`"
+    try:
+        outdated = _find_change(settings, live, report)
+    except GoldenSetError as error:
+        return Obstacle(
+            f"generation {generation.id} of {settings.name} cannot be promoted, because its golden "
+            f"set cannot be read: {error}"
+        )
+    if outdated is not None:
+        text = (
+            f"generation {generation.id} of {settings.name} has no valid report of the gate: "
+            f"{outdated}; run {judge}"
+        )
+        return Obstacle(text, is_judgement_missing=True)
+    if report is None or report["verdict"] == "passed":
+        return None
+    reasons = report["reasons"]
+    more = f" ({len(reasons) - 1} more reasons)" if len(reasons) > 1 else ""
+    return Obstacle(
+        f"generation {generation.id} of {settings.name} did not pass the gate (report "
+        f"{report['id']}, {report['verdict']}): {reasons[0]}{more} Refuse it with `ragline "
+        f"generation refuse {generation.id}`, judge it again with {judge}, or promote it with "
+        f"`ragline generation promote {generation.id} --force`"
+    )
+
+
+def _find_change(
+    settings: CollectionSettings, live: Generation, report: Mapping[str, Any] | None
+) -> str | None:
+    """Return why a report does not decide any more, or None if it does.
+
+    Raises:
+        GoldenSetError: the golden set cannot be read.
+    """
+    if report is None:
+        return "the gate has not judged it"
+    name = f"report {report['id']}"
+    if report["live_id"] != live.id:
+        compared = "no generation" if report["live_id"] is None else f"{report['live_id']}"
+        return f"{name} compares it with {compared}, and {live.id} is live now"
+    if report["split"] not in DECIDING_SPLITS:
+        return f"{name} uses the split {report['split']}, which is not for a decision"
+    assert settings.golden is not None
+    golden = read_golden_set(settings.golden, report["split"])
+    if report["golden_set_version"] != golden.content_hash:
+        return f"{name} uses another version of the golden set"
+    if report["settings_fingerprint"] != fingerprint_settings(settings):
+        return f"the settings `gate` or `search` have changed since {name}"
+    return None

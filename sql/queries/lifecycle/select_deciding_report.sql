@@ -1,0 +1,20 @@
+-- The last report of the gate about the present build of a candidate. A report from before the
+-- generation became a candidate is about another build. One row or none.
+select
+  r.id,
+  r.live_id,
+  r.verdict,
+  r.golden_set_version,
+  r.report ->> 'split' as split,
+  r.report ->> 'settings_fingerprint' as settings_fingerprint,
+  r.report -> 'reasons' as reasons
+from ragline.gate_reports as r
+where
+  r.candidate_id = cast(:generation_id as bigint)
+  and r.created_at > (
+    select max(e.changed_at)
+    from ragline.generation_events as e
+    where e.generation_id = cast(:generation_id as bigint) and e.to_state = 'candidate'
+  )
+order by r.id desc
+limit 1

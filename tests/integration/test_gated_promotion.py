@@ -1,0 +1,306 @@
+"""A candidate becomes live only after the gate has passed it, or by force, which stays visible."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from planted_candidates import CONFIGURATION, damage, plant_candidate, write_collection
+from sqlalchemy import text
+
+from assets.search_index import check_index
+from ragline.commands.generation import generation
+from ragline.configuration import Configuration
+from ragline.errors import PromotionRefusedError
+from ragline.gate.judgement import judge_candidate
+from ragline.gate.publication import publish_collection
+from ragline.gate.stored_reports import list_reports, store_report
+from ragline.lifecycle.chunks import build_chunks
+from ragline.lifecycle.documents import sync_documents
+from ragline.lifecycle.generation_builds import build_generation
+from ragline.lifecycle.generation_decisions import (
+    Decision,
+    Promotion,
+    promote_by_id,
+    refuse_generation,
+    roll_back,
+)
+from ragline.lifecycle.generation_notices import read_notices
+from ragline.lifecycle.index_report import IndexReport
+from ragline.lifecycle.run_context import RunContext
+from ragline.storage.database import Database
+
+ADA = Decision("ada", "better hits")
+OTHER_CHUNKING = ("overlap_tokens: 5", "overlap_tokens: 6")
+
+
+@dataclass
+class Notes:
+    """A synced collection with a golden set."""
+
+    folder: Path
+    database: Database
+    configuration: Configuration
+    configure: Callable[[str], Configuration]
+    make_run_context: Callable[..., RunContext]
+    run_stages: Callable[[RunContext], dict[str, Any]]
+
+    def use(self, *changes: tuple[str, str]) -> None:
+        """Change the configuration."""
+        content = CONFIGURATION
+        for old, new in changes:
+            assert old in content
+            content = content.replace(old, new)
+        self.configuration = self.configure(content)
+
+    def open(self, run_id: str = "build") -> RunContext:
+        return self.make_run_context(self.configuration, run_id)
+
+    def build(self) -> int:
+        with self.open() as run_context:
+            return build_generation(run_context, "notes", ADA).generation
+
+    def judge(self, candidate: int, **options: Any) -> int:
+        with self.open() as run_context:
+            report = judge_candidate(
+                self.database, self.configuration, "notes", candidate, models=run_context.models,
+                **options,
+            )  # fmt: skip
+        return store_report(self.database, report, "ada")
+
+    def promote(self, candidate: int) -> Promotion:
+        return promote_by_id(self.database, self.configuration, candidate, ADA)
+
+    def refusal(self, candidate: int) -> str:
+        """Why the candidate is not promoted; the candidate stays as it is."""
+        with pytest.raises(PromotionRefusedError) as refused:
+            self.promote(candidate)
+        assert self.state(candidate) == "candidate"
+        return str(refused.value)
+
+    def state(self, generation_id: int) -> str:
+        with self.database.connect() as connection:
+            statement = text("select state from ragline.generations where id = :id")
+            return str(connection.execute(statement, {"id": generation_id}).scalar_one())
+
+    def publish(self, run_id: str) -> IndexReport:
+        """The last stage of a sync; the build has written all entries."""
+        with self.open(run_id) as run_context:
+            return publish_collection(run_context, "notes")
+
+    def command(self, *arguments: str) -> Result:
+        options = ["--config", str(self.folder / "ragline.yaml")]
+        return CliRunner().invoke(generation, [*arguments, *options])
+
+    def execute(self, statement: str) -> None:
+        with self.database.begin() as connection:
+            connection.execute(text(statement))
+
+
+@pytest.fixture
+def notes(
+    tmp_path: Path,
+    database: Database,
+    configure: Callable[[str], Configuration],
+    make_run_context: Callable[..., RunContext],
+    run_stages: Callable[[RunContext], dict[str, Any]],
+) -> Notes:
+    write_collection(tmp_path)
+    made = Notes(
+        tmp_path, database, configure(CONFIGURATION), configure, make_run_context, run_stages
+    )
+    run_stages(made.open("first"))
+    return made
+
+
+def test_promotion_needs_a_passed_gate_and_a_rollback_does_not(notes: Notes) -> None:
+    notes.use(OTHER_CHUNKING)
+    candidate = notes.build()
+    said = notes.refusal(candidate)
+    assert "the gate has not judged it" in said
+    assert f"run `ragline gate notes --candidate {candidate}`" in said
+    assert read_notices(notes.database, notes.configuration)["notes"] == said
+    report = notes.judge(candidate)
+    promotion = notes.promote(candidate)
+    assert (promotion.report_id, promotion.is_forced, promotion.based_on) == (report, False, "gate")
+    shown = json.loads(notes.command("show", str(candidate), "--json").stdout)
+    event = shown["events"][-1]
+    assert (event["to_state"], event["report_id"], event["is_forced"]) == ("live", report, False)
+    # A retired generation was live before.
+    back = roll_back(notes.database, "notes", ADA)
+    assert (back.generation, back.based_on) == (1, "earlier_promotion")
+    forth = notes.command("promote", str(candidate))
+    assert forth.exit_code == 0, forth.output
+    assert "it was live before, so it needed no judgement of the gate" in forth.stdout
+
+
+def test_refused_candidate_is_promoted_by_force_only(notes: Notes) -> None:
+    candidate = plant_candidate(notes.database)
+    damage(notes.database, "delete from {entries} where mod(id, 3) = 0", candidate)
+    report = notes.judge(candidate)
+    said = notes.refusal(candidate)
+    assert f"did not pass the gate (report {report}, refused): Generation {candidate} does" in said
+    assert f"`ragline generation promote {candidate} --force`" in said
+    unnamed = notes.command("promote", str(candidate), "--force", "--reason", "urgent")
+    assert unnamed.exit_code == 2
+    assert "--force needs --reason and --by" in unnamed.stderr
+    assert notes.state(candidate) == "candidate"
+    forced = notes.command("promote", "notes", "--force", "--reason", "urgent", "--by", "ada")
+    assert forced.exit_code == 0, forced.output
+    assert "the promotion is forced" in forced.stdout
+    shown = notes.command("show", str(candidate)).stdout
+    assert f"candidate to live, gate report {report}, forced, by ada: urgent" in shown
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("golden set", "uses another version of the golden set"),
+        ("settings", "the settings `gate` or `search` have changed since report"),
+        ("live generation", "compares it with 1, and 3 is live now"),
+        ("split", "uses the split tune, which is not for a decision"),
+        ("build", "the gate has not judged it"),
+        ("unreadable", "its golden set cannot be read: "),
+    ],
+)
+def test_report_does_not_decide_after_a_change(notes: Notes, change: str, said: str) -> None:
+    candidate = plant_candidate(notes.database)
+    notes.judge(candidate, split="tune" if change == "split" else "test")
+    if change == "golden set":
+        with (notes.folder / "golden" / "qrels" / "test.tsv").open("a", encoding="utf-8") as file:
+            file.write("\nq0\ttown-1\t0\n")
+    elif change == "settings":
+        notes.use(("golden: ./golden", "golden: ./golden\n    search: {vector_weight: 0.6}"))
+    elif change == "live generation":
+        replace_live(notes)
+    elif change == "build":
+        # A refused generation that is built again has the same id and other entries.
+        refuse_generation(notes.database, candidate, ADA)
+        for state in ("building", "candidate"):
+            notes.execute(f"update ragline.generations set state = '{state}' where id = 2")
+    elif change == "unreadable":
+        (notes.folder / "golden" / "queries.jsonl").unlink()
+    assert said in notes.refusal(candidate)
+
+
+def replace_live(notes: Notes) -> None:
+    """Make a third generation live."""
+    notes.execute(
+        "insert into ragline.generations (collection_id, embedding_space_id, "
+        "chunker_fingerprint, chunking, language, analysis_version, state) select collection_id, "
+        "embedding_space_id, 'third', chunking, language, analysis_version, 'building' "
+        "from ragline.generations where id = 1"
+    )
+    notes.execute("update ragline.generations set state = 'retired' where id = 1")
+    notes.execute("update ragline.generations set state = 'live' where id = 3")
+    notes.execute("update ragline.collections set live_generation_id = 3")
+
+
+def test_collection_without_a_golden_set_needs_only_the_sync_proof(notes: Notes) -> None:
+    notes.use(("    golden: ./golden\n", ""))
+    candidate = plant_candidate(notes.database)
+    damage(notes.database, "update {entries} set content_hash = repeat('0', 64) where id <= 3",
+           candidate)  # fmt: skip
+    assert f"generation {candidate} of notes does not agree with the ledger: stale entries" in (
+        notes.refusal(candidate)
+    )
+    damage(notes.database, "update {entries} as e set content_hash = l.content_hash from "
+           "ragline.entries_1 as l where l.id = e.id", candidate)  # fmt: skip
+    promoted = notes.command("promote", str(candidate))
+    assert promoted.exit_code == 0, promoted.output
+    assert "the collection has no golden set, so the promotion needed only" in promoted.stdout
+
+
+def test_sync_judges_its_candidate_before_it_promotes_it(notes: Notes) -> None:
+    automatic = ("golden: ./golden", "golden: ./golden\n    build: automatic")
+    strict = ("golden: ./golden\n", "golden: ./golden\n    gate: {min_queries: 1000}\n")
+    notes.use(OTHER_CHUNKING, strict, automatic)
+    candidate = notes.build()
+    held = notes.publish("strict")
+    assert (held.generation, held.is_live, held.notice) == (candidate, False, None)
+    assert held.reason is not None
+    assert "did not pass the gate" in held.reason
+    assert "the gate needs at least 1,000" in held.reason
+    assert not check_index(held).passed
+    (report,) = list_reports(notes.database, generation_id=candidate)
+    assert (report.verdict, report.asked_by) == ("undecidable", "run strict")
+    # It is not judged again, and not built again, while nothing changes.
+    assert notes.publish("again").reason == held.reason
+    assert len(list_reports(notes.database, generation_id=candidate)) == 1
+    assert notes.state(candidate) == "candidate"
+    # Other settings of the gate are a reason to judge it again.
+    notes.use(OTHER_CHUNKING, automatic)
+    promoted = notes.publish("lenient")
+    assert (promoted.is_live, promoted.was_promoted, promoted.reason) == (True, True, None)
+    assert notes.state(candidate) == "live"
+    assert len(list_reports(notes.database, generation_id=candidate)) == 2
+
+
+def test_gate_that_cannot_run_in_a_sync_is_an_error_of_the_sync(
+    notes: Notes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notes.use(OTHER_CHUNKING, ("golden: ./golden", "golden: ./golden\n    build: automatic"))
+    candidate = notes.build()
+
+    def fail(*_: object, **__: object) -> None:
+        raise PromotionRefusedError("planted")
+
+    monkeypatch.setattr("ragline.gate.publication.judge_candidate", fail)
+    report = notes.publish("failing")
+    assert isinstance(report.error, PromotionRefusedError)
+    assert report.reason == "PromotionRefusedError: planted"
+    assert notes.state(candidate) == "candidate"
+
+
+def test_change_in_flight_is_not_a_lost_document(notes: Notes) -> None:
+    notes.use(OTHER_CHUNKING)
+    candidate = notes.build()
+    path = notes.folder / "town.jsonl"
+    lines = path.read_text("utf-8").splitlines()
+    changed = json.loads(lines[0])
+    lines[0] = json.dumps({**changed, "text": f"{changed['text']} One more sentence."})
+    path.write_text("\n".join(lines), encoding="utf-8")
+    with notes.open("change") as run_context:
+        sync_documents(run_context, "town")
+        build_chunks(run_context, "town")
+    # The sync has read the document, and no generation contains its new text yet.
+    check = sync_proof(notes, candidate)
+    assert check["outcome"] == "passed", check
+    assert "A sync is indexing the changes of 1 documents." in check["reason"]
+    # The live generation contains the document, and the candidate lacks it. While the sync is not
+    # complete, this is a change in flight.
+    notes.run_stages(notes.open("complete"))
+    notes.execute(
+        "delete from ragline.placements as p using ragline.documents as d where d.id = "
+        f"p.document_key and d.document_id = '{changed['_id']}' and p.generation_id = {candidate}"
+    )
+    notes.execute("update ragline.source_syncs set finished_at = null where run_id = 'complete'")
+    assert sync_proof(notes, candidate)["outcome"] == "passed"
+    notes.execute("update ragline.source_syncs set finished_at = now() where run_id = 'complete'")
+    lost = sync_proof(notes, candidate)
+    assert lost["outcome"] == "refused"
+    assert "1 readable documents of the source town are not in it" in lost["reason"]
+
+
+def sync_proof(notes: Notes, candidate: int) -> dict[str, str]:
+    with notes.open() as run_context:
+        report = judge_candidate(
+            notes.database, notes.configuration, "notes", candidate, models=run_context.models
+        )
+    (found,) = [one for one in report.checks if one.name == "sync_proof"]
+    return {"outcome": found.outcome, "reason": found.reason}
+
+
+def test_live_generation_is_judged_against_the_retired_one(notes: Notes) -> None:
+    candidate = plant_candidate(notes.database)
+    forced = Decision("ada", "urgent", is_forced=True)
+    promotion = promote_by_id(notes.database, notes.configuration, candidate, forced)
+    assert (promotion.is_forced, promotion.report_id) == (True, None)
+    notes.judge(candidate)
+    (report,) = list_reports(notes.database, generation_id=candidate)
+    assert (report.live_id, report.verdict) == (1, "passed")
