@@ -45,7 +45,7 @@ KIND_LABELS: dict[ProposalKind, str] = {
     "reformulation": "asked again in other words",
     "heading": "heading of a document",
 }
-TEXTS = {"kinds": KIND_LABELS, "grades": GRADES, "missing_grade": MISSING_GRADE}
+TEXTS: dict[str, Any] = {"kinds": KIND_LABELS, "grades": GRADES, "missing_grade": MISSING_GRADE}
 # What the person reads after an answer was stored.
 STORED = {"accept": "Added to the golden set", "unanswerable": "Added as a query without an answer",
           "reject": "Rejected"}  # fmt: skip
