@@ -9,7 +9,9 @@ from dagster import (
     AssetCheckSeverity,
     AssetCheckSpec,
     AssetsDefinition,
+    MarkdownMetadataValue,
     MaterializeResult,
+    MetadataValue,
     ResourceParam,
     asset,
 )
@@ -18,6 +20,8 @@ from assets.asset_keys import OWNERS, index_key, source_key, to_dagster_name
 from assets.metadata import Metadata
 from ragline.configuration import CollectionSettings
 from ragline.gate.publication import publish_collection
+from ragline.index_card.gathering import make_card
+from ragline.index_card.markdown import write_markdown
 from ragline.lifecycle.index_report import IndexReport
 from ragline.lifecycle.run_context import RunContext
 from ragline.sources.settings import SourceSettings
@@ -61,7 +65,11 @@ def build_search_index(
     ) -> Iterator[MaterializeResult[None] | AssetCheckResult]:
         report = publish_collection(run_context, settings.name)
         yield MaterializeResult(
-            metadata={**describe_index(report), "embedding_model": settings.embedding_model}
+            metadata={
+                **describe_index(report),
+                "embedding_model": settings.embedding_model,
+                "index_card": write_card(run_context, settings.name, report.generation),
+            }
         )
         yield check_index(report)
         if report.error is not None:
@@ -70,6 +78,14 @@ def build_search_index(
             raise report.error
 
     return search_index
+
+
+def write_card(
+    run_context: RunContext, collection: str, generation_id: int
+) -> MarkdownMetadataValue:
+    """Return the index card of a generation, as Markdown that the UI shows."""
+    card = make_card(run_context.database, run_context.configuration, collection, generation_id)
+    return MetadataValue.md(write_markdown(card))
 
 
 def describe_index(report: IndexReport) -> Metadata:

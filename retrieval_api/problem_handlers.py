@@ -34,6 +34,7 @@ from ragline.errors import (
     UnauthorizedError,
     UnknownCollectionError,
     UnknownDocumentError,
+    UnknownGenerationError,
     UnknownHitError,
     UnknownModelError,
     UnknownProposalError,
@@ -64,6 +65,7 @@ from retrieval_api.problems import (
     UNAUTHORIZED,
     UNKNOWN_COLLECTION,
     UNKNOWN_DOCUMENT,
+    UNKNOWN_GENERATION,
     UNKNOWN_MODEL,
     UNKNOWN_PROPOSAL,
     UNKNOWN_RECEIPT,
@@ -82,6 +84,7 @@ logger = logging.getLogger(__name__)
 # The messages of these errors are written for the caller. They are returned unchanged.
 _PUBLIC: dict[type[Exception], ProblemKind] = {
     UnknownCollectionError: UNKNOWN_COLLECTION,
+    UnknownGenerationError: UNKNOWN_GENERATION,
     UnknownRequestError: UNKNOWN_REQUEST,
     UnknownDocumentError: UNKNOWN_DOCUMENT,
     AmbiguousDocumentError: AMBIGUOUS_DOCUMENT,

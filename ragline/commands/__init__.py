@@ -44,6 +44,7 @@ GROUP = "ragline.commands"
 CONFIG_HELP = "Configuration file. Default: RAGLINE_CONFIG, then ./ragline.yaml."
 # `ragline --help` prints these texts, because an import of all commands would take seconds.
 SUMMARIES = {
+    "card": "Show the index card of a generation.",
     "check": "Check the configuration without a run.",
     "collect": "Delete data whose retention time has ended.",
     "confirm-removals": "Carry out the held removals of a source.",

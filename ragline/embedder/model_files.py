@@ -30,8 +30,9 @@ DEFAULT_WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4
 HUB_TIMEOUT_S = 3.0
 
 _WEIGHT_PATTERNS = ("*.safetensors", "pytorch_model*.bin")
-_HUB_PATTERNS = ("*.json", "*.txt", "*.model", "*.safetensors")
-_HUB_LEGACY_PATTERNS = ("*.json", "*.txt", "*.model", "*.bin")
+# README.md is the model card, which states the licence.
+_HUB_PATTERNS = ("*.json", "*.txt", "*.model", "README.md", "*.safetensors")
+_HUB_LEGACY_PATTERNS = ("*.json", "*.txt", "*.model", "README.md", "*.bin")
 _HUB_IGNORED = ("onnx/*", "openvino/*", "*.onnx", "*.msgpack", "*.h5", "*.ot")
 _TRANSFORMER_CONFIGS = tuple(
     f"sentence_{name}_config.json"
@@ -207,6 +208,20 @@ def find_model_folder(model: str, organisation: str) -> Path:
             f"model {model}: there is no such folder{_suggest_folder(folder)}"
         )
     return _hub_folder(model if "/" in model else f"{organisation}/{model}")
+
+
+def find_stored_folder(model: str) -> Path | None:
+    """Find the folder of a model on this machine without a network, or None if it is not here."""
+    packaged = _packaged_default() if model in (DEFAULT_MODEL, "all-MiniLM-L6-v2") else None
+    folder = Path(model).expanduser()
+    if packaged is not None or folder.is_dir():
+        return packaged or folder.resolve()
+    cache = _cache_folder(model if "/" in model else f"sentence-transformers/{model}")
+    reference = cache / "refs" / "main"
+    if not reference.is_file():
+        return None
+    snapshot = cache / "snapshots" / reference.read_text("utf-8").strip()
+    return snapshot if snapshot.is_dir() else None
 
 
 def _suggest_folder(folder: Path) -> str:

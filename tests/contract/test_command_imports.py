@@ -20,7 +20,7 @@ COMMANDS = sorted(point.name for point in entry_points(group=GROUP))
 NEEDS = {"search": ["a", "b"], "eval": ["a"], "export": ["a", "--out", "a.jsonl"],
          "remove": ["a", "--yes"], "confirm-removals": ["a"], "quarantine": ["list"],
          "generation": ["list"], "keys": ["list"], "gate": ["a"], "golden": ["status"],
-         "reproduce": ["1"],
+         "reproduce": ["1"], "card": ["a"],
          "explain": ["a", "b", "c"]}  # fmt: skip
 # Each import takes seconds. A command must report a wrong configuration before them.
 HEAVY = {

@@ -77,6 +77,7 @@ def test_openapi_document_lists_every_endpoint_and_its_problems(client: httpx2.C
         "/v1/collections/{collection}/freshness",
         "/v1/collections/{collection}/golden-proposals",
         "/v1/collections/{collection}/golden-proposals/{proposal}",
+        "/v1/collections/{collection}/generations/{generation_id}/card",
         "/v1/collections/{collection}/documents/{document_id}",
         "/v1/collections/{collection}/documents:bulk",
         "/healthz",

@@ -143,6 +143,7 @@ def attack(walled: Walled, tenant: str, other: str) -> list[tuple[str, httpx2.Re
     theirs = walled.search(other, f"of-{other}").json()
     receipt = theirs["hits"][0]["receipt"]["id"]
     request_id, document = theirs["request_id"], theirs["hits"][0]["document_id"]
+    generation = theirs["generation"]
 
     def ask(method: str, path: str, **options: Any) -> tuple[str, httpx2.Response]:
         return f"{method} {path}", walled.ask(tenant, method, path, **options)
@@ -198,6 +199,8 @@ def attack(walled: Walled, tenant: str, other: str) -> list[tuple[str, httpx2.Re
         ask("POST", f"/v1/collections/{name}/golden-proposals/{make_query_id(QUERY)}", json={
             "answer": "reject"
         }),
+        ask("GET", f"/v1/collections/{name}/generations/{generation}/card"),
+        ask("GET", f"/v1/collections/of-{tenant}/generations/{generation}/card"),
     ]  # fmt: skip
 
 

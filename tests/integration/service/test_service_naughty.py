@@ -153,6 +153,8 @@ PLACES: dict[str, Send] = {
     "answer to a proposal": post(
         f"{HANDBOOK}/golden-proposals/q-1", lambda string: {"answer": string}
     ),
+    "generation": get(f"{HANDBOOK}/generations/*/card"),
+    "generation's collection": get("/v1/collections/*/generations/1/card"),
     "store": get("/v1/vector_stores/*"),
     "store's page": get("/v1/vector_stores?after=*"),
     "receipt": get("/v1/receipts/*"),

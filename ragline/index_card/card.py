@@ -1,0 +1,230 @@
+"""An index card, as plain values.
+
+A card contains no text of a document, no document id and no query, so that it can be shown to
+people who may not read the documents.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from ragline.gate.report import Verdict
+from ragline.status import ClockState
+
+UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class CardModel:
+    """The embedding model of a generation.
+
+    `files_hash` is the SHA-256 hash of the files that determine a vector. `licence` is `unknown` if
+    no file states it. `licence_origin` says where the licence was found, or why it is unknown.
+    """
+
+    name: str
+    dimension: int
+    max_tokens: int
+    query_prefix: str
+    document_prefix: str
+    files_hash: str
+    licence: str
+    licence_origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class CardFingerprints:
+    """The fingerprints of the embedding space, the chunker and the parsers.
+
+    `parsers` has several values if some documents were last read by an older parser. `content`
+    changes with each sync that changes the index. It is None if the table was deleted.
+    """
+
+    space: str
+    chunker: str
+    parsers: tuple[str, ...]
+    content: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class CardIndex:
+    """The size of a generation, and its vector index.
+
+    `size_bytes` is the size of its table with all indexes; 0 if the table was deleted.
+    `vector_index` is `hnsw` or `exact scan`. `parameters` are those of the vector index.
+    """
+
+    documents: int
+    entries: int
+    lexemes: int
+    size_bytes: int
+    vector_index: str
+    vector_index_bytes: int
+    parameters: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class CardClock:
+    """A clock of a source: its limit, the longest wait now, and its state."""
+
+    within_seconds: float
+    waiting_seconds: float
+    state: ClockState
+
+
+@dataclass(frozen=True, slots=True)
+class CardSource:
+    """A source of the collection, and what the generation contains of it.
+
+    `states` counts the documents of the source by state. `documents` and `entries` count what the
+    generation contains. `age_seconds` is the time since the last complete listing.
+    `newest_change_at` and `oldest_change_at` are the times of the changes that the source reports.
+    """
+
+    name: str
+    kind: str
+    states: dict[str, int]
+    documents: int
+    entries: int
+    newest_change_at: datetime | None
+    oldest_change_at: datetime | None
+    listed_at: datetime | None
+    age_seconds: float | None
+    visible: CardClock
+    forgotten: CardClock
+
+
+@dataclass(frozen=True, slots=True)
+class CardEvaluation:
+    """The newest evaluation of a generation in one way: golden set version, split and mode."""
+
+    id: int
+    evaluated_at: datetime
+    mode: str
+    rerank: bool
+    golden_version: str
+    split: str | None
+    measures: dict[str, float]
+    queries: int
+    code_version: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class CardGate:
+    """The last judgement of the generation by the gate. `report_id` is the id of its report."""
+
+    report_id: int
+    verdict: Verdict
+    reasons: tuple[str, ...]
+    live_id: int | None
+    golden_version: str | None
+    code_version: str
+    seed: int
+    asked_by: str
+    judged_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CardApproval:
+    """The approval of a generation by a person, who had read the report of the gate."""
+
+    approved_at: datetime
+    approved_by: str
+    reason: str
+    report_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class CardEvent:
+    """A change of the state of a generation. `from_state` is None for its creation.
+
+    `report_id` and `is_forced` belong to a promotion: the report of the gate that it is based on,
+    and whether the person promoted it in spite of the report.
+    """
+
+    from_state: str | None
+    to_state: str
+    changed_at: datetime
+    changed_by: str
+    reason: str | None
+    report_id: int | None
+    is_forced: bool
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadDocuments:
+    """Documents of a source that could not be read. `reason` is the name of the error."""
+
+    source: str
+    state: str
+    reason: str
+    documents: int
+
+
+@dataclass(frozen=True, slots=True)
+class HeldDocuments:
+    """Documents of a source whose removal waits for the confirmation of an operator."""
+
+    source: str
+    documents: int
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StaleSource:
+    """A source that is late, that was not checked in time, or that does not answer."""
+
+    source: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class UnansweredTopic:
+    """Queries on one topic that had no good hit. `name` has their most frequent word stems."""
+
+    name: str
+    queries: int
+
+
+@dataclass(frozen=True, slots=True)
+class CardGaps:
+    """What an index is known to lack."""
+
+    unread: tuple[UnreadDocuments, ...]
+    held: tuple[HeldDocuments, ...]
+    stale: tuple[StaleSource, ...]
+    unanswered: tuple[UnansweredTopic, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class IndexCard:
+    """The index card of a generation.
+
+    `settings` has the chunking, the language and the version of the text analysis of the
+    generation. `search` has the search settings of the collection now. `gate` is None if the gate
+    never judged the generation. `trail` has each change of its state, oldest first. `code_version`
+    is the version that made the card.
+    """
+
+    collection: str
+    generation: int
+    state: str
+    made_at: datetime
+    code_version: str
+    created_at: datetime
+    promoted_at: datetime | None
+    retired_at: datetime | None
+    held_at: datetime | None
+    model: CardModel
+    fingerprints: CardFingerprints
+    settings: dict[str, Any]
+    search: dict[str, Any]
+    index: CardIndex
+    sources: tuple[CardSource, ...]
+    gate: CardGate | None
+    evaluations: tuple[CardEvaluation, ...]
+    gaps: CardGaps
+    approvals: tuple[CardApproval, ...]
+    trail: tuple[CardEvent, ...]
