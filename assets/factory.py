@@ -15,6 +15,7 @@ from assets.entry_checks import (
     build_full_proof_check,
     build_proof_checks,
 )
+from assets.promotion_check import build_promotion_check
 from assets.retention import build_retention_report
 from assets.retrieval_evaluation import build_retrieval_evaluation
 from assets.retrieval_quality import build_retrieval_quality
@@ -62,4 +63,10 @@ def build_source_assets(
 
 def build_checks(configuration: Configuration) -> list[AssetChecksDefinition]:
     """Build every check that is not part of an asset."""
-    return [build(source) for source in configuration.sources for build in SOURCE_CHECKS]
+    of_sources = [build(source) for source in configuration.sources for build in SOURCE_CHECKS]
+    of_collections = [
+        build_promotion_check(collection)
+        for collection in configuration.collections
+        if configuration.sources_of(collection.name)
+    ]
+    return [*of_sources, *of_collections]

@@ -1,6 +1,7 @@
-"""The sensors: one for each source, one for alarms, and one for failed runs.
+"""The sensors: one for each source, one for alarms, one for promotions, and one for failed runs.
 
-The sensor of a source starts its syncs. `due_syncs` decides when a sync is due.
+The sensor of a source starts its syncs. `due_syncs` decides when a sync is due. `watch_sensor` has
+the sensor of promotions.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from dagster import (
 from assets.asset_keys import source_key, to_dagster_name
 from assets.documents import judge_reachability, judge_removals
 from assets.entry_checks import judge_clocks, judge_last_proof, judge_syncs
+from assets.promotion_check import judge_online_quality
 from dagster_project.dagster_internals import normalize_metadata
 from dagster_project.due_syncs import (
     NOTHING_CHANGED,
@@ -45,6 +47,7 @@ from dagster_project.due_syncs import (
 from dagster_project.instance import SOURCE_TAG, end_dead_runs
 from dagster_project.jobs import PROOF_JOB, SOURCES_TAG, sync_job_name
 from dagster_project.step_errors import describe_step_error
+from dagster_project.watch_sensor import build_watch_sensor
 from ragline.alarms import Alarm
 from ragline.configuration import Configuration
 from ragline.errors import SourceUnavailableError
@@ -64,9 +67,14 @@ FINAL_STATUSES = (DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRun
 
 
 def build_sensors(configuration: Configuration) -> list[SensorDefinition]:
-    """A change sensor for each source, the alarm sensor, and the sensor of failed runs."""
+    """A change sensor for each source, and the sensors of alarms, promotions and failed runs."""
     sensors = [_build_change_sensor(configuration, source) for source in configuration.sources]
-    return [*sensors, _build_alarm_sensor(configuration), _build_failure_sensor(configuration)]
+    return [
+        *sensors,
+        _build_alarm_sensor(configuration),
+        build_watch_sensor(configuration),
+        _build_failure_sensor(configuration),
+    ]
 
 
 def read_last_sync(instance: DagsterInstance, source: str) -> LastSync:
@@ -207,6 +215,10 @@ def _build_alarm_sensor(configuration: Configuration) -> SensorDefinition:
         alarms += [alarm for one in status.collections for alarm in one.alarm_details]
         cursor = _log_alarms(context, alarms)
         results = [result for source in sources for result in judge_source_checks(source)]
+        indexed = {source.collection for source in configuration.sources}
+        results += [
+            judge_online_quality(one) for one in status.collections if one.collection in indexed
+        ]
         shown = read_shown(context.instance, results)
         changed = [
             _to_event(result)

@@ -7,7 +7,7 @@ ends when its facts change.
 """
 
 from ragline.alarms.alarm import KINDS, Alarm, create_alarm
-from ragline.alarms.collection_alarms import find_collection_alarms
+from ragline.alarms.collection_alarms import QualityDrop, find_collection_alarms
 from ragline.alarms.source_alarms import (
     ERROR_FACTOR,
     LateDocument,
@@ -20,6 +20,7 @@ __all__ = [
     "KINDS",
     "Alarm",
     "LateDocument",
+    "QualityDrop",
     "SourceFacts",
     "create_alarm",
     "find_collection_alarms",

@@ -59,6 +59,10 @@ KINDS = {
     "generation_build_failed": AlarmKind(
         "build-failed", "the configured generation cannot be built"
     ),
+    "quality_dropped": AlarmKind(
+        "quality-drop-after-promotion",
+        "after a promotion, the online figures are worse than in the days before",
+    ),
 }
 
 

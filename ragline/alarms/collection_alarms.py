@@ -2,23 +2,53 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from ragline.alarms.alarm import Alarm, create_alarm
 
 
-def find_collection_alarms(
-    collection: str, *, build_error: str | None, is_refused: bool, since: datetime | None
-) -> list[Alarm]:
-    """The alarm of a collection whose configured generation cannot be built.
+@dataclass(frozen=True, slots=True)
+class QualityDrop:
+    """A promoted generation whose online figures are worse than in the days before.
 
-    `build_error` is the reason. Without a `build_error`, the list is empty. `is_refused` says
-    whether the settings are the cause. `since` is the time of the first failure.
+    `reason` describes the figures. `is_rolled_back` says that the watch has returned to the
+    previous generation. `rollback_error` says why it could not.
     """
-    if build_error is None:
-        return []
+
+    generation: int
+    since: datetime
+    reason: str
+    is_rolled_back: bool
+    rollback_error: str | None
+
+
+def find_collection_alarms(
+    collection: str,
+    *,
+    build_error: str | None,
+    is_refused: bool,
+    since: datetime | None,
+    quality_drop: QualityDrop | None = None,
+) -> list[Alarm]:
+    """The alarms of a collection.
+
+    `build_error` says why the configured generation cannot be built. `is_refused` says whether the
+    settings are the cause, and `since` is the time of the first failure.
+    """
+    alarms = []
+    if build_error is not None:
+        alarms.append(_describe_build_error(collection, build_error, since, is_refused=is_refused))
+    if quality_drop is not None:
+        alarms.append(_describe_quality_drop(collection, quality_drop))
+    return alarms
+
+
+def _describe_build_error(
+    collection: str, build_error: str, since: datetime | None, *, is_refused: bool
+) -> Alarm:
     if is_refused:
-        alarm = create_alarm(
+        return create_alarm(
             "settings_refused",
             collection=collection,
             cause=f"the settings of collection {collection} cannot be satisfied: {build_error}",
@@ -28,18 +58,44 @@ def find_collection_alarms(
             ),
             since=since,
         )
-    else:
-        alarm = create_alarm(
-            "generation_build_failed",
+    return create_alarm(
+        "generation_build_failed",
+        collection=collection,
+        cause=(
+            f"the configured generation of collection {collection} cannot be built: {build_error}"
+        ),
+        remedy=(
+            "fix what the message names (docs/errors.md); the next sync tries again, and the "
+            "live index is served and kept up to date meanwhile"
+        ),
+        since=since,
+    )
+
+
+def _describe_quality_drop(collection: str, drop: QualityDrop) -> Alarm:
+    subject = f"generation {drop.generation} of collection {collection}"
+    if drop.is_rolled_back:
+        return create_alarm(
+            "quality_dropped",
+            severity="warning",
             collection=collection,
-            cause=(
-                f"the configured generation of collection {collection} cannot be built: "
-                f"{build_error}"
-            ),
+            cause=f"{subject} was rolled back automatically: {drop.reason}",
             remedy=(
-                "fix what the message names (docs/errors.md); the next sync tries again, and the "
-                "live index is served and kept up to date meanwhile"
+                "restore the settings of the live generation in ragline.yaml; then delete the "
+                f"other one with ragline generation drop {drop.generation}"
             ),
-            since=since,
+            since=drop.since,
         )
-    return [alarm]
+    failed = "" if drop.rollback_error is None else f" (no rollback: {drop.rollback_error})"
+    return create_alarm(
+        "quality_dropped",
+        collection=collection,
+        cause=(
+            f"since its promotion, {subject} is worse than the days before: {drop.reason}{failed}"
+        ),
+        remedy=(
+            f"return to the previous generation with ragline generation rollback {collection}, or "
+            "remove the cause; the alarm ends when the searches are as good as before"
+        ),
+        since=drop.since,
+    )

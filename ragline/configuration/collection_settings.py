@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -19,7 +20,7 @@ from pydantic import (
 
 from ragline.access.tenants import DEFAULT_TENANT
 from ragline.fingerprints import fingerprint
-from ragline.sources.settings import NAME_PATTERN
+from ragline.sources.settings import NAME_PATTERN, Duration
 
 # The measures of an evaluation, each with its name in the package ir_measures.
 MEASURES = {"ndcg@10": "nDCG@10", "recall@10": "R@10", "recall@100": "R@100", "mrr@10": "RR@10"}
@@ -27,6 +28,7 @@ MEASURES = {"ndcg@10": "nDCG@10", "recall@10": "R@10", "recall@100": "R@100", "m
 
 QueryText = Literal["full", "hashed", "none"]
 BuildMode = Literal["automatic", "manual"]
+RollbackMode = Literal["automatic", "manual"]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -155,6 +157,45 @@ class RolloutSettings(StrictSettings):
         description="Share of the searches, from 0 to 1, that the service also sends to the "
         "candidate, after the response. The caller never receives this second answer. `ragline "
         "gate` uses the comparison of both answers.",
+    )
+    watch_for: Duration = Field(
+        default=timedelta(days=1),
+        description="How long the searches of a new live generation are compared with those of the "
+        "days before its promotion.",
+    )
+    baseline_days: int = Field(
+        default=7,
+        ge=1,
+        le=28,
+        description="Number of days before the promotion to compare with. During the first day, "
+        "only the same hours of these days are used.",
+    )
+    min_searches: int = Field(
+        default=100,
+        ge=20,
+        description="Minimum number of searches of each group. With fewer searches, a figure is "
+        "not decided.",
+    )
+    zero_result_margin: Share = Field(
+        default=0.05,
+        gt=0,
+        description="How much the share of the searches without a hit may rise.",
+    )
+    stale_margin: Share = Field(
+        default=0.05,
+        gt=0,
+        description="How much the share of the searches with a stale hit may rise.",
+    )
+    click_margin: Share = Field(
+        default=0.2,
+        gt=0,
+        description="Which part of the share of the searches with a click may be lost. With 0.2, a "
+        "share of 30 % may fall to 24 %.",
+    )
+    rollback: RollbackMode = Field(
+        default="manual",
+        description="Who returns to the previous generation if the figures become worse than their "
+        "margins. `manual`: an operator does. `automatic`: the pipeline does it by itself.",
     )
 
 

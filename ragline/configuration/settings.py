@@ -65,8 +65,8 @@ class RetentionSettings(StrictSettings):
     )
     history: Age = Field(
         default=timedelta(days=90),
-        description="How long clock readings, sync proofs and reports of syncs are stored. The "
-        "last sync proof of each source is always stored.",
+        description="How long clock readings, sync proofs, reports of syncs and watches of "
+        "promotions are stored. The last sync proof of each source is always stored.",
     )
 
 

@@ -139,20 +139,24 @@ def promote_by_id(
         return _promote(connection, record.collection, collection_id, found, (decision, basis))
 
 
-def roll_back(database: Database, collection: str, decision: Decision) -> Promotion:
+def roll_back(
+    database: Database, collection: str, decision: Decision, *, replaced_id: int | None = None
+) -> Promotion:
     """Make the generation live again that was live before, and hold the one that it replaces.
 
     A generation that an operator decided against is left out. The rollback does not wait for
-    documents that the older generation does not contain yet: they become `pending`.
+    documents that the older generation does not contain yet: they become `pending`. `replaced_id`
+    names the only generation that may be replaced.
 
     Raises:
         UnknownCollectionError: the database has no collection of this name.
-        GenerationStateError: there is no generation to return to.
+        GenerationStateError: there is no generation to return to, or another one is live.
     """
     with database.begin() as connection:
         check_collection(connection, collection)
         collection_id = lock_collection(connection, collection)
         known = list_undropped(connection, collection)
+        _check_live(collection, find_live(known), replaced_id)
         retired = [one for one in known if one.state == "retired" and one.held_at is None]
         if not retired:
             raise GenerationStateError(
@@ -162,6 +166,15 @@ def roll_back(database: Database, collection: str, decision: Decision) -> Promot
             )
         last = max(retired, key=lambda one: (one.retired_at is not None, one.retired_at, one.id))
         return _promote(connection, collection, collection_id, last, (decision, Basis()))
+
+
+def _check_live(collection: str, live: Generation | None, expected_id: int | None) -> None:
+    live_id = None if live is None else live.id
+    if expected_id not in (None, live_id):
+        raise GenerationStateError(
+            f"generation {expected_id} of {collection} is not live any more; generation {live_id} "
+            f"is; `ragline generation list {collection}` shows all"
+        )
 
 
 def refuse_generation(database: Database, generation_id: int, decision: Decision) -> None:

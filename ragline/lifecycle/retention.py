@@ -48,6 +48,7 @@ def delete_expired(database: Database, settings: RetentionSettings) -> Retention
         ("clock_readings", "removals/delete_clock_readings", settings.history),
         ("proofs", "removals/delete_proofs", settings.history),
         ("source_syncs", "removals/delete_source_syncs", settings.history),
+        ("promotion_watches", "removals/delete_promotion_watches", settings.history),
         ("notes", "removals/delete_notes", settings.removed_documents),
     )
     for name, statement, age in aged:

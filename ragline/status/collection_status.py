@@ -7,9 +7,12 @@ from datetime import datetime
 
 from sqlalchemy import Connection, RowMapping
 
-from ragline.alarms import Alarm, find_collection_alarms
+from ragline.alarms import Alarm, QualityDrop, find_collection_alarms
 from ragline.errors import ConfigurationError
 from ragline.storage.statements import load_statement
+
+# The columns of a quality drop begin with this text. They are null without one.
+DROP_PREFIX = "drop_"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +49,17 @@ def read_collections(connection: Connection) -> list[CollectionStatus]:
 
 
 def _describe_collection(row: RowMapping) -> CollectionStatus:
+    facts = {name: value for name, value in row.items() if not name.startswith(DROP_PREFIX)}
+    drop = {name.removeprefix(DROP_PREFIX): row[name] for name in row if name not in facts}
     alarms = find_collection_alarms(
         row["collection"],
         build_error=row["build_error"],
         is_refused=row["build_error_name"] == ConfigurationError.__name__,
         since=row["build_error_since"],
+        quality_drop=None if drop["generation"] is None else QualityDrop(**drop),
     )
     return CollectionStatus(
-        **{**row, "entries": row["entries"] or 0},  # null without a generation
+        **{**facts, "entries": row["entries"] or 0},  # null without a generation
         alarms=[alarm.text for alarm in alarms],
         alarm_details=alarms,
     )

@@ -14,18 +14,21 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 from lifecycle_doubles import HashEmbedder, TreeRunContext, TreeSource, make_run_context, sync
+from recorded_traffic import Traffic
 from sqlalchemy import text
 
 from assets.documents import PLAUSIBLE, REACHABLE
 from assets.entry_checks import FORGOTTEN, FULL_PROOF, SYNCED, VISIBLE
+from assets.promotion_check import KEEPS_QUALITY, judge_online_quality
 from dagster_project.sensors import judge_source_checks
 from ragline.alarms import Alarm
 from ragline.configuration import CollectionSettings, Configuration
@@ -50,6 +53,7 @@ from ragline.lifecycle.requested_removals import confirm_removals
 from ragline.lifecycle.source_lock import SourceLock
 from ragline.lifecycle.source_syncs import record_run_error
 from ragline.lifecycle.sync_proof import prove_source
+from ragline.rollout.promotion_watch import watch_collection
 from ragline.sources.files.settings import FilesSettings
 from ragline.sources.git.settings import GitSettings
 from ragline.sources.records.settings import RecordsSettings
@@ -156,12 +160,10 @@ class Bench:
 
     def read_failed_checks(self) -> list[str]:
         """The checks that the sensor reports as failed."""
-        return [
-            str(result.check_name)
-            for source in self.read().sources
-            for result in judge_source_checks(source)
-            if not result.passed
-        ]
+        status = self.read()
+        results = [result for source in status.sources for result in judge_source_checks(source)]
+        results += [judge_online_quality(collection) for collection in status.collections]
+        return [str(result.check_name) for result in results if not result.passed]
 
 
 @pytest.fixture
@@ -502,6 +504,29 @@ def configure_again(bench: Bench) -> None:
     bench.configured = {"tree"}
 
 
+def search_without_hits(bench: Bench) -> None:
+    """Promote a second generation, whose searches find nothing."""
+    bench.change_settings(chunking={"max_tokens": 16, "overlap_tokens": 0})
+    bench.sync()
+    promoted_at = datetime.now(UTC)
+    traffic = Traffic(bench.database, "tree", np.random.default_rng(1))
+    for day in range(1, 8):
+        traffic.add(1, promoted_at - timedelta(days=day), timedelta(hours=2), 100)
+    replace(traffic, empty=0.9).add(2, promoted_at, timedelta(hours=1), 150)
+    watch_until(bench, timedelta(hours=1))
+
+
+def search_with_success(bench: Bench) -> None:
+    traffic = Traffic(bench.database, "tree", np.random.default_rng(2))
+    traffic.add(2, datetime.now(UTC) + timedelta(hours=2), timedelta(minutes=30), 250)
+    watch_until(bench, timedelta(hours=3))
+
+
+def watch_until(bench: Bench, after: timedelta) -> None:
+    (settings,) = bench.run_context.configuration.collections
+    watch_collection(bench.database, settings, datetime.now(UTC) + after)
+
+
 DELETE_ENTRY = "delete from ragline.entries_1 where document_id = 'bert.md' and ordinal = 0"
 ZERO = "update ragline.entries_1 set embedding = '[0,0,0,0,0,0,0,0]' where document_id = 'dora.md'"
 OTHER_TEXT = "update ragline.entries_1 set text = 'lies' where document_id = 'cleo.md'"
@@ -628,6 +653,10 @@ CONDITIONS = [
     Condition(
         "a source is deleted from the configuration", "source_not_configured", None, unconfigure,
         configure_again,
+    ),
+    Condition(
+        "searches find nothing after a promotion", "quality_dropped", KEEPS_QUALITY,
+        search_without_hits, search_with_success,
     ),
 ]  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""The tables of records about searches: requests, feedback, shadow reads, figures, evaluations."""
+"""The tables of records about searches: requests, feedback, shadow reads, watches, evaluations."""
 
 from __future__ import annotations
 
@@ -115,6 +115,23 @@ shadow_reads = Table(
     CheckConstraint("(error is null) = (candidate_ms is not null)", name="outcome"),
     Index(None, "candidate_id", "read_at"),
     Index(None, "read_at"),
+)
+
+# One row for each promoted generation, without a foreign key: a generation can be dropped.
+promotion_watches = Table(
+    "promotion_watches",
+    metadata,
+    Column("generation_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("collection", Text, nullable=False),
+    # The searches before this time are not counted, because an earlier breach has ended.
+    time_column("watched_from", nullable=False),
+    time_column("checked_at", nullable=False),
+    # Since when the figures are worse than before. It is null without a breach.
+    time_column("breached_at"),
+    Column("breached_figures", ARRAY(Text), nullable=False, server_default=text("'{}'::text[]")),
+    Column("reason", Text, nullable=True),
+    Column("rollback_error", Text, nullable=True),
+    Column("figures", JSONB, nullable=False),
 )
 
 quality_figures = Table(

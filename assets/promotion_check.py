@@ -1,0 +1,57 @@
+"""The check `keeps_online_quality` of `<collection>_search_index`, after a promotion.
+
+Each sync evaluates it. The sensor `promotion_watch` looks at the searches every minute, and the
+sensor `clocks` shows a changed result.
+"""
+
+from __future__ import annotations
+
+from dagster import (
+    AssetCheckResult,
+    AssetChecksDefinition,
+    AssetCheckSeverity,
+    ResourceParam,
+    asset_check,
+)
+
+from assets.asset_keys import index_key
+from ragline.configuration import CollectionSettings
+from ragline.lifecycle.run_context import RunContext
+from ragline.rollout.promotion_watch import watch_collection
+from ragline.status import CollectionStatus, read_status
+
+KEEPS_QUALITY = "keeps_online_quality"
+ALARM = "quality_dropped"
+
+
+def build_promotion_check(settings: CollectionSettings) -> AssetChecksDefinition:
+    """Build the check that a new live generation is not worse than the days before."""
+
+    @asset_check(
+        asset=index_key(settings.name),
+        name=KEEPS_QUALITY,
+        description=(
+            "After a promotion, searches without a hit, clicks, stale hits and slow searches are "
+            "not worse than in the days before. Chance does not fail this check."
+        ),
+    )
+    def keeps_online_quality(run_context: ResourceParam[RunContext]) -> AssetCheckResult:
+        watch_collection(run_context.database, settings)
+        collections = read_status(run_context.database).collections
+        status = next(one for one in collections if one.collection == settings.name)
+        return judge_online_quality(status)
+
+    return keeps_online_quality
+
+
+def judge_online_quality(status: CollectionStatus) -> AssetCheckResult:
+    """Return the result of the check. It fails while the collection has the alarm."""
+    found = [alarm for alarm in status.alarm_details if alarm.name == ALARM]
+    is_error = any(alarm.severity == "error" for alarm in found)
+    return AssetCheckResult(
+        asset_key=index_key(status.collection),
+        check_name=KEEPS_QUALITY,
+        passed=not found,
+        severity=AssetCheckSeverity.ERROR if is_error else AssetCheckSeverity.WARN,
+        metadata={alarm.name: alarm.text for alarm in found},
+    )

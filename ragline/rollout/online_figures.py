@@ -1,0 +1,192 @@
+"""The online figures of a generation: shares of real searches that say something about quality.
+
+They are read from the records of searches. `promotion_watch` compares those of a new live
+generation with the days before its promotion.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from sqlalchemy import Connection
+
+from ragline.configuration import CollectionSettings
+from ragline.rollout.share_comparison import (
+    Count,
+    ShareComparison,
+    compare_shares,
+    find_design_effect,
+)
+from ragline.storage.statements import load_statement
+
+FigureName = Literal["zero_results", "clicked", "stale", "slow"]
+# A click counts if it comes within this time after its search. Younger searches do not count for
+# the clicks, because their clicks can still come.
+CLICK_TIME = timedelta(minutes=10)
+# A difference of two search times below this is within the noise of a machine.
+MIN_SLOWER_MS = 10.0
+# The number of searches of each group that are read, newest first. It limits the time of a look.
+MAX_SEARCHES = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A share of the searches. `words` completes the sentence "the share of …"."""
+
+    name: FigureName
+    words: str
+    is_rise_worse: bool
+
+
+# A new figure needs a column in the statements of `sql/queries/rollout` that count, and a margin in
+# `find_margin`.
+FIGURES = (
+    Figure("zero_results", "searches without a hit", is_rise_worse=True),
+    Figure("clicked", "searches with a click or a good verdict", is_rise_worse=False),
+    Figure("stale", "searches with a stale hit", is_rise_worse=True),
+    Figure("slow", "slow searches", is_rise_worse=True),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FigureComparison:
+    """One online figure of two groups of searches. `shares` is None if a group has too few.
+
+    `margin` is how much worse the new share may be. `slow_ms` is the duration from which a search
+    counts as slow.
+    """
+
+    name: FigureName
+    shares: ShareComparison | None
+    margin: float
+    slow_ms: float | None = None
+
+    @property
+    def worse(self) -> float:
+        """How much worse the new share is. A better share is negative."""
+        if self.shares is None:
+            return 0.0
+        change = self.shares.difference
+        return change if find_figure(self.name).is_rise_worse else -change
+
+    def describe(self) -> str:
+        """Describe the change in one clause, with the numbers of searches."""
+        words = find_figure(self.name).words
+        if self.shares is None:
+            return f"the share of {words} is not decided: too few searches"
+        if self.name == "slow" and self.slow_ms is not None:
+            words = f"searches that take longer than {self.slow_ms:.0f} ms"
+        found = self.shares
+        return (
+            f"the share of {words} was {found.reference_share:.1%} of "
+            f"{found.reference_searches:,} and is {found.new_share:.1%} of {found.new_searches:,}"
+        )
+
+
+def find_figure(name: FigureName) -> Figure:
+    """Return the figure with this name."""
+    return next(figure for figure in FIGURES if figure.name == name)
+
+
+def find_margin(settings: CollectionSettings, name: FigureName, reference_share: float) -> float:
+    """Return how much worse a share may become before it is a breach.
+
+    Searches become slow if the median passes the limit, so if more than half of them are slow.
+    """
+    rollout = settings.rollout
+    if name == "clicked":
+        return rollout.click_margin * reference_share
+    if name == "slow":
+        return max(0.5 - reference_share, 0.0)
+    return rollout.zero_result_margin if name == "zero_results" else rollout.stale_margin
+
+
+def read_days_before(
+    connection: Connection,
+    settings: CollectionSettings,
+    generation_id: int,
+    promoted_at: datetime,
+    since: datetime,
+    now: datetime,
+) -> list[FigureComparison]:
+    """Compare the searches of a live generation with the same hours of the days before.
+
+    The new searches are those between `since` and `now`. The reference has the searches of earlier
+    generations in the days before `promoted_at`. During the first day, only the hours of the day
+    that the new searches cover are read.
+    """
+    days = timedelta(days=settings.rollout.baseline_days)
+    parameters = {
+        **_list_limits(settings),
+        "collection": settings.name,
+        "generation_id": generation_id,
+        "reference_start": promoted_at - days,
+        "promoted_at": promoted_at,
+        "start": since,
+        "end": now,
+        "elapsed_s": (now - promoted_at).total_seconds(),
+    }
+    statement = load_statement("rollout/count_searches_by_hour")
+    rows = connection.execute(statement, parameters).mappings().all()
+    return [_compare_hours(settings, figure, rows) for figure in FIGURES]
+
+
+def _list_limits(settings: CollectionSettings) -> dict[str, Any]:
+    return {
+        "latency_ratio": settings.gate.max_latency_ratio,
+        "slower_ms": MIN_SLOWER_MS,
+        "click_s": CLICK_TIME.total_seconds(),
+        "most": MAX_SEARCHES,
+    }
+
+
+def _compare_hours(
+    settings: CollectionSettings, figure: Figure, rows: Sequence[Mapping[str, Any]]
+) -> FigureComparison:
+    reference = [row for row in rows if not row["is_new"]]
+    hours = count_clusters(figure.name, ((row["hour"], row) for row in reference))
+    days = count_clusters(figure.name, ((row["day"], row) for row in reference))
+    new = count_clusters(figure.name, ((row["hour"], row) for row in rows if row["is_new"]))
+    effect = max(find_design_effect(hours), find_design_effect(days))
+    slow_ms = next((row["slow_ms"] for row in rows), None)
+    return compare_figure(settings, figure, hours, new, effect, slow_ms)
+
+
+def count_clusters(
+    name: FigureName, rows: Iterable[tuple[object, Mapping[str, Any]]]
+) -> list[Count]:
+    """Count the searches and the events of a figure for each cluster."""
+    searches: dict[object, int] = defaultdict(int)
+    events: dict[object, int] = defaultdict(int)
+    for cluster, row in rows:
+        searches[cluster] += row["clickable" if name == "clicked" else "searches"]
+        events[cluster] += row[name]
+    return [Count(searches[one], events[one]) for one in searches]
+
+
+def compare_figure(
+    settings: CollectionSettings,
+    figure: Figure,
+    reference: Sequence[Count],
+    new: Sequence[Count],
+    design_effect: float,
+    slow_ms: float | None,
+) -> FigureComparison:
+    """Compare a figure of two groups of searches. Each group needs `rollout.min_searches`."""
+    counts = [sum(one.searches for one in group) for group in (reference, new)]
+    if min(counts) < settings.rollout.min_searches:
+        return FigureComparison(figure.name, None, 0.0, slow_ms)
+    share = sum(one.events for one in reference) / counts[0]
+    margin = find_margin(settings, figure.name, share)
+    shares = compare_shares(
+        reference,
+        new,
+        expected_change=margin,
+        is_rise_worse=figure.is_rise_worse,
+        design_effect=design_effect,
+    )
+    return FigureComparison(figure.name, shares, margin, slow_ms)

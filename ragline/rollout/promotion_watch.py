@@ -1,0 +1,221 @@
+"""Watches a new live generation: its online figures are compared with the days before.
+
+The pipeline calls `watch_collection` every minute (`dagster_project.watch_sensor`) and at the end
+of a sync. The result is stored, so that the status and the alarms need no further query. A
+generation that was live before is not watched after its return, because an operator or the watch
+decided so.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from typing import Literal
+
+from sqlalchemy import Connection
+
+from ragline.configuration import CollectionSettings
+from ragline.errors import GenerationStateError
+from ragline.lifecycle.generation_decisions import Decision, roll_back
+from ragline.rollout.online_figures import (
+    CLICK_TIME,
+    FIGURES,
+    FigureComparison,
+    read_days_before,
+)
+from ragline.storage.database import Database
+from ragline.storage.statements import load_statement
+
+# With this name, the watch is in the trail of generations.
+WATCH = "watch"
+# If a new generation is as good as the old one, the watch of its promotion raises a false alarm
+# with at most this probability, however often it looks.
+ERROR_RATE = 0.01
+LEVEL = ERROR_RATE / len(FIGURES)
+# A breach ends when the last searches are good. This multiple of `rollout.min_searches` is their
+# number.
+RECOVERY_FACTOR = 2
+# A breach ends when the figures are within this part of their margins. So it does not begin again
+# at once.
+RECOVERED_PART = 0.5
+
+# watching: no breach was found. breached: the figures are worse than before. rolled_back: the watch
+# has made the previous generation live again. ended: the time of the watch is over.
+WatchState = Literal["watching", "breached", "rolled_back", "ended"]
+
+
+@dataclass(frozen=True, slots=True)
+class WatchReport:
+    """The last look at a live generation.
+
+    `reason` describes the figures of the breach. `rollback_error` says why the watch could not roll
+    back. `replaced_by` is the generation that a rollback made live.
+    """
+
+    collection: str
+    generation: int
+    promoted_at: datetime
+    state: WatchState
+    figures: tuple[FigureComparison, ...] = ()
+    reason: str | None = None
+    breached_at: datetime | None = None
+    rollback_error: str | None = None
+    replaced_by: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Watched:
+    """The live generation of a collection, and what the last look stored about it."""
+
+    generation_id: int
+    promoted_at: datetime
+    is_return: bool
+    watched_from: datetime
+    breached_at: datetime | None
+    breached_figures: Sequence[str]
+    reason: str | None
+    rollback_error: str | None
+
+
+def watch_collection(
+    database: Database, settings: CollectionSettings, now: datetime | None = None
+) -> WatchReport | None:
+    """Look at the live generation of a collection, store the result, and roll back if configured.
+
+    Returns None if no generation of the collection is watched. A second call is safe.
+    """
+    now = now or datetime.now(UTC)
+    with database.begin() as connection:
+        watched = _read_watched(connection, settings.name)
+        if watched is None:
+            return None
+        if watched.is_return:
+            connection.execute(
+                load_statement("rollout/end_breach"), {"generation_id": watched.generation_id}
+            )
+            return None
+        report, watched_from = _look(connection, settings, watched, now)
+        if report.state != "ended":
+            _store(connection, report, watched_from, now)
+    if report.state == "breached" and settings.rollout.rollback == "automatic":
+        return _roll_back(database, report)
+    return report
+
+
+def list_breaches(figures: Sequence[FigureComparison]) -> list[FigureComparison]:
+    """Return the figures that are worse by more than their margin and more than by chance."""
+    return [
+        figure
+        for figure in figures
+        if figure.shares is not None
+        and figure.worse > figure.margin
+        and figure.shares.p_value <= LEVEL
+    ]
+
+
+def _read_watched(connection: Connection, collection: str) -> _Watched | None:
+    statement = load_statement("rollout/select_watched_generation")
+    row = connection.execute(statement, {"collection": collection}).mappings().one_or_none()
+    return None if row is None else _Watched(**row)
+
+
+def _look(
+    connection: Connection, settings: CollectionSettings, watched: _Watched, now: datetime
+) -> tuple[WatchReport, datetime]:
+    """Return the report of a look, and the time from which the next look counts searches."""
+    report = WatchReport(
+        collection=settings.name,
+        generation=watched.generation_id,
+        promoted_at=watched.promoted_at,
+        state="watching",
+    )
+    if watched.breached_at is not None:
+        return _look_again(connection, settings, watched, report, now)
+    if now > watched.promoted_at + settings.rollout.watch_for:
+        return replace(report, state="ended"), watched.watched_from
+    figures = _read_figures(connection, settings, watched, watched.watched_from, now)
+    breaches = list_breaches(figures)
+    report = replace(report, figures=tuple(figures))
+    if breaches:
+        reason = "; ".join(figure.describe() for figure in breaches)
+        report = replace(report, state="breached", breached_at=now, reason=reason)
+    return report, watched.watched_from
+
+
+def _look_again(
+    connection: Connection,
+    settings: CollectionSettings,
+    watched: _Watched,
+    report: WatchReport,
+    now: datetime,
+) -> tuple[WatchReport, datetime]:
+    """Return whether a breach continues. If it has ended, the watch begins again."""
+    parameters = {
+        "collection": settings.name,
+        "generation_id": watched.generation_id,
+        "start": watched.breached_at,
+        "end": now - CLICK_TIME,
+        "count": RECOVERY_FACTOR * settings.rollout.min_searches,
+    }
+    statement = load_statement("rollout/select_recent_start")
+    start = connection.execute(statement, parameters).scalar_one()
+    figures = [] if start is None else _read_figures(connection, settings, watched, start, now)
+    recovered = {
+        figure.name
+        for figure in figures
+        if figure.shares is not None and figure.worse <= RECOVERED_PART * figure.margin
+    }
+    report = replace(report, figures=tuple(figures))
+    if {*watched.breached_figures} <= recovered:
+        return report, now
+    continued = replace(
+        report,
+        state="breached",
+        breached_at=watched.breached_at,
+        reason=watched.reason,
+        rollback_error=watched.rollback_error,
+    )
+    return continued, watched.watched_from
+
+
+def _read_figures(
+    connection: Connection,
+    settings: CollectionSettings,
+    watched: _Watched,
+    since: datetime,
+    now: datetime,
+) -> list[FigureComparison]:
+    return read_days_before(
+        connection, settings, watched.generation_id, watched.promoted_at, since, now
+    )
+
+
+def _store(
+    connection: Connection, report: WatchReport, watched_from: datetime, now: datetime
+) -> None:
+    parameters = {
+        "generation_id": report.generation,
+        "collection": report.collection,
+        "watched_from": watched_from,
+        "checked_at": now,
+        "breached_at": report.breached_at,
+        "breached_figures": [figure.name for figure in list_breaches(report.figures)],
+        "reason": report.reason,
+        "figures": json.dumps([asdict(figure) for figure in report.figures]),
+    }
+    connection.execute(load_statement("rollout/upsert_promotion_watch"), parameters)
+
+
+def _roll_back(database: Database, report: WatchReport) -> WatchReport:
+    """Make the previous generation live. If that is impossible, store why."""
+    decision = Decision(WATCH, f"worse online figures after the promotion: {report.reason}")
+    try:
+        promotion = roll_back(database, report.collection, decision, replaced_id=report.generation)
+    except GenerationStateError as error:
+        with database.begin() as connection:
+            parameters = {"generation_id": report.generation, "error": str(error)}
+            connection.execute(load_statement("rollout/record_rollback_error"), parameters)
+        return replace(report, rollback_error=str(error))
+    return replace(report, state="rolled_back", replaced_by=promotion.generation)

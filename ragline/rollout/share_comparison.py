@@ -1,0 +1,138 @@
+"""Compares a share of searches in two groups, such as the searches without a hit.
+
+Searches are not independent: one caller repeats a failing query, and a Sunday has other questions
+than a Monday. So the variance of a share is multiplied by a design effect, which is measured on
+groups of searches that belong together (clients, hours or days). Source: Kish, "Survey Sampling",
+1965, and Deng, Knoblich and Lu, "Applying the delta method in metric analytics", 2018.
+
+A watch looks again and again. An ordinary p-value would find a difference sooner or later. So the
+p-value is that of a mixture sequential probability ratio test, which is valid at every look.
+Source: Johari, Pekelis and Walsh, "Always valid inference", 2015.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import exp, sqrt
+from statistics import NormalDist
+
+CONFIDENCE = 0.95
+# Below this number of clusters, the design effect is mostly noise.
+MIN_CLUSTERS = 5
+# A larger exponent than this does not fit a float. Its p-value is 0.
+MAX_EXPONENT = 700.0
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """Searches that belong together, and how many of them have the event."""
+
+    searches: int
+    events: int
+
+
+@dataclass(frozen=True, slots=True)
+class ShareComparison:
+    """A share of two groups. `difference` is the new share minus the reference share.
+
+    With 95 % confidence, the true difference is from `low` to `high`. `p_value` is the probability
+    that a watch ever finds so large a change for the worse if nothing has changed.
+    """
+
+    reference_share: float
+    new_share: float
+    reference_searches: int
+    new_searches: int
+    difference: float
+    low: float
+    high: float
+    p_value: float
+    design_effect: float
+
+
+def compare_shares(
+    reference: Sequence[Count],
+    new: Sequence[Count],
+    *,
+    expected_change: float,
+    is_rise_worse: bool,
+    design_effect: float = 1.0,
+) -> ShareComparison | None:
+    """Compare the share of the events in two groups of searches.
+
+    `expected_change` is the size of a change that matters, as a share. The test finds a change of
+    this size soonest. The result is None if a group has no searches.
+    """
+    before, after = _add(reference), _add(new)
+    if not before.searches or not after.searches or expected_change <= 0:
+        return None
+    first, second = before.events / before.searches, after.events / after.searches
+    low, high = _find_interval(before, after, design_effect)
+    worse = second - first if is_rise_worse else first - second
+    variance = _find_null_variance(before, after) * design_effect
+    return ShareComparison(
+        reference_share=first,
+        new_share=second,
+        reference_searches=before.searches,
+        new_searches=after.searches,
+        difference=second - first,
+        low=low,
+        high=high,
+        p_value=find_sequential_p_value(worse, variance, expected_change),
+        design_effect=design_effect,
+    )
+
+
+def find_design_effect(clusters: Sequence[Count]) -> float:
+    """Return how much larger the variance of the share is than that of independent searches.
+
+    The result is at least 1. With fewer than MIN_CLUSTERS clusters, or without a variance, it is 1.
+    """
+    total = _add(clusters)
+    share = total.events / total.searches if total.searches else 0.0
+    independent = total.searches * share * (1 - share)
+    if len(clusters) < MIN_CLUSTERS or not independent:
+        return 1.0
+    residuals = sum((one.events - share * one.searches) ** 2 for one in clusters)
+    return max(1.0, len(clusters) / (len(clusters) - 1) * residuals / independent)
+
+
+def find_sequential_p_value(worse: float, variance: float, expected_change: float) -> float:
+    """Return the p-value of a change for the worse, which is valid at every look.
+
+    `worse` is positive for a change for the worse, and `variance` is that of the difference. The
+    likelihood ratio is mixed over normally distributed changes with the deviation
+    `expected_change`.
+    """
+    if worse <= 0 or variance <= 0:
+        return 1.0
+    mixed = variance + expected_change**2
+    exponent = expected_change**2 * worse**2 / (2 * variance * mixed)
+    if exponent > MAX_EXPONENT:
+        return 0.0
+    return min(1.0, sqrt(mixed / variance) * exp(-exponent))
+
+
+def _add(counts: Sequence[Count]) -> Count:
+    return Count(sum(one.searches for one in counts), sum(one.events for one in counts))
+
+
+def _find_null_variance(before: Count, after: Count) -> float:
+    """The variance of the difference if both true shares are equal.
+
+    Two events and two other searches are added, so that a share of 0 has a variance. Source:
+    Agresti and Coull, "Approximate is better than exact", 1998.
+    """
+    searches = before.searches + after.searches
+    share = (before.events + after.events + 2) / (searches + 4)
+    return share * (1 - share) * (1 / before.searches + 1 / after.searches)
+
+
+def _find_interval(before: Count, after: Count, design_effect: float) -> tuple[float, float]:
+    """The interval of the difference: "plus four" of Agresti and Caffo, with a design effect."""
+    first, second = ((one.events + 1) / (one.searches + 2) for one in (before, after))
+    variance = first * (1 - first) / (before.searches + 2)
+    variance += second * (1 - second) / (after.searches + 2)
+    half = NormalDist().inv_cdf((1 + CONFIDENCE) / 2) * sqrt(design_effect * variance)
+    return max(-1.0, second - first - half), min(1.0, second - first + half)

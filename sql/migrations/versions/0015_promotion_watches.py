@@ -1,0 +1,15 @@
+"""Watches of promoted generations: their online figures, and breaches."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+from alembic import op
+
+revision = "0015"
+down_revision = "0014"
+
+
+def upgrade() -> None:
+    path = files("sql") / "migrations" / "versions" / "0015_promotion_watches.sql"
+    op.get_bind().exec_driver_sql(path.read_text(encoding="utf-8"))
