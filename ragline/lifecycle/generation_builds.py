@@ -8,18 +8,14 @@ generation too; both claim their work (`claims`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from time import monotonic, perf_counter
 
 from ragline.configuration import CollectionSettings
 from ragline.errors import (
-    BuildInProgressError,
     GenerationGoneError,
     GenerationStateError,
     IncompleteGenerationError,
-    RaglineError,
 )
 from ragline.lifecycle.chunks import chunk_generation
 from ragline.lifecycle.embeddings import embed_generation
@@ -40,11 +36,10 @@ from ragline.lifecycle.generations import (
 from ragline.lifecycle.open_generations import open_generations, read_key
 from ragline.lifecycle.run_context import RunContext
 from ragline.lifecycle.search_index import count_unindexed, prepare
+from ragline.lifecycle.session_locks import hold_build_lock
 from ragline.lifecycle.settings_refusal import find_refusal
 from ragline.lifecycle.source_stage import open_stage
 from ragline.storage.database import Database
-from ragline.storage.database_errors import DriverError
-from ragline.storage.statements import load_statement
 
 # How often a build checks that its generation is still wanted.
 CHECK_INTERVAL_S = 2.0
@@ -85,7 +80,7 @@ def build_generation(
     refusal = find_refusal(run_context, collection_name)
     if refusal is not None:
         raise refusal.error
-    with _hold_lock(run_context.database, collection_name, run_context.run_id):
+    with hold_build_lock(run_context.database, collection_name, run_context.run_id):
         generation = _register(run_context, settings, decision)
         if generation.state in ("live", "retired"):
             made = (0, 0, 0)
@@ -181,29 +176,3 @@ def _finish(
             )
         name_change(connection, decision.changed_by, decision.reason or "its build is complete")
         mark_candidate(connection, generation.id)
-
-
-@contextmanager
-def _hold_lock(database: Database, collection_name: str, run_id: str) -> Iterator[None]:
-    """Hold the lock of a collection's build. The database releases it if this process dies."""
-    parameters = {"collection": collection_name}
-    connection = database.open_session()
-    try:
-        statement = load_statement("lifecycle/try_build_lock")
-        if not connection.execute(statement, parameters).scalar_one():
-            holder = connection.execute(
-                load_statement("lifecycle/select_build_lock_holder"), parameters
-            ).scalar()
-            raise BuildInProgressError(
-                f"a generation of {collection_name} is being built by "
-                f"{holder or 'another process'}; try again when that build has ended"
-            )
-        connection.execute(
-            load_statement("lifecycle/set_lock_holder"), {"name": f"ragline {run_id}"[:63]}
-        )
-        yield
-    finally:
-        # A lost connection has released its lock.
-        with suppress(DriverError, RaglineError):
-            connection.execute(load_statement("lifecycle/release_source_locks"))
-        connection.close()

@@ -29,7 +29,7 @@ from ragline.lifecycle.generations import (
 )
 from ragline.lifecycle.ledger import finish_documents
 from ragline.lifecycle.retention import delete_orphaned, mark_unreferenced
-from ragline.lifecycle.source_lock import SourceLock
+from ragline.lifecycle.session_locks import lock_source
 from ragline.storage.database import Database
 from ragline.storage.statements import load_statement
 from ragline.unknown_names import describe_unknown
@@ -94,7 +94,7 @@ def remove_source(database: Database, source_name: str, home: Path) -> RemovalRe
     with database.begin() as connection:
         _find_source(connection, source_name)
         mark_unreferenced(connection)
-    lock = SourceLock(database, source_name, f"remove {uuid4().hex[:8]}")
+    lock = lock_source(database, source_name, f"remove {uuid4().hex[:8]}")
     try:
         with database.begin() as connection:
             source = _find_source(connection, source_name)

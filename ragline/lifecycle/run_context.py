@@ -17,7 +17,7 @@ from ragline.configuration import Configuration
 from ragline.embedder.embedder import Embedder
 from ragline.embedder.tokenizer import TokenCounter
 from ragline.errors import ConfigurationError
-from ragline.lifecycle.source_lock import SourceLock
+from ragline.lifecycle.session_locks import SessionLock, lock_source
 from ragline.model_cache import ModelCache
 from ragline.parsing.parser_pool import ParserPool
 from ragline.progress import Progress, SilentProgress
@@ -69,7 +69,7 @@ class RunContext:
     live_counts: Counter[tuple[str, str]] = field(default_factory=Counter, repr=False)
     index_reports: dict[str, IndexReport] = field(default_factory=dict, repr=False)
     models: ModelCache = field(init=False, repr=False)
-    _locks: dict[str, SourceLock] = field(default_factory=dict, repr=False)
+    _locks: dict[str, SessionLock] = field(default_factory=dict, repr=False)
     _parsers: ParserPool | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
@@ -121,7 +121,7 @@ class RunContext:
             SyncInProgressError: another run holds the lock and did not release it in time.
         """
         if name not in self._locks:
-            self._locks[name] = SourceLock(self.database, name, self.run_id)
+            self._locks[name] = lock_source(self.database, name, self.run_id)
 
     @property
     def locked_sources(self) -> list[str]:

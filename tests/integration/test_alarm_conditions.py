@@ -50,7 +50,7 @@ from ragline.lifecycle.documents import sync_documents
 from ragline.lifecycle.ledger import record_reachable, record_unreachable
 from ragline.lifecycle.refused_source_moves import refuse_moved_source
 from ragline.lifecycle.requested_removals import confirm_removals
-from ragline.lifecycle.source_lock import SourceLock
+from ragline.lifecycle.session_locks import lock_source
 from ragline.lifecycle.source_syncs import record_run_error
 from ragline.lifecycle.sync_proof import prove_source
 from ragline.rollout.promotion_watch import watch_collection
@@ -699,7 +699,7 @@ def test_condition_raises_one_alarm_everywhere_until_it_ends(bench, condition, m
 
 def hold_lock(bench: Bench) -> None:
     """A process that dies releases its lock with its connection."""
-    SourceLock(bench.database, "tree", "dead").release()
+    lock_source(bench.database, "tree", "dead").release()
 
 
 def refused(error: Exception) -> Act:

@@ -49,7 +49,7 @@ from dagster_project.sync_runs import run_sync
 from ragline.configuration import Configuration
 from ragline.embedder.embedder import Embedder
 from ragline.lifecycle.run_context import RunContext
-from ragline.lifecycle.source_lock import SourceLock
+from ragline.lifecycle.session_locks import lock_source
 from ragline.progress import Advance, SilentProgress
 from ragline.status import SourceStatus, read_status
 from ragline.storage.database import Database
@@ -279,7 +279,7 @@ def test_file_that_appears_and_disappears_during_its_sync_is_noticed(station: St
 
 
 def test_sensor_waits_for_a_sync_of_the_command_line(station: Station):
-    lock = SourceLock(station.database, SOURCE, "by hand")
+    lock = lock_source(station.database, SOURCE, "by hand")
     try:
         waiting = station.tick()
     finally:

@@ -1,2 +1,0 @@
--- Releases all source locks of this session at once. Returns one row.
-select pg_advisory_unlock_all()
