@@ -22,6 +22,7 @@ from sqlalchemy.exc import DBAPIError
 from ragline.configuration import ChunkingSettings, CollectionSettings
 from ragline.embedder.space import EmbeddingSpace
 from ragline.errors import DatabaseUnavailableError, GenerationGoneError
+from ragline.lifecycle.generation_keys import GenerationKey, make_generation_key
 from ragline.lifecycle.ledger import register_collection
 from ragline.storage.database import Database
 from ragline.storage.generation_tables import create_entries_table, drop_entries_table
@@ -62,6 +63,12 @@ class Generation:
     def average_length(self) -> float:
         """The mean number of lexemes per entry, as BM25 counts them; 1 for an empty generation."""
         return self.lexeme_count / self.entry_count if self.entry_count else 1.0
+
+    @property
+    def key(self) -> GenerationKey:
+        return GenerationKey(
+            self.space_fingerprint, self.chunker_fingerprint, self.language, self.analysis_version
+        )
 
 
 def list_generations(connection: Connection, collection_name: str) -> list[Generation]:
@@ -155,16 +162,9 @@ def find_registered(
 
     `fingerprint` is the fingerprint of the chunker.
     """
-    for generation in list_undropped(connection, settings.name):
-        found = (
-            generation.space_fingerprint,
-            generation.chunker_fingerprint,
-            generation.language,
-            generation.analysis_version,
-        )
-        if found == (space.fingerprint, fingerprint, settings.language, VERSION):
-            return generation
-    return None
+    key = make_generation_key(settings, space, fingerprint)
+    known = list_undropped(connection, settings.name)
+    return next((generation for generation in known if generation.key == key), None)
 
 
 def register_generation(

@@ -13,7 +13,9 @@ from ragline.configuration import CollectionSettings
 from ragline.embedder.space import EmbeddingSpace
 from ragline.embedder.tokenizer import TokenCounter
 from ragline.errors import DatabaseUnavailableError
+from ragline.lifecycle.generation_keys import make_generation_key
 from ragline.lifecycle.generations import Generation
+from ragline.lifecycle.open_generations import list_differences
 from ragline.lifecycle.run_context import RunContext
 from ragline.storage.statements import load_statement
 from ragline.text_analysis import VERSION
@@ -52,13 +54,10 @@ class Wanted:
 
     def is_built_as(self, generation: Generation) -> bool:
         """Whether a generation has these settings. Without the model, the names are compared."""
-        if (generation.language, generation.analysis_version) != (self.settings.language, VERSION):
-            return False
-        if self.space is None:
-            found = (generation.model, generation.chunking)
-            return found == (self.settings.embedding_model, self.settings.chunking)
-        found_keys = (generation.space_fingerprint, generation.chunker_fingerprint)
-        return found_keys == (self.space.fingerprint, self.chunker_fingerprint)
+        made = self.chunker_fingerprint
+        if self.space is None or made is None:
+            return not list_differences(generation, self.settings)
+        return generation.key == make_generation_key(self.settings, self.space, made)
 
 
 def load_wanted(run_context: RunContext, collection_name: str) -> Wanted:

@@ -1,0 +1,42 @@
+"""The key of a generation: the inputs that determine its entries.
+
+Two generations of a collection with the same key would have the same entries. So a collection has
+one generation for each key. `generations` stores it, and `plan_settings` compares it with settings.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ragline.configuration import CollectionSettings
+from ragline.embedder.space import EmbeddingSpace
+from ragline.text_analysis import VERSION
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationKey:
+    """The inputs of a generation.
+
+    `analysis_version` is None for a generation of a release without a text analysis.
+    """
+
+    space_fingerprint: str
+    chunker_fingerprint: str
+    language: str
+    analysis_version: str | None
+
+
+def make_generation_key(
+    settings: CollectionSettings, space: EmbeddingSpace, chunker_fingerprint: str
+) -> GenerationKey:
+    """Return the key of the generation that settings ask for, in this release.
+
+    The space and the fingerprint come from the files of the embedding model. So they differ if
+    these files change under one name.
+    """
+    return GenerationKey(
+        space_fingerprint=space.fingerprint,
+        chunker_fingerprint=chunker_fingerprint,
+        language=settings.language,
+        analysis_version=VERSION,
+    )
