@@ -6,13 +6,17 @@ A notice is no alarm: the live generation serves searches and receives every cha
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from sqlalchemy import Connection
 
 from ragline.configuration import CollectionSettings, Configuration
+from ragline.embedder.model_files import find_model_files
 from ragline.lifecycle.generations import Generation, find_live, list_undropped
 from ragline.lifecycle.open_generations import list_differences
 from ragline.lifecycle.release_conditions import Obstacle, find_basis
 from ragline.storage.database import Database
+from ragline.storage.statements import load_statement
 
 
 def describe_decision(
@@ -68,13 +72,15 @@ def find_obstacle(
 def read_notices(database: Database, configuration: Configuration) -> dict[str, str]:
     """The notice of each configured collection that has one. Loads no model.
 
-    A generation counts as the one that the settings ask for if its stored settings are equal.
+    A generation counts as the one that the settings ask for if its stored settings are equal. If
+    the model is a folder, its files must be equal too.
     """
     notices = {}
     with database.connect() as connection:
         for settings in configuration.collections:
             known = list_undropped(connection, settings.name)
             equal = [one for one in known if not list_differences(one, settings)]
+            equal = _select_same_files(connection, settings, equal)
             live = find_live(equal) or find_live(known)
             wanted = find_live(equal) or next((g for g in equal if g.state != "abandoned"), None)
             notice = describe_decision(
@@ -83,3 +89,23 @@ def read_notices(database: Database, configuration: Configuration) -> dict[str, 
             if notice is not None:
                 notices[settings.name] = notice
     return notices
+
+
+def _select_same_files(
+    connection: Connection, settings: CollectionSettings, generations: list[Generation]
+) -> list[Generation]:
+    """Return the generations that were built with the present files of the model.
+
+    Only the files of a folder are read. Without such a folder, the names are compared.
+    """
+    if not generations or not Path(settings.embedding_model).is_dir():
+        return generations
+    present = find_model_files(settings.embedding_model).model_hash
+    statement = load_statement("build_plan/select_space_description")
+    found = []
+    for generation in generations:
+        key = {"embedding_space_id": generation.embedding_space_id}
+        description = connection.execute(statement, key).scalar_one()
+        if description.get("model_hash") == present:
+            found.append(generation)
+    return found
