@@ -7,7 +7,8 @@ generation with each search. The trail (`generation_events`) has who decided it,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -35,7 +36,6 @@ from ragline.lifecycle.generations import (
     find_live,
     list_undropped,
     lock_collection,
-    lock_row,
     name_change,
     promote_generation,
     try_delete_refused_entries,
@@ -55,6 +55,10 @@ from ragline.storage.statements import load_statement
 # Why a generation may become live: the gate passed it; or it agrees with the ledger, and its
 # collection has no golden set; or it was live before.
 Grounds = Literal["gate", "sync_proof", "earlier_promotion"]
+
+
+# The time that a decision waits for a run that writes entries. A batch of entries takes seconds.
+DECISION_WAIT = "10s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +102,7 @@ def promote_candidate(
         IncompleteGenerationError: the candidate lacks readable documents.
         PromotionRefusedError: the gate has not passed it, or an approval is missing.
     """
-    with database.begin() as connection:
+    with _deciding(database, f"a generation of {collection}") as connection:
         check_collection(connection, collection)
         collection_id = lock_collection(connection, collection)
         known = list_undropped(connection, collection)
@@ -124,7 +128,7 @@ def promote_by_id(
         IncompleteGenerationError: it is a candidate that lacks readable documents.
         PromotionRefusedError: the gate has not passed it, or an approval is missing.
     """
-    with database.begin() as connection:
+    with _deciding(database, f"generation {generation_id} or the live one") as connection:
         record = find_record(connection, generation_id)
         collection_id = lock_collection(connection, record.collection)
         known = list_undropped(connection, record.collection)
@@ -152,7 +156,7 @@ def roll_back(
         UnknownCollectionError: the database has no collection of this name.
         GenerationStateError: there is no generation to return to, or another one is live.
     """
-    with database.begin() as connection:
+    with _deciding(database, f"a generation of {collection}") as connection:
         check_collection(connection, collection)
         collection_id = lock_collection(connection, collection)
         known = list_undropped(connection, collection)
@@ -186,7 +190,7 @@ def refuse_generation(database: Database, generation_id: int, decision: Decision
         UnknownGenerationError: the database has no generation of this id.
         GenerationStateError: it is not a candidate.
     """
-    with database.begin() as connection:
+    with _deciding(database, f"generation {generation_id}") as connection:
         record = _lock_record(connection, generation_id)
         if record.state != "candidate":
             raise GenerationStateError(_describe_state(record, "refused"))
@@ -209,22 +213,33 @@ def drop_by_decision(
         GenerationStateError: it is live or dropped already; or a worker is writing its table; or
             the next sync would build and promote it again.
     """
+    with _deciding(database, f"generation {generation_id}", DROP_WAIT) as connection:
+        record = _lock_record(connection, generation_id)
+        if record.state in ("live", "dropped"):
+            raise GenerationStateError(_describe_state(record, "dropped"))
+        _refuse_vain_drop(connection, configuration, record)
+        name_change(connection, decision.changed_by, decision.reason)
+        abandon_generations(connection, [generation_id])
+        drop_generation(connection, generation_id)
+
+
+@contextmanager
+def _deciding(database: Database, what: str, wait: str | None = None) -> Iterator[Connection]:
+    """A transaction that changes the state of a generation. It waits for a writer for some time.
+
+    Raises:
+        GenerationStateError: a run was writing `what` all this time. Nothing was changed.
+    """
     try:
         with database.begin() as connection:
-            connection.exec_driver_sql(f"set local lock_timeout = '{DROP_WAIT}'")
-            record = _lock_record(connection, generation_id)
-            if record.state in ("live", "dropped"):
-                raise GenerationStateError(_describe_state(record, "dropped"))
-            _refuse_vain_drop(connection, configuration, record)
-            name_change(connection, decision.changed_by, decision.reason)
-            abandon_generations(connection, [generation_id])
-            drop_generation(connection, generation_id)
+            connection.exec_driver_sql(f"set local lock_timeout = '{wait or DECISION_WAIT}'")
+            yield connection
     except DBAPIError as error:
         # A drop locks the table first, and a writer locks the row of the generation first.
         if not is_lock_timeout(error) and not is_deadlock(error):
             raise
         raise GenerationStateError(
-            f"a run is writing generation {generation_id}; try again when it has ended"
+            f"a run is writing {what}; nothing was changed; try again when it has ended"
         ) from error
 
 
@@ -317,7 +332,10 @@ def _promote(
     live = find_live(list_undropped(connection, collection))
     unindexed = count_unindexed(connection, collection_id, chosen.id)
     # The removal of documents can abandon a candidate without the lock of the collection.
-    if lock_row(connection, chosen.id)["state"] != chosen.state:
+    locked = connection.execute(
+        load_statement("lifecycle/lock_state"), {"generation_id": chosen.id}
+    )
+    if locked.scalar_one() != chosen.state:
         record = find_record(connection, chosen.id)
         raise GenerationStateError(_describe_state(record, "promoted"))
     is_forced = basis.gate_obstacle is not None

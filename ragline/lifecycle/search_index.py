@@ -42,12 +42,10 @@ from ragline.lifecycle.open_generations import (
 from ragline.lifecycle.release_conditions import Obstacle, find_basis, name_basis
 from ragline.lifecycle.run_context import RunContext
 from ragline.lifecycle.settings_refusal import find_refusal
+from ragline.lifecycle.term_weights import update_term_weights
 from ragline.storage.generation_tables import has_vector_index, load_generation_statement
 from ragline.storage.statements import load_statement
 
-# Term weights are computed again when the average length differs by more than this ratio from the
-# length that they were computed with.
-LENGTH_TOLERANCE = 0.05
 GRACE_PERIOD = timedelta(days=1)
 # The entries of a generation are counted again when its counts are older than this.
 MAX_COUNT_AGE = timedelta(days=1)
@@ -191,26 +189,6 @@ def _record_error(run_context: RunContext, collection_name: str, error: Exceptio
         parameters |= {"error_name": type(error).__name__, "error": describe_error(error)}
     with run_context.database.begin() as connection:
         connection.execute(load_statement(statement), parameters)
-
-
-def update_term_weights(connection: Connection, generation: Generation) -> bool:
-    """Update a generation's term weights if its average length has changed too much.
-
-    Returns whether the weights were updated. BM25 divides by the average length of all entries, so
-    every new entry changes the average. LENGTH_TOLERANCE limits the difference.
-    """
-    locked = lock_generation(connection, generation.id)
-    weighted = locked["weighted_length"]
-    if not locked["entry_count"] or weighted is None:
-        return False
-    average = locked["lexeme_count"] / locked["entry_count"]
-    if abs(average - weighted) <= LENGTH_TOLERANCE * weighted:
-        return False
-    lengths = {"generation_id": generation.id, "average_length": average}
-    statement = load_generation_statement("lifecycle/update_term_weights", generation.id)
-    connection.execute(statement, lengths)
-    connection.execute(load_statement("lifecycle/set_weighted_length"), lengths)
-    return True
 
 
 def _is_count_due(connection: Connection, generation: Generation) -> bool:
