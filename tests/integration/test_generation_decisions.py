@@ -27,6 +27,7 @@ from sqlalchemy.exc import DBAPIError
 from assets.search_index import check_index, describe_index
 from ragline.commands.generation import _describe_build
 from ragline.configuration import CollectionSettings, Configuration
+from ragline.embedder.model_files import find_model_files
 from ragline.embedder.space import EmbeddingSpace
 from ragline.errors import (
     BuildInProgressError,
@@ -50,12 +51,14 @@ from ragline.lifecycle.generation_decisions import (
 from ragline.lifecycle.generation_notices import read_notices
 from ragline.lifecycle.generation_records import list_records, read_record
 from ragline.lifecycle.generations import (
+    list_generations,
     lock_collection,
     lock_generation,
     promote_generation,
     try_delete_refused_entries,
 )
 from ragline.lifecycle.requested_removals import remove_source
+from ragline.lifecycle.term_weights import update_term_weights
 from ragline.search.messages import SearchRequest
 from ragline.search.searcher import Searcher
 from ragline.status import read_status
@@ -209,6 +212,38 @@ def test_change_of_settings_that_is_automatic_is_promoted_by_the_sync(site: Site
         (None, "building"), ("building", "candidate"), ("candidate", "live"),
     ]  # fmt: skip
     assert read_notices(site.database, site.open(**GERMAN).configuration) == {}
+
+
+def test_notice_knows_that_the_files_of_a_model_have_changed(site: Site):
+    folder = site.home / "model"
+    folder.mkdir()
+    (folder / "config.json").write_text("{}")
+
+    def use_files(weights: str) -> None:
+        """Change the files of the model, and load them as a new process does."""
+        (folder / "model.safetensors").write_text(weights)
+        files = find_model_files(str(folder))
+        site.models[str(folder)] = QueryEmbedder(
+            space=EmbeddingSpace(str(folder), files.model_hash, 8, 256)
+        )
+
+    settings = {"embedding_model": str(folder)}
+    use_files("first")
+    site.build(**settings)
+    promote_candidate(site.database, "tree", ADA)
+    assert read_notices(site.database, site.open(**settings).configuration) == {}
+    use_files("second")
+    notice = site.notice(**settings)
+    assert notice == site.sync(**settings).index.notice
+    assert "differ from the live generation 2 (the files of the model)" in notice
+    site.build(**settings)
+    notice = site.notice(**settings)
+    assert notice == site.sync(**settings).index.notice
+    assert "generation 3 with these settings is not live" in notice
+    promote_candidate(site.database, "tree", ADA)
+    assert read_notices(site.database, site.open(**settings).configuration) == {}
+    use_files("first")
+    assert "generation 2 with these settings is not live" in site.notice(**settings)
 
 
 # Build.
@@ -573,7 +608,68 @@ def test_rollback_does_not_wait_for_documents_that_a_worker_has_claimed(site: Si
     assert site.query(states) == ["ready", "ready", "ready"]
 
 
+def test_rollback_does_not_wait_for_an_update_of_all_term_weights(site: Site):
+    site.build(**OTHER)
+    promote_candidate(site.database, "tree", ADA)
+    site.query("update ragline.generations set weighted_length = 99 where id = 2 returning id")
+    with site.database.connect() as connection:
+        (live,) = [one for one in list_generations(connection, "tree") if one.state == "live"]
+    with site.database.begin() as connection:
+        assert update_term_weights(connection, live)
+        # A second process leaves the update to the first.
+        with site.database.begin() as other:
+            assert not update_term_weights(other, live)
+        assert roll_back(site.database, "tree", ADA).generation == 1
+        assert site.live() == 1
+        # A writer of entries waits for the new weights.
+        writing = Thread(target=lambda: site.sync(**OTHER))
+        site.tree.write("roof", "the roof is red")
+        writing.start()
+        writing.join(2)
+        assert writing.is_alive()
+        assert site.documents(2).keys() == {"harbour", "garden"}
+    writing.join()
+    assert site.documents(2) == site.written()
+    assert site.query("select count(*) from ragline.generations where weighted_length = 99") == [0]
+
+
+def test_decision_says_that_a_run_writes_the_generation(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(generation_decisions, "DECISION_WAIT", "200ms")
+    site.build(**OTHER)
+    with site.database.begin() as connection:
+        lock_generation(connection, 2)
+        for decide, what in (
+            (lambda: promote_candidate(site.database, "tree", ADA), "a generation of tree"),
+            (lambda: promote_by_id(site.database, 2, ADA), "generation 2 or the live one"),
+            (lambda: refuse_generation(site.database, 2, ADA), "generation 2"),
+        ):
+            with pytest.raises(GenerationStateError, match=f"a run is writing {what}; nothing"):
+                decide()
+    assert site.states() == ["live", "candidate"]
+    assert promote_candidate(site.database, "tree", ADA).generation == 2
+
+
 # Refusal and drop.
+
+
+def test_hold_outlives_the_drop_of_a_generation(site: Site):
+    site.build(**OTHER)
+    promote_candidate(site.database, "tree", ADA)
+    roll_back(site.database, "tree", Decision("ada", "worse hits"))
+    # With the old settings, the generation that was rolled back is dropped after its day.
+    site.sync()
+    site.query("update ragline.generations set retired_at = retired_at - interval '25 hours' "
+               "where retired_at is not null returning id")  # fmt: skip
+    assert site.sync().index.dropped_generations == [2]
+    site.mode = "automatic"
+    index = site.sync(**OTHER).index
+    assert site.states() == ["live", "dropped", "candidate"]
+    assert (site.live(), index.is_live) == (1, False)
+    assert "generation 3 with these settings was refused or rolled back" in str(index.notice)
+    assert promote_candidate(site.database, "tree", ADA).generation == 3
+    assert site.states() == ["retired", "dropped", "live"]
 
 
 @pytest.mark.parametrize("mode", ["manual", "automatic"])
