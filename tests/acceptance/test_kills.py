@@ -8,12 +8,10 @@ them twenty times; the ordinary run, once.
 from __future__ import annotations
 
 import json
-import logging
-import random
 import re
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +22,23 @@ import psutil
 import psycopg
 import pytest
 from command_process import CommandProcess
+from killed_commands import (
+    ATTEMPTS,
+    LOG,
+    Ending,
+    KillTimes,
+    count_embeddings,
+    draw_times,
+    embedded_url,
+    has_rows,
+    kill_one,
+    list_servers,
+    query,
+    read_command,
+    server_url,
+    wait_for_end,
+    wait_until,
+)
 from ragline_home import Home, count_made
 from repetition_counts import choose_count
 
@@ -36,8 +51,6 @@ from ragline.storage.embedded_postgres import embedded_postgres
 
 # Each test starts a dozen processes, which takes minutes on a busy machine.
 pytestmark = pytest.mark.timeout(1_200)
-# The figures of each kill: pytest -rP --log-level=INFO.
-LOG = logging.getLogger(__name__)
 CONFIGURATION = """\
 collections:
   - name: notes
@@ -53,8 +66,6 @@ NOTES = choose_count(40, 200)
 PAGES = choose_count(15, 80)
 # They take a parser some time and contain no text to embed.
 EMPTY_PARAGRAPHS = choose_count(50, 200)
-# A sync that ended before the kill does not count. The number of syncs that are tried.
-ATTEMPTS = 8
 LOST_SERVER = re.compile(
     r"DatabaseUnavailableError: .*Postgres\b.* does not answer"
     r"|DatabaseStartingError: .*Postgres\b.* is starting, stopping or recovering"
@@ -304,37 +315,6 @@ def test_sync_after_a_killed_one_starts_at_once(make_home: MakeHome):
 # Disturbed syncs.
 
 
-@dataclass(frozen=True)
-class Ending:
-    """How a command ended, and its output."""
-
-    status: int
-    out: str
-    said: str
-
-    @property
-    def report(self) -> dict[str, Any]:
-        report = json.loads(self.out)
-        assert isinstance(report, dict)
-        return report
-
-
-@dataclass(frozen=True)
-class KillTimes:
-    """Random times of one test, the same for the same seed."""
-
-    random: random.Random
-    length_s: float
-
-    def __iter__(self) -> Iterator[float]:
-        for _ in range(ATTEMPTS):
-            yield self.random.uniform(0, self.length_s)
-
-
-def draw_times(seed: str, length_s: float) -> KillTimes:
-    return KillTimes(random.Random(seed), length_s)  # noqa: S311  nothing is secret here
-
-
 def disturb(
     make_home: MakeHome,
     times: KillTimes,
@@ -353,17 +333,6 @@ def disturb(
             LOG.info("killed %.2f of %.2f s in: %d", kill_time, times.length_s, ending.status)
             return home, ending
     pytest.fail(f"{ATTEMPTS} syncs ended before they could be disturbed")
-
-
-def wait_for_end(process: CommandProcess) -> Ending:
-    out, err = process.communicate(timeout=600)
-    return Ending(process.returncode, out, out + err)
-
-
-def wait_until(is_met: Callable[[], object], process: CommandProcess) -> None:
-    while not is_met():
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.01)
 
 
 def check_next_sync(home: Home, undisturbed: Undisturbed, database_url: str | None) -> None:
@@ -386,19 +355,6 @@ def check_embeddings(database_url: str, begun_at: datetime, made: int, expected:
     assert list_unready(database_url) == []
 
 
-def kill_one(chance: random.Random, processes: list[psutil.Process]) -> bool:
-    """Kill one of the processes; return whether there was one."""
-    if not processes:
-        return False
-    victim = chance.choice(sorted(processes, key=lambda process: process.pid))
-    try:
-        LOG.info("killing %s", read_command(victim)[:60])
-        victim.kill()
-    except psutil.NoSuchProcess:
-        return False
-    return True
-
-
 def list_parsers(process: CommandProcess) -> list[psutil.Process]:
     """The processes of a sync that read documents."""
     try:
@@ -408,32 +364,7 @@ def list_parsers(process: CommandProcess) -> list[psutil.Process]:
     return [one for one in family if PARSER in read_command(one)]
 
 
-def list_servers(home: Home, victim: str) -> list[psutil.Process]:
-    """The postmaster of a home, or the backends that serve a client."""
-    try:
-        words = (home.folder / ".ragline/postgres/postmaster.pid").read_text().split()
-        postmaster = psutil.Process(int(words[0]))
-    except (FileNotFoundError, IndexError, psutil.NoSuchProcess):
-        return []
-    if victim == "postmaster":
-        return [postmaster]
-    return [
-        one for one in postmaster.children() if "postgres: ragline ragline" in read_command(one)
-    ]
-
-
-def read_command(process: psutil.Process) -> str:
-    try:
-        return " ".join(process.cmdline())
-    except (psutil.NoSuchProcess, psutil.ZombieProcess):
-        return ""
-
-
 # Reading the database.
-
-
-def server_url(home: Home) -> str:
-    return home.environment["RAGLINE_DATABASE_URL"]
 
 
 def named_url(home: Home, name: str) -> str:
@@ -441,26 +372,6 @@ def named_url(home: Home, name: str) -> str:
     url, _, query = server_url(home).partition("?")
     kept = [part for part in query.split("&") if part and not part.startswith("application_name=")]
     return f"{url}?{'&'.join([*kept, f'application_name={name}'])}"
-
-
-def embedded_url(home: Home) -> str | None:
-    """The address of a home's embedded server while it runs."""
-    folder = home.folder / ".ragline"
-    try:
-        lines = (folder / "postgres/postmaster.pid").read_text().splitlines()
-        return f"postgresql://ragline@/ragline?host={lines[4]}&port={lines[3]}"
-    except (FileNotFoundError, IndexError):
-        return None
-
-
-def query(database_url: str, statement: str) -> list[Any]:
-    with psycopg.connect(database_url) as connection:
-        return connection.execute(statement.encode()).fetchall()
-
-
-def count_embeddings(database_url: str, condition: str) -> int:
-    (row,) = query(database_url, f"select count(*) from ragline.embeddings where {condition}")
-    return int(row[0])
 
 
 def list_unready(database_url: str) -> list[tuple[str, str]]:
@@ -493,16 +404,6 @@ def has_listed(database_url: str | None) -> bool:
 def has_parsed(database_url: str | None) -> bool:
     """Whether parsing has ended and the next stage has started."""
     return has_rows(database_url, "ragline.chunkings")
-
-
-def has_rows(database_url: str | None, table: str) -> bool:
-    """Whether a table has rows; a server that does not answer yet has none."""
-    try:
-        return database_url is not None and bool(
-            query(database_url, f"select 1 from {table} limit 1")
-        )
-    except psycopg.OperationalError:
-        return False
 
 
 def list_sources(home: Home) -> None:
