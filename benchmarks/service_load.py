@@ -173,6 +173,7 @@ def measure_own_cost(
                 queries=(query,),
                 vectors=(embedder.embed_query(query),),
                 limit=TOP_K,
+                ef_search=settings.vector_index.ef_search,
             )
             statement = load_generation_statement("search/select_hits", generation.id)
             with database.begin() as connection:

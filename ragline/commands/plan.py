@@ -137,6 +137,8 @@ def _describe_step(step: PlannedStep) -> str:
 
 def _describe_disk(disk: PlannedDisk) -> str:
     needed = "unknown" if disk.needed_bytes is None else f"about {_size(disk.needed_bytes)}"
+    if disk.vector_index_bytes:
+        needed += f", {_size(disk.vector_index_bytes)} of it for the vector index"
     text = f"{_size(disk.live_bytes)} for the live index; needed in addition: {needed}"
     return text if disk.free_bytes is None else f"{text}; free: {_size(disk.free_bytes)}"
 

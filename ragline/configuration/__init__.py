@@ -14,6 +14,7 @@ from ragline.configuration.collection_settings import (
     CollectionSettings,
     QueryText,
     SearchSettings,
+    VectorIndexSettings,
 )
 from ragline.configuration.loading import load_configuration
 from ragline.configuration.settings import Configuration, RetentionSettings
@@ -25,5 +26,6 @@ __all__ = [
     "QueryText",
     "RetentionSettings",
     "SearchSettings",
+    "VectorIndexSettings",
     "load_configuration",
 ]

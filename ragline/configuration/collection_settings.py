@@ -109,6 +109,62 @@ class SearchSettings(StrictSettings):
     )
 
 
+class VectorIndexSettings(StrictSettings):
+    """The vector index of a generation, which is an HNSW index.
+
+    Source of the defaults: benchmarks/README.md, "The vector index".
+    """
+
+    m: int = Field(
+        default=16,
+        ge=2,
+        le=100,
+        description="Number of connections of an entry in the graph. More connections give a "
+        "higher index recall and a larger index. If it changes, the next sync replaces the index. "
+        "No new generation is built.",
+    )
+    ef_construction: int = Field(
+        default=64,
+        ge=4,
+        le=1000,
+        description="Number of candidates for the connections of an entry, at least 2 · `m`. With "
+        "more candidates, the index recall is higher and the build is slower. If it changes, the "
+        "next sync replaces the index.",
+    )
+    ef_search: int = Field(
+        default=100,
+        ge=1,
+        le=1000,
+        description="Number of entries that a search keeps while it follows the connections. With "
+        "more entries, the index recall is higher and the search is slower. A search uses at least "
+        "`search.candidates`. A change needs no sync.",
+    )
+    max_build_workers: int = Field(
+        default=2,
+        ge=0,
+        le=64,
+        description="Maximum number of parallel workers that help to build the index. The embedded "
+        "database uses at most one less than the processors of the machine.",
+    )
+    max_build_memory_bytes: int = Field(
+        default=1_000_000_000,
+        ge=64_000_000,
+        le=1_000_000_000_000,
+        description="Maximum memory of the build, in bytes. The build uses only what the index "
+        "needs. If the index needs more, the build is several times slower. The embedded database "
+        "uses at most half of the free memory.",
+    )
+
+    @model_validator(mode="after")
+    def _check_candidates(self) -> VectorIndexSettings:
+        if self.ef_construction < 2 * self.m:
+            raise ValueError(
+                f"ef_construction {self.ef_construction} is less than twice m {self.m}; at least "
+                f"{2 * self.m} is required"
+            )
+        return self
+
+
 class GateSettings(StrictSettings):
     """When the gate refuses a candidate. docs/gate.md explains the decision.
 
@@ -265,6 +321,9 @@ class CollectionSettings(StrictSettings):
         ge=0,
         description="Minimum number of entries for which a vector index is built. With fewer "
         "entries, the vector leg compares the query with all entries.",
+    )
+    vector_index: VectorIndexSettings = Field(
+        default=VectorIndexSettings(), description="How the vector index is built and searched."
     )
     search: SearchSettings = Field(
         default=SearchSettings(), description="How the collection is searched."

@@ -2,7 +2,8 @@
 
 The times are computed from rates of this database and this machine. The rates of chunking and
 embedding are measured now, because no table records them. The rate of writing entries comes from
-the times that the placements of the newest large generation record.
+the times that the placements of the newest large generation record. The rate of the vector index
+comes from its last creation.
 """
 
 from __future__ import annotations
@@ -37,7 +38,9 @@ MIN_ENTRIES = 1_000
 # dimensions. The sizes that are computed from them differ by less than 1 % from the measured ones.
 ENTRY_BYTES = 200
 EMBEDDING_BYTES = 95
-VECTOR_INDEX_BYTES = 300
+VECTOR_INDEX_BYTES = 108
+# Bytes of a connection of a row in the vector index, for each unit of the setting `m`.
+CONNECTION_BYTES = 12
 ENTRY_INDEX_BYTES = 125
 EMBEDDING_INDEX_BYTES = 95
 # Postgres stores whole rows in a page. It stores the vector of a longer row in another table.
@@ -77,12 +80,14 @@ class PlannedDisk:
 
     `live_bytes` is the size of the live generation with its indexes now. `needed_bytes` is the
     estimated size of what the build writes in addition; None if there is no live generation to
-    estimate it from. `free_bytes` is the free space on the disk of the embedded database; None for
-    another server, whose disk is not known here.
+    estimate it from. `vector_index_bytes` is the part of it for the vector index. `free_bytes` is
+    the free space on the disk of the embedded database; None for another server, whose disk is not
+    known here.
     """
 
     live_bytes: int
     needed_bytes: int | None
+    vector_index_bytes: int
     free_bytes: int | None
 
 
@@ -109,9 +114,11 @@ def plan_time(
         steps.append(_make_step("embed", work.tokens, "tokens", rate))
     if work.entries:
         steps.append(_make_step("index", work.entries, "entries", _entry_rate(run_context)))
+    indexed = _count_indexed(wanted, live, work)
+    if indexed:
+        rate = _vector_index_rate(run_context, _find_dimension(wanted, live))
+        steps.append(_make_step("vector index", indexed, "entries", rate))
     missing = [one.step for one in steps if one.seconds is None]
-    if _needs_vector_index(wanted, live, work):
-        missing.append("vector index")
     return PlannedTime(sum(one.seconds or 0.0 for one in steps), steps, missing)
 
 
@@ -123,13 +130,14 @@ def plan_disk(
     is_embedded = configuration.database_url is None and configuration.home.exists()
     free = shutil.disk_usage(configuration.home).free if is_embedded else None
     if live is None:
-        return PlannedDisk(0, None, free)
+        return PlannedDisk(0, None, 0, free)
     with run_context.database.connect() as connection:
         statement = load_generation_statement("build_plan/select_index_bytes", live.id)
         sizes = connection.execute(statement).one()
         live_sizes = (int(sizes.bytes), int(sizes.vector_index_bytes))
         needed = _estimate_bytes(connection, wanted, live, work, live_sizes)
-    return PlannedDisk(live_sizes[0], needed, free)
+    index_bytes = 0 if needed is None else _estimate_index_bytes(wanted, live, work)
+    return PlannedDisk(live_sizes[0], needed, index_bytes, free)
 
 
 def _make_step(name: str, amount: int, unit: str, rate: _Rate) -> PlannedStep:
@@ -221,12 +229,31 @@ def _entry_rate(run_context: RunContext) -> _Rate:
     return _Rate(row.entries / row.seconds, "recorded by the last build in this database")
 
 
-def _needs_vector_index(wanted: Wanted, live: Generation | None, work: PlannedWork) -> bool:
-    """Whether the build creates a vector index, whose time nothing records."""
+def _vector_index_rate(run_context: RunContext, dimension: int | None) -> _Rate:
+    statement = load_statement("build_plan/select_vector_index_rate")
+    with run_context.database.connect() as connection:
+        row = connection.execute(statement, {"dimension": dimension}).one_or_none()
+    if row is None:
+        return _Rate(None, "no rate is known, because this database has built no vector index yet")
+    origin = f"recorded for the last vector index in this database, of {row.entries:,} entries"
+    return _Rate(row.entries / row.seconds, origin)
+
+
+def _count_indexed(wanted: Wanted, live: Generation | None, work: PlannedWork) -> int:
+    """The number of entries of the vector index that the build creates; 0 without an index."""
     dimension = _find_dimension(wanted, live)
     entries = work.entries or 0
-    is_large = entries > 0 and entries >= wanted.settings.hnsw_from_entries
-    return is_large and dimension is not None and dimension <= MAX_INDEXED_DIMENSION
+    is_small = entries < wanted.settings.hnsw_from_entries
+    return 0 if is_small or dimension is None or dimension > MAX_INDEXED_DIMENSION else entries
+
+
+def _estimate_index_bytes(wanted: Wanted, live: Generation | None, work: PlannedWork) -> int:
+    """The bytes of the vector index that the build creates."""
+    vector = NUMBER_BYTES * (_find_dimension(wanted, live) or 0)
+    connections = CONNECTION_BYTES * wanted.settings.vector_index.m
+    return round(
+        _count_indexed(wanted, live, work) * _fill_pages(vector + connections + VECTOR_INDEX_BYTES)
+    )
 
 
 def _find_dimension(wanted: Wanted, live: Generation | None) -> int | None:
@@ -260,8 +287,7 @@ def _estimate_bytes(
         dimension
     )
     needed += (work.embeddings_to_make or 0) * _embedding_bytes(dimension)
-    if _needs_vector_index(wanted, live, work):
-        needed += work.entries * _fill_pages(NUMBER_BYTES * dimension + VECTOR_INDEX_BYTES)
+    needed += _estimate_index_bytes(wanted, live, work)
     chunks = connection.execute(load_statement("build_plan/select_chunk_bytes")).one()
     needed += (work.chunks_to_make or 0) * chunks.bytes / max(chunks.chunks, 1)
     return round(needed)

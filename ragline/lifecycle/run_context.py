@@ -104,6 +104,11 @@ class RunContext:
             self._locks.popitem()[1].release()
 
     @property
+    def is_embedded(self) -> bool:
+        """Whether the database is the embedded one, on this machine."""
+        return self.configuration.database_url is None
+
+    @property
     def parsers(self) -> ParserPool:
         """The processes that parse documents. They are used for all batches of the run."""
         if self._parsers is None:

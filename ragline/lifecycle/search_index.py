@@ -16,7 +16,6 @@ from time import perf_counter
 from sqlalchemy import Connection
 
 from ragline.configuration import CollectionSettings
-from ragline.configuration.checks import MAX_INDEXED_DIMENSION
 from ragline.lifecycle.generation_notices import describe_decision, find_obstacle
 from ragline.lifecycle.generations import (
     Generation,
@@ -43,6 +42,7 @@ from ragline.lifecycle.release_conditions import Obstacle, find_basis, name_basi
 from ragline.lifecycle.run_context import RunContext
 from ragline.lifecycle.settings_refusal import find_refusal
 from ragline.lifecycle.term_weights import update_term_weights
+from ragline.lifecycle.vector_index import build_vector_index
 from ragline.storage.generation_tables import has_vector_index, load_generation_statement
 from ragline.storage.statements import load_statement
 
@@ -99,7 +99,7 @@ def prepare(run_context: RunContext, collection_name: str, generation: Generatio
         if _is_count_due(connection, generation):
             repair_counts(connection, generation)
         update_term_weights(connection, generation)
-    _build_vector_index(run_context, collection_name, generation)
+    build_vector_index(run_context, collection_name, generation)
     _optimize(run_context, generation)
 
 
@@ -218,30 +218,6 @@ def repair_counts(connection: Connection, generation: Generation) -> bool:
         connection.execute(statement, parameters)
     connection.execute(load_statement("lifecycle/mark_counted"), parameters)
     return not is_equal
-
-
-def _build_vector_index(
-    run_context: RunContext, collection_name: str, generation: Generation
-) -> None:
-    threshold = run_context.configuration.collection(collection_name).hnsw_from_entries
-    if generation.entry_count < threshold or generation.dimension > MAX_INDEXED_DIMENSION:
-        return
-    with run_context.database.connect() as connection:
-        if has_vector_index(connection, generation.id):
-            return
-    name = f"{collection_name}: build the vector index"
-    with (
-        run_context.progress.stage(name, total=None, unit="entries") as advance,
-        run_context.database.engine.connect() as opened,
-    ):
-        # `create index concurrently` blocks no writer, but it cannot run in a transaction.
-        connection = opened.execution_options(isolation_level="AUTOCOMMIT")
-        # An interrupted build leaves an invalid index under the same name.
-        connection.execute(load_generation_statement("lifecycle/drop_vector_index", generation.id))
-        connection.execute(
-            load_generation_statement("lifecycle/create_vector_index", generation.id)
-        )
-        advance(generation.entry_count)
 
 
 def _optimize(run_context: RunContext, generation: Generation) -> None:

@@ -72,7 +72,8 @@ class Retrieval:
     """How candidates are retrieved for the queries of one request.
 
     `vectors` has one vector for each query, or None in mode `keyword`. `limit` is the number of
-    candidates. `condition` is the SQL condition of the filter and of `max_age`.
+    candidates. `ef_search` is the setting of that name. `condition` is the SQL condition of the
+    filter and of `max_age`.
     """
 
     generation: LiveGeneration
@@ -81,6 +82,7 @@ class Retrieval:
     queries: tuple[str, ...]
     vectors: tuple[Vector | None, ...]
     limit: int
+    ef_search: int
     principals: tuple[str, ...] | None = ()
     condition: Condition | None = None
     exact: bool = False
@@ -160,7 +162,7 @@ def configure_session(connection: Connection, retrieval: Retrieval, plan: Plan) 
     Raises:
         SessionSettingError: a setting did not take effect.
     """
-    ef_search = str(min(max(retrieval.depth, 100), MAX_EF_SEARCH))
+    ef_search = str(min(max(retrieval.depth, retrieval.ef_search), MAX_EF_SEARCH))
     parameters = {
         "ef_search": ef_search,
         "max_scan_tuples": str(MAX_SCAN_TUPLES),

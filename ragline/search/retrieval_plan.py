@@ -49,6 +49,7 @@ def plan_retrieval(
         principals=request.principals,
         condition=condition,
         exact=request.exact,
+        ef_search=settings.vector_index.ef_search,
         deadline=deadline,
     )
 

@@ -135,6 +135,11 @@ def is_lock_timeout(error: DBAPIError) -> bool:
     return getattr(error.orig, "sqlstate", None) == LOCK_TIMEOUT
 
 
+def lacks_resource(error: DBAPIError) -> bool:
+    """Whether Postgres lacked memory, shared memory or disk space for a statement."""
+    return str(getattr(error.orig, "sqlstate", None)).startswith("53")
+
+
 def is_deadlock(error: DBAPIError) -> bool:
     """Whether Postgres ended a transaction because two transactions waited for each other."""
     return getattr(error.orig, "sqlstate", None) == DEADLOCK

@@ -39,6 +39,21 @@ def drop_entries_table(connection: Connection, generation_id: int) -> None:
     connection.exec_driver_sql(f"drop table if exists ragline.{entries_table(generation_id)}")
 
 
+def create_vector_index(
+    connection: Connection, generation_id: int, m: int, ef_construction: int
+) -> None:
+    """Create a new HNSW index over the vectors. It cannot run inside a transaction.
+
+    `m` is the number of connections of an element, and `ef_construction` is the number of
+    candidates for them.
+    """
+    template = load_template("vector_index.sql").replace(PLACEHOLDER, entries_table(generation_id))
+    numbers = f"m = {m:d}, ef_construction = {ef_construction:d}"
+    connection.exec_driver_sql(
+        template.replace("m = connections, ef_construction = candidates", numbers)
+    )
+
+
 def has_vector_index(connection: Connection, generation_id: int) -> bool:
     """Whether the generation has a valid HNSW index."""
     name = f"ragline.{entries_table(generation_id)}_embedding_idx"

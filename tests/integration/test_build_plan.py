@@ -223,11 +223,32 @@ def test_rate_of_writing_entries_comes_from_the_last_build(database, open_run_co
     assert step.rate_from == "recorded by the last build in this database"
 
 
-def test_vector_index_is_not_in_the_time(open_run_context):
+def test_time_and_size_of_the_vector_index_come_from_the_last_one(database, open_run_context):
     sync(open_run_context())
-    made = plan(open_run_context(embedding_model="other", hnsw_from_entries=2))
+    changed = {"embedding_model": "other", "hnsw_from_entries": 2}
+    made = plan(open_run_context(**changed))
     assert made.time is not None
     assert "vector index" in made.time.not_included
+    step = made.time.steps[-1]
+    assert step.rate_from == (
+        "no rate is known, because this database has built no vector index yet"
+    )
+    sync(open_run_context(hnsw_from_entries=2))
+    made = plan(open_run_context(**changed))
+    assert made.time is not None
+    assert made.disk is not None
+    step = made.time.steps[-1]
+    with database.connect() as connection:
+        entries, seconds = connection.execute(
+            text("select vector_index_entries, vector_index_seconds from ragline.generations")
+        ).one()
+    assert (step.step, step.per_second) == ("vector index", pytest.approx(entries / seconds))
+    assert step.seconds == pytest.approx(step.amount / step.per_second)
+    assert step.rate_from == (
+        f"recorded for the last vector index in this database, of {entries:,} entries"
+    )
+    assert 0 < made.disk.vector_index_bytes < made.disk.needed_bytes
+    assert plan(open_run_context(embedding_model="other")).disk.vector_index_bytes == 0
 
 
 def test_first_build_without_documents(open_run_context):

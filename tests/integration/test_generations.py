@@ -320,10 +320,10 @@ def test_new_generation_without_its_vector_index_is_not_promoted(database, tree,
         if "using hnsw" in statement:
             raise OSError("No space left on device")
 
-    event.listen(database.engine, "before_cursor_execute", refuse)
+    event.listen(database.sessions, "before_cursor_execute", refuse)
     now = change(tree)
     report = sync(open_run_context(language="german", hnsw_from_entries=1)).index
-    event.remove(database.engine, "before_cursor_execute", refuse)
+    event.remove(database.sessions, "before_cursor_execute", refuse)
     # The live generation lacks its index too; it is served without it.
     assert served(database) == now
     assert (report.is_live, report.was_promoted) == (False, False)

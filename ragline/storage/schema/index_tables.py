@@ -83,6 +83,9 @@ generations = Table(
     time_column("counted_at"),
     # Since when an operator has decided against the generation. A sync does not promote it.
     time_column("held_at"),
+    # The last creation of the vector index. Null if it was not recorded.
+    Column("vector_index_entries", BigInteger, nullable=True),
+    Column("vector_index_seconds", Double, nullable=True),
     CheckConstraint(
         "state in ('building', 'candidate', 'live', 'retired', 'refused', 'abandoned', 'dropped')",
         name="state",

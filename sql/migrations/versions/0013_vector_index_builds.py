@@ -1,0 +1,15 @@
+"""How long the creation of a vector index took."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+from alembic import op
+
+revision = "0013"
+down_revision = "0012"
+
+
+def upgrade() -> None:
+    path = files("sql") / "migrations" / "versions" / "0013_vector_index_builds.sql"
+    op.get_bind().exec_driver_sql(path.read_text(encoding="utf-8"))
