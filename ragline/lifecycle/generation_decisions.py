@@ -18,11 +18,11 @@ from sqlalchemy.exc import DBAPIError
 from ragline.configuration import CollectionSettings, Configuration
 from ragline.errors import (
     GenerationStateError,
-    IncompleteGenerationError,
     PromotionRefusedError,
     UnknownCollectionError,
 )
 from ragline.lifecycle.candidate_proof import prove_candidate
+from ragline.lifecycle.complete_candidates import check_complete, wait_for_sync
 from ragline.lifecycle.generation_records import (
     GenerationRecord,
     check_collection,
@@ -91,6 +91,7 @@ class Promotion:
     based_on: Grounds = "earlier_promotion"
 
 
+@wait_for_sync
 def promote_candidate(
     database: Database, configuration: Configuration, collection: str, decision: Decision
 ) -> Promotion:
@@ -109,11 +110,12 @@ def promote_candidate(
         candidate = next((one for one in reversed(known) if one.state == "candidate"), None)
         if candidate is None:
             raise GenerationStateError(_describe_lack(collection, known))
-        _check_complete(connection, collection, collection_id, candidate)
+        check_complete(connection, collection, collection_id, candidate)
         basis = _decide_basis(database, connection, configuration, collection, candidate, decision)
         return _promote(connection, collection, collection_id, candidate, (decision, basis))
 
 
+@wait_for_sync
 def promote_by_id(
     database: Database, configuration: Configuration, generation_id: int, decision: Decision
 ) -> Promotion:
@@ -136,7 +138,7 @@ def promote_by_id(
         if found is None or found.state not in ("candidate", "retired"):
             record = find_record(connection, generation_id)
             raise GenerationStateError(_describe_state(record, "promoted"))
-        _check_complete(connection, record.collection, collection_id, found)
+        check_complete(connection, record.collection, collection_id, found)
         basis = _decide_basis(
             database, connection, configuration, record.collection, found, decision
         )
@@ -265,18 +267,6 @@ def _lock_record(connection: Connection, generation_id: int) -> GenerationRecord
     """The generation, after its collection is locked."""
     lock_collection(connection, find_record(connection, generation_id).collection)
     return find_record(connection, generation_id)
-
-
-def _check_complete(
-    connection: Connection, collection: str, collection_id: int, chosen: Generation
-) -> None:
-    """Refuse a candidate that lacks readable documents. A retired generation may lack some."""
-    unindexed = count_unindexed(connection, collection_id, chosen.id)
-    if unindexed and chosen.state == "candidate":
-        raise IncompleteGenerationError(
-            f"generation {chosen.id} of {collection} is not complete: {unindexed} readable "
-            f"documents are not in it yet; `ragline generation build {collection}` adds them"
-        )
 
 
 def _decide_basis(

@@ -51,6 +51,7 @@ from ragline.lifecycle.generation_decisions import (
 from ragline.lifecycle.generation_notices import read_notices
 from ragline.lifecycle.generation_records import list_records, read_record
 from ragline.lifecycle.generations import (
+    find_live,
     list_generations,
     lock_collection,
     lock_generation,
@@ -613,24 +614,77 @@ def test_rollback_does_not_wait_for_an_update_of_all_term_weights(site: Site):
     promote_candidate(site.database, "tree", ADA)
     site.query("update ragline.generations set weighted_length = 99 where id = 2 returning id")
     with site.database.connect() as connection:
-        (live,) = [one for one in list_generations(connection, "tree") if one.state == "live"]
+        live = find_live(list_generations(connection, "tree"))
+    assert live is not None
+    updated: list[bool] = []
+
+    def update() -> None:
+        with site.database.begin() as connection:
+            updated.append(update_term_weights(connection, live))
+
+    first, second = Thread(target=update), Thread(target=update)
     with site.database.begin() as connection:
-        assert update_term_weights(connection, live)
-        # A second process leaves the update to the first.
-        with site.database.begin() as other:
-            assert not update_term_weights(other, live)
+        # The update waits here for its first entry.
+        connection.execute(text("select from ragline.entries_2 for update"))
+        first.start()
+        wait_for_waiting(site, "set lexical")
+        second.start()
+        second.join(20)
+        assert updated == [False], "a second process leaves the update to the first"
         assert roll_back(site.database, "tree", ADA).generation == 1
         assert site.live() == 1
         # A writer of entries waits for the new weights.
-        writing = Thread(target=lambda: site.sync(**OTHER))
         site.tree.write("roof", "the roof is red")
+        writing = Thread(target=lambda: site.sync(**OTHER))
         writing.start()
-        writing.join(2)
-        assert writing.is_alive()
+        wait_for_waiting(site, "for update")
         assert site.documents(2).keys() == {"harbour", "garden"}
+    first.join()
     writing.join()
+    assert updated == [False, True]
     assert site.documents(2) == site.written()
     assert site.query("select count(*) from ragline.generations where weighted_length = 99") == [0]
+
+
+def wait_for_waiting(site: Site, words: str) -> None:
+    """Wait until a statement with these words waits for a lock."""
+    waiting = (
+        "select query from pg_stat_activity where wait_event_type = 'Lock' "
+        "and datname = current_database()"
+    )
+    deadline = monotonic() + 30
+    while not any(words in query for query in site.query(waiting)):
+        assert monotonic() < deadline
+        _wait(0.02)
+
+
+def test_promotion_waits_until_a_running_sync_has_written_the_candidate(site: Site):
+    site.build(**OTHER)
+    embedder = site.models["other"]
+    begun, ended = Event(), Event()
+
+    def wait() -> None:
+        begun.set()
+        assert ended.wait(60)
+
+    embedder.before = wait
+    site.tree.write("roof", "the roof is red")
+    syncing = Thread(target=lambda: site.sync(**OTHER))
+    syncing.start()
+    assert begun.wait(60)
+    promotions: list[int] = []
+    promoting = Thread(
+        target=lambda: promotions.append(promote_candidate(site.database, "tree", ADA).generation)
+    )
+    promoting.start()
+    promoting.join(0.5)
+    assert promoting.is_alive()
+    assert site.live() == 1
+    ended.set()
+    promoting.join(60)
+    syncing.join()
+    assert promotions == [2]
+    assert site.documents(2) == site.written()
 
 
 def test_decision_says_that_a_run_writes_the_generation(
