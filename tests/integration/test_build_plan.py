@@ -473,7 +473,8 @@ def test_other_files_under_the_name_of_a_model_are_a_change(open_run_context):
 def test_bytes_of_a_row_are_those_that_were_measured(dimension, entry, embedding, in_index):
     assert plan_cost._entry_bytes(dimension) == pytest.approx(entry, rel=0.01)
     assert plan_cost._embedding_bytes(dimension) == pytest.approx(embedding, rel=0.01)
-    computed = plan_cost._fill_pages(2 * dimension + plan_cost.VECTOR_INDEX_BYTES)
+    connections = 16 * plan_cost.CONNECTION_BYTES
+    computed = plan_cost._fill_pages(2 * dimension + connections + plan_cost.VECTOR_INDEX_BYTES)
     assert computed == pytest.approx(in_index, rel=0.01)
 
 
