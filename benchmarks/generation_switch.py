@@ -25,7 +25,7 @@ from tempfile import TemporaryDirectory
 
 from benchmarks.switch_traffic import Reply, Switch, Traffic, search, send, wait_for_hit
 from benchmarks.truncated_model import write_truncated_model
-from ragline.configuration import load_configuration
+from ragline.configuration import Configuration, load_configuration
 from ragline.lifecycle.generation_decisions import Decision, promote_by_id, roll_back
 from ragline.storage.database import Database, open_database
 
@@ -112,7 +112,7 @@ def print_effects(switches: Sequence[Switch], replies: Sequence[Reply]) -> None:
         )
 
 
-def measure(url: str, database: Database, rounds: int) -> None:
+def measure(url: str, database: Database, configuration: Configuration, rounds: int) -> None:
     """Promote and roll back under traffic, and print the figures."""
     path = f"{url}/v1/collections/notes/documents"
     switches = [Switch(0.0, 0.0, 1)]
@@ -125,7 +125,9 @@ def measure(url: str, database: Database, rounds: int) -> None:
     with Traffic(url, "notes", SEARCHES) as traffic:
         for number in range(rounds):
             time.sleep(PAUSE_S)
-            switches.append(switch(lambda: promote_by_id(database, 2, DECISION).generation))
+            switches.append(
+                switch(lambda: promote_by_id(database, configuration, 2, DECISION).generation)
+            )
             time.sleep(PAUSE_S)
             old, new = f"zebra{number - 1}", f"zebra{number}"
             send(f"{path}/{new}", "PUT", {"text": f"A note about {new}."})
@@ -165,10 +167,11 @@ def main() -> None:
         path.write_text(CONFIGURATION.format(model="./truncated"), "utf-8")
         build = [*ragline, "generation", "build", "notes"]
         subprocess.run(build, cwd=home, check=True, capture_output=True)
-        with running_dev(home) as url, open_database(load_configuration(path)) as database:
+        configuration = load_configuration(path)
+        with running_dev(home) as url, open_database(configuration) as database:
             wait_until(lambda: send(f"{url}/readyz", "GET").status == 200)
             wait_until(lambda: search(url, collection="notes", query="x").status == 200)
-            measure(url, database, options.rounds)
+            measure(url, database, configuration, options.rounds)
 
 
 if __name__ == "__main__":

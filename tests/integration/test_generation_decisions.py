@@ -231,7 +231,7 @@ def test_notice_knows_that_the_files_of_a_model_have_changed(site: Site):
     settings = {"embedding_model": str(folder)}
     use_files("first")
     site.build(**settings)
-    promote_candidate(site.database, "tree", ADA)
+    promote_candidate(site.database, site.configuration, "tree", ADA)
     assert read_notices(site.database, site.open(**settings).configuration) == {}
     use_files("second")
     notice = site.notice(**settings)
@@ -241,7 +241,7 @@ def test_notice_knows_that_the_files_of_a_model_have_changed(site: Site):
     notice = site.notice(**settings)
     assert notice == site.sync(**settings).index.notice
     assert "generation 3 with these settings is not live" in notice
-    promote_candidate(site.database, "tree", ADA)
+    promote_candidate(site.database, site.configuration, "tree", ADA)
     assert read_notices(site.database, site.open(**settings).configuration) == {}
     use_files("first")
     assert "generation 2 with these settings is not live" in site.notice(**settings)
@@ -611,7 +611,7 @@ def test_rollback_does_not_wait_for_documents_that_a_worker_has_claimed(site: Si
 
 def test_rollback_does_not_wait_for_an_update_of_all_term_weights(site: Site):
     site.build(**OTHER)
-    promote_candidate(site.database, "tree", ADA)
+    promote_candidate(site.database, site.configuration, "tree", ADA)
     site.query("update ragline.generations set weighted_length = 99 where id = 2 returning id")
     with site.database.connect() as connection:
         live = find_live(list_generations(connection, "tree"))
@@ -674,7 +674,9 @@ def test_promotion_waits_until_a_running_sync_has_written_the_candidate(site: Si
     assert begun.wait(60)
     promotions: list[int] = []
     promoting = Thread(
-        target=lambda: promotions.append(promote_candidate(site.database, "tree", ADA).generation)
+        target=lambda: promotions.append(
+            promote_candidate(site.database, site.configuration, "tree", ADA).generation
+        )
     )
     promoting.start()
     promoting.join(0.5)
@@ -695,14 +697,20 @@ def test_decision_says_that_a_run_writes_the_generation(
     with site.database.begin() as connection:
         lock_generation(connection, 2)
         for decide, what in (
-            (lambda: promote_candidate(site.database, "tree", ADA), "a generation of tree"),
-            (lambda: promote_by_id(site.database, 2, ADA), "generation 2 or the live one"),
+            (
+                lambda: promote_candidate(site.database, site.configuration, "tree", ADA),
+                "a generation of tree",
+            ),
+            (
+                lambda: promote_by_id(site.database, site.configuration, 2, ADA),
+                "generation 2 or the live one",
+            ),
             (lambda: refuse_generation(site.database, 2, ADA), "generation 2"),
         ):
             with pytest.raises(GenerationStateError, match=f"a run is writing {what}; nothing"):
                 decide()
     assert site.states() == ["live", "candidate"]
-    assert promote_candidate(site.database, "tree", ADA).generation == 2
+    assert promote_candidate(site.database, site.configuration, "tree", ADA).generation == 2
 
 
 # Refusal and drop.
@@ -710,7 +718,7 @@ def test_decision_says_that_a_run_writes_the_generation(
 
 def test_hold_outlives_the_drop_of_a_generation(site: Site):
     site.build(**OTHER)
-    promote_candidate(site.database, "tree", ADA)
+    promote_candidate(site.database, site.configuration, "tree", ADA)
     roll_back(site.database, "tree", Decision("ada", "worse hits"))
     # With the old settings, the generation that was rolled back is dropped after its day.
     site.sync()
@@ -722,7 +730,7 @@ def test_hold_outlives_the_drop_of_a_generation(site: Site):
     assert site.states() == ["live", "dropped", "candidate"]
     assert (site.live(), index.is_live) == (1, False)
     assert "generation 3 with these settings was refused or rolled back" in str(index.notice)
-    assert promote_candidate(site.database, "tree", ADA).generation == 3
+    assert promote_candidate(site.database, site.configuration, "tree", ADA).generation == 3
     assert site.states() == ["retired", "dropped", "live"]
 
 

@@ -65,6 +65,12 @@ class Site:
     def sync(self, configuration: Configuration) -> None:
         self.run_stages(self.open(configuration))
 
+    def promote(self) -> Promotion:
+        return promote_by_id(self.database, self.second, 2, ADA)
+
+    def roll_back(self) -> Promotion:
+        return roll_back(self.database, "notes", ADA)
+
     def sync_until(self, ended: Event, errors: list[Exception]) -> None:
         """Sync with the second settings without a long pause, as the sensors of `dev` do."""
         while not ended.wait(0.2):
@@ -140,21 +146,19 @@ def test_switches_under_searches_and_writes_fail_no_request_and_mix_no_answer(
         try:
             send(f"{path}/zebra", "PUT", {"text": "A note about zebra."})
             wait("zebra", "visible before", is_hit=True)
-            switches.append(switch(lambda: promote_by_id(site.database, 2, ADA)))
+            switches.append(switch(site.promote))
             send(f"{path}/okapi", "PUT", {"text": "A note about okapi."})
             send(f"{path}/zebra", "DELETE")
             wait("okapi", "visible", is_hit=True)
             wait("zebra", "forgotten", is_hit=False)
-            switches.append(switch(lambda: roll_back(site.database, "notes", ADA)))
+            switches.append(switch(site.roll_back))
             # In the generation that was retired when they changed.
             wait("okapi", "visible after rollback", is_hit=True)
             wait("zebra", "forgotten after rollback", is_hit=False)
             assert search(url, **ask("okapi")).generation == 1
             for number in range(4):
                 sleep(0.5)
-                decide = roll_back if number % 2 else promote_by_id
-                of = "notes" if number % 2 else 2
-                switches.append(switch(lambda d=decide, o=of: d(site.database, o, ADA)))
+                switches.append(switch(site.roll_back if number % 2 else site.promote))
             sleep(0.5)
         finally:
             ended.set()
