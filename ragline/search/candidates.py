@@ -1,8 +1,8 @@
 """The candidates of a search: the entries of a generation that match a query best.
 
-This module sets the session's settings and the parameters of the search statement. `entries` reads
-the rows of candidates, and `rerank_stage` scores them again. `document_ranks` computes the ranks of
-one document's entries.
+This module runs the two legs of a search, and `fusion` combines them. `entries` reads the rows of
+candidates, and `rerank_stage` scores them again. `document_ranks` computes the ranks of one
+document's entries.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from ragline.configuration import SearchSettings
 from ragline.errors import SessionSettingError
 from ragline.search.deadline import Deadline
 from ragline.search.filters import Condition
+from ragline.search.fusion import Candidate, Fusion, Leg, Legs, fuse_legs
 from ragline.search.live_generation import LiveGeneration
 from ragline.search.messages import Mode, Plan
 from ragline.storage.generation_tables import load_generation_statement
@@ -46,25 +47,6 @@ FILTER_MARK = "true /* filter */"
 NO_CONDITION = Condition("true", {})
 
 Vector = NDArray[np.float32]
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """An entry with its fused score, and its score and rank in each leg that found it.
-
-    The sum of `vector_part` and `keyword_part` is the fused score. `rank` is the rank by the fused
-    score for one query.
-    """
-
-    id: int
-    score: float
-    vector_score: float | None
-    keyword_score: float | None
-    vector_rank: int | None
-    keyword_rank: int | None
-    vector_part: float | None = None
-    keyword_part: float | None = None
-    rank: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,70 +160,93 @@ def configure_session(connection: Connection, retrieval: Retrieval, plan: Plan) 
 def _retrieve_all(
     connection: Connection, retrieval: Retrieval, planned: FilterPlan
 ) -> tuple[list[Candidate], bool]:
-    """Return the candidates of all queries, and whether the vector index returned too few.
-
-    If the feedback weight is not 0, each query is searched a second time with the vector of
-    `add_feedback`.
-    """
+    """Return the candidates of all queries, and whether the vector index returned too few."""
     found: dict[int, Candidate] = {}
     is_short = False
     for query, vector in zip(retrieval.queries, retrieval.vectors, strict=True):
-        candidates, count = select_candidates(connection, retrieval, planned, query, vector)
-        if retrieval.settings.feedback_weight > 0 and vector is not None and candidates:
-            moved = add_feedback(connection, retrieval, vector, candidates)
-            candidates, count = select_candidates(connection, retrieval, planned, query, moved)
-        wanted = min(retrieval.depth, retrieval.generation.entry_count)
-        is_short |= planned.plan.vector == "index" and count < wanted
-        for candidate in candidates:
-            known = found.get(candidate.id)
-            if known is None or known.score < candidate.score:
-                found[candidate.id] = candidate
+        legs = select_legs(connection, retrieval, planned, query, vector)
+        moved = move_query(connection, retrieval, vector, choose_feedback(retrieval, legs))
+        if moved is not None:
+            again = select_legs(connection, retrieval, planned, query, moved, is_feedback=True)
+            legs = Legs(legs.keyword, again.vector)
+        is_short |= lacks_candidates(retrieval, planned.plan, legs)
+        for candidate in fuse(retrieval, legs).list_first(retrieval.limit):
+            scored = use_leg_score(candidate, retrieval.mode)
+            known = found.get(scored.id)
+            if known is None or known.score < scored.score:
+                found[scored.id] = scored
     ordered = sorted(found.values(), key=sort_key)
     return ordered[: retrieval.limit], is_short
 
 
-def add_feedback(
-    connection: Connection, retrieval: Retrieval, vector: Vector, candidates: Sequence[Candidate]
-) -> Vector:
-    """Move the query's vector towards the mean vector of the first candidates.
-
-    Returns the vector plus `feedback_weight` times the mean of FEEDBACK_HITS vectors. Source:
-    Rocchio, "Relevance feedback in information retrieval", 1971, without negative examples.
-    """
-    first = [candidate.id for candidate in candidates[:FEEDBACK_HITS]]
-    statement = load_generation_statement("search/mean_embedding", retrieval.generation.id)
-    retrieval.deadline.limit_statements(connection)
-    mean = connection.execute(statement, {"ids": first}).scalar_one()
-    moved: Vector = vector + retrieval.settings.feedback_weight * mean.to_numpy()
-    return moved
-
-
-def select_candidates(
+def select_legs(
     connection: Connection,
     retrieval: Retrieval,
     planned: FilterPlan,
     query: str,
     vector: Vector | None,
-    document_key: int | None = None,
-) -> tuple[list[Candidate], int]:
-    """Return the candidates of one query, best first.
+    *,
+    is_feedback: bool = False,
+) -> Legs:
+    """Run the legs of one query. A leg whose weight is 0 is not run.
 
-    The second value is the number of candidates of the vector leg. With `document_key`, the result
-    contains only the entries of this document. Their ranks are still those among all entries.
+    The feedback pass runs only the vector leg, because the words of the query stay the same.
     """
     generation = retrieval.generation
-    statement = bind_filter("search/select_candidates", generation.id, planned.condition.sql)
+    statement = bind_filter("search/select_legs", generation.id, planned.condition.sql)
     parameters = {
         **_make_parameters(retrieval, planned.plan, query, vector),
         **planned.condition.values,
-        "document_keys": None if document_key is None else [document_key],
     }
+    if is_feedback:
+        parameters["has_keyword_leg"] = False
     # All statements of a search share one deadline. Each statement gets the time that is left.
     retrieval.deadline.limit_statements(connection)
-    rows = connection.execute(statement, parameters).mappings().all()
-    count = rows[0]["vector_found"] if rows else 0
-    candidates = [Candidate(**{name: row[name] for name in Candidate.__slots__}) for row in rows]
-    return [_use_leg_score(candidate, retrieval.mode) for candidate in candidates], count
+    row = connection.execute(statement, parameters).one()
+    return Legs(
+        Leg.read(row.keyword_ids, row.keyword_scores), Leg.read(row.vector_ids, row.vector_scores)
+    )
+
+
+def lacks_candidates(retrieval: Retrieval, plan: Plan, legs: Legs) -> bool:
+    """Whether the vector index returned fewer candidates than a scan of all entries finds."""
+    wanted = min(retrieval.depth, retrieval.generation.entry_count)
+    return plan.vector == "index" and len(legs.vector.ids) < wanted
+
+
+def weigh_vector_leg(retrieval: Retrieval) -> float:
+    """Return the weight of the vector leg: that of the settings, or 1 or 0 in other modes."""
+    weights = {"hybrid": retrieval.settings.vector_weight, "vector": 1.0, "keyword": 0.0}
+    return weights[retrieval.mode]
+
+
+def fuse(retrieval: Retrieval, legs: Legs) -> Fusion:
+    """Fuse the legs of one query with the settings and the mode of its search."""
+    return fuse_legs(legs, weigh_vector_leg(retrieval), retrieval.settings.candidates)
+
+
+def choose_feedback(retrieval: Retrieval, legs: Legs) -> tuple[int, ...]:
+    """Return the ids of the entries towards which the query is moved, or () without feedback."""
+    if retrieval.settings.feedback_weight == 0 or weigh_vector_leg(retrieval) == 0:
+        return ()
+    return tuple(fuse(retrieval, legs).list_ids(min(FEEDBACK_HITS, retrieval.limit)))
+
+
+def move_query(
+    connection: Connection, retrieval: Retrieval, vector: Vector | None, ids: tuple[int, ...]
+) -> Vector | None:
+    """Move the query's vector towards the mean vector of some entries, for the feedback pass.
+
+    Returns the vector plus `feedback_weight` times the mean, or None without entries. Source:
+    Rocchio, "Relevance feedback in information retrieval", 1971, without negative examples.
+    """
+    if vector is None or not ids:
+        return None
+    statement = load_generation_statement("search/mean_embedding", retrieval.generation.id)
+    retrieval.deadline.limit_statements(connection)
+    mean = connection.execute(statement, {"ids": list(ids)}).scalar_one()
+    moved: Vector = vector + retrieval.settings.feedback_weight * mean.to_numpy()
+    return moved
 
 
 @lru_cache(maxsize=512)
@@ -271,11 +276,9 @@ def list_principals(principals: Sequence[str] | None) -> list[str] | None:
 def _make_parameters(
     retrieval: Retrieval, plan: Plan, query: str, vector: Vector | None
 ) -> dict[str, object]:
-    settings = retrieval.settings
-    weights = {"hybrid": settings.vector_weight, "vector": 1.0, "keyword": 0.0}
-    vector_weight = weights[retrieval.mode]
+    vector_weight = weigh_vector_leg(retrieval)
     # A few entries can all be scored, so that every word of the query can find candidates.
-    bound = NO_KEYWORD_BOUND if plan.filter == "entries" else settings.keyword_bound
+    bound = NO_KEYWORD_BOUND if plan.filter == "entries" else retrieval.settings.keyword_bound
     generation = retrieval.generation
     # This is the version that analysed the entries. It can be older than the version of this
     # release.
@@ -289,17 +292,15 @@ def _make_parameters(
         "whole_forms": list_whole_forms(query, generation.language) if analysed.added else "",
         "form_weight": FORM_WEIGHT,
         "embedding": None if vector is None else HalfVector(vector).to_text(),
-        "vector_weight": vector_weight,
-        "keyword_weight": 1.0 - vector_weight,
+        "has_vector_leg": vector_weight > 0,
+        "has_keyword_leg": vector_weight < 1,
         "keyword_bound": bound,
         "principals": list_principals(retrieval.principals),
         "depth": retrieval.depth,
-        "scale_depth": settings.candidates,
-        "limit": retrieval.limit,
     }
 
 
-def _use_leg_score(candidate: Candidate, mode: Mode) -> Candidate:
+def use_leg_score(candidate: Candidate, mode: Mode) -> Candidate:
     """In a mode with one leg, use the score of this leg as the fused score."""
     if mode == "vector" and candidate.vector_score is not None:
         own = candidate.vector_score

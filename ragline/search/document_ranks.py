@@ -9,17 +9,22 @@ from sqlalchemy import Connection
 
 from ragline.search.candidates import (
     NO_CONDITION,
-    Candidate,
     FilterPlan,
     Retrieval,
-    add_feedback,
+    Vector,
+    choose_feedback,
     choose_plan,
     configure_session,
+    fuse,
     list_principals,
-    select_candidates,
+    move_query,
+    select_legs,
     sort_key,
+    use_leg_score,
 )
 from ragline.search.filters import Condition
+from ragline.search.fusion import Candidate, Legs
+from ragline.storage.generation_tables import load_generation_statement
 
 NO_LIMIT = 2**31 - 1
 # The SQL condition that the principals of the search may read an entry `e`.
@@ -54,20 +59,38 @@ def rank_document(connection: Connection, retrieval: Retrieval, document_key: in
     configure_session(connection, retrieval, planned.plan)
     admitting = _admit_document(retrieval, document_key)
     scan = FilterPlan(replace(planned.plan, vector="scan"), admitting.condition or NO_CONDITION)
+    statement = load_generation_statement("search/select_entry_ids", retrieval.generation.id)
+    own = connection.execute(statement, {"document_key": document_key}).scalars().all()
+
+    def rank_own(legs: Legs) -> list[Candidate]:
+        ranked = fuse(admitting, legs).list_entries(own)
+        return [use_leg_score(candidate, retrieval.mode) for candidate in ranked]
+
     first_pass: list[Candidate] = []
     second_pass: list[Candidate] = []
     for query, vector in zip(retrieval.queries, retrieval.vectors, strict=True):
-        found, _ = select_candidates(connection, admitting, scan, query, vector, document_key)
-        first_pass += found
-        if retrieval.settings.feedback_weight > 0 and vector is not None:
-            candidates, _ = select_candidates(connection, retrieval, planned, query, vector)
-            if candidates:
-                moved = add_feedback(connection, retrieval, vector, candidates)
-                found, _ = select_candidates(
-                    connection, admitting, scan, query, moved, document_key
-                )
-        second_pass += found
+        legs = select_legs(connection, admitting, scan, query, vector)
+        first_pass += rank_own(legs)
+        moved = _move_as_searched(connection, retrieval, planned, query, vector)
+        if moved is not None:
+            again = select_legs(connection, admitting, scan, query, moved, is_feedback=True)
+            legs = Legs(legs.keyword, again.vector)
+        second_pass += rank_own(legs)
     return RankedEntries(_keep_best(second_pass), _keep_best(first_pass))
+
+
+def _move_as_searched(
+    connection: Connection,
+    retrieval: Retrieval,
+    planned: FilterPlan,
+    query: str,
+    vector: Vector | None,
+) -> Vector | None:
+    """Return the vector of the search's feedback pass, or None if it has no such pass."""
+    if retrieval.settings.feedback_weight == 0:
+        return None
+    searched = select_legs(connection, retrieval, planned, query, vector)
+    return move_query(connection, retrieval, vector, choose_feedback(retrieval, searched))
 
 
 def _admit_document(retrieval: Retrieval, document_key: int) -> Retrieval:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, RowMapping
 
-from ragline.search.candidates import Candidate
+from ragline.search.fusion import Candidate
 from ragline.search.messages import SearchRequest
 from ragline.storage.generation_tables import load_generation_statement
 

@@ -51,12 +51,20 @@ def rerank_entries(
         RerankingError: the reranker failed.
         SearchTimeoutError: the deadline has passed.
     """
-    count = settings.search.rerank_candidates
-    first, rest = entries[:count], entries[count:]
+    first = entries[: settings.search.rerank_candidates]
+    scores = score_entries(reranker, request.queries, first, deadline)
+    return blend_entries(entries, scores, settings.search.rerank_weight)
+
+
+def blend_entries(entries: list[Entry], scores: Sequence[float], weight: float) -> list[Entry]:
+    """Sort the first entries by the blend of both scores. `scores` has one score for each of them.
+
+    The other entries follow in their previous order, with lower scores.
+    """
+    first, rest = entries[: len(scores)], entries[len(scores) :]
     if not first:
         return entries
-    scores = _score_entries(reranker, request.queries, first, deadline)
-    parts = split_blend([entry.score for entry in first], scores, settings.search.rerank_weight)
+    parts = split_blend([entry.score for entry in first], scores, weight)
     reranked = sorted(
         (
             replace(
@@ -75,10 +83,17 @@ def rerank_entries(
     return reranked + behind
 
 
-def _score_entries(
+def score_entries(
     reranker: Reranker, queries: Sequence[str], entries: Sequence[Entry], deadline: Deadline
 ) -> list[float]:
-    """Return the reranker's score of each entry, for its best query."""
+    """Return the reranker's score of each entry, for its best query.
+
+    Raises:
+        RerankingError: the reranker failed.
+        SearchTimeoutError: the deadline has passed.
+    """
+    if not entries:
+        return []
     texts = [entry.row["header"] + entry.row["text"] for entry in entries]
     scores_by_query = []
     for query in queries:

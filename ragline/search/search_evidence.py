@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import RowMapping
 
-from ragline.search.candidates import Candidate, Retrieval
+from ragline.search.candidates import Retrieval
 from ragline.search.document_ranks import RankedEntries
 from ragline.search.entries import Entry, choose_hits
 from ragline.search.explanation_messages import BestChunk, Exclusion, Reason, StageRank
+from ragline.search.fusion import Candidate
 from ragline.search.messages import SearchRequest
 from ragline.search.query_words import QueryWord
 

@@ -137,8 +137,10 @@ class Searcher:
             plan if request.explain else None,
         )
 
-    def prepare(self, request: SearchRequest) -> Retrieval:
+    def prepare(self, request: SearchRequest, *, generation_id: int | None = None) -> Retrieval:
         """Return the retrieval of a request, with its vectors. `min_generation` is ignored.
+
+        `generation_id` names another generation than the live one, as in `search`.
 
         Raises:
             The errors of `search` that can occur before the retrieval.
@@ -146,7 +148,7 @@ class Searcher:
         deadline = Deadline(self._timeout_ms)
         refuse_empty(request.queries)
         condition = make_condition(request)
-        generation = self.live_generation(request.collection, request.tenant, deadline)
+        generation = self._find_generation(request, generation_id, deadline)
         vectors = self._embed(generation, request, deadline)
         settings = self.settings(request.collection)
         return plan_retrieval(request, settings, condition, generation, vectors, deadline)

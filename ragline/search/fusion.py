@@ -1,0 +1,170 @@
+"""Fuses the legs of a search: the scores of both legs become one score of each entry.
+
+The fusion depends only on what the legs found and on two settings. So `ragline.tuning` can try many
+settings without another search. `candidates` runs the legs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from math import inf
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ids = NDArray[np.int64]
+Scores = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """The entries that a leg found, best first, each with its score."""
+
+    ids: Ids
+    scores: Scores
+
+    @classmethod
+    def read(cls, ids: bytes, scores: bytes) -> Leg:
+        """Read the two values of a leg in a row of `search/select_legs`."""
+        return cls(
+            np.frombuffer(ids, ">i8").astype(np.int64),
+            np.frombuffer(scores, ">f8").astype(np.float64),
+        )
+
+    def first(self, count: int) -> Leg:
+        """Return the first entries of the leg, as a search with this depth finds them."""
+        return Leg(self.ids[:count], self.scores[:count])
+
+
+EMPTY_LEG = Leg(np.empty(0, np.int64), np.empty(0, np.float64))
+
+
+@dataclass(frozen=True, slots=True)
+class Legs:
+    """Both legs of one search. A leg that was not run is empty."""
+
+    keyword: Leg
+    vector: Leg
+
+    def first(self, count: int) -> Legs:
+        """Return the first entries of both legs, as a search with this depth finds them."""
+        return Legs(self.keyword.first(count), self.vector.first(count))
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An entry with its fused score, and its score and rank in each leg that found it.
+
+    The sum of `vector_part` and `keyword_part` is the fused score. `rank` is the rank by the fused
+    score for one query.
+    """
+
+    id: int
+    score: float
+    vector_score: float | None
+    keyword_score: float | None
+    vector_rank: int | None
+    keyword_rank: int | None
+    vector_part: float | None = None
+    keyword_part: float | None = None
+    rank: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Shares:
+    """A leg, spread over all found entries. An entry that the leg did not find has the rank 0."""
+
+    scores: Scores
+    ranks: Ids
+    parts: Scores
+
+    def describe(self, place: int) -> tuple[float | None, int | None, float | None]:
+        """Return the score, the rank and the part of an entry, or None for each."""
+        rank = int(self.ranks[place])
+        if rank == 0:
+            return None, None, None
+        return float(self.scores[place]), rank, float(self.parts[place])
+
+
+@dataclass(frozen=True, slots=True)
+class Fusion:
+    """All entries that a leg found. `ids` is ascending. `order` has their places, best first."""
+
+    ids: Ids
+    scores: Scores
+    order: NDArray[np.intp]
+    keyword: _Shares
+    vector: _Shares
+
+    def list_ids(self, count: int) -> list[int]:
+        """Return the ids of the first entries, best first."""
+        return [int(id_) for id_ in self.ids[self.order[:count]]]
+
+    def list_scores(self, count: int) -> list[float]:
+        """Return the fused scores of the first entries, best first."""
+        return [float(score) for score in self.scores[self.order[:count]]]
+
+    def list_first(self, count: int) -> list[Candidate]:
+        """Return the first candidates, best first."""
+        return [
+            self._make_candidate(int(place), rank)
+            for rank, place in enumerate(self.order[:count], start=1)
+        ]
+
+    def list_entries(self, ids: Iterable[int]) -> list[Candidate]:
+        """Return those of some entries that a leg found, best first, with their ranks among all."""
+        wanted = np.isin(self.ids[self.order], list(ids))
+        return [
+            self._make_candidate(int(self.order[index]), int(index) + 1)
+            for index in np.flatnonzero(wanted)
+        ]
+
+    def _make_candidate(self, place: int, rank: int) -> Candidate:
+        vector_score, vector_rank, vector_part = self.vector.describe(place)
+        keyword_score, keyword_rank, keyword_part = self.keyword.describe(place)
+        return Candidate(
+            int(self.ids[place]), float(self.scores[place]), vector_score, keyword_score,
+            vector_rank, keyword_rank, vector_part, keyword_part, rank,
+        )  # fmt: skip
+
+
+def fuse_legs(legs: Legs, vector_weight: float, scale_depth: int) -> Fusion:
+    """Fuse what both legs found. A leg whose weight is 0 counts as empty.
+
+    The scores of each leg are scaled to 0…1 between the first and the `scale_depth`-th entry. Then
+    they are added with their weights. The keyword leg has the rest of the weight. Entries with
+    equal scores are ordered by the vector score and then by id. Source: Bruch, Gai and Ingber, "An
+    Analysis of Fusion Functions for Hybrid Retrieval", 2023 (convex combination).
+    """
+    keyword_weight = 1.0 - vector_weight
+    keyword = legs.keyword if keyword_weight > 0 else EMPTY_LEG
+    vector = legs.vector if vector_weight > 0 else EMPTY_LEG
+    ids = np.union1d(keyword.ids, vector.ids)
+    by_keyword = _spread(keyword, ids, keyword_weight, scale_depth)
+    by_vector = _spread(vector, ids, vector_weight, scale_depth)
+    scores = by_vector.parts + by_keyword.parts
+    order = np.lexsort((ids, -by_vector.scores, -scores))
+    return Fusion(ids, scores, order, by_keyword, by_vector)
+
+
+def _spread(leg: Leg, ids: Ids, weight: float, scale_depth: int) -> _Shares:
+    """Return the score, the rank and the weighted share of each entry in one leg."""
+    scores = np.full(len(ids), -inf)
+    ranks = np.zeros(len(ids), np.int64)
+    parts = np.zeros(len(ids))
+    if len(leg.ids):
+        places = np.searchsorted(ids, leg.ids)
+        scores[places] = leg.scores
+        ranks[places] = np.arange(1, len(leg.ids) + 1)
+        parts[places] = _scale(leg.scores, scale_depth) * weight
+    return _Shares(scores, ranks, parts)
+
+
+def _scale(scores: Scores, scale_depth: int) -> Scores:
+    """Scale scores that are sorted, best first. If the compared scores are equal, all become 1."""
+    high, low = scores[0], scores[: max(scale_depth, 1)][-1]
+    if high > low:
+        scaled: Scores = np.maximum((scores - low) / (high - low), 0.0)
+        return scaled
+    return np.ones_like(scores)
