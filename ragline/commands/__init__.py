@@ -70,6 +70,7 @@ SUMMARIES = {
     "serve": "Run the retrieval API.",
     "status": "Show states, failures, clocks and alarms of sources and collections.",
     "sync": "Update the index from its sources.",
+    "tune": "Propose search settings for a collection.",
     "work": "Help with the work of a sync that another process runs.",
 }
 # The call names something that is unknown or unsuitable. Nothing was done.

@@ -113,6 +113,13 @@ class Configuration(StrictSettings):
         known = (settings.name for settings in self.collections)
         raise UnknownCollectionError(describe_unknown("collection", name, known))
 
+    def replace_collection(self, changed: CollectionSettings) -> Configuration:
+        """A copy in which the collection of this name has other settings."""
+        collections = tuple(
+            changed if settings.name == changed.name else settings for settings in self.collections
+        )
+        return self.model_copy(update={"collections": collections})
+
     def golden_folder(self, name: str) -> Path:
         """The folder of a collection's golden set.
 

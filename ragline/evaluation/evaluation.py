@@ -7,7 +7,7 @@ query of a user. The package `ir_measures` computes the measures.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from time import perf_counter
@@ -185,10 +185,15 @@ def score_documents(
 
     `name_document` gives the name for a source and a document id. Without it, the id is the name.
     """
+    name = name_document or (lambda _source, document_id: document_id)
+    return keep_best_scores((name(hit.source, hit.document_id), hit.score) for hit in answer.hits)
+
+
+def keep_best_scores(scored: Iterable[tuple[str, float]]) -> dict[str, float]:
+    """Return the best score of each name."""
     scores: dict[str, float] = {}
-    for hit in answer.hits:
-        name = name_document(hit.source, hit.document_id) if name_document else hit.document_id
-        scores[name] = max(scores.get(name, hit.score), hit.score)
+    for name, score in scored:
+        scores[name] = max(scores.get(name, score), score)
     return scores
 
 

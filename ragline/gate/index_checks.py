@@ -92,9 +92,8 @@ def find_index_recall(
     # A feedback pass would search with another vector.
     search = settings.search.model_copy(update={"feedback_weight": 0.0})
     changed = settings.model_copy(update={"search": search})
-    others = [one for one in configuration.collections if one.name != settings.name]
-    alone = configuration.model_copy(update={"collections": (*others, changed)})
-    searcher = Searcher(database, alone, timeout_ms=SCAN_TIMEOUT_MS, models=models)
+    without = configuration.replace_collection(changed)
+    searcher = Searcher(database, without, timeout_ms=SCAN_TIMEOUT_MS, models=models)
     distinct = list(dict.fromkeys(queries))[:MAX_QUERIES]
     measured = measure_recall(searcher, settings.name, distinct, candidate.id)
     return None if measured is None else measured.recall_at_10

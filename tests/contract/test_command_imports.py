@@ -20,16 +20,17 @@ COMMANDS = sorted(point.name for point in entry_points(group=GROUP))
 NEEDS = {"search": ["a", "b"], "eval": ["a"], "export": ["a", "--out", "a.jsonl"],
          "remove": ["a", "--yes"], "confirm-removals": ["a"], "quarantine": ["list"],
          "generation": ["list"], "keys": ["list"], "gate": ["a"], "golden": ["status"],
-         "reproduce": ["1"], "card": ["a"],
+         "reproduce": ["1"], "card": ["a"], "tune": ["a"],
          "explain": ["a", "b", "c"]}  # fmt: skip
 # Each import takes seconds. A command must report a wrong configuration before them.
 HEAVY = {
-    "alembic", "dagster", "great_expectations", "numpy", "openvino", "psycopg", "sqlalchemy",
-    "sentence_transformers", "sklearn", "tokenizers", "torch", "transformers", "unstructured",
+    "alembic", "dagster", "great_expectations", "numpy", "openvino", "optuna", "psycopg",
+    "sqlalchemy", "sentence_transformers", "sklearn", "tokenizers", "torch", "transformers",
+    "unstructured",
 }  # fmt: skip
 TRAINING = {
-    "alembic", "dagster", "great_expectations", "pandas", "scipy", "sentence_transformers",
-    "sklearn", "torch", "transformers", "unstructured",
+    "alembic", "dagster", "great_expectations", "optuna", "pandas", "scipy",
+    "sentence_transformers", "sklearn", "torch", "transformers", "unstructured",
 }  # fmt: skip
 REPORT = """
 import atexit, sys

@@ -1,0 +1,141 @@
+"""Chooses the best values of some settings with optuna, and cross-validates the choice.
+
+A choice fits the queries on which it is made, so their mean is too high an estimate of its gain.
+Therefore the choice is repeated for each fold without the queries of the fold, and is measured on
+these queries. Only this gain decides whether the settings are proposed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ragline.configuration import SearchSettings
+from ragline.gate.comparison import Values
+
+# Scores each query with some settings, in a fixed order of the queries.
+ScoreQueries = Callable[[SearchSettings], Values]
+# The values that are tried for each setting, ascending.
+Space = Mapping[str, Sequence[float]]
+
+# A changed setting must raise the mean by this much. Otherwise the present value is kept, so that a
+# proposal changes no setting without effect.
+MIN_STEP = 0.001
+WEIGHTS = tuple(round(0.05 * step, 2) for step in range(21))
+# The settings that every search uses. A larger feedback weight moves the query too far: it has
+# lower scores in benchmarks/tuning_gain.py.
+SEARCH_SPACE: Space = {
+    "vector_weight": WEIGHTS,
+    "feedback_weight": (0.0, 0.1, 0.2, 0.3, 0.4, 0.5),
+    "candidates": (50, 100, 200),
+}
+# The settings that only reranked searches use. More candidates would take seconds on a processor.
+RERANK_SPACE: Space = {"rerank_weight": WEIGHTS, "rerank_candidates": (10, 20, 30, 50)}
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How long the best settings are searched: trials for each choice, number of folds, seed."""
+
+    trials: int
+    folds: int
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The settings that were chosen on all queries.
+
+    `validated` has the score of each query with the settings that were chosen without its fold.
+    `present` has its score with the present settings.
+    """
+
+    settings: SearchSettings
+    present: Values
+    validated: Values
+
+
+def choose_settings(
+    score: ScoreQueries,
+    present: SearchSettings,
+    space: Space,
+    keys: Sequence[str],
+    budget: Budget,
+) -> Choice:
+    """Choose the best settings on all queries, and cross-validate the choice.
+
+    The present value of each setting is always tried too.
+    """
+    own = {name: sorted({*values, getattr(present, name)}) for name, values in space.items()}
+    folds = assign_folds(keys, budget.folds)
+    validated = np.empty(len(keys))
+    for fold in range(budget.folds):
+        chosen = _choose(score, present, own, folds != fold, budget)
+        validated[folds == fold] = score(chosen)[folds == fold]
+    best = _choose(score, present, own, np.ones(len(keys), bool), budget)
+    return Choice(best, score(present), validated)
+
+
+def assign_folds(keys: Sequence[str], folds: int) -> NDArray[np.int64]:
+    """Return the fold of each query. Folds differ in size by at most one.
+
+    The order of the SHA-256 hashes of the ids decides, and not the order of `keys`.
+    """
+    hashes = [hashlib.sha256(key.encode("utf-8", "surrogatepass")).digest() for key in keys]
+    assigned = np.empty(len(keys), np.int64)
+    assigned[sorted(range(len(keys)), key=hashes.__getitem__)] = np.arange(len(keys)) % folds
+    return assigned
+
+
+def _choose(
+    score: ScoreQueries,
+    present: SearchSettings,
+    space: Space,
+    used: NDArray[np.bool_],
+    budget: Budget,
+) -> SearchSettings:
+    """Choose the settings with the best mean over the used queries."""
+
+    def mean(settings: SearchSettings) -> float:
+        return float(score(settings)[used].mean())
+
+    return _keep_present(mean, present, _find_best(mean, present, space, budget))
+
+
+def _find_best(
+    mean: Callable[[SearchSettings], float], present: SearchSettings, space: Space, budget: Budget
+) -> dict[str, float]:
+    """Return the best values that optuna finds. The first trial has the present settings."""
+    # optuna takes a second to import, and only this command needs it.
+    import optuna
+
+    def measure(trial: optuna.Trial) -> float:
+        places = {name: trial.suggest_int(name, 0, len(space[name]) - 1) for name in space}
+        values = {name: space[name][place] for name, place in places.items()}
+        return mean(present.model_copy(update=values))
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    study = optuna.create_study(
+        direction="maximize", sampler=optuna.samplers.TPESampler(seed=budget.seed)
+    )
+    study.enqueue_trial({name: space[name].index(getattr(present, name)) for name in space})
+    study.optimize(measure, n_trials=budget.trials)
+    return {name: space[name][place] for name, place in study.best_params.items()}
+
+
+def _keep_present(
+    mean: Callable[[SearchSettings], float],
+    present: SearchSettings,
+    best: Mapping[str, float],
+) -> SearchSettings:
+    """Return the best settings, with the present value of each setting that gains too little."""
+    chosen = present.model_copy(update=best)
+    for name in best:
+        kept = chosen.model_copy(update={name: getattr(present, name)})
+        if mean(kept) > mean(chosen) - MIN_STEP:
+            chosen = kept
+    return chosen
