@@ -68,6 +68,7 @@ def sync_documents(run_context: RunContext, source_name: str) -> DocumentsReport
     """
     started = perf_counter()
     settings = run_context.configuration.source(source_name)
+    run_context.lineage.start_source(source_name)
     try:
         check_settings(run_context, settings.collection)
         source_id = _register_source(run_context, settings)
@@ -76,6 +77,7 @@ def sync_documents(run_context: RunContext, source_name: str) -> DocumentsReport
         # written.
         message = f"{type(error).__name__}: {error}"
         record_run_error(run_context.database, run_context.run_id, [source_name], message, None)
+        run_context.lineage.fail_source(source_name, error)
         raise
     try:
         run_context.lock_source(source_name)
@@ -84,6 +86,7 @@ def sync_documents(run_context: RunContext, source_name: str) -> DocumentsReport
         read = read_claimed_documents(run_context, settings, source_id, source)
     except Exception as error:
         record_error(run_context, source_id, error)
+        run_context.lineage.fail_source(source_name, error)
         raise
     report = _report(run_context, source_id, listing, read, perf_counter() - started)
     record_counts(run_context, source_id, report, report.seconds)

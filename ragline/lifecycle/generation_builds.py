@@ -137,6 +137,7 @@ def _build_all(
         writer = EntryWriter(stage, generation)
         writer.write_all(check)
         entries += writer.inserted
+        run_context.lineage.complete_source(source.name)
     return chunks, vectors, entries
 
 

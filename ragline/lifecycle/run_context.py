@@ -17,6 +17,7 @@ from ragline.configuration import Configuration
 from ragline.embedder.embedder import Embedder
 from ragline.embedder.tokenizer import TokenCounter
 from ragline.errors import ConfigurationError
+from ragline.lifecycle.run_lineage import RunLineage
 from ragline.lifecycle.session_locks import SessionLock, lock_source
 from ragline.model_cache import ModelCache
 from ragline.parsing.parser_pool import ParserPool
@@ -55,6 +56,7 @@ class RunContext:
         live_counts: What the stage `chunk` did in advance for the live generation. The key is the
             source and a field of the reports of the later stages.
         index_reports: What the stage `publish` reported, by collection. `close` keeps them.
+        lineage: The lineage events of the run. It sends none if OpenLineage is not configured.
     """
 
     configuration: Configuration
@@ -70,12 +72,14 @@ class RunContext:
     index_reports: dict[str, IndexReport] = field(default_factory=dict, repr=False)
     models: ModelCache = field(init=False, repr=False)
     _locks: dict[str, SessionLock] = field(default_factory=dict, repr=False)
+    lineage: RunLineage = field(init=False, repr=False)
     _parsers: ParserPool | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         folder = self.configuration.home / "models"
         # With 0 s, each call tries again to load a model that could not be loaded.
         self.models = ModelCache(folder, backend=self.backend, retry_s=0.0)
+        self.lineage = RunLineage(self.configuration, self.database, self.run_id)
 
     def __enter__(self) -> Self:
         return self
@@ -89,10 +93,11 @@ class RunContext:
         self.close()
 
     def close(self) -> None:
-        """End the parser processes, release every lock and clear the state.
+        """End the parser processes, release every lock, clear the state and send lineage events.
 
         It is safe to call it twice.
         """
+        self.lineage.close()
         self.refusals.clear()
         self.failures.clear()
         self.paused_builds.clear()

@@ -67,6 +67,7 @@ def publish_index(run_context: RunContext, collection_name: str) -> IndexReport:
             generation.
     """
     started = perf_counter()
+    run_context.lineage.start_index(collection_name)
     opened = open_generations(run_context, collection_name)
     paused = {generation_id for _, generation_id in run_context.paused_builds}
     prepared = [
@@ -90,6 +91,7 @@ def publish_index(run_context: RunContext, collection_name: str) -> IndexReport:
     report = _report(run_context, collection_name, opened, (reason, error), dropped, seconds)
     report = replace(report, obstacle=obstacle)
     run_context.index_reports[collection_name] = report
+    run_context.lineage.end_index(collection_name, report)
     return report
 
 

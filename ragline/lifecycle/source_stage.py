@@ -71,6 +71,7 @@ def open_stage(run_context: RunContext, source_name: str) -> Stage:
             generation; or the source was synced into another collection.
     """
     settings = run_context.configuration.source(source_name)
+    run_context.lineage.start_source(source_name)
     generations = open_generations(run_context, settings.collection)
     with run_context.database.begin() as connection:
         source_id = register_source(connection, settings).id

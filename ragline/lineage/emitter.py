@@ -1,0 +1,90 @@
+"""Sends lineage events in a thread of its own, so that no stage of a sync waits for them."""
+
+from __future__ import annotations
+
+import logging
+import os
+from queue import SimpleQueue
+from threading import Thread
+from typing import TYPE_CHECKING
+
+from ragline.lineage.facts import RunFacts
+
+if TYPE_CHECKING:
+    from openlineage.client import OpenLineageClient
+
+logger = logging.getLogger(__name__)
+
+# How long the end of a run waits for events that are not delivered yet.
+CLOSE_WAIT_S = 2.0
+
+
+class LineageEmitter:
+    """Sends the events of one run, in order.
+
+    An endpoint that does not answer never fails a run. It delays the end of the run by at most
+    CLOSE_WAIT_S seconds. The log has one warning for each run whose events were not delivered.
+    """
+
+    def __init__(self) -> None:
+        self._queue: SimpleQueue[RunFacts | None] = SimpleQueue()
+        self._has_warned = False
+        self._waiting = 0
+        self._thread = Thread(target=self._send_all, name="ragline-lineage", daemon=True)
+        self._thread.start()
+
+    def emit(self, facts: RunFacts) -> None:
+        """Queue one event. The call returns at once."""
+        self._waiting += 1
+        self._queue.put(facts)
+
+    def close(self) -> None:
+        """Send the queued events, and wait for them for at most CLOSE_WAIT_S seconds."""
+        self._queue.put(None)
+        self._thread.join(CLOSE_WAIT_S)
+        if self._thread.is_alive():
+            self._warn(f"{self._waiting} events were not delivered within {CLOSE_WAIT_S:g} s")
+
+    def _send_all(self) -> None:
+        try:
+            client = _open_client()
+            # The import of the events takes a quarter of a second, which no stage must wait for.
+            from ragline.lineage.events import make_event
+        except Exception as error:  # noqa: BLE001  a wrong configuration must not fail a sync
+            self._warn(f"the client cannot be created: {type(error).__name__}: {error}")
+            return
+        while (facts := self._queue.get()) is not None:
+            try:
+                client.emit(make_event(facts))
+            except Exception as error:  # noqa: BLE001  the endpoint must not fail a sync
+                self._warn(f"{type(error).__name__}: {error}")
+            self._waiting -= 1
+        client.close(CLOSE_WAIT_S)
+
+    def _warn(self, reason: str) -> None:
+        if not self._has_warned:
+            self._has_warned = True
+            logger.warning(
+                "lineage events were not delivered: %s; check the OpenLineage settings of the "
+                "environment (docs/lineage.md)",
+                reason,
+            )
+
+
+def _open_client() -> OpenLineageClient:
+    """Create the client from the environment.
+
+    The client copies OPENLINEAGE_URL into other variables of the process. They are removed, so that
+    a later change of OPENLINEAGE_URL counts. The client can also describe the Git repository of the
+    working folder. This is not the code of the job, so it does so only if the environment asks for
+    it.
+    """
+    from openlineage.client import OpenLineageClient
+
+    before = set(os.environ)
+    try:
+        return OpenLineageClient(config={"facets": {"source_code_location": {"disabled": True}}})
+    finally:
+        for name in set(os.environ) - before:
+            if name.startswith("OPENLINEAGE__"):
+                del os.environ[name]
