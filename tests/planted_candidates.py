@@ -1,18 +1,26 @@
-"""A collection with three sources and a golden set, and candidates with planted faults.
+"""A collection with three sources and a golden set, and copies of its live generation.
 
-A candidate is a copy of the live generation. A test damages the copy, and then runs the gate.
+The golden set asks in other words than the documents use. So its scores depend on the vectors. A
+test damages a copy, and then runs the gate. `handbook_candidates` builds candidates instead.
 """
 
 from __future__ import annotations
 
 import itertools
 import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+import psycopg
+from database_copies import copy_database
 from sqlalchemy import text
 
-from ragline.storage.database import Database
+from ragline.configuration import load_configuration
+from ragline.embedder.embedder import Embedder
+from ragline.lifecycle.run_context import RunContext
+from ragline.storage.database import Database, connect_database
 
 SOURCES = ("coast", "town", "hills")
 # A subject of a document, and the word of a query that means it.
@@ -80,6 +88,30 @@ def write_collection(folder: Path) -> None:
     (folder / "golden" / "queries.jsonl").write_text("\n".join(queries), encoding="utf-8")
     content = "\n".join(judgements)
     (folder / "golden" / "qrels" / "test.tsv").write_text(content, encoding="utf-8")
+
+
+@contextmanager
+def sync_collection(
+    folder: Path,
+    configuration: str,
+    databases: tuple[psycopg.Connection, str, str],
+    embedder: Embedder,
+    run_stages: Callable[[RunContext], object],
+) -> Iterator[str]:
+    """Write the collection to a folder and sync it; yield the address of its database.
+
+    `databases` is a connection that creates databases, the address of the server, and the name of a
+    migrated database. No connection to the new database stays open, so that it can be copied.
+    """
+    write_collection(folder)
+    (folder / "ragline.yaml").write_text(configuration, encoding="utf-8")
+    with copy_database(*databases) as url:
+        database = connect_database(url)
+        run_context = RunContext(load_configuration(folder / "ragline.yaml"), database, "sync")
+        run_context.models.add_embedder(embedder.space.model, embedder)
+        run_stages(run_context)
+        database.engine.dispose()
+        yield url
 
 
 def plant_candidate(

@@ -86,7 +86,8 @@ def build_generation(
             made = (0, 0, 0)
         else:
             made = _build_all(run_context, collection_name, generation)
-            prepare(run_context, collection_name, generation)
+            built = _read_again(run_context, collection_name, generation)
+            prepare(run_context, collection_name, built)
             _finish(run_context, collection_name, generation, decision)
     with run_context.database.connect() as connection:
         state = find_record(connection, generation.id).state
@@ -139,6 +140,18 @@ def _build_all(
         entries += writer.inserted
         run_context.lineage.complete_source(source.name)
     return chunks, vectors, entries
+
+
+def _read_again(
+    run_context: RunContext, collection_name: str, generation: Generation
+) -> Generation:
+    """Return the generation with the number of its entries after the build.
+
+    It decides whether a vector index is created. A generation that was closed is returned as it is.
+    """
+    with run_context.database.connect() as connection:
+        known = list_generations(connection, collection_name)
+    return next((one for one in known if one.id == generation.id), generation)
 
 
 class _WantedCheck:
