@@ -1,4 +1,4 @@
-"""`ragline keys create|list|revoke`: creates, lists and revokes keys of the retrieval API."""
+"""`ragline keys …`: creates, lists and revokes keys of the retrieval API, and shows their use."""
 
 from __future__ import annotations
 
@@ -150,3 +150,31 @@ def revoke_command(configuration: Configuration, public_id: str, *, as_json: boo
         print_json({"revoked": public_id})
     else:
         click.echo(f"{public_id} is revoked")
+
+
+@keys.command("requests")
+@click.argument("public_id")
+@json_option
+@configured
+def requests_command(configuration: Configuration, public_id: str, *, as_json: bool) -> None:
+    """Show the accepted requests of the key with PUBLIC_ID, from the audit table.
+
+    Each line has the requests with the same method, path, collection and status. The latest come
+    first. A revoked key still has its requests.
+    """
+    from ragline.access.audit import list_requests
+    from ragline.storage.database import open_database
+
+    with open_database(configuration) as database:
+        found = list_requests(database, public_id)
+    if as_json:
+        print_json({"requests": found})
+        return
+    for one in found:
+        collection = "" if one.collection is None else f", collection {one.collection}"
+        click.echo(
+            f"{one.method} {one.path}{collection}, status {one.status}: "
+            f"{count(one.requests, 'request')}, {one.first_at:%Y-%m-%d %H:%M:%S} to "
+            f"{one.last_at:%Y-%m-%d %H:%M:%S} UTC"
+        )
+    click.echo(count(sum(one.requests for one in found), "request"))

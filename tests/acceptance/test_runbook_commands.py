@@ -15,6 +15,7 @@ from uuid import uuid4
 import httpx2
 import pytest
 from ragline_home import Home
+from runbook_pages import RUNBOOKS, SEQUENCES, list_commands
 
 from ragline.configuration import load_configuration
 from ragline.embedder.embedder import Embedder
@@ -30,7 +31,6 @@ from ragline.storage.database import open_database
 
 # The machine may be doing other things.
 pytestmark = pytest.mark.timeout(900)
-RUNBOOKS = Path(__file__).parents[2] / "docs" / "runbooks"
 CONFIGURATION = """\
 collections:
   - name: handbook
@@ -40,19 +40,8 @@ sources:
 SERVICE = "localhost:8000"
 
 
-def list_commands(page: Path) -> list[str]:
-    """The commands of a page's blocks, a line each."""
-    text = re.sub(r"^ +", "", page.read_text("utf-8"), flags=re.MULTILINE)
-    blocks = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
-    return [
-        line.strip()
-        for block in blocks
-        for line in block.replace("\\\n", " ").splitlines()
-        if line.strip()
-    ]
-
-
-COMMANDS = sorted({line for page in RUNBOOKS.glob("*.md") for line in list_commands(page)})
+PAGES = [page for page in RUNBOOKS.glob("*.md") if page.stem not in SEQUENCES]
+COMMANDS = sorted({line for page in PAGES for line in list_commands(page)})
 
 
 @pytest.fixture(scope="module")

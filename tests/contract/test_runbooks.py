@@ -15,7 +15,10 @@ RUNBOOKS = REPOSITORY / "docs" / "runbooks"
 PAGES = sorted(path for path in RUNBOOKS.glob("*.md") if path.stem != "README")
 PARTS = ["## What it means", "## How to see it", "## What to do", "## How to confirm the recovery"]
 # Incidents without an alarm or an alert of their own.
-INCIDENTS = {"disk-full", "postgres-killed", "rollback"}
+INCIDENTS = {
+    "disk-full", "key-leaked", "postgres-killed", "refused-candidate", "restore-from-backup",
+    "rollback",
+}  # fmt: skip
 
 
 def list_alerts() -> dict[str, str]:
