@@ -31,6 +31,8 @@ from ragline.lifecycle.run_context import RunContext
 from ragline.search import candidates
 from ragline.storage.database import Database
 
+# The machine may be doing other things.
+pytestmark = pytest.mark.timeout(900)
 # A chunk has two facts of a document, and an overlap of 15 tokens has one.
 CONFIGURATION = HANDBOOK.replace(
     "max_tokens: 20, overlap_tokens: 5", "max_tokens: 30, overlap_tokens: 10"
