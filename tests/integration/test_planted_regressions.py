@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from database_copies import copy_database, use_index_of_small_table
+from database_copies import copy_database
 from handbook_candidates import HANDBOOK, Handbook, copy_model
 from planted_candidates import sync_collection
 from sqlalchemy import make_url, text
@@ -28,7 +28,6 @@ from ragline.gate.markdown import write_markdown
 from ragline.gate.report import GateReport
 from ragline.lifecycle import chunks as chunk_stage
 from ragline.lifecycle.run_context import RunContext
-from ragline.search import candidates
 from ragline.storage.database import Database
 
 # The machine may be doing other things.
@@ -166,38 +165,6 @@ def test_missing_source_is_refused_although_the_average_is_within_the_margin(
     assert "In the slice source = hills, nDCG@10 falls by" in reason(report, "slices")
     assert "source = coast" not in reason(report, "slices")
     assert outcomes(report)["ndcg@10"] == "passed"
-
-
-def test_low_ef_search_is_refused_for_its_index_recall(
-    handbook: Handbook,
-    change_chunker: Callable[..., None],
-    monkeypatch: pytest.MonkeyPatch,
-    administration: psycopg.Connection,
-    database_url: str,
-) -> None:
-    change_chunker()
-    handbook.use("build: manual\n", "build: manual\n    hnsw_from_entries: 10\n"
-                  "    search: {candidates: 10}\n")  # fmt: skip
-    candidate = handbook.build().generation
-    with handbook.database.begin() as connection:
-        # In the graph of a small table, a vector has nearly all others as neighbours.
-        connection.exec_driver_sql(
-            f"alter index ragline.entries_{candidate}_embedding_idx set (m = 2)"
-        )
-        connection.exec_driver_sql(f"reindex table ragline.entries_{candidate}")
-    use_index_of_small_table(administration, database_url)
-    handbook.database.engine.dispose()
-    report = handbook.judge()
-    assert report.candidate.has_vector_index
-    assert report.index_recall == 1.0
-    monkeypatch.setattr(candidates, "MAX_EF_SEARCH", 1)
-    report = handbook.judge()
-    assert "index_recall" in refused(report)
-    assert report.index_recall is not None
-    assert report.index_recall < 0.9
-    assert "of the ten nearest entries; at least 90.0% are required" in reason(
-        report, "index_recall"
-    )
 
 
 def test_embeddings_of_stale_text_are_refused_by_the_sync_proof(
