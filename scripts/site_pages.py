@@ -27,6 +27,7 @@ PAGES = {
     "benchmarks/README.md": "benchmarks.md",
     "benchmarks/churn/README.md": "churn.md",
     "deploy/README.md": "deploy.md",
+    "deploy/ci/README.md": "ci.md",
     "examples/README.md": "examples.md",
 }
 LINK = re.compile(r"(?<=\]\()(?!\w+:|#)([^)\s#]+)(?=[)#])")
