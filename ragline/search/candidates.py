@@ -193,7 +193,10 @@ def select_legs(
     The feedback pass runs only the vector leg, because the words of the query stay the same.
     """
     generation = retrieval.generation
-    statement = bind_filter("search/select_legs", generation.id, planned.condition.sql)
+    is_scan = planned.plan.vector == "scan"
+    statement = bind_filter(
+        "search/select_legs", generation.id, planned.condition.sql, is_scan=is_scan
+    )
     parameters = {
         **_make_parameters(retrieval, planned.plan, query, vector),
         **planned.condition.values,
@@ -250,13 +253,16 @@ def move_query(
 
 
 @lru_cache(maxsize=512)
-def bind_filter(name: str, generation_id: int, condition: str) -> TextClause:
+def bind_filter(
+    name: str, generation_id: int, condition: str, *, is_scan: bool = False
+) -> TextClause:
     """Return a statement over the entries of a generation that satisfy a condition.
 
-    `condition` is `Condition.sql`. It contains no value that a caller sent.
+    `condition` is `Condition.sql`. It contains no value that a caller sent. A prepared statement
+    keeps its plan when the session disables index scans, so `is_scan` returns another statement.
     """
     statement = load_generation_statement(name, generation_id).text
-    return text(statement.replace(FILTER_MARK, condition))
+    return text(statement.replace(FILTER_MARK, condition) + ("\n-- scan" if is_scan else ""))
 
 
 def sort_key(candidate: Candidate) -> tuple[float, float, int]:
