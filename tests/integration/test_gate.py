@@ -220,37 +220,6 @@ def test_stale_text_and_stale_embeddings_are_refused_by_the_sync_proof(
     assert report.reasons[0] == reason(report, "sync_proof")
 
 
-def test_index_recall_is_refused_with_a_low_ef_search(
-    notes: Notes, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    candidate = plant_candidate(notes.database)
-    # The vectors of this graph have few neighbours, and the list of a search has one element.
-    damage(
-        notes.database,
-        "create index entries_{candidate}_embedding_idx on {entries} "
-        "using hnsw (embedding halfvec_cosine_ops) with (m = 2, ef_construction = 4)",
-        candidate,
-    )
-    configure_session = candidates.configure_session
-
-    def use_low_ef_search(connection, retrieval, plan) -> None:
-        configure_session(connection, retrieval, plan)
-        if plan.vector == "index":
-            # The planner would not use the index of a table as small as this one.
-            for name in ("hnsw.iterative_scan", "enable_seqscan", "enable_sort"):
-                connection.exec_driver_sql(f"set local {name} = off")
-            connection.exec_driver_sql("set local hnsw.ef_search = 2")
-
-    monkeypatch.setattr(candidates, "configure_session", use_low_ef_search)
-    # Without this, a search that finds too few candidates is repeated as a scan.
-    monkeypatch.setattr(candidates, "lacks_candidates", lambda *_: False)
-    report = notes.judge()
-    assert report.index_recall is not None
-    assert report.index_recall < 0.9
-    assert outcomes(report)["index_recall"] == "refused"
-    assert "of the ten nearest entries; at least 90.0% are required" in report.reasons[0]
-
-
 def test_good_vector_index_passes_and_a_missing_one_is_refused(notes: Notes) -> None:
     candidate = plant_candidate(notes.database)
     notes.use("golden: ./golden", "golden: ./golden\n    hnsw_from_entries: 10")

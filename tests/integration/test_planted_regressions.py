@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from database_copies import copy_database
+from database_copies import copy_database, use_index_of_small_table
 from handbook_candidates import HANDBOOK, Handbook, copy_model
 from planted_candidates import sync_collection
 from sqlalchemy import make_url, text
@@ -165,6 +165,27 @@ def test_missing_source_is_refused_although_the_average_is_within_the_margin(
     assert "In the slice source = hills, nDCG@10 falls by" in reason(report, "slices")
     assert "source = coast" not in reason(report, "slices")
     assert outcomes(report)["ndcg@10"] == "passed"
+
+
+def test_low_ef_search_is_refused_for_its_index_recall(
+    handbook: Handbook, administration: psycopg.Connection, database_url: str
+) -> None:
+    # A chunk for each fact, and a graph in which a vector has few neighbours.
+    handbook.use("max_tokens: 30, overlap_tokens: 10", "max_tokens: 20, overlap_tokens: 5")
+    handbook.use("build: manual\n", "build: manual\n    hnsw_from_entries: 10\n"
+                 "    vector_index: {m: 2, ef_construction: 4, ef_search: 1}\n"
+                 "    search: {candidates: 10}\n")  # fmt: skip
+    handbook.build()
+    use_index_of_small_table(administration, database_url)
+    handbook.database.engine.dispose()
+    report = handbook.judge()
+    assert report.candidate.has_vector_index
+    assert report.index_recall is not None
+    assert report.index_recall < 0.9
+    assert "index_recall" in refused(report)
+    assert "of the ten nearest entries; at least 90.0% are required" in reason(
+        report, "index_recall"
+    )
 
 
 def test_embeddings_of_stale_text_are_refused_by_the_sync_proof(
