@@ -30,12 +30,10 @@ DEFAULT_SEED = 20_261_129
     help="Also write the proposed settings to FILE as YAML, to review them.",
 )
 @click.option(
-    "--rerank/--no-rerank",
-    "should_rerank",
-    default=True,
-    show_default=True,
-    help="Also tune the settings of reranked searches. The reranker scores the first candidates "
-    "of each query, which takes most of the time.",
+    "--no-rerank",
+    is_flag=True,
+    help="Do not tune the settings of reranked searches. Without the option, the reranker scores "
+    "the first candidates of each query, which takes most of the time.",
 )
 @click.option(
     "--chunking",
@@ -69,7 +67,7 @@ def tune(
     golden: Path | None,
     output: Path | None,
     *,
-    should_rerank: bool,
+    no_rerank: bool,
     should_chunk: bool,
     as_json: bool,
     **budget: int,
@@ -84,7 +82,7 @@ def tune(
 
     stages: list[tuple[Stage, bool]] = [
         ("search", True),
-        ("rerank", should_rerank),
+        ("rerank", not no_rerank),
         ("chunking", should_chunk),
     ]
     chosen = tuple(name for name, is_chosen in stages if is_chosen)
