@@ -262,7 +262,7 @@ def test_trial_index_has_the_scores_of_the_live_generation(notes: Notes) -> None
         assert name != notes.database.engine.url.database
         equal = build_trial(scratch, settings, settings.chunking)
         measured = scratch.measure(settings, equal, golden)
-        larger = build_trial(scratch, settings, ChunkingSettings(max_tokens=40, overlap_tokens=0))
+        larger = build_trial(scratch, settings, ChunkingSettings(max_tokens=200, overlap_tokens=0))
         counts = [count_entries(scratch.database, one) for one in (equal, larger)]
     assert np.array_equal(measured, live)
     assert counts[0] == count_entries(notes.database, 1) > counts[1]
