@@ -41,8 +41,8 @@ class Obstacle:
 class Basis:
     """What a promotion is based on.
 
-    `report_id` is the report of the gate, or None if none is needed or there is none. `is_gated`
-    says that a candidate needs a passed gate, because its collection has a golden set.
+    `report_id` is the report of the gate. It is None if no report exists or if it is not needed.
+    `is_gated` says that a candidate needs a passed gate, because its collection has a golden set.
     """
 
     report_id: int | None = None

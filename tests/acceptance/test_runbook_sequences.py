@@ -130,7 +130,7 @@ def test_restored_database_catches_up_and_agrees_with_its_sources(
     before = checkout.read("ragline generation list")
     # A change after the backup, which only the source has.
     path = checkout.folder / "coast.jsonl"
-    path.write_text(path.read_text("utf-8").replace("again", "once more"), encoding="utf-8")
+    path.write_text(path.read_text("utf-8").replace("again", "a second time"), encoding="utf-8")
     for command in commands:
         name, _, value = command.removeprefix("export ").partition("=")
         if command.startswith("export "):
@@ -143,4 +143,4 @@ def test_restored_database_catches_up_and_agrees_with_its_sources(
         checkout.read("ragline generation list")["generations"][0]["id"]
         == (before["generations"][0]["id"])
     )
-    assert "once more" in run(checkout, "ragline search handbook 'once more' --top-k 5")
+    assert "a second time" in run(checkout, "ragline search handbook 'a second time' --top-k 5")

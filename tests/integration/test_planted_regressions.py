@@ -194,7 +194,7 @@ def test_embeddings_of_stale_text_are_refused_by_the_sync_proof(
     run_stages: RunStages,
 ) -> None:
     stale = handbook.read_vectors(1)
-    edit_source(handbook, "hills", "again", "once more")
+    edit_source(handbook, "hills", "again", "a second time")
     with handbook.open_run() as run_context:
         run_stages(run_context)
     change_chunker()
