@@ -33,6 +33,7 @@ from retrieval_api.observation.metrics import ServiceMetrics
 from retrieval_api.rate_limits import RateLimits
 from retrieval_api.records.audit import AuditLog
 from retrieval_api.records.recorder import Recorder, find_request_origin
+from retrieval_api.rollout.canary import Canary
 from retrieval_api.rollout.candidates import Candidates
 from retrieval_api.rollout.shadow_reader import ShadowReader
 
@@ -72,6 +73,7 @@ class Service:
             [source.name for source in configuration.sources],
         )
         self.candidates = Candidates(configuration)
+        self.canary = Canary(configuration, self.candidates, self.metrics.observe_canary)
         self.shadow_reader = ShadowReader(
             configuration, self.candidates, self.metrics.observe_shadow_read
         )

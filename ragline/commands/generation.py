@@ -12,6 +12,7 @@ import click
 
 from ragline.command_line.text_output import count
 from ragline.commands import configured, json_option, print_json
+from ragline.commands.generation_canary import canary
 from ragline.errors import UnknownCollectionError, UnknownGenerationError
 
 if TYPE_CHECKING:
@@ -34,6 +35,9 @@ GENERATION_ID = click.IntRange(1, MAX_ID)
 @click.group()
 def generation() -> None:
     """List, build, promote, roll back, refuse or drop generations."""
+
+
+generation.add_command(canary)
 
 
 def decision_options(command: Callable[..., None]) -> Callable[..., None]:

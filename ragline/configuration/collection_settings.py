@@ -214,6 +214,12 @@ class RolloutSettings(StrictSettings):
         "candidate, after the response. The caller never receives this second answer. `ragline "
         "gate` uses the comparison of both answers.",
     )
+    canary_share: Share = Field(
+        default=0.0,
+        description="Share of the callers, from 0 to 1, that the candidate answers. A hash of the "
+        "key decides, or of the client if there are no keys. If the candidate is gone or fails, "
+        "the live generation answers.",
+    )
     watch_for: Duration = Field(
         default=timedelta(days=1),
         description="How long the searches of a new live generation are compared with those of the "

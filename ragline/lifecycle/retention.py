@@ -37,7 +37,20 @@ def delete_expired(database: Database, settings: RetentionSettings) -> Retention
     """
     started = perf_counter()
     deleted: dict[str, int] = {}
-    aged = (
+    for name, statement, age in _list_aged(settings):
+        with database.begin() as connection:
+            deleted[name] = _delete(connection, statement, age)
+    with database.begin() as connection:
+        mark_unreferenced(connection)
+        deleted |= _delete_unreferenced(
+            connection, settings.parses, settings.embeddings, is_only_new=False
+        )
+    return RetentionReport(deleted, perf_counter() - started)
+
+
+def _list_aged(settings: RetentionSettings) -> tuple[tuple[str, str, timedelta], ...]:
+    """The kinds of rows with an age: name, statement that deletes them, and maximum age."""
+    return (
         ("tombstones", "removals/delete_tombstones", settings.removed_documents),
         ("pushed_tombstones", "removals/delete_pushed_tombstones", settings.removed_documents),
         ("requests", "removals/delete_requests", settings.requests),
@@ -51,15 +64,6 @@ def delete_expired(database: Database, settings: RetentionSettings) -> Retention
         ("promotion_watches", "removals/delete_promotion_watches", settings.history),
         ("notes", "removals/delete_notes", settings.removed_documents),
     )
-    for name, statement, age in aged:
-        with database.begin() as connection:
-            deleted[name] = _delete(connection, statement, age)
-    with database.begin() as connection:
-        mark_unreferenced(connection)
-        deleted |= _delete_unreferenced(
-            connection, settings.parses, settings.embeddings, is_only_new=False
-        )
-    return RetentionReport(deleted, perf_counter() - started)
 
 
 def mark_unreferenced(connection: Connection) -> None:

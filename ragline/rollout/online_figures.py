@@ -121,7 +121,7 @@ def read_days_before(
     """
     days = timedelta(days=settings.rollout.baseline_days)
     parameters = {
-        **_list_limits(settings),
+        **list_limits(settings),
         "collection": settings.name,
         "generation_id": generation_id,
         "reference_start": promoted_at - days,
@@ -131,11 +131,12 @@ def read_days_before(
         "elapsed_s": (now - promoted_at).total_seconds(),
     }
     statement = load_statement("rollout/count_searches_by_hour")
-    rows = connection.execute(statement, parameters).mappings().all()
+    rows = [dict(row) for row in connection.execute(statement, parameters).mappings()]
     return [_compare_hours(settings, figure, rows) for figure in FIGURES]
 
 
-def _list_limits(settings: CollectionSettings) -> dict[str, Any]:
+def list_limits(settings: CollectionSettings) -> dict[str, Any]:
+    """Return the parameters that say which searches are slow and which count as clicked."""
     return {
         "latency_ratio": settings.gate.max_latency_ratio,
         "slower_ms": MIN_SLOWER_MS,

@@ -152,16 +152,7 @@ def _look_again(
     now: datetime,
 ) -> tuple[WatchReport, datetime]:
     """Return whether a breach continues. If it has ended, the watch begins again."""
-    parameters = {
-        "collection": settings.name,
-        "generation_id": watched.generation_id,
-        "start": watched.breached_at,
-        "end": now - CLICK_TIME,
-        "count": RECOVERY_FACTOR * settings.rollout.min_searches,
-    }
-    statement = load_statement("rollout/select_recent_start")
-    start = connection.execute(statement, parameters).scalar_one()
-    figures = [] if start is None else _read_figures(connection, settings, watched, start, now)
+    figures = _read_newest_figures(connection, settings, watched, now)
     recovered = {
         figure.name
         for figure in figures
@@ -178,6 +169,22 @@ def _look_again(
         rollback_error=watched.rollback_error,
     )
     return continued, watched.watched_from
+
+
+def _read_newest_figures(
+    connection: Connection, settings: CollectionSettings, watched: _Watched, now: datetime
+) -> list[FigureComparison]:
+    """Compare the newest searches since a breach. The list is empty if they are too few."""
+    parameters = {
+        "collection": settings.name,
+        "generation_id": watched.generation_id,
+        "start": watched.breached_at,
+        "end": now - CLICK_TIME,
+        "count": RECOVERY_FACTOR * settings.rollout.min_searches,
+    }
+    statement = load_statement("rollout/select_recent_start")
+    start = connection.execute(statement, parameters).scalar_one()
+    return [] if start is None else _read_figures(connection, settings, watched, start, now)
 
 
 def _read_figures(

@@ -59,10 +59,9 @@ def compare_shares(
     is_rise_worse: bool,
     design_effect: float = 1.0,
 ) -> ShareComparison | None:
-    """Compare the share of the events in two groups of searches.
+    """Compare the share of the events in two groups. It is None if a group has no searches.
 
-    `expected_change` is the size of a change that matters, as a share. The test finds a change of
-    this size soonest. The result is None if a group has no searches.
+    `expected_change` is the size of a change that matters. The test finds such a change soonest.
     """
     before, after = _add(reference), _add(new)
     if not before.searches or not after.searches or expected_change <= 0:

@@ -56,19 +56,29 @@ def read_live_generation(
 
 
 def read_generation(
-    connection: Connection, collection: str, generation_id: int, tenant: str | None = None
+    connection: Connection,
+    collection: str,
+    generation_id: int,
+    tenant: str | None = None,
+    *,
+    is_complete: bool = False,
 ) -> LiveGeneration:
     """Return a generation of a collection that the tenant may see, whether it is live or not.
 
     Its state is `building`, `candidate`, `live` or `retired`. A generation that is being built can
-    lack entries.
+    lack entries. With `is_complete`, the state is not `building`.
 
     Raises:
         UnknownGenerationError: the tenant has no such collection, the collection has no generation
             with this id, or the state of the generation is another one.
     """
     statement = load_statement("search/select_generation")
-    parameters = {"collection": collection, "tenant": tenant, "generation_id": generation_id}
+    parameters = {
+        "collection": collection,
+        "tenant": tenant,
+        "generation_id": generation_id,
+        "is_complete": is_complete,
+    }
     row = connection.execute(statement, parameters).mappings().first()
     if row is None:
         raise UnknownGenerationError(

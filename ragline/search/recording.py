@@ -33,12 +33,14 @@ class RequestOrigin:
     """Where a request comes from: its trace, tenant and client.
 
     `client` is a key or an address. Ragline writes only its hash. `trace_id` is the trace id of W3C
-    Trace Context and has 32 hexadecimal digits.
+    Trace Context and has 32 hexadecimal digits. `is_canary` says that the candidate answers this
+    caller.
     """
 
     trace_id: str | None = None
     tenant: str | None = None
     client: str | None = None
+    is_canary: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,7 @@ def make_record(
         "trace_id": origin.trace_id,
         "tenant": None if origin.tenant is None else clean_value(origin.tenant),
         "stale_count": sum("is_stale" in hit for hit in hits),
+        "is_canary": origin.is_canary,
     }
     return SearchRecord(answer.request_id, requested_at, origin.client, row)
 

@@ -68,7 +68,13 @@ class Searcher:
         self._timeout_ms = timeout_ms
         self._model_wait_s = model_wait_s
 
-    def search(self, request: SearchRequest, *, generation_id: int | None = None) -> SearchAnswer:
+    def search(
+        self,
+        request: SearchRequest,
+        *,
+        generation_id: int | None = None,
+        is_complete: bool = False,
+    ) -> SearchAnswer:
         """Answer one request from the collection's live generation.
 
         Hits are chunks, best first. If the index does not change, equal requests give equal hits.
@@ -76,7 +82,8 @@ class Searcher:
 
         `generation_id` names another generation of the collection, so that it can be measured
         before its promotion. The search then uses the model, the language and the text analysis of
-        this generation. The service does not offer this to its callers.
+        this generation. A caller of the service cannot name it. With `is_complete`, a generation
+        that is being built is refused.
 
         Raises:
             UnknownCollectionError: there is no such collection.
@@ -93,17 +100,19 @@ class Searcher:
             DatabaseUnavailableError: the database did not answer.
         """
         with span("search", collection=request.collection, mode=request.mode):
-            answer = self._answer(request, generation_id)
+            answer = self._answer(request, generation_id, is_complete=is_complete)
             set_span_attributes(hits=len(answer.hits))
             return answer
 
-    def _answer(self, request: SearchRequest, generation_id: int | None) -> SearchAnswer:
+    def _answer(
+        self, request: SearchRequest, generation_id: int | None, *, is_complete: bool
+    ) -> SearchAnswer:
         started = perf_counter()
         deadline = Deadline(self._timeout_ms)
         refuse_empty(request.queries)
         settings = self.settings(request.collection)
         condition = make_condition(request)
-        generation = self._find_generation(request, generation_id, deadline)
+        generation = self._find_generation(request, generation_id, deadline, is_complete)
         set_span_attributes(generation=generation.id)
         _check_generation(generation, request)
         found = perf_counter()
@@ -230,12 +239,22 @@ class Searcher:
             return read_live_generation(connection, collection, tenant, configured)
 
     def _find_generation(
-        self, request: SearchRequest, generation_id: int | None, deadline: Deadline
+        self,
+        request: SearchRequest,
+        generation_id: int | None,
+        deadline: Deadline,
+        is_complete: bool,
     ) -> LiveGeneration:
         if generation_id is None:
             return self.live_generation(request.collection, request.tenant, deadline)
         with self._begin(request.tenant, deadline) as connection:
-            return read_generation(connection, request.collection, generation_id, request.tenant)
+            return read_generation(
+                connection,
+                request.collection,
+                generation_id,
+                request.tenant,
+                is_complete=is_complete,
+            )
 
     def _database_of(self, tenant: str | None) -> Database:
         return self._database if tenant is None else self._database.for_tenant(tenant)

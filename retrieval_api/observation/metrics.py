@@ -84,6 +84,7 @@ class ServiceMetrics:
             "ragline_feedback_total", "Recorded feedback.", ("kind",), registry=registry
         )
         self._shadow_reads = _count_shadow_reads(registry)
+        self._canary_searches = _count_canary_searches(registry)
         self._generations = Gauge(
             "ragline_generation_served",
             "The generation of the last search in a collection.",
@@ -134,6 +135,10 @@ class ServiceMetrics:
         """Count a search of the sample for shadow reads."""
         self._shadow_reads.labels(collection, outcome).inc()
 
+    def observe_canary(self, collection: str, outcome: str) -> None:
+        """Count a search of a caller of the canary."""
+        self._canary_searches.labels(collection, outcome).inc()
+
     def observe_feedback(self, kind: FeedbackKind) -> None:
         """Count recorded feedback."""
         self._feedback.labels(kind).inc()
@@ -158,6 +163,14 @@ def _count_shadow_reads(registry: CollectorRegistry) -> Counter:
         "searched now)."
     )
     return _count(registry, "shadow_reads", about, "outcome")
+
+
+def _count_canary_searches(registry: CollectorRegistry) -> Counter:
+    about = (
+        "Searches of callers of the canary. `outcome` is `served` (the candidate answered), or "
+        "`failed` (the candidate failed, and the live generation answered)."
+    )
+    return _count(registry, "canary_searches", about, "outcome")
 
 
 class _CurrentState(Collector):

@@ -9,6 +9,7 @@ from fastapi import Request
 
 from ragline.search.messages import SearchAnswer, SearchRequest
 from retrieval_api.access.callers import Caller
+from retrieval_api.records.recorder import find_request_origin
 
 
 def answer_search(search: SearchRequest, request: Request, caller: Caller) -> SearchAnswer:
@@ -20,8 +21,10 @@ def answer_search(search: SearchRequest, request: Request, caller: Caller) -> Se
         InvalidSearchError: the filter or another field is malformed.
     """
     authorized = caller.authorize_search(search)
-    answer = caller.service.searcher.search(authorized)
-    caller.service.record(request, answer, authorized)
+    service = caller.service
+    identity = caller.key.public_id if caller.key else find_request_origin(request).client or ""
+    answer, request.state.is_canary = service.canary.search(service.searcher, authorized, identity)
+    service.record(request, answer, authorized)
     return answer
 
 

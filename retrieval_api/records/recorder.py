@@ -71,7 +71,8 @@ def find_request_origin(request: Request) -> RequestOrigin:
     """Return the trace, the tenant and the client of a request, as far as they are known.
 
     The client is the key together with the caller's X-Client-ID. Without a key, the address is used
-    in place of the key. Authentication sets `request.state.tenant`. For a key from a cookie,
+    in place of the key. The operation that searches sets `request.state.is_canary`. Authentication
+    sets `request.state.tenant`. For a key from a cookie,
     authentication also sets `request.state.token`.
     """
     keys = (request.headers[name] for name in KEY_HEADERS if name in request.headers)
@@ -84,4 +85,5 @@ def find_request_origin(request: Request) -> RequestOrigin:
         trace_id=getattr(state, "trace_id", None),
         tenant=getattr(state, "tenant", None),
         client=None if client == "\n" else client,
+        is_canary=getattr(state, "is_canary", False),
     )

@@ -1,1 +1,1 @@
-"""Sends searches to candidates: shadow reads, which no caller sees."""
+"""Sends searches to candidates: shadow reads, which no caller sees, and the canary."""

@@ -19,7 +19,7 @@ class Candidates:
         self._collections = [
             settings.name
             for settings in configuration.collections
-            if settings.rollout.shadow_share > 0
+            if settings.rollout.shadow_share > 0 or settings.rollout.canary_share > 0
         ]
         self._ids: dict[str, int] = {}
 

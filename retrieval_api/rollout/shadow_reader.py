@@ -136,7 +136,7 @@ class ShadowReader:
         # The caller never sees the answer, so the oldest generation that it accepts is irrelevant.
         request = replace(sample.request, min_generation=None)
         try:
-            answer = searcher.search(request, generation_id=sample.candidate_id)
+            answer = searcher.search(request, generation_id=sample.candidate_id, is_complete=True)
         except SKIPPED as error:
             self._log("shadow read skipped", sample, error)
             return "skipped"

@@ -76,6 +76,7 @@ COLLECTION: dict[str, list[Wrong]] = {
     "gate.max_latency_ratio": [Wrong(0.5, "refused")],
     "rollout": [Wrong("slow", "refused")],
     "rollout.shadow_share": [Wrong(1.5, "refused"), Wrong("few", "refused")],
+    "rollout.canary_share": [Wrong(-0.1, "refused"), Wrong("all", "refused")],
     "rollout.watch_for": [Wrong("a day", "refused"), Wrong("0s", "refused")],
     "rollout.baseline_days": [Wrong(0, "refused"), Wrong(365, "refused")],
     "rollout.min_searches": [Wrong(1, "refused")],

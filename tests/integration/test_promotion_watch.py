@@ -9,14 +9,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from dagster import SkipReason, build_sensor_context
 from lifecycle_doubles import HashEmbedder, TreeSource, make_run_context, sync
 from recorded_traffic import Traffic
 from repetition_counts import choose_count
 from sqlalchemy import text
 
 from assets.promotion_check import judge_online_quality
+from dagster_project.watch_sensor import build_watch_sensor
 from ragline.alarms import Alarm
-from ragline.configuration import CollectionSettings, RetentionSettings
+from ragline.configuration import CollectionSettings, Configuration, RetentionSettings
 from ragline.configuration.collection_settings import RolloutSettings
 from ragline.lifecycle.generation_builds import build_generation
 from ragline.lifecycle.generation_decisions import (
@@ -46,6 +48,7 @@ class Watched:
     traffic: Traffic
     promoted_at: datetime
     rollout: RolloutSettings
+    configuration: Configuration
 
     def look(self, after: timedelta) -> WatchReport | None:
         settings = CollectionSettings(name="tree", rollout=self.rollout)
@@ -85,10 +88,12 @@ def watched(database: Database, tmp_path: Path) -> Watched:
     sync(open_context("first"))
     with open_context("second", **OTHER) as run_context:
         build_generation(run_context, "tree", ADA)
-    promote_candidate(database, "tree", ADA)
+        promote_candidate(database, run_context.configuration, "tree", ADA)
     promoted_at = read_record(database, 2)[1][-1].changed_at
     traffic = Traffic(database, "tree", np.random.default_rng(11))
-    return Watched(database, traffic, promoted_at.astimezone(UTC), RolloutSettings())
+    return Watched(
+        database, traffic, promoted_at.astimezone(UTC), RolloutSettings(), run_context.configuration
+    )
 
 
 def test_equal_traffic_is_watched_until_the_time_is_over(watched: Watched) -> None:
@@ -143,7 +148,7 @@ def test_collection_without_earlier_searches_is_not_decided(watched: Watched) ->
     ids=["zero results", "clicks", "stale hits", "latency"],
 )
 def test_drop_raises_one_alarm_that_ends_with_the_trouble(
-    watched: Watched, change: dict[str, float], words: str
+    watched: Watched, change: dict[str, Any], words: str
 ) -> None:
     watched.add_days_before()
     good = replace(watched.traffic)
@@ -203,10 +208,34 @@ def test_breach_rolls_back_by_itself_if_the_settings_say_so(watched: Watched) ->
     assert watched.look(3 * HOUR) is None
     assert len(watched.alarms()) == 1
     # An operator who makes the generation live again decides against the watch.
-    promote_by_id(watched.database, 2, ADA)
+    promote_by_id(watched.database, watched.configuration, 2, ADA)
     assert watched.look(4 * HOUR) is None
     assert watched.alarms() == []
     assert [event.changed_by for event in watched.trail(2)][-2:] == ["watch", "ada"]
+
+
+def test_sensor_rolls_back_and_says_why(watched: Watched) -> None:
+    settings = CollectionSettings(name="tree", rollout=RolloutSettings(rollback="automatic"))
+    changes = {"collections": (settings,), "database_url": watched.database.url}
+    sensor = build_watch_sensor(watched.configuration.model_copy(update=changes))
+    # The promotion was a short time ago, so the same time of the earlier days is short too.
+    span = timedelta(milliseconds=1)
+    for day in range(1, 8):
+        watched.traffic.add(1, watched.promoted_at - day * DAY, span, 100)
+    watched.traffic.empty = 0.5
+    watched.add(timedelta(0), span, 150)
+    context = build_sensor_context(sensor_name="promotion_watch")
+    said = sensor(context)
+    assert isinstance(said, SkipReason)
+    assert said.skip_message is not None
+    assert said.skip_message.startswith(
+        "generation 2 of tree was replaced by generation 1, which was live before: the share of "
+        "searches without a hit was"
+    )
+    assert watched.status().generation == 1
+    again = sensor(context)
+    assert isinstance(again, SkipReason)
+    assert again.skip_message == "no generation is watched"
 
 
 def test_rollback_by_an_operator_ends_the_alarm(watched: Watched) -> None:

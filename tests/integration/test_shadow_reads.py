@@ -22,8 +22,8 @@ from ragline.search.messages import SearchAnswer, SearchRequest, StageTimes
 from ragline.storage.database import Database
 
 REQUEST = SearchRequest("handbook", "the secret plan", tenant="acme")
-LIVE = SearchAnswer(uuid4(), "handbook", 1, (), StageTimes(1.0, 5.0, 0.0, 6.0))
-CANDIDATE = SearchAnswer(uuid4(), "handbook", 2, (), StageTimes(1.0, 7.0, 0.0, 8.0))
+LIVE = SearchAnswer(uuid4(), "handbook", 1, (), StageTimes(1.0, 5.0, 0.0, 6.0), "f" * 16, "1")
+CANDIDATE = SearchAnswer(uuid4(), "handbook", 2, (), StageTimes(1.0, 7.0, 0.0, 8.0), "f" * 16, "1")
 
 
 def record(database: Database, *reads: ShadowRead) -> None:

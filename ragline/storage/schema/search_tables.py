@@ -46,6 +46,8 @@ search_requests = Table(
     # A hash of the client with the salt of the day. It is never a key or an address.
     Column("client", Text, nullable=True),
     Column("stale_count", Integer, nullable=False, server_default=text("0")),
+    # Whether the caller belongs to the canary. `generation_id` says which generation answered.
+    Column("is_canary", Boolean, nullable=False, server_default=text("false")),
     Index(None, "requested_at"),
     Index(None, "collection", "requested_at"),
 )

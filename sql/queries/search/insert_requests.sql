@@ -1,7 +1,8 @@
 -- Inserts many searches, given as a JSON list. A search that is already recorded is not changed.
 insert into ragline.search_requests (
   id, requested_at, collection, generation_id, query, mode, top_k, is_reranked, hit_count,
-  embed_ms, retrieve_ms, rerank_ms, total_ms, hits, trace_id, tenant, client, stale_count
+  embed_ms, retrieve_ms, rerank_ms, total_ms, hits, trace_id, tenant, client, stale_count,
+  is_canary
 )
 select
   r.id,
@@ -21,7 +22,8 @@ select
   r.trace_id,
   r.tenant,
   r.client,
-  r.stale_count
+  r.stale_count,
+  coalesce(r.is_canary, false)
 from jsonb_to_recordset(cast(:records as jsonb)) as r (
   id uuid,
   requested_at timestamptz,
@@ -40,6 +42,7 @@ from jsonb_to_recordset(cast(:records as jsonb)) as r (
   trace_id text,
   tenant text,
   client text,
-  stale_count integer
+  stale_count integer,
+  is_canary boolean
 )
 on conflict (id) do nothing

@@ -1,0 +1,103 @@
+"""Compares the searches that the candidate has answered with the other searches of the same time.
+
+The canary has chosen callers and not searches. So the design effect is measured on clients: one
+client with many searches says less than many clients.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from ragline.configuration import CollectionSettings
+from ragline.errors import UnknownGenerationError
+from ragline.rollout.online_figures import (
+    FIGURES,
+    Figure,
+    FigureComparison,
+    compare_figure,
+    count_clusters,
+    list_limits,
+)
+from ragline.rollout.shadow_reads import read_candidates
+from ragline.rollout.share_comparison import find_design_effect
+from ragline.storage.database import Database
+from ragline.storage.statements import load_statement
+
+
+@dataclass(frozen=True, slots=True)
+class CanaryReport:
+    """The searches since the first answer of the candidate.
+
+    `canary_searches` are those of callers of the canary, and `failures` of them were answered by
+    the live generation, because the candidate failed. `other_searches` are those of the other
+    callers. The figures compare both groups; the other searches are the reference. Without a
+    search of the canary, `since` is None.
+    """
+
+    collection: str
+    candidate: int
+    since: datetime | None
+    canary_searches: int
+    canary_clients: int
+    failures: int
+    other_searches: int
+    other_clients: int
+    figures: tuple[FigureComparison, ...]
+
+
+def compare_canary(database: Database, settings: CollectionSettings) -> CanaryReport:
+    """Compare the canary of the newest candidate with the other searches. Nothing is written.
+
+    Raises:
+        UnknownGenerationError: the collection has no candidate.
+    """
+    candidate_id = _find_candidate(database, settings.name)
+    parameters = {
+        **list_limits(settings),
+        "collection": settings.name,
+        "candidate_id": candidate_id,
+    }
+    with database.connect() as connection:
+        statement = load_statement("rollout/count_searches_by_client")
+        rows = [dict(row) for row in connection.execute(statement, parameters).mappings()]
+    canary = [row for row in rows if row["is_new"]]
+    others = [row for row in rows if not row["is_new"]]
+    return CanaryReport(
+        collection=settings.name,
+        candidate=candidate_id,
+        since=next((row["since"] for row in rows), None),
+        canary_searches=sum(row["searches"] for row in canary),
+        canary_clients=len(canary),
+        failures=sum(row["failures"] for row in canary),
+        other_searches=sum(row["searches"] for row in others),
+        other_clients=len(others),
+        figures=tuple(_compare_clients(settings, one, others, canary) for one in FIGURES),
+    )
+
+
+def _find_candidate(database: Database, collection: str) -> int:
+    candidate_id = read_candidates(database, [collection]).get(collection)
+    if candidate_id is None:
+        raise UnknownGenerationError(
+            f"collection {collection} has no candidate; `ragline generation list {collection}` "
+            "shows all generations"
+        )
+    return candidate_id
+
+
+def _compare_clients(
+    settings: CollectionSettings,
+    figure: Figure,
+    others: Sequence[Mapping[str, Any]],
+    canary: Sequence[Mapping[str, Any]],
+) -> FigureComparison:
+    reference, new = (
+        count_clusters(figure.name, ((row["client"], row) for row in group))
+        for group in (others, canary)
+    )
+    effect = max(find_design_effect(reference), find_design_effect(new))
+    slow_ms = next((row["slow_ms"] for row in others), None)
+    return compare_figure(settings, figure, reference, new, effect, slow_ms)
