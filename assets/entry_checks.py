@@ -21,6 +21,7 @@ from assets.metadata import make_table
 from assets.plots import plot_histogram
 from ragline.alarms import ERROR_FACTOR
 from ragline.durations import format_duration
+from ragline.lifecycle.blocking_checks import record_blocking_checks
 from ragline.lifecycle.invariants import INVARIANTS
 from ragline.lifecycle.run_context import RunContext
 from ragline.lifecycle.sync_proof import SyncProof, prove_source
@@ -62,6 +63,8 @@ def build_proof_checks(settings: SourceSettings) -> AssetChecksDefinition:
         # If the index is large, a run checks only one part. The run id selects the part.
         part = crc32(run_context.run_id.encode())
         found = prove_source(run_context, settings.name, part_number=part, in_full=False)
+        blocking = {f"no_{one.invariant.name}": one.holds for one in found.invariant_results}
+        record_blocking_checks(run_context.database, settings.name, "entries", blocking)
         for result in found.invariant_results:
             yield AssetCheckResult(
                 check_name=f"no_{result.invariant.name}",

@@ -26,6 +26,7 @@ from assets.suite_evaluations import (
     read_evaluation,
     store_evaluation,
 )
+from ragline.lifecycle.blocking_checks import record_blocking_checks
 from ragline.lifecycle.expectation_rows import CheckedTable, fingerprint_rows, write_rows_query
 from ragline.lifecycle.run_context import RunContext
 from ragline.sources.settings import SourceSettings
@@ -48,6 +49,12 @@ def build_suite_checks(
         docs = run_context.configuration.home / "data_docs" / settings.name / table
         rows = fingerprint_rows(run_context.database, table, settings.name)
         evaluation = evaluate_or_reuse(run_context, suite, rows, docs)
+        blocking = {
+            each.name: result.passed
+            for each, result in zip(expected, evaluation.results, strict=True)
+            if each.is_blocking
+        }
+        record_blocking_checks(run_context.database, settings.name, table, blocking)
         for each, result in zip(expected, evaluation.results, strict=True):
             yield to_check(each, result, evaluation, docs)
 

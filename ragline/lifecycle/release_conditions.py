@@ -1,4 +1,7 @@
-"""Says what a candidate lacks before it can be promoted: a passed gate, or an approval.
+"""Says what a candidate lacks before it can be promoted.
+
+It needs sources whose blocking checks passed, and where the settings ask for it, a passed gate or
+an approval.
 
 `generation_decisions` asks before a promotion by an operator, and `search_index` before one by a
 sync. A retired generation needs neither, because it was live before. The first generation of a
@@ -17,6 +20,7 @@ from ragline.configuration import CollectionSettings
 from ragline.errors import GoldenSetError
 from ragline.fingerprints import fingerprint
 from ragline.golden_set import read_golden_set
+from ragline.lifecycle.blocking_checks import describe_failed_checks
 from ragline.lifecycle.generations import Generation
 from ragline.storage.statements import load_statement
 
@@ -70,7 +74,9 @@ def find_basis(
         return Basis()
     report = _read_report(connection, generation.id)
     is_gated = settings.golden is not None
-    obstacle = _find_gate_obstacle(settings, generation, live, report) if is_gated else None
+    obstacle = _find_check_obstacle(connection, settings, generation)
+    if obstacle is None and is_gated:
+        obstacle = _find_gate_obstacle(settings, generation, live, report)
     return Basis(None if report is None else report["id"], obstacle, is_gated=is_gated)
 
 
@@ -86,13 +92,31 @@ def name_basis(connection: Connection, report_id: int | None, *, is_forced: bool
 
 def fingerprint_settings(settings: CollectionSettings) -> str:
     """Return the fingerprint of the settings that the gate depends on, in addition to the index."""
-    return fingerprint({"gate": settings.gate.model_dump(), "search": settings.search.model_dump()})
+    return fingerprint(
+        {
+            "gate": settings.gate.model_dump(),
+            "search": settings.search.model_dump(),
+            "ef_search": settings.vector_index.ef_search,
+        }
+    )
 
 
 def _read_report(connection: Connection, generation_id: int) -> Mapping[str, Any] | None:
     statement = load_statement("lifecycle/select_deciding_report")
     row = connection.execute(statement, {"generation_id": generation_id}).mappings().first()
     return None if row is None else dict(row)
+
+
+def _find_check_obstacle(
+    connection: Connection, settings: CollectionSettings, generation: Generation
+) -> Obstacle | None:
+    failed = describe_failed_checks(connection, settings.name)
+    if failed is None:
+        return None
+    return Obstacle(
+        f"generation {generation.id} of {settings.name} cannot be promoted: {failed}, or promote "
+        f"it with `ragline generation promote {generation.id} --force`"
+    )
 
 
 def _find_gate_obstacle(
@@ -148,5 +172,5 @@ def _find_change(
     if report["golden_set_version"] != golden.content_hash:
         return f"{name} uses another version of the golden set"
     if report["settings_fingerprint"] != fingerprint_settings(settings):
-        return f"the settings `gate` or `search` have changed since {name}"
+        return f"the settings `gate`, `search` or `ef_search` have changed since {name}"
     return None

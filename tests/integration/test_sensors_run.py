@@ -370,6 +370,28 @@ def test_sync_command_reports_an_unreachable_source_as_a_step_and_as_a_check(sta
     assert station.status.documents["ready"] == 2
 
 
+def test_run_stores_which_of_its_blocking_checks_failed(station: Station):
+    def read_failed() -> list[str]:
+        with station.database.connect() as connection:
+            statement = text("select failed_checks from ragline.sources")
+            return list(connection.execute(statement).scalar_one())
+
+    station.sync()
+    station.execute("create table kept as select id, embedding from ragline.entries_1")
+    station.execute(
+        "update ragline.entries_1 set embedding = ('[' || repeat('0,', 383) || '0]')::halfvec"
+    )
+    station.sync_in_full()
+    assert set(read_failed()) == {
+        "entries: no_zero_vectors", "entries: no_entries_without_embedding",
+    }  # fmt: skip
+    station.execute(
+        "update ragline.entries_1 as e set embedding = k.embedding from kept as k where k.id = e.id"
+    )
+    station.sync_in_full()
+    assert read_failed() == []
+
+
 def test_due_retry_requests_a_run(station: Station):
     station.sync()
     station.execute(

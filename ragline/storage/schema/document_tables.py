@@ -54,6 +54,8 @@ sources = Table(
     Column("attributes_fingerprint", Text, nullable=True),
     # The size limit of the last sync.
     Column("max_document_bytes", BigInteger, nullable=True),
+    # The blocking checks that failed at their last evaluation. They prevent a promotion.
+    Column("failed_checks", ARRAY(Text), nullable=False, server_default=text("'{}'::text[]")),
 )
 
 documents = Table(

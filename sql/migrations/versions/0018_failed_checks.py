@@ -1,0 +1,15 @@
+"""The blocking checks of a source that failed."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+from alembic import op
+
+revision = "0018"
+down_revision = "0017"
+
+
+def upgrade() -> None:
+    path = files("sql") / "migrations" / "versions" / "0018_failed_checks.sql"
+    op.get_bind().exec_driver_sql(path.read_text(encoding="utf-8"))
