@@ -48,13 +48,15 @@ def build_trial(
     Raises:
         IncompleteGenerationError: documents are missing after the build, or the build failed.
     """
-    # Without a golden set and approvals, a sync completes the generation without an operator.
+    # Without a golden set and approvals, a sync promotes the generation without an operator.
     changed = CollectionSettings(
         name=settings.name,
         embedding_model=settings.embedding_model,
         chunking=chunking,
         language=settings.language,
+        build="automatic",
         hnsw_from_entries=settings.hnsw_from_entries,
+        vector_index=settings.vector_index,
     )
     configuration = index.configuration.replace_collection(changed)
     with RunContext(configuration, index.database, "tuning", index.progress) as run_context:
@@ -63,7 +65,7 @@ def build_trial(
             for stage in (build_chunks, embed_chunks, apply_entries):
                 stage(run_context, source.name)
         report = publish_index(run_context, settings.name)
-    if report.reason is not None:
+    if not report.is_live:
         raise IncompleteGenerationError(
             f"the trial index of {settings.name} with chunks of {chunking.max_tokens} tokens is "
             f"not complete: {report.reason}; repair the collection with `ragline sync`, then try "
