@@ -157,7 +157,7 @@ class Searcher:
         deadline = Deadline(self._timeout_ms)
         refuse_empty(request.queries)
         condition = make_condition(request)
-        generation = self._find_generation(request, generation_id, deadline)
+        generation = self._find_generation(request, generation_id, deadline, is_complete=False)
         vectors = self._embed(generation, request, deadline)
         settings = self.settings(request.collection)
         return plan_retrieval(request, settings, condition, generation, vectors, deadline)
