@@ -22,7 +22,9 @@ from dagster import (
 
 from assets.asset_keys import OWNERS, evaluation_key, index_key, to_dagster_name
 from assets.metadata import Metadata, make_table
+from ragline.confidence.stored_calibrations import FittedCalibration
 from ragline.configuration import CollectionSettings
+from ragline.evaluation.calibration_run import refresh_calibrations
 from ragline.evaluation.evaluation import (
     Evaluation,
     evaluate,
@@ -93,9 +95,14 @@ def read_golden(settings: CollectionSettings) -> tuple[Path, GoldenSet]:
     Raises:
         ValueError: the collection declares no golden set. In this case the factory builds no asset.
     """
+    folder = _golden_folder(settings)
+    return folder, read_golden_set(folder)
+
+
+def _golden_folder(settings: CollectionSettings) -> Path:
     if settings.golden is None:
         raise ValueError(f"the collection {settings.name} declares no golden set")
-    return settings.golden, read_golden_set(settings.golden)
+    return settings.golden
 
 
 def _find_scores(context: AssetExecutionContext, fingerprint: str) -> Metadata | None:
@@ -120,8 +127,13 @@ def _score(
     runs = [*(measure(mode=mode) for mode in MODES), measure(rerank=True)]
     with run_context.database.begin() as connection:
         ids = [record_evaluation(connection, run, evidence, run_context.run_id) for run in runs]
+    fitted = refresh_calibrations(
+        run_context.database, searcher, settings, _golden_folder(settings), evidence.generation,
+        progress=run_context.progress, is_forced=True,
+    )  # fmt: skip
     return {
         **describe_scores(runs),
+        **describe_calibrations(fitted),
         **describe_gone(unknown, settings.name),
         **describe_evidence(evidence, ids),
         "evaluated_in_run": MetadataValue.dagster_run(run_context.run_id),
@@ -166,6 +178,29 @@ def describe_evidence(evidence: Evidence, evaluation_ids: Sequence[int]) -> Meta
             asdict(evidence) | {"parser_fingerprints": list(evidence.parser_fingerprints)}
         ),
     }
+
+
+def describe_calibrations(fitted: list[FittedCalibration]) -> Metadata:
+    """Return a table of the calibrations: one row for each kind of search."""
+    columns = [
+        "kind",
+        "calibration error",
+        "Brier",
+        "Brier of a constant",
+        "hits",
+        "relevant",
+        "why",
+    ]
+    names = ("expected_calibration_error", "brier", "base_brier", "hits", "relevant")
+    rows = [
+        [one.kind.label, *(_round(one.figures.get(name)) for name in names), one.reason or ""]
+        for one in fitted
+    ]
+    return {"confidence": make_table(columns, rows)}
+
+
+def _round(value: float | None) -> float | str:
+    return "" if value is None else round(value, 4)
 
 
 def describe_gone(unknown: UnknownDocuments, collection: str) -> Metadata:

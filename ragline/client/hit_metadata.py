@@ -22,6 +22,7 @@ def describe_hit(hit: Hit, answer: SearchAnswer) -> dict[str, Any]:
         "page": hit.page,
         "rank": hit.rank,
         "score": hit.score,
+        "confidence": hit.confidence,
         "generation": answer.generation,
         "request_id": str(answer.request_id),
     }

@@ -135,8 +135,9 @@ class ProposalDialog:
         if self._searcher is None:
             self._searcher = Searcher(self._database, self._configuration)
         request = SearchRequest(
-            self._collection, query, SHOWN_HITS, principals=None, max_per_document=1
-        )
+            self._collection, query, SHOWN_HITS, principals=None, max_per_document=1,
+            min_confidence=0,
+        )  # fmt: skip
         try:
             return self._searcher.search(request).hits
         except IndexNotReadyError:

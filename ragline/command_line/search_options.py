@@ -18,6 +18,7 @@ OTHER_NAMES = {
     **dict.fromkeys(("--limit", "--top", "--k", "--n", "--count", "--size", "-k", "-n"), "--top-k"),
     **dict.fromkeys(("--where", "--only"), "--filter"),
     **dict.fromkeys(("--user", "--group", "--as"), "--principal"),
+    **dict.fromkeys(("--threshold", "--min-score", "--confidence"), "--min-confidence"),
 }
 
 
@@ -77,6 +78,12 @@ mode_option = click.option(
 )
 rerank_option = click.option(
     "--rerank", is_flag=True, help="Rerank the first candidates with the collection's reranker."
+)
+min_confidence_option = click.option(
+    "--min-confidence",
+    type=click.FloatRange(0, 1),
+    help="Leave out hits with a lower confidence (docs/confidence.md). Default: "
+    "search.min_confidence of the collection.",
 )
 principal_option = click.option(
     "--principal",

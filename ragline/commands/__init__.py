@@ -44,6 +44,7 @@ GROUP = "ragline.commands"
 CONFIG_HELP = "Configuration file. Default: RAGLINE_CONFIG, then ./ragline.yaml."
 # `ragline --help` prints these texts, because an import of all commands would take seconds.
 SUMMARIES = {
+    "calibrate": "Fit the confidence of hits to the golden set of a collection.",
     "card": "Show the index card of a generation.",
     "check": "Check the configuration without a run.",
     "collect": "Delete data whose retention time has ended.",

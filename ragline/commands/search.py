@@ -12,6 +12,7 @@ from rich.markup import escape
 from ragline.command_line.search_options import (
     SearchCommand,
     filter_option,
+    min_confidence_option,
     mode_option,
     principal_option,
     rerank_option,
@@ -45,6 +46,7 @@ SHOWN_CHARS = 240
 @rerank_option
 @principal_option
 @filter_option
+@min_confidence_option
 @click.option("--explain", is_flag=True, help="Show the parts of each hit's score.")
 @json_option
 @configured
@@ -56,30 +58,37 @@ def search(
     mode: Mode,
     principals: tuple[str, ...],
     filter_: dict[str, Any] | None,
+    min_confidence: float | None,
     *,
     rerank: bool,
     explain: bool,
     as_json: bool,
 ) -> None:
     """Search COLLECTION for QUERY and print the hits with their receipts."""
-    from ragline.model_cache import ModelCache
     from ragline.search.empty_queries import refuse_empty
-    from ragline.search.searcher import Searcher
-    from ragline.storage.database import open_database
 
     refuse_empty((query,))
     request = SearchRequest(
-        collection, query, top_k, mode, rerank, principals, filter=filter_, explain=explain
-    )
-    models = ModelCache(configuration.home / "models")
-    if mode != "keyword":
-        _load_ahead(models, configuration, collection)
-    with open_database(configuration) as database:
-        answer = Searcher(database, configuration, models=models).search(request)
+        collection, query, top_k, mode, rerank, principals,
+        filter=filter_, explain=explain, min_confidence=min_confidence,
+    )  # fmt: skip
+    answer = _search(configuration, request)
     if as_json:
         print_json(answer)
     else:
         print_answer(answer, open_console())
+
+
+def _search(configuration: Configuration, request: SearchRequest) -> SearchAnswer:
+    from ragline.model_cache import ModelCache
+    from ragline.search.searcher import Searcher
+    from ragline.storage.database import open_database
+
+    models = ModelCache(configuration.home / "models")
+    if request.mode != "keyword":
+        _load_ahead(models, configuration, request.collection)
+    with open_database(configuration) as database:
+        return Searcher(database, configuration, models=models).search(request)
 
 
 def _load_ahead(models: ModelCache, configuration: Configuration, collection: str) -> None:
@@ -113,8 +122,12 @@ def print_answer(answer: SearchAnswer, console: Console) -> None:
             f"[dim]plan: vector leg {plan.vector}; filter {plan.filter}{matching}; at most "
             f"{count(plan.depth, 'candidate')} from each leg[/dim]"
         )
-    if not answer.hits:
+    if answer.has_found_nothing:
         console.print("nothing found")
+    if answer.is_abstained:
+        console.print("nothing good found")
+    if answer.confidence_note is not None:
+        console.print(f"[dim]{escape(answer.confidence_note)}[/dim]")
     took = answer.took_ms
     console.print(
         f"[dim]{count(len(answer.hits), 'hit')} in {took.total:.0f} ms (embed {took.embed:.0f}, "
@@ -162,7 +175,8 @@ def _headline(hit: Hit) -> str:
     heading = " › ".join(hit.heading_path) or hit.title or ""
     page = f" p. {hit.page}" if hit.page is not None else ""
     name = escape(f"{hit.document_id}{page}")
-    return f"{hit.rank:>2} [bold]{name}[/bold] {hit.score:.3f} {escape(heading)}"
+    sure = "" if hit.confidence is None else f" (confidence {hit.confidence:.2f})"
+    return f"{hit.rank:>2} [bold]{name}[/bold] {hit.score:.3f}{sure} {escape(heading)}"
 
 
 def _shorten(text: str) -> str:

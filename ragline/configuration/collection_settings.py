@@ -107,6 +107,12 @@ class SearchSettings(StrictSettings):
         description="Weight of the reranker in the score of a reranked candidate, from 0 to 1. The "
         "fused score has the rest of the weight.",
     )
+    min_confidence: Share = Field(
+        default=0.0,
+        description="Minimum confidence of a hit, from 0 to 1. Hits with a lower confidence are "
+        "removed from the answer. With 0, no hit is removed. It has an effect only if the live "
+        "generation has a calibration (docs/confidence.md).",
+    )
 
 
 class VectorIndexSettings(StrictSettings):
@@ -196,6 +202,18 @@ class GateSettings(StrictSettings):
     )
     min_index_recall: Share = Field(
         default=0.9, description="Minimum index recall of the candidate's vector index."
+    )
+    abstention_margin: Share = Field(
+        default=0.05,
+        description="How much lower two shares of a candidate may be: the share of queries with an "
+        "answer for which a hit is confident, and the share of queries without an answer for which "
+        "no hit is. A hit is confident from `search.min_confidence`, or from 0.3 if that is 0.",
+    )
+    max_gone_judgements: Share = Field(
+        default=0.5,
+        description="Maximum share of the judgements whose document is gone from the collection. "
+        "With a larger share, the gate refuses every candidate, because the golden set does not "
+        "belong to this collection any more.",
     )
     max_latency_ratio: float = Field(
         default=1.5,

@@ -122,7 +122,18 @@ def evaluate(
     queries = golden.queries | golden.unanswerable
     with progress.stage(name, total=len(queries), unit="queries") as advance:
         for key, query in queries.items():
-            request = SearchRequest(collection, query, EVALUATED_HITS, mode, rerank, ALL_PRINCIPALS)
+            # The measures describe the order of all hits. A query without an answer is searched
+            # like the query of a user.
+            least = 0.0 if key in golden.queries else None
+            request = SearchRequest(
+                collection,
+                query,
+                EVALUATED_HITS,
+                mode,
+                rerank,
+                ALL_PRINCIPALS,
+                min_confidence=least,
+            )
             found.add(golden, key, request, searcher)
             advance(1)
     measures = measure_run(golden.judgements, found.run)

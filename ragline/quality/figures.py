@@ -72,6 +72,8 @@ class RankedClicks:
 class QualityFigures:
     """The statistics of a collection's searches in a period. A ratio without data is None.
 
+    `zero_results` counts the searches that found nothing, and `abstained` those whose hits were all
+    below `min_confidence`.
     `click_through_ratio` is the share of searches with a click. `reciprocal_rank` is the mean of
     1/rank of the first clicked hit, over the searches with a click. `reformulation_ratio` is
     defined in the module `reformulation`. `feedback_precision` is the share of verdicts that are
@@ -83,6 +85,8 @@ class QualityFigures:
     is_partial: bool
     zero_results: int
     zero_result_ratio: float
+    abstained: int
+    abstained_ratio: float
     total_ms: Percentiles
     embed_ms: Percentiles | None
     retrieve_ms: Percentiles
@@ -197,6 +201,8 @@ def _make_figures(
         is_partial=requests == MAX_REQUESTS,
         zero_results=row["zero_results"],
         zero_result_ratio=row["zero_results"] / requests,
+        abstained=row["abstained"],
+        abstained_ratio=row["abstained"] / requests,
         total_ms=Percentiles(*row["total_ms"]),
         embed_ms=_percentiles(row["embed_ms"]),
         retrieve_ms=Percentiles(*row["retrieve_ms"]),

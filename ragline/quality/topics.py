@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
-Reason = Literal["zero_results", "not_useful", "low_score"]
+Reason = Literal["zero_results", "abstained", "not_useful", "low_score"]
 
 # Queries with at least this cosine similarity belong to one topic. Source: with the default model,
 # two questions with the same meaning have a cosine of 0.5 to 0.8.

@@ -207,7 +207,8 @@ def select_legs(
     retrieval.deadline.limit_statements(connection)
     row = connection.execute(statement, parameters).one()
     return Legs(
-        Leg.read(row.keyword_ids, row.keyword_scores), Leg.read(row.vector_ids, row.vector_scores)
+        Leg.read(row.keyword_ids, row.keyword_scores, row.best_keyword_score),
+        Leg.read(row.vector_ids, row.vector_scores),
     )
 
 

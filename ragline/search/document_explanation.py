@@ -19,6 +19,7 @@ from ragline.search.exclusions import find_exclusions, select_document_entries
 from ragline.search.explanation_messages import BestChunk, DocumentExplanation, DocumentState
 from ragline.search.explanation_sentences import describe_reason
 from ragline.search.filter_fields import list_forms
+from ragline.search.hit_confidence import rate_entries
 from ragline.search.inspection import refuse_ambiguous
 from ragline.search.messages import SearchRequest
 from ragline.search.query_words import QueryWord, read_query_words
@@ -48,6 +49,7 @@ def explain_document(
         The errors of `Searcher.search`, except GenerationTooOldError.
     """
     retrieval = searcher.prepare(request)
+    rule = searcher.find_rule(request, retrieval)
     with searcher.read(retrieval, request.tenant) as connection:
         document = _find_document(
             connection, request, retrieval, document_id, source, reveals_hidden=reveals_hidden
@@ -58,8 +60,8 @@ def explain_document(
         ranked = RankedEntries((), ())
         if rows and not is_hidden:
             ranked = rank_document(connection, retrieval, document["id"])
-    entries = searcher.rank(request, retrieval)
-    evidence = SearchEvidence(request, retrieval, document, exclusions, ranked, entries)
+    entries = rate_entries(rule, searcher.rank(request, retrieval))
+    evidence = SearchEvidence(request, retrieval, document, exclusions, ranked, entries, rule)
     ids = [] if is_hidden else [row["id"] for row in rows]
     with searcher.read(retrieval, request.tenant) as connection:
         return _explain(connection, evidence, ids)

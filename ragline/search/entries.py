@@ -18,6 +18,7 @@ class Entry:
     """A candidate with its row and its scores. `score` decides the order of the answer.
 
     The sum of `fused_part` and `rerank_part` is `score`. Both parts are None without reranking.
+    `confidence` is set by `hit_confidence`.
     """
 
     score: float
@@ -27,6 +28,7 @@ class Entry:
     rerank_score: float | None = None
     fused_part: float | None = None
     rerank_part: float | None = None
+    confidence: float | None = None
 
 
 def select_hit_rows(

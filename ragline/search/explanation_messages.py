@@ -19,6 +19,7 @@ Reason = Literal[
     "min_generation",
     "no_word",
     "not_a_candidate",
+    "min_confidence",
     "reranked",
     "top_k",
 ]

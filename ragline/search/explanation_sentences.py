@@ -33,14 +33,26 @@ def describe_reason(
             f"{name} contains no word of the query; search for words that it contains, or in mode "
             "hybrid."
         )
+    return f"{name} {_describe_hit_limit(evidence, reason)}{lacking}"
+
+
+def _describe_hit_limit(evidence: SearchEvidence, reason: Reason) -> str:
+    """Describe why a document with candidates, or with none, has no hit, and what to change."""
+    unsure = evidence.find_unsure_hit()
+    if unsure is not None:
+        least = evidence.rule.min_confidence
+        return (
+            f"is found with the confidence {unsure.confidence or 0:g}, and min_confidence "
+            f"{least:g} removes it: a lower min_confidence would show it."
+        )
     answer = evidence.find_answer_rank()
     if answer is not None:
         after = " after reranking" if reason == "reranked" else ""
         return (
-            f"{name} has rank {answer}{after} and {evidence.request.top_k} hits were asked for: "
-            f"a top_k of {answer} or more would show it.{lacking}"
+            f"has rank {answer}{after} and {evidence.request.top_k} hits were asked for: a top_k "
+            f"of {answer} or more would show it."
         )
-    return f"{name} {_describe_rank(evidence)}{lacking}"
+    return _describe_rank(evidence)
 
 
 def _describe_rank(evidence: SearchEvidence) -> str:

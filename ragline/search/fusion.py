@@ -19,22 +19,28 @@ Scores = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Leg:
-    """The entries that a leg found, best first, each with its score."""
+    """The entries that a leg found, best first, each with its score.
+
+    `best_score` of the keyword leg is the largest BM25 that any text can have for the query, or
+    None if the query has no word.
+    """
 
     ids: Ids
     scores: Scores
+    best_score: float | None = None
 
     @classmethod
-    def read(cls, ids: bytes, scores: bytes) -> Leg:
-        """Read the two values of a leg in a row of `search/select_legs`."""
+    def read(cls, ids: bytes, scores: bytes, best_score: float | None = None) -> Leg:
+        """Read the values of a leg in a row of `search/select_legs`."""
         return cls(
             np.frombuffer(ids, ">i8").astype(np.int64),
             np.frombuffer(scores, ">f8").astype(np.float64),
+            best_score,
         )
 
     def first(self, count: int) -> Leg:
         """Return the first entries of the leg, as a search with this depth finds them."""
-        return Leg(self.ids[:count], self.scores[:count])
+        return Leg(self.ids[:count], self.scores[:count], self.best_score)
 
 
 EMPTY_LEG = Leg(np.empty(0, np.int64), np.empty(0, np.float64))
@@ -58,6 +64,11 @@ class Candidate:
 
     The sum of `vector_part` and `keyword_part` is the fused score. `rank` is the rank by the fused
     score for one query.
+
+    `cosine` and `keyword_share` can be compared between queries. If the vector leg did not find the
+    entry, `cosine` is the lowest score of this leg, which is an upper limit. `keyword_share` is
+    BM25 divided by `best_score` of the leg, and 0 if the keyword leg did not find the entry. A
+    query word that the index does not contain lowers it. Both are None if the leg was not run.
     """
 
     id: int
@@ -69,6 +80,8 @@ class Candidate:
     vector_part: float | None = None
     keyword_part: float | None = None
     rank: int = 0
+    cosine: float | None = None
+    keyword_share: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +102,19 @@ class _Shares:
 
 @dataclass(frozen=True, slots=True)
 class Fusion:
-    """All entries that a leg found. `ids` is ascending. `order` has their places, best first."""
+    """All entries that a leg found. `ids` is ascending. `order` has their places, best first.
+
+    `best_keyword_score` is None if the keyword leg was not run. `lowest_cosine` is the last score
+    of the vector leg, or None without one.
+    """
 
     ids: Ids
     scores: Scores
     order: NDArray[np.intp]
     keyword: _Shares
     vector: _Shares
+    best_keyword_score: float | None = None
+    lowest_cosine: float | None = None
 
     def list_ids(self, count: int) -> list[int]:
         """Return the ids of the first entries, best first."""
@@ -126,7 +145,13 @@ class Fusion:
         return Candidate(
             int(self.ids[place]), float(self.scores[place]), vector_score, keyword_score,
             vector_rank, keyword_rank, vector_part, keyword_part, rank,
+            self.lowest_cosine if vector_score is None else vector_score,
+            self._find_keyword_share(keyword_score),
         )  # fmt: skip
+
+    def _find_keyword_share(self, score: float | None) -> float | None:
+        best = self.best_keyword_score
+        return None if best is None else (score or 0.0) / best if best > 0 else 0.0
 
 
 def fuse_legs(legs: Legs, vector_weight: float, scale_depth: int) -> Fusion:
@@ -145,7 +170,11 @@ def fuse_legs(legs: Legs, vector_weight: float, scale_depth: int) -> Fusion:
     by_vector = _spread(vector, ids, vector_weight, scale_depth)
     scores = by_vector.parts + by_keyword.parts
     order = np.lexsort((ids, -by_vector.scores, -scores))
-    return Fusion(ids, scores, order, by_keyword, by_vector)
+    return Fusion(
+        ids, scores, order, by_keyword, by_vector,
+        best_keyword_score=(legs.keyword.best_score or 0.0) if keyword_weight > 0 else None,
+        lowest_cosine=float(vector.scores[-1]) if len(vector.ids) else None,
+    )  # fmt: skip
 
 
 def _spread(leg: Leg, ids: Ids, weight: float, scale_depth: int) -> _Shares:

@@ -104,6 +104,7 @@ def _make_hit(
         section=None if section is None else section["section"],
         highlights=details.highlights.get(row["id"], ()) if request.highlight else None,
         explanation=_explain(entry) if request.explain else None,
+        confidence=entry.confidence,
     )
 
 

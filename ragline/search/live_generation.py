@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -15,7 +16,11 @@ from ragline.unknown_names import describe_unknown
 
 @dataclass(frozen=True, slots=True)
 class LiveGeneration:
-    """The properties of a generation that a search needs. Nearly all searches use the live one."""
+    """The properties of a generation that a search needs. Nearly all searches use the live one.
+
+    `calibrations` has the keys `mode`, `is_reranked`, `model` and `reason` for each kind of search
+    that was calibrated. It is None if none was.
+    """
 
     id: int
     language: str
@@ -25,6 +30,7 @@ class LiveGeneration:
     model: str
     has_vector_index: bool = False
     analysis_version: str | None = VERSION
+    calibrations: Sequence[Mapping[str, Any]] | None = field(default=None, compare=False)
 
 
 def read_live_generation(

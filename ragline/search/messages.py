@@ -28,6 +28,8 @@ class SearchRequest:
     wordings. `filter` is described in `ragline.search.filters`. `max_age` excludes entries that
     their source did not confirm within that time. `exact` scans all entries and does not use the
     vector index. `tenant` permits only collections of this tenant; None permits all.
+    `min_confidence` removes hits with a lower confidence. None means the value of the collection's
+    settings, and 0 removes nothing.
     """
 
     collection: str
@@ -47,6 +49,7 @@ class SearchRequest:
     highlight: bool = False
     include: tuple[Include, ...] = ("text",)
     tenant: str | None = None
+    min_confidence: float | None = None
 
     @property
     def queries(self) -> tuple[str, ...]:
@@ -122,7 +125,8 @@ class Hit:
     `hybrid` it is their convex combination, from 0 to 1. After reranking it is the blended score,
     which is comparable within one answer only. `before` and `after` are the texts of the
     neighbouring chunks. `section` is the text under the same heading. These three are set only if
-    the request asks for them.
+    the request asks for them. `confidence` is the probability that the hit is relevant, from 0 to
+    1, and None without a calibration.
     """
 
     rank: int
@@ -143,6 +147,7 @@ class Hit:
     section: str | None = None
     highlights: tuple[Highlight, ...] | None = None
     explanation: HitExplanation | None = None
+    confidence: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +182,9 @@ class SearchAnswer:
     """The hits of one search, best first, and what they depend on.
 
     `settings_fingerprint` is the hash of the search settings. `code_version` is described in
-    `ragline.code_version`. The receipt of each hit has the other fingerprints.
+    `ragline.code_version`. The receipt of each hit has the other fingerprints. `is_abstained` says
+    that hits were found, and that `min_confidence` removed all of them. `confidence_note` says why
+    hits were removed, or why they have no confidence.
     """
 
     request_id: UUID
@@ -188,3 +195,10 @@ class SearchAnswer:
     settings_fingerprint: str
     code_version: str
     plan: Plan | None = None
+    is_abstained: bool = False
+    confidence_note: str | None = None
+
+    @property
+    def has_found_nothing(self) -> bool:
+        """Whether the search has no hit, and `min_confidence` is not the reason."""
+        return not self.hits and not self.is_abstained

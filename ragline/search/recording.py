@@ -71,7 +71,7 @@ def make_record(
     requested_at: datetime | None = None,
     query_text: QueryText = "full",
 ) -> SearchRecord:
-    """Make the record of a search: stage times, and the ranks, scores and ages of its hits.
+    """Make the record of a search: stage times, and rank, score, confidence and age of each hit.
 
     The texts of the hits and the query's vector are not recorded. `query_text` says what is
     recorded of the query. `requested_at` is the current time by default.
@@ -98,6 +98,7 @@ def make_record(
         "tenant": None if origin.tenant is None else clean_value(origin.tenant),
         "stale_count": sum("is_stale" in hit for hit in hits),
         "is_canary": origin.is_canary,
+        "is_abstained": answer.is_abstained,
     }
     return SearchRecord(answer.request_id, requested_at, origin.client, row)
 
@@ -187,6 +188,8 @@ def _describe_hit(hit: Hit) -> dict[str, Any]:
         "entry_id": hit.receipt.entry_id,
         "age_seconds": round(hit.receipt.age_seconds, 1),
     }
+    if hit.confidence is not None:
+        described["confidence"] = hit.confidence
     if is_stale(hit):
         described["is_stale"] = True
     return described

@@ -12,6 +12,7 @@ from ragline.search.document_ranks import RankedEntries
 from ragline.search.entries import Entry, choose_hits
 from ragline.search.explanation_messages import BestChunk, Exclusion, Reason, StageRank
 from ragline.search.fusion import Candidate
+from ragline.search.hit_confidence import ConfidenceRule
 from ragline.search.messages import SearchRequest
 from ragline.search.query_words import QueryWord
 
@@ -25,7 +26,7 @@ class SearchEvidence:
     """What is known about one document in one search.
 
     `document` is its row of `search/select_explained_documents`. `entries` are all candidates in
-    the order of the answer, before `top_k` and `max_per_document` are applied.
+    the order of the answer, before `top_k`, `max_per_document` and `min_confidence` are applied.
     """
 
     request: SearchRequest
@@ -34,6 +35,7 @@ class SearchEvidence:
     exclusions: tuple[Exclusion, ...]
     ranked: RankedEntries
     entries: list[Entry]
+    rule: ConfidenceRule
 
     def choose_best_entry(self, ids: Sequence[int]) -> int | None:
         """Return the id of the entry of the best chunk.
@@ -50,7 +52,12 @@ class SearchEvidence:
 
     def list_hits(self) -> list[Entry]:
         """Return all hits of the search, not only those of the explained document."""
-        return choose_hits(self.entries, self.request)
+        return [one for one in choose_hits(self.entries, self.request) if self.rule.keeps(one)]
+
+    def find_unsure_hit(self) -> Entry | None:
+        """Return the document's first hit if `min_confidence` removes it, or None."""
+        hits = choose_hits(self.entries, self.request)
+        return next((one for one in hits if self._is_own(one) and not self.rule.keeps(one)), None)
 
     def find_hit_rank(self) -> int | None:
         """Return the rank of the document's first hit, or None if it has no hit."""
@@ -65,7 +72,8 @@ class SearchEvidence:
             return 0
         hits = self.list_hits()
         unlimited = choose_hits(self.entries, replace(self.request, max_per_document=None))
-        return len([one for one in unlimited if self._is_own(one) and one not in hits])
+        own = [one for one in unlimited if self._is_own(one) and self.rule.keeps(one)]
+        return len([one for one in own if one not in hits])
 
     def find_reason(
         self, rank: int | None, chunk: BestChunk | None, words: Sequence[QueryWord]
@@ -83,7 +91,13 @@ class SearchEvidence:
         own = self._list_own_entries()
         if chunk is None or not own:
             return "not_a_candidate"
-        return "reranked" if own[0].fused_rank <= self.request.top_k else "top_k"
+        return self._find_limit(own[0])
+
+    def _find_limit(self, first: Entry) -> Reason:
+        """Return which limit of the answer leaves out the document's first entry."""
+        if self.find_unsure_hit() is not None:
+            return "min_confidence"
+        return "reranked" if first.fused_rank <= self.request.top_k else "top_k"
 
     def list_stages(self, entry_id: int) -> tuple[StageRank, ...]:
         """Return the ranks of an entry in each stage.

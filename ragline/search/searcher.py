@@ -24,6 +24,7 @@ from ragline.search.candidates import DEFAULT_TIMEOUT_MS, Retrieval, Vector, ret
 from ragline.search.deadline import Deadline
 from ragline.search.empty_queries import refuse_empty
 from ragline.search.entries import Entry, choose_hits, select_entries
+from ragline.search.hit_confidence import ConfidenceRule, keep_confident, make_rule
 from ragline.search.hits import HitDetails, make_hits, read_hit_details
 from ragline.search.live_generation import (
     LiveGeneration,
@@ -92,7 +93,8 @@ class Searcher:
                 the generation is not searched because of its state.
             GenerationTooOldError: the live generation is older than `min_generation`.
             InvalidFilterError: the filter is malformed.
-            InvalidSearchError: the query is empty, or the collection has no such reranker.
+            InvalidSearchError: the query is empty, the collection has no such reranker, or the
+                request states a `min_confidence` and there is no calibration.
             ModelUnavailableError: a model that the search needs cannot be loaded.
             ModelLoadingError: a model that the search needs is still being loaded.
             RerankingError: the reranker failed.
@@ -115,6 +117,7 @@ class Searcher:
         generation = self._find_generation(request, generation_id, deadline, is_complete)
         set_span_attributes(generation=generation.id)
         _check_generation(generation, request)
+        rule = make_rule(request, settings, generation)
         found = perf_counter()
         vectors = self._embed(generation, request, deadline)
         embedded = perf_counter()
@@ -124,9 +127,9 @@ class Searcher:
         if request.rerank:
             entries = self._rerank(request, settings, generation, entries, deadline)
         reranked = perf_counter()
-        chosen = choose_hits(entries, request)
-        details = self._read_details(request, generation, chosen, deadline)
-        hits = make_hits(chosen, generation, request, details)
+        rated = keep_confident(rule, choose_hits(entries, request))
+        details = self._read_details(request, generation, rated.entries, deadline)
+        hits = make_hits(rated.entries, generation, request, details)
         ended = perf_counter()
         took = StageTimes(
             embed=1e3 * (embedded - found),
@@ -144,6 +147,8 @@ class Searcher:
             settings.search_fingerprint,
             read_code_version(),
             plan if request.explain else None,
+            rated.is_abstained,
+            rated.note,
         )
 
     def prepare(self, request: SearchRequest, *, generation_id: int | None = None) -> Retrieval:
@@ -172,6 +177,14 @@ class Searcher:
             return entries
         settings = self.settings(request.collection)
         return self._rerank(request, settings, retrieval.generation, entries, retrieval.deadline)
+
+    def find_rule(self, request: SearchRequest, retrieval: Retrieval) -> ConfidenceRule:
+        """Return how the hits of a prepared request get their confidence.
+
+        Raises:
+            InvalidSearchError: the request states a `min_confidence`, and there is no calibration.
+        """
+        return make_rule(request, self.settings(request.collection), retrieval.generation)
 
     @contextmanager
     def read(self, retrieval: Retrieval, tenant: str | None) -> Iterator[Connection]:

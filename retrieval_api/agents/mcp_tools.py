@@ -47,6 +47,13 @@ class SearchArguments(_Arguments):
         description="Conditions on the passages, such as "
         '{"metadata.year": {"gte": 2020}, "source": "handbook-files"}.',
     )
+    min_confidence: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="Passages with a lower confidence are removed. Null means the value of the "
+        "collection's settings.",
+    )
 
 
 class Passage(_Result):
@@ -54,6 +61,9 @@ class Passage(_Result):
 
     rank: int = Field(description="The position in the list. The first rank is 1.")
     score: float = Field(description="Larger is better. Only scores of one search are comparable.")
+    confidence: float | None = Field(
+        description="The probability that the passage is relevant, from 0 to 1, or null."
+    )
     document_id: str = Field(description="Use it with `source` in get_document.")
     source: str
     title: str | None
@@ -73,6 +83,12 @@ class Passages(_Result):
     collection: str
     generation: int = Field(description="The generation that was searched.")
     passages: list[Passage]
+    is_abstained: bool = Field(
+        description="True if passages were found, and `min_confidence` removed all of them."
+    )
+    confidence_note: str | None = Field(
+        description="Why passages were removed, or why they have no confidence."
+    )
 
 
 class DocumentArguments(_Arguments):
@@ -131,6 +147,7 @@ def search_passages(caller: Caller, arguments: SearchArguments, request: Request
         [arguments.query],
         top_k=arguments.top_k,
         filter=arguments.filter,
+        min_confidence=arguments.min_confidence,
     )
     return describe_answer(answer_search(search, request, caller))
 
@@ -145,6 +162,7 @@ def describe_answer(answer: SearchAnswer) -> Passages:
             Passage(
                 rank=hit.rank,
                 score=hit.score,
+                confidence=hit.confidence,
                 document_id=hit.document_id,
                 source=hit.source,
                 title=hit.title,
@@ -156,6 +174,8 @@ def describe_answer(answer: SearchAnswer) -> Passages:
             )
             for hit in answer.hits
         ],
+        is_abstained=answer.is_abstained,
+        confidence_note=answer.confidence_note,
     )
 
 

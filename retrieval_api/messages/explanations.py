@@ -116,6 +116,7 @@ class DocumentExplanation(ResponseModel):
         "min_generation",
         "no_word",
         "not_a_candidate",
+        "min_confidence",
         "reranked",
         "top_k",
     ]

@@ -99,7 +99,7 @@ class Topic(ResponseModel):
 
     name: str = Field(description="The most frequent word stems of the queries.")
     queries: int
-    reasons: dict[Literal["zero_results", "not_useful", "low_score"], int]
+    reasons: dict[Literal["zero_results", "abstained", "not_useful", "low_score"], int]
     examples: list[str]
 
 
@@ -119,8 +119,12 @@ class CollectionQuality(ResponseModel):
     collection: str
     requests: int
     is_partial: bool = Field(description="Whether only the newest 200,000 searches are included.")
-    zero_results: int
+    zero_results: int = Field(description="The number of searches that found nothing.")
     zero_result_ratio: float
+    abstained: int = Field(
+        description="The number of searches whose hits were all below `min_confidence`."
+    )
+    abstained_ratio: float
     total_ms: Percentiles
     embed_ms: Percentiles | None
     retrieve_ms: Percentiles

@@ -143,6 +143,14 @@ class SearchBody(StrictModel):
     highlight: bool = Field(
         default=False, description="Return the positions of the query's words in each hit."
     )
+    min_confidence: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="Hits with a lower confidence are removed. With null, the value of the "
+        "collection's settings is used. A value above 0 needs a calibration: without one, the "
+        "search is refused with status 422.",
+    )
     principals: list[Identifier] = Field(
         default=[],
         max_length=MAX_PRINCIPALS,
@@ -170,6 +178,7 @@ class SearchBody(StrictModel):
             explain=self.explain,
             highlight=self.highlight,
             include=tuple(dict.fromkeys(self.include)),
+            min_confidence=self.min_confidence,
         )
 
 
@@ -272,6 +281,10 @@ class Hit(ResponseModel):
     explanation: HitExplanation | None = Field(
         description="The ranks and scores of the hit, if `explain` is true."
     )
+    confidence: float | None = Field(
+        description="The probability that the hit is relevant, from 0 to 1. It is comparable "
+        "between searches. Null if the generation has no calibration; `confidence_note` says why."
+    )
 
 
 class StageTimes(ResponseModel):
@@ -314,4 +327,11 @@ class SearchResults(ResponseModel):
     )
     plan: Plan | None = Field(
         default=None, description="The way in which the entries were found, if `explain` is true."
+    )
+    is_abstained: bool = Field(
+        description="True if hits were found, and `min_confidence` removed all of them."
+    )
+    confidence_note: str | None = Field(
+        description="Why hits were removed, or why hits have no confidence. Null if no hit was "
+        "removed and all hits have one."
     )

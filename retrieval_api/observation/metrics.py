@@ -25,6 +25,7 @@ from ragline.telemetry import INSTRUMENTATION_SCOPE
 from retrieval_api.observation.pipeline_metrics import PipelineMetrics
 from retrieval_api.records.recorder import Recorder
 
+ABSTAINED = "Searches that found hits, all of them with a confidence below `min_confidence`."
 STAGES = ("embed", "retrieve", "rerank", "total")
 # A search usually takes 5 to 50 ms. The default time limit of a search is 10 s.
 DURATION_BUCKETS_S = (
@@ -69,7 +70,8 @@ class ServiceMetrics:
             registry=registry,
         )
         self._searches = _count(registry, "searches", "Answered searches.", "mode")
-        self._zero_results = _count(registry, "zero_results", "Searches without any hit.")
+        self._zero_results = _count(registry, "zero_results", "Searches that found nothing.")
+        self._abstained = _count(registry, "abstained", ABSTAINED)
         self._hits = _count(registry, "hits", "Returned hits.")
         self._stale_hits = _count(registry, "stale_hits", "Returned hits that were stale.")
         self._ages = Histogram(
@@ -118,7 +120,8 @@ class ServiceMetrics:
         self._hits.labels(collection).inc(len(answer.hits))
         # The counters are also increased by 0. A counter that first appears with its first event
         # would hide this event.
-        self._zero_results.labels(collection).inc(not answer.hits)
+        self._zero_results.labels(collection).inc(answer.has_found_nothing)
+        self._abstained.labels(collection).inc(answer.is_abstained)
         self._stale_hits.labels(collection).inc(sum(map(is_stale, answer.hits)))
         self._generations.labels(collection).set(answer.generation)
         ages = self._ages.labels(collection)
@@ -219,6 +222,7 @@ class _Exported:
         self.feedback = meter.create_counter("ragline.feedback")
         self._hits = meter.create_counter("ragline.hits")
         self._zero_results = meter.create_counter("ragline.zero_results")
+        self._abstained = meter.create_counter("ragline.abstained")
         self._stale_hits = meter.create_counter("ragline.stale_hits")
 
         def read_lost(_options: CallbackOptions) -> Iterator[Observation]:
@@ -234,5 +238,6 @@ class _Exported:
     def observe_hits(self, answer: SearchAnswer) -> None:
         attributes = {"collection": answer.collection}
         self._hits.add(len(answer.hits), attributes)
-        self._zero_results.add(not answer.hits, attributes)
+        self._zero_results.add(answer.has_found_nothing, attributes)
+        self._abstained.add(answer.is_abstained, attributes)
         self._stale_hits.add(sum(map(is_stale, answer.hits)), attributes)

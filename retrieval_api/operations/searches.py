@@ -35,6 +35,7 @@ def make_search(
     top_k: int,
     rerank: bool = False,
     filter: Mapping[str, Any] | None = None,  # noqa: A002  the API's name for it
+    min_confidence: float | None = None,
 ) -> SearchRequest:
     """Make a search that states no principals, for clients of OpenAI's API and for agents.
 
@@ -48,4 +49,5 @@ def make_search(
         top_k=top_k,
         rerank=rerank,
         filter=filter,
+        min_confidence=min_confidence,
     )

@@ -96,7 +96,9 @@ def _read_grade(name: str, value: str) -> dict[str, Any]:
 
 
 def _search(caller: Caller, collection: str, query: str) -> tuple[Hit, ...]:
-    search = SearchRequest(collection, query, SHOWN_HITS, max_per_document=1, highlight=True)
+    search = SearchRequest(
+        collection, query, SHOWN_HITS, max_per_document=1, highlight=True, min_confidence=0
+    )
     try:
         return caller.service.searcher.search(caller.authorize_search(search)).hits
     except IndexNotReadyError:

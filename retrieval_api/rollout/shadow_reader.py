@@ -17,7 +17,12 @@ from typing import Literal
 from uuid import UUID
 
 from ragline.configuration import Configuration
-from ragline.errors import DatabaseUnavailableError, ModelLoadingError, UnknownGenerationError
+from ragline.errors import (
+    DatabaseUnavailableError,
+    InvalidSearchError,
+    ModelLoadingError,
+    UnknownGenerationError,
+)
 from ragline.rollout.shadow_reads import (
     ShadowRead,
     compare_answers,
@@ -41,10 +46,13 @@ STOP_S = 2.0
 LOG_EVERY_S = 60.0
 
 # compared: both generations answered. failed: only the live generation answered. dropped: too many
-# shadow reads waited. skipped: the candidate is gone, its model is being loaded, or the database
-# does not answer. These say nothing about the candidate.
+# shadow reads waited. skipped: the candidate is gone, its model is being loaded, the database does
+# not answer, or the candidate has no calibration for the `min_confidence` of the search. These say
+# nothing about the candidate.
 Outcome = Literal["compared", "failed", "dropped", "skipped"]
-SKIPPED = (DatabaseUnavailableError, ModelLoadingError, UnknownGenerationError)
+SKIPPED = (
+    DatabaseUnavailableError, InvalidSearchError, ModelLoadingError, UnknownGenerationError,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,14 +75,25 @@ def test_chosen_entries_have_their_ranks_among_all(
 
 def test_example_has_the_computed_scores() -> None:
     legs = Legs(
-        Leg(np.array([7, 3, 5]), np.array([9.0, 6.0, 1.0])),
+        Leg(np.array([7, 3, 5]), np.array([9.0, 6.0, 1.0]), best_score=12.0),
         Leg(np.array([3, 4]), np.array([0.9, 0.5])),
     )
     first, second, *rest = fuse_legs(legs, 0.75, 2).list_first(9)
-    assert first == Candidate(3, 0.75, 0.9, 6.0, 1, 2, 0.75, 0.0, 1)
-    assert second == Candidate(7, 0.25, None, 9.0, None, 1, None, 0.25, 2)
+    assert first == Candidate(3, 0.75, 0.9, 6.0, 1, 2, 0.75, 0.0, 1, 0.9, 0.5)
+    # The vector leg did not find the second entry: its cosine is at most the last one of the leg.
+    assert second == Candidate(7, 0.25, None, 9.0, None, 1, None, 0.25, 2, 0.5, 0.75)
     # The scores of both are 0. The entry with a vector score is first.
     assert [one.id for one in rest] == [4, 5]
+    # The keyword leg did not find the entry 4.
+    assert (rest[0].cosine, rest[0].keyword_share) == (0.5, 0.0)
+
+
+def test_leg_that_was_not_run_gives_no_evidence() -> None:
+    leg = Leg(np.array([1]), np.array([2.0]), best_score=4.0)
+    [by_vector] = fuse_legs(Legs(EMPTY_LEG, leg), 1.0, 10).list_first(1)
+    assert (by_vector.cosine, by_vector.keyword_share) == (2.0, None)
+    [by_keyword] = fuse_legs(Legs(leg, EMPTY_LEG), 0.0, 10).list_first(1)
+    assert (by_keyword.cosine, by_keyword.keyword_share) == (None, 0.5)
 
 
 def test_nothing_found_gives_no_candidates() -> None:

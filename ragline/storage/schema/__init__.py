@@ -28,6 +28,7 @@ from ragline.storage.schema.history_tables import (
     sync_proofs,
 )
 from ragline.storage.schema.index_tables import (
+    calibrations,
     collections,
     embedding_spaces,
     generation_transitions,
@@ -50,6 +51,7 @@ __all__ = [
     "SCHEMA",
     "api_keys",
     "audit_events",
+    "calibrations",
     "chunkings",
     "chunks",
     "client_salts",

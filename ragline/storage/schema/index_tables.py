@@ -132,6 +132,29 @@ generation_events = Table(
     Index(None, "generation_id"),
 )
 
+calibrations = Table(
+    "calibrations",
+    metadata,
+    Column(
+        "generation_id",
+        BigInteger,
+        ForeignKey(f"{SCHEMA}.generations.id", ondelete="CASCADE"),
+        primary_key=True,
+        autoincrement=False,
+    ),
+    Column("mode", Text, primary_key=True),
+    Column("is_reranked", Boolean, primary_key=True),
+    # Null if the golden set is too small. The reason then says what is missing.
+    Column("model", JSONB, nullable=True),
+    Column("reason", Text, nullable=True),
+    Column("figures", JSONB, nullable=False),
+    Column("golden_set_version", Text, nullable=False),
+    Column("settings_fingerprint", Text, nullable=False),
+    Column("code_version", Text, nullable=False),
+    created_at_column(),
+    CheckConstraint("(model is null) = (reason is not null)", name="reason"),
+)
+
 lexemes = Table(
     "lexemes",
     metadata,

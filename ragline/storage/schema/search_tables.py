@@ -48,6 +48,8 @@ search_requests = Table(
     Column("stale_count", Integer, nullable=False, server_default=text("0")),
     # Whether the caller belongs to the canary. `generation_id` says which generation answered.
     Column("is_canary", Boolean, nullable=False, server_default=text("false")),
+    # Hits were found, and `min_confidence` removed all of them.
+    Column("is_abstained", Boolean, nullable=False, server_default=text("false")),
     Index(None, "requested_at"),
     Index(None, "collection", "requested_at"),
 )

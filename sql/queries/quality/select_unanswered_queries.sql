@@ -1,8 +1,13 @@
 -- Returns the newest :count searches of a collection between :start and :end that have no hit, or
--- whose verdicts are all `not_useful`: (query, reason).
+-- whose verdicts are all `not_useful`: (query, reason). A search without a hit has found nothing, or
+-- only hits whose confidence is too low.
 select
   r.query,
-  case when r.hit_count = 0 then 'zero_results' else 'not_useful' end as reason
+  case
+    when r.is_abstained then 'abstained'
+    when r.hit_count = 0 then 'zero_results'
+    else 'not_useful'
+  end as reason
 from ragline.search_requests as r
 where
   r.collection = cast(:collection as text)

@@ -3,7 +3,9 @@
 -- p95 of each stage in milliseconds. The percentiles of a stage are null if no search used the
 -- stage. Only the newest :most searches are read.
 with searches as (
-  select requested_at, mode, is_reranked, hit_count, embed_ms, retrieve_ms, rerank_ms, total_ms
+  select
+    requested_at, mode, is_reranked, hit_count, is_abstained, embed_ms, retrieve_ms, rerank_ms,
+    total_ms
   from ragline.search_requests
   where
     requested_at >= cast(:start as timestamptz)
@@ -15,7 +17,7 @@ with searches as (
 select
   (requested_at at time zone 'UTC')::date as day,
   count(*) as requests,
-  count(*) filter (where hit_count = 0) as zero_results,
+  count(*) filter (where hit_count = 0 and not is_abstained) as zero_results,
   percentile_cont(array[0.5, 0.95]) within group (order by total_ms) as total_ms,
   percentile_cont(array[0.5, 0.95]) within group (order by embed_ms)
     filter (where mode <> 'keyword') as embed_ms,

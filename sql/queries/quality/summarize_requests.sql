@@ -3,8 +3,8 @@
 -- collections are read.
 with searches as (
   select
-    id, collection, mode, is_reranked, hit_count, stale_count, embed_ms, retrieve_ms, rerank_ms,
-    total_ms
+    id, collection, mode, is_reranked, hit_count, is_abstained, stale_count, embed_ms, retrieve_ms,
+    rerank_ms, total_ms
   from ragline.search_requests
   where
     requested_at >= cast(:start as timestamptz)
@@ -41,7 +41,8 @@ summed as (
 select
   a.collection,
   count(*) as requests,
-  count(*) filter (where a.hit_count = 0) as zero_results,
+  count(*) filter (where a.hit_count = 0 and not a.is_abstained) as zero_results,
+  count(*) filter (where a.is_abstained) as abstained,
   sum(a.hit_count) as hits,
   sum(a.stale_count) as stale_hits,
   percentile_cont(array[0.5, 0.95, 0.99]) within group (order by a.total_ms) as total_ms,

@@ -2,7 +2,7 @@
 insert into ragline.search_requests (
   id, requested_at, collection, generation_id, query, mode, top_k, is_reranked, hit_count,
   embed_ms, retrieve_ms, rerank_ms, total_ms, hits, trace_id, tenant, client, stale_count,
-  is_canary
+  is_canary, is_abstained
 )
 select
   r.id,
@@ -23,7 +23,8 @@ select
   r.tenant,
   r.client,
   r.stale_count,
-  coalesce(r.is_canary, false)
+  coalesce(r.is_canary, false),
+  coalesce(r.is_abstained, false)
 from jsonb_to_recordset(cast(:records as jsonb)) as r (
   id uuid,
   requested_at timestamptz,
@@ -43,6 +44,7 @@ from jsonb_to_recordset(cast(:records as jsonb)) as r (
   tenant text,
   client text,
   stale_count integer,
-  is_canary boolean
+  is_canary boolean,
+  is_abstained boolean
 )
 on conflict (id) do nothing

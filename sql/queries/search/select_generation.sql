@@ -17,7 +17,17 @@ select
       where i.indexrelid = to_regclass('ragline.entries_' || g.id || '_embedding_idx')
     ),
     false
-  ) as has_vector_index
+  ) as has_vector_index,
+  (
+    select
+      jsonb_agg(
+        jsonb_build_object(
+          'mode', b.mode, 'is_reranked', b.is_reranked, 'model', b.model, 'reason', b.reason
+        )
+      )
+    from ragline.calibrations as b
+    where b.generation_id = g.id
+  ) as calibrations
 from ragline.generations as g
 join ragline.collections as c on c.id = g.collection_id
 join ragline.embedding_spaces as e on e.id = g.embedding_space_id

@@ -1,8 +1,10 @@
 -- Runs both legs of a search. It returns one row. `keyword_ids` and `vector_ids` are the entries that
 -- each leg found, best first, at most :depth of them. Entries with equal scores are ordered by id.
 -- `keyword_scores` (BM25) and `vector_scores` (cosine similarity) are their scores, in the same
--- order. A leg that found nothing, or that is not asked for, has empty values. The condition of the
--- search replaces the marked condition. `ragline.search.fusion` reads the row and fuses the legs.
+-- order. A leg that found nothing, or that is not asked for, has empty values. `best_keyword_score`
+-- is the largest BM25 that any text can have for this query: a query word that the index lacks
+-- counts too. The condition of the search replaces the marked condition. `ragline.search.fusion`
+-- reads the row and fuses the legs.
 --
 -- Each of the four values consists of the 8 bytes of each number, big end first. So Python reads them
 -- without a loop, also if the row has the scores of all entries.
@@ -97,6 +99,12 @@ vector_leg as materialized (
   limit cast(:depth as integer)
 )
 select
+  -- The factor is the largest weight of a term in `ragline.bm25_term_weights`.
+  case when cast(:has_keyword_leg as boolean) then (
+    select 2.2 * sum(ragline.bm25_idf(cast(:entry_count as bigint), document_frequency))
+    from query_terms
+    where not is_added
+  ) end as best_keyword_score,
   k.ids as keyword_ids,
   k.scores as keyword_scores,
   v.ids as vector_ids,

@@ -1,6 +1,6 @@
--- Returns one row: the live generation of a collection. All columns except has_vector_index are
--- null if the collection has no live generation yet. Returns no row if the collection does not
--- exist.
+-- Returns one row: the live generation of a collection, with its calibrations. They are null if it
+-- has no calibration. All columns except has_vector_index are null if the collection has no live
+-- generation yet. Returns no row if the collection does not exist.
 select
   g.id,
   rtrim(g.language) as language,
@@ -16,7 +16,17 @@ select
       where i.indexrelid = to_regclass('ragline.entries_' || g.id || '_embedding_idx')
     ),
     false
-  ) as has_vector_index
+  ) as has_vector_index,
+  (
+    select
+      jsonb_agg(
+        jsonb_build_object(
+          'mode', b.mode, 'is_reranked', b.is_reranked, 'model', b.model, 'reason', b.reason
+        )
+      )
+    from ragline.calibrations as b
+    where b.generation_id = g.id
+  ) as calibrations
 from ragline.collections as c
 left join ragline.generations as g on g.id = c.live_generation_id
 left join ragline.embedding_spaces as e on e.id = g.embedding_space_id

@@ -95,11 +95,13 @@ def test_client_of_either_protocol_is_answered(running: RunningService, mode: st
 
 def test_search_finds_passages(call: Call) -> None:
     found = structured(call("search", collection="handbook", query="forgotten password", top_k=2))
-    assert found.keys() == {"request_id", "collection", "generation", "passages"}
+    assert found.keys() == {
+        "request_id", "collection", "generation", "passages", "is_abstained", "confidence_note",
+    }  # fmt: skip
     best, second = found["passages"]
     assert best.keys() == {
         "rank", "score", "document_id", "source", "title", "heading_path", "page", "text",
-        "metadata", "age_seconds",
+        "metadata", "age_seconds", "confidence",
     }  # fmt: skip
     assert (best["rank"], best["document_id"], best["title"]) == (1, "password", "Passwords")
     assert best["metadata"] == {"topic": "password"}

@@ -290,6 +290,10 @@ NUMBERED = {
         "/v1/search",
         '{"collection": "handbook", "query": "x", "min_generation": *}',
     ),
+    "min_confidence": (
+        "/v1/search",
+        '{"collection": "handbook", "query": "x", "min_confidence": *}',
+    ),
     "page": ("/v1/search", '{"collection": "handbook", "query": "x", "filter": {"page": *}}'),
     "order": (
         "/v1/search",
