@@ -17,6 +17,7 @@ from ragline.gate.comparison import (
 )
 from ragline.gate.report import Check, Comparison, Verdict
 from ragline.gate.slices import Slices
+from ragline.golden_set import GoldenSet
 
 DECIDING_MEASURE = "ndcg@10"
 # The names of measures in sentences.
@@ -101,6 +102,24 @@ def check_golden_set(
         "golden_set",
         "undecided",
         f"{said}. The setting detectable_fall asks for {wanted:g}.{missing}",
+    )
+
+
+def check_gone_judgements(settings: GateSettings, golden: GoldenSet, gone: int) -> Check | None:
+    """Refuse a golden set whose judged documents have left the collection.
+
+    `gone` is the number of judgements whose document is gone. The result is None if their share is
+    within the limit.
+    """
+    share = gone / max(len(golden.records), 1)
+    if share <= settings.max_gone_judgements:
+        return None
+    return Check(
+        "golden_set",
+        "refused",
+        f"{gone:,} of {len(golden.records):,} judgements ({share:.0%}) are about documents that "
+        f"are gone from the collection, and at most {settings.max_gone_judgements:.0%} may be. "
+        "`ragline golden status` lists them. Judge documents of the collection.",
     )
 
 

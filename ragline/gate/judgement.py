@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter
 
 from ragline.code_version import read_code_version
+from ragline.confidence.stored_calibrations import FittedCalibration
 from ragline.configuration import CollectionSettings, Configuration
+from ragline.evaluation.calibration_run import read_fitted_queries, refresh_calibrations
 from ragline.evaluation.judged_documents import find_unknown_documents
+from ragline.gate.abstention import (
+    check_abstention,
+    choose_queries,
+    compare_abstention,
+    find_obstacle,
+    find_threshold,
+)
 from ragline.gate.checks import (
     DECIDING_MEASURE,
     check_golden_set,
+    check_gone_judgements,
     check_measure,
     check_slices,
     compare_measures,
@@ -51,6 +62,9 @@ from ragline.storage.database import Database
 # The seed of the bootstrap and of the permutation test, if the caller names none.
 SEED = 20_261_129
 
+# The calibrations of one generation.
+Fitted = list[FittedCalibration]
+
 
 @dataclass(slots=True)
 class _Measurements:
@@ -59,6 +73,7 @@ class _Measurements:
     checks: list[Check] = field(default_factory=list)
     measures: list[Comparison] = field(default_factory=list)
     slices: list[Comparison] = field(default_factory=list)
+    abstention: list[Comparison] = field(default_factory=list)
     evaluation: PairedEvaluation | None = None
     index_recall: float | None = None
     latency: Latency | None = None
@@ -127,10 +142,11 @@ class _Gate:
             found.checks.append(Check("golden_set", "undecided", reason))
             return False
         unknown = find_unknown_documents(self.database, name, self.golden)
-        if unknown.is_all:
-            reason = f"No query can be measured: {unknown.describe(name)}."
-            found.checks.append(Check("golden_set", "undecided", reason))
-        return not unknown.is_all
+        refusal = check_gone_judgements(self.settings.gate, self.golden, len(unknown.judgements))
+        if refusal is not None:
+            named = f"{refusal.reason} In detail: {unknown.describe(name)}."
+            found.checks.append(replace(refusal, reason=named))
+        return refusal is None
 
     def _measure_latency(self, found: _Measurements, live: GenerationFacts) -> None:
         name = self.settings.name
@@ -144,9 +160,9 @@ class _Gate:
         self, found: _Measurements, live: GenerationFacts, golden: GoldenSet
     ) -> None:
         name, gate = self.settings.name, self.settings.gate
-        pair = evaluate_pair(
-            self.searcher, name, golden, (live.id, self.candidate.id), self.progress
-        )
+        generation_ids = (live.id, self.candidate.id)
+        calibrations = self._calibrate(golden, generation_ids)
+        pair = evaluate_pair(self.searcher, name, golden, generation_ids, self.progress)
         found.evaluation = pair
         found.measures = compare_measures(pair.live, pair.candidate, gate, self.seed)
         tags = {} if self.golden_folder is None else read_tags(self.golden_folder)
@@ -160,6 +176,37 @@ class _Gate:
         if len(pair.keys) >= gate.min_queries:
             found.checks += [check_measure(one) for one in decided]
             found.checks.append(check_slices(found.slices))
+        found.checks.append(self._check_abstention(found, pair, golden, calibrations))
+
+    def _calibrate(self, golden: GoldenSet, generation_ids: Sequence[int]) -> list[Fitted]:
+        """Calibrate both generations, if there are queries without an answer to measure."""
+        folder = self.settings.golden or self.golden_folder
+        if folder is None or not golden.unanswerable:
+            return []
+        return [
+            refresh_calibrations(
+                self.database, self.searcher, self.settings, folder, one, progress=self.progress
+            )
+            for one in generation_ids
+        ]
+
+    def _check_abstention(
+        self,
+        found: _Measurements,
+        pair: PairedEvaluation,
+        golden: GoldenSet,
+        calibrations: Sequence[Fitted],
+    ) -> Check:
+        folder = self.settings.golden or self.golden_folder
+        fitted_to = frozenset() if folder is None else read_fitted_queries(folder)
+        queries = choose_queries(golden, fitted_to)
+        obstacle = find_obstacle(queries, calibrations)
+        if obstacle is not None:
+            return obstacle
+        found.abstention = compare_abstention(
+            queries, pair.live_confidences, pair.candidate_confidences, self.settings, self.seed
+        )
+        return check_abstention(found.abstention, find_threshold(self.settings))
 
 
 def judge_candidate(
@@ -178,8 +225,10 @@ def judge_candidate(
 
     Without `candidate_id`, the newest complete candidate is judged. Without `golden_folder`, the
     golden set of the collection's settings is used. `split` is the file or the split of its
-    judgements, as in `read_golden_set`. Nothing is written, and no generation changes its state. If
+    judgements, as in `read_golden_set`. No generation changes its state. If
     the index does not change, two calls with one seed give the same report, except for the latency.
+    If the golden set has queries without an answer, calibrations that are missing or outdated are
+    fitted and stored.
 
     Raises:
         UnknownCollectionError: the configuration has no such collection.
@@ -220,6 +269,7 @@ def _report(gate: _Gate, found: _Measurements, started_at: datetime, seconds: fl
         checks=tuple(found.checks),
         measures=tuple(found.measures),
         slices=tuple(found.slices),
+        abstention=tuple(found.abstention),
         index_recall=found.index_recall,
         latency=found.latency,
         fallen=found.fallen,

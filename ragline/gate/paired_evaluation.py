@@ -7,7 +7,7 @@ after the other, so that both have the same load of the machine.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import ir_measures
@@ -25,22 +25,32 @@ from ragline.search.messages import SearchAnswer, SearchRequest
 from ragline.search.searcher import Searcher
 
 RANKED_DOCUMENTS = 10
+# As many hits as a search returns by default.
+CONFIDENT_HITS = 10
 SHOWN_WORDS = 12
 
 
 @dataclass(slots=True)
 class SearchedGeneration:
-    """The answers of one generation: scores and first documents by query id."""
+    """The answers of one generation: scores and first documents by query id.
+
+    `confidences` has the highest confidence of the first hits, also for queries without an answer.
+    """
 
     id: int
     run: Run = field(default_factory=dict)
     ranked: dict[str, tuple[RankedDocument, ...]] = field(default_factory=dict)
+    confidences: dict[str, float] = field(default_factory=dict)
     failed: int = 0
 
     def add(self, golden: GoldenSet, key: str, answer: SearchAnswer | None) -> None:
         """Add the answer of a query, or None if the search timed out."""
         if answer is None:
-            self.failed += 1
+            self.failed += key in golden.queries
+            return
+        first = [hit.confidence or 0.0 for hit in answer.hits[:CONFIDENT_HITS]]
+        self.confidences[key] = max(first, default=0.0)
+        if key not in golden.queries:
             return
         self.run[key] = score_documents(answer, partial(golden.name_document, key))
         self.ranked[key] = rank_documents(golden, key, answer)
@@ -50,7 +60,8 @@ class SearchedGeneration:
 class PairedEvaluation:
     """The values of each measure by query, in the order of `keys`.
 
-    A query that timed out has the value 0.
+    A query that timed out has the value 0. `live_confidences` and `candidate_confidences` have the
+    highest confidence of the first hits by query id, also for queries without an answer.
     """
 
     keys: tuple[str, ...]
@@ -59,6 +70,8 @@ class PairedEvaluation:
     failed_live: int
     failed_candidate: int
     fallen: tuple[FallenQuery, ...]
+    live_confidences: dict[str, float]
+    candidate_confidences: dict[str, float]
 
 
 def evaluate_pair(
@@ -75,20 +88,22 @@ def evaluate_pair(
     """
     live, candidate = (SearchedGeneration(one) for one in generation_ids)
     name = f"{collection}: compare generations {live.id} and {candidate.id}"
-    with progress.stage(name, total=len(golden.queries), unit="queries") as advance:
-        for number, (key, query) in enumerate(golden.queries.items()):
+    queries = golden.queries | golden.unanswerable
+    request = SearchRequest(
+        collection, "", EVALUATED_HITS, principals=ALL_PRINCIPALS, min_confidence=0
+    )
+    with progress.stage(name, total=len(queries), unit="queries") as advance:
+        for number, (key, query) in enumerate(queries.items()):
             order = (live, candidate) if number % 2 == 0 else (candidate, live)
             for one in order:
-                request = SearchRequest(
-                    collection, query, EVALUATED_HITS, principals=ALL_PRINCIPALS
-                )
-                one.add(golden, key, try_search(searcher, request, one.id))
+                one.add(golden, key, try_search(searcher, replace(request, query=query), one.id))
             advance(1)
     keys = tuple(golden.queries)
     values = [measure_queries(golden.judgements, one.run, keys) for one in (live, candidate)]
     return PairedEvaluation(
         keys, values[0], values[1], live.failed, candidate.failed,
         _find_fallen(golden, keys, (live, candidate), values),
+        live.confidences, candidate.confidences,
     )  # fmt: skip
 
 

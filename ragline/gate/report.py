@@ -111,9 +111,9 @@ class GateReport:
 
     `golden_set_version` and `split` say which queries were used. `code_version` is the version of
     Ragline. `reasons` has the reasons of the checks that did not pass. `measures` compares all
-    queries, and `slices` parts of them. `index_recall` is None if the candidate has no vector index
-    or there are no queries. `fallen` has the queries that fell, the largest fall first. `seed` is
-    the seed of the resampling.
+    queries, and `slices` parts of them. `abstention` compares the shares of answers and of silence.
+    `index_recall` is None if the candidate has no vector index or there are no queries. `fallen`
+    has the queries that fell, the largest fall first. `seed` is the seed of the resampling.
     """
 
     collection: str
@@ -137,3 +137,4 @@ class GateReport:
     seed: int
     started_at: datetime
     seconds: float
+    abstention: tuple[Comparison, ...] = ()

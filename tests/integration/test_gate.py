@@ -134,7 +134,7 @@ def test_equal_generation_passes_every_check(notes: Notes) -> None:
     assert (report.queries, report.failed_live, report.failed_candidate) == (64, 0, 0)
     assert set(outcomes(report)) == {
         "sync_proof", "index_recall", "shadow_reads", "latency", "golden_set", "ndcg@10",
-        "recall@10", "mrr@10", "slices",
+        "recall@10", "mrr@10", "slices", "abstention",
     }  # fmt: skip
     assert {one.difference for one in (*report.measures, *report.slices)} == {0.0}
     # The golden set is good enough for a search to be wrong sometimes, and right in most cases.
@@ -265,12 +265,23 @@ def test_without_a_golden_set_the_gate_does_not_decide_and_says_what_is_missing(
     assert "Add `golden: FOLDER`" in report.reasons[0]
 
 
-def test_golden_set_whose_documents_are_gone_is_not_decided(notes: Notes) -> None:
+def test_golden_set_whose_documents_are_mostly_gone_is_refused_with_the_numbers(
+    notes: Notes,
+) -> None:
     plant_candidate(notes.database)
-    (notes.folder / "golden" / "qrels" / "test.tsv").write_text("q1\tgone\t1\n", encoding="utf-8")
+    path = notes.folder / "golden" / "qrels" / "test.tsv"
+    lines = path.read_text("utf-8").splitlines()
+    gone = [line if n <= 31 else line.replace("\t", "\tgone-", 1) for n, line in enumerate(lines)]
+    path.write_text("\n".join(gone), encoding="utf-8")
     report = notes.judge()
-    assert report.verdict == "undecidable"
-    assert "lacks 1 of the 1 documents" in report.reasons[0]
+    assert report.verdict == "refused"
+    assert outcomes(report)["golden_set"] == "refused"
+    assert report.reasons[0].startswith("33 of 64 judgements (52%) are about documents that are")
+    assert "and at most 50% may be" in report.reasons[0]
+    assert "lacks " in report.reasons[0]
+    # Up to the limit, the golden set is used: a gone document is missing in both generations.
+    notes.use("golden: ./golden", "golden: ./golden\n    gate: {max_gone_judgements: 0.52}")
+    assert outcomes(notes.judge())["ndcg@10"] == "passed"
 
 
 def test_slices_are_made_from_documents_tags_and_lengths(notes: Notes) -> None:

@@ -1,0 +1,139 @@
+"""Compares when two generations answer with confidence, and when they stay silent.
+
+A search answers a query if one of its first ten hits is confident. It should answer the queries
+that have a relevant document, and it should stay silent for the queries without an answer. Both
+shares are compared. Queries that a calibration was fitted to are left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ragline.confidence.stored_calibrations import FittedCalibration
+from ragline.configuration import CollectionSettings
+from ragline.gate.comparison import RESAMPLES, Values, compare_values, decide_family
+from ragline.gate.report import Check, Comparison
+from ragline.golden_set import GoldenSet
+from ragline.search.messages import Mode
+
+# The kind of search that the gate compares.
+MODE: Mode = "hybrid"
+ANSWERED, SILENT = "answered", "silent"
+# The threshold if the settings have no minimum. With it, searches answer 90 % of the queries
+# with an answer, and none of the others. Source: benchmarks/README.md, "Confidence".
+DEFAULT_THRESHOLD = 0.3
+# Two equally good generations are refused by the comparison of both shares with a probability of at
+# most this rate, which is added to the rate of the measures and slices.
+ERROR_RATE = 0.005
+# If the live generation was silent for this number of queries, and an equally good candidate is
+# silent for none, this is chance with a probability below ERROR_RATE, whatever the share of silence
+# is: the maximum over λ of exp(-λ) · P(Poisson(λ) ≥ 6) is 0.0044.
+MIN_SILENT = 6
+
+# The highest confidence of the first hits, by query id. Without a hit it is 0.
+Confidences = Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class AbstentionQueries:
+    """The queries that are compared: those with an answer, and those without one."""
+
+    answerable: tuple[str, ...]
+    unanswerable: tuple[str, ...]
+
+
+def find_threshold(settings: CollectionSettings) -> float:
+    """Return the confidence from which a hit is confident."""
+    return settings.search.min_confidence or DEFAULT_THRESHOLD
+
+
+def choose_queries(golden: GoldenSet, fitted_to: Iterable[str]) -> AbstentionQueries:
+    """Return the queries of a golden set to which no calibration was fitted."""
+    known = set(fitted_to)
+    answerable = (
+        key for key, grades in golden.judgements.items() if max(grades.values(), default=0) > 0
+    )
+    return AbstentionQueries(
+        tuple(key for key in answerable if key not in known),
+        tuple(key for key in golden.unanswerable if key not in known),
+    )
+
+
+def find_obstacle(
+    queries: AbstentionQueries, calibrations: Sequence[Sequence[FittedCalibration]]
+) -> Check | None:
+    """Return a check with the reason if there is nothing to compare. It passes."""
+    if not queries.unanswerable or not queries.answerable:
+        lacking = "without an answer" if queries.answerable else "with an answer"
+        return _leave_undecided(
+            f"the golden set has no query {lacking} to which the confidence was not fitted, so the "
+            "gate does not measure whether searches stay silent."
+        )
+    for fitted in calibrations:
+        for one in fitted:
+            if one.kind.mode == MODE and not one.kind.is_reranked and one.calibration is None:
+                return _leave_undecided(f"hits have no confidence, because {one.reason}.")
+    return None
+
+
+def compare_abstention(
+    queries: AbstentionQueries,
+    live: Confidences,
+    candidate: Confidences,
+    settings: CollectionSettings,
+    seed: int,
+    *,
+    resamples: int = RESAMPLES,
+) -> list[Comparison]:
+    """Compare the share of answered queries, and the share of silence. Both are decided."""
+    least, margin = find_threshold(settings), settings.gate.abstention_margin
+
+    def find_values(keys: Sequence[str], found: Confidences, *, is_silent: bool) -> Values:
+        return np.array([(found.get(key, 0.0) >= least) != is_silent for key in keys], dtype=float)
+
+    parts = ((ANSWERED, queries.answerable, False), (SILENT, queries.unanswerable, True))
+    compared = [
+        compare_values(
+            name,
+            find_values(keys, live, is_silent=is_silent),
+            find_values(keys, candidate, is_silent=is_silent),
+            seed,
+            margin=margin,
+            resamples=resamples,
+        )
+        for name, keys, is_silent in parts
+    ]
+    return decide_family(compared, ERROR_RATE)
+
+
+def check_abstention(comparisons: Sequence[Comparison], threshold: float) -> Check:
+    """Make one check from the comparisons of both shares."""
+    answered, silent = comparisons
+    said = (
+        f"With hits of a confidence of at least {threshold:g}, the live generation answers "
+        f"{answered.live:.1%} of {answered.queries:,} queries with an answer, and the candidate "
+        f"{answered.candidate:.1%}. The live generation is silent for {silent.live:.1%} of "
+        f"{silent.queries:,} queries without an answer, and the candidate for "
+        f"{silent.candidate:.1%}."
+    )
+    reasons = [_describe_fall(one) for one in comparisons if one.is_refused]
+    if silent.candidate == 0 and silent.live * silent.queries >= MIN_SILENT:
+        reasons.append("The candidate answers every query without an answer with confidence.")
+    if reasons:
+        return Check("abstention", "refused", " ".join([said, *reasons]))
+    return Check("abstention", "passed", said)
+
+
+def _describe_fall(comparison: Comparison) -> str:
+    name = "answers" if comparison.measure == ANSWERED else "silence"
+    return (
+        f"The share of {name} falls by more than the margin {comparison.margin:g}, and chance does "
+        f"not explain it (p = {comparison.adjusted_p_value:.4f})."
+    )
+
+
+def _leave_undecided(reason: str) -> Check:
+    return Check("abstention", "passed", f"Not decided: {reason}")

@@ -1,0 +1,324 @@
+"""Confidence with the real model: calibrations, `min_confidence`, and silence in the gate."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from click.testing import CliRunner
+from planted_candidates import CONFIGURATION, plant_candidate, write_collection
+from sqlalchemy import make_url, text
+
+from ragline.commands.calibrate import calibrate
+from ragline.commands.search import search
+from ragline.confidence.calibration import SearchKind
+from ragline.confidence.stored_calibrations import StoredCalibration, read_calibrations
+from ragline.configuration import Configuration, load_configuration
+from ragline.embedder.embedder import Embedder
+from ragline.errors import InvalidSearchError, UnknownGenerationError
+from ragline.evaluation.calibration_run import KINDS, refresh_calibrations
+from ragline.gate.judgement import judge_candidate
+from ragline.gate.report import Check, GateReport
+from ragline.golden_set.splits import choose_split
+from ragline.lifecycle.run_context import RunContext
+from ragline.model_cache import ModelCache
+from ragline.search.document_explanation import explain_document
+from ragline.search.messages import SearchAnswer, SearchRequest
+from ragline.search.searcher import Searcher
+from ragline.storage.database import Database, connect_database
+
+MODEL = "sentence-transformers/all-MiniLM-L6-v2"
+HYBRID = SearchKind("hybrid", is_reranked=False)
+THINGS = (
+    "derivatives of trigonometric functions", "python dictionary methods",
+    "quantum error correction", "sourdough starter temperature", "protein folding simulation",
+    "mortgage interest deduction", "football transfer rumours", "orbital period of mars",
+    "knitting a scarf", "antibiotic dosage for children", "compiler optimisation flags",
+    "bitcoin mining hardware", "renaissance counterpoint", "volcano monitoring satellites",
+)  # fmt: skip
+UNANSWERABLE = [
+    f"{start} {thing}" for thing in THINGS for start in ("introduction to", "best book about")
+]
+
+
+@dataclass
+class Notes:
+    """A synced collection whose golden set has queries without an answer."""
+
+    folder: Path
+    database: Database
+    configuration: Configuration
+    models: ModelCache
+    configure: Callable[[Any], Configuration]
+
+    @property
+    def searcher(self) -> Searcher:
+        return Searcher(self.database, self.configuration, models=self.models)
+
+    def use(self, settings: str) -> None:
+        """Add settings to the collection."""
+        content = CONFIGURATION.replace("golden: ./golden", f"golden: ./golden\n    {settings}")
+        self.configuration = self.configure(content)
+
+    def calibrate(self, generation_id: int = 1) -> None:
+        refresh_calibrations(
+            self.database, self.searcher, self.configuration.collection("notes"),
+            self.folder / "golden", generation_id,
+        )  # fmt: skip
+
+    def forget(self) -> None:
+        with self.database.begin() as connection:
+            connection.execute(text("delete from ragline.calibrations"))
+
+    def plant_calibrations(self, generation_id: int, *, intercept: int) -> None:
+        """Copy the calibrations of the live generation, with another intercept."""
+        columns = "mode, is_reranked, figures, golden_set_version, settings_fingerprint"
+        with self.database.begin() as connection:
+            connection.exec_driver_sql(
+                f"insert into ragline.calibrations (generation_id, {columns}, code_version, model, "
+                f"reason) select {generation_id}, {columns}, code_version, "
+                f"jsonb_set(model, '{{intercept}}', '{intercept}'), reason "
+                "from ragline.calibrations"
+            )
+
+    def read(self, generation_id: int = 1) -> dict[SearchKind, StoredCalibration]:
+        with self.database.connect() as connection:
+            return read_calibrations(connection, generation_id)
+
+    def search(self, query: str, **options: Any) -> SearchAnswer:
+        return self.searcher.search(SearchRequest("notes", query, **options))
+
+    def judge(self) -> GateReport:
+        return judge_candidate(self.database, self.configuration, "notes", models=self.models)
+
+
+@contextmanager
+def copy_database(administration: psycopg.Connection, server: str, original: str) -> Iterator[str]:
+    """Copy a database of the server; yield the address of the copy, and drop it at the end."""
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    statement = f"create database {name} template {original} strategy file_copy"
+    administration.execute(statement.encode())
+    yield make_url(server).set(database=name).render_as_string(hide_password=False)
+    administration.execute(f"drop database if exists {name} with (force)".encode())
+
+
+@pytest.fixture(scope="module")
+def prepared(
+    tmp_path_factory: pytest.TempPathFactory,
+    administration: psycopg.Connection,
+    server: str,
+    template: str,
+    embedder: Embedder,
+    run_stages: Callable[[RunContext], object],
+) -> Iterator[tuple[Path, str]]:
+    """The collection, synced and calibrated once: its folder, and the address of its database."""
+    folder = tmp_path_factory.mktemp("confidence")
+    write_collection(folder)
+    path = folder / "golden" / "queries.jsonl"
+    added = [
+        json.dumps({"_id": f"none{number}", "text": query, "answerable": False})
+        for number, query in enumerate(UNANSWERABLE)
+    ]
+    path.write_text("\n".join([path.read_text("utf-8"), *added]), encoding="utf-8")
+    (folder / "ragline.yaml").write_text(CONFIGURATION, encoding="utf-8")
+    configuration = load_configuration(folder / "ragline.yaml")
+    with copy_database(administration, server, template) as url:
+        database = connect_database(url)
+        run_context = RunContext(configuration, database, "confidence")
+        run_context.models.add_embedder(MODEL, embedder)
+        run_stages(run_context)
+        models = ModelCache(configuration.home / "models")
+        models.add_embedder(MODEL, embedder)
+        Notes(folder, database, configuration, models, load_configuration).calibrate()
+        database.engine.dispose()
+        yield folder, url
+
+
+@pytest.fixture
+def database_url(
+    prepared: tuple[Path, str], administration: psycopg.Connection, server: str
+) -> Iterator[str]:
+    """A copy of the prepared database."""
+    with copy_database(administration, server, str(make_url(prepared[1]).database)) as url:
+        yield url
+
+
+@pytest.fixture
+def notes(
+    tmp_path: Path,
+    prepared: tuple[Path, str],
+    database: Database,
+    configure: Callable[[str], Configuration],
+    embedder: Embedder,
+) -> Notes:
+    shutil.copytree(prepared[0], tmp_path, dirs_exist_ok=True)
+    configuration = configure(CONFIGURATION)
+    models = ModelCache(configuration.home / "models")
+    models.add_embedder(MODEL, embedder)
+    return Notes(tmp_path, database, configuration, models, configure)
+
+
+def find_check(report: GateReport) -> Check:
+    return next(check for check in report.checks if check.name == "abstention")
+
+
+def test_calibration_is_fitted_once_for_each_kind_and_again_after_a_change(notes: Notes) -> None:
+    first = notes.read()
+    assert first.keys() == set(KINDS)
+    # The words of these queries and documents differ, so the keyword leg finds few documents.
+    for stored in (first[kind] for kind in KINDS if kind.mode != "keyword"):
+        assert stored.fitted.calibration is not None, stored.fitted.reason
+        assert max(stored.fitted.calibration.weights) > 0
+        assert stored.fitted.figures["brier"] < stored.fitted.figures["base_brier"]
+    notes.use("search: {min_confidence: 0.3}")
+    notes.calibrate()
+    # The minimum does not change the confidence of a hit, so nothing was fitted.
+    assert notes.read() == first
+    with (notes.folder / "golden" / "queries.jsonl").open("a", encoding="utf-8") as file:
+        file.write('\n{"_id": "new", "text": "one more query", "answerable": false}')
+    notes.calibrate()
+    assert notes.read()[HYBRID].origin != first[HYBRID].origin
+    with pytest.raises(UnknownGenerationError):
+        notes.calibrate(99)
+
+
+def test_hits_of_queries_with_an_answer_have_more_confidence(notes: Notes) -> None:
+    for options in ({}, {"rerank": True}, {"mode": "vector"}):
+        good = notes.search("the beekeeper bought two wooden doors", **options)
+        bad = notes.search("introduction to quantum error correction in that year", **options)
+        assert good.confidence_note is None
+        assert good.hits[0].confidence > 0.5, options
+        assert max([hit.confidence for hit in bad.hits], default=0.0) < 0.3, options
+
+
+def test_search_abstains_and_the_answer_says_why(notes: Notes) -> None:
+    notes.use("search: {min_confidence: 0.5}")
+    silent = notes.search("knitting a scarf")
+    assert (silent.hits, silent.is_abstained) == ((), True)
+    assert "hits have a confidence below 0.5 and were removed" in (silent.confidence_note or "")
+    assert not silent.has_found_nothing
+    assert notes.search("knitting a scarf", min_confidence=0.0).hits
+    cut = notes.search("the beekeeper bought two wooden doors")
+    assert cut.hits
+    assert all(hit.confidence >= 0.5 for hit in cut.hits)
+    assert [hit.rank for hit in cut.hits] == list(range(1, len(cut.hits) + 1))
+
+
+def test_without_a_calibration_the_minimum_is_never_ignored_in_silence(notes: Notes) -> None:
+    notes.forget()
+    found = notes.search("port repaired timepiece")
+    assert {hit.confidence for hit in found.hits} == {None}
+    assert "generation 1 has no calibration" in (found.confidence_note or "")
+    with pytest.raises(InvalidSearchError, match="`ragline calibrate notes` makes one"):
+        notes.search("knitting a scarf", min_confidence=0.5)
+    notes.use("search: {min_confidence: 0.5}")
+    kept = notes.search("knitting a scarf")
+    assert kept.hits
+    assert "search.min_confidence 0.5 has no effect" in (kept.confidence_note or "")
+
+
+def test_explanation_names_the_minimum_that_removes_a_hit(notes: Notes) -> None:
+    document = notes.search("knitting a scarf").hits[0].document_id
+    request = SearchRequest("notes", "knitting a scarf", min_confidence=0.5)
+    explained = explain_document(notes.searcher, request, document)
+    assert (explained.is_hit, explained.reason) == (False, "min_confidence")
+    assert "min_confidence 0.5 removes it: a lower min_confidence would show it" in explained.answer
+
+
+def test_golden_set_that_is_too_small_gives_no_confidence_and_says_why(notes: Notes) -> None:
+    for name in ("queries.jsonl", "qrels/test.tsv"):
+        path = notes.folder / "golden" / name
+        lines = path.read_text("utf-8").splitlines()
+        path.write_text("\n".join(lines[:9]), encoding="utf-8")
+    notes.calibrate()
+    note = notes.search("knitting a scarf").confidence_note or ""
+    assert "queries with hits, and at least 20 are needed" in note
+    with pytest.raises(InvalidSearchError, match="the split tune of the golden set has"):
+        notes.search("knitting a scarf", min_confidence=0.1)
+
+
+def test_hit_that_one_leg_did_not_find_has_evidence_of_both(notes: Notes) -> None:
+    request = SearchRequest("notes", "vessel of a school choir, in that long year again", 3)
+    notes.use("search: {candidates: 1, vector_weight: 0.3}")
+    entries = notes.searcher.rank(request, notes.searcher.prepare(request))
+    found = [one.candidate for one in entries]
+    lowest = min(one.vector_score for one in found if one.vector_score is not None)
+    assert {one.vector_score is None for one in found} == {True, False}
+    for one in found:
+        assert 0 <= one.keyword_share < 1
+        assert (one.keyword_share == 0) == (one.keyword_score is None)
+        if one.vector_score is None:
+            assert one.cosine <= lowest
+        else:
+            assert one.cosine == one.vector_score
+
+
+def test_word_that_the_index_lacks_lowers_the_keyword_share(notes: Notes) -> None:
+    def share(query: str) -> float:
+        request = SearchRequest("notes", query, 1)
+        return notes.searcher.rank(request, notes.searcher.prepare(request))[
+            0
+        ].candidate.keyword_share
+
+    assert share("beekeeper bought zyzzyva") < 0.8 * share("beekeeper bought")
+    assert share("the of and") == 0
+
+
+def test_tenant_reads_only_calibrations_of_its_collections(notes: Notes) -> None:
+    count = text("select count(*) from ragline.calibrations")
+    with notes.database.for_tenant("default").connect() as connection:
+        assert connection.execute(count).scalar_one() == len(KINDS)
+    with notes.database.for_tenant("other").connect() as connection:
+        assert connection.execute(count).scalar_one() == 0
+
+
+def test_commands_calibrate_and_search_with_a_minimum(notes: Notes) -> None:
+    config = ["--config", str(notes.folder / "ragline.yaml")]
+    done = CliRunner().invoke(calibrate, ["notes", *config])
+    assert done.exit_code == 0, done.output
+    assert "hybrid, reranked    expected calibration error" in done.stdout
+    silent = CliRunner().invoke(
+        search, ["notes", "knitting a scarf", "--min-confidence", "0.5", *config]
+    )
+    assert "nothing good found" in silent.stdout
+    found = CliRunner().invoke(search, ["notes", "the beekeeper bought two wooden doors", *config])
+    assert "(confidence 1.00)" in found.stdout
+
+
+def test_gate_compares_answers_and_silence_of_both_generations(notes: Notes) -> None:
+    candidate = plant_candidate(notes.database)
+    report = notes.judge()
+    check = find_check(report)
+    assert (report.verdict, check.outcome) == ("passed", "passed"), report.reasons
+    assert notes.read(candidate).keys() == notes.read(1).keys() == set(KINDS)
+    answered, silent = report.abstention
+    assert answered.live > 0.3
+    assert silent.live > 0.8
+    assert silent.queries == sum(
+        choose_split(f"none{number}") != "tune" for number in range(len(UNANSWERABLE))
+    )
+    assert f"of {silent.queries} queries without an answer" in check.reason
+
+
+def test_candidate_that_answers_everything_with_confidence_is_refused(notes: Notes) -> None:
+    notes.plant_calibrations(plant_candidate(notes.database), intercept=60)
+    report = notes.judge()
+    assert report.verdict == "refused"
+    assert find_check(report).outcome == "refused"
+    assert report.reasons == (find_check(report).reason,)
+    assert "answers every query without an answer with confidence" in report.reasons[0]
+
+
+def test_candidate_that_no_longer_answers_is_refused(notes: Notes) -> None:
+    notes.plant_calibrations(plant_candidate(notes.database), intercept=-60)
+    check = find_check(notes.judge())
+    assert check.outcome == "refused"
+    assert "The share of answers falls by more than the margin 0.05" in check.reason
