@@ -27,6 +27,8 @@ _IMAGE_STYLE = (
     "text{font:12px sans-serif;fill:#555}.grid{stroke:#ddd}"
     ".line-1-fill{fill:#3b6fd4}.line-2-fill{fill:#e07b39}.line-3-fill{fill:#3a9d6b}"
     ".line-4-fill{fill:#9d5bb5}.line-5-fill{fill:#b5a13a}"
+    ".line{fill:none;stroke-width:2}.line-1{stroke:#3b6fd4}.line-2{stroke:#e07b39}"
+    ".line-3{stroke:#3a9d6b}.line-4{stroke:#9d5bb5}.line-5{stroke:#b5a13a}"
 )
 
 
@@ -129,23 +131,38 @@ def draw_histograms(series: Mapping[str, Sequence[float]], x_label: str) -> str:
     scale = find_axis_end(max(max(bins) for bins in counts.values()), is_whole=True)
     inner = _draw_axes(scale, x_label, "")
     width = (WIDTH - LEFT - RIGHT) / BINS
-    for number, (name, bins) in enumerate(counts.items(), start=1):
+    for number, bins in enumerate(counts.values(), start=1):
         for index, count in enumerate(bins):
             if count:
                 inner += _draw_bar(number, LEFT + index * width + 1, width - 2, count / scale)
-        if len(counts) > 1:
-            x = LEFT + LEGEND_WIDTH * (number - 1)
-            inner += _text(x, TOP - 16, name, f"line-{number}-fill", "start")
+    if len(counts) > 1:
+        inner += _draw_legend(list(counts), LEFT, TOP - 16)
     for tick in range(BIN_TICKS):
         ratio = tick / (BIN_TICKS - 1)
         text = f"{low + ratio * (high - low):.4g}"
         right = LEFT + ratio * (WIDTH - LEFT - RIGHT)
         inner += _text(right, HEIGHT - BOTTOM + 16, text, "tick", "middle")
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{HEIGHT}">'
-        f'<style>{_IMAGE_STYLE}</style><rect width="100%" height="100%" fill="#fff"></rect>'
-        f"{inner}</svg>"
-    )
+    return _frame_image(inner)
+
+
+def draw_line_image(
+    title: str,
+    positions: Sequence[str],
+    lines: Sequence[Series],
+    *,
+    x_label: str,
+    y_label: str,
+    top: float,
+) -> str:
+    """Draw lines over the same positions of the x axis, as an SVG image with a legend.
+
+    The y axis goes from 0 to `top`.
+    """
+    inner = f"<title>{escape(title)}</title><desc>{escape('; '.join(map(_describe, lines)))}</desc>"
+    inner += _draw_axes(top, x_label, y_label) + _label_positions(positions)
+    for number, line in enumerate(lines, start=1):
+        inner += _draw_line(number, line.values, top)
+    return _frame_image(inner + _draw_legend([line.name for line in lines], LEFT + 20, TOP + 10))
 
 
 def count_bins(values: Sequence[float], low: float, high: float) -> list[int]:
@@ -210,6 +227,21 @@ def format_number(value: float | None) -> str:
     if abs(value) >= 100 or value == int(value):
         return f"{value:,.0f}"
     return f"{value:.3g}"
+
+
+def _draw_legend(names: Sequence[str], left: float, y: float) -> str:
+    return "".join(
+        _text(left + LEGEND_WIDTH * index, y, name, f"line-{index + 1}-fill", "start")
+        for index, name in enumerate(names)
+    )
+
+
+def _frame_image(inner: str) -> str:
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{HEIGHT}">'
+        f'<style>{_IMAGE_STYLE}</style><rect width="100%" height="100%" fill="#fff"></rect>'
+        f"{inner}</svg>"
+    )
 
 
 def _frame(name: str, title: str, text: str, inner: str) -> str:
