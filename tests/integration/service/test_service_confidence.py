@@ -104,7 +104,7 @@ def test_clients_page_and_tools_show_the_confidence(
     confidence = answer.hits[0].confidence
     assert confidence is not None
     assert describe_hit(answer.hits[0], answer)["confidence"] == confidence
-    page = client.get("/search", params={"collection": "handbook", "q": "parental leave"}).text
+    page = client.get("/", params={"collection": "handbook", "q": "parental leave"}).text
     assert f"confidence {confidence:.2f}" in page
     call = {
         "jsonrpc": "2.0", "id": 1, "method": "tools/call",

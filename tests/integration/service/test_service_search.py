@@ -69,7 +69,10 @@ def test_query_of_stop_words_uses_only_the_vector_leg(search: Search) -> None:
 
 def test_answer_has_the_fields_of_the_contract(search: Search) -> None:
     result = search("how many weeks of leave do parents get?", top_k=3)
-    assert set(result) == {"request_id", "collection", "generation", "hits", "took_ms", "plan"}
+    assert set(result) == {
+        "request_id", "collection", "generation", "hits", "took_ms", "settings_fingerprint",
+        "code_version", "plan", "is_abstained", "confidence_note",
+    }  # fmt: skip
     assert result["collection"] == "handbook"
     assert UUID(result["request_id"])
     assert set(result["took_ms"]) == {"embed", "retrieve", "rerank", "total"}
