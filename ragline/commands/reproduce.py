@@ -1,4 +1,4 @@
-"""`ragline reproduce`: runs a stored evaluation again and compares the figures."""
+"""`ragline reproduce`: runs a stored evaluation or a gate again and compares the figures."""
 
 from __future__ import annotations
 
@@ -14,14 +14,16 @@ from ragline.errors import ConfigurationError
 if TYPE_CHECKING:
     from ragline.configuration import Configuration
     from ragline.evaluation.reproduction import ComparedFigure, Reproduction
+    from ragline.gate.reproduction import GateReproduction
 
+GATE = "gate:"
 STATUSES = {"agrees": 0, "differs": 1, "impossible": 2}
 # The column of the id is a `bigint`.
 EVALUATION_ID = click.IntRange(1, 2**63 - 1)
 
 
 @click.command()
-@click.argument("evaluation_id", metavar="EVALUATION", type=EVALUATION_ID)
+@click.argument("target", metavar="EVALUATION|gate:ID")
 @click.option(
     "--golden",
     type=click.Path(path_type=Path, file_okay=False),
@@ -38,7 +40,7 @@ EVALUATION_ID = click.IntRange(1, 2**63 - 1)
 @configured
 def reproduce(
     configuration: Configuration,
-    evaluation_id: int,
+    target: str,
     *,
     golden: Path | None,
     tolerance: float | None,
@@ -46,12 +48,14 @@ def reproduce(
 ) -> None:
     """Run the stored EVALUATION again, and say whether its figures agree.
 
-    EVALUATION is an id that `ragline evaluations` shows. The same generation, golden set version,
-    settings and seed are used. Nothing is written. The exit status is 0 if the figures agree, 1 if
-    a figure differs, and 2 if the evaluation cannot be run again.
+    EVALUATION is an id that `ragline evaluations` shows. With `gate:ID`, the gate report ID is
+    made again. Generation, golden set version, settings and seed are the same. The exit status is
+    0 if the figures agree, 1 if a figure differs, and 2 if it cannot be run again.
     """
+    number = EVALUATION_ID.convert(target.removeprefix(GATE), None, None)
     try:
-        result = _reproduce(configuration, evaluation_id, golden, tolerance)
+        is_gate = target.startswith(GATE)
+        result = _reproduce(configuration, number, golden, tolerance, is_gate=is_gate)
     except (ConfigurationError, click.ClickException, ModuleNotFoundError):
         raise
     except Exception as error:  # noqa: BLE001  the status 1 would mean that a figure differs
@@ -67,28 +71,39 @@ def reproduce(
 
 
 def _reproduce(
-    configuration: Configuration, evaluation_id: int, golden: Path | None, tolerance: float | None
-) -> Reproduction:
+    configuration: Configuration,
+    number: int,
+    golden: Path | None,
+    tolerance: float | None,
+    *,
+    is_gate: bool,
+) -> Reproduction | GateReproduction:
     from ragline.evaluation.reproduction import TOLERANCE, reproduce_evaluation
     from ragline.evaluation.stored_evaluations import read_evaluation
+    from ragline.gate.reproduction import reproduce_report
+    from ragline.gate.stored_reports import read_report
     from ragline.progress import TerminalProgress
     from ragline.storage.database import open_database
 
+    limit = TOLERANCE if tolerance is None else tolerance
     with open_database(configuration) as database:
+        if is_gate:
+            return reproduce_report(
+                database, configuration, read_report(database, number),
+                golden_folder=golden, tolerance=limit, progress=TerminalProgress(),
+            )  # fmt: skip
         return reproduce_evaluation(
-            database, configuration, read_evaluation(database, evaluation_id),
-            golden_folder=golden, tolerance=TOLERANCE if tolerance is None else tolerance,
-            progress=TerminalProgress(),
+            database, configuration, read_evaluation(database, number),
+            golden_folder=golden, tolerance=limit, progress=TerminalProgress(),
         )  # fmt: skip
 
 
-def _print(result: Reproduction) -> None:
+def _print(result: Reproduction | GateReproduction) -> None:
     for figure in result.figures:
         click.echo(_describe_figure(figure, result.tolerance))
     for change in result.changes:
         click.echo(f"changed: {change.name}: {change.then} then, {change.now} now")
-    record = result.evaluation
-    head = f"evaluation {record.id} of {record.collection}, generation {record.generation}"
+    head = result.title
     if result.outcome == "impossible":
         click.echo(f"{head}: cannot be run again. {' '.join(result.obstacles)}")
     elif result.outcome == "agrees":

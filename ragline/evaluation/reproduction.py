@@ -75,6 +75,12 @@ class Reproduction:
     changes: tuple[Change, ...]
     obstacles: tuple[str, ...]
 
+    @property
+    def title(self) -> str:
+        """The evaluation in words."""
+        record = self.evaluation
+        return f"evaluation {record.id} of {record.collection}, generation {record.generation}"
+
 
 @dataclass(slots=True)
 class _Attempt:

@@ -35,6 +35,7 @@ from ragline.gate import index_checks
 from ragline.gate.judgement import judge_candidate
 from ragline.gate.markdown import write_markdown
 from ragline.gate.report import GateReport
+from ragline.gate.reproduction import reproduce_report
 from ragline.gate.stored_reports import (
     find_latest_report,
     list_reports,
@@ -425,3 +426,25 @@ def test_reports_of_another_tenant_are_hidden(notes: Notes) -> None:
     assert find_latest_report(notes.database, 1) is None
     with pytest.raises(UnknownReportError, match=f"no gate report {stored}"):
         read_report(other, stored)
+
+
+def test_stored_report_is_made_again(notes: Notes) -> None:
+    candidate = plant_candidate(notes.database)
+    report_id = store_report(notes.database, notes.judge(), "ada")
+    stored = read_report(notes.database, report_id)
+    again = reproduce_report(notes.database, notes.configuration, stored, models=notes.models)
+    assert (again.outcome, again.obstacles) == ("agrees", ())
+    assert [one.name for one in again.figures[:3]] == [
+        "ndcg@10 live", "ndcg@10 candidate", "ndcg@10 p_value"
+    ]  # fmt: skip
+    with notes.database.begin() as connection:
+        connection.exec_driver_sql(f"delete from ragline.entries_{candidate}")
+    worse = reproduce_report(notes.database, notes.configuration, stored, models=notes.models)
+    assert worse.outcome == "differs"
+    queries = notes.folder / "golden" / "queries.jsonl"
+    more = queries.read_text("utf-8") + '\n{"_id": "new", "text": "new"}\n'
+    queries.write_text(more, "utf-8")
+    changed = reproduce_report(notes.database, notes.configuration, stored, models=notes.models)
+    assert changed.outcome == "impossible"
+    assert stored.golden_set_version is not None
+    assert stored.golden_set_version in changed.obstacles[0]

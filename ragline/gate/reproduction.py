@@ -1,0 +1,124 @@
+"""Judges the generations of a stored gate report again, and compares the figures.
+
+`ragline.evaluation.reproduction` does the same for an evaluation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ragline.code_version import read_code_version
+from ragline.configuration import Configuration
+from ragline.errors import (
+    GoldenSetError,
+    ModelUnavailableError,
+    UnknownCollectionError,
+    UnknownGenerationError,
+)
+from ragline.evaluation.reproduction import TOLERANCE, Change, ComparedFigure, Outcome
+from ragline.gate.judgement import judge_candidate
+from ragline.gate.report import GateReport
+from ragline.gate.stored_reports import StoredReport
+from ragline.golden_set.reading import DEFAULT_QRELS
+from ragline.model_cache import ModelCache
+from ragline.progress import Progress
+from ragline.storage.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class GateReproduction:
+    """The result for a gate report. The fields are those of `Reproduction` for an evaluation.
+
+    The figures are the means and the probabilities of all measures. The verdict is in `changes` if
+    it differs, because the latency can change it while all figures agree.
+    """
+
+    report_id: int
+    collection: str
+    outcome: Outcome
+    tolerance: float
+    figures: tuple[ComparedFigure, ...]
+    changes: tuple[Change, ...]
+    obstacles: tuple[str, ...]
+
+    @property
+    def title(self) -> str:
+        """The report in words."""
+        return f"gate report {self.report_id} of {self.collection}"
+
+
+def reproduce_report(
+    database: Database,
+    configuration: Configuration,
+    stored: StoredReport,
+    *,
+    golden_folder: Path | None = None,
+    tolerance: float = TOLERANCE,
+    models: ModelCache | None = None,
+    progress: Progress | None = None,
+) -> GateReproduction:
+    """Judge the same generations with the same split and seed. Nothing is written.
+
+    The result is `impossible` if the present settings differ from those of the report.
+    """
+    try:
+        again = judge_candidate(
+            database, configuration, stored.collection, stored.candidate_id,
+            golden_folder=golden_folder, split=stored.report.split or DEFAULT_QRELS,
+            models=models, progress=progress, seed=stored.seed,
+        )  # fmt: skip
+    except (
+        GoldenSetError, ModelUnavailableError, UnknownCollectionError, UnknownGenerationError
+    ) as error:  # fmt: skip
+        return _describe(stored, "impossible", tolerance, obstacles=(f"{error}.",))
+    obstacles = tuple(_find_obstacles(stored, again))
+    if obstacles:
+        return _describe(stored, "impossible", tolerance, again, obstacles=obstacles)
+    figures = tuple(_compare(stored.report, again))
+    agree = all(figure.agrees(tolerance) for figure in figures)
+    return _describe(stored, "agrees" if agree else "differs", tolerance, again, figures=figures)
+
+
+def _describe(
+    stored: StoredReport,
+    outcome: Outcome,
+    tolerance: float,
+    again: GateReport | None = None,
+    *,
+    figures: tuple[ComparedFigure, ...] = (),
+    obstacles: tuple[str, ...] = (),
+) -> GateReproduction:
+    pairs = [("code_version", stored.code_version, read_code_version())]
+    if again is not None:
+        pairs.append(("verdict", stored.verdict, again.verdict))
+    changes = tuple(Change(name, then, now) for name, then, now in pairs if then != now)
+    return GateReproduction(
+        stored.id, stored.collection, outcome, tolerance, figures, changes, obstacles
+    )
+
+
+def _find_obstacles(stored: StoredReport, again: GateReport) -> Iterable[str]:
+    live_id = None if again.live is None else again.live.id
+    if live_id != stored.live_id:
+        yield (
+            f"The report compares generation {stored.candidate_id} with {stored.live_id}, and now "
+            f"the gate compares it with {live_id}."
+        )
+    if again.golden_set_version != stored.golden_set_version:
+        yield (
+            f"The golden set has version {again.golden_set_version}, and the report used "
+            f"{stored.golden_set_version}. Restore this version and name its folder with --golden."
+        )
+    if again.settings_fingerprint != stored.report.settings_fingerprint:
+        yield "The settings of the gate or of the search have changed. Restore them."
+
+
+def _compare(then: GateReport, now: GateReport) -> Iterable[ComparedFigure]:
+    measured = {one.measure: one for one in now.measures}
+    for one in then.measures:
+        other = measured.get(one.measure)
+        for name in ("live", "candidate", "p_value"):
+            value = None if other is None else getattr(other, name)
+            yield ComparedFigure(f"{one.measure} {name}", getattr(one, name), value)
