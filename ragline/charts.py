@@ -6,7 +6,7 @@ histogram as an image, so the image contains its own styles. This module escapes
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from math import ceil, floor, log10
@@ -67,8 +67,12 @@ def draw_lines(
     x_label: str,
     y_label: str,
     top: float | None = None,
+    marks: Mapping[int, str] | None = None,
 ) -> Chart:
     """Draw lines over the same positions of the x axis. `positions` are its labels.
+
+    `marks` names events: at the position of each, a vertical line with its text is drawn. In the
+    table of values, the text is part of the position.
 
     The y axis goes from 0 to `top`. Without `top`, it ends at or above the largest value. `name` is
     part of the ids of elements, so it must be unique on the page.
@@ -76,18 +80,24 @@ def draw_lines(
     values = [value for line in lines for value in line.values if value is not None]
     scale = top or find_axis_end(max(values, default=0.0))
     inner = _draw_axes(scale, x_label, y_label) + _label_positions(positions)
+    inner += _draw_marks(marks or {}, len(positions))
     for number, line in enumerate(lines, start=1):
         inner += _draw_line(number, line.values, scale)
     return Chart(
         title=title,
-        svg=_frame(name, title, "; ".join(map(_describe, lines)), inner),
+        svg=_frame(name, title, _describe_all(lines, positions, marks or {}), inner),
         legend=tuple(line.name for line in lines) if len(lines) > 1 else (),
         columns=(x_label, *(line.name for line in lines)),
-        rows=tuple(
-            (position, *(format_number(line.values[index]) for line in lines))
-            for index, position in enumerate(positions)
-        ),
+        rows=tuple(_list_rows(positions, lines, marks or {})),
     )
+
+
+def _list_rows(
+    positions: Sequence[str], lines: Sequence[Series], marks: Mapping[int, str]
+) -> Iterator[tuple[str, ...]]:
+    for index, position in enumerate(positions):
+        name = f"{position}, {marks[index]}" if index in marks else position
+        yield (name, *(format_number(line.values[index]) for line in lines))
 
 
 def draw_bars(
@@ -198,6 +208,38 @@ def draw_clock(name: str, title: str, overrun: float, usual: float | None, text:
     return _label_element(view, name, title, text, inner)
 
 
+def draw_interval(
+    name: str,
+    title: str,
+    interval: tuple[float, float, float],
+    end: float,
+    *,
+    margin: float | None,
+    is_bad: bool,
+    text: str,
+) -> str:
+    """Draw a difference with its interval as a bar over a line that marks 0.
+
+    `interval` has the low end, the difference and the high end. The axis goes from -`end` to `end`,
+    and a value beyond it is drawn at the end. A mark shows the accepted fall `margin`, if any.
+    """
+
+    def place(value: float) -> float:
+        return _round(50 + 50 * min(max(value / end, -1.0), 1.0))
+
+    low, middle, high = map(place, interval)
+    inner = '<rect class="rail" width="100" height="2" y="6"></rect>'
+    inner += '<rect class="limit" x="49.8" width="0.4" height="14"></rect>'
+    if margin is not None:
+        inner += f'<rect class="usual" x="{place(-margin)}" width="0.7" height="14"></rect>'
+    kind = "over" if is_bad else "fill"
+    width = _round(max(high - low, 0.6))
+    inner += f'<rect class="{kind}" x="{low}" width="{width}" y="4" height="6" rx="1"></rect>'
+    inner += f'<rect class="limit" x="{_round(middle - 0.4)}" width="0.8" y="2" height="10"></rect>'
+    view = 'class="interval" viewBox="0 0 100 14" preserveAspectRatio="none"'
+    return _label_element(view, name, title, text, inner)
+
+
 def find_axis_end(largest: float, *, is_whole: bool = False) -> float:
     """The end of an axis that starts at 0. The end is at least the largest value.
 
@@ -259,6 +301,13 @@ def _label_element(view: str, name: str, title: str, text: str, inner: str) -> s
     )
 
 
+def _describe_all(
+    lines: Sequence[Series], positions: Sequence[str], marks: Mapping[int, str]
+) -> str:
+    events = [f"{positions[index]}: {text}" for index, text in sorted(marks.items())]
+    return "; ".join([*map(_describe, lines), *events])
+
+
 def _describe(line: Series) -> str:
     values = [value for value in line.values if value is not None]
     if not values:
@@ -284,6 +333,19 @@ def _label_positions(positions: Sequence[str]) -> str:
         _text(_x(index, len(positions)), y, positions[index], "tick", "middle")
         for index in range(len(positions) - 1, -1, -every)
     )
+
+
+def _draw_marks(marks: Mapping[int, str], count: int) -> str:
+    """Vertical lines with their texts. A text to the right of the middle ends at its line."""
+    inner = ""
+    for index, text in sorted(marks.items()):
+        x = _x(index, count)
+        inner += (
+            f'<line class="event" x1="{x}" x2="{x}" y1="{TOP - 22}" y2="{HEIGHT - BOTTOM}"></line>'
+        )
+        anchor, shift = ("end", -4) if x > WIDTH / 2 else ("start", 4)
+        inner += _text(x + shift, TOP - 14, text, "mark", anchor)
+    return inner
 
 
 def _draw_line(number: int, values: Sequence[float | None], scale: float) -> str:

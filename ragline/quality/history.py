@@ -61,6 +61,14 @@ class StoredEvaluation:
 
 
 @dataclass(frozen=True, slots=True)
+class LiveChange:
+    """A generation and the time at which it became live, by a promotion or a rollback."""
+
+    generation: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class UnansweredQuery:
     """A query without a hit. `count` is the number of its searches in the period."""
 
@@ -125,6 +133,15 @@ def read_evaluations(database: Database, period: Period, collection: str) -> lis
             )
             for row in rows
         ]
+
+
+def read_live_changes(database: Database, collection: str) -> list[LiveChange]:
+    """Return each change of the live generation of a collection, oldest first."""
+    with database.connect() as connection:
+        rows = connection.execute(
+            load_statement("quality/select_promotions"), {"collection": collection}
+        )
+        return [LiveChange(row.generation_id, row.changed_at) for row in rows]
 
 
 def read_unanswered(database: Database, period: Period, collection: str) -> list[UnansweredQuery]:

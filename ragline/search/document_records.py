@@ -6,6 +6,7 @@ treated as if it did not exist.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -111,6 +112,23 @@ def find_documents(
             load_statement("search/select_document_records"), parameters
         ).mappings()
         return [_make_record(collection, dict(row)) for row in rows]
+
+
+def read_titles(
+    database: Database, collection: str, document_ids: Collection[str], principals: Principals
+) -> dict[tuple[str, str], str | None]:
+    """Return the titles of the documents that `principals` may see, by document id and source.
+
+    A document that does not exist, or that they may not see, is left out.
+    """
+    parameters = {
+        "collection": collection,
+        "document_ids": sorted(document_ids),
+        "principals": list_principals(principals),
+    }
+    with database.connect() as connection:
+        rows = connection.execute(load_statement("search/select_document_titles"), parameters)
+        return {(row.document_id, row.source): row.title for row in rows}
 
 
 def list_records(

@@ -9,7 +9,12 @@ from datetime import date, timedelta
 from ragline.charts import Chart, Series, draw_bars, draw_clock, draw_lines
 from ragline.durations import format_duration
 from ragline.quality.figures import QualityFigures
-from ragline.quality.history import DailySearchStats, LatencyPercentiles, StoredEvaluation
+from ragline.quality.history import (
+    DailySearchStats,
+    LatencyPercentiles,
+    LiveChange,
+    StoredEvaluation,
+)
 from ragline.status import Clock, SourceStatus
 from retrieval_api.page.formatting import format_age, format_count
 
@@ -66,8 +71,12 @@ def build_plots(
     figures: QualityFigures | None,
     days: Sequence[DailySearchStats],
     evaluations: Sequence[StoredEvaluation],
+    changes: Sequence[LiveChange] = (),
 ) -> list[Plot]:
-    """Build the charts of a collection for the days from `first` to `last`, including both."""
+    """Build the charts of a collection for the days from `first` to `last`, including both.
+
+    `changes` has all changes of the live generation, oldest first. Charts over time mark them.
+    """
     found = {day.day: day for day in days}
     calendar = [first + timedelta(days=n) for n in range((last - first).days + 1)]
     series = [found.get(day) for day in calendar]
@@ -77,7 +86,7 @@ def build_plots(
         *_draw_latencies(positions, series),
         _draw_clicks(figures),
         _draw_ages(figures),
-        _draw_scores(evaluations),
+        _draw_scores(evaluations, changes),
     ]
 
 
@@ -170,19 +179,13 @@ def _pick_unit(seconds: float) -> tuple[str, float]:
     return "seconds", 1.0
 
 
-def _draw_scores(evaluations: Sequence[StoredEvaluation]) -> Plot:
+def _draw_scores(evaluations: Sequence[StoredEvaluation], changes: Sequence[LiveChange]) -> Plot:
     title = "Golden set"
     empty = "No evaluation in this period. Name a golden set in ragline.yaml, or run ragline eval."
-    if not evaluations:
+    alike = _select_alike(_select_live(evaluations, changes))
+    if not alike:
         return Plot(title, None, empty)
-    latest = evaluations[-1]
-    # Scores of different modes, golden sets or splits are not comparable.
-    alike = [
-        one
-        for one in evaluations
-        if (one.golden_hash, one.split, one.mode, one.is_reranked)
-        == (latest.golden_hash, latest.split, latest.mode, latest.is_reranked)
-    ]
+    latest = alike[-1]
     way = f"{latest.mode}, reranked" if latest.is_reranked else latest.mode
     chart = draw_lines(
         "golden",
@@ -195,5 +198,48 @@ def _draw_scores(evaluations: Sequence[StoredEvaluation]) -> Plot:
         x_label="evaluation",
         y_label="score",
         top=1.0,
+        marks=_mark_generations(alike, changes),
     )
     return Plot(title, chart, empty)
+
+
+def _select_alike(evaluations: Sequence[StoredEvaluation]) -> list[StoredEvaluation]:
+    """Select the evaluations that are comparable with the last one."""
+    if not evaluations:
+        return []
+    latest = evaluations[-1]
+    # Scores of different modes, golden sets or splits are not comparable.
+    return [
+        one
+        for one in evaluations
+        if (one.golden_hash, one.split, one.mode, one.is_reranked)
+        == (latest.golden_hash, latest.split, latest.mode, latest.is_reranked)
+    ]
+
+
+def _select_live(
+    evaluations: Sequence[StoredEvaluation], changes: Sequence[LiveChange]
+) -> list[StoredEvaluation]:
+    """Select the evaluations of the generation that was live at the time of the evaluation.
+
+    If the change before an evaluation is not known, the evaluation is selected too.
+    """
+    selected = []
+    for one in evaluations:
+        before = [change.generation for change in changes if change.at <= one.evaluated_at]
+        if not before or before[-1] == one.generation:
+            selected.append(one)
+    return selected
+
+
+def _mark_generations(
+    evaluations: Sequence[StoredEvaluation], changes: Sequence[LiveChange]
+) -> dict[int, str]:
+    """Mark each evaluation that is the first one after a change of the live generation."""
+    marks = {}
+    for index in range(1, len(evaluations)):
+        start, end = evaluations[index - 1].evaluated_at, evaluations[index].evaluated_at
+        between = [one.generation for one in changes if start < one.at <= end]
+        if between:
+            marks[index] = f"generation {between[-1]} live"
+    return marks

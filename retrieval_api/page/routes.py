@@ -21,6 +21,7 @@ from ragline.quality.history import (
     UnansweredQuery,
     read_daily_stats,
     read_evaluations,
+    read_live_changes,
     read_unanswered,
 )
 from ragline.search.inspection import explain_receipt, read_hit_context
@@ -31,9 +32,11 @@ from retrieval_api.messages.feedback import FeedbackBody
 from retrieval_api.operations.collections import read_current_status
 from retrieval_api.operations.feedback import store_feedback
 from retrieval_api.page import (
+    card_pages,
     comparison_pages,
     document_pages,
     explanation_pages,
+    gate_pages,
     plots,
     review_pages,
     session,
@@ -200,6 +203,7 @@ def _draw_collection(caller: Caller, collection: str, days: int) -> list[plots.P
         figures[0] if figures else None,
         read_daily_stats(caller.database, period, collection),
         read_evaluations(caller.database, period, collection),
+        read_live_changes(caller.database, collection),
     )
 
 
@@ -254,6 +258,8 @@ def mount_page(app: FastAPI) -> None:
     app.include_router(comparison_pages.router)
     app.include_router(explanation_pages.router)
     app.include_router(review_pages.router)
+    app.include_router(gate_pages.router)
+    app.include_router(card_pages.router)
     app.state.page_caches = PageCaches(StatusCache(), FacetCache())
     app.mount(ASSETS_PATH, _Assets(directory=_assets_folder()))
 

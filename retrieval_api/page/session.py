@@ -89,4 +89,5 @@ def _path(request: Request) -> str:
 SameOriginOnly = Depends(require_same_origin)
 PageReader = Annotated[Caller, Depends(require_scope("search"))]
 PageFeedbackCaller = Annotated[Caller, Depends(require_scope("feedback"))]
+PageAdmin = Annotated[Caller, Depends(require_scope("admin"))]
 PageJudge = Annotated[Caller, Depends(require_scope("judge"))]

@@ -20,6 +20,7 @@ from ragline.charts import (
     draw_bars,
     draw_clock,
     draw_histograms,
+    draw_interval,
     draw_lines,
     find_axis_end,
     format_number,
@@ -116,3 +117,44 @@ def test_names_of_several_histograms_are_escaped() -> None:
     svg = parse(draw_histograms({"a<b": [1], "c&d": [2]}, "x > y"))
     texts = [text.text for text in svg.iter(f"{SVG}text")]
     assert {"a<b", "c&d", "x > y"} <= set(texts)
+
+
+def test_event_is_drawn_at_its_position_and_described() -> None:
+    chart = draw_lines(
+        "a", "Scores", ["1", "2", "3"], [Series("s", [1, 2, 3])], x_label="day", y_label="s",
+        marks={2: f"{HOSTILE} live"},
+    )  # fmt: skip
+    svg = parse(chart.svg)
+    (event,) = [line for line in svg.iter("line") if line.get("class") == "event"]
+    third = [circle.get("cx") for circle in svg.iter("circle")][2]
+    assert event.get("x1") == event.get("x2") == third
+    assert f"3: {HOSTILE} live" in svg.findtext("desc")
+    assert chart.rows[2] == (f"3, {HOSTILE} live", "3")
+    assert [text.text for text in svg.iter("text") if text.get("class") == "mark"] == [
+        f"{HOSTILE} live"
+    ]
+
+
+def read_interval(svg: str) -> dict[str, float]:
+    """The x coordinates of an interval: its bar, the mark of its margin, and of its difference."""
+    shapes = parse(svg).findall("rect")
+    bar = next(one for one in shapes if one.get("class") in ("fill", "over"))
+    margins = [float(one.get("x")) for one in shapes if one.get("class") == "usual"]
+    return {
+        "low": float(bar.get("x")),
+        "high": float(bar.get("x")) + float(bar.get("width")),
+        "middle": float(shapes[-1].get("x")) + 0.4,
+        "margin": margins[0] if margins else -1,
+    }
+
+
+def draw(interval: tuple[float, float, float], margin: float | None = None) -> str:
+    return draw_interval("i", HOSTILE, interval, 0.1, margin=margin, is_bad=True, text=HOSTILE)
+
+
+def test_interval_is_at_the_position_of_its_values() -> None:
+    shown = read_interval(draw((-0.05, -0.02, 0.05), 0.01))
+    assert shown == pytest.approx({"low": 25, "high": 75, "middle": 40, "margin": 45}, abs=0.11)
+    beyond = read_interval(draw((-9, 0, 9)))
+    assert beyond == pytest.approx({"low": 0, "high": 100, "middle": 50, "margin": -1}, abs=0.11)
+    assert "<script" not in draw((0, 0, 0))

@@ -1,0 +1,73 @@
+"""The pages of generations and of gate reports."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Request
+from starlette.responses import Response
+
+from ragline.gate.stored_reports import read_report
+from ragline.lifecycle.generation_notices import read_notices
+from retrieval_api.messages.fields import MAX_ROW_ID
+from retrieval_api.page import gate_views
+from retrieval_api.page.collection_states import first_collection, list_names
+from retrieval_api.page.error_pages import PageRoute
+from retrieval_api.page.forms import read_text_fields
+from retrieval_api.page.gate_facts import list_facts, list_origin
+from retrieval_api.page.generation_views import (
+    STATE_BADGES,
+    STATE_MEANINGS,
+    build_generation_views,
+)
+from retrieval_api.page.rendering import render
+from retrieval_api.page.session import PageAdmin
+
+router = APIRouter(include_in_schema=False, route_class=PageRoute)
+
+ReportId = Annotated[int, Path(ge=1, le=MAX_ROW_ID)]
+
+
+@router.get("/generations")
+def show_generations(request: Request, caller: PageAdmin) -> Response:
+    """Show the generations of a collection: states, sizes, trails and gate reports."""
+    given = read_text_fields(request)
+    name = given.get("collection") or first_collection(caller)
+    collection = caller.collection(name).name if name else ""
+    settings = caller.service.configuration
+    return render(
+        request,
+        "generations.html",
+        caller,
+        collections=list_names(caller, collection),
+        collection=collection,
+        generations=build_generation_views(caller, collection) if collection else [],
+        notice=read_notices(caller.database, settings).get(collection),
+        states=STATE_BADGES,
+        meanings=STATE_MEANINGS,
+        verdicts=gate_views.VERDICTS,
+    )
+
+
+@router.get("/gate-reports/{report_id}")
+def show_report(report_id: ReportId, request: Request, caller: PageAdmin) -> Response:
+    """Show a gate report: the verdict first, then what led to it."""
+    stored = read_report(caller.database, report_id)
+    caller.collection(stored.collection)
+    report = stored.report
+    return render(
+        request,
+        "gate_report.html",
+        caller,
+        record=stored,
+        report=report,
+        verdict=gate_views.VERDICTS[report.verdict],
+        subject=gate_views.describe_subject(report),
+        badges_of=gate_views.BADGES,
+        name_check=gate_views.name_check,
+        measures=gate_views.build_comparisons("measure", report.measures),
+        slices=gate_views.build_comparisons("slice", report.slices),
+        facts=list_facts(report),
+        fallen=gate_views.build_fallen(caller, report),
+        origin=list_origin(stored),
+    )

@@ -1,0 +1,186 @@
+"""Generations, gate reports and index cards on the page."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import httpx2
+import pytest
+from page_elements import find, look, read, sign_in, words
+from planted_candidates import plant_candidate
+from running_service import RunningService
+from sqlalchemy import text
+
+from ragline.access.keys import Scope, create_key
+from ragline.gate.report import (
+    Check,
+    Comparison,
+    FallenQuery,
+    GateReport,
+    GenerationFacts,
+    Latency,
+    RankedDocument,
+)
+from ragline.gate.stored_reports import store_report
+
+NAUGHTY = "<img src=x onerror=alert(1)> {{ 7*7 }}"
+
+
+def make_facts(id_: int, state: str, entries: int) -> GenerationFacts:
+    return GenerationFacts(
+        id=id_, state=state, model="model", dimension=384, space_fingerprint="s",
+        chunker_fingerprint="c", language="english", analysis_version="1", entries=entries,
+        documents=10, size_bytes=2_500_000, has_vector_index=False,
+    )  # fmt: skip
+
+
+def compare(measure: str, difference: float, **more: object) -> Comparison:
+    return Comparison(
+        measure=measure, queries=20, live=0.8, candidate=0.8 + difference, difference=difference,
+        low=difference - 0.05, high=difference + 0.05, standard_error=0.02, p_value=0.5, fell=3,
+        rose=1, margin=0.02, detectable_fall=0.06, adjusted_p_value=0.5, **more,
+    )  # fmt: skip
+
+
+def make_report(candidate: int) -> GateReport:
+    live = (RankedDocument("leave", 1, ""), RankedDocument("sick", None, ""))
+    return GateReport(
+        collection="handbook",
+        live=make_facts(1, "live", 10),
+        candidate=make_facts(candidate, "candidate", 14),
+        verdict="refused",
+        reasons=(f"nDCG@10 falls {NAUGHTY}.",),
+        checks=(
+            Check("sync_proof", "passed", "It agrees."),
+            Check("ndcg@10", "refused", f"nDCG@10 falls {NAUGHTY}."),
+            Check("shadow_overlap", "undecided", "No searches yet."),
+        ),
+        measures=(compare("ndcg@10", -0.1, is_refused=True), compare("mrr@10", 0.01)),
+        slices=(compare("ndcg@10", -0.01, slice="length = 1 to 3 words"),),
+        index_recall=None,
+        latency=Latency(20, 10.0, 20.0, 11.0, 22.0),
+        fallen=(FallenQuery("q1", NAUGHTY, 1.0, 0.5, live, (*reversed(live), live[0])),),
+        queries=20,
+        failed_live=0,
+        failed_candidate=0,
+        golden_set_version="g" * 64,
+        split="gate",
+        settings_fingerprint="f",
+        code_version="1.0",
+        seed=5,
+        started_at=datetime(2026, 11, 29, 12, 0, tzinfo=UTC),
+        seconds=1.5,
+    )
+
+
+@pytest.fixture(scope="module")
+def candidate(running: RunningService) -> int:
+    """A candidate of the handbook."""
+    planted = plant_candidate(running.service.database)
+    rename = "update ragline.generations set chunker_fingerprint = 'other' where id = :id"
+    with running.service.database.begin() as connection:
+        connection.execute(text(rename), {"id": planted})
+    return planted
+
+
+@pytest.fixture(scope="module")
+def report_id(running: RunningService, candidate: int) -> int:
+    """A stored report of the gate about the candidate."""
+    return store_report(running.service.database, make_report(candidate), "ada")
+
+
+def test_report_says_the_verdict_first_and_names_its_checks(
+    client: httpx2.Client, report_id: int, candidate: int
+) -> None:
+    page = look(client, f"/gate-reports/{report_id}")
+    first = words(page.xpath("//main/section[1]")[0])
+    assert first.startswith("The gate refuses the candidate")
+    assert f"Generation {candidate} was compared with the live generation 1" in first
+    assert NAUGHTY in first
+    (checks,) = find(page, "checks")
+    assert [[words(one.xpath(path)[0]) for path in ("./span", ".//strong")] for one in checks] == [
+        ["passed", "Contains the current documents"],
+        ["refused", "The best documents come first (nDCG@10)"],
+        ["undecided", "shadow overlap"],
+    ]
+    assert page.xpath("//main//img") == []
+
+
+def test_report_draws_each_interval_with_a_description(
+    client: httpx2.Client, report_id: int
+) -> None:
+    page = look(client, f"/gate-reports/{report_id}")
+    charts = find(page, "interval")
+    assert len(charts) == 3
+    assert {chart.get("role") for chart in charts} == {"img"}
+    described = words(charts[0].xpath("./*[local-name()='desc']")[0])
+    assert described == ("-0.1000, with 95 % confidence -0.1500 to -0.0500; accepted fall 0.02")
+    assert "length = 1 to 3 words" in words(page)
+    ids = page.xpath("//@id")
+    assert len(ids) == len(set(ids))
+
+
+def test_fallen_query_has_both_lists_with_titles_and_marks(
+    client: httpx2.Client, report_id: int
+) -> None:
+    (fallen,) = find(look(client, f"/gate-reports/{report_id}"), "fell")
+    assert words(find(fallen, "asked-query")[0]) == NAUGHTY
+    live, candidate = find(fallen, "ranked")
+    assert [words(one).split(" relevant")[0] for one in find(live, "relevant")] == [
+        "Parental leave"
+    ]
+    assert [words(one.xpath("./a")[0]) for one in candidate.iter("li")] == [
+        "Sick leave", "Parental leave", "Parental leave",
+    ]  # fmt: skip
+
+
+def test_generations_are_shown_with_trail_and_report(
+    client: httpx2.Client, report_id: int, candidate: int
+) -> None:
+    page = look(client, "/generations", collection="handbook")
+    builds = {words(one.xpath(".//h2")[0]): one for one in find(page, "build")}
+    shown = builds[f"Generation {candidate}"]
+    assert shown.xpath(f".//header/a[starts-with(@href, '/gate-reports/{report_id}?')]")
+    assert "gate: refused" in words(shown)
+    live = builds["Generation 1"]
+    assert "Searches use it." in words(live)
+    assert "by run run-1" in words(live) or "run-1" in words(live)
+    assert live.xpath(".//a[starts-with(@href, '/generations/1/card?')]")
+
+
+def test_index_card_is_shown_without_text_of_a_document(client: httpx2.Client) -> None:
+    answer = client.get("/generations/1/card", params={"collection": "handbook"})
+    page = read(answer)
+    assert words(page.xpath("//h1")[0]) == "Index card: handbook, generation 1 live"
+    assert "apache-2.0" in words(page)
+    assert "10 documents" in words(find(page, "source")[0])
+    assert "parental" not in answer.text
+    assert client.get("/generations/999/card?collection=handbook").status_code == 404
+
+
+def test_pages_need_the_scopes_of_the_api(
+    running: RunningService, client: httpx2.Client, locked: str, report_id: int
+) -> None:
+    def sign_in_as(*scopes: Scope) -> None:
+        name = "-".join(scopes)
+        key = create_key(running.service.database, name=name, tenant="default", scopes=scopes)
+        sign_in(client, key)
+
+    sign_in(client, locked)
+    paths = ("/generations", f"/gate-reports/{report_id}", "/generations/1/card")
+    assert [client.get(path).status_code for path in paths] == [403, 403, 403]
+    assert look(client, "/").xpath("//nav//a[@href='/generations']") == []
+    sign_in_as("search", "admin")
+    assert [client.get(path).status_code for path in paths] == [200, 200, 200]
+    assert look(client, "/").xpath("//nav//a[@href='/generations']")
+
+
+def test_report_of_another_tenant_does_not_exist(
+    running: RunningService, client: httpx2.Client, locked: str, report_id: int
+) -> None:
+    assert locked
+    scopes: tuple[Scope, ...] = ("search", "admin")
+    key = create_key(running.service.database, name="x", tenant="other", scopes=scopes)
+    sign_in(client, key)
+    assert client.get(f"/gate-reports/{report_id}").status_code == 404
+    assert client.get("/generations", params={"collection": "handbook"}).status_code == 404
