@@ -18,8 +18,9 @@ from ragline.storage.statements import load_statement, load_template
 
 REPOSITORY = Path(__file__).parents[2]
 QUERIES = Path(str(files("sql"))) / "queries"
-# The definitions of the work that is left of a stage, which statements include by name.
-DEFINITIONS = Path(str(files("sql"))) / "work_left"
+# The definitions of the work that is left of a stage, and the columns, which statements include by
+# name. The comment of each begins with these words.
+DEFINITIONS = {"work_left": "Work left of ", "columns": "Columns of "}
 NAMES = sorted(
     path.relative_to(QUERIES).with_suffix("").as_posix()
     for path in QUERIES.rglob("*")
@@ -88,10 +89,15 @@ def test_statement_is_used(name: str) -> None:
     )
 
 
-@pytest.mark.parametrize("path", sorted(DEFINITIONS.glob("*.sql")), ids=lambda path: path.stem)
-def test_definition_of_work_left_is_commented_and_shared(path: Path) -> None:
-    assert re.match(r"-- Work left of \S", path.read_text("utf-8"))
-    users = [name for name in NAMES if f"\n{{work_left/{path.stem}}}\n" in read(name)]
+@pytest.mark.parametrize(
+    "path",
+    sorted(path for folder in DEFINITIONS for path in (QUERIES.parent / folder).glob("*.sql")),
+    ids=lambda path: path.stem,
+)
+def test_definition_is_commented_and_shared(path: Path) -> None:
+    folder = path.parent.name
+    assert path.read_text("utf-8").startswith(f"-- {DEFINITIONS[folder]}")
+    users = [name for name in NAMES if f"\n{{{folder}/{path.stem}}}\n" in read(name)]
     assert len(users) > 1
 
 
