@@ -106,7 +106,7 @@ def test_hundreds_of_looks_rarely_find_a_change_that_does_not_exist() -> None:
     chance = np.random.default_rng(5)
     watches = 400
     alarms = sum(min(look_every_ten_searches(chance, 0.1)) <= 0.05 for _ in range(watches))
-    # The guarantee is 5 %. An ordinary p-value of 5 % at each look finds a change in half of them.
+    # The guarantee is 5 %. An ordinary p-value of 5 % at each look finds a change in 25 %.
     assert alarms <= 0.05 * watches
 
 
