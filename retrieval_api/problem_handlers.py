@@ -39,6 +39,7 @@ from ragline.errors import (
     UnknownModelError,
     UnknownProposalError,
     UnknownReceiptError,
+    UnknownReportError,
     UnknownRequestError,
 )
 from ragline.storage.connections import UNAVAILABLE_ERRORS, describe_cause
@@ -69,6 +70,7 @@ from retrieval_api.problems import (
     UNKNOWN_MODEL,
     UNKNOWN_PROPOSAL,
     UNKNOWN_RECEIPT,
+    UNKNOWN_REPORT,
     UNKNOWN_REQUEST,
     FieldError,
     ProblemKind,
@@ -91,6 +93,7 @@ _PUBLIC: dict[type[Exception], ProblemKind] = {
     UnknownModelError: UNKNOWN_MODEL,
     NoPushSourceError: NO_PUSH_SOURCE,
     UnknownProposalError: UNKNOWN_PROPOSAL,
+    UnknownReportError: UNKNOWN_REPORT,
     DocumentTooLargeError: BODY_TOO_LARGE,
     UnauthorizedError: UNAUTHORIZED,
     ForbiddenError: FORBIDDEN,

@@ -80,6 +80,7 @@ class ProblemKind:
 INVALID_REQUEST = ProblemKind("invalid-request", 422, "The request is not valid")
 UNKNOWN_COLLECTION = ProblemKind("unknown-collection", 404, "The collection does not exist")
 UNKNOWN_GENERATION = ProblemKind("unknown-generation", 404, "The generation does not exist")
+UNKNOWN_REPORT = ProblemKind("unknown-report", 404, "The report of the gate does not exist")
 UNKNOWN_REQUEST = ProblemKind("unknown-request", 404, "No search has this request id")
 UNKNOWN_DOCUMENT = ProblemKind("unknown-document", 404, "The document does not exist")
 AMBIGUOUS_DOCUMENT = ProblemKind("ambiguous-document", 409, "Several sources have this document")
