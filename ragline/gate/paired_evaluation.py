@@ -89,9 +89,7 @@ def evaluate_pair(
     live, candidate = (SearchedGeneration(one) for one in generation_ids)
     name = f"{collection}: compare generations {live.id} and {candidate.id}"
     queries = golden.queries | golden.unanswerable
-    request = SearchRequest(
-        collection, "", EVALUATED_HITS, principals=ALL_PRINCIPALS, min_confidence=0
-    )
+    request = _make_request(collection)
     with progress.stage(name, total=len(queries), unit="queries") as advance:
         for number, (key, query) in enumerate(queries.items()):
             order = (live, candidate) if number % 2 == 0 else (candidate, live)
@@ -105,6 +103,13 @@ def evaluate_pair(
         _find_fallen(golden, keys, (live, candidate), values),
         live.confidences, candidate.confidences,
     )  # fmt: skip
+
+
+def _make_request(collection: str) -> SearchRequest:
+    """Make a search without its query. The measures describe all hits, so none is removed."""
+    return SearchRequest(
+        collection, "", EVALUATED_HITS, principals=ALL_PRINCIPALS, min_confidence=0
+    )
 
 
 def try_search(
