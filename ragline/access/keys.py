@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from ragline.storage.database import Database
 
-Scope = Literal["search", "push", "feedback", "judge", "admin"]
+Scope = Literal["search", "push", "feedback", "judge", "approve", "admin"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 # A key with this principal may act as any principal. It is for a service that authenticates its own
 # users.

@@ -8,6 +8,11 @@ ends when its facts change.
 
 from ragline.alarms.alarm import KINDS, Alarm, create_alarm
 from ragline.alarms.collection_alarms import QualityDrop, find_collection_alarms
+from ragline.alarms.release_alarms import (
+    ForcedPromotion,
+    UnpassedCandidate,
+    find_release_alarms,
+)
 from ragline.alarms.source_alarms import (
     ERROR_FACTOR,
     LateDocument,
@@ -19,10 +24,13 @@ __all__ = [
     "ERROR_FACTOR",
     "KINDS",
     "Alarm",
+    "ForcedPromotion",
     "LateDocument",
     "QualityDrop",
     "SourceFacts",
+    "UnpassedCandidate",
     "create_alarm",
     "find_collection_alarms",
+    "find_release_alarms",
     "find_source_alarms",
 ]

@@ -63,6 +63,13 @@ KINDS = {
         "quality-drop-after-promotion",
         "after a promotion, the online figures are worse than in the days before",
     ),
+    "candidate_not_passed": AlarmKind(
+        "gate-not-passed",
+        "with `build: automatic`, the gate did not pass the candidate of a sync",
+    ),
+    "promotion_forced": AlarmKind(
+        "gate-not-passed", "a person promoted the live generation, and the gate has not passed it"
+    ),
 }
 
 

@@ -57,7 +57,7 @@ SUMMARIES = {
     "explain": "Explain why a document is or is not a hit of a search.",
     "export": "Write all entries of a live index to a file.",
     "gate": "Judge a candidate against the live generation of a collection.",
-    "generation": "List, build, promote, roll back, refuse or drop generations.",
+    "generation": "List, build, approve, promote, roll back, refuse or drop generations.",
     "golden": "Show, edit, import or export golden sets.",
     "init": "Write a first ragline.yaml, for a folder or from a template.",
     "keys": "Create, list or revoke keys of the retrieval API.",

@@ -1,4 +1,4 @@
-"""`ragline generation …`: lists, builds, promotes, rolls back, refuses and drops generations."""
+"""`ragline generation …`: lists, builds, approves, promotes, rolls back, refuses, drops."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ GENERATION_ID = click.IntRange(1, MAX_ID)
 
 @click.group()
 def generation() -> None:
-    """List, build, promote, roll back, refuse or drop generations."""
+    """List, build, approve, promote, roll back, refuse or drop generations."""
 
 
 generation.add_command(canary)
@@ -86,20 +86,34 @@ def show_command(configuration: Configuration, generation_id: int, *, as_json: b
     The trail says who changed its state, when and why.
     """
     from ragline.gate.stored_reports import list_reports
+    from ragline.lifecycle.approvals import list_approvals
     from ragline.lifecycle.generation_records import read_record
     from ragline.storage.database import open_database
 
     with open_database(configuration) as database:
         record, events = read_record(database, generation_id)
         reports = list_reports(database, generation_id=generation_id)
+        approvals = list_approvals(database, generation_id)
     if as_json:
-        print_json({"generation": record, "events": events, "gate_reports": reports})
+        print_json(
+            {
+                "generation": record,
+                "events": events,
+                "gate_reports": reports,
+                "approvals": approvals,
+            }
+        )
         return
     click.echo(_describe(record))
     for event in events:
         click.echo(f"  {_describe_event(event)}")
     for report in reports:
         click.echo(f"  {_describe_report(report)}")
+    for approval in approvals:
+        click.echo(
+            f"  {_format_time(approval.approved_at)} gate report {approval.report_id} approved, by "
+            f"{approval.approved_by}: {approval.reason}"
+        )
 
 
 @generation.command("build")
@@ -170,6 +184,46 @@ def promote_command(
     with open_database(configuration) as database:
         promotion = promote_target(database, configuration, target, decision)
     _print_promotion(promotion, as_json=as_json)
+
+
+@generation.command("approve")
+@click.argument("generation_id", metavar="ID", type=GENERATION_ID)
+@click.option(
+    "--report",
+    "report_id",
+    type=GENERATION_ID,
+    help="Id of the report that you have read. Default: the last one about the generation.",
+)
+@click.option("--reason", required=True, help="Reason of the decision, for the trail.")
+@click.option("--by", "changed_by", required=True, help="Name of the person who approves.")
+@json_option
+@configured
+def approve_command(
+    configuration: Configuration,
+    generation_id: int,
+    *,
+    report_id: int | None,
+    reason: str,
+    changed_by: str,
+    as_json: bool,
+) -> None:
+    """Approve the candidate ID on the last report of the gate about it.
+
+    With the setting `approval: required`, a promotion needs this. A newer report makes it void.
+    """
+    from ragline.lifecycle.approvals import approve_generation
+    from ragline.storage.database import open_database
+
+    with open_database(configuration) as database:
+        decision = _decide(changed_by, reason)
+        approval = approve_generation(database, generation_id, decision, report_id)
+    if as_json:
+        print_json(approval)
+    else:
+        click.echo(
+            f"{approval.approved_by} approved generation {generation_id} on gate report "
+            f"{approval.report_id}"
+        )
 
 
 @generation.command("rollback")

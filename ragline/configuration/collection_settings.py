@@ -29,6 +29,7 @@ MEASURES = {"ndcg@10": "nDCG@10", "recall@10": "R@10", "recall@100": "R@100", "m
 QueryText = Literal["full", "hashed", "none"]
 BuildMode = Literal["automatic", "manual"]
 RollbackMode = Literal["automatic", "manual"]
+ApprovalMode = Literal["none", "required"]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -317,6 +318,12 @@ class CollectionSettings(StrictSettings):
         "generation build` and `ragline generation promote`. `automatic`: the next sync does both, "
         "and runs the gate before the promotion if the collection has a golden set. The first "
         "generation of a collection is always built and promoted by a sync.",
+    )
+    approval: ApprovalMode = Field(
+        default="none",
+        description="Whether a candidate needs an approval before its promotion. `required`: a "
+        "person must approve the last report of the gate about it, with `ragline generation "
+        "approve` or over HTTP.",
     )
     reranker: str = Field(
         default="late-interaction",

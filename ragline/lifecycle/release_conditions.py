@@ -77,7 +77,12 @@ def find_basis(
     obstacle = _find_check_obstacle(connection, settings, generation)
     if obstacle is None and is_gated:
         obstacle = _find_gate_obstacle(settings, generation, live, report)
-    return Basis(None if report is None else report["id"], obstacle, is_gated=is_gated)
+    return Basis(
+        None if report is None else report["id"],
+        obstacle,
+        _find_approval_obstacle(settings, generation, live, report),
+        is_gated,
+    )
 
 
 def name_basis(connection: Connection, report_id: int | None, *, is_forced: bool = False) -> None:
@@ -148,6 +153,31 @@ def _find_gate_obstacle(
         f"{report['id']}, {report['verdict']}): {reasons[0]}{more} Refuse it with `ragline "
         f"generation refuse {generation.id}`, judge it again with {judge}, or promote it with "
         f"`ragline generation promote {generation.id} --force`"
+    )
+
+
+def _find_approval_obstacle(
+    settings: CollectionSettings,
+    generation: Generation,
+    live: Generation,
+    report: Mapping[str, Any] | None,
+) -> Obstacle | None:
+    """Return why the approval is missing. An approval of an older report is void."""
+    if settings.approval == "none":
+        return None
+    name = f"generation {generation.id} of {settings.name}"
+    if report is None or report["live_id"] != live.id:
+        return Obstacle(
+            f"{name} needs an approval, which refers to a report of the gate against the live "
+            f"generation {live.id}; run `ragline gate {settings.name} --candidate {generation.id}`",
+            is_judgement_missing=True,
+        )
+    if report["is_approved"]:
+        return None
+    return Obstacle(
+        f"{name} waits for an approval of report {report['id']}; read the report, then run "
+        f"`ragline generation approve {generation.id} --report {report['id']} --reason … --by …`",
+        is_approval_missing=True,
     )
 
 

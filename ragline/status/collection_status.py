@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, RowMapping
 
-from ragline.alarms import Alarm, QualityDrop, find_collection_alarms
+from ragline.alarms import (
+    Alarm,
+    ForcedPromotion,
+    QualityDrop,
+    UnpassedCandidate,
+    find_collection_alarms,
+    find_release_alarms,
+)
 from ragline.errors import ConfigurationError
 from ragline.storage.statements import load_statement
 
@@ -22,7 +30,8 @@ class CollectionStatus:
     `generation` is the id of the live generation; it is None before the first promotion.
     `building`, `retired` and `candidates` count the generations in these states. If the configured
     generation could not be built, `build_error` is the reason. `notice` says what an operator must
-    decide. `ragline status` adds it.
+    decide. `ragline status` adds it. `forced_promotion` says who forced the promotion of the live
+    generation, while no later gate has passed it.
     """
 
     collection: str
@@ -40,6 +49,7 @@ class CollectionStatus:
     alarm_details: list[Alarm] = field(default_factory=list)
     candidates: int = 0
     notice: str | None = None
+    forced_promotion: ForcedPromotion | None = None
 
 
 def read_collections(connection: Connection) -> list[CollectionStatus]:
@@ -49,8 +59,9 @@ def read_collections(connection: Connection) -> list[CollectionStatus]:
 
 
 def _describe_collection(row: RowMapping) -> CollectionStatus:
-    facts = {name: value for name, value in row.items() if not name.startswith(DROP_PREFIX)}
+    facts: dict[str, Any] = {name: value for name, value in row.items() if not name.startswith(DROP_PREFIX)}
     drop = {name.removeprefix(DROP_PREFIX): row[name] for name in row if name not in facts}
+    forced, unpassed = _take_forced(facts), _take_unpassed(facts)
     alarms = find_collection_alarms(
         row["collection"],
         build_error=row["build_error"],
@@ -58,8 +69,21 @@ def _describe_collection(row: RowMapping) -> CollectionStatus:
         since=row["build_error_since"],
         quality_drop=None if drop["generation"] is None else QualityDrop(**drop),
     )
+    alarms += find_release_alarms(row["collection"], row["generation"], forced, unpassed)
     return CollectionStatus(
         **{**facts, "entries": row["entries"] or 0},  # null without a generation
         alarms=[alarm.text for alarm in alarms],
         alarm_details=alarms,
+        forced_promotion=forced,
     )
+
+
+def _take_forced(values: dict[str, Any]) -> ForcedPromotion | None:
+    at, by, reason = (values.pop(f"forced_{name}") for name in ("at", "by", "reason"))
+    return None if at is None else ForcedPromotion(at, by, reason)
+
+
+def _take_unpassed(values: dict[str, Any]) -> UnpassedCandidate | None:
+    names = ("candidate", "report", "verdict", "since")
+    candidate, *rest = (values.pop(f"unpassed_{name}") for name in names)
+    return None if candidate is None else UnpassedCandidate(candidate, *rest)

@@ -61,6 +61,7 @@ COLLECTION: dict[str, list[Wrong]] = {
     "chunking.max_tokens": [Wrong(1_000, "served"), Wrong("many", "refused"), Wrong(1, "refused")],
     "chunking.overlap_tokens": [Wrong(150, "refused"), Wrong(-1, "refused")],
     "build": [Wrong("by hand", "refused")],
+    "approval": [Wrong("by hand", "refused")],
     "language": [Wrong("englisch", "served"), Wrong("English!", "refused")],
     "reranker": [Wrong("./no-reranker", "served"), Wrong({"name": "x"}, "refused")],
     "golden": [Wrong("./no-golden", "served"), Wrong(7, "refused")],

@@ -12,11 +12,12 @@ import pytest
 from click.testing import CliRunner, Result
 from planted_candidates import CONFIGURATION, damage, plant_candidate, write_collection
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from assets.search_index import check_index
 from ragline.commands.generation import generation
 from ragline.configuration import Configuration
-from ragline.errors import PromotionRefusedError
+from ragline.errors import GenerationStateError, PromotionRefusedError
 from ragline.gate.judgement import judge_candidate
 from ragline.gate.publication import publish_collection
 from ragline.gate.stored_reports import list_reports, store_report
@@ -33,6 +34,7 @@ from ragline.lifecycle.generation_decisions import (
 from ragline.lifecycle.generation_notices import read_notices
 from ragline.lifecycle.index_report import IndexReport
 from ragline.lifecycle.run_context import RunContext
+from ragline.status import read_status
 from ragline.storage.database import Database
 
 ADA = Decision("ada", "better hits")
@@ -201,6 +203,70 @@ def replace_live(notes: Notes) -> None:
     notes.execute("update ragline.collections set live_generation_id = 3")
 
 
+def test_promotion_waits_for_an_approval_of_the_last_report(notes: Notes) -> None:
+    notes.use(("golden: ./golden", "golden: ./golden\n    approval: required"))
+    candidate = plant_candidate(notes.database)
+    by = ("--reason", "read it", "--by", "ada")
+    early = notes.command("approve", str(candidate), *by)
+    assert isinstance(early.exception, GenerationStateError)
+    assert f"run `ragline gate notes --candidate {candidate}`" in str(early.exception)
+    first = notes.judge(candidate)
+    assert f"waits for an approval of report {first}" in notes.refusal(candidate)
+    # Force is about the verdict of the gate, and not about the person.
+    with pytest.raises(PromotionRefusedError, match="waits for an approval"):
+        promote_by_id(
+            notes.database, notes.configuration, candidate, Decision("ada", "urgent", True)
+        )
+    assert notes.command("approve", str(candidate), *by).exit_code == 0
+    # A newer report makes the approval void.
+    second = notes.judge(candidate)
+    assert f"waits for an approval of report {second}" in notes.refusal(candidate)
+    outdated = notes.command("approve", str(candidate), "--report", str(first), *by)
+    assert f"report {first} is not the last report" in str(outdated.exception)
+    assert notes.command("approve", str(candidate), "--report", str(second), *by).exit_code == 0
+    assert notes.promote(candidate).report_id == second
+    shown = json.loads(notes.command("show", str(candidate), "--json").stdout)["approvals"]
+    assert [(one["report_id"], one["approved_by"], one["reason"]) for one in shown] == [
+        (first, "ada", "read it"), (second, "ada", "read it"),
+    ]  # fmt: skip
+    with pytest.raises(DBAPIError, match="append-only"):
+        notes.execute("delete from ragline.generation_approvals")
+
+
+def read_alarms(notes: Notes) -> list[tuple[str, str, str]]:
+    status = read_status(notes.database)
+    return [
+        (alarm.name, alarm.severity, alarm.text)
+        for collection in status.collections
+        for alarm in collection.alarm_details
+    ]
+
+
+def test_forced_promotion_is_an_alarm_until_it_is_made_good(notes: Notes) -> None:
+    candidate = plant_candidate(notes.database)
+    assert read_alarms(notes) == []
+    forced = Decision("ada", "urgent", is_forced=True)
+    promotion = promote_by_id(notes.database, notes.configuration, candidate, forced)
+    assert (promotion.is_forced, promotion.report_id) == (True, None)
+    ((name, severity, said),) = read_alarms(notes)
+    assert (name, severity) == ("promotion_forced", "warning")
+    assert f"ada promoted generation {candidate} of collection notes" in said
+    assert "(urgent)" in said
+    (state,) = read_status(notes.database).collections
+    assert state.forced_promotion is not None
+    assert state.forced_promotion.forced_by == "ada"
+    # Another live generation ends it, and the return to the forced one begins it again.
+    roll_back(notes.database, "notes", ADA)
+    assert read_alarms(notes) == []
+    notes.promote(candidate)
+    assert [one[0] for one in read_alarms(notes)] == ["promotion_forced"]
+    # The live generation is judged against the retired one.
+    notes.judge(candidate)
+    (report,) = list_reports(notes.database, generation_id=candidate)
+    assert (report.live_id, report.verdict) == (1, "passed")
+    assert read_alarms(notes) == []
+
+
 def test_collection_without_a_golden_set_needs_only_the_sync_proof(notes: Notes) -> None:
     notes.use(("    golden: ./golden\n", ""))
     candidate = plant_candidate(notes.database)
@@ -227,6 +293,9 @@ def test_sync_judges_its_candidate_before_it_promotes_it(notes: Notes) -> None:
     assert "did not pass the gate" in held.reason
     assert "the gate needs at least 1,000" in held.reason
     assert not check_index(held).passed
+    ((name, severity, said),) = read_alarms(notes)
+    assert (name, severity) == ("candidate_not_passed", "warning")
+    assert f"ragline generation refuse {candidate}" in said
     (report,) = list_reports(notes.database, generation_id=candidate)
     assert (report.verdict, report.asked_by) == ("undecidable", "run strict")
     # It is not judged again, and not built again, while nothing changes.
@@ -239,6 +308,7 @@ def test_sync_judges_its_candidate_before_it_promotes_it(notes: Notes) -> None:
     assert (promoted.is_live, promoted.was_promoted, promoted.reason) == (True, True, None)
     assert notes.state(candidate) == "live"
     assert len(list_reports(notes.database, generation_id=candidate)) == 2
+    assert read_alarms(notes) == []
 
 
 def test_gate_that_cannot_run_in_a_sync_is_an_error_of_the_sync(
@@ -294,13 +364,3 @@ def sync_proof(notes: Notes, candidate: int) -> dict[str, str]:
         )
     (found,) = [one for one in report.checks if one.name == "sync_proof"]
     return {"outcome": found.outcome, "reason": found.reason}
-
-
-def test_live_generation_is_judged_against_the_retired_one(notes: Notes) -> None:
-    candidate = plant_candidate(notes.database)
-    forced = Decision("ada", "urgent", is_forced=True)
-    promotion = promote_by_id(notes.database, notes.configuration, candidate, forced)
-    assert (promotion.is_forced, promotion.report_id) == (True, None)
-    notes.judge(candidate)
-    (report,) = list_reports(notes.database, generation_id=candidate)
-    assert (report.live_id, report.verdict) == (1, "passed")

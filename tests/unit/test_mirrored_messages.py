@@ -9,10 +9,19 @@ import pytest
 from pydantic import BaseModel
 
 from ragline import alarms, status
+from ragline.gate import stored_reports
 from ragline.index_card import card
+from ragline.lifecycle import approvals, generation_decisions
 from ragline.quality import drift, figures, golden_proposals, index_recall, topics
 from ragline.search import document_explanation, inspection, messages
-from retrieval_api.messages import collections, explanations, index_card, quality, search
+from retrieval_api.messages import (
+    collections,
+    explanations,
+    generations,
+    index_card,
+    quality,
+    search,
+)
 from retrieval_api.messages import golden_proposals as proposal_messages
 from retrieval_api.messages import inspection as inspection_messages
 
@@ -22,6 +31,7 @@ MODULES = (
     (inspection_messages, (inspection,)),
     (explanations, (document_explanation,)),
     (collections, (status, alarms)),
+    (generations, (stored_reports, approvals, generation_decisions)),
     (quality, (drift, figures, index_recall, topics)),
     (index_card, (card,)),
     (proposal_messages, (golden_proposals,)),

@@ -1,5 +1,6 @@
--- The last report of the gate about the present build of a candidate. A report from before the
--- generation became a candidate is about another build. One row or none.
+-- The last report of the gate about the present build of a candidate, and whether a person has
+-- approved it. A report from before the generation became a candidate is about another build. One
+-- row or none.
 select
   r.id,
   r.live_id,
@@ -7,7 +8,12 @@ select
   r.golden_set_version,
   r.report ->> 'split' as split,
   r.report ->> 'settings_fingerprint' as settings_fingerprint,
-  r.report -> 'reasons' as reasons
+  r.report -> 'reasons' as reasons,
+  exists (
+    select
+    from ragline.generation_approvals as a
+    where a.report_id = r.id and a.generation_id = r.candidate_id
+  ) as is_approved
 from ragline.gate_reports as r
 where
   r.candidate_id = cast(:generation_id as bigint)

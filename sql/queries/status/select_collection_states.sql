@@ -1,7 +1,9 @@
 -- One row for each collection, by name: its live generation, the number of building, candidate and
--- retired generations, and why the configured generation could not be built. The columns drop_… have
--- the promoted generation whose online figures are worse than before, while it is live, or after the
--- watch has rolled it back.
+-- retired generations, why the configured generation could not be built, who forced the promotion
+-- of the live generation if no later gate has passed it, and the last report of a gate that a sync
+-- ran and that did not pass the newest candidate. The columns drop_… have the promoted generation
+-- whose online figures are worse than before, while it is live, or after the watch has rolled it
+-- back.
 select
   c.name as collection,
   g.id as generation,
@@ -35,7 +37,14 @@ select
   w.breached_at as drop_since,
   w.reason as drop_reason,
   w.is_rolled_back as drop_is_rolled_back,
-  w.rollback_error as drop_rollback_error
+  w.rollback_error as drop_rollback_error,
+  forced.forced_at,
+  forced.forced_by,
+  forced.forced_reason,
+  unpassed.unpassed_candidate,
+  unpassed.unpassed_report,
+  unpassed.unpassed_verdict,
+  unpassed.unpassed_since
 from ragline.collections as c
 left join ragline.generations as g on g.id = c.live_generation_id
 left join ragline.embedding_spaces as e on e.id = g.embedding_space_id
@@ -70,4 +79,44 @@ left join lateral (
   order by other.id = c.live_generation_id desc, v.breached_at desc
   limit 1
 ) as w on true
+left join lateral (
+  select
+    v.changed_at as forced_at,
+    v.changed_by as forced_by,
+    v.reason as forced_reason
+  from ragline.generation_events as v
+  where
+    v.generation_id = g.id
+    and v.is_forced
+    and not exists (
+      select
+      from ragline.gate_reports as r
+      where r.candidate_id = g.id and r.verdict = 'passed' and r.created_at > v.changed_at
+    )
+  order by v.id desc
+  limit 1
+) as forced on true
+left join lateral (
+  select
+    n.id as unpassed_candidate,
+    last.id as unpassed_report,
+    last.verdict as unpassed_verdict,
+    last.created_at as unpassed_since
+  from ragline.generations as n
+  join lateral (
+    select r.id, r.verdict, r.created_at, r.live_id, r.asked_by
+    from ragline.gate_reports as r
+    where r.candidate_id = n.id
+    order by r.id desc
+    limit 1
+  ) as last on true
+  where
+    n.collection_id = c.id
+    and n.state = 'candidate'
+    and last.verdict <> 'passed'
+    and last.live_id = g.id
+    and last.asked_by like 'run %'
+  order by n.id desc
+  limit 1
+) as unpassed on true
 order by c.name

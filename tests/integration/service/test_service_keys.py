@@ -107,7 +107,7 @@ def walled(
             database,
             name=settings.tenant,
             tenant=settings.tenant,
-            scopes=("search", "push", "feedback", "judge", "admin"),
+            scopes=("search", "push", "feedback", "judge", "approve", "admin"),
         )
         for settings in configuration.collections
     }
@@ -160,6 +160,7 @@ def attack(walled: Walled, tenant: str, other: str) -> list[tuple[str, httpx2.Re
         return f"page {path}", answer
 
     name = f"of-{other}"
+    generation = f"/v1/collections/{name}/generations/{receipt.partition('-')[0]}"
     put = {"text": f"planted by {tenant}"}
     return [
         call("search", query="secret plan"),
@@ -193,6 +194,13 @@ def attack(walled: Walled, tenant: str, other: str) -> list[tuple[str, httpx2.Re
             "request_id": request_id, "document_id": document, "kind": "click"
         }),
         ask("GET", f"/v1/quality?collection={name}"),
+        ask("GET", f"/v1/collections/{name}/generations"),
+        ask("GET", f"/v1/collections/{name}/gate-reports"),
+        ask("GET", f"/v1/collections/{name}/gate-reports/1"),
+        ask("POST", f"{generation}/approve", json={"reason": "planted", "report_id": 1}),
+        ask("POST", f"{generation}/promote", json={"reason": "planted", "force": True}),
+        ask("POST", f"{generation}/refuse", json={"reason": "planted"}),
+        ask("POST", f"/v1/collections/{name}/rollback", json={"reason": "planted"}),
         ask("GET", f"/v1/collections/{name}/golden-proposals"),
         look("/review", collection=name),
         # The click above makes a proposal of the query.
@@ -243,7 +251,9 @@ def test_other_tenants_do_not_exist_at_any_endpoint(walled: Walled, walls: str) 
 
 def test_the_same_requests_are_answered_to_their_owner(walled: Walled) -> None:
     for what, answer in attack(walled, "tenant07", "tenant07"):
-        if what.startswith(("PUT", "DELETE")):
+        # These decide about a live generation, or read a report that this collection lacks.
+        refused = ("/approve", "/promote", "/refuse", "/rollback", "/gate-reports", "/1")
+        if what.startswith(("PUT", "DELETE")) or what.endswith(refused):
             continue
         assert answer.is_success, f"{what}: {answer.text}"
         assert '"isError":true' not in answer.text, what

@@ -136,6 +136,20 @@ PLACES: dict[str, Send] = {
     "collection": get("/v1/collections/*"),
     "collection's freshness": get("/v1/collections/*/freshness"),
     "collection's documents": get("/v1/collections/*/documents"),
+    "generations' collection": get("/v1/collections/*/generations"),
+    "reports' collection": get("/v1/collections/*/gate-reports"),
+    "report": get(f"{HANDBOOK}/gate-reports/*"),
+    "approval": post(
+        f"{HANDBOOK}/generations/999/approve",
+        lambda string: {"reason": string, "by": string, "report_id": 1},
+    ),
+    "promotion": post(
+        f"{HANDBOOK}/generations/999/promote", lambda string: {"reason": string, "by": string}
+    ),
+    "refusal": post(
+        f"{HANDBOOK}/generations/999/refuse", lambda string: {"reason": string, "by": string}
+    ),
+    "rollback": post(f"{HANDBOOK}/rollback", lambda string: {"reason": string, "by": string}),
     "proposals' collection": get("/v1/collections/*/golden-proposals"),
     "proposals' kind": get(f"{HANDBOOK}/golden-proposals?kind=*"),
     "proposals' days": get(f"{HANDBOOK}/golden-proposals?days=*"),
@@ -308,6 +322,7 @@ NUMBERED = {
     "top_n": ("/v1/rerank", '{"query": "x", "documents": ["y"], "top_n": *}'),
     "priority": ("/v1/rerank", '{"query": "x", "documents": ["y"], "priority": *}'),
     "dimensions": ("/v1/embeddings", '{"input": "x", "dimensions": *}'),
+    "report": (f"{HANDBOOK}/generations/999/approve", '{"reason": "x", "report_id": *}'),
     "entry": ("/v1/feedback", '{"request_id": "1", "entry_id": *, "useful": true}'),
     "grade": (
         f"{HANDBOOK}/golden-proposals/q-1",
