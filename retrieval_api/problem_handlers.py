@@ -96,7 +96,6 @@ _PUBLIC: dict[type[Exception], ProblemKind] = {
     UnknownDocumentError: UNKNOWN_DOCUMENT,
     AmbiguousDocumentError: AMBIGUOUS_DOCUMENT,
     UnknownModelError: UNKNOWN_MODEL,
-    UnknownGenerationError: UNKNOWN_GENERATION,
     UnknownReportError: UNKNOWN_REPORT,
     GenerationStateError: GENERATION_STATE,
     IncompleteGenerationError: GENERATION_STATE,
