@@ -13,7 +13,7 @@ Verdict = Literal["passed", "refused", "undecidable"]
 MAX_REASON_CHARS = 2_000
 
 
-class Generation(ResponseModel):
+class GenerationState(ResponseModel):
     """One generation of a collection."""
 
     id: int
@@ -38,7 +38,7 @@ class Generation(ResponseModel):
 class Generations(ResponseModel):
     """The generations of a collection that are not dropped, oldest first."""
 
-    generations: list[Generation]
+    generations: list[GenerationState]
 
 
 class GateRecord(ResponseModel):
@@ -62,7 +62,7 @@ class GateReports(ResponseModel):
     gate_reports: list[GateRecord]
 
 
-class GateReport(GateRecord):
+class StoredReport(GateRecord):
     """A stored report of the gate."""
 
     report: dict[str, Any] = Field(

@@ -35,7 +35,9 @@ def list_generations(caller: Caller, collection: str) -> generations.Generations
     records = list_records(caller.database, caller.collection(collection).name)
     return generations.Generations(
         generations=[
-            generations.Generation.model_validate(one) for one in records if one.state != "dropped"
+            generations.GenerationState.model_validate(one)
+            for one in records
+            if one.state != "dropped"
         ]
     )
 
@@ -52,7 +54,7 @@ def list_gate_reports(caller: Caller, collection: str) -> generations.GateReport
     )
 
 
-def show_gate_report(caller: Caller, collection: str, report_id: int) -> generations.GateReport:
+def show_gate_report(caller: Caller, collection: str, report_id: int) -> generations.StoredReport:
     """Return one report of the gate.
 
     Raises:
@@ -63,7 +65,7 @@ def show_gate_report(caller: Caller, collection: str, report_id: int) -> generat
     stored = read_report(caller.database, report_id)
     if stored.collection != name:
         raise UnknownReportError(f"the collection {name} has no gate report {report_id}")
-    return generations.GateReport.model_validate(asdict(stored))
+    return generations.StoredReport.model_validate(asdict(stored))
 
 
 def approve(

@@ -63,7 +63,7 @@ def show_gate_reports(collection: str, caller: ApproveCaller) -> generations.Gat
 )
 def show_report(
     collection: str, report_id: PathId, caller: ApproveCaller
-) -> generations.GateReport:
+) -> generations.StoredReport:
     """Return one report with all checks, comparisons and the queries that fell."""
     return show_gate_report(caller, collection, report_id)
 
