@@ -59,7 +59,9 @@ def read_collections(connection: Connection) -> list[CollectionStatus]:
 
 
 def _describe_collection(row: RowMapping) -> CollectionStatus:
-    facts: dict[str, Any] = {name: value for name, value in row.items() if not name.startswith(DROP_PREFIX)}
+    facts: dict[str, Any] = {
+        name: value for name, value in row.items() if not name.startswith(DROP_PREFIX)
+    }
     drop = {name.removeprefix(DROP_PREFIX): row[name] for name in row if name not in facts}
     forced, unpassed = _take_forced(facts), _take_unpassed(facts)
     alarms = find_collection_alarms(
