@@ -22,6 +22,11 @@ def index_key(collection: str) -> AssetKey:
     return AssetKey(f"{to_dagster_name(collection)}_search_index")
 
 
+def candidate_key(collection: str) -> AssetKey:
+    """Return the key of the generation that a collection's settings ask for."""
+    return AssetKey(f"{to_dagster_name(collection)}_candidate")
+
+
 def evaluation_key(collection: str) -> AssetKey:
     """Return the key of a collection's scores on its golden set."""
     return AssetKey(f"{to_dagster_name(collection)}_retrieval_evaluation")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dagster import AssetChecksDefinition, AssetsDefinition
 
+from assets.candidate import build_candidate
 from assets.chunk_checks import build_chunk_checks
 from assets.chunks import build_chunks_asset
 from assets.document_checks import build_document_checks
@@ -35,7 +36,7 @@ SOURCE_CHECKS = (
 def build_assets(configuration: Configuration) -> list[AssetsDefinition]:
     """Build every asset of a configuration.
 
-    Each source has four assets, each collection one or two, and the service two.
+    Each source has four assets, each collection two or three, and the service two.
     """
     assets: list[AssetsDefinition] = []
     for source in configuration.sources:
@@ -44,6 +45,7 @@ def build_assets(configuration: Configuration) -> list[AssetsDefinition]:
         sources = configuration.sources_of(collection.name)
         if sources:
             assets.append(build_search_index(collection, sources))
+            assets.append(build_candidate(collection, sources))
         if sources and collection.golden is not None:
             assets.append(build_retrieval_evaluation(collection))
     return [*assets, build_retrieval_quality(), build_retention_report()]

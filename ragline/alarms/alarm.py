@@ -64,11 +64,11 @@ KINDS = {
         "after a promotion, the online figures are worse than in the days before",
     ),
     "candidate_not_passed": AlarmKind(
-        "gate-not-passed",
+        "refused-candidate",
         "with `build: automatic`, the gate did not pass the candidate of a sync",
     ),
     "promotion_forced": AlarmKind(
-        "gate-not-passed", "a person promoted the live generation, and the gate has not passed it"
+        "forced-promotion", "a person promoted the live generation, and the gate has not passed it"
     ),
 }
 

@@ -29,8 +29,9 @@ def test_assets_follow_source_and_stage(repository):
     for source in ("handbook-files", "glossary", "pep-files"):
         assert {f"{source.replace('-', '_')}_{stage}" for stage in stages} <= keys
     assert {"handbook_search_index", "peps_search_index", "peps_retrieval_evaluation"} <= keys
+    assert {"handbook_candidate", "peps_candidate"} <= keys
     assert {"retrieval_quality", "retention_report"} <= keys
-    assert len(keys) == 3 * 4 + 3 + 2
+    assert len(keys) == 3 * 4 + 5 + 2
 
 
 def test_sources_of_a_collection_lead_to_its_index(repository):
@@ -77,6 +78,11 @@ def test_checks_block_the_index_if_a_search_would_be_wrong(repository):
     assert not checks["glossary_documents", "text_is_free_of_mojibake"].blocking
     assert not checks["glossary_entries", "sync_proof"].blocking
     assert ("peps_retrieval_evaluation", "reaches_thresholds") in checks
+    gate = {name for asset, name in checks if asset == "peps_candidate"}
+    assert {"sync_proof", "ndcg_at_10", "slices", "latency"} <= gate
+    assert {name for asset, name in checks if asset == "handbook_candidate"} == {
+        "sync_proof", "index_recall",
+    }  # fmt: skip
     assert all(spec.description for spec in checks.values())
 
 

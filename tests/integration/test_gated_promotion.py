@@ -10,10 +10,12 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from dagster import materialize
 from planted_candidates import CONFIGURATION, damage, plant_candidate, write_collection
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from assets.candidate import GATE_CHECKS, build_candidate, name_check
 from assets.search_index import check_index
 from ragline.commands.generation import generation
 from ragline.configuration import Configuration
@@ -364,3 +366,21 @@ def sync_proof(notes: Notes, candidate: int) -> dict[str, str]:
         )
     (found,) = [one for one in report.checks if one.name == "sync_proof"]
     return {"outcome": found.outcome, "reason": found.reason}
+
+
+def test_asset_of_the_candidate_builds_and_judges_it(notes: Notes) -> None:
+    notes.use(OTHER_CHUNKING)
+    settings = notes.configuration.collection("notes")
+    asset = build_candidate(settings, notes.configuration.sources_of("notes"))
+    with notes.open("asset") as run_context:
+        result = materialize([asset], resources={"run_context": run_context})
+    assert result.success
+    (made,) = result.asset_materializations_for_node("notes_candidate")
+    assert made.metadata["verdict"].value == "passed"
+    assert str(made.metadata["report"].value).startswith("# Gate of notes: passed")
+    checks = {one.check_name: one for one in result.get_asset_check_evaluations()}
+    assert set(checks) == {name_check(name) for name in GATE_CHECKS}
+    assert all(one.passed for one in checks.values())
+    assert "nDCG@10" in str(checks["ndcg_at_10"].metadata["reason"].value)
+    # The report of the asset decides about the promotion.
+    assert notes.promote(2).report_id == made.metadata["gate_report"].value
