@@ -114,7 +114,9 @@ class Searcher:
         refuse_empty(request.queries)
         settings = self.settings(request.collection)
         condition = make_condition(request)
-        generation = self._find_generation(request, generation_id, deadline, is_complete)
+        generation = self._find_generation(
+            request, generation_id, deadline, is_complete=is_complete
+        )
         set_span_attributes(generation=generation.id)
         _check_generation(generation, request)
         rule = make_rule(request, settings, generation)
@@ -256,7 +258,8 @@ class Searcher:
         request: SearchRequest,
         generation_id: int | None,
         deadline: Deadline,
-        is_complete: bool,
+        *,
+        is_complete: bool = False,
     ) -> LiveGeneration:
         if generation_id is None:
             return self.live_generation(request.collection, request.tenant, deadline)
