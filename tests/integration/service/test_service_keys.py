@@ -160,7 +160,7 @@ def attack(walled: Walled, tenant: str, other: str) -> list[tuple[str, httpx2.Re
         return f"page {path}", answer
 
     name = f"of-{other}"
-    generation = f"/v1/collections/{name}/generations/{receipt.partition('-')[0]}"
+    judged = f"/v1/collections/{name}/generations/{generation}"
     put = {"text": f"planted by {tenant}"}
     return [
         call("search", query="secret plan"),
@@ -197,9 +197,9 @@ def attack(walled: Walled, tenant: str, other: str) -> list[tuple[str, httpx2.Re
         ask("GET", f"/v1/collections/{name}/generations"),
         ask("GET", f"/v1/collections/{name}/gate-reports"),
         ask("GET", f"/v1/collections/{name}/gate-reports/1"),
-        ask("POST", f"{generation}/approve", json={"reason": "planted", "report_id": 1}),
-        ask("POST", f"{generation}/promote", json={"reason": "planted", "force": True}),
-        ask("POST", f"{generation}/refuse", json={"reason": "planted"}),
+        ask("POST", f"{judged}/approve", json={"reason": "planted", "report_id": 1}),
+        ask("POST", f"{judged}/promote", json={"reason": "planted", "force": True}),
+        ask("POST", f"{judged}/refuse", json={"reason": "planted"}),
         ask("POST", f"/v1/collections/{name}/rollback", json={"reason": "planted"}),
         ask("GET", f"/v1/collections/{name}/golden-proposals"),
         look("/review", collection=name),
