@@ -102,7 +102,6 @@ _PUBLIC: dict[type[Exception], ProblemKind] = {
     PromotionRefusedError: PROMOTION_REFUSED,
     NoPushSourceError: NO_PUSH_SOURCE,
     UnknownProposalError: UNKNOWN_PROPOSAL,
-    UnknownReportError: UNKNOWN_REPORT,
     DocumentTooLargeError: BODY_TOO_LARGE,
     UnauthorizedError: UNAUTHORIZED,
     ForbiddenError: FORBIDDEN,

@@ -85,7 +85,6 @@ UNKNOWN_REQUEST = ProblemKind("unknown-request", 404, "No search has this reques
 UNKNOWN_DOCUMENT = ProblemKind("unknown-document", 404, "The document does not exist")
 AMBIGUOUS_DOCUMENT = ProblemKind("ambiguous-document", 409, "Several sources have this document")
 UNKNOWN_MODEL = ProblemKind("unknown-model", 404, "The embedding model does not exist")
-UNKNOWN_REPORT = ProblemKind("unknown-report", 404, "The report of the gate does not exist")
 GENERATION_STATE = ProblemKind(
     "generation-state", 409, "The state of the generation does not allow this"
 )

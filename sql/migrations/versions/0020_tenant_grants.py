@@ -6,10 +6,10 @@ from importlib.resources import files
 
 from alembic import op
 
-revision = "0018"
-down_revision = "0017"
+revision = "0020"
+down_revision = "0019"
 
 
 def upgrade() -> None:
-    path = files("sql") / "migrations" / "versions" / "0018_tenant_grants.sql"
+    path = files("sql") / "migrations" / "versions" / "0020_tenant_grants.sql"
     op.get_bind().exec_driver_sql(path.read_text(encoding="utf-8"))
