@@ -100,12 +100,12 @@ def print_effects(switches: Sequence[Switch], replies: Sequence[Reply]) -> None:
     """Print a row for each switch."""
     print("| live | call | first answer after the commit | last old answer after the commit |")
     print("|---|---|---|---|")
-    for before, one, after in zip(switches, switches[1:], [*switches[2:], None], strict=True):
+    for before, one, after in zip(switches[:-1], switches[1:], [*switches[2:], None], strict=True):
         end = float("inf") if after is None else after.called_at
         during = [each for each in replies if one.called_at <= each.ended < end]
         new = [each.ended for each in during if each.generation == one.generation]
         old = [each.ended for each in during if each.generation == before.generation]
-        late = max((each - one.done_at for each in old), default=0.0)
+        late = max(0.0, *(each - one.done_at for each in old), 0.0)
         print(
             f"| {one.generation} | {1e3 * (one.done_at - one.called_at):.0f} ms "
             f"| {1e3 * (min(new) - one.done_at):.0f} ms | {1e3 * late:.0f} ms |"
