@@ -90,4 +90,5 @@ SameOriginOnly = Depends(require_same_origin)
 PageReader = Annotated[Caller, Depends(require_scope("search"))]
 PageFeedbackCaller = Annotated[Caller, Depends(require_scope("feedback"))]
 PageAdmin = Annotated[Caller, Depends(require_scope("admin"))]
+PageApprover = Annotated[Caller, Depends(require_scope("approve"))]
 PageJudge = Annotated[Caller, Depends(require_scope("judge"))]

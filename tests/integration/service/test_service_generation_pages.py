@@ -1,4 +1,4 @@
-"""Generations, gate reports and index cards on the page."""
+"""Generations, gate reports and index cards on the page, and decisions about a candidate."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import httpx2
 import pytest
-from page_elements import find, look, read, sign_in, words
+from page_elements import HERE, find, look, read, sign_in, words
 from planted_candidates import plant_candidate
 from running_service import RunningService
 from sqlalchemy import text
@@ -22,6 +22,7 @@ from ragline.gate.report import (
     RankedDocument,
 )
 from ragline.gate.stored_reports import store_report
+from ragline.lifecycle.generation_records import read_record
 
 NAUGHTY = "<img src=x onerror=alert(1)> {{ 7*7 }}"
 
@@ -75,7 +76,7 @@ def make_report(candidate: int) -> GateReport:
 
 @pytest.fixture(scope="module")
 def candidate(running: RunningService) -> int:
-    """A candidate of the handbook."""
+    """A candidate of the handbook, which no test decides about."""
     planted = plant_candidate(running.service.database)
     rename = "update ragline.generations set chunker_fingerprint = 'other' where id = :id"
     with running.service.database.begin() as connection:
@@ -170,17 +171,62 @@ def test_pages_need_the_scopes_of_the_api(
     paths = ("/generations", f"/gate-reports/{report_id}", "/generations/1/card")
     assert [client.get(path).status_code for path in paths] == [403, 403, 403]
     assert look(client, "/").xpath("//nav//a[@href='/generations']") == []
-    sign_in_as("search", "admin")
-    assert [client.get(path).status_code for path in paths] == [200, 200, 200]
+    sign_in_as("search", "approve")
+    assert [client.get(path).status_code for path in paths] == [200, 200, 403]
     assert look(client, "/").xpath("//nav//a[@href='/generations']")
+    sign_in_as("search", "admin")
+    assert [client.get(path).status_code for path in paths] == [403, 403, 200]
 
 
 def test_report_of_another_tenant_does_not_exist(
     running: RunningService, client: httpx2.Client, locked: str, report_id: int
 ) -> None:
     assert locked
-    scopes: tuple[Scope, ...] = ("search", "admin")
+    scopes: tuple[Scope, ...] = ("search", "approve")
     key = create_key(running.service.database, name="x", tenant="other", scopes=scopes)
     sign_in(client, key)
     assert client.get(f"/gate-reports/{report_id}").status_code == 404
     assert client.get("/generations", params={"collection": "handbook"}).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("fields", "status", "message"),
+    [
+        ({"action": "refuse"}, 422, "Reason: say why"),
+        ({"action": "burn", "reason": "x"}, 422, "Action: must be one of"),
+        ({"action": "refuse", "reason": "x", "generation": "1"}, 409, "Generation 1 of handbook"),
+        ({"action": "refuse", "reason": "x", "generation": "-1"}, 422, "number of this page"),
+        ({"action": "rollback", "reason": "x"}, 409, ""),
+        ({"action": "refuse", "reason": "x", "collection": "nowhere"}, 404, "nowhere"),
+    ],
+)
+def test_wrong_decision_is_a_problem_and_changes_nothing(
+    running: RunningService, client: httpx2.Client, candidate: int, fields: dict[str, str],
+    status: int, message: str,
+) -> None:  # fmt: skip
+    posted = {"collection": "handbook", "generation": str(candidate), **fields}
+    answer = client.post("/generations", data=posted, headers=HERE)
+    assert answer.status_code == status, answer.text
+    assert message in words(find(read(answer), "notice")[0])
+    assert read_record(running.service.database, candidate)[0].state == "candidate"
+
+
+def test_decision_from_another_site_is_refused(client: httpx2.Client, candidate: int) -> None:
+    posted = {"collection": "handbook", "generation": str(candidate), "action": "refuse"}
+    refused = client.post("/generations", data=posted, headers={"sec-fetch-site": "cross-site"})
+    assert refused.status_code == 403
+
+
+def test_candidate_is_refused_with_the_reason_in_the_trail(
+    running: RunningService, client: httpx2.Client
+) -> None:
+    other = plant_candidate(running.service.database)
+    posted = {"collection": "handbook", "generation": str(other), "action": "refuse",
+              "reason": f"too small {NAUGHTY}"}  # fmt: skip
+    answer = client.post("/generations", data=posted, headers=HERE)
+    assert answer.status_code == 303, answer.text
+    page = look(client, answer.headers["location"])
+    assert "The candidate is refused." in words(find(page, "good")[0])
+    assert f"too small {NAUGHTY}" in words(page)
+    record, events = read_record(running.service.database, other)
+    assert (record.state, events[-1].changed_by) == ("refused", "local caller")
