@@ -52,7 +52,7 @@ def reproduce(
     made again. Generation, golden set version, settings and seed are the same. The exit status is
     0 if the figures agree, 1 if a figure differs, and 2 if it cannot be run again.
     """
-    number = EVALUATION_ID.convert(target.removeprefix(GATE), None, None)
+    number = EVALUATION_ID(target.removeprefix(GATE))
     try:
         is_gate = target.startswith(GATE)
         result = _reproduce(configuration, number, golden, tolerance, is_gate=is_gate)

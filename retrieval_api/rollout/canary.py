@@ -16,7 +16,6 @@ from ragline.configuration import Configuration
 from ragline.errors import (
     DatabaseUnavailableError,
     IndexNotReadyError,
-    InvalidSearchError,
     UnknownCollectionError,
 )
 from ragline.search.messages import SearchAnswer, SearchRequest
@@ -32,7 +31,6 @@ LOG_EVERY_S = 60.0
 SHARED_FAILURES = (
     DatabaseUnavailableError,
     IndexNotReadyError,
-    InvalidSearchError,
     UnknownCollectionError,
 )
 
@@ -80,9 +78,11 @@ class Canary:
         except SHARED_FAILURES:
             raise
         except Exception as error:  # noqa: BLE001  whatever fails in the candidate, live answers
+            # An invalid request also fails here, and then it is no failure of the candidate.
+            answer = searcher.search(request)
             self._count(request.collection, "failed")
             self._log(request.collection, candidate_id, error)
-            return CanaryAnswer(searcher.search(request), is_canary=True)
+            return CanaryAnswer(answer, is_canary=True)
         self._count(request.collection, "served")
         return CanaryAnswer(answer, is_canary=True)
 

@@ -15,7 +15,7 @@ import psycopg
 import pytest
 from database_copies import copy_database, use_index_of_small_table
 from handbook_candidates import HANDBOOK, Handbook, copy_model
-from planted_candidates import sync_collection
+from planted_candidates import SOURCES, sync_collection
 from sqlalchemy import make_url, text
 
 from ragline.chunking import Chunk, chunk_document
@@ -213,6 +213,21 @@ def test_embeddings_of_stale_text_are_refused_by_the_sync_proof(
     report = handbook.judge()
     assert "sync_proof" in refused(report)
     assert "entries without embedding in 5 documents of the source hills" in (report.reasons[0])
+
+
+def test_golden_set_whose_documents_are_gone_is_refused(
+    handbook: Handbook, change_chunker: Callable[..., None], run_stages: RunStages
+) -> None:
+    handbook.use("{id: _id, text: text}}", "{id: _id, text: text}, max_removal_ratio: 1}")
+    for source in SOURCES:
+        edit_source(handbook, source, '"_id": "', '"_id": "moved-')
+    with handbook.open_run() as run_context:
+        run_stages(run_context)
+    change_chunker()
+    handbook.build()
+    report = handbook.judge()
+    assert refused(report) == {"golden_set"}
+    assert "lacks 16 of the 16 documents that the golden set judges" in report.reasons[0]
 
 
 def test_same_model_in_another_backend_passes(handbook: Handbook) -> None:

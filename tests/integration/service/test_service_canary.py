@@ -84,6 +84,8 @@ def test_half_of_the_callers_get_the_candidate_and_its_failure_reaches_none(
     # A caller's oldest generation is honoured.
     assert ask(canaried, served[0], min_generation=candidate).status_code == 200
     assert ask(canaried, served[0], min_generation=candidate + 1).status_code == 409
+    # An invalid request is no failure of the candidate: no generation has a calibration.
+    assert ask(canaried, served[0], min_confidence=0.5).status_code == 422
     # The candidate fails: the live generation answers.
     damage(canaried.service.database, "alter table {entries} drop column embedding", candidate)
     answers = [ask(canaried, client) for client in served]
