@@ -144,9 +144,12 @@ class PostgresServer:
         """
         if self.find_process() is None:
             return
+        # Postgres 18 does not end if the mode is `fast` while it recovers from a crash.
+        # In the mode `immediate` it ends, and repeats the recovery at its next start.
+        mode = "immediate" if self.ping() == Ping.REJECT else "fast"
         with self.log.open("ab") as log:
             self._programs.run(
-                self.data, "pg_ctl", "stop", "-m", "fast", "-w", "-t", str(STOP_TIMEOUT_S),
+                self.data, "pg_ctl", "stop", "-m", mode, "-w", "-t", str(STOP_TIMEOUT_S),
                 output=log,
             )  # fmt: skip
         if self.sockets.parent != self.home:
