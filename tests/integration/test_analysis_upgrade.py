@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ragline.configuration import Configuration
-from ragline.lifecycle import generations, open_generations
+from ragline.lifecycle import generation_keys, generations, open_generations
 from ragline.lifecycle.chunks import build_chunks
 from ragline.lifecycle.documents import sync_documents
 from ragline.lifecycle.embeddings import embed_chunks
@@ -85,6 +85,7 @@ def upgraded(
     configuration = configure(CONFIGURATION)
     with monkeypatch.context() as older:
         older.setattr(generations, "VERSION", RAW)
+        older.setattr(generation_keys, "VERSION", RAW)
         older.setattr(open_generations, "VERSION", RAW)
         run_stages(make_run_context(configuration, "older"))
     made = Upgraded(database, configuration, folder)
