@@ -61,7 +61,7 @@ KINDS = {
     ),
     "quality_dropped": AlarmKind(
         "quality-drop-after-promotion",
-        "after a promotion, the online figures are worse than in the days before",
+        "after a promotion, the online figures are worse than in the days before the promotion",
     ),
     "candidate_not_passed": AlarmKind(
         "refused-candidate",

@@ -230,7 +230,7 @@ class RolloutSettings(StrictSettings):
     shadow_share: Share = Field(
         default=0.0,
         description="Share of the searches, from 0 to 1, that the service also sends to the "
-        "candidate, after the response. The caller never receives this second answer. `ragline "
+        "candidate, after the answer. The caller never receives this second answer. `ragline "
         "gate` uses the comparison of both answers.",
     )
     canary_share: Share = Field(

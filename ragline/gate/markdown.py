@@ -1,4 +1,4 @@
-"""Writes the report of a gate as Markdown, for a merge request or a materialisation."""
+"""Writes the report of a gate as Markdown, for a merge request or a materialization."""
 
 from __future__ import annotations
 

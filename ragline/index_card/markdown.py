@@ -1,4 +1,4 @@
-"""Writes an index card as Markdown, for a file or the metadata of a materialisation."""
+"""Writes an index card as Markdown, for a file or the metadata of a materialization."""
 
 from __future__ import annotations
 

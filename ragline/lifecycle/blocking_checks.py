@@ -33,7 +33,7 @@ def record_blocking_checks(
 
 
 def describe_failed_checks(connection: Connection, collection: str) -> str | None:
-    """Return which blocking checks prevent a promotion, and what to do; None if there are none."""
+    """Return which blocking checks prevent a promotion, and what to do. None if no check fails."""
     statement = load_statement("lifecycle/select_failed_checks")
     rows = connection.execute(statement, {"collection": collection}).all()
     if not rows:

@@ -25,10 +25,10 @@ TRANSITIONS = (
     Transition(
         ("ready", "failed", "quarantined", "unsupported"),
         "pending",
-        "the source lists another version, a sync proof found a difference, a rollback made "
-        "another generation live and this generation does not contain the current version of the "
-        "document, or the document is read again. It is read again after a retry, after a release "
-        "from quarantine, and with another version of the parser.",
+        "for one of five causes: (1) The source lists another version. (2) A sync proof found a "
+        "difference. (3) A rollback made a generation live that does not contain the current "
+        "version of the document. (4) Ragline reads the document again, after a retry "
+        "or a release from quarantine. (5) The parser has another version.",
     ),
     Transition(
         ("pending", "ready", "quarantined", "unsupported"),

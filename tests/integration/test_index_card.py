@@ -1,4 +1,4 @@
-"""`ragline card`, and the card in the metadata of the materialisation: facts of a real index."""
+"""`ragline card`, and the card in the metadata of the materialization: facts of a real index."""
 
 from __future__ import annotations
 
@@ -185,7 +185,7 @@ def test_unknown_names_are_wrong_calls(world: Path, database: Database):
     assert isinstance(run_card(world, "bare").exception, IndexNotReadyError)
 
 
-def test_materialisation_shows_the_card(
+def test_materialization_shows_the_card(
     world: Path,
     configure: Callable[[str], Configuration],
     make_run_context: Callable[..., RunContext],

@@ -1,5 +1,5 @@
 -- Stores the names of a source's blocking checks that failed. Names that begin with :prefix are
--- replaced by :failed. If there are none before and after, the row does not change.
+-- replaced by :failed. If no check failed before and after, the row does not change.
 update ragline.sources as s
 set failed_checks = array(
   select f.name
