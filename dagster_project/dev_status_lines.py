@@ -10,8 +10,9 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 
-from ragline.command_line.text_output import count, format_age
+from ragline.command_line.text_output import format_age
 from ragline.configuration import Configuration
+from ragline.counts import count
 from ragline.errors import RaglineError
 from ragline.lifecycle.finished_syncs import (
     FinishedSync,

@@ -14,9 +14,10 @@ from rich.markup import escape
 from rich.rule import Rule
 
 from dagster_project.commands.sync import print_outcome
-from ragline.command_line.text_output import list_counts, open_console
+from ragline.command_line.text_output import open_console
 from ragline.commands import configured
 from ragline.commands.search import print_answer
+from ragline.counts import list_counts
 from ragline.lifecycle.states import STATES
 from ragline.search.messages import SearchRequest
 

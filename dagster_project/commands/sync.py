@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.markup import escape
 
-from ragline.command_line.text_output import count, list_counts, open_console
+from ragline.command_line.text_output import open_console
 from ragline.commands import configured, json_option, print_json
+from ragline.counts import count, list_counts
 from ragline.errors import ConfigurationError
 
 if TYPE_CHECKING:

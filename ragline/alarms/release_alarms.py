@@ -68,8 +68,8 @@ def _describe_unpassed(collection: str, unpassed: UnpassedCandidate) -> Alarm:
             f"(report {unpassed.report}: {unpassed.verdict}), so no sync promotes it"
         ),
         remedy=(
-            f"read the reasons with `ragline gate {collection} --candidate {unpassed.candidate}`; "
-            f"then correct the settings, or refuse it with `ragline generation refuse "
+            f"read the reasons with `ragline card {unpassed.candidate}`; then correct the "
+            f"settings, or refuse it with `ragline generation refuse "
             f"{unpassed.candidate}`"
         ),
         since=unpassed.since,

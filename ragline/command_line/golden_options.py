@@ -1,4 +1,4 @@
-"""The option of the person who judges, for the commands that write golden sets."""
+"""The options of the commands that use golden sets: the person who judges, and the split."""
 
 from __future__ import annotations
 
@@ -33,3 +33,12 @@ def judged_by_option(command: Callable[..., Any]) -> Callable[..., Any]:
         help="Name of the person who judges. Default: the login name.",
     )
     return option(command)
+
+
+split_option = click.option(
+    "--split",
+    default="test",
+    show_default=True,
+    help="Reads qrels/SPLIT.tsv. If this file does not exist and SPLIT is `tune`, `gate` or "
+    "`holdout`, reads the queries of this split from qrels/test.tsv.",
+)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ragline.command_line.text_output import count
+from ragline.counts import count
 
 if TYPE_CHECKING:
     from ragline.evaluation.golden_status import GoldenStatus

@@ -7,7 +7,7 @@ can read each message as one line. `print_json` in `ragline.commands` prints JSO
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from rich.console import Console
 from rich.markup import render
@@ -53,16 +53,6 @@ def print_fields(console: Console, fields: Sequence[tuple[str, str]]) -> None:
     for label, text in fields:
         table.add_row(f"  {label}", render(text, emoji=False))
     console.print(table)
-
-
-def count(number: int, noun: str, plural: str | None = None) -> str:
-    """A number with its noun, such as `1 hit` or `1,234 hits`."""
-    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
-
-
-def list_counts(counts: Iterable[tuple[int, str]]) -> str:
-    """The counts that are not zero, such as `24 added, 1 quarantined`. Empty if all are zero."""
-    return ", ".join(f"{number:,} {name}" for number, name in counts if number)
 
 
 def format_age(seconds: float | None) -> str:

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 @click.option(
     "--markdown",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Write the card to FILE as Markdown, and print only the name of the file.",
+    help="Write the card to FILE as Markdown, and print the name of the file. With --json, print "
+    "the JSON instead.",
 )
 @json_option
 @configured
@@ -32,8 +33,8 @@ def card(
     """Show the index card of the generation ID, or of the live generation of COLLECTION.
 
     The card says what the index was made from: sources, model with its licence, settings and
-    fingerprints. It also has evaluations, known gaps, and who changed the state of the generation.
-    A number always means an id.
+    fingerprints. It also has the evaluations, the known gaps, and the trail of the generation. If
+    the argument is a number, it is the ID of a generation.
     """
     from ragline.index_card.markdown import write_markdown
     from ragline.storage.database import open_database

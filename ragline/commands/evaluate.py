@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ragline.command_line.golden_options import split_option
 from ragline.command_line.search_options import mode_option, rerank_option
-from ragline.command_line.text_output import count
 from ragline.commands import configured, json_option, print_json
+from ragline.counts import count
 from ragline.errors import ConfigurationError
 from ragline.search.messages import Mode
 
@@ -35,13 +36,7 @@ SHOWN_HASH_DIGITS = 12
     help="Folder of the golden set in the BEIR layout, with queries.jsonl and qrels/SPLIT.tsv. "
     "Default: the golden set in the configuration.",
 )
-@click.option(
-    "--split",
-    default="test",
-    show_default=True,
-    help="Value of SPLIT in qrels/SPLIT.tsv. If there is no such file, `tune`, `gate` and "
-    "`holdout` select the queries of that split of the golden set.",
-)
+@split_option
 @mode_option
 @rerank_option
 @json_option

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ragline.command_line.golden_options import split_option
 from ragline.commands import configured, json_option, print_json
 from ragline.errors import ConfigurationError
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 STATUSES = {"passed": 0, "refused": 1, "undecidable": 2}
 SHOWN_FALLEN = 5
+SHOWN_DOCUMENTS = 5
 file_option = click.Path(path_type=Path, dir_okay=False)
 
 
@@ -36,12 +38,7 @@ file_option = click.Path(path_type=Path, dir_okay=False)
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder of the golden set. Default: the golden set in the configuration.",
 )
-@click.option(
-    "--split",
-    default="test",
-    show_default=True,
-    help="SPLIT in qrels/SPLIT.tsv, or the split `gate`, `tune` or `holdout` of qrels/test.tsv.",
-)
+@split_option
 @click.option("--junit", type=file_option, help="Also write the report to FILE as JUnit XML.")
 @click.option("--markdown", type=file_option, help="Also write the report to FILE as Markdown.")
 @click.option(
@@ -125,6 +122,8 @@ def _print_report(report: GateReport, report_id: int) -> None:
         click.echo(f"{check.outcome:<10}{check.name}: {check.reason}")
     for comparison in report.measures:
         click.echo(_describe_measure(comparison))
+    if report.fallen:
+        click.echo("queries that fell most, with their first documents (* is relevant):")
     for fallen in report.fallen[:SHOWN_FALLEN]:
         _print_fallen(fallen)
     if len(report.fallen) > SHOWN_FALLEN:
@@ -159,6 +158,6 @@ def _print_fallen(fallen: FallenQuery) -> None:
     )
     for name, documents in (("live", fallen.live), ("candidate", fallen.candidate)):
         shown = ", ".join(
-            f"{one.document_id}{'*' if one.grade else ''}" for one in documents[:SHOWN_FALLEN]
+            f"{one.document_id}{'*' if one.grade else ''}" for one in documents[:SHOWN_DOCUMENTS]
         )
         click.echo(f"  {name:<10}{shown or 'nothing'}")

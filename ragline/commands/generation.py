@@ -10,9 +10,9 @@ from uuid import uuid4
 
 import click
 
-from ragline.command_line.text_output import count
 from ragline.commands import configured, json_option, print_json
 from ragline.commands.generation_canary import canary
+from ragline.counts import count
 from ragline.errors import UnknownCollectionError, UnknownGenerationError
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ragline.command_line.text_output import count
 from ragline.commands import configured, json_option, print_json
+from ragline.counts import count
 
 if TYPE_CHECKING:
     from ragline.configuration import Configuration
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @json_option
 @configured
 def canary(configuration: Configuration, collection: str, *, as_json: bool) -> None:
-    """Compare the searches that the candidate of COLLECTION has answered with the others."""
+    """Compare the searches of the canary of COLLECTION with the searches of the other callers."""
     settings = configuration.collection(collection)
     from ragline.rollout.canary_report import compare_canary
     from ragline.storage.database import open_database
@@ -38,7 +38,8 @@ def describe_canary(report: CanaryReport) -> list[str]:
     """Describe a report, one line for the searches and one for each figure."""
     subject = f"{report.collection}: generation {report.candidate}"
     if report.since is None:
-        return [f"{subject} has answered no search of a caller yet (rollout.canary_share)"]
+        lack = "has answered no search of the canary yet"
+        return [f"{subject} {lack}; rollout.canary_share is the share of the callers in it"]
     time = report.since.astimezone().strftime("%Y-%m-%d %H:%M:%S")
     head = (
         f"{subject} since {time}: {count(report.canary_searches, 'search', 'searches')} of "

@@ -16,9 +16,9 @@ from ragline.command_line.golden_output import (
     print_all,
     print_merge,
 )
-from ragline.command_line.text_output import count
 from ragline.commands import configured, json_option, print_json
 from ragline.commands.golden_review import review
+from ragline.counts import count
 from ragline.errors import GoldenSetError
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ import click
 
 from ragline.command_line.golden_options import judged_by_option
 from ragline.command_line.proposal_dialog import ProposalDialog, print_proposal
-from ragline.command_line.text_output import count
 from ragline.commands import configured, json_option, print_json
+from ragline.counts import count
 
 if TYPE_CHECKING:
     from pathlib import Path

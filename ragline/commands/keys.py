@@ -8,8 +8,8 @@ import click
 
 from ragline.access.keys import SCOPES, Scope, create_key, list_keys, revoke_key
 from ragline.access.tenants import DEFAULT_TENANT
-from ragline.command_line.text_output import count
 from ragline.commands import configured, json_option, print_json
+from ragline.counts import count
 from ragline.errors import ConfigurationError
 
 if TYPE_CHECKING:

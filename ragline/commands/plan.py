@@ -8,14 +8,9 @@ from typing import TYPE_CHECKING
 import click
 from rich.markup import escape
 
-from ragline.command_line.text_output import (
-    count,
-    format_age,
-    open_console,
-    print_fields,
-    print_indented,
-)
+from ragline.command_line.text_output import format_age, open_console, print_fields, print_indented
 from ragline.commands import configured, json_option, print_json
+from ragline.counts import count
 
 if TYPE_CHECKING:
     from rich.console import Console

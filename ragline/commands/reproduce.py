@@ -27,8 +27,9 @@ EVALUATION_ID = click.IntRange(1, 2**63 - 1)
 @click.option(
     "--golden",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Folder of the golden set. Default: the folder that the evaluation used, then the golden "
-    "set in the configuration.",
+    help="Folder of the golden set. Default for an evaluation: the folder that it used, then the "
+    "golden set in the configuration. Default for a gate report: the golden set in the "
+    "configuration.",
 )
 @click.option(
     "--tolerance",
@@ -46,11 +47,12 @@ def reproduce(
     tolerance: float | None,
     as_json: bool,
 ) -> None:
-    """Run the stored EVALUATION again, and say whether its figures agree.
+    """Run the stored EVALUATION or the gate report ID again, and compare the figures.
 
-    EVALUATION is an id that `ragline evaluations` shows. With `gate:ID`, the gate report ID is
-    made again. Generation, golden set version, settings and seed are the same. The exit status is
-    0 if the figures agree, 1 if a figure differs, and 2 if it cannot be run again.
+    EVALUATION is an id that `ragline evaluations` shows. `gate:ID` is a report that `ragline
+    generation show` lists. The generation, the golden set version, the settings and the seed must
+    be the same. The exit status is 0 if the figures agree, 1 if a figure differs, and 2 if the run
+    is not possible.
     """
     number = EVALUATION_ID(target.removeprefix(GATE))
     try:
@@ -112,8 +114,8 @@ def _print(result: Reproduction | GateReproduction) -> None:
         why = (
             "see what changed"
             if result.changes
-            else "nothing of what is stored has changed; another processor can order equal scores "
-            "differently"
+            else "everything that is stored is unchanged; on another processor, equal scores can "
+            "have another order"
         )
         click.echo(f"{head}: a figure differs by more than {result.tolerance:g}; {why}")
 

@@ -18,8 +18,9 @@ from ragline.command_line.search_options import (
     rerank_option,
     top_k_option,
 )
-from ragline.command_line.text_output import count, open_console, print_headline, print_indented
+from ragline.command_line.text_output import open_console, print_headline, print_indented
 from ragline.commands import configured, json_option, print_json
+from ragline.counts import count
 from ragline.errors import ModelUnavailableError
 from ragline.search.messages import (
     Hit,

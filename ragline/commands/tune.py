@@ -39,8 +39,8 @@ DEFAULT_SEED = 20_261_129
     "--chunking",
     "should_chunk",
     is_flag=True,
-    help="Also tune the chunk size and the overlap. Eight indexes are built in a scratch database "
-    "and dropped afterwards.",
+    help="Also tune the chunk size and the overlap. Up to nine indexes are built in a scratch "
+    "database. They are dropped afterwards.",
 )
 @click.option(
     "--folds",

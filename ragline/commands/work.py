@@ -8,8 +8,8 @@ from uuid import uuid4
 
 import click
 
-from ragline.command_line.text_output import count
 from ragline.commands import configured, json_option, print_json
+from ragline.counts import count
 
 if TYPE_CHECKING:
     from ragline.configuration import Configuration

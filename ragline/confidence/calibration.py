@@ -15,7 +15,7 @@ from typing import Any, Literal, get_args
 
 Evidence = Literal["cosine", "log_keyword_share", "rerank_score"]
 EVIDENCE: tuple[Evidence, ...] = get_args(Evidence)
-# A larger exponent overflows, and a smaller one makes no difference.
+# The exponential function overflows above 709. From 500, the confidence is practically 0.
 MAX_EXPONENT = 500.0
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ragline.confidence.calibration import Calibration, Evidence
+from ragline.confidence.calibration import MAX_EXPONENT, Calibration, Evidence
 from ragline.confidence.reliability import Floats, Reliability, measure_reliability
 
 # With fewer queries, or fewer relevant or other hits, no calibration is made.
@@ -66,7 +66,7 @@ def fit_calibration(hits: JudgedHits) -> Calibration:
     """
     count, relevant = len(hits.is_relevant), hits.is_relevant.sum()
     if relevant in (0, count):
-        # One more hit of each kind, because a share of 0 or 1 has no logarithm of its odds.
+        # One relevant and one other hit are added, because the log-odds of 0 and 1 are infinite.
         odds = (relevant + 1) / (count - relevant + 1)
         return _make_calibration(hits, np.zeros(len(hits.evidence)), float(np.log(odds)))
     middle = hits.values.mean(axis=0)
@@ -89,8 +89,9 @@ def _make_calibration(hits: JudgedHits, weights: Floats, intercept: float) -> Ca
 def _fit_weights(values: Floats, is_relevant: Floats) -> tuple[Floats, float]:
     """Return weights of at least 0, and the intercept.
 
-    A negative weight comes from chance, or from evidence that says the same. Its evidence is left
-    out, the most negative first.
+    A negative weight comes from chance, or from other evidence with the same information. The
+    evidence with the lowest weight is left out, and the others are fitted again, until no weight is
+    negative.
     """
     # sklearn takes 1 s to import, and only the commands that fit a model need it.
     from sklearn.linear_model import LogisticRegression
@@ -114,7 +115,7 @@ def rate_hits(calibration: Calibration, values: Floats) -> Floats:
     lows, highs = np.array(calibration.ranges).T
     limited = np.clip(values, lows, highs)
     exponents = -(limited @ np.array(calibration.weights) + calibration.intercept)
-    return np.asarray(1.0 / (1.0 + np.exp(np.minimum(exponents, 500.0))), dtype=np.float64)
+    return np.asarray(1.0 / (1.0 + np.exp(np.minimum(exponents, MAX_EXPONENT))), dtype=np.float64)
 
 
 def cross_validate(hits: JudgedHits) -> Reliability:

@@ -30,9 +30,10 @@ class Reliability:
     """How well the confidences of some hits agree with their judgements.
 
     `brier` is the mean squared difference between a confidence and 1 for a relevant hit, or 0 for
-    another one. `base_brier` is the value for a constant confidence, the share of relevant hits.
-    `expected_calibration_error` is the mean difference between the confidence and the share of
-    relevant hits, over `groups`. All three are 0 for perfect confidences.
+    another one. `expected_calibration_error` is the mean difference between the confidence and the
+    share of relevant hits, over `groups`. Both are 0 for perfect confidences. `base_brier` is the
+    Brier score of a constant confidence, which is the share of relevant hits. It does not depend on
+    the confidences.
     """
 
     hits: int

@@ -150,16 +150,16 @@ class VectorIndexSettings(StrictSettings):
         default=2,
         ge=0,
         le=64,
-        description="Maximum number of parallel workers that help to build the index. The embedded "
-        "database uses at most one less than the processors of the machine.",
+        description="Maximum number of parallel workers that help to build the index. With the "
+        "embedded database, the maximum is the number of processors minus one.",
     )
     max_build_memory_bytes: int = Field(
         default=1_000_000_000,
         ge=64_000_000,
         le=1_000_000_000_000,
         description="Maximum memory of the build, in bytes. The build uses only what the index "
-        "needs. If the index needs more, the build is several times slower. The embedded database "
-        "uses at most half of the free memory.",
+        "needs. If the index needs more, the build is several times slower. With the embedded "
+        "database, the maximum is half of the free memory.",
     )
 
     @model_validator(mode="after")
@@ -198,17 +198,18 @@ class GateSettings(StrictSettings):
     )
     detectable_fall: Share = Field(
         default=0.1,
-        description="A fall of nDCG@10. If the golden set has too few queries to notice a fall of "
-        "this size in 80 % of the cases, the gate does not decide.",
+        description="The fall of nDCG@10 that the gate must be able to detect. If the golden set "
+        "has too few queries to detect this fall in 80 % of the cases, the gate does not decide.",
     )
     min_index_recall: Share = Field(
         default=0.9, description="Minimum index recall of the candidate's vector index."
     )
     abstention_margin: Share = Field(
         default=0.05,
-        description="How much lower two shares of a candidate may be: the share of queries with an "
-        "answer for which a hit is confident, and the share of queries without an answer for which "
-        "no hit is. A hit is confident from `search.min_confidence`, or from 0.3 if that is 0.",
+        description="How much lower each of two shares of a candidate may be. The first is the "
+        "share of the queries with an answer for which a hit is confident. The second is the share "
+        "of the queries without an answer for which no hit is confident. A hit is confident if its "
+        "confidence is at least `search.min_confidence`, or 0.3 if that is 0.",
     )
     max_gone_judgements: Share = Field(
         default=0.5,
@@ -225,24 +226,24 @@ class GateSettings(StrictSettings):
 
 
 class RolloutSettings(StrictSettings):
-    """How a candidate meets real searches before and after its promotion (docs/rollout.md)."""
+    """How real searches test a new generation, before and after its promotion (docs/rollout.md)."""
 
     shadow_share: Share = Field(
         default=0.0,
         description="Share of the searches, from 0 to 1, that the service also sends to the "
         "candidate, after the answer. The caller never receives this second answer. `ragline "
-        "gate` uses the comparison of both answers.",
+        "gate` judges the errors and the times of these searches.",
     )
     canary_share: Share = Field(
         default=0.0,
-        description="Share of the callers, from 0 to 1, that the candidate answers. A hash of the "
-        "key decides, or of the client if there are no keys. If the candidate is gone or fails, "
-        "the live generation answers.",
+        description="Share of the callers, from 0 to 1, that receive their answers from the "
+        "candidate. A hash of the key chooses them. Without keys, it is a hash of the client. If "
+        "the candidate does not exist any more or fails, the live generation answers.",
     )
     watch_for: Duration = Field(
         default=timedelta(days=1),
-        description="How long the searches of a new live generation are compared with those of the "
-        "days before its promotion.",
+        description="Time after a promotion in which the searches are compared with those of the "
+        "days before it.",
     )
     baseline_days: int = Field(
         default=7,
@@ -258,9 +259,7 @@ class RolloutSettings(StrictSettings):
         "not decided.",
     )
     zero_result_margin: Share = Field(
-        default=0.05,
-        gt=0,
-        description="How much the share of the searches without a hit may rise.",
+        default=0.05, gt=0, description="How much the share of searches without a hit may rise."
     )
     stale_margin: Share = Field(
         default=0.05,
@@ -270,8 +269,8 @@ class RolloutSettings(StrictSettings):
     click_margin: Share = Field(
         default=0.2,
         gt=0,
-        description="Which part of the share of the searches with a click may be lost. With 0.2, a "
-        "share of 30 % may fall to 24 %.",
+        description="How much the share of the searches with a click may fall, as a part of this "
+        "share. With 0.2, a share of 30 % may fall to 24 %.",
     )
     rollback: RollbackMode = Field(
         default="manual",
@@ -345,7 +344,7 @@ class CollectionSettings(StrictSettings):
     )
     rollout: RolloutSettings = Field(
         default=RolloutSettings(),
-        description="How a candidate meets real searches before and after its promotion.",
+        description="How real searches test a new generation, before and after its promotion.",
     )
     hnsw_from_entries: int = Field(
         default=20_000,
@@ -363,15 +362,14 @@ class CollectionSettings(StrictSettings):
         default="full",
         description="How the record of a search stores the query. With `full`, Ragline stores the "
         "text. With `hashed`, it stores a hash, which shows only whether two queries are equal. "
-        "With `none`, it stores nothing. The figures "
-        "`unanswered_topics` and `drift` need the text.",
+        "With `none`, it stores nothing. `unanswered_topics` and `drift` need the text.",
     )
 
     @property
     def search_fingerprint(self) -> str:
         """A hash of the settings that decide which hits a search of an index returns."""
         used = {"search": self.search.model_dump(mode="json"), "reranker": self.reranker}
-        return fingerprint(used)
+        return fingerprint(used | {"ef_search": self.vector_index.ef_search})
 
     @field_validator("golden")
     @classmethod

@@ -40,8 +40,8 @@ class RetentionSettings(StrictSettings):
     removed_documents: Age = Field(
         default=timedelta(days=30),
         description="How long the ledger row of a removed document is stored. After `ragline "
-        "remove` of a whole source, Ragline also stores for this time what the last listing saved "
-        "for the next one, such as the ETags of web pages.",
+        "remove` of a whole source, the data of its last listing is stored for the same time, such "
+        "as the ETags of web pages.",
     )
     parses: Age = Field(
         default=timedelta(days=7),

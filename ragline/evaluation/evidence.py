@@ -115,6 +115,7 @@ def describe_settings(settings: CollectionSettings) -> dict[str, Any]:
     return {
         "search": settings.search.model_dump(mode="json"),
         "reranker": settings.reranker,
+        "ef_search": settings.vector_index.ef_search,
         "hits": EVALUATED_HITS,
         "fingerprint": settings.search_fingerprint,
     }

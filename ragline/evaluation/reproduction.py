@@ -187,8 +187,15 @@ def _add_settings(
             f"release {record.code_version}."
         )
         return
-    used = {"search": search, "reranker": record.settings["reranker"]}
-    attempt.settings = now.model_copy(update=used)
+    # An evaluation of an older release has no `ef_search`.
+    ef_search = record.settings.get("ef_search", now.vector_index.ef_search)
+    attempt.settings = now.model_copy(
+        update={
+            "search": search,
+            "reranker": record.settings["reranker"],
+            "vector_index": now.vector_index.model_copy(update={"ef_search": ef_search}),
+        }
+    )
 
 
 def _add_golden(

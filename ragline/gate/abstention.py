@@ -25,8 +25,8 @@ ANSWERED, SILENT = "answered", "silent"
 # The threshold if the settings have no minimum. With it, searches answer 90 % of the queries
 # with an answer, and none of the others. Source: benchmarks/README.md, "Confidence".
 DEFAULT_THRESHOLD = 0.3
-# Two equally good generations are refused by the comparison of both shares with a probability of at
-# most this rate, which is added to the rate of the measures and slices.
+# If both generations are equally good, the comparison of both shares refuses with at most this
+# probability. It is added to the rate of the measures and slices.
 ERROR_RATE = 0.005
 # If the live generation was silent for this number of queries, and an equally good candidate is
 # silent for none, this is chance with a probability below ERROR_RATE, whatever the share of silence
@@ -65,17 +65,17 @@ def choose_queries(golden: GoldenSet, fitted_to: Iterable[str]) -> AbstentionQue
 def find_obstacle(
     queries: AbstentionQueries, calibrations: Sequence[Sequence[FittedCalibration]]
 ) -> Check | None:
-    """Return a check with the reason if there is nothing to compare. It passes."""
+    """Return a check that passes, with the reason, if a comparison is not possible."""
     if not queries.unanswerable or not queries.answerable:
         lacking = "without an answer" if queries.answerable else "with an answer"
-        return _leave_undecided(
-            f"the golden set has no query {lacking} to which the confidence was not fitted, so the "
-            "gate does not measure whether searches stay silent."
+        return _pass_without_comparison(
+            f"every query {lacking} in the golden set was used to fit the confidence, or there is "
+            "none. So the gate cannot measure whether searches stay silent."
         )
     for fitted in calibrations:
         for one in fitted:
             if one.kind.mode == MODE and not one.kind.is_reranked and one.calibration is None:
-                return _leave_undecided(f"hits have no confidence, because {one.reason}.")
+                return _pass_without_comparison(f"hits have no confidence, because {one.reason}.")
     return None
 
 
@@ -121,7 +121,7 @@ def check_abstention(comparisons: Sequence[Comparison], threshold: float) -> Che
     )
     reasons = [_describe_fall(one) for one in comparisons if one.is_refused]
     if silent.candidate == 0 and silent.live * silent.queries >= MIN_SILENT:
-        reasons.append("The candidate answers every query without an answer with confidence.")
+        reasons.append("For every query without an answer, the candidate returns a confident hit.")
     if reasons:
         return Check("abstention", "refused", " ".join([said, *reasons]))
     return Check("abstention", "passed", said)
@@ -135,5 +135,5 @@ def _describe_fall(comparison: Comparison) -> str:
     )
 
 
-def _leave_undecided(reason: str) -> Check:
+def _pass_without_comparison(reason: str) -> Check:
     return Check("abstention", "passed", f"Not decided: {reason}")

@@ -23,7 +23,7 @@ DECIDING_MEASURE = "ndcg@10"
 # The names of measures in sentences.
 NAMES = {"ndcg@10": "nDCG@10", "recall@10": "recall@10", "recall@100": "recall@100",
          "mrr@10": "MRR@10"}  # fmt: skip
-# With fewer queries, even a fall of every query can be chance, if there are 40 slices.
+# With 40 slices and fewer queries in one of them, even a fall of all its queries can be chance.
 MIN_SLICE_QUERIES = 12
 
 
@@ -78,14 +78,14 @@ def compare_slices(
 
 
 def check_golden_set(
-    settings: GateSettings, queries: int, deciding: Comparison | None, tested: int
+    settings: GateSettings, queries: int, deciding: Comparison, tested: int
 ) -> Check:
     """Check whether the queries are enough for a decision.
 
     `deciding` is the comparison of the deciding measure, and `tested` the number of measures that
     are decided.
     """
-    if queries < settings.min_queries or deciding is None:
+    if queries < settings.min_queries:
         return Check(
             "golden_set",
             "undecided",
@@ -119,7 +119,8 @@ def check_gone_judgements(settings: GateSettings, golden: GoldenSet, gone: int) 
         "refused",
         f"{gone:,} of {len(golden.records):,} judgements ({share:.0%}) are about documents that "
         f"are gone from the collection, and at most {settings.max_gone_judgements:.0%} may be. "
-        "`ragline golden status` lists them. Judge documents of the collection.",
+        "`ragline golden status` lists them. Remove these judgements, and judge documents that are "
+        "in the collection.",
     )
 
 

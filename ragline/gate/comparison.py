@@ -22,9 +22,11 @@ from ragline.gate.report import Comparison
 
 Values = NDArray[np.float64]
 
-# If both generations are equally good, the gate refuses at most this share of candidates. One half
-# belongs to the measures of all queries, and one half to the slices. With this rate, more than five
-# of a hundred such candidates are refused with a probability of less than 2 %.
+# If both generations are equally good, the measures and slices together refuse with at most this
+# probability. One half belongs to the measures of all queries, and one half to the slices. With
+# 0.02, they refuse more than five of a hundred such candidates with a probability of less than 2 %.
+# Abstention (`abstention.ERROR_RATE`) and shadow reads (`shadow_checks.ERROR_LEVEL`) add at most
+# 0.005 each.
 ERROR_RATE = 0.02
 FAMILY_ERROR_RATE = ERROR_RATE / 2
 POWER = 0.8

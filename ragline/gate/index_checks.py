@@ -9,6 +9,7 @@ import numpy as np
 
 from ragline.configuration import CollectionSettings, Configuration
 from ragline.configuration.checks import MAX_INDEXED_DIMENSION
+from ragline.counts import count
 from ragline.errors import UnknownGenerationError
 from ragline.evaluation.evaluation import ALL_PRINCIPALS
 from ragline.gate.paired_evaluation import try_search
@@ -51,12 +52,12 @@ def check_sync_proof(
         return Check("sync_proof", "refused", f"{name} does not agree with the ledger: {said}.")
     changing = ""
     if proof.in_flight:
-        changing = f" A sync is indexing the changes of {proof.in_flight:,} documents."
+        changing = f" A sync is indexing the changes of {count(proof.in_flight, 'document')}."
     return Check(
         "sync_proof",
         "passed",
-        f"{name} agrees with the ledger: {candidate.documents:,} documents, "
-        f"{candidate.entries:,} entries.{changing}",
+        f"{name} agrees with the ledger: {count(candidate.documents, 'document')}, "
+        f"{count(candidate.entries, 'entry', 'entries')}.{changing}",
     )
 
 

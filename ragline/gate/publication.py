@@ -1,9 +1,10 @@
 """The stage `publish` with the gate: a sync judges its own candidate before it promotes it.
 
-`ragline.lifecycle.search_index` publishes without the gate and names what prevents the promotion.
-With `build: automatic` and a golden set, this is a missing judgement. A candidate that the gate
-did not pass stays a candidate. It is judged again only if the live generation, the golden set or
-the settings of the gate or of searches change, or if an operator runs `ragline gate`.
+`ragline.lifecycle.search_index` publishes without the gate, and names the obstacle of a promotion.
+If this obstacle is a missing judgement, the gate runs, and the collection is published again. A
+candidate that the gate did not pass stays a candidate. It is judged again only if the live
+generation, the golden set or the settings of the gate or of searches change, or if an operator runs
+`ragline gate`.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ overlap of both rankings is shown and not judged: a better candidate has other h
 from __future__ import annotations
 
 from ragline.configuration import CollectionSettings
+from ragline.counts import count
 from ragline.gate.index_checks import is_too_slow
 from ragline.gate.report import Check, Outcome
 from ragline.rollout.shadow_reads import ShadowFigures
@@ -32,13 +33,13 @@ def check_shadow_reads(settings: CollectionSettings, figures: ShadowFigures) -> 
 
 
 def _describe_lack(settings: CollectionSettings, figures: ShadowFigures) -> str:
-    wanted = f"at least {MIN_READS} are needed for a decision"
-    if settings.rollout.shadow_share > 0:
-        return f"Not decided: there are {figures.reads} shadow reads of the last days; {wanted}."
-    return (
-        f"Not decided: there are {figures.reads} shadow reads of the last days; {wanted}. The "
-        "setting rollout.shadow_share is 0, so the service makes none."
+    said = (
+        f"Not decided: the last 7 days have {count(figures.reads, 'shadow read')}. A decision "
+        f"needs at least {MIN_READS}."
     )
+    if settings.rollout.shadow_share > 0:
+        return said
+    return f"{said} The setting rollout.shadow_share is 0, so the service makes none."
 
 
 def _describe_errors(figures: ShadowFigures) -> str | None:
@@ -63,18 +64,20 @@ def _describe_slowness(settings: CollectionSettings, figures: ShadowFigures) -> 
     if live is None or own is None or not is_too_slow(settings, live, own):
         return None
     return (
-        f"The median shadow read takes {own:.1f} ms in the candidate, and the same searches take "
-        f"{live:.1f} ms in the live generation; at most {settings.gate.max_latency_ratio:g} times "
-        "as long is allowed."
+        f"The median time was {own:.1f} ms in the candidate, and {live:.1f} ms in the live "
+        f"generation. At most {settings.gate.max_latency_ratio:g} times as long is allowed."
     )
 
 
 def _describe(figures: ShadowFigures) -> str:
-    said = f"{figures.reads:,} shadow reads, {figures.errors} with an error of the candidate."
+    said = (
+        f"The last 7 days have {count(figures.reads, 'shadow read')}. The candidate failed in "
+        f"{figures.errors:,} of them."
+    )
     if figures.overlap is None or figures.rank_biased_overlap is None:
         return said
     return (
-        f"{said} The median took {figures.candidate_p50_ms:.1f} ms in the candidate and "
+        f"{said} The median time was {figures.candidate_p50_ms:.1f} ms in the candidate and "
         f"{figures.live_p50_ms:.1f} ms in the live generation. Of the first ten documents, "
         f"{figures.overlap:.0%} are equal (rank-biased overlap "
         f"{figures.rank_biased_overlap:.2f}). Searches without a hit: "

@@ -16,7 +16,7 @@ FIELD = "judged_by"
 
 
 def add_judge(folder: Path, name: str) -> None:
-    """Add a name to `judged_by` of the card. Without a card, write one with this judge and today.
+    """Add a name to `judged_by` of the card. If there is no card, write one with the date of today.
 
     The caller holds the lock of the golden set. If the card has the name, nothing is written.
 

@@ -98,7 +98,7 @@ class CardSource:
 
 @dataclass(frozen=True, slots=True)
 class CardEvaluation:
-    """The newest evaluation of a generation in one way: golden set version, split and mode."""
+    """The newest evaluation of a generation with a golden set version, a split and a mode."""
 
     id: int
     evaluated_at: datetime
@@ -140,8 +140,9 @@ class CardApproval:
 class CardEvent:
     """A change of the state of a generation. `from_state` is None for its creation.
 
-    `report_id` and `is_forced` belong to a promotion: the report of the gate that it is based on,
-    and whether the person promoted it in spite of the report.
+    `report_id` and `is_forced` belong to a promotion. `report_id` is the report of the gate that it
+    is based on. `is_forced` says that a person promoted it in spite of the gate, of a failed
+    blocking check or of a fault in the ledger.
     """
 
     from_state: str | None

@@ -192,7 +192,7 @@ def _find_gaps(
 def _describe_staleness(source: SourceStatus) -> str | None:
     """Why the entries of a source can be out of date, or None if its clocks are kept."""
     if source.unreachable_since is not None:
-        return f"the source does not answer since {source.unreachable_since:%Y-%m-%d %H:%M} UTC"
+        return f"the source has not answered since {source.unreachable_since:%Y-%m-%d %H:%M} UTC"
     clocks = (
         (source.visible, "a change has waited"),
         (source.forgotten, "a removal has waited"),

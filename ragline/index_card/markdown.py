@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
+from ragline.counts import count
 from ragline.durations import format_duration
 from ragline.index_card.card import CardClock, CardEvent, CardGaps, CardModel, CardSource, IndexCard
 
@@ -42,17 +43,18 @@ def write_markdown(card: IndexCard) -> str:
 def list_gaps(gaps: CardGaps) -> list[str]:
     """The known gaps, each as one sentence."""
     unread = [
-        f"{one.source}: {one.documents:,} documents are {one.state}: {one.reason}."
+        f"{one.source}: the state of {count(one.documents, 'document')} is {one.state}: "
+        f"{one.reason}."
         for one in gaps.unread
     ]
     held = [
-        f"{one.source}: the removal of {one.documents:,} documents is held since "
+        f"{one.source}: the removal of {count(one.documents, 'document')} has been held since "
         f"{_write_time(one.since)}. Searches still find them."
         for one in gaps.held
     ]
     stale = [f"{one.source}: {one.reason}." for one in gaps.stale]
     unanswered = [
-        f"{one.queries:,} queries on the topic {one.name!r} had no good hit."
+        f"{count(one.queries, 'query', 'queries')} on the topic {one.name!r} had no good hit."
         for one in gaps.unanswered
     ]
     return [*unread, *held, *stale, *unanswered]

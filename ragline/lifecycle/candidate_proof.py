@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ragline.configuration import Configuration
+from ragline.counts import count
 from ragline.lifecycle.generations import Generation
 from ragline.lifecycle.invariants import InvariantResult, check_generation
 from ragline.storage.database import Database
@@ -33,8 +34,8 @@ def prove_candidate(
     """Compare all entries of a generation with the ledger. Starts no repair."""
     lost = count_lost_documents(database, collection, generation.id)
     faults = [
-        f"{count:,} readable documents of the source {source} are not in it"
-        for source, count in lost.items()
+        f"it lacks {count(number, 'readable document')} of the source {source}"
+        for source, number in lost.items()
     ]
     in_flight = list_documents_in_flight(database, collection, generation.id)
     for source in configuration.sources_of(collection):
@@ -78,4 +79,4 @@ def _describe_result(result: InvariantResult, source: str, in_flight: frozenset[
         return None
     words = result.invariant.name.replace("_", " ")
     named = ", ".join(documents[:NAMED_DOCUMENTS])
-    return f"{words} in {len(documents):,} documents of the source {source}, such as {named}"
+    return f"{words} in {count(len(documents), 'document')} of the source {source}, such as {named}"

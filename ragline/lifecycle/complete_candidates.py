@@ -14,6 +14,7 @@ from typing import ParamSpec, TypeVar
 
 from sqlalchemy import Connection
 
+from ragline.counts import count
 from ragline.errors import IncompleteGenerationError
 from ragline.lifecycle.generations import Generation
 from ragline.lifecycle.search_index import count_unindexed
@@ -62,10 +63,10 @@ def check_complete(
     if not unindexed or chosen.state != "candidate":
         return
     what = (
-        f"generation {chosen.id} of {collection} is not complete: {unindexed} readable documents "
-        "are not in it yet"
+        f"generation {chosen.id} of {collection} is not complete: it lacks "
+        f"{count(unindexed, 'readable document')}"
     )
     statement = load_statement("lifecycle/is_sync_running")
     if connection.execute(statement, {"collection_id": collection_id}).scalar_one():
-        raise _SyncRunningError(f"{what}; a sync is running that adds them; try again")
-    raise IncompleteGenerationError(f"{what}; `ragline generation build {collection}` adds them")
+        raise _SyncRunningError(f"{what}; a running sync adds what it lacks; try again")
+    raise IncompleteGenerationError(f"{what}; `ragline generation build {collection}` completes it")

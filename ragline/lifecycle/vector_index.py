@@ -35,7 +35,7 @@ WORKER_BYTES = 32 * 1024**2
 # Source: benchmarks/vector_index.py, with pgvector 0.8.
 ELEMENT_BYTES = 250
 CONNECTION_BYTES = 40
-# The share of the free memory of this machine that a build uses.
+# A build uses at most this share of the free memory of this machine.
 MEMORY_SHARE = 0.5
 
 
@@ -56,7 +56,7 @@ class VectorIndex:
 
 @dataclass(frozen=True, slots=True)
 class BuildResources:
-    """What Postgres may use to create an index. `workers` help the process that creates it."""
+    """What Postgres may use to create an index. `workers` is the number of parallel workers."""
 
     memory_bytes: int
     workers: int

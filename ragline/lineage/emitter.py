@@ -8,6 +8,7 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import TYPE_CHECKING
 
+from ragline.counts import count
 from ragline.lineage.facts import RunFacts
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class LineageEmitter:
         self._queue.put(None)
         self._thread.join(CLOSE_WAIT_S)
         if self._thread.is_alive():
-            self._warn(f"{self._waiting} events were not delivered within {CLOSE_WAIT_S:g} s")
+            self._warn(f"{count(self._waiting, 'event')} waited for longer than {CLOSE_WAIT_S:g} s")
 
     def _send_all(self) -> None:
         try:
@@ -65,7 +66,7 @@ class LineageEmitter:
         if not self._has_warned:
             self._has_warned = True
             logger.warning(
-                "lineage events were not delivered: %s; check the OpenLineage settings of the "
+                "some lineage events were not delivered: %s; check the OpenLineage settings of the "
                 "environment (docs/lineage.md)",
                 reason,
             )

@@ -29,12 +29,13 @@ from ragline.storage.statements import load_statement
 
 @dataclass(frozen=True, slots=True)
 class CanaryReport:
-    """The searches since the first answer of the candidate.
+    """The newest searches since the first answer of the candidate to a caller of the canary.
 
-    `canary_searches` are those of callers of the canary, and `failures` of them were answered by
-    the live generation, because the candidate failed. `other_searches` are those of the other
-    callers. The figures compare both groups; the other searches are the reference. Without a
-    search of the canary, `since` is None.
+    At most MAX_SEARCHES are counted. `canary_searches` are those of callers of the canary. Of them,
+    the live generation answered `failures`, because the candidate could not answer.
+    `other_searches` are those of the other callers. The figures compare both groups. The other
+    searches are the reference. If the candidate has answered no caller of the canary, `since` is
+    None.
     """
 
     collection: str

@@ -95,7 +95,7 @@ def find_figure(name: FigureName) -> Figure:
 def find_margin(settings: CollectionSettings, name: FigureName, reference_share: float) -> float:
     """Return how much worse a share may become before it is a breach.
 
-    Searches become slow if the median passes the limit, so if more than half of them are slow.
+    The limit of slow searches is a share of one half. Above it, the median search is slow.
     """
     rollout = settings.rollout
     if name == "clicked":
@@ -105,7 +105,7 @@ def find_margin(settings: CollectionSettings, name: FigureName, reference_share:
     return rollout.zero_result_margin if name == "zero_results" else rollout.stale_margin
 
 
-def read_days_before(
+def compare_with_days_before(
     connection: Connection,
     settings: CollectionSettings,
     generation_id: int,
@@ -113,11 +113,11 @@ def read_days_before(
     since: datetime,
     now: datetime,
 ) -> list[FigureComparison]:
-    """Compare the searches of a live generation with the same hours of the days before.
+    """Compare the searches of a live generation with those of the days before its promotion.
 
-    The new searches are those between `since` and `now`. The reference has the searches of earlier
-    generations in the days before `promoted_at`. During the first day, only the hours of the day
-    that the new searches cover are read.
+    The new searches are those between `since` and `now`. The reference has the searches of other
+    generations in the days before `promoted_at`. During the first day after the promotion, the
+    reference has only the hours that have passed since then.
     """
     days = timedelta(days=settings.rollout.baseline_days)
     parameters = {

@@ -1,9 +1,8 @@
 """Watches a new live generation: its online figures are compared with the days before.
 
 The pipeline calls `watch_collection` every minute (`dagster_project.watch_sensor`) and at the end
-of a sync. The result is stored, so that the status and the alarms need no further query. A
-generation that was live before is not watched after its return, because an operator or the watch
-decided so.
+of a sync. The result is stored, so the status and the alarms do not compute it again. If a
+generation becomes live again, it is not watched, because an operator or the watch has chosen it.
 """
 
 from __future__ import annotations
@@ -23,22 +22,22 @@ from ragline.rollout.online_figures import (
     CLICK_TIME,
     FIGURES,
     FigureComparison,
-    read_days_before,
+    compare_with_days_before,
 )
 from ragline.storage.database import Database
 from ragline.storage.statements import load_statement
 
 # With this name, the watch is in the trail of generations.
 WATCH = "watch"
-# If a new generation is as good as the old one, the watch of its promotion raises a false alarm
-# with at most this probability, however often it looks.
+# If a new generation is as good as the old one, the watch raises a false alarm with at most this
+# probability. The number of looks does not change it.
 ERROR_RATE = 0.01
 LEVEL = ERROR_RATE / len(FIGURES)
-# A breach ends when the last searches are good. This multiple of `rollout.min_searches` is their
-# number.
+# A breach ends when the newest searches are good. Their number is this multiple of
+# `rollout.min_searches`.
 RECOVERY_FACTOR = 2
-# A breach ends when the figures are within this part of their margins. So it does not begin again
-# at once.
+# A breach ends when the figures are within this part of their margins. With the whole margin, it
+# could begin again at once.
 RECOVERED_PART = 0.5
 
 # watching: no breach was found. breached: the figures are worse than before. rolled_back: the watch
@@ -194,7 +193,7 @@ def _read_figures(
     since: datetime,
     now: datetime,
 ) -> list[FigureComparison]:
-    return read_days_before(
+    return compare_with_days_before(
         connection, settings, watched.generation_id, watched.promoted_at, since, now
     )
 

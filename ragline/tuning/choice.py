@@ -1,8 +1,8 @@
 """Chooses the best values of some settings with optuna, and cross-validates the choice.
 
-A choice fits the queries on which it is made, so their mean is too high an estimate of its gain.
-Therefore the choice is repeated for each fold without the queries of the fold, and is measured on
-these queries. Only this gain decides whether the settings are proposed.
+A choice fits the queries on which it is made. So the gain on these queries is larger than the true
+gain. Therefore the choice is repeated for each fold without the queries of the fold, and is
+measured on these queries. Only this gain decides whether the settings are proposed.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ RERANK_SPACE: Space = {"rerank_weight": WEIGHTS, "rerank_candidates": (10, 20, 3
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """How long the best settings are searched: trials for each choice, number of folds, seed."""
+    """The effort for a tuning: the trials for each choice, the number of folds, and the seed."""
 
     trials: int
     folds: int

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ragline.tuning.choice import MIN_STEP
 from ragline.tuning.report import Change, Gain, StageReport, TuningReport
 
 SUBJECTS = {
@@ -56,12 +57,13 @@ def describe_stage(stage: StageReport) -> list[str]:
     """Describe the decision about the settings of one stage and its figures."""
     subject = SUBJECTS[stage.stage]
     if stage.validated is None or stage.untouched is None:
-        return [f"Settings of {subject}: keep. No other values that were tried are better."]
+        least = f"{MIN_STEP:g} or more"
+        return [f"Settings of {subject}: keep. No values that were tried are better by {least}."]
     found = ", ".join(_describe_change(change) for change in stage.changes)
     verdict = (
         "proposed"
         if stage.decision == "propose"
-        else "keep. Chance can explain the gain in the cross-validation"
+        else "keep. The cross-validation shows no gain that is certain"
     )
     lines = [
         f"Settings of {subject}: {verdict}. Best values found: {found}.",

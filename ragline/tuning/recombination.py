@@ -1,8 +1,8 @@
 """The scores of search settings, computed from searches that are made only once.
 
-What the legs find does not depend on the weights, so each query is searched once. Only the feedback
-pass needs a further vector search, if other entries are first or the feedback weight is another
-one. The fusion and the blend are the functions of the search itself.
+The results of the legs do not depend on the weights, so each query is searched once. Only the
+feedback pass can need another vector search. It needs one if the first entries or the feedback
+weight change. The search itself uses the same functions for the fusion and the blend.
 """
 
 from __future__ import annotations

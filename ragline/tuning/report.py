@@ -43,8 +43,8 @@ class StageReport:
 
     `changes` has the best settings that were found, also if they are not proposed. `validated` is
     the gain on the split `tune` by cross-validation, and it decides. `untouched` is the gain on the
-    queries of `gate` and `holdout` together. `by_split` has each of them. All three are None
-    without a change.
+    queries of `gate` and `holdout` together. `by_split` has the gain on each of them. Without a
+    change, `validated` and `untouched` are None, and `by_split` is empty.
     """
 
     stage: Stage

@@ -34,7 +34,7 @@ from ragline.tuning.measurement import MeasuredIndex
 
 @contextmanager
 def open_trial_index(index: MeasuredIndex, collection: str) -> Iterator[MeasuredIndex]:
-    """Copy a collection without its generations to a scratch database, for the time of a block."""
+    """Copy a collection without its generations to a scratch database. Drop it after the block."""
     with open_scratch_database(index.database) as scratch:
         _copy_collection(index.database, scratch, collection)
         yield replace(index, database=scratch)

@@ -41,7 +41,7 @@ UNTOUCHED: tuple[Split, ...] = ("gate", "holdout")
 
 @dataclass(frozen=True, slots=True)
 class GoldenParts:
-    """The splits of a golden set: the queries on which is chosen, and the untouched ones."""
+    """The splits of a golden set: `tune` for the choice, and the untouched ones for figures."""
 
     tune: GoldenSet
     untouched: dict[Split, GoldenSet]

@@ -158,7 +158,10 @@ class CardEvent(ResponseModel):
     changed_by: str
     reason: str | None
     report_id: int | None = Field(description="The report of the gate behind a promotion.")
-    is_forced: bool = Field(description="Whether it was promoted in spite of the report.")
+    is_forced: bool = Field(
+        description="Whether it was promoted in spite of the gate, of a failed "
+        "blocking check or of a difference from the ledger."
+    )
 
 
 class IndexCard(ResponseModel):

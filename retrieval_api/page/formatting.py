@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from urllib.parse import unquote, urlsplit
 
+from markupsafe import Markup, escape
+
 from ragline.parsing.formats import FORMATS, UNKNOWN
 
 _UNITS = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
@@ -30,6 +32,15 @@ def format_sentence(clause: str) -> str:
     """Make a sentence from a clause, with a capital letter and a full stop."""
     text = clause.strip()
     return f"{text[:1].upper()}{text[1:]}" + ("" if text.endswith((".", "…")) else ".")
+
+
+def format_commands(text: str) -> Markup:
+    """Format the parts of a message between backticks as code. The text is escaped."""
+    parts = [
+        Markup("<code>{}</code>").format(part) if number % 2 else escape(part)
+        for number, part in enumerate(text.split("`"))
+    ]
+    return Markup("").join(parts)
 
 
 def format_timestamp(timestamp: datetime | None) -> str:

@@ -69,6 +69,7 @@ def load_environment() -> Environment:
     )
     environment.filters |= {
         "age": formatting.format_age,
+        "commands": formatting.format_commands,
         "count": formatting.format_count,
         "document_name": formatting.format_document_name,
         "format_name": formatting.format_media_type,

@@ -192,7 +192,7 @@ def test_source_that_was_never_indexed_is_named_by_the_sync_proof(notes: Notes) 
         "where s.name = 'town')",
         candidate,
     )
-    assert "5 readable documents of the source town are not in it" in reason(
+    assert "it lacks 5 readable documents of the source town" in reason(
         notes.judge(candidate), "sync_proof"
     )
     with pytest.raises(UnknownGenerationError, match="no complete candidate"):

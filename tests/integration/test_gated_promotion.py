@@ -341,7 +341,7 @@ def test_change_in_flight_is_not_a_lost_document(notes: Notes) -> None:
     # The sync has read the document, and no generation contains its new text yet.
     check = sync_proof(notes, candidate)
     assert check["outcome"] == "passed", check
-    assert "A sync is indexing the changes of 1 documents." in check["reason"]
+    assert "A sync is indexing the changes of 1 document." in check["reason"]
     # The live generation contains the document, and the candidate lacks it. While the sync is not
     # complete, this is a change in flight.
     notes.run_stages(notes.open("complete"))
@@ -354,7 +354,7 @@ def test_change_in_flight_is_not_a_lost_document(notes: Notes) -> None:
     notes.execute("update ragline.source_syncs set finished_at = now() where run_id = 'complete'")
     lost = sync_proof(notes, candidate)
     assert lost["outcome"] == "refused"
-    assert "1 readable documents of the source town are not in it" in lost["reason"]
+    assert "it lacks 1 readable document of the source town" in lost["reason"]
 
 
 def sync_proof(notes: Notes, candidate: int) -> dict[str, str]:

@@ -459,7 +459,7 @@ def test_incomplete_generation_is_not_promoted(site: Site):
         lambda: promote_candidate(site.database, site.configuration, "tree", ADA),
         lambda: promote_by_id(site.database, site.configuration, 2, ADA),
     ):
-        with pytest.raises(IncompleteGenerationError, match="1 readable documents are not in it"):
+        with pytest.raises(IncompleteGenerationError, match="it lacks 1 readable document"):
             promote()
     assert site.live() == 1
     site.models["other"].error = None

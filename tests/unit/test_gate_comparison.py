@@ -157,7 +157,9 @@ def test_needed_queries_detect_the_wanted_fall():
 
 
 def test_too_few_queries_are_not_decided_and_the_missing_number_is_named():
-    check = check_golden_set(GateSettings(), 12, None, 3)
+    values = np.ones(12)
+    (found,) = compare_measures({"ndcg@10": values}, {"ndcg@10": values}, GateSettings(), 1)
+    check = check_golden_set(GateSettings(), 12, found, 3)
     assert check.outcome == "undecided"
     assert "Judge 8 more" in check.reason
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from ragline.configuration import CollectionSettings
+from ragline.counts import count
 from ragline.gate.checks import find_verdict
 from ragline.gate.shadow_checks import MIN_READS, check_shadow_reads
 from ragline.rollout.shadow_reads import ShadowFigures
@@ -28,7 +29,7 @@ NONE = ShadowFigures(0, 0, None, None, 0, 0, None, None)
 def test_good_reads_pass_with_their_figures() -> None:
     check = check_shadow_reads(SETTINGS, GOOD)
     assert check.outcome == "passed"
-    assert "400 shadow reads, 0 with an error" in check.reason
+    assert "400 shadow reads. The candidate failed in 0 of them" in check.reason
     assert "84% are equal (rank-biased overlap 0.71)" in check.reason
 
 
@@ -42,7 +43,9 @@ def test_low_overlap_is_shown_and_not_judged() -> None:
 def test_too_few_reads_are_stated_and_leave_the_verdict_decidable(reads: int) -> None:
     figures = replace(NONE, reads=reads, errors=reads)
     check = check_shadow_reads(SETTINGS, figures)
-    assert check.reason.startswith(f"Not decided: there are {reads} shadow reads")
+    assert check.reason.startswith(
+        f"Not decided: the last 7 days have {count(reads, 'shadow read')}."
+    )
     assert "rollout.shadow_share is 0" in check.reason
     assert find_verdict([check]) == ("passed", ())
 
@@ -71,4 +74,4 @@ def test_slow_candidate_is_refused(live: float, candidate: float, outcome: str) 
     figures = replace(GOOD, live_p50_ms=live, candidate_p50_ms=candidate)
     check = check_shadow_reads(SETTINGS, figures)
     assert check.outcome == outcome
-    assert ("at most 1.5 times" in check.reason) == (outcome == "refused")
+    assert ("At most 1.5 times" in check.reason) == (outcome == "refused")
