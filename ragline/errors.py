@@ -115,7 +115,10 @@ class GenerationStateError(RaglineError):
 
 
 class PromotionRefusedError(RaglineError):
-    """The candidate has not passed the gate, or an approval is missing. The message says why."""
+    """The gate, a blocking check or the ledger is against the candidate, or an approval is missing.
+
+    The message says why, and what to do.
+    """
 
 
 class IncompleteGenerationError(RaglineError):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ragline.commands import configured, json_option, print_json
+from ragline.commands.generation import GENERATION_ID
 from ragline.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 @click.option(
     "--generation",
     "generation_id",
-    type=int,
+    type=GENERATION_ID,
     help="Id of the generation to calibrate. Default: the live generation.",
 )
 @click.option(
@@ -84,10 +85,10 @@ def describe_calibration(fitted: FittedCalibration) -> str:
     """Describe the result of a fit in one line, with its reliability."""
     name = f"{fitted.kind.label:<19}"
     if fitted.calibration is None:
-        return f"{name} no calibration: {fitted.reason}"
+        return f"{name} no calibration, because {fitted.reason}"
     figures = fitted.figures
     return (
         f"{name} expected calibration error {figures['expected_calibration_error']:.3f}, Brier "
-        f"score {figures['brier']:.3f} (a constant: {figures['base_brier']:.3f}), "
+        f"score {figures['brier']:.3f} ({figures['base_brier']:.3f} with a constant confidence), "
         f"{figures['relevant']:,} of {figures['hits']:,} hits are relevant"
     )

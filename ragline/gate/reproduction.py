@@ -59,9 +59,10 @@ def reproduce_report(
     models: ModelCache | None = None,
     progress: Progress | None = None,
 ) -> GateReproduction:
-    """Judge the same generations with the same split and seed. Nothing is written.
+    """Judge the same generations with the same split and seed. No report is stored.
 
-    The result is `impossible` if the present settings differ from those of the report.
+    Calibrations that are missing or outdated are fitted and stored. The result is `impossible` if
+    the present settings differ from those of the report.
     """
     try:
         again = judge_candidate(
@@ -103,16 +104,22 @@ def _find_obstacles(stored: StoredReport, again: GateReport) -> Iterable[str]:
     live_id = None if again.live is None else again.live.id
     if live_id != stored.live_id:
         yield (
-            f"The report compares generation {stored.candidate_id} with {stored.live_id}, and now "
-            f"the gate compares it with {live_id}."
+            f"The report compares generation {stored.candidate_id} with "
+            f"{_name_live(stored.live_id)}, and now the gate compares it with "
+            f"{_name_live(live_id)}."
         )
     if again.golden_set_version != stored.golden_set_version:
         yield (
-            f"The golden set has version {again.golden_set_version}, and the report used "
-            f"{stored.golden_set_version}. Restore this version and name its folder with --golden."
+            f"The golden set has version {again.golden_set_version or 'none'}, and the report "
+            f"used {stored.golden_set_version or 'none'}. Restore this version and name its folder "
+            "with --golden."
         )
     if again.settings_fingerprint != stored.report.settings_fingerprint:
         yield "The settings of the gate or of the search have changed. Restore them."
+
+
+def _name_live(live_id: int | None) -> str:
+    return "no live generation" if live_id is None else f"generation {live_id}"
 
 
 def _compare(then: GateReport, now: GateReport) -> Iterable[ComparedFigure]:

@@ -94,7 +94,8 @@ def promote(
         UnknownGenerationError: the collection has no such generation.
         GenerationStateError: its state does not allow a promotion.
         IncompleteGenerationError: it lacks readable documents.
-        PromotionRefusedError: the gate has not passed it, or an approval is missing.
+        PromotionRefusedError: the gate has not passed it, a blocking check of a source has failed,
+            it does not agree with the ledger, or an approval is missing.
     """
     _check_generation(caller, collection, generation_id)
     decision = _decide(caller, body, is_forced=body.force)
