@@ -53,9 +53,10 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# On a busy machine, an example can take much longer than at its first run.
+settings.register_profile("ordinary", deadline=None)
 settings.register_profile("soak", max_examples=2_000, deadline=None)
-if IS_SOAK:
-    settings.load_profile("soak")
+settings.load_profile("soak" if IS_SOAK else "ordinary")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

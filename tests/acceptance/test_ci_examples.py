@@ -46,7 +46,10 @@ class GitHubPipeline(Pipeline):
 
     def is_due(self, condition: str, status: int) -> bool:
         """Whether a step runs. Without `always()`, a step does not run after a failure."""
-        if "steps.build.outputs.state != 'live'" in condition and self.outputs["state"] == "live":
+        if (
+            "steps.build.outputs.state != 'live'" in condition
+            and self.outputs.get("state") == "live"
+        ):
             return False
         return status == 0 or "always()" in condition
 

@@ -75,6 +75,8 @@ COLLECTION: dict[str, list[Wrong]] = {
     "gate.detectable_fall": [Wrong("small", "refused")],
     "gate.min_index_recall": [Wrong(1.5, "refused")],
     "gate.max_latency_ratio": [Wrong(0.5, "refused")],
+    "gate.max_gone_judgements": [Wrong(-0.5, "refused")],
+    "gate.abstention_margin": [Wrong(1.5, "refused")],
     "rollout": [Wrong("slow", "refused")],
     "rollout.shadow_share": [Wrong(1.5, "refused"), Wrong("few", "refused")],
     "rollout.canary_share": [Wrong(-0.1, "refused"), Wrong("all", "refused")],
@@ -99,6 +101,7 @@ COLLECTION: dict[str, list[Wrong]] = {
     "search.keyword_bound": [Wrong(0, "refused")],
     "search.rerank_candidates": [Wrong(1_000, "refused")],
     "search.rerank_weight": [Wrong(-0.5, "refused")],
+    "search.min_confidence": [Wrong("sure", "refused")],
     "query_text": [Wrong("hashd", "refused")],
 }
 

@@ -24,6 +24,7 @@ from ragline.storage.database import Database
 CONFIGURATION = """
 collections:
   - name: notes
+    build: automatic
     golden: ./golden
     hnsw_from_entries: 1
     search: {candidates: 50}

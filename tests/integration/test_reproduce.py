@@ -29,6 +29,7 @@ from ragline.storage.database import Database
 CONFIGURATION = """
 collections:
   - name: notes
+    build: automatic
     golden: ./golden
     search: {keyword_bound: 1}
 sources:

@@ -1,7 +1,7 @@
 -- Each judgement of the gate is stored with its report. A promotion names the report that it is
 -- based on, and says whether it was forced. An approval names the report that the person has read.
 
-create table ragline.gate_reports (
+create table if not exists ragline.gate_reports (
   id bigint generated always as identity,
   collection_id bigint not null,
   -- Without foreign keys to generations, so that a report outlives the rows that it describes.
@@ -20,10 +20,10 @@ create table ragline.gate_reports (
   constraint gate_reports_verdict_check check (verdict in ('passed', 'refused', 'undecidable'))
 );
 
-create index gate_reports_candidate_id_idx on ragline.gate_reports (candidate_id);
-create index gate_reports_collection_id_idx on ragline.gate_reports (collection_id);
+create index if not exists gate_reports_candidate_id_idx on ragline.gate_reports (candidate_id);
+create index if not exists gate_reports_collection_id_idx on ragline.gate_reports (collection_id);
 
-create table ragline.generation_approvals (
+create table if not exists ragline.generation_approvals (
   id bigint generated always as identity,
   generation_id bigint not null,
   report_id bigint not null,
@@ -35,22 +35,22 @@ create table ragline.generation_approvals (
   foreign key (report_id) references ragline.gate_reports (id)
 );
 
-create index generation_approvals_generation_id_idx
+create index if not exists generation_approvals_generation_id_idx
 on ragline.generation_approvals (generation_id);
 
-create trigger generation_approvals_append_only
+create or replace trigger generation_approvals_append_only
 before update or delete on ragline.generation_approvals
 for each row
 execute function ragline.refuse_event_change();
 
-create trigger generation_approvals_not_emptied
+create or replace trigger generation_approvals_not_emptied
 before truncate on ragline.generation_approvals
 for each statement
 execute function ragline.refuse_event_change();
 
 -- Both are set in the event of a promotion only.
-alter table ragline.generation_events add column report_id bigint;
-alter table ragline.generation_events add column is_forced boolean default false not null;
+alter table ragline.generation_events add column if not exists report_id bigint;
+alter table ragline.generation_events add column if not exists is_forced boolean default false not null;
 
 create or replace function ragline.record_generation_event()
 returns trigger
@@ -78,14 +78,17 @@ end
 $$;
 
 alter table ragline.gate_reports enable row level security;
+drop policy if exists of_tenant on ragline.gate_reports;
 create policy of_tenant on ragline.gate_reports to public
 using (collection_id in (select c.id from ragline.collections as c));
 
 alter table ragline.generation_approvals enable row level security;
+drop policy if exists of_tenant on ragline.generation_approvals;
 create policy of_tenant on ragline.generation_approvals to public
 using (report_id in (select r.id from ragline.gate_reports as r));
 
 alter table ragline.generation_events enable row level security;
+drop policy if exists of_tenant on ragline.generation_events;
 create policy of_tenant on ragline.generation_events to public
 using (generation_id in (select g.id from ragline.generations as g));
 

@@ -20,7 +20,7 @@ from ragline.search.messages import SearchAnswer
 
 TOLD = {
     "topic", "source", "document_id", "title", "heading_path", "page", "rank", "score",
-    "generation", "request_id",
+    "generation", "request_id", "confidence",
 }  # fmt: skip
 
 
