@@ -15,7 +15,7 @@ from ragline.evaluation.evaluation import ALL_PRINCIPALS
 from ragline.gate.paired_evaluation import try_search
 from ragline.gate.report import Check, GenerationFacts, Latency
 from ragline.lifecycle.candidate_proof import prove_candidate
-from ragline.lifecycle.generations import list_generations
+from ragline.lifecycle.generations import Generation, list_generations
 from ragline.model_cache import ModelCache
 from ragline.quality.index_recall import MAX_QUERIES, SCAN_TIMEOUT_MS, measure_recall
 from ragline.search.messages import SearchRequest
@@ -37,14 +37,7 @@ def check_sync_proof(
     Raises:
         UnknownGenerationError: the candidate was refused, abandoned or dropped after it was chosen.
     """
-    with database.connect() as connection:
-        known = list_generations(connection, collection)
-    generation = next((one for one in known if one.id == candidate.id), None)
-    if generation is None:
-        raise UnknownGenerationError(
-            f"generation {candidate.id} of {collection} was refused, abandoned or dropped while "
-            "the gate judged it; judge another one"
-        )
+    generation = _find_generation(database, collection, candidate.id)
     proof = prove_candidate(database, configuration, collection, generation)
     name = f"Generation {candidate.id}"
     if proof.faults:
@@ -59,6 +52,18 @@ def check_sync_proof(
         f"{name} agrees with the ledger: {count(candidate.documents, 'document')}, "
         f"{count(candidate.entries, 'entry', 'entries')}.{changing}",
     )
+
+
+def _find_generation(database: Database, collection: str, generation_id: int) -> Generation:
+    with database.connect() as connection:
+        known = list_generations(connection, collection)
+    found = next((one for one in known if one.id == generation_id), None)
+    if found is None:
+        raise UnknownGenerationError(
+            f"generation {generation_id} of {collection} was refused, abandoned or dropped while "
+            "the gate judged it; judge another one"
+        )
+    return found
 
 
 def check_vector_index(settings: CollectionSettings, candidate: GenerationFacts) -> Check | None:

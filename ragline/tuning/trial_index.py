@@ -48,16 +48,7 @@ def build_trial(
     Raises:
         IncompleteGenerationError: documents are missing after the build, or the build failed.
     """
-    # Without a golden set and approvals, a sync promotes the generation without an operator.
-    changed = CollectionSettings(
-        name=settings.name,
-        embedding_model=settings.embedding_model,
-        chunking=chunking,
-        language=settings.language,
-        build="automatic",
-        hnsw_from_entries=settings.hnsw_from_entries,
-        vector_index=settings.vector_index,
-    )
+    changed = _describe_trial(settings, chunking)
     configuration = index.configuration.replace_collection(changed)
     with RunContext(configuration, index.database, "tuning", index.progress) as run_context:
         run_context.models = index.models
@@ -95,3 +86,16 @@ def _copy_collection(source: Database, target: Database, collection: str) -> Non
         copy_table(read, written, documents, read_documents)
         copy_table(read, written, embedding_spaces, f"id = {int(row.embedding_space_id)}")
         copy_table(read, written, embeddings, f"{space} and {texts}")
+
+
+def _describe_trial(settings: CollectionSettings, chunking: ChunkingSettings) -> CollectionSettings:
+    # Without a golden set and approvals, a sync promotes the generation without an operator.
+    return CollectionSettings(
+        name=settings.name,
+        embedding_model=settings.embedding_model,
+        chunking=chunking,
+        language=settings.language,
+        build="automatic",
+        hnsw_from_entries=settings.hnsw_from_entries,
+        vector_index=settings.vector_index,
+    )
