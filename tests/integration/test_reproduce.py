@@ -184,7 +184,9 @@ def test_dropped_generation_is_named(
     run_stages: Callable[[RunContext], object],
 ):
     scores = run_eval(world)
-    configuration = configure(CONFIGURATION.replace("search:", "language: german\n    search:"))
+    # Without a golden set, the sync promotes the generation without the gate.
+    changed = CONFIGURATION.replace("golden: ./golden", "language: german")
+    configuration = configure(changed)
     run_stages(make_run_context(configuration))
     assert read_json(run_reproduce(world, scores["id"], "--json"))["outcome"] == "agrees"
     drop_by_decision(database, configuration, scores["generation"], ADA)
