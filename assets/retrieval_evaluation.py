@@ -23,7 +23,7 @@ from dagster import (
 from assets.asset_keys import OWNERS, evaluation_key, index_key, to_dagster_name
 from assets.metadata import Metadata, make_table
 from ragline.confidence.stored_calibrations import FittedCalibration
-from ragline.configuration import CollectionSettings
+from ragline.configuration import CollectionSettings, Configuration
 from ragline.evaluation.calibration_run import refresh_calibrations
 from ragline.evaluation.evaluation import (
     Evaluation,
@@ -42,6 +42,7 @@ from ragline.evaluation.judged_documents import (
 )
 from ragline.evaluation.stored_evaluations import record_evaluation
 from ragline.golden_set import GoldenSet, read_golden_set
+from ragline.lifecycle.releases import use_release
 from ragline.lifecycle.run_context import RunContext
 from ragline.search.messages import MODES
 from ragline.search.searcher import Searcher
@@ -79,9 +80,12 @@ def build_retrieval_evaluation(settings: CollectionSettings) -> AssetsDefinition
         context: AssetExecutionContext, run_context: ResourceParam[RunContext]
     ) -> Iterator[MaterializeResult[None] | AssetCheckResult]:
         folder, golden = read_golden(settings)
-        evidence = gather_evidence(run_context.database, settings, golden, GoldenOrigin(folder))
+        used = use_release(run_context.database, run_context.configuration, settings.name)
+        evidence = gather_evidence(
+            run_context.database, used.collection(settings.name), golden, GoldenOrigin(folder)
+        )
         scores = _find_scores(context, fingerprint_evidence(evidence)) or _score(
-            run_context, settings, golden, evidence
+            run_context, used, settings.name, golden, evidence
         )
         yield MaterializeResult(metadata=scores)
         yield check_thresholds(settings, scores)
@@ -115,11 +119,16 @@ def _find_scores(context: AssetExecutionContext, fingerprint: str) -> Metadata |
 
 
 def _score(
-    run_context: RunContext, settings: CollectionSettings, golden: GoldenSet, evidence: Evidence
+    run_context: RunContext,
+    configuration: Configuration,
+    collection: str,
+    golden: GoldenSet,
+    evidence: Evidence,
 ) -> Metadata:
+    settings = configuration.collection(collection)
     unknown = find_unknown_documents(run_context.database, settings.name, golden)
     check_golden_set(unknown, settings.name)
-    searcher = Searcher(run_context.database, run_context.configuration, models=run_context.models)
+    searcher = Searcher(run_context.database, configuration, models=run_context.models)
     measure = partial(
         evaluate, searcher, settings.name, golden,
         generation_id=evidence.generation, progress=run_context.progress,

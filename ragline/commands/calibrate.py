@@ -67,15 +67,19 @@ def _calibrate(
     configuration: Configuration, collection: str, folder: Path, generation_id: int | None
 ) -> tuple[int, list[FittedCalibration]]:
     from ragline.evaluation.calibration_run import refresh_calibrations
+    from ragline.lifecycle.releases import use_release
     from ragline.progress import TerminalProgress
     from ragline.search.searcher import Searcher
     from ragline.storage.database import open_database
 
     with open_database(configuration) as database:
-        searcher = Searcher(database, configuration)
-        chosen = generation_id or searcher.live_generation(collection).id
+        live = Searcher(database, configuration).live_generation(collection).id
+        chosen = generation_id or live
+        used = configuration
+        if chosen == live:
+            used = use_release(database, configuration, collection)
         fitted = refresh_calibrations(
-            database, searcher, configuration.collection(collection), folder, chosen,
+            database, Searcher(database, used), used.collection(collection), folder, chosen,
             progress=TerminalProgress(), is_forced=True,
         )  # fmt: skip
     return chosen, fitted

@@ -96,12 +96,13 @@ def _measure(
     from ragline.evaluation.evidence import gather_evidence
     from ragline.evaluation.judged_documents import check_golden_set, find_unknown_documents
     from ragline.evaluation.stored_evaluations import record_evaluation
+    from ragline.lifecycle.releases import use_release
     from ragline.progress import TerminalProgress
     from ragline.search.searcher import Searcher
     from ragline.storage.database import open_database
 
     with open_database(configuration) as database:
-        searcher = Searcher(database, configuration)
+        searcher = Searcher(database, use_release(database, configuration, collection))
         # A missing index is reported first, because this error is the clearest.
         live = searcher.live_generation(collection).id
         unknown = find_unknown_documents(database, collection, golden)

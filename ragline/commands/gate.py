@@ -63,7 +63,8 @@ def gate(
 ) -> None:
     """Judge a candidate of COLLECTION against its live generation, and store the report.
 
-    Both are searched with the queries of the golden set. No generation changes its state. The exit
+    Both are searched with the queries of the golden set. Without a candidate, changed search
+    settings are judged against those of the release. No generation changes its state. The exit
     status is 0 if the candidate passed, 1 if it is refused, and 2 if the gate cannot decide.
     """
     try:
@@ -133,6 +134,8 @@ def _print_report(report: GateReport, report_id: int) -> None:
         if report.live is None
         else f"{report.live.state} generation {report.live.id}"
     )
+    if report.changed_settings:
+        click.echo(f"changed search settings: {', '.join(report.changed_settings)}")
     click.echo(
         f"{report.collection}: generation {report.candidate.id} against {live}: {report.verdict} "
         f"({report.queries:,} queries, seed {report.seed}, {report.seconds:.1f} s), report "

@@ -174,7 +174,8 @@ def promote_command(
     """Make the generation ID, or the candidate of COLLECTION, live.
 
     If the collection has a golden set, the gate must have passed the candidate. Searches use it at
-    once. The generation that was live retires and is dropped after one day.
+    once, with the search settings of the file. The generation that was live retires and is dropped
+    after one day. Without a candidate, changed search settings are released alone.
     """
     from ragline.storage.database import open_database
 
@@ -239,9 +240,9 @@ def rollback_command(
     changed_by: str | None,
     as_json: bool,
 ) -> None:
-    """Make the generation of COLLECTION live again that was live before.
+    """Return to the generation and the search settings of COLLECTION that were live before.
 
-    Searches use it at once. No sync promotes the replaced generation again, only an operator.
+    Searches use them at once. No sync promotes what was replaced again, only an operator.
     """
     from ragline.lifecycle.generation_decisions import roll_back
     from ragline.storage.database import open_database
@@ -403,6 +404,8 @@ def _print_promotion(promotion: Promotion, *, as_json: bool) -> None:
     line = f"{promotion.collection}: generation {promotion.generation} is live"
     if promotion.retired_generation is not None:
         line += f", generation {promotion.retired_generation} is retired"
+    if promotion.settings:
+        line += f" with changed search settings: {', '.join(promotion.settings)}"
     click.echo(line)
     click.echo(_describe_grounds(promotion))
     if promotion.unindexed:
@@ -413,6 +416,8 @@ def _print_promotion(promotion: Promotion, *, as_json: bool) -> None:
 
 def _describe_grounds(promotion: Promotion) -> str:
     """What a promotion is based on."""
+    if promotion.is_forced and promotion.settings:
+        return "the promotion is forced: the gate has not passed these settings"
     if promotion.is_forced:
         return (
             "the promotion is forced: the gate has not passed this generation; `ragline status` "
@@ -423,6 +428,8 @@ def _describe_grounds(promotion: Promotion) -> str:
         return f"the gate passed it in report {promotion.report_id}"
     if promotion.based_on == "earlier_promotion":
         return "it was live before, so it needed no judgement of the gate"
+    if promotion.based_on == "no_golden_set":
+        return "the collection has no golden set, so the settings needed no judgement of the gate"
     return (
         "the collection has no golden set, so the promotion needed only a complete generation that "
         "agrees with the ledger"

@@ -12,13 +12,15 @@ from ragline.storage.statements import load_statement
 
 
 def choose_generations(
-    database: Database, collection: str, candidate_id: int | None
+    database: Database, collection: str, candidate_id: int | None, *, has_new_settings: bool = False
 ) -> tuple[GenerationFacts | None, GenerationFacts]:
     """Return the generation to compare with, and the generation to judge.
 
     The first is the live generation, or None without one. Without `candidate_id`, the newest
     candidate that contains every readable document is judged. If `candidate_id` is the live
     generation, it is compared with the newest retired one. So a forced promotion can be made good.
+    With `has_new_settings`, the live generation is compared with itself instead, also if there is
+    no candidate: the search settings differ.
 
     Raises:
         UnknownGenerationError: there is no such generation, or it is live and there is no retired
@@ -27,7 +29,16 @@ def choose_generations(
     known = list_facts(database, collection)
     live = next((one for one in known if one.state == "live"), None)
     if candidate_id is None:
-        return live, _choose_newest(database, collection, known)
+        newest = _find_newest(database, collection, known)
+        if newest is None and has_new_settings:
+            newest = live
+        if newest is None:
+            raise UnknownGenerationError(
+                f"collection {collection} has no complete candidate to judge, and its search "
+                f"settings are released; `ragline generation build {collection}` builds a "
+                "candidate, or name a generation with --candidate ID"
+            )
+        return live, newest
     found = next((one for one in known if one.id == candidate_id), None)
     if found is None:
         ids = ", ".join(f"{one.id} ({one.state})" for one in known) or "none"
@@ -35,7 +46,7 @@ def choose_generations(
             f"collection {collection} has no generation {candidate_id} with a table; "
             f"generations with a table: {ids}"
         )
-    if found != live:
+    if found != live or has_new_settings:
         return live, found
     retired = [one for one in known if one.state == "retired"]
     if not retired:
@@ -57,14 +68,11 @@ def list_facts(database: Database, collection: str) -> list[GenerationFacts]:
         ]
 
 
-def _choose_newest(
+def _find_newest(
     database: Database, collection: str, known: Sequence[GenerationFacts]
-) -> GenerationFacts:
+) -> GenerationFacts | None:
     for one in reversed(known):
         # A generation that is still being built cannot be promoted.
         if one.state == "candidate" and not count_lost_documents(database, collection, one.id):
             return one
-    raise UnknownGenerationError(
-        f"collection {collection} has no complete candidate to judge; `ragline generation build "
-        f"{collection}` builds one, or name a generation with --candidate ID"
-    )
+    return None

@@ -12,7 +12,7 @@ from ragline.configuration.checks import MAX_INDEXED_DIMENSION
 from ragline.counts import count
 from ragline.errors import UnknownGenerationError
 from ragline.evaluation.evaluation import ALL_PRINCIPALS
-from ragline.gate.paired_evaluation import try_search
+from ragline.gate.paired_evaluation import Side, try_search
 from ragline.gate.report import Check, GenerationFacts, Latency
 from ragline.lifecycle.candidate_proof import prove_candidate
 from ragline.lifecycle.generations import Generation, list_generations
@@ -125,27 +125,27 @@ def check_index_recall(
 
 
 def measure_latency(
-    searcher: Searcher, collection: str, queries: Sequence[str], live_id: int, candidate_id: int
+    collection: str, queries: Sequence[str], live: Side, candidate: Side
 ) -> Latency | None:
     """Search both generations alternately with the first MAX_TIMED_QUERIES queries, as a user does.
 
     The first search of each generation is not counted, because it loads the model. A query that
     times out in one generation is left out. The result is None if no query is left.
     """
-    times: dict[int, list[float]] = {live_id: [], candidate_id: []}
+    times: dict[Side, list[float]] = {live: [], candidate: []}
     request = SearchRequest(collection, "", principals=ALL_PRINCIPALS)
     for number, query in enumerate([*queries[:1], *queries[:MAX_TIMED_QUERIES]]):
         asked = replace(request, query=query)
-        order = (live_id, candidate_id) if number % 2 == 0 else (candidate_id, live_id)
-        answers = {one: try_search(searcher, asked, one) for one in order}
+        order = (live, candidate) if number % 2 == 0 else (candidate, live)
+        answers = {one: try_search(one, asked) for one in order}
         took = {one: answer.took_ms.total for one, answer in answers.items() if answer}
         if number > 0 and len(took) == len(answers):
             for one in order:
                 times[one].append(took[one])
-    if not times[live_id]:
+    if not times[live]:
         return None
-    live, candidate = (np.percentile(times[one], (50, 95)) for one in (live_id, candidate_id))
-    return Latency(len(times[live_id]), *map(float, live), *map(float, candidate))
+    before, after = (np.percentile(times[one], (50, 95)) for one in (live, candidate))
+    return Latency(len(times[live]), *map(float, before), *map(float, after))
 
 
 def check_latency(

@@ -11,6 +11,7 @@ from time import perf_counter
 from ragline.code_version import read_code_version
 from ragline.confidence.stored_calibrations import FittedCalibration
 from ragline.configuration import CollectionSettings, Configuration
+from ragline.configuration.released_settings import list_changed_settings
 from ragline.evaluation.calibration_run import read_fitted_queries, refresh_calibrations
 from ragline.evaluation.judged_documents import find_unknown_documents
 from ragline.gate.abstention import (
@@ -39,7 +40,7 @@ from ragline.gate.index_checks import (
     find_index_recall,
     measure_latency,
 )
-from ragline.gate.paired_evaluation import PairedEvaluation, evaluate_pair
+from ragline.gate.paired_evaluation import PairedEvaluation, Side, evaluate_pair
 from ragline.gate.report import (
     Check,
     Comparison,
@@ -53,6 +54,7 @@ from ragline.gate.slices import find_slices, read_tags
 from ragline.golden_set import GoldenSet, read_golden_set
 from ragline.golden_set.reading import DEFAULT_QRELS
 from ragline.lifecycle.release_conditions import fingerprint_settings
+from ragline.lifecycle.releases import use_release
 from ragline.model_cache import ModelCache
 from ragline.progress import Progress, SilentProgress
 from ragline.rollout.shadow_reads import read_shadow_figures
@@ -95,7 +97,9 @@ class _Gate:
     split: str
     live: GenerationFacts | None
     candidate: GenerationFacts
+    released: CollectionSettings
     searcher: Searcher
+    live_searcher: Searcher
     progress: Progress
     seed: int
 
@@ -111,15 +115,17 @@ class _Gate:
             check_sync_proof(self.database, self.configuration, name, self.candidate)
         )
         self._measure_index(found)
-        if self.live is not None:
+        if self.live is not None and self.live != self.candidate:
             figures = read_shadow_figures(self.database, self.live.id, self.candidate.id)
             found.checks.append(check_shadow_reads(self.settings, figures))
         if self.live is None:
             reason = f"The collection {name} has no live generation to compare with."
             found.checks.append(Check("live_generation", "undecided", reason))
         elif self._has_usable_golden_set(found) and self.golden is not None:
-            self._measure_latency(found, self.live)
-            self._measure_quality(found, self.live, self.golden)
+            live = Side(self.live_searcher, self.live.id)
+            sides = (live, Side(self.searcher, self.candidate.id))
+            self._measure_latency(found, sides)
+            self._measure_quality(found, sides, self.golden)
         return found
 
     def _measure_index(self, found: _Measurements) -> None:
@@ -148,21 +154,17 @@ class _Gate:
             found.checks.append(replace(refusal, reason=named))
         return refusal is None
 
-    def _measure_latency(self, found: _Measurements, live: GenerationFacts) -> None:
-        name = self.settings.name
-        found.latency = measure_latency(
-            self.searcher, name, self.queries, live.id, self.candidate.id
-        )
+    def _measure_latency(self, found: _Measurements, sides: tuple[Side, Side]) -> None:
+        found.latency = measure_latency(self.settings.name, self.queries, *sides)
         if found.latency is not None:
             found.checks.append(check_latency(self.settings, self.candidate, found.latency))
 
     def _measure_quality(
-        self, found: _Measurements, live: GenerationFacts, golden: GoldenSet
+        self, found: _Measurements, sides: tuple[Side, Side], golden: GoldenSet
     ) -> None:
         name, gate = self.settings.name, self.settings.gate
-        generation_ids = (live.id, self.candidate.id)
-        calibrations = self._calibrate(golden, generation_ids)
-        pair = evaluate_pair(self.searcher, name, golden, generation_ids, self.progress)
+        calibrations = self._calibrate(golden, sides)
+        pair = evaluate_pair(name, golden, sides, self.progress)
         found.evaluation = pair
         found.measures = compare_measures(pair.live, pair.candidate, gate, self.seed)
         tags = {} if self.golden_folder is None else read_tags(self.golden_folder)
@@ -178,17 +180,23 @@ class _Gate:
             found.checks.append(check_slices(found.slices))
         found.checks.append(self._check_abstention(found, pair, golden, calibrations))
 
-    def _calibrate(self, golden: GoldenSet, generation_ids: Sequence[int]) -> list[Fitted]:
-        """Calibrate both generations, if there are queries without an answer to measure."""
+    def _calibrate(self, golden: GoldenSet, sides: tuple[Side, Side]) -> list[Fitted]:
+        """Calibrate both generations, if there are queries without an answer to measure.
+
+        A generation that is compared with itself keeps the calibration for its release.
+        """
         folder = self.settings.golden or self.golden_folder
         if folder is None or not golden.unanswerable:
             return []
-        return [
-            refresh_calibrations(
-                self.database, self.searcher, self.settings, folder, one, progress=self.progress
+        settings = {sides[1].generation_id: self.settings, sides[0].generation_id: self.released}
+        searchers = {one.generation_id: one.searcher for one in reversed(sides)}
+        fitted = {
+            one: refresh_calibrations(
+                self.database, searchers[one], settings[one], folder, one, progress=self.progress
             )
-            for one in generation_ids
-        ]
+            for one in settings
+        }
+        return [fitted[one.generation_id] for one in sides]
 
     def _check_abstention(
         self,
@@ -223,12 +231,13 @@ def judge_candidate(
 ) -> GateReport:
     """Judge a candidate against the live generation of its collection.
 
-    Without `candidate_id`, the newest complete candidate is judged. Without `golden_folder`, the
-    golden set of the collection's settings is used. `split` is the file or the split of its
-    judgements, as in `read_golden_set`. No generation changes its state. If
-    the index does not change, two calls with one seed give the same report, except for the latency.
-    If the golden set has queries without an answer, calibrations that are missing or outdated are
-    fitted and stored.
+    Without `candidate_id`, the newest complete candidate is judged, or the changed search settings
+    if there is none. The live generation is searched with the search settings of its release, and
+    the candidate with those of the file. Without `golden_folder`, the golden set of the
+    collection's settings is used. `split` is the file or the split of its judgements, as in
+    `read_golden_set`. No generation changes its state. If the index does not change, two calls with
+    one seed give the same report, except for the latency. If the golden set has queries without an
+    answer, calibrations that are missing or outdated are fitted and stored.
 
     Raises:
         UnknownCollectionError: the configuration has no such collection.
@@ -238,7 +247,12 @@ def judge_candidate(
     """
     started_at, started = datetime.now(UTC), perf_counter()
     settings = configuration.collection(collection)
-    live, candidate = choose_generations(database, collection, candidate_id)
+    released = use_release(database, configuration, collection)
+    changed = list_changed_settings(released.collection(collection), settings)
+    live, candidate = choose_generations(
+        database, collection, candidate_id, has_new_settings=bool(changed)
+    )
+    models = models or ModelCache(configuration.home / "models")
     folder = golden_folder or settings.golden
     gate = _Gate(
         database=database,
@@ -249,7 +263,9 @@ def judge_candidate(
         split=split,
         live=live,
         candidate=candidate,
+        released=released.collection(collection),
         searcher=Searcher(database, configuration, models=models),
+        live_searcher=Searcher(database, released, models=models),
         progress=progress or SilentProgress(),
         seed=seed,
     )
@@ -283,4 +299,6 @@ def _report(gate: _Gate, found: _Measurements, started_at: datetime, seconds: fl
         seed=gate.seed,
         started_at=started_at,
         seconds=seconds,
+        live_settings_fingerprint=fingerprint_settings(gate.released),
+        changed_settings=tuple(list_changed_settings(gate.released, gate.settings)),
     )

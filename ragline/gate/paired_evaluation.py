@@ -30,14 +30,22 @@ CONFIDENT_HITS = 10
 SHOWN_WORDS = 12
 
 
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One side of a comparison: a generation, and the searcher with the settings for it."""
+
+    searcher: Searcher
+    generation_id: int
+
+
 @dataclass(slots=True)
 class SearchedGeneration:
-    """The answers of one generation: scores and first documents by query id.
+    """The answers of one side: scores and first documents by query id.
 
     `confidences` has the highest confidence of the first hits, also for queries without an answer.
     """
 
-    id: int
+    side: Side
     run: Run = field(default_factory=dict)
     ranked: dict[str, tuple[RankedDocument, ...]] = field(default_factory=dict)
     confidences: dict[str, float] = field(default_factory=dict)
@@ -75,26 +83,23 @@ class PairedEvaluation:
 
 
 def evaluate_pair(
-    searcher: Searcher,
-    collection: str,
-    golden: GoldenSet,
-    generation_ids: tuple[int, int],
-    progress: Progress,
+    collection: str, golden: GoldenSet, sides: tuple[Side, Side], progress: Progress
 ) -> PairedEvaluation:
     """Search the live generation and the candidate with each query, and compute the measures.
 
-    `generation_ids` has the live generation first. The first search of a query alternates between
-    both generations, so that neither profits from the caches of the other.
+    `sides` has the live generation first. The first search of a query alternates between both
+    sides, so that neither profits from the caches of the other.
     """
-    live, candidate = (SearchedGeneration(one) for one in generation_ids)
-    name = f"{collection}: compare generations {live.id} and {candidate.id}"
+    live, candidate = (SearchedGeneration(one) for one in sides)
+    ids = [one.generation_id for one in sides]
+    name = f"{collection}: compare generations {ids[0]} and {ids[1]}"
     queries = golden.queries | golden.unanswerable
     request = _make_request(collection)
     with progress.stage(name, total=len(queries), unit="queries") as advance:
         for number, (key, query) in enumerate(queries.items()):
             order = (live, candidate) if number % 2 == 0 else (candidate, live)
             for one in order:
-                one.add(golden, key, try_search(searcher, replace(request, query=query), one.id))
+                one.add(golden, key, try_search(one.side, replace(request, query=query)))
             advance(1)
     keys = tuple(golden.queries)
     values = [measure_queries(golden.judgements, one.run, keys) for one in (live, candidate)]
@@ -112,12 +117,10 @@ def _make_request(collection: str) -> SearchRequest:
     )
 
 
-def try_search(
-    searcher: Searcher, request: SearchRequest, generation_id: int
-) -> SearchAnswer | None:
-    """Search one generation. Return None if the search timed out."""
+def try_search(side: Side, request: SearchRequest) -> SearchAnswer | None:
+    """Search one side. Return None if the search timed out."""
     try:
-        return searcher.search(request, generation_id=generation_id)
+        return side.searcher.search(request, generation_id=side.generation_id)
     except SearchTimeoutError:
         return None
 

@@ -114,6 +114,9 @@ class GateReport:
     queries, and `slices` parts of them. `abstention` compares the shares of answers and of silence.
     `index_recall` is None if the candidate has no vector index or there are no queries. `fallen`
     has the queries that fell, the largest fall first. `seed` is the seed of the resampling.
+    `settings_fingerprint` names the settings of the candidate's searches and of the gate, and
+    `live_settings_fingerprint` those of the live generation. `changed_settings` names the search
+    settings that differ between both.
     """
 
     collection: str
@@ -138,3 +141,5 @@ class GateReport:
     started_at: datetime
     seconds: float
     abstention: tuple[Comparison, ...] = ()
+    live_settings_fingerprint: str | None = None
+    changed_settings: tuple[str, ...] = ()

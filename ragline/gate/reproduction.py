@@ -114,7 +114,11 @@ def _find_obstacles(stored: StoredReport, again: GateReport) -> Iterable[str]:
             f"used {stored.golden_set_version or 'none'}. Restore this version and name its folder "
             "with --golden."
         )
-    if again.settings_fingerprint != stored.report.settings_fingerprint:
+    then, now = stored.report, again
+    if (now.settings_fingerprint, now.live_settings_fingerprint) != (
+        then.settings_fingerprint,
+        then.live_settings_fingerprint,
+    ):
         yield "The settings of the gate or of the search have changed. Restore them."
 
 

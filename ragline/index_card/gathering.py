@@ -32,6 +32,7 @@ from ragline.index_card.card import (
     UnreadDocuments,
 )
 from ragline.index_card.model_facts import describe_model
+from ragline.lifecycle.releases import use_release
 from ragline.quality.daily import read_latest
 from ragline.status import Clock, SourceStatus, read_status
 from ragline.storage.database import Database
@@ -52,6 +53,8 @@ def make_card(
         UnknownGenerationError: the collection has no generation with this id.
     """
     row = _read_generation(database, collection, generation_id)
+    if row["state"] == "live":
+        configuration = use_release(database, configuration, collection)
     now = datetime.now(UTC)
     state = read_index_state(database, collection, generation_id)
     sources = [one for one in read_status(database).sources if one.collection == collection]

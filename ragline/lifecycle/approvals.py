@@ -32,7 +32,7 @@ class Approval:
 def approve_generation(
     database: Database, generation_id: int, decision: Decision, report_id: int | None = None
 ) -> Approval:
-    """Approve a candidate on the last report about it.
+    """Approve a candidate, or new search settings of the live generation, on the last report.
 
     With `report_id`, the approval is refused if another report is the last one, so that a
     person approves the report that the person has read.
@@ -47,11 +47,12 @@ def approve_generation(
         lock_collection(connection, collection)
         record = find_record(connection, generation_id)
         name = f"generation {generation_id} of {collection}"
-        if record.state != "candidate":
-            raise GenerationStateError(f"{name} is {record.state}; only a candidate is approved")
         parameters = {"generation_id": generation_id}
         statement = load_statement("lifecycle/select_deciding_report")
         report = connection.execute(statement, parameters).mappings().first()
+        # A report about the live generation judges new search settings.
+        if record.state != "candidate" and (record.state != "live" or report is None):
+            raise GenerationStateError(f"{name} is {record.state}; only a candidate is approved")
         if report is None:
             raise GenerationStateError(
                 f"{name} has no report of the gate, which an approval refers to; run `ragline gate "

@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 
 from ragline.configuration import Configuration
 from ragline.configuration.checks import POSTGRES_LANGUAGES, find_collection_faults
+from ragline.lifecycle.generation_notices import describe_waiting_settings
 from ragline.lifecycle.generations import Generation, find_live, list_undropped
 from ragline.lifecycle.plan_cost import PlannedDisk, PlannedTime, plan_disk, plan_time
 from ragline.lifecycle.plan_settings import (
@@ -86,6 +87,7 @@ class _Situation:
     changes: list[SettingChange]
     build_error: str | None
     listed_sources: list[str]
+    settings_notice: str | None = None
     lacks_documents: bool = False
 
     @property
@@ -150,7 +152,8 @@ def _read_situation(connection: Connection, wanted: Wanted) -> _Situation:
     statement = load_statement("build_plan/select_collection")
     row = connection.execute(statement, {"collection": name}).one_or_none()
     error, listed = (None, []) if row is None else (row.build_error, list(row.listed_sources))
-    return _Situation(live, target, others, changes, error, listed)
+    notice = describe_waiting_settings(connection, wanted.settings, live)
+    return _Situation(live, target, others, changes, error, listed, notice)
 
 
 def _describe(
@@ -161,7 +164,6 @@ def _describe(
     sources = [source.name for source in configuration.sources_of(name)]
     live, target = situation.live, situation.target
     is_startable = situation.action != "none" and not prevented
-    error = situation.build_error
     return BuildPlan(
         collection=name,
         action=situation.action,
@@ -170,9 +172,7 @@ def _describe(
         generation_state=None if target is None else target.state,
         changes=situation.changes,
         prevented_by=prevented,
-        warnings=[]
-        if error is None or prevented
-        else [f"the last run could not build it: {error}"],
+        warnings=_list_warnings(situation, prevented),
         abandoned_generations=[one.id for one in situation.others],
         unlisted_sources=[one for one in sources if one not in situation.listed_sources],
         work=None,
@@ -180,6 +180,13 @@ def _describe(
         disk=None,
         command=_name_command(wanted, situation, sources) if is_startable else None,
     )
+
+
+def _list_warnings(situation: _Situation, prevented: list[str]) -> list[str]:
+    warnings = [] if situation.settings_notice is None else [situation.settings_notice]
+    if situation.build_error is not None and not prevented:
+        warnings.append(f"the last run could not build it: {situation.build_error}")
+    return warnings
 
 
 def _name_command(wanted: Wanted, situation: _Situation, sources: list[str]) -> str | None:

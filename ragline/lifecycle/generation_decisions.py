@@ -1,28 +1,27 @@
 """Carries out what an operator decides about a generation: promote, roll back, refuse, drop.
 
 Each decision is one transaction and takes effect at its commit: the service reads the live
-generation with each search. The trail (`generation_events`) has who decided it, and why.
+generation and the release with each search. The trail (`generation_events`) has who decided it, and
+why. The search settings change with a promotion and return with a rollback (`releases`).
 `generation_notices` says which decision the settings of a collection wait for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from ragline.configuration import CollectionSettings, Configuration
+from ragline.configuration import Configuration
 from ragline.errors import (
     GenerationStateError,
-    PromotionRefusedError,
-    UnknownCollectionError,
 )
-from ragline.lifecycle.candidate_proof import prove_candidate
 from ragline.lifecycle.complete_candidates import check_complete, wait_for_sync
+from ragline.lifecycle.decision_messages import describe_lack, describe_state
 from ragline.lifecycle.generation_records import (
     GenerationRecord,
     check_collection,
@@ -41,11 +40,15 @@ from ragline.lifecycle.generations import (
     try_delete_refused_entries,
 )
 from ragline.lifecycle.open_generations import list_differences
-from ragline.lifecycle.release_conditions import (
-    Basis,
-    Obstacle,
-    find_basis,
-    name_basis,
+from ragline.lifecycle.promotion_basis import decide_basis, find_resettled
+from ragline.lifecycle.release_conditions import Basis, name_basis
+from ragline.lifecycle.releases import (
+    ReleaseNote,
+    find_rollback_target,
+    find_unreleased,
+    release_again,
+    release_settings,
+    return_settings,
 )
 from ragline.lifecycle.search_index import count_unindexed, finish_collection
 from ragline.storage.database import Database
@@ -53,8 +56,9 @@ from ragline.storage.database_errors import is_deadlock, is_lock_timeout
 from ragline.storage.statements import load_statement
 
 # Why a generation may become live: the gate passed it; or it agrees with the ledger, and its
-# collection has no golden set; or it was live before.
-Grounds = Literal["gate", "sync_proof", "earlier_promotion"]
+# collection has no golden set; or it was live before. A change of search settings alone needs
+# nothing without a golden set.
+Grounds = Literal["gate", "sync_proof", "earlier_promotion", "no_golden_set"]
 
 
 # The time that a decision waits for a run that writes entries. A batch of entries takes seconds.
@@ -79,7 +83,8 @@ class Promotion:
 
     `unindexed` counts the readable documents that the new live generation does not contain with
     their present text; the next sync indexes them. `report_id` is the report of the gate that the
-    promotion is based on. `is_forced` says that the gate has not passed the generation.
+    promotion is based on. `is_forced` says that the gate has not passed the generation. `settings`
+    names the search settings that changed, if the live generation stays the same.
     """
 
     collection: str
@@ -89,13 +94,16 @@ class Promotion:
     report_id: int | None = None
     is_forced: bool = False
     based_on: Grounds = "earlier_promotion"
+    settings: tuple[str, ...] = ()
 
 
 @wait_for_sync
 def promote_candidate(
     database: Database, configuration: Configuration, collection: str, decision: Decision
 ) -> Promotion:
-    """Make the candidate of a collection live.
+    """Make the candidate of a collection live, with the search settings of the file.
+
+    Without a candidate, changed search settings are released with the live generation.
 
     Raises:
         UnknownCollectionError: the database has no collection of this name.
@@ -109,9 +117,14 @@ def promote_candidate(
         known = list_undropped(connection, collection)
         candidate = next((one for one in reversed(known) if one.state == "candidate"), None)
         if candidate is None:
-            raise GenerationStateError(_describe_lack(collection, known))
+            candidate = find_resettled(connection, configuration, collection, known)
+        if candidate is None:
+            raise GenerationStateError(describe_lack(collection, known))
         check_complete(connection, collection, collection_id, candidate)
-        basis = _decide_basis(database, connection, configuration, collection, candidate, decision)
+        basis = decide_basis(
+            database, connection, configuration, collection, candidate,
+            is_forced=decision.is_forced,
+        )  # fmt: skip
         return _promote(connection, collection, collection_id, candidate, (decision, basis))
 
 
@@ -119,7 +132,7 @@ def promote_candidate(
 def promote_by_id(
     database: Database, configuration: Configuration, generation_id: int, decision: Decision
 ) -> Promotion:
-    """Make a candidate or a retired generation live.
+    """Make a candidate or a retired generation live, or release new settings of the live one.
 
     A generation that was retired without a decision against it is older than the live one. To
     return to it is a rollback, so the generation that it replaces is held.
@@ -135,24 +148,27 @@ def promote_by_id(
         collection_id = lock_collection(connection, record.collection)
         known = list_undropped(connection, record.collection)
         found = next((one for one in known if one.id == generation_id), None)
-        if found is None or found.state not in ("candidate", "retired"):
+        if found is not None and found.state == "live":
+            found = find_resettled(connection, configuration, record.collection, known)
+        if found is None or found.state not in ("candidate", "retired", "live"):
             record = find_record(connection, generation_id)
-            raise GenerationStateError(_describe_state(record, "promoted"))
+            raise GenerationStateError(describe_state(record, "promoted"))
         check_complete(connection, record.collection, collection_id, found)
-        basis = _decide_basis(
-            database, connection, configuration, record.collection, found, decision
-        )
+        basis = decide_basis(
+            database, connection, configuration, record.collection, found,
+            is_forced=decision.is_forced,
+        )  # fmt: skip
         return _promote(connection, record.collection, collection_id, found, (decision, basis))
 
 
 def roll_back(
     database: Database, collection: str, decision: Decision, *, replaced_id: int | None = None
 ) -> Promotion:
-    """Make the generation live again that was live before, and hold the one that it replaces.
+    """Return to the generation and the settings of the previous release, and hold those of now.
 
     A generation that an operator decided against is left out. The rollback does not wait for
     documents that the older generation does not contain yet: they become `pending`. `replaced_id`
-    names the only generation that may be replaced.
+    names the only generation that may be replaced, and then another generation becomes live.
 
     Raises:
         UnknownCollectionError: the database has no collection of this name.
@@ -163,7 +179,16 @@ def roll_back(
         collection_id = lock_collection(connection, collection)
         known = list_undropped(connection, collection)
         _check_live(collection, find_live(known), replaced_id)
+        live = find_live(known)
         retired = [one for one in known if one.state == "retired" and one.held_at is None]
+        usable = [*retired, live] if live is not None and replaced_id is None else retired
+        ids = [one.id for one in usable]
+        live_id = None if live is None else live.id
+        target = find_rollback_target(connection, collection, live_id, ids)
+        if target is not None and live is not None and target.generation_id == live.id:
+            note = ReleaseNote(decision.changed_by, decision.reason)
+            names = return_settings(connection, collection, target, note)
+            return Promotion(collection, live.id, None, 0, settings=tuple(names))
         if not retired:
             raise GenerationStateError(
                 f"collection {collection} has no retired generation to return to; a retired one is "
@@ -171,7 +196,8 @@ def roll_back(
                 f"`ragline generation build {collection}`"
             )
         last = max(retired, key=lambda one: (one.retired_at is not None, one.retired_at, one.id))
-        return _promote(connection, collection, collection_id, last, (decision, Basis()))
+        chosen = next((one for one in retired if target and one.id == target.generation_id), last)
+        return _promote(connection, collection, collection_id, chosen, (decision, Basis()))
 
 
 def _check_live(collection: str, live: Generation | None, expected_id: int | None) -> None:
@@ -195,13 +221,13 @@ def refuse_generation(database: Database, generation_id: int, decision: Decision
     with _deciding(database, f"generation {generation_id}") as connection:
         record = _lock_record(connection, generation_id)
         if record.state != "candidate":
-            raise GenerationStateError(_describe_state(record, "refused"))
+            raise GenerationStateError(describe_state(record, "refused"))
         name_change(connection, decision.changed_by, decision.reason)
         statement = load_statement("lifecycle/refuse_generation")
         refused = connection.execute(statement, {"generation_id": generation_id})
         if not refused.rowcount:
             record = find_record(connection, generation_id)
-            raise GenerationStateError(_describe_state(record, "refused"))
+            raise GenerationStateError(describe_state(record, "refused"))
     try_delete_refused_entries(database, generation_id)
 
 
@@ -218,7 +244,7 @@ def drop_by_decision(
     with _deciding(database, f"generation {generation_id}", DROP_WAIT) as connection:
         record = _lock_record(connection, generation_id)
         if record.state in ("live", "dropped"):
-            raise GenerationStateError(_describe_state(record, "dropped"))
+            raise GenerationStateError(describe_state(record, "dropped"))
         _refuse_vain_drop(connection, configuration, record)
         name_change(connection, decision.changed_by, decision.reason)
         abandon_generations(connection, [generation_id])
@@ -269,46 +295,23 @@ def _lock_record(connection: Connection, generation_id: int) -> GenerationRecord
     return find_record(connection, generation_id)
 
 
-def _decide_basis(
-    database: Database,
-    connection: Connection,
-    configuration: Configuration,
-    collection: str,
-    chosen: Generation,
-    decision: Decision,
-) -> Basis:
-    """Find what a promotion is based on.
-
-    Raises:
-        PromotionRefusedError: the gate has not passed the candidate, and the decision does not
-            force the promotion; or an approval is missing.
-    """
-    settings = _find_settings(configuration, collection)
-    live = find_live(list_undropped(connection, collection))
-    basis = find_basis(connection, settings, chosen, live)
-    if chosen.state == "candidate" and not basis.is_gated:
-        faults = prove_candidate(database, configuration, collection, chosen).faults
-        if faults:
-            basis = replace(basis, gate_obstacle=_describe_faults(chosen, collection, faults))
-    refusing = basis.approval_obstacle if decision.is_forced else basis.obstacle
-    if refusing is not None:
-        raise PromotionRefusedError(refusing.text)
-    return basis
+def _promote_settings(
+    connection: Connection, collection: str, live: Generation, decided: tuple[Decision, Basis]
+) -> Promotion:
+    """Release the search settings of the file with the live generation."""
+    decision, basis = decided
+    assert basis.settings is not None
+    names = find_unreleased(connection, basis.settings)
+    release_settings(connection, collection, live.id, basis.settings, _make_note(decision, basis))
+    return Promotion(
+        collection, live.id, None, 0, basis.report_id, basis.gate_obstacle is not None,
+        "gate" if basis.is_gated else "no_golden_set", tuple(names),
+    )  # fmt: skip
 
 
-def _describe_faults(chosen: Generation, collection: str, faults: Sequence[str]) -> Obstacle:
-    return Obstacle(
-        f"generation {chosen.id} of {collection} does not agree with the ledger: "
-        f"{'; '.join(faults)}. Refuse it with `ragline generation refuse {chosen.id}`, and build "
-        f"it again with `ragline generation build {collection}`"
-    )
-
-
-def _find_settings(configuration: Configuration, collection: str) -> CollectionSettings | None:
-    try:
-        return configuration.collection(collection)
-    except UnknownCollectionError:
-        return None
+def _make_note(decision: Decision, basis: Basis) -> ReleaseNote:
+    is_forced = basis.gate_obstacle is not None
+    return ReleaseNote(decision.changed_by, decision.reason, basis.report_id, is_forced)
 
 
 def _promote(
@@ -318,6 +321,8 @@ def _promote(
     chosen: Generation,
     decided: tuple[Decision, Basis],
 ) -> Promotion:
+    if chosen.state == "live":
+        return _promote_settings(connection, collection, chosen, decided)
     decision, basis = decided
     live = find_live(list_undropped(connection, collection))
     unindexed = count_unindexed(connection, collection_id, chosen.id)
@@ -327,7 +332,7 @@ def _promote(
     )
     if locked.scalar_one() != chosen.state:
         record = find_record(connection, chosen.id)
-        raise GenerationStateError(_describe_state(record, "promoted"))
+        raise GenerationStateError(describe_state(record, "promoted"))
     is_forced = basis.gate_obstacle is not None
     name_change(connection, decision.changed_by, decision.reason)
     name_basis(connection, basis.report_id, is_forced=is_forced)
@@ -338,6 +343,11 @@ def _promote(
     promote_generation(
         connection, collection_id, chosen.id, is_decided=True, is_replaced_held=is_return
     )
+    note = _make_note(decision, basis)
+    if chosen.state == "retired":
+        release_again(connection, collection, chosen.id, note, is_return=is_return)
+    else:
+        release_settings(connection, collection, chosen.id, basis.settings, note)
     if unindexed:
         reopen = load_statement("lifecycle/reopen_unindexed_documents")
         parameters = {"collection_id": collection_id, "generation_id": chosen.id}
@@ -347,36 +357,3 @@ def _promote(
         collection, chosen.id, None if live is None else live.id, unindexed,
         basis.report_id, is_forced, grounds,
     )  # fmt: skip
-
-
-def _describe_lack(collection: str, known: list[Generation]) -> str:
-    """Why a collection has nothing to promote, with the command that helps."""
-    building = [one.id for one in known if one.state == "building"]
-    if building:
-        return (
-            f"collection {collection} has no candidate: generation {building[-1]} is still being "
-            f"built; `ragline generation build {collection}` completes it"
-        )
-    return (
-        f"collection {collection} has no candidate to promote; "
-        f"`ragline generation build {collection}` builds one for the settings, and "
-        "`ragline generation list` shows all generations"
-    )
-
-
-def _describe_state(record: GenerationRecord, step: str) -> str:
-    """Why a generation cannot be promoted, refused or dropped, with the command that helps."""
-    build = f"`ragline generation build {record.collection}`"
-    reasons = {
-        "building": f"it is still being built; {build} completes it",
-        "candidate": "it is a candidate",
-        "live": f"it is live; `ragline generation rollback {record.collection}` returns to the "
-        "previous generation",
-        "retired": "it is retired; only a candidate can be refused",
-        "refused": f"it was refused, and its entries are deleted; {build} builds it again",
-        "abandoned": f"the settings no longer ask for it; restore them, then run {build}",
-        "dropped": f"its table was dropped; restore its settings, then run {build}",
-    }
-    return (
-        f"generation {record.id} of {record.collection} cannot be {step}: {reasons[record.state]}"
-    )

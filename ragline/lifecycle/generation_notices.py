@@ -15,6 +15,7 @@ from ragline.embedder.model_files import find_model_files
 from ragline.lifecycle.generations import Generation, find_live, list_undropped
 from ragline.lifecycle.open_generations import list_differences
 from ragline.lifecycle.release_conditions import Obstacle, find_basis
+from ragline.lifecycle.releases import find_unreleased, is_release_due
 from ragline.storage.database import Database
 from ragline.storage.statements import load_statement
 
@@ -69,6 +70,26 @@ def find_obstacle(
     return find_basis(connection, settings, wanted, live).obstacle
 
 
+def describe_waiting_settings(
+    connection: Connection, settings: CollectionSettings, live: Generation | None
+) -> str | None:
+    """What an operator must decide, so that searches use the search settings of the file.
+
+    Returns None if they use them, or if the next sync releases them without an operator.
+    """
+    names = find_unreleased(connection, settings)
+    if live is None or not names:
+        return None
+    obstacle = find_basis(connection, settings, live, live).obstacle
+    is_decided = obstacle is not None and not obstacle.is_judgement_missing
+    if is_release_due(connection, settings) and not is_decided:
+        return None
+    what = f"searches do not use the changed settings of the file yet ({', '.join(names)})"
+    if obstacle is not None:
+        return f"{what}: {obstacle.text}"
+    return f"{what}; release them with `ragline generation promote {settings.name}`"
+
+
 def read_notices(database: Database, configuration: Configuration) -> dict[str, str]:
     """The notice of each configured collection that has one. Loads no model.
 
@@ -86,6 +107,7 @@ def read_notices(database: Database, configuration: Configuration) -> dict[str, 
             notice = describe_decision(
                 settings, live, wanted, find_obstacle(connection, settings, live, wanted)
             )
+            notice = notice or describe_waiting_settings(connection, settings, live)
             if notice is not None:
                 notices[settings.name] = notice
     return notices

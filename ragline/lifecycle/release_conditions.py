@@ -1,7 +1,8 @@
 """Says what a candidate lacks before it can be promoted.
 
 It needs sources whose blocking checks passed, and where the settings ask for it, a passed gate or
-an approval.
+an approval. A change of search settings needs the same: then the live generation itself is the
+candidate.
 
 `generation_decisions` asks before a promotion by an operator, and `search_index` before one by a
 sync. A retired generation needs neither, because it was live before. The first generation of a
@@ -17,11 +18,13 @@ from typing import Any
 from sqlalchemy import Connection
 
 from ragline.configuration import CollectionSettings
+from ragline.configuration.released_settings import apply_release
 from ragline.errors import GoldenSetError
 from ragline.fingerprints import fingerprint
 from ragline.golden_set import read_golden_set
 from ragline.lifecycle.blocking_checks import describe_failed_checks
 from ragline.lifecycle.generations import Generation
+from ragline.lifecycle.releases import find_release
 from ragline.storage.statements import load_statement
 
 # The other splits are for the choice of settings and for reports, and not for a decision.
@@ -47,12 +50,14 @@ class Basis:
 
     `report_id` is the report of the gate. It is None if no report exists or if it is not needed.
     `is_gated` says that a candidate needs a passed gate, because its collection has a golden set.
+    `settings` are those of the file, whose search settings are released with the candidate.
     """
 
     report_id: int | None = None
     gate_obstacle: Obstacle | None = None
     approval_obstacle: Obstacle | None = None
     is_gated: bool = False
+    settings: CollectionSettings | None = None
 
     @property
     def obstacle(self) -> Obstacle | None:
@@ -68,20 +73,26 @@ def find_basis(
 ) -> Basis:
     """Find the report that a promotion is based on, and what is missing.
 
-    `settings` is None for a collection that is not in the configuration.
+    `settings` is None for a collection that is not in the configuration. With the live generation
+    as `generation`, the promotion releases new search settings.
     """
     if settings is None or live is None or generation.state == "retired":
-        return Basis()
+        return Basis(settings=settings)
+    release = find_release(connection, settings.name)
+    released = apply_release(settings, None if release is None else release.settings)
     report = _read_report(connection, generation.id)
+    if generation.id == live.id and not _is_about(report, settings, released):
+        report = None
     is_gated = settings.golden is not None
     obstacle = _find_check_obstacle(connection, settings, generation)
     if obstacle is None and is_gated:
-        obstacle = _find_gate_obstacle(settings, generation, live, report)
+        obstacle = _find_gate_obstacle(settings, released, generation, live, report)
     return Basis(
         None if report is None else report["id"],
         obstacle,
         _find_approval_obstacle(settings, generation, live, report),
         is_gated,
+        settings,
     )
 
 
@@ -101,6 +112,7 @@ def fingerprint_settings(settings: CollectionSettings) -> str:
         {
             "gate": settings.gate.model_dump(),
             "search": settings.search.model_dump(),
+            "reranker": settings.reranker,
             "ef_search": settings.vector_index.ef_search,
         }
     )
@@ -119,41 +131,47 @@ def _find_check_obstacle(
     if failed is None:
         return None
     return Obstacle(
-        f"generation {generation.id} of {settings.name} cannot be promoted: {failed}, or promote "
-        f"it with `ragline generation promote {generation.id} --force`"
+        f"{_name_candidate(settings, generation)} cannot be promoted: {failed}, or promote it with "
+        f"`ragline generation promote {generation.id} --force`"
     )
 
 
 def _find_gate_obstacle(
     settings: CollectionSettings,
+    released: CollectionSettings,
     generation: Generation,
     live: Generation,
     report: Mapping[str, Any] | None,
 ) -> Obstacle | None:
+    name = _name_candidate(settings, generation)
     judge = f"`ragline gate {settings.name} --candidate {generation.id}`"
     try:
-        outdated = _find_change(settings, live, report)
+        outdated = _find_change(settings, released, live, report)
     except GoldenSetError as error:
         return Obstacle(
-            f"generation {generation.id} of {settings.name} cannot be promoted, because its golden "
-            f"set cannot be read: {error}"
+            f"{name} cannot be promoted, because the golden set cannot be read: {error}"
         )
     if outdated is not None:
-        text = (
-            f"generation {generation.id} of {settings.name} has no valid report of the gate: "
-            f"{outdated}; run {judge}"
-        )
+        text = f"{name} has no valid report of the gate: {outdated}; run {judge}"
         return Obstacle(text, is_judgement_missing=True)
     if report is None or report["verdict"] == "passed":
         return None
     reasons = report["reasons"]
     more = f" ({len(reasons) - 1} more reasons)" if len(reasons) > 1 else ""
+    refuse = f"Refuse it with `ragline generation refuse {generation.id}`"
+    if generation.id == live.id:
+        refuse = "Restore the settings in the file"
     return Obstacle(
-        f"generation {generation.id} of {settings.name} did not pass the gate (report "
-        f"{report['id']}, {report['verdict']}): {reasons[0]}{more} Refuse it with `ragline "
-        f"generation refuse {generation.id}`, judge it again with {judge}, or promote it with "
+        f"{name} did not pass the gate (report {report['id']}, {report['verdict']}): "
+        f"{reasons[0]}{more} {refuse}, judge it again with {judge}, or promote it with "
         f"`ragline generation promote {generation.id} --force`"
     )
+
+
+def _name_candidate(settings: CollectionSettings, generation: Generation) -> str:
+    if generation.state == "live":
+        return f"the change of the search settings of {settings.name}"
+    return f"generation {generation.id} of {settings.name}"
 
 
 def _find_approval_obstacle(
@@ -165,7 +183,7 @@ def _find_approval_obstacle(
     """Return why the approval is missing. An approval of an older report is void."""
     if settings.approval == "none":
         return None
-    name = f"generation {generation.id} of {settings.name}"
+    name = _name_candidate(settings, generation)
     if report is None or report["live_id"] != live.id:
         return Obstacle(
             f"{name} needs an approval, which refers to a report of the gate against the live "
@@ -182,7 +200,10 @@ def _find_approval_obstacle(
 
 
 def _find_change(
-    settings: CollectionSettings, live: Generation, report: Mapping[str, Any] | None
+    settings: CollectionSettings,
+    released: CollectionSettings,
+    live: Generation,
+    report: Mapping[str, Any] | None,
 ) -> str | None:
     """Return why a report does not decide any more, or None if it does.
 
@@ -201,6 +222,19 @@ def _find_change(
     golden = read_golden_set(settings.golden, report["split"])
     if report["golden_set_version"] != golden.content_hash:
         return f"{name} uses another version of the golden set"
-    if report["settings_fingerprint"] != fingerprint_settings(settings):
-        return f"the settings `gate`, `search` or `ef_search` have changed since {name}"
+    if not _is_about(report, settings, released):
+        return (
+            f"the settings `gate`, `search`, `reranker` or `ef_search`, or those of the release, "
+            f"have changed since {name}"
+        )
     return None
+
+
+def _is_about(
+    report: Mapping[str, Any] | None, settings: CollectionSettings, released: CollectionSettings
+) -> bool:
+    """Whether a report compares these settings of the file with these of the release."""
+    return report is not None and (
+        report["settings_fingerprint"],
+        report["live_settings_fingerprint"],
+    ) == (fingerprint_settings(settings), fingerprint_settings(released))

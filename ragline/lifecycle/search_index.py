@@ -3,8 +3,9 @@
 A generation is complete when it contains every readable document of its collection. Then it becomes
 a candidate. With `build: automatic`, the stage promotes it at once, unless an operator has decided
 against it or `release_conditions` names an obstacle. Until then, the previous live generation stays
-live. `generation_decisions` carries out what an operator decides. The checks of the data run before
-this stage. If a blocking check fails, this stage does not run.
+live. If only the search settings have changed, the stage releases them under the same conditions.
+`generation_decisions` carries out what an operator decides. The checks of the data run before this
+stage. If a blocking check fails, this stage does not run.
 """
 
 from __future__ import annotations
@@ -16,7 +17,11 @@ from time import perf_counter
 from sqlalchemy import Connection
 
 from ragline.configuration import CollectionSettings
-from ragline.lifecycle.generation_notices import describe_decision, find_obstacle
+from ragline.lifecycle.generation_notices import (
+    describe_decision,
+    describe_waiting_settings,
+    find_obstacle,
+)
 from ragline.lifecycle.generations import (
     Generation,
     find_live,
@@ -39,6 +44,12 @@ from ragline.lifecycle.open_generations import (
     run_for_each,
 )
 from ragline.lifecycle.release_conditions import Obstacle, find_basis, name_basis
+from ragline.lifecycle.releases import (
+    ReleaseNote,
+    is_release_due,
+    release_again,
+    release_settings,
+)
 from ragline.lifecycle.run_context import RunContext
 from ragline.lifecycle.settings_refusal import find_refusal
 from ragline.lifecycle.term_weights import update_term_weights
@@ -121,7 +132,9 @@ def _promote_complete(
         # An operator may have decided about it since this run opened it.
         now = next((one for one in known if one.id == target.id), None)
         unindexed = count_unindexed(connection, collection_id, target.id)
-        if now is None or unindexed or now.state == "live":
+        if now is not None and now.state == "live":
+            return unindexed, _release_settings(run_context, connection, settings, now)
+        if now is None or unindexed:
             return unindexed, None
         name_change(connection, name_run(run_context), "it is complete")
         if live is not None and now.state == "building":
@@ -132,7 +145,25 @@ def _promote_complete(
         if basis.obstacle is None:
             name_basis(connection, basis.report_id)
             _promote(run_context, connection, collection_id, now)
+            note = ReleaseNote(name_run(run_context), "it is complete", basis.report_id)
+            if now.state == "retired":
+                release_again(connection, collection_name, now.id, note, is_return=False)
+            else:
+                release_settings(connection, collection_name, now.id, settings, note)
     return unindexed, basis.obstacle
+
+
+def _release_settings(
+    run_context: RunContext, connection: Connection, settings: CollectionSettings, live: Generation
+) -> Obstacle | None:
+    """Release new search settings with the live generation, or return what prevents it."""
+    if not is_release_due(connection, settings):
+        return None
+    basis = find_basis(connection, settings, live, live)
+    if basis.obstacle is None:
+        note = ReleaseNote(name_run(run_context), "the file has new settings", basis.report_id)
+        release_settings(connection, settings.name, live.id, settings, note)
+    return basis.obstacle
 
 
 def is_promoted_by_sync(generation: Generation, settings: CollectionSettings) -> bool:
@@ -302,6 +333,7 @@ def _report(
         wanted = now if opened.target is not None else opened.refused
         settings = run_context.configuration.collection(collection_name)
         missing = find_obstacle(connection, settings, live, wanted)
+        waiting = describe_waiting_settings(connection, settings, live)
     is_live = opened.target is not None and now.state == "live"
     decision = describe_decision(settings, live, wanted, missing)
     return IndexReport(
@@ -317,5 +349,5 @@ def _report(
         dropped_generations=dropped,
         seconds=seconds,
         error=error,
-        notice=None if opened.error is not None else decision,
+        notice=None if opened.error is not None else decision or waiting,
     )

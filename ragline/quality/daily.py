@@ -17,7 +17,11 @@ from pgvector import HalfVector
 from sqlalchemy import Connection, RowMapping
 
 from ragline.configuration import Configuration
-from ragline.errors import IndexNotReadyError, UnknownCollectionError
+from ragline.errors import (
+    IndexNotReadyError,
+    UnknownCollectionError,
+    UnknownGenerationError,
+)
 from ragline.quality.drift import Drift, measure_drift
 from ragline.quality.figures import Period, QualityFigures, read_figures
 from ragline.quality.index_recall import (
@@ -199,8 +203,8 @@ class _DayMeasurement:
     def find_recall(self) -> IndexRecall | None:
         distinct = list(dict.fromkeys(_queries(self.sample)))[:MAX_QUERIES]
         try:
-            return measure_recall(self.searcher, self.collection, distinct)
-        except (IndexNotReadyError, UnknownCollectionError):
+            return measure_recall(self.searcher, self.collection, distinct, self.generation)
+        except UnknownGenerationError:
             return None  # The index was deleted during the measurement.
 
     def find_topics(self) -> tuple[Topic, ...]:

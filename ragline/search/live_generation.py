@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from ragline.configuration.released_settings import ReleasedSettings
 from ragline.errors import IndexNotReadyError, UnknownCollectionError, UnknownGenerationError
 from ragline.storage.statements import load_statement
 from ragline.text_analysis import VERSION
@@ -19,7 +20,8 @@ class LiveGeneration:
     """The properties of a generation that a search needs. Nearly all searches use the live one.
 
     `calibrations` has the keys `mode`, `is_reranked`, `model` and `reason` for each kind of search
-    that was calibrated. It is None if none was.
+    that was calibrated. It is None if none was. `released` has the search settings of the release,
+    as `released_settings` writes them. It is None if searches use the settings of the file.
     """
 
     id: int
@@ -31,6 +33,7 @@ class LiveGeneration:
     has_vector_index: bool = False
     analysis_version: str | None = VERSION
     calibrations: Sequence[Mapping[str, Any]] | None = field(default=None, compare=False)
+    released: ReleasedSettings | None = field(default=None, compare=False)
 
 
 def read_live_generation(

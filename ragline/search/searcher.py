@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError
 
 from ragline.code_version import read_code_version
 from ragline.configuration import CollectionSettings, Configuration
+from ragline.configuration.released_settings import apply_release
 from ragline.embedder.embedder import Embedder
 from ragline.errors import GenerationTooOldError, SearchTimeoutError, UnknownCollectionError
 from ragline.model_cache import ModelCache
@@ -83,8 +84,9 @@ class Searcher:
 
         `generation_id` names another generation of the collection, so that it can be measured
         before its promotion. The search then uses the model, the language and the text analysis of
-        this generation. A caller of the service cannot name it. With `is_complete`, a generation
-        that is being built is refused.
+        this generation, and the search settings of the file. Without `generation_id`, the search
+        settings are those of the release. A caller of the service cannot name a generation. With
+        `is_complete`, a generation that is being built is refused.
 
         Raises:
             UnknownCollectionError: there is no such collection.
@@ -112,11 +114,11 @@ class Searcher:
         started = perf_counter()
         deadline = Deadline(self._timeout_ms)
         refuse_empty(request.queries)
-        settings = self.settings(request.collection)
         condition = make_condition(request)
         generation = self._find_generation(
             request, generation_id, deadline, is_complete=is_complete
         )
+        settings = self.settings(request.collection, generation)
         set_span_attributes(generation=generation.id)
         _check_generation(generation, request)
         rule = make_rule(request, settings, generation)
@@ -166,7 +168,7 @@ class Searcher:
         condition = make_condition(request)
         generation = self._find_generation(request, generation_id, deadline, is_complete=False)
         vectors = self._embed(generation, request, deadline)
-        settings = self.settings(request.collection)
+        settings = self.settings(request.collection, generation)
         return plan_retrieval(request, settings, condition, generation, vectors, deadline)
 
     def rank(self, request: SearchRequest, retrieval: Retrieval) -> list[Entry]:
@@ -177,7 +179,7 @@ class Searcher:
         entries, _ = self._retrieve(retrieval, request.tenant)
         if not request.rerank:
             return entries
-        settings = self.settings(request.collection)
+        settings = self.settings(request.collection, retrieval.generation)
         return self._rerank(request, settings, retrieval.generation, entries, retrieval.deadline)
 
     def find_rule(self, request: SearchRequest, retrieval: Retrieval) -> ConfidenceRule:
@@ -186,7 +188,8 @@ class Searcher:
         Raises:
             InvalidSearchError: the request states a `min_confidence`, and there is no calibration.
         """
-        return make_rule(request, self.settings(request.collection), retrieval.generation)
+        settings = self.settings(request.collection, retrieval.generation)
+        return make_rule(request, settings, retrieval.generation)
 
     @contextmanager
     def read(self, retrieval: Retrieval, tenant: str | None) -> Iterator[Connection]:
@@ -221,14 +224,20 @@ class Searcher:
         for settings in self._configuration.collections:
             self.models.embedder(settings.embedding_model).embed_query("warm")
 
-    def settings(self, collection: str) -> CollectionSettings:
-        """Return the settings of a collection; the defaults if the configuration lacks it."""
+    def settings(
+        self, collection: str, generation: LiveGeneration | None = None
+    ) -> CollectionSettings:
+        """Return the settings of a collection; the defaults if the configuration lacks it.
+
+        With the live generation, the search settings are those of its release.
+        """
         try:
-            return self._configuration.collection(collection)
+            settings = self._configuration.collection(collection)
         except UnknownCollectionError:
             # The collection can be in the database although the configuration no longer contains
             # it.
-            return CollectionSettings.model_construct(name=collection)
+            settings = CollectionSettings.model_construct(name=collection)
+        return apply_release(settings, None if generation is None else generation.released)
 
     def live_generation(
         self, collection: str, tenant: str | None = None, deadline: Deadline | None = None

@@ -121,7 +121,10 @@ class Promotion(ResponseModel):
     )
     report_id: int | None = Field(description="The report of the gate that decided.")
     is_forced: bool
-    based_on: Literal["gate", "sync_proof", "earlier_promotion"]
+    based_on: Literal["gate", "sync_proof", "earlier_promotion", "no_golden_set"]
+    settings: list[str] = Field(
+        description="The search settings that changed, if the live generation stays the same."
+    )
 
 
 class Refusal(ResponseModel):

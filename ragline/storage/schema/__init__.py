@@ -36,6 +36,7 @@ from ragline.storage.schema.index_tables import (
     lexemes,
     placements,
 )
+from ragline.storage.schema.release_tables import releases
 from ragline.storage.schema.search_tables import (
     client_salts,
     evaluations,
@@ -77,6 +78,7 @@ __all__ = [
     "push_versions",
     "pushed_documents",
     "quality_figures",
+    "releases",
     "removal_receipts",
     "search_requests",
     "shadow_reads",

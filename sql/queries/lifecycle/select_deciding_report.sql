@@ -8,6 +8,7 @@ select
   r.golden_set_version,
   r.report ->> 'split' as split,
   r.report ->> 'settings_fingerprint' as settings_fingerprint,
+  r.report ->> 'live_settings_fingerprint' as live_settings_fingerprint,
   r.report -> 'reasons' as reasons,
   exists (
     select
@@ -17,10 +18,14 @@ select
 from ragline.gate_reports as r
 where
   r.candidate_id = cast(:generation_id as bigint)
-  and r.created_at > (
-    select max(e.changed_at)
-    from ragline.generation_events as e
-    where e.generation_id = cast(:generation_id as bigint) and e.to_state = 'candidate'
-  )
+  and case
+    when r.candidate_id in (select c.live_generation_id from ragline.collections as c)
+      then r.live_id = r.candidate_id
+    else r.created_at > (
+      select max(e.changed_at)
+      from ragline.generation_events as e
+      where e.generation_id = cast(:generation_id as bigint) and e.to_state = 'candidate'
+    )
+  end
 order by r.id desc
 limit 1

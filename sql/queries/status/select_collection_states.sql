@@ -91,7 +91,12 @@ left join lateral (
     and not exists (
       select
       from ragline.gate_reports as r
-      where r.candidate_id = g.id and r.verdict = 'passed' and r.created_at > v.changed_at
+      where
+        r.candidate_id = g.id
+        -- A comparison of the generation with itself judges search settings.
+        and r.live_id <> g.id
+        and r.verdict = 'passed'
+        and r.created_at > v.changed_at
     )
   order by v.id desc
   limit 1

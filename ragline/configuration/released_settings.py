@@ -1,0 +1,54 @@
+"""The settings of a collection that are part of a release: the search settings and the reranker.
+
+They become valid with a promotion and end with a rollback, like a generation. `ragline.lifecycle`
+stores them with each release, and `ragline.search` searches with them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ragline.configuration.collection_settings import CollectionSettings, SearchSettings
+
+# The JSON form of released settings: `search` and `reranker`.
+ReleasedSettings = Mapping[str, Any]
+
+
+def read_released_part(settings: CollectionSettings) -> dict[str, Any]:
+    """Return the settings of a collection that a release stores, with all defaults."""
+    return {"search": settings.search.model_dump(mode="json"), "reranker": settings.reranker}
+
+
+def apply_release(
+    settings: CollectionSettings, released: ReleasedSettings | None
+) -> CollectionSettings:
+    """Return the settings of a collection with those of its release.
+
+    Without a release, nothing changes. A release of a newer Ragline can have settings that this one
+    does not know; they are left out.
+    """
+    if released is None:
+        return settings
+    known = {
+        name: value
+        for name, value in released["search"].items()
+        if name in SearchSettings.model_fields
+    }
+    return settings.model_copy(
+        update={"search": SearchSettings(**known), "reranker": released["reranker"]}
+    )
+
+
+def list_unreleased(settings: CollectionSettings, released: ReleasedSettings | None) -> list[str]:
+    """Return the names of the settings that differ from those of the release."""
+    return list_changed_settings(apply_release(settings, released), settings)
+
+
+def list_changed_settings(before: CollectionSettings, after: CollectionSettings) -> list[str]:
+    """Return the names of the settings in a release that differ between two collections."""
+    old, new = (read_released_part(one) for one in (before, after))
+    names = [
+        f"search.{name}" for name in new["search"] if new["search"][name] != old["search"][name]
+    ]
+    return names + (["reranker"] if new["reranker"] != old["reranker"] else [])

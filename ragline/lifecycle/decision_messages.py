@@ -1,0 +1,42 @@
+"""Says why a generation cannot be promoted, refused or dropped, with the command that helps.
+
+`generation_decisions` raises these messages.
+"""
+
+from __future__ import annotations
+
+from ragline.lifecycle.generation_records import GenerationRecord
+from ragline.lifecycle.generations import Generation
+
+
+def describe_lack(collection: str, known: list[Generation]) -> str:
+    """Why a collection has nothing to promote, with the command that helps."""
+    building = [one.id for one in known if one.state == "building"]
+    if building:
+        return (
+            f"collection {collection} has no candidate: generation {building[-1]} is still being "
+            f"built; `ragline generation build {collection}` completes it"
+        )
+    return (
+        f"collection {collection} has no candidate to promote; "
+        f"`ragline generation build {collection}` builds one for the settings, and "
+        "`ragline generation list` shows all generations"
+    )
+
+
+def describe_state(record: GenerationRecord, step: str) -> str:
+    """Why a generation cannot be promoted, refused or dropped, with the command that helps."""
+    build = f"`ragline generation build {record.collection}`"
+    reasons = {
+        "building": f"it is still being built; {build} completes it",
+        "candidate": "it is a candidate",
+        "live": f"it is live; `ragline generation rollback {record.collection}` returns to the "
+        "previous generation",
+        "retired": "it is retired; only a candidate can be refused",
+        "refused": f"it was refused, and its entries are deleted; {build} builds it again",
+        "abandoned": f"the settings no longer ask for it; restore them, then run {build}",
+        "dropped": f"its table was dropped; restore its settings, then run {build}",
+    }
+    return (
+        f"generation {record.id} of {record.collection} cannot be {step}: {reasons[record.state]}"
+    )
