@@ -6,10 +6,10 @@ from importlib.resources import files
 
 from alembic import op
 
-revision = "0020"
-down_revision = "0019"
+revision = "0021"
+down_revision = "0020"
 
 
 def upgrade() -> None:
-    path = files("sql") / "migrations" / "versions" / "0020_releases.sql"
+    path = files("sql") / "migrations" / "versions" / "0021_releases.sql"
     op.get_bind().exec_driver_sql(path.read_text(encoding="utf-8"))
