@@ -43,6 +43,7 @@ from ragline.lifecycle.open_generations import list_differences
 from ragline.lifecycle.promotion_basis import decide_basis, find_resettled
 from ragline.lifecycle.release_conditions import Basis, name_basis
 from ragline.lifecycle.releases import (
+    Release,
     ReleaseNote,
     find_rollback_target,
     find_unreleased,
@@ -182,22 +183,31 @@ def roll_back(
         live = find_live(known)
         retired = [one for one in known if one.state == "retired" and one.held_at is None]
         usable = [*retired, live] if live is not None and replaced_id is None else retired
-        ids = [one.id for one in usable]
-        live_id = None if live is None else live.id
-        target = find_rollback_target(connection, collection, live_id, ids)
+        target = find_rollback_target(connection, collection, live, usable)
         if target is not None and live is not None and target.generation_id == live.id:
             note = ReleaseNote(decision.changed_by, decision.reason)
             names = return_settings(connection, collection, target, note)
             return Promotion(collection, live.id, None, 0, settings=tuple(names))
-        if not retired:
-            raise GenerationStateError(
-                f"collection {collection} has no retired generation to return to; a retired one is "
-                "dropped after one day. Restore the old settings, then run "
-                f"`ragline generation build {collection}`"
-            )
-        last = max(retired, key=lambda one: (one.retired_at is not None, one.retired_at, one.id))
-        chosen = next((one for one in retired if target and one.id == target.generation_id), last)
+        chosen = _choose_retired(collection, retired, target)
         return _promote(connection, collection, collection_id, chosen, (decision, Basis()))
+
+
+def _choose_retired(
+    collection: str, retired: list[Generation], target: Release | None
+) -> Generation:
+    """Return the generation of a release, or the last retired one.
+
+    Raises:
+        GenerationStateError: there is no generation to return to.
+    """
+    if not retired:
+        raise GenerationStateError(
+            f"collection {collection} has no retired generation to return to; a retired one is "
+            "dropped after one day. Restore the old settings, then run "
+            f"`ragline generation build {collection}`"
+        )
+    last = max(retired, key=lambda one: (one.retired_at is not None, one.retired_at, one.id))
+    return next((one for one in retired if target and one.id == target.generation_id), last)
 
 
 def _check_live(collection: str, live: Generation | None, expected_id: int | None) -> None:

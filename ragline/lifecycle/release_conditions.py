@@ -149,7 +149,7 @@ def _find_gate_obstacle(
         outdated = _find_change(settings, released, live, report)
     except GoldenSetError as error:
         return Obstacle(
-            f"{name} cannot be promoted, because the golden set cannot be read: {error}"
+            f"{name} cannot be promoted, because its golden set cannot be read: {error}"
         )
     if outdated is not None:
         text = f"{name} has no valid report of the gate: {outdated}; run {judge}"
@@ -224,8 +224,8 @@ def _find_change(
         return f"{name} uses another version of the golden set"
     if not _is_about(report, settings, released):
         return (
-            f"the settings `gate`, `search`, `reranker` or `ef_search`, or those of the release, "
-            f"have changed since {name}"
+            f"the settings `gate`, `search`, `reranker` or `ef_search` have changed since {name}, "
+            "in the file or in the release"
         )
     return None
 

@@ -9,7 +9,7 @@ no process of this version has promoted has no release. Its searches use the set
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -23,6 +23,7 @@ from ragline.configuration.released_settings import (
     read_released_part,
 )
 from ragline.errors import UnknownCollectionError
+from ragline.lifecycle.generations import Generation
 from ragline.storage.database import Database
 from ragline.storage.statements import load_statement
 
@@ -76,7 +77,10 @@ def find_release(
 
 
 def find_rollback_target(
-    connection: Connection, collection: str, live_id: int | None, usable_ids: Collection[int]
+    connection: Connection,
+    collection: str,
+    live: Generation | None,
+    usable: Iterable[Generation],
 ) -> Release | None:
     """Return the last release before the one now whose generation can be used.
 
@@ -84,8 +88,9 @@ def find_rollback_target(
     generation and wrote no release.
     """
     release = find_release(connection, collection)
-    if release is None or release.generation_id != live_id:
+    if release is None or live is None or release.generation_id != live.id:
         return None
+    usable_ids = {one.id for one in usable}
     while release is not None and release.previous_id is not None:
         release = find_release(connection, collection, release_id=release.previous_id)
         if release is not None and release.generation_id in usable_ids:

@@ -43,7 +43,7 @@ from ragline.lifecycle.open_generations import (
     open_generations,
     run_for_each,
 )
-from ragline.lifecycle.release_conditions import Obstacle, find_basis, name_basis
+from ragline.lifecycle.release_conditions import Basis, Obstacle, find_basis, name_basis
 from ragline.lifecycle.releases import (
     ReleaseNote,
     is_release_due,
@@ -145,12 +145,23 @@ def _promote_complete(
         if basis.obstacle is None:
             name_basis(connection, basis.report_id)
             _promote(run_context, connection, collection_id, now)
-            note = ReleaseNote(name_run(run_context), "it is complete", basis.report_id)
-            if now.state == "retired":
-                release_again(connection, collection_name, now.id, note, is_return=False)
-            else:
-                release_settings(connection, collection_name, now.id, settings, note)
+            _release(run_context, connection, settings, now, basis)
     return unindexed, basis.obstacle
+
+
+def _release(
+    run_context: RunContext,
+    connection: Connection,
+    settings: CollectionSettings,
+    promoted: Generation,
+    basis: Basis,
+) -> None:
+    """Write the release of a promotion. A retired generation returns with its own settings."""
+    note = ReleaseNote(name_run(run_context), "it is complete", basis.report_id)
+    if promoted.state == "retired":
+        release_again(connection, settings.name, promoted.id, note, is_return=False)
+    else:
+        release_settings(connection, settings.name, promoted.id, settings, note)
 
 
 def _release_settings(

@@ -164,7 +164,10 @@ def test_refused_candidate_is_promoted_by_force_only(notes: Notes) -> None:
     ("change", "said"),
     [
         ("golden set", "uses another version of the golden set"),
-        ("settings", "the settings `gate`, `search` or `ef_search` have changed since report"),
+        (
+            "settings",
+            "the settings `gate`, `search`, `reranker` or `ef_search` have changed since report",
+        ),
         ("live generation", "compares it with 1, and 3 is live now"),
         ("split", "uses the split tune, which is not for a decision"),
         ("build", "the gate has not judged it"),

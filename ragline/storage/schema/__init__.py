@@ -20,7 +20,7 @@ from ragline.storage.schema.document_tables import (
     source_notes,
     sources,
 )
-from ragline.storage.schema.gate_tables import gate_reports, generation_approvals
+from ragline.storage.schema.gate_tables import gate_reports, generation_approvals, releases
 from ragline.storage.schema.history_tables import (
     clock_readings,
     removal_receipts,
@@ -36,7 +36,6 @@ from ragline.storage.schema.index_tables import (
     lexemes,
     placements,
 )
-from ragline.storage.schema.release_tables import releases
 from ragline.storage.schema.search_tables import (
     client_salts,
     evaluations,
