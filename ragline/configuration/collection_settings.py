@@ -327,7 +327,8 @@ class CollectionSettings(StrictSettings):
     reranker: str = Field(
         default="late-interaction",
         description="Reranker of the collection. `late-interaction` uses the embedding model. "
-        "Every other value is the name or the folder of a cross-encoder.",
+        "Every other value is the name or the folder of a cross-encoder. A change needs a "
+        "promotion.",
     )
     golden: Path | None = Field(
         default=None,
@@ -356,7 +357,8 @@ class CollectionSettings(StrictSettings):
         default=VectorIndexSettings(), description="How the vector index is built and searched."
     )
     search: SearchSettings = Field(
-        default=SearchSettings(), description="How the collection is searched."
+        default=SearchSettings(),
+        description="How the collection is searched. A change needs a promotion.",
     )
     query_text: QueryText = Field(
         default="full",

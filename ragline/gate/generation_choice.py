@@ -29,16 +29,7 @@ def choose_generations(
     known = list_facts(database, collection)
     live = next((one for one in known if one.state == "live"), None)
     if candidate_id is None:
-        newest = _find_newest(database, collection, known)
-        if newest is None and has_new_settings:
-            newest = live
-        if newest is None:
-            raise UnknownGenerationError(
-                f"collection {collection} has no complete candidate to judge, and its search "
-                f"settings are released; `ragline generation build {collection}` builds a "
-                "candidate, or name a generation with --candidate ID"
-            )
-        return live, newest
+        return live, _choose_newest(database, collection, known, live if has_new_settings else None)
     found = next((one for one in known if one.id == candidate_id), None)
     if found is None:
         ids = ", ".join(f"{one.id} ({one.state})" for one in known) or "none"
@@ -68,11 +59,19 @@ def list_facts(database: Database, collection: str) -> list[GenerationFacts]:
         ]
 
 
-def _find_newest(
-    database: Database, collection: str, known: Sequence[GenerationFacts]
-) -> GenerationFacts | None:
+def _choose_newest(
+    database: Database,
+    collection: str,
+    known: Sequence[GenerationFacts],
+    otherwise: GenerationFacts | None,
+) -> GenerationFacts:
     for one in reversed(known):
         # A generation that is still being built cannot be promoted.
         if one.state == "candidate" and not count_lost_documents(database, collection, one.id):
             return one
-    return None
+    if otherwise is not None:
+        return otherwise
+    raise UnknownGenerationError(
+        f"collection {collection} has no complete candidate to judge; `ragline generation build "
+        f"{collection}` builds one, or name a generation with --candidate ID"
+    )

@@ -188,15 +188,18 @@ class _Gate:
         folder = self.settings.golden or self.golden_folder
         if folder is None or not golden.unanswerable:
             return []
-        settings = {sides[1].generation_id: self.settings, sides[0].generation_id: self.released}
-        searchers = {one.generation_id: one.searcher for one in reversed(sides)}
-        fitted = {
-            one: refresh_calibrations(
-                self.database, searchers[one], settings[one], folder, one, progress=self.progress
+        live, candidate = sides
+        calibrated = [(live, self.released)]
+        if candidate.generation_id != live.generation_id:
+            calibrated.append((candidate, self.settings))
+        fitted = [
+            refresh_calibrations(
+                self.database, side.searcher, settings, folder, side.generation_id,
+                progress=self.progress,
             )
-            for one in settings
-        }
-        return [fitted[one.generation_id] for one in sides]
+            for side, settings in calibrated
+        ]  # fmt: skip
+        return [fitted[0], fitted[-1]]
 
     def _check_abstention(
         self,

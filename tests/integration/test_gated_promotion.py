@@ -236,6 +236,68 @@ def test_promotion_waits_for_an_approval_of_the_last_report(notes: Notes) -> Non
         notes.execute("delete from ragline.generation_approvals")
 
 
+CHANGED_SEARCH = ("golden: ./golden", "golden: ./golden\n    search: {vector_weight: 0.6}")
+
+
+def test_changed_search_settings_need_a_passed_gate_about_these_settings(notes: Notes) -> None:
+    notes.use(CHANGED_SEARCH)
+    notice = read_notices(notes.database, notes.configuration)["notes"]
+    assert (
+        "searches do not use the changed settings of the file yet (search.vector_weight)" in notice
+    )
+    assert "the gate has not judged it; run `ragline gate notes --candidate 1`" in notice
+    refused = notes.command("promote", "notes")
+    assert isinstance(refused.exception, PromotionRefusedError)
+    with notes.open() as run_context:
+        judged = judge_candidate(
+            notes.database, notes.configuration, "notes", models=run_context.models
+        )
+    assert judged.live is not None
+    assert (judged.live.id, judged.candidate.id, judged.verdict) == (1, 1, "passed")
+    assert judged.changed_settings == ("search.vector_weight",)
+    assert judged.settings_fingerprint != judged.live_settings_fingerprint
+    report = store_report(notes.database, judged, "ada")
+    # The report is about these settings only.
+    notes.use((CHANGED_SEARCH[0], CHANGED_SEARCH[1].replace("0.6", "0.2")))
+    with pytest.raises(PromotionRefusedError, match="the gate has not judged it"):
+        notes.promote(1)
+    notes.use(CHANGED_SEARCH)
+    promoted = notes.command("promote", "notes", "--by", "ada")
+    assert promoted.exit_code == 0, promoted.output
+    assert "generation 1 is live with changed search settings: search.vector_weight" in (
+        promoted.output
+    )
+    assert f"the gate passed it in report {report}" in promoted.output
+    assert read_notices(notes.database, notes.configuration) == {}
+    # A candidate that was judged against other settings of the live generation is judged again.
+    candidate = plant_candidate(notes.database)
+    notes.judge(candidate)
+    roll_back(notes.database, "notes", ADA)
+    assert "in the file or in the release" in notes.refusal(candidate)
+
+
+def test_sync_judges_changed_search_settings_and_releases_or_keeps_them(notes: Notes) -> None:
+    automatic = ("golden: ./golden", "golden: ./golden\n    build: automatic")
+    notes.use((automatic[0], f"{automatic[1]}\n    search: {{vector_weight: 0.6}}"))
+    index = notes.publish("second")
+    assert (index.is_live, index.reason, index.notice) == (True, None, None)
+    assert [one.live_id for one in list_reports(notes.database)] == [1]
+    # The gate cannot decide with so few queries.
+    notes.use(
+        (
+            automatic[0],
+            f"{automatic[1]}\n    gate: {{min_queries: 1000}}\n    search: {{vector_weight: 0.2}}",
+        )
+    )
+    index = notes.publish("third")
+    assert index.is_live
+    assert "did not pass the gate" in str(index.notice)
+    assert "Restore the settings in the file" in str(index.notice)
+    assert len(list_reports(notes.database)) == 2
+    assert notes.publish("fourth").notice == index.notice
+    assert len(list_reports(notes.database)) == 2
+
+
 def read_alarms(notes: Notes) -> list[tuple[str, str, str]]:
     status = read_status(notes.database)
     return [
