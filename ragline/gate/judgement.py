@@ -234,8 +234,8 @@ def judge_candidate(
 ) -> GateReport:
     """Judge a candidate against the live generation of its collection.
 
-    Without `candidate_id`, the newest complete candidate is judged, or the changed search settings
-    if there is none. The live generation is searched with the search settings of its release, and
+    Without `candidate_id`, the newest complete candidate is judged. If no candidate exists, the
+    changed search settings are judged. The live generation is searched with the search settings of its release, and
     the candidate with those of the file. Without `golden_folder`, the golden set of the
     collection's settings is used. `split` is the file or the split of its judgements, as in
     `read_golden_set`. No generation changes its state. If the index does not change, two calls with

@@ -84,7 +84,7 @@ def find_rollback_target(
 ) -> Release | None:
     """Return the last release before the one now whose generation can be used.
 
-    The result is None if there is none, or if an older version of Ragline changed the live
+    The result is None without such a release, or if an older version of Ragline changed the live
     generation and wrote no release.
     """
     release = find_release(connection, collection)
@@ -133,7 +133,7 @@ def release_again(
 
     With `is_return`, it is a rollback: the settings now are held, and another rollback returns to
     the release before the earlier one. Otherwise it returns to the release now. A generation from
-    before the first release gets the settings of the release now.
+    before the first release gets the settings of now.
     """
     now = find_release(connection, collection)
     if now is None:

@@ -143,8 +143,7 @@ def _promote_complete(
             return unindexed, None
         basis = find_basis(connection, settings, now, live)
         if basis.obstacle is None:
-            name_basis(connection, basis.report_id)
-            _promote(run_context, connection, collection_id, now)
+            _promote(run_context, connection, collection_id, now, basis.report_id)
             _release(run_context, connection, settings, now, basis)
     return unindexed, basis.obstacle
 
@@ -279,8 +278,13 @@ def count_unindexed(connection: Connection, collection_id: int, generation_id: i
 
 
 def _promote(
-    run_context: RunContext, connection: Connection, collection_id: int, generation: Generation
+    run_context: RunContext,
+    connection: Connection,
+    collection_id: int,
+    generation: Generation,
+    report_id: int | None,
 ) -> None:
+    name_basis(connection, report_id)
     promote_generation(connection, collection_id, generation.id)
     finish_collection(connection, collection_id, run_context.run_id)
 

@@ -28,6 +28,7 @@ from ragline.evaluation.calibration_run import KINDS, refresh_calibrations
 from ragline.gate.judgement import judge_candidate
 from ragline.gate.report import Check, GateReport
 from ragline.golden_set.splits import choose_split
+from ragline.lifecycle.generation_decisions import Decision, promote_by_id
 from ragline.lifecycle.run_context import RunContext
 from ragline.model_cache import ModelCache
 from ragline.search.document_explanation import explain_document
@@ -64,9 +65,12 @@ class Notes:
         return Searcher(self.database, self.configuration, models=self.models)
 
     def use(self, settings: str) -> None:
-        """Add settings to the collection."""
+        """Add settings to the collection, and release those of searches."""
         content = CONFIGURATION.replace("golden: ./golden", f"golden: ./golden\n    {settings}")
         self.configuration = self.configure(content)
+        if settings.startswith("search:"):
+            forced = Decision("ada", "other searches", is_forced=True)
+            promote_by_id(self.database, self.configuration, 1, forced)
 
     def calibrate(self, generation_id: int = 1) -> None:
         refresh_calibrations(

@@ -162,7 +162,7 @@ def test_candidate_brings_the_settings_of_the_file_and_a_rollback_takes_both_bac
     assert site.served(candidate) == (candidate, "new")
     site.promote()
     assert (site.served(), site.notice()) == ((candidate, "new"), None)
-    # The settings change once more. The first rollback takes them back, the second one the rest.
+    # The settings change again. The first rollback takes them back, the second one the rest.
     site.write("other")
     site.promote()
     assert site.served() == (candidate, "other")
