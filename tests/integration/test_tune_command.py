@@ -110,7 +110,10 @@ def test_recombined_scores_equal_those_of_real_searches(notes: Notes) -> None:
         for key, query in golden.queries.items():
             fusion = searched.fuse(key, settings)
             computed = zip(fusion.list_ids(200), fusion.list_scores(200), strict=True)
-            assert list(computed) == list_hits(searcher.search(ask(query))), (values, query)
+            assert list(computed) == list_hits(searcher.search(ask(query), generation_id=1)), (
+                values,
+                query,
+            )
         mean = float(searched.score(settings).mean())
         measured = evaluate(searcher, "notes", golden).measures["ndcg@10"]
         assert mean == pytest.approx(measured, abs=1e-12)
@@ -129,7 +132,7 @@ def test_recombined_reranking_equals_real_searches(notes: Notes) -> None:
         searcher = notes.make_searcher(**base, **values)
         for key, query in list(golden.queries.items())[:5]:
             entries = reranked.rerank(key, SearchSettings(**base, **values))
-            real = list_hits(searcher.search(ask(query, rerank=True)))
+            real = list_hits(searcher.search(ask(query, rerank=True), generation_id=1))
             computed = {entry.row["id"]: entry.score for entry in entries}
             assert computed == pytest.approx(dict(real), abs=RERANK_TOLERANCE)
             scores = [computed[id_] for id_, _ in real]
