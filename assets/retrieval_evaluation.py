@@ -23,7 +23,7 @@ from dagster import (
 from assets.asset_keys import OWNERS, evaluation_key, index_key, to_dagster_name
 from assets.metadata import Metadata, make_table
 from ragline.confidence.stored_calibrations import FittedCalibration
-from ragline.configuration import CollectionSettings, Configuration
+from ragline.configuration import CollectionSettings
 from ragline.evaluation.calibration_run import refresh_calibrations
 from ragline.evaluation.evaluation import (
     Evaluation,
@@ -81,11 +81,10 @@ def build_retrieval_evaluation(settings: CollectionSettings) -> AssetsDefinition
     ) -> Iterator[MaterializeResult[None] | AssetCheckResult]:
         folder, golden = read_golden(settings)
         used = use_release(run_context.database, run_context.configuration, settings.name)
-        evidence = gather_evidence(
-            run_context.database, used.collection(settings.name), golden, GoldenOrigin(folder)
-        )
+        released = used.collection(settings.name)
+        evidence = gather_evidence(run_context.database, released, golden, GoldenOrigin(folder))
         scores = _find_scores(context, fingerprint_evidence(evidence)) or _score(
-            run_context, used, settings.name, golden, evidence
+            run_context, released, golden, evidence
         )
         yield MaterializeResult(metadata=scores)
         yield check_thresholds(settings, scores)
@@ -119,15 +118,11 @@ def _find_scores(context: AssetExecutionContext, fingerprint: str) -> Metadata |
 
 
 def _score(
-    run_context: RunContext,
-    configuration: Configuration,
-    collection: str,
-    golden: GoldenSet,
-    evidence: Evidence,
+    run_context: RunContext, settings: CollectionSettings, golden: GoldenSet, evidence: Evidence
 ) -> Metadata:
-    settings = configuration.collection(collection)
     unknown = find_unknown_documents(run_context.database, settings.name, golden)
     check_golden_set(unknown, settings.name)
+    configuration = run_context.configuration.replace_collection(settings)
     searcher = Searcher(run_context.database, configuration, models=run_context.models)
     measure = partial(
         evaluate, searcher, settings.name, golden,

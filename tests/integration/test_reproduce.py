@@ -22,7 +22,7 @@ from ragline.evaluation.evidence import GoldenOrigin, gather_evidence
 from ragline.evaluation.index_state import read_index_state
 from ragline.evaluation.stored_evaluations import list_evaluations, read_evaluation
 from ragline.golden_set import read_golden_set
-from ragline.lifecycle.generation_decisions import Decision, drop_by_decision
+from ragline.lifecycle.generation_decisions import Decision, drop_by_decision, promote_candidate
 from ragline.lifecycle.run_context import RunContext
 from ragline.storage.database import Database
 
@@ -128,10 +128,13 @@ def test_equal_evaluation_agrees(world: Path):
 
 
 def test_settings_of_the_evaluation_are_used_and_not_the_present_ones(
-    world: Path, configure: Callable[[str], Configuration]
+    world: Path, database: Database, configure: Callable[[str], Configuration]
 ):
     before = run_eval(world)
-    configure(CONFIGURATION.replace("    search: {keyword_bound: 1}\n", ""))
+    changed = configure(CONFIGURATION.replace("    search: {keyword_bound: 1}\n", ""))
+    # An evaluation measures what searches use, and they use the release.
+    assert run_eval(world)["recall@10"] == 0.5
+    promote_candidate(database, changed, "notes", Decision("ada", "more words", is_forced=True))
     assert run_eval(world)["recall@10"] == 1.0
     found = read_json(run_reproduce(world, before["id"], "--json"))
     assert found["outcome"] == "agrees"
