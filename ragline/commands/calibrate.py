@@ -74,7 +74,7 @@ def _calibrate(
 
     with open_database(configuration) as database:
         live = Searcher(database, configuration).live_generation(collection).id
-        chosen = generation_id or live
+        chosen = live if generation_id is None else generation_id
         used = configuration
         if chosen == live:
             used = use_release(database, configuration, collection)

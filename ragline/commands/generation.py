@@ -158,7 +158,8 @@ def build_command(
     "--force",
     "is_forced",
     is_flag=True,
-    help="Promote a candidate that the gate has not passed. This needs --reason and --by.",
+    help="Promote a candidate although the gate or a blocking check is against it. An approval is "
+    "still needed if the settings require one. --force needs --reason and --by.",
 )
 @json_option
 @configured
@@ -173,9 +174,10 @@ def promote_command(
 ) -> None:
     """Make the generation ID, or the candidate of COLLECTION, live.
 
-    If the collection has a golden set, the gate must have passed the candidate. Searches use it at
-    once, with the search settings of the file. The generation that was live retires and is dropped
-    after one day. Without a candidate, changed search settings are released alone.
+    If the collection has a golden set, the gate must have passed the candidate. Searches use the
+    generation at once, with the search settings of the file. The generation that was live becomes
+    retired. It is dropped after one day. Without a candidate, changed search settings are released
+    alone.
     """
     from ragline.storage.database import open_database
 
@@ -193,7 +195,7 @@ def promote_command(
     "--report",
     "report_id",
     type=GENERATION_ID,
-    help="Id of the report that you have read. Default: the last one about the generation.",
+    help="Id of the report that the person has read. Default: the last one about the generation.",
 )
 @click.option("--reason", required=True, help="Reason of the decision, for the trail.")
 @click.option("--by", "changed_by", required=True, help="Name of the person who approves.")
@@ -208,7 +210,7 @@ def approve_command(
     changed_by: str,
     as_json: bool,
 ) -> None:
-    """Approve the candidate ID on the last report of the gate about it.
+    """Approve the candidate ID. The approval refers to the last report of the gate about it.
 
     With the setting `approval: required`, a promotion needs this. A newer report makes it void.
     """
@@ -240,9 +242,10 @@ def rollback_command(
     changed_by: str | None,
     as_json: bool,
 ) -> None:
-    """Return to the generation and the search settings of COLLECTION that were live before.
+    """Make the previous live generation of COLLECTION live again, with its search settings.
 
-    Searches use them at once. No sync promotes what was replaced again, only an operator.
+    Searches use both at once. No sync promotes the replaced generation again. Only an operator can
+    promote it.
     """
     from ragline.lifecycle.generation_decisions import roll_back
     from ragline.storage.database import open_database
@@ -293,7 +296,7 @@ def drop_command(
     changed_by: str | None,
     as_json: bool,
 ) -> None:
-    """Delete the entries of the generation ID, which is not live."""
+    """Delete the entries of the generation ID. The live generation cannot be dropped."""
     from ragline.lifecycle.generation_decisions import drop_by_decision
     from ragline.storage.database import open_database
 
@@ -416,14 +419,8 @@ def _print_promotion(promotion: Promotion, *, as_json: bool) -> None:
 
 def _describe_grounds(promotion: Promotion) -> str:
     """What a promotion is based on."""
-    if promotion.is_forced and promotion.settings:
-        return "the promotion is forced: the gate has not passed these settings"
     if promotion.is_forced:
-        return (
-            "the promotion is forced: the gate has not passed this generation; `ragline status` "
-            f"shows this until `ragline gate {promotion.collection} --candidate "
-            f"{promotion.generation}` passes or another generation is live"
-        )
+        return f"the promotion is forced in spite of this: {promotion.forced_against}"
     if promotion.based_on == "gate":
         return f"the gate passed it in report {promotion.report_id}"
     if promotion.based_on == "earlier_promotion":
@@ -431,8 +428,8 @@ def _describe_grounds(promotion: Promotion) -> str:
     if promotion.based_on == "no_golden_set":
         return "the collection has no golden set, so the settings needed no judgement of the gate"
     return (
-        "the collection has no golden set, so the promotion needed only a complete generation that "
-        "agrees with the ledger"
+        "the collection has no golden set or had no live generation, so the promotion needed only "
+        "a complete generation that agrees with the ledger"
     )
 
 

@@ -18,7 +18,7 @@ def choose_generations(
 
     The first is the live generation, or None without one. Without `candidate_id`, the newest
     candidate that contains every readable document is judged. If `candidate_id` is the live
-    generation, it is compared with the newest retired one. So a forced promotion can be made good.
+    generation, it is compared with the newest retired one. So the gate can pass a forced promotion.
     With `has_new_settings`, the live generation is compared with itself instead, also if there is
     no candidate: the search settings differ.
 

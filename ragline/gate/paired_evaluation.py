@@ -87,8 +87,8 @@ def evaluate_pair(
 ) -> PairedEvaluation:
     """Search the live generation and the candidate with each query, and compute the measures.
 
-    `sides` has the live generation first. The first search of a query alternates between both
-    sides, so that neither profits from the caches of the other.
+    `sides` has the live generation first. For every second query, the candidate is
+    searched first. So the caches give no advantage to one side.
     """
     live, candidate = (SearchedGeneration(one) for one in sides)
     ids = [one.generation_id for one in sides]

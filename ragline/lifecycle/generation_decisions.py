@@ -70,7 +70,8 @@ DECISION_WAIT = "10s"
 class Decision:
     """Who decides, and why. The trail of the generation has both.
 
-    `is_forced` promotes a candidate that the gate has not passed.
+    `is_forced` promotes a candidate in spite of the gate, of a failed blocking check or of a fault
+    in the ledger. It does not replace an approval.
     """
 
     changed_by: str
@@ -84,8 +85,9 @@ class Promotion:
 
     `unindexed` counts the readable documents that the new live generation does not contain with
     their present text; the next sync indexes them. `report_id` is the report of the gate that the
-    promotion is based on. `is_forced` says that the gate has not passed the generation. `settings`
-    names the search settings that changed, if the live generation stays the same.
+    promotion is based on. `is_forced` says that the decision forced it in spite of
+    `forced_against`, the text of the obstacle. `settings` names the search settings that changed,
+    if the live generation stays the same.
     """
 
     collection: str
@@ -96,6 +98,7 @@ class Promotion:
     is_forced: bool = False
     based_on: Grounds = "earlier_promotion"
     settings: tuple[str, ...] = ()
+    forced_against: str | None = None
 
 
 @wait_for_sync
@@ -110,7 +113,8 @@ def promote_candidate(
         UnknownCollectionError: the database has no collection of this name.
         GenerationStateError: the collection has no candidate.
         IncompleteGenerationError: the candidate lacks readable documents.
-        PromotionRefusedError: the gate has not passed it, or an approval is missing.
+        PromotionRefusedError: the gate has not passed it, a blocking check of a source has failed,
+            it does not agree with the ledger, or an approval is missing.
     """
     with _deciding(database, f"a generation of {collection}") as connection:
         check_collection(connection, collection)
@@ -142,7 +146,8 @@ def promote_by_id(
         UnknownGenerationError: the database has no generation of this id.
         GenerationStateError: its state does not allow a promotion.
         IncompleteGenerationError: it is a candidate that lacks readable documents.
-        PromotionRefusedError: the gate has not passed it, or an approval is missing.
+        PromotionRefusedError: the gate has not passed it, a blocking check of a source has failed,
+            it does not agree with the ledger, or an approval is missing.
     """
     with _deciding(database, f"generation {generation_id} or the live one") as connection:
         record = find_record(connection, generation_id)
@@ -255,7 +260,7 @@ def drop_by_decision(
         record = _lock_record(connection, generation_id)
         if record.state in ("live", "dropped"):
             raise GenerationStateError(describe_state(record, "dropped"))
-        _refuse_vain_drop(connection, configuration, record)
+        _refuse_repeated_build(connection, configuration, record)
         name_change(connection, decision.changed_by, decision.reason)
         abandon_generations(connection, [generation_id])
         drop_generation(connection, generation_id)
@@ -281,7 +286,7 @@ def _deciding(database: Database, what: str, wait: str | None = None) -> Iterato
         ) from error
 
 
-def _refuse_vain_drop(
+def _refuse_repeated_build(
     connection: Connection, configuration: Configuration, record: GenerationRecord
 ) -> None:
     """Refuse to drop what the next sync would build and promote again."""
@@ -314,13 +319,17 @@ def _promote_settings(
     names = find_unreleased(connection, basis.settings)
     release_settings(connection, collection, live.id, basis.settings, _make_note(decision, basis))
     return Promotion(
-        collection, live.id, None, 0, basis.report_id, basis.gate_obstacle is not None,
-        "gate" if basis.is_gated else "no_golden_set", tuple(names),
+        collection, live.id, None, 0, basis.report_id, basis.forceable_obstacle is not None,
+        "gate" if basis.is_gated else "no_golden_set", tuple(names), _describe_force(basis),
     )  # fmt: skip
 
 
+def _describe_force(basis: Basis) -> str | None:
+    return None if basis.forceable_obstacle is None else basis.forceable_obstacle.text
+
+
 def _make_note(decision: Decision, basis: Basis) -> ReleaseNote:
-    is_forced = basis.gate_obstacle is not None
+    is_forced = basis.forceable_obstacle is not None
     return ReleaseNote(decision.changed_by, decision.reason, basis.report_id, is_forced)
 
 
@@ -343,7 +352,7 @@ def _promote(
     if locked.scalar_one() != chosen.state:
         record = find_record(connection, chosen.id)
         raise GenerationStateError(describe_state(record, "promoted"))
-    is_forced = basis.gate_obstacle is not None
+    is_forced = basis.forceable_obstacle is not None
     name_change(connection, decision.changed_by, decision.reason)
     name_basis(connection, basis.report_id, is_forced=is_forced)
     grounds: Grounds = "gate" if basis.is_gated else "sync_proof"
@@ -365,5 +374,5 @@ def _promote(
     finish_collection(connection, collection_id, None)
     return Promotion(
         collection, chosen.id, None if live is None else live.id, unindexed,
-        basis.report_id, is_forced, grounds,
+        basis.report_id, is_forced, grounds, forced_against=_describe_force(basis),
     )  # fmt: skip

@@ -32,8 +32,9 @@ def decide_basis(
     """Find what a promotion is based on.
 
     Raises:
-        PromotionRefusedError: the gate has not passed the candidate, and the decision does not
-            force the promotion; or an approval is missing.
+        PromotionRefusedError: an approval is missing; or the decision does not force the promotion,
+            and the gate has not passed the candidate, a blocking check of a source has failed, or
+            the candidate does not agree with the ledger.
     """
     settings = _find_settings(configuration, collection)
     live = find_live(list_undropped(connection, collection))
@@ -41,7 +42,7 @@ def decide_basis(
     if chosen.state == "candidate" and not basis.is_gated:
         faults = prove_candidate(database, configuration, collection, chosen).faults
         if faults:
-            basis = replace(basis, gate_obstacle=_describe_faults(chosen, collection, faults))
+            basis = replace(basis, forceable_obstacle=_describe_faults(chosen, collection, faults))
     refusing = basis.approval_obstacle if is_forced else basis.obstacle
     if refusing is not None:
         raise PromotionRefusedError(refusing.text)

@@ -1,12 +1,12 @@
 """Says what a candidate lacks before it can be promoted.
 
-It needs sources whose blocking checks passed, and where the settings ask for it, a passed gate or
-an approval. A change of search settings needs the same: then the live generation itself is the
-candidate.
+The blocking checks of its sources must pass. With a golden set, the gate must pass it. With the
+setting `approval: required`, a person must approve it. A change of search settings needs the same:
+then the live generation itself is the candidate.
 
 `generation_decisions` asks before a promotion by an operator, and `search_index` before one by a
-sync. A retired generation needs neither, because it was live before. The first generation of a
-collection needs neither, because there is nothing to compare it with.
+sync. A retired generation needs none of them, because it was live before. The first generation of
+a collection needs none of them, because there is nothing to compare it with.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from sqlalchemy import Connection
 
 from ragline.configuration import CollectionSettings
 from ragline.configuration.released_settings import apply_release
+from ragline.counts import count
 from ragline.errors import GoldenSetError
 from ragline.fingerprints import fingerprint
 from ragline.golden_set import read_golden_set
@@ -50,11 +51,13 @@ class Basis:
 
     `report_id` is the report of the gate. It is None if no report exists or if it is not needed.
     `is_gated` says that a candidate needs a passed gate, because its collection has a golden set.
+    A decision can force a promotion in spite of `forceable_obstacle`: the gate, a failed blocking
+    check or a fault in the ledger.
     `settings` are those of the file, whose search settings are released with the candidate.
     """
 
     report_id: int | None = None
-    gate_obstacle: Obstacle | None = None
+    forceable_obstacle: Obstacle | None = None
     approval_obstacle: Obstacle | None = None
     is_gated: bool = False
     settings: CollectionSettings | None = None
@@ -62,7 +65,7 @@ class Basis:
     @property
     def obstacle(self) -> Obstacle | None:
         """The first obstacle. An approval refers to a report, so it comes last."""
-        return self.gate_obstacle or self.approval_obstacle
+        return self.forceable_obstacle or self.approval_obstacle
 
 
 def find_basis(
@@ -132,7 +135,7 @@ def _find_check_obstacle(
         return None
     return Obstacle(
         f"{_name_candidate(settings, generation)} cannot be promoted: {failed}, or promote it with "
-        f"`ragline generation promote {generation.id} --force`"
+        f"`ragline generation promote {generation.id} --force --reason … --by …`"
     )
 
 
@@ -157,14 +160,14 @@ def _find_gate_obstacle(
     if report is None or report["verdict"] == "passed":
         return None
     reasons = report["reasons"]
-    more = f" ({len(reasons) - 1} more reasons)" if len(reasons) > 1 else ""
+    more = f" ({count(len(reasons) - 1, 'more reason')})" if len(reasons) > 1 else ""
     refuse = f"Refuse it with `ragline generation refuse {generation.id}`"
     if generation.id == live.id:
         refuse = "Restore the settings in the file"
     return Obstacle(
         f"{name} did not pass the gate (report {report['id']}, {report['verdict']}): "
         f"{reasons[0]}{more} {refuse}, judge it again with {judge}, or promote it with "
-        f"`ragline generation promote {generation.id} --force`"
+        f"`ragline generation promote {generation.id} --force --reason … --by …`"
     )
 
 

@@ -95,7 +95,9 @@ class PromotionBody(DecisionBody):
     """The decision to promote a generation."""
 
     force: bool = Field(
-        default=False, description="Promote a candidate that the gate has not passed."
+        default=False,
+        description="Promote a candidate although the gate or a blocking check is against it. An "
+        "approval is still needed if the settings require one.",
     )
 
 
@@ -124,6 +126,9 @@ class Promotion(ResponseModel):
     based_on: Literal["gate", "sync_proof", "earlier_promotion", "no_golden_set"]
     settings: list[str] = Field(
         description="The search settings that changed, if the live generation stays the same."
+    )
+    forced_against: str | None = Field(
+        description="Why the promotion needed `force`. Null if it was not forced."
     )
 
 

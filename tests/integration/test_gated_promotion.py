@@ -148,7 +148,7 @@ def test_refused_candidate_is_promoted_by_force_only(notes: Notes) -> None:
     report = notes.judge(candidate)
     said = notes.refusal(candidate)
     assert f"did not pass the gate (report {report}, refused): Generation {candidate} does" in said
-    assert f"`ragline generation promote {candidate} --force`" in said
+    assert f"`ragline generation promote {candidate} --force --reason … --by …`" in said
     unnamed = notes.command("promote", str(candidate), "--force", "--reason", "urgent")
     assert unnamed.exit_code == 2
     assert "--force needs --reason and --by" in unnamed.stderr
@@ -344,7 +344,7 @@ def test_collection_without_a_golden_set_needs_only_the_sync_proof(notes: Notes)
            "ragline.entries_1 as l where l.id = e.id", candidate)  # fmt: skip
     promoted = notes.command("promote", str(candidate))
     assert promoted.exit_code == 0, promoted.output
-    assert "the collection has no golden set, so the promotion needed only" in promoted.stdout
+    assert "so the promotion needed only a complete generation" in promoted.stdout
 
 
 def test_sync_judges_its_candidate_before_it_promotes_it(notes: Notes) -> None:
