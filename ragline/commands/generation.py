@@ -10,21 +10,22 @@ from uuid import uuid4
 
 import click
 
+from ragline.command_line.generation_output import (
+    describe_build,
+    describe_generation,
+    print_end,
+    print_history,
+    print_promotion,
+)
 from ragline.commands import configured, json_option, print_json
 from ragline.commands.generation_canary import canary
-from ragline.counts import count
 from ragline.errors import UnknownCollectionError, UnknownGenerationError
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from sqlalchemy import Connection
 
-    from ragline.configuration import CollectionSettings, Configuration
-    from ragline.gate.stored_reports import GateRecord
-    from ragline.lifecycle.generation_builds import BuildReport
+    from ragline.configuration import Configuration
     from ragline.lifecycle.generation_decisions import Decision, Promotion
-    from ragline.lifecycle.generation_records import GenerationEvent, GenerationRecord
     from ragline.storage.database import Database
 
 # The column of the id is a `bigint`.
@@ -71,7 +72,7 @@ def list_command(
         print_json({"generations": shown})
         return
     for record in shown:
-        click.echo(_describe(record))
+        click.echo(describe_generation(record))
     if not shown:
         click.echo("there is no generation yet; run `ragline sync`")
 
@@ -104,16 +105,7 @@ def show_command(configuration: Configuration, generation_id: int, *, as_json: b
             }
         )
         return
-    click.echo(_describe(record))
-    for event in events:
-        click.echo(f"  {_describe_event(event)}")
-    for report in reports:
-        click.echo(f"  {_describe_report(report)}")
-    for approval in approvals:
-        click.echo(
-            f"  {_format_time(approval.approved_at)} gate report {approval.report_id} approved, by "
-            f"{approval.approved_by}: {approval.reason}"
-        )
+    print_history(record, events, reports, approvals)
 
 
 @generation.command("build")
@@ -148,7 +140,7 @@ def build_command(
     if as_json:
         print_json(report)
     else:
-        click.echo(_describe_build(report, configuration.collection(collection)))
+        click.echo(describe_build(report, configuration.collection(collection)))
 
 
 @generation.command("promote")
@@ -186,7 +178,7 @@ def promote_command(
     decision = replace(_decide(changed_by, reason), is_forced=is_forced)
     with open_database(configuration) as database:
         promotion = promote_target(database, configuration, target, decision)
-    _print_promotion(promotion, as_json=as_json)
+    print_promotion(promotion, as_json=as_json)
 
 
 @generation.command("approve")
@@ -252,7 +244,7 @@ def rollback_command(
 
     with open_database(configuration) as database:
         promotion = roll_back(database, collection, _decide(changed_by, reason))
-    _print_promotion(promotion, as_json=as_json)
+    print_promotion(promotion, as_json=as_json)
 
 
 @generation.command("refuse")
@@ -280,7 +272,7 @@ def refuse_command(
 
     with open_database(configuration) as database:
         refuse_generation(database, generation_id, _decide(changed_by, reason))
-    _print_end(generation_id, "refused", as_json=as_json)
+    print_end(generation_id, "refused", as_json=as_json)
 
 
 @generation.command("drop")
@@ -302,7 +294,7 @@ def drop_command(
 
     with open_database(configuration) as database:
         drop_by_decision(database, configuration, generation_id, _decide(changed_by, reason))
-    _print_end(generation_id, "dropped", as_json=as_json)
+    print_end(generation_id, "dropped", as_json=as_json)
 
 
 def promote_target(
@@ -344,97 +336,3 @@ def _decide(changed_by: str | None, reason: str | None) -> Decision:
     from ragline.lifecycle.generation_decisions import Decision
 
     return Decision(changed_by or getpass.getuser(), reason)
-
-
-def _describe(record: GenerationRecord) -> str:
-    held = ", held" if record.held_at is not None else ""
-    return (
-        f"{record.collection}: generation {record.id}, {record.state}{held}: "
-        f"{record.embedding_model}, {record.language}, {record.max_tokens} tokens; "
-        f"{count(record.documents, 'document')}, {count(record.entries, 'entry', 'entries')}"
-    )
-
-
-def _describe_event(event: GenerationEvent) -> str:
-    states = (
-        event.to_state if event.from_state is None else f"{event.from_state} to {event.to_state}"
-    )
-    reason = "" if event.reason is None else f": {event.reason}"
-    if event.report_id is not None:
-        states += f", gate report {event.report_id}"
-    if event.is_forced:
-        states += ", forced"
-    return f"{_format_time(event.changed_at)} {states}, by {event.changed_by}{reason}"
-
-
-def _describe_report(report: GateRecord) -> str:
-    live = "no live generation" if report.live_id is None else f"generation {report.live_id}"
-    return (
-        f"{_format_time(report.created_at)} gate report {report.id}, against {live}: "
-        f"{report.verdict}, by {report.asked_by}"
-    )
-
-
-def _format_time(time: datetime) -> str:
-    return time.astimezone().strftime("%Y-%m-%d %H:%M:%S")
-
-
-def _describe_build(report: BuildReport, settings: CollectionSettings) -> str:
-    head = f"{report.collection}: generation {report.generation} "
-    if report.state == "live":
-        return f"{head}is live and has these settings"
-    if report.state == "retired":
-        return (
-            f"{head}is retired, has these settings and receives changes; promote it with "
-            f"`ragline generation promote {report.generation}`"
-        )
-    made = (
-        f"{count(report.chunks_made, 'chunk')} made, "
-        f"{count(report.embeddings_made, 'embedding')} made, "
-        f"{count(report.entries_inserted, 'entry', 'entries')} written in {report.seconds:.1f} s"
-    )
-    if report.state != "candidate":
-        return f"{head}is {report.state} now: {made}"
-    judge = f"judge it with `ragline gate {report.collection}`, then " if settings.golden else ""
-    promote = f"`ragline generation promote {report.generation}`"
-    return f"{head}is a candidate: {made}; {judge}promote it with {promote}"
-
-
-def _print_promotion(promotion: Promotion, *, as_json: bool) -> None:
-    if as_json:
-        print_json(promotion)
-        return
-    line = f"{promotion.collection}: generation {promotion.generation} is live"
-    if promotion.retired_generation is not None:
-        line += f", generation {promotion.retired_generation} is retired"
-    if promotion.settings:
-        line += f" with changed search settings: {', '.join(promotion.settings)}"
-    click.echo(line)
-    click.echo(_describe_grounds(promotion))
-    if promotion.unindexed:
-        click.echo(
-            f"{count(promotion.unindexed, 'document')} changed since; the next sync indexes them"
-        )
-
-
-def _describe_grounds(promotion: Promotion) -> str:
-    """What a promotion is based on."""
-    if promotion.is_forced:
-        return f"the promotion is forced in spite of this: {promotion.forced_against}"
-    if promotion.based_on == "gate":
-        return f"the gate passed it in report {promotion.report_id}"
-    if promotion.based_on == "earlier_promotion":
-        return "it was live before, so it needed no judgement of the gate"
-    if promotion.based_on == "no_golden_set":
-        return "the collection has no golden set, so the settings needed no judgement of the gate"
-    return (
-        "the collection has no golden set or had no live generation, so the promotion needed only "
-        "a complete generation that agrees with the ledger"
-    )
-
-
-def _print_end(generation_id: int, state: str, *, as_json: bool) -> None:
-    if as_json:
-        print_json({"generation": generation_id, "state": state})
-    else:
-        click.echo(f"generation {generation_id} is {state}")

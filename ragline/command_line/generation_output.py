@@ -1,0 +1,138 @@
+"""What the commands of the group `generation` print."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import click
+
+from ragline.commands import print_json
+from ragline.counts import count
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from ragline.configuration import CollectionSettings
+    from ragline.gate.stored_reports import GateRecord
+    from ragline.lifecycle.approvals import Approval
+    from ragline.lifecycle.generation_builds import BuildReport
+    from ragline.lifecycle.generation_decisions import Promotion
+    from ragline.lifecycle.generation_records import GenerationEvent, GenerationRecord
+
+
+def describe_generation(record: GenerationRecord) -> str:
+    """Return a line about a generation: its state, model, settings and size."""
+    held = ", held" if record.held_at is not None else ""
+    return (
+        f"{record.collection}: generation {record.id}, {record.state}{held}: "
+        f"{record.embedding_model}, {record.language}, {record.max_tokens} tokens; "
+        f"{count(record.documents, 'document')}, {count(record.entries, 'entry', 'entries')}"
+    )
+
+
+def print_history(
+    record: GenerationRecord,
+    events: Iterable[GenerationEvent],
+    reports: Iterable[GateRecord],
+    approvals: Iterable[Approval],
+) -> None:
+    """Print a generation with its trail, the reports about it, and the approvals."""
+    click.echo(describe_generation(record))
+    for event in events:
+        click.echo(f"  {_describe_event(event)}")
+    for report in reports:
+        click.echo(f"  {_describe_report(report)}")
+    for approval in approvals:
+        click.echo(
+            f"  {_format_time(approval.approved_at)} gate report {approval.report_id} approved, by "
+            f"{approval.approved_by}: {approval.reason}"
+        )
+
+
+def _describe_event(event: GenerationEvent) -> str:
+    states = (
+        event.to_state if event.from_state is None else f"{event.from_state} to {event.to_state}"
+    )
+    reason = "" if event.reason is None else f": {event.reason}"
+    if event.report_id is not None:
+        states += f", gate report {event.report_id}"
+    if event.is_forced:
+        states += ", forced"
+    return f"{_format_time(event.changed_at)} {states}, by {event.changed_by}{reason}"
+
+
+def _describe_report(report: GateRecord) -> str:
+    live = "no live generation" if report.live_id is None else f"generation {report.live_id}"
+    return (
+        f"{_format_time(report.created_at)} gate report {report.id}, against {live}: "
+        f"{report.verdict}, by {report.asked_by}"
+    )
+
+
+def _format_time(time: datetime) -> str:
+    return time.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def describe_build(report: BuildReport, settings: CollectionSettings) -> str:
+    """Return what a build did, and the command that comes next."""
+    head = f"{report.collection}: generation {report.generation} "
+    if report.state == "live":
+        return f"{head}is live and has these settings"
+    if report.state == "retired":
+        return (
+            f"{head}is retired, has these settings and receives changes; promote it with "
+            f"`ragline generation promote {report.generation}`"
+        )
+    made = (
+        f"{count(report.chunks_made, 'chunk')} made, "
+        f"{count(report.embeddings_made, 'embedding')} made, "
+        f"{count(report.entries_inserted, 'entry', 'entries')} written in {report.seconds:.1f} s"
+    )
+    if report.state != "candidate":
+        return f"{head}is {report.state} now: {made}"
+    judge = f"judge it with `ragline gate {report.collection}`, then " if settings.golden else ""
+    promote = f"`ragline generation promote {report.generation}`"
+    return f"{head}is a candidate: {made}; {judge}promote it with {promote}"
+
+
+def print_promotion(promotion: Promotion, *, as_json: bool) -> None:
+    """Print which generation is live now, and what the decision is based on."""
+    if as_json:
+        print_json(promotion)
+        return
+    line = f"{promotion.collection}: generation {promotion.generation} is live"
+    if promotion.retired_generation is not None:
+        line += f", generation {promotion.retired_generation} is retired"
+    if promotion.settings:
+        line += f" with changed search settings: {', '.join(promotion.settings)}"
+    click.echo(line)
+    click.echo(_describe_grounds(promotion))
+    if promotion.unindexed:
+        click.echo(
+            f"{count(promotion.unindexed, 'document')} changed since; the next sync indexes them"
+        )
+
+
+def _describe_grounds(promotion: Promotion) -> str:
+    """What a promotion is based on."""
+    if promotion.is_forced:
+        return f"the promotion is forced in spite of this: {promotion.forced_against}"
+    if promotion.based_on == "gate":
+        return f"the gate passed it in report {promotion.report_id}"
+    if promotion.based_on == "earlier_promotion":
+        return "it was live before, so it needed no judgement of the gate"
+    if promotion.based_on == "no_golden_set":
+        return "the collection has no golden set, so the settings needed no judgement of the gate"
+    return (
+        "the collection has no golden set or had no live generation, so the promotion needed only "
+        "a complete generation that agrees with the ledger"
+    )
+
+
+def print_end(generation_id: int, state: str, *, as_json: bool) -> None:
+    """Print the state in which a decision left a generation."""
+    if as_json:
+        print_json({"generation": generation_id, "state": state})
+    else:
+        click.echo(f"generation {generation_id} is {state}")
