@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ragline.commands import print_json
 from ragline.counts import count
 
 if TYPE_CHECKING:
@@ -96,11 +95,8 @@ def describe_build(report: BuildReport, settings: CollectionSettings) -> str:
     return f"{head}is a candidate: {made}; {judge}promote it with {promote}"
 
 
-def print_promotion(promotion: Promotion, *, as_json: bool) -> None:
+def print_promotion(promotion: Promotion) -> None:
     """Print which generation is live now, and what the decision is based on."""
-    if as_json:
-        print_json(promotion)
-        return
     line = f"{promotion.collection}: generation {promotion.generation} is live"
     if promotion.retired_generation is not None:
         line += f", generation {promotion.retired_generation} is retired"
@@ -128,11 +124,3 @@ def _describe_grounds(promotion: Promotion) -> str:
         "the collection has no golden set or had no live generation, so the promotion needed only "
         "a complete generation that agrees with the ledger"
     )
-
-
-def print_end(generation_id: int, state: str, *, as_json: bool) -> None:
-    """Print the state in which a decision left a generation."""
-    if as_json:
-        print_json({"generation": generation_id, "state": state})
-    else:
-        click.echo(f"generation {generation_id} is {state}")

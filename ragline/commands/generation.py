@@ -13,7 +13,6 @@ import click
 from ragline.command_line.generation_output import (
     describe_build,
     describe_generation,
-    print_end,
     print_history,
     print_promotion,
 )
@@ -178,7 +177,7 @@ def promote_command(
     decision = replace(_decide(changed_by, reason), is_forced=is_forced)
     with open_database(configuration) as database:
         promotion = promote_target(database, configuration, target, decision)
-    print_promotion(promotion, as_json=as_json)
+    _report_promotion(promotion, as_json=as_json)
 
 
 @generation.command("approve")
@@ -244,7 +243,7 @@ def rollback_command(
 
     with open_database(configuration) as database:
         promotion = roll_back(database, collection, _decide(changed_by, reason))
-    print_promotion(promotion, as_json=as_json)
+    _report_promotion(promotion, as_json=as_json)
 
 
 @generation.command("refuse")
@@ -272,7 +271,7 @@ def refuse_command(
 
     with open_database(configuration) as database:
         refuse_generation(database, generation_id, _decide(changed_by, reason))
-    print_end(generation_id, "refused", as_json=as_json)
+    _report_end(generation_id, "refused", as_json=as_json)
 
 
 @generation.command("drop")
@@ -294,7 +293,7 @@ def drop_command(
 
     with open_database(configuration) as database:
         drop_by_decision(database, configuration, generation_id, _decide(changed_by, reason))
-    print_end(generation_id, "dropped", as_json=as_json)
+    _report_end(generation_id, "dropped", as_json=as_json)
 
 
 def promote_target(
@@ -336,3 +335,17 @@ def _decide(changed_by: str | None, reason: str | None) -> Decision:
     from ragline.lifecycle.generation_decisions import Decision
 
     return Decision(changed_by or getpass.getuser(), reason)
+
+
+def _report_promotion(promotion: Promotion, *, as_json: bool) -> None:
+    if as_json:
+        print_json(promotion)
+    else:
+        print_promotion(promotion)
+
+
+def _report_end(generation_id: int, state: str, *, as_json: bool) -> None:
+    if as_json:
+        print_json({"generation": generation_id, "state": state})
+    else:
+        click.echo(f"generation {generation_id} is {state}")

@@ -81,10 +81,8 @@ def tune(
     from ragline.tuning.proposal import write_proposal
 
     stages: list[tuple[Stage, bool]] = [
-        ("search", True),
-        ("rerank", not no_rerank),
-        ("chunking", should_chunk),
-    ]
+        ("search", True), ("rerank", not no_rerank), ("chunking", should_chunk),
+    ]  # fmt: skip
     chosen = tuple(name for name, is_chosen in stages if is_chosen)
     report = _tune(configuration, collection, folder, budget, chosen)
     if output is not None:

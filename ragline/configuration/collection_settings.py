@@ -381,10 +381,7 @@ class CollectionSettings(StrictSettings):
     @field_validator("embedding_model", "reranker")
     @classmethod
     def _resolve_model(cls, model: str, info: ValidationInfo) -> str:
-        """Resolve a path that begins with ./ or ../ from the folder of the file.
-
-        Every other text is unchanged.
-        """
+        """Resolve a path that begins with ./ or ../ from the folder of the file."""
         if model.startswith(("./", "../")):
             return str((_folder(info) / model).resolve())
         return model

@@ -30,13 +30,7 @@ def choose_generations(
     live = next((one for one in known if one.state == "live"), None)
     if candidate_id is None:
         return live, _choose_newest(database, collection, known, live if has_new_settings else None)
-    found = next((one for one in known if one.id == candidate_id), None)
-    if found is None:
-        ids = ", ".join(f"{one.id} ({one.state})" for one in known) or "none"
-        raise UnknownGenerationError(
-            f"collection {collection} has no generation {candidate_id} with a table; "
-            f"generations with a table: {ids}"
-        )
+    found = _find(collection, known, candidate_id)
     if found != live or has_new_settings:
         return live, found
     retired = [one for one in known if one.state == "retired"]
@@ -46,6 +40,17 @@ def choose_generations(
             "to compare it with; name another one to judge"
         )
     return retired[-1], found
+
+
+def _find(collection: str, known: list[GenerationFacts], generation_id: int) -> GenerationFacts:
+    found = next((one for one in known if one.id == generation_id), None)
+    if found is None:
+        ids = ", ".join(f"{one.id} ({one.state})" for one in known) or "none"
+        raise UnknownGenerationError(
+            f"collection {collection} has no generation {generation_id} with a table; "
+            f"generations with a table: {ids}"
+        )
+    return found
 
 
 def list_facts(database: Database, collection: str) -> list[GenerationFacts]:
