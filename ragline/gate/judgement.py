@@ -237,10 +237,10 @@ def judge_candidate(
     Without `candidate_id`, the newest complete candidate is judged. If no candidate exists, the
     changed search settings are judged. The live generation is searched with the search settings of
     its release, and the candidate with those of the file. Without `golden_folder`, the golden set
-    of the collection's settings is used. `split` is the file or the split of its judgements, as in
-    `read_golden_set`. No generation changes its state. If the index does not change, two calls with
-    one seed give the same report, except for the latency. If the golden set has queries without an
-    answer, calibrations that are missing or outdated are fitted and stored.
+    of the collection's settings is used. `split` names the file or the split of the judgements,
+    as in `read_golden_set`. No generation changes its state. If the index does not change, two
+    calls with one seed give the same report, except for the latency. If the golden set has queries
+    without an answer, calibrations that are missing or outdated are fitted and stored.
 
     Raises:
         UnknownCollectionError: the configuration has no such collection.

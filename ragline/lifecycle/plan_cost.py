@@ -53,8 +53,10 @@ NUMBER_BYTES = 2
 
 @dataclass(frozen=True, slots=True)
 class PlannedStep:
-    """One step of a build: `amount` of `unit`, how many of them a second, and from where this rate
-    is known. `per_second` and `seconds` are None if no rate is known.
+    """One step of a build. `amount` counts its work in `unit`, and `per_second` is the rate.
+
+    The step also says where the rate comes from. `per_second` and `seconds` are None if no rate is
+    known.
     """
 
     step: str

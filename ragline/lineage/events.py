@@ -38,7 +38,7 @@ PARENT_JOB = "ragline.run"
 
 @attr.define
 class RaglineRunFacet(RunFacet):
-    """What a receipt of a hit names: the run id and the generations with their fingerprints."""
+    """The facet with the run id and the generations, which the receipt of a hit names too."""
 
     runId: str  # noqa: N815  the naming of the OpenLineage specification
     collection: str

@@ -41,7 +41,8 @@ CHECK_NAMES = {
     "ndcg@10": "The best documents come first (nDCG@10)",
     "recall@10": "The first ten hits have the relevant documents (recall@10)",
     "mrr@10": "The first relevant hit comes early (MRR@10)",
-    "shadow_reads": "Live searches find the same (shadow reads)",
+    "shadow_reads": "Real searches work and are fast enough (shadow reads)",
+    "abstention": "Answers and stays silent when it should",
     "slices": "No group of queries gets worse",
 }
 MEASURE_NAMES = {"ndcg@10": "nDCG@10", "recall@10": "recall@10", "recall@100": "recall@100",

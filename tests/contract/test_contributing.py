@@ -56,8 +56,8 @@ STEPS = [(recipe, " ".join(step.split())) for recipe, steps in RECIPES.items() f
 def test_recipes_are_those_that_the_guide_promises() -> None:
     kinds = (
         "package", "kind of source", "reader of a format", "reranker", "endpoint",
-        "check of documents or chunks", "check of the index", "alarm", "metric",
-        "measure of the evaluation",
+        "check of documents or chunks", "check of the index", "check of the gate", "alarm",
+        "metric", "measure of the evaluation",
     )  # fmt: skip
     assert [heading.split(" ", 2)[2] for heading in RECIPES] == list(kinds)
     assert all(len(steps) >= 3 for steps in RECIPES.values())

@@ -37,6 +37,7 @@ from ragline.lifecycle.index_report import IndexReport
 from ragline.lifecycle.run_context import RunContext
 from ragline.status import read_status
 from ragline.storage.database import Database
+from retrieval_api.page.gate_views import CHECK_NAMES
 
 ADA = Decision("ada", "better hits")
 OTHER_CHUNKING = ("overlap_tokens: 5", "overlap_tokens: 6")
@@ -443,6 +444,7 @@ def test_asset_of_the_candidate_builds_and_judges_it(notes: Notes) -> None:
     assert str(made.metadata["report"].value).startswith("# Gate of notes: passed")
     checks = {one.check_name: one for one in result.get_asset_check_evaluations()}
     assert set(checks) == {name_check(name) for name in GATE_CHECKS}
+    assert set(CHECK_NAMES) == set(GATE_CHECKS), "the page names each check"
     assert all(one.passed for one in checks.values())
     assert "nDCG@10" in str(checks["ndcg_at_10"].metadata["reason"].value)
     # The report of the asset decides about the promotion.
