@@ -25,7 +25,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
 from assets.search_index import check_index, describe_index
-from ragline.commands.generation import _describe_build
+from ragline.command_line.generation_output import describe_build
 from ragline.configuration import CollectionSettings, Configuration
 from ragline.embedder.model_files import find_model_files
 from ragline.embedder.space import EmbeddingSpace
@@ -414,7 +414,7 @@ def test_report_of_a_build_has_the_state_at_its_end(state: str, words: str, advi
     made = "3 chunks made, 2 embeddings made, 1 entry written in 0.5 s"
     report = BuildReport("tree", 2, state, 3, 2, 1, 0.5)
     plain = CollectionSettings(name="tree")
-    assert _describe_build(report, plain) == f"tree: generation 2 is {words}: {made}{advice}"
+    assert describe_build(report, plain) == f"tree: generation 2 is {words}: {made}{advice}"
 
 
 def test_candidate_that_the_settings_no_longer_ask_for_is_dropped(site: Site):

@@ -157,7 +157,7 @@ def test_missing_source_is_refused_although_the_average_is_within_the_margin(
     handbook.use(f"{source}fields: {{id: _id, text: text}}}}\n", "")
     handbook.use("build: manual\n", "build: manual\n    gate: {ndcg_margin: 0.5, "
                   "recall_margin: 0.5, mrr_margin: 0.5}\n")  # fmt: skip
-    with pytest.raises(IncompleteGenerationError, match="it lacks 5 readable documents"):
+    with pytest.raises(IncompleteGenerationError, match="5 readable documents are not in it yet"):
         handbook.build()
     report = handbook.judge(2)
     assert refused(report) == {"sync_proof", "slices"}

@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 import json
-import sys
-from pathlib import Path
 
 import pytest
-
-# The benchmarks are no installed package; they are run from the repository.
-sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from benchmarks.churn.judging import judge_entries
 from benchmarks.churn.marks import MarkMaker, find_marks, list_passages, mark_passages

@@ -42,6 +42,7 @@ HIT_FIELDS = {
     "section",
     "highlights",
     "explanation",
+    "confidence",
 }
 
 
