@@ -147,7 +147,7 @@ class Machine(RuleBasedStateMachine):
             return
         self._check_index()
         self._check_generations()
-        asked = self._is_satisfiable() and self._is_usable(self.settings["embedding_model"])
+        asked = self._is_asked()
         if asked:
             assert (report.is_live, report.error) == (True, None)
             assert self._read_live() == self._as_stated()
@@ -207,7 +207,9 @@ class Machine(RuleBasedStateMachine):
         """Like the sensor: the next run starts at once while a build is left."""
         for _ in range(MAX_SLICES):
             reports = sync(self._run_context())
-            if not reports.entries.build_left or reports.index.error is not None:
+            # The model of the live generation can be gone while the wanted generation is built.
+            is_stopped = reports.index.error is not None and not self._is_asked()
+            if not reports.entries.build_left or is_stopped:
                 return reports.index
             self.counts["slices"] += 1
             self._check_index()
@@ -244,6 +246,10 @@ class Machine(RuleBasedStateMachine):
             and self.settings["language"] != "englisch"
             and self.settings["max_tokens"] != 1_000
         )
+
+    def _is_asked(self) -> bool:
+        """Whether the settings ask for a generation that can be built now."""
+        return self._is_satisfiable() and self._is_usable(self.settings["embedding_model"])
 
     def _is_usable(self, model: str) -> bool:
         return model not in self.gone and self.known[model].error is None
