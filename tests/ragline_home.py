@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx2
 from command_process import CommandProcess, start_command
 
 
@@ -30,6 +35,24 @@ class Home:
         assert process.returncode == status, err or out
         self.errors = err
         return out
+
+    @contextmanager
+    def serve(self) -> Iterator[httpx2.Client]:
+        """Run the service on a free port, and yield a client when it is ready."""
+        process = self.start("serve", "--port", "0")
+        try:
+            assert process.stderr is not None
+            address = re.search(r"http://127\.0\.0\.1:\d+", process.stderr.readline())
+            assert address is not None
+            with httpx2.Client(base_url=address[0], timeout=60) as client:
+                deadline = time.monotonic() + 180
+                while client.get("/readyz").status_code != 200:
+                    assert time.monotonic() < deadline
+                    time.sleep(0.2)
+                yield client
+        finally:
+            process.terminate()
+            process.communicate(timeout=60)
 
     def run_python(self, code: str) -> None:
         """Run a line of Python that the documentation shows."""

@@ -5,8 +5,6 @@ The operator uses the commands, and the person who approves uses HTTP with a key
 
 from __future__ import annotations
 
-import re
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -37,20 +35,8 @@ def service(home: Home) -> Iterator[httpx2.Client]:
     """The service, started with the changed configuration."""
     assert home.read("sync")["ok"]
     (home.folder / "ragline.yaml").write_text(AFTER, encoding="utf-8")
-    process = home.start("serve", "--port", "0")
-    try:
-        assert process.stderr is not None
-        address = re.search(r"http://127\.0\.0\.1:\d+", process.stderr.readline())
-        assert address is not None
-        with httpx2.Client(base_url=address[0], timeout=60) as client:
-            deadline = time.monotonic() + 180
-            while client.get("/readyz").status_code != 200:
-                assert time.monotonic() < deadline
-                time.sleep(0.2)
-            yield client
-    finally:
-        process.terminate()
-        process.communicate(timeout=60)
+    with home.serve() as client:
+        yield client
 
 
 class Person:

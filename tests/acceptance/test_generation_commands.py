@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -35,20 +33,8 @@ def home(tmp_path: Path, database_url: str, model_cache: Path) -> Home:
 def client(home: Home) -> Iterator[httpx2.Client]:
     """The service of the home, which is started before the first generation is changed."""
     assert home.read("sync")["ok"]
-    process = home.start("serve", "--port", "0")
-    try:
-        assert process.stderr is not None
-        address = re.search(r"http://127\.0\.0\.1:\d+", process.stderr.readline())
-        assert address is not None
-        with httpx2.Client(base_url=address[0], timeout=60) as client:
-            deadline = time.monotonic() + 120
-            while client.get("/readyz").status_code != 200:
-                assert time.monotonic() < deadline
-                time.sleep(0.2)
-            yield client
-    finally:
-        process.terminate()
-        process.communicate(timeout=60)
+    with home.serve() as client:
+        yield client
 
 
 def ask(client: httpx2.Client) -> int:

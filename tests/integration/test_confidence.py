@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ from typing import Any
 import psycopg
 import pytest
 from click.testing import CliRunner
+from database_copies import copy_database
 from planted_candidates import CONFIGURATION, plant_candidate, write_collection
 from sqlalchemy import make_url, text
 
@@ -102,16 +101,6 @@ class Notes:
 
     def judge(self) -> GateReport:
         return judge_candidate(self.database, self.configuration, "notes", models=self.models)
-
-
-@contextmanager
-def copy_database(administration: psycopg.Connection, server: str, original: str) -> Iterator[str]:
-    """Copy a database of the server; yield the address of the copy, and drop it at the end."""
-    name = f"test_{uuid.uuid4().hex[:12]}"
-    statement = f"create database {name} template {original} strategy file_copy"
-    administration.execute(statement.encode())
-    yield make_url(server).set(database=name).render_as_string(hide_password=False)
-    administration.execute(f"drop database if exists {name} with (force)".encode())
 
 
 @pytest.fixture(scope="module")
