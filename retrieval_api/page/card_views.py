@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from ragline.counts import count
 from ragline.durations import format_duration
 from ragline.index_card.card import CardClock, CardModel, CardSource, IndexCard
-from retrieval_api.page.formatting import format_count, format_timestamp
+from retrieval_api.page.formatting import format_timestamp
 from retrieval_api.page.views import list_values
 
 CLOCK_BADGES = {"kept": "good", "late": "bad", "unproven": "warn"}
@@ -21,7 +22,7 @@ def list_model_facts(model: CardModel) -> list[Fact]:
         ("Name", model.name),
         ("Licence", f"{model.licence} ({model.licence_origin})"),
         ("Dimensions", f"{model.dimension:,}"),
-        ("Reads at most", format_count(model.max_tokens, "token")),
+        ("Reads at most", count(model.max_tokens, "token")),
         ("Prefix of queries", model.query_prefix or "none"),
         ("Prefix of documents", model.document_prefix or "none"),
         ("SHA-256 of its files", model.files_hash),

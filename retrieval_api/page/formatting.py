@@ -7,6 +7,7 @@ from urllib.parse import unquote, urlsplit
 
 from markupsafe import Markup, escape
 
+from ragline.counts import count
 from ragline.parsing.formats import FORMATS, UNKNOWN
 
 _UNITS = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
@@ -19,13 +20,8 @@ def format_age(seconds: float | None) -> str:
         return "never"
     for length, unit in _UNITS:
         if seconds >= length:
-            return format_count(int(seconds // length), unit)
+            return count(int(seconds // length), unit)
     return "under a second"
-
-
-def format_count(count: int, noun: str, plural: str | None = None) -> str:
-    """Format a number with its noun, such as `1 hit` or `1,024 hits`."""
-    return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
 
 
 def format_sentence(clause: str) -> str:

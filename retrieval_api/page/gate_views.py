@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from ragline.charts import draw_interval
+from ragline.counts import count
 from ragline.gate.markdown import describe_limits
 from ragline.gate.report import (
     Check,
@@ -21,7 +22,7 @@ from ragline.golden_set.content import SOURCE_SEPARATOR
 from ragline.golden_set.splits import SPLITS
 from ragline.search.document_records import read_titles
 from retrieval_api.access.callers import Caller
-from retrieval_api.page.formatting import format_count, format_document_name
+from retrieval_api.page.formatting import format_document_name
 
 MAX_FALLEN = 25
 # A chart of an interval is a little wider than the widest interval.
@@ -97,7 +98,7 @@ def describe_subject(report: GateReport) -> str:
     """Say in one sentence what was compared with what, on how many queries."""
     live = "no live generation" if report.live is None else f"the live generation {report.live.id}"
     split = f" of the split {report.split}" if report.split in SPLITS else ""
-    queries = format_count(report.queries, "judged query", "judged queries")
+    queries = count(report.queries, "judged query", "judged queries")
     return f"Generation {report.candidate.id} was compared with {live} on {queries}{split}."
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from ragline.charts import Chart, Series, draw_bars, draw_clock, draw_lines
+from ragline.counts import count
 from ragline.durations import format_duration
 from ragline.quality.figures import QualityFigures
 from ragline.quality.history import (
@@ -16,7 +17,7 @@ from ragline.quality.history import (
     StoredEvaluation,
 )
 from ragline.status import Clock, SourceStatus
-from retrieval_api.page.formatting import format_age, format_count
+from retrieval_api.page.formatting import format_age
 
 STAGES = ("embed", "retrieve", "rerank", "total")
 MIN_RANKS, MAX_RANKS = 3, 10
@@ -58,7 +59,7 @@ def _build_clock_view(id_: str, name: str, clock: Clock) -> ClockView:
     usual = None
     if readings.p95_seconds is not None:
         usual = readings.p95_seconds / clock.within_seconds
-        changes = format_count(readings.count, "change")
+        changes = count(readings.count, "change")
         text += f"; the p95 of {changes} in 30 days is {format_age(readings.p95_seconds)}"
         text += f"; {readings.late} exceeded the limit" if readings.late else ""
     bar = draw_clock(id_, f"Time to {name}", clock.overrun, usual, text)
@@ -189,7 +190,7 @@ def _draw_scores(evaluations: Sequence[StoredEvaluation], changes: Sequence[Live
     way = f"{latest.mode}, reranked" if latest.is_reranked else latest.mode
     chart = draw_lines(
         "golden",
-        f"{title}: {format_count(latest.queries, 'query', 'queries')}, {way}",
+        f"{title}: {count(latest.queries, 'query', 'queries')}, {way}",
         [f"{one.evaluated_at:%d %b}" for one in alike],
         [
             Series(measure, [one.measures.get(measure) for one in alike])

@@ -11,6 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
+from ragline.counts import count
 from retrieval_api.access.callers import Caller
 from retrieval_api.page import formatting
 from retrieval_api.page.document_states import BADGES
@@ -70,7 +71,7 @@ def load_environment() -> Environment:
     environment.filters |= {
         "age": formatting.format_age,
         "commands": formatting.format_commands,
-        "count": formatting.format_count,
+        "count": count,
         "document_name": formatting.format_document_name,
         "format_name": formatting.format_media_type,
         "timestamp": formatting.format_timestamp,

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from retrieval_api.page.formatting import format_age, format_count
+from ragline.counts import count
+from retrieval_api.page.formatting import format_age
 from retrieval_api.page.forms import SearchForm, read_period_days
 from retrieval_api.page.session import is_local_path
 
@@ -23,9 +24,9 @@ def test_age_is_in_its_largest_unit(seconds: float | None, said: str) -> None:
 
 
 def test_counts_have_a_noun() -> None:
-    assert format_count(1, "hit") == "1 hit"
-    assert format_count(1024, "hit") == "1,024 hits"
-    assert format_count(0, "entry", "entries") == "0 entries"
+    assert count(1, "hit") == "1 hit"
+    assert count(1024, "hit") == "1,024 hits"
+    assert count(0, "entry", "entries") == "0 entries"
 
 
 def test_url_of_a_form_repeats_the_search() -> None:
