@@ -50,7 +50,8 @@ sources:
 COPY = """
 insert into ragline.generations (collection_id, embedding_space_id, chunker_fingerprint, chunking,
   language, analysis_version, state, entry_count, lexeme_count, weighted_length)
-select collection_id, {space}, chunker_fingerprint || '-copy', chunking, language,
+select collection_id, {space}, concat(chunker_fingerprint, '-copy-',
+  (select count(*) from ragline.generations)), chunking, language,
   analysis_version, '{state}', entry_count, lexeme_count, weighted_length
 from ragline.generations where state = 'live' returning id
 """
@@ -117,7 +118,10 @@ def sync_collection(
 def plant_candidate(
     database: Database, space: str = "embedding_space_id", *, state: str = "candidate"
 ) -> int:
-    """Copy the live generation with all of its entries; return the id of the copy."""
+    """Copy the live generation with all of its entries; return the id of the copy.
+
+    Tests that share a database can each plant a copy, in any order.
+    """
     with database.begin() as connection:
         live = connection.execute(
             text("select id from ragline.generations where state = 'live'")

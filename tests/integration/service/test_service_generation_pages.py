@@ -9,7 +9,6 @@ import pytest
 from page_elements import HERE, find, look, read, sign_in, words
 from planted_candidates import plant_candidate
 from running_service import RunningService
-from sqlalchemy import text
 
 from ragline.access.keys import Scope, create_key
 from ragline.gate.report import (
@@ -77,11 +76,7 @@ def make_report(candidate: int) -> GateReport:
 @pytest.fixture(scope="module")
 def candidate(running: RunningService) -> int:
     """A candidate of the handbook, which no test decides about."""
-    planted = plant_candidate(running.service.database)
-    rename = "update ragline.generations set chunker_fingerprint = 'other' where id = :id"
-    with running.service.database.begin() as connection:
-        connection.execute(text(rename), {"id": planted})
-    return planted
+    return plant_candidate(running.service.database)
 
 
 @pytest.fixture(scope="module")
