@@ -32,15 +32,16 @@ class Approval:
 def approve_generation(
     database: Database, generation_id: int, decision: Decision, report_id: int | None = None
 ) -> Approval:
-    """Approve a candidate, or new search settings of the live generation, on the last report.
+    """Approve a candidate, or new search settings of the live generation; return the approval.
 
-    With `report_id`, the approval is refused if another report is the last one, so that a
-    person approves the report that the person has read.
+    The approval refers to the last report of the gate about the generation. `report_id` is the
+    report that the person has read. If it is given and is not the last report, the approval is
+    refused.
 
     Raises:
         UnknownGenerationError: the database has no generation of this id.
-        GenerationStateError: it is not a candidate, it has no report, or `report_id` is not its
-            last report.
+        GenerationStateError: the generation is neither a candidate nor live; there is no report
+            about it; or `report_id` is not the last report about it.
     """
     with database.begin() as connection:
         collection = find_record(connection, generation_id).collection

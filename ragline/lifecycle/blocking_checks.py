@@ -1,8 +1,8 @@
-"""The blocking checks of a source that failed, which prevent the promotion of a candidate.
+"""The failed blocking checks of the sources: they prevent the promotion of a candidate.
 
-In a run, a failed blocking check of a source prevents its later stages. However, a candidate can be
-built and promoted without such a run: by an operator, or by a run of another source. Therefore the
-checks store their failures with the source, and `release_conditions` asks for them.
+If a blocking check of a source fails in a run, the run skips the later stages of this source.
+However, an operator or a run of another source can build and promote a candidate without that run.
+Therefore the checks store their failures with the source, and `release_conditions` reads them.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ from ragline.storage.statements import load_statement
 def record_blocking_checks(
     database: Database, source: str, group: str, results: Mapping[str, bool]
 ) -> None:
-    """Store which blocking checks of a source failed; replaces the earlier results of the group.
+    """Store which blocking checks of a source failed.
 
     `results` says for each check whether it passed. `group` names the checks that are evaluated
-    together, so that the failure of a check that no longer exists is forgotten.
+    together. The new results replace all earlier results of the group. So a stored failure is
+    deleted if its check no longer exists.
     """
     parameters = {
         "source": source,
@@ -33,7 +34,10 @@ def record_blocking_checks(
 
 
 def describe_failed_checks(connection: Connection, collection: str) -> str | None:
-    """Return which blocking checks prevent a promotion, and what to do. None if no check fails."""
+    """Return one line that names the failed blocking checks of a collection, and what to do.
+
+    Return None if no blocking check of its sources has failed.
+    """
     statement = load_statement("lifecycle/select_failed_checks")
     rows = connection.execute(statement, {"collection": collection}).all()
     if not rows:

@@ -18,18 +18,18 @@ from ragline.sources.registry import KINDS
 from ragline.sources.settings import SourceSettings
 from ragline.storage.statements import load_statement
 
-# The minimum time for which a stage works on a build before a change interrupts it. It is the
-# smaller of these seconds and this ratio of the source's shorter limit (`visible_within` or
-# `forgotten_within`). Without a minimum, a source that changes all the time would prevent the end
-# of a build.
+# The minimum time for which a stage works on a build before a change interrupts the build. It is
+# MIN_BUILD_S, or MIN_BUILD_RATIO times the source's shorter limit (`visible_within` or
+# `forgotten_within`) if that is less. Without a minimum, a build would never end if its source
+# changes all the time.
 MIN_BUILD_S = 10.0
 MIN_BUILD_RATIO = 0.1
-# The interval between two checks of a source during a build. It is fixed for a source on this
-# machine, and a ratio of the shorter limit for other sources.
+# The interval between two checks of a source during a build. The interval is fixed for a source on
+# this machine. For another source, it is CHECK_INTERVAL_RATIO times the shorter limit.
 LOCAL_CHECK_INTERVAL_S = 2.0
 CHECK_INTERVAL_RATIO = 0.05
-# A source whose probe does not detect every change is listed again when its last listing is older
-# than this ratio of the shorter limit. The age must also exceed the minimum.
+# A source whose probe does not detect every change counts as changed when its last listing is older
+# than LISTING_AGE_RATIO times the shorter limit, and also older than MIN_LISTING_AGE.
 LISTING_AGE_RATIO = 0.5
 MIN_LISTING_AGE = timedelta(seconds=60)
 
@@ -47,9 +47,9 @@ def make_pause_check(
 def count_build_left(run_context: RunContext, source_name: str, source_id: int) -> int | None:
     """Return the number of documents that the unfinished build of a source does not contain yet.
 
-    The builds that count are those that this run left to the next run. If there are several, the
-    largest number is returned. Without such a build, or if all of them are complete by now, the
-    result is None. Complete builds are removed from `run_context.paused_builds`.
+    Only builds that this run left to the next run count. If there are several, the largest number
+    is returned. If there is no such build, or if all of them are complete by now, the result is
+    None. Complete builds are removed from `run_context.paused_builds`.
     """
     left = {}
     for name, generation_id in sorted(run_context.paused_builds):
@@ -101,7 +101,7 @@ def _has_changed(run_context: RunContext, source_name: str) -> bool:
         return True
     try:
         probe = run_context.open_source(source_name).probe()
-    except Exception:  # noqa: BLE001  no failure of a probe is a reason to stop a build
+    except Exception:  # noqa: BLE001  a failed probe does not interrupt a build
         return False
     return bool(probe != row.listed_probe)
 

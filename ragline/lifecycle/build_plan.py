@@ -28,8 +28,8 @@ from ragline.lifecycle.settings_refusal import find_refusal
 from ragline.storage.statements import load_statement
 
 Action = Literal["none", "first_build", "build", "continue", "promote", "use_again"]
-# What is done with a generation that has the settings already, by its state. The table of a refused
-# generation is deleted, so it is built again.
+# The action for a generation that already has the present settings, by the state of the generation.
+# A refused generation is built again, because its table is deleted.
 ACTIONS: dict[str, Action] = {
     "live": "none",
     "building": "continue",
@@ -56,7 +56,7 @@ class BuildPlan:
         warnings: What else the operator should know before the build.
         abandoned_generations: Unfinished generations and candidates with other settings. The next
             run abandons them.
-        unlisted_sources: Sources that were never listed. Their documents are in no figure.
+        unlisted_sources: Sources that were never listed. No figure counts their documents.
         command: The command that starts the build or promotes the generation; None if there is
             nothing to do or settings are refused.
     """
@@ -100,15 +100,16 @@ class _Situation:
 
     @property
     def continued(self) -> Generation | None:
-        """The generation whose entries are used again; None if it gets a new table."""
+        """The generation whose entries the build uses again; None if it starts with no entries."""
         is_cleared = self.target is not None and self.target.state == "refused"
         return None if is_cleared else self.target
 
 
 def plan_build(run_context: RunContext, collection_name: str) -> BuildPlan:
-    """Plan the build of a collection. Loads its embedding model and measures it for seconds.
+    """Plan the build of a collection's index.
 
-    The database of the run context should be a read-only one.
+    Loads the embedding model of the collection, and measures its speed for some seconds. The plan
+    writes nothing, so the database of the run context should be opened read-only.
 
     Raises:
         UnknownCollectionError: the configuration has no such collection.
@@ -159,7 +160,7 @@ def _read_situation(connection: Connection, wanted: Wanted) -> _Situation:
 def _describe(
     configuration: Configuration, wanted: Wanted, situation: _Situation, prevented: list[str]
 ) -> BuildPlan:
-    """A plan without figures."""
+    """Return the plan without the figures for work, time and disk space."""
     name = wanted.settings.name
     sources = [source.name for source in configuration.sources_of(name)]
     live, target = situation.live, situation.target
@@ -190,7 +191,7 @@ def _list_warnings(situation: _Situation, prevented: list[str]) -> list[str]:
 
 
 def _name_command(wanted: Wanted, situation: _Situation, sources: list[str]) -> str | None:
-    """The command that does what is planned; None if the first build has no source."""
+    """Return the command that does what is planned; None for a first build without a source."""
     target = situation.target
     is_held = target is not None and (target.held_at is not None or target.state == "refused")
     if situation.live is None or (wanted.settings.build == "automatic" and not is_held):

@@ -1,9 +1,10 @@
 """Compares a generation that is not live with the ledger, before a promotion.
 
-This is the part of a sync proof that does not list the source. It tells a change in flight from a
-lost document: a sync writes the live generation first, so for some seconds only the candidate lacks
-a changed document. A document is in flight if the live generation does not contain its present
-version either, or if a sync that is not complete has written it to the live generation.
+This is the part of a sync proof that does not list the source. It distinguishes a document in
+flight from a lost document. A sync writes the live generation first, so for some seconds a
+candidate lacks a changed document and is still correct. A document is in flight if the live
+generation does not contain its present version either, or if a sync that is not complete has
+written the document to the live generation.
 """
 
 from __future__ import annotations
@@ -22,7 +23,10 @@ NAMED_DOCUMENTS = 3
 
 @dataclass(frozen=True, slots=True)
 class CandidateProof:
-    """What does not agree with the ledger, in words, and the number of documents in flight."""
+    """The result of the comparison of a generation with the ledger.
+
+    `faults` describes each fault in words. `in_flight` counts the documents in flight.
+    """
 
     faults: tuple[str, ...]
     in_flight: int
@@ -64,7 +68,7 @@ def count_lost_documents(database: Database, collection: str, generation_id: int
 def list_documents_in_flight(
     database: Database, collection: str, generation_id: int
 ) -> frozenset[int]:
-    """Return the keys of the documents whose change a sync has not completed."""
+    """Return the database keys of the documents in flight."""
     statement = load_statement("lifecycle/select_documents_in_flight")
     parameters = {"collection": collection, "generation_id": generation_id}
     with database.connect() as connection:

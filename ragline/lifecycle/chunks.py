@@ -89,8 +89,8 @@ def chunk_generation(stage: Stage, generation: Generation, should_pause: Callabl
     """Chunk every parse of a source for one generation; return the number of chunks made.
 
     Raises:
-        ChunkingError: in a build while another generation is live, documents cannot be chunked;
-            the others are chunked.
+        ChunkingError: another generation is live, and some parses cannot be chunked. All other
+            parses are chunked.
     """
     chunker = _Chunker(stage, generation)
     chunker.chunk_all(should_pause)
@@ -181,7 +181,7 @@ class _Chunker:
         tokenizer = self.stage.run_context.tokenizer(self.generation.model)
         try:
             return chunk_document(read_parse(parse), self.generation.chunking, tokenizer)
-        except Exception as error:  # noqa: BLE001  any error concerns this document only
+        except Exception as error:  # noqa: BLE001  an error of one parse must not stop the others
             return ChunkingError(f"its text cannot be chunked: {type(error).__name__}: {error}")
 
     def _parameters(self, **more: int) -> dict[str, object]:

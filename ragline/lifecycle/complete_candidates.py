@@ -20,8 +20,8 @@ from ragline.lifecycle.generations import Generation
 from ragline.lifecycle.search_index import count_unindexed
 from ragline.storage.statements import load_statement
 
-# The time that a promotion waits until a running sync has written the candidate, and how often it
-# looks.
+# The maximum time that a promotion waits for a running sync to complete the candidate, and the
+# interval between two checks.
 MAX_SYNC_WAIT_S = 10.0
 POLL_INTERVAL_S = 0.05
 
@@ -34,7 +34,11 @@ class _SyncRunningError(IncompleteGenerationError):
 
 
 def wait_for_sync(decide: Callable[P, Result]) -> Callable[P, Result]:
-    """Repeat a decision for some time if a running sync writes what the candidate lacks."""
+    """Decorate a decision, so that it waits while a running sync completes the candidate.
+
+    The decorated function calls `decide` again until the candidate is complete, for at most
+    MAX_SYNC_WAIT_S. Then it raises an IncompleteGenerationError.
+    """
 
     @wraps(decide)
     def wait_and_decide(*arguments: P.args, **named: P.kwargs) -> Result:
@@ -56,8 +60,8 @@ def check_complete(
     """Refuse a candidate that lacks readable documents. A retired generation may lack some.
 
     Raises:
-        IncompleteGenerationError: it lacks documents. `wait_for_sync` catches the error and tries
-            again while a sync of the collection is running.
+        IncompleteGenerationError: the candidate lacks readable documents. While a sync of the
+            collection is running, `wait_for_sync` catches the error and tries again.
     """
     unindexed = count_unindexed(connection, collection_id, chosen.id)
     if not unindexed or chosen.state != "candidate":

@@ -1,6 +1,6 @@
-"""Says why a generation cannot be promoted, refused or dropped, with the command that helps.
+"""Error messages that say why a generation cannot be promoted, refused or dropped.
 
-`generation_decisions` raises these messages.
+Each message names the command that helps. `generation_decisions` raises errors with these messages.
 """
 
 from __future__ import annotations
@@ -10,7 +10,10 @@ from ragline.lifecycle.generations import Generation
 
 
 def describe_lack(collection: str, known: list[Generation]) -> str:
-    """Why a collection has nothing to promote, with the command that helps."""
+    """Return why a collection has no candidate to promote, with the command that helps.
+
+    `known` are all generations of the collection that are not dropped.
+    """
     building = [one.id for one in known if one.state == "building"]
     if building:
         return (
@@ -25,7 +28,10 @@ def describe_lack(collection: str, known: list[Generation]) -> str:
 
 
 def describe_state(record: GenerationRecord, step: str) -> str:
-    """Why a generation cannot be promoted, refused or dropped, with the command that helps."""
+    """Return why the state of a generation does not allow a step, with the command that helps.
+
+    `step` is `promoted`, `refused` or `dropped`.
+    """
     build = f"`ragline generation build {record.collection}`"
     reasons = {
         "building": f"it is still being built; {build} completes it",

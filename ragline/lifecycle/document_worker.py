@@ -40,7 +40,7 @@ GIVEN = "given"
 
 @dataclass(frozen=True, slots=True)
 class ReadCounts:
-    """The number of documents that were read, of those whose bytes changed, and of bytes read."""
+    """Counts of documents that were read, of documents whose bytes changed, and of bytes read."""
 
     documents: int
     changed: int
@@ -264,7 +264,7 @@ class _ReadBatch:
 
 
 def _own_metadata(fetched: FetchedDocument) -> dict[str, Any]:
-    """Return the metadata that the file itself contains. The source's metadata takes precedence."""
+    """Return the metadata that the file itself contains; empty if the source returned the text."""
     return {} if fetched.text is not None else read_metadata(fetched.content, fetched.name)
 
 

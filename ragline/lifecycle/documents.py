@@ -73,7 +73,7 @@ def sync_documents(run_context: RunContext, source_name: str) -> DocumentsReport
         check_settings(run_context, settings.collection)
         source_id = _register_source(run_context, settings)
     except ConfigurationError as error:
-        # The error is written to the report of a registered source. For another source nothing is
+        # If the source is registered, the error is written to its report. If it is not, nothing is
         # written.
         message = f"{type(error).__name__}: {error}"
         record_run_error(run_context.database, run_context.run_id, [source_name], message, None)

@@ -127,7 +127,7 @@ class _EmbeddingWorker:
         self.stage.show_batches(batches, "embed", total=missing, unit="chunks")
 
     def request_embeddings(self) -> int:
-        """Queue each text of the source without a vector; return the number of texts that wait."""
+        """Queue the source's texts that have no vector; return how many of its texts are queued."""
         with self.stage.run_context.database.begin() as connection:
             connection.execute(
                 load_statement("lifecycle/insert_embedding_requests"), self._parameters()

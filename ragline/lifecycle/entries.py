@@ -79,7 +79,7 @@ def apply_entries(run_context: RunContext, source_name: str) -> EntriesReport:
 
 
 def _count(stage: Stage) -> tuple[int, dict[str, int]]:
-    """Count the source's entries in the reported generation, and its documents by state."""
+    """Count the source's entries in `OpenGenerations.reported`, and its documents by state."""
     key = {"source_id": stage.source_id, "generation_id": stage.generations.reported.id}
     with stage.run_context.database.begin() as connection:
         row = connection.execute(load_statement("lifecycle/count_indexed_entries"), key)

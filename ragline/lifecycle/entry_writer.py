@@ -270,7 +270,7 @@ def _analyze_chunks(
 def _estimate_length(connection: Connection, parameters: dict[str, object]) -> float:
     """Estimate and store the average number of lexemes per entry, for a generation's first entries.
 
-    The stage `publish` corrects it.
+    The stage `publish` replaces the estimate by the exact average.
     """
     statement = load_statement("lifecycle/estimate_length")
     average = connection.execute(statement, parameters).scalar_one()

@@ -1,9 +1,9 @@
-"""Builds the generation that the settings ask for, when an operator wants it and not in a sync.
+"""Builds the generation that the settings ask for, by a command of an operator and not in a sync.
 
 The build reads no source: it chunks the stored parses, embeds the chunks and writes the entries.
-The live generation does not change. Everything that is done stays in the database, so an
-interrupted build continues where it ended. Syncs that run during the build work on the new
-generation too; both claim their work (`claims`).
+The live generation does not change. The finished work stays in the database, so an interrupted
+build continues where it ended. Syncs that run during the build also work on the new generation. The
+build and the syncs share this work by claims (`claims`).
 """
 
 from __future__ import annotations
@@ -66,7 +66,8 @@ def build_generation(
 ) -> BuildReport:
     """Build the generation that the settings of a collection ask for, until it is a candidate.
 
-    May run again after an interruption, and while syncs run. Promotes nothing.
+    A second call continues an interrupted build. Syncs can run at the same time. The function
+    promotes nothing.
 
     Raises:
         ConfigurationError: the settings cannot be satisfied.
@@ -99,7 +100,7 @@ def build_generation(
 def _register(
     run_context: RunContext, settings: CollectionSettings, decision: Decision
 ) -> Generation:
-    """The generation to build: registered, or opened again after a refusal."""
+    """Return the generation to build. Register it if it is new, and reopen it if it is refused."""
     space, fingerprint = read_key(run_context, settings)
     with run_context.database.begin() as connection:
         live = find_live(list_generations(connection, settings.name))
@@ -147,7 +148,8 @@ def _read_again(
 ) -> Generation:
     """Return the generation with the number of its entries after the build.
 
-    It decides whether a vector index is created. A generation that was closed is returned as it is.
+    This number decides whether a vector index is created. If the generation was closed in the
+    meantime, the function returns `generation` unchanged.
     """
     with run_context.database.connect() as connection:
         known = list_generations(connection, collection_name)
@@ -155,7 +157,7 @@ def _read_again(
 
 
 class _WantedCheck:
-    """Stops a build with an error when its generation was closed meanwhile; never pauses it."""
+    """A pause check that never pauses a build. It raises an error if the generation was closed."""
 
     def __init__(self, database: Database, generation_id: int) -> None:
         self._database = database
@@ -177,7 +179,11 @@ def _finish(
 ) -> None:
     """Make a candidate of the generation if it is complete.
 
-    A sync may have done so, or promoted it, in the meantime.
+    If a sync has already made it a candidate or promoted it, nothing changes.
+
+    Raises:
+        GenerationGoneError: the generation was closed in the meantime.
+        IncompleteGenerationError: the generation lacks readable documents.
     """
     with run_context.database.begin() as connection:
         collection_id = lock_collection(connection, collection_name)

@@ -1,9 +1,10 @@
 """Carries out what an operator decides about a generation: promote, roll back, refuse, drop.
 
-Each decision is one transaction and takes effect at its commit: the service reads the live
-generation and the release with each search. The trail (`generation_events`) has who decided it, and
-why. The search settings change with a promotion and return with a rollback (`releases`).
-`generation_notices` says which decision the settings of a collection wait for.
+Each decision is one transaction. It takes effect at its commit, because the service reads the live
+generation and the release for each search. The trail (`generation_events`) records who decided, and
+why. A promotion also releases the search settings of the configuration file, and a rollback returns
+to the earlier search settings (`releases`). `generation_notices` says which decision the settings
+of a collection wait for.
 """
 
 from __future__ import annotations
@@ -56,9 +57,10 @@ from ragline.storage.database import Database
 from ragline.storage.database_errors import is_deadlock, is_lock_timeout
 from ragline.storage.statements import load_statement
 
-# Why a generation may become live: the gate passed it; or it agrees with the ledger, and its
-# collection has no golden set; or it was live before. A change of search settings alone needs
-# nothing without a golden set.
+# Why a promotion is permitted. `gate`: the gate passed the generation or the search settings.
+# `sync_proof`: the collection has no golden set, and the generation agrees with the ledger.
+# `earlier_promotion`: the generation was live before. `no_golden_set`: only search settings change,
+# and the collection has no golden set.
 Grounds = Literal["gate", "sync_proof", "earlier_promotion", "no_golden_set"]
 
 
@@ -68,10 +70,10 @@ DECISION_WAIT = "10s"
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Who decides, and why. The trail of the generation has both.
+    """Who decides, and why. The trail of the generation records both.
 
-    `is_forced` promotes a candidate in spite of the gate, of a failed blocking check or of a fault
-    in the ledger. It does not replace an approval.
+    If `is_forced` is set, a candidate is promoted in spite of the gate, a failed blocking check or
+    a difference from the ledger. It does not replace an approval.
     """
 
     changed_by: str
@@ -81,13 +83,13 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Promotion:
-    """The generation that a decision made live, and the one that it retired.
+    """The generation that a decision made live, and the generation that it retired.
 
     `unindexed` counts the readable documents that the new live generation does not contain with
-    their present text; the next sync indexes them. `report_id` is the report of the gate that the
-    promotion is based on. `is_forced` says that the decision forced it in spite of
-    `forced_against`, the text of the obstacle. `settings` names the search settings that changed,
-    if the live generation stays the same.
+    their present text. The next sync indexes them. `report_id` is the report of the gate that the
+    promotion is based on. `is_forced` says that an obstacle was overruled, and `forced_against`
+    describes this obstacle. If only search settings changed, `settings` contains their names,
+    `generation` is the unchanged live generation, and `retired_generation` is None.
     """
 
     collection: str
@@ -105,16 +107,17 @@ class Promotion:
 def promote_candidate(
     database: Database, configuration: Configuration, collection: str, decision: Decision
 ) -> Promotion:
-    """Make the candidate of a collection live, with the search settings of the file.
+    """Make the candidate of a collection live, with the search settings of `configuration`.
 
-    Without a candidate, changed search settings are released with the live generation.
+    If there is no candidate, changed search settings are released with the live generation.
 
     Raises:
         UnknownCollectionError: the database has no collection of this name.
-        GenerationStateError: the collection has no candidate.
+        GenerationStateError: the collection has neither a candidate nor changed search settings;
+            or a run was writing a generation for too long.
         IncompleteGenerationError: the candidate lacks readable documents.
-        PromotionRefusedError: the gate has not passed it, a blocking check of a source has failed,
-            it does not agree with the ledger, or an approval is missing.
+        PromotionRefusedError: the gate has not passed the candidate, a blocking check of a source
+            has failed, the candidate does not agree with the ledger, or an approval is missing.
     """
     with _deciding(database, f"a generation of {collection}") as connection:
         check_collection(connection, collection)
@@ -139,15 +142,16 @@ def promote_by_id(
 ) -> Promotion:
     """Make a candidate or a retired generation live, or release new settings of the live one.
 
-    A generation that was retired without a decision against it is older than the live one. To
-    return to it is a rollback, so the generation that it replaces is held.
+    The promotion of a retired generation is a rollback, unless the retired generation is held. A
+    rollback holds the generation that was live until then.
 
     Raises:
         UnknownGenerationError: the database has no generation of this id.
-        GenerationStateError: its state does not allow a promotion.
-        IncompleteGenerationError: it is a candidate that lacks readable documents.
-        PromotionRefusedError: the gate has not passed it, a blocking check of a source has failed,
-            it does not agree with the ledger, or an approval is missing.
+        GenerationStateError: the state of the generation does not allow a promotion, or a run was
+            writing a generation for too long.
+        IncompleteGenerationError: the generation is a candidate and lacks readable documents.
+        PromotionRefusedError: the gate has not passed the candidate, a blocking check of a source
+            has failed, the candidate does not agree with the ledger, or an approval is missing.
     """
     with _deciding(database, f"generation {generation_id} or the live one") as connection:
         record = find_record(connection, generation_id)
@@ -170,15 +174,17 @@ def promote_by_id(
 def roll_back(
     database: Database, collection: str, decision: Decision, *, replaced_id: int | None = None
 ) -> Promotion:
-    """Return to the generation and the settings of the previous release, and hold those of now.
+    """Return to the generation and the search settings of the previous release.
 
-    A generation that an operator decided against is left out. The rollback does not wait for
-    documents that the older generation does not contain yet: they become `pending`. `replaced_id`
-    names the only generation that may be replaced, and then another generation becomes live.
+    The replaced generation and settings are held, so no sync promotes them again. A held generation
+    never becomes live by a rollback. The rollback does not wait for documents that the older
+    generation does not contain yet: these documents become `pending`. If `replaced_id` is given,
+    the generation with this id must be live, and the rollback always replaces it.
 
     Raises:
         UnknownCollectionError: the database has no collection of this name.
-        GenerationStateError: there is no generation to return to, or another one is live.
+        GenerationStateError: there is no generation to return to; `replaced_id` is not live; or a
+            run was writing a generation for too long.
     """
     with _deciding(database, f"a generation of {collection}") as connection:
         check_collection(connection, collection)
@@ -200,10 +206,12 @@ def roll_back(
 def _choose_retired(
     collection: str, retired: list[Generation], target: Release | None
 ) -> Generation:
-    """Return the generation of a release, or the last retired one.
+    """Return the retired generation of the release `target`.
+
+    Without such a generation, return the generation that was retired last.
 
     Raises:
-        GenerationStateError: there is no generation to return to.
+        GenerationStateError: `retired` is empty.
     """
     if not retired:
         raise GenerationStateError(
@@ -231,7 +239,7 @@ def refuse_generation(database: Database, generation_id: int, decision: Decision
 
     Raises:
         UnknownGenerationError: the database has no generation of this id.
-        GenerationStateError: it is not a candidate.
+        GenerationStateError: the generation is not a candidate.
     """
     with _deciding(database, f"generation {generation_id}") as connection:
         record = _lock_record(connection, generation_id)
@@ -253,8 +261,8 @@ def drop_by_decision(
 
     Raises:
         UnknownGenerationError: the database has no generation of this id.
-        GenerationStateError: it is live or dropped already; or a worker is writing its table; or
-            the next sync would build and promote it again.
+        GenerationStateError: the generation is live or already dropped; a worker is writing its
+            table; or the next sync would build and promote the generation again.
     """
     with _deciding(database, f"generation {generation_id}", DROP_WAIT) as connection:
         record = _lock_record(connection, generation_id)
@@ -268,17 +276,21 @@ def drop_by_decision(
 
 @contextmanager
 def _deciding(database: Database, what: str, wait: str | None = None) -> Iterator[Connection]:
-    """A transaction that changes the state of a generation. It waits for a writer for some time.
+    """Open a transaction that changes the state of a generation.
+
+    The transaction waits for a lock for at most `wait`, or DECISION_WAIT without it. `what` names
+    the generation in the error message.
 
     Raises:
-        GenerationStateError: a run was writing `what` all this time. Nothing was changed.
+        GenerationStateError: a run held a lock during this time. Nothing was changed.
     """
     try:
         with database.begin() as connection:
             connection.exec_driver_sql(f"set local lock_timeout = '{wait or DECISION_WAIT}'")
             yield connection
     except DBAPIError as error:
-        # A drop locks the table first, and a writer locks the row of the generation first.
+        # A deadlock is possible: a drop locks the table of the generation and then its row, and a
+        # writer locks the row and then the table.
         if not is_lock_timeout(error) and not is_deadlock(error):
             raise
         raise GenerationStateError(
@@ -289,7 +301,11 @@ def _deciding(database: Database, what: str, wait: str | None = None) -> Iterato
 def _refuse_repeated_build(
     connection: Connection, configuration: Configuration, record: GenerationRecord
 ) -> None:
-    """Refuse to drop what the next sync would build and promote again."""
+    """Refuse to drop a generation that the next sync would build and promote again.
+
+    Raises:
+        GenerationStateError: the configuration asks for the generation, with `build: automatic`.
+    """
     asking = [
         settings.name
         for settings in configuration.collections
@@ -305,7 +321,7 @@ def _refuse_repeated_build(
 
 
 def _lock_record(connection: Connection, generation_id: int) -> GenerationRecord:
-    """The generation, after its collection is locked."""
+    """Lock the collection of a generation; return the generation as it is after the lock."""
     lock_collection(connection, find_record(connection, generation_id).collection)
     return find_record(connection, generation_id)
 
@@ -313,7 +329,7 @@ def _lock_record(connection: Connection, generation_id: int) -> GenerationRecord
 def _promote_settings(
     connection: Connection, collection: str, live: Generation, decided: tuple[Decision, Basis]
 ) -> Promotion:
-    """Release the search settings of the file with the live generation."""
+    """Release the search settings of the configuration file with the live generation."""
     decision, basis = decided
     assert basis.settings is not None
     names = find_unreleased(connection, basis.settings)
@@ -345,7 +361,8 @@ def _promote(
     decision, basis = decided
     live = find_live(list_undropped(connection, collection))
     unindexed = count_unindexed(connection, collection_id, chosen.id)
-    # The removal of documents can abandon a candidate without the lock of the collection.
+    # The lock of the collection is not enough: the removal of documents can abandon a candidate
+    # without this lock.
     locked = connection.execute(
         load_statement("lifecycle/lock_state"), {"generation_id": chosen.id}
     )

@@ -1,7 +1,8 @@
 """The key of a generation: the inputs that determine its entries.
 
 Two generations of a collection with the same key would have the same entries. So a collection has
-one generation for each key. `generations` stores it, and `plan_settings` compares it with settings.
+one generation for each key. `generations` stores the keys. `plan_settings` compares the key of a
+generation with the key that the settings require.
 """
 
 from __future__ import annotations
@@ -31,8 +32,8 @@ def make_generation_key(
 ) -> GenerationKey:
     """Return the key of the generation that settings ask for, in this release.
 
-    The space and the fingerprint come from the files of the embedding model. So they differ if
-    these files change under one name.
+    `space` and `chunker_fingerprint` come from the files of the embedding model. So the key changes
+    if these files change and the name of the model stays the same.
     """
     return GenerationKey(
         space_fingerprint=space.fingerprint,

@@ -1,7 +1,8 @@
 """What an operator must decide about the generations of a collection, in one line.
 
-A notice is no alarm: the live generation serves searches and receives every change.
-`search_index` reports the notice of a sync, `ragline status` and `ragline check` that of the file.
+A notice is not an alarm, because the live generation serves searches and receives every change.
+`search_index` reports the notice in each sync. `ragline status` and `ragline check` compute it from
+the configuration file.
 """
 
 from __future__ import annotations
@@ -26,10 +27,11 @@ def describe_decision(
     wanted: Generation | None,
     obstacle: Obstacle | None = None,
 ) -> str | None:
-    """What an operator must decide, so that searches use the generation that the settings ask for.
+    """Return what an operator must decide before the generation of the settings becomes live.
 
-    `wanted` is that generation, or None if it is not registered. `obstacle` prevents its promotion.
-    Returns None if it is live, or if the next syncs build and promote it without an operator.
+    `wanted` is the generation that the settings ask for, or None if it is not registered.
+    `obstacle` prevents its promotion. The result is None if `wanted` is live, or if the next syncs
+    build and promote it without an operator.
     """
     if live is None or (wanted is not None and wanted.id == live.id):
         return None
@@ -64,7 +66,7 @@ def find_obstacle(
     live: Generation | None,
     wanted: Generation | None,
 ) -> Obstacle | None:
-    """Find what prevents the promotion of a candidate. The result is None for another state."""
+    """Find what prevents the promotion of `wanted`. None if it is not a candidate."""
     if wanted is None or wanted.state != "candidate":
         return None
     return find_basis(connection, settings, wanted, live).obstacle
@@ -73,9 +75,10 @@ def find_obstacle(
 def describe_waiting_settings(
     connection: Connection, settings: CollectionSettings, live: Generation | None
 ) -> str | None:
-    """What an operator must decide, so that searches use the search settings of the file.
+    """Return what an operator must decide before searches use the settings of `settings`.
 
-    Returns None if they use them, or if the next sync releases them without an operator.
+    The result is None if searches use the search settings already, or if the next sync releases
+    them without an operator.
     """
     names = find_unreleased(connection, settings)
     if live is None or not names:
@@ -91,10 +94,10 @@ def describe_waiting_settings(
 
 
 def read_notices(database: Database, configuration: Configuration) -> dict[str, str]:
-    """The notice of each configured collection that has one. Loads no model.
+    """Return the notice of each configured collection that has one, by collection. Loads no model.
 
-    A generation counts as the one that the settings ask for if its stored settings are equal. If
-    the model is a folder, its files must be equal too.
+    The settings ask for the generation whose stored settings are equal. If the model is a folder,
+    the files of the model must also be equal.
     """
     notices = {}
     with database.connect() as connection:
@@ -118,7 +121,7 @@ def _select_same_files(
 ) -> list[Generation]:
     """Return the generations that were built with the present files of the model.
 
-    Only the files of a folder are read. Without such a folder, the names are compared.
+    This needs a model that is a folder. For any other model, all `generations` are returned.
     """
     if not generations or not Path(settings.embedding_model).is_dir():
         return generations

@@ -18,10 +18,10 @@ from ragline.unknown_names import describe_unknown
 
 @dataclass(frozen=True, slots=True)
 class GenerationRecord:
-    """One generation, also a dropped one.
+    """One generation, in any state.
 
     `documents` and `entries` are 0 after its table is dropped. `held_at` is the time at which an
-    operator decided against it, by a refusal or a rollback; None if there was no such decision.
+    operator refused the generation or rolled it back; None if no operator did.
     """
 
     id: int
@@ -43,7 +43,7 @@ class GenerationRecord:
 
 @dataclass(frozen=True, slots=True)
 class GenerationEvent:
-    """One change of a state. `from_state` is None for the creation of the generation.
+    """One change of a generation's state. `from_state` is None for its creation.
 
     `report_id` is the report of the gate that a promotion is based on.
     """
@@ -58,7 +58,7 @@ class GenerationEvent:
 
 
 def list_records(database: Database, collection: str | None = None) -> list[GenerationRecord]:
-    """The generations of a collection or of all, in order of collection and id.
+    """Return the generations of one collection or of all, in order of collection and id.
 
     Raises:
         UnknownCollectionError: the database has no collection of this name.
@@ -72,7 +72,7 @@ def list_records(database: Database, collection: str | None = None) -> list[Gene
 def read_record(
     database: Database, generation_id: int
 ) -> tuple[GenerationRecord, list[GenerationEvent]]:
-    """One generation and its trail, oldest event first.
+    """Return one generation and its trail, with the oldest event first.
 
     Raises:
         UnknownGenerationError: the database has no generation of this id.
@@ -86,7 +86,7 @@ def read_record(
 
 
 def find_record(connection: Connection, generation_id: int) -> GenerationRecord:
-    """One generation.
+    """Return one generation, in any state.
 
     Raises:
         UnknownGenerationError: the database has no generation of this id.

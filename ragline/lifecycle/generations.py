@@ -31,8 +31,8 @@ from ragline.text_analysis import VERSION
 
 logger = logging.getLogger(__name__)
 
-# The time that a drop waits for writers of the table. If they take longer, the next sync tries
-# again.
+# The maximum time that the drop of a table waits for its writers. If they take longer, the next
+# sync tries again.
 DROP_WAIT = "2s"
 # Generations in these states receive no changes.
 CLOSED_STATES = ("refused", "abandoned", "dropped")
@@ -74,8 +74,8 @@ class Generation:
 def list_generations(connection: Connection, collection_name: str) -> list[Generation]:
     """Return the generations of a collection that receive changes, oldest first.
 
-    A retired generation receives changes until it is dropped. So it serves nothing stale after a
-    rollback. Refused, abandoned and dropped generations receive no changes.
+    A retired generation receives changes until it is dropped, so that a rollback restores no
+    outdated entries. Refused, abandoned and dropped generations receive no changes.
     """
     known = list_undropped(connection, collection_name)
     return [generation for generation in known if generation.state not in CLOSED_STATES]
@@ -135,9 +135,9 @@ def check_is_open(generation_id: int, state: str) -> None:
 
 
 def name_change(connection: Connection, changed_by: str, reason: str | None) -> None:
-    """Say who changes the states of generations in this transaction, and why.
+    """Set who changes the states of generations in this transaction, and why.
 
-    The database writes both into the trail (`generation_events`) with each change.
+    The database writes both values to the trail (`generation_events`) with each change of a state.
     """
     connection.execute(
         load_statement("lifecycle/name_change"), {"changed_by": changed_by, "reason": reason}
@@ -147,7 +147,7 @@ def name_change(connection: Connection, changed_by: str, reason: str | None) -> 
 def lock_collection(connection: Connection, collection_name: str) -> int:
     """Lock a collection, so that one transaction at a time decides which generation is live.
 
-    Returns its id. Another transaction that calls this waits until this one ends.
+    Returns the collection's id. Waits until no other transaction has locked the collection.
     """
     collection_id = register_collection(connection, collection_name)
     statement = load_statement("lifecycle/lock_collection")
@@ -222,9 +222,9 @@ def promote_generation(
     is_decided: bool = False,
     is_replaced_held: bool = False,
 ) -> None:
-    """Make a generation live, and retire the previous live one, when the transaction commits.
+    """Make a generation live, and retire the previous live generation.
 
-    `is_decided` says that an operator decided it. Without it, the database refuses to promote a
+    `is_decided` says that an operator decided it. Otherwise, the database refuses to promote a
     held generation. `is_replaced_held` says that the retired generation is held from now on.
     """
     connection.execute(
@@ -269,7 +269,7 @@ def list_expired(connection: Connection, collection_name: str, grace: timedelta)
 
 
 def list_refused_tables(connection: Connection, collection_name: str) -> list[int]:
-    """The refused generations of a collection that still have a table, oldest first."""
+    """Return the ids of a collection's refused generations that have a table, oldest first."""
     rows = connection.execute(
         load_statement("lifecycle/select_refused_tables"), {"collection": collection_name}
     )
@@ -277,10 +277,10 @@ def list_refused_tables(connection: Connection, collection_name: str) -> list[in
 
 
 def delete_refused_entries(connection: Connection, generation_id: int) -> None:
-    """Drop the table of a refused generation, and delete its counts; its row stays refused.
+    """Drop the table of a refused generation, and delete its counts. Its state does not change.
 
-    It receives no changes, so its table would keep the texts of removed documents. A generation
-    that an operator builds again in the meantime keeps its table.
+    A refused generation receives no changes, so its table would keep the texts of removed
+    documents. If an operator builds the generation again in the meantime, nothing happens.
     """
     if lock_row(connection, generation_id)["state"] != "refused":
         return
@@ -315,7 +315,7 @@ def try_drop_generation(
 
 
 def try_delete_refused_entries(database: Database, generation_id: int) -> bool:
-    """Drop the table of a refused generation. Return False if that failed, as with a drop.
+    """Drop the table of a refused generation. Return False if a worker uses it for too long.
 
     Raises:
         DatabaseUnavailableError: the database does not answer.
@@ -330,7 +330,7 @@ def try_delete_refused_entries(database: Database, generation_id: int) -> bool:
 def _try_with_table(
     database: Database, generation_id: int, work: Callable[[Connection], None]
 ) -> bool:
-    """Do what needs the table of a generation exclusively, if no worker uses it for long."""
+    """Do work that locks a generation's table. Return False if that takes longer than DROP_WAIT."""
     try:
         with database.begin() as connection:
             connection.exec_driver_sql(f"set local lock_timeout = '{DROP_WAIT}'")
@@ -345,7 +345,7 @@ def _try_with_table(
 def raise_if_database_lost(database: Database, error: Exception) -> None:
     """Check after an error that the database still answers.
 
-    If it does, the error concerns one generation, and the others can be worked on.
+    If it does, the error concerns one generation, and the run can continue with the others.
 
     Raises:
         DatabaseUnavailableError: the database does not answer.

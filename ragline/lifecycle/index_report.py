@@ -19,7 +19,7 @@ class IndexReport:
     build, or failed maintenance of the live generation. `was_promoted` says whether this run made
     the target live. `notice` says what an operator must decide before searches can use the target.
     It is None if there is nothing to decide. `obstacle` is what prevents a promotion by this sync,
-    such as a missing judgement of the gate.
+    such as a missing report of the gate. `seconds` is the duration of the stage.
     """
 
     generation: int

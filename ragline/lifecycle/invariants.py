@@ -21,7 +21,7 @@ MAX_PART_ENTRIES = 50_000
 
 @dataclass(frozen=True, slots=True)
 class Invariant:
-    """A rule in words. Its statement finds the documents that violate it."""
+    """A rule in words. The SQL statement `name` finds the documents that violate the rule."""
 
     name: str
     description: str

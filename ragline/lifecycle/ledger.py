@@ -24,7 +24,8 @@ from ragline.storage.statements import load_skipping_statement, load_statement
 
 MAX_ATTEMPTS = 5
 FIRST_RETRY_DELAY = timedelta(minutes=1)
-# With this growth, five attempts take seven hours. So an outage of one night quarantines nothing.
+# Each delay is this many times the delay before it, up to MAX_RETRY_DELAY. So five attempts take
+# seven hours, and an outage of a few hours quarantines nothing.
 RETRY_GROWTH = 8
 MAX_RETRY_DELAY = timedelta(hours=6)
 UNSUPPORTED_RETRY_DELAY = timedelta(days=1)

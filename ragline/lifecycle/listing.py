@@ -185,7 +185,8 @@ def _choose_held(
     held = {document.id for document in unexplained if document.is_held}
     fresh = {document.id for document in unexplained if not document.is_held}
     known -= sum(document.is_held for document in unlisted)
-    # This happens, for example, if a folder is not mounted or an export has no rows.
+    # A listing without any known document can have a technical reason. For example, a folder is not
+    # mounted, or an export has no rows.
     is_whole = sum(not document.is_held for document in unlisted) == known
     free = 0 if is_whole else MAX_UNHELD_REMOVALS
     is_implausible = len(fresh) > free and len(fresh) > max_ratio * known

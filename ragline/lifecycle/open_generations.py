@@ -233,7 +233,8 @@ def _abandon_unrequested(
     by, reason = name_run(run_context), "the settings no longer ask for it"
     if unrequested:
         with run_context.database.begin() as connection:
-            # An operator who decides about one of them is first or waits.
+            # With the lock, a decision of an operator about one of these generations takes effect
+            # either before the abandonment or after it.
             lock_collection(connection, collection_name)
             name_change(connection, by, reason)
             abandon_generations(connection, [generation.id for generation in unrequested])

@@ -1,9 +1,9 @@
 """The time and the disk space of a build, for a build plan.
 
-The times are computed from rates of this database and this machine. The rates of chunking and
-embedding are measured now, because no table records them. The rate of writing entries comes from
-the times that the placements of the newest large generation record. The rate of the vector index
-comes from its last creation.
+The time of each step is its amount of work divided by a rate. The rates of chunking and embedding
+are measured now on this machine, because no table records them. The rate of writing entries comes
+from the table `placements`, which records when each document was written to a generation. The rate
+of the vector index comes from the last vector index that was created in this database.
 """
 
 from __future__ import annotations
@@ -24,30 +24,32 @@ from ragline.lifecycle.run_context import RunContext
 from ragline.storage.generation_tables import load_generation_statement
 from ragline.storage.statements import load_statement
 
-# The rate of embedding is measured on growing numbers of texts, for at most about this time.
+# The rate of embedding is measured on more and more texts, for at most about this time.
 MEASUREMENT_S = 2.0
 MIN_MEASURED_TEXTS = 4
 MAX_MEASURED_TEXTS = 512
-# The next measurement has this many times the texts of the one before.
+# Each measurement embeds this many times as many texts as the measurement before it.
 GROWTH = 4
-# Smaller generations say little about the rate of writing entries.
+# The rate of writing entries is not taken from a generation with fewer entries.
 MIN_ENTRIES = 1_000
-# Bytes of a row apart from its vector: in the table of entries without text, in that of embeddings,
-# and in the vector index. Then the bytes of a row in the other indexes of the two tables. They and
-# TOAST_BYTES were measured with Postgres 18 and pgvector 0.8, on 10,000 rows of 384, 768 and 1,024
-# dimensions. The sizes that are computed from them differ by less than 1 % from the measured ones.
+# The bytes of one row without its vector: of an entry without its text, of an embedding, and of a
+# row of the vector index. ENTRY_INDEX_BYTES and EMBEDDING_INDEX_BYTES are the bytes of one row in
+# the other indexes. These figures and TOAST_BYTES were measured with Postgres 18 and pgvector 0.8,
+# on 10,000 rows of 384, 768 and 1,024 dimensions. The computed sizes differ from the measured sizes
+# by less than 1 %.
 ENTRY_BYTES = 200
 EMBEDDING_BYTES = 95
 VECTOR_INDEX_BYTES = 108
-# Bytes of a connection of a row in the vector index, for each unit of the setting `m`.
+# The bytes for the connections of one row of the vector index, for each unit of the setting `m`.
 CONNECTION_BYTES = 12
 ENTRY_INDEX_BYTES = 125
 EMBEDDING_INDEX_BYTES = 95
-# Postgres stores whole rows in a page. It stores the vector of a longer row in another table.
+# A page contains only whole rows. If a row is longer than MAX_ROW_BYTES, Postgres stores its vector
+# in another table, which needs TOAST_BYTES in addition.
 PAGE_BYTES = 8_192
 MAX_ROW_BYTES = 2_000
 TOAST_BYTES = 740
-# A number of a `halfvec`.
+# The bytes of one number of a `halfvec`.
 NUMBER_BYTES = 2
 
 
@@ -80,11 +82,11 @@ class PlannedTime:
 class PlannedDisk:
     """The disk space of an index, in bytes.
 
-    `live_bytes` is the size of the live generation with its indexes now. `needed_bytes` is the
-    estimated size of what the build writes in addition; None if there is no live generation to
-    estimate it from. `vector_index_bytes` is the part of it for the vector index. `free_bytes` is
-    the free space on the disk of the embedded database; None for another server, whose disk is not
-    known here.
+    `live_bytes` is the present size of the live generation with its indexes. `needed_bytes` is the
+    estimated size of what the build writes in addition; None if there is no live generation from
+    which it can be estimated. `vector_index_bytes` is the part of `needed_bytes` for the vector
+    index. `free_bytes` is the free space on the disk of the embedded database; None for a database
+    on a server, because its disk is unknown.
     """
 
     live_bytes: int
@@ -161,7 +163,7 @@ def _embedding_rate(
     live: Generation | None,
     sample: ChunkSample | None,
 ) -> _Rate:
-    """The rate of the wanted model, measured now; else that of the live model, as a bound."""
+    """Measure how fast the wanted model embeds. If it cannot be loaded, measure the live model."""
     model = wanted.settings.embedding_model
     if wanted.space is not None:
         texts = [] if sample is None else [sample.texts[one] for one in sample.new_hashes]
@@ -180,7 +182,7 @@ def _embedding_rate(
 
 
 def _sample_texts(run_context: RunContext, key: BuildKey) -> list[tuple[str, int]]:
-    """Random texts without a vector, each with its number of tokens."""
+    """Return random texts that have no vector, as pairs of text and number of tokens."""
     parameters = key.bind("chunker_fingerprint", "embedding_space_id", limit=MAX_MEASURED_TEXTS)
     with run_context.database.connect() as connection:
         rows = connection.execute(load_statement("build_plan/select_sampled_texts"), parameters)
@@ -188,9 +190,10 @@ def _sample_texts(run_context: RunContext, key: BuildKey) -> list[tuple[str, int
 
 
 def _measure(run_context: RunContext, model: str, texts: Sequence[tuple[str, int]]) -> _Rate | None:
-    """Tokens a second of a model; None if it cannot embed these texts.
+    """Measure how many tokens a model embeds in a second. None if it cannot embed the texts.
 
-    The first call prepares the model and does not count. The others grow, and the last one counts.
+    The first call of the model only prepares it. Each later call embeds more texts than the call
+    before it. The rate is that of the last call.
     """
     if not texts:
         return None
@@ -242,7 +245,7 @@ def _vector_index_rate(run_context: RunContext, dimension: int | None) -> _Rate:
 
 
 def _count_indexed(wanted: Wanted, live: Generation | None, work: PlannedWork) -> int:
-    """The number of entries of the vector index that the build creates; 0 without an index."""
+    """Return the number of entries in the vector index that the build creates; 0 without one."""
     dimension = _find_dimension(wanted, live)
     entries = work.entries or 0
     is_small = entries < wanted.settings.hnsw_from_entries
@@ -250,7 +253,7 @@ def _count_indexed(wanted: Wanted, live: Generation | None, work: PlannedWork) -
 
 
 def _estimate_index_bytes(wanted: Wanted, live: Generation | None, work: PlannedWork) -> int:
-    """The bytes of the vector index that the build creates."""
+    """Estimate the size of the vector index that the build creates, in bytes."""
     vector = NUMBER_BYTES * (_find_dimension(wanted, live) or 0)
     connections = CONNECTION_BYTES * wanted.settings.vector_index.m
     return round(
@@ -259,7 +262,7 @@ def _estimate_index_bytes(wanted: Wanted, live: Generation | None, work: Planned
 
 
 def _find_dimension(wanted: Wanted, live: Generation | None) -> int | None:
-    """The dimension of the wanted model; if it cannot be loaded, that of the live one."""
+    """Return the dimension of the wanted model. If it cannot be loaded, use the live model's."""
     if wanted.space is not None:
         return wanted.space.dimension
     return None if live is None else live.dimension
@@ -272,10 +275,12 @@ def _estimate_bytes(
     work: PlannedWork,
     live_sizes: tuple[int, int],
 ) -> int | None:
-    """The bytes that a build writes, from the sizes of the live generation and of its indexes.
+    """Estimate how many bytes a build writes.
 
-    The bytes of the text are those of the live generation for as many documents. To them come the
-    bytes of each new entry, vector and chunk.
+    `live_sizes` are the bytes of the live generation with its indexes, and of its vector index
+    alone. The estimate assumes that a document has as many bytes of text as in the live generation.
+    It adds the bytes of each new entry, vector and chunk. The result is None if the entries or the
+    dimension are unknown, or if the live generation is empty.
     """
     dimension = _find_dimension(wanted, live)
     if work.entries is None or dimension is None or not live.entry_count:
@@ -296,20 +301,22 @@ def _estimate_bytes(
 
 
 def _entry_bytes(dimension: int) -> float:
-    """The bytes of an entry without text, with its part of the indexes except the vector index."""
+    """Return the bytes of an entry without its text. The bytes in all indexes except the vector
+    index are included.
+    """
     return _row_bytes(NUMBER_BYTES * dimension + ENTRY_BYTES) + ENTRY_INDEX_BYTES
 
 
 def _embedding_bytes(dimension: int) -> float:
-    """The bytes of a stored embedding, with its part of the index."""
+    """Return the bytes of a stored embedding, including its bytes in the index."""
     return _row_bytes(NUMBER_BYTES * dimension + EMBEDDING_BYTES) + EMBEDDING_INDEX_BYTES
 
 
 def _row_bytes(size: int) -> float:
-    """The bytes that a row of a size needs in a table."""
+    """Return the bytes of disk space that a row of `size` bytes needs in a table."""
     return size + TOAST_BYTES if size > MAX_ROW_BYTES else _fill_pages(size)
 
 
 def _fill_pages(size: int) -> float:
-    """The bytes that a row of a size needs in pages that contain only whole rows."""
+    """Return a row's bytes of disk space, including its share of the unused end of a page."""
     return PAGE_BYTES / max(PAGE_BYTES // size, 1)

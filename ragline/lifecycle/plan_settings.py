@@ -27,7 +27,7 @@ MODEL_FIELDS = ("model_files", "dimension", "query_prefix", "document_prefix")
 
 @dataclass(frozen=True, slots=True)
 class SettingChange:
-    """A value with which the live generation was built, and the value of the present settings."""
+    """A setting whose value differs between the live generation and the present settings."""
 
     setting: str
     old: Any
@@ -53,7 +53,10 @@ class Wanted:
         return chunker_fingerprint(self.settings.chunking, self.tokenizer)
 
     def is_built_as(self, generation: Generation) -> bool:
-        """Whether a generation has these settings. Without the model, the names are compared."""
+        """Return whether a generation was built with these settings.
+
+        If the model cannot be loaded, only the values of the settings are compared.
+        """
         made = self.chunker_fingerprint
         if self.space is None or made is None:
             return not list_differences(generation, self.settings)
@@ -61,7 +64,7 @@ class Wanted:
 
 
 def load_wanted(run_context: RunContext, collection_name: str) -> Wanted:
-    """The generation that the settings of a collection ask for. Loads the embedding model."""
+    """Return the generation that a collection's settings ask for. Loads the embedding model."""
     settings = run_context.configuration.collection(collection_name)
     try:
         tokenizer = run_context.tokenizer(settings.embedding_model)
@@ -74,16 +77,16 @@ def load_wanted(run_context: RunContext, collection_name: str) -> Wanted:
 
 
 def find_target(generations: Iterable[Generation], wanted: Wanted) -> Generation | None:
-    """The generation that has the wanted settings, the live one first.
+    """Return a generation with the wanted settings; the live generation if it has them.
 
-    None if there is no such generation.
+    None if no generation has them.
     """
     found = [one for one in generations if wanted.is_built_as(one)]
     return min(found, key=lambda one: one.state != "live", default=None)
 
 
 def list_changes(connection: Connection, live: Generation, wanted: Wanted) -> list[SettingChange]:
-    """The settings that differ from those of the live generation. Empty if no build is needed."""
+    """Return the settings that differ from those of the live generation. Empty if none differ."""
     statement = load_statement("build_plan/select_space_description")
     key = {"embedding_space_id": live.embedding_space_id}
     description = connection.execute(statement, key).scalar_one()
@@ -93,7 +96,8 @@ def list_changes(connection: Connection, live: Generation, wanted: Wanted) -> li
         for name in ("embedding_model", *MODEL_FIELDS):
             after.pop(name)
     if before["embedding_model"] != after.get("embedding_model", before["embedding_model"]):
-        after.pop("model_files", None)  # another model always has other files
+        # Another model always has other files, so they are not a second change.
+        after.pop("model_files", None)
     if wanted.chunker_fingerprint == live.chunker_fingerprint:
         after = {name: value for name, value in after.items() if not name.startswith("chunking.")}
     changes = [
@@ -107,7 +111,10 @@ def list_changes(connection: Connection, live: Generation, wanted: Wanted) -> li
 def _find_chunker_change(
     live: Generation, wanted: Wanted, changes: Iterable[SettingChange]
 ) -> list[SettingChange]:
-    """The change of the chunker if only its tokenizer or its version differs."""
+    """Return the change of the chunker's fingerprint if no setting of the chunker explains it.
+
+    Then the tokenizer or the version of the chunker differs. Otherwise the result is empty.
+    """
     made = wanted.chunker_fingerprint
     is_named = any(change.setting.startswith("chunking.") for change in changes)
     if made is None or is_named or made == live.chunker_fingerprint:

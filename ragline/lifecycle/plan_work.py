@@ -24,7 +24,7 @@ from ragline.storage.statements import load_statement
 # The sample ends after this time, or after this number of parses.
 SAMPLE_S = 1.0
 MAX_SAMPLED_PARSES = 500
-# Larger parses are in the sample only if there are no others: one takes seconds.
+# A larger parse is in the sample only if no smaller one exists, because its chunking takes seconds.
 MAX_SAMPLED_BYTES = 1_000_000
 
 
@@ -32,13 +32,14 @@ MAX_SAMPLED_BYTES = 1_000_000
 class PlannedWork:
     """The work that is left of a build.
 
-    `documents` are the readable documents whose entries must be written; their stored parses are
-    used again. `unread_documents` are listed but not read yet, and no other figure contains them.
-    `chunks_reused` and `chunks_to_make` count the chunks of these parses. `entries` counts the
-    chunks of all documents: two documents with equal content have twice as many entries as chunks.
-    Embeddings count distinct texts, and `tokens` counts the tokens to embed. If `is_estimate` is
-    true, `estimated_from` says from what the figures about chunks, entries and embeddings were
-    estimated. They are None if nothing is known.
+    `documents` counts the readable documents whose entries must be written. The build uses their
+    stored parses again (`parses_reused`). `unread_documents` counts the listed documents that were
+    not read yet; no other figure contains them. `chunks_reused` and `chunks_to_make` count the
+    chunks of the parses. `entries` counts the chunks of the documents: two documents with equal
+    content have twice as many entries as chunks. `embeddings_reused` and `embeddings_to_make` count
+    distinct texts. `tokens` counts the tokens of the texts to embed. If `is_estimate` is true, the
+    figures about chunks, entries, embeddings and tokens are estimated, and `estimated_from` says
+    from what. A figure is None if it cannot be estimated.
     """
 
     documents: int
@@ -57,11 +58,12 @@ class PlannedWork:
 
 @dataclass(frozen=True, slots=True)
 class ChunkSample:
-    """Parses that were chunked for a plan: their size, their chunks and the time.
+    """The result of chunking some parses for a plan. Nothing of it is stored.
 
-    `chunks` and `parse_bytes` count each parse. `entries` and `entry_bytes` count each document.
-    `texts` contains the text and the token count of each distinct text by its hash; `new_hashes`
-    are those without a vector.
+    `chunks` and `parse_bytes` count each parse once. `entries` and `entry_bytes` count it once for
+    each document that has it. `texts` contains each distinct text with its number of tokens, by the
+    hash of the text. `new_hashes` are the hashes of the texts without a vector. `seconds` is the
+    time that the chunking took.
     """
 
     parses: int
@@ -87,13 +89,13 @@ class BuildKey:
     embedding_space_id: int | None
 
     def bind(self, *names: str, **more: object) -> dict[str, object]:
-        """The parameters of a statement: `collection` and the fields of these names."""
+        """Return parameters of a statement: `collection`, the fields `names`, and `more`."""
         return {name: getattr(self, name) for name in ("collection", *names)} | more
 
 
 @dataclass(frozen=True, slots=True)
 class _Counts:
-    """The rows of the statements `count_chunks` and `count_texts`."""
+    """The columns of the statements `count_chunks` and `count_texts`, which return one row each."""
 
     documents: int
     parses: int
@@ -115,7 +117,7 @@ class _Counts:
 def make_key(
     connection: Connection, collection: str, wanted: Wanted, target: Generation | None
 ) -> BuildKey:
-    """The key of the generation that a build makes or continues."""
+    """Return the key of the generation that a build makes, or of the one that it continues."""
     if target is not None:
         return BuildKey(
             collection, target.id, target.chunker_fingerprint, target.embedding_space_id
@@ -132,7 +134,10 @@ def make_key(
 def plan_work(
     connection: Connection, key: BuildKey, wanted: Wanted, live: Generation | None
 ) -> tuple[PlannedWork, ChunkSample | None]:
-    """The work of a build, and the sample from which it was estimated; None if it is exact."""
+    """Return the work of a build, and the sample from which it was estimated.
+
+    The sample is None if all chunks exist, or if no parse could be chunked.
+    """
     counts = _count(connection, key)
     if counts.unchunked_parses == 0:
         return _exact_work(counts), None
@@ -177,7 +182,10 @@ def _add_work(
     added: tuple[float, float, float, float, float],
     estimated_from: str | None,
 ) -> PlannedWork:
-    """Add chunks, entries, reused embeddings, new embeddings and tokens to the stored ones."""
+    """Return the work after an estimate is added to the exact counts of the stored chunks.
+
+    `added` contains the estimated chunks, entries, reused embeddings, new embeddings and tokens.
+    """
     chunks, entries, embedded, texts, tokens = (round(figure) for figure in added)
     return PlannedWork(
         documents=counts.documents,
@@ -196,13 +204,13 @@ def _add_work(
 
 
 def _scale_sample(counts: _Counts, sample: ChunkSample) -> PlannedWork:
-    """The work, if the other parses are like those of the sample."""
+    """Estimate the work. The estimate assumes that the other parses are like the sampled ones."""
     factor = counts.unchunked_bytes / max(sample.parse_bytes, 1)
     entry_factor = counts.unchunked_entry_bytes / max(sample.entry_bytes, 1)
     new = len(sample.new_hashes)
     tokens = sum(sample.texts[key][1] for key in sample.new_hashes)
-    # A sample of all parses is no estimate. If some parses are chunked already, equal texts of
-    # both parts are counted twice.
+    # If the sample contains all parses, the figures are exact. They are not exact if some parses
+    # are already chunked, because a text that is also in a stored chunk is counted twice.
     is_exact = counts.chunked_parses == 0 and sample.parses == counts.parses
     origin = (
         f"the chunks of {sample.parses:,} of {counts.unchunked_parses:,} parses, which were made "
@@ -225,7 +233,11 @@ def _scale_live(
     chunking: ChunkingSettings,
     live: Generation,
 ) -> PlannedWork:
-    """The work, if the text gives as many tokens as in the live generation, and full chunks."""
+    """Estimate the work from the chunks of the live generation.
+
+    The estimate assumes that a text has as many tokens as in the live generation, and that each
+    chunk is as long as the settings permit.
+    """
     live_key = BuildKey(key.collection, key.generation_id, live.chunker_fingerprint, None)
     found = _count(connection, live_key)
     share = counts.unchunked_parses / max(counts.parses, 1)
@@ -241,7 +253,7 @@ def _scale_live(
 
 
 def _chunk_step(chunking: ChunkingSettings) -> int:
-    """The number of tokens that a full chunk adds to the one before it."""
+    """Return the number of tokens in a full chunk that are not in the chunk before it."""
     return max(chunking.max_tokens - chunking.overlap_tokens, 1)
 
 
@@ -265,7 +277,7 @@ def _unknown_work(counts: _Counts) -> PlannedWork:
 def _sample_chunks(
     connection: Connection, key: BuildKey, chunking: ChunkingSettings, tokenizer: TokenCounter
 ) -> ChunkSample:
-    """Chunk random parses for SAMPLE_S, at least one."""
+    """Chunk random parses for about SAMPLE_S, and at least one of those that can be chunked."""
     started = perf_counter()
     limits = {"max_bytes": MAX_SAMPLED_BYTES, "limit": MAX_SAMPLED_PARSES}
     found = connection.execute(
@@ -306,10 +318,10 @@ def _read_sampled(connection: Connection, parse_id: int) -> Any:
 def _try_chunking(
     row: Any, chunking: ChunkingSettings, tokenizer: TokenCounter
 ) -> list[Chunk] | None:
-    """The chunks of a parse; None if it cannot be chunked, which the build will report."""
+    """Return the chunks of a parse. None if it cannot be chunked; the build reports the error."""
     try:
         return chunk_document(read_parse(row), chunking, tokenizer)
-    except Exception:  # noqa: BLE001  any error concerns this document only
+    except Exception:  # noqa: BLE001  the sample can leave out any parse
         return None
 
 

@@ -1,7 +1,7 @@
-"""Finds what a promotion by an operator is based on, or refuses it.
+"""Finds what a promotion by an operator is based on, or refuses the promotion.
 
-`release_conditions` finds the report of the gate. A candidate without a golden set must agree with
-the ledger instead.
+`release_conditions` finds the report of the gate. If the collection has no golden set, the
+candidate must agree with the ledger instead.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def decide_basis(
     *,
     is_forced: bool,
 ) -> Basis:
-    """Find what a promotion is based on.
+    """Find what the promotion of `chosen` is based on.
 
     Raises:
         PromotionRefusedError: an approval is missing; or the decision does not force the promotion,
@@ -52,7 +52,9 @@ def decide_basis(
 def find_resettled(
     connection: Connection, configuration: Configuration, collection: str, known: list[Generation]
 ) -> Generation | None:
-    """Return the live generation if the search settings of the file differ from its release."""
+    """Return the live generation if the configuration file has other search settings than its
+    release. Otherwise return None.
+    """
     settings = _find_settings(configuration, collection)
     if settings is None or not find_unreleased(connection, settings):
         return None

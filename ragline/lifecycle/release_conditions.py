@@ -1,12 +1,14 @@
-"""Says what a candidate lacks before it can be promoted.
+"""The conditions of a promotion: what a candidate still needs before it can be promoted.
 
-The blocking checks of its sources must pass. With a golden set, the gate must pass it. With the
-setting `approval: required`, a person must approve it. A change of search settings needs the same:
-then the live generation itself is the candidate.
+The blocking checks of its sources must pass. If the collection has a golden set, the gate must pass
+the candidate. With the setting `approval: required`, a person must approve the candidate. The same
+conditions apply to a change of search settings. Then the live generation takes the place of the
+candidate.
 
-`generation_decisions` asks before a promotion by an operator, and `search_index` before one by a
-sync. A retired generation needs none of them, because it was live before. The first generation of
-a collection needs none of them, because there is nothing to compare it with.
+`generation_decisions` checks these conditions before a promotion by an operator, and `search_index`
+before a promotion by a sync. They do not apply to a retired generation, because it was live before.
+They do not apply to the first generation of a collection, because no other generation can be
+compared with it.
 """
 
 from __future__ import annotations
@@ -28,16 +30,17 @@ from ragline.lifecycle.generations import Generation
 from ragline.lifecycle.releases import find_release
 from ragline.storage.statements import load_statement
 
-# The other splits are for the choice of settings and for reports, and not for a decision.
+# Only a report on one of these splits permits a promotion. The other splits are for the choice of
+# settings and for reports.
 DECIDING_SPLITS = ("test", "gate")
 
 
 @dataclass(frozen=True, slots=True)
 class Obstacle:
-    """Why a candidate cannot be promoted now, in one line with the command that helps.
+    """Why a candidate cannot be promoted now.
 
-    `is_judgement_missing` says that a run of the gate can remove the obstacle, and
-    `is_approval_missing` that a person can.
+    `text` is one line with the command that helps. `is_judgement_missing` says that a run of the
+    gate can remove the obstacle. `is_approval_missing` says that an approval can remove it.
     """
 
     text: str
@@ -49,11 +52,11 @@ class Obstacle:
 class Basis:
     """What a promotion is based on.
 
-    `report_id` is the report of the gate. It is None if no report exists or if it is not needed.
-    `is_gated` says that a candidate needs a passed gate, because its collection has a golden set.
+    `report_id` is the report of the gate. It is None if no report exists or if none is needed.
+    `is_gated` says that the gate must pass the candidate, because its collection has a golden set.
     A decision can force a promotion in spite of `forceable_obstacle`: the gate, a failed blocking
-    check or a fault in the ledger.
-    `settings` are those of the file, whose search settings are released with the candidate.
+    check or a difference from the ledger. `settings` are the settings in the configuration file.
+    Their search settings are released with the candidate.
     """
 
     report_id: int | None = None
@@ -64,7 +67,7 @@ class Basis:
 
     @property
     def obstacle(self) -> Obstacle | None:
-        """The first obstacle. An approval refers to a report, so it comes last."""
+        """The obstacle to remove first: a missing approval is last, because it needs a report."""
         return self.forceable_obstacle or self.approval_obstacle
 
 
@@ -74,10 +77,10 @@ def find_basis(
     generation: Generation,
     live: Generation | None,
 ) -> Basis:
-    """Find the report that a promotion is based on, and what is missing.
+    """Find the report that a promotion is based on, and what prevents the promotion.
 
-    `settings` is None for a collection that is not in the configuration. With the live generation
-    as `generation`, the promotion releases new search settings.
+    `settings` is None for a collection that is not in the configuration. If `generation` is the
+    live generation, the promotion releases new search settings.
     """
     if settings is None or live is None or generation.state == "retired":
         return Basis(settings=settings)
@@ -100,9 +103,9 @@ def find_basis(
 
 
 def name_basis(connection: Connection, report_id: int | None, *, is_forced: bool = False) -> None:
-    """Say which report a promotion in this transaction is based on, and whether it is forced.
+    """Set the report that a promotion in this transaction is based on, and whether it is forced.
 
-    The database writes both into the trail (`generation_events`).
+    The database writes both values to the trail (`generation_events`).
     """
     connection.execute(
         load_statement("lifecycle/name_basis"), {"report_id": report_id, "is_forced": is_forced}
@@ -110,7 +113,7 @@ def name_basis(connection: Connection, report_id: int | None, *, is_forced: bool
 
 
 def fingerprint_settings(settings: CollectionSettings) -> str:
-    """Return the fingerprint of the settings that the gate depends on, in addition to the index."""
+    """Return a hash of the settings that change the verdict of the gate but not the index."""
     return fingerprint(
         {
             "gate": settings.gate.model_dump(),
@@ -183,7 +186,7 @@ def _find_approval_obstacle(
     live: Generation,
     report: Mapping[str, Any] | None,
 ) -> Obstacle | None:
-    """Return why the approval is missing. An approval of an older report is void."""
+    """Return why a required approval is missing. An approval of an older report is void."""
     if settings.approval == "none":
         return None
     name = _name_candidate(settings, generation)
@@ -208,7 +211,7 @@ def _find_change(
     live: Generation,
     report: Mapping[str, Any] | None,
 ) -> str | None:
-    """Return why a report does not decide any more, or None if it does.
+    """Return why a report is not valid for a promotion, or None if it is valid.
 
     Raises:
         GoldenSetError: the golden set cannot be read.
@@ -236,7 +239,7 @@ def _find_change(
 def _is_about(
     report: Mapping[str, Any] | None, settings: CollectionSettings, released: CollectionSettings
 ) -> bool:
-    """Whether a report compares these settings of the file with these of the release."""
+    """Return whether a report compares `settings` with `released`, the settings of the release."""
     return report is not None and (
         report["settings_fingerprint"],
         report["live_settings_fingerprint"],

@@ -1,9 +1,10 @@
 """Releases: a generation with the search settings that became live with it.
 
-The table `releases` is append-only, and the last row of a collection is its release now. So a
-change of search settings is a promotion, and a rollback returns to the generation and the settings
-of the previous release. `generation_decisions` and `search_index` write releases. A collection that
-no process of this version has promoted has no release. Its searches use the settings of the file.
+The table `releases` is append-only, and the last row of a collection is its current release. A
+promotion writes a release, also if only search settings change. A rollback writes a release with
+the generation and the settings of the previous release. `generation_decisions` and `search_index`
+write releases. A collection has no release if an older version of Ragline made its promotions. Its
+searches then use the search settings of the configuration file.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from ragline.storage.statements import load_statement
 
 @dataclass(frozen=True, slots=True)
 class ReleaseNote:
-    """Who makes a release, why, and on which report of the gate."""
+    """Who makes a release, why, on which report of the gate, and whether it is forced."""
 
     released_by: str
     reason: str | None = None
@@ -65,7 +66,11 @@ def find_release(
     generation_id: int | None = None,
     release_id: int | None = None,
 ) -> Release | None:
-    """Return the release of a collection now, the last one of a generation, or the one of an id."""
+    """Return the current release of a collection, or None.
+
+    With `generation_id`, return the last release of this generation. With `release_id`, return this
+    release.
+    """
     parameters = {
         "collection": collection,
         "generation_id": generation_id,
@@ -82,10 +87,10 @@ def find_rollback_target(
     live: Generation | None,
     usable: Iterable[Generation],
 ) -> Release | None:
-    """Return the last release before the one now whose generation can be used.
+    """Return the last release before the current one whose generation is in `usable`.
 
-    The result is None without such a release, or if an older version of Ragline changed the live
-    generation and wrote no release.
+    The result is None if there is no such release, or if an older version of Ragline changed the
+    live generation and wrote no release.
     """
     release = find_release(connection, collection)
     if release is None or live is None or release.generation_id != live.id:
@@ -105,10 +110,10 @@ def release_settings(
     settings: CollectionSettings | None,
     note: ReleaseNote,
 ) -> None:
-    """Write a release of a generation with the search settings of the file.
+    """Write a release of a generation with the search settings of the configuration file.
 
-    If the file no longer has the collection, `settings` is None, and the settings of the release
-    now stay.
+    `settings` is None if the file no longer contains the collection. Then the new release has the
+    search settings of the current release. Without a current release, nothing is written.
     """
     now = find_release(connection, collection)
     if settings is not None:
@@ -129,11 +134,12 @@ def release_again(
     *,
     is_return: bool,
 ) -> None:
-    """Write a release of a generation that was live before, with the settings of that time.
+    """Write a release of a generation that was live before, with its search settings of that time.
 
-    With `is_return`, it is a rollback: the settings now are held, and another rollback returns to
-    the release before the earlier one. Otherwise it returns to the release now. A generation from
-    before the first release gets the settings of now.
+    With `is_return`, the release is a rollback: the current search settings are held, and a second
+    rollback goes one more release back. Otherwise a later rollback returns to the current release.
+    A generation that was live before the first release gets the current search settings. If the
+    collection has no release, nothing is written.
     """
     now = find_release(connection, collection)
     if now is None:
@@ -151,9 +157,9 @@ def release_again(
 def return_settings(
     connection: Connection, collection: str, target: Release, note: ReleaseNote
 ) -> list[str]:
-    """Write a release of the live generation with earlier settings, and hold those of now.
+    """Write a release of the live generation with the search settings of the release `target`.
 
-    Returns the names of the settings that change.
+    The current search settings are held. Returns the names of the settings that change.
     """
     now = find_release(connection, collection)
     assert now is not None
@@ -164,13 +170,19 @@ def return_settings(
 
 
 def find_unreleased(connection: Connection, settings: CollectionSettings) -> list[str]:
-    """Return the names of the search settings of the file that differ from those of the release."""
+    """Return the names of the search settings in `settings` that differ from the current release.
+
+    Empty if the collection has no release.
+    """
     release = find_release(connection, settings.name)
     return [] if release is None else list_unreleased(settings, release.settings)
 
 
 def is_release_due(connection: Connection, settings: CollectionSettings) -> bool:
-    """Whether a sync must release the search settings of the file."""
+    """Return whether a sync must release the search settings in `settings`.
+
+    It must if they differ from the current release, are not held, and `build` is `automatic`.
+    """
     release = find_release(connection, settings.name)
     if settings.build != "automatic" or release is None:
         return False
@@ -181,7 +193,10 @@ def is_release_due(connection: Connection, settings: CollectionSettings) -> bool
 
 
 def use_release(database: Database, configuration: Configuration, collection: str) -> Configuration:
-    """Return the configuration with the search settings of a collection's release."""
+    """Return the configuration with the search settings of a collection's current release.
+
+    Without a release or without the collection, the configuration does not change.
+    """
     try:
         settings = configuration.collection(collection)
     except UnknownCollectionError:

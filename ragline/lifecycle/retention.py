@@ -17,7 +17,8 @@ from ragline.storage.database import Database
 from ragline.storage.statements import load_statement
 
 NO_AGE = timedelta(0)
-# A salt is used for the records of one day (UTC), and a record can be written late.
+# A salt is used for the records of one day (UTC). It is kept for one more day, because a record can
+# be written late.
 SALT_AGE = timedelta(days=1)
 
 
@@ -49,7 +50,7 @@ def delete_expired(database: Database, settings: RetentionSettings) -> Retention
 
 
 def _list_aged(settings: RetentionSettings) -> tuple[tuple[str, str, timedelta], ...]:
-    """The kinds of rows with an age: name, statement that deletes them, and maximum age."""
+    """Return the kinds of rows that have a maximum age: name, statement that deletes them, age."""
     return (
         ("tombstones", "removals/delete_tombstones", settings.removed_documents),
         ("pushed_tombstones", "removals/delete_pushed_tombstones", settings.removed_documents),

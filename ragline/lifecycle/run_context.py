@@ -77,7 +77,7 @@ class RunContext:
 
     def __post_init__(self) -> None:
         folder = self.configuration.home / "models"
-        # With 0 s, each call tries again to load a model that could not be loaded.
+        # With 0 s, each call tries to load a model again if the last attempt failed.
         self.models = ModelCache(folder, backend=self.backend, retry_s=0.0)
         self.lineage = RunLineage(self.configuration, self.database, self.run_id)
 

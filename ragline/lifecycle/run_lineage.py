@@ -160,7 +160,7 @@ class RunLineage:
         return SourceFacts(name, settings.kind, settings.address, tenant)
 
     def _read_report(self, name: str) -> tuple[datetime | None, dict[str, int]]:
-        """The time of the last listing of a source, and the counts of the run's report about it."""
+        """Return the time of a source's last listing, and the counts of this run for the source."""
         listed = load_statement("lifecycle/select_listed_at")
         reports = load_statement("lifecycle/select_source_syncs")
         with self._database.connect() as connection:

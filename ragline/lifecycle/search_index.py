@@ -121,15 +121,15 @@ def _promote_complete(
 ) -> tuple[int, Obstacle | None]:
     """Promote the target if it contains every document and nothing prevents the promotion.
 
-    Returns the number of documents that it lacks, and what prevents the promotion by a sync. If
-    another generation is live, the target becomes a candidate first.
+    Returns the number of readable documents that the target lacks, and what prevents its promotion
+    by a sync. If another generation is live, a complete target first becomes a candidate.
     """
     settings = run_context.configuration.collection(collection_name)
     with run_context.database.begin() as connection:
         collection_id = lock_collection(connection, collection_name)
         known = list_generations(connection, collection_name)
         live = find_live(known)
-        # An operator may have decided about it since this run opened it.
+        # An operator can have refused or dropped the target since this run opened it.
         now = next((one for one in known if one.id == target.id), None)
         unindexed = count_unindexed(connection, collection_id, target.id)
         if now is not None and now.state == "live":
@@ -155,7 +155,7 @@ def _release(
     promoted: Generation,
     basis: Basis,
 ) -> None:
-    """Write the release of a promotion. A retired generation returns with its own settings."""
+    """Write the release of a promotion. A retired generation keeps its earlier search settings."""
     note = ReleaseNote(name_run(run_context), "it is complete", basis.report_id)
     if promoted.state == "retired":
         release_again(connection, settings.name, promoted.id, note, is_return=False)
@@ -177,7 +177,10 @@ def _release_settings(
 
 
 def is_promoted_by_sync(generation: Generation, settings: CollectionSettings) -> bool:
-    """Whether a sync promotes a complete generation that is not the first one of its collection."""
+    """Return whether a sync may promote a generation while another generation is live.
+
+    It may with `build: automatic`, if the generation is not held.
+    """
     return settings.build == "automatic" and generation.held_at is None
 
 
@@ -196,7 +199,7 @@ def _describe_missing(
 
 
 def _describe_build(run_context: RunContext, collection_name: str, target: Generation) -> str:
-    """Return a description of how far a build is that this run left to the next run."""
+    """Return how much of a build is done. The build is one that this run left to the next run."""
     with run_context.database.begin() as connection:
         parameters = {
             "collection_id": register_collection(connection, collection_name),
@@ -237,7 +240,8 @@ def _record_error(run_context: RunContext, collection_name: str, error: Exceptio
 def _is_count_due(connection: Connection, generation: Generation) -> bool:
     """Return whether a generation's entries must be counted again.
 
-    They must if the last count is a day old, or if a sync proof has found differences since then.
+    They are counted again if the last count is older than MAX_COUNT_AGE, or if a sync proof has
+    found differences since then.
     """
     parameters = {"generation_id": generation.id, "age": MAX_COUNT_AGE}
     statement = load_statement("lifecycle/select_count_due")
@@ -271,7 +275,7 @@ def _optimize(run_context: RunContext, generation: Generation) -> None:
 
 
 def count_unindexed(connection: Connection, collection_id: int, generation_id: int) -> int:
-    """How many readable documents of a collection a generation does not contain."""
+    """Return the number of a collection's readable documents that a generation does not contain."""
     parameters = {"collection_id": collection_id, "generation_id": generation_id}
     statement = load_statement("lifecycle/count_unindexed_documents")
     return int(connection.execute(statement, parameters).scalar_one())
@@ -292,8 +296,8 @@ def _promote(
 def finish_collection(connection: Connection, collection_id: int, run_id: str | None) -> None:
     """Mark the documents of a collection as ready that its new live generation contains.
 
-    Documents that a worker has claimed stay as they are until the next sync of their source
-    finishes them. The caller holds locks of generations that the worker can wait for.
+    Documents that a worker has claimed do not change. The next sync of their source finishes them.
+    To wait for the worker could be a deadlock, because the caller has locked generations.
     """
     statement = load_statement("lifecycle/select_collection_sources")
     for row in connection.execute(statement, {"collection_id": collection_id}).all():
@@ -338,7 +342,7 @@ def _report(
     before = opened.reported
     with run_context.database.connect() as connection:
         listed = list_generations(connection, collection_name)
-        # Another run with other settings can have dropped the generation in the meantime.
+        # If another run with other settings has dropped the generation, its last values are used.
         now = next((one for one in listed if one.id == before.id), before)
         documents = connection.execute(
             load_statement("lifecycle/count_indexed_documents"), {"generation_id": now.id}

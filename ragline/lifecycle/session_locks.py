@@ -1,8 +1,8 @@
-"""Locks that a process holds as long as a session: of a source, a build, or a vector index.
+"""Locks that last longer than a transaction: of a source, of a build, or of a vector index.
 
-Each is a session-level advisory lock with its own connection. When the process dies, the server
-closes the connection and releases the lock, and another process can get it. Workers that share the
-work of a run do not take these locks; see `claims`.
+Each lock is a session-level advisory lock with its own connection. When the process dies, the
+server closes the connection and releases the lock. Then another process can take the lock. Workers
+that share the work of a run do not take these locks; they use `claims`.
 """
 
 from __future__ import annotations
@@ -20,15 +20,17 @@ from ragline.storage.database import Database
 from ragline.storage.database_errors import DriverError
 from ragline.storage.statements import load_statement
 
-# If two runs start at the same time, the second one waits for the first. It then finds little work.
+# If two runs of a source start at the same time, the second run waits for the first one, for at
+# most this time. After that, the second run finds little work.
 MAX_SOURCE_WAIT_S = 30.0
 POLL_INTERVAL_S = 0.2
 
 
 class LockKind(IntEnum):
-    """What a lock protects. The value is the class of the advisory lock; the numbers are arbitrary.
+    """What a lock protects. The value is the class of the advisory lock.
 
-    Statements that read locks contain the numbers too, and processes of other releases use them.
+    The numbers are arbitrary, but must not change: SQL statements contain them, and processes of
+    other versions of Ragline use them.
     """
 
     SOURCE = 7_267_003
@@ -37,7 +39,10 @@ class LockKind(IntEnum):
 
 
 class SessionLock:
-    """The lock of one name. It is held from `acquire` to `release`, or until the process ends."""
+    """One lock, identified by its kind and the name of what it protects.
+
+    It is held from `acquire` to `release`, or until the process ends.
+    """
 
     def __init__(self, database: Database, kind: LockKind, name: str) -> None:
         self._database = database

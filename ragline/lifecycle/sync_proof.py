@@ -131,7 +131,7 @@ class _Comparison:
         self._run_context = run_context
         self._source_name = source_name
         self._parameters = {"source_id": source_id}
-        # A run that has synced the source makes the proof before it releases the source's lock.
+        # A sync makes its own proof before it releases the lock of the source.
         self._has_locked = run_context.has_locked(source_name)
         self._kind = KINDS[run_context.configuration.source(source_name).kind]
         self._outdated: set[int] = set()
@@ -254,7 +254,7 @@ class _Comparison:
         )
 
     def _is_unexplained(self, found: Difference, before: dict[tuple[str, str], bool]) -> bool:
-        """Return whether no change after the listing and no missing sync explains a difference."""
+        """Return whether neither a change of the source nor an unfinished sync explains it."""
         has_same_version = found.what == OTHER_BYTES and self._kind.is_listed_cheaply
         return (
             self._is_source_unchanged

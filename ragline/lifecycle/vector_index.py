@@ -31,8 +31,8 @@ logger = logging.getLogger(__name__)
 
 # Postgres starts a parallel worker only if each process gets this much memory.
 WORKER_BYTES = 32 * 1024**2
-# The memory of an element of the graph apart from its vector, and that of each of its connections.
-# Source: benchmarks/vector_index.py, with pgvector 0.8.
+# The memory of one element of the graph without its vector, and the memory of one of its
+# connections. Source: benchmarks/vector_index.py, with pgvector 0.8.
 ELEMENT_BYTES = 250
 CONNECTION_BYTES = 40
 # A build uses at most this share of the free memory of this machine.
@@ -41,7 +41,7 @@ MEMORY_SHARE = 0.5
 
 @dataclass(frozen=True, slots=True)
 class VectorIndex:
-    """A vector index of a generation. `name` is `idx`, `new` or `old`, the end of its name."""
+    """A vector index of a generation. `name` is the end of its name: `idx`, `new` or `old`."""
 
     name: str
     is_valid: bool
@@ -49,7 +49,7 @@ class VectorIndex:
     ef_construction: int
 
     def is_built_as(self, settings: VectorIndexSettings) -> bool:
-        """Whether searches can use the index, and it has the parameters of the settings."""
+        """Return whether the index is valid and was built with the parameters in `settings`."""
         found = (self.m, self.ef_construction)
         return self.is_valid and found == (settings.m, settings.ef_construction)
 
@@ -89,14 +89,14 @@ def build_vector_index(
 
 
 def list_vector_indexes(connection: Connection, generation_id: int) -> dict[str, VectorIndex]:
-    """The vector indexes of a generation by name. Usually there is one, `idx`, or none."""
+    """Return the vector indexes of a generation by name. Usually only `idx` exists, or none."""
     statement = load_generation_statement("lifecycle/select_vector_indexes", generation_id)
     rows = connection.execute(statement).mappings()
     return {row["name"]: VectorIndex(**row) for row in rows}
 
 
 def estimate_memory_bytes(entries: int, dimension: int, m: int) -> int:
-    """The memory in which pgvector can create an index without a write to the disk."""
+    """Return the bytes of memory that pgvector needs to create an index without disk writes."""
     vector = 2 * dimension
     return entries * (vector + ELEMENT_BYTES + CONNECTION_BYTES * m)
 
@@ -104,10 +104,10 @@ def estimate_memory_bytes(entries: int, dimension: int, m: int) -> int:
 def choose_resources(
     settings: VectorIndexSettings, generation: Generation, *, is_embedded: bool
 ) -> BuildResources:
-    """The memory that the index needs and the parallel workers, within the limits.
+    """Choose the memory and the number of parallel workers for the creation of an index.
 
-    The limits are those of the settings. If the database is embedded, they are also the processors
-    and the free memory of this machine.
+    Both are limited by the settings. If the database is embedded, they are also limited by the
+    processors and the free memory of this machine.
     """
     limit, workers = settings.max_build_memory_bytes, settings.max_build_workers
     if is_embedded:
@@ -119,7 +119,7 @@ def choose_resources(
 
 
 def _find_work(database: Database, generation: Generation, settings: CollectionSettings) -> bool:
-    """Whether an index must be created or dropped."""
+    """Return whether an index must be created or dropped."""
     with database.connect() as connection:
         found = list_vector_indexes(connection, generation.id)
     index = found.pop("idx", None)
@@ -169,7 +169,7 @@ def _create(
     settings: VectorIndexSettings,
     resources: BuildResources,
 ) -> None:
-    """Create the new index. Without the memory for parallel workers, create it without them."""
+    """Create the new index. If Postgres lacks memory for parallel workers, use no such workers."""
     started = perf_counter()
     try:
         _create_with(session, generation, settings, resources)
@@ -207,7 +207,7 @@ def _create_with(
 
 
 def _drop(session: Connection, generation: Generation, name: str) -> None:
-    """Drop one of the indexes, if it exists. Searches that use it come to their end first."""
+    """Drop one of the indexes, if it exists. Waits until the searches that use it have ended."""
     statements = {
         "idx": "lifecycle/drop_vector_index",
         "new": "lifecycle/drop_new_vector_index",
