@@ -31,8 +31,9 @@ def build_promotion_check(settings: CollectionSettings) -> AssetChecksDefinition
         asset=index_key(settings.name),
         name=KEEPS_QUALITY,
         description=(
-            "After a promotion, searches without a hit, clicks, stale hits and slow searches are "
-            "not worse than in the days before. Chance does not fail this check."
+            "After a promotion, searches that find nothing, searches with a low confidence, "
+            "clicks, stale hits and slow searches are not worse than in the days before. Chance "
+            "does not fail this check."
         ),
     )
     def keeps_online_quality(run_context: ResourceParam[RunContext]) -> AssetCheckResult:

@@ -38,7 +38,7 @@ from service_load import (
 )
 
 from ragline.configuration import CollectionSettings, Configuration
-from ragline.configuration.collection_settings import RolloutSettings
+from ragline.configuration.rollout_settings import RolloutSettings
 from ragline.search.messages import SearchAnswer, SearchRequest, StageTimes
 from retrieval_api.rollout.canary import Canary
 from retrieval_api.rollout.candidates import Candidates

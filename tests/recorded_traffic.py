@@ -28,6 +28,7 @@ class Traffic:
     collection: str
     chance: np.random.Generator
     empty: float = 0.03
+    unsure: float = 0.1
     clicked: float = 0.3
     stale: float = 0.01
     median_ms: float = 20.0
@@ -62,6 +63,7 @@ class Traffic:
                     "rerank_ms": 0.0,
                     "total_ms": float(self.median_ms * np.exp(0.4 * self.chance.normal())),
                     "hits": [],
+                    "best_confidence": None if is_empty else self._choose_confidence(),
                     "stale_count": int(self.chance.random() < self.stale),
                     "tenant": "default",
                     "client": f"client-{self.chance.integers(500)}",
@@ -75,3 +77,6 @@ class Traffic:
             statement = load_statement("search/insert_requests")
             connection.execute(statement, {"records": json.dumps(rows)})
             connection.execute(text(CLICK), {"clicks": json.dumps(clicks)})
+
+    def _choose_confidence(self) -> float:
+        return 0.1 if self.chance.random() < self.unsure else 0.8

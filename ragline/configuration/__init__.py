@@ -1,6 +1,7 @@
 """The configuration file `ragline.yaml`: its settings, how it is read, and how it is checked.
 
-- `settings` defines the settings. Those of a collection are in `collection_settings`.
+- `settings` defines the settings. Those of a collection are in `collection_settings`
+  and `rollout_settings`.
 - `loading` reads a file, and `validation` checks its content.
 - `checks` finds settings that cannot be satisfied on this machine.
 - `last_valid` stores the last valid content of a file.

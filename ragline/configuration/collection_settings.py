@@ -1,17 +1,14 @@
-"""The settings of a collection: chunking, search, gate, rollout, and the collection itself.
+"""The settings of a collection: chunking, search, gate, and the collection itself.
 
-`settings` has the whole configuration.
+`rollout_settings` has the part `rollout`, and `settings` has the whole configuration.
 """
 
 from __future__ import annotations
 
-from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     ValidationInfo,
     field_validator,
@@ -19,24 +16,22 @@ from pydantic import (
 )
 
 from ragline.access.tenants import DEFAULT_TENANT
+from ragline.configuration.rollout_settings import RolloutSettings
+from ragline.configuration.strict_settings import Share, StrictSettings
 from ragline.fingerprints import fingerprint
-from ragline.sources.settings import NAME_PATTERN, Duration
+from ragline.sources.settings import NAME_PATTERN
 
 # The measures of an evaluation, each with its name in the package ir_measures.
 MEASURES = {"ndcg@10": "nDCG@10", "recall@10": "R@10", "recall@100": "R@100", "mrr@10": "RR@10"}
 
 
+# The confidence of a confident hit if the settings have no minimum. With it, searches answer 90 %
+# of the queries with an answer, and none of the others. Source: benchmarks/README.md, "Confidence".
+DEFAULT_CONFIDENCE = 0.3
+
 QueryText = Literal["full", "hashed", "none"]
 BuildMode = Literal["automatic", "manual"]
-RollbackMode = Literal["automatic", "manual"]
 ApprovalMode = Literal["none", "required"]
-Share = Annotated[float, Field(ge=0, le=1)]
-
-
-class StrictSettings(BaseModel):
-    """Settings that refuse unknown names and do not change."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class ChunkingSettings(StrictSettings):
@@ -114,6 +109,11 @@ class SearchSettings(StrictSettings):
         "removed from the answer. With 0, no hit is removed. It has an effect only if the live "
         "generation has a calibration (docs/confidence.md).",
     )
+
+    @property
+    def confident_from(self) -> float:
+        """The confidence from which a hit is confident."""
+        return self.min_confidence or DEFAULT_CONFIDENCE
 
 
 class VectorIndexSettings(StrictSettings):
@@ -222,60 +222,6 @@ class GateSettings(StrictSettings):
         ge=1,
         description="Maximum ratio of two search times: the median in the candidate, divided by "
         "the median in the live generation. A difference of less than 10 ms is always allowed.",
-    )
-
-
-class RolloutSettings(StrictSettings):
-    """How real searches test a new generation, before and after its promotion (docs/rollout.md)."""
-
-    shadow_share: Share = Field(
-        default=0.0,
-        description="Share of the searches, from 0 to 1, that the service also sends to the "
-        "candidate, after the answer. The caller never receives this second answer. `ragline "
-        "gate` judges the errors and the times of these searches.",
-    )
-    canary_share: Share = Field(
-        default=0.0,
-        description="Share of the callers, from 0 to 1, that receive their answers from the "
-        "candidate. A hash of the key chooses them. Without keys, it is a hash of the client. If "
-        "the candidate does not exist any more or fails, the live generation answers.",
-    )
-    watch_for: Duration = Field(
-        default=timedelta(days=1),
-        description="Time after a promotion in which the searches are compared with those of the "
-        "days before it.",
-    )
-    baseline_days: int = Field(
-        default=7,
-        ge=1,
-        le=28,
-        description="Number of days before the promotion to compare with. During the first day, "
-        "only the same hours of these days are used.",
-    )
-    min_searches: int = Field(
-        default=100,
-        ge=20,
-        description="Minimum number of searches of each group. With fewer searches, a figure is "
-        "not decided.",
-    )
-    zero_result_margin: Share = Field(
-        default=0.05, gt=0, description="How much the share of searches without a hit may rise."
-    )
-    stale_margin: Share = Field(
-        default=0.05,
-        gt=0,
-        description="How much the share of the searches with a stale hit may rise.",
-    )
-    click_margin: Share = Field(
-        default=0.2,
-        gt=0,
-        description="How much the share of the searches with a click may fall, as a part of this "
-        "share. With 0.2, a share of 30 % may fall to 24 %.",
-    )
-    rollback: RollbackMode = Field(
-        default="manual",
-        description="Who returns to the previous generation if the figures become worse than their "
-        "margins. `manual`: an operator does. `automatic`: the pipeline does it by itself.",
     )
 
 

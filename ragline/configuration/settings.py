@@ -12,7 +12,8 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, SerializeAsAny, ValidationInfo
 
-from ragline.configuration.collection_settings import CollectionSettings, StrictSettings
+from ragline.configuration.collection_settings import CollectionSettings
+from ragline.configuration.strict_settings import StrictSettings
 from ragline.errors import NoPushSourceError, UnknownCollectionError, UnknownSourceError
 from ragline.sources.push.settings import PushSettings
 from ragline.sources.registry import KINDS

@@ -22,9 +22,6 @@ from ragline.search.messages import Mode
 # The kind of search that the gate compares.
 MODE: Mode = "hybrid"
 ANSWERED, SILENT = "answered", "silent"
-# The threshold if the settings have no minimum. With it, searches answer 90 % of the queries
-# with an answer, and none of the others. Source: benchmarks/README.md, "Confidence".
-DEFAULT_THRESHOLD = 0.3
 # If both generations are equally good, the comparison of both shares refuses with at most this
 # probability. It is added to the rate of the measures and slices.
 ERROR_RATE = 0.005
@@ -43,11 +40,6 @@ class AbstentionQueries:
 
     answerable: tuple[str, ...]
     unanswerable: tuple[str, ...]
-
-
-def find_threshold(settings: CollectionSettings) -> float:
-    """Return the confidence from which a hit is confident."""
-    return settings.search.min_confidence or DEFAULT_THRESHOLD
 
 
 def choose_queries(golden: GoldenSet, fitted_to: Iterable[str]) -> AbstentionQueries:
@@ -89,7 +81,7 @@ def compare_abstention(
     resamples: int = RESAMPLES,
 ) -> list[Comparison]:
     """Compare the share of answered queries, and the share of silence. Both are decided."""
-    least, margin = find_threshold(settings), settings.gate.abstention_margin
+    least, margin = settings.search.confident_from, settings.gate.abstention_margin
 
     def find_values(keys: Sequence[str], found: Confidences, *, is_silent: bool) -> Values:
         return np.array([(found.get(key, 0.0) >= least) != is_silent for key in keys], dtype=float)

@@ -19,7 +19,6 @@ from ragline.gate.abstention import (
     choose_queries,
     compare_abstention,
     find_obstacle,
-    find_threshold,
 )
 from ragline.gate.checks import (
     DECIDING_MEASURE,
@@ -217,7 +216,7 @@ class _Gate:
         found.abstention = compare_abstention(
             queries, pair.live_confidences, pair.candidate_confidences, self.settings, self.seed
         )
-        return check_abstention(found.abstention, find_threshold(self.settings))
+        return check_abstention(found.abstention, self.settings.search.confident_from)
 
 
 def judge_candidate(

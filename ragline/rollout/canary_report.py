@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from ragline.configuration import CollectionSettings
@@ -57,7 +57,7 @@ def compare_canary(database: Database, settings: CollectionSettings) -> CanaryRe
     """
     candidate_id = _find_candidate(database, settings.name)
     parameters = {
-        **list_limits(settings),
+        **list_limits(settings, datetime.now(UTC)),
         "collection": settings.name,
         "candidate_id": candidate_id,
     }
@@ -96,7 +96,7 @@ def _compare_clients(
     canary: Sequence[Mapping[str, Any]],
 ) -> FigureComparison:
     reference, new = (
-        count_clusters(figure.name, ((row["client"], row) for row in group))
+        count_clusters(figure, ((row["client"], row) for row in group))
         for group in (others, canary)
     )
     effect = max(find_design_effect(reference), find_design_effect(new))

@@ -23,7 +23,7 @@ from ragline.rollout.share_comparison import (
 )
 from ragline.storage.statements import load_statement
 
-FigureName = Literal["zero_results", "clicked", "stale", "slow"]
+FigureName = Literal["zero_results", "low_confidence", "clicked", "stale", "slow"]
 # A click counts if it comes within this time after its search. Younger searches do not count for
 # the clicks, because their clicks can still come.
 CLICK_TIME = timedelta(minutes=10)
@@ -35,18 +35,29 @@ MAX_SEARCHES = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A share of the searches. `words` completes the sentence "the share of …"."""
+    """A share of the searches. `words` completes the sentence "the share of …".
+
+    `searches` is the column that counts the searches of which the figure is a share.
+    """
 
     name: FigureName
     words: str
     is_rise_worse: bool
+    searches: Literal["searches", "rated", "clickable"] = "searches"
 
 
-# A new figure needs a column in the statements of `sql/queries/rollout` that count, and a margin in
-# `find_margin`.
+# A new figure needs a column in `sql/columns/figure_counts.sql` and a margin in `find_margin`.
 FIGURES = (
-    Figure("zero_results", "searches without a hit", is_rise_worse=True),
-    Figure("clicked", "searches with a click or a good verdict", is_rise_worse=False),
+    Figure("zero_results", "searches that found nothing", is_rise_worse=True),
+    Figure(
+        "low_confidence", "searches with a low confidence", is_rise_worse=True, searches="rated"
+    ),
+    Figure(
+        "clicked",
+        "searches with a click or a good verdict",
+        is_rise_worse=False,
+        searches="clickable",
+    ),
     Figure("stale", "searches with a stale hit", is_rise_worse=True),
     Figure("slow", "slow searches", is_rise_worse=True),
 )
@@ -102,7 +113,12 @@ def find_margin(settings: CollectionSettings, name: FigureName, reference_share:
         return rollout.click_margin * reference_share
     if name == "slow":
         return max(0.5 - reference_share, 0.0)
-    return rollout.zero_result_margin if name == "zero_results" else rollout.stale_margin
+    margins = {
+        "zero_results": rollout.zero_result_margin,
+        "low_confidence": rollout.low_confidence_margin,
+        "stale": rollout.stale_margin,
+    }
+    return margins[name]
 
 
 def compare_with_days_before(
@@ -121,13 +137,12 @@ def compare_with_days_before(
     """
     days = timedelta(days=settings.rollout.baseline_days)
     parameters = {
-        **list_limits(settings),
+        **list_limits(settings, now),
         "collection": settings.name,
         "generation_id": generation_id,
         "reference_start": promoted_at - days,
         "promoted_at": promoted_at,
         "start": since,
-        "end": now,
         "elapsed_s": (now - promoted_at).total_seconds(),
     }
     statement = load_statement("rollout/count_searches_by_hour")
@@ -135,9 +150,11 @@ def compare_with_days_before(
     return [_compare_hours(settings, figure, rows) for figure in FIGURES]
 
 
-def list_limits(settings: CollectionSettings) -> dict[str, Any]:
-    """Return the parameters that say which searches are slow and which count as clicked."""
+def list_limits(settings: CollectionSettings, now: datetime) -> dict[str, Any]:
+    """Return the parameters that say which searches are slow, clicked or of a low confidence."""
     return {
+        "end": now,
+        "confident_from": settings.search.confident_from,
         "latency_ratio": settings.gate.max_latency_ratio,
         "slower_ms": MIN_SLOWER_MS,
         "click_s": CLICK_TIME.total_seconds(),
@@ -149,23 +166,21 @@ def _compare_hours(
     settings: CollectionSettings, figure: Figure, rows: Sequence[Mapping[str, Any]]
 ) -> FigureComparison:
     reference = [row for row in rows if not row["is_new"]]
-    hours = count_clusters(figure.name, ((row["hour"], row) for row in reference))
-    days = count_clusters(figure.name, ((row["day"], row) for row in reference))
-    new = count_clusters(figure.name, ((row["hour"], row) for row in rows if row["is_new"]))
+    hours = count_clusters(figure, ((row["hour"], row) for row in reference))
+    days = count_clusters(figure, ((row["day"], row) for row in reference))
+    new = count_clusters(figure, ((row["hour"], row) for row in rows if row["is_new"]))
     effect = max(find_design_effect(hours), find_design_effect(days))
     slow_ms = next((row["slow_ms"] for row in rows), None)
     return compare_figure(settings, figure, hours, new, effect, slow_ms)
 
 
-def count_clusters(
-    name: FigureName, rows: Iterable[tuple[object, Mapping[str, Any]]]
-) -> list[Count]:
+def count_clusters(figure: Figure, rows: Iterable[tuple[object, Mapping[str, Any]]]) -> list[Count]:
     """Count the searches and the events of a figure for each cluster."""
     searches: dict[object, int] = defaultdict(int)
     events: dict[object, int] = defaultdict(int)
     for cluster, row in rows:
-        searches[cluster] += row["clickable" if name == "clicked" else "searches"]
-        events[cluster] += row[name]
+        searches[cluster] += row[figure.searches]
+        events[cluster] += row[figure.name]
     return [Count(searches[one], events[one]) for one in searches]
 
 

@@ -1,4 +1,4 @@
-"""Compares a share of searches in two groups, such as the searches without a hit.
+"""Compares a share of searches in two groups, such as the searches that found nothing.
 
 Searches are not independent: one caller repeats a failing query, and a Sunday has other questions
 than a Monday. So the variance of a share is multiplied by a design effect, which is measured on

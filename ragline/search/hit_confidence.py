@@ -53,12 +53,14 @@ class ConfidenceRule:
 class RatedHits:
     """The hits that are kept, with their confidence. `note` is for the caller.
 
-    `is_abstained` says that all hits were removed.
+    `is_abstained` says that all hits were removed. `best_confidence` is the highest confidence of
+    all hits, also of those that were removed. It is None without hits or without a calibration.
     """
 
     entries: list[Entry]
     note: str | None = None
     is_abstained: bool = False
+    best_confidence: float | None = None
 
 
 def make_rule(
@@ -107,14 +109,14 @@ def keep_confident(rule: ConfidenceRule, entries: Sequence[Entry]) -> RatedHits:
         )
         return RatedHits(rated, f"The hits have no confidence, because {rule.reason}.{removes}")
     kept = [entry for entry in rated if rule.keeps(entry)]
+    highest = max((entry.confidence or 0.0 for entry in rated), default=None)
     if len(kept) == len(rated):
-        return RatedHits(rated)
-    highest = max(entry.confidence or 0.0 for entry in rated)
+        return RatedHits(rated, best_confidence=highest)
     note = (
         f"{len(rated) - len(kept)} of {len(rated)} hits have a confidence below "
         f"{rule.min_confidence:g} and were removed. The highest confidence is {highest:g}."
     )
-    return RatedHits(kept, note, is_abstained=not kept)
+    return RatedHits(kept, note, not kept, highest)
 
 
 def _find_calibration(

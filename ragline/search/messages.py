@@ -184,7 +184,8 @@ class SearchAnswer:
     `settings_fingerprint` is the hash of the search settings. `code_version` is described in
     `ragline.code_version`. The receipt of each hit has the other fingerprints. `is_abstained` says
     that hits were found, and that `min_confidence` removed all of them. `confidence_note` says why
-    hits were removed, or why they have no confidence.
+    hits were removed, or why they have no confidence. `best_confidence` is the highest confidence
+    of the hits before their removal, or None without one.
     """
 
     request_id: UUID
@@ -197,6 +198,7 @@ class SearchAnswer:
     plan: Plan | None = None
     is_abstained: bool = False
     confidence_note: str | None = None
+    best_confidence: float | None = None
 
     @property
     def has_found_nothing(self) -> bool:

@@ -99,6 +99,7 @@ def make_record(
         "stale_count": sum("is_stale" in hit for hit in hits),
         "is_canary": origin.is_canary,
         "is_abstained": answer.is_abstained,
+        "best_confidence": answer.best_confidence,
     }
     return SearchRecord(answer.request_id, requested_at, origin.client, row)
 

@@ -153,6 +153,7 @@ class Searcher:
             plan if request.explain else None,
             rated.is_abstained,
             rated.note,
+            rated.best_confidence,
         )
 
     def prepare(self, request: SearchRequest, *, generation_id: int | None = None) -> Retrieval:

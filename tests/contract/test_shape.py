@@ -28,6 +28,7 @@ SHORT = {
     "ragline/client/hit_metadata.py": "the retrievers of both frameworks use it",
     "ragline/counts.py": "the lowest layer: the library, the commands and the page use it",
     "ragline/durations.py": "the lowest layer: alarms and the page use it",
+    "ragline/configuration/strict_settings.py": "the modules of settings share the class",
     "ragline/embedder/space.py": "the embedding space, without a model",
     "ragline/lineage/activation.py": "it is imported without the client of OpenLineage",
     "ragline/fingerprints.py": "the lowest layer: all packages use it",

@@ -84,6 +84,7 @@ COLLECTION: dict[str, list[Wrong]] = {
     "rollout.baseline_days": [Wrong(0, "refused"), Wrong(365, "refused")],
     "rollout.min_searches": [Wrong(1, "refused")],
     "rollout.zero_result_margin": [Wrong(0, "refused")],
+    "rollout.low_confidence_margin": [Wrong(0, "refused")],
     "rollout.stale_margin": [Wrong(2, "refused")],
     "rollout.click_margin": [Wrong(-0.1, "refused")],
     "rollout.rollback": [Wrong("at once", "refused")],

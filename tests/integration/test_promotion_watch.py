@@ -18,8 +18,13 @@ from sqlalchemy import text
 from assets.promotion_check import judge_online_quality
 from dagster_project.watch_sensor import build_watch_sensor
 from ragline.alarms import Alarm
-from ragline.configuration import CollectionSettings, Configuration, RetentionSettings
-from ragline.configuration.collection_settings import RolloutSettings
+from ragline.configuration import (
+    CollectionSettings,
+    Configuration,
+    RetentionSettings,
+    SearchSettings,
+)
+from ragline.configuration.rollout_settings import RolloutSettings
 from ragline.lifecycle.generation_builds import build_generation
 from ragline.lifecycle.generation_decisions import (
     Decision,
@@ -29,7 +34,7 @@ from ragline.lifecycle.generation_decisions import (
 )
 from ragline.lifecycle.generation_records import GenerationEvent, read_record
 from ragline.lifecycle.retention import delete_expired
-from ragline.rollout.promotion_watch import WatchReport, watch_collection
+from ragline.rollout.promotion_watch import WatchReport, list_breaches, watch_collection
 from ragline.status import CollectionStatus, read_status
 from ragline.storage.database import Database
 
@@ -104,6 +109,7 @@ def test_equal_traffic_is_watched_until_the_time_is_over(watched: Watched) -> No
     assert (report.state, report.generation, report.reason) == ("watching", 2, None)
     assert [figure.name for figure in report.figures] == [
         "zero_results",
+        "low_confidence",
         "clicked",
         "stale",
         "slow",
@@ -140,12 +146,13 @@ def test_collection_without_earlier_searches_is_not_decided(watched: Watched) ->
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"empty": 0.35}, "searches without a hit was"),
+        ({"empty": 0.35}, "searches that found nothing was"),
+        ({"unsure": 0.5}, "searches with a low confidence was"),
         ({"clicked": 0.05}, "searches with a click or a good verdict was"),
         ({"stale": 0.3}, "searches with a stale hit was"),
         ({"median_ms": 60.0}, "searches that take longer than 30 ms was"),
     ],
-    ids=["zero results", "clicks", "stale hits", "latency"],
+    ids=["zero results", "confidence", "clicks", "stale hits", "latency"],
 )
 def test_drop_raises_one_alarm_that_ends_with_the_trouble(
     watched: Watched, change: dict[str, Any], words: str
@@ -184,6 +191,42 @@ def test_drop_raises_one_alarm_that_ends_with_the_trouble(
     assert watched.look(31 * HOUR).state == "ended"  # type: ignore[union-attr]
 
 
+@pytest.mark.parametrize(
+    ("best_confidence", "breached"),
+    [(0.2, ["low_confidence"]), (0.7, []), (None, [])],
+    ids=["low", "below the minimum of the request", "unknown"],
+)
+def test_search_that_abstains_has_found_something(
+    watched: Watched, best_confidence: float | None, breached: list[str]
+) -> None:
+    watched.add_days_before()
+    watched.add(timedelta(0), HOUR, 150)
+    watched.traffic.add(
+        2, watched.promoted_at, HOUR, 150,
+        hit_count=0, is_abstained=True, best_confidence=best_confidence,
+    )  # fmt: skip
+    report = watched.look(HOUR)
+    assert report is not None
+    assert [figure.name for figure in list_breaches(report.figures)] == breached
+
+
+def test_low_confidence_is_below_the_minimum_of_the_settings(watched: Watched) -> None:
+    watched.add_days_before()
+    watched.add(timedelta(0), HOUR, 150)
+    rated = []
+    for minimum in (0.0, 0.5, 0.8, 0.81):
+        search = SearchSettings(min_confidence=minimum)
+        settings = CollectionSettings(name="tree", search=search)
+        report = watch_collection(watched.database, settings, watched.promoted_at + HOUR)
+        assert report is not None
+        shares = report.figures[1].shares
+        assert shares is not None
+        rated.append(shares.new_share)
+    # The traffic has the confidences 0.1 and 0.8.
+    assert rated[0] == rated[1] == rated[2] < 0.2
+    assert rated[3] == 1.0
+
+
 def test_breach_rolls_back_by_itself_if_the_settings_say_so(watched: Watched) -> None:
     watched.rollout = RolloutSettings(rollback="automatic")
     watched.add_days_before()
@@ -195,7 +238,7 @@ def test_breach_rolls_back_by_itself_if_the_settings_say_so(watched: Watched) ->
     last = watched.trail(2)[-1]
     assert (last.to_state, last.changed_by) == ("retired", "watch")
     assert last.reason is not None
-    assert "worse online figures after the promotion: the share of searches without a hit" in (
+    assert "worse online figures after the promotion: the share of searches that found nothing" in (
         last.reason
     )
     assert watched.status().generation == 1
@@ -230,7 +273,7 @@ def test_sensor_rolls_back_and_says_why(watched: Watched) -> None:
     assert said.skip_message is not None
     assert said.skip_message.startswith(
         "generation 2 of tree was replaced by generation 1, which was live before: the share of "
-        "searches without a hit was"
+        "searches that found nothing was"
     )
     assert watched.status().generation == 1
     again = sensor(context)

@@ -9,7 +9,7 @@ import pytest
 
 from ragline.commands.generation_canary import describe_canary
 from ragline.configuration import CollectionSettings, Configuration
-from ragline.configuration.collection_settings import RolloutSettings
+from ragline.configuration.rollout_settings import RolloutSettings
 from ragline.rollout.canary_report import CanaryReport
 from ragline.rollout.online_figures import FigureComparison
 from ragline.rollout.share_comparison import Count, compare_shares

@@ -163,9 +163,10 @@ def test_hits_below_the_minimum_are_removed_with_a_note() -> None:
 
 def test_search_abstains_if_all_hits_are_removed_and_not_if_there_was_none() -> None:
     rule = ConfidenceRule(COSINE_ONLY, None, 0.9)
-    assert keep_confident(rule, [make_entry(0.1)]).is_abstained
-    assert not keep_confident(rule, []).is_abstained
-    assert keep_confident(rule, []).note is None
+    rated = keep_confident(rule, [make_entry(0.1), make_entry(0.0)])
+    assert (rated.is_abstained, rated.best_confidence) == (True, round(1 / (1 + exp(4)), 4))
+    without = keep_confident(rule, [])
+    assert (without.is_abstained, without.note, without.best_confidence) == (False, None, None)
 
 
 def test_without_a_minimum_no_hit_is_removed() -> None:
@@ -173,7 +174,7 @@ def test_without_a_minimum_no_hit_is_removed() -> None:
         ConfidenceRule(COSINE_ONLY, None, 0.0), [make_entry(-1), make_entry(None)]
     )
     assert [entry.confidence for entry in rated.entries] == [0.0, None]
-    assert rated.note is None
+    assert (rated.note, rated.best_confidence) == (None, 0.0)
 
 
 def test_stated_minimum_needs_a_calibration() -> None:
@@ -193,7 +194,7 @@ def test_minimum_of_the_settings_without_a_calibration_is_stated_in_the_note() -
     without = LiveGeneration(3, "english", 10, "c", "s", "m")
     rule = make_rule(SearchRequest("notes", "q"), settings, without)
     rated = keep_confident(rule, [make_entry(0.1)])
-    assert len(rated.entries) == 1
+    assert (len(rated.entries), rated.best_confidence) == (1, None)
     assert "The setting search.min_confidence 0.4 has no effect." in (rated.note or "")
     # The request has priority over the settings.
     calibrated = make_generation(model=COSINE_ONLY.to_json())

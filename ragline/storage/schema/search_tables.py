@@ -50,6 +50,8 @@ search_requests = Table(
     Column("is_canary", Boolean, nullable=False, server_default=text("false")),
     # Hits were found, and `min_confidence` removed all of them.
     Column("is_abstained", Boolean, nullable=False, server_default=text("false")),
+    # The highest confidence of the hits before `min_confidence` removed any. Null without one.
+    Column("best_confidence", REAL, nullable=True),
     Index(None, "requested_at"),
     Index(None, "collection", "requested_at"),
 )

@@ -13,10 +13,11 @@ with first_answer as (
 ),
 searches as (
   select
-    r.id, r.requested_at, r.hit_count, r.stale_count, r.total_ms, r.is_canary as is_new,
+    r.is_canary as is_new,
     coalesce(r.client, r.id::text) as client,
     r.generation_id <> cast(:candidate_id as bigint) as is_failure,
-    f.since
+    f.since,
+{columns/search_facts}
   from ragline.search_requests as r
   join first_answer as f on r.requested_at >= f.since
   where r.collection = cast(:collection as text)
@@ -25,12 +26,7 @@ searches as (
 ),
 limits as (
   select
-    greatest(
-      cast(:latency_ratio as double precision)
-      * percentile_cont(0.5) within group (order by total_ms),
-      percentile_cont(0.5) within group (order by total_ms)
-      + cast(:slower_ms as double precision)
-    ) as slow_ms
+{columns/slow_limit}
   from searches
   where not is_new
 ),
@@ -40,21 +36,7 @@ counted as (
     s.client,
     s.since,
     s.is_failure,
-    s.hit_count = 0 as is_empty,
-    s.stale_count > 0 as is_stale,
-    s.total_ms > limits.slow_ms as is_slow,
-    limits.slow_ms,
-    s.requested_at < now() - make_interval(secs => cast(:click_s as double precision))
-      as is_clickable,
-    exists (
-      select
-      from ragline.given_feedback as f
-      where
-        f.request_id = s.id
-        and f.kind in ('click', 'answer_used', 'useful')
-        and f.given_at < s.requested_at
-          + make_interval(secs => cast(:click_s as double precision))
-    ) as is_clicked
+{columns/search_events}
   from searches as s
   cross join limits
 )
@@ -62,14 +44,8 @@ select
   is_new,
   client,
   max(since) as since,
-  max(slow_ms) as slow_ms,
-  count(*) as searches,
   count(*) filter (where is_failure) as failures,
-  count(*) filter (where is_empty) as zero_results,
-  count(*) filter (where is_stale) as stale,
-  count(*) filter (where is_slow) as slow,
-  count(*) filter (where is_clickable) as clickable,
-  count(*) filter (where is_clickable and is_clicked) as clicked
+{columns/figure_counts}
 from counted
 group by is_new, client
 order by is_new, client

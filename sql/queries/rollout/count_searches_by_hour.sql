@@ -4,8 +4,9 @@
 -- in the hours of :elapsed_s. `day` counts from :reference_start. At most :most searches of each
 -- group are counted, newest first. `slow_ms` is the duration from which a search is slow.
 with old as (
-  select id, requested_at, hit_count, stale_count, total_ms
-  from ragline.search_requests
+  select
+{columns/search_facts}
+  from ragline.search_requests as r
   where
     collection = cast(:collection as text)
     and generation_id <> cast(:generation_id as bigint)
@@ -18,8 +19,9 @@ with old as (
   limit cast(:most as integer)
 ),
 new as (
-  select id, requested_at, hit_count, stale_count, total_ms
-  from ragline.search_requests
+  select
+{columns/search_facts}
+  from ragline.search_requests as r
   where
     collection = cast(:collection as text)
     and generation_id = cast(:generation_id as bigint)
@@ -30,12 +32,7 @@ new as (
 ),
 limits as (
   select
-    greatest(
-      cast(:latency_ratio as double precision)
-      * percentile_cont(0.5) within group (order by total_ms),
-      percentile_cont(0.5) within group (order by total_ms)
-      + cast(:slower_ms as double precision)
-    ) as slow_ms
+{columns/slow_limit}
   from old
 ),
 searches as (
@@ -50,21 +47,7 @@ counted as (
       extract(epoch from s.requested_at - cast(:reference_start as timestamptz)) / 86400
     )::integer as day,
     date_trunc('hour', s.requested_at) as hour,
-    s.hit_count = 0 as is_empty,
-    s.stale_count > 0 as is_stale,
-    s.total_ms > limits.slow_ms as is_slow,
-    limits.slow_ms,
-    s.requested_at < cast(:end as timestamptz)
-      - make_interval(secs => cast(:click_s as double precision)) as is_clickable,
-    exists (
-      select
-      from ragline.given_feedback as f
-      where
-        f.request_id = s.id
-        and f.kind in ('click', 'answer_used', 'useful')
-        and f.given_at < s.requested_at
-          + make_interval(secs => cast(:click_s as double precision))
-    ) as is_clicked
+{columns/search_events}
   from searches as s
   cross join limits
 )
@@ -72,13 +55,7 @@ select
   is_new,
   day,
   hour,
-  max(slow_ms) as slow_ms,
-  count(*) as searches,
-  count(*) filter (where is_empty) as zero_results,
-  count(*) filter (where is_stale) as stale,
-  count(*) filter (where is_slow) as slow,
-  count(*) filter (where is_clickable) as clickable,
-  count(*) filter (where is_clickable and is_clicked) as clicked
+{columns/figure_counts}
 from counted
 group by is_new, day, hour
 order by is_new, hour, day

@@ -2,7 +2,7 @@
 insert into ragline.search_requests (
   id, requested_at, collection, generation_id, query, mode, top_k, is_reranked, hit_count,
   embed_ms, retrieve_ms, rerank_ms, total_ms, hits, trace_id, tenant, client, stale_count,
-  is_canary, is_abstained
+  is_canary, is_abstained, best_confidence
 )
 select
   r.id,
@@ -24,7 +24,8 @@ select
   r.client,
   r.stale_count,
   coalesce(r.is_canary, false),
-  coalesce(r.is_abstained, false)
+  coalesce(r.is_abstained, false),
+  r.best_confidence
 from jsonb_to_recordset(cast(:records as jsonb)) as r (
   id uuid,
   requested_at timestamptz,
@@ -45,6 +46,7 @@ from jsonb_to_recordset(cast(:records as jsonb)) as r (
   client text,
   stale_count integer,
   is_canary boolean,
-  is_abstained boolean
+  is_abstained boolean,
+  best_confidence real
 )
 on conflict (id) do nothing

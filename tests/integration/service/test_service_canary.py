@@ -14,7 +14,7 @@ from running_service import RunningService, run_service, wait_until
 from sqlalchemy import text
 
 from ragline.configuration import CollectionSettings
-from ragline.configuration.collection_settings import RolloutSettings
+from ragline.configuration.rollout_settings import RolloutSettings
 from ragline.embedder.embedder import Embedder
 from ragline.lifecycle.generation_decisions import Decision, drop_by_decision
 from ragline.rollout.canary_report import compare_canary

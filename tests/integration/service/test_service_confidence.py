@@ -81,6 +81,13 @@ def test_abstained_search_is_counted_and_recorded_as_such(
     (quality,) = client.get("/v1/quality").json()["collections"]
     assert (quality["requests"], quality["abstained"], quality["zero_results"]) == (2, 1, 1)
     assert quality["abstained_ratio"] == 0.5
+    # The record has the confidence that was too low. The search that found nothing has none.
+    with running.service.database.connect() as connection:
+        recorded = connection.execute(
+            text("select best_confidence from ragline.search_requests order by is_abstained desc")
+        )
+        low, unknown = recorded.scalars()
+    assert (0 < low < 0.5, unknown) == (True, None)
 
 
 def test_minimum_without_a_calibration_is_refused(client: httpx2.Client, search: Search) -> None:

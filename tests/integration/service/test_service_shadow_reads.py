@@ -16,7 +16,7 @@ from sqlalchemy import text
 
 from ragline.access.keys import create_key
 from ragline.configuration import CollectionSettings, Configuration
-from ragline.configuration.collection_settings import RolloutSettings
+from ragline.configuration.rollout_settings import RolloutSettings
 from ragline.embedder.embedder import Embedder
 from ragline.gate.shadow_checks import check_shadow_reads
 from ragline.lifecycle.generation_decisions import Decision, drop_by_decision

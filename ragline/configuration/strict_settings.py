@@ -1,0 +1,15 @@
+"""The class of all settings that Ragline's own parts have, and the type of a share."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class StrictSettings(BaseModel):
+    """Settings that refuse unknown names and do not change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
