@@ -18,7 +18,7 @@ def source_key(source: str, stage: str) -> AssetKey:
 
 
 def index_key(collection: str) -> AssetKey:
-    """Return the key of a collection's search index, to which all its sources contribute."""
+    """Return the key of a collection's search index, which all sources of the collection share."""
     return AssetKey(f"{to_dagster_name(collection)}_search_index")
 
 
@@ -35,6 +35,7 @@ def evaluation_key(collection: str) -> AssetKey:
 def to_dagster_name(name: str) -> str:
     """Return the name of a source or a collection in Dagster's form: letters, digits, underscores.
 
-    The configuration refuses two names that differ only in dashes and underscores.
+    No two names have the same form, because the configuration refuses names that differ only in
+    dashes and underscores.
     """
     return name.replace("-", "_")

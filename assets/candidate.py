@@ -1,4 +1,4 @@
-"""The asset `<collection>_candidate`: the generation that the settings ask for, judged."""
+"""The asset `<collection>_candidate`: the generation that the settings ask for, and its gate."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from ragline.lifecycle.run_context import RunContext
 from ragline.sources.settings import SourceSettings
 
 CODE_VERSION = "1"
-# The checks of the gate, each with what it says.
+# The names of the checks of the gate, with their descriptions in Dagster's UI.
 GATE_CHECKS = {
     "sync_proof": "The entries of the candidate agree with the ledger.",
     "index_recall": "The vector index of the candidate finds the nearest entries.",
@@ -49,7 +49,7 @@ INDEX_CHECKS = ("sync_proof", "index_recall")
 def build_candidate(
     settings: CollectionSettings, sources: Sequence[SourceSettings]
 ) -> AssetsDefinition:
-    """Build the asset of a collection's candidate. No sync materializes it, only a person."""
+    """Build the asset of a collection's candidate. A person materializes it. A sync does not."""
     key = candidate_key(settings.name)
     checks = tuple(GATE_CHECKS) if settings.golden is not None else INDEX_CHECKS
 
@@ -92,7 +92,10 @@ def name_check(name: str) -> str:
 def _judge(
     run_context: RunContext, collection: str, built: BuildReport
 ) -> tuple[GateReport | None, int | None]:
-    """Judge a candidate. A generation in another state needs no judgement."""
+    """Run the gate on a built candidate. Return the report and the id of the stored report.
+
+    For a generation in another state, the gate does not run and both values are None.
+    """
     if built.state != "candidate":
         return None, None
     judged = judge_candidate(
@@ -107,7 +110,7 @@ def _judge(
 
 
 def describe_build(built: BuildReport) -> Metadata:
-    """Return what a build did as metadata."""
+    """Return the report of a build as metadata of the asset's materialization."""
     return {
         "dagster/row_count": built.entries_inserted,
         "generation": built.generation,
@@ -129,10 +132,10 @@ def _describe(judged: GateReport | None, report_id: int | None) -> Metadata:
 
 
 def check_candidate(checks: Sequence[str], judged: GateReport | None) -> Iterator[AssetCheckResult]:
-    """Return a result for each of some checks of the gate.
+    """Return a result for each name in `checks`, from the gate's report.
 
-    A check that the gate did not make fails, unless the verdict is `passed` or there was nothing to
-    judge.
+    If the gate did not make a check, the check passes only if the verdict is `passed` or if the
+    gate did not run (`judged` is None).
     """
     made = {} if judged is None else {check.name: check for check in judged.checks}
     is_passed = judged is None or judged.verdict == "passed"

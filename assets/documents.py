@@ -1,4 +1,4 @@
-"""The asset `<source>_documents`: the ledger of a source and one parse for each content."""
+"""The asset `<source>_documents`: the ledger of a source and one parse for each content hash."""
 
 from __future__ import annotations
 
@@ -60,7 +60,8 @@ def build_documents(settings: SourceSettings) -> AssetsDefinition:
             refuse_moved_source(run_context, settings.name)
             report = sync_documents(run_context, settings.name)
         except SourceUnavailableError as error:
-            # The run continues with the other sources. For this source, only this check fails.
+            # The step does not fail, so that the run continues with the other sources. Only the
+            # check of the source fails.
             yield judge_reachability(settings.name, str(error))
             yield judge_removals(settings.name, _read_held(run_context, settings.name))
             return
@@ -91,7 +92,7 @@ def _specify_checks(settings: SourceSettings) -> list[AssetCheckSpec]:
 
 
 def judge_reachability(source: str, error: str | None) -> AssetCheckResult:
-    """Return the result of the check whether a source can be listed.
+    """Return the result of the check that a source can be listed.
 
     `error` is the reason if it cannot be listed, or None.
     """
@@ -132,7 +133,7 @@ def _read_held(run_context: RunContext, name: str) -> HeldRemovals | None:
 
 
 def describe(report: DocumentsReport) -> Metadata:
-    """Return the report of the stage as metadata of its materialization."""
+    """Return the report of the stage `read` as metadata of the asset's materialization."""
     read = report.bytes_read / 1e6
     return {
         "dagster/row_count": report.listed,

@@ -64,8 +64,8 @@ def build_entries(settings: SourceSettings) -> AssetsDefinition:
 def describe_states(states: Mapping[str, int]) -> dict[str, int]:
     """Return the number of documents in each state, without states that have no documents.
 
-    Before a collection has a live generation, no document is `ready`. The next step publishes the
-    search index, and the indexed documents become `ready`.
+    Before a collection has its first live generation, no document is `ready`. The documents become
+    `ready` when the asset `<collection>_search_index` publishes the generation.
     """
     shown = {state: count for state, count in states.items() if count}
     if "pending" in shown and "ready" not in shown:

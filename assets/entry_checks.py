@@ -190,8 +190,8 @@ def build_clock_checks(settings: SourceSettings) -> AssetChecksDefinition:
 def judge_clocks(status: SourceStatus) -> list[AssetCheckResult]:
     """Return the results of the checks of both clocks.
 
-    A late clock is a warning. A clock whose wait is longer than ERROR_FACTOR times its limit is an
-    error.
+    If a wait is longer than the limit of its clock, the check fails with a warning. If a wait is
+    longer than ERROR_FACTOR times the limit, the check fails with an error.
     """
     return [
         _judge_clock(status.source, VISIBLE, status.visible),
@@ -235,9 +235,10 @@ def judge_last_proof(status: SourceStatus) -> AssetCheckResult:
 
 
 def _judge_clock(source: str, check_name: str, clock: Clock) -> AssetCheckResult:
-    """Return the result of the check of one clock. The readings are its metadata.
+    """Return the result of the check of one clock, with the clock's readings as metadata.
 
-    The longest present wait decides whether the check passes, as in the status and in the API.
+    The check passes if no change waits longer than the limit now. The status and the API use the
+    same rule. The readings of earlier changes do not matter.
     """
     readings = clock.readings
     times = {

@@ -1,8 +1,8 @@
 """Suites of expectations, and their evaluation by Great Expectations.
 
-A suite is a plain value. Creating it does not import the library, because the import takes seconds.
-The expectations on an asset are in the module of its checks, for example `assets.document_checks`.
-Stored evaluations are in `assets.suite_evaluations`.
+A suite is a plain value. The import of Great Expectations takes seconds, so only an evaluation
+imports it. The expectations on an asset are in the module of its checks, for example
+`assets.document_checks`. Stored evaluations are in `assets.suite_evaluations`.
 """
 
 from __future__ import annotations
@@ -74,12 +74,13 @@ class ExpectationResult:
 
 
 def evaluate_suite(suite: Suite, database: Database, docs: Path) -> list[ExpectationResult]:
-    """Evaluate a suite over the database, and write its Data Docs into the folder `docs`.
+    """Evaluate a suite on the rows of its query, and write its Data Docs into the folder `docs`.
 
     Returns a result for each expectation, in the suite's order.
 
-    The library reports a lost connection like an error of the expectation. Therefore a suite with
-    an error is evaluated again, over a new connection. The second results are final.
+    If the connection is lost, Great Expectations returns a result with an error, as for an invalid
+    expectation. Therefore a suite with an error is evaluated again, over a new connection. The
+    second results are final.
 
     Raises:
         DatabaseUnavailableError: the database does not answer.
@@ -93,12 +94,13 @@ def evaluate_suite(suite: Suite, database: Database, docs: Path) -> list[Expecta
 
 
 def _evaluate_once(suite: Suite, database: Database, docs: Path) -> list[ExpectationResult]:
-    # Imported here, because the import takes seconds, and the definitions must load fast. The
-    # second import enables the library to read tables with vector columns.
+    # The import takes seconds, and Dagster must load the definitions fast. So it is inside the
+    # function. The second import enables Great Expectations to read tables with vector columns.
     import great_expectations as gx
     import pgvector.sqlalchemy  # noqa: F401
 
-    # It logs each failed query with a traceback. The result contains the error.
+    # Great Expectations logs each failed query with a traceback. The log is not needed, because the
+    # result contains the error.
     logging.getLogger(gx.__name__).setLevel(logging.CRITICAL)
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}  # type: ignore[assignment]
@@ -177,16 +179,17 @@ def _read_result(each: Expectation, result: ExpectationValidationResult) -> Expe
 
 
 def find_exception(info: Mapping[str, Any] | None) -> str | None:
-    """Return the message of the exception in a result, or None.
+    """Return the message of the exception in a result, or None if the result has no exception.
 
-    The library reports exceptions in two formats.
+    `info` is the field `exception_info` of a result. Great Expectations writes it in two formats,
+    with and without a level for each metric.
     """
     if not info:
         return None
     if "raised_exception" in info:
         if not info["raised_exception"]:
             return None
-        # The library appends its traceback to some messages.
+        # Great Expectations appends a traceback to some messages.
         return str(info.get("exception_message") or NO_REASON).partition(TRACEBACK)[0].strip(' ."')
     messages = [find_exception(nested) for nested in info.values() if isinstance(nested, Mapping)]
     return next((message for message in messages if message is not None), None)

@@ -15,7 +15,7 @@ MAX_SHOWN_FAILURES = 50
 
 
 def failure_table(failures: Sequence[Failure]) -> TableMetadataValue:
-    """Return the documents that could not be read as a table, at most MAX_SHOWN_FAILURES."""
+    """Return a table of the first MAX_SHOWN_FAILURES documents that could not be read."""
     columns = ["document", "state", "error", "reason"]
     rows = [
         (failure.document_id, failure.state, failure.error_name, failure.error)

@@ -12,7 +12,7 @@ import psutil
 
 # The UI hides tags with this prefix.
 PROCESS_TAG = ".dagster/ragline_process"
-# The tag of runs by releases up to 0.3.0.
+# The tag that releases up to 0.3.0 gave their runs.
 FORMER_PROCESS_TAG = "ragline/process"
 
 

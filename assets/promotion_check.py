@@ -1,7 +1,8 @@
-"""The check `keeps_online_quality` of `<collection>_search_index`, after a promotion.
+"""The check `keeps_online_quality`: after a promotion, real searches are as good as before.
 
-Each sync evaluates it. The sensor `promotion_watch` looks at the searches every minute, and the
-sensor `clocks` shows a changed result.
+The check belongs to the asset `<collection>_search_index`, and each sync evaluates it. Between
+syncs, the sensor `promotion_watch` compares the searches every minute, and the sensor `clocks`
+reports a changed result of the check.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ ALARM = "quality_dropped"
 
 
 def build_promotion_check(settings: CollectionSettings) -> AssetChecksDefinition:
-    """Build the check that a new live generation is not worse than the days before."""
+    """Build the check that searches are not worse since the last promotion than before it."""
 
     @asset_check(
         asset=index_key(settings.name),
@@ -46,7 +47,7 @@ def build_promotion_check(settings: CollectionSettings) -> AssetChecksDefinition
 
 
 def judge_online_quality(status: CollectionStatus) -> AssetCheckResult:
-    """Return the result of the check. It fails while the collection has the alarm."""
+    """Return the result of the check, which fails while the collection has the alarm ALARM."""
     found = [alarm for alarm in status.alarm_details if alarm.name == ALARM]
     is_error = any(alarm.severity == "error" for alarm in found)
     return AssetCheckResult(

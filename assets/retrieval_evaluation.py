@@ -1,7 +1,7 @@
 """The asset `<collection>_retrieval_evaluation`: the scores of an index on its golden set."""
 
-# This module has no postponed annotations, because Dagster reads the annotation of `context` as a
-# class.
+# This module does not import `annotations` from `__future__`, because Dagster needs the annotation
+# of `context` to be a class and not a string.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -48,7 +48,8 @@ from ragline.search.messages import MODES
 from ragline.search.searcher import Searcher
 
 CODE_VERSION = "1"
-# More rows make the page of the asset slow. `ragline golden status` lists all.
+# A longer table makes the page of the asset slow. `ragline golden status` lists all gone
+# judgements.
 MAX_GONE_ROWS = 1_000
 
 
@@ -96,7 +97,7 @@ def read_golden(settings: CollectionSettings) -> tuple[Path, GoldenSet]:
     """Return the folder of the golden set that the collection declares, and its content.
 
     Raises:
-        ValueError: the collection declares no golden set. In this case the factory builds no asset.
+        ValueError: the collection declares no golden set.
     """
     folder = _golden_folder(settings)
     return folder, read_golden_set(folder)
@@ -109,7 +110,10 @@ def _golden_folder(settings: CollectionSettings) -> Path:
 
 
 def _find_scores(context: AssetExecutionContext, fingerprint: str) -> Metadata | None:
-    """Return the metadata of the last evaluation, or None if it has another fingerprint."""
+    """Return the metadata of the last evaluation.
+
+    Return None if there is no evaluation, or if the last one has another fingerprint.
+    """
     event = context.instance.get_latest_materialization_event(context.asset_key)
     made = None if event is None else event.asset_materialization
     if made is None or made.metadata.get("fingerprint") != MetadataValue.text(fingerprint):
@@ -175,7 +179,11 @@ def describe_scores(runs: list[Evaluation]) -> Metadata:
 
 
 def describe_evidence(evidence: Evidence, evaluation_ids: Sequence[int]) -> Metadata:
-    """The ids of the stored evaluations, for `ragline reproduce`, and what they depend on."""
+    """Return the ids of the stored evaluations and their evidence as metadata.
+
+    `ragline reproduce` takes such an id. The evidence contains all inputs that the scores depend
+    on.
+    """
     return {
         "evaluations": MetadataValue.json(list(evaluation_ids)),
         "evidence": MetadataValue.json(
@@ -208,7 +216,7 @@ def _round(value: float | None) -> float | str:
 
 
 def describe_gone(unknown: UnknownDocuments, collection: str) -> Metadata:
-    """The judgements whose documents are gone, as a number and, if there are some, as a table."""
+    """Return the number of gone judgements, and a table of them if there are any."""
     counts = {
         "unknown_documents": len(unknown.document_ids),
         "gone_judgements": len(unknown.judgements),

@@ -1,7 +1,7 @@
 """The asset `retrieval_quality`: daily figures of searches, from their records."""
 
-# This module has no postponed annotations, because Dagster reads the annotation of `context` as a
-# class.
+# This module does not import `annotations` from `__future__`, because Dagster needs the annotation
+# of `context` to be a class and not a string.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -34,7 +34,8 @@ from ragline.quality.figures import Period, read_hit_ages, read_latencies
 KEY = AssetKey("retrieval_quality")
 CODE_VERSION = "2"
 FIRST_DAY = "2026-01-01"
-# A ratio of fewer searches, or of fewer verdicts, has no meaning.
+# A figure is not compared with its threshold if it is computed from fewer searches or fewer
+# opinions, because such a figure changes too much by chance.
 MIN_REQUESTS = 20
 MIN_FEEDBACKS = 10
 HOUR_S = 3_600
@@ -71,7 +72,7 @@ FEEDBACK = Threshold(
     "feedback_precision",
     0.5,
     is_upper=False,
-    description="At least 50% of the verdicts say that a hit is useful.",
+    description="At least 50% of the opinions say that a hit is useful.",
 )
 STALE_HITS = Threshold(
     "stale_hit_ratio",
@@ -237,7 +238,10 @@ def check_figures(measured: Sequence[DailyFigures]) -> Iterator[AssetCheckResult
 
 
 def weigh_drift(drift: Drift | None) -> float | None:
-    """Return the drift that the check compares. It is 0 if the drift is not significant."""
+    """Return the drift for the comparison with the threshold, or 0 if it is not significant.
+
+    Return None if no drift was computed.
+    """
     if drift is None:
         return None
     return drift.mmd if drift.p_value < MIN_P_VALUE else 0.0

@@ -73,8 +73,8 @@ def build_search_index(
         )
         yield check_index(report)
         if report.error is not None:
-            # The error is raised after the results, because the live generation was published in
-            # any case.
+            # The results come before the error, because the changes of the live generation are
+            # published even if the new generation failed.
             raise report.error
 
     return search_index
@@ -89,7 +89,7 @@ def write_card(
 
 
 def describe_index(report: IndexReport) -> Metadata:
-    """Return the report of the stage as metadata of its materialization."""
+    """Return the report of the stage `publish` as metadata of the asset's materialization."""
     return {
         "dagster/row_count": report.entries,
         "documents": report.documents,

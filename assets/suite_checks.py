@@ -84,7 +84,7 @@ def evaluate_or_reuse(run_context: RunContext, suite: Suite, rows: str, docs: Pa
     suite_fingerprint = fingerprint_suite(suite, rows)
     stored = read_evaluation(docs)
     if stored is not None and stored.is_valid_for(suite_fingerprint, now):
-        if not (docs / suite_report.FILE).exists():  # stored by an older release
+        if not (docs / suite_report.FILE).exists():  # older releases wrote no page
             suite_report.write_report(docs, suite, stored)
         return stored
     results = evaluate_suite(suite, run_context.database, docs)

@@ -17,8 +17,9 @@ from assets.expectations import ExpectationResult, Suite
 from ragline.fingerprints import fingerprint
 
 FILE = "evaluation.json"
-# Rows are compared by their fingerprint. The fingerprint does not cover every column that a suite
-# reads. A change in another column is found after this time.
+# A stored evaluation is used only if the fingerprint of the rows is unchanged. The fingerprint does
+# not include every column that a suite reads. So this time is the longest delay until a change in
+# another column is found.
 MAX_EVALUATION_AGE = timedelta(days=1)
 
 
@@ -54,7 +55,7 @@ def fingerprint_suite(suite: Suite, rows: str) -> str:
 
 
 def read_evaluation(docs: Path) -> Evaluation | None:
-    """Return the evaluation stored in a folder of Data Docs, or None if none is readable."""
+    """Return the evaluation in a folder of Data Docs, or None if the folder has no readable one."""
     try:
         stored = json.loads((docs / FILE).read_text(encoding="utf-8"))
         return Evaluation(

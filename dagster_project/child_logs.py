@@ -20,10 +20,11 @@ REPEATED_PATTERN = re.compile(
 
 
 class ChildLog:
-    """The output of one program, written to a file in whole lines.
+    """The log file of one program, and its last lines in the memory of this process.
 
-    A line that cannot be written, for example because the disk is full, is dropped. The program
-    continues. An empty line in the file marks dropped lines. `last_lines` are in memory.
+    Only whole lines are written. If a line cannot be written, for example because the disk is full,
+    it is missing in the file, and the program continues. In the file, an empty line marks the place
+    of missing lines. `last_lines` also contains the lines that are missing in the file.
     """
 
     def __init__(self, path: Path) -> None:
@@ -31,11 +32,11 @@ class ChildLog:
         self.last_lines: deque[str] = deque(maxlen=MAX_LAST_LINES)
         self._unfinished = b""
         self._file: io.FileIO | None = None
-        # Why the last lines were dropped; None if they were written.
+        # The reason why the last lines are missing in the file; None if they were written.
         self.fault: OSError | None = None
 
     def write(self, content: bytes) -> list[str]:
-        """Write output of the program. Return the lines that are complete now."""
+        """Write a part of the program's output. Return the lines that this part completes."""
         *complete, self._unfinished = (self._unfinished + content).split(b"\n")
         lines = [line.decode(errors="replace").rstrip() for line in complete]
         if lines:

@@ -19,7 +19,7 @@ from dagster._core.remote_origin import (
 from dagster._serdes import ConfigurableClassData
 from dagster_shared.error import SerializableErrorInfo
 
-# Settings and commands name these modules.
+# The paths of modules that `dagster.yaml` names or that a command starts.
 DAEMON_MODULE = "dagster._daemon"
 RUN_COORDINATOR_MODULE = "dagster._core.run_coordinator"
 NO_COMPUTE_LOGS_MODULE = "dagster._core.storage.noop_compute_log_manager"

@@ -21,8 +21,8 @@ def build_definitions(
 ) -> dagster.Definitions:
     """Build the definitions of a configuration. `run_context` replaces the default resource.
 
-    All steps of a run share one process. So a run loads a model only once, and starts no further
-    process for a small change.
+    All steps of a run share one process. So a run loads a model only once, and no step has to wait
+    for the start of a process.
     """
     return dagster.Definitions(
         assets=build_assets(configuration),

@@ -52,7 +52,7 @@ class PipelineWatch:
         self._start_delay_s = FIRST_START_DELAY_S
 
     def poll(self) -> None:
-        """Show the events since the last poll. Do nothing before the next interval."""
+        """Show the events since the last poll. Do nothing before SYNC_INTERVAL_S has passed."""
         now = time.monotonic()
         if now < self._next_syncs or not self.is_database_available():
             return
@@ -63,7 +63,7 @@ class PipelineWatch:
                 self._next_alarms = now + ALARM_INTERVAL_S
                 self._show_alarms()
         except (RaglineError, DriverError):
-            self._next_syncs = 0.0  # the connection was lost meanwhile; the next poll reports it
+            self._next_syncs = 0.0  # the connection is lost; the next poll reports it
 
     def is_database_available(self) -> bool:
         """Whether the database answers. An embedded Postgres that has ended is restarted first."""
@@ -135,9 +135,10 @@ class PipelineWatch:
 
 
 def describe_sync(sync: FinishedSync, troubles: tuple[int, ...] | None) -> str:
-    """Describe a sync in one line. The line is empty if the sync changed nothing.
+    """Return one line that describes a sync, or an empty text if the sync changed nothing.
 
-    `troubles` are the TROUBLE_COUNTS after the previous sync. Equal counts are not shown again.
+    `troubles` are the TROUBLE_COUNTS after the previous sync of the source. The line leaves out the
+    counts if they are still the same.
     """
     if sync.error:
         return f"{sync.source}: sync failed: {sync.error}"

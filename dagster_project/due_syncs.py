@@ -18,17 +18,18 @@ NOTHING_CHANGED = "nothing changed"
 # Dagster evaluates sensors every 5 seconds. With an interval of 5, a sensor would often be skipped.
 MIN_INTERVAL_S = 4
 MAX_INTERVAL_S = 600
-# How many probes there are within the shorter limit of a source's two clocks.
+# The number of probes within the limits of a source's two clocks. The shorter limit counts.
 PROBES_PER_CLOCK = 20
-# A source without a noticed change is synced before its shorter limit has passed, because only a
-# listing proves that nothing changed. This share of the limit, and at least this time, is left for
-# the run.
+# Only a listing proves that a source has not changed. So a source is also synced if no change was
+# noticed, and this run must end before the shorter limit of the source's clocks has passed.
+# PROOF_SHARE is the share of the limit that is reserved for the run. The reserved time is at least
+# PROOF_MARGIN.
 PROOF_SHARE = 0.2
 PROOF_MARGIN = timedelta(seconds=30)
 FIRST_RETRY_DELAY_S = 10.0
 MAX_RETRY_DELAY_S = 600.0
 # If a run failed only at the index of its collection (refused settings, a failed build), the source
-# itself is up to date. So the run is retried later, as if it had this many retries already.
+# itself is up to date. So the first retry is later, as if this many retries had failed already.
 SERVED_ATTEMPTS = 3
 
 
@@ -157,7 +158,7 @@ def _decide_after_failure(
 ) -> SensorCursor | str:
     is_served = last.has_made_entries and pending.failed_at is None
     if is_served and is_changed:
-        # The run brings the change into the live index, although the settings or a build fail.
+        # A run updates the live index even if the settings are refused or a build fails.
         return replace(requested, attempts=cursor.attempts)
     ended_at = max(
         last.ended_at if last.has_failed and last.ended_at else 0.0, pending.failed_at or 0.0

@@ -18,7 +18,8 @@ from ragline.configuration import Configuration
 from ragline.storage.database import Database
 from ragline.storage.disk_errors import writing_to
 
-# Do not confuse this with RAGLINE_DAGSTER_URL, the address of the UI for links from the page.
+# The variable with the address of Dagster's storage. RAGLINE_DAGSTER_URL is another variable. It
+# has the address of Dagster's UI.
 URL_VARIABLE = "RAGLINE_DAGSTER_STORAGE_URL"
 SETTINGS = f"""\
 # Written by Ragline at each start; edit dagster_project/instance.py instead.
@@ -93,7 +94,7 @@ def open_instance(configuration: Configuration, database: Database) -> Iterator[
 
 
 def end_dead_runs(instance: DagsterInstance) -> list[str]:
-    """Mark each unfinished run as failed whose process on this machine died; return the ids."""
+    """Mark unfinished runs as failed if their process on this machine died. Return their ids."""
     unfinished = instance.get_runs(filters=RunsFilter(statuses=UNFINISHED_STATUSES))
     dead = [run for run in unfinished if is_process_gone(_read_process(run))]
     for run in dead:

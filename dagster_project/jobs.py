@@ -28,7 +28,7 @@ def sync_job_name(source: str) -> str:
 
 
 def list_keys(configuration: Configuration, names: Iterable[str]) -> list[AssetKey]:
-    """The assets that a sync of some sources materializes."""
+    """Return the keys of the assets that a sync of the named sources materializes."""
     sources = [configuration.source(name) for name in names]
     keys = [source_key(source.name, stage) for source in sources for stage in STAGES]
     for name in dict.fromkeys(source.collection for source in sources):

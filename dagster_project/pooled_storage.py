@@ -48,7 +48,8 @@ class PooledStorage(DagsterPostgresStorage):
             storage._engine = _open_pool(postgres_url)  # noqa: SLF001 - it has no setting
             _check_after_optimizing(storage)
         events: Any = self._event_log_storage
-        # Dagster calls `has_table` for each event, but `super().__init__` has created the tables.
+        # Dagster calls `has_table` for each event. The answer does not change, because
+        # `super().__init__` has created the tables.
         events.has_table = cache(events.has_table)
 
     @classmethod
@@ -84,7 +85,7 @@ def _open_pool(url: str) -> Engine:
 
 
 def _check_after_optimizing(storage: Any) -> None:
-    """Check the connections of the second engine too, which Dagster's webserver creates."""
+    """Also check the connections of the engine that Dagster's webserver creates for a store."""
     optimize: Callable[..., None] = storage.optimize_for_webserver
 
     def optimize_and_check(*arguments: Any, **options: Any) -> None:

@@ -46,7 +46,7 @@ STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class StopRequested(KeyboardInterrupt):
-    """A signal asked this process to stop. It is not an Exception, so no handler catches it."""
+    """A signal asked this process to stop. A handler of `Exception` does not catch this class."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +83,9 @@ class _ChildProcess:
     process: subprocess.Popen[bytes]
     log: ChildLog
     ended_at: deque[float] = field(default_factory=deque)
-    # How often in a row a full disk ended it.
+    # The number of its last ends that a full disk caused, without another end between them.
     full_disk_ends: int = 0
-    # When it will be started again.
+    # When it will be started again; None while it runs.
     restart_at: float | None = None
     errors_at: deque[float] = field(default_factory=deque)
     # Since when it has not answered; None if it answers.
@@ -150,7 +150,7 @@ class ProcessGroup:
                 )
 
     def watch(self, seconds: float) -> None:
-        """Forward the output of the programs for some time, then restart the programs that ended.
+        """Forward the output of the programs for `seconds`, then restart the programs that ended.
 
         Raises:
             ProcessError: a program ended MAX_ENDS times within END_WINDOW_S.
@@ -251,7 +251,7 @@ class ProcessGroup:
 
     def _restart(self, child: _ChildProcess) -> None:
         if child.process.stdout is not None and not child.process.stdout.closed:
-            with suppress(KeyError):  # unregistered at the end of the output
+            with suppress(KeyError):  # it is unregistered when the output has ended
                 self._outputs.unregister(child.process.stdout)
             child.process.stdout.close()
         child.process = self._spawn(child.program)
@@ -328,9 +328,10 @@ def find_free_port(port: int) -> int:
 
 
 def _prepare_child(parent: int) -> Callable[[], None]:
-    """The function that a child runs between fork and exec.
+    """Return the function that a child runs between fork and exec.
 
-    It resets the signal handlers and asks the kernel to end the child with its parent.
+    The function resets the signal handlers. It asks the kernel to end the child when the process
+    `parent` ends.
     """
     prctl = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
 

@@ -126,7 +126,7 @@ def _report_unreachable(
     settings: SourceSettings,
     error: SourceUnavailableError,
 ) -> SensorResult | SkipReason:
-    """Record that a source is unreachable, and let its check fail once.
+    """Record that a source is unreachable. If it was reachable before, report its check as failed.
 
     No run is requested, so nothing is removed.
     """
@@ -281,7 +281,10 @@ def _key_of(result: AssetCheckResult) -> AssetCheckKey:
 
 
 def _describe_result(result: AssetCheckResult) -> str:
-    """The result as one word: passed, or the severity. An error differs from a warning."""
+    """Return `passed`, or the severity of a failed check.
+
+    Two results with the same text are equal. So a change from a warning to an error is reported.
+    """
     return PASSED if result.passed else result.severity.value
 
 

@@ -1,4 +1,4 @@
-"""Describes the error of a failed step in one line, with its name in docs/errors.md.
+"""Describes the error of a failed step in one line, with the error's name in docs/errors.md.
 
 Dagster stores an error as text with the name of its class. So this module compares names.
 """
@@ -24,9 +24,10 @@ RAGLINE_ERROR_NAMES = frozenset(
 
 
 def describe_step_error(error: SerializableErrorInfo | None) -> str:
-    """The first line of the first error of Ragline in the chain of causes.
+    """Return one line about an error: the first line of Ragline's error in its chain of causes.
 
-    Without an error of Ragline, the first line of the original cause.
+    If the chain contains several errors of Ragline, the first one counts. If it contains none, the
+    result is the first line of the original cause.
     """
     chain = list(_list_causes(error))
     if not chain:

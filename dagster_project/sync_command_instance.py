@@ -45,6 +45,9 @@ class CommandInstance(DagsterInstance):
 
 
 def locate_job(name: str) -> RemoteJobOrigin:
-    """The origin of a job in the UI. The UI compares the names in it and ignores the address."""
+    """Return the origin that the UI expects in the runs of a job.
+
+    The UI compares only the names in an origin. So the address in it need not exist.
+    """
     server = GrpcServerCodeLocationOrigin(host=HOST, port=0, location_name=LOCATION)
     return RemoteJobOrigin(RemoteRepositoryOrigin(server, REPOSITORY), name)

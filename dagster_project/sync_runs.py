@@ -160,10 +160,10 @@ def _list_paused(sync_run: _SyncRun, run: ExecuteInProcessResult) -> list[str]:
 def list_unpublished(
     configuration: Configuration, names: Sequence[str], result: ExecuteInProcessResult
 ) -> list[AssetKey]:
-    """The search indexes that were not published for one reason: a source is unreachable.
+    """Return the search indexes that were not published only because a source is unreachable.
 
-    The evaluations of these indexes are included. An index that a failed stage or a failed check
-    stopped is not included, because it must not be published.
+    The result also contains the evaluations of these indexes. It does not contain an index that a
+    failed stage or a failed blocking check stopped, because such an index must not be published.
     """
     made = _list_materialized(result)
     passed = {c.asset_check_key for c in result.get_asset_check_evaluations() if c.passed}
@@ -239,7 +239,7 @@ def _describe(
 def _list_unlisted(
     reports: Mapping[str, SourceSync], run: ExecuteInProcessResult
 ) -> list[FailedStep]:
-    """The first stages of unreachable sources. Dagster does not report these steps as failed."""
+    """Return a failed step for each unreachable source. Dagster reports no failure for them."""
     made = _list_materialized(run)
     return [
         FailedStep(_name_first_step(name), report.error)
@@ -256,7 +256,7 @@ def _name_first_step(source: str) -> str:
 def _describe_unstarted(
     configuration: Configuration, name: str, failed: Sequence[FailedStep]
 ) -> SourceSync:
-    """The report of a source whose first stage failed before it could write a report."""
+    """Return the report of a source whose first stage failed before it could write a report."""
     first = _name_first_step(name)
     error = next((step.error for step in failed if step.step == first), None)
     error = error or "its first stage did not run"

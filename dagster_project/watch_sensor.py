@@ -1,7 +1,7 @@
-"""The sensor `promotion_watch`: it looks at the searches of each new live generation.
+"""The sensor `promotion_watch`: it compares searches after a promotion with searches before it.
 
-It stores what it finds, and rolls back where the settings say so. The alarm and the check come from
-the stored result, through the sensor `clocks`.
+The sensor stores its result. If the settings say so, it rolls a worse generation back. The sensor
+`clocks` reads the stored result, raises the alarm and reports the check.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def build_watch_sensor(configuration: Configuration) -> SensorDefinition:
 
 
 def describe_report(report: WatchReport) -> str:
-    """Describe the result of a look in one clause."""
+    """Describe the result of the watch of one generation in one clause."""
     subject = f"generation {report.generation} of {report.collection}"
     if report.state == "rolled_back":
         return (

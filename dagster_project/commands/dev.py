@@ -49,7 +49,8 @@ def dev(configuration: Configuration, ui_port: int, api_port: int, *, verbose: b
     stop_on_signals()
     _check_port_is_free("--ui-port", ui_port)
     _check_port_is_free("--api-port", api_port)
-    # The import of Dagster takes a second. A port in use is reported before it.
+    # The import of Dagster takes a second. It comes after the check of the ports, so that a port in
+    # use is reported at once.
     from dagster_project.instance import end_dead_runs, open_instance
     from ragline.storage.database import open_database
 
@@ -107,7 +108,7 @@ def _run(
 
 
 def _list_programs(configuration: Configuration, ui_port: int, api_port: int) -> list[Program]:
-    """The programs. The first is the code server, because the others need it."""
+    """Return the programs. The first is the code server, because the others need it."""
     from dagster_project.dagster_internals import DAEMON_MODULE
     from dagster_project.processes import HOST, Program, find_free_port
 

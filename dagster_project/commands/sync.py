@@ -47,7 +47,8 @@ def sync(configuration: Configuration, sources: tuple[str, ...], *, as_json: boo
         )
     missing = _missing_paths(configuration, names)
     collections = dict.fromkeys(configuration.source(name).collection for name in names)
-    # The import of Dagster takes a second. Configuration errors are reported before it.
+    # The import of Dagster takes a second. It comes after the checks of the configuration, so that
+    # their errors are reported at once.
     from ragline.lifecycle.settings_refusal import check_unserved_collections
 
     if not (configuration.database_url or configuration.home.exists()):
@@ -83,8 +84,8 @@ def _refuse_never_synced(
 ) -> None:
     """Raise an error for a missing path if its source was never synced.
 
-    Then the path is probably wrong. If the source was synced before, the sync reports the source as
-    unreachable.
+    In this case, the path is probably wrong. If the source was synced before, no error is raised
+    here, and the sync reports the source as unreachable.
     """
     if not missing:
         return
@@ -146,7 +147,7 @@ def print_outcome(outcome: SyncOutcome, statuses: list[SourceStatus], console: C
 
 
 def describe_source_sync(sync: SourceSync) -> str:
-    """What a sync did for one source, in one line without zeros."""
+    """Return one line that says what a sync did for one source. Counts of 0 are left out."""
     changes = list_counts(
         (getattr(sync, name), name) for name in ("added", "changed", "unchanged", "removed", "held")
     )
