@@ -228,7 +228,7 @@ def describe_invalid_fields(errors: Sequence[Any]) -> list[FieldError]:
 
 
 def _format_location(location: Sequence[str | int], kind: str) -> str:
-    if kind == "json_invalid":  # its location contains the offset of the error, not a field
+    if kind == "json_invalid":  # the location of this error is an offset in the body, not a field
         return "body"
     return ".".join(str(part) for part in location[1:]) or str(location[0])
 
@@ -269,7 +269,7 @@ def _answer_invalid(request: Request, errors: list[FieldError]) -> ProblemRespon
 
 
 def _answer_http_error(request: Request, error: HTTPException) -> ProblemResponse:
-    if error.status_code == 400:  # FastAPI raises it for a body that is not text
+    if error.status_code == 400:  # FastAPI raises status 400 for a body that is not text
         return _answer_invalid(request, [FieldError(field="body", message="not valid JSON")])
     path = request.scope["path"]
     details = {

@@ -123,7 +123,11 @@ class ProblemResponse(JSONResponse):
     media_type = MEDIA_TYPE
 
     def render(self, content: Any) -> bytes:
-        """Return the problem as JSON. Half of a surrogate pair in a caller's name becomes `?`."""
+        """Return the problem as JSON in UTF-8.
+
+        A text from the caller can contain a lone surrogate, which UTF-8 cannot encode. It becomes
+        `?`.
+        """
         return json.dumps(content, ensure_ascii=False).encode("utf-8", "replace")
 
 

@@ -1,6 +1,7 @@
 """Limits the rate of requests by a token bucket for each key.
 
-Each process of the service has its own buckets, so each allows a key its full rate.
+Each process of the service has its own buckets. So a key can send requests at its full rate to each
+process.
 """
 
 from __future__ import annotations

@@ -47,7 +47,7 @@ LOADING_S = 0.2
 # A search waits this long for its model. Then the search is refused with the header Retry-After.
 MODEL_WAIT_S = 5.0
 CLOSING_S = 10.0
-# How long it is cached that a key exists.
+# The answer that a key exists is cached for this long.
 KEYS_CACHE_S = 5.0
 # Local callers can continue without a key for this long after the first key was created.
 NO_KEYS_CACHE_S = 1.0
@@ -285,7 +285,7 @@ class Service:
             if self._models.get(model) != "ready":
                 embedder.embed_query("warm")
         except ModelLoadingError:
-            # During a retry, the last known state is that the load failed.
+            # While a failed load is repeated, the state stays `failed`.
             return "failed" if self._models.get(model) == "failed" else "loading"
         except Exception as error:  # noqa: BLE001  this thread has no caller: log it and retry
             if self._models.get(model) != "failed":

@@ -20,8 +20,9 @@ _MAX_DISCARDED_BYTES = 16 << 20
 class BodyLimit:
     """Middleware that answers 413 to a body over the limit, with or without a declared length.
 
-    `find_larger_limit` returns the limit of requests that may be larger, or None. FastAPI also has
-    a limit, but its response is plain text and not a problem document.
+    `find_larger_limit` returns the limit in bytes for a request whose body may be larger than
+    `max_bytes`. For any other request, it returns None. FastAPI also has a limit, but its response
+    is plain text and not a problem document.
     """
 
     def __init__(
@@ -53,7 +54,8 @@ class BodyLimit:
 class _BodyTooLargeError(HTTPException):
     """The body is over the limit.
 
-    This is an HTTPException, because FastAPI does not catch such errors while it reads a body.
+    While FastAPI reads a body, it replaces every exception except an HTTPException by a response
+    with status 400. Therefore this class is an HTTPException.
     """
 
 

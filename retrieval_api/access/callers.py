@@ -86,7 +86,7 @@ class Caller:
         return replace(search, principals=principals, tenant=self.key.tenant)
 
     def make_viewer(self, principals: Sequence[str]) -> Viewer:
-        """Make the viewer of documents and receipts for this caller.
+        """Return the `Viewer` that decides which documents and receipts this caller can read.
 
         Raises:
             ForbiddenError: `principals` contains a principal that the key does not have.

@@ -20,7 +20,7 @@ from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
 MAX_QUERY_CHARS = 8_000
 MAX_ID_CHARS = 4_096
-# No correction is suggested for a longer name.
+# If an unknown field has a longer name, the error suggests no known field.
 MAX_NAME_CHARS = 100
 # The largest whole number that every JSON parser reads exactly.
 MAX_ROW_ID = 2**53 - 1
@@ -94,14 +94,14 @@ class StrictModel(BaseModel):
 
 
 def _is_unknown(fault: ErrorDetails) -> bool:
-    """Whether an error is an unknown field of this message, and not of a nested message."""
+    """Whether an error reports an unknown field of this message, and not of a nested message."""
     return fault["type"] == "extra_forbidden" and len(fault["loc"]) == 1
 
 
 def _reword(fault: ErrorDetails, known: Sequence[str]) -> InitErrorDetails:
     """Copy an error. For an unknown field, the new message suggests a known field."""
     text = _suggest(str(fault["loc"][0]), known) if _is_unknown(fault) else fault["msg"]
-    # Pydantic reads braces as names of context values.
+    # Braces are doubled, because Pydantic replaces a name in single braces by a value.
     template = text.replace("{", "{{").replace("}", "}}")
     kind = PydanticCustomError(fault["type"], template)
     return InitErrorDetails(type=kind, loc=fault["loc"], input=fault["input"])

@@ -31,7 +31,7 @@ class GenerationState(ResponseModel):
     promoted_at: datetime | None
     retired_at: datetime | None
     held_at: datetime | None = Field(
-        description="The time since which an operator has decided against the generation."
+        description="The time when an operator decided against the generation, or null."
     )
 
 
@@ -71,7 +71,7 @@ class StoredReport(GateRecord):
 
 
 class DecisionBody(StrictModel):
-    """Why a person decides about a generation, and who."""
+    """The reason of a decision about a generation, and the person who decides."""
 
     reason: Identifier = Field(
         max_length=MAX_REASON_CHARS, description="The reason, for the trail."
@@ -84,7 +84,7 @@ class DecisionBody(StrictModel):
 
 
 class ApprovalBody(DecisionBody):
-    """The approval of a candidate on one report of the gate."""
+    """The approval of a candidate, based on one report of the gate."""
 
     report_id: RowId = Field(
         description="The report that the person has read. It must be the last one."

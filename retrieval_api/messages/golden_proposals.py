@@ -43,7 +43,9 @@ class Reason(ResponseModel):
 
     kind: ProposalKind
     text: str = Field(description="The reason as a sentence.")
-    count: int = Field(description="The number of searches; 0 for a heading.")
+    count: int = Field(
+        description="The number of searches with this reason. 0 if the query is a heading."
+    )
 
 
 class SuggestedDocument(ResponseModel):

@@ -17,10 +17,12 @@ class CardModel(ResponseModel):
 
     name: str
     dimension: int
-    max_tokens: int = Field(description="The number of tokens that the model reads.")
+    max_tokens: int = Field(
+        description="The maximum number of tokens that the model reads of a text."
+    )
     query_prefix: str
     document_prefix: str
-    files_hash: str = Field(description="SHA-256 of the files that determine a vector.")
+    files_hash: str = Field(description="SHA-256 of the model's files that determine its vectors.")
     licence: str = Field(description="The licence of the model; `unknown` if no file states it.")
     licence_origin: str = Field(description="Where the licence was found, or why it is unknown.")
 
@@ -78,7 +80,9 @@ class CardGate(ResponseModel):
     report_id: int
     verdict: Literal["passed", "refused", "undecidable"]
     reasons: list[str]
-    live_id: int | None = Field(description="The live generation of that time.")
+    live_id: int | None = Field(
+        description="The generation that was live at the time of the judgement."
+    )
     golden_version: str | None
     code_version: str
     seed: int
@@ -118,7 +122,7 @@ class HeldDocuments(ResponseModel):
 
 
 class StaleSource(ResponseModel):
-    """A source that is late, that was not checked in time, or that does not answer."""
+    """A source with a late clock, or that was not checked in time, or that does not answer."""
 
     source: str
     reason: str

@@ -37,7 +37,10 @@ _QUERY_SCHEMA = {"type": "string", "minLength": 1, "maxLength": MAX_QUERY_CHARS}
 
 
 def _read_queries(value: object) -> tuple[str, ...]:
-    """Read a query or a list of queries. The errors of a union type would name Python's types."""
+    """Return the queries from a string or a list.
+
+    A union type could do the same, but its error messages would name Python's types.
+    """
     queries = [value] if isinstance(value, str) else value
     if not isinstance(queries, list) or not 0 < len(queries) <= MAX_QUERIES:
         raise PydanticCustomError(
@@ -57,7 +60,10 @@ def _read_queries(value: object) -> tuple[str, ...]:
 
 
 def _resolve_reranker(value: object) -> object:
-    """Turn true, false or a name into a name. The errors of a union type would name its types."""
+    """Return the name of a reranker for true, false or a name.
+
+    A union type could do the same, but its error messages would name Python's types.
+    """
     if isinstance(value, bool):
         return "configured" if value else "off"
     return None if value == "configured" else value

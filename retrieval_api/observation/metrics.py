@@ -135,11 +135,11 @@ class ServiceMetrics:
         self._exported.observe_hits(answer)
 
     def observe_shadow_read(self, collection: str, outcome: str) -> None:
-        """Count a search of the sample for shadow reads."""
+        """Count a search that was selected for a shadow read, by the outcome of the shadow read."""
         self._shadow_reads.labels(collection, outcome).inc()
 
     def observe_canary(self, collection: str, outcome: str) -> None:
-        """Count a search of a caller of the canary."""
+        """Count a search whose caller belongs to the canary, by its outcome."""
         self._canary_searches.labels(collection, outcome).inc()
 
     def observe_feedback(self, kind: FeedbackKind) -> None:

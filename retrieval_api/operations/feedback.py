@@ -10,7 +10,8 @@ from ragline.search.recording import GivenFeedback, record_feedback
 from retrieval_api.access.callers import Caller
 from retrieval_api.messages.feedback import FeedbackBody, RecordedFeedback
 
-# Another process of this service can have answered the search. Its record appears within this time.
+# Another process of this service can have answered the search. Within this time, the record of the
+# search appears in the database.
 MAX_RECORD_DELAY_S = 0.5
 RETRY_S = 0.1
 

@@ -1,8 +1,8 @@
 """Lists and decides about the generations of a collection for a caller.
 
 A decision writes with the rights of the service, because the role of a tenant can only read. Before
-it, the generation is read with the rights of the tenant, so that no caller decides about another
-tenant's generation.
+the decision, the generation is read with the rights of the tenant, so that no caller decides about
+another tenant's generation.
 """
 
 from __future__ import annotations
@@ -76,7 +76,8 @@ def approve(
     Raises:
         UnknownCollectionError: the collection does not exist for the caller.
         UnknownGenerationError: the collection has no such generation.
-        GenerationStateError: it is not a candidate, or the report is not the last one about it.
+        GenerationStateError: the generation is not a candidate, or the report is not the last one
+            about it.
     """
     _check_generation(caller, collection, generation_id)
     decision = _decide(caller, body)
@@ -92,10 +93,10 @@ def promote(
     Raises:
         UnknownCollectionError: the collection does not exist for the caller.
         UnknownGenerationError: the collection has no such generation.
-        GenerationStateError: its state does not allow a promotion.
-        IncompleteGenerationError: it lacks readable documents.
-        PromotionRefusedError: the gate has not passed it, a blocking check of a source has failed,
-            it does not agree with the ledger, or an approval is missing.
+        GenerationStateError: the state of the generation does not allow a promotion.
+        IncompleteGenerationError: the generation lacks readable documents.
+        PromotionRefusedError: the gate has not passed the candidate, a blocking check of a source
+            has failed, the candidate does not agree with the ledger, or an approval is missing.
     """
     _check_generation(caller, collection, generation_id)
     decision = _decide(caller, body, is_forced=body.force)
@@ -112,7 +113,7 @@ def refuse(
     Raises:
         UnknownCollectionError: the collection does not exist for the caller.
         UnknownGenerationError: the collection has no such generation.
-        GenerationStateError: it is not a candidate.
+        GenerationStateError: the generation is not a candidate.
     """
     _check_generation(caller, collection, generation_id)
     refuse_generation(caller.service.database, generation_id, _decide(caller, body))
@@ -129,7 +130,7 @@ def return_to_previous(
         GenerationStateError: there is no generation to return to.
     """
     name = caller.collection(collection).name
-    # The role of the tenant sees only its own collections.
+    # This read uses the role of the tenant, so it fails for a collection of another tenant.
     list_records(caller.database, name)
     promotion = roll_back(caller.service.database, name, _decide(caller, body))
     return generations.Promotion.model_validate(promotion)

@@ -24,14 +24,14 @@ from retrieval_api.messages.golden_proposals import (
     StoredAnswer,
 )
 
-# The judge while no key exists and the user of the process has no name.
+# The name of the judge if no key exists and the user of the process has no name.
 UNNAMED_JUDGE = "local caller"
 
 
 def list_proposals(
     caller: Caller, collection: str, kind: ProposalKind | None = None, days: int = DEFAULT_DAYS
 ) -> list[Proposal]:
-    """List the proposals that wait for an answer, the first to answer first.
+    """List the proposals that wait for an answer, in the order in which a person answers them.
 
     Raises:
         UnknownCollectionError: the collection does not exist for the caller.
@@ -132,7 +132,10 @@ def _locate(caller: Caller, collection: str, one: GradedDocument) -> JudgedDocum
 def _find_sources(
     caller: Caller, collection: str, document_id: str, source: str | None
 ) -> list[str]:
-    """Return the sources of the ready documents with an id that the caller may see."""
+    """Return the sources that have a `ready` document with this id.
+
+    A document counts only if the caller may see it.
+    """
     principals = caller.restrict_principals(())
     found = find_documents(caller.database, collection, document_id, principals, source)
     return [record.source for record in found if record.state == "ready"]

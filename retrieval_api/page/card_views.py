@@ -46,7 +46,7 @@ def list_index_facts(card: IndexCard) -> list[Fact]:
 
 
 def list_settings(settings: dict[str, Any]) -> list[Fact]:
-    """List settings, those of the chunking too, with readable names."""
+    """List settings with readable names. The settings of the chunking are included."""
     return [(name.replace("_", " "), value) for name, value in list_values(_flatten(settings))]
 
 
@@ -66,7 +66,7 @@ def describe_clock(clock: CardClock) -> str:
 
 
 def list_times(card: IndexCard) -> list[Fact]:
-    """List the times of the generation that are known."""
+    """List the known times of the generation, such as its creation and its promotion."""
     times = (
         ("Created", card.created_at),
         ("Promoted", card.promoted_at),

@@ -33,8 +33,9 @@ _DECORATION = re.compile(r"[\s`*_#]+")
 class RenderedText:
     """A rendered chunk: the part that is shown first, and the rest of a long chunk.
 
-    `path` are the headings above the chunk. They contain the highlights of headings that were
-    removed from the start of the text.
+    `path` contains the headings above the chunk. If the text of the chunk begins with some of these
+    headings, they are shown in `path` only, with their highlights. `rest` is empty if `first` is
+    the whole text. `rest_chars` is the number of characters in `rest`.
     """
 
     path: tuple[Markup, ...]
@@ -53,7 +54,7 @@ def render_text(
     repeated_chars: int = 0,
     is_clamped: bool = False,
 ) -> RenderedText:
-    """Render a chunk's text without the headings that its path repeats.
+    """Render a chunk's text. Headings at its start are left out, because the path shows them.
 
     The first `repeated_chars` characters are also the end of the previous chunk, and they are
     marked as repeated. If `is_clamped` is true, a long text is divided into `first` and `rest`.
@@ -90,9 +91,12 @@ def _render(marked: str, media_type: str | None, writer: TextWriter) -> list[Blo
 
 
 def _find_text_start(text: str, headings: Sequence[str]) -> tuple[int, dict[str, tuple[int, int]]]:
-    """Return the position after the headings that a text repeats, and the headings' positions.
+    """Return the position after the headings at the start of a chunk's text, and their spans.
 
-    A chunk that contains only headings is kept whole: the position is then 0.
+    `headings` are the headings above the chunk, and its title. Only these are looked for. The spans
+    are in a mapping from the plain heading to its start and end in the text. If the chunk contains
+    only headings, the position is 0 and the mapping is empty, so that the page shows the whole
+    text.
     """
     known = {_plain(heading) for heading in headings} - {""}
     position, found = 0, dict[str, tuple[int, int]]()
@@ -134,7 +138,7 @@ def _plain(heading: str) -> str:
 
 
 def _count_shown(blocks: Sequence[Block]) -> int:
-    """Return the number of blocks that the page shows at first.
+    """Return how many blocks the page shows before the visitor opens the rest.
 
     These blocks include the first highlight if it is near the start.
     """

@@ -21,7 +21,8 @@ CACHE_S = 3.0
 class CollectionOverview:
     """The figures of a collection. `states` are the document states with their counts.
 
-    `listed_seconds` is the longest time since the last listing of one of its sources.
+    `listed_seconds` is the age of the last listing, in seconds. If the collection has several
+    sources, the oldest of these listings counts.
     """
 
     name: str

@@ -149,7 +149,8 @@ def _find_record(
     if not caller.is_permitted("admin"):
         records = [one for one in records if one.state not in _ADMIN_STATES]
     if not records:
-        # Without a live index, this raises IndexNotReadyError, which describes the cause better.
+        # Without a live index, this raises IndexNotReadyError, which describes the cause better
+        # than the error that follows.
         caller.service.searcher.live_generation(collection, caller.tenant)
         raise UnknownDocumentError(f"collection {collection!r} has no document {document_id!r}")
     if len(records) > 1:

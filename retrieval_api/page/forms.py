@@ -112,7 +112,7 @@ class SearchForm:
         return {name: value for name, value in body.items() if defaults.get(name) != value}
 
     def check(self) -> tuple[SearchBody | None, Self]:
-        """Return the search with explanations and highlights, and this form.
+        """Return the search of the form, with explanations and highlights, and the form.
 
         If the form is invalid, the search is None, and the returned form has the faults.
         """
@@ -141,7 +141,7 @@ class SearchForm:
             "collection": self.collection,
             "query": self.q,
             "mode": self.mode,
-            # The API accepts true for this option, and not its name.
+            # The form calls this option `configured`, and the API calls it true.
             "rerank": True if self.rerank == "configured" else self.rerank,
             "top_k": _read_number(self.top_k),
             "explain": True,

@@ -64,7 +64,7 @@ def decide_generation(request: Request, posted: Posted, caller: PageApprover) ->
 
 @router.get("/gate-reports/{report_id}")
 def show_report(report_id: ReportId, request: Request, caller: PageApprover) -> Response:
-    """Show a gate report: the verdict first, then what led to it."""
+    """Show a gate report: first the verdict, then the checks and figures that led to it."""
     stored = read_report(caller.database, report_id)
     caller.collection(stored.collection)
     report = stored.report

@@ -67,10 +67,11 @@ class ComparedMeasure:
 
 @dataclass(frozen=True, slots=True)
 class ShownDocument:
-    """A document in a list of a query that fell.
+    """A document that one of the two generations returned for a query that fell.
 
-    `title` is None if the document is gone or the caller may not see it. `other_rank` is its rank
-    in the other list, or None.
+    `title` is None if the document is gone or the caller may not see it. `other_rank` is the rank
+    of the document in the other generation. It is None if the other generation did not return the
+    document.
     """
 
     document_id: str
@@ -82,7 +83,10 @@ class ShownDocument:
 
 @dataclass(frozen=True, slots=True)
 class ShownQuery:
-    """A query that fell, with the documents of the live generation and of the candidate."""
+    """A query that fell: its score is lower in the candidate than in the live generation.
+
+    `live` and `candidate` are the documents that these generations returned, best first.
+    """
 
     fallen: FallenQuery
     live: list[ShownDocument]

@@ -13,7 +13,7 @@ from ragline.lifecycle.generation_records import (
 )
 from retrieval_api.access.callers import Caller
 
-# The newest generations have their trails on the page.
+# The number of generations on the page. These are the newest ones.
 MAX_SHOWN = 20
 STATE_BADGES = {"live": "good", "candidate": "warn", "refused": "bad"}
 STATE_MEANINGS = {
@@ -25,7 +25,8 @@ STATE_MEANINGS = {
     "abandoned": "The settings no longer ask for it, and it was never live.",
     "dropped": "Its table is deleted.",
 }
-# The page shows the generation first that an operator must decide about.
+# The order of the states on the page. A candidate is first, because an operator must decide about
+# it.
 _ORDER = ("candidate", "building", "live", "retired", "refused", "abandoned", "dropped")
 
 

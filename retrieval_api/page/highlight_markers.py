@@ -55,7 +55,7 @@ def _is_list_number(text: str, start: int) -> bool:
 
 
 def _find_text_end(text: str, end: int) -> int:
-    """Return the end of the last text before `end`.
+    """Return the end of the last line that contains text, up to the position `end`.
 
     Lines with only markup are skipped, because a marker inside markup would break the markup.
     """

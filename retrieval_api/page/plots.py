@@ -221,9 +221,10 @@ def _select_alike(evaluations: Sequence[StoredEvaluation]) -> list[StoredEvaluat
 def _select_live(
     evaluations: Sequence[StoredEvaluation], changes: Sequence[LiveChange]
 ) -> list[StoredEvaluation]:
-    """Select the evaluations of the generation that was live at the time of the evaluation.
+    """Select the evaluations whose generation was live at the time of the evaluation.
 
-    If the change before an evaluation is not known, the evaluation is selected too.
+    If `changes` has no change before an evaluation, it is not known which generation was live, and
+    the evaluation is selected.
     """
     selected = []
     for one in evaluations:
@@ -236,7 +237,10 @@ def _select_live(
 def _mark_generations(
     evaluations: Sequence[StoredEvaluation], changes: Sequence[LiveChange]
 ) -> dict[int, str]:
-    """Mark each evaluation that is the first one after a change of the live generation."""
+    """Return a text for each evaluation that is the first after a change of the live generation.
+
+    The keys are indexes of `evaluations`.
+    """
     marks = {}
     for index in range(1, len(evaluations)):
         start, end = evaluations[index - 1].evaluated_at, evaluations[index].evaluated_at

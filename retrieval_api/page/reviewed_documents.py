@@ -1,6 +1,7 @@
 """The documents of the review screen: the hits of a query, and the documents that records suggest.
 
-A document with its grade is one field of the form, so a form without script has all of it.
+One field of the form contains a document together with its grade. So the form also works in a
+browser without scripts.
 """
 
 from __future__ import annotations

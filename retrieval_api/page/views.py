@@ -112,7 +112,8 @@ def _keyword_score(hit: Hit) -> float:
 def _draw_bars(hit: Hit, best_keyword: float) -> list[ScoreBar]:
     """Make one bar for each stage that scored the hit.
 
-    BM25 has no maximum, so the best hit has a full bar.
+    BM25 scores have no maximum. So the bar of a BM25 score is full at `best_keyword`, the best
+    score of the answer.
     """
     found = hit.explanation
     if found is None:
@@ -131,7 +132,10 @@ def _draw_bars(hit: Hit, best_keyword: float) -> list[ScoreBar]:
 
 
 def _fused_bar_end(found: HitExplanation) -> float:
-    """Return the fused score of a full bar: 1, or a larger score, which keyword mode can have."""
+    """Return the score at which the bar of the fused score is full.
+
+    This is 1. In keyword mode, a fused score can be larger than 1. Its bar is then full.
+    """
     return max(1.0, found.fused_score)
 
 
@@ -144,7 +148,10 @@ def build_chunk_views(
     count_tokens: CountTokens,
     highlights: Mapping[int, Sequence[Highlight]],
 ) -> list[ChunkView]:
-    """Build the views of a document's chunks, in order. `highlights` has the ids of entries."""
+    """Build the views of a document's chunks, in order.
+
+    `highlights` contains the highlights of each chunk, by the id of its entry.
+    """
     repeated = [
         _repeated_chars(before, chunk)
         for before, chunk in zip([None, *document.chunks], document.chunks, strict=False)

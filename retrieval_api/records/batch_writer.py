@@ -104,7 +104,7 @@ class BatchWriter(ABC, Generic[Row]):
             if self._stopping_at is None and len(self._pending) < self.capacity:
                 self._waiting.append(row)
                 self._pending.add(self._key(row))
-                # Only the first and the last row of a batch wake the writer.
+                # Only the first row of a batch and the row that completes it wake the writer.
                 if len(self._waiting) in (1, MAX_BATCH_ROWS):
                     self._condition.notify_all()
                 return
@@ -137,7 +137,8 @@ class BatchWriter(ABC, Generic[Row]):
         """Write a batch. If the database refuses a row, only this row is lost."""
         try:
             with database.begin() as connection:
-                # A lock must not delay the other rows, because feedback can wait for one of them.
+                # A row that waits for a lock must not delay the others, because feedback can wait
+                # for one of them.
                 limit_statements(connection, MAX_WRITE_MS)
                 self._insert(connection, batch)
         except Exception as error:  # this thread has no caller: count and log it, or raise it

@@ -68,12 +68,11 @@ class Recorder(BatchWriter[SearchRecord]):
 
 
 def find_request_origin(request: Request) -> RequestOrigin:
-    """Return the trace, the tenant and the client of a request, as far as they are known.
+    """Return the origin of a request. A part that is not known is None.
 
     The client is the key together with the caller's X-Client-ID. Without a key, the address is used
-    in place of the key. The operation that searches sets `request.state.is_canary`. Authentication
-    sets `request.state.tenant`. For a key from a cookie,
-    authentication also sets `request.state.token`.
+    in place of the key. Other parts come from `request.state`: authentication sets `tenant`, and
+    also `token` if the key is in a cookie. The operation that searches sets `is_canary`.
     """
     keys = (request.headers[name] for name in KEY_HEADERS if name in request.headers)
     key = getattr(request.state, "token", None) or next(keys, None)

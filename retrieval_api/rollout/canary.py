@@ -1,4 +1,4 @@
-"""Answers the searches of some callers from the candidate, before all callers get it.
+"""Answers the searches of some callers from the candidate, before its promotion.
 
 A stable hash of the caller decides, so one caller gets the same generation in all searches. If the
 candidate is gone or fails, the live generation answers, and the failure is counted.
@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 Outcome = Literal["served", "failed"]
 LOG_EVERY_S = 60.0
-# The live generation would fail for the same reason.
+# Errors that the live generation would raise too. They are not failures of the candidate.
 SHARED_FAILURES = (
     DatabaseUnavailableError,
     IndexNotReadyError,
@@ -78,7 +78,7 @@ class Canary:
         except SHARED_FAILURES:
             raise
         except Exception as error:  # noqa: BLE001  whatever fails in the candidate, live answers
-            # An invalid request also fails here, and then it is no failure of the candidate.
+            # If the request is invalid, this search raises the error, and no failure is counted.
             answer = searcher.search(request)
             self._count(request.collection, "failed")
             self._log(request.collection, candidate_id, error)

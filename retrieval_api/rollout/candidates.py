@@ -1,8 +1,8 @@
 """The candidates that this process may send searches to.
 
 A search must not wait for a query about candidates. So the thread of the service reads them every
-few seconds, and a search uses the last result. A candidate that is gone meanwhile makes the search
-of the candidate fail, which the users of this module expect.
+few seconds, and a search uses the last result. Meanwhile, a candidate can be promoted or deleted. A
+search of this candidate then fails, and the callers of this module handle the error.
 """
 
 from __future__ import annotations
@@ -13,7 +13,10 @@ from ragline.storage.database import Database
 
 
 class Candidates:
-    """The newest candidate of each collection with a share in `rollout`. Threads can share it."""
+    """The newest candidate of each collection with a share in `rollout`.
+
+    Several threads can use an object of this class.
+    """
 
     def __init__(self, configuration: Configuration) -> None:
         self._collections = [

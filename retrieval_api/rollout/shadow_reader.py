@@ -41,14 +41,14 @@ logger = logging.getLogger(__name__)
 # A shadow read takes about as long as a search. With this number of waiting reads, the last one
 # starts some seconds after its search.
 CAPACITY = 100
-# When the service stops, the shadow read that is running may end.
+# When the service stops, it waits this long for the end of the current shadow read.
 STOP_S = 2.0
 LOG_EVERY_S = 60.0
 
 # compared: both generations answered. failed: only the live generation answered. dropped: too many
 # shadow reads waited. skipped: the candidate is gone, its model is being loaded, the database does
-# not answer, or the candidate has no calibration for the `min_confidence` of the search. These say
-# nothing about the candidate.
+# not answer, or the candidate has no calibration for the `min_confidence` of the search. Dropped
+# and skipped reads say nothing about the candidate.
 Outcome = Literal["compared", "failed", "dropped", "skipped"]
 SKIPPED = (
     DatabaseUnavailableError, InvalidSearchError, ModelLoadingError, UnknownGenerationError,
@@ -117,14 +117,18 @@ class ShadowReader:
         self._is_stopping = True
         if self._thread is None:
             return
-        # If the queue is full, the thread finds another sample in it, and stops as well.
+        # The thread stops when it takes the next item. If the queue is full, it needs no further
+        # item.
         with suppress(Full):
             self._waiting.put_nowait(None)
         self._thread.join(STOP_S)
         self.recorder.stop()
 
     def sample(self, request: SearchRequest, answer: SearchAnswer) -> None:
-        """Add an answered search to the sample, or not. The call neither blocks nor fails."""
+        """Add an answered search to the sample, if its id selects it.
+
+        The call neither blocks nor fails.
+        """
         share = self._shares.get(answer.collection)
         if share is None or not _is_sampled(answer.request_id, share):
             return

@@ -37,7 +37,7 @@ async def show_documentation(request: Request) -> HTMLResponse:
         swagger_js_url=f"{root}{ASSETS_PATH}/swagger-ui-bundle.js",
         swagger_css_url=f"{root}{ASSETS_PATH}/swagger-ui.css",
         swagger_favicon_url=f"{root}{ASSETS_PATH}/favicon.png",
-        # The validator is an image on another host.
+        # The validator is disabled, because it is an image on another host.
         swagger_ui_parameters={"validatorUrl": None, "tryItOutEnabled": True},
     )
     back = _BACK.format(root=escape(root))

@@ -20,8 +20,8 @@ from retrieval_api.problems import (
     SERVICE_NOT_READY,
 )
 
-# While the reranker compares a batch, each token needs 1.5 KB of memory. Between two batches,
-# another request can rerank.
+# This limits the memory, because each token of a batch needs 1.5 KB. It also limits the wait of
+# other requests, because another request can rerank between two batches.
 MAX_BATCH_CHARS = 16_000
 
 router = APIRouter(tags=["rerank"])
