@@ -69,10 +69,10 @@ def draw_lines(
     top: float | None = None,
     marks: Mapping[int, str] | None = None,
 ) -> Chart:
-    """Draw lines over the same positions of the x axis. `positions` are its labels.
+    """Draw lines over the same positions of the x axis. `positions` are the labels of this axis.
 
-    `marks` names events: at the position of each, a vertical line with its text is drawn. In the
-    table of values, the text is part of the position.
+    `marks` contains texts by the index of a position. Each text is drawn with a vertical line at
+    its position. In the table of values, the text is part of the position.
 
     The y axis goes from 0 to `top`. Without `top`, it ends at or above the largest value. `name` is
     part of the ids of elements, so it must be unique on the page.
@@ -221,7 +221,8 @@ def draw_interval(
     """Draw a difference with its interval as a bar over a line that marks 0.
 
     `interval` has the low end, the difference and the high end. The axis goes from -`end` to `end`,
-    and a value beyond it is drawn at the end. A mark shows the accepted fall `margin`, if any.
+    and a value beyond it is drawn at the end. `margin` is the largest accepted fall. A mark shows
+    it, unless it is None. With `is_bad`, the bar has the colour of a problem.
     """
 
     def place(value: float) -> float:
@@ -336,7 +337,10 @@ def _label_positions(positions: Sequence[str]) -> str:
 
 
 def _draw_marks(marks: Mapping[int, str], count: int) -> str:
-    """Vertical lines with their texts. A text to the right of the middle ends at its line."""
+    """Return vertical lines with texts.
+
+    In the right half of the chart, a text is on the left of its line.
+    """
     inner = ""
     for index, text in sorted(marks.items()):
         x = _x(index, count)

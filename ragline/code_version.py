@@ -18,7 +18,7 @@ COMMIT_DIGITS = 12
 # Git needs a few milliseconds. On a busy network folder it can take longer, and no figure must wait
 # for it.
 GIT_TIMEOUT_S = 5.0
-# A hook or another git sets these variables. They name another repository.
+# A git hook, or another git process, can have set these variables to another repository.
 REMOVED_VARIABLES = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR")
 
 

@@ -103,15 +103,15 @@ class GenerationGoneError(RaglineError):
 
 
 class UnknownGenerationError(RaglineError):
-    """The database has no generation of this id. `ragline generation list` shows all of them."""
+    """The database has no generation with this id. `ragline generation list` shows all of them."""
 
 
 class UnknownReportError(RaglineError):
-    """The database has no report of the gate of this id. `ragline generation show` lists them."""
+    """The database has no gate report with this id. `ragline generation show` lists the reports."""
 
 
 class GenerationStateError(RaglineError):
-    """The state of the generation does not allow this step. The message says which states do."""
+    """The generation's state does not allow this step. The message names the allowed states."""
 
 
 class PromotionRefusedError(RaglineError):

@@ -45,8 +45,8 @@ def export_collection(
 
     The suffix of `path` selects the format: `.jsonl` or `.parquet`. The entries are in the order of
     document id and ordinal. Without `has_vectors`, the vectors are left out. In Parquet, `metadata`
-    is a JSON string. `model` is the embedding model of the vectors. If the export fails, a file
-    that exists at `path` is unchanged.
+    is a JSON string. The field `model` names the embedding model of the vectors. If the export
+    fails, a file that exists at `path` is unchanged.
 
     Raises:
         ConfigurationError: `check_path` refuses the path.

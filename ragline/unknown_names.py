@@ -8,7 +8,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Collection, Iterable
 
-# Shorter names are not searched in other names, because they are often part of them by chance.
+# A shorter name is often a part of another name by chance. So only longer names are compared in
+# this way.
 MIN_PART_CHARS = 3
 
 
@@ -23,9 +24,9 @@ def describe_unknown(kind: str, name: str, known: Iterable[str]) -> str:
 def find_nearest(name: str, known: Collection[str]) -> str | None:
     """The known name that is most similar to `name`, or None if no known name is similar.
 
-    A name is similar if its spelling is similar. If no known name has a similar spelling, the names
-    that contain `name` or are a part of it are similar. Of these, the name whose length is nearest
-    is returned.
+    The result is the known name with the most similar spelling. If no spelling is similar enough,
+    it is a known name that contains `name` or is a part of `name`. If there are several of them,
+    the one with the nearest length is returned.
     """
     close = difflib.get_close_matches(name, known, n=1)
     if close:

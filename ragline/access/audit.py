@@ -37,8 +37,8 @@ class KeyRequests:
 def record_audit_events(connection: Connection, events: Sequence[Mapping[str, Any]]) -> None:
     """Write audit events to the table `audit_events`.
 
-    Each key of an event is the name of a column. A column without a key becomes null. Timestamps
-    are texts in ISO 8601 format.
+    Each key of an event is the name of a column. A column that an event does not contain becomes
+    null. Timestamps are texts in ISO 8601 format.
     """
     parameters = {"events": json.dumps(events)}
     connection.execute(load_statement("access/insert_audit_events"), parameters)

@@ -139,7 +139,10 @@ class _Chunker:
         return ChunkStart(self._overlap_start(pieces, index), self._room(piece.above))
 
     def _overlap_start(self, pieces: Sequence[Piece], index: int) -> int:
-        """Return the start of the sentences before a piece that the piece's chunk repeats."""
+        """Return the start of a chunk that begins with the piece `index`, including its overlap.
+
+        The overlap is the last sentences before the piece, in the same section.
+        """
         section, start = pieces[index].section, pieces[index].start
         if self._overlap <= 0 or pieces[index].above != section:
             return start
@@ -166,7 +169,8 @@ class _Chunker:
         while waiting:
             draft, count = waiting.pop()
             if counted and draft.start <= counted[-1][0].body and draft.start < draft.body:
-                parts = [_without_overlap(draft)]  # the overlap would be the whole previous chunk
+                # The overlap would repeat the whole previous chunk, so this chunk gets no overlap.
+                parts = [_without_overlap(draft)]
             else:
                 parts = self._split(draft) if count > self._limit else []
             if not parts:

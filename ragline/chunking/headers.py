@@ -38,7 +38,7 @@ class Headers:
         self._counts = {path: self._headers[parts][1] for path, parts in parts_of.items()}
 
     def token_count(self, path: HeadingPath) -> int:
-        """Return the token count of a section's header. No chunk of the section has more."""
+        """Return the maximum number of tokens in the header of a chunk of this section."""
         return self._counts[path]
 
     def header(self, path: HeadingPath, text: str) -> str:
@@ -89,7 +89,8 @@ def one_line(text: str) -> str:
 
 
 def _begins_with(text: str, heading: str) -> bool:
-    # The text can have longer runs of white space than the heading, so twice its length is read.
+    # The text can have longer runs of white space than the heading. So twice the length of the
+    # heading is read.
     beginning = one_line(text[: 2 * len(heading) + 64]).lstrip(MARKUP).casefold()
     following = beginning[len(heading) : len(heading) + 1]
     return beginning.startswith(heading.casefold()) and not following.isalnum()

@@ -44,8 +44,8 @@ CLOSING_HEADING_SPLIT_COST = 2.0
 MIN_GROUP_SHARE = 1 / 16
 
 _FindStarts = Callable[[str, int, int], list[int]]
-# The rules that split an element that is too long. A rule finds the starts of its parts, and has
-# the cost of a split at such a start.
+# The rules that split an element that is too long. A rule is a function that finds the starts of
+# the parts of the element, and the cost of a split at such a start.
 _SplitRules = tuple[tuple[_FindStarts, float], ...]
 _PROSE: _SplitRules = (
     (paragraph_starts, PARAGRAPH_SPLIT_COST),

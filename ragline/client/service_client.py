@@ -186,7 +186,7 @@ def _read_problem(response: httpx2.Response) -> ServiceProblemError:
     except ValueError:
         problem = None
     if not isinstance(problem, dict) or "detail" not in problem:
-        # A proxy in front of the service answers in its own format.
+        # This is not the format of the service. A proxy in front of the service has answered.
         message = f"{response.status_code} {response.reason_phrase} from {response.url}"
         return ServiceProblemError(message, status=response.status_code)
     return ServiceProblemError(str(problem["detail"]), status=response.status_code, problem=problem)

@@ -16,8 +16,8 @@ def write_atomically(path: Path, content: bytes) -> None:
     """Write `content` to `path` in one step: a reader sees the complete file or no file.
 
     Two processes can write the same file at the same time. They write the same content, and the
-    file of the last one remains. A process that is killed can leave a file whose name starts with
-    a dot. No reader opens such a file.
+    file that was written last remains. A process that is killed can leave a file whose name starts
+    with a dot. No reader opens such a file.
 
     Raises:
         DiskFullError: there is no space for the file.

@@ -150,7 +150,7 @@ def read_tokenizer(files: ModelFiles, cache: Path) -> ModelTokenizer:
 
 
 def convert_tokenizer(files: ModelFiles, cache: Path) -> Path:
-    """Make a `tokenizer.json` in `cache` from the vocabulary files of an old model."""
+    """Make a `tokenizer.json` from the vocabulary files of an old model, and return its path."""
     made = cache / f"{files.model_hash[:16]}-tokenizer.json"
     if not made.is_file():
         # This import is here because it takes seconds, and few models have no tokenizer.json.

@@ -75,5 +75,6 @@ def install_offline_tagger() -> None:
         finally:
             del sys.modules["spacy"]
     tokenize: Any = importlib.import_module("unstructured.nlp.tokenize")
-    # This name is private, so the minor version is pinned, and a test covers this line.
+    # This name of `unstructured` is private. So its minor version is pinned, and a test covers this
+    # line.
     tokenize._get_nlp = OfflineTagger  # noqa: SLF001

@@ -48,8 +48,8 @@ def looks_like_text(content: bytes) -> bool:
 def _guess_wide_encoding(sample: bytes) -> str | None:
     """Detect UTF-16 and UTF-32 without a mark, or return None.
 
-    The criterion is the zero bytes. In Latin text, UTF-16 has one in two bytes, and UTF-32 has
-    three in four.
+    The criterion is the share of zero bytes. In Latin text, one of two bytes is zero in UTF-16, and
+    three of four bytes are zero in UTF-32.
     """
     if b"\x00" not in sample or len(sample) < 8:
         return None
@@ -77,7 +77,7 @@ def _decode_legacy(content: bytes, declared: str | None) -> str:
 
 
 def _guess_encoding(sample: bytes) -> str | None:
-    from charset_normalizer import from_bytes  # it takes 30 ms, and most files do not need it
+    from charset_normalizer import from_bytes  # this takes 30 ms, and most files do not need it
 
     best = from_bytes(sample).best()
     return best.encoding if best else None

@@ -219,7 +219,11 @@ def lacks_candidates(retrieval: Retrieval, plan: Plan, legs: Legs) -> bool:
 
 
 def weigh_vector_leg(retrieval: Retrieval) -> float:
-    """Return the weight of the vector leg: that of the settings, or 1 or 0 in other modes."""
+    """Return the weight of the vector leg, from 0 to 1.
+
+    In mode `hybrid`, it is the weight in the settings. In mode `vector`, it is 1. In mode
+    `keyword`, it is 0.
+    """
     weights = {"hybrid": retrieval.settings.vector_weight, "vector": 1.0, "keyword": 0.0}
     return weights[retrieval.mode]
 
@@ -259,8 +263,9 @@ def bind_filter(
 ) -> TextClause:
     """Return a statement over the entries of a generation that satisfy a condition.
 
-    `condition` is `Condition.sql`. It contains no value that a caller sent. A prepared statement
-    keeps its plan when the session disables index scans, so `is_scan` returns another statement.
+    `condition` is `Condition.sql`. It contains no value that a caller sent. With `is_scan`, the
+    statement has a different text. Otherwise a prepared statement with the same text would keep its
+    plan, although the session now disables index scans.
     """
     statement = load_generation_statement(name, generation_id).text
     return text(statement.replace(FILTER_MARK, condition) + ("\n-- scan" if is_scan else ""))
@@ -284,7 +289,8 @@ def _make_parameters(
     retrieval: Retrieval, plan: Plan, query: str, vector: Vector | None
 ) -> dict[str, object]:
     vector_weight = weigh_vector_leg(retrieval)
-    # A few entries can all be scored, so that every word of the query can find candidates.
+    # If the filter leaves few entries, all of them are scored. Then no bound is needed, and every
+    # word of the query can find candidates.
     bound = NO_KEYWORD_BOUND if plan.filter == "entries" else retrieval.settings.keyword_bound
     generation = retrieval.generation
     # This is the version that analysed the entries. It can be older than the version of this

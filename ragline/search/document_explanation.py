@@ -1,8 +1,9 @@
 """Explains why a document is a hit of a search, or why it is not a hit.
 
 The explanation contains the document's state, the limits that exclude the document, and its rank in
-each stage. A rank is also exact if it is after the last candidate. A document that the caller may
-not see is treated as if it did not exist, unless the caller may administer Ragline.
+each stage. The ranks are exact, even for an entry that is no candidate of the search. A document
+that the caller may not see is treated as if it did not exist, unless the caller may administer
+Ragline.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ def explain_document(
 
     Raises:
         UnknownDocumentError: the collection has no such document that the caller may see.
-        AmbiguousDocumentError: several sources have a document of that id, and `source` is None.
+        AmbiguousDocumentError: several sources have a document with this id, and `source` is None.
         The errors of `Searcher.search`, except GenerationTooOldError.
     """
     retrieval = searcher.prepare(request)

@@ -1,4 +1,4 @@
-"""The exact ranks of one document's entries in a search, also after the last candidate."""
+"""The exact ranks of one document's entries in a search, even if they are no candidates."""
 
 from __future__ import annotations
 

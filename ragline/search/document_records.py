@@ -100,7 +100,10 @@ def find_documents(
     principals: Principals,
     source: str | None = None,
 ) -> list[DocumentRecord]:
-    """Return the documents with one id that `principals` may see, in any state, by source."""
+    """Return the documents with this id that `principals` may see, in any state.
+
+    They are sorted by source.
+    """
     parameters = {
         "collection": collection,
         "document_id": document_id,
@@ -119,7 +122,7 @@ def read_titles(
 ) -> dict[tuple[str, str], str | None]:
     """Return the titles of the documents that `principals` may see, by document id and source.
 
-    A document that does not exist, or that they may not see, is left out.
+    A document that does not exist, or that the principals may not see, is left out.
     """
     parameters = {
         "collection": collection,

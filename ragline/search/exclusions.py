@@ -73,7 +73,8 @@ def _find_unsatisfied(
             for path, part in split_filter(request.filter)
             if not is_satisfied(compile_filter(part))
         ]
-        # If there is no such part, each part of the filter is satisfied by a different chunk.
+        # Each part of the filter can be satisfied, but by different entries. Then the exclusion is
+        # the whole filter.
         yield from parts or [Exclusion("filter", "filter", dict(request.filter))]
     if request.max_age is not None and not is_satisfied(
         Condition(MAX_AGE_SQL, {"max_age": request.max_age})

@@ -37,7 +37,7 @@ def describe_reason(
 
 
 def _describe_hit_limit(evidence: SearchEvidence, reason: Reason) -> str:
-    """Describe why a document with candidates, or with none, has no hit, and what to change."""
+    """Describe why a document has no hit although no limit excludes it, and what to change."""
     unsure = evidence.find_unsure_hit()
     if unsure is not None:
         least = evidence.rule.min_confidence

@@ -47,7 +47,9 @@ WriteTest = Callable[[str, Any, str, ConditionWriter], str]
 
 
 def find_field(name: str, path: str) -> WriteTest:
-    """Return the function that writes tests on a field.
+    """Return the function that writes tests on the field `name`.
+
+    `path` is the path of the condition in the filter. The error names it.
 
     Raises:
         InvalidFilterError: there is no such field. The message lists the fields.

@@ -8,8 +8,8 @@ of a field is a value to compare with, or an object of operators.
 
 docs/filters.md defines the semantics, and a test checks its truth table. A condition is either true
 or false. It is false if the entry lacks the field. The operators `not`, `ne` and `nin` negate this
-result, so they are true then. If a field is a list, one element that satisfies the condition is
-enough. Values of different types are never equal and have no order.
+result, so they are true if the entry lacks the field. If a field is a list, one element that
+satisfies the condition is enough. Values of different types are never equal and have no order.
 """
 
 from __future__ import annotations

@@ -62,13 +62,15 @@ class Legs:
 class Candidate:
     """An entry with its fused score, and its score and rank in each leg that found it.
 
-    The sum of `vector_part` and `keyword_part` is the fused score. `rank` is the rank by the fused
-    score for one query.
+    `score` is the fused score, and the sum of `vector_part` and `keyword_part`. `rank` is the rank
+    by the fused score, from 1. If the request has several queries, these values belong to one of
+    them.
 
     `cosine` and `keyword_share` can be compared between queries. If the vector leg did not find the
-    entry, `cosine` is the lowest score of this leg, which is an upper limit. `keyword_share` is
-    BM25 divided by `best_score` of the leg, and 0 if the keyword leg did not find the entry. A
-    query word that the index does not contain lowers it. Both are None if the leg was not run.
+    entry, `cosine` is the lowest score of this leg, because the cosine of the entry is at most this
+    score. `keyword_share` is BM25 divided by `best_score` of the leg, and 0 if the keyword leg did
+    not find the entry. A query word that the index does not contain lowers `keyword_share`. Each of
+    the two is None if its leg was not run.
     """
 
     id: int
@@ -86,14 +88,20 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class _Shares:
-    """A leg, spread over all found entries. An entry that the leg did not find has the rank 0."""
+    """The scores, ranks and parts of one leg, with one value for each entry of a `Fusion`.
+
+    An entry that the leg did not find has the rank 0.
+    """
 
     scores: Scores
     ranks: Ids
     parts: Scores
 
     def describe(self, place: int) -> tuple[float | None, int | None, float | None]:
-        """Return the score, the rank and the part of an entry, or None for each."""
+        """Return the score, the rank and the part of the entry with the index `place`.
+
+        All three are None if the leg did not find the entry.
+        """
         rank = int(self.ranks[place])
         if rank == 0:
             return None, None, None
@@ -102,10 +110,13 @@ class _Shares:
 
 @dataclass(frozen=True, slots=True)
 class Fusion:
-    """All entries that a leg found. `ids` is ascending. `order` has their places, best first.
+    """All entries that a leg found, with their fused scores.
 
-    `best_keyword_score` is None if the keyword leg was not run. `lowest_cosine` is the last score
-    of the vector leg, or None without one.
+    `ids` is ascending, and `scores` has the same order. `order` contains the indexes of `ids`, best
+    first.
+
+    `best_keyword_score` is None if the keyword leg was not run. `lowest_cosine` is the lowest score
+    of the vector leg, or None if it found nothing.
     """
 
     ids: Ids
@@ -132,7 +143,10 @@ class Fusion:
         ]
 
     def list_entries(self, ids: Iterable[int]) -> list[Candidate]:
-        """Return those of some entries that a leg found, best first, with their ranks among all."""
+        """Return the candidates among `ids`, best first, with their ranks among all candidates.
+
+        An id that no leg found is left out.
+        """
         wanted = np.isin(self.ids[self.order], list(ids))
         return [
             self._make_candidate(int(self.order[index]), int(index) + 1)
@@ -158,9 +172,9 @@ def fuse_legs(legs: Legs, vector_weight: float, scale_depth: int) -> Fusion:
     """Fuse what both legs found. A leg whose weight is 0 counts as empty.
 
     The scores of each leg are scaled to 0…1 between the first and the `scale_depth`-th entry. Then
-    they are added with their weights. The keyword leg has the rest of the weight. Entries with
-    equal scores are ordered by the vector score and then by id. Source: Bruch, Gai and Ingber, "An
-    Analysis of Fusion Functions for Hybrid Retrieval", 2023 (convex combination).
+    they are added with their weights. The weight of the keyword leg is 1 - `vector_weight`. Entries
+    with equal scores are ordered by the vector score and then by id. Source: Bruch, Gai and Ingber,
+    "An Analysis of Fusion Functions for Hybrid Retrieval", 2023 (convex combination).
     """
     keyword_weight = 1.0 - vector_weight
     keyword = legs.keyword if keyword_weight > 0 else EMPTY_LEG

@@ -17,7 +17,8 @@ from ragline.search.live_generation import LiveGeneration
 from ragline.search.messages import SearchRequest
 from ragline.search.rerank_stage import resolve_reranker
 
-# It keeps the logarithm finite. Source: benchmarks/confidence_calibration.py.
+# This is added to a share before the logarithm is computed, because a share can be 0. Source:
+# benchmarks/confidence_calibration.py.
 SMALL_SHARE = 0.02
 # More digits would claim a precision that no golden set gives.
 DIGITS = 4
@@ -29,7 +30,10 @@ READERS: dict[Evidence, Callable[[Entry], float | None]] = {
 
 
 def find_log_share(share: float | None) -> float | None:
-    """Return the logarithm of a share. The next word matters less the more words are found."""
+    """Return the logarithm of a share of words that were found, or None without a share.
+
+    The logarithm is used because the first found words say more about relevance than the last ones.
+    """
     return None if share is None else log(share + SMALL_SHARE)
 
 
@@ -122,7 +126,7 @@ def keep_confident(rule: ConfidenceRule, entries: Sequence[Entry]) -> RatedHits:
 def _find_calibration(
     request: SearchRequest, settings: CollectionSettings, generation: LiveGeneration
 ) -> tuple[Calibration | None, str | None]:
-    """Return the calibration of the request's kind of search, or the reason for its lack."""
+    """Return the calibration of the request's kind of search, or the reason why there is none."""
     kind = SearchKind(request.mode, bool(request.rerank))
     name = f"generation {generation.id}"
     if not generation.calibrations:

@@ -20,8 +20,9 @@ class LiveGeneration:
     """The properties of a generation that a search needs. Nearly all searches use the live one.
 
     `calibrations` has the keys `mode`, `is_reranked`, `model` and `reason` for each kind of search
-    that was calibrated. It is None if none was. `released` has the search settings of the release,
-    as `released_settings` writes them. It is None if searches use the settings of the file.
+    that was calibrated. It is None if no kind of search was calibrated. `released` has the search
+    settings of the release, as `released_settings` writes them. It is None if searches use the
+    settings of the file.
     """
 
     id: int

@@ -141,8 +141,8 @@ def record_feedback(
     """Record feedback about one hit. If it is already recorded, nothing changes.
 
     If no entry is named, the feedback is about the first hit of the document. `useful` and
-    `not_useful` are verdicts. A new verdict on a document, or on a named entry, replaces the
-    previous one. `click` and `answer_used` are recorded in addition to a verdict.
+    `not_useful` are opinions. A new opinion on a document, or on a named entry, replaces the
+    previous one. `click` and `answer_used` are recorded in addition to an opinion.
 
     Raises:
         UnknownRequestError: no such search is recorded for this tenant.

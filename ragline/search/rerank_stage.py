@@ -1,6 +1,7 @@
-"""The rerank stage of a search: the first candidates are scored again and sorted by both scores.
+"""The rerank stage of a search: a reranker scores the first candidates, and they are sorted again.
 
-The rerankers are in `ragline.rerankers`.
+The new order follows a blend of the fused score and the reranker's score. The rerankers are in
+`ragline.rerankers`.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ def rerank_entries(
     entries: list[Entry],
     deadline: Deadline,
 ) -> list[Entry]:
-    """Sort the first `rerank_candidates` entries by the blend of both scores.
+    """Sort the first `rerank_candidates` entries by a blend of fused score and reranker's score.
 
     The other entries follow in their previous order, with lower scores. With several queries, the
     reranker's score of an entry is its best score.
@@ -57,7 +58,9 @@ def rerank_entries(
 
 
 def blend_entries(entries: list[Entry], scores: Sequence[float], weight: float) -> list[Entry]:
-    """Sort the first entries by the blend of both scores. `scores` has one score for each of them.
+    """Sort the first entries by a blend of their fused scores and the reranker's `scores`.
+
+    `scores` has one score for each of these entries, in their order.
 
     The other entries follow in their previous order, with lower scores.
     """

@@ -14,7 +14,8 @@ from ragline.search.messages import SearchRequest
 CANDIDATES_PER_HIT = 10
 MAX_CANDIDATES = 1_000
 # The condition of `max_age` on an entry `e`. It is true if the source confirmed the entry within
-# that time. It is also true if the change that replaces the entry is younger than that time.
+# the last `max_age`. It is also true if the change that replaces the entry is younger than
+# `max_age`.
 MAX_AGE_SQL = """\
 exists (
   select

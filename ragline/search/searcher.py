@@ -95,8 +95,8 @@ class Searcher:
                 the generation is not searched because of its state.
             GenerationTooOldError: the live generation is older than `min_generation`.
             InvalidFilterError: the filter is malformed.
-            InvalidSearchError: the query is empty, the collection has no such reranker, or the
-                request states a `min_confidence` and there is no calibration.
+            InvalidSearchError: the query is empty, the collection lacks the requested reranker, or
+                the request states a `min_confidence` and there is no calibration.
             ModelUnavailableError: a model that the search needs cannot be loaded.
             ModelLoadingError: a model that the search needs is still being loaded.
             RerankingError: the reranker failed.
@@ -228,7 +228,7 @@ class Searcher:
     def settings(
         self, collection: str, generation: LiveGeneration | None = None
     ) -> CollectionSettings:
-        """Return the settings of a collection; the defaults if the configuration lacks it.
+        """Return the settings of a collection, or the defaults if it is not configured.
 
         With the live generation, the search settings are those of its release.
         """

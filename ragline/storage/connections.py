@@ -16,7 +16,7 @@ from sqlalchemy.exc import (
     OperationalError,
     ProgrammingError,
     SQLAlchemyError,
-    TimeoutError,  # noqa: A004  SQLAlchemy's error of a full pool
+    TimeoutError,  # noqa: A004  SQLAlchemy raises it if the pool is full
 )
 
 from ragline.errors import DatabaseUnavailableError, RaglineError

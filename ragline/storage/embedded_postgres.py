@@ -24,7 +24,8 @@ from ragline.storage.postgres_server import PostgresServer
 
 logger = logging.getLogger(__name__)
 
-# How often the supervisor checks the server, and its longest wait after failed attempts.
+# The supervisor checks the server at the first interval. After failed attempts to start the server,
+# it waits longer, up to the second value.
 SUPERVISION_S = 1.0
 MAX_WAIT_S = 30.0
 
@@ -66,7 +67,7 @@ def find_running_server(home: Path) -> str | None:
 
 
 def has_data(home: Path) -> bool:
-    """Whether a home contains the data of a server, which may be stopped."""
+    """Whether a home contains the data of a server. The server itself need not run."""
     return (PostgresServer(home.resolve()).data / "PG_VERSION").is_file()
 
 

@@ -82,7 +82,7 @@ class PostgresPrograms:
 
     @cached_property
     def owner(self) -> pwd.struct_passwd:
-        """The user that runs the programs. It is this user if this user is not root.
+        """The user that runs the programs. Without root, it is the user of this process.
 
         For root, it is the owner of the data. If root owns the data or if there is no data yet, it
         is one of SERVER_USERS.

@@ -104,10 +104,10 @@ def _contains_between(joined: str, bounds: set[int], sought: str) -> bool:
 
 
 def _join_all(main: str, language: str) -> dict[str, set[int]]:
-    """Return the letters and digits of a text without separators.
+    """Join the words of a text without separators, and return where each word begins or ends.
 
-    The keys are these texts, one for each way to spell letters with accents. The values are the
-    bounds of the parts of the text.
+    The keys are the joined texts, in lower case: one for each way to spell letters with accents.
+    The values are the positions in the joined text at which a word begins or ends.
     """
     pieces = [
         piece.lower()

@@ -13,10 +13,7 @@ from ragline.storage.database import Database
 
 
 class Candidates:
-    """The newest candidate of each collection with a share in `rollout`.
-
-    Several threads can use an object of this class.
-    """
+    """The newest candidate of each collection with a share in `rollout`. Threads can share it."""
 
     def __init__(self, configuration: Configuration) -> None:
         self._collections = [

@@ -15,7 +15,8 @@ from ragline.parsing.text_encoding import decode_text
 from unstructured.partition.html import partition_html  # isort: skip  # after the one above
 
 HEAD_BYTES = 4096
-# `unstructured` reads a page by recursion, and its parser drops elements below level 255.
+# A page with deeper elements is read without `unstructured`, which reads a page by recursion and
+# drops elements below level 255.
 MAX_DEPTH = 100
 _CHARSET = re.compile(rb"(?:charset|encoding)\s*=\s*[\"']?\s*([\w.:-]+)", re.IGNORECASE)
 _DECLARATION = re.compile(r"\s*<\?xml[^>]*\?>")

@@ -22,7 +22,8 @@ def read_eml(content: bytes, file_type: str) -> ParsedDocument:
             partition_email(file=io.BytesIO(content), languages=NO_LANGUAGES), file_type
         )
     except AssertionError:
-        # The library expects text or further parts in every part, but a digest contains messages.
+        # The message has a part that contains messages (a digest). `unstructured` cannot read such
+        # a part.
         return _read_parts(content, file_type)
 
 

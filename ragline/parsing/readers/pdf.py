@@ -97,7 +97,8 @@ def _read_lines(text_page: pypdfium2.PdfTextPage) -> Iterator[_Line]:
             index = start + len(raw) - len(raw.lstrip())
             _, bottom, _, top = _char_box(text_page, index)
             size = pdfium.FPDFText_GetFontSize(text_page.raw, index)
-            # With a scaled text matrix, the font size is 1. The box of the character is reliable.
+            # If the text matrix is scaled, PDFium returns the font size 1. Then the height of the
+            # character's box is the size.
             yield _Line(stripped, max(size, top - bottom), top, bottom)
         start += len(raw) + 2
 

@@ -19,7 +19,7 @@ from ragline.parsing.source_lines import (
 )
 from ragline.parsing.text_encoding import decode_text
 
-LITERAL_MARK = "::"  # of reStructuredText; its authors also use it in plain text
+LITERAL_MARK = "::"  # from reStructuredText, but authors also use it in plain text
 MIN_PAGE_WIDTH = 60
 EARLY_END_RATIO = 0.8
 _SENTENCE_ENDS = '.!?:;"”’)]'

@@ -42,7 +42,7 @@ def read_docx(content: bytes, file_type: str) -> ParsedDocument:
 def _raise_titles(elements: list[Any], document: Any) -> None:
     """Give the title of the document a higher level than its chapters.
 
-    The library gives them the same depth.
+    `unstructured` gives the title and the chapters the same depth.
     """
     titles = {p.text.strip() for p in document.paragraphs if p.style and p.style.name == "Title"}
     for element in elements:
@@ -98,7 +98,8 @@ def _notes(document: Any) -> Iterator[str]:
 
 
 def _find(document: Any, path: str) -> list[Any]:
-    # The method of python-docx's elements accepts no other namespaces. The method of lxml does.
+    # The method `xpath` of python-docx knows only some namespaces of Word. The method of lxml also
+    # accepts other namespaces.
     from lxml import etree
 
     found: list[Any] = etree.ElementBase.xpath(document.element.body, path, namespaces=_NAMESPACES)

@@ -275,7 +275,7 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir(follow_symlinks=False)
     except OSError:
-        return False  # the entry's `stat` then raises the error
+        return False  # the caller then reads the entry's `stat`, which raises the error
 
 
 def _may_be_storage_failure(error: Exception) -> bool:

@@ -16,7 +16,8 @@ from urllib.parse import urlsplit
 # The protocols that git may use. With other protocols, a URL can name a program, and git runs it.
 PROTOCOLS = "file:git:http:https:ssh"
 LOCAL_TIMEOUT_S = 600.0
-# Environment variables that name another repository. A hook or another git can have set them.
+# Environment variables that name another repository. A git hook, or another git process, can have
+# set them.
 REMOVED_VARIABLES = (
     "GIT_DIR",
     "GIT_WORK_TREE",

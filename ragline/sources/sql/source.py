@@ -183,7 +183,8 @@ class SqlSource:
                 undated.remove(document_id)
                 yield self._describe(document_id, row)
         for document_id in sorted(undated):
-            # The row changed or was removed after the first statement. The next listing decides.
+            # The row changed or was removed after the first statement. The next listing finds its
+            # state.
             yield ListedDocument(document_id, "in change")
 
     def _describe(self, document_id: str, row: Mapping[str, Any] | _RowError) -> ListedDocument:

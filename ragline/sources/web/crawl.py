@@ -242,8 +242,8 @@ class Crawl:
     def _list_loops(self) -> Iterator[Visit]:
         """Yield failed visits for each loop of redirects.
 
-        These are the pages with a saved state that lead into the loop. If no such page has a saved
-        state, the first one is yielded.
+        Each page that redirects into the loop and has a saved state is yielded. If no page of a
+        loop has a saved state, only the first page is yielded.
 
         Raises:
             SourceUnavailableError: a start page redirects in a loop.
