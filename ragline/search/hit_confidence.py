@@ -126,7 +126,7 @@ def keep_confident(rule: ConfidenceRule, entries: Sequence[Entry]) -> RatedHits:
 def _find_calibration(
     request: SearchRequest, settings: CollectionSettings, generation: LiveGeneration
 ) -> tuple[Calibration | None, str | None]:
-    """Return the calibration of the request's kind of search, or the reason why there is none."""
+    """Return the calibration of the request's kind of search, or the reason why it is missing."""
     kind = SearchKind(request.mode, bool(request.rerank))
     name = f"generation {generation.id}"
     if not generation.calibrations:
