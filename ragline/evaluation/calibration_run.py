@@ -56,8 +56,8 @@ def refresh_calibrations(
 ) -> list[FittedCalibration]:
     """Return the calibrations of a generation, one for each kind of search.
 
-    If the golden set, the settings of searches or the version of Ragline changed since the last
-    fit, or with `is_forced`, they are fitted again and stored. A second call then changes nothing.
+    Stored calibrations are used if golden set, search settings and version of Ragline are the same
+    as at their fit. Otherwise, or with `is_forced`, calibrations are fitted and stored.
 
     Raises:
         UnknownGenerationError: the collection has no generation with this id that can be searched.
@@ -77,7 +77,7 @@ def refresh_calibrations(
 
 
 def make_origin(settings: CollectionSettings, golden: GoldenSet) -> CalibrationOrigin:
-    """Return what the calibrations of a generation depend on, besides the generation itself."""
+    """Return what the calibrations of a generation depend on in addition to the generation."""
     search = settings.search.model_dump(exclude={"min_confidence"})
     used = fingerprint({"search": search, "reranker": settings.reranker})
     return CalibrationOrigin(golden.content_hash, used, version("ragline"))
@@ -99,7 +99,7 @@ def fit_generation(
     generation_id: int,
     progress: Progress | None = None,
 ) -> list[FittedCalibration]:
-    """Fit the calibration of each kind of search, and store nothing."""
+    """Fit the calibration of each kind of search, and return them. Nothing is stored."""
     try:
         golden = read_golden_set(golden_folder, SPLIT)
     except GoldenSetError as error:
@@ -118,7 +118,10 @@ def fit_generation(
 
 
 def fit_kind(settings: CollectionSettings, kind: SearchKind, hits: JudgedHits) -> FittedCalibration:
-    """Fit the calibration of one kind of search, if the hits are enough."""
+    """Fit the calibration of one kind of search.
+
+    If there are too few hits, the result contains the reason and no calibration.
+    """
     shortage = hits.describe_shortage()
     if shortage is not None:
         reason = f"the split {SPLIT} of the golden set has {shortage}"

@@ -26,10 +26,10 @@ from ragline.search.searcher import Searcher
 # a hundred documents.
 EVALUATED_HITS = 200
 
-# An evaluation finds every document, whatever principals it lists.
+# The searches of an evaluation find every document, also those that only some principals may read.
 ALL_PRINCIPALS = None
 
-# A query is missed if this number of first documents contains no relevant document.
+# A query is missed if no relevant document is among this number of first documents.
 MISSED_AFTER_DOCUMENTS = 10
 
 # Scores by query id and then by document id. `ir_measures` calls this a run.
@@ -52,7 +52,7 @@ class MissedQuery:
 
 @dataclass(frozen=True, slots=True)
 class AnsweredQuery:
-    """A query without an answer for which a search returned hits, with its first hit."""
+    """A query without an answer for which the search returned hits, and the first of these hits."""
 
     id: str
     query: str
@@ -62,10 +62,10 @@ class AnsweredQuery:
 
 @dataclass(frozen=True, slots=True)
 class UnanswerableQueries:
-    """The queries without an answer: how many were searched, failed, and got hits.
+    """The results of the searches for the queries without an answer.
 
-    `failed` counts those that timed out. `with_hits` has those that got hits; a search that finds
-    nothing for them is right.
+    `failed` counts the queries that timed out. `with_hits` contains the queries for which a search
+    returned hits. A correct search returns no hit for such a query.
     """
 
     queries: int = 0
@@ -77,10 +77,11 @@ class UnanswerableQueries:
 class Evaluation:
     """The result of an evaluation, with the settings of its searches.
 
-    `measures` has the mean of each measure over all judged queries. `queries` counts these queries.
-    `failed` counts those that timed out; they count as zero in each mean. `missed` has the queries
-    without a relevant document among the first ten. `golden_hash` identifies the golden set.
-    `unanswerable` has the queries without an answer, which none of the other fields count.
+    `measures` contains the mean of each measure over all judged queries. `queries` counts these
+    queries. `failed` counts the judged queries that timed out; they count as zero in each mean.
+    `missed` contains the judged queries without a relevant document among the first ten.
+    `golden_hash` identifies the golden set. `unanswerable` describes the queries without an answer,
+    which no other field counts.
     """
 
     collection: str
@@ -108,8 +109,8 @@ def evaluate(
 ) -> Evaluation:
     """Search for each query of a golden set and compute the measures.
 
-    Without `generation_id`, the generation is measured that is live at the start. A promotion
-    during the evaluation does not change the measured generation.
+    Without `generation_id`, the live generation is measured. A promotion during the evaluation does
+    not change the measured generation.
 
     The score of a document is the score of its best chunk. A query that times out counts as zero.
     Other errors, such as a missing index, are raised, because they would occur for each query.
@@ -122,8 +123,8 @@ def evaluate(
     queries = golden.queries | golden.unanswerable
     with progress.stage(name, total=len(queries), unit="queries") as advance:
         for key, query in queries.items():
-            # The measures describe the order of all hits. A query without an answer is searched
-            # like the query of a user.
+            # The measures describe the order of all hits, so `min_confidence` removes none. For a
+            # query without an answer, the setting applies as in the search of a user.
             least = 0.0 if key in golden.queries else None
             request = SearchRequest(
                 collection,
@@ -154,7 +155,7 @@ class _Found:
     failed: set[str] = field(default_factory=set)
 
     def add(self, golden: GoldenSet, key: str, request: SearchRequest, searcher: Searcher) -> None:
-        """Search for one query of the golden set."""
+        """Search for one query of the golden set, and add what the search found."""
         try:
             answer = searcher.search(request, generation_id=self.generation_id)
         except SearchTimeoutError:
@@ -173,7 +174,7 @@ class _Found:
 
 
 def find_missed(golden: GoldenSet, run: Run) -> tuple[MissedQuery, ...]:
-    """The queries without a relevant document among their first ten documents.
+    """Return the queries without a relevant document among their first ten documents.
 
     They are in the order of the golden set. A query for which no document is relevant is left out.
     """
@@ -192,7 +193,7 @@ def find_missed(golden: GoldenSet, run: Run) -> tuple[MissedQuery, ...]:
 def score_documents(
     answer: SearchAnswer, name_document: Callable[[str, str], str] | None = None
 ) -> dict[str, float]:
-    """The score of each document in an answer, by name: the score of the document's best chunk.
+    """Return the score of each document in an answer, by name: the score of its best chunk.
 
     `name_document` gives the name for a source and a document id. Without it, the id is the name.
     """
@@ -213,7 +214,7 @@ def _strip_source(name: str) -> str:
 
 
 def measure_run(judgements: Judgements, run: Run) -> dict[str, float]:
-    """The mean of each measure in MEASURES over the judged queries.
+    """Return the mean of each measure in MEASURES over the judged queries, by measure.
 
     A judged query that is missing from `run` counts as zero.
     """

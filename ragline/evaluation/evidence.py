@@ -1,6 +1,7 @@
 """What the figures of an evaluation depend on: index, golden set, settings and code.
 
-`stored_evaluations` stores it with the figures. `reproduction` compares it with the present state.
+`stored_evaluations` stores the evidence with the figures. `reproduction` compares the evidence with
+the present state.
 """
 
 from __future__ import annotations
@@ -60,8 +61,8 @@ def gather_evidence(
 ) -> Evidence:
     """Read what an evaluation depends on, before its searches.
 
-    Without `generation_id`, it is the evaluation of the live generation. If a sync changes the
-    index during the evaluation, the evidence has the state before this change.
+    Without `generation_id`, it reads the state of the live generation. If a sync changes the index
+    during the evaluation, the evidence describes the state before this change.
 
     Raises:
         IndexNotReadyError: the collection has no live generation.
@@ -99,7 +100,7 @@ def _require_index_state(
 
 
 def fingerprint_evidence(evidence: Evidence) -> str:
-    """A hash of everything that the scores depend on. If two hashes are equal, the scores are."""
+    """Return a hash of everything that the scores depend on. Equal hashes mean equal scores."""
     return fingerprint(
         {
             "index": [evidence.generation, evidence.content_fingerprint],

@@ -18,7 +18,7 @@ def find_golden_faults(configuration: Configuration, database: Database) -> list
 
     The severity is `warning` if the collection has some of the judged documents, otherwise `error`.
     A collection without documents is skipped, because it was not synced yet. A golden set that
-    cannot be read is skipped too.
+    cannot be read is also skipped.
     """
     faults = []
     for settings in configuration.collections:

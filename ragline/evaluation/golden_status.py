@@ -61,7 +61,7 @@ class GoldenStatus:
 def read_golden_status(
     database: Database, collection: str, folder: Path, split: str
 ) -> GoldenStatus | None:
-    """The state of a golden set with its judgements in `qrels/<split>.tsv`; None without queries.
+    """Return the state of a golden set with the judgements in `qrels/<split>.tsv`, if it exists.
 
     Raises:
         GoldenSetError: a file is malformed. The message names the file and the line.
@@ -91,20 +91,20 @@ def read_golden_status(
 
 
 def _list_unjudged(content: GoldenContent) -> tuple[str, ...]:
-    """The ids of the queries that have an answer and no judgement."""
+    """Return the ids of the queries that have an answer and no judgement."""
     judged = {one.query_id for one in content.judgements.values()}
     queries = content.queries.values()
     return tuple(one.id for one in queries if one.is_answerable and one.id not in judged)
 
 
 def _list_without_relevant(golden: GoldenSet) -> tuple[str, ...]:
-    """The ids of the judged queries without a relevant document. Their scores are always 0."""
+    """Return the ids of the judged queries without a relevant document."""
     judged = golden.judgements.items()
     return tuple(key for key, grades in judged if not any(grade > 0 for grade in grades.values()))
 
 
 def count_splits(content: GoldenContent) -> dict[Split, SplitCounts]:
-    """The counts of each split."""
+    """Return the counts of each split."""
     judged = Counter(
         one.query_id
         for one in content.judgements.values()
@@ -126,9 +126,10 @@ def count_splits(content: GoldenContent) -> dict[Split, SplitCounts]:
 def find_missing_passages(
     database: Database, collection: str, records: tuple[Judgement, ...]
 ) -> tuple[Judgement, ...]:
-    """The judgements whose passage is not in the text of their document now.
+    """Return the judgements whose passage is not in the present text of their document.
 
-    A run of white space counts as one space. A document that has no text is left out.
+    Several spaces, tabs and line ends in a row count as one space. A document that has no text is
+    left out.
     """
     quoted = [one for one in records if one.passage is not None]
     if not quoted:
@@ -145,7 +146,7 @@ def find_missing_passages(
 
 
 def has_any_document(database: Database, collection: str) -> bool:
-    """Whether a collection has a document now. A collection has none before its first sync."""
+    """Return whether a collection has any document. It has no document before its first sync."""
     parameters = {"collection": collection, "file_names": [], "limit": 1}
     statement = load_statement("quality/select_similar_documents")
     with database.connect() as connection:

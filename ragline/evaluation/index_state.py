@@ -31,7 +31,7 @@ def read_index_state(
 ) -> IndexState | None:
     """Return the fingerprints of a generation, or None if its table cannot be searched.
 
-    Without `generation_id`, it is the live generation.
+    Without `generation_id`, the result describes the live generation.
     """
     statement = load_statement("quality/select_index_state")
     parameters = {"collection": collection, "generation_id": generation_id}

@@ -23,14 +23,16 @@ MAX_NAMED_DOCUMENTS = 5
 MAX_COMPARED_DOCUMENTS = 2_000
 
 
-# Why a judged document is not in a collection: its source is not a source of the collection, the
-# source no longer has the document, or no listing ever had a document with this id.
+# Why a judged document is not in a collection: the source that the judgement names is not in the
+# collection, the source removed the document, or no listing ever contained a document with this id.
 GoneReason = Literal["unknown_source", "removed", "unknown_document"]
 
 
 @dataclass(frozen=True, slots=True)
 class GoneDocument:
-    """A judged document that a collection does not have. A source of None means every source."""
+    """A judged document that a collection does not have. `source` is None if the judgement names no
+    source.
+    """
 
     source: str | None
     document_id: str
@@ -119,7 +121,7 @@ def find_unknown_documents(
 def locate_document(
     database: Database, collection: str, document_id: str, source: str | None
 ) -> str:
-    """The source of a document that a judgement is about.
+    """Return the name of the source that contains a document.
 
     Raises:
         UnknownDocumentError: the collection, or the source, has no document with this id now. The
@@ -151,7 +153,7 @@ def locate_document(
 def _find_similar(
     connection: Connection, collection: str, document_ids: Sequence[str]
 ) -> dict[str, str]:
-    """The most similar document id of a collection for each id, if there is one."""
+    """Return the most similar document id of a collection for each id that has a similar one."""
     if not document_ids:
         return {}
     rows = connection.execute(
@@ -199,7 +201,7 @@ def check_golden_set(unknown: UnknownDocuments, collection: str) -> None:
 
 
 def _find_nearest(unknown: Sequence[str], known: Sequence[str]) -> dict[str, str]:
-    """Find the most similar known id for each unknown id, if there is one.
+    """Return the most similar known id for each unknown id that has a similar one.
 
     If a document of another source has the unknown id, that id is correct and is left out.
     """
@@ -216,6 +218,6 @@ def _find_nearest(unknown: Sequence[str], known: Sequence[str]) -> dict[str, str
 
 
 def _same_stem(name: str, known: Sequence[str]) -> list[str]:
-    """The known ids with the same file name, without folder and suffix, as `name`."""
+    """Return the known ids with the same file name as `name`, without folder and suffix."""
     stem = Path(name).stem.casefold()
     return [one for one in known if stem and Path(one).stem.casefold() == stem]

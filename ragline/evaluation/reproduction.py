@@ -1,7 +1,7 @@
 """Runs a stored evaluation again, and says whether its figures agree and what has changed since.
 
-An evaluation is run again with the same generation, golden set, settings and seed. If one of them
-is gone, the reproduction says which one and runs nothing.
+An evaluation is run again with the same generation, golden set and search settings. If one of them
+no longer exists, the reproduction says which one, and nothing is run.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from ragline.search.messages import MODES
 from ragline.search.searcher import Searcher
 from ragline.storage.database import Database
 
-# Commands and pages show four decimals. Within this tolerance, they show the same figures, or the
-# last digit differs by one.
+# Commands and pages show figures with four decimals. If two figures differ by at most this
+# tolerance, their last shown digits differ by at most one.
 TOLERANCE = 0.00005
 
 Outcome = Literal["agrees", "differs", "impossible"]
@@ -37,7 +37,10 @@ Outcome = Literal["agrees", "differs", "impossible"]
 
 @dataclass(frozen=True, slots=True)
 class ComparedFigure:
-    """A figure of the stored evaluation, and the same figure now. None means that it is missing."""
+    """A figure of the stored evaluation, and the same figure of the new evaluation.
+
+    A figure is None if an evaluation does not contain it.
+    """
 
     name: str
     then: float | None
@@ -51,7 +54,7 @@ class ComparedFigure:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One thing that the figures depend on and that is not as it was. The values are texts."""
+    """Something that the figures depend on and that has changed. Both values are texts."""
 
     name: str
     then: str
@@ -77,14 +80,17 @@ class Reproduction:
 
     @property
     def title(self) -> str:
-        """The evaluation in words."""
+        """The name of the evaluation for people."""
         record = self.evaluation
         return f"evaluation {record.id} of {record.collection}, generation {record.generation}"
 
 
 @dataclass(slots=True)
 class _Attempt:
-    """What is found before the searches: the parts of the evaluation, and what prevents it."""
+    """What the reproduction finds before it searches, and the obstacles that prevent it.
+
+    A part that no longer exists is None.
+    """
 
     golden: GoldenSet | None
     index: IndexState | None
@@ -104,8 +110,9 @@ def reproduce_evaluation(
 ) -> Reproduction:
     """Run a stored evaluation again and compare its figures. Nothing is written.
 
-    The golden set is read from `golden_folder`. Without it, the folder of the evaluation is used,
-    and then the folder of the collection's settings, if its version is that of the evaluation.
+    The golden set is read from `golden_folder`. Without this folder, it is read from the folder of
+    the stored evaluation, or from the folder in the collection's settings. The first one whose
+    golden set has the stored version is used.
     """
     attempt = _prepare(database, configuration, record, golden_folder)
     changes = _list_changes(record, attempt)
@@ -168,7 +175,10 @@ def _describe_generation(database: Database, record: EvaluationRecord) -> str:
 def _add_settings(
     attempt: _Attempt, configuration: Configuration, record: EvaluationRecord
 ) -> None:
-    """Add the settings of the collection with the search settings of the evaluation."""
+    """Set the settings of the collection, with the search settings of the stored evaluation.
+
+    If they are unknown or no longer valid, add an obstacle instead.
+    """
     if record.settings is None:
         attempt.obstacles.append(
             "Its settings are unknown, because a release up to 0.5.0 made it. `ragline eval` makes "
@@ -187,7 +197,7 @@ def _add_settings(
             f"release {record.code_version}."
         )
         return
-    # An evaluation of an older release has no `ef_search`.
+    # An evaluation of an older version of Ragline has no `ef_search`.
     ef_search = record.settings.get("ef_search", now.vector_index.ef_search)
     attempt.settings = now.model_copy(
         update={
@@ -204,7 +214,10 @@ def _add_golden(
     record: EvaluationRecord,
     golden_folder: Path | None,
 ) -> None:
-    """Add the golden set of the evaluation, from the first folder that has its version."""
+    """Set the golden set, from the first folder whose golden set has the stored version.
+
+    If there is no such folder, add an obstacle instead.
+    """
     configured = [one.golden for one in configuration.collections if one.name == record.collection]
     stored = None if record.golden_folder is None else Path(record.golden_folder)
     folders = [golden_folder] if golden_folder else [stored, *configured]

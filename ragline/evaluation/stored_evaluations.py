@@ -96,7 +96,7 @@ def read_evaluation(database: Database, evaluation_id: int) -> EvaluationRecord:
 def list_evaluations(
     database: Database, collection: str | None = None, generation_id: int | None = None
 ) -> list[EvaluationRecord]:
-    """Return the newest evaluations of a collection, of a generation or of all, newest first.
+    """Return the evaluations of a collection, of a generation or of all collections, newest first.
 
     At most MAX_LISTED are returned.
     """

@@ -1,8 +1,9 @@
-"""Compares when two generations answer with confidence, and when they stay silent.
+"""Compares how often two generations answer a query with confidence, and how often they are silent.
 
-A search answers a query if one of its first ten hits is confident. It should answer the queries
-that have a relevant document, and it should stay silent for the queries without an answer. Both
-shares are compared. Queries that a calibration was fitted to are left out.
+A search answers a query if one of its first ten hits is confident. Otherwise it is silent. It
+should answer the queries that have a relevant document, and be silent for the queries without an
+answer. The gate compares two shares: the answered queries of the first kind, and the silent queries
+of the second kind. Queries to which a calibration was fitted are left out.
 """
 
 from __future__ import annotations
@@ -22,21 +23,21 @@ from ragline.search.messages import Mode
 # The kind of search that the gate compares.
 MODE: Mode = "hybrid"
 ANSWERED, SILENT = "answered", "silent"
-# If both generations are equally good, the comparison of both shares refuses with at most this
-# probability. It is added to the rate of the measures and slices.
+# If both generations are equally good, the comparison of the two shares refuses the candidate with
+# at most this probability. It is in addition to `comparison.ERROR_RATE`.
 ERROR_RATE = 0.005
-# If the live generation was silent for this number of queries, and an equally good candidate is
-# silent for none, this is chance with a probability below ERROR_RATE, whatever the share of silence
-# is: the maximum over λ of exp(-λ) · P(Poisson(λ) ≥ 6) is 0.0044.
+# A candidate that is silent for no query is refused if the live generation is silent for at least
+# this number of queries. The probability that this happens to an equally good candidate is below
+# ERROR_RATE: the maximum over λ of exp(-λ) · P(Poisson(λ) ≥ 6) is 0.0044.
 MIN_SILENT = 6
 
-# The highest confidence of the first hits, by query id. Without a hit it is 0.
+# The highest confidence among the first hits, by query id. It is 0 if there is no hit.
 Confidences = Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
 class AbstentionQueries:
-    """The queries that are compared: those with an answer, and those without one."""
+    """The ids of the queries that are compared: those with an answer, and those without one."""
 
     answerable: tuple[str, ...]
     unanswerable: tuple[str, ...]
@@ -57,7 +58,10 @@ def choose_queries(golden: GoldenSet, fitted_to: Iterable[str]) -> AbstentionQue
 def find_obstacle(
     queries: AbstentionQueries, calibrations: Sequence[Sequence[FittedCalibration]]
 ) -> Check | None:
-    """Return a check that passes, with the reason, if a comparison is not possible."""
+    """Return a check that passes and says why a comparison is impossible. None if it is possible.
+
+    `calibrations` are those of each generation.
+    """
     if not queries.unanswerable or not queries.answerable:
         lacking = "without an answer" if queries.answerable else "with an answer"
         return _pass_without_comparison(
@@ -80,7 +84,7 @@ def compare_abstention(
     *,
     resamples: int = RESAMPLES,
 ) -> list[Comparison]:
-    """Compare the share of answered queries, and the share of silence. Both are decided."""
+    """Compare the share of answered queries with an answer, then of silent queries without one."""
     least, margin = settings.search.confident_from, settings.gate.abstention_margin
 
     def find_values(keys: Sequence[str], found: Confidences, *, is_silent: bool) -> Values:
@@ -102,7 +106,7 @@ def compare_abstention(
 
 
 def check_abstention(comparisons: Sequence[Comparison], threshold: float) -> Check:
-    """Make one check from the comparisons of both shares."""
+    """Make one check from the two comparisons that `compare_abstention` returns."""
     answered, silent = comparisons
     said = (
         f"With hits of a confidence of at least {threshold:g}, the live generation answers "

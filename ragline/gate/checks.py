@@ -23,7 +23,8 @@ DECIDING_MEASURE = "ndcg@10"
 # The names of measures in sentences.
 NAMES = {"ndcg@10": "nDCG@10", "recall@10": "recall@10", "recall@100": "recall@100",
          "mrr@10": "MRR@10"}  # fmt: skip
-# With 40 slices and fewer queries in one of them, even a fall of all its queries can be chance.
+# A slice with fewer queries is not decided. If there are 40 slices, chance can explain a fall in
+# such a slice even if all its queries fall.
 MIN_SLICE_QUERIES = 12
 
 
@@ -35,7 +36,10 @@ def compare_measures(
     *,
     resamples: int = RESAMPLES,
 ) -> list[Comparison]:
-    """Compare each measure over all queries. A measure without a margin is not decided."""
+    """Compare each measure over all queries. Only the measures with a margin are decided.
+
+    `live` and `candidate` contain the values by measure, with the queries in equal order.
+    """
     margins = {
         "ndcg@10": settings.ndcg_margin,
         "recall@10": settings.recall_margin,
@@ -62,7 +66,11 @@ def compare_slices(
     *,
     resamples: int = RESAMPLES,
 ) -> list[Comparison]:
-    """Compare the deciding measure in each slice. A slice with few queries is not decided."""
+    """Compare the deciding measure in each slice.
+
+    `keys` are the ids of the queries whose values `live` and `candidate` contain, in this order. A
+    slice with less than MIN_SLICE_QUERIES queries is not decided.
+    """
     comparisons = []
     for name, members in slices.items():
         chosen = np.array([key in members for key in keys])
@@ -82,8 +90,8 @@ def check_golden_set(
 ) -> Check:
     """Check whether the queries are enough for a decision.
 
-    `deciding` is the comparison of the deciding measure, and `tested` the number of measures that
-    are decided.
+    `queries` is the number of judged queries, `deciding` is the comparison of the deciding measure,
+    and `tested` is the number of measures that are decided.
     """
     if queries < settings.min_queries:
         return Check(
@@ -135,7 +143,7 @@ def check_measure(comparison: Comparison) -> Check:
 
 
 def check_slices(comparisons: Sequence[Comparison]) -> Check:
-    """Make one check from all slices. Its reason names each slice that is refused."""
+    """Make one check from all slices. Its reason describes each slice whose fall is refused."""
     refused = [one for one in comparisons if one.is_refused]
     decided = [one for one in comparisons if one.margin is not None]
     if not refused:
@@ -150,7 +158,7 @@ def check_slices(comparisons: Sequence[Comparison]) -> Check:
 
 
 def describe_comparison(comparison: Comparison, subject: str) -> str:
-    """Describe a decided comparison in one sentence or two, with the numbers that decided."""
+    """Describe a decided comparison in one or two sentences, with the numbers of the decision."""
     change = comparison.difference
     verb = "falls" if change < 0 else "rises" if change > 0 else "stays equal"
     size = f" by {abs(change):.4f}" if change else ""

@@ -1,9 +1,10 @@
-"""Compares a measure of two generations query by query, and decides which falls are real.
+"""Compares a measure of two generations query by query, and decides which falls are refused.
 
-A fall is refused if two conditions hold: the mean falls by more than the margin, and chance does
-not explain a fall. The probability of chance comes from a paired permutation test that flips the
-signs of the differences. The interval comes from a paired bootstrap over the queries. The test
-decides, because the bootstrap refuses too often if few queries differ. Source:
+A measure falls if its mean is lower in the candidate than in the live generation. The fall is
+refused if two conditions hold: it is larger than the margin, and chance does not explain it. The
+probability of chance comes from a paired permutation test that flips the signs of the differences.
+The report also shows an interval from a paired bootstrap over the queries. The bootstrap does not
+decide, because it refuses too often if few queries differ. Source:
 benchmarks/gate_calibration.py, and Smucker, Allan and Carterette, "A comparison of statistical
 significance tests for information retrieval evaluation", 2007.
 """
@@ -22,18 +23,18 @@ from ragline.gate.report import Comparison
 
 Values = NDArray[np.float64]
 
-# If both generations are equally good, the measures and slices together refuse with at most this
-# probability. One half belongs to the measures of all queries, and one half to the slices. With
-# 0.02, they refuse more than five of a hundred such candidates with a probability of less than 2 %.
-# Abstention (`abstention.ERROR_RATE`) and shadow reads (`shadow_checks.ERROR_LEVEL`) add at most
-# 0.005 each.
+# The measures and slices together refuse a candidate that is as good as the live generation with at
+# most this probability. One half is for the measures of all queries, and one half for the slices.
+# With 0.02, the probability that they refuse more than five of a hundred such candidates is less
+# than 2 %. Abstention (`abstention.ERROR_RATE`) and shadow reads (`shadow_checks.ERROR_LEVEL`) add
+# at most 0.005 each.
 ERROR_RATE = 0.02
 FAMILY_ERROR_RATE = ERROR_RATE / 2
 POWER = 0.8
-# The share between both ends of the interval. Each end is a one-sided limit of 95 %.
+# The confidence level of the interval. So each end is a one-sided limit with a confidence of 95 %.
 INTERVAL = 0.9
 RESAMPLES = 9_999
-# The rows of one batch of the resampling, so that memory does not depend on RESAMPLES.
+# The resampling is done in batches of this number of rows, so that RESAMPLES needs no more memory.
 BATCH = 1_000
 
 
@@ -47,7 +48,7 @@ def compare_values(
     slice_name: str | None = None,
     resamples: int = RESAMPLES,
 ) -> Comparison:
-    """Compare the values of at least one query. Both arrays have the queries in equal order."""
+    """Compare the values of the same queries, at least one, in equal order. Decides nothing."""
     differences = candidate - live
     low, high = _find_interval(differences, seed, resamples)
     return Comparison(
@@ -72,7 +73,7 @@ def decide_family(
 ) -> list[Comparison]:
     """Decide comparisons together: set their adjusted p-values, and whether they are refused.
 
-    If all true differences are zero, one of them is refused with a probability of at most
+    If all true differences are zero, the probability that any comparison is refused is at most
     `error_rate`. Comparisons without a margin are not decided. Source: Holm, "A simple sequentially
     rejective multiple test procedure", 1979.
     """
@@ -115,9 +116,10 @@ def find_detectable_fall(error: float, margin: float, level: float) -> float:
 
 
 def count_needed_queries(comparison: Comparison, wanted_fall: float, level: float) -> int | None:
-    """Return the number of queries that detect a fall of `wanted_fall`, if they vary as these do.
+    """Return how many queries can detect a fall of `wanted_fall` with a probability of POWER.
 
-    The result is None if no number is enough, because the margin is as large as the fall.
+    This assumes that the differences vary as much as in `comparison`. The result is None if the
+    margin is at least as large as `wanted_fall`, because then no number of queries is enough.
     """
     margin = comparison.margin or 0.0
     if wanted_fall <= margin:
@@ -132,7 +134,7 @@ def _quantile(level: float) -> float:
 
 
 def _find_standard_error(differences: Values) -> float:
-    """The standard error of the mean difference. It is 0 for one query."""
+    """Return the standard error of the mean difference. It is 0 for one query."""
     if len(differences) < 2:
         return 0.0
     return float(differences.std(ddof=1)) / sqrt(len(differences))
@@ -158,7 +160,11 @@ def _find_interval(differences: Values, seed: int, resamples: int) -> tuple[floa
 
 
 def _find_p_value(differences: Values, seed: int, resamples: int) -> float:
-    """The probability of a sum as low as this one if each sign is negative with probability ½."""
+    """Return the probability that chance explains the fall.
+
+    It is the probability of a sum at most as large as the sum of `differences`, if each difference
+    is positive or negative with probability ½.
+    """
     changed = differences[differences != 0]
     if len(changed) < 2:
         return 0.5 if changed.sum() < 0 else 1.0

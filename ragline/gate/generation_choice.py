@@ -16,15 +16,14 @@ def choose_generations(
 ) -> tuple[GenerationFacts | None, GenerationFacts]:
     """Return the generation to compare with, and the generation to judge.
 
-    The first is the live generation, or None without one. Without `candidate_id`, the newest
-    candidate that contains every readable document is judged. If `candidate_id` is the live
-    generation, it is compared with the newest retired one. So the gate can pass a forced promotion.
-    With `has_new_settings`, the live generation is compared with itself instead, also if there is
-    no candidate: the search settings differ.
+    Without `candidate_id`, the newest candidate that contains every readable document is judged. It
+    is compared with the live generation, or with None if no generation is live. If `candidate_id`
+    is the live generation, it is compared with the newest retired one, or with itself if
+    `has_new_settings`. Without a complete candidate, new settings are judged in the same way.
 
     Raises:
-        UnknownGenerationError: there is no such generation, or it is live and there is no retired
-            one.
+        UnknownGenerationError: the generation does not exist; there is no generation to judge; or
+            the generation is live and there is no retired generation to compare it with.
     """
     known = list_facts(database, collection)
     live = next((one for one in known if one.state == "live"), None)
@@ -71,7 +70,7 @@ def _choose_newest(
     otherwise: GenerationFacts | None,
 ) -> GenerationFacts:
     for one in reversed(known):
-        # A generation that is still being built cannot be promoted.
+        # A generation that lacks readable documents cannot be promoted.
         if one.state == "candidate" and not count_lost_documents(database, collection, one.id):
             return one
     if otherwise is not None:

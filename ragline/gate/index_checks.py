@@ -23,7 +23,7 @@ from ragline.search.searcher import Searcher
 from ragline.storage.database import Database
 
 MAX_TIMED_QUERIES = 100
-# A smaller difference of two medians is within the noise of a machine.
+# A smaller difference of the two median times does not count, because it can be chance.
 MIN_LATENCY_DIFFERENCE_MS = 10.0
 
 
@@ -67,7 +67,7 @@ def _find_generation(database: Database, collection: str, generation_id: int) ->
 
 
 def check_vector_index(settings: CollectionSettings, candidate: GenerationFacts) -> Check | None:
-    """Refuse a large generation without a valid vector index. Return None if this is no fault."""
+    """Refuse a candidate that needs a vector index and has no valid one. Otherwise return None."""
     is_large = candidate.entries >= settings.hnsw_from_entries
     is_indexable = candidate.dimension <= MAX_INDEXED_DIMENSION
     if candidate.has_vector_index or not is_large or not is_indexable:
@@ -95,7 +95,7 @@ def find_index_recall(
     """
     if not candidate.has_vector_index or not queries:
         return None
-    # A feedback pass would search with another vector.
+    # The feedback pass is off, because it searches with another vector than that of the query.
     search = settings.search.model_copy(update={"feedback_weight": 0.0})
     changed = settings.model_copy(update={"search": search})
     without = configuration.replace_collection(changed)
@@ -108,7 +108,7 @@ def find_index_recall(
 def check_index_recall(
     settings: CollectionSettings, candidate: GenerationFacts, recall: float | None
 ) -> Check:
-    """Refuse an index recall that is lower than the setting. No vector index is no fault here."""
+    """Refuse an index recall below `gate.min_index_recall`. The check passes without a recall."""
     wanted = settings.gate.min_index_recall
     if recall is None:
         said = (
@@ -127,10 +127,11 @@ def check_index_recall(
 def measure_latency(
     collection: str, queries: Sequence[str], live: Side, candidate: Side
 ) -> Latency | None:
-    """Search both generations alternately with the first MAX_TIMED_QUERIES queries, as a user does.
+    """Measure the times of hybrid searches, alternately in both generations.
 
-    The first search of each generation is not counted, because it loads the model. A query that
-    times out in one generation is left out. The result is None if no query is left.
+    The first MAX_TIMED_QUERIES queries are used. The first search of each generation is not
+    counted, because it loads the model. A query that times out in one generation is left out. The
+    result is None if no query is left.
     """
     times: dict[Side, list[float]] = {live: [], candidate: []}
     request = SearchRequest(collection, "", principals=ALL_PRINCIPALS)
@@ -163,6 +164,6 @@ def check_latency(
 
 
 def is_too_slow(settings: CollectionSettings, live_ms: float, candidate_ms: float) -> bool:
-    """Whether a median of the candidate is too long, compared with that of the live generation."""
+    """Return whether a median time of the candidate is too long, compared with the live one."""
     is_beyond = candidate_ms > settings.gate.max_latency_ratio * live_ms
     return is_beyond and candidate_ms - live_ms >= MIN_LATENCY_DIFFERENCE_MS

@@ -60,7 +60,7 @@ from ragline.rollout.shadow_reads import read_shadow_figures
 from ragline.search.searcher import Searcher
 from ragline.storage.database import Database
 
-# The seed of the bootstrap and of the permutation test, if the caller names none.
+# The default seed of the bootstrap and of the permutation test.
 SEED = 20_261_129
 
 # The calibrations of one generation.
@@ -86,7 +86,10 @@ class _Measurements:
 
 @dataclass(frozen=True, slots=True)
 class _Gate:
-    """One run of the gate: what it compares, and what it compares with."""
+    """One run of the gate: both generations, the searcher of each, and the golden set.
+
+    `settings` are those of the configuration file, and `released` those of the current release.
+    """
 
     database: Database
     configuration: Configuration
@@ -180,9 +183,10 @@ class _Gate:
         found.checks.append(self._check_abstention(found, pair, golden, calibrations))
 
     def _calibrate(self, golden: GoldenSet, sides: tuple[Side, Side]) -> list[Fitted]:
-        """Calibrate both generations, if there are queries without an answer to measure.
+        """Calibrate both generations, if the golden set contains queries without an answer.
 
-        A generation that is compared with itself keeps the calibration for its release.
+        Returns the calibrations of the live generation and of the candidate. If a generation is
+        compared with itself, both are its calibrations for the released settings.
         """
         folder = self.settings.golden or self.golden_folder
         if folder is None or not golden.unanswerable:
@@ -233,17 +237,18 @@ def judge_candidate(
 ) -> GateReport:
     """Judge a candidate against the live generation of its collection.
 
-    Without `candidate_id`, the newest complete candidate is judged. If no candidate exists, the
-    changed search settings are judged. The live generation is searched with the search settings of
-    its release, and the candidate with those of the file. Without `golden_folder`, the golden set
-    of the collection's settings is used. `split` names the file or the split of the judgements,
-    as in `read_golden_set`. No generation changes its state. If the index does not change, two
-    calls with one seed give the same report, except for the latency. If the golden set has queries
-    without an answer, calibrations that are missing or outdated are fitted and stored.
+    Without `candidate_id`, the newest complete candidate is judged. If no candidate is complete,
+    the changed search settings are judged. The live generation is searched with the search settings
+    of its release, and the candidate with those of the configuration file. Without `golden_folder`,
+    the golden set of the collection's settings is used. `split` names the file or the split of the
+    judgements, as in `read_golden_set`. No generation changes its state. If the index does not
+    change, two calls with the same seed give the same report, except for the latency. If the golden
+    set has queries without an answer, calibrations that are missing or outdated are fitted and
+    stored.
 
     Raises:
         UnknownCollectionError: the configuration has no such collection.
-        UnknownGenerationError: there is no such generation, or no generation to judge.
+        UnknownGenerationError: the generation does not exist, or there is no generation to judge.
         GoldenSetError: the golden set cannot be read.
         ModelUnavailableError: the model of one of the generations cannot be loaded.
     """

@@ -160,7 +160,7 @@ def _describe_document(document: RankedDocument | None) -> str:
         return ""
     name = _escape(document.document_id)
     shown = f"**{name}**" if document.grade else name
-    # A stored report has no words.
+    # A stored report contains no words of documents.
     return f"{shown}: {_escape(document.words)}" if document.words else shown
 
 
@@ -170,8 +170,8 @@ def _write_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def _escape(text: str) -> str:
-    """Return a text on one line in which no character formats anything.
+    """Return a text as one line of Markdown, with every special character escaped.
 
-    A document can contain links, images and tags, which must not be active in a report.
+    The text of a document can contain links, images and tags. They must not work in a report.
     """
     return FORMATTING.sub(r"\\\1", " ".join(text.split())).replace("<", "&lt;")

@@ -40,9 +40,11 @@ class Side:
 
 @dataclass(slots=True)
 class SearchedGeneration:
-    """The answers of one side: scores and first documents by query id.
+    """The answers of one side by query id.
 
-    `confidences` has the highest confidence of the first hits, also for queries without an answer.
+    `run` contains the scores of all documents that the side found, and `ranked` the first ones.
+    `confidences` contains the highest confidence among the first hits, also for queries without an
+    answer. `failed` counts the judged queries that timed out.
     """
 
     side: Side
@@ -68,8 +70,8 @@ class SearchedGeneration:
 class PairedEvaluation:
     """The values of each measure by query, in the order of `keys`.
 
-    A query that timed out has the value 0. `live_confidences` and `candidate_confidences` have the
-    highest confidence of the first hits by query id, also for queries without an answer.
+    A query that timed out has the value 0. `live_confidences` and `candidate_confidences` contain
+    the highest confidence among the first hits by query id, also for queries without an answer.
     """
 
     keys: tuple[str, ...]
@@ -111,7 +113,10 @@ def evaluate_pair(
 
 
 def _make_request(collection: str) -> SearchRequest:
-    """Make a search without its query. The measures describe all hits, so none is removed."""
+    """Make the request for a search, with an empty query. The caller sets the query.
+
+    No hit is removed for a low confidence, because the measures describe the order of all hits.
+    """
     return SearchRequest(
         collection, "", EVALUATED_HITS, principals=ALL_PRINCIPALS, min_confidence=0
     )

@@ -1,8 +1,8 @@
 """The stage `publish` with the gate: a sync judges its own candidate before it promotes it.
 
-`ragline.lifecycle.search_index` publishes without the gate, and names the obstacle of a promotion.
-If this obstacle is a missing judgement, the gate runs, and the collection is published again. A
-candidate that the gate did not pass stays a candidate. It is judged again only if the live
+`ragline.lifecycle.search_index` publishes without the gate, and names what prevents a promotion. If
+a valid report of the gate is missing, the gate runs, and the collection is published again. A
+candidate that the gate did not pass stays a candidate. It is judged again in two cases: if the live
 generation, the golden set or the settings of the gate or of searches change, or if an operator runs
 `ragline gate`.
 """
@@ -24,10 +24,10 @@ logger = logging.getLogger(__name__)
 
 
 def publish_collection(run_context: RunContext, collection_name: str) -> IndexReport:
-    """Publish a collection, and judge a candidate that only lacks a judgement.
+    """Publish a collection. If a candidate lacks only a report of the gate, run the gate first.
 
-    If the gate cannot run, the report has the error, and the live generation stays live. The report
-    is also stored in `run_context.index_reports`. It is safe to call this function twice.
+    If the gate cannot run, the result contains the error, and the live generation stays live. The
+    result is also stored in `run_context.index_reports`. It is safe to call this function twice.
 
     Raises:
         ConfigurationError: the settings cannot be satisfied and the collection has no live

@@ -12,7 +12,7 @@ Verdict = Literal["passed", "refused", "undecidable"]
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One check of the gate. `reason` has complete sentences, also if the check passed."""
+    """One check of the gate. `reason` consists of complete sentences, also if the check passed."""
 
     name: str
     outcome: Outcome
@@ -21,10 +21,10 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class GenerationFacts:
-    """A judged generation: its origin, its size and its vector index.
+    """The properties of a generation that the gate compares.
 
     `size_bytes` is the size of its table with all indexes. `parser_fingerprints` has one value if
-    one version of the parser has read all its documents.
+    the same version of the parser has read all its documents.
     """
 
     id: int
@@ -48,11 +48,11 @@ class Comparison:
 
     `live` and `candidate` are means, and `difference` is `candidate` minus `live`. With 95 %
     confidence, the true difference is not below `low`. With 95 % confidence, it is not above
-    `high`. `standard_error` is that of `difference`. `p_value` is the probability of a fall of at
-    least this size if both generations are equally good. `adjusted_p_value` takes account of the
-    number of comparisons. `detectable_fall` is the smallest fall that the gate refuses with a
-    probability of 80 %. `fell` and `rose` count queries. A comparison without a margin is shown and
-    decides nothing.
+    `high`. `standard_error` is the standard error of `difference`. `p_value` is the probability of
+    a fall of at least this size if both generations are equally good. `adjusted_p_value` takes
+    account of the number of comparisons. `detectable_fall` is the smallest true fall that the gate
+    refuses with a probability of 80 %. `fell` and `rose` count the queries whose value is lower or
+    higher in the candidate. A comparison without a margin is shown and decides nothing.
     """
 
     measure: str
@@ -84,7 +84,7 @@ class RankedDocument:
 
 @dataclass(frozen=True, slots=True)
 class FallenQuery:
-    """A query whose nDCG@10 is lower in the candidate, with the first documents of both."""
+    """A query whose nDCG@10 is lower in the candidate, with the first documents of both sides."""
 
     id: str
     query: str
@@ -96,7 +96,10 @@ class FallenQuery:
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """The milliseconds of searches for the same queries, which alternate between generations."""
+    """The median and the 95th percentile of the search times of both generations, in milliseconds.
+
+    Both generations were searched with the same queries.
+    """
 
     queries: int
     live_p50_ms: float
@@ -110,13 +113,15 @@ class GateReport:
     """The result of a gate, with everything that is needed to compute it again.
 
     `golden_set_version` and `split` say which queries were used. `code_version` is the version of
-    Ragline. `reasons` has the reasons of the checks that did not pass. `measures` compares all
-    queries, and `slices` parts of them. `abstention` compares the shares of answers and of silence.
-    `index_recall` is None if the candidate has no vector index or there are no queries. `fallen`
-    has the queries that fell, the largest fall first. `seed` is the seed of the resampling.
-    `settings_fingerprint` names the settings of the candidate's searches and of the gate, and
-    `live_settings_fingerprint` those of the live generation. `changed_settings` names the search
-    settings that differ between both.
+    Ragline. `reasons` contains the reasons of the checks that did not pass. `measures` compares the
+    generations over all queries, and `slices` over parts of the queries. `abstention` compares how
+    often they answer and how often they are silent. `index_recall` is None if the candidate has no
+    vector index or there are no queries. `fallen` contains the queries whose nDCG@10 is lower in
+    the candidate, the largest fall first. `failed_live` and `failed_candidate` count the queries
+    that timed out. `seed` is the seed of the resampling. `settings_fingerprint` is a hash of the
+    settings of the gate and of the candidate's searches, and `live_settings_fingerprint` the same
+    hash for the live generation. `changed_settings` names the search settings that differ between
+    the two.
     """
 
     collection: str

@@ -29,10 +29,10 @@ from ragline.storage.database import Database
 
 @dataclass(frozen=True, slots=True)
 class GateReproduction:
-    """The result for a gate report. The fields are those of `Reproduction` for an evaluation.
+    """The result for a gate report. The fields mean the same as in `Reproduction`.
 
-    The figures are the means and the probabilities of all measures. The verdict is in `changes` if
-    it differs, because the latency can change it while all figures agree.
+    The figures are the means and the p-values of all measures. If the verdict differs, it is a
+    change and not a figure, because another latency can change the verdict while all figures agree.
     """
 
     report_id: int
@@ -45,7 +45,7 @@ class GateReproduction:
 
     @property
     def title(self) -> str:
-        """The report in words."""
+        """The name of the report for people."""
         return f"gate report {self.report_id} of {self.collection}"
 
 
@@ -59,9 +59,9 @@ def reproduce_report(
     models: ModelCache | None = None,
     progress: Progress | None = None,
 ) -> GateReproduction:
-    """Judge the same generations with the same split and seed. No report is stored.
+    """Judge the generations of a report again, with its split and seed. No report is stored.
 
-    Calibrations that are missing or outdated are fitted and stored. The result is `impossible` if
+    Calibrations that are missing or outdated are fitted and stored. The outcome is `impossible` if
     the present settings differ from those of the report.
     """
     try:

@@ -1,7 +1,8 @@
 """Judges the shadow reads of a candidate: its errors and its speed under real searches.
 
-A gate without shadow reads decides without them, because a collection can have no traffic. The
-overlap of both rankings is shown and not judged: a better candidate has other hits too.
+Without shadow reads, the check passes, because a collection can have no traffic. The check shows
+how much the rankings of both generations overlap, but does not judge it: a better candidate also
+returns other hits than the live generation.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ from ragline.gate.report import Check, Outcome
 from ragline.rollout.shadow_reads import ShadowFigures
 
 NAME = "shadow_reads"
-# With fewer reads, one slow or failed read would decide.
+# With fewer shadow reads, one slow or failed read would decide.
 MIN_READS = 20
-# The share of errors that a candidate may have. A live generation has almost none.
+# The share of its shadow reads that may fail in a candidate. Almost no search of a live generation
+# fails.
 MAX_ERROR_RATIO = 0.01
 # If the true share of errors is at most MAX_ERROR_RATIO, a candidate is refused with at most this
 # probability.
@@ -23,7 +25,7 @@ ERROR_LEVEL = 0.005
 
 
 def check_shadow_reads(settings: CollectionSettings, figures: ShadowFigures) -> Check:
-    """Refuse a candidate that fails or is slow in shadow reads. Too few reads are no fault."""
+    """Refuse a candidate that fails or is slow in shadow reads. With too few reads, it passes."""
     if figures.reads < MIN_READS:
         return Check(NAME, "passed", _describe_lack(settings, figures))
     found = (_describe_errors(figures), _describe_slowness(settings, figures))
@@ -43,7 +45,7 @@ def _describe_lack(settings: CollectionSettings, figures: ShadowFigures) -> str:
 
 
 def _describe_errors(figures: ShadowFigures) -> str | None:
-    """Return why the errors of the candidate refuse it, or None."""
+    """Return why the candidate is refused for its errors. None if it is not."""
     if not figures.errors:
         return None
     # scipy takes 0.7 s to import, and only the gate needs it.
@@ -59,7 +61,7 @@ def _describe_errors(figures: ShadowFigures) -> str | None:
 
 
 def _describe_slowness(settings: CollectionSettings, figures: ShadowFigures) -> str | None:
-    """Return why the speed of the candidate refuses it, or None."""
+    """Return why the candidate is refused for its speed. None if it is not."""
     live, own = figures.live_p50_ms, figures.candidate_p50_ms
     if live is None or own is None or not is_too_slow(settings, live, own):
         return None

@@ -30,8 +30,8 @@ def find_slices(
 ) -> Slices:
     """Return the ids of the queries in each slice, by the name of the slice, such as `tag = faq`.
 
-    The slices are sorted by name. A slice that contains all queries is left out, because it says
-    nothing new.
+    The slices are sorted by name. A slice that contains all queries is left out, because its
+    comparison would be the same as that over all queries.
     """
     slices: Slices = {}
     for key, query in golden.queries.items():
@@ -58,7 +58,7 @@ def read_tags(folder: Path) -> dict[str, list[str]]:
 def _list_properties(
     database: Database, collection: str, golden: GoldenSet
 ) -> Iterator[tuple[str, str]]:
-    """Yield the id of a query with a slice of one of its relevant documents."""
+    """Yield pairs: the id of a query, and a slice of one of its relevant documents."""
     relevant = [one for one in golden.records if one.grade > 0 and one.query_id in golden.queries]
     statement = load_statement("gate/select_document_properties")
     parameters = {
@@ -79,7 +79,7 @@ def _list_properties(
 
 
 def _name_properties(row: Row[Any]) -> Iterator[str]:
-    """Yield the slices of a document."""
+    """Yield the names of the slices of a document."""
     yield f"source = {row.source}"
     if media_type := media_type_of(row.file_type):
         yield f"media type = {media_type}"

@@ -45,7 +45,7 @@ class GateRecord:
 
 @dataclass(frozen=True, slots=True)
 class StoredReport(GateRecord):
-    """One stored report."""
+    """One stored report with its content."""
 
     report: GateReport
 
@@ -93,7 +93,7 @@ def find_latest_report(database: Database, generation_id: int) -> StoredReport |
 
 
 def read_latest_report(connection: Connection, generation_id: int) -> StoredReport | None:
-    """Do the same as `find_latest_report` in a transaction that is open."""
+    """Return the same as `find_latest_report`, in the transaction of `connection`."""
     return _select(connection, "gate/select_latest_report", {"generation_id": generation_id})
 
 

@@ -16,7 +16,7 @@ FILE_NAME = "card.yaml"
 
 
 class GoldenCard(BaseModel):
-    """What a reader must know before they rely on the figures of a golden set."""
+    """What a person must know before they rely on the figures of a golden set."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -34,7 +34,7 @@ class GoldenCard(BaseModel):
 
 
 def read_card(folder: Path) -> GoldenCard | None:
-    """The card in the folder of a golden set, or None if there is no card.
+    """Return the card in the folder of a golden set, or None if there is no card.
 
     Raises:
         GoldenSetError: the card is not YAML, or a field is unknown or has a wrong type.

@@ -14,10 +14,11 @@ from typing import Any, Literal
 Judgements = dict[str, dict[str, int]]
 # The query id, the source and the document id of a judgement. A source of None means every source.
 JudgementKey = tuple[str, str | None, str]
-# Separates a document id from a source in a name, if a document id alone is not enough.
+# The separator between document id and source in the name of a document. Only a name that needs the
+# source contains it.
 SOURCE_SEPARATOR = "\x1f"
 ID_DIGITS = 12
-# As many as the retrieval API accepts.
+# The service accepts queries of at most this length.
 MAX_QUERY_CHARS = 8_000
 
 FindingKind = Literal[
@@ -107,11 +108,11 @@ class GoldenContent:
         return hashlib.sha256("\n".join(canonical).encode()).hexdigest()
 
     def judgements_of(self, query_id: str) -> list[Judgement]:
-        """The judgements of one query, in the order of the file."""
+        """Return the judgements of one query, in the order of the file."""
         return [one for one in self.judgements.values() if one.query_id == query_id]
 
     def find_text(self, text: str) -> GoldenQuery | None:
-        """The first query with this text, without regard to case and white space."""
+        """Return the first query with this text, or None. Case and white space do not matter."""
         wanted = normalise_query(text)
         same = (one for one in self.queries.values() if normalise_query(one.text) == wanted)
         return next(same, None)
@@ -136,16 +137,19 @@ class GoldenSet:
     sources: dict[str, dict[str, frozenset[str | None]]] = field(default_factory=dict)
 
     def name_document(self, query_id: str, source: str | None, document_id: str) -> str:
-        """The name of a document in `judgements`.
+        """Return the name of a document in `judgements`.
 
-        The name is the document id. If the judgements of this query name several sources, or a
-        source other than `source`, for this id, the name also contains `source`.
+        The name is the document id. It also contains `source` if the judgements of this query name
+        several sources for this id, or another source than `source`.
         """
         return _name(self.sources.get(query_id, {}), source, document_id)
 
 
 def make_golden_set(content: GoldenContent, kept: Iterable[str] | None = None) -> GoldenSet:
-    """The golden set with the judged queries of `content`, or with those of `kept` among them."""
+    """Return a golden set with the judged queries of `content`.
+
+    If `kept` is given, only the queries with these ids are used.
+    """
     ids = content.queries.keys() if kept is None else set(kept)
     records = tuple(one for one in content.judgements.values() if one.query_id in ids)
     sources = _collect_sources(records)
@@ -170,18 +174,18 @@ def make_golden_set(content: GoldenContent, kept: Iterable[str] | None = None) -
 
 
 def make_query_id(text: str) -> str:
-    """The id of a query that has no id of its own: a hash of its normalised text."""
+    """Return an id for a query that has no id of its own: a hash of its normalised text."""
     digest = hashlib.sha256(normalise_query(text).encode()).hexdigest()
     return f"q-{digest[:ID_DIGITS]}"
 
 
 def normalise_query(text: str) -> str:
-    """The text in lower case and with single spaces."""
+    """Return the text in lower case and with single spaces."""
     return " ".join(text.casefold().split())
 
 
 def find_repeated_texts(queries: Iterable[GoldenQuery]) -> list[list[str]]:
-    """The ids of queries with the same text, without regard to case and white space."""
+    """Return groups of ids of queries with the same text. Case and white space do not matter."""
     texts = {query.id: normalise_query(query.text) for query in queries}
     counts = Counter(texts.values())
     repeated: dict[str, list[str]] = {}

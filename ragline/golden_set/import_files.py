@@ -1,7 +1,7 @@
 """Reads queries and judgements in other formats, to import them into a golden set.
 
 The formats are a folder in the BEIR layout, judgements in the TREC format with a file of queries,
-and a table in a CSV file or as JSON lines. Each row of a table has a query and a judgement of it.
+and a table in a CSV file or as JSON lines. Each row of a table contains a query and a judgement.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ COLUMNS = (
     "judged_at",
 )  # fmt: skip
 DELIMITERS = (",", ";", "\t")
-# A query id, the iteration, a document id and a grade.
+# The columns are the query id, the iteration, the document id and the grade.
 TREC_COLUMNS = 4
 TRUE, FALSE = ("true", "yes", "1"), ("false", "no", "0")
 
@@ -236,7 +236,8 @@ def _read_table_query(row: Mapping[str, Any], location: str) -> GoldenQuery:
         raise GoldenSetError(f"{location}: answerable is {stated!r}; write true or false")
     is_answerable = stated not in FALSE
     key = _cell(row, "id", location) or make_query_id(text)
-    # A judgement records who judged. Without a judgement, the query does.
+    # A judgement records who made it. A query without an answer has no judgement, so the query
+    # itself records who decided that.
     fields = {} if is_answerable else _read_judge(row, location)
     return GoldenQuery(key, text, is_answerable, fields)
 

@@ -16,9 +16,9 @@ FIELD = "judged_by"
 
 
 def add_judge(folder: Path, name: str) -> None:
-    """Add a name to `judged_by` of the card. If there is no card, write one with the date of today.
+    """Add a name to `judged_by` of the card. If there is no card, write one with today's date.
 
-    The caller holds the lock of the golden set. If the card has the name, nothing is written.
+    The caller holds the lock of the golden set. If the card contains the name, nothing is written.
 
     Raises:
         GoldenSetError: the card is malformed. Nothing was written.
@@ -34,13 +34,17 @@ def add_judge(folder: Path, name: str) -> None:
 
 
 def _replace_field(text: str, names: Sequence[str]) -> str:
-    """The text of a card with other names. A card without the field gets it as its first line."""
+    """Return the text of a card in which `judged_by` contains `names`.
+
+    If the card has no field `judged_by`, it becomes the first line.
+    """
     node = yaml.compose(text, yaml.SafeLoader)
     fields = node.value if isinstance(node, yaml.MappingNode) else []
     is_block = isinstance(node, yaml.MappingNode) and not node.flow_style
     for key, value in fields:
         if key.value == FIELD:
-            # The end of a list in block style is after the comments that follow it.
+            # The parser reports the end of a list in block style after the comments that follow the
+            # list. To keep these comments, the end of the last item is used.
             last = (
                 value.value[-1] if isinstance(value, yaml.SequenceNode) and value.value else value
             )

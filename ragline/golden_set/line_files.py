@@ -13,17 +13,18 @@ from typing import Any
 
 from ragline.errors import GoldenSetError
 
-# A file is read as a whole. No published golden set has a file of this size.
+# A file is read as a whole, so its size is limited. Each published golden set is smaller.
 MAX_FILE_BYTES = 512 * 1024 * 1024
-# An opening quotation mark without a closing one makes a cell of the rest of the file. The limit of
-# `csv` is not used, because it belongs to the process and sources of records raise it.
+# If a quotation mark is not closed, the rest of the file is one cell. This limit finds such a cell.
+# The limit of the module `csv` cannot be used, because it is shared by the process, and sources of
+# records raise it.
 MAX_CELL_CHARACTERS = 131_072
 UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 def read_text(path: Path) -> str:
-    """The text of a file in UTF-8, with or without a byte order mark.
+    """Return the text of a file in UTF-8, with or without a byte order mark.
 
     Raises:
         GoldenSetError: the file cannot be read, is too large, or is not in UTF-8. The message names
@@ -51,7 +52,7 @@ def read_text(path: Path) -> str:
 
 
 def read_json_lines(path: Path) -> Iterator[tuple[int, str, dict[str, Any]]]:
-    """The number, the text and the object of each line that is not empty.
+    """Yield the number, the text and the JSON object of each line that is not empty.
 
     Raises:
         GoldenSetError: a line is not a JSON object.
@@ -69,7 +70,7 @@ def read_json_lines(path: Path) -> Iterator[tuple[int, str, dict[str, Any]]]:
 
 
 def read_rows(path: Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    """The number of the first line and the cells of each row that is not empty.
+    """Yield the number of the first line, and the cells, of each row that is not empty.
 
     Raises:
         GoldenSetError: a quotation mark or a cell is malformed.

@@ -25,7 +25,7 @@ ConflictKind = Literal["grade", "text", "answerable", "source"]
 class Conflict:
     """An imported line that contradicts the golden set.
 
-    `is_replaceable` says whether the imported line may replace the known one.
+    `is_replaceable` says whether the imported line may replace the line of the golden set.
     """
 
     kind: ConflictKind
@@ -49,11 +49,11 @@ class Conflict:
 
 @dataclass(slots=True)
 class MergeReport:
-    """What an import adds to a golden set, what it changes, and what contradicts it.
+    """What an import adds to a golden set and changes in it, and its conflicts with it.
 
-    `unchanged` counts the imported judgements that the golden set already has, and the imported
-    queries without an answer that it already has. `content_hash` identifies the golden set after
-    the import; it is None if there are conflicts.
+    `unchanged` counts the imported judgements and the imported queries without an answer that the
+    golden set already contains. `content_hash` identifies the golden set after the import; it is
+    None if there are conflicts.
     """
 
     added_queries: list[str] = field(default_factory=list)
@@ -68,9 +68,10 @@ class MergeReport:
 def import_content(
     folder: Path, imported: ImportedContent, *, should_replace: bool, is_dry_run: bool
 ) -> MergeReport:
-    """Merge what was imported into the golden set in a folder, and write it.
+    """Add `imported` to the golden set in a folder, and write the golden set. Return a report.
 
-    Nothing is written if there is a conflict, if nothing is new or changed, or if `is_dry_run`.
+    Nothing is written if there is a conflict, if nothing is new or changed, or if `is_dry_run` is
+    set. With `should_replace`, an imported line replaces a contradicting line.
 
     Raises:
         GoldenSetError: the golden set is malformed or contradicts itself.
@@ -96,11 +97,11 @@ def import_content(
 def merge_content(
     content: GoldenContent, imported: ImportedContent, *, should_replace: bool = False
 ) -> MergeReport:
-    """Add what was imported to `content`, and return a report.
+    """Add `imported` to `content`, and return a report.
 
-    A query without an id of its own has the id of the known query with the same text. With
-    `should_replace`, an imported line replaces a contradicting known one. If the report has
-    conflicts, `content` is incomplete and must not be written.
+    An imported query without an id of its own gets the id of the query in `content` with the same
+    text. With `should_replace`, an imported line replaces a contradicting line of `content`. If the
+    report has conflicts, `content` is incomplete and must not be written.
     """
     merge = _Merge(content, should_replace=should_replace)
     names = _match_texts(content, imported)
@@ -137,7 +138,7 @@ def complete_judges(
 
 
 def _match_texts(content: GoldenContent, imported: ImportedContent) -> dict[str, str]:
-    """The id in the golden set of each imported query."""
+    """Return the id that each imported query has in the golden set, by its imported id."""
     known: dict[str, str] = {}
     for query in content.queries.values():
         known.setdefault(normalise_query(query.text), query.id)
@@ -166,7 +167,8 @@ class _Merge:
             self.report.added_queries.append(query.id)
             return
         merged = known
-        # An id that was found by the text can have a text with other capital letters.
+        # The texts can differ in capital letters and white space, because `_match_texts` ignores
+        # both. This is not a conflict.
         if normalise_query(known.text) != normalise_query(query.text):
             conflict = Conflict("text", location, query.id, None, None, known.text, query.text)
             if self._should_apply(conflict):
@@ -211,7 +213,9 @@ class _Merge:
         )  # fmt: skip
 
     def _should_apply(self, conflict: Conflict) -> bool:
-        """Whether the imported line replaces the known one. The report names each conflict."""
+        """Return whether an imported line replaces the existing line. Add the conflict to the
+        report.
+        """
         is_replaced = self._should_replace and conflict.is_replaceable
         (self.report.changed if is_replaced else self.report.conflicts).append(conflict)
         return is_replaced

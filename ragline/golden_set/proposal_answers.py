@@ -52,7 +52,7 @@ class AddedJudgements:
 
 
 def describe_judge(name: str) -> dict[str, str]:
-    """The fields `judged_by` and `judged_at` of a judgement that is made now."""
+    """Return the fields `judged_by` and `judged_at` of a judgement that is made now."""
     return {"judged_by": name, "judged_at": datetime.now(UTC).isoformat(timespec="seconds")}
 
 
@@ -68,11 +68,13 @@ def add_judgements(
 ) -> AddedJudgements:
     """Add a query with its judgements to a golden set. A query without documents has no answer.
 
-    If a query with this text exists, it gets the judgements. Equal judgements do not change. With
-    `should_replace`, a judgement with another grade is replaced. The card gets the judge.
+    If a query with this text exists, the judgements are added to this query. Equal judgements do
+    not change. With `should_replace`, a judgement with another grade is replaced. The name of the
+    judge is added to the card.
 
     Raises:
-        GoldenSetError: the golden set contradicts it, or the card is malformed. Nothing is written.
+        GoldenSetError: the query or a judgement contradicts the golden set, or the card is
+            malformed. Nothing was written.
     """
     _check_text(text)
     judge = describe_judge(judged_by)
@@ -120,7 +122,7 @@ def reject_proposal(folder: Path, text: str, *, judged_by: str) -> None:
 
 
 def read_rejections(folder: Path) -> set[str]:
-    """The ids of the rejected proposals.
+    """Return the ids of the rejected proposals.
 
     Raises:
         GoldenSetError: the file is malformed.
@@ -140,7 +142,10 @@ def _read_id(row: Mapping[str, Any], location: str) -> str:
 def _make_query(
     text: str, query_id: str | None, judge: Mapping[str, str], proposed_from: str | None
 ) -> GoldenQuery:
-    """A new query. It has no answer if `judge` states who judged that."""
+    """Return a new query. If `judge` is not empty, it is a query without an answer.
+
+    `judge` then says who decided that the query has no answer.
+    """
     origin = {} if proposed_from is None else {"proposed_from": proposed_from}
     return GoldenQuery(
         query_id or make_query_id(text), " ".join(text.split()), not judge, {**judge, **origin}
@@ -205,7 +210,10 @@ def _add(
 
 
 def _find_known(content: GoldenContent, judgement: Judgement) -> Judgement | None:
-    """The known judgement of this document. One of the two judgements can lack a source."""
+    """Return the existing judgement of the same query and document, or None.
+
+    A judgement without a source is about the document of any source.
+    """
     for one in content.judgements_of(judgement.query_id):
         is_same_source = one.source == judgement.source or None in {one.source, judgement.source}
         if one.document_id == judgement.document_id and is_same_source:

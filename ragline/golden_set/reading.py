@@ -84,7 +84,7 @@ def read_content(folder: Path, split: str = DEFAULT_QRELS) -> GoldenContent:
 
 
 def read_query(row: dict[str, Any], line: str | None, location: str) -> GoldenQuery:
-    """The query in a line of `queries.jsonl`.
+    """Return the query in a line of `queries.jsonl`.
 
     Raises:
         GoldenSetError: a field is missing or has a wrong type.

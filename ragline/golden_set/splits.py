@@ -18,7 +18,7 @@ SHARES: dict[Split, int] = {"tune": 50, "gate": 25, "holdout": 25}
 
 
 def choose_split(query_id: str) -> Split:
-    """The split of a query.
+    """Return the split of a query.
 
     The first eight bytes of the SHA-256 hash of the id, as a big-endian number, are taken modulo
     100. A result below 50 is `tune`, below 75 `gate`, and otherwise `holdout`. These numbers must

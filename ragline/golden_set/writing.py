@@ -68,7 +68,10 @@ def make_folder(folder: Path) -> None:
 
 
 def is_folder_writable(folder: Path) -> bool:
-    """Whether this process may create and replace files in a folder, which can be missing yet."""
+    """Return whether this process may create and replace files in a folder.
+
+    If the folder does not exist, the result says whether the process may create it.
+    """
     nearest = next(one for one in (folder, *folder.parents) if one.exists())
     return nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK)
 
@@ -137,7 +140,7 @@ def write_text(path: Path, text: str) -> None:
         handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
         unfinished = Path(name)
         try:
-            unfinished.chmod(0o644)  # mkstemp sets 0600, and other users read golden sets too
+            unfinished.chmod(0o644)  # `mkstemp` sets 0600, but other users also read golden sets
             with os.fdopen(handle, "wb") as file:
                 file.write(text.encode())
                 file.flush()
@@ -166,7 +169,7 @@ def _format_judgements(judgements: Iterable[Judgement]) -> str:
     width = max(map(len, rows), default=len(COLUMNS))
     output = io.StringIO(newline="")
     writer = csv.writer(output, delimiter="\t", lineterminator="\n")
-    # The writer does not quote a carriage return by itself, and a reader would end the row there.
+    # By default, the writer does not quote a carriage return, and a reader would end the row there.
     quoting = csv.writer(output, delimiter="\t", lineterminator="\n", quoting=csv.QUOTE_ALL)
     writer.writerow((COLUMNS + MORE_COLUMNS)[:width])
     for row in rows:
@@ -175,7 +178,7 @@ def _format_judgements(judgements: Iterable[Judgement]) -> str:
 
 
 def _list_cells(judgement: Judgement) -> list[str]:
-    """The cells of a judgement without the empty ones at the end; at least three."""
+    """Return the cells of a judgement, at least three, without empty cells at the end."""
     more = [judgement.source, judgement.passage, judgement.judged_by, judgement.judged_at]
     while more and not more[-1]:
         more.pop()
